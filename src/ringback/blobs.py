@@ -1,0 +1,205 @@
+"""Audio, results and bodies by key, in a folder.
+
+Bytes that an acknowledged request stands on are durable when `put` returns: written to a temporary
+file, fdatasync, rename, fsync of the folder.
+"""
+
+import asyncio
+import hashlib
+import os
+import re
+import time
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NewType, Protocol
+
+BlobKey = NewType("BlobKey", str)
+"""`kind/name`, such as `audio/6f…`; only letters, digits, `-`, `_`, `.` and one `/`."""
+
+READ_SIZE = 1 << 20
+
+
+class TooLarge(Exception):
+    """The bytes offered exceed the limit given; nothing is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    key: BlobKey
+    size: int
+    sha256: str
+
+
+class Blobs(Protocol):
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+        """Keep these bytes, durably. Raises `TooLarge` past `limit`; leaves nothing behind on any error."""
+        ...
+
+    async def get(self, key: BlobKey) -> bytes:
+        """All bytes; `KeyError` when there are none."""
+        ...
+
+    def local(self, key: BlobKey) -> AbstractAsyncContextManager[Path]:
+        """The bytes as a local file for as long as the context lasts; `KeyError` when there are none."""
+        ...
+
+    async def delete(self, key: BlobKey) -> None:
+        """Gone after this; no error if it was not there."""
+        ...
+
+    async def keys(self, kind: str, older_than: float) -> list[BlobKey]:
+        """Keys of this kind last written at least `older_than` seconds ago, for the sweep of orphans."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A document that stands either in a ledger row (`inline`, small ones) or in a blob (`key`)."""
+
+    inline: str | None = None
+    key: BlobKey | None = None
+
+
+INLINE_LIMIT = 16_384
+"""Bytes. A short recording's result spares a file and two fsyncs; the ledger stays small."""
+
+
+async def keep(blobs: Blobs, key: BlobKey, document: bytes) -> Kept:
+    """Keep a UTF-8 document, durably, once the row that carries the answer is committed."""
+    if len(document) <= INLINE_LIMIT:
+        return Kept(inline=document.decode())
+    stored = await blobs.put(key, once(document))
+    return Kept(key=stored.key)
+
+
+async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
+    """The document again; `KeyError` when its blob is gone."""
+    if kept.inline is not None:
+        return kept.inline.encode()
+    assert kept.key is not None
+    return await blobs.get(kept.key)
+
+
+class FolderBlobs:
+    """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._remove_unfinished()
+
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+        upload = _Upload(self._incoming / uuid.uuid4().hex, self._path(key), limit)
+        buffered = bytearray()
+        try:
+            async for chunk in chunks:
+                upload.count(len(chunk))
+                buffered += chunk
+                if len(buffered) >= READ_SIZE:
+                    # Each block goes to a thread of its own turn, so that many uploads share the disk.
+                    await asyncio.to_thread(upload.write, bytes(buffered))
+                    buffered.clear()
+            return await asyncio.to_thread(upload.finish, bytes(buffered), key)
+        except BaseException:
+            upload.abandon()
+            raise
+
+    async def get(self, key: BlobKey) -> bytes:
+        try:
+            return await asyncio.to_thread(self._path(key).read_bytes)
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    @asynccontextmanager
+    async def local(self, key: BlobKey) -> AsyncIterator[Path]:
+        path = self._path(key)
+        if not path.exists():
+            raise KeyError(key)
+        yield path
+
+    async def delete(self, key: BlobKey) -> None:
+        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+
+    async def keys(self, kind: str, older_than: float) -> list[BlobKey]:
+        return await asyncio.to_thread(self._keys, kind, time.time() - older_than)
+
+    def _keys(self, kind: str, before: float) -> list[BlobKey]:
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self._root / kind) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    if entry.stat().st_mtime <= before:
+                        found.append(BlobKey(f"{kind}/{entry.name}"))
+        return found
+
+    def _path(self, key: BlobKey) -> Path:
+        if not _KEY.fullmatch(key):
+            raise ValueError(f"not a blob key: {key!r}")
+        return self._root / key
+
+    def _remove_unfinished(self) -> None:
+        """What a crash left half-written was never acknowledged: nobody waits for it."""
+        for path in self._incoming.iterdir():
+            path.unlink(missing_ok=True)
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes at hand, in the shape that `put` takes."""
+    yield data
+
+
+_KEY = re.compile(r"[a-z]+/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
+
+
+class _Upload:
+    """One file on its way in; used by one task, in one thread at a time."""
+
+    def __init__(self, temporary: Path, final: Path, limit: int | None) -> None:
+        self._temporary = temporary
+        self._final = final
+        self._limit = limit
+        self._size = 0
+        self._hash = hashlib.sha256()
+        self._file: int | None = None
+
+    def count(self, more: int) -> None:
+        self._size += more
+        if self._limit is not None and self._size > self._limit:
+            raise TooLarge
+
+    def write(self, block: bytes) -> None:
+        if self._file is None:
+            self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._hash.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def finish(self, last_block: bytes, key: BlobKey) -> Stored:
+        self.write(last_block)
+        assert self._file is not None
+        os.fdatasync(self._file)
+        os.close(self._file)
+        self._file = None
+        self._rename_durably()
+        return Stored(key, self._size, self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self._temporary.unlink(missing_ok=True)
+
+    def _rename_durably(self) -> None:
+        folder = self._final.parent
+        folder.mkdir(exist_ok=True, mode=0o700)
+        self._temporary.rename(self._final)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

@@ -1,0 +1,74 @@
+"""What a recogniser is: its facts, and one blocking verb over a batch of speech segments.
+
+Recordings and live streams share it. No asyncio, no HTTP, none of Deepgram's JSON.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Protocol
+
+from ringback.audio.samples import Samples
+from ringback.transcript import Word
+
+
+class Urgency(IntEnum):
+    """Who goes first when there is more speech than processor."""
+
+    LIVE_FINAL = 0
+    LIVE_PARTIAL = 1
+    RECORDING = 2
+
+
+class Quality(StrEnum):
+    FAST = "fast"
+    """Windows as short as the speech, greedy."""
+    ACCURATE = "accurate"
+    """Full windows, beam search."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """How to recognise; segments with equal tasks may share a batch, others never do."""
+
+    model: str
+    """The configured model's name (`ModelInfo.name`)."""
+    language: str | None = "en"
+    """A two-letter code; None: find out."""
+    quality: Quality = Quality.FAST
+    candidates: tuple[str, ...] = ()
+    """When the language is to be found out: only among these, if any."""
+    filler_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """What was heard in one segment. Word times are seconds from the segment's start."""
+
+    words: tuple[Word, ...]
+    language: str
+    language_confidence: float | None = None
+    """Set when the language was found out."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """The truth about a model, as `model_info` and `/v1/models` tell it."""
+
+    name: str
+    arch: str
+    version: str
+    uuid: str
+    """Stable for the same weights (UUID5 of name and version)."""
+    languages: tuple[str, ...]
+
+
+class Recogniser(Protocol):
+    """One loaded model. Thread-safe: the engine process calls it from one thread per core."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
+        """One recognition per segment, in order. A segment is at most 30 s long and holds speech."""
+        ...

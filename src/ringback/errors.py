@@ -1,0 +1,44 @@
+"""The errors that cross rooms, named by who must act.
+
+RingbackError
+├── Refusal            the caller: the request, the audio or the URL must change
+├── Misconfigured      the operator: a setting, a file or a port must change (says the mend)
+└── EngineFailure      nobody outside: we failed, and say so as a 500
+
+A receiver that answers 500 is not in this tree: that is data (`callbacks.delivery`), not an error of ours.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a request has no transcript, in Deepgram's words.
+
+    The same value answers a waiting caller, is stored, and is delivered to a callback
+    (https://developers.deepgram.com/docs/errors).
+    """
+
+    status: int
+    err_code: str
+    err_msg: str
+
+
+class RingbackError(Exception):
+    """Whatever Ringback raises on purpose."""
+
+
+class Refusal(RingbackError):
+    """The request cannot be served as it stands; `failure` is the whole answer."""
+
+    def __init__(self, status: int, err_code: str, err_msg: str) -> None:
+        super().__init__(err_msg)
+        self.failure = Failure(status, err_code, err_msg)
+
+
+class Misconfigured(RingbackError):
+    """The operator must change something; the message says what, and how."""
+
+
+class EngineFailure(RingbackError):
+    """The recogniser failed on this piece of speech and trying again did not help."""

@@ -1,0 +1,177 @@
+"""The life of a job: what may happen to it, and what each thing that happens means.
+
+    queued ──claim──► leased ──done───────► done            (+ follow-up jobs, same transaction)
+       ▲                │ ├──retry in t──► queued           (tries + 1)
+       │                │ ├──interrupted─► queued           (stop or lost lease: no try burned)
+       └──redeliver── parked ◄──given up──┘                 (body kept, one call sends it again)
+                      cancelled                             (caller gone, or asked)
+
+Pure: no SQL, no asyncio, and no knowledge of what a job is about. The stores carry out what is said
+here, and say it again as CHECK constraints.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import NewType
+
+JobId = NewType("JobId", str)
+"""A UUID in its canonical text form. For a transcription it is Deepgram's `request_id`."""
+
+Lane = NewType("Lane", str)
+"""Who a job competes with: jobs of one lane share that lane's cap and breaker."""
+
+LOSSES_BEFORE_PARKING = 5
+"""Leases lost in a row (a crash each) after which a job is parked as poisonous."""
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    PARKED = "parked"
+    CANCELLED = "cancelled"
+
+
+LIVE = frozenset({State.QUEUED, State.LEASED})
+ENDED = frozenset({State.DONE, State.PARKED, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class NewJob:
+    """A job to be added. `payload` and `labels` mean something only to the job's own handler."""
+
+    id: JobId
+    kind: str
+    lane: Lane
+    project: str
+    payload: bytes
+    parent: JobId | None = None
+    """The job that this one follows from: a delivery's transcription."""
+    accessor: str | None = None
+    """The id (never the secret) of the API key that asked."""
+    method: str = "sync"
+    """`sync`, `async` or `streaming`, as Deepgram's request history names it."""
+    tags: tuple[str, ...] = ()
+    delay: float = 0.0
+    """Seconds before it is first due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job as it stands in the ledger. Times are Unix seconds by the database's clock."""
+
+    id: JobId
+    kind: str
+    lane: Lane
+    project: str
+    payload: bytes
+    parent: JobId | None
+    accessor: str | None
+    method: str
+    tags: tuple[str, ...]
+    state: State
+    tries: int
+    """Attempts that counted: ended in done, retry or given up."""
+    losses: int
+    """Leases lost in a row; any settled attempt sets it back to 0."""
+    created_at: float
+    due_at: float
+    finished_at: float | None
+    code: int | None
+    """The status of its end: the HTTP status of a transcription's answer, or a receiver's last one."""
+    result: bytes | None
+    """What the handler left at the end, for whoever reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a job. Every later write repeats `token`: a write with an old one is refused."""
+
+    job: Job
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a job, recorded in the same transaction that moves the job."""
+
+    started_at: float
+    ended_at: float
+    outcome: str
+    """One word from the handler's own closed list, such as `delivered` or `timeout`."""
+    code: int | None = None
+    detail: bytes = b"{}"
+    """A JSON object with the handler's facts (phases, address, part of the answer)."""
+
+
+class Signal(StrEnum):
+    """What an attempt says of its lane's health."""
+
+    GOOD = "good"
+    BAD = "bad"
+    NEUTRAL = "neutral"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The work is finished, and these jobs follow from it, in the same transaction."""
+
+    code: int
+    result: bytes | None = None
+    follow_ups: tuple[NewJob, ...] = ()
+    attempt: Attempt | None = None
+    signal: Signal = Signal.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """The try counted and failed; the job is due again `delay` seconds from now."""
+
+    delay: float
+    code: int | None = None
+    attempt: Attempt | None = None
+    signal: Signal = Signal.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """The try counted and was the last: the job is parked, its payload kept."""
+
+    code: int | None = None
+    result: bytes | None = None
+    attempt: Attempt | None = None
+    signal: Signal = Signal.NEUTRAL
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """We stopped, the job did not fail: it is due at once and no try is burned."""
+
+    delay: float = 0.0
+
+
+Outcome = Done | Retry | GivenUp | Interrupted
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some finished and live jobs, newest first; `before` of the next page is the last one's key."""
+
+    jobs: tuple[Job, ...]
+    next: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JobFilter:
+    """Which jobs of a project to list."""
+
+    project: str
+    kind: str
+    id: JobId | None = None
+    accessor: str | None = None
+    method: str | None = None
+    succeeded: bool | None = None
+    """True: code < 300; False: code ≥ 400; None: either, and unfinished ones."""
+    since: float | None = None
+    until: float | None = None
+    tags: tuple[str, ...] = field(default=())

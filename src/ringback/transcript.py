@@ -1,0 +1,94 @@
+"""What was said: the words of a recording, in time, free of any wire format or engine.
+
+All times are seconds from the start of the recording (or of the stream).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One word as it would be printed: `text` carries the model's case and punctuation."""
+
+    text: str
+    start: float
+    end: float
+    confidence: float
+    spaced: bool = True
+    """Whether a space stands before this word; False inside Chinese, Japanese or Thai text."""
+    speaker: int | None = None
+    language: str | None = None
+
+    def shifted(self, seconds: float) -> "Word":
+        return replace(self, start=self.start + seconds, end=self.end + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Alternative:
+    """One reading of a stretch of speech."""
+
+    words: tuple[Word, ...] = ()
+
+    @property
+    def text(self) -> str:
+        return joined(self.words)
+
+    @property
+    def confidence(self) -> float:
+        """The mean of the words' confidences, 0.0 when nothing was heard."""
+        if not self.words:
+            return 0.0
+        return sum(word.confidence for word in self.words) / len(self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """All that was said on one channel; `language` is set when it was detected, not asked for."""
+
+    alternative: Alternative = Alternative()
+    language: str | None = None
+    language_confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What was said in a whole recording, `duration` seconds long."""
+
+    duration: float
+    channels: tuple[Channel, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """Words of one channel with no pause of `utt_split` between them."""
+
+    channel: int
+    words: tuple[Word, ...]
+
+    @property
+    def start(self) -> float:
+        return self.words[0].start
+
+    @property
+    def end(self) -> float:
+        return self.words[-1].end
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    words: tuple[Word, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Paragraph:
+    """Sentences of one speaker that belong together."""
+
+    sentences: tuple[Sentence, ...]
+    speaker: int | None = None
+
+
+def joined(words: Iterable[Word]) -> str:
+    """The words as running text."""
+    text = "".join(f" {word.text}" if word.spaced else word.text for word in words)
+    return text.removeprefix(" ")
