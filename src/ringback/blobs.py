@@ -8,13 +8,14 @@ import asyncio
 import hashlib
 import os
 import re
-import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NewType, Protocol
+
+from ringback.clock import Clock, SystemClock
 
 BlobKey = NewType("BlobKey", str)
 """`kind/name`, such as `audio/6f…`; only letters, digits, `-`, `_`, `.` and one `/`."""
@@ -86,8 +87,9 @@ async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
 class FolderBlobs:
     """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self._root = root
+        self._clock = clock or SystemClock()
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._remove_unfinished()
@@ -125,7 +127,7 @@ class FolderBlobs:
         await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
 
     async def keys(self, kind: str, older_than: float) -> list[BlobKey]:
-        return await asyncio.to_thread(self._keys, kind, time.time() - older_than)
+        return await asyncio.to_thread(self._keys, kind, self._clock.now() - older_than)
 
     def _keys(self, kind: str, before: float) -> list[BlobKey]:
         found = []

@@ -1,6 +1,7 @@
-"""A service: a name and a `run()` that ends when it is told to stop."""
+"""A service: a name and a `run()` that ends when it is told to stop; and the order in which many do."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Protocol
 
 
@@ -15,3 +16,31 @@ class Service(Protocol):
         silently ends would be a promise silently broken.
         """
         ...
+
+
+class ServiceEnded(Exception):
+    """A service returned although nobody asked it to."""
+
+
+async def run_in_stages(stages: Sequence[Sequence[Service]], stopping: asyncio.Event) -> None:
+    """Run all stages' services; once `stopping` is set, end the stages from the last to the first.
+
+    Each stage has ended before the one that it stands on is told to stop.
+    """
+    bells = [asyncio.Event() for _ in stages]
+    async with asyncio.TaskGroup() as group:
+        running = [
+            [group.create_task(_kept_up(service, bell), name=service.name) for service in stage]
+            for stage, bell in zip(stages, bells, strict=True)
+        ]
+        await stopping.wait()
+        for tasks, bell in zip(reversed(running), reversed(bells), strict=True):
+            bell.set()
+            if tasks:
+                await asyncio.wait(tasks)
+
+
+async def _kept_up(service: Service, stopping: asyncio.Event) -> None:
+    await service.run(stopping)
+    if not stopping.is_set():
+        raise ServiceEnded(service.name)

@@ -1,0 +1,123 @@
+import hashlib
+import os
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ringback.blobs import INLINE_LIMIT, READ_SIZE, BlobKey, FolderBlobs, TooLarge, keep, once, read_kept
+
+KEY = BlobKey("audio/0b5c")
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path)
+
+
+def files_below(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def test_what_is_put_is_there_with_its_size_and_hash(blobs: FolderBlobs) -> None:
+    stored = await blobs.put(KEY, pieces(b"ring", b"", b"back"))
+    assert (stored.key, stored.size) == (KEY, 8)
+    assert stored.sha256 == hashlib.sha256(b"ringback").hexdigest()
+    assert await blobs.get(KEY) == b"ringback"
+    async with blobs.local(KEY) as path:
+        assert path.read_bytes() == b"ringback"
+
+
+async def test_large_bodies_are_written_block_by_block(blobs: FolderBlobs) -> None:
+    block = os.urandom(READ_SIZE - 1)
+    stored = await blobs.put(KEY, pieces(block, block, block))
+    assert stored.size == 3 * len(block)
+    assert await blobs.get(KEY) == block * 3
+
+
+async def test_an_empty_body_is_a_body(blobs: FolderBlobs) -> None:
+    assert (await blobs.put(KEY, pieces())).size == 0
+    assert await blobs.get(KEY) == b""
+
+
+async def test_nothing_is_kept_past_the_limit(blobs: FolderBlobs, tmp_path: Path) -> None:
+    with pytest.raises(TooLarge):
+        await blobs.put(KEY, pieces(b"x" * READ_SIZE, b"x"), limit=READ_SIZE)
+    assert files_below(tmp_path) == []
+    await blobs.put(KEY, pieces(b"x" * READ_SIZE), limit=READ_SIZE)
+
+
+async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: FolderBlobs, tmp_path: Path) -> None:
+    async def breaking() -> AsyncIterator[bytes]:
+        yield b"x" * READ_SIZE
+        raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError):
+        await blobs.put(KEY, breaking())
+    assert files_below(tmp_path) == []
+
+
+async def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: Path) -> None:
+    FolderBlobs(tmp_path)
+    (tmp_path / "incoming" / "half").write_bytes(b"never acknowledged")
+    FolderBlobs(tmp_path)
+    assert files_below(tmp_path) == []
+
+
+async def test_putting_again_replaces(blobs: FolderBlobs) -> None:
+    await blobs.put(KEY, pieces(b"first"))
+    await blobs.put(KEY, pieces(b"second"))
+    assert await blobs.get(KEY) == b"second"
+
+
+async def test_deleting_is_final_and_may_be_repeated(blobs: FolderBlobs) -> None:
+    await blobs.put(KEY, pieces(b"x"))
+    await blobs.delete(KEY)
+    await blobs.delete(KEY)
+    with pytest.raises(KeyError):
+        await blobs.get(KEY)
+    with pytest.raises(KeyError):
+        async with blobs.local(KEY):
+            pass
+
+
+async def test_keys_are_listed_by_kind_and_age(blobs: FolderBlobs, tmp_path: Path) -> None:
+    await blobs.put(KEY, pieces(b"x"))
+    await blobs.put(BlobKey("result/1"), pieces(b"x"))
+    os.utime(tmp_path / KEY, (0, 0))
+    assert await blobs.keys("audio", older_than=60) == [KEY]
+    assert await blobs.keys("result", older_than=60) == []
+    assert await blobs.keys("result", older_than=0) == ["result/1"]
+    assert await blobs.keys("nothing", older_than=0) == []
+
+
+@pytest.mark.parametrize(
+    "key", ["../x", "audio/..", "audio/a/b", "/etc/passwd", "audio/", "audio", "audio/.x"]
+)
+async def test_a_key_cannot_leave_the_folder(blobs: FolderBlobs, key: str) -> None:
+    with pytest.raises(ValueError, match="not a blob key"):
+        await blobs.put(BlobKey(key), pieces(b"x"))
+
+
+async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(
+    blobs: FolderBlobs, tmp_path: Path
+) -> None:
+    small = await keep(blobs, BlobKey("result/1"), b'{"a": "\xc3\xa9"}')
+    assert small.inline == '{"a": "é"}'
+    assert files_below(tmp_path) == []
+    assert await read_kept(blobs, small) == b'{"a": "\xc3\xa9"}'
+
+    document = b"x" * (INLINE_LIMIT + 1)
+    large = await keep(blobs, BlobKey("result/1"), document)
+    assert large.key == "result/1"
+    assert await read_kept(blobs, large) == document
+
+
+async def test_once_yields_the_bytes(blobs: FolderBlobs) -> None:
+    await blobs.put(KEY, once(b"all"))
+    assert await blobs.get(KEY) == b"all"
