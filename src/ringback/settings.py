@@ -1,11 +1,27 @@
 """Every setting, its default and its check, in one place.
 
 Read from (later wins): the defaults below, `ringback.toml`, the environment (`RINGBACK_<KEY>` or
-`RINGBACK_<SECTION>_<KEY>`). The packaged `ringback.toml` is default and reference at once; a test holds
-the two and `docs/settings.md` together.
+`RINGBACK_<SECTION>_<KEY>`), the command line. The packaged `ringback.toml` is default and reference at
+once; a test holds the two and `docs/settings.md` together.
 """
 
+import difflib
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
 import msgspec
+from msgspec import Meta
+
+from ringback.errors import Misconfigured
+
+Seconds = Annotated[float, Meta(gt=0, le=86_400)]
+Port = Annotated[int, Meta(ge=1, le=65_535)]
 
 
 class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -13,61 +29,301 @@ class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     allow: tuple[str, ...] = ()
     """CIDRs and host names that may be called, or fetched from, although they are not public."""
-    ports: tuple[int, ...] = (80, 443, 8080, 8443)
+    ports: tuple[Port, ...] = (80, 443, 8080, 8443)
     """Ports that a callback may name; empty: any (written `any`)."""
-    retries: int = 10
-    retry_delay: float = 30.0
-    connect_timeout: float = 1.0
-    timeout: float = 10.0
-    concurrency: int = 64
+    retries: Annotated[int, Meta(ge=0, le=1_000)] = 10
+    retry_delay: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
+    """Seconds from the end of one attempt to the start of the next."""
+    connect_timeout: Seconds = 1.0
+    timeout: Seconds = 10.0
+    """Seconds for a whole attempt, from the connection to the answer."""
+    concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 64
     """Deliveries in flight at once, over all receivers."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    upload_bytes: int = 2_000_000_000
+    upload_bytes: Annotated[int, Meta(ge=1)] = 2_000_000_000
     """Largest audio, uploaded or fetched; Deepgram's limit is 2 GB."""
-    processing_seconds: float = 600.0
+    processing_seconds: Seconds = 600.0
     """A waiting (synchronous) caller gets 504 after this long."""
-    header_seconds: float = 5.0
+    header_seconds: Seconds = 5.0
     """Time for a client to send its request line and headers."""
-    body_bytes_per_second: int = 1_000
+    body_bytes_per_second: Annotated[int, Meta(ge=0)] = 1_000
     """A request body slower than this over 30 s is refused (408)."""
 
 
 class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fetching the audio that a `{"url": …}` body names."""
 
-    connect_timeout: float = 1.0
-    response_timeout: float = 60.0
+    connect_timeout: Seconds = 1.0
+    response_timeout: Seconds = 60.0
     """Seconds until the response's headers."""
-    timeout: float = 1_800.0
+    timeout: Seconds = 1_800.0
     """Seconds for the whole fetch."""
 
 
+ComputeType = Literal[
+    "default", "auto", "float32", "float16", "bfloat16",
+    "int16", "int8", "int8_float32", "int8_float16", "int8_bfloat16",
+]  # fmt: skip
+
+
 class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    threads: int = 0
+    threads: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """Recognition threads; 0: one per core."""
-    device: str = "auto"
-    """`cpu`, `cuda` or `auto`."""
-    compute_type: str = "default"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    compute_type: ComputeType = "default"
     """CTranslate2's compute type; `default`: int8 on a CPU, float16 on a GPU."""
-    quality: str = "fast"
+    quality: Literal["fast", "accurate"] = "fast"
     """`fast` (short windows, greedy) or `accurate` (full windows, beam 5)."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = ""
     """Empty: `$XDG_DATA_HOME/ringback` (usually `~/.local/share/ringback`)."""
-    host: str = "127.0.0.1"
-    port: int = 8080
+    host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    """0: any free port, named in the log."""
     api_key: str = ""
     """A key that always works, beside those in the ledger; empty: one is made on the first start."""
-    model: str = "tiny.en"
+    model: Annotated[str, Meta(min_length=1)] = "tiny.en"
     """The model behind Deepgram's model names: a known name, or a folder with a CTranslate2 model."""
-    log_level: str = "info"
-    log_format: str = "auto"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "json", "text"] = "auto"
     """`json`, `text`, or `auto`: text on a terminal."""
     callback: CallbackSettings = CallbackSettings()
     limits: LimitSettings = LimitSettings()
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
+
+    @property
+    def data_path(self) -> Path:
+        """The data folder, absolute."""
+        return _data_path(self.data_dir, os.environ)
+
+
+def load(
+    config: Path | None = None,
+    options: Mapping[str, Any] | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> Settings:
+    """Read, convert and check all settings; nothing else is started before.
+
+    `config` is the file to read (default: `RINGBACK_CONFIG`, `./ringback.toml`, or `ringback.toml` in the
+    data folder, whichever is there first). `options` are settings from the command line by dotted key;
+    `None` ones are left out. Raises `Misconfigured` naming every key that is wrong, its value and the mend.
+    """
+    given = {key: value for key, value in (options or {}).items() if value is not None}
+    faults: list[str] = []
+    found: dict[str, _Given] = {}
+    for each in (*_from_file(config, given, environ, faults), *_from_environment(environ, faults)):
+        found[each.key] = each
+    for key, value in given.items():
+        found[key] = _Given(key, value, "--" + key.replace(".", "-").replace("_", "-"))
+
+    values = {each.key: value for each in found.values() if (value := _converted(each, faults)) is not None}
+    settings = _assembled(values)
+    faults += contradictions(settings)
+    if faults:
+        raise Misconfigured("\n".join(faults))
+    return settings
+
+
+def contradictions(settings: Settings) -> list[str]:
+    """What is wrong between settings that are each well formed: one line each, with the mend."""
+    faults = [fault for entry in settings.callback.allow if (fault := _allow_fault(entry))]
+    for section, shorter, longer in _WITHIN:
+        limits = getattr(settings, section)
+        part, whole = getattr(limits, shorter), getattr(limits, longer)
+        if part > whole:
+            faults.append(
+                f"{section}.{shorter} = {part:g} is longer than {section}.{longer} = {whole:g}, which covers "
+                f"the whole exchange: lower {section}.{shorter} or raise {section}.{longer}"
+            )
+    if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
+        faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
+    return faults
+
+
+def keys() -> dict[str, Any]:
+    """Every setting by its dotted key (`callback.retries`), with its default."""
+    return {key: default for key, (_, default) in _FIELDS.items()}
+
+
+def variable(key: str) -> str:
+    """The environment variable that sets this key."""
+    return "RINGBACK_" + key.replace(".", "_").upper()
+
+
+CONFIG_VARIABLE = "RINGBACK_CONFIG"
+_WITHIN = (
+    ("callback", "connect_timeout", "timeout"),
+    ("fetch", "connect_timeout", "timeout"),
+    ("fetch", "response_timeout", "timeout"),
+)
+"""Section, a time limit, and the one that covers it."""
+_KEY_FORM = re.compile(r"[!-~]+")
+_HOST_FORM = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """A value as it was given, and by whom."""
+
+    key: str
+    value: Any
+    origin: str
+
+
+def _fields() -> Iterator[tuple[str, tuple[Any, Any]]]:
+    top = get_type_hints(Settings, include_extras=True)
+    for field in msgspec.structs.fields(Settings):
+        if isinstance(field.default, msgspec.Struct):
+            section = get_type_hints(type(field.default), include_extras=True)
+            for inner in msgspec.structs.fields(field.default):
+                yield f"{field.name}.{inner.name}", (section[inner.name], inner.default)
+        else:
+            yield field.name, (top[field.name], field.default)
+
+
+_FIELDS: dict[str, tuple[Any, Any]] = dict(_fields())
+"""Dotted key → its type, with its limits, and its default."""
+
+
+def _from_file(
+    config: Path | None, given: Mapping[str, Any], environ: Mapping[str, str], faults: list[str]
+) -> Iterator[_Given]:
+    path = _file(config, given, environ)
+    if path is None:
+        return
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise Misconfigured(
+            f"{path}: cannot be read ({error.strerror}): check the path and its rights"
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path}: is not TOML: {error}") from None
+    for key, value in _flattened(document):
+        if key in _FIELDS:
+            yield _Given(key, value, str(path))
+        else:
+            faults.append(f"{path}: there is no setting {key!r}{_nearest(key, _FIELDS)}")
+
+
+def _file(config: Path | None, given: Mapping[str, Any], environ: Mapping[str, str]) -> Path | None:
+    if config is not None:
+        return config
+    if environ.get(CONFIG_VARIABLE):
+        return Path(environ[CONFIG_VARIABLE])
+    data_dir = str(given.get("data_dir") or environ.get(variable("data_dir"), ""))
+    candidates = (Path("ringback.toml"), _data_path(data_dir, environ) / "ringback.toml")
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _flattened(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in document.items():
+        if isinstance(value, dict):
+            for inner, inner_value in value.items():
+                yield f"{name}.{inner}", inner_value
+        else:
+            yield name, value
+
+
+def _from_environment(environ: Mapping[str, str], faults: list[str]) -> Iterator[_Given]:
+    known = {variable(key): key for key in _FIELDS}
+    for name, value in environ.items():
+        if not name.startswith("RINGBACK_") or name == CONFIG_VARIABLE:
+            continue
+        if name not in known:
+            faults.append(
+                f"environment: there is no setting {name}{_nearest(name, known)}{_kubernetes(value)}"
+            )
+        elif value:  # an empty variable is one that is not set
+            yield _Given(known[name], value, name)
+
+
+def _converted(given: _Given, faults: list[str]) -> Any:
+    """The value in its field's type, or None after naming the fault."""
+    expected, _ = _FIELDS[given.key]
+    value = given.value
+    try:
+        if get_origin(expected) is tuple and isinstance(value, str):
+            any_port = given.key == "callback.ports" and value.strip().lower() == "any"
+            value = [] if any_port else [part.strip() for part in value.split(",") if part.strip()]
+        return msgspec.convert(value, expected, strict=given.origin != variable(given.key))
+    except msgspec.ValidationError:
+        shown = "***" if given.key == "api_key" else repr(given.value)
+        hint = _kubernetes(str(given.value))
+        faults.append(f"{given.key} = {shown} ({given.origin}): must be {_wanted(given.key)}{hint}")
+        return None
+
+
+def _assembled(given: Mapping[str, Any]) -> Settings:
+    values = dict(given)
+    for section, shorter, longer in _WITHIN:
+        part, whole = f"{section}.{shorter}", f"{section}.{longer}"
+        if part not in values and whole in values:  # a default gives way to what was asked for
+            values[part] = min(_FIELDS[part][1], values[whole])
+    top = {key: value for key, value in values.items() if "." not in key}
+    for field in msgspec.structs.fields(Settings):
+        if isinstance(field.default, msgspec.Struct):
+            inner = {k.partition(".")[2]: v for k, v in values.items() if k.startswith(field.name + ".")}
+            top[field.name] = msgspec.structs.replace(field.default, **inner)
+    return Settings(**top)
+
+
+def _wanted(key: str) -> str:
+    """What a value must be, in words."""
+    expected, _ = _FIELDS[key]
+    if key == "callback.ports":
+        return "a list of ports from 1 to 65535 (in the environment: 80,443), or 'any'"
+    if get_origin(expected) is Literal:
+        return "one of " + ", ".join(get_args(expected))
+    if get_origin(expected) is tuple:
+        return "a list of texts (in the environment: with commas between them)"
+    return _wanted_number(*get_args(expected)) if _is_number(expected) else "a text, and not an empty one"
+
+
+def _is_number(expected: Any) -> bool:
+    return get_origin(expected) is Annotated and get_args(expected)[0] in (int, float)
+
+
+def _wanted_number(base: type, limits: Meta) -> str:
+    noun = "a whole number" if base is int else "a number"
+    if limits.gt is not None:
+        return f"{noun} above {limits.gt} and up to {limits.le}"
+    return f"{noun} from {limits.ge}" + (f" to {limits.le}" if limits.le is not None else " up")
+
+
+def _nearest(name: str, known: Mapping[str, Any]) -> str:
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {close[0]!r}?" if close else "; docs/settings.md lists them all"
+
+
+def _kubernetes(value: str) -> str:
+    if not re.match(r"(tcp|udp)://", value):
+        return ""
+    return " (Kubernetes makes such variables for a service named ringback: set enableServiceLinks: false)"
+
+
+def _allow_fault(entry: str) -> str | None:
+    if re.fullmatch(r"[0-9.]+(/\d+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/\d+)?", entry):
+        try:
+            ipaddress.ip_network(entry)
+        except ValueError as error:
+            return f"callback.allow: {error}: write a network such as 10.0.0.0/8, or one address"
+        return None
+    if not _HOST_FORM.fullmatch(entry):
+        return (
+            f"callback.allow: {entry!r} is neither an address, a network nor a host name: "
+            "write 127.0.0.1, 10.0.0.0/8 or hooks.internal, without scheme, port or path"
+        )
+    return None
+
+
+def _data_path(data_dir: str, environ: Mapping[str, str]) -> Path:
+    if data_dir:
+        return Path(data_dir).expanduser().absolute()
+    data_home = environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data_home).absolute() / "ringback"
