@@ -3,6 +3,8 @@
 All times are seconds from the start of the recording (or of the stream).
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -19,6 +21,24 @@ class Word:
     """Whether a space stands before this word; False inside Chinese, Japanese or Thai text."""
     speaker: int | None = None
     language: str | None = None
+
+    @property
+    def bare(self) -> str:
+        """The word in lower case and without the punctuation around it; empty when it is nothing else.
+
+        Apostrophes and hyphens inside stay, and so does what is spoken: `%`, `&`, `@`, `#`.
+        """
+        common = self.text.strip(".,?!")
+        if common.isalnum():  # nearly every word, and much quicker than the whole rule
+            return common.lower()
+        first, last = 0, len(self.text)
+        while first < last and _is_silent(self.text[first]):
+            first += 1
+        while first < last and _is_silent(self.text[last - 1]):
+            last -= 1
+        bare = self.text[first:last].lower()
+        # The last point of "U.S." is not the sentence's alone.
+        return bare + "." if _INITIALS.fullmatch(bare) and self.text[last:].startswith(".") else bare
 
     def shifted(self, seconds: float) -> "Word":
         return replace(self, start=self.start + seconds, end=self.end + seconds)
@@ -92,3 +112,12 @@ def joined(words: Iterable[Word]) -> str:
     """The words as running text."""
     text = "".join(f" {word.text}" if word.spaced else word.text for word in words)
     return text.removeprefix(" ")
+
+
+_INITIALS = re.compile(r"([^\W\d_]\.)+[^\W\d_]")
+
+
+def _is_silent(character: str) -> bool:
+    """Whether it is only written: punctuation, a space, a note sign."""
+    category = unicodedata.category(character)
+    return (category[0] in "PZC" and character not in "%&@#‰") or category in {"So", "Sk"}

@@ -1,0 +1,298 @@
+"""The query string of `/v1/listen`, parsed once for recordings and live streams into one frozen value.
+
+Unknown names are ignored, as the SDKs let users add any; bad values of known names are refused
+(https://developers.deepgram.com/docs/errors). The same name given twice with two values is refused too,
+unless it may repeat: silently taking one of them would deceive somebody.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
+
+import msgspec
+
+from ringback.errors import Refusal
+from ringback.listen.parameters import MANY, Mode, Parameter, Standing, by_name
+from ringback.listen.values import Value
+
+__all__ = ["ListenOptions", "Mode", "Unserved", "parse"]
+
+MOST_PARAMETERS = MANY
+"""A request with more query parameters than this is refused before any is read."""
+
+
+class Unserved(msgspec.Struct, frozen=True):
+    """What the caller asked for and does not get; told in `metadata.warnings`."""
+
+    parameter: str
+    type: str
+    """`unsupported` (not acted on yet), `ignored` (no meaning here) or `deprecated`."""
+    message: str
+
+
+class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was asked for; fields bear the names of the query parameters.
+
+    What one parameter turns on in another is already done: `smart_format` sets `punctuate` and
+    `paragraphs`. Survives JSON unchanged, so that it can ride in a job's payload.
+    """
+
+    model: str | None = None
+    version: str = "latest"
+    language: str = "en"
+    language_hint: tuple[str, ...] = ()
+    detect_language: bool | tuple[str, ...] = False
+    """A tuple: only these languages are candidates."""
+
+    callback: str | None = None
+    """As given; judged by `egress`, not here."""
+    callback_method: Literal["POST", "PUT", "GET", "DELETE"] = "POST"
+    inspect_response: bool = False
+
+    punctuate: bool = False
+    smart_format: bool = False
+    paragraphs: bool = False
+    utterances: bool = False
+    utt_split: float = 0.8
+    """Seconds."""
+    filler_words: bool = False
+    numerals: bool = False
+    measurements: bool = False
+    dictation: bool = False
+    profanity_filter: bool = False
+    redact: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    replace: tuple[str, ...] = ()
+    keywords: tuple[str, ...] = ()
+    keyterm: tuple[str, ...] = ()
+
+    multichannel: bool = False
+    diarize: bool = False
+    diarize_model: str | None = None
+    encoding: str | None = None
+    sample_rate: int | None = None
+    """Hz."""
+    channels: int | None = None
+
+    tag: tuple[str, ...] = ()
+    extra: dict[str, str] = {}
+    mip_opt_out: bool = False
+    alternatives: int = 1
+
+    summarize: Literal["v1", "v2"] | None = None
+    topics: bool = False
+    custom_topic: tuple[str, ...] = ()
+    custom_topic_mode: str = "extended"
+    intents: bool = False
+    custom_intent: tuple[str, ...] = ()
+    custom_intent_mode: str = "extended"
+    sentiment: bool = False
+    detect_entities: bool = False
+
+    interim_results: bool = False
+    endpointing: int | None = 10
+    """Milliseconds; None: silence never ends a span."""
+    utterance_end_ms: int | None = None
+    vad_events: bool = False
+
+    unserved: tuple[Unserved, ...] = ()
+    """What of all this the server does not act on."""
+
+
+def parse(pairs: Sequence[tuple[str, str]], mode: Mode) -> ListenOptions:
+    """The options of these decoded query parameters.
+
+    Raises `Refusal` (400), whose message is one line of printable ASCII, fit for the `dg-error` header.
+    """
+    if len(pairs) > MOST_PARAMETERS:
+        raise _refused(f"more than {MOST_PARAMETERS} parameters")
+    known = by_name(mode)
+    texts = _gathered(pairs)
+    given = {name: _read(known[name], found) for name, found in texts.items() if name in known}
+    options = msgspec.convert(_fields(given), ListenOptions)
+    _check_together(options, mode)
+    return _with_implied(options, _warnings(texts, given, mode))
+
+
+def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+    """Each known name with its texts; those of another mode too, which bring a warning."""
+    texts: dict[str, list[str]] = {}
+    for name, text in pairs:
+        if any(name in by_name(mode) for mode in Mode):
+            texts.setdefault(name, []).append(text)
+    return texts
+
+
+def _read(parameter: Parameter, texts: list[str]) -> tuple[Value, ...]:
+    """The values of one parameter, each checked; at least one."""
+    if parameter.standing is Standing.IGNORED:
+        return tuple(texts)
+    if parameter.name == "redact":
+        texts = [part for text in texts for part in text.split(",")]
+    if len(texts) > parameter.repeats:
+        texts = _as_single(parameter, texts)
+    return tuple(_read_one(parameter, text) for text in texts)
+
+
+def _as_single(parameter: Parameter, texts: list[str]) -> list[str]:
+    if parameter.repeats > 1:
+        raise _refused(f"`{parameter.name}` has {len(texts)} values; at most {parameter.repeats} are allowed")
+    if len(set(texts)) > 1:
+        raise _refused(f"duplicate field `{parameter.name}` with different values; give it once")
+    return texts[:1]
+
+
+def _read_one(parameter: Parameter, text: str) -> Value:
+    try:
+        _check_storable(text)
+        return parameter.kind.read(text)
+    except ValueError:
+        if parameter.name == "callback":
+            raise Refusal(400, "INVALID_QUERY_PARAMETER", "Invalid callback url.") from None
+        raise _refused(f"`{parameter.name}={_shown(text)}`: expected {parameter.kind.says}") from None
+
+
+def _check_storable(text: str) -> None:
+    """No NUL, which databases refuse, and no lone surrogate, which is not UTF-8 (a ValueError too)."""
+    if "\0" in text:
+        raise ValueError(text)
+    text.encode()
+
+
+def _fields(given: Mapping[str, tuple[Value, ...]]) -> dict[str, object]:
+    """The values in the types of `ListenOptions`, which are then checked once more by `msgspec`."""
+    fields: dict[str, object] = {}
+    for name, values in given.items():
+        if name in ListenOptions.__struct_fields__:
+            fields[name] = _SHAPES.get(name, _many if name in _REPEATABLE else _single)(values)
+    return fields
+
+
+def _single(values: tuple[Value, ...]) -> object:
+    return values[0]
+
+
+def _many(values: tuple[Value, ...]) -> object:
+    return values
+
+
+def _extra(values: tuple[Value, ...]) -> object:
+    """One object; of a key given twice the last value stands (docs/extra-metadata)."""
+    return dict(str(value).split(":", 1) for value in values)
+
+
+def _redactions(values: tuple[Value, ...]) -> object:
+    """Each once; `true` is the same as `numbers` (docs/redaction)."""
+    names = ("numbers" if value == "true" else str(value) for value in values if value != "false")
+    return tuple(dict.fromkeys(names))
+
+
+def _detection(values: tuple[Value, ...]) -> object:
+    languages = tuple(dict.fromkeys(str(value) for value in values if value not in {"true", "false"}))
+    if "false" not in values:
+        return languages or True
+    if set(values) != {"false"}:
+        raise _refused("`detect_language=false` contradicts its other values")
+    return False
+
+
+def _summary(values: tuple[Value, ...]) -> object:
+    """`true` asks for the first version, whose summaries stand on the alternatives."""
+    return {"true": "v1", "false": None, "v2": "v2"}[str(values[0])]
+
+
+def _endpointing(values: tuple[Value, ...]) -> object:
+    """`true` is the default of 10 ms, `false` never (docs/endpointing)."""
+    if isinstance(values[0], bool):
+        return 10 if values[0] else None
+    return values[0]
+
+
+_SHAPES = {
+    "extra": _extra,
+    "redact": _redactions,
+    "detect_language": _detection,
+    "summarize": _summary,
+    "endpointing": _endpointing,
+}
+_REPEATABLE = frozenset(name for mode in Mode for name, p in by_name(mode).items() if p.repeats > 1)
+
+MOST_KEYTERM_WORDS = 500
+"""Deepgram allows 500 tokens (docs/keyterm); a word is at least one."""
+
+# Of these encodings the bytes do not tell the rate (docs/encoding).
+_NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
+_FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
+
+
+def _check_together(options: ListenOptions, mode: Mode) -> None:
+    """The rules that hold between parameters."""
+    if options.encoding in _NEEDS_RATE and options.sample_rate is None:
+        raise _refused(f"`encoding={options.encoding}` needs `sample_rate`")
+    fixed = _FIXED_RATE.get(options.encoding or "")
+    if fixed and options.sample_rate not in {None, fixed}:
+        raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`")
+    if sum(len(term.split()) for term in options.keyterm) > MOST_KEYTERM_WORDS:
+        raise _refused(f"`keyterm` has more than {MOST_KEYTERM_WORDS} words in all")
+    if options.utterance_end_ms is not None and not options.interim_results:
+        raise _refused("`utterance_end_ms` needs `interim_results=true`")
+
+
+def _with_implied(options: ListenOptions, warnings: tuple[Unserved, ...]) -> ListenOptions:
+    """What some turn on in others (docs/smart-format, /paragraphs, /detect-entities, /diarization)."""
+    return msgspec.structs.replace(
+        options,
+        paragraphs=options.paragraphs or options.smart_format,
+        punctuate=options.punctuate or options.smart_format or options.paragraphs or options.detect_entities,
+        diarize=options.diarize or options.diarize_model is not None,
+        unserved=warnings,
+    )
+
+
+def _warnings(
+    texts: Mapping[str, list[str]], given: Mapping[str, tuple[Value, ...]], mode: Mode
+) -> tuple[Unserved, ...]:
+    """What the caller would otherwise believe to be done; nothing for values that ask for nothing."""
+    known = by_name(mode)
+    found = []
+    for name, found_texts in texts.items():
+        if name not in known:
+            if found_texts != ["false"]:
+                found.append(_of_other_mode(name, mode))
+        elif any(_asks_for_something(known[name], value) for value in given[name]):
+            found.append(_warning(known[name]))
+    return tuple(found)
+
+
+def _asks_for_something(parameter: Parameter, value: Value) -> bool:
+    if parameter.name == "alternatives":
+        return value != 1
+    if parameter.standing is Standing.SERVED:
+        return False
+    nothing = {"", parameter.default} if parameter.name != "redact" else {"false"}
+    return str(value).lower() not in nothing
+
+
+def _of_other_mode(name: str, mode: Mode) -> Unserved:
+    place = "live streams" if mode is Mode.RECORDED else "recordings"
+    return Unserved(name, "ignored", f"`{name}` has a meaning for {place} only.")
+
+
+def _warning(parameter: Parameter) -> Unserved:
+    name = parameter.name
+    match parameter.standing:
+        case Standing.SERVED:
+            return Unserved(name, "unsupported", f"This server gives `{name}={parameter.default}` only.")
+        case Standing.UNSERVED:
+            return Unserved(name, "unsupported", f"This server does not act on `{name}` yet.")
+        case Standing.IGNORED:
+            return Unserved(name, "deprecated", f"`{name}` is an old parameter that this server ignores.")
+
+
+def _refused(why: str) -> Refusal:
+    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Failed to deserialize query parameters: {why}.")
+
+
+def _shown(text: str) -> str:
+    """A user's text inside our message: short, on one line, in ASCII."""
+    short = text if len(text) <= 60 else text[:60] + "..."
+    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in short)

@@ -1,0 +1,412 @@
+"""Every documented query parameter of `/v1/listen`, for recordings and for live streams, in one table.
+
+`listen.options` parses by it, and `docs/parameters.md` is held to it by a test.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ringback.listen.values import (
+    BOOLEAN,
+    DETECTION,
+    ENDPOINTING,
+    KEY_AND_VALUE,
+    KEYWORD,
+    LANGUAGE,
+    LANGUAGE_TAG,
+    REDACTION,
+    REPLACEMENT,
+    Kind,
+    choice,
+    integer,
+    seconds,
+    text,
+)
+
+
+class Mode(StrEnum):
+    """How the audio comes: as a whole (`POST /v1/listen`), or as a stream over a WebSocket."""
+
+    RECORDED = "recorded"
+    LIVE = "live"
+
+
+class Standing(StrEnum):
+    """What this server does with a parameter."""
+
+    SERVED = "served"
+    UNSERVED = "unserved"
+    """Checked, then named in `metadata.warnings`: nothing acts on it yet."""
+    IGNORED = "ignored"
+    """Of old clients only; its value is not even checked."""
+
+
+MANY = 1_000
+"""How often a parameter may be repeated when Deepgram names no limit."""
+
+BOTH = frozenset(Mode)
+RECORDED = frozenset({Mode.RECORDED})
+LIVE = frozenset({Mode.LIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    name: str
+    kind: Kind
+    standing: Standing
+    page: str
+    """The page of developers.deepgram.com that says so."""
+    means: str
+    default: str = "false"
+    """As the user would write it; empty: none."""
+    repeats: int = 1
+    """How many values it may have in one request."""
+    modes: frozenset[Mode] = BOTH
+
+
+SERVED, UNSERVED, IGNORED = Standing
+_SPEC = "reference/speech-to-text/listen-pre-recorded"
+_LIVE = "reference/speech-to-text/listen-streaming"
+_MODES = choice("extended", "strict")
+_OLD = text(2048, empty=True)
+
+PARAMETERS: tuple[Parameter, ...] = (
+    # Callback
+    Parameter(
+        "callback",
+        text(8192, empty=True),
+        SERVED,
+        "docs/callback",
+        "Answer at once with a `request_id` and send the result to this URL.",
+        default="",
+    ),
+    Parameter(
+        "callback_method",
+        choice("POST", "PUT", any_case=True),
+        SERVED,
+        "docs/callback",
+        "How the callback is sent.",
+        default="POST",
+        modes=RECORDED,
+    ),
+    Parameter(
+        "callback_method",
+        choice("POST", "PUT", "GET", "DELETE", any_case=True),
+        SERVED,
+        _LIVE,
+        "How the callback is sent.",
+        default="POST",
+        modes=LIVE,
+    ),
+    Parameter(
+        "inspect_response",
+        BOOLEAN,
+        UNSERVED,
+        "docs/callback",
+        "Send live results to the caller too, not to the callback alone.",
+        modes=LIVE,
+    ),
+    # Model and language
+    Parameter("model", text(200), SERVED, "docs/model", "The model to use.", default=""),
+    Parameter("version", text(100), SERVED, "docs/version", "The model's version.", default="latest"),
+    Parameter("language", LANGUAGE, SERVED, "docs/language", "The language spoken.", default="en"),
+    Parameter(
+        "language_hint",
+        LANGUAGE_TAG,
+        UNSERVED,
+        "docs/nova-3-language-prompting",
+        "Languages to expect, with `language=multi`.",
+        default="",
+        repeats=50,
+    ),
+    Parameter(
+        "detect_language",
+        DETECTION,
+        SERVED,
+        "docs/language-detection",
+        "Find out the language of each channel; language tags restrict the candidates.",
+        repeats=50,
+        modes=RECORDED,
+    ),
+    # Text
+    Parameter(
+        "punctuate", BOOLEAN, SERVED, "docs/punctuation", "Punctuation and capitals; adds `punctuated_word`."
+    ),
+    Parameter(
+        "smart_format",
+        BOOLEAN,
+        SERVED,
+        "docs/smart-format",
+        "Punctuation and paragraphs; numbers, dates and the like stay as the model writes them.",
+    ),
+    Parameter(
+        "paragraphs",
+        BOOLEAN,
+        SERVED,
+        "docs/paragraphs",
+        "Sentences and paragraphs; turns `punctuate` on.",
+        modes=RECORDED,
+    ),
+    Parameter(
+        "utterances",
+        BOOLEAN,
+        SERVED,
+        "docs/utterances",
+        "Stretches of speech without a long pause, as `results.utterances`.",
+        modes=RECORDED,
+    ),
+    Parameter(
+        "utt_split",
+        seconds(3600),
+        SERVED,
+        "docs/utterance-split",
+        "A longer pause than this starts a new utterance.",
+        default="0.8",
+        modes=RECORDED,
+    ),
+    Parameter("filler_words", BOOLEAN, SERVED, "docs/filler-words", "Keep “uh” and “um”."),
+    Parameter("numerals", BOOLEAN, UNSERVED, "docs/numerals", "Spoken numbers as digits."),
+    Parameter("measurements", BOOLEAN, UNSERVED, "docs/measurements", "Units abbreviated.", modes=RECORDED),
+    Parameter(
+        "dictation",
+        BOOLEAN,
+        UNSERVED,
+        "docs/dictation",
+        "“Comma” becomes “,”. Without `punctuate=true` it has no effect.",
+    ),
+    Parameter("profanity_filter", BOOLEAN, UNSERVED, "docs/profanity-filter", "Mask or drop profanity."),
+    Parameter(
+        "redact",
+        REDACTION,
+        UNSERVED,
+        "docs/redaction",
+        "Replace what is sensitive by labels; several values may also be joined with commas.",
+        repeats=100,
+    ),
+    Parameter(
+        "search",
+        text(500),
+        UNSERVED,
+        "docs/search",
+        "Find terms in the audio.",
+        default="",
+        repeats=50,
+    ),
+    Parameter(
+        "replace",
+        REPLACEMENT,
+        UNSERVED,
+        "docs/find-and-replace",
+        "Replace words in the transcript; no replacement: delete them.",
+        default="",
+        repeats=200,
+    ),
+    Parameter(
+        "keywords",
+        KEYWORD,
+        UNSERVED,
+        "docs/keywords",
+        "Words to expect more, or less.",
+        default="",
+        repeats=200,
+    ),
+    Parameter(
+        "keyterm",
+        text(500),
+        UNSERVED,
+        "docs/keyterm",
+        "Terms to expect; together at most 500 words.",
+        default="",
+        repeats=500,
+    ),
+    # Speakers and channels
+    Parameter("multichannel", BOOLEAN, SERVED, "docs/multichannel", "Each channel on its own."),
+    Parameter("diarize", BOOLEAN, UNSERVED, "docs/diarization", "Who speaks, per word."),
+    Parameter(
+        "diarize_model",
+        choice("latest", "v1", "v2"),
+        UNSERVED,
+        "docs/diarization",
+        "The diarizer to use; turns `diarize` on.",
+        default="",
+        modes=RECORDED,
+    ),
+    Parameter(
+        "diarize_model",
+        choice("latest", "v1"),
+        UNSERVED,
+        "docs/diarization",
+        "The diarizer to use; turns `diarize` on.",
+        default="",
+        modes=LIVE,
+    ),
+    # The audio
+    Parameter(
+        "encoding",
+        choice(
+            *("linear16", "linear32", "flac", "alaw", "mulaw", "amr-nb", "amr-wb"),
+            *("opus", "ogg-opus", "speex", "g729"),
+        ),
+        SERVED,
+        "docs/encoding",
+        "How audio without a header is encoded.",
+        default="",
+    ),
+    Parameter(
+        "sample_rate",
+        integer(4_000, 192_000),
+        SERVED,
+        "docs/sample-rate",
+        "Samples per second (Hz) of audio without a header; needed with `linear16`, `linear32`, "
+        "`mulaw`, `alaw` and `speex`.",
+        default="",
+    ),
+    Parameter(
+        "channels",
+        integer(1, 20),
+        SERVED,
+        "docs/channels",
+        "Channels of audio without a header; read only with `encoding`.",
+        default="",
+    ),
+    # Labels
+    Parameter(
+        "tag",
+        text(128, empty=True),
+        SERVED,
+        "docs/stt-tagging",
+        "Labels, told again in `metadata.tags` and in the request history.",
+        default="",
+        repeats=MANY,
+    ),
+    Parameter(
+        "extra",
+        KEY_AND_VALUE,
+        SERVED,
+        "docs/extra-metadata",
+        "Told again as the object `metadata.extra`; of one key given twice the last value stands.",
+        default="",
+        repeats=MANY,
+    ),
+    Parameter(
+        "mip_opt_out",
+        BOOLEAN,
+        SERVED,
+        "docs/the-deepgram-model-improvement-partnership-program",
+        "Always honoured: audio and transcripts never leave this server.",
+    ),
+    Parameter(
+        "alternatives",
+        integer(1, 100),
+        SERVED,
+        _SPEC,
+        "Always one; asking for more brings a warning.",
+        default="1",
+    ),
+    # Understanding
+    Parameter(
+        "summarize",
+        choice("true", "false", "v2"),
+        UNSERVED,
+        "docs/summarization",
+        "A summary.",
+        modes=RECORDED,
+    ),
+    Parameter("topics", BOOLEAN, UNSERVED, "docs/topic-detection", "What is spoken of.", modes=RECORDED),
+    Parameter(
+        "custom_topic",
+        text(500),
+        UNSERVED,
+        "docs/topic-detection",
+        "Topics to look for.",
+        default="",
+        repeats=100,
+        modes=RECORDED,
+    ),
+    Parameter(
+        "custom_topic_mode",
+        _MODES,
+        UNSERVED,
+        "docs/topic-detection",
+        "`strict`: only the given topics.",
+        default="extended",
+        modes=RECORDED,
+    ),
+    Parameter("intents", BOOLEAN, UNSERVED, "docs/intent-recognition", "What speakers want.", modes=RECORDED),
+    Parameter(
+        "custom_intent",
+        text(500),
+        UNSERVED,
+        "docs/intent-recognition",
+        "Intents to look for.",
+        default="",
+        repeats=100,
+        modes=RECORDED,
+    ),
+    Parameter(
+        "custom_intent_mode",
+        _MODES,
+        UNSERVED,
+        "docs/intent-recognition",
+        "`strict`: only the given intents.",
+        default="extended",
+        modes=RECORDED,
+    ),
+    Parameter("sentiment", BOOLEAN, UNSERVED, "docs/sentiment-analysis", "The mood.", modes=RECORDED),
+    Parameter(
+        "detect_entities",
+        BOOLEAN,
+        UNSERVED,
+        "docs/detect-entities",
+        "Names, places, dates and the like; turns `punctuate` on.",
+    ),
+    # Live streams
+    Parameter(
+        "interim_results",
+        BOOLEAN,
+        UNSERVED,
+        "docs/interim-results",
+        "Results that may still change.",
+        modes=LIVE,
+    ),
+    Parameter(
+        "endpointing",
+        ENDPOINTING,
+        UNSERVED,
+        "docs/endpointing",
+        "Silence that ends a span of speech; `false`: never.",
+        default="10",
+        modes=LIVE,
+    ),
+    Parameter(
+        "utterance_end_ms",
+        integer(1_000, 5_000),
+        UNSERVED,
+        "docs/utterance-end",
+        "Send UtteranceEnd after such a gap between words; needs `interim_results=true`.",
+        default="",
+        modes=LIVE,
+    ),
+    Parameter(
+        "vad_events", BOOLEAN, UNSERVED, "docs/speech-started", "Send SpeechStarted messages.", modes=LIVE
+    ),
+    # Of old clients
+    Parameter("tier", _OLD, IGNORED, _SPEC, "The model's tier: name a `model` instead.", default=""),
+    Parameter("ner", _OLD, IGNORED, _SPEC, "Old name of `detect_entities`."),
+    Parameter("detect_topics", _OLD, IGNORED, _SPEC, "Old name of `topics`."),
+    Parameter("analyze_sentiment", _OLD, IGNORED, _SPEC, "Old name of `sentiment`."),
+    Parameter("translate", _OLD, IGNORED, _SPEC, "Translation.", default=""),
+    Parameter("keyword_boost", _OLD, IGNORED, _SPEC, "How `keywords` act.", default=""),
+    Parameter("diarize_version", _OLD, IGNORED, _SPEC, "Old name of `diarize_model`.", default=""),
+    Parameter("no_delay", _OLD, IGNORED, _LIVE, "Do not hold results back: this server never does."),
+    Parameter("times", _OLD, IGNORED, _SPEC, "Word times: they are always there.", default="true"),
+)
+
+
+def by_name(mode: Mode) -> Mapping[str, Parameter]:
+    """The parameters that have a meaning in this mode."""
+    return _BY_NAME[mode]
+
+
+_BY_NAME = {mode: {p.name: p for p in PARAMETERS if mode in p.modes} for mode in Mode}

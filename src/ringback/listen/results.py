@@ -1,0 +1,297 @@
+"""A transcript as Deepgram's JSON document, and the two short answers beside it.
+
+Field by field as https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded has it.
+Strict clients (Rust, Python 5) parse these: required fields are always there, whole numbers are written
+as such. The same input always gives the same bytes, so that a result made twice is one result.
+"""
+
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from ringback.errors import Failure
+from ringback.listen.options import ListenOptions, Unserved
+from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, Word, joined
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The model that ran."""
+
+    uuid: str
+    name: str
+    version: str
+    arch: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultFacts:
+    """What the document tells beside the words."""
+
+    request_id: str
+    """A UUID."""
+    sha256: str
+    """Of the submitted audio, in hexadecimal digits."""
+    created: float
+    """Unix seconds."""
+    models: tuple[ModelFacts, ...]
+
+
+def document(
+    transcript: Transcript,
+    options: ListenOptions,
+    facts: ResultFacts,
+    utterances: Sequence[Utterance] | None = None,
+    paragraphs: Sequence[Sequence[Paragraph]] | None = None,
+) -> bytes:
+    """The whole result; `paragraphs` holds those of each channel. None: not asked for, not told."""
+    words = _Words(options)
+    return _ENCODER.encode(
+        _Document(
+            metadata=_metadata(transcript, options, facts),
+            results=_Results(
+                channels=[
+                    _channel(channel, words, paragraphs[index] if paragraphs is not None else None)
+                    for index, channel in enumerate(transcript.channels)
+                ],
+                utterances=None
+                if utterances is None
+                else [
+                    _utterance(utterance, words, _utterance_id(facts.request_id, index))
+                    for index, utterance in enumerate(utterances)
+                ],
+            ),
+        )
+    )
+
+
+def accepted(request_id: str) -> bytes:
+    """The immediate answer to a request with a callback (https://developers.deepgram.com/docs/callback)."""
+    return _ENCODER.encode({"request_id": request_id})
+
+
+def refused(failure: Failure, request_id: str) -> bytes:
+    """Deepgram's error object (https://developers.deepgram.com/docs/errors)."""
+    body = {"err_code": failure.err_code, "err_msg": failure.err_msg, "request_id": request_id}
+    return _ENCODER.encode(body)
+
+
+class _Word(msgspec.Struct, omit_defaults=True, gc=False):
+    word: str
+    start: float
+    end: float
+    confidence: float
+    punctuated_word: str | None = None
+    speaker: int | None = None
+    language: str | None = None
+
+
+class _Sentence(msgspec.Struct, gc=False):
+    text: str
+    start: float
+    end: float
+
+
+class _Paragraph(msgspec.Struct, omit_defaults=True):
+    sentences: list[_Sentence]
+    num_words: int
+    start: float
+    end: float
+    speaker: int | None = None
+
+
+class _Paragraphs(msgspec.Struct):
+    transcript: str
+    paragraphs: list[_Paragraph]
+
+
+class _Alternative(msgspec.Struct, omit_defaults=True):
+    transcript: str
+    confidence: float
+    words: list[_Word]
+    paragraphs: _Paragraphs | None = None
+    languages: list[str] | None = None
+
+
+class _Channel(msgspec.Struct, omit_defaults=True):
+    alternatives: list[_Alternative]
+    detected_language: str | None = None
+    language_confidence: float | None = None
+
+
+class _Utterance(msgspec.Struct, omit_defaults=True):
+    start: float
+    end: float
+    confidence: float
+    channel: int
+    transcript: str
+    words: list[_Word]
+    id: str
+    speaker: int | None = None
+    languages: list[str] | None = None
+
+
+class _Results(msgspec.Struct, omit_defaults=True):
+    channels: list[_Channel]
+    utterances: list[_Utterance] | None = None
+
+
+class _Model(msgspec.Struct):
+    name: str
+    version: str
+    arch: str
+
+
+class _Metadata(msgspec.Struct, omit_defaults=True):
+    transaction_key: str
+    request_id: str
+    sha256: str
+    created: str
+    duration: float
+    channels: int
+    models: list[str]
+    model_info: dict[str, _Model]
+    tags: tuple[str, ...] = ()
+    extra: dict[str, str] = {}
+    warnings: tuple[Unserved, ...] = ()
+
+
+class _Document(msgspec.Struct):
+    metadata: _Metadata
+    results: _Results
+
+
+_ENCODER = msgspec.json.Encoder()
+
+
+def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts) -> _Metadata:
+    models = {model.uuid: _Model(model.name, model.version, model.arch) for model in facts.models}
+    return _Metadata(
+        transaction_key="deprecated",  # Deepgram sends this very word, and the Rust SDK wants the field.
+        request_id=facts.request_id,
+        sha256=facts.sha256,
+        created=_rfc3339(facts.created),
+        duration=_seconds(transcript.duration),
+        channels=len(transcript.channels),
+        models=list(models),
+        model_info=models,
+        tags=options.tag,
+        extra=options.extra,
+        warnings=options.unserved,
+    )
+
+
+class _Words:
+    """How words are written under the options of this request."""
+
+    def __init__(self, options: ListenOptions) -> None:
+        self._punctuated = options.punctuate
+        self._multilingual = options.language == "multi"
+        self._written: dict[int, _Word] = {}
+        """By identity: a word stands once in its channel and once in its utterance."""
+
+    def write(self, words: Iterable[Word]) -> list[_Word]:
+        return [self._written.get(id(word)) or self._write(word) for word in words]
+
+    def _write(self, word: Word) -> _Word:
+        written = _Word(
+            word.bare or word.text,
+            round(word.start, 3),
+            round(word.end, 3),
+            _share(word.confidence),
+            word.text if self._punctuated else None,
+            word.speaker,
+            word.language if self._multilingual else None,
+        )
+        self._written[id(word)] = written
+        return written
+
+    def languages(self, words: Iterable[Word]) -> list[str] | None:
+        """The languages spoken, the most spoken first; told only when several may be."""
+        if not self._multilingual:
+            return None
+        return [language for language, _ in Counter(w.language for w in words if w.language).most_common()]
+
+
+def _channel(channel: Channel, words: _Words, paragraphs: Sequence[Paragraph] | None) -> _Channel:
+    said = channel.alternative
+    return _Channel(
+        alternatives=[
+            _Alternative(
+                transcript=said.text,
+                confidence=_share(said.confidence),
+                words=words.write(said.words),
+                paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
+                languages=words.languages(said.words),
+            )
+        ],
+        detected_language=channel.language,
+        language_confidence=None
+        if channel.language_confidence is None
+        else _share(channel.language_confidence),
+    )
+
+
+def _paragraphs(paragraphs: Sequence[Paragraph]) -> _Paragraphs:
+    """Each paragraph stands after a line break of its own, as in the examples of docs/paragraphs."""
+    text = "\n".join(f"\n{_paragraph_text(paragraph)}" for paragraph in paragraphs)
+    return _Paragraphs(transcript=text, paragraphs=[_paragraph(paragraph) for paragraph in paragraphs])
+
+
+def _paragraph_text(paragraph: Paragraph) -> str:
+    text = joined(word for sentence in paragraph.sentences for word in sentence.words)
+    return text if paragraph.speaker is None else f"Speaker {paragraph.speaker}: {text}"
+
+
+def _paragraph(paragraph: Paragraph) -> _Paragraph:
+    sentences = [_sentence(sentence) for sentence in paragraph.sentences]
+    return _Paragraph(
+        sentences=sentences,
+        num_words=sum(len(sentence.words) for sentence in paragraph.sentences),
+        start=sentences[0].start,
+        end=sentences[-1].end,
+        speaker=paragraph.speaker,
+    )
+
+
+def _sentence(sentence: Sentence) -> _Sentence:
+    return _Sentence(
+        joined(sentence.words), _seconds(sentence.words[0].start), _seconds(sentence.words[-1].end)
+    )
+
+
+def _utterance(utterance: Utterance, words: _Words, utterance_id: str) -> _Utterance:
+    return _Utterance(
+        start=_seconds(utterance.start),
+        end=_seconds(utterance.end),
+        confidence=_share(sum(word.confidence for word in utterance.words) / len(utterance.words)),
+        channel=utterance.channel,
+        transcript=joined(utterance.words),
+        words=words.write(utterance.words),
+        id=utterance_id,
+        speaker=utterance.words[0].speaker,
+        languages=words.languages(utterance.words),
+    )
+
+
+def _utterance_id(request_id: str, index: int) -> str:
+    """A UUID, as the Rust SDK wants; the same whenever this result is made again."""
+    return str(uuid.uuid5(uuid.UUID(request_id), f"utterance {index}"))
+
+
+def _rfc3339(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def _seconds(time: float) -> float:
+    """To the millisecond; the models are not more exact."""
+    return round(float(time), 3)
+
+
+def _share(confidence: float) -> float:
+    """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
+    return round(min(1.0, max(0.0, confidence)), 4)

@@ -1,0 +1,121 @@
+"""What a query parameter may be set to: each kind reads one text, or says that it cannot.
+
+Every kind is strict on purpose: `int()` and `float()` would also take `1_000`, ` 7 `, `nan` and Arabic
+digits, none of which Deepgram's server takes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of value. `says` is what refusals and the documentation tell the user of it."""
+
+    says: str
+    read: Callable[[str], Value]
+    """The value of a text; `ValueError` when the text is not of this kind."""
+
+
+def choice(*allowed: str, any_case: bool = False) -> Kind:
+    """One of these words; with `any_case` the result is in upper case, as `allowed` must be."""
+
+    def read(text: str) -> str:
+        word = text.upper() if any_case else text
+        if word not in allowed:
+            raise ValueError(text)
+        return word
+
+    says = _either(allowed)
+    return Kind(f"{says}, in any case" if any_case else says, read)
+
+
+def integer(low: int, high: int) -> Kind:
+    def read(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
+            raise ValueError(text)
+        return int(text)
+
+    return Kind(f"a whole number from {low} to {high}", read)
+
+
+def seconds(high: float) -> Kind:
+    def read(text: str) -> float:
+        if not _DECIMAL.fullmatch(text) or not 0.0 < float(text) <= high:
+            raise ValueError(text)
+        return float(text)
+
+    return Kind(f"seconds, more than 0 and at most {high:g}", read)
+
+
+def text(longest: int, *, empty: bool = False) -> Kind:
+    """Any text of at most `longest` characters."""
+
+    def read(given: str) -> str:
+        if len(given) > longest or not (given or empty):
+            raise ValueError(given)
+        return given
+
+    return Kind(f"text of at most {longest} characters", read)
+
+
+def shaped(says: str, pattern: str, longest: int) -> Kind:
+    """Text that the pattern matches as a whole."""
+    shape = re.compile(pattern, re.DOTALL)
+
+    def read(given: str) -> str:
+        if len(given) > longest or not shape.fullmatch(given):
+            raise ValueError(given)
+        return given
+
+    return Kind(says, read)
+
+
+def _either(words: tuple[str, ...]) -> str:
+    quoted = [f"`{word}`" for word in words]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} or {quoted[-1]}"
+
+
+def _read_boolean(text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise ValueError(text)
+    return text == "true"
+
+
+def _read_endpointing(text: str) -> Value:
+    return _read_boolean(text) if text in {"true", "false"} else _MILLISECONDS.read(text)
+
+
+def _read_redaction(text: str) -> str:
+    if not _NAME.fullmatch(text) or text in _NOT_REDACTABLE:
+        raise ValueError(text)
+    return text
+
+
+_INTEGER = re.compile(r"[0-9]{1,9}")
+_DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
+_NAME = re.compile(r"[a-z][a-z_]{1,63}")
+_TAG = r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}"
+
+# https://developers.deepgram.com/docs/supported-entity-types: detected, yet a 400 when asked to redact.
+_NOT_REDACTABLE = frozenset({"cardinal", "ordinal", "percent"})
+
+_MILLISECONDS = integer(0, 60_000)
+
+BOOLEAN = Kind("`true` or `false`", _read_boolean)
+LANGUAGE = shaped("a BCP-47 language tag, such as `en` or `pt-BR`, or `multi`", f"multi|{_TAG}", 35)
+LANGUAGE_TAG = shaped("a BCP-47 language tag, such as `en` or `pt-BR`", _TAG, 35)
+DETECTION = shaped("`true`, `false` or a BCP-47 language tag", f"true|false|{_TAG}", 35)
+ENDPOINTING = Kind("milliseconds from 0 to 60000, `true` or `false`", _read_endpointing)
+REDACTION = Kind(
+    "`true`, `false`, `pci`, `pii`, `phi`, `numbers`, `aggressive_numbers`, `ssn` or an entity type",
+    _read_redaction,
+)
+KEY_AND_VALUE = shaped("`key:value` of at most 2048 characters", r"[^:]+:.*", 2048)
+REPLACEMENT = shaped("`find:replacement` of at most 500 characters", r"[^:]+(:.*)?", 500)
+KEYWORD = shaped(
+    "`word` or `word:boost`, where boost is a number", r"[^:]+(:-?[0-9]{1,6}(\.[0-9]{1,6})?)?", 200
+)
