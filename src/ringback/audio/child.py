@@ -1,0 +1,130 @@
+"""The process in which callers' bytes meet FFmpeg: `python -m ringback.audio.child FD`.
+
+It may crash, hang or run out of memory; the server replaces it. It reads one order after the other from
+the socket `FD`, answers each with frames (`frames`), and ends when the server is gone.
+"""
+
+import ctypes
+import resource
+import signal
+import socket
+import sys
+import traceback
+from pathlib import Path
+
+import av
+
+from ringback.audio.decode import opened
+from ringback.audio.encodings import unreadable
+from ringback.audio.frames import (
+    LENGTHS,
+    Broken,
+    Chunk,
+    Ended,
+    Frame,
+    Opened,
+    Order,
+    Progress,
+    Refused,
+    pack,
+    unpack_order,
+)
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.audio.speech import Silero, SpeechFinder
+from ringback.errors import Refusal
+
+
+def main() -> None:
+    _confine()
+    server = socket.socket(fileno=int(sys.argv[1]))
+    try:
+        silero = Silero()
+        while (order := _next_order(server)) is not None:
+            _serve(order, silero, server)
+    except (BrokenPipeError, ConnectionResetError):
+        return  # The server is gone, or wants no more of this file.
+    except Exception:
+        _send(server, Broken(traceback.format_exc(limit=-5)))
+        sys.exit(1)
+
+
+def _confine() -> None:
+    """Little to break, nothing to write, no life after the server's."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    if sys.platform == "linux":
+        # Elsewhere the end of the socket ends us, unless we hang at that moment.
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    # A stop is sent to the whole process group; the server wants to finish what it has begun.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    av.logging.set_level(av.logging.PANIC)
+
+
+def _serve(order: Order, silero: Silero, server: socket.socket) -> None:
+    try:
+        _read(order, silero, server)
+    except Refusal as refusal:
+        _send(server, Refused(*_words(refusal)))
+    except (MemoryError, av.FFmpegError):
+        _send(server, Refused(*_words(unreadable())))
+
+
+def _read(order: Order, silero: Silero, server: socket.socket) -> None:
+    with opened(Path(order.path), order.how) as audio:
+        _send(server, Opened(audio.channels, audio.duration))
+        finders = [SpeechFinder(silero, order.max_chunk) for _ in range(audio.channels)]
+        decoded = told = 0
+        for block in audio.blocks():
+            for channel, finder in enumerate(finders):
+                for start, samples in finder.hear(block[channel]):
+                    _send(server, Chunk(channel, start / SAMPLE_RATE), samples)
+            decoded += block.shape[1]
+            if decoded - told >= _PROGRESS * SAMPLE_RATE:
+                told = decoded
+                _send(server, Progress(decoded / SAMPLE_RATE))
+        for channel, finder in enumerate(finders):
+            for start, samples in finder.finish():
+                _send(server, Chunk(channel, start / SAMPLE_RATE), samples)
+        _send(server, Ended(audio.channels, decoded / SAMPLE_RATE))
+
+
+def _next_order(server: socket.socket) -> Order | None:
+    lengths = _receive(server, LENGTHS.size)
+    if lengths is None:
+        return None
+    body = _receive(server, LENGTHS.unpack(lengths)[0])
+    return None if body is None else unpack_order(body)
+
+
+def _receive(server: socket.socket, size: int) -> bytes | None:
+    received = bytearray()
+    while len(received) < size:
+        piece = server.recv(size - len(received))
+        if not piece:
+            return None
+        received += piece
+    return bytes(received)
+
+
+def _send(server: socket.socket, frame: Frame, samples: Samples | None = None) -> None:
+    """Blocks while the server has not read what was sent before: its pace is ours."""
+    for buffer in pack(frame, samples):
+        server.sendall(buffer)
+
+
+def _words(refusal: Refusal) -> tuple[int, str, str]:
+    return refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg
+
+
+_ADDRESS_SPACE = 4 << 30
+"""Bytes; some ten times what decoding needs (libraries map far more than they use)."""
+_PR_SET_PDEATHSIG = 1
+_PROGRESS = 60.0
+"""Seconds of audio between two signs of life."""
+
+if __name__ == "__main__":
+    main()

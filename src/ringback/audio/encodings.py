@@ -1,0 +1,142 @@
+"""How the bytes are to be opened: a container that tells its own form, or one of Deepgram's raw encodings.
+
+`encoding`, `sample_rate` and `channels` describe audio without a header
+(https://developers.deepgram.com/docs/encoding). Many clients name an encoding although their file has a
+header that says the same: where the first bytes are those of a container, the container is believed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ringback.errors import Refusal
+
+MOST_CHANNELS = 20
+"""Deepgram's limit for `multichannel` (https://developers.deepgram.com/docs/multichannel)."""
+LOWEST_RATE, HIGHEST_RATE = 4_000, 400_000
+"""Hz; what claims to lie outside is junk, or an attempt to make much out of little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How to read the bytes of one recording."""
+
+    encoding: str | None = None
+    """A raw encoding of `ENCODINGS`; None: a container, recognised by its content."""
+    sample_rate: int | None = None
+    """Hz; read only with `encoding`."""
+    channels: int | None = None
+    """Read only with `encoding`; None: one."""
+    multichannel: bool = False
+    """False: all channels are mixed down to one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What FFmpeg is told."""
+
+    format: str | None
+    """A demuxer's name; None: find out, among `CONTAINERS`."""
+    options: Mapping[str, str]
+
+
+def opening(how: Decoding, head: bytes) -> Opening:
+    """How FFmpeg has to open audio that begins with `head` (16 bytes are enough).
+
+    Raises `Refusal` (400) for an encoding that is unknown, lacks its `sample_rate`, or cannot be read back
+    from a file; the message names the mend.
+    """
+    if how.encoding is None or _has_header(head):
+        return Opening(None, _SAFE | {"format_whitelist": ",".join(CONTAINERS)})
+    encoding = how.encoding.lower()
+    if encoding in _PACKETS_ONLY:
+        raise _refusal(
+            f"encoding={encoding} names bare packets, whose boundaries a file does not keep; "
+            "send them in an Ogg or WebM container and leave encoding out"
+        )
+    if encoding not in _DEMUXERS:
+        raise _refusal(f"unknown encoding '{encoding}'; known are {', '.join(ENCODINGS)}")
+    demuxer = _DEMUXERS[encoding]
+    options = _SAFE | {"format_whitelist": demuxer}
+    if encoding in _SAMPLES:
+        options |= {"sample_rate": str(_rate(how)), "ch_layout": f"{_channels(how)}C"}
+    return Opening(demuxer, options)
+
+
+def unreadable() -> Refusal:
+    """Deepgram's words for audio that cannot be decoded (https://developers.deepgram.com/docs/errors)."""
+    return _refusal("failed to process audio: corrupt or unsupported data")
+
+
+def too_many_channels() -> Refusal:
+    return _refusal(f"failed to process audio: more than {MOST_CHANNELS} channels")
+
+
+def _rate(how: Decoding) -> int:
+    if how.sample_rate is None:
+        raise _refusal(f"encoding={how.encoding} needs sample_rate, for example sample_rate=16000")
+    if not LOWEST_RATE <= how.sample_rate <= HIGHEST_RATE:
+        raise _refusal(
+            f"sample_rate={how.sample_rate} is out of range; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be read"
+        )
+    return how.sample_rate
+
+
+def _channels(how: Decoding) -> int:
+    channels = 1 if how.channels is None else how.channels
+    if not 1 <= channels <= MOST_CHANNELS:
+        raise _refusal(f"channels={channels} is out of range; 1 to {MOST_CHANNELS} can be read")
+    return channels
+
+
+def _refusal(reason: str) -> Refusal:
+    return Refusal(400, "Bad Request", f"Bad Request: {reason}")
+
+
+def _has_header(head: bytes) -> bool:
+    return any(head[at : at + len(magic)] == magic for at, magic in _MAGIC)
+
+
+_SAMPLES = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
+"""Encodings that are nothing but samples, so that only the caller knows their rate. linear32 is
+floating point (https://developers.deepgram.com/docs/encoding)."""
+
+_DEMUXERS = _SAMPLES | {
+    "flac": "flac",
+    "amr-nb": "amrnb",
+    "amr-wb": "amrwb",
+    "g729": "g729",
+    "ogg-opus": "ogg",
+}
+
+_PACKETS_ONLY = ("opus", "speex")
+
+ENCODINGS = (*_DEMUXERS, *_PACKETS_ONLY)
+"""All names that `Decoding.encoding` knows."""
+
+_MAGIC = (
+    (0, b"RIFF"),
+    (0, b"RF64"),
+    (0, b"fLaC"),
+    (0, b"OggS"),
+    (0, b"#!AMR"),
+    (0, b"ID3"),
+    (0, b"FORM"),
+    (0, b"caff"),
+    (0, b".snd"),
+    (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF: wma, wmv
+    (4, b"ftyp"),  # mp4, m4a, 3gp, mov
+)
+
+CONTAINERS = (
+    # What people send.
+    "wav", "mp3", "mov", "aac", "flac", "ogg", "matroska", "amr", "aiff", "au", "caf", "avi", "asf", "flv",
+    "mpegts", "mpeg", "w64", "ac3", "eac3", "loas", "ape", "wv", "tta", "mpc", "mpc8", "dsf", "dts",
+    # Telephony, dictation and phonetics.
+    "gsm", "nistsphere", "voc", "sox", "ircam", "rm", "iff",
+)  # fmt: skip
+"""The demuxers that a caller's bytes may reach. Playlists (hls, dash, concat …), devices, pictures and the
+formats of old games are not among them: the first open other files, the last are where parsers rot."""
+
+_SAFE = {"protocol_whitelist": "none"}
+"""FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for."""

@@ -1,0 +1,93 @@
+"""Where speech is: Silero VAD over one channel, as a stream of blocks, and the chunks cut from it."""
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from ringback.audio.chunker import WINDOW, Chunker, Span
+from ringback.audio.samples import Samples
+
+
+class Silero:
+    """The model, loaded once per process (Silero VAD v6, MIT, as faster-whisper ships it)."""
+
+    def __init__(self) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        options.enable_cpu_mem_arena = False
+        options.log_severity_level = 4
+        self._session = onnxruntime.InferenceSession(
+            str(_model_file()), providers=["CPUExecutionProvider"], sess_options=options
+        )
+
+    def run(
+        self, windows: Samples, memory: tuple[Samples, Samples]
+    ) -> tuple[Samples, tuple[Samples, Samples]]:
+        """Probabilities of speech, shape (n,), for `windows`, shape (n, 64 + 512), and the new memory."""
+        probabilities, h, c = self._session.run(None, {"input": windows, "h": memory[0], "c": memory[1]})
+        return probabilities.reshape(-1), (h, c)
+
+
+class SpeechFinder:
+    """Finds the chunks of one channel. Keeps at most one chunk and one block of samples."""
+
+    def __init__(self, silero: Silero, max_chunk: float) -> None:
+        self._silero = silero
+        self._chunker = Chunker(max_chunk)
+        self._memory = (np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32))
+        self._context = np.zeros(_CONTEXT, np.float32)
+        self._kept = np.zeros(0, np.float32)  # Samples that a chunk may still contain …
+        self._kept_from = 0  # … beginning with this one.
+        self._heard = 0  # Samples that Silero has been given.
+
+    def hear(self, samples: Samples) -> Iterator[tuple[int, Samples]]:
+        """More audio, in order. Yields each chunk that it closes: its first sample's index, its samples."""
+        self._kept = np.concatenate((self._kept, samples))
+        fresh = self._kept[self._heard - self._kept_from :]
+        whole = len(fresh) // WINDOW * WINDOW
+        if whole:
+            yield from self._cut(self._chunker.push(self._judge(fresh[:whole])))
+
+    def finish(self) -> Iterator[tuple[int, Samples]]:
+        """There is no more audio."""
+        rest = self._kept[self._heard - self._kept_from :]
+        if len(rest):
+            yield from self._cut(self._chunker.push(self._judge(np.pad(rest, (0, WINDOW - len(rest))))))
+        yield from self._cut(self._chunker.finish())
+
+    def _judge(self, samples: Samples) -> list[tuple[float, float]]:
+        windows = samples.reshape(-1, WINDOW)
+        # Each window is preceded by the last samples of the one before it.
+        inputs = np.empty((len(windows), _CONTEXT + WINDOW), np.float32)
+        inputs[:, _CONTEXT:] = windows
+        inputs[0, :_CONTEXT] = self._context
+        inputs[1:, :_CONTEXT] = windows[:-1, -_CONTEXT:]
+        self._context = windows[-1, -_CONTEXT:].copy()
+        self._heard += len(samples)
+        probabilities, self._memory = self._silero.run(inputs, self._memory)
+        loudness = np.square(windows).mean(axis=1)
+        return list(zip(probabilities.tolist(), loudness.tolist(), strict=True))
+
+    def _cut(self, spans: list[Span]) -> Iterator[tuple[int, Samples]]:
+        for span in spans:
+            yield span.start, self._kept[span.start - self._kept_from : span.end - self._kept_from]
+        unneeded = min(self._chunker.keep_from - self._kept_from, len(self._kept))
+        if unneeded > 0:
+            self._kept = self._kept[unneeded:]
+            self._kept_from += unneeded
+
+
+def _model_file() -> Path:
+    """Found without importing faster-whisper, which would load a whole recogniser."""
+    package = find_spec("faster_whisper")
+    assert package is not None
+    assert package.origin is not None
+    return Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
+
+
+_CONTEXT = 64
+"""Samples of the previous window that Silero wants to see."""
