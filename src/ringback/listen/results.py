@@ -200,8 +200,8 @@ class _Words:
     def _write(self, word: Word) -> _Word:
         written = _Word(
             word.bare or word.text,
-            round(word.start, 3),
-            round(word.end, 3),
+            _seconds(word.start),
+            _seconds(word.end),
             _share(word.confidence),
             word.text if self._punctuated else None,
             word.speaker,
@@ -288,10 +288,10 @@ def _rfc3339(unix_seconds: float) -> str:
 
 
 def _seconds(time: float) -> float:
-    """To the millisecond; the models are not more exact."""
+    """To the millisecond, the models are not more exact; a decimal number even when it is whole."""
     return round(float(time), 3)
 
 
 def _share(confidence: float) -> float:
     """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
-    return round(min(1.0, max(0.0, confidence)), 4)
+    return round(float(min(1.0, max(0.0, confidence))), 4)

@@ -1,0 +1,129 @@
+"""The result document against the types of the official clients."""
+
+import json
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import cast
+
+import pytest
+from deepgram.core.unchecked_base_model import construct_type
+from deepgram.listen.v1.media.types.media_transcribe_response import MediaTranscribeResponse
+from deepgram.types.listen_v1accepted_response import ListenV1AcceptedResponse
+from deepgram.types.listen_v1response import ListenV1Response
+
+from ringback.features.finish import finish
+from ringback.listen.options import Mode, parse
+from ringback.listen.results import ModelFacts, ResultFacts, accepted, document
+from ringback.transcript import Alternative, Channel, Transcript, Word
+
+REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
+MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+TEXT = "Well, Mr. Smith, it's done. Is it? Yes!"
+
+Json = dict[str, object]
+
+
+def _channel(text: str, speaker: int | None = None) -> Channel:
+    words = (
+        Word(word, index * 1.0, index + 0.5, 0.75, speaker=speaker, language="en")
+        for index, word in enumerate(text.split())
+    )
+    return Channel(Alternative(tuple(words)), "en", 0.99)
+
+
+def _made(*pairs: tuple[str, str]) -> bytes:
+    """The document of a recording with speech on one channel and silence on the other."""
+    options = parse(pairs, Mode.RECORDED)
+    finished = finish(Transcript(12.5, (_channel(TEXT, speaker=0), Channel())), options)
+    facts = ResultFacts(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
+    return document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
+
+
+PLAIN = _made()
+FULL = _made(
+    *[("smart_format", "true"), ("utterances", "true"), ("utt_split", "0.2"), ("multichannel", "true")],
+    *[("tag", "a"), ("extra", "k:v"), ("redact", "pci"), ("detect_language", "true"), ("diarize", "true")],
+)
+MULTILINGUAL = _made(("language", "multi"), ("utterances", "true"), ("paragraphs", "true"))
+ALL = pytest.mark.parametrize("body", [PLAIN, FULL, MULTILINGUAL], ids=["plain", "full", "multilingual"])
+
+
+@ALL
+def test_the_python_sdk_validates_it(body: bytes) -> None:
+    response = ListenV1Response.model_validate_json(body)
+    assert response.metadata.request_id == REQUEST
+    assert response.metadata.created == datetime.fromtimestamp(1_800_000_000.5, UTC)
+    assert response.results.channels[0].alternatives[0].words[0].word == "well"
+    assert response.results.channels[1].alternatives[0].transcript == ""
+
+
+def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
+    """Names that the type does not declare would be read by nobody; these four other clients read."""
+    response = ListenV1Response.model_validate_json(FULL)
+    unknown = set(response.metadata.model_extra) | set(response.results.model_extra)
+    for channel in response.results.channels:
+        unknown |= set(channel.model_extra)
+        for alternative in channel.alternatives:
+            unknown |= set(alternative.model_extra)
+            unknown |= {name for word in alternative.words for name in word.model_extra}
+            unknown |= set(alternative.paragraphs.model_extra)
+            unknown |= {name for p in alternative.paragraphs.paragraphs for name in p.model_extra}
+    for utterance in response.results.utterances:
+        unknown |= set(utterance.model_extra) | {n for w in utterance.words for n in w.model_extra}
+    assert unknown == {"extra", "warnings", "language_confidence", "punctuated_word"}
+
+
+def test_the_python_sdk_tells_a_result_from_an_acceptance() -> None:
+    result = construct_type(type_=MediaTranscribeResponse, object_=json.loads(FULL))
+    acceptance = construct_type(type_=MediaTranscribeResponse, object_=json.loads(accepted(REQUEST)))
+    assert isinstance(result, ListenV1Response)
+    assert isinstance(acceptance, ListenV1AcceptedResponse)
+    assert acceptance.request_id == REQUEST
+
+
+@ALL
+def test_what_the_strict_clients_require_is_there(body: bytes) -> None:
+    """The Rust SDK's `Response` and Python 5's models: each name with exactly this JSON type."""
+    metadata = cast(Json, json.loads(body)["metadata"])
+    assert {name: type(metadata[name]) for name in metadata if name not in {"tags", "extra", "warnings"}} == {
+        "transaction_key": str,
+        "request_id": str,
+        "sha256": str,
+        "created": str,
+        "duration": float,
+        "channels": int,
+        "models": list,
+        "model_info": dict,
+    }
+    assert str(uuid.UUID(cast(str, metadata["request_id"]))) == REQUEST
+    assert re.fullmatch(r"[0-9a-f]{64}", cast(str, metadata["sha256"]))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", cast(str, metadata["created"]))
+    assert metadata["models"] == list(cast(Json, metadata["model_info"]))
+
+
+@ALL
+def test_words_have_their_four_facts(body: bytes) -> None:
+    for channel in json.loads(body)["results"]["channels"]:
+        (alternative,) = channel["alternatives"]
+        assert type(alternative["transcript"]) is str
+        assert type(alternative["confidence"]) is float
+        for word in alternative["words"]:
+            kinds = [type(word[name]) for name in ("word", "start", "end", "confidence")]
+            assert kinds == [str, float, float, float]
+
+
+@pytest.mark.parametrize("body", [FULL, MULTILINGUAL], ids=["full", "multilingual"])
+def test_utterances_are_as_the_strict_clients_want_them(body: bytes) -> None:
+    utterances = json.loads(body)["results"]["utterances"]
+    assert utterances
+    for utterance in utterances:
+        assert str(uuid.UUID(utterance["id"])) == utterance["id"]
+        assert type(utterance["channel"]) is int
+        assert type(utterance["speaker"]) is int
+        assert [type(utterance[name]) for name in ("start", "end", "confidence")] == [float] * 3
+
+
+def test_no_field_is_null() -> None:
+    """The Rust SDK's lists and numbers are not optional where they are present."""
+    assert b"null" not in PLAIN + FULL + MULTILINGUAL

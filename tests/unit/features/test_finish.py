@@ -1,0 +1,53 @@
+"""What the options make of a transcript, all together."""
+
+from ringback.features.finish import finish
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Alternative, Channel, Transcript, Word
+
+
+def transcript(*channels: str) -> Transcript:
+    return Transcript(9.0, tuple(Channel(Alternative(_words(text))) for text in channels))
+
+
+def _words(text: str) -> tuple[Word, ...]:
+    return tuple(Word(word, float(index), index + 0.5, 0.9) for index, word in enumerate(text.split()))
+
+
+def text_of(finished: Transcript) -> str:
+    return finished.channels[0].alternative.text
+
+
+def test_by_default_plain_words_without_fillers_and_nothing_else() -> None:
+    finished = finish(transcript("Um, so: It's done."), ListenOptions())
+    assert text_of(finished.transcript) == "so it's done"
+    assert finished.utterances is None
+    assert finished.paragraphs is None
+
+
+def test_punctuated() -> None:
+    finished = finish(transcript("Um, so it's done, uh."), ListenOptions(punctuate=True))
+    assert text_of(finished.transcript) == "So it's done."
+
+
+def test_fillers_kept() -> None:
+    options = ListenOptions(punctuate=True, filler_words=True)
+    assert text_of(finish(transcript("Um, so it's done."), options).transcript) == "Um, so it's done."
+
+
+def test_paragraphs_of_each_channel() -> None:
+    finished = finish(transcript("One. Two.", ""), ListenOptions(punctuate=True, paragraphs=True))
+    assert finished.paragraphs is not None
+    assert [len(paragraphs) for paragraphs in finished.paragraphs] == [1, 0]
+
+
+def test_utterances_hold_the_words_as_they_are_written_elsewhere() -> None:
+    finished = finish(transcript("Yes, um. No!"), ListenOptions(utterances=True, utt_split=0.7))
+    assert finished.utterances is not None
+    assert [[word.text for word in utterance.words] for utterance in finished.utterances] == [["yes"], ["no"]]
+
+
+def test_um_is_a_word_in_german_and_portuguese() -> None:
+    heard = transcript("Um elf Uhr")
+    assert text_of(finish(heard, ListenOptions(language="de")).transcript) == "um elf uhr"
+    found_out = Transcript(1.0, (Channel(Alternative(_words("um dia")), "pt", 0.9),))
+    assert text_of(finish(found_out, ListenOptions(detect_language=True)).transcript) == "um dia"

@@ -1,0 +1,213 @@
+"""The result document, and the two short answers beside it."""
+
+import json
+import uuid
+from typing import cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.errors import Failure
+from ringback.listen.options import ListenOptions, Unserved
+from ringback.listen.results import ModelFacts, ResultFacts, accepted, document, refused
+from ringback.transcript import Alternative, Channel, Paragraph, Sentence, Transcript, Utterance, Word
+
+REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
+MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+FACTS = ResultFacts(REQUEST, "ab" * 32, 1_800_000_000.25, (MODEL,))
+HELLO = Word("Hello,", 0.12345, 0.5, 0.98765432)
+WORLD = Word("World!", 0.5, 1.0, 1.0)
+SAID = Transcript(2.0, (Channel(Alternative((HELLO, WORLD))),))
+
+Json = dict[str, object]
+
+
+def read(body: bytes) -> Json:
+    return cast(Json, json.loads(body))
+
+
+def at(found: object, *path: str | int) -> object:
+    """The value at the end of a path of keys and indices."""
+    for step in path:
+        found = cast(dict[str | int, object], found)[step]
+    return found
+
+
+FIRST = ("results", "channels", 0, "alternatives", 0)
+
+
+def test_the_whole_document_of_a_plain_request() -> None:
+    plain = Transcript(2.0, (Channel(Alternative((Word("hello", 0.12345, 0.5, 0.98765432),))),))
+    assert read(document(plain, ListenOptions(), FACTS)) == {
+        "metadata": {
+            "transaction_key": "deprecated",
+            "request_id": REQUEST,
+            "sha256": "ab" * 32,
+            "created": "2027-01-15T08:00:00.250Z",
+            "duration": 2.0,
+            "channels": 1,
+            "models": [MODEL.uuid],
+            "model_info": {MODEL.uuid: {"name": "tiny.en", "version": "2024-01-01", "arch": "whisper"}},
+        },
+        "results": {
+            "channels": [
+                {
+                    "alternatives": [
+                        {
+                            "transcript": "hello",
+                            "confidence": 0.9877,
+                            "words": [{"word": "hello", "start": 0.123, "end": 0.5, "confidence": 0.9877}],
+                        }
+                    ]
+                }
+            ]
+        },
+    }
+
+
+def test_punctuated_words_stand_beside_bare_ones() -> None:
+    body = read(document(SAID, ListenOptions(punctuate=True), FACTS))
+    assert at(body, *FIRST, "transcript") == "Hello, World!"
+    words = cast(list[Json], at(body, *FIRST, "words"))
+    assert [(word["word"], word["punctuated_word"]) for word in words] == [
+        ("hello", "Hello,"),
+        ("world", "World!"),
+    ]
+
+
+def test_silence_is_an_empty_transcript() -> None:
+    silent = Transcript(3.0, (Channel(),))
+    body = document(silent, ListenOptions(), FACTS, (), ((),))
+    assert at(read(body), *FIRST) == {
+        "transcript": "",
+        "confidence": 0.0,
+        "words": [],
+        "paragraphs": {"transcript": "", "paragraphs": []},
+    }
+    assert at(read(body), "results", "utterances") == []
+    assert b'"confidence":0.0' in body
+
+
+def test_what_the_caller_attached_comes_back() -> None:
+    options = ListenOptions(
+        tag=("a", "b"), extra={"k": "v"}, unserved=(Unserved("redact", "unsupported", "Not yet."),)
+    )
+    metadata = at(read(document(SAID, options, FACTS)), "metadata")
+    assert at(metadata, "tags") == ["a", "b"]
+    assert at(metadata, "extra") == {"k": "v"}
+    assert at(metadata, "warnings") == [{"parameter": "redact", "type": "unsupported", "message": "Not yet."}]
+
+
+def test_utterances() -> None:
+    spoken = Word("Right.", 1.5, 2.0, 0.5, speaker=1)
+    options = ListenOptions(punctuate=True)
+    body = document(SAID, options, FACTS, (Utterance(0, (HELLO, WORLD)), Utterance(0, (spoken,))))
+    first, second = cast(list[Json], at(read(body), "results", "utterances"))
+    assert (first["start"], first["end"], first["channel"]) == (0.123, 1.0, 0)
+    assert (first["transcript"], first["confidence"]) == ("Hello, World!", 0.9938)
+    assert first["words"] == at(read(body), *FIRST, "words")
+    assert "speaker" not in first
+    assert second["speaker"] == 1
+    assert uuid.UUID(cast(str, first["id"])) != uuid.UUID(cast(str, second["id"]))
+
+
+def test_paragraphs() -> None:
+    paragraphs = (
+        Paragraph((Sentence((HELLO, WORLD)), Sentence((Word("Yes.", 1.0, 1.2, 0.9),)))),
+        Paragraph((Sentence((Word("So.", 4.0, 4.2, 0.9),)),)),
+    )
+    found = at(read(document(SAID, ListenOptions(), FACTS, None, (paragraphs,))), *FIRST, "paragraphs")
+    assert at(found, "transcript") == "\nHello, World! Yes.\n\nSo."
+    assert at(found, "paragraphs", 0) == {
+        "sentences": [
+            {"text": "Hello, World!", "start": 0.123, "end": 1.0},
+            {"text": "Yes.", "start": 1.0, "end": 1.2},
+        ],
+        "num_words": 3,
+        "start": 0.123,
+        "end": 1.2,
+    }
+
+
+def test_paragraphs_name_their_speaker() -> None:
+    one = Paragraph((Sentence((HELLO,)),), speaker=0)
+    found = at(read(document(SAID, ListenOptions(), FACTS, None, ((one,),))), *FIRST, "paragraphs")
+    assert at(found, "transcript") == "\nSpeaker 0: Hello,"
+    assert at(found, "paragraphs", 0, "speaker") == 0
+
+
+def test_a_language_that_was_found_out() -> None:
+    found_out = Transcript(1.0, (Channel(Alternative(), "es", 0.87654), Channel()))
+    channels = at(
+        read(document(found_out, ListenOptions(detect_language=True), FACTS)), "results", "channels"
+    )
+    assert (at(channels, 0, "detected_language"), at(channels, 0, "language_confidence")) == ("es", 0.8765)
+    assert "detected_language" not in cast(Json, at(channels, 1))
+
+
+def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
+    words = tuple(Word(t, 0, 1, 1.0, language=lang) for t, lang in [("a", "en"), ("b", "es"), ("c", "es")])
+    said = Transcript(1.0, (Channel(Alternative(words)),))
+    told = read(document(said, ListenOptions(language="multi"), FACTS, (Utterance(0, words[:1]),)))
+    assert at(told, *FIRST, "languages") == ["es", "en"]
+    assert at(told, *FIRST, "words", 0, "language") == "en"
+    assert at(told, "results", "utterances", 0, "languages") == ["en"]
+    silent = read(document(said, ListenOptions(), FACTS))
+    assert "languages" not in cast(Json, at(silent, *FIRST))
+    assert "language" not in cast(Json, at(silent, *FIRST, "words", 0))
+
+
+def test_the_models_of_several_channels_are_named_once() -> None:
+    other = ModelFacts("9a1f0d2c-1111-5222-8333-444455557777", "base", "1", "whisper")
+    facts = ResultFacts(REQUEST, "ab" * 32, 0.0, (MODEL, other, MODEL))
+    metadata = at(read(document(SAID, ListenOptions(), facts)), "metadata")
+    assert at(metadata, "models") == [MODEL.uuid, other.uuid]
+    assert at(metadata, "created") == "1970-01-01T00:00:00.000Z"
+
+
+def test_whole_seconds_are_still_decimals_and_counts_are_not() -> None:
+    said = Transcript(2, (Channel(Alternative((Word("a", 0, 1, 1),))),))
+    body = document(said, ListenOptions(), FACTS)
+    assert b'"duration":2.0,"channels":1,' in body
+    assert b'"start":0.0,"end":1.0,"confidence":1.0' in body
+
+
+@pytest.mark.parametrize(("given_", "told"), [(float("nan"), 0.0), (-0.1, 0.0), (1.0000001, 1.0)])
+def test_confidence_is_a_share(given_: float, told: float) -> None:
+    said = Transcript(1.0, (Channel(Alternative((Word("a", 0, 1, given_),))),))
+    assert at(read(document(said, ListenOptions(), FACTS)), *FIRST, "confidence") == told
+
+
+def test_a_lone_mark_is_still_a_word_when_punctuated() -> None:
+    said = Transcript(1.0, (Channel(Alternative((Word("–", 0, 1, 1.0),))),))
+    body = read(document(said, ListenOptions(punctuate=True), FACTS))
+    assert at(body, *FIRST, "words", 0, "word") == "–"
+
+
+@settings(deadline=None)  # a busy machine is not a failure
+@given(st.lists(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), max_size=20))
+def test_the_same_result_is_the_same_bytes(texts: list[str]) -> None:
+    def make() -> bytes:
+        words = tuple(Word(text, float(i), i + 0.5, 0.9) for i, text in enumerate(texts))
+        utterances = (Utterance(0, words),) if words else ()
+        said = Transcript(30.0, (Channel(Alternative(words)),))
+        return document(said, ListenOptions(punctuate=True), FACTS, utterances)
+
+    body = make()
+    assert body == make()
+    words = cast(list[Json], at(read(body), *FIRST, "words"))
+    assert [word["punctuated_word"] for word in words] == texts
+
+
+def test_accepted_is_exactly_the_request_id() -> None:
+    assert accepted(REQUEST) == b'{"request_id":"%s"}' % REQUEST.encode()
+
+
+def test_refused_is_deepgrams_error_object() -> None:
+    failure = Failure(400, "Bad Request", "Bad Request: failed to process audio")
+    assert read(refused(failure, REQUEST)) == {
+        "err_code": "Bad Request",
+        "err_msg": "Bad Request: failed to process audio",
+        "request_id": REQUEST,
+    }
