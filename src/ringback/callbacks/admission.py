@@ -1,0 +1,46 @@
+"""Judging a `callback` at submit, in Deepgram's words.
+
+https://developers.deepgram.com/docs/callback and https://developers.deepgram.com/docs/errors: what
+cannot be delivered is refused before the request is accepted, with the mend after Deepgram's own text.
+"""
+
+from ringback.egress.answers import Blocked, Unresolvable
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import BadUrl, TargetError, parse_target
+from ringback.errors import Refusal
+
+
+class Admission:
+    """Says whether a callback URL may be used, now and by this server's policy."""
+
+    def __init__(self, door: Door, policy: Policy) -> None:
+        self._door = door
+        self._policy = policy
+
+    async def admit(self, url: str) -> str:
+        """The URL as it is to be stored, credentials included. Raises `Refusal`."""
+        try:
+            target = parse_target(url, self._policy, ports=True)
+        except TargetError as error:
+            raise _unusable(error) from None
+        try:
+            await self._door.check(target)
+        except Blocked as blocked:
+            raise _invalid(str(blocked.strerror)) from None
+        except Unresolvable:
+            raise Refusal(400, "Bad Request", "Failed to resolve callback.") from None
+        return target.with_login
+
+
+def _unusable(error: TargetError) -> Refusal:
+    if error.reason is BadUrl.NO_SCHEME:
+        return Refusal(400, "Bad Request", "Invalid query string.")
+    mend = str(error)
+    if error.reason is BadUrl.PORT:
+        mend = f"{mend}; the operator can set RINGBACK_CALLBACK_PORTS"
+    return _invalid(mend)
+
+
+def _invalid(mend: str) -> Refusal:
+    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({mend})")

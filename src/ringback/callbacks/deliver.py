@@ -1,0 +1,155 @@
+"""The handler of delivery jobs: one attempt per call, and what it means for the job.
+
+Crash anywhere here: nothing was settled, so the lease runs out and the attempt is made again, with the
+same `webhook-id`. That is where "at least once" comes from.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import msgspec
+
+from ringback.blobs import Blobs, Kept, read_kept
+from ringback.callbacks.delivery import (
+    AttemptDetail,
+    DeliveryOrder,
+    Verdict,
+    detail,
+    headers,
+    judge,
+    order_of,
+)
+from ringback.clock import Clock
+from ringback.egress.answers import Answer, Limits, NoAnswer
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import Target, TargetError, parse_target
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry
+from ringback.jobs.retry import Schedule
+from ringback.settings import CallbackSettings
+from ringback.telemetry import ATTEMPTS, event
+
+LARGE_AT_ONCE = 16
+"""Large results in memory at a time; small ones ride in their rows, which the claim has read already."""
+
+
+class Deliverer:
+    """Delivers; made once, called for every lease of kind `deliver`."""
+
+    def __init__(
+        self,
+        door: Door,
+        policy: Policy,
+        blobs: Blobs,
+        settings: CallbackSettings,
+        *,
+        clock: Clock,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._door = door
+        self._policy = policy
+        self._blobs = blobs
+        self._limits = Limits(settings.connect_timeout, settings.timeout)
+        self._schedule = Schedule(settings.retries, settings.retry_delay)
+        self._clock = clock
+        self._chance = chance
+        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+
+    async def __call__(self, lease: Lease) -> Done | Retry | GivenUp:
+        """Make one attempt, record it, and say what becomes of the job."""
+        job = lease.job
+        order = order_of(job)
+        try:
+            target = parse_target(order.url, self._policy, ports=True)
+        except TargetError as error:
+            # It was good at submit: the operator has since taken its port away.
+            return self._unsent(job, Verdict.BLOCKED, f"the callback url can no longer be used: {error}")
+        async with AsyncExitStack() as stack:
+            if order.body.inline is None:
+                await stack.enter_async_context(self._large)
+            body = await self._body(order.body)
+            if body is None:
+                return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
+            return await self._attempt(job, order, target, body)
+
+    async def _body(self, kept: Kept) -> bytes | None:
+        try:
+            return await read_kept(self._blobs, kept)
+        except KeyError:
+            return None
+
+    async def _attempt(
+        self, job: Job, order: DeliveryOrder, target: Target, body: bytes
+    ) -> Done | Retry | GivenUp:
+        began = self._clock.now()
+        answer = await self._door.send(target, order.method, headers(order, job), body, self._limits)
+        ended = self._clock.now()
+        judgement = judge(answer, job.tries + 1, self._schedule, jitter=self._chance(), now=ended)
+        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, detail(answer))
+        outcome = replace(judgement.outcome, attempt=attempt)
+        _tell(job, order, target, answer=answer, outcome=outcome)
+        return outcome
+
+    def _unsent(self, job: Job, verdict: Verdict, reason: str) -> GivenUp:
+        now = self._clock.now()
+        ATTEMPTS.labels(verdict.value).inc()
+        event(
+            "delivery.attempted",
+            job_id=job.id,
+            request_id=job.parent,
+            project=job.project,
+            outcome=verdict.value,
+            attempt=job.tries + 1,
+            next="parked",
+            reason=reason,
+        )
+        facts = msgspec.json.encode(AttemptDetail(reason=reason))
+        return GivenUp(attempt=Attempt(now, now, verdict.value, None, facts))
+
+
+def _tell(
+    job: Job,
+    order: DeliveryOrder,
+    target: Target,
+    *,
+    answer: Answer | NoAnswer,
+    outcome: Done | Retry | GivenUp,
+) -> None:
+    """The canonical event of an attempt: every fact but path, query, credentials and content."""
+    assert outcome.attempt is not None
+    verdict = outcome.attempt.outcome
+    ATTEMPTS.labels(verdict).inc()
+    phases = answer.phases
+    event(
+        "delivery.attempted",
+        job_id=job.id,
+        request_id=order.request_id,
+        project=job.project,
+        outcome=verdict,
+        status=answer.status if isinstance(answer, Answer) else None,
+        attempt=job.tries + 1,
+        next=_next(outcome),
+        delay=round(outcome.delay, 3) if isinstance(outcome, Retry) else None,
+        destination=target.shown,
+        address=answer.address,
+        method=order.method,
+        reason=answer.detail if isinstance(answer, NoAnswer) else None,
+        dns_s=phases.dns,
+        connect_s=phases.connect,
+        tls_s=phases.tls,
+        first_byte_s=phases.first_byte,
+        total_s=phases.total,
+    )
+
+
+def _next(outcome: Done | Retry | GivenUp) -> str:
+    match outcome:
+        case Done():
+            return "done"
+        case Retry():
+            return "retry"
+        case GivenUp():
+            return "parked"

@@ -1,0 +1,243 @@
+"""What is delivered, how, and what a receiver's answer means for the delivery. Pure.
+
+The rules are Deepgram's (https://developers.deepgram.com/docs/callback): a 2xx ends a delivery, anything
+else is tried again, up to ten times, 30 s apart. Beyond them: 410 ends it, `Retry-After` is heard, and
+a delivery that was given up is parked and not dropped.
+"""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final, assert_never
+
+import msgspec
+
+from ringback import __version__
+from ringback.blobs import Kept
+from ringback.egress.answers import Answer, NoAnswer, Phases, Silence
+from ringback.egress.target import read_target
+from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
+from ringback.jobs.retry import Schedule
+
+KIND: Final = "deliver"
+MAX_JITTER = 3.0
+"""Seconds that may be added to a delay, so that receivers which fell together are not called together."""
+LONGEST_RETRY_AFTER = 900.0
+ANSWER_KEPT = 2_048
+"""Bytes of an answer's body that stand in the record of an attempt."""
+
+
+class DeliveryOrder(msgspec.Struct, frozen=True):
+    """A delivery job's payload: what goes where."""
+
+    request_id: str
+    url: str
+    """As admitted, credentials included: never to be logged."""
+    method: str
+    """`POST` or `PUT`."""
+    status: int
+    """The status that a waiting caller would have got."""
+    key_id: str | None
+    """The identifier, never the secret, of the key that asked."""
+    body: Kept
+
+
+class Verdict(StrEnum):
+    """How an attempt ended; the `outcome` of its record, its event and its metric."""
+
+    DELIVERED = "delivered"
+    GONE = "gone"
+    """410: the receiver wants no more of it."""
+    REDIRECTED = "redirected"
+    """3xx: callbacks follow no redirects."""
+    CLIENT_ERROR = "client_error"
+    SERVER_ERROR = "server_error"
+    ODD_STATUS = "odd_status"
+    """1xx, or beyond 599."""
+    UNRESOLVED = "unresolved"
+    BLOCKED = "blocked"
+    """The address policy forbids it, or the URL can no longer be used."""
+    UNREACHABLE = "unreachable"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    PROTOCOL = "protocol"
+    BODY_LOST = "body_lost"
+    """Nothing was sent: the result is no longer kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What an answer, or its lack, means."""
+
+    verdict: Verdict
+    code: int | None
+    outcome: Done | Retry | GivenUp
+
+
+def order_job(
+    order: DeliveryOrder, *, project: str, accessor: str | None, tags: Sequence[str] = ()
+) -> NewJob:
+    """The delivery as a job with an id of its own, in its destination's lane."""
+    return NewJob(
+        id=JobId(str(uuid.uuid4())),
+        kind=KIND,
+        lane=Lane(f"{read_target(order.url).shown} {project}"),
+        project=project,
+        payload=msgspec.json.encode(order),
+        parent=JobId(order.request_id),
+        accessor=accessor,
+        method="async",
+        tags=tuple(tags),
+    )
+
+
+def order_of(job: Job) -> DeliveryOrder:
+    """The order that a delivery job carries."""
+    return _decoder.decode(job.payload)
+
+
+def headers(order: DeliveryOrder, job: Job) -> dict[str, str]:
+    """What stands above the body, besides its length and the URL's credentials.
+
+    `dg-token` is the key's identifier, for receivers that still look for it; it proves nothing
+    (https://developers.deepgram.com/changelog/2026/10/27).
+    """
+    named = {
+        "Content-Type": "application/json",
+        "User-Agent": f"ringback/{__version__}",
+        "dg-request-id": order.request_id,
+        "webhook-id": job.id,
+        "ringback-attempt": str(job.tries + 1),
+        "ringback-status": str(order.status),
+    }
+    if order.key_id is not None:
+        named["dg-token"] = order.key_id
+    return named
+
+
+def judge(
+    answer: Answer | NoAnswer, tries: int, schedule: Schedule, *, jitter: float, now: float
+) -> Judgement:
+    """What becomes of a delivery after its attempt number `tries`.
+
+    `jitter` (0 to 1) is how much of the allowed jitter to add; `now` (Unix seconds) reads dates in
+    `Retry-After`.
+    """
+    verdict = _verdict(answer)
+    code = answer.status if isinstance(answer, Answer) else None
+    signal = _signal(verdict)
+    match verdict:
+        case Verdict.DELIVERED:
+            return Judgement(verdict, code, Done(200 if code is None else code, signal=signal))
+        case Verdict.GONE | Verdict.BLOCKED:
+            return Judgement(verdict, code, GivenUp(code, signal=signal))
+        case _:
+            delay = _delay(answer, tries, schedule, jitter, now)
+            outcome = GivenUp(code, signal=signal) if delay is None else Retry(delay, code, signal=signal)
+            return Judgement(verdict, code, outcome)
+
+
+def _verdict(answer: Answer | NoAnswer) -> Verdict:
+    if isinstance(answer, NoAnswer):
+        return _SILENCES[answer.reason]
+    if answer.status == 410:
+        return Verdict.GONE
+    return _CLASSES.get(answer.status // 100, Verdict.ODD_STATUS)
+
+
+def _signal(verdict: Verdict) -> Signal:
+    """What an attempt says of its destination: a 4xx comes from a receiver that is well enough."""
+    match verdict:
+        case Verdict.DELIVERED:
+            return Signal.GOOD
+        case (
+            Verdict.SERVER_ERROR
+            | Verdict.UNRESOLVED
+            | Verdict.UNREACHABLE
+            | Verdict.TLS
+            | Verdict.TIMEOUT
+            | Verdict.RESET
+            | Verdict.PROTOCOL
+        ):
+            return Signal.BAD
+        case (
+            Verdict.GONE
+            | Verdict.REDIRECTED
+            | Verdict.CLIENT_ERROR
+            | Verdict.ODD_STATUS
+            | Verdict.BLOCKED
+            | Verdict.BODY_LOST
+        ):
+            return Signal.NEUTRAL
+        case _:
+            assert_never(verdict)
+
+
+def _delay(
+    answer: Answer | NoAnswer, tries: int, schedule: Schedule, jitter: float, now: float
+) -> float | None:
+    """Seconds until the next attempt: never sooner than the schedule says, later if the receiver asks."""
+    delay = schedule.delay_after(tries)
+    if delay is None:
+        return None
+    asked = _retry_after(answer, now)
+    if asked is not None:
+        delay = max(delay, min(asked, LONGEST_RETRY_AFTER))
+    return delay + jitter * min(MAX_JITTER, delay / 10)
+
+
+def _retry_after(answer: Answer | NoAnswer, now: float) -> float | None:
+    """Seconds, from either form of the header (RFC 9110 §10.2.3); None when it says nothing usable."""
+    if isinstance(answer, NoAnswer) or answer.retry_after is None:
+        return None
+    text = answer.retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return parsedate_to_datetime(text).timestamp() - now
+    except (ValueError, OverflowError):
+        return None
+
+
+class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The facts of one attempt beyond its status; what `Attempt.detail` holds."""
+
+    address: str | None = None
+    reason: str | None = None
+    """In words, when there was no answer."""
+    answer: str | None = None
+    """The beginning of the receiver's answer."""
+    phases: Phases | None = None
+
+
+def detail(answer: Answer | NoAnswer) -> bytes:
+    """One attempt's facts as JSON."""
+    if isinstance(answer, NoAnswer):
+        facts = AttemptDetail(answer.address, answer.detail, None, answer.phases)
+    else:
+        text = answer.body[:ANSWER_KEPT].decode(errors="replace").replace("\x00", "\ufffd") or None
+        facts = AttemptDetail(answer.address, None, text, answer.phases)
+    return msgspec.json.encode(facts)
+
+
+_decoder = msgspec.json.Decoder(DeliveryOrder)
+
+_CLASSES = {
+    2: Verdict.DELIVERED,
+    3: Verdict.REDIRECTED,
+    4: Verdict.CLIENT_ERROR,
+    5: Verdict.SERVER_ERROR,
+}
+
+_SILENCES = {
+    Silence.DNS: Verdict.UNRESOLVED,
+    Silence.BLOCKED: Verdict.BLOCKED,
+    Silence.CONNECT: Verdict.UNREACHABLE,
+    Silence.TLS: Verdict.TLS,
+    Silence.TIMEOUT: Verdict.TIMEOUT,
+    Silence.RESET: Verdict.RESET,
+    Silence.PROTOCOL: Verdict.PROTOCOL,
+}

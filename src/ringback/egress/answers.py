@@ -1,0 +1,123 @@
+"""What may come of a request to a user's URL. Whatever a receiver does is one of these values."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from ringback.egress.policy import Refused
+
+POLICY_ERRNO = 0x52_42
+"""Beyond any errno of the system, so that "blocked by policy" is told apart however it is wrapped."""
+
+BODY_LIMIT = 16_384
+"""Bytes of an answer's body that are read."""
+
+
+class Blocked(OSError):
+    """The address policy refuses this address or host; nothing was connected."""
+
+    def __init__(self, refused: Refused) -> None:
+        super().__init__(POLICY_ERRNO, str(refused))
+        self.refused = refused
+
+
+class Unresolvable(OSError):
+    """The name has no address now, or none was found in time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: for the connection (TLS included, the look-up of the name not) and for the whole attempt."""
+
+    connect: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Seconds: per connection, until the headers of the last answer, and for the whole fetch."""
+
+    connect: float
+    response: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Phases:
+    """Where an attempt's time went, in seconds; None: that phase was not reached, or not needed."""
+
+    dns: float | None
+    connect: float | None
+    tls: float | None
+    first_byte: float | None
+    """From the request's sending to the answer's status line."""
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The receiver answered: `status` decides, whatever became of the body after it."""
+
+    status: int
+    retry_after: str | None
+    body: bytes
+    """At most `BODY_LIMIT` bytes, never decompressed."""
+    phases: Phases
+    address: str | None
+
+
+class Silence(StrEnum):
+    """Why there was no answer."""
+
+    DNS = "dns"
+    BLOCKED = "blocked"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    RESET = "reset"
+    PROTOCOL = "protocol"
+
+
+@dataclass(frozen=True, slots=True)
+class NoAnswer:
+    """No status line came back."""
+
+    reason: Silence
+    detail: str
+    """In words, for the record; holds no path, query or credentials."""
+    phases: Phases
+    address: str | None
+
+
+class FetchReason(StrEnum):
+    """Why audio could not be fetched."""
+
+    BAD_URL = "bad url"
+    BLOCKED = "blocked"
+    UNRESOLVABLE = "unresolvable"
+    CLIENT_ERROR = "client error"
+    """The host answered with a 4xx."""
+    NO_DATA = "no data"
+    """It could not be reached, broke off, took too long, or answered with something else than 2xx or 4xx."""
+    TOO_MANY_REDIRECTS = "too many redirects"
+    BAD_LOCATION = "bad location"
+
+
+class FetchFailed(Exception):
+    """The audio did not come; `detail` holds no path, query or credentials."""
+
+    def __init__(self, reason: FetchReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """An answer with status 2xx whose body is still to be read."""
+
+    status: int
+    chunks: AsyncIterator[bytes]
+    """Raises `FetchFailed` when the rest does not come."""
+    length: int | None
+    """The size that the host announced, if it did."""

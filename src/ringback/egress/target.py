@@ -1,0 +1,179 @@
+"""A user's URL, read once, by the parser that the client itself uses. Pure.
+
+Two parsers that disagree about one URL are how a request ends up where nobody looked; so the URL is
+read here, and everything later (resolving, judging, connecting, storing) uses this reading.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from ipaddress import ip_address
+from typing import Final
+
+from yarl import URL
+
+from ringback.egress.policy import Policy, ends_in_number
+
+HTTP: Final = frozenset({"http", "https"})
+MAX_LENGTH = 8_000
+"""Characters; the request line that carries it must fit in the 8 KB that most servers accept."""
+
+
+class BadUrl(StrEnum):
+    """Why a URL cannot be used."""
+
+    NO_SCHEME = "no scheme"
+    SCHEME = "scheme"
+    TOO_LONG = "too long"
+    CHARACTERS = "characters"
+    HOST = "host"
+    PORT = "port"
+    CREDENTIALS = "credentials"
+
+
+class TargetError(ValueError):
+    """A URL that cannot be used: `reason` says what is wrong with it, the message what to do about it."""
+
+    def __init__(self, reason: BadUrl, mend: str) -> None:
+        super().__init__(mend)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes. Only `shown` may be logged: path and query of a URL may be secrets."""
+
+    url: URL
+    """Without credentials."""
+    scheme: str
+    host: str
+    """Lower case, ASCII, without brackets."""
+    port: int
+    login: tuple[str, str] | None
+    """User and password from the URL, percent-decoded."""
+
+    @property
+    def shown(self) -> str:
+        """`scheme://host:port`, for logs and lanes."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}"
+
+    @property
+    def is_address(self) -> bool:
+        """Whether the host is an address rather than a name."""
+        return ":" in self.host or ends_in_number(self.host)
+
+    def with_same_login(self, other: "Target") -> "Target":
+        """This place, with the credentials that `other` has."""
+        return replace(self, login=other.login)
+
+    @property
+    def with_login(self) -> str:
+        """The whole URL again, credentials included, for the ledger only."""
+        if self.login is None:
+            return str(self.url)
+        return str(self.url.with_user(self.login[0]).with_password(self.login[1]))
+
+
+def parse_target(url: str, policy: Policy, *, ports: bool, schemes: Collection[str] = HTTP) -> Target:
+    """Read `url`; raises `TargetError`.
+
+    With `ports`, only the policy's ports will do: Deepgram's rule for callbacks
+    (https://developers.deepgram.com/docs/callback). Audio may be fetched from any port.
+    """
+    target = read_target(url, schemes)
+    if ports and policy.ports and target.port not in policy.ports:
+        allowed = ", ".join(str(port) for port in sorted(policy.ports))
+        raise TargetError(BadUrl.PORT, f"port {target.port} is not one of {allowed}")
+    return target
+
+
+def read_target(url: str, schemes: Collection[str] = HTTP) -> Target:
+    """Read `url` whatever its port; raises `TargetError`."""
+    _refuse_odd_text(url)
+    if not _SCHEME.match(url):
+        raise TargetError(BadUrl.NO_SCHEME, "begin it with https:// or http://")
+    parsed = _parse(url)
+    if parsed.scheme not in schemes:
+        raise TargetError(BadUrl.SCHEME, f"the scheme must be {' or '.join(sorted(schemes))}")
+    host = _host(parsed)
+    port = parsed.port
+    if not port:
+        raise TargetError(BadUrl.PORT, "port 0 cannot be called")
+    return Target(_as_written(url, parsed), parsed.scheme, host, port, _login(url, parsed))
+
+
+def _refuse_odd_text(url: str) -> None:
+    if len(url) > MAX_LENGTH:
+        raise TargetError(BadUrl.TOO_LONG, f"it must not be longer than {MAX_LENGTH} characters")
+    if _ODD.search(url):
+        raise TargetError(
+            BadUrl.CHARACTERS,
+            "no backslash, white space or control character may stand in it: percent-encode them",
+        )
+
+
+def _parse(url: str) -> URL:
+    try:
+        return URL(url)
+    except ValueError as error:
+        # yarl's message repeats parts of the URL, which may be secret: say only what kind of fault it is.
+        reason = BadUrl.PORT if "port" in str(error).lower() else BadUrl.HOST
+        raise TargetError(reason, f"its {reason} cannot be read") from None
+
+
+def _host(parsed: URL) -> str:
+    host = parsed.raw_host
+    if not host:
+        raise TargetError(BadUrl.HOST, "it names no host")
+    if "%" in host:
+        raise TargetError(BadUrl.HOST, "its host must not hold a zone id or percent-encoding")
+    if ":" in host or ends_in_number(host):
+        try:
+            return str(ip_address(host))
+        except ValueError:
+            raise TargetError(
+                BadUrl.HOST, "an address must be written in its plain form, such as 192.0.2.1"
+            ) from None
+    if not _HOST.fullmatch(host):
+        raise TargetError(BadUrl.HOST, "its host is not a valid name")
+    return host
+
+
+def _login(url: str, parsed: URL) -> tuple[str, str] | None:
+    authority = re.split(r"[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    if authority.count("@") > 1:
+        raise TargetError(BadUrl.CREDENTIALS, "an @ in user or password must be written %40")
+    if parsed.user is None and not parsed.password:
+        return None
+    user, password = parsed.user or "", parsed.password or ""
+    if ":" in user or any(ord(character) < 32 or ord(character) == 127 for character in user + password):
+        # Basic credentials cannot carry these (RFC 7617 §2).
+        raise TargetError(
+            BadUrl.CREDENTIALS, "a user name cannot hold a colon, nor credentials a control character"
+        )
+    return user, password
+
+
+def _as_written(url: str, parsed: URL) -> URL:
+    """The URL for the request line: host and port as parsed; path and query as the user wrote them.
+
+    Re-quoting is avoided where it can be, because presigned URLs are signed as they are written.
+    """
+    bare = parsed.with_user(None).with_fragment(None)
+    if not url.isascii():
+        return bare
+    written = URL(url, encoded=True)
+    return URL.build(
+        scheme=bare.scheme,
+        authority=bare.raw_authority,
+        path=written.raw_path or "/",
+        query_string=written.raw_query_string,
+        encoded=True,
+    )
+
+
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
+_ODD = re.compile(r"[\x00-\x20\x7f-\xa0\\\u1680\u2000-\u200f\u2028-\u202f\u205f-\u2064\u3000\ufeff]")
+_HOST = re.compile(r"(?=.{1,254}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?")
