@@ -1,0 +1,135 @@
+"""Who asks: API keys and short-lived tokens, and what each of them may do.
+
+`Authorization: Token KEY` or `Authorization: Bearer JWT`, the scheme in any case
+(https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import jwt
+from starlette.requests import HTTPConnection
+
+from ringback.clock import Clock
+from ringback.errors import Refusal
+from ringback.keys import ApiKey, KeyStore, secret_hash
+
+TOKEN_SECONDS_DEFAULT = 30
+TOKEN_SECONDS_MOST = 3600
+
+REMEMBERED_SECONDS = 1.0
+"""A key removed elsewhere (by the command line) still works this long; removed here, not at all."""
+
+REMEMBERED_KEYS = 10_000
+
+
+class Right(StrEnum):
+    LISTEN = "listen"
+    READ = "read"
+    """See the project, its requests, its keys' descriptions."""
+    GRANT = "grant"
+    """Make short-lived tokens; Deepgram asks for the role Member or better."""
+    MANAGE_KEYS = "manage keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever proved to hold a key, or a token made with it."""
+
+    key_id: str
+    project: str
+    rights: frozenset[Right]
+    key: ApiKey | None
+    """None when a token was shown: it names its key but is not the key."""
+
+    def must(self, right: Right) -> None:
+        """Raises the 403 of https://developers.deepgram.com/docs/errors without that right."""
+        if right not in self.rights:
+            raise Refusal(403, "INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions.")
+
+
+class Doorkeeper:
+    """Checks credentials. Keys are found by the hash of their secret, so that nothing is compared in text."""
+
+    def __init__(self, keys: KeyStore, clock: Clock, jwt_secret: bytes) -> None:
+        self._keys = keys
+        self._clock = clock
+        self._jwt_secret = jwt_secret
+        self._remembered: dict[bytes, tuple[float, ApiKey]] = {}
+
+    async def caller(self, request: HTTPConnection) -> Caller:
+        """Who sent this; raises `Refusal` (401) for anybody unknown."""
+        scheme, _, credential = request.headers.get("authorization", "").strip().partition(" ")
+        credential = credential.strip()
+        if scheme.lower() == "token" and credential:
+            return await self._holder_of_key(credential)
+        if scheme.lower() == "bearer" and credential:
+            return self._holder_of_token(credential)
+        raise _invalid()
+
+    def grant(self, caller: Caller, seconds: float) -> str:
+        """A token that lets its holder listen, and nothing else, for this long."""
+        now = self._clock.now()
+        claims = {"sub": caller.key_id, "project": caller.project, "aud": _AUDIENCE, "exp": now + seconds}
+        return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
+
+    def forget(self) -> None:
+        """Ask the ledger again from now on: a key was removed."""
+        self._remembered.clear()
+
+    async def _holder_of_key(self, secret: str) -> Caller:
+        key = await self._key(secret_hash(secret))
+        if key is None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
+            raise _invalid()
+        return Caller(key.id, key.project, rights_of(key.scopes), key)
+
+    async def _key(self, hashed: bytes) -> ApiKey | None:
+        now = self._clock.monotonic()
+        remembered = self._remembered.get(hashed)
+        if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
+            return remembered[1]
+        key = await self._keys.key_by_hash(hashed)
+        if key is None:
+            self._remembered.pop(hashed, None)
+            return None
+        if len(self._remembered) >= REMEMBERED_KEYS:
+            self._remembered.clear()
+        self._remembered[hashed] = (now, key)
+        return key
+
+    def _holder_of_token(self, token: str) -> Caller:
+        try:
+            # The expiry is judged below, by the clock that we are given.
+            claims = jwt.decode(
+                token,
+                self._jwt_secret,
+                [_ALGORITHM],
+                audience=_AUDIENCE,
+                options={"require": ["sub", "project", "exp"], "verify_exp": False},
+            )
+        except jwt.InvalidTokenError:
+            raise _invalid() from None
+        if claims["exp"] <= self._clock.now():
+            raise _invalid()
+        return Caller(claims["sub"], claims["project"], frozenset({Right.LISTEN}), None)
+
+
+def rights_of(scopes: tuple[str, ...]) -> frozenset[Right]:
+    """What a key with these scopes may do; scopes that we do not know give no right."""
+    return frozenset({Right.READ}.union(*(_RIGHTS.get(scope, ()) for scope in scopes)))
+
+
+_ALGORITHM = "HS256"
+_AUDIENCE = "ringback:listen"
+
+_RIGHTS: dict[str, frozenset[Right]] = {
+    "owner": frozenset(Right),
+    "admin": frozenset(Right),
+    "member": frozenset({Right.LISTEN, Right.READ, Right.GRANT}),
+    "usage:write": frozenset({Right.LISTEN}),
+    "keys:write": frozenset({Right.MANAGE_KEYS}),
+}
+
+
+def _invalid() -> Refusal:
+    return Refusal(401, "INVALID_AUTH", "Invalid credentials.")

@@ -1,0 +1,259 @@
+"""The request history: the place where a callback's state can be seen.
+
+https://developers.deepgram.com/reference/manage/requests/list. Callback URLs are shown as
+scheme://host:port only: their paths, queries and credentials are the caller's secrets.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback.errors import Refusal
+from ringback.jobs.job import Attempt, Job, JobFilter, JobId, State
+from ringback.listen.options import ListenOptions
+from ringback.server.auth import Doorkeeper
+from ringback.server.listen import origin
+from ringback.server.problems import LISTEN_PATH
+from ringback.server.services import Services
+from ringback.server.wire import (
+    answer,
+    bad_query,
+    caller_of_project,
+    path_uuid,
+    query_choice,
+    query_integer,
+    query_moment,
+    rfc3339,
+)
+from ringback.transcription.progress import Progress
+from ringback.transcription.request import KIND, Ending, Order, ending_of, order_of
+
+PAGE_DEFAULT, PAGE_MOST = 10, 1_000
+DEEPEST = 100_000
+"""Requests that may be skipped to reach a page; narrow by `start` and `end` beyond that."""
+
+USAGE_MOST = 10_000
+"""Requests that one usage report adds up, newest first."""
+
+
+class History:
+    """The routes about what was asked before."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._store = services.store
+        self._progress = services.progress
+        self._clock = services.clock
+        self._doorkeeper = doorkeeper
+
+    async def requests(self, request: Request) -> Response:
+        """Newest first; `page` counts from 0."""
+        caller = await caller_of_project(request, self._doorkeeper)
+        limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
+        page = query_integer(request, "page", 0, 0, DEEPEST)
+        if page * limit > DEEPEST:
+            raise bad_query("That page lies too deep; narrow the list with `start` and `end`.")
+        where = _filter(request, caller.project)
+        jobs = [] if where is None else await self._nth_page(where, limit, page)
+        return answer({"page": page, "limit": limit, "requests": [await self._record(job) for job in jobs]})
+
+    async def request(self, request: Request) -> Response:
+        caller = await caller_of_project(request, self._doorkeeper)
+        job = await self._store.get(JobId(path_uuid(request, "request_id")))
+        if job is None or job.kind != KIND or job.project != caller.project:
+            raise Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
+        return answer({"request": await self._record(job, in_full=True)})
+
+    async def usage(self, request: Request) -> Response:
+        """Hours and requests per day, added up from the ledger.
+
+        `ringback.complete` is false when the period holds more than `USAGE_MOST` requests; then the
+        oldest are missing.
+        """
+        caller = await caller_of_project(request, self._doorkeeper)
+        until = query_moment(request, "end", end_of_day=True) or self._clock.now()
+        since = query_moment(request, "start") or until - 30 * _DAY
+        where = JobFilter(caller.project, KIND, since=since, until=until)
+        jobs, complete = await self._newest(where, USAGE_MOST)
+        return answer(
+            {
+                "start": _day(since),
+                "end": _day(until),
+                "resolution": {"units": "day", "amount": 1},
+                "results": _by_day(jobs),
+                "ringback": {"complete": complete},
+            }
+        )
+
+    async def _nth_page(self, where: JobFilter, limit: int, number: int) -> Sequence[Job]:
+        """The ledger pages by position; a page number is reached by walking there."""
+        page = await self._store.page(where, limit)
+        for _ in range(number):
+            if page.next is None:
+                return ()
+            page = await self._store.page(where, limit, page.next)
+        return page.jobs
+
+    async def _newest(self, where: JobFilter, most: int) -> tuple[list[Job], bool]:
+        """Up to `most` jobs, and whether those are all."""
+        page = await self._store.page(where, PAGE_MOST)
+        jobs = list(page.jobs)
+        while page.next is not None and len(jobs) < most:
+            page = await self._store.page(where, PAGE_MOST, page.next)
+            jobs += page.jobs
+        return jobs, page.next is None
+
+    async def _record(self, job: Job, *, in_full: bool = False) -> dict[str, object]:
+        order = order_of(job.payload)
+        deliveries = [] if order.callback is None else await self._store.children(job.id)
+        record: dict[str, object] = {
+            "request_id": job.id,
+            "project_uuid": job.project,
+            "created": rfc3339(job.created_at),
+            "path": LISTEN_PATH,
+            "api_key_id": job.accessor,
+            "method": job.method,
+            "response": _response(job, order),
+            "code": job.code,
+            "deployment": "self-hosted",
+            "callback": None if order.callback is None else _callback(deliveries),
+        }
+        if in_full:
+            record["ringback"] = {
+                "state": job.state,
+                "progress": _reached(job, self._progress),
+                "callback_origin": None if order.callback is None else origin(order.callback),
+                "deliveries": [
+                    _delivery(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
+                ],
+            }
+        return record
+
+
+def _filter(request: Request, project: str) -> JobFilter | None:
+    """What to list; None when the filters name something that this server never does."""
+    status = query_choice(request, "status", ("succeeded", "failed"))
+    method = query_choice(request, "method", ("sync", "async", "streaming"))
+    endpoint = query_choice(request, "endpoint", ("listen", "read", "speak", "agent"))
+    deployment = query_choice(request, "deployment", ("hosted", "beta", "self-hosted"))
+    if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
+        return None
+    request_id = request.query_params.get("request_id")
+    return JobFilter(
+        project,
+        KIND,
+        id=None if request_id is None else JobId(request_id.lower()),
+        accessor=request.query_params.get("accessor"),
+        method=method,
+        succeeded=None if status is None else status == "succeeded",
+        since=query_moment(request, "start"),
+        until=query_moment(request, "end", end_of_day=True),
+        tags=tuple(request.query_params.getlist("tag")),
+    )
+
+
+def _response(job: Job, order: Order) -> dict[str, object]:
+    """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
+    stands here, without `code` and `completed`."""
+    ending = None if job.result is None else ending_of(job.result)
+    response: dict[str, object] = {"details": _details(job, order, ending)}
+    if job.finished_at is not None:
+        response["code"] = job.code
+        response["completed"] = rfc3339(job.finished_at)
+    return response
+
+
+def _details(job: Job, order: Order, ending: Ending | None) -> dict[str, object]:
+    duration = 0.0 if ending is None else ending.duration
+    return {
+        "usd": 0.0,
+        "duration": duration,
+        "total_audio": duration * (1 if ending is None else max(1, ending.channels)),
+        "channels": 0 if ending is None else ending.channels,
+        "streams": 1,
+        "models": [ending.model] if ending is not None and ending.model else [order.model],
+        "method": job.method,
+        "tags": job.tags,
+        "features": _features(order.options),
+        "config": _config(order.options),
+    }
+
+
+def _features(options: ListenOptions) -> list[str]:
+    """The switches that were on."""
+    return [name for name in options.__struct_fields__ if getattr(options, name) is True]
+
+
+def _config(options: ListenOptions) -> dict[str, object]:
+    """What was asked beyond the defaults, without the callback's URL and without the caller's own words."""
+    asked: dict[str, object] = msgspec.to_builtins(options)
+    return {name: value for name, value in asked.items() if name not in _NOT_SHOWN}
+
+
+_NOT_SHOWN = frozenset({"callback", "unserved", "tag", "extra"})
+
+
+def _callback(deliveries: Sequence[Job]) -> dict[str, object]:
+    """The object that Deepgram's SDKs (Rust, .NET, Python 3 and 4, JavaScript 3 and 4) read."""
+    if not deliveries:
+        return {"attempts": 0, "code": None, "completed": None}
+    delivery = deliveries[-1]
+    done = delivery.state is State.DONE and delivery.finished_at is not None
+    return {
+        "attempts": delivery.tries,
+        "code": delivery.code,
+        "completed": rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None,
+    }
+
+
+def _delivery(delivery: Job, attempts: Sequence[Attempt]) -> dict[str, object]:
+    waiting = delivery.state is State.QUEUED
+    return {
+        "id": delivery.id,
+        "state": delivery.state,
+        "attempts": [_attempt(attempt) for attempt in attempts],
+        "next_attempt_at": rfc3339(delivery.due_at) if waiting else None,
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return {
+        "started": rfc3339(attempt.started_at),
+        "ended": rfc3339(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "detail": msgspec.Raw(attempt.detail),
+    }
+
+
+def _reached(job: Job, progress: Progress) -> dict[str, object] | None:
+    reached = progress.of(job.id)
+    return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
+
+
+def _by_day(jobs: Sequence[Job]) -> list[dict[str, object]]:
+    days: dict[str, tuple[float, int]] = {}
+    for job in jobs:
+        day = _day(job.created_at)
+        seconds, count = days.get(day, (0.0, 0))
+        heard = 0.0 if job.result is None else ending_of(job.result).duration
+        days[day] = (seconds + heard, count + 1)
+    return [
+        {
+            "start": day,
+            "end": day,
+            "hours": seconds / 3600,
+            "total_hours": seconds / 3600,
+            "requests": count,
+        }
+        for day, (seconds, count) in sorted(days.items())
+    ]
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+
+
+_DAY = 86_400.0

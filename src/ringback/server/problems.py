@@ -1,0 +1,140 @@
+"""How errors leave: Deepgram's two error bodies, and the headers beside them.
+
+`/v1/listen` answers in the older form `{err_code, err_msg, request_id}`, everything else in the newer
+`{category, message, details, request_id}` (https://developers.deepgram.com/docs/errors). Both carry
+`dg-request-id` and `dg-error`.
+"""
+
+import uuid
+from collections.abc import Mapping
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringback import telemetry
+from ringback.errors import Failure, Refusal
+
+LISTEN_PATH = "/v1/listen"
+
+FAULT = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
+UNAVAILABLE = Failure(503, "Service Unavailable", "Please try again later")
+
+RETRY_AFTER_SECONDS = 2
+"""Soon: what makes a submit fail with 503 (a full disk, a locked ledger) is known to the operator at once."""
+
+
+def request_id_of(connection: HTTPConnection) -> str:
+    """The id that `FrontDoor` gave this request, as `dg-request-id` says it."""
+    request_id: str = connection.scope["state"]["request_id"]
+    return request_id
+
+
+def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return Response(body, status, headers, media_type="application/json")
+
+
+def problem_response(
+    request: HTTPConnection, failure: Failure, headers: Mapping[str, str] | None = None
+) -> Response:
+    """The failure in the form that this path speaks."""
+    document = error_document(request.url.path, failure, request_id_of(request))
+    return json_response(document, failure.status, {**(headers or {}), **error_headers(failure)})
+
+
+def error_document(path: str, failure: Failure, request_id: str) -> bytes:
+    """The body alone, as JSON."""
+    if path != LISTEN_PATH:
+        return msgspec.json.encode(
+            {
+                "category": failure.err_code,
+                "message": failure.err_msg,
+                "details": _DETAILS.get(failure.err_code, ""),
+                "request_id": request_id,
+            }
+        )
+    # Deepgram's 503 names its field `error_code`, alone among all (https://developers.deepgram.com/docs/errors).
+    name = "error_code" if failure.status == 503 else "err_code"
+    return msgspec.json.encode({name: failure.err_code, "err_msg": failure.err_msg, "request_id": request_id})
+
+
+def error_headers(failure: Failure) -> dict[str, str]:
+    headers = {"dg-error": header_text(failure.err_msg)}
+    if failure.status == 401:
+        headers["www-authenticate"] = "Token"
+    if failure.status == 503:
+        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    return headers
+
+
+def header_text(text: str) -> str:
+    """`text` as a header may carry it: one line of printable Latin-1, of bounded length."""
+    return "".join(char if _fits_a_header(char) else "?" for char in text[:_HEADER_TEXT_LIMIT]).strip()
+
+
+async def refusal_handler(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Refusal)
+    return problem_response(request, error.failure)
+
+
+async def http_error_handler(request: Request, error: Exception) -> Response:
+    """Starlette's own 404 and 405."""
+    assert isinstance(error, HTTPException)
+    code, text = _ROUTING.get(error.status_code, ("Bad Request", error.detail))
+    failure = Failure(error.status_code, code, text)
+    return problem_response(request, failure, error.headers)
+
+
+class FrontDoor:
+    """Gives every request its id, and turns what nobody foresaw into a 500 without a traceback."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        request_id = str(uuid.uuid4())
+        scope.setdefault("state", {})["request_id"] = request_id
+        started = False
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal started
+            if message["type"] in _RESPONSE_STARTS:
+                started = True
+                message["headers"] = [*message.get("headers", ()), (b"dg-request-id", request_id.encode())]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception as error:
+            telemetry.problem(
+                "request.failed", request_id=request_id, error=type(error).__name__, exc_info=error
+            )
+            # A response that has begun cannot be taken back: returning here makes the server cut it off.
+            if scope["type"] == "http" and not started:
+                response = problem_response(HTTPConnection(scope), FAULT)
+                await response(scope, receive, send_with_id)
+
+
+_RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
+_HEADER_TEXT_LIMIT = 500
+
+_ROUTING = {
+    404: ("NOT_FOUND", "There is nothing at this path."),
+    405: ("METHOD_NOT_ALLOWED", "This path does not take this method."),
+}
+
+_DETAILS = {
+    "INVALID_AUTH": "Send the header 'Authorization: Token YOUR_API_KEY'.",
+    "INSUFFICIENT_PERMISSIONS": "Use a key that has the scope this call needs.",
+    "PROJECT_NOT_FOUND": "GET /v1/projects lists the project of your key.",
+}
+
+
+def _fits_a_header(char: str) -> bool:
+    return " " <= char <= "~" or "\xa0" <= char <= "\xff"

@@ -1,0 +1,83 @@
+"""The application: every route in one table."""
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from ringback.errors import Refusal
+from ringback.server import live
+from ringback.server.auth import Doorkeeper
+from ringback.server.history import History
+from ringback.server.listen import Listen
+from ringback.server.manage import Manage
+from ringback.server.problems import LISTEN_PATH, FrontDoor, http_error_handler, refusal_handler
+from ringback.server.services import Services
+from ringback.server.status import Status
+
+__all__ = ["Services", "application"]
+
+
+def application(services: Services) -> Starlette:
+    """The ASGI application over these services. It owns no task: whoever makes it starts and stops them."""
+    app = Starlette(
+        routes=_routes(services),
+        middleware=[
+            Middleware(
+                CORSMiddleware,
+                allow_origins=["*"],
+                allow_methods=["GET", "POST", "DELETE"],
+                allow_headers=["*"],
+                allow_credentials=True,
+                expose_headers=_EXPOSED,
+            ),
+            Middleware(FrontDoor),
+        ],
+        exception_handlers={Refusal: refusal_handler, HTTPException: http_error_handler},
+    )
+    # `/v1/listen/` is not `/v1/listen`: a redirected POST would lose its body.
+    app.router.redirect_slashes = False
+    return app
+
+
+_EXPOSED = [
+    "dg-model-name",
+    "dg-model-uuid",
+    "dg-char-count",
+    "dg-request-id",
+    "dg-project-id",
+    "dg-error",
+]
+
+
+def _routes(services: Services) -> list[BaseRoute]:
+    doorkeeper = Doorkeeper(services.keys, services.clock, services.jwt_secret)
+    listen = Listen(services, doorkeeper)
+    manage = Manage(services, doorkeeper)
+    history = History(services, doorkeeper)
+    status = Status(services, doorkeeper)
+    project = "/v1/projects/{project_id}"
+    return [
+        Route(LISTEN_PATH, listen.post, methods=["POST"]),
+        WebSocketRoute(LISTEN_PATH, live.refuse),
+        Route("/v1/projects", manage.projects),
+        Route(project, manage.project),
+        Route(f"{project}/keys", manage.list_keys),
+        Route(f"{project}/keys", manage.create_key, methods=["POST"]),
+        Route(f"{project}/keys/{{key_id}}", manage.get_key),
+        Route(f"{project}/keys/{{key_id}}", manage.delete_key, methods=["DELETE"]),
+        Route(f"{project}/requests", history.requests),
+        Route(f"{project}/requests/{{request_id}}", history.request),
+        Route(f"{project}/usage", history.usage),
+        Route(f"{project}/balances", manage.balances),
+        Route(f"{project}/models", status.project_models),
+        Route(f"{project}/models/{{model_id}}", status.project_model),
+        Route("/v1/models", status.models),
+        Route("/v1/models/{model_id}", status.model),
+        Route("/v1/auth/token", manage.check_token),
+        Route("/v1/auth/grant", manage.grant_token, methods=["POST"]),
+        Route("/v1/status", status.status),
+        Route("/v1/status/engine", status.engine),
+        Route("/metrics", status.metrics),
+    ]

@@ -1,0 +1,56 @@
+"""What the routes stand on; `bootstrap` fills it in."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringback.blobs import Blobs
+from ringback.clock import Clock
+from ringback.engines.base import ModelInfo
+from ringback.jobs.store import JobStore
+from ringback.keys import KeyStore
+from ringback.settings import Settings
+from ringback.transcription.progress import Progress
+
+
+class Catalogue(Protocol):
+    """The models that this server has."""
+
+    def models(self) -> Sequence[ModelInfo]: ...
+
+    def resolve(self, model: str | None, language: str, detect: bool, version: str = "latest") -> ModelInfo:
+        """The model that will run; raises `Refusal` (400) when there is none for this wish."""
+        ...
+
+
+class EngineHealth(Protocol):
+    """How the engine does."""
+
+    @property
+    def state(self) -> str:
+        """`starting`, `ready` or `restarting`."""
+        ...
+
+
+Judge = Callable[[str], Awaitable[str]]
+"""Judges a caller's URL: answers how it is to be stored, or raises `Refusal` in Deepgram's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything that a route may use."""
+
+    store: JobStore
+    keys: KeyStore
+    blobs: Blobs
+    catalogue: Catalogue
+    admit: Judge
+    """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
+    check_audio_url: Judge
+    """Judges the `url` of a JSON body at submit: form and policy."""
+    progress: Progress
+    settings: Settings
+    clock: Clock
+    health: EngineHealth
+    jwt_secret: bytes
+    """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""

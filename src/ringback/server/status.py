@@ -1,0 +1,90 @@
+"""How the server does, and which models it has: https://developers.deepgram.com/docs/self-hosted-status-endpoint"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.engines.base import ModelInfo
+from ringback.errors import Refusal
+from ringback.server.auth import Doorkeeper
+from ringback.server.services import Services
+from ringback.server.wire import answer, caller_of_project, path_uuid
+from ringback.transcription.request import KIND as TRANSCRIBE
+
+
+class Status:
+    """Routes for probes, scrapers and model lists. None needs a key but the project's own model list."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._services = services
+        self._doorkeeper = doorkeeper
+
+    async def status(self, _: Request) -> Response:
+        """Always 200 while the process answers: a probe of life."""
+        gauges = await self._services.store.gauges()
+        transcriptions = gauges.get(TRANSCRIBE)
+        return answer(
+            {
+                "system_health": _SYSTEM_HEALTH[self._services.health.state],
+                "active_batch_requests": 0 if transcriptions is None else transcriptions.leased,
+                "active_stream_requests": 0,
+                "active_listen_v2_stream_requests": 0,
+            }
+        )
+
+    async def engine(self, _: Request) -> Response:
+        """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
+        for the first words of the body, so `engine_connection_status` must come first."""
+        state = self._services.health.state
+        connected = state == "ready"
+        word = "Connected" if connected else "Disconnected"
+        return answer({"engine_connection_status": word, "state": state}, 200 if connected else 503)
+
+    async def metrics(self, _: Request) -> Response:
+        """Prometheus' text format; the queue's gauges are read at this moment."""
+        for kind, gauge in (await self._services.store.gauges()).items():
+            telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
+            telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
+            telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
+        return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    async def models(self, _: Request) -> Response:
+        return answer(self._list())
+
+    async def model(self, request: Request) -> Response:
+        return answer(self._one(request))
+
+    async def project_models(self, request: Request) -> Response:
+        await caller_of_project(request, self._doorkeeper)
+        return answer(self._list())
+
+    async def project_model(self, request: Request) -> Response:
+        await caller_of_project(request, self._doorkeeper)
+        return answer(self._one(request))
+
+    def _list(self) -> dict[str, object]:
+        return {"stt": [_described(model) for model in self._services.catalogue.models()], "tts": []}
+
+    def _one(self, request: Request) -> dict[str, object]:
+        model_id = path_uuid(request, "model_id")
+        for model in self._services.catalogue.models():
+            if model.uuid == model_id:
+                return _described(model)
+        raise Refusal(404, "MODEL_NOT_FOUND", "Model not found.")
+
+
+_SYSTEM_HEALTH = {"starting": "Initializing", "ready": "Healthy", "restarting": "Degraded"}
+
+
+def _described(model: ModelInfo) -> dict[str, object]:
+    return {
+        "name": model.name,
+        "canonical_name": model.name,
+        "architecture": model.arch,
+        "languages": model.languages,
+        "version": model.version,
+        "uuid": model.uuid,
+        "batch": True,
+        "streaming": False,
+        "formatted_output": True,
+    }

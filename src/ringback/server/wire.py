@@ -1,0 +1,104 @@
+"""What the management routes share: reading path, query and JSON, and writing times as Deepgram does."""
+
+import uuid
+from datetime import UTC, date, datetime, time
+from typing import TypeVar
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback.errors import Refusal
+from ringback.server.auth import Caller, Doorkeeper, Right
+from ringback.server.body import Pace, json_text, small_body
+from ringback.server.problems import json_response
+
+Document = TypeVar("Document")
+
+
+def answer(document: object, status: int = 200) -> Response:
+    return json_response(msgspec.json.encode(document), status)
+
+
+async def caller_of_project(request: Request, doorkeeper: Doorkeeper, right: Right = Right.READ) -> Caller:
+    """Who asks, if the project in the path is theirs and they have the right.
+
+    A project of somebody else's is answered as one that does not exist.
+    """
+    caller = await doorkeeper.caller(request)
+    project = path_uuid(request, "project_id")
+    if project != caller.project:
+        raise Refusal(404, "PROJECT_NOT_FOUND", "Project not found.")
+    caller.must(right)
+    return caller
+
+
+def path_uuid(request: Request, name: str) -> str:
+    """A UUID from the path, in canonical form; raises the 404 of https://developers.deepgram.com/docs/errors."""
+    text: str = request.path_params[name]
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        raise Refusal(404, "NOT_FOUND", f"UUID parsing failed: {name} is not a UUID.") from None
+
+
+def query_integer(request: Request, name: str, default: int, least: int, most: int) -> int:
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit()) or not least <= int(text[:10]) <= most:
+        raise bad_query(f"`{name}` must be a whole number from {least} to {most}.")
+    return int(text)
+
+
+def query_choice(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
+    text = request.query_params.get(name)
+    if text is not None and text not in choices:
+        raise bad_query(f"`{name}` must be one of: {', '.join(choices)}.")
+    return text
+
+
+def query_moment(request: Request, name: str, *, end_of_day: bool = False) -> float | None:
+    """Unix seconds from a date or an RFC 3339 time; without an offset it is UTC.
+
+    `end_of_day`: a bare date means its last moment, so that `end=2026-11-22` includes that day.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    moment = _moment(text, end_of_day)
+    if moment is None:
+        raise bad_query(f"`{name}` must be a date or a time, such as 2026-11-22 or 2026-11-22T10:00:00Z.")
+    return moment
+
+
+async def json_body(request: Request, pace: Pace, decoder: msgspec.json.Decoder[Document]) -> Document:
+    """The JSON body in its type; raises `Refusal` (400) otherwise. No body at all reads as `{}`."""
+    body = await small_body(request, pace)
+    try:
+        return decoder.decode(json_text(request, body) if body else "{}")
+    except msgspec.ValidationError as error:
+        raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
+    except (msgspec.DecodeError, UnicodeError):
+        raise Refusal(400, "INVALID_JSON", "The body is not valid JSON.") from None
+
+
+def rfc3339(moment: float) -> str:
+    """UTC with milliseconds, such as `2026-11-22T10:00:00.000Z`."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+
+
+def bad_query(message: str) -> Refusal:
+    return Refusal(400, "INVALID_QUERY_PARAMETER", message)
+
+
+def _moment(text: str, end_of_day: bool) -> float | None:
+    try:
+        if len(text) == len("2026-11-22"):
+            clock_time = time.max if end_of_day else time.min
+            return datetime.combine(date.fromisoformat(text), clock_time, UTC).timestamp()
+        # A `+` in a query string arrives as a space.
+        parsed = datetime.fromisoformat(text.replace(" ", "+"))
+        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None

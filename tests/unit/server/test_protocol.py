@@ -1,0 +1,214 @@
+"""The HTTP service on real sockets: its limits below HTTP's routes, and how it stops."""
+
+import asyncio
+import contextlib
+import json
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from starlette.types import ASGIApp, Receive, Scope, Send
+from websockets.asyncio.client import connect
+
+from ringback.errors import Misconfigured
+from ringback.server.protocol import HEADER_BYTES, HttpServer
+
+HEADER_SECONDS = 0.3
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers with the length of the body; a WebSocket's messages come back as they are."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        message = await receive()
+        await send({"type": "websocket.send", "text": message["text"]})
+        return
+    length, more = 0, True
+    while more:
+        message = await receive()
+        length += len(message.get("body", b""))
+        more = message.get("more_body", False)
+    body = str(length).encode()
+    headers = [(b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+@dataclass
+class Served:
+    port: int
+    stopping: asyncio.Event
+    task: asyncio.Task[None]
+
+    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        return await asyncio.open_connection("127.0.0.1", self.port)
+
+    async def say(self, data: bytes) -> bytes:
+        """Everything that comes back until the server closes."""
+        reader, writer = await self.open()
+        writer.write(data)
+        try:
+            return await _rest(reader)
+        finally:
+            writer.close()
+
+
+@asynccontextmanager
+async def served(app: ASGIApp = echo, grace: float = 5.0) -> AsyncIterator[Served]:
+    server = HttpServer(app, "127.0.0.1", 0, header_seconds=HEADER_SECONDS, grace=grace)
+    port = server.bind()
+    stopping = asyncio.Event()
+    task = asyncio.create_task(server.run(stopping))
+    try:
+        yield Served(port, stopping, task)
+    finally:
+        stopping.set()
+        await task
+
+
+async def _rest(reader: asyncio.StreamReader) -> bytes:
+    received = bytearray()
+    with contextlib.suppress(ConnectionResetError):
+        while chunk := await asyncio.wait_for(reader.read(65_536), 10):
+            received += chunk
+    return bytes(received)
+
+
+def status_of(response: bytes) -> int:
+    return int(response.split(b" ", 2)[1])
+
+
+def headers_of(response: bytes) -> dict[str, str]:
+    lines = response.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
+    return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+
+
+@pytest.mark.parametrize(
+    "beginning", [b"", b"\r\n", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=repr
+)
+async def test_a_client_that_never_ends_its_headers_is_hung_up_on(beginning: bytes) -> None:
+    async with served() as server:
+        assert await server.say(beginning) == b""
+
+
+async def test_the_limit_holds_again_for_a_second_request_on_the_same_connection() -> None:
+    async with served() as server:
+        answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + b"\r\nGET /")
+        assert status_of(answer) == 200
+
+
+async def test_a_body_may_take_longer_than_the_headers_may() -> None:
+    async with served() as server:
+        reader, writer = await server.open()
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab")
+        await asyncio.sleep(HEADER_SECONDS * 2)
+        writer.write(b"cd")
+        assert (await _rest(reader)).endswith(b"\r\n\r\n4")
+        writer.close()
+
+
+async def test_headers_within_the_size_limit_pass() -> None:
+    filler = b"X-Filler: " + b"y" * (HEADER_BYTES - 200) + b"\r\n"
+    async with served() as server:
+        answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + filler + b"\r\n")
+        assert status_of(answer) == 200
+
+
+def _many_headers() -> bytes:
+    return b"GET / HTTP/1.1\r\n" + b"".join(b"X-%d: %s\r\n" % (n, b"y" * 1000) for n in range(40)) + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        _many_headers(),
+        b"GET / HTTP/1.1\r\nX-Endless: " + b"y" * 400_000,
+        b"GET /" + b"y" * 400_000,
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Trailer: " + b"y" * 400_000,
+        b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4;ext=" + b"y" * 400_000,
+    ],
+    ids=["many", "one endless", "endless path", "endless trailer", "endless chunk extension"],
+)
+async def test_framing_without_end_is_refused(request_bytes: bytes) -> None:
+    async with served() as server:
+        answer = await server.say(request_bytes)
+        assert status_of(answer) == 431
+        assert headers_of(answer)["dg-error"] == "The request's headers are too large."
+
+
+async def test_what_is_not_http_is_refused_in_the_wires_own_form() -> None:
+    async with served() as server:
+        answer = await server.say(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
+        document = json.loads(answer.partition(b"\r\n\r\n")[2])
+        assert status_of(answer) == 400
+        assert document["err_code"] == "Bad Request"
+        assert document["request_id"] == headers_of(answer)["dg-request-id"]
+
+
+async def test_a_websocket_outlives_the_header_limit() -> None:
+    async with served() as server, connect(f"ws://127.0.0.1:{server.port}/") as websocket:
+        await asyncio.sleep(HEADER_SECONDS * 2)
+        await websocket.send("still here")
+        assert await websocket.recv() == "still here"
+
+
+def _held(release: asyncio.Event, started: asyncio.Event, ended: Callable[[], None]) -> ASGIApp:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        started.set()
+        try:
+            await release.wait()
+        finally:
+            ended()
+        await echo(scope, receive, send)
+
+    return app
+
+
+async def test_stopping_lets_a_running_request_finish_and_takes_no_more() -> None:
+    release, started = asyncio.Event(), asyncio.Event()
+    async with served(_held(release, started, lambda: None)) as server:
+        running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+        await started.wait()
+        server.stopping.set()
+        while not await _is_refused(server):  # noqa: ASYNC110 - the kernel has no event for a closed door
+            await asyncio.sleep(0.01)
+        release.set()
+        assert status_of(await running) == 200
+
+
+async def test_a_request_that_outlasts_the_grace_is_cancelled_and_waited_for() -> None:
+    started, ended = asyncio.Event(), asyncio.Event()
+    async with served(_held(asyncio.Event(), started, ended.set), grace=0.1) as server:
+        running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
+        await started.wait()
+        server.stopping.set()
+        await server.task
+        assert ended.is_set()
+        await running
+
+
+async def test_the_process_keeps_its_own_signal_handlers() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    async with served() as server:
+        await server.say(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")
+        assert signal.getsignal(signal.SIGTERM) is before
+
+
+def test_a_taken_port_is_a_misconfiguration_that_names_the_mend() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        server = HttpServer(echo, "127.0.0.1", taken.getsockname()[1])
+        with pytest.raises(Misconfigured, match="RINGBACK_PORT"):
+            server.bind()
+
+
+async def _is_refused(server: Served) -> bool:
+    try:
+        _, writer = await server.open()
+    except OSError:
+        return True
+    writer.close()
+    return False
