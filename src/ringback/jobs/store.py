@@ -8,7 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from ringback.errors import RingbackError
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page
+
+
+class LedgerUnavailable(RingbackError):
+    """The ledger cannot be read or written just now (locked, disk full …); nothing was changed.
+
+    Any method of the port may raise it; it is over when its cause is.
+    """
 
 
 @dataclass(frozen=True, slots=True)

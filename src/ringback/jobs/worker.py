@@ -1,0 +1,213 @@
+"""Claim, hand to the handler, settle: the mover of one kind of job. It does not know what the kind means."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+
+import msgspec
+
+from ringback import telemetry
+from ringback.clock import Clock
+from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
+from ringback.jobs.retry import GrowingSchedule
+from ringback.jobs.store import JobStore
+
+Handler = Callable[[Lease], Awaitable[Outcome]]
+"""Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
+
+AFTER_OUR_FAULT = GrowingSchedule((5.0, 30.0, 120.0))
+"""A handler that raises has a fault of ours; its job is tried again, counted by its tries, then parked."""
+
+POLL_SECONDS = 1.0
+"""Word of new work comes at once; the poll is the truth behind it."""
+
+LAST_WRITES_SECONDS = 5.0
+"""What handing back may take after the grace, if the ledger is slow."""
+
+
+class Worker:
+    """A service with `concurrency` slots; it claims no more jobs than it has free slots.
+
+    Leases of handlers that run long are extended at a third of their length. On stopping, running
+    handlers get `grace_seconds`; then they are cancelled and their jobs handed back, no try burned.
+    """
+
+    def __init__(
+        self,
+        kind: str,
+        store: JobStore,
+        handler: Handler,
+        *,
+        concurrency: int,
+        lease_seconds: float,
+        clock: Clock,
+        grace_seconds: float = 10.0,
+    ) -> None:
+        self.name = f"worker {kind}"
+        self._kind = kind
+        self._store = store
+        self._handler = handler
+        self._concurrency = concurrency
+        self._lease_seconds = lease_seconds
+        self._clock = clock
+        self._grace_seconds = grace_seconds
+        self._slots: set[_Slot] = set()
+        self._slot_freed = asyncio.Event()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            beat = tasks.create_task(self._keep_leases())
+            stop = tasks.create_task(_wait_for(stopping))
+            pauses = _growing_pauses()
+            while not stopping.is_set():
+                try:
+                    await self._take_turn(tasks, stop)
+                    pauses = _growing_pauses()
+                except Exception as error:
+                    # Locked, full, broken: whatever ails the ledger, the worker outlives it.
+                    telemetry.problem("jobs.claim_failed", kind=self._kind, error=str(error))
+                    await _either(asyncio.sleep(next(pauses)), stop)
+            await self._finish()
+            beat.cancel()
+
+    async def _take_turn(self, tasks: asyncio.TaskGroup, stop: asyncio.Task[None]) -> None:
+        free = self._concurrency - len(self._slots)
+        if free == 0:
+            self._slot_freed.clear()
+            await _either(_wait_for(self._slot_freed), stop)
+            return
+        leases = await self._store.claim(self._kind, free, self._lease_seconds)
+        for lease in leases:
+            slot = _Slot(lease)
+            self._slots.add(slot)
+            slot.task = tasks.create_task(self._work(slot))
+        if len(leases) < free:
+            await _either(self._store.wait_for_work(self._kind, POLL_SECONDS), stop)
+
+    async def _work(self, slot: "_Slot") -> None:
+        try:
+            outcome = await self._handle(slot)
+            if outcome is not None:
+                await self._settle(slot.lease, outcome)
+        finally:
+            self._slots.discard(slot)
+            self._slot_freed.set()
+
+    async def _handle(self, slot: "_Slot") -> Outcome | None:
+        """How the handler ended; None when the job is no longer ours."""
+        started_at = self._clock.now()
+        try:
+            return await self._handler(slot.lease)
+        except asyncio.CancelledError as error:
+            if slot.lost:
+                telemetry.problem("jobs.lease_lost", kind=self._kind, job=slot.lease.job.id)
+                return None
+            if slot.cancelled():
+                return Interrupted()
+            return self._after_our_fault(slot.lease, error, started_at)
+        except Exception as error:
+            return self._after_our_fault(slot.lease, error, started_at)
+        finally:
+            slot.handling = False
+
+    async def _settle(self, lease: Lease, outcome: Outcome) -> None:
+        for pause in _growing_pauses():
+            try:
+                if not await self._store.settle(lease, outcome):
+                    telemetry.LATE_WRITES.labels(self._kind).inc()
+                return
+            except ValueError as error:
+                # The ledger refuses this very outcome (a follow-up that is there already): our fault.
+                outcome = self._after_our_fault(lease, error, self._clock.now())
+            except Exception as error:
+                telemetry.problem("jobs.settle_failed", kind=self._kind, job=lease.job.id, error=str(error))
+            await asyncio.sleep(pause)
+
+    async def _keep_leases(self) -> None:
+        while True:
+            await asyncio.sleep(self._lease_seconds / 3)
+            handling = [slot for slot in self._slots if slot.handling]
+            if not handling:
+                continue
+            try:
+                held = await self._store.extend([slot.lease for slot in handling], self._lease_seconds)
+            except Exception as error:
+                telemetry.problem("jobs.extend_failed", kind=self._kind, error=str(error))
+                continue
+            for slot in handling:
+                if slot.handling and slot.lease.job.id not in held:
+                    slot.lost = True
+                    slot.cancel()
+
+    async def _finish(self) -> None:
+        await _all_done(self._slots, self._grace_seconds)
+        for slot in self._slots:
+            if slot.handling:
+                slot.cancel()
+        await _all_done(self._slots, LAST_WRITES_SECONDS)
+        for slot in self._slots:
+            telemetry.problem("jobs.not_handed_back", kind=self._kind, job=slot.lease.job.id)
+            slot.cancel()
+
+    def _after_our_fault(self, lease: Lease, error: BaseException, started_at: float) -> Outcome:
+        tries = lease.job.tries + 1
+        telemetry.problem(
+            "jobs.handler_failed", kind=self._kind, job=lease.job.id, tries=tries, exc_info=error
+        )
+        detail = msgspec.json.encode({"error": type(error).__name__})
+        attempt = Attempt(started_at, self._clock.now(), "failed", None, detail)
+        delay = AFTER_OUR_FAULT.delay_after(tries)
+        if delay is None:
+            return GivenUp(code=500, attempt=attempt)
+        return Retry(delay, attempt=attempt)
+
+
+class _Slot:
+    """One job in work. `lost`: its lease is gone, so there is nothing to settle."""
+
+    __slots__ = ("handling", "lease", "lost", "task")
+
+    def __init__(self, lease: Lease) -> None:
+        self.lease = lease
+        self.handling = True
+        self.lost = False
+        self.task: asyncio.Task[None] | None = None
+
+    def cancel(self) -> None:
+        if self.task is not None:
+            self.task.cancel()
+
+    def cancelled(self) -> bool:
+        """Whether somebody asked for it; a handler may also raise CancelledError of its own making."""
+        return self.task is not None and self.task.cancelling() > 0
+
+
+async def _all_done(slots: Iterable[_Slot], seconds: float) -> None:
+    tasks = [slot.task for slot in slots if slot.task is not None]
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)
+
+
+async def _either(awaitable: Awaitable[None], stop: asyncio.Task[None]) -> None:
+    """Wait for the one or the other; raise what the first of them raised."""
+    task = asyncio.ensure_future(awaitable)
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        if not task.done():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+    if not task.cancelled():
+        task.result()
+
+
+async def _wait_for(event: asyncio.Event) -> None:
+    await event.wait()
+
+
+def _growing_pauses() -> Iterator[float]:
+    pause = 0.1
+    while True:
+        yield pause
+        pause = min(pause * 2, 5.0)

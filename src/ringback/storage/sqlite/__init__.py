@@ -1,0 +1,5 @@
+"""The ledger in one SQLite file, for one serving process (https://www.sqlite.org/wal.html)."""
+
+from ringback.storage.sqlite.ledger import SqliteLedger
+
+__all__ = ["SqliteLedger"]

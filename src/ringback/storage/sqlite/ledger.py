@@ -1,0 +1,214 @@
+"""The ledger as the rest of the house sees it: the ports, and the waiting."""
+
+import asyncio
+import os
+import sqlite3
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+from ringback.clock import Clock
+from ringback.jobs.job import ENDED, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page
+from ringback.jobs.store import KindGauge
+from ringback.keys import ApiKey, Project
+from ringback.storage.sqlite import keys, reads
+from ringback.storage.sqlite.reads import Readers
+from ringback.storage.sqlite.schema import connect, lock_for_serving, prepare
+from ringback.storage.sqlite.transitions import Changes, Transitions
+from ringback.storage.sqlite.writer import Writer
+
+K = TypeVar("K", bound=Hashable)
+
+POLL_SECONDS = 2.0
+"""Word of an end comes after the commit that made it; the poll is for what another process did."""
+
+
+class SqliteLedger:
+    """Implements `jobs.store.JobStore` and `keys.KeyStore` in one file. Made by `open`."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, readers: Readers, transitions: Transitions, clock: Clock
+    ) -> None:
+        self._connection = connection
+        self._readers = readers
+        self._writer = Writer(connection, transitions, clock, self._tell)
+        self._for_work: _Waiters[str] = _Waiters()
+        self._for_end: _Waiters[JobId] = _Waiters()
+        self._lock: int | None = None
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        *,
+        serving: bool = False,
+        fixed_caps: Mapping[str, int] | None = None,
+    ) -> Self:
+        """Open the file, making it or bringing it up to date.
+
+        Serving takes the file's lock and releases every lease of those who served before; without it
+        (the `keys` commands) the ledger may be read and added to beside a serving process, but nothing
+        claimed. `fixed_caps`: kinds whose lanes have this cap, and no health. Raises `Misconfigured`
+        when another process serves from the file, or when its schema is newer than this program.
+        """
+        lock = None
+        try:
+            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+            lock = lock_for_serving(path) if serving else None
+            await asyncio.to_thread(prepare, path)
+            connection = connect(path)
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            raise
+        ledger = cls(connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
+        ledger._lock = lock
+        if serving:
+            await ledger._take_over()
+        return ledger
+
+    async def close(self) -> None:
+        """Finish the writes that were asked for, and let go of the file."""
+        await self._writer.close()
+        await self._readers.close()
+        self._connection.close()
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Writes of the job port.
+
+    async def add(self, jobs: Sequence[NewJob]) -> None:
+        await self._writer.do(lambda write: write.add(jobs))
+
+    async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
+        return await self._writer.do(lambda write: write.claim(kind, limit, lease_seconds))
+
+    async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
+        return await self._writer.do(lambda write: write.extend(leases, lease_seconds))
+
+    async def settle(self, lease: Lease, outcome: Outcome) -> bool:
+        return await self._writer.do(lambda write: write.settle(lease, outcome))
+
+    async def rescue(self) -> int:
+        return await self._writer.do(lambda write: write.rescue())
+
+    async def cancel(self, job: JobId) -> bool:
+        return await self._writer.do(lambda write: write.cancel(job))
+
+    async def requeue(self, job: JobId) -> bool:
+        return await self._writer.do(lambda write: write.requeue(job))
+
+    # Waiting.
+
+    async def wait_for_work(self, kind: str, timeout: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        # Whoever waits is on the list before looking: what is committed after the look wakes it.
+        with self._for_work.waiting(kind) as word:
+            while (left := deadline - loop.time()) > 0:
+                word.clear()
+                ready_at = await self._readers.do(partial(reads.next_ready, kind=kind))
+                pause = left if ready_at is None else min(left, ready_at - self._writer.now())
+                if pause <= 0:
+                    return
+                await _wait(word, pause)
+
+    async def wait_for_end(self, job: JobId) -> Job:
+        with self._for_end.waiting(job) as word:
+            while True:
+                word.clear()
+                found = await self.get(job)
+                if found is not None and found.state in ENDED:
+                    return found
+                await _wait(word, POLL_SECONDS)
+
+    # Reads of the job port.
+
+    async def get(self, job: JobId) -> Job | None:
+        return await self._readers.do(partial(reads.job_by_id, job=job))
+
+    async def children(self, parent: JobId) -> list[Job]:
+        return await self._readers.do(partial(reads.jobs_by_parent, parent=parent))
+
+    async def attempts(self, job: JobId) -> list[Attempt]:
+        return await self._readers.do(partial(reads.attempts, job=job))
+
+    async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
+        return await self._readers.do(partial(reads.page, where=where, limit=limit, before=before))
+
+    async def gauges(self) -> Mapping[str, KindGauge]:
+        return await self._readers.do(partial(reads.gauges, now=self._writer.now()))
+
+    # The port of keys.
+
+    async def projects(self) -> Sequence[Project]:
+        return await self._readers.do(keys.projects)
+
+    async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
+        await self._writer.do(lambda _write: keys.add_key(self._connection, key, secret_hash))
+
+    async def key_by_hash(self, secret_hash: bytes) -> ApiKey | None:
+        return await self._readers.do(partial(keys.key_by_hash, secret_hash=secret_hash))
+
+    async def keys(self, project: str) -> Sequence[ApiKey]:
+        return await self._readers.do(partial(keys.keys_of_project, project=project))
+
+    async def remove_key(self, project: str, key: str) -> bool:
+        return await self._writer.do(lambda _write: keys.remove_key(self._connection, project, key))
+
+    async def _take_over(self) -> None:
+        try:
+            await self._writer.do(lambda write: write.take_over())
+        except BaseException:
+            await self.close()
+            raise
+
+    def _tell(self, changes: Changes) -> None:
+        for job in changes.ended:
+            self._for_end.wake(job)
+        for kind in changes.kinds:
+            self._for_work.wake(kind)
+
+
+class _Waiters(Generic[K]):
+    """Events of those who wait for word of something."""
+
+    def __init__(self) -> None:
+        self._events: dict[K, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def waiting(self, key: K) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        others = self._events.setdefault(key, set())
+        others.add(event)
+        try:
+            yield event
+        finally:
+            others.discard(event)
+            if not others and self._events.get(key) is others:
+                del self._events[key]
+
+    def wake(self, key: K) -> None:
+        for event in self._events.get(key, ()):
+            event.set()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

@@ -1,0 +1,104 @@
+"""Opening the file: connections, migrations, and the lock of the process that serves from it."""
+
+import fcntl
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+
+from ringback.errors import Misconfigured
+from ringback.storage.sqlite.queries import load
+
+BUSY_SECONDS = 2.0
+"""How long a statement waits for another process's write before the ledger says that it is locked."""
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection for one thread at a time; transactions are begun and ended by hand."""
+    connection = sqlite3.connect(
+        path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = full")
+    connection.execute("pragma foreign_keys = on")
+    connection.execute("pragma cache_size = -32768")
+    connection.execute("pragma journal_size_limit = 67108864")
+    return connection
+
+
+def connect_for_reading(path: Path) -> sqlite3.Connection:
+    connection = connect(path)
+    connection.execute("pragma query_only = on")
+    return connection
+
+
+def prepare(path: Path) -> None:
+    """Make the file, or bring its schema up to date; `Misconfigured` when it cannot be used."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    path.touch(mode=0o600)
+    try:
+        connection = connect(path)
+        try:
+            _migrate(connection, path)
+        finally:
+            connection.close()
+    except sqlite3.DatabaseError as error:
+        raise Misconfigured(
+            f"The ledger {path} cannot be used: {error}. Restore it, or move it away."
+        ) from error
+
+
+def lock_for_serving(path: Path) -> int:
+    """The descriptor that holds the lock until it is closed; `Misconfigured` when another process has it."""
+    lock = path.with_name(path.name + ".lock")
+    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise Misconfigured(
+            f"Another process serves from the ledger {path}. Stop it, or give this one a data_dir of its own."
+        ) from None
+    return descriptor
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    migrations = dict(_migrations())
+    connection.execute("begin immediate")
+    try:
+        (version,) = connection.execute("pragma user_version").fetchone()
+        newest = max(migrations)
+        if version > newest:
+            raise Misconfigured(
+                f"The ledger {path} was written by a newer Ringback (schema {version}; this one knows "
+                f"{newest}). Install that version, or restore a backup."
+            )
+        for number in range(version + 1, newest + 1):
+            for statement in _statements(migrations[number]):
+                connection.execute(statement)
+        connection.execute(f"pragma user_version = {newest}")
+        connection.execute(load("keys.sql")["add_default_project"], {"id": str(uuid.uuid4())})
+        connection.execute("commit")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("rollback")
+        raise
+
+
+def _migrations() -> Iterator[tuple[int, str]]:
+    for file in files("ringback.storage.sqlite").joinpath("migrations").iterdir():
+        if file.name.endswith(".sql"):
+            yield int(file.name.split("_")[0]), file.read_text(encoding="utf-8")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """One by one, because the library's own way to run a script would end our transaction."""
+    pending = ""
+    for line in script.splitlines(keepends=True):
+        pending += line
+        if sqlite3.complete_statement(pending):
+            yield pending
+            pending = ""

@@ -1,0 +1,579 @@
+"""What every store promises about the life of a job."""
+
+import asyncio
+import contextlib
+import uuid
+from typing import Any
+
+import pytest
+
+from ringback.jobs.job import (
+    LOSSES_BEFORE_PARKING,
+    Attempt,
+    Done,
+    GivenUp,
+    Interrupted,
+    Job,
+    JobFilter,
+    JobId,
+    Lease,
+    NewJob,
+    Outcome,
+    Retry,
+    State,
+)
+
+# The types of the fixtures stand in conftest.py, which is no module that can be imported.
+Store = Any
+NewJobs = Any
+ClaimOne = Any
+ManualClock = Any
+Reopen = Any
+
+
+async def found(store: Store, job: NewJob) -> Job:
+    job_now = await store.get(job.id)
+    assert isinstance(job_now, Job)
+    return job_now
+
+
+class TestAdd:
+    async def test_what_was_added_can_be_read(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        parent = JobId(str(uuid.uuid4()))
+        asked = new_job(parent=parent, accessor="key", method="async", tags=("a", "ü"), delay=5.0)
+        await store.add([asked])
+        now = manual_clock.now()
+        assert await found(store, asked) == Job(
+            asked.id, "deliver", asked.lane, "p", b"what to do", parent, "key", "async", ("a", "ü"),
+            State.QUEUED, 0, 0, now, now + 5.0, None, None, None,
+        )  # fmt: skip
+
+    async def test_an_unknown_job_is_none(self, store: Store) -> None:
+        assert await store.get(JobId(str(uuid.uuid4()))) is None
+
+    async def test_a_known_id_is_refused_and_nothing_of_the_call_is_kept(
+        self, store: Store, new_job: NewJobs
+    ) -> None:
+        first, second = new_job(), new_job()
+        await store.add([first])
+        with pytest.raises(ValueError, match=first.id):
+            await store.add([second, first])
+        assert await store.get(second.id) is None
+        assert len(await store.claim("deliver", 10, 30.0)) == 1
+
+    async def test_the_id_of_an_ended_job_is_refused(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        await store.settle(await claim_one(), done)
+        with pytest.raises(ValueError, match=job.id):
+            await store.add([job])
+
+    async def test_a_bad_call_does_not_harm_those_beside_it(self, store: Store, new_job: NewJobs) -> None:
+        first = new_job()
+        await store.add([first])
+        jobs = [new_job() for _ in range(20)]
+        calls = [store.add([job]) for job in jobs] + [store.add([first])]
+        *good, bad = await asyncio.gather(*calls, return_exceptions=True)
+        assert good == [None] * 20
+        assert isinstance(bad, ValueError)
+        assert all([await store.get(job.id) for job in jobs])
+
+
+class TestClaim:
+    async def test_a_claimed_job_is_leased_and_not_claimed_twice(
+        self, store: Store, new_job: NewJobs
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        [lease] = await store.claim("deliver", 5, 30.0)
+        assert lease.job == await found(store, job)
+        assert lease.job.state is State.LEASED
+        assert await store.claim("deliver", 5, 30.0) == []
+
+    async def test_a_job_is_not_claimed_before_it_is_due(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job(delay=10.0)])
+        manual_clock.advance(9.9)
+        assert await store.claim("deliver", 5, 30.0) == []
+        manual_clock.advance(0.2)
+        assert len(await store.claim("deliver", 5, 30.0)) == 1
+
+    async def test_only_jobs_of_the_kind_are_claimed(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job("transcribe", "p")])
+        assert await store.claim("deliver", 5, 30.0) == []
+
+    async def test_in_a_lane_the_job_due_first_comes_first(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock, claim_one: ClaimOne
+    ) -> None:
+        late, early = new_job(delay=2.0), new_job(delay=1.0)
+        await store.add([late, early])
+        manual_clock.advance(3.0)
+        assert [(await claim_one()).job.id for _ in range(2)] == [early.id, late.id]
+
+
+class TestSettle:
+    async def test_done(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        lease = await claim_one()
+        manual_clock.advance(2.0)
+        assert await store.settle(lease, Done(204, b"result"))
+        ended = await found(store, job)
+        assert (ended.state, ended.code, ended.result) == (State.DONE, 204, b"result")
+        assert (ended.tries, ended.finished_at) == (1, manual_clock.now())
+
+    async def test_done_and_its_follow_ups_are_one(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job = new_job("transcribe", "p")
+        follow_ups = tuple(new_job(parent=job.id) for _ in range(3))
+        await store.add([job])
+        assert await store.settle(await claim_one("transcribe"), Done(200, follow_ups=follow_ups))
+        assert [child.id for child in await store.children(job.id)] == [child.id for child in follow_ups]
+        assert len(await store.claim("deliver", 5, 30.0)) == 3
+
+    async def test_when_a_follow_up_is_refused_nothing_is_done(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job, there = new_job("transcribe", "p"), new_job()
+        await store.add([job, there])
+        lease = await claim_one("transcribe")
+        with pytest.raises(ValueError, match=there.id):
+            await store.settle(lease, Done(200, follow_ups=(new_job(), there)))
+        assert (await found(store, job)).state is State.LEASED
+        assert await store.settle(lease, done)
+
+    async def test_retry_counts_and_waits(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        assert await store.settle(await claim_one(), Retry(30.0, code=503))
+        waiting = await found(store, job)
+        assert (waiting.state, waiting.tries, waiting.code) == (State.QUEUED, 1, 503)
+        assert waiting.due_at == manual_clock.now() + 30.0
+        manual_clock.advance(29.0)
+        assert await store.claim("deliver", 5, 30.0) == []
+        manual_clock.advance(1.5)
+        assert (await claim_one()).job.tries == 1
+
+    async def test_interrupted_burns_no_try(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        assert await store.settle(await claim_one(), Interrupted())
+        assert (await claim_one()).job.tries == 0
+
+    async def test_given_up_is_parked_with_its_payload(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        assert await store.settle(await claim_one(), GivenUp(410, b"why"))
+        parked = await found(store, job)
+        assert (parked.state, parked.code, parked.tries) == (State.PARKED, 410, 1)
+        assert (parked.payload, parked.result) == (b"what to do", b"why")
+
+    async def test_a_lease_is_settled_once(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        await store.add([new_job()])
+        lease = await claim_one()
+        assert await store.settle(lease, Retry(0.0))
+        assert not await store.settle(lease, done)
+
+    async def test_attempts_are_kept_in_order(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        tries = [
+            Attempt(1.0, 2.0, "timeout", None, b'{"a": 1}'),
+            Attempt(3.0, 4.5, "status", 500, b"{}"),
+            Attempt(5.0, 6.0, "delivered", 200, b"{}"),
+        ]
+        await store.settle(await claim_one(), Retry(0.0, attempt=tries[0]))
+        await store.settle(await claim_one(), Interrupted())
+        await store.settle(await claim_one(), GivenUp(500, attempt=tries[1]))
+        await store.requeue(job.id)
+        await store.settle(await claim_one(), Done(200, attempt=tries[2]))
+        assert await store.attempts(job.id) == tries
+
+
+class TestFencing:
+    """A write with an old token is refused, and writes nothing."""
+
+    @pytest.fixture
+    async def leases(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> tuple[Lease, Lease]:
+        """An old lease that ran out, and the one that somebody else has now."""
+        await store.add([new_job()])
+        old = await claim_one()
+        manual_clock.advance(31.0)
+        assert await store.rescue() == 1
+        return old, await claim_one()
+
+    @pytest.mark.parametrize("outcome", [Done(200), Retry(1.0), GivenUp(500), Interrupted()])
+    async def test_a_late_write_is_refused(
+        self, store: Store, leases: tuple[Lease, Lease], outcome: Outcome, done: Done
+    ) -> None:
+        old, new = leases
+        before = await store.get(old.job.id)
+        assert not await store.settle(old, outcome)
+        assert await store.get(old.job.id) == before
+        assert await store.settle(new, done)
+
+    async def test_a_late_write_after_the_rescue_is_refused_too(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock, done: Done
+    ) -> None:
+        await store.add([new_job()])
+        lease = await claim_one()
+        manual_clock.advance(31.0)
+        await store.rescue()
+        assert not await store.settle(lease, done)
+
+    async def test_an_old_lease_is_not_extended(self, store: Store, leases: tuple[Lease, Lease]) -> None:
+        old, new = leases
+        assert await store.extend([old], 30.0) == set()
+        assert await store.extend([new], 30.0) == {new.job.id}
+
+    async def test_a_lease_from_before_the_parking_is_refused_after_requeue(
+        self, store: Store, leases: tuple[Lease, Lease], claim_one: ClaimOne, done: Done
+    ) -> None:
+        old, new = leases
+        await store.settle(new, GivenUp(500))
+        await store.requeue(new.job.id)
+        newest = await claim_one()
+        for stale in (old, new):
+            assert not await store.settle(stale, done)
+        assert await store.settle(newest, done)
+
+    async def test_an_expired_lease_nobody_took_is_still_good(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock, done: Done
+    ) -> None:
+        await store.add([new_job()])
+        lease = await claim_one()
+        manual_clock.advance(100.0)
+        assert await store.settle(lease, done)
+
+
+class TestRescue:
+    async def test_only_expired_leases_are_returned(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job(), new_job()])
+        [first] = await store.claim("deliver", 1, 30.0)
+        [second] = await store.claim("deliver", 1, 90.0)
+        manual_clock.advance(31.0)
+        assert await store.rescue() == 1
+        assert (await store.get(first.job.id)).state is State.QUEUED
+        assert (await store.get(second.job.id)).state is State.LEASED
+
+    async def test_an_extended_lease_is_left_alone(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job()])
+        lease = await claim_one()
+        manual_clock.advance(20.0)
+        assert await store.extend([lease], 30.0) == {lease.job.id}
+        manual_clock.advance(20.0)
+        assert await store.rescue() == 0
+
+    async def test_lost_in_a_row_too_often_parks(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        for losses in range(1, LOSSES_BEFORE_PARKING + 1):
+            await claim_one()
+            manual_clock.advance(31.0)
+            assert await store.rescue() == 1
+            now = await found(store, job)
+            assert (now.losses, now.tries) == (losses, 0)
+        assert now.state is State.PARKED
+        assert await store.claim("deliver", 1, 30.0) == []
+
+    async def test_a_settled_try_forgives_losses(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        await claim_one()
+        manual_clock.advance(31.0)
+        await store.rescue()
+        await store.settle(await claim_one(), Retry(0.0))
+        assert (await found(store, job)).losses == 0
+
+
+class TestNewProcess:
+    async def test_leases_of_the_dead_are_free_at_once(
+        self, reopen: Reopen, new_job: NewJobs, done: Done
+    ) -> None:
+        job = new_job()
+        async with reopen() as store:
+            await store.add([job])
+            [old] = await store.claim("deliver", 1, 3600.0)
+        async with reopen() as store:
+            [new] = await store.claim("deliver", 1, 30.0)
+            assert (new.job.id, new.job.losses) == (job.id, 1)
+            assert not await store.settle(old, done)
+            assert await store.settle(new, done)
+
+    async def test_a_job_that_kills_its_process_is_parked(self, reopen: Reopen, new_job: NewJobs) -> None:
+        job = new_job()
+        async with reopen() as store:
+            await store.add([job])
+        for _ in range(LOSSES_BEFORE_PARKING):
+            async with reopen() as store:
+                assert len(await store.claim("deliver", 1, 30.0)) == 1
+        async with reopen() as store:
+            assert (await found(store, job)).state is State.PARKED
+
+    async def test_the_room_of_the_dead_is_free_again(self, reopen: Reopen, new_job: NewJobs) -> None:
+        async with reopen() as store:
+            await store.add([new_job("transcribe", "p") for _ in range(6)])
+            assert len(await store.claim("transcribe", 6, 30.0)) == 3
+        async with reopen() as store:
+            assert len(await store.claim("transcribe", 6, 30.0)) == 3
+
+
+class TestClockSetWhileServing:
+    async def test_forward_does_not_burst(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job(delay=30.0)])
+        manual_clock.set_back(-3600.0)
+        assert await store.claim("deliver", 1, 30.0) == []
+
+    async def test_back_does_not_stall(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job(delay=30.0)])
+        manual_clock.set_back(3600.0)
+        manual_clock.advance(31.0)
+        assert len(await store.claim("deliver", 1, 30.0)) == 1
+
+    async def test_leases_neither_expire_nor_last(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job()])
+        await claim_one()
+        manual_clock.set_back(-3600.0)
+        assert await store.rescue() == 0
+        manual_clock.set_back(7200.0)
+        manual_clock.advance(31.0)
+        assert await store.rescue() == 1
+
+    async def test_back_before_a_restart_does_not_stall(
+        self, reopen: Reopen, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        async with reopen() as store:
+            await store.add([new_job(delay=30.0)])
+            await store.rescue()
+        manual_clock.set_back(3600.0)
+        async with reopen() as store:
+            manual_clock.advance(29.0)
+            assert await store.claim("deliver", 1, 30.0) == []
+            manual_clock.advance(2.0)
+            assert len(await store.claim("deliver", 1, 30.0)) == 1
+
+
+class TestCancelAndRequeue:
+    async def test_a_queued_job_is_cancelled(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        assert await store.cancel(job.id)
+        cancelled = await found(store, job)
+        assert (cancelled.state, cancelled.finished_at) == (State.CANCELLED, manual_clock.now())
+        assert await store.claim("deliver", 1, 30.0) == []
+
+    async def test_a_leased_job_is_cancelled_and_its_holder_learns_it(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        lease = await claim_one()
+        assert await store.cancel(job.id)
+        assert await store.extend([lease], 30.0) == set()
+        assert not await store.settle(lease, done)
+
+    async def test_an_ended_or_unknown_job_is_not_cancelled(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        await store.settle(await claim_one(), done)
+        assert not await store.cancel(job.id)
+        assert not await store.cancel(JobId(str(uuid.uuid4())))
+        assert (await found(store, job)).state is State.DONE
+
+    async def test_a_parked_job_is_sent_again(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        await store.settle(await claim_one(), GivenUp(500, b"why"))
+        assert await store.requeue(job.id)
+        again = await found(store, job)
+        assert (again.state, again.tries, again.finished_at) == (State.QUEUED, 0, None)
+        assert (await claim_one()).job.payload == b"what to do"
+
+    async def test_only_parked_jobs_are_sent_again(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        queued, finished = new_job(delay=5.0), new_job()
+        await store.add([queued, finished])
+        await store.settle(await claim_one(), done)
+        assert not await store.requeue(queued.id)
+        assert not await store.requeue(finished.id)
+        assert not await store.requeue(JobId(str(uuid.uuid4())))
+
+
+class TestWaiting:
+    """Bounds are 20 s where the word comes at once: a test that hangs there has found a fault."""
+
+    async def test_for_work_that_is_there(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job()])
+        async with asyncio.timeout(20):
+            await store.wait_for_work("deliver", 60.0)
+
+    async def test_for_work_that_comes(self, store: Store, new_job: NewJobs) -> None:
+        waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
+        await store.add([new_job("transcribe", "p")])
+        await store.add([new_job()])
+        async with asyncio.timeout(20):
+            await waiting
+
+    async def test_for_room_in_a_full_lane(self, store: Store, new_job: NewJobs, done: Done) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(4)])
+        lease, *_others = await store.claim("transcribe", 4, 30.0)
+        waiting = asyncio.create_task(store.wait_for_work("transcribe", 60.0))
+        await store.settle(lease, done)
+        async with asyncio.timeout(20):
+            await waiting
+        assert len(await store.claim("transcribe", 4, 30.0)) == 1
+
+    async def test_for_nothing_ends(self, store: Store) -> None:
+        async with asyncio.timeout(20):
+            await store.wait_for_work("deliver", 0.05)
+
+    async def test_for_the_end_that_was(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        await store.settle(await claim_one(), done)
+        async with asyncio.timeout(20):
+            assert (await store.wait_for_end(job.id)).state is State.DONE
+
+    @pytest.mark.parametrize(("outcome", "state"), [(Done(200), State.DONE), (GivenUp(500), State.PARKED)])
+    async def test_for_the_end_that_comes(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, outcome: Outcome, state: State
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        waiting = [asyncio.create_task(store.wait_for_end(job.id)) for _ in range(3)]
+        await store.settle(await claim_one(), outcome)
+        async with asyncio.timeout(20):
+            assert {ended.state for ended in await asyncio.gather(*waiting)} == {state}
+
+    async def test_for_the_end_by_cancelling(self, store: Store, new_job: NewJobs) -> None:
+        job = new_job()
+        await store.add([job])
+        waiting = asyncio.create_task(store.wait_for_end(job.id))
+        await store.cancel(job.id)
+        async with asyncio.timeout(20):
+            assert (await waiting).state is State.CANCELLED
+
+    async def test_a_waiter_may_leave(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        job = new_job()
+        await store.add([job])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.05):
+                await store.wait_for_end(job.id)
+        assert await store.settle(await claim_one(), done)
+
+
+class TestPages:
+    async def test_newest_first_by_key(self, store: Store, new_job: NewJobs) -> None:
+        jobs = [new_job() for _ in range(5)]
+        for job in jobs:
+            await store.add([job])
+        where = JobFilter("p", "deliver")
+        first = await store.page(where, 2)
+        await store.add([new_job()])
+        second = await store.page(where, 2, first.next)
+        third = await store.page(where, 2, second.next)
+        ids = [job.id for page in (first, second, third) for job in page.jobs]
+        assert ids == [job.id for job in reversed(jobs)]
+        assert third.next is None
+
+    async def test_live_and_ended_stand_in_one_list(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
+    ) -> None:
+        finished, waiting = new_job(), new_job(delay=5.0)
+        await store.add([finished, waiting])
+        await store.settle(await claim_one(), done)
+        page = await store.page(JobFilter("p", "deliver"), 10)
+        assert [(job.id, job.state) for job in page.jobs] == [
+            (waiting.id, State.QUEUED),
+            (finished.id, State.DONE),
+        ]
+
+    async def test_filters(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        good = new_job(accessor="k1", tags=("x", "y"))
+        await store.add([good])
+        await store.settle(await claim_one(), Done(200))
+        manual_clock.advance(100.0)
+        bad = new_job(accessor="k2", method="async", tags=("x",))
+        await store.add([bad])
+        await store.settle(await claim_one(), GivenUp(503))
+        middle = manual_clock.now() - 50.0
+        open_job, other_kind = new_job(delay=9.0), new_job("transcribe", "p")
+        await store.add([open_job, other_kind, new_job(project="q")])
+
+        async def ids(**fields: Any) -> list[JobId]:
+            page = await store.page(JobFilter("p", "deliver", **fields), 10)
+            return [job.id for job in page.jobs]
+
+        assert await ids() == [open_job.id, bad.id, good.id]
+        assert await ids(id=bad.id) == [bad.id]
+        assert await ids(accessor="k1") == [good.id]
+        assert await ids(method="async") == [bad.id]
+        assert await ids(succeeded=True) == [good.id]
+        assert await ids(succeeded=False) == [bad.id]
+        assert await ids(until=middle) == [good.id]
+        assert await ids(since=middle) == [open_job.id, bad.id]
+        assert await ids(tags=("x",)) == [bad.id, good.id]
+        assert await ids(tags=("y", "x")) == [good.id]
+
+
+class TestGauges:
+    async def test_an_empty_store_shows_nothing_due(self, store: Store) -> None:
+        assert all(gauge.oldest_due is None for gauge in (await store.gauges()).values())
+
+    async def test_counts_and_the_oldest(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job(), new_job(), new_job("transcribe", "p", delay=60.0)])
+        await claim_one()
+        manual_clock.advance(7.0)
+        gauges = await store.gauges()
+        deliver, transcribe = gauges["deliver"], gauges["transcribe"]
+        assert (deliver.queued, deliver.leased, deliver.oldest_due) == (1, 1, 7.0)
+        assert (transcribe.queued, transcribe.leased, transcribe.oldest_due) == (1, 0, None)
