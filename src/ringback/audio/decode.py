@@ -14,6 +14,7 @@ from typing import BinaryIO
 import av
 import numpy as np
 import numpy.typing as npt
+from av.stream import Discard
 
 from ringback.audio.encodings import (
     HIGHEST_RATE,
@@ -129,7 +130,7 @@ def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
                 raise unreadable()
             for other in container.streams:
                 if other.index != stream.index:
-                    other.discard = "all"
+                    other.discard = Discard.all
             yield Decoder(container, stream, how.multichannel)
 
 
@@ -207,11 +208,13 @@ class _Resampler:
 def _as_float(samples: npt.NDArray[np.generic]) -> Block:
     if samples.dtype.kind == "f":
         # Files may hold infinities and numbers that are none; one of them would spoil all that follows.
-        bounded = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
-        return bounded.astype(np.float32)
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
+    signal: Block = samples.astype(np.float32)
     if samples.dtype == np.uint8:
-        return (samples.astype(np.float32) - 128.0) / 128.0
-    return samples.astype(np.float32) / float(1 << (8 * samples.dtype.itemsize - 1))
+        return (signal - 128.0) / 128.0
+    if samples.dtype.kind == "i":
+        return signal / float(1 << (8 * samples.dtype.itemsize - 1))
+    return signal
 
 
 _BLOCK = 2.0

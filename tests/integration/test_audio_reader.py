@@ -1,0 +1,304 @@
+"""The reader with real children."""
+
+import asyncio
+import os
+import resource
+import signal
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+import uvloop
+
+from ringback.audio.encodings import Decoding
+from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, Heard, SpeechChunk
+from ringback.errors import Refusal
+
+CLIPS = Path(__file__).parent.parent / "audio"
+SPOKEN = sorted(CLIPS.glob("librivox_*.flac"))
+
+
+@asynccontextmanager
+async def running(reader: AudioReader) -> AsyncIterator[AudioReader]:
+    """While the block runs; afterwards no child may be left."""
+    stopping = asyncio.Event()
+    service = asyncio.create_task(reader.run(stopping))
+    try:
+        yield reader
+    finally:
+        stopping.set()
+        await service
+    assert not children()
+
+
+def children() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
+
+
+async def read(reader: AudioReader, path: Path, how: Decoding | None = None) -> list[Heard]:
+    async with reader.read(path, how or Decoding()) as heard:
+        return [item async for item in heard]
+
+
+def chunks_of(items: list[Heard]) -> list[SpeechChunk]:
+    return [item for item in items if isinstance(item, SpeechChunk)]
+
+
+@pytest.fixture
+def talk(tmp_path: Path) -> Callable[[float], Path]:
+    """A wav of at least that many seconds: the committed recordings over and over, with pauses."""
+
+    def make(seconds: float) -> Path:
+        import av
+
+        piece = bytearray()
+        for clip in SPOKEN:
+            with av.open(str(clip)) as file:
+                into = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+                frames = [f for frame in file.decode(audio=0) for f in into.resample(frame)]
+                piece += b"".join(frame.to_ndarray().tobytes() for frame in [*frames, *into.resample(None)])
+                piece += bytes(32_000)
+        path = tmp_path / f"talk-{seconds:g}.wav"
+        with wave.open(str(path), "wb") as out:
+            out.setparams((1, 2, 16_000, 0, "NONE", ""))
+            for _ in range(int(seconds * 32_000 / len(piece)) + 1):
+                out.writeframes(bytes(piece))
+        return path
+
+    return make
+
+
+async def test_facts_come_first_then_chunks_then_the_end(talk: Callable[[float], Path]) -> None:
+    async with running(AudioReader(1)) as reader:
+        path = talk(40)
+        first, *chunks, last = await read(reader, path)
+    with wave.open(str(path)) as file:
+        duration = file.getnframes() / 16_000
+    assert first == AudioFacts(1, duration)
+    assert last == AudioEnd(1, duration)
+    spoken = chunks_of(chunks)
+    assert len(spoken) == len(chunks) >= 3
+    for chunk, following in pairwise(spoken):
+        assert chunk.start + len(chunk.samples) / 16_000 <= following.start + 1e-6
+    for chunk in spoken:
+        assert chunk.channel == 0
+        assert chunk.samples.dtype == np.float32
+        assert 0 < len(chunk.samples) <= 15 * 16_000
+        assert 0.001 < np.abs(chunk.samples).max() <= 1.0
+
+
+def test_the_servers_event_loop(talk: Callable[[float], Path]) -> None:
+    """uvloop, where sockets and streams have another implementation."""
+    path = talk(120)
+
+    async def through_a_crash() -> list[Heard]:
+        async with running(AudioReader(1)) as reader:
+            async with reader.read(path, Decoding()) as heard:
+                items = [await anext(heard)]
+                children()[0].kill()
+                items += [item async for item in heard]
+            async with reader.read(path, Decoding()) as heard:
+                await anext(heard)
+            return items
+
+    assert isinstance(uvloop.run(through_a_crash())[-1], AudioEnd)
+
+
+async def test_channels_are_told_apart(tmp_path: Path, talk: Callable[[float], Path]) -> None:
+    with wave.open(str(talk(5))) as file:
+        mono = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    path = tmp_path / "stereo"
+    path.write_bytes(np.stack((np.zeros_like(mono), mono), axis=1).tobytes())
+    async with running(AudioReader(1)) as reader:
+        apart = await read(reader, path, Decoding("linear16", 16_000, 2, multichannel=True))
+        mixed = await read(reader, path, Decoding("linear16", 16_000, 2))
+    assert apart[0] == AudioFacts(2, len(mono) / 16_000)
+    assert {chunk.channel for chunk in chunks_of(apart)} == {1}
+    assert mixed[0] == AudioFacts(1, len(mono) / 16_000)
+    assert {chunk.channel for chunk in chunks_of(mixed)} == {0}
+
+
+async def test_noise_music_and_silence_hold_no_speech(corpus: list) -> None:  # type: ignore[type-arg] # Clip lives in conftest, which cannot be imported
+    quiet = [clip.path for clip in corpus if clip.path.parent.name == "nospeech"]
+    assert len(quiet) == 7
+    async with running(AudioReader(1)) as reader:
+        for path in quiet:
+            assert chunks_of(await read(reader, path)) == [], path.name
+
+
+async def test_every_spoken_clip_of_the_corpus_has_speech(corpus: list) -> None:  # type: ignore[type-arg] # as above
+    spoken = [clip for clip in corpus if clip.path.parent.name in {"en", "multi", "conv", "stereo"}]
+    async with running(AudioReader(2)) as reader:
+        for clip in spoken:
+            items = await read(reader, clip.path)
+            assert chunks_of(items), clip.path.name
+            end = items[-1]
+            assert isinstance(end, AudioEnd)
+            assert end.duration == pytest.approx(clip.duration, abs=0.01)
+
+
+async def test_a_child_serves_many_files_and_is_then_replaced() -> None:
+    async with running(AudioReader(1, files_per_child=2)) as reader:
+        seen = []
+        for _ in range(5):
+            async with reader.read(SPOKEN[0], Decoding()) as heard:
+                seen += [child.pid async for _ in heard for child in children()][:1]
+    assert seen[0] == seen[1] != seen[2] == seen[3] != seen[4]
+
+
+async def test_bad_audio_is_refused_and_the_child_lives_on(tmp_path: Path) -> None:
+    junk = tmp_path / "junk"
+    junk.write_bytes(os.urandom(50_000))
+    async with running(AudioReader(1)) as reader:
+        await read(reader, SPOKEN[0])
+        (before,) = children()
+        with pytest.raises(Refusal, match="corrupt or unsupported"):
+            await read(reader, junk)
+        with pytest.raises(Refusal, match="needs sample_rate"):
+            await read(reader, junk, Decoding("linear16"))
+        assert chunks_of(await read(reader, SPOKEN[0]))
+        assert children() == [before]
+
+
+async def test_a_lost_file_is_not_blamed_on_the_audio(tmp_path: Path) -> None:
+    async with running(AudioReader(1)) as reader:
+        with pytest.raises(FileNotFoundError):
+            await read(reader, tmp_path / "none")
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float], Path]) -> None:
+    path = talk(120)
+    async with running(AudioReader(1)) as reader:
+        whole = await read(reader, path)
+        items: list[Heard] = []
+        async with reader.read(path, Decoding()) as heard:
+            if after == 0:
+                children()[0].kill()
+            async for item in heard:
+                items.append(item)
+                if len(items) == after:
+                    children()[0].kill()
+    assert [as_plain(item) for item in items] == [as_plain(item) for item in whole]
+
+
+async def test_a_file_that_kills_every_child_is_refused(talk: Callable[[float], Path]) -> None:
+    path = talk(600)
+    async with running(AudioReader(1)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            with pytest.raises(Refusal, match="corrupt or unsupported"):
+                await killing_each(heard)
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def killing_each(heard: AsyncIterator[Heard]) -> None:
+    async for _ in heard:
+        children()[0].kill()
+
+
+async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
+    path = talk(600)
+    async with running(AudioReader(1, patience=4.0)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            first = await anext(heard)
+            (child,) = children()
+            child.suspend()
+            rest = [item async for item in heard]
+        assert isinstance(first, AudioFacts)
+        assert isinstance(rest[-1], AudioEnd)
+        assert not child.is_running()
+
+
+async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
+    talk: Callable[[float], Path],
+) -> None:
+    path = talk(600)
+    async with running(AudioReader(1, patience=3.0)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            await anext(heard)
+            (child,) = children()
+            await settled(child)
+            assert child.cpu_times().user < 600 / 40  # it stopped long before the end
+            await asyncio.sleep(3.5)  # longer than the patience: the consumer is the slow one
+            rest = [item async for item in heard]
+        assert isinstance(rest[-1], AudioEnd)
+        assert children() == [child]
+
+
+async def settled(child: psutil.Process) -> None:
+    """Wait until the child uses no more processor time."""
+    used = -1.0
+    while used < (now := child.cpu_times().user):
+        used = now
+        await asyncio.sleep(0.3)
+
+
+async def test_leaving_early_frees_the_place(talk: Callable[[float], Path]) -> None:
+    path = talk(600)
+    async with running(AudioReader(1)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            await anext(heard)
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+        async def never_ends() -> None:
+            async with reader.read(path, Decoding()) as heard:
+                async for _ in heard:
+                    reading.set()
+                    await asyncio.Event().wait()
+
+        reading = asyncio.Event()
+        task = asyncio.create_task(never_ends())
+        await reading.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def test_no_more_children_than_allowed() -> None:
+    most = 0
+    async with running(AudioReader(2)) as reader:
+
+        async def one() -> None:
+            nonlocal most
+            async with reader.read(SPOKEN[0], Decoding()) as heard:
+                async for _ in heard:
+                    most = max(most, len(children()))
+
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                group.create_task(one())
+    assert most == 2
+
+
+async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RINGBACK_API_KEY", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with running(AudioReader(1)) as reader:
+        await read(reader, SPOKEN[0])
+        (child,) = children()
+        assert "secret" not in child.environ().values()
+        assert child.environ()["OMP_NUM_THREADS"] == "1"
+        assert child.rlimit(resource.RLIMIT_FSIZE) == (0, 0)
+        assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
+
+
+async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> None:
+    async with running(AudioReader(1)) as reader:
+        async with reader.read(SPOKEN[0], Decoding()) as heard:
+            await anext(heard)
+            for sign in (signal.SIGINT, signal.SIGTERM):
+                children()[0].send_signal(sign)
+            rest = [item async for item in heard]
+        assert isinstance(rest[-1], AudioEnd)
+
+
+def as_plain(item: Heard) -> object:
+    return (item.channel, item.start, item.samples.tobytes()) if isinstance(item, SpeechChunk) else item
