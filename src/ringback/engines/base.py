@@ -6,6 +6,7 @@ Recordings and live streams share it. No asyncio, no HTTP, none of Deepgram's JS
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from pathlib import Path
 from typing import Protocol
 
 from ringback.audio.samples import Samples
@@ -69,6 +70,45 @@ class Recogniser(Protocol):
     @property
     def info(self) -> ModelInfo: ...
 
+    @property
+    def device(self) -> str:
+        """`cpu` or `cuda`: where it runs."""
+        ...
+
+    def warm(self) -> None:
+        """Do once what the first call would otherwise be slow for."""
+        ...
+
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         """One recognition per segment, in order. A segment is at most 30 s long and holds speech."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """Where models lie and how they are to be loaded."""
+
+    models: Path
+    """The folder of models that were pulled; also where a packaged model in parts is put together."""
+    device: str = "auto"
+    """`cpu`, `cuda` or `auto`."""
+    compute_type: str = "default"
+    """CTranslate2's; `default`: int8 on a CPU, float16 on a GPU."""
+    threads: int = 1
+    """How many calls of `Recogniser.recognise` may run at once."""
+
+
+class Kind(Protocol):
+    """One kind of recogniser. Third parties add theirs with an entry point in `ringback.engines`."""
+
+    def names(self, models: Path) -> Sequence[str]:
+        """Models of this kind that are at hand without being configured."""
+        ...
+
+    def describe(self, name: str, models: Path) -> ModelInfo:
+        """Facts about a model, without loading it. Raises `Misconfigured` if it is not here."""
+        ...
+
+    def load(self, name: str, how: Loading) -> Recogniser:
+        """The model, ready to recognise. Only the engine process calls this. Raises `Misconfigured`."""
         ...

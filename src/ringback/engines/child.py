@@ -1,0 +1,138 @@
+"""The engine process: recognition threads beside the serving loop, started by `process`.
+
+It lives as long as the socket it was given: when the serving process goes, however it goes, the socket
+ends and so does this process.
+"""
+
+import os
+import queue
+import signal
+import socket
+import sys
+import threading
+import traceback
+from pathlib import Path
+
+import numpy as np
+
+from ringback.audio.samples import Samples
+from ringback.engines import messages
+from ringback.engines.base import Recogniser
+from ringback.engines.registry import Catalogue
+from ringback.errors import Misconfigured
+
+
+def main() -> None:
+    # A Ctrl-C or a stop reaches the whole process group; when to end is the serving process' to say.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with socket.socket(fileno=int(sys.argv[1])) as connection:
+        _Engine(connection).run()
+    # Threads may be deep in native code; there is nothing to clean up that the kernel does not.
+    os._exit(0)
+
+
+class _Engine:
+    def __init__(self, connection: socket.socket) -> None:
+        self._connection = connection
+        self._sending = threading.Lock()
+        self._batches: queue.PriorityQueue[tuple[int, int, messages.Batch, Samples]] = queue.PriorityQueue()
+
+    def run(self) -> None:
+        """Work until the other side ends."""
+        frame = self._receive()
+        if frame is None:
+            return
+        setup, _ = frame
+        assert isinstance(setup, messages.Setup)
+        if not self._start(setup):
+            return
+        while (frame := self._receive()) is not None:
+            message, samples = frame
+            assert isinstance(message, messages.Batch)
+            self._batches.put((message.urgency, message.id, message, samples))
+
+    def _start(self, setup: messages.Setup) -> bool:
+        try:
+            catalogue = Catalogue(setup.model, Path(setup.models))
+            models = _Models(catalogue, setup)
+            default = models.get(catalogue.default.name)
+            default.warm()
+        except Misconfigured as problem:
+            self._send(messages.Unusable(str(problem)))
+            return False
+        for number in range(setup.threads):
+            threading.Thread(target=self._work, args=(models,), name=f"engine-{number}", daemon=True).start()
+        self._send(messages.Ready(default.info, default.device))
+        return True
+
+    def _work(self, models: "_Models") -> None:
+        while True:
+            _, _, batch, samples = self._batches.get()
+            self._send(messages.Taken(batch.id))
+            self._send(_answer(models, batch, samples))
+
+    def _receive(self) -> tuple[messages.ToEngine, Samples] | None:
+        """The next message and its samples; None when the other side has ended."""
+        lengths = self._read(messages.LENGTHS.size)
+        if lengths is None:
+            return None
+        header_size, body_size = messages.LENGTHS.unpack(lengths)
+        header, body = self._read(header_size), self._read(body_size)
+        if header is None or body is None:
+            return None
+        return messages.to_engine(bytes(header)), np.frombuffer(body, np.float32)
+
+    def _read(self, size: int) -> bytearray | None:
+        data = bytearray(size)
+        view = memoryview(data)
+        while view:
+            try:
+                count = self._connection.recv_into(view)
+            except ConnectionError:
+                return None
+            if count == 0:
+                return None
+            view = view[count:]
+        return data
+
+    def _send(self, message: messages.FromEngine) -> None:
+        try:
+            with self._sending:
+                self._connection.sendall(messages.head(message))
+        except ConnectionError:
+            os._exit(0)
+
+
+class _Models:
+    """Loaded models, shared by all threads; each is loaded when it is first asked for."""
+
+    def __init__(self, catalogue: Catalogue, setup: messages.Setup) -> None:
+        self._catalogue = catalogue
+        self._setup = setup
+        self._loaded: dict[str, Recogniser] = {}
+        self._loading = threading.Lock()
+
+    def get(self, name: str) -> Recogniser:
+        with self._loading:
+            if name not in self._loaded:
+                self._loaded[name] = self._catalogue.load(
+                    name, self._setup.device, self._setup.compute_type, self._setup.threads
+                )
+            return self._loaded[name]
+
+
+def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> messages.FromEngine:
+    segments = np.split(samples, np.cumsum(batch.lengths)[:-1])
+    try:
+        recognitions = models.get(batch.task.model).recognise(segments, batch.task)
+    except Misconfigured as problem:
+        return messages.Failed(batch.id, str(problem), mend=True)
+    except Exception as error:
+        traceback.print_exc()
+        return messages.Failed(batch.id, f"{type(error).__name__}: {error}")
+    return messages.Recognised(batch.id, recognitions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What keeps short windows honest: pure rules over what Whisper wrote.
+
+Trained on windows of 30 s, Whisper may run on, repeat itself or stop early when its window is shorter.
+These rules find each of that; `whisper` decodes such a segment again.
+"""
+
+import math
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+PADDING = 3.0
+"""Seconds of silence after the longest speech in a window: with less, the model runs on past the end."""
+LEFT_OVER = 1.2
+"""Seconds between the last timestamp and the end of the speech beyond which the rest is decoded again."""
+
+_MAX_COMPRESSION = 2.4
+_MIN_LOG_PROBABILITY = -1.0
+_TIMESTAMP_STEP = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The believable part of what a decode wrote."""
+
+    tokens: tuple[int, ...]
+    """Text tokens, without timestamps."""
+    heard_until: float
+    """Seconds from the segment's start up to which its speech is accounted for."""
+
+
+def token_cap(seconds: float) -> int:
+    """The most tokens that `seconds` of speech can need."""
+    return min(224, math.ceil(8 * seconds) + 8)
+
+
+def believable(tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int) -> Draft:
+    """Drop what follows a timestamp at or past the segment's end; find how far the text reaches.
+
+    `eot` is the first special token, `timestamp_begin` the token that means 0.00 s.
+    """
+    text: list[int] = []
+    closed, last_time = 0, 0.0
+    for token in tokens:
+        if token < eot:
+            text.append(token)
+        elif token >= timestamp_begin:
+            closed, last_time = len(text), (token - timestamp_begin) * _TIMESTAMP_STEP
+            if last_time >= duration - _TIMESTAMP_STEP / 2:
+                break
+    if closed == len(text):
+        return Draft(tuple(text), min(last_time, duration))
+    if len(tokens) >= cap and closed:
+        # Cut off in the middle of a sentence: that sentence belongs to the rest, which is decoded again.
+        return Draft(tuple(text[:closed]), min(last_time, duration))
+    # The text ends without a timestamp: the model has said all, but not until when.
+    return Draft(tuple(text), duration)
+
+
+def rest_is_due(heard_until: float, duration: float) -> bool:
+    """Whether so much of the segment is unaccounted for that it must be decoded again."""
+    return duration - heard_until > LEFT_OVER
+
+
+def doubtful(text: str, log_probability: float) -> bool:
+    """Whether this reads like a loop, or like a guess."""
+    return is_guess(log_probability) or compression(text) > _MAX_COMPRESSION or loops(text)
+
+
+def is_guess(log_probability: float) -> bool:
+    """Whether the mean log-probability of the tokens says that the model did not know."""
+    return log_probability < _MIN_LOG_PROBABILITY
+
+
+def compression(text: str) -> float:
+    """How many times smaller zlib makes the text; repetition compresses well."""
+    raw = text.encode()
+    return len(raw) / len(zlib.compress(raw)) if raw else 0.0
+
+
+def loops(text: str) -> bool:
+    """Whether the text starts over, or says the same thing twice running."""
+    if _SAME_CHARACTER.search(text):
+        return True
+    words = [word.strip(_PUNCTUATION) for word in text.lower().split()]
+    return _starts_over(words) or _stutters(words)
+
+
+_SAME_CHARACTER = re.compile(r"(\S)\1{5,}")
+_PUNCTUATION = ".,!?;:\"'…-"
+
+
+def _starts_over(words: Sequence[str]) -> bool:
+    """Whether the last k words are the first k again."""
+    return any(words[:k] == words[-k:] for k in range(3, len(words) // 2 + 1))
+
+
+def _stutters(words: Sequence[str]) -> bool:
+    """Whether a phrase is repeated at once: one word three times over, a longer phrase twice."""
+    for n in range(1, 13):
+        times = 3 if n <= 1 else 2
+        for start in range(len(words) - n * times + 1):
+            phrase = words[start : start + n]
+            if all(phrase == words[start + n * i : start + n * (i + 1)] for i in range(1, times)):
+                return True
+    return False

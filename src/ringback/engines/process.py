@@ -1,0 +1,93 @@
+"""One engine process, as the serving process sees it: start it, talk with it, end it."""
+
+import asyncio
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+import numpy as np
+
+from ringback.engines import messages
+from ringback.engines.waiting import Segment
+
+_ONE_THREAD_PER_CALL = {
+    # CTranslate2 and numpy would each start a thread per core for every one of our threads.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Nothing is fetched at run time.
+    "HF_HUB_OFFLINE": "1",
+}
+
+
+class EngineProcess:
+    """Made by `started`; every send returns at once."""
+
+    def __init__(
+        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        self._process = process
+        self._reader = reader
+        self._writer = writer
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def recognise(self, number: int, segments: list[Segment]) -> None:
+        """Hand it a batch: at least one segment, all with one task and one urgency."""
+        lengths = tuple(len(segment.samples) for segment in segments)
+        batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths)
+        self._writer.write(messages.head(batch, 4 * sum(lengths)))
+        for segment in segments:
+            self._writer.write(np.ascontiguousarray(segment.samples, np.float32).tobytes())
+
+    async def receive(self) -> messages.FromEngine | None:
+        """What it says next; None when it has died, or speaks in riddles and must be replaced."""
+        try:
+            lengths = await self._reader.readexactly(messages.LENGTHS.size)
+            header_size, _ = messages.LENGTHS.unpack(lengths)
+            return messages.from_engine(await self._reader.readexactly(header_size))
+        except (asyncio.IncompleteReadError, ConnectionError, msgspec.DecodeError):
+            return None
+
+    @property
+    def status(self) -> int | None:
+        """Its exit status once it has ended; negative for a signal."""
+        return self._process.returncode
+
+    async def end(self) -> None:
+        """Kill it, and close our side."""
+        self._process.kill()
+        self._writer.close()
+        with suppress(ConnectionError):
+            await self._writer.wait_closed()
+        await asyncio.to_thread(self._process.wait)
+
+
+@asynccontextmanager
+async def started(setup: messages.Setup) -> AsyncIterator[EngineProcess]:
+    """A fresh engine process that has been told its set-up; it is gone when the context ends."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = await asyncio.to_thread(_spawn, theirs)
+    ours.setblocking(False)
+    reader, writer = await asyncio.open_unix_connection(sock=ours)
+    engine = EngineProcess(process, reader, writer)
+    try:
+        writer.write(messages.head(setup))
+        yield engine
+    finally:
+        await engine.end()
+
+
+def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
+        [sys.executable, "-m", "ringback.engines.child", str(connection.fileno())],
+        stdin=subprocess.DEVNULL,
+        pass_fds=[connection.fileno()],
+        env={**os.environ, **_ONE_THREAD_PER_CALL},
+    )

