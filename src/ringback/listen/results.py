@@ -288,10 +288,11 @@ def _rfc3339(unix_seconds: float) -> str:
 
 
 def _seconds(time: float) -> float:
-    """To the millisecond, the models are not more exact; a decimal number even when it is whole."""
-    return round(float(time), 3)
+    """To the millisecond: the models are not more exact. A decimal number, even when it is whole."""
+    # Not `round()`, which goes through text: this is done for every word.
+    return int(time * 1000 + 0.5) / 1000
 
 
 def _share(confidence: float) -> float:
     """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
-    return round(float(min(1.0, max(0.0, confidence))), 4)
+    return int(min(1.0, max(0.0, confidence)) * 10_000 + 0.5) / 10_000
