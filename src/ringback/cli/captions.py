@@ -1,0 +1,72 @@
+"""Captions from utterances: SubRip (SRT) and WebVTT (https://www.w3.org/TR/webvtt1/)."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ringback.transcript import Utterance, Word, joined
+
+LINE = 42
+"""Characters that fit on one line of a screen (EBU and Netflix say so); a caption has two."""
+
+LONGEST = 7.0
+"""Seconds that one caption may stand."""
+
+
+def srt(utterances: Iterable[Utterance]) -> str:
+    """Numbered captions with commas in their times; speech only, no styles."""
+    cues = (
+        f"{number}\n{_time(words[0].start, ',')} --> {_time(words[-1].end, ',')}\n{_lines(words)}\n"
+        for number, words in enumerate(_captions(utterances), start=1)
+    )
+    return "\n".join(cues)
+
+
+def vtt(utterances: Iterable[Utterance]) -> str:
+    """A WebVTT file; `&`, `<` and `>` are escaped, as the cue text is markup."""
+    cues = (
+        f"{_time(words[0].start, '.')} --> {_time(words[-1].end, '.')}\n{_escaped(_lines(words))}\n"
+        for words in _captions(utterances)
+    )
+    return "\n".join(("WEBVTT\n", *cues))
+
+
+def _captions(utterances: Iterable[Utterance]) -> Iterator[Sequence[Word]]:
+    """Runs of words that fit on a screen, cut where a sentence or the room ends."""
+    for utterance in utterances:
+        caption: list[Word] = []
+        for word in utterance.words:
+            if caption and not _fits([*caption, word]):
+                yield caption
+                caption = []
+            caption.append(word)
+            if word.text.endswith((".", "?", "!", "。")) and len(joined(caption)) >= LINE / 2:
+                yield caption
+                caption = []
+        if caption:
+            yield caption
+
+
+def _fits(words: Sequence[Word]) -> bool:
+    return len(joined(words)) <= 2 * LINE and words[-1].end - words[0].start <= LONGEST
+
+
+def _lines(words: Sequence[Word]) -> str:
+    """One line, or two of about equal length."""
+    text = joined(words)
+    if len(text) <= LINE:
+        return text
+    spaces = [place for place, letter in enumerate(text) if letter == " "]
+    if not spaces:
+        return text
+    middle = min(spaces, key=lambda place: abs(place - len(text) / 2))
+    return f"{text[:middle]}\n{text[middle + 1 :]}"
+
+
+def _time(seconds: float, point: str) -> str:
+    milliseconds = round(seconds * 1000)
+    minutes, milliseconds = divmod(milliseconds, 60_000)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:02}:{minutes:02}:{milliseconds // 1000:02}{point}{milliseconds % 1000:03}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -1,0 +1,230 @@
+"""`ringback doctor`: can the server start and work here, and if not, what mends it?"""
+
+import asyncio
+import ipaddress
+import os
+import shutil
+import socket
+import sys
+import time
+import urllib.request
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import click
+import numpy as np
+
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.cli.engine import engine_here
+from ringback.cli.places import settings_of, with_settings
+from ringback.engines.base import ModelInfo, Quality, Task, Urgency
+from ringback.errors import EngineFailure, Misconfigured
+from ringback.settings import Settings
+
+ROOM_LOW, ROOM_NEEDED = 5 << 30, 200 << 20
+"""Bytes of free disk: below the first a warning, below the second a refusal."""
+
+SLOW_FSYNC = 0.05
+"""Seconds. Every accepted request waits for one or two."""
+
+
+class Grade(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    grade: Grade
+    subject: str
+    what: str
+    mend: str = ""
+
+    def __str__(self) -> str:
+        colour = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}[self.grade]
+        line = f"{click.style(f'{self.grade:<5}', fg=colour)}{self.subject:<16}{self.what}"
+        return line + (f"\n{'':<21}→ {self.mend}" if self.mend else "")
+
+
+@click.command("doctor")
+@with_settings
+def command(config: Path | None, data_dir: str | None) -> None:
+    """Check settings, data folder, port, models and address policy; name the mend of what is wrong.
+
+    The exit status is 0 when the server can start (warnings or not), and 1 when it cannot.
+
+    \b
+    Examples:
+      ringback doctor
+      RINGBACK_MODEL=small ringback doctor
+    """
+    sys.exit(asyncio.run(_examine(lambda: settings_of(config, data_dir))))
+
+
+async def _examine(read_settings: Callable[[], Settings]) -> int:
+    failed = False
+    async for finding in _findings(read_settings):
+        click.echo(str(finding))
+        sys.stdout.flush()
+        failed = failed or finding.grade is Grade.FAIL
+    click.echo("The server cannot start like this." if failed else "The server can start: ringback serve")
+    return 1 if failed else 0
+
+
+async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
+    try:
+        settings = read_settings()
+    except Misconfigured as error:
+        for line in str(error).splitlines():
+            yield Finding(Grade.FAIL, "settings", line)
+        return
+    yield Finding(Grade.OK, "settings", "all known, each well formed")
+    for check in (_folder, _port, _callbacks):
+        for finding in check(settings):
+            yield finding
+    async for finding in _models(settings):
+        yield finding
+
+
+def _folder(settings: Settings) -> Iterator[Finding]:
+    folder = settings.data_path
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        seconds = _time_of_fsync(folder)
+    except OSError as error:
+        mend = f"make it writable for {_user()}, or name another folder in RINGBACK_DATA_DIR"
+        yield Finding(Grade.FAIL, "data folder", f"{folder} cannot be written: {error.strerror}", mend)
+        return
+    yield Finding(Grade.OK, "data folder", f"{folder} is writable")
+    speed = f"a durable write takes {seconds * 1000:.1f} ms"
+    if seconds > SLOW_FSYNC:
+        yield Finding(Grade.WARN, "disk", speed, "every accepted request waits for it: choose a faster disk")
+    else:
+        yield Finding(Grade.OK, "disk", speed)
+    yield _room(folder)
+
+
+def _room(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    what = f"{free / (1 << 30):.1f} GiB free"
+    if free < ROOM_NEEDED:
+        return Finding(Grade.FAIL, "room", what, f"free some below {folder}, or choose another data_dir")
+    if free < ROOM_LOW:
+        return Finding(Grade.WARN, "room", what, "an upload may have 2 GB, and results are kept")
+    return Finding(Grade.OK, "room", what)
+
+
+def _time_of_fsync(folder: Path) -> float:
+    probe = folder / f".doctor-{uuid.uuid4().hex}"
+    try:
+        with probe.open("wb") as file:
+            file.write(b"x" * 4096)
+            file.flush()
+            started = time.monotonic()
+            os.fsync(file.fileno())
+            return time.monotonic() - started
+    finally:
+        with suppress(OSError):
+            probe.unlink(missing_ok=True)
+
+
+def _user() -> str:
+    return f"user {os.getuid()}"
+
+
+def _port(settings: Settings) -> Iterator[Finding]:
+    where = f"{settings.host}:{settings.port}"
+    try:
+        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
+        family, kind, protocol, _, address = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except socket.gaierror:
+        yield Finding(Grade.FAIL, "address", f"{settings.host} is not an address here", "set RINGBACK_HOST")
+    except OSError as error:
+        if _ringback_answers(settings):
+            yield Finding(Grade.OK, "address", f"a Ringback server already serves {where}")
+            return
+        mend = "set RINGBACK_PORT to a free port (0: any), or stop what listens there"
+        if isinstance(error, PermissionError):
+            mend = "ports below 1024 need rights: choose RINGBACK_PORT above"
+        yield Finding(Grade.FAIL, "address", f"{where} cannot be listened on: {error.strerror}", mend)
+    else:
+        yield Finding(Grade.OK, "address", f"{where} is free")
+
+
+def _ringback_answers(settings: Settings) -> bool:
+    host = "127.0.0.1" if settings.host in {"0.0.0.0", "::"} else settings.host  # noqa: S104 - compared, not bound
+    with suppress(OSError, ValueError):
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"http://{host}:{settings.port}/v1/status", timeout=2) as answer:
+            return b"system_health" in answer.read(4096)
+    return False
+
+
+def _callbacks(settings: Settings) -> Iterator[Finding]:
+    ports = ", ".join(map(str, settings.callback.ports)) or "any"
+    yield Finding(Grade.OK, "callbacks", f"to public addresses, ports {ports}; {_retries(settings)}")
+    allowed = settings.callback.allow
+    if not allowed:
+        what = "none that is not public"
+        hint = "to call this machine or a private network, set RINGBACK_CALLBACK_ALLOW, such as 127.0.0.1"
+        yield Finding(Grade.OK, "allowed as well", what, hint)
+        return
+    everything = [entry for entry in allowed if _is_everything(entry)]
+    if everything:
+        mend = "name only the networks that receivers live in"
+        what = f"{', '.join(everything)}: any caller can make this server call your internal services"
+        yield Finding(Grade.WARN, "allowed as well", what, mend)
+    else:
+        yield Finding(Grade.OK, "allowed as well", ", ".join(allowed))
+
+
+def _retries(settings: Settings) -> str:
+    return f"{settings.callback.retries} retries, {settings.callback.retry_delay:g} s apart"
+
+
+def _is_everything(entry: str) -> bool:
+    with suppress(ValueError):
+        return ipaddress.ip_network(entry).prefixlen == 0
+    return False
+
+
+async def _models(settings: Settings) -> AsyncIterator[Finding]:
+    try:
+        async with engine_here(settings) as engine:
+            started = time.monotonic()
+            await engine.pool.ready()
+            default = engine.catalogue.default
+            task = Task(
+                default.name, "en" if "en" in default.languages else None, Quality(settings.engine.quality)
+            )
+            await engine.pool.recognise(_tone(), task, Urgency.RECORDING)
+            seconds = time.monotonic() - started
+            what = f"{default.name} is loaded and hears, {engine.pool.threads} threads, after {seconds:.1f} s"
+            yield Finding(Grade.OK, "model", what)
+            yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
+    except Misconfigured as error:
+        yield Finding(Grade.FAIL, "model", str(error))
+    except EngineFailure as error:
+        mend = "too little memory for the model is the usual reason: try a smaller one (RINGBACK_MODEL)"
+        yield Finding(Grade.FAIL, "model", f"the engine failed on a second of sound: {error}", mend)
+
+
+def _languages(multilingual: Sequence[ModelInfo]) -> Finding:
+    if multilingual:
+        names = ", ".join(f"{info.name} ({len(info.languages)} languages)" for info in multilingual)
+        return Finding(Grade.OK, "other languages", names)
+    mend = "if you need others: `make setup EXTRAS=multilingual`, or `ringback model pull small`"
+    return Finding(Grade.OK, "other languages", "none, English only", mend)
+
+
+def _tone() -> Samples:
+    """A second of 440 Hz."""
+    return (0.1 * np.sin(2 * np.pi * 440 * np.arange(SAMPLE_RATE) / SAMPLE_RATE)).astype(np.float32)

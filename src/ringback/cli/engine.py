@@ -1,0 +1,43 @@
+"""The audio reader and the recogniser of this machine, for a command that needs them without a server."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from ringback import telemetry
+from ringback.audio.reader import AudioReader
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool
+from ringback.engines.registry import Catalogue
+from ringback.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class EngineHere:
+    catalogue: Catalogue
+    pool: EnginePool
+    reader: AudioReader
+
+
+@asynccontextmanager
+async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
+    """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
+    telemetry.configure("warning", "text")
+    stopping = asyncio.Event()
+    models = settings.data_path / "models"
+    threads = settings.engine.threads or os.cpu_count() or 1
+    setup = Setup(settings.model, str(models), threads, settings.engine.device, settings.engine.compute_type)
+    engine = EngineHere(Catalogue(settings.model, models), EnginePool(setup), AudioReader(children=1))
+    try:
+        async with asyncio.TaskGroup() as group:
+            for service in (engine.pool, engine.reader):
+                group.create_task(service.run(stopping), name=service.name)
+            try:
+                yield engine
+            finally:
+                stopping.set()
+    except ExceptionGroup as group_of_errors:
+        # What the caller did, or a service that ended, is one thing to tell.
+        raise group_of_errors.exceptions[0] from None

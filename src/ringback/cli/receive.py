@@ -1,0 +1,211 @@
+"""`ringback receive`: a receiver of callbacks on this machine, which prints and verifies what comes."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+import msgspec
+from aiohttp import web
+
+from ringback.errors import Misconfigured
+
+SHOWN_HEADERS = (
+    "content-type",
+    "content-length",
+    "user-agent",
+    "dg-",
+    "webhook-",
+    "ringback-",
+    "authorization",
+)
+"""Headers that say something about a callback, by how their names begin."""
+
+LARGEST_BODY = 256 << 20
+"""Bytes; a transcript of a day is about 40 MB."""
+
+
+@click.command("receive")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=8443,
+    show_default=True,
+    help="Port to listen on; 0 takes any free one.",
+)
+@click.option(
+    "--status",
+    type=click.IntRange(200, 599),
+    default=200,
+    show_default=True,
+    help="Status to answer, to see retries.",
+)
+@click.option("--times", type=click.IntRange(min=1), help="Stop after this many callbacks.")
+def command(host: str, port: int, status: int, times: int | None) -> None:
+    """Receive callbacks here: print each, verify it, and answer it.
+
+    A mark stands before each thing that was verified: the content-length is exact, the body is JSON, its
+    request_id is that of the dg-request-id header, and how often the same delivery (webhook-id) came.
+    With --times the exit status is 1 when something was wrong with a callback.
+
+    The server calls only public addresses unless told otherwise; for this receiver, start it with
+    RINGBACK_CALLBACK_ALLOW=127.0.0.1, and with RINGBACK_CALLBACK_PORTS=any for a port other than
+    80, 443, 8080 and 8443.
+
+    \b
+    Examples:
+      ringback receive
+      ringback receive --port 8080 --times 1
+      ringback receive --status 500        (see the retries)
+    """
+    sys.exit(asyncio.run(_receive(host, port, status, times)))
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    ok: bool
+    what: str
+    otherwise: str
+
+    def __str__(self) -> str:
+        if self.ok:
+            return click.style("✓ ", fg="green") + self.what
+        return click.style("✗ ", fg="red") + f"{self.what}, {self.otherwise}"
+
+
+@dataclass(slots=True)
+class Ear:
+    """What has arrived so far."""
+
+    received: int = 0
+    faulty: int = 0
+    seen: dict[str, int] = field(default_factory=dict)
+    """Delivery (its webhook-id) → how often it came."""
+
+    def judged(self, headers: Mapping[str, str], body: bytes) -> "Judged":
+        """Verify one callback and count it."""
+        self.received += 1
+        document = _document(body)
+        length, identifier, named = (
+            headers.get("content-length"),
+            headers.get("dg-request-id"),
+            _named(document),
+        )
+        checks = [
+            Check(length == str(len(body)), f"content-length {length}", f"but {len(body)} bytes came"),
+            Check(document is not None, "JSON", "is not what came"),
+            Check(named == identifier is not None, f"request_id {named}", f"but dg-request-id {identifier}"),
+        ]
+        delivery = headers.get("webhook-id")
+        times = 0
+        if delivery is not None:
+            times = self.seen[delivery] = self.seen.get(delivery, 0) + 1
+        self.faulty += not all(check.ok for check in checks)
+        return Judged(checks, times, document)
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One callback, verified."""
+
+    checks: list[Check]
+    times: int
+    """How often this delivery has come, this time included; 0: it bears no webhook-id."""
+    document: Any
+
+
+async def _receive(host: str, port: int, status: int, times: int | None) -> int:
+    ear, enough = Ear(), asyncio.Event()
+
+    async def take(request: web.Request) -> web.Response:
+        body = await request.read()
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        judged = ear.judged(headers, body)
+        _say("")
+        _say(
+            _bold(f"{request.method} {request.path_qs}") + f"   (callback {ear.received}, answered {status})"
+        )
+        _show(headers, judged)
+        if times is not None and ear.received >= times:
+            enough.set()
+        return web.Response(status=status)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, enough.set)
+    application = web.Application(client_max_size=LARGEST_BODY)
+    application.router.add_route("*", "/{path:.*}", take)
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        await _start(site, host, port)
+        bound = runner.addresses[0][1]
+        _say(f"Listening for callbacks on http://{host}:{bound}/ (Ctrl-C ends)")
+        await enough.wait()
+    finally:
+        await runner.cleanup()
+    repeated = sum(count - 1 for count in ear.seen.values())
+    _say(f"{ear.received} received, {repeated} of them repeated, {ear.faulty} with something wrong.")
+    return 1 if times is not None and ear.faulty else 0
+
+
+async def _start(site: web.TCPSite, host: str, port: int) -> None:
+    try:
+        await site.start()
+    except OSError as error:
+        raise Misconfigured(
+            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port; callbacks may "
+            "name 80, 443, 8080 and 8443 by default."
+        ) from None
+
+
+def _document(body: bytes) -> Any:
+    with suppress(msgspec.DecodeError):
+        return msgspec.json.decode(body)
+    return None
+
+
+def _named(document: Any) -> str | None:
+    """The request_id inside: in a result's metadata, or in an error object."""
+    if not isinstance(document, dict):
+        return None
+    metadata = document.get("metadata")
+    holder = metadata if isinstance(metadata, dict) else document
+    return holder.get("request_id")
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)
+
+
+def _show(headers: Mapping[str, str], judged: Judged) -> None:
+    for name, value in headers.items():
+        if name.startswith(SHOWN_HEADERS):
+            # A password has no place on a screen that others may see.
+            _say(f"  {name}: {value.partition(' ')[0] + ' …' if name == 'authorization' else value}")
+    delivery = f"delivery seen {judged.times}×" if judged.times else "no webhook-id"
+    _say("  " + "   ".join([*map(str, judged.checks), delivery]))
+    for line in _told(judged.document):
+        _say("  " + line)
+
+
+def _told(document: Any) -> list[str]:
+    """What the callback says: each channel's transcript, or the error."""
+    try:
+        channels = document["results"]["channels"]
+        return [f"“{channel['alternatives'][0]['transcript']}”" for channel in channels]
+    except (TypeError, KeyError, IndexError):
+        pass
+    if isinstance(document, dict) and "err_msg" in document:
+        return [f"{document.get('err_code')}: {document['err_msg']}"]
+    return ["(neither a transcript nor an error)"]
+
+
+def _say(line: str) -> None:
+    click.echo(line)
+    sys.stdout.flush()

@@ -1,0 +1,30 @@
+"""`ringback serve`: the server, until it is told to stop."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from ringback import bootstrap
+from ringback.cli.places import settings_of, with_settings
+
+
+@click.command("serve")
+@with_settings
+@click.option("--host", help="Address to listen on [default: 127.0.0.1]; 0.0.0.0 serves the network.")
+@click.option("--port", type=int, help="Port to listen on [default: 8080]; 0 takes any free one.")
+def command(config: Path | None, data_dir: str | None, host: str | None, port: int | None) -> None:
+    """Start the server. Nothing needs to be configured.
+
+    The first start makes an API key and prints it, once; RINGBACK_API_KEY provides one instead.
+    Every setting is an environment variable or a line in ringback.toml: see `ringback settings`.
+    SIGTERM or Ctrl-C stops it; whatever it had accepted goes on at the next start.
+
+    \b
+    Examples:
+      ringback serve
+      ringback serve --host 0.0.0.0 --port 9000 --data-dir /srv/ringback
+      RINGBACK_CALLBACK_ALLOW=10.0.0.0/8,hooks.internal ringback serve
+    """
+    settings = settings_of(config, data_dir, host=host, port=port)
+    sys.exit(bootstrap.serve(settings))

@@ -1,0 +1,177 @@
+"""`ringback transcribe FILE`: the same audio reader, recogniser and features as the server's, without one."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ringback.cli import captions
+from ringback.cli.bar import Bar
+from ringback.cli.engine import engine_here
+from ringback.cli.places import settings_of, with_settings
+from ringback.clock import SystemClock
+from ringback.engines.base import ModelInfo, Quality
+from ringback.features.finish import Finished, finish
+from ringback.features.utterances import utterances
+from ringback.jobs.job import JobId
+from ringback.listen import results
+from ringback.listen.options import ListenOptions, Mode, parse
+from ringback.settings import Settings
+from ringback.transcript import Sentence, Transcript, Utterance, joined
+from ringback.transcription.hearing import Hearing
+from ringback.transcription.progress import Progress
+
+
+@click.command("transcribe")
+@with_settings
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "srt", "vtt"]),
+    default="text",
+    show_default=True,
+    help="json is the server's result document; srt and vtt are captions.",
+)
+@click.option(
+    "--model", help="A model from `ringback model list`, or a folder [default: the settings' model]."
+)
+@click.option("--language", help="What is spoken [default: en], such as es or fr, if the model knows it.")
+@click.option("--detect-language", is_flag=True, help="Find out what is spoken.")
+@click.option(
+    "--multichannel",
+    is_flag=True,
+    help="Hear each channel by itself, as in a call with one side per channel.",
+)
+@click.option("--encoding", help="For raw audio without a header: linear16, mulaw, opus …")
+@click.option("--sample-rate", type=int, metavar="HZ", help="For raw audio.")
+@click.option("--channels", type=int, help="For raw audio.")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other parameter of /v1/listen; may repeat.",
+)
+def command(
+    *,
+    config: Path | None,
+    data_dir: str | None,
+    file: Path,
+    form: str,
+    model: str | None,
+    parameters: tuple[str, ...],
+    **asked: Any,
+) -> None:
+    """Transcribe FILE here and print what was said. No server is needed, and nothing leaves the machine.
+
+    FILE is whatever FFmpeg reads: wav, mp3, m4a, flac, ogg, opus, webm, amr, the sound of an mp4 …
+
+    \b
+    Examples:
+      ringback transcribe call.wav
+      ringback transcribe film.mp4 --format srt > film.srt
+      ringback transcribe stereo.wav --multichannel --format json
+      ringback transcribe carta.ogg --language es
+      ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
+    """
+    settings = settings_of(config, data_dir, model=model)
+    options = parse(list(_pairs(asked, parameters)), Mode.RECORDED)
+    for unserved in options.unserved:
+        click.echo(f"Note: {unserved.message}", err=True)
+    transcript, info = asyncio.run(_heard(file, options, settings))
+    click.echo(_FORMS[form](_Heard(file, transcript, options, info)))
+
+
+class _Heard:
+    """A transcript with all that one of the forms may need."""
+
+    def __init__(self, file: Path, raw: Transcript, options: ListenOptions, model: ModelInfo) -> None:
+        self.file = file
+        self.options = options
+        self.model = model
+        self.finished: Finished = finish(raw, options)
+        self.transcript = self.finished.transcript
+
+    @property
+    def utterances(self) -> tuple[Utterance, ...]:
+        return utterances(self.transcript, self.options.utt_split)
+
+
+def _pairs(asked: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """The query string that a server would have been asked with."""
+    given = [(name, text) for name, _, text in (parameter.partition("=") for parameter in parameters)]
+    yield from given
+    for name in {"smart_format", "utterances"}.difference(name for name, _ in given):
+        yield name, "true"
+    for name, value in asked.items():
+        if value not in (None, False):
+            yield name, "true" if value is True else str(value)
+
+
+async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
+    async with engine_here(settings) as engine:
+        model = engine.catalogue.resolve(
+            options.model, options.language, bool(options.detect_language), options.version
+        )
+        await engine.pool.ready()
+        with Bar("Transcribing") as bar:
+            hearing = Hearing(engine.reader, engine.pool, _Shown(bar), Quality(settings.engine.quality))
+            return await hearing.of(file, JobId(str(uuid.uuid4())), options, model), model
+
+
+class _Shown(Progress):
+    """Moves the bar whenever a piece has been heard."""
+
+    def __init__(self, bar: Bar) -> None:
+        super().__init__()
+        self._bar = bar
+
+    def reach(self, job: JobId, seconds: float, duration: float | None) -> None:
+        self._bar.reach(seconds, duration or 0.0)
+
+
+def _text(heard: _Heard) -> str:
+    """Paragraphs; or, of several channels, who said what in its order."""
+    if len(heard.transcript.channels) > 1:
+        return "\n".join(f"[channel {each.channel}] {joined(each.words)}" for each in heard.utterances)
+    if heard.finished.paragraphs is None:
+        return heard.transcript.channels[0].alternative.text
+    return "\n\n".join(
+        " ".join(_sentence(sentence) for sentence in paragraph.sentences)
+        for paragraph in heard.finished.paragraphs[0]
+    )
+
+
+def _sentence(sentence: Sentence) -> str:
+    return joined(sentence.words)
+
+
+def _json(heard: _Heard) -> str:
+    with heard.file.open("rb") as audio:
+        sha256 = hashlib.file_digest(audio, "sha256").hexdigest()
+    model = heard.model
+    facts = results.ResultFacts(
+        request_id=str(uuid.uuid4()),
+        sha256=sha256,
+        created=SystemClock().now(),
+        models=(results.ModelFacts(model.uuid, model.name, model.version, model.arch),),
+    )
+    finished = heard.finished
+    document = results.document(
+        finished.transcript, heard.options, facts, finished.utterances, finished.paragraphs
+    )
+    return document.decode()
+
+
+_FORMS: dict[str, Callable[[_Heard], str]] = {
+    "text": _text,
+    "json": _json,
+    "srt": lambda heard: captions.srt(heard.utterances),
+    "vtt": lambda heard: captions.vtt(heard.utterances),
+}
