@@ -1,56 +1,18 @@
-"""The audio behind a `{"url": …}` body, and Deepgram's words for when it does not come.
+"""Deepgram's words for audio that could not be fetched (https://developers.deepgram.com/docs/errors)."""
 
-https://developers.deepgram.com/docs/errors, REMOTE_CONTENT_ERROR.
-"""
-
-from collections.abc import AsyncIterator
 from typing import assert_never
 
-from ringback.egress.answers import Blocked, FetchFailed, FetchLimits, FetchReason, Unresolvable
-from ringback.egress.door import Door
-from ringback.egress.policy import Policy
-from ringback.egress.target import Target, TargetError, parse_target
+from ringback.egress.answers import FetchFailed, FetchReason
 from ringback.errors import Refusal
 
 
-class RemoteContent:
-    """Audio by URL: from any port, wherever the address policy allows."""
-
-    def __init__(self, door: Door, policy: Policy, limits: FetchLimits) -> None:
-        self._door = door
-        self._policy = policy
-        self._limits = limits
-
-    async def check(self, url: str) -> str:
-        """Judge a URL at submit, without connecting: how it is to be stored. Raises `Refusal`."""
-        target = self._target(url)
-        try:
-            await self._door.check(target)
-        except Blocked as blocked:
-            raise remote_content_refusal(FetchReason.BLOCKED, str(blocked.strerror)) from None
-        except Unresolvable as unresolvable:
-            raise remote_content_refusal(FetchReason.UNRESOLVABLE, str(unresolvable)) from None
-        return target.with_login
-
-    async def chunks(self, url: str) -> AsyncIterator[bytes]:
-        """The bytes behind `url`, as they come. Raises `Refusal`; the size is for the consumer to bound."""
-        target = self._target(url)
-        try:
-            async with self._door.fetch(target, self._limits) as fetched:
-                async for chunk in fetched.chunks:
-                    yield chunk
-        except FetchFailed as failed:
-            raise remote_content_refusal(failed.reason, failed.detail) from None
-
-    def _target(self, url: str) -> Target:
-        try:
-            return parse_target(url, self._policy, ports=False)
-        except TargetError as error:
-            raise remote_content_refusal(FetchReason.BAD_URL, str(error)) from None
+def refusal_of(failed: FetchFailed) -> Refusal:
+    """A failed fetch as the answer to the request that named the URL."""
+    return remote_content_refusal(failed.reason, failed.detail)
 
 
 def remote_content_refusal(reason: FetchReason, detail: str) -> Refusal:
-    """The whole answer to a request whose `url` yields no audio; Deepgram's text comes first."""
+    """The whole answer to a request whose `url` yields no audio; our detail follows Deepgram's text."""
     text = _text(reason, detail)
     if reason is not FetchReason.CLIENT_ERROR:
         text = f"{text} ({detail})"

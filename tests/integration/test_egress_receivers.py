@@ -1,0 +1,344 @@
+"""Whatever a receiver does, an attempt ends within its limit, in bounded memory, as a value."""
+
+import asyncio
+import gzip
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+import pytest
+import trustme
+
+from ringback.clock import SystemClock
+from ringback.egress.answers import BODY_LIMIT, Answer, Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import parse_target
+from support.raw_receiver import Behaviour, Conversation, answering, receiving
+
+POLICY = Policy(["127.0.0.1", "localhost"])
+LIMITS = Limits(connect=0.5, total=1.0)
+TOLERANCE = 0.5
+"""Seconds that an attempt may take beyond its limit."""
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+async def attempt(door: Door, url: str, body: bytes = b"{}", limits: Limits = LIMITS) -> Answer | NoAnswer:
+    """One attempt, which must end in time."""
+    began = time.monotonic()
+    answer = await door.send(parse_target(url, POLICY, ports=False), "POST", {}, body, limits)
+    assert time.monotonic() - began < limits.total + TOLERANCE
+    return answer
+
+
+@pytest.mark.parametrize("status", [200, 204, 302, 404, 410, 413, 500, 503])
+async def test_a_status_is_an_answer(door: Door, status: int) -> None:
+    async with receiving(answering(status, location="http://127.0.0.1:1/", retry_after="7")) as receiver:
+        answer = await attempt(door, receiver.url())
+    assert isinstance(answer, Answer)
+    assert (answer.status, answer.retry_after, answer.address) == (status, "7", "127.0.0.1")
+    assert receiver.connections == 1
+
+
+# Each ends with a status line of success, then misbehaves: the status has decided.
+
+
+async def endless_answer(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await talk.say(b"x" * 65_536)
+
+
+async def endless_chunks(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        await talk.say(b"1\r\nx\r\n" * 10_000)
+
+
+BOMB = gzip.compress(bytes(50_000_000))
+
+
+async def gzip_bomb(talk: Conversation) -> None:
+    await talk.request()
+    await talk.answer(200, BOMB, content_encoding="gzip")
+
+
+async def truncated_answer(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this")
+
+
+async def reset_after_headers(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+    talk.reset()
+
+
+async def dripped_body(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
+    while True:
+        await talk.say(b"x")
+        await asyncio.sleep(0.1)
+
+
+async def broken_chunks(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    await asyncio.sleep(0.05)  # in one packet with the status line, the parser would see neither
+    await talk.say(b"nonsense\r\n")
+
+
+async def answer_without_reading(talk: Conversation) -> None:
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        endless_answer,
+        endless_chunks,
+        gzip_bomb,
+        truncated_answer,
+        reset_after_headers,
+        dripped_body,
+        broken_chunks,
+        answer_without_reading,
+    ],
+)
+async def test_the_status_line_decides(door: Door, behaviour: Behaviour) -> None:
+    async with receiving(behaviour) as receiver:
+        answer = await attempt(door, receiver.url(), body=b"x" * 20_000_000)
+    assert isinstance(answer, Answer)
+    assert answer.status == 200
+    assert len(answer.body) <= BODY_LIMIT
+
+
+# Each of these never gets as far as a status line.
+
+
+async def hang_up(talk: Conversation) -> None:
+    await talk.request()
+
+
+async def reset(talk: Conversation) -> None:
+    await talk.reader.readuntil(b"\r\n\r\n")
+    talk.reset()
+
+
+async def silence(talk: Conversation) -> None:
+    await talk.request()
+    await asyncio.Event().wait()
+
+
+async def never_reads(_: Conversation) -> None:
+    await asyncio.Event().wait()
+
+
+async def dripped_headers(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        await talk.say(b"y")
+        await asyncio.sleep(0.05)
+
+
+async def endless_interim_answers(talk: Conversation) -> None:
+    await talk.request()
+    while True:
+        await talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
+        await asyncio.sleep(0)
+
+
+async def huge_header(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000 + b"\r\n\r\n")
+    await asyncio.Event().wait()
+
+
+async def many_headers(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n")
+    await asyncio.Event().wait()
+
+
+async def not_http(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"220 mail.example ESMTP\r\n")
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "reason"),
+    [
+        (hang_up, Silence.RESET),
+        (reset, Silence.RESET),
+        (silence, Silence.TIMEOUT),
+        (never_reads, Silence.TIMEOUT),
+        (dripped_headers, Silence.TIMEOUT),
+        (endless_interim_answers, Silence.TIMEOUT),
+        (huge_header, Silence.PROTOCOL),
+        (many_headers, Silence.PROTOCOL),
+        (not_http, Silence.PROTOCOL),
+    ],
+)
+async def test_no_status_line_is_no_answer(door: Door, behaviour: Behaviour, reason: Silence) -> None:
+    async with receiving(behaviour) as receiver:
+        answer = await attempt(door, receiver.url("/secret?key=1"), body=b"x" * 20_000_000)
+    assert isinstance(answer, NoAnswer)
+    assert answer.reason is reason
+    assert "secret" not in answer.detail
+    assert receiver.connections == 1, "an attempt on a fresh connection is made once"
+
+
+async def test_nobody_listens(door: Door) -> None:
+    async with receiving(silence) as receiver:
+        pass
+    answer = await attempt(door, receiver.url())
+    assert isinstance(answer, NoAnswer)
+    assert (answer.reason, answer.detail) == (Silence.CONNECT, "no connection: connection refused")
+
+
+async def test_a_put_is_sent_once_too(door: Door) -> None:
+    """aiohttp by itself sends a PUT again when the connection is lost."""
+    async with receiving(hang_up) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        answer = await door.send(target, "PUT", {}, b"{}", LIMITS)
+    assert isinstance(answer, NoAnswer)
+    assert receiver.connections == 1
+
+
+async def test_a_kept_connection_that_died_costs_no_attempt(door: Door) -> None:
+    async def once_per_connection(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer()  # without `connection: close`, and then closed all the same, on the next request
+        if talk.number == 1:
+            await talk.reader.readuntil(b"\r\n\r\n")
+            talk.reset()
+
+    async with receiving(once_per_connection) as receiver:
+        for _ in range(2):
+            answer = await attempt(door, receiver.url())
+            assert isinstance(answer, Answer)
+            assert answer.status == 200
+    assert receiver.connections == 2
+
+
+async def test_connections_are_kept(door: Door) -> None:
+    async with receiving(answering(200, b"thanks")) as receiver:
+        answers = [await attempt(door, receiver.url()) for _ in range(3)]
+    assert receiver.connections == 1
+    first, *later = answers
+    assert first.phases.connect is not None
+    assert all(answer.phases.connect is None for answer in later)
+
+
+async def test_a_receiver_without_tls_is_not_waited_for(door: Door) -> None:
+    async with receiving(never_reads) as receiver:
+        answer = await attempt(door, receiver.url(scheme="https"), limits=Limits(0.3, 5.0))
+    assert isinstance(answer, NoAnswer)
+    assert (answer.reason, answer.detail) == (Silence.TIMEOUT, "no connection within 0.3 s")
+    assert answer.phases.total < 0.3 + TOLERANCE
+
+
+def _tls_of(authority: trustme.CA, *hosts: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(*hosts).configure_cert(context)
+    return context
+
+
+async def test_tls_is_verified_against_the_machines_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, unknown = trustme.CA(), trustme.CA()
+    bundle = tmp_path / "authorities.pem"
+    known.cert_pem.write_to_path(str(bundle))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+    results = {}
+    async with Door(POLICY, SystemClock()) as door:
+        for name, tls in {
+            "good": _tls_of(known, "localhost"),
+            "unknown authority": _tls_of(unknown, "localhost"),
+            "other host": _tls_of(known, "other.example"),
+        }.items():
+            async with receiving(answering(), tls) as receiver:
+                results[name] = await attempt(door, receiver.url(scheme="https", host="localhost"))
+    good, *bad = results.values()
+    assert isinstance(good, Answer)
+    assert good.phases.tls is not None
+    assert all(isinstance(answer, NoAnswer) and answer.reason is Silence.TLS for answer in bad)
+    assert not any(isinstance(answer, Answer) for answer in bad)
+
+
+async def test_what_is_sent(door: Door) -> None:
+    async with receiving(answering()) as receiver:
+        url = f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/a%2Fb?c=%41&d=e%20f#g"
+        target = parse_target(url, POLICY, ports=False)
+        await door.send(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
+    [heard] = receiver.heard
+    assert heard.line == "PUT /a%2Fb?c=%41&d=e%20f HTTP/1.1"
+    assert heard.body == b'{"a":1}'
+    assert heard.headers == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": "7",
+        "authorization": "Basic dXNAZXI6cDpzcy93w7ZyZA==",
+    }
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
+async def test_the_length_is_exact_at_every_size(door: Door, size: int) -> None:
+    async with receiving(answering()) as receiver:
+        await attempt(door, receiver.url(), b"x" * size)
+    [heard] = receiver.heard
+    assert heard.headers["content-length"] == str(size)
+    assert "transfer-encoding" not in heard.headers
+    assert len(heard.body) == size
+
+
+async def test_cookies_are_not_kept(door: Door) -> None:
+    async with receiving(answering(set_cookie="a=b")) as receiver:
+        for _ in range(2):
+            await attempt(door, receiver.url())
+    assert all("cookie" not in heard.headers for heard in receiver.heard)
+
+
+async def test_memory_stays_flat_under_bad_receivers(door: Door) -> None:
+    process = psutil.Process()
+    rises: list[int] = []
+
+    async def watch(before: int) -> None:
+        while True:
+            rises.append(process.memory_info().rss - before)
+            await asyncio.sleep(0.05)
+
+    async with receiving(endless_answer) as endless, receiving(gzip_bomb) as bomb, receiving(silence) as deaf:
+        watching = asyncio.create_task(watch(process.memory_info().rss))
+        await asyncio.gather(
+            *(attempt(door, each.url()) for each in (endless, bomb, deaf) for _ in range(10))
+        )
+        watching.cancel()
+    print(f"memory rose by at most {max(rises) / 1e6:.1f} MB under 30 bad receivers")
+    assert max(rises) < 50_000_000
+
+
+async def test_a_bad_receiver_does_not_slow_a_good_one(door: Door) -> None:
+    async with receiving(silence) as bad, receiving(answering()) as good:
+        waiting = [asyncio.create_task(attempt(door, bad.url())) for _ in range(50)]
+        for _ in range(20):
+            answer = await attempt(door, good.url())
+            assert answer.phases.total < 0.5
+        assert not any(task.done() for task in waiting)
+        await asyncio.gather(*waiting)
