@@ -1,0 +1,204 @@
+"""The one place where ports meet what implements them, and where the order of start and stop is set.
+
+engine, audio          recognition and decoding, in processes of their own
+rescuer, sweep         the housekeeping of the ledger and the blobs
+transcribe, deliver    the two kinds of work
+http                   the door: opened last, closed first
+"""
+
+import asyncio
+import os
+import secrets
+import signal
+import uuid
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import uvloop
+
+from ringback import __version__, telemetry
+from ringback.audio.reader import AudioReader
+from ringback.blobs import FolderBlobs
+from ringback.callbacks.admission import Admission
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.clock import Clock, SystemClock
+from ringback.egress.answers import FetchLimits
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.engines.base import Quality
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool
+from ringback.engines.registry import Catalogue
+from ringback.jobs.rescuer import Rescuer
+from ringback.jobs.worker import Worker
+from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
+from ringback.server.protocol import HttpServer
+from ringback.server.routes import Services, application
+from ringback.service import Service, run_in_stages
+from ringback.settings import FetchSettings, Settings
+from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription.progress import Progress
+from ringback.transcription.remote import RemoteAudio
+from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.sweep import Sweep
+from ringback.transcription.transcribe import Transcriber
+
+JOBS_PER_THREAD = 2
+FEWEST_JOBS = 4
+"""Recordings in work at once: more than threads, because each also fetches, decodes and writes."""
+
+TRANSCRIPTION_LEASE = 90.0
+"""Seconds; the worker prolongs it while it runs."""
+
+DELIVERY_GRACE = 20.0
+"""Seconds that a delivery's lease outlives its time limit."""
+
+
+def serve(settings: Settings) -> int:
+    """Run the server until SIGTERM or SIGINT; the process's exit status."""
+    telemetry.configure(settings.log_level, settings.log_format)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(settings))
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    async with AsyncExitStack() as stack:
+        stages = await _assemble(settings, SystemClock(), stack)
+        telemetry.event("server.starting", version=__version__, data_dir=settings.data_dir)
+        await run_in_stages(stages, stopping)
+    telemetry.event("server.stopped")
+
+
+async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[list[Service]]:
+    """Everything made and connected; what must be closed at the end is on the stack."""
+    folder = settings.data_path
+    catalogue = Catalogue(settings.model, folder / "models")
+    policy = Policy(settings.callback.allow, settings.callback.ports)
+    pool = EnginePool(_engine(settings, folder))
+    jobs_at_once = max(JOBS_PER_THREAD * pool.threads, FEWEST_JOBS)
+    ledger = await stack.enter_async_context(
+        await SqliteLedger.open(
+            folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: jobs_at_once}
+        )
+    )
+    blobs = FolderBlobs(folder / "blobs", clock)
+    door = await stack.enter_async_context(Door(policy, clock))
+    remote = RemoteAudio(door, policy, _fetch_limits(settings.fetch))
+    reader = AudioReader(children=jobs_at_once)
+    progress = Progress()
+    await _ensure_a_key(settings, ledger, clock)
+
+    transcriber = Transcriber(
+        reader=reader,
+        pool=pool,
+        models={model.name: model for model in catalogue.models()}.__getitem__,
+        fetch=remote.chunks,
+        blobs=blobs,
+        progress=progress,
+        clock=clock,
+        upload_limit=settings.limits.upload_bytes,
+        quality=Quality(settings.engine.quality),
+    )
+    deliverer = Deliverer(door, policy, blobs, settings.callback, clock=clock)
+    http = HttpServer(
+        application(
+            Services(
+                store=ledger,
+                keys=ledger,
+                blobs=blobs,
+                catalogue=catalogue,
+                admit=Admission(door, policy).admit,
+                check_audio_url=remote.judge,
+                progress=progress,
+                settings=settings,
+                clock=clock,
+                health=pool,
+                jwt_secret=_secret(folder / "secret.key"),
+            )
+        ),
+        settings.host,
+        settings.port,
+        header_seconds=settings.limits.header_seconds,
+    )
+    port = http.bind()
+    telemetry.event("server.listening", host=settings.host, port=port)
+    return [
+        [pool, reader],
+        [Rescuer(ledger), Sweep(blobs, ledger)],
+        [
+            Worker(
+                TRANSCRIBE,
+                ledger,
+                transcriber,
+                concurrency=jobs_at_once,
+                lease_seconds=TRANSCRIPTION_LEASE,
+                clock=clock,
+            ),
+            Worker(
+                DELIVER,
+                ledger,
+                deliverer,
+                concurrency=settings.callback.concurrency,
+                lease_seconds=settings.callback.timeout + DELIVERY_GRACE,
+                clock=clock,
+            ),
+        ],
+        [http],
+    ]
+
+
+def _engine(settings: Settings, folder: Path) -> Setup:
+    engine = settings.engine
+    threads = engine.threads or os.cpu_count() or 1
+    return Setup(settings.model, str(folder / "models"), threads, engine.device, engine.compute_type)
+
+
+async def _ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
+    """The operator's own key, or, on the very first start, one that is made and printed once."""
+    project = (await keys.projects())[0].id
+    if settings.api_key:
+        if await keys.key_by_hash(secret_hash(settings.api_key)) is None:
+            await _add_owner(keys, project, settings.api_key, "RINGBACK_API_KEY", clock)
+    elif not await keys.keys(project):
+        secret = new_secret()
+        await _add_owner(keys, project, secret, "made on the first start", clock)
+        print(f"Your API key, shown this once and stored only as a hash:\n\n    {secret}\n", flush=True)
+
+
+async def _add_owner(keys: KeyStore, project: str, secret: str, comment: str, clock: Clock) -> None:
+    key = ApiKey(
+        id=str(uuid.uuid4()),
+        project=project,
+        comment=comment,
+        scopes=("owner",),
+        tags=(),
+        created_at=clock.now(),
+        expires_at=None,
+    )
+    await keys.add_key(key, secret_hash(secret))
+
+
+def _secret(path: Path) -> bytes:
+    """What temporary tokens are signed with: made on the first start, readable by us alone."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        temporary = path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(32))
+            file.flush()
+            os.fsync(descriptor)
+        temporary.rename(path)
+        return path.read_bytes()
+
+
+def _fetch_limits(settings: FetchSettings) -> FetchLimits:
+    return FetchLimits(settings.connect_timeout, settings.response_timeout, settings.timeout)

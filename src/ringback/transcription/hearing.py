@@ -1,0 +1,181 @@
+"""From a file to a transcript: pieces of speech to the recogniser, words back into their places in time."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ringback.audio.encodings import Decoding
+from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, SpeechChunk
+from ringback.audio.samples import SAMPLE_RATE
+from ringback.engines.base import ModelInfo, Quality, Recognition, Task, Urgency
+from ringback.engines.pool import EnginePool
+from ringback.jobs.job import JobId
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Alternative, Channel, Transcript, Word
+from ringback.transcription.progress import Progress
+
+CHUNKS_PER_THREAD = 3
+"""Chunks of one recording that wait for a recogniser: enough to keep it busy, few enough to stay small."""
+
+CHUNKS_TO_IDENTIFY = 3
+"""Chunks of a channel whose languages are weighed against each other when the language is to be found."""
+
+
+@dataclass(slots=True)
+class _Heard:
+    """One channel as far as it was recognised; chunks may come back in any order."""
+
+    pieces: list[tuple[SpeechChunk, Recognition]] = field(default_factory=list)
+    undecided: list[SpeechChunk] = field(default_factory=list)
+    language: str | None = None
+
+    def channel(self, identified: bool) -> Channel:
+        self.pieces.sort(key=lambda piece: piece[0].start)
+        words = tuple(_in_time(self.pieces))
+        if not identified or self.language is None:
+            return Channel(Alternative(words))
+        confidences = [
+            heard.language_confidence
+            for _, heard in self.pieces
+            if heard.language == self.language and heard.language_confidence is not None
+        ]
+        confidence = sum(confidences) / len(confidences) if confidences else None
+        return Channel(Alternative(words), self.language, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """Runs recordings through the audio reader and the engine pool, a few chunks at a time."""
+
+    reader: AudioReader
+    pool: EnginePool
+    progress: Progress
+    quality: Quality
+
+    async def of(self, path: Path, job: JobId, options: ListenOptions, model: ModelInfo) -> Transcript:
+        """The transcript of one recording; raises Refusal for bad audio, EngineFailure for our own fault."""
+        try:
+            return await _Run(self, job, options, model).over(path)
+        except ExceptionGroup as group:
+            # Chunks are recognised side by side; the first fault is the one to tell.
+            raise group.exceptions[0] from group
+
+
+class _Run:
+    """One recording on its way through."""
+
+    def __init__(self, means: Hearing, job: JobId, options: ListenOptions, model: ModelInfo) -> None:
+        self._means = means
+        self._job = job
+        self._decoding = Decoding(
+            options.encoding, options.sample_rate, options.channels, options.multichannel
+        )
+        self._identify = bool(options.detect_language)
+        self._switching = options.language == "multi" and not self._identify
+        self._task = Task(
+            model=model.name,
+            language=None if self._identify or self._switching else _code(options.language),
+            quality=means.quality,
+            candidates=options.detect_language if isinstance(options.detect_language, tuple) else (),
+        )
+        self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * means.pool.threads)
+        self._channels: defaultdict[int, _Heard] = defaultdict(_Heard)
+        self._duration: float | None = None
+        self._recognised = 0.0
+
+    async def over(self, path: Path) -> Transcript:
+        end = AudioEnd(channels=1, duration=0.0)
+        async with asyncio.TaskGroup() as group, self._means.reader.read(path, self._decoding) as pieces:
+            async for piece in pieces:
+                match piece:
+                    case AudioFacts():
+                        self._duration = piece.duration
+                        self._means.progress.reach(self._job, 0.0, piece.duration)
+                    case SpeechChunk():
+                        await self._take(piece, group)
+                    case AudioEnd():
+                        end = piece
+            for number in list(self._channels):
+                await self._decide(number, group)
+        channels = tuple(self._channels[number].channel(self._identify) for number in range(end.channels))
+        return Transcript(end.duration, channels)
+
+    async def _take(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
+        """Send a chunk on its way, or hold it until its channel's language is known."""
+        heard = self._channels[chunk.channel]
+        if not self._identify or heard.language is not None:
+            await self._send(chunk, group)
+            return
+        heard.undecided.append(chunk)
+        if len(heard.undecided) == CHUNKS_TO_IDENTIFY:
+            await self._decide(chunk.channel, group)
+
+    async def _decide(self, number: int, group: asyncio.TaskGroup) -> None:
+        """Settle a channel's language by the chunks held back; hear those again that sounded like another."""
+        heard = self._channels[number]
+        held, heard.undecided = heard.undecided, []
+        if not held:
+            return
+        guesses = await asyncio.gather(*(self._recognise(chunk, self._task) for chunk in held))
+        heard.language = _weightiest(zip(held, guesses, strict=True))
+        for chunk, guess in zip(held, guesses, strict=True):
+            if guess.language == heard.language:
+                self._keep(chunk, guess)
+            else:
+                await self._send(chunk, group)
+
+    async def _send(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
+        """Recognise beside the reading, but never more than a few chunks ahead of the recogniser."""
+        await self._room.acquire()
+        language = self._channels[chunk.channel].language or self._task.language
+        group.create_task(self._hear(chunk, replace(self._task, language=language)))
+
+    async def _hear(self, chunk: SpeechChunk, task: Task) -> None:
+        try:
+            self._keep(chunk, await self._recognise(chunk, task))
+        finally:
+            self._room.release()
+
+    async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
+        return await self._means.pool.recognise(chunk.samples, task, Urgency.RECORDING)
+
+    def _keep(self, chunk: SpeechChunk, recognition: Recognition) -> None:
+        # Only the place in time is still needed: a recording's samples must not pile up here.
+        place = replace(chunk, samples=_NO_SAMPLES)
+        if self._switching:
+            recognition = _with_language(recognition)
+        self._channels[chunk.channel].pieces.append((place, recognition))
+        self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
+        self._means.progress.reach(self._job, self._recognised, self._duration)
+
+
+_NO_SAMPLES = np.empty(0, np.float32)
+
+
+def _code(language: str) -> str:
+    """The language of a BCP-47 tag: `en` of `en-GB`; models know no regions."""
+    return language.partition("-")[0].lower()
+
+
+def _with_language(recognition: Recognition) -> Recognition:
+    """With code switching each word tells its language (docs/multilingual-code-switching)."""
+    words = tuple(replace(word, language=recognition.language) for word in recognition.words)
+    return replace(recognition, words=words)
+
+
+def _weightiest(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
+    """The language with the most confident seconds of speech."""
+    weights: defaultdict[str, float] = defaultdict(float)
+    for chunk, guess in guesses:
+        weights[guess.language] += len(chunk.samples) * (guess.language_confidence or 0.0)
+    return max(weights, key=lambda language: weights[language])
+
+
+def _in_time(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word]:
+    for chunk, recognition in pieces:
+        for word in recognition.words:
+            yield word.shifted(chunk.start)

@@ -1,0 +1,185 @@
+"""The job handler for a recording: audio → speech → recogniser → features → document → what follows.
+
+If the process dies anywhere in here, the job's lease is lost and another claim starts it from the top:
+nothing is written but the audio fetched from a URL and the document, both under keys of the request's
+own, so that a second run overwrites what the first one left.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from ringback import telemetry
+from ringback.audio.reader import AudioReader
+from ringback.blobs import Blobs, Kept, TooLarge, keep
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.clock import Clock
+from ringback.engines.base import ModelInfo, Quality
+from ringback.engines.pool import EnginePool
+from ringback.errors import EngineFailure, Failure, Refusal
+from ringback.features.finish import finish
+from ringback.jobs.job import Attempt, Done, Job, Lease, NewJob, Outcome, Retry
+from ringback.listen import results
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Transcript
+from ringback.transcription.hearing import Hearing
+from ringback.transcription.progress import Progress
+from ringback.transcription.request import Ending, Order, audio_key, document_key, order_of
+
+Fetch = Callable[[str], AsyncIterator[bytes]]
+"""The bytes behind a URL, or a Refusal in Deepgram's words; `bootstrap` puts `egress` behind it."""
+
+TRIES_AFTER_SURPRISES = 3
+"""How often an error that nobody foresaw is met before the request is answered with a 500."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What the caller gets, whether it waits or is called back."""
+
+    status: int
+    document: bytes
+    duration: float = 0.0
+    channels: int = 0
+    model: str | None = None
+
+
+class Transcriber:
+    """Carries out one transcription job per call; many run at once."""
+
+    def __init__(
+        self,
+        *,
+        reader: AudioReader,
+        pool: EnginePool,
+        models: Callable[[str], ModelInfo],
+        fetch: Fetch,
+        blobs: Blobs,
+        progress: Progress,
+        clock: Clock,
+        upload_limit: int,
+        quality: Quality,
+    ) -> None:
+        self._hearing = Hearing(reader, pool, progress, quality)
+        self._models = models
+        self._fetch = fetch
+        self._blobs = blobs
+        self._progress = progress
+        self._clock = clock
+        self._upload_limit = upload_limit
+
+    async def __call__(self, lease: Lease) -> Outcome:
+        job = lease.job
+        order = order_of(job.payload)
+        started_at = self._clock.now()
+        try:
+            answer = await self._transcribe(job, order)
+        except Refusal as refusal:
+            answer = _refused(refusal.failure, job)
+        except EngineFailure as failure:
+            telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
+            answer = _refused(_OURS, job)
+        except Exception as error:  # whatever it is, the caller must hear of it in the end
+            telemetry.problem("transcription.failed", request_id=job.id, error=repr(error), tries=job.tries)
+            if job.tries + 1 < TRIES_AFTER_SURPRISES:
+                return Retry(delay=2.0**job.tries)
+            answer = _refused(_OURS, job)
+        finally:
+            self._progress.end(job.id)
+        return await self._settled(job, order, answer, started_at)
+
+    async def _transcribe(self, job: Job, order: Order) -> _Answer:
+        model = self._models(order.model)
+        async with self._audio(job, order) as (path, sha256):
+            transcript = await self._hearing.of(path, job.id, order.options, model)
+        facts = results.ResultFacts(
+            request_id=job.id,
+            sha256=sha256,
+            created=job.created_at,
+            models=(results.ModelFacts(model.uuid, model.name, model.version, model.arch),),
+        )
+        # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
+        document = await asyncio.to_thread(_document, transcript, order.options, facts)
+        return _Answer(200, document, transcript.duration, len(transcript.channels), model.uuid)
+
+    @asynccontextmanager
+    async def _audio(self, job: Job, order: Order) -> AsyncIterator[tuple[Path, str]]:
+        """The recording as a local file, and its hash; fetched first when the request named a URL."""
+        key, sha256 = order.audio, order.sha256
+        if key is None or sha256 is None:
+            assert order.url is not None
+            try:
+                stored = await self._blobs.put(audio_key(job.id), self._fetch(order.url), self._upload_limit)
+            except TooLarge:
+                raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
+            key, sha256 = stored.key, stored.sha256
+        async with self._blobs.local(key) as path:
+            yield path, sha256
+
+    async def _settled(self, job: Job, order: Order, answer: _Answer, started_at: float) -> Done:
+        """The end of the job, with the delivery that follows from it in the same transaction."""
+        kept = await keep(self._blobs, document_key(job.id), answer.document)
+        ended_at = self._clock.now()
+        _report(job, order, answer, ended_at - job.created_at, ended_at - started_at)
+        return Done(
+            code=answer.status,
+            result=msgspec.json.encode(Ending(kept, answer.duration, answer.channels, answer.model)),
+            follow_ups=_deliveries(job, order, answer, kept),
+            attempt=Attempt(
+                started_at, ended_at, "transcribed" if answer.status == 200 else "refused", answer.status
+            ),
+        )
+
+
+def _document(heard: Transcript, options: ListenOptions, facts: results.ResultFacts) -> bytes:
+    finished = finish(heard, options)
+    return results.document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
+
+
+def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[NewJob, ...]:
+    if order.callback is None:
+        return ()
+    delivery = DeliveryOrder(
+        request_id=job.id,
+        url=order.callback,
+        method=order.options.callback_method,
+        status=answer.status,
+        key_id=job.accessor,
+        body=body,
+    )
+    return (delivery_job(delivery, project=job.project, accessor=job.accessor, tags=job.tags),)
+
+
+def _refused(failure: Failure, job: Job) -> _Answer:
+    return _Answer(failure.status, results.refused(failure, job.id))
+
+
+_OURS = Failure(
+    500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
+)
+
+
+def _report(job: Job, order: Order, answer: _Answer, waited: float, worked: float) -> None:
+    """The canonical event of one transcription."""
+    if answer.status == 200:
+        telemetry.AUDIO_SECONDS.inc(answer.duration)
+        telemetry.REAL_TIME_FACTOR.observe(answer.duration / max(worked, 0.001))
+    telemetry.event(
+        "transcription.ended",
+        request_id=job.id,
+        project=job.project,
+        key=job.accessor,
+        method=job.method,
+        status=answer.status,
+        model=order.model,
+        source="url" if order.audio is None else "upload",
+        audio_seconds=round(answer.duration, 3),
+        channels=answer.channels,
+        seconds=round(worked, 3),
+        seconds_since_accepted=round(waited, 3),
+    )

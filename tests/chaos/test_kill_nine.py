@@ -1,0 +1,139 @@
+"""kill -9 of the whole process tree at random moments: nothing accepted is lost, nothing else changes."""
+
+import json
+import os
+import random
+import threading
+import time
+import urllib.error
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import pytest
+
+from support.program import Program
+from support.receiver import Received, Receiver
+
+CLIPS = Path(__file__).parent.parent / "audio"
+ROUNDS = int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "50"))
+IN_FLIGHT_AT_A_KILL = 64
+"""The default of RINGBACK_CALLBACK_CONCURRENCY: only what was being sent can be sent twice."""
+
+
+class Submitter:
+    """Hands in recordings one after the other, over all of the server's lives."""
+
+    def __init__(self, program: Program, callback: str, seed: int) -> None:
+        self.accepted: set[str] = set()
+        self.unanswered = 0
+        self._program = program
+        self._query = f"callback={callback}&tag=chaos"
+        self._random = random.Random(seed)
+        self._clips = [path.read_bytes() for path in sorted(CLIPS.glob("*.flac"))]
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        self._ending.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ending.wait(self._random.uniform(0.02, 0.3)):
+            try:
+                reply = self._program.listen(self._random.choice(self._clips), self._query, timeout=10)
+            except (OSError, urllib.error.URLError):
+                self.unanswered += 1
+                continue
+            if reply.status == 200:
+                self.accepted.add(reply.json()["request_id"])
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(60 + 12 * ROUNDS)
+def test_nothing_accepted_is_lost_over_kills(tmp_path: Path) -> None:
+    moments = random.Random(20261122)
+
+    def sometimes_failing(_: Received) -> int:
+        return moments.choice([200, 200, 200, 200, 500])
+
+    program = Program(tmp_path / "data", {"RINGBACK_CALLBACK_RETRY_DELAY": "0.3"})
+    with Receiver(sometimes_failing) as receiver:
+        submitters = [Submitter(program, receiver.url, seed) for seed in (1, 2)]
+        with program:
+            for submitter in submitters:
+                submitter.start()
+            for _ in range(ROUNDS):
+                time.sleep(moments.uniform(0.3, 3.0))  # a random moment is what this test is about
+                program.kill()
+                program.start()
+            for submitter in submitters:
+                submitter.end()
+            accepted = set().union(*(submitter.accepted for submitter in submitters))
+            receiver.wait_for(lambda arrived: accepted <= delivered(arrived), seconds=120)
+            wait_until_idle(program)
+            check(program, receiver.received, accepted, submitters)
+            assert program.stop() == 0
+
+
+def delivered(arrivals: list[Received]) -> set[str]:
+    return {arrival.headers["dg-request-id"] for arrival in arrivals}
+
+
+def wait_until_idle(program: Program) -> None:
+    """Until every job, accepted and acknowledged or not, has come to its end."""
+    deadline = time.monotonic() + 120
+    while any(line.startswith("ringback_jobs{") and not line.endswith(" 0.0") for line in metrics(program)):
+        assert time.monotonic() < deadline, "\n".join(metrics(program))
+        time.sleep(0.5)
+
+
+def metrics(program: Program) -> list[str]:
+    return program.get("/metrics").body.decode().splitlines()
+
+
+def check(
+    program: Program, arrivals: list[Received], accepted: set[str], submitters: list[Submitter]
+) -> None:
+    by_request: defaultdict[str, list[Received]] = defaultdict(list)
+    for arrival in arrivals:
+        by_request[arrival.headers["dg-request-id"]].append(arrival)
+
+    # Every arrival of one request is the same delivery, with the same words (only the attempt differs).
+    for request_id, same in by_request.items():
+        assert {arrival.headers["webhook-id"] for arrival in same} == {same[0].headers["webhook-id"]}
+        assert len({arrival.body for arrival in same}) == 1
+        assert same[0].json()["metadata"]["request_id"] == request_id
+        assert same[0].json()["results"]["channels"][0]["alternatives"][0]["words"]
+
+    # Each accepted request has exactly one end, and the receiver's last word is in it.
+    states: Counter[str] = Counter()
+    for request_id in accepted:
+        record = program.request(request_id)
+        assert record["code"] == 200, record
+        assert record["callback"]["code"] == 200, record
+        assert record["callback"]["completed"] is not None, record
+        states[record["ringback"]["state"]] += 1
+    assert states == {"done": len(accepted)}
+
+    attempts = {
+        key: Counter(arrival.headers["ringback-attempt"] for arrival in same)
+        for key, same in by_request.items()
+    }
+    duplicates = sum(sum(count - 1 for count in counted.values()) for counted in attempts.values())
+    print(
+        json.dumps(
+            {
+                "kills": ROUNDS,
+                "accepted": len(accepted),
+                "lost": len(accepted - set(by_request)),
+                "arrivals": len(arrivals),
+                "attempts sent twice": duplicates,
+                "submits cut off": sum(submitter.unanswered for submitter in submitters),
+            }
+        )
+    )
+    assert len(accepted) > ROUNDS
+    assert duplicates <= ROUNDS * IN_FLIGHT_AT_A_KILL

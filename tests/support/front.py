@@ -1,0 +1,163 @@
+"""The HTTP service over a real ledger, real blobs and a real socket; the test does the worker's part."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+
+from ringback.blobs import FolderBlobs, keep
+from ringback.callbacks.admission import Admission
+from ringback.clock import Clock, SystemClock
+from ringback.egress.answers import FetchLimits
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.engines.registry import Catalogue
+from ringback.errors import Failure
+from ringback.jobs.job import Done, Lease
+from ringback.keys import ApiKey, secret_hash
+from ringback.listen import results
+from ringback.server.protocol import HttpServer
+from ringback.server.routes import Services, application
+from ringback.settings import LimitSettings, Settings
+from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription.progress import Progress
+from ringback.transcription.remote import RemoteAudio
+from ringback.transcription.request import KIND, Ending, document_key
+
+OWNER = "a" * 40
+"""The secret of a key with scope `owner`."""
+
+DOCUMENT = b'{"metadata":{},"results":{}}'
+
+
+@dataclass
+class EngineState:
+    """What the routes see of an engine."""
+
+    state: str = "ready"
+
+
+@dataclass
+class Front:
+    """The running service, and the test's way into what lies behind it."""
+
+    port: int
+    services: Services
+    ledger: SqliteLedger
+    blobs: FolderBlobs
+    engine: EngineState
+    project: str
+    session: aiohttp.ClientSession
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def add_key(self, *scopes: str, expires_at: float | None = None, secret: str = "") -> str:
+        """The secret of a new key."""
+        secret = secret or uuid.uuid4().hex
+        created_at = self.services.clock.now()
+        key = ApiKey(str(uuid.uuid4()), self.project, "", scopes, (), created_at, expires_at)
+        await self.ledger.add_key(key, secret_hash(secret))
+        return secret
+
+    async def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        key: str | None = OWNER,
+        headers: dict[str, str] | None = None,
+        data: Any = None,
+        json: Any = None,
+    ) -> "Answered":
+        """One request. `data` may be an async iterator: then it is sent in chunks."""
+        named = dict(headers or {})
+        if key is not None:
+            named.setdefault("Authorization", f"Token {key}")
+        skip = () if "Content-Type" in named or json is not None else ("Content-Type",)
+        async with self.session.request(
+            method, self.url + path, headers=named, data=data, json=json, skip_auto_headers=skip
+        ) as response:
+            body = await response.read()
+            lowered = {name.lower(): value for name, value in response.headers.items()}
+            return Answered(response.status, lowered, body)
+
+    async def claim(self) -> Lease:
+        """The next transcription, once there is one."""
+        async with asyncio.timeout(10):
+            while True:
+                leases = await self.ledger.claim(KIND, 1, 60)
+                if leases:
+                    return leases[0]
+                await self.ledger.wait_for_work(KIND, 1)
+
+    async def finish(self, lease: Lease, document: bytes = DOCUMENT, status: int = 200) -> None:
+        """Do the transcriber's last step."""
+        kept = await keep(self.blobs, document_key(lease.job.id), document)
+        model = self.services.catalogue.models()[0]
+        ending = Ending(kept, 7.5, 1, model.uuid if status == 200 else None)
+        assert await self.ledger.settle(lease, Done(code=status, result=msgspec.json.encode(ending)))
+
+    async def refuse(self, lease: Lease, failure: Failure) -> None:
+        """End a job as the transcriber does when the recording is at fault."""
+        await self.finish(lease, results.refused(failure, lease.job.id), failure.status)
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    headers: dict[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    def json(self) -> Any:
+        return msgspec.json.decode(self.body)
+
+
+@asynccontextmanager
+async def front(
+    folder: Path, clock: Clock | None = None, limits: LimitSettings | None = None
+) -> AsyncIterator[Front]:
+    """The service on a port of its own, with one `owner` key."""
+    clock = clock or SystemClock()
+    settings = Settings(limits=limits or LimitSettings())
+    policy = Policy(("127.0.0.1",), ())
+    engine = EngineState()
+    blobs = FolderBlobs(folder / "blobs", clock)
+    async with (
+        await SqliteLedger.open(folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8}) as ledger,
+        Door(policy, clock) as door,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
+    ):
+        services = Services(
+            store=ledger,
+            keys=ledger,
+            blobs=blobs,
+            catalogue=Catalogue(settings.model, folder / "models"),
+            admit=Admission(door, policy).admit,
+            check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10)).judge,
+            progress=Progress(),
+            settings=settings,
+            clock=clock,
+            health=engine,
+            jwt_secret=b"s" * 32,
+        )
+        server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
+        port = server.bind()
+        stopping = asyncio.Event()
+        serving = asyncio.create_task(server.run(stopping))
+        project = (await ledger.projects())[0].id
+        opened = Front(port, services, ledger, blobs, engine, project, session)
+        await opened.add_key("owner", secret=OWNER)
+        try:
+            yield opened
+        finally:
+            stopping.set()
+            await serving

@@ -1,0 +1,161 @@
+"""The installed `ringback` as users run it: a process with a data folder and a port."""
+
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import psutil
+
+KEY = "0123456789abcdef0123456789abcdef01234567"
+RINGBACK = Path(sys.executable).with_name("ringback")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An HTTP answer, whatever its status."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in lower case."""
+    body: bytes
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Program:
+    """`ringback serve`, started on entering; killed, children and all, on leaving."""
+
+    data_dir: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    port: int = 0
+    process: psutil.Popen | None = None
+
+    def __enter__(self) -> "Program":
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        return (self.data_dir / "server.log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Start it and return once it answers."""
+        self.data_dir.mkdir(parents=True, exist_ok=True)
+        self.port = self.port or free_port()
+        with (self.data_dir / "server.log").open("ab") as log:
+            self.process = psutil.Popen(
+                [str(RINGBACK), "serve"], env=self._environment(), stderr=log, stdout=log
+            )
+        self._wait_until(self._answers, 30, "the server does not answer")
+
+    def wait_until_ready(self) -> None:
+        """Return once the engine is loaded."""
+        self._wait_until(lambda: self.get("/v1/status").json()["system_health"] == "Healthy", 60, "no engine")
+
+    def kill(self) -> None:
+        """kill -9 of the whole tree, as a power cut would."""
+        if self.process is None or not self.process.is_running():
+            return
+        tree = [self.process, *self.process.children(recursive=True)]
+        for member in tree:
+            if member.is_running():
+                member.kill()
+        psutil.wait_procs(tree, timeout=10)
+        self.process = None
+
+    def stop(self, within: float = 30) -> int:
+        """SIGTERM; the exit status."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return int(self.process.wait(within))
+
+    def tree(self) -> list[psutil.Process]:
+        assert self.process is not None
+        return [self.process, *self.process.children(recursive=True)]
+
+    def get(self, path: str) -> Reply:
+        return self._call("GET", path)
+
+    def listen(
+        self, audio: bytes, query: str = "", content_type: str = "audio/wav", timeout: float = 120
+    ) -> Reply:
+        return self._call("POST", f"/v1/listen?{query}", audio, content_type, timeout)
+
+    def request(self, request_id: str) -> Any:
+        """The history's record of one request."""
+        project = self.get("/v1/projects").json()["projects"][0]["project_id"]
+        return self.get(f"/v1/projects/{project}/requests/{request_id}").json()["request"]
+
+    def _call(
+        self, method: str, path: str, body: bytes | None = None, content_type: str = "", timeout: float = 30
+    ) -> Reply:
+        request = urllib.request.Request(self.url + path, body, method=method)
+        request.add_header("Authorization", f"Token {KEY}")
+        if body is not None:
+            request.add_header("Content-Type", content_type)
+        try:
+            with urllib.request.urlopen(request, timeout=timeout) as answer:
+                return Reply(answer.status, _lowered(answer.headers), answer.read())
+        except urllib.error.HTTPError as error:
+            with error:
+                return Reply(error.code, _lowered(error.headers), error.read())
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        if self.process.poll() is not None:
+            raise AssertionError(f"the server ended by itself:\n{self.log}")
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _wait_until(self, condition: Any, seconds: float, message: str) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{message}:\n{self.log}")
+            time.sleep(0.02)
+
+    def _environment(self) -> dict[str, str]:
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+        return clean | {
+            "RINGBACK_DATA_DIR": str(self.data_dir),
+            "RINGBACK_PORT": str(self.port),
+            "RINGBACK_API_KEY": KEY,
+            "RINGBACK_CALLBACK_ALLOW": "127.0.0.1",
+            "RINGBACK_CALLBACK_PORTS": "any",
+            **self.settings,
+        }
+
+
+def _lowered(headers: Message) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
