@@ -51,6 +51,8 @@ class Front:
     services: Services
     ledger: SqliteLedger
     blobs: FolderBlobs
+    folder: Path
+    """Where the blobs lie."""
     engine: EngineState
     project: str
     session: aiohttp.ClientSession
@@ -154,7 +156,7 @@ async def front(
         stopping = asyncio.Event()
         serving = asyncio.create_task(server.run(stopping))
         project = (await ledger.projects())[0].id
-        opened = Front(port, services, ledger, blobs, engine, project, session)
+        opened = Front(port, services, ledger, blobs, folder / "blobs", engine, project, session)
         await opened.add_key("owner", secret=OWNER)
         try:
             yield opened

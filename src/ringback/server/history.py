@@ -11,11 +11,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, State
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Doorkeeper
-from ringback.server.listen import origin
 from ringback.server.problems import LISTEN_PATH
 from ringback.server.services import Services
 from ringback.server.wire import (
@@ -124,7 +124,7 @@ class History:
             record["ringback"] = {
                 "state": job.state,
                 "progress": _reached(job, self._progress),
-                "callback_origin": None if order.callback is None else origin(order.callback),
+                "callback_origin": None if order.callback is None else read_target(order.callback).shown,
                 "deliveries": [
                     _delivery(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
                 ],

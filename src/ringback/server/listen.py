@@ -13,10 +13,10 @@ from dataclasses import dataclass
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from yarl import URL
 
 from ringback import telemetry
 from ringback.blobs import TooLarge, read_kept
+from ringback.egress.target import read_target
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Job, JobId
@@ -267,7 +267,7 @@ def _report_accepted(request: Request, asked: Asked, order: Order) -> None:
     assert order.callback is not None
     telemetry.REQUESTS.labels(asked.method, "200").inc()
     telemetry.event(
-        "request.accepted", callback=origin(order.callback), **_facts(request, asked), source=_source(request)
+        "request.accepted", callback=read_target(order.callback).shown, **_facts(request, asked), source=_source(request)
     )
 
 
@@ -302,9 +302,3 @@ def _facts(request: Request, asked: Asked) -> dict[str, object]:
 
 def _source(request: Request) -> str:
     return "url" if is_json(request) else "upload"
-
-
-def origin(url: str) -> str:
-    """`scheme://host:port` of a caller's URL: all of it that may be shown."""
-    parsed = URL(url)
-    return f"{parsed.scheme}://{parsed.host_subcomponent}:{parsed.port}"

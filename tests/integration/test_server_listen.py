@@ -1,0 +1,359 @@
+"""`POST /v1/listen` over a real ledger and real sockets: what is accepted, refused, awaited, left behind."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import jwt
+import pytest
+
+from ringback.errors import Failure
+from ringback.jobs.job import GivenUp, JobFilter, State
+from ringback.settings import LimitSettings
+from ringback.transcription.request import KIND, order_of
+from support.front import DOCUMENT, OWNER, Answered, Front, front
+
+AUDIO = b"RIFF" + bytes(range(256)) * 40
+CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def jobs(door: Front) -> list[str]:
+    page = await door.ledger.page(JobFilter(door.project, KIND), 100)
+    return [job.id for job in page.jobs]
+
+
+async def nothing_is_left(door: Front) -> bool:
+    folder = door.folder
+    return not await jobs(door) and not [path for path in folder.rglob("*") if path.is_file()]
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+async def test_a_waiting_caller_gets_the_document_of_the_job_it_became(door: Front) -> None:
+    waiting = asyncio.create_task(door.call("POST", "/v1/listen?model=nova-3&tag=a&tag=b", data=AUDIO))
+    lease = await door.claim()
+    order = order_of(lease.job.payload)
+    assert order.audio is not None
+    assert await door.blobs.get(order.audio) == AUDIO
+    assert (lease.job.method, lease.job.tags) == ("sync", ("a", "b"))
+    await door.finish(lease)
+    answer = await waiting
+    model = door.services.catalogue.models()[0]
+    assert (answer.status, answer.body) == (200, DOCUMENT)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["dg-request-id"] == lease.job.id
+    assert answer.headers["dg-model-name"] == model.name
+    assert answer.headers["dg-model-uuid"] == model.uuid
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, "audio/wav", "application/octet-stream", "deepgram/audio+video"]
+)
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_any_content_type_or_none_is_audio(
+    door: Front, content_type: str | None, chunked: bool
+) -> None:
+    headers = {} if content_type is None else {"Content-Type": content_type}
+    body = pieces(AUDIO[:1000], AUDIO[1000:]) if chunked else AUDIO
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=body, headers=headers)
+    order = order_of((await door.claim()).job.payload)
+    assert answer.status == 200
+    assert order.audio is not None
+    assert await door.blobs.get(order.audio) == AUDIO
+
+
+async def test_a_callback_request_is_answered_at_once_and_durably(door: Front) -> None:
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}&callback_method=put", data=AUDIO)
+    assert answer.status == 200
+    assert answer.json() == {"request_id": answer.headers["dg-request-id"]}
+    job = await door.ledger.get((await door.claim()).job.id)
+    assert job is not None
+    assert (job.id, job.method, job.project) == (answer.json()["request_id"], "async", door.project)
+    order = order_of(job.payload)
+    assert order.callback == "http://user:secret@127.0.0.1:9/hook?token=1"
+    assert order.options.callback_method == "PUT"
+
+
+async def test_a_url_is_judged_and_noted_not_fetched(door: Front) -> None:
+    url = "http://127.0.0.1:1/audio.wav?signature=a%2Fb"
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", json={"url": url, "other": 1})
+    assert answer.status == 200
+    order = order_of((await door.claim()).job.payload)
+    assert (order.url, order.audio, order.sha256) == (url, None, None)
+
+
+async def test_a_failed_recording_is_answered_with_its_own_status_and_dg_error(door: Front) -> None:
+    waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
+    lease = await door.claim()
+    await door.refuse(lease, Failure(400, "Bad Request", "Bad Request: failed to process audio"))
+    answer = await waiting
+    assert answer.status == 400
+    assert answer.json()["request_id"] == lease.job.id
+    assert answer.headers["dg-error"] == "Bad Request: failed to process audio"
+
+
+async def test_a_job_that_was_given_up_without_a_word_is_a_500(door: Front) -> None:
+    waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
+    lease = await door.claim()
+    await door.ledger.settle(lease, GivenUp())
+    answer = await waiting
+    assert answer.status == 500
+    assert answer.json()["request_id"] == lease.job.id
+
+
+UNREADABLE = "Content-type was application/json, but we could not process the JSON payload."
+
+
+@pytest.mark.parametrize(
+    ("query", "code", "message"),
+    [
+        ("punctuate=maybe", "INVALID_QUERY_PARAMETER", "Failed to deserialize query parameters"),
+        ("tag=%ff", "Bad Request", "Invalid query string."),
+        ("model=parrot", "Bad Request", "No such model/language/tier combination found."),
+        ("callback=dpgr.am/callback", "Bad Request", "Invalid query string."),
+        ("callback=http%3A%2F%2F10.0.0.1%2F", "INVALID_QUERY_PARAMETER", "Invalid callback url."),
+        ("callback=ws%3A%2F%2F127.0.0.1%2F", "INVALID_QUERY_PARAMETER", "Invalid callback url."),
+    ],
+)
+async def test_refused_for_its_query(door: Front, query: str, code: str, message: str) -> None:
+    await _is_refused(door, await door.call("POST", f"/v1/listen?{query}", data=AUDIO), 400, code, message)
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code", "message"),
+    [
+        (b"{", 400, "Bad Request", UNREADABLE),
+        (b"\xff\xfe", 400, "Bad Request", UNREADABLE),
+        (b"", 400, "Bad Request", UNREADABLE),
+        (b"{}", 400, "PAYLOAD_ERROR", "missing required field `url`"),
+        (b'{"url": 7}', 400, "PAYLOAD_ERROR", "Expected `str`"),
+        (b'["u"]', 400, "PAYLOAD_ERROR", "Expected `object`"),
+        (b'{"url": "ftp://x/"}', 400, "REMOTE_CONTENT_ERROR", "URI"),
+        (b'{"url": "http://10.1.2.3/a"}', 400, "REMOTE_CONTENT_ERROR", "must be publicly routable"),
+        (b" " * 65_537, 413, "PAYLOAD_TOO_LARGE", "larger than 65536"),
+    ],
+)
+async def test_refused_for_its_json(door: Front, body: bytes, status: int, code: str, message: str) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = await door.call("POST", "/v1/listen", headers=headers, data=body)
+    await _is_refused(door, answer, status, code, message)
+
+
+async def test_an_upload_without_a_byte_is_corrupt(door: Front) -> None:
+    answer = await door.call("POST", "/v1/listen", data=b"")
+    await _is_refused(
+        door, answer, 400, "Bad Request", "failed to process audio: corrupt or unsupported data"
+    )
+
+
+async def _is_refused(door: Front, answer: Answered, status: int, code: str, message: str) -> None:
+    document = answer.json()
+    assert (answer.status, document["err_code"]) == (status, code)
+    assert message in document["err_msg"]
+    assert document["request_id"] == answer.headers["dg-request-id"]
+    assert answer.headers["dg-error"] == document["err_msg"]
+    assert set(document) == {"err_code", "err_msg", "request_id"}
+    assert await nothing_is_left(door)
+
+
+async def test_credentials_are_checked_before_anything_else(door: Front) -> None:
+    answer = await door.call("POST", "/v1/listen?punctuate=maybe", key="b" * 40, data=AUDIO)
+    assert answer.status == 401
+    assert answer.json()["err_code"] == "INVALID_AUTH"
+    assert answer.headers["dg-error"] == "Invalid credentials."
+    assert await nothing_is_left(door)
+
+
+@pytest.mark.parametrize(
+    "authorization",
+    ["", "Token", "Token ", f"Basic {OWNER}", f"Bearer {OWNER}", OWNER, "Bearer a.b.c"],
+)
+async def test_what_is_no_credential(door: Front, authorization: str) -> None:
+    answer = await door.call(
+        "POST", "/v1/listen", key=None, headers={"Authorization": authorization}, data=AUDIO
+    )
+    assert answer.status == 401
+
+
+@pytest.mark.parametrize("scheme", ["Token", "token", "TOKEN"])
+async def test_the_scheme_word_is_read_in_any_case(door: Front, scheme: str) -> None:
+    answer = await door.call("GET", "/v1/projects", headers={"Authorization": f"{scheme} {OWNER}"})
+    assert answer.status == 200
+
+
+async def test_a_granted_token_listens_and_does_nothing_else(door: Front) -> None:
+    granted = (await door.call("POST", "/v1/auth/grant", json={"ttl_seconds": 60})).json()
+    assert granted["expires_in"] == 60
+    bearer = {"Authorization": f"bearer {granted['access_token']}"}
+    path = f"/v1/listen?callback={CALLBACK}"
+    assert (await door.call("POST", path, headers=bearer, data=AUDIO)).status == 200
+    job = (await door.claim()).job
+    keys = await door.ledger.keys(door.project)
+    assert job.accessor == keys[0].id
+    for method, path in (("GET", "/v1/projects"), ("GET", "/v1/auth/token"), ("POST", "/v1/auth/grant")):
+        assert (await door.call(method, path, headers=bearer)).status == 403
+
+
+async def test_a_token_signed_by_somebody_else_is_refused(door: Front) -> None:
+    claims = {"sub": "x", "project": door.project, "aud": "ringback:listen", "exp": 4_000_000_000}
+    forged = jwt.encode(claims, b"t" * 32, "HS256")
+    unsigned = jwt.encode(claims, "", "none")
+    for token in (forged, unsigned):
+        bearer = {"Authorization": f"Bearer {token}"}
+        assert (await door.call("POST", "/v1/listen", headers=bearer, data=AUDIO)).status == 401
+
+
+async def test_a_key_without_the_right_to_listen_is_refused(door: Front) -> None:
+    key = await door.add_key("usage:read")
+    answer = await door.call("POST", "/v1/listen", key=key, data=AUDIO)
+    assert (answer.status, answer.json()["err_code"]) == (403, "INSUFFICIENT_PERMISSIONS")
+
+
+async def test_too_large_by_its_own_word_is_refused_before_the_body(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=2_000_000)) as door:
+        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+        writer.write(_head("Content-Length: 2000001"))
+        answer = await reader.read()
+        assert answer.startswith(b"HTTP/1.1 413 ")
+        assert b"connection: close" in answer
+        assert b"PAYLOAD_TOO_LARGE" in answer
+        writer.close()
+        assert await nothing_is_left(door)
+
+
+async def test_too_large_in_fact_is_refused_when_it_shows(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as door:
+        answer = await door.call("POST", "/v1/listen", data=pieces(b"x" * 99_999, b"yy"))
+        assert (answer.status, answer.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
+        assert await nothing_is_left(door)
+
+
+async def test_as_large_as_allowed_is_accepted(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as door:
+        answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=pieces(b"x" * 100_000))
+        assert answer.status == 200
+
+
+async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_wanted(door: Front) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(_head("Content-Length: 4", "Expect: 100-continue", path=f"/v1/listen?callback={CALLBACK}"))
+    assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
+    writer.write(b"RIFF")
+    assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
+    writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(_head("Content-Length: 4", "Expect: 100-continue", path="/v1/listen?model=parrot"))
+    assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
+    writer.close()
+
+
+async def test_a_client_that_leaves_in_the_middle_leaves_nothing(door: Front) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(_head("Content-Length: 10000000") + b"x" * 3_000_000)
+    await writer.drain()
+    incoming = door.folder / "incoming"
+    await _until(lambda: any(incoming.iterdir()))
+    writer.transport.abort()
+    await _until(lambda: not any(incoming.iterdir()))
+    assert await nothing_is_left(door)
+
+
+async def test_a_waiting_caller_that_leaves_frees_its_place(door: Front) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(_head("Content-Length: 4") + b"RIFF")
+    lease = await door.claim()
+    writer.transport.abort()
+    async with asyncio.timeout(10):
+        ended = await door.ledger.wait_for_end(lease.job.id)
+    assert ended.state is State.CANCELLED
+
+
+async def test_the_patience_of_a_waiting_caller_has_a_limit(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as door:
+        answer = await door.call("POST", "/v1/listen", data=AUDIO)
+        assert answer.status == 504
+        assert "callback" in answer.headers["dg-error"]
+        job = await door.ledger.get((await jobs(door))[0])  # type: ignore[arg-type] # ids as text
+        assert job is not None
+        assert job.state is State.CANCELLED
+
+
+async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(door: Front) -> None:
+    await door.ledger._writer.close()
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
+    assert answer.status == 503
+    assert answer.json()["error_code"] == "Service Unavailable"
+    assert int(answer.headers["retry-after"]) > 0
+    assert not list((door.folder / "audio").iterdir())
+
+
+async def test_a_folder_that_cannot_be_written_is_a_503(door: Front) -> None:
+    (door.folder / "incoming").rmdir()
+    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    assert answer.status == 503
+
+
+async def test_live_streaming_is_refused_with_words(door: Front) -> None:
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    answer = await door.call("GET", "/v1/listen", headers=upgrade)
+    assert answer.status == 501
+    assert "does not serve live streams" in answer.headers["dg-error"]
+    assert answer.json()["request_id"] == answer.headers["dg-request-id"]
+
+
+async def test_every_request_has_an_id_of_its_own(door: Front) -> None:
+    answers = [await door.call("GET", "/v1/status") for _ in range(2)]
+    first, second = (uuid.UUID(answer.headers["dg-request-id"]) for answer in answers)
+    assert first != second
+
+
+async def test_browsers_may_read_what_matters(door: Front) -> None:
+    origin = {"Origin": "https://app.example"}
+    answer = await door.call("POST", "/v1/listen", key=None, headers=origin, data=AUDIO)
+    assert answer.status == 401
+    assert "dg-error" in answer.headers["access-control-expose-headers"]
+    asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+    preflight = await door.call("OPTIONS", "/v1/listen", key=None, headers={**origin, **asks})
+    assert preflight.status == 200
+    assert "authorization" in preflight.headers["access-control-allow-headers"]
+
+
+async def test_one_event_per_request_without_anybodys_secrets(
+    door: Front, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await door.call("POST", f"/v1/listen?callback={CALLBACK}&tag=private-words", data=AUDIO)
+    await door.call("POST", "/v1/listen?model=private-words", data=AUDIO)
+    logged = capsys.readouterr()
+    text = logged.out + logged.err
+    assert text.count("request.accepted") == 1
+    assert text.count("request.refused") == 1
+    for secret in ("hook", "user:secret", "token=1", OWNER, "private-words"):
+        assert secret not in text
+    assert "http://127.0.0.1:9" in text
+
+
+def _head(*headers: str, path: str = "/v1/listen") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {OWNER}", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+
+async def _until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the file system has no event to wait for
+            await asyncio.sleep(0.005)

@@ -1,0 +1,363 @@
+"""Projects, keys, history, models and status over a real ledger and real sockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.jobs.job import Attempt, Done, Job, Retry
+from ringback.transcription.request import Ending
+from support.front import DOCUMENT, OWNER, Answered, Front, front
+
+SECRET_URL = "http://user:secret@127.0.0.1:8443/hook/private?token=1"
+CALLBACK = quote(SECRET_URL, safe="")
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def get(door: Front, path: str, key: str = OWNER) -> Answered:
+    return await door.call("GET", path.replace("{project}", f"/v1/projects/{door.project}"), key=key)
+
+
+async def submit(door: Front, query: str = "", *, finish: int | None = None) -> Job:
+    """A callback request; `finish` ends its transcription with this status, without a delivery."""
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}&{query}", data=b"RIFF")
+    assert answer.status == 200
+    lease = await door.claim()
+    if finish is not None:
+        await door.finish(lease, status=finish)
+    return lease.job
+
+
+async def test_a_key_sees_its_own_project(door: Front) -> None:
+    listed = (await get(door, "/v1/projects")).json()["projects"]
+    assert [project["project_id"] for project in listed] == [door.project]
+    one = (await get(door, "{project}")).json()
+    assert (one["project_id"], one["name"]) == (door.project, listed[0]["name"])
+    assert (await get(door, "{project}/balances")).json() == {"balances": []}
+
+
+@pytest.mark.parametrize(
+    ("path", "category", "message"),
+    [
+        (f"/v1/projects/{NOWHERE}", "PROJECT_NOT_FOUND", "Project not found."),
+        (f"/v1/projects/{NOWHERE}/requests", "PROJECT_NOT_FOUND", "Project not found."),
+        ("/v1/projects/lost/keys", "NOT_FOUND", "UUID parsing failed"),
+        (f"{{project}}/requests/{NOWHERE}", "REQUEST_NOT_FOUND", "Request not found."),
+        ("{project}/requests/lost", "NOT_FOUND", "UUID parsing failed"),
+        (f"{{project}}/keys/{NOWHERE}", "KEY_NOT_FOUND", "API key not found."),
+        (f"/v1/models/{NOWHERE}", "MODEL_NOT_FOUND", "Model not found."),
+        ("/v1/parrot", "NOT_FOUND", "nothing at this path"),
+        ("/v1/listen/", "NOT_FOUND", "nothing at this path"),
+    ],
+)
+async def test_what_is_not_there_is_told_in_the_modern_form(
+    door: Front, path: str, category: str, message: str
+) -> None:
+    answer = await get(door, path)
+    document = answer.json()
+    assert (answer.status, document["category"]) == (404, category)
+    assert message in document["message"]
+    assert set(document) == {"category", "message", "details", "request_id"}
+    assert document["request_id"] == answer.headers["dg-request-id"]
+    assert answer.headers["dg-error"] == document["message"]
+
+
+async def test_a_wrong_method_says_which_are_right(door: Front) -> None:
+    answer = await get(door, "/v1/listen")
+    assert answer.status == 405
+    assert answer.headers["allow"] == "POST"
+    assert answer.json()["err_code"] == "METHOD_NOT_ALLOWED"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/projects",
+        "{project}",
+        "{project}/keys",
+        "{project}/requests",
+        "{project}/usage",
+        "/v1/auth/token",
+    ],
+)
+async def test_no_key_no_answer(door: Front, path: str) -> None:
+    answer = await get(door, path, key="c" * 40)
+    assert (answer.status, answer.json()["category"]) == (401, "INVALID_AUTH")
+
+
+async def test_a_key_lives_from_creation_to_deletion(door: Front) -> None:
+    made = await door.call(
+        "POST",
+        f"/v1/projects/{door.project}/keys",
+        json={"comment": "for tests", "scopes": ["member"], "tags": ["t"], "time_to_live_in_seconds": 3600},
+    )
+    assert made.status == 200
+    created = made.json()
+    key_id, secret = created["api_key_id"], created["key"]
+    assert (created["comment"], created["scopes"], created["tags"]) == ("for tests", ["member"], ["t"])
+    lifetime = datetime.fromisoformat(created["expiration_date"]) - datetime.now(UTC)
+    assert 3500 < lifetime.total_seconds() <= 3600
+
+    known = (await get(door, "/v1/auth/token", key=secret)).json()
+    assert (known["api_key_id"], known["scopes"]) == (key_id, ["member"])
+    listed = (await get(door, "{project}/keys")).json()["api_keys"]
+    assert key_id in [entry["api_key"]["api_key_id"] for entry in listed]
+    assert secret.encode() not in (await get(door, "{project}/keys")).body
+    one = (await get(door, f"{{project}}/keys/{key_id}")).json()
+    assert one["item"]["member"]["api_key"] == one["api_key"]
+    assert one["api_key"]["api_key_id"] == key_id
+
+    deleted = await door.call("DELETE", f"/v1/projects/{door.project}/keys/{key_id}")
+    assert (deleted.status, list(deleted.json())) == (200, ["message"])
+    assert (await get(door, "/v1/projects", key=secret)).status == 401
+    again = await door.call("DELETE", f"/v1/projects/{door.project}/keys/{key_id}")
+    assert again.status == 404
+
+
+async def test_a_key_ends_on_its_date(door: Front) -> None:
+    now = door.services.clock.now()
+    living, dead = (
+        await door.add_key("member", expires_at=now + 60),
+        await door.add_key("member", expires_at=now),
+    )
+    assert (await get(door, "/v1/projects", key=living)).status == 200
+    assert (await get(door, "/v1/projects", key=dead)).status == 401
+    assert len((await get(door, "{project}/keys?status=expired")).json()["api_keys"]) == 1
+    assert len((await get(door, "{project}/keys?status=active")).json()["api_keys"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("holder", "wanted", "status"),
+    [
+        (("owner",), ["owner"], 200),
+        (("admin",), ["admin"], 200),
+        (("admin",), ["owner"], 403),
+        (("keys:write",), ["member"], 403),
+        (("member",), ["member"], 403),
+        ((), ["member"], 403),
+    ],
+)
+async def test_nobody_gives_away_more_than_they_have(
+    door: Front, holder: tuple[str, ...], wanted: list[str], status: int
+) -> None:
+    key = await door.add_key(*holder)
+    path = f"/v1/projects/{door.project}/keys"
+    answer = await door.call("POST", path, key=key, json={"comment": "", "scopes": wanted})
+    assert answer.status == status
+    if status == 403:
+        assert answer.json()["category"] == "INSUFFICIENT_PERMISSIONS"
+        assert answer.json()["message"] == "User does not have sufficient permissions."
+
+
+@pytest.mark.parametrize(
+    ("body", "category"),
+    [
+        (b"{", "INVALID_JSON"),
+        (b'{"scopes": []}', "PAYLOAD_ERROR"),
+        (b'{"comment": 3}', "PAYLOAD_ERROR"),
+        (b'{"time_to_live_in_seconds": -1}', "PAYLOAD_ERROR"),
+        (b'{"expiration_date": "2001-01-01T00:00:00Z"}', "PAYLOAD_ERROR"),
+        (b'{"expiration_date": "2101-01-01T00:00:00Z", "time_to_live_in_seconds": 5}', "PAYLOAD_ERROR"),
+    ],
+)
+async def test_a_key_that_cannot_be_made(door: Front, body: bytes, category: str) -> None:
+    answer = await door.call("POST", f"/v1/projects/{door.project}/keys", data=body)
+    assert (answer.status, answer.json()["category"]) == (400, category)
+
+
+@pytest.mark.parametrize("ttl", [0, -1, 3601])
+async def test_a_token_lives_an_hour_at_most(door: Front, ttl: int) -> None:
+    assert (await door.call("POST", "/v1/auth/grant", json={"ttl_seconds": ttl})).status == 400
+
+
+async def test_a_token_lives_half_a_minute_unless_asked(door: Front) -> None:
+    assert (await door.call("POST", "/v1/auth/grant")).json()["expires_in"] == 30
+
+
+async def test_a_request_on_its_way_is_visible(door: Front) -> None:
+    job = await submit(door, "model=nova-3&punctuate=true&tag=a&extra=secret:word")
+    door.services.progress.reach(job.id, 3.0, 12.0)
+    answer = await get(door, f"{{project}}/requests/{job.id}")
+    record = answer.json()["request"]
+    assert (record["request_id"], record["project_uuid"]) == (job.id, door.project)
+    assert (record["path"], record["deployment"], record["code"]) == ("/v1/listen", "self-hosted", None)
+    assert record["callback"] == {"attempts": 0, "code": None, "completed": None}
+    assert record["response"]["details"]["config"] == {"model": "nova-3", "punctuate": True}
+    assert record["response"]["details"]["features"] == ["punctuate"]
+    assert record["response"]["details"]["tags"] == ["a"]
+    assert "completed" not in record["response"]
+    assert record["ringback"]["state"] == "leased"
+    assert record["ringback"]["progress"] == {"seconds": 3.0, "duration": 12.0}
+    assert record["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
+    _keeps_secrets(answer.body)
+
+
+async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
+    await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=b"RIFF")
+    lease = await door.claim()
+    order = DeliveryOrder(lease.job.id, SECRET_URL, "POST", 200, None, Kept(inline=DOCUMENT.decode()))
+    delivery = delivery_job(order, project=door.project, accessor=None)
+    ending = msgspec.json.encode(Ending(Kept(inline=DOCUMENT.decode()), 7.5, 1, NOWHERE))
+    assert await door.ledger.settle(lease, Done(200, ending, (delivery,)))
+    (first,) = await door.ledger.claim(DELIVER, 1, 60)
+    now = door.services.clock.now()
+    attempt = Attempt(now, now + 1, "server_error", 500, b'{"phases":{}}')
+    assert await door.ledger.settle(first, Retry(30.0, 500, attempt))
+
+    shown_answer = await get(door, f"{{project}}/requests/{lease.job.id}")
+    record = shown_answer.json()["request"]
+    assert record["callback"] == {"attempts": 1, "code": 500, "completed": None}
+    assert record["response"]["code"] == 200
+    assert record["response"]["details"]["duration"] == 7.5
+    assert record["response"]["details"]["models"] == [NOWHERE]
+    (shown,) = record["ringback"]["deliveries"]
+    assert (shown["id"], shown["state"]) == (delivery.id, "queued")
+    assert datetime.fromisoformat(shown["next_attempt_at"]).timestamp() > now + 20
+    (tried,) = shown["attempts"]
+    assert (tried["outcome"], tried["code"], tried["detail"]) == ("server_error", 500, {"phases": {}})
+
+    _keeps_secrets(shown_answer.body)
+
+
+async def test_a_sync_request_has_no_callback(door: Front) -> None:
+    waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=b"RIFF"))
+    lease = await door.claim()
+    await door.finish(lease)
+    await waiting
+    record = (await get(door, f"{{project}}/requests/{lease.job.id}")).json()["request"]
+    assert record["callback"] is None
+    assert (record["code"], record["method"]) == (200, "sync")
+
+
+async def test_the_history_is_paged_newest_first(door: Front) -> None:
+    made = [(await submit(door, finish=200)).id for _ in range(5)]
+    newest_first = list(reversed(made))
+    pages = [
+        [record["request_id"] for record in (await _listed(door, f"limit=2&page={page}"))]
+        for page in range(4)
+    ]
+    assert pages == [newest_first[:2], newest_first[2:4], newest_first[4:], []]
+    whole = (await get(door, "{project}/requests")).json()
+    assert (whole["page"], whole["limit"]) == (0, 10)
+    assert [record["request_id"] for record in whole["requests"]] == newest_first
+
+
+async def test_the_history_is_filtered(door: Front) -> None:
+    good = (await submit(door, "tag=x", finish=200)).id
+    bad = (await submit(door, finish=400)).id
+    running = (await submit(door)).id
+
+    async def ids(query: str) -> list[Any]:
+        return [record["request_id"] for record in await _listed(door, query)]
+
+    assert await ids("status=succeeded") == [good]
+    assert await ids("status=failed") == [bad]
+    assert await ids(f"request_id={running.upper()}") == [running]
+    assert await ids("tag=x") == [good]
+    assert await ids("method=async&endpoint=listen&deployment=self-hosted") == [running, bad, good]
+    assert await ids("method=sync") == []
+    assert await ids("endpoint=speak") == []
+    assert await ids("deployment=hosted") == []
+    assert await ids("start=2001-01-01&end=2001-12-31T00:00:00Z") == []
+    assert await ids("start=2001-01-01T10:00:00") == [running, bad, good]
+    assert await ids(f"accessor={NOWHERE}") == []
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["limit=0", "limit=1001", "limit=x", "limit=1_0", "page=-1", "page=99999&limit=1000", "status=odd",
+     "method=odd", "start=yesterday", "end=2026-13-01", "start=9999999999"],
+)  # fmt: skip
+async def test_a_filter_that_makes_no_sense_is_refused(door: Front, query: str) -> None:
+    answer = await get(door, f"{{project}}/requests?{query}")
+    assert (answer.status, answer.json()["category"]) == (400, "INVALID_QUERY_PARAMETER")
+
+
+async def test_usage_adds_up_the_ledger(door: Front) -> None:
+    for _ in range(2):
+        await submit(door, finish=200)
+    today = datetime.now(UTC).date().isoformat()
+    report = (await get(door, f"{{project}}/usage?start={today}&end={today}")).json()
+    assert (report["start"], report["end"]) == (today, today)
+    assert report["resolution"] == {"units": "day", "amount": 1}
+    (day,) = report["results"]
+    assert (day["requests"], day["hours"]) == (2, pytest.approx(15.0 / 3600))
+    assert report["ringback"]["complete"] is True
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "{project}/models"])
+async def test_models_tell_the_truth(door: Front, path: str) -> None:
+    model = door.services.catalogue.models()[0]
+    listed = (await get(door, path)).json()
+    assert listed["tts"] == []
+    assert (listed["stt"][0]["name"], listed["stt"][0]["uuid"]) == (model.name, model.uuid)
+    assert (await get(door, f"{path}/{model.uuid}")).json() == listed["stt"][0]
+
+
+async def test_models_need_no_key(door: Front) -> None:
+    answer = await door.call("GET", "/v1/models?include_outdated=true", key=None)
+    assert answer.status == 200
+
+
+async def test_the_status_follows_the_engine(door: Front) -> None:
+    for state, health, ready in (
+        ("starting", "Initializing", 503),
+        ("ready", "Healthy", 200),
+        ("restarting", "Degraded", 503),
+    ):
+        door.engine.state = state
+        assert (await door.call("GET", "/v1/status", key=None)).json()["system_health"] == health
+        assert (await door.call("GET", "/v1/status/engine", key=None)).status == ready
+
+
+async def test_a_ready_engine_says_so_in_the_words_that_helm_looks_for(door: Front) -> None:
+    answer = await door.call("GET", "/v1/status/engine", key=None)
+    assert answer.body.startswith(b'{"engine_connection_status":"Connected"')
+
+
+async def test_running_work_is_counted(door: Front) -> None:
+    await submit(door)
+    assert (await door.call("GET", "/v1/status", key=None)).json()["active_batch_requests"] == 1
+    metrics = await door.call("GET", "/metrics", key=None)
+    assert metrics.headers["content-type"].startswith("text/plain")
+    assert b'ringback_jobs{kind="transcribe",state="leased"} 1.0' in metrics.body
+    assert b'ringback_requests_total{method="async",status="200"}' in metrics.body
+
+
+async def test_what_nobody_foresaw_is_a_500_without_a_traceback(
+    door: Front, capsys: pytest.CaptureFixture[str]
+) -> None:
+    await door.ledger.close()
+    answer = await get(door, "/v1/projects")
+    assert answer.status == 500
+    assert answer.json()["category"] == "INTERNAL_SERVER_ERROR"
+    assert b"Traceback" not in answer.body
+    logged = capsys.readouterr()
+    assert answer.headers["dg-request-id"] in logged.out + logged.err
+
+
+async def _listed(door: Front, query: str) -> list[dict[str, Any]]:
+    answer = await get(door, f"{{project}}/requests?{query}")
+    assert answer.status == 200
+    records: list[dict[str, Any]] = answer.json()["requests"]
+    return records
+
+
+def _keeps_secrets(body: bytes) -> None:
+    for secret in (b"hook", b"token=1", b"user", b"secret"):
+        assert secret not in body
