@@ -4,6 +4,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -290,6 +291,35 @@ async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(
         assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
 
 
+SERVER = """
+import asyncio, pathlib, sys
+from ringback.audio.encodings import Decoding
+from ringback.audio.reader import AudioReader
+
+async def main():
+    async with AudioReader(1).read(pathlib.Path(sys.argv[1]), Decoding()) as heard:
+        await anext(heard)
+        print("reading", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_child_does_not_outlive_its_server(talk: Callable[[float], Path]) -> None:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER, str(talk(600)), stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    assert await server.stdout.readline() == b"reading\n"
+    (child,) = psutil.Process(server.pid).children()
+    child.suspend()  # it cannot notice anything by itself
+    server.kill()
+    await server.wait()
+    await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)
+    assert not child.is_running()
+
+
 async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> None:
     async with running(AudioReader(1)) as reader:
         async with reader.read(SPOKEN[0], Decoding()) as heard:
@@ -298,6 +328,23 @@ async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> Non
                 children()[0].send_signal(sign)
             rest = [item async for item in heard]
         assert isinstance(rest[-1], AudioEnd)
+
+
+async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Callable[[float], Path]) -> None:
+    async with running(AudioReader(1)) as reader:
+        await read(reader, talk(60))
+        (child,) = children()
+        before = child.memory_info().rss
+        most = 0
+        own = psutil.Process().memory_info().rss
+        own_most = 0
+        async with reader.read(talk(1800), Decoding()) as heard:
+            async for _ in heard:
+                most = max(most, child.memory_info().rss)
+                own_most = max(own_most, psutil.Process().memory_info().rss)
+    print(f"30 min: child +{(most - before) / 1e6:.1f} MB, server +{(own_most - own) / 1e6:.1f} MB")
+    assert most - before < 50e6
+    assert own_most - own < 50e6
 
 
 def as_plain(item: Heard) -> object:

@@ -6,10 +6,11 @@ the caller the part that can be heard. It is refused (Deepgram's 400) when nothi
 packets fail than succeed: what comes out of such a file is noise, not speech.
 """
 
+import errno
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import av
 import numpy as np
@@ -53,6 +54,8 @@ class Decoder:
         self.duration = claimed if claimed is not None and 0 < claimed <= LONGEST else None
         self._container = container
         self._stream = stream
+        self._interleave: av.AudioResampler | None = None
+        self._interleaved_form: tuple[str, str, int] | None = None
 
     def blocks(self) -> Iterator[Block]:
         """The audio from start to end, about `_BLOCK` seconds at a time. Raises `Refusal`."""
@@ -81,7 +84,8 @@ class Decoder:
                     raise unreadable() from None
                 continue
             good += bool(frames)
-            yield from frames
+            for frame in frames:
+                yield from self._within_planes(frame)
         if bad > good:
             raise unreadable()
 
@@ -95,16 +99,9 @@ class Decoder:
     def _signal(self, frame: av.AudioFrame) -> Block:
         """−1 … 1, shape (self.channels, n), at the frame's own rate."""
         channels = frame.layout.nb_channels
-        planar = frame.format.is_planar
-        if channels < 1 or (planar and channels > _PLANES):
+        if channels < 1:
             raise unreadable()
-        try:
-            samples = frame.to_ndarray()
-        except ValueError:  # A sample format that NumPy has no word for.
-            raise unreadable() from None
-        if not planar:
-            samples = samples.reshape(-1, channels).T
-        signal = _as_float(samples)
+        signal = _to_array(frame)
         if self.channels == 1 and channels > 1:
             mixed: Block = signal.mean(axis=0, keepdims=True, dtype=np.float32)
             return mixed
@@ -114,6 +111,33 @@ class Decoder:
         fitted = np.zeros((self.channels, signal.shape[1]), np.float32)
         fitted[: min(channels, self.channels)] = signal[: self.channels]
         return fitted
+
+    def _within_planes(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
+        """The frame with its channels interleaved if it has more planes than PyAV can hand out."""
+        if not frame.format.is_planar or frame.layout.nb_channels <= _PLANES:
+            return [frame]
+        form = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if self._interleave is None or form != self._interleaved_form:
+            self._interleaved_form = form
+            self._interleave = av.AudioResampler(format="flt", layout=frame.layout, rate=frame.sample_rate)
+        interleaved: list[av.AudioFrame] = self._interleave.resample(frame)
+        return interleaved
+
+
+class _File:
+    """Our open file, as FFmpeg may read it. An absurd offset is answered, as C does, with a negative number:
+    PyAV would print an exception."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self.read = file.read
+        self.tell = file.tell
+        self._file = file
+
+    def seek(self, offset: int, whence: int) -> int:
+        try:
+            return self._file.seek(offset, whence)
+        except (OSError, ValueError, OverflowError):
+            return -errno.EINVAL
 
 
 @contextmanager
@@ -134,11 +158,11 @@ def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
             yield Decoder(container, stream, how.multichannel)
 
 
-def _open(file: BinaryIO, how: Decoding) -> av.container.InputContainer:
+def _open(file: io.FileIO, how: Decoding) -> av.container.InputContainer:
     plan = opening(how, file.read(16))
     file.seek(0)
     # FFmpeg is given our open file, not its name: with `protocol_whitelist` it can open nothing by itself.
-    return av.open(file, format=plan.format, options=dict(plan.options))
+    return av.open(_File(file), format=plan.format, options=dict(plan.options))
 
 
 class _Resampler:
@@ -203,6 +227,17 @@ class _Resampler:
         nothing = np.zeros(0, np.float32)
         resampled: Block = np.concatenate([nothing, *(piece.to_ndarray()[0] for piece in pieces)])
         return resampled
+
+
+def _to_array(frame: av.AudioFrame) -> Block:
+    """−1 … 1, shape (channels, n)."""
+    try:
+        samples: npt.NDArray[np.generic] = frame.to_ndarray()
+    except ValueError:  # A sample format that NumPy has no word for.
+        raise unreadable() from None
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    return _as_float(samples)
 
 
 def _as_float(samples: npt.NDArray[np.generic]) -> Block:
