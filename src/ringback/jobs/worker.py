@@ -88,7 +88,7 @@ class Worker:
         try:
             outcome = await self._handle(slot)
             if outcome is not None:
-                await self._settle(slot.lease, outcome)
+                await self._settle(slot, outcome)
         finally:
             self._slots.discard(slot)
             self._slot_freed.set()
@@ -110,7 +110,8 @@ class Worker:
         finally:
             slot.handling = False
 
-    async def _settle(self, lease: Lease, outcome: Outcome) -> None:
+    async def _settle(self, slot: "_Slot", outcome: Outcome) -> None:
+        lease = slot.lease
         for pause in _growing_pauses():
             try:
                 if not await self._store.settle(lease, outcome):
@@ -121,6 +122,8 @@ class Worker:
                 outcome = self._after_our_fault(lease, error, self._clock.now())
             except Exception as error:
                 telemetry.problem("jobs.settle_failed", kind=self._kind, job=lease.job.id, error=str(error))
+            if slot.cancelled():
+                return  # stopping does not wait for a broken ledger; the next start releases the lease
             await asyncio.sleep(pause)
 
     async def _keep_leases(self) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -55,20 +55,19 @@ class SqliteLedger:
         claimed. `fixed_caps`: kinds whose lanes have this cap, and no health. Raises `Misconfigured`
         when another process serves from the file, or when its schema is newer than this program.
         """
-        lock = None
-        try:
-            await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+        await asyncio.to_thread(path.parent.mkdir, parents=True, exist_ok=True, mode=0o700)
+        async with AsyncExitStack() as undo:
             lock = lock_for_serving(path) if serving else None
+            if lock is not None:
+                undo.callback(os.close, lock)
             await asyncio.to_thread(prepare, path)
             connection = connect(path)
-        except BaseException:
-            if lock is not None:
-                os.close(lock)
-            raise
-        ledger = cls(connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
-        ledger._lock = lock
-        if serving:
-            await ledger._take_over()
+            ledger = cls(connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
+            undo.push_async_callback(ledger.close)
+            if serving:
+                await ledger._writer.do(lambda write: write.take_over())
+            ledger._lock = lock
+            undo.pop_all()
         return ledger
 
     async def close(self) -> None:
@@ -168,13 +167,6 @@ class SqliteLedger:
 
     async def remove_key(self, project: str, key: str) -> bool:
         return await self._writer.do(lambda _write: keys.remove_key(self._connection, project, key))
-
-    async def _take_over(self) -> None:
-        try:
-            await self._writer.do(lambda write: write.take_over())
-        except BaseException:
-            await self.close()
-            raise
 
     def _tell(self, changes: Changes) -> None:
         for job in changes.ended:

@@ -40,7 +40,7 @@ class Readers:
         self._path = path
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
-        self._threads = ThreadPoolExecutor(THREADS, "ledger-reader", initializer=self._connect)
+        self._threads = ThreadPoolExecutor(THREADS, "ledger-reader")
 
     async def do(self, read: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, read)
@@ -50,13 +50,17 @@ class Readers:
         for connection in self._connections:
             connection.close()
 
-    def _connect(self) -> None:
-        self._own.connection = connect_for_reading(self._path)
-        self._connections.append(self._own.connection)
+    def _connection(self) -> sqlite3.Connection:
+        """This thread's own. Made here rather than by the pool, which would not try twice."""
+        if not hasattr(self._own, "connection"):
+            self._own.connection = connect_for_reading(self._path)
+            self._connections.append(self._own.connection)
+        connection: sqlite3.Connection = self._own.connection
+        return connection
 
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         try:
-            return read(self._own.connection)
+            return read(self._connection())
         except sqlite3.OperationalError as error:
             raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
 

@@ -5,11 +5,12 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from importlib.resources import files
 from pathlib import Path
 
 from ringback.errors import Misconfigured
+from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.sqlite.queries import load
 
 BUSY_SECONDS = 2.0
@@ -36,16 +37,17 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def prepare(path: Path) -> None:
-    """Make the file, or bring its schema up to date; `Misconfigured` when it cannot be used."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make the file, or bring its schema up to date.
+
+    `Misconfigured` when it cannot be used, `LedgerUnavailable` when it cannot be used just now.
+    """
     path.touch(mode=0o600)
     try:
-        connection = connect(path)
-        try:
+        with closing(connect(path)) as connection:
             _migrate(connection, path)
-        finally:
-            connection.close()
     except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode in _PASSING:
+            raise LedgerUnavailable(f"the ledger {path} cannot be used just now: {error}") from error
         raise Misconfigured(
             f"The ledger {path} cannot be used: {error}. Restore it, or move it away."
         ) from error
@@ -65,12 +67,17 @@ def lock_for_serving(path: Path) -> int:
     return descriptor
 
 
+_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+
+
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     migrations = dict(_migrations())
+    newest = max(migrations)
+    if _version(connection) == newest:
+        return
     connection.execute("begin immediate")
     try:
-        (version,) = connection.execute("pragma user_version").fetchone()
-        newest = max(migrations)
+        version = _version(connection)
         if version > newest:
             raise Misconfigured(
                 f"The ledger {path} was written by a newer Ringback (schema {version}; this one knows "
@@ -86,6 +93,11 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         with suppress(sqlite3.Error):
             connection.execute("rollback")
         raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    [(version,)] = connection.execute("pragma user_version").fetchall()
+    return int(version)
 
 
 def _migrations() -> Iterator[tuple[int, str]]:

@@ -62,6 +62,7 @@ _SHIFT_DUE = _SQL["shift_due"]
 _SHIFT_LANES = _SQL["shift_lanes"]
 _RECOUNT_LANES = _SQL["recount_lanes"]
 _FIX_CAPS = _SQL["fix_caps"]
+_LAST_SERVED = _SQL["last_served"]
 
 
 @dataclass(slots=True)
@@ -102,7 +103,7 @@ class Transitions:
         self._execute(_RECOUNT_LANES)
         for kind, cap in self._fixed_caps.items():
             self._execute(_FIX_CAPS, {"kind": kind, "cap": cap})
-        (self._served,) = self._execute("select coalesce(max(served), 0) from lane").fetchone()
+        [(self._served,)] = self._execute(_LAST_SERVED).fetchall()
 
     def add(self, jobs: Sequence[NewJob]) -> None:
         for job in jobs:

@@ -165,6 +165,10 @@ update lane set open_until = max(open_until - :seconds, 0), served_at = max(serv
 update lane set inflight = 0,
     next_due = (select min(due_at) from live_job where live_job.lane = lane.id and state = 'queued');
 
+-- name: last_served
+-- Where the count that breaks ties goes on.
+select coalesce(max(served), 0) from lane;
+
 -- name: fix_caps
 -- The settings' fixed caps for lanes without health.
 update lane set cap = :cap, successes = 0, failures = 0, openings = 0, open_until = 0 where kind = :kind;

@@ -1,0 +1,181 @@
+"""What every store promises about lanes: fair shares, caps, health and the breaker."""
+
+import asyncio
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from ringback.jobs.job import Done, GivenUp, Interrupted, Lease, Outcome, Retry, Signal, State
+
+# The types of the fixtures stand in conftest.py, which is no module that can be imported.
+Store = Any
+NewJobs = Any
+ManualClock = Any
+
+GOOD = Done(200, signal=Signal.GOOD)
+BAD = GivenUp(503, signal=Signal.BAD)
+
+
+def by_lane(leases: list[Lease]) -> Counter[str]:
+    return Counter(str(lease.job.lane) for lease in leases)
+
+
+async def settle_all(store: Store, leases: list[Lease], outcome: Outcome) -> None:
+    assert all(await asyncio.gather(*(store.settle(lease, outcome) for lease in leases)))
+
+
+class TestFairness:
+    async def test_slots_are_dealt_over_lanes(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="flood") for _ in range(50)])
+        await store.add([new_job(lane=f"quiet {n}") for n in range(6)])
+        shares = by_lane(await store.claim("deliver", 8, 30.0))
+        assert shares["flood"] == 2
+        assert len(shares) == 7
+
+    async def test_one_slot_at_a_time_goes_round(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        """Also while the clock stands still, and although one lane's jobs are the oldest."""
+        await store.add([new_job(lane="old") for _ in range(9)])
+        manual_clock.advance(100.0)
+        await store.add([new_job(lane=lane) for lane in ("b", "c") for _ in range(9)])
+        order = []
+        for _ in range(9):
+            [lease] = await store.claim("deliver", 1, 30.0)
+            order.append(str(lease.job.lane))
+            await store.settle(lease, Done(200))
+        assert Counter(order) == {"old": 3, "b": 3, "c": 3}
+
+    async def test_slots_a_lane_cannot_use_go_to_the_others(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="one")])
+        await store.add([new_job(lane="many") for _ in range(9)])
+        assert by_lane(await store.claim("deliver", 5, 30.0)) == {"one": 1, "many": 4}
+
+    async def test_a_lanes_waiting_retries_do_not_hide_what_is_due(
+        self, store: Store, new_job: NewJobs
+    ) -> None:
+        await store.add([new_job(lane=f"later {n}", delay=60.0) for n in range(50)])
+        await store.add([new_job(lane="now")])
+        assert by_lane(await store.claim("deliver", 5, 30.0)) == {"now": 1}
+
+    async def test_the_flood_of_a_dead_receiver(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        """Its jobs are first in the queue and all fail; the others' are served at once."""
+        for _ in range(10):
+            await store.add([new_job(lane="dead") for _ in range(500)])
+        manual_clock.advance(10.0)
+        await store.add([new_job(lane=f"well {n}") for n in range(200) for _ in range(2)])
+        served: Counter[str] = Counter()
+        while sum(served.values()) - served["dead"] < 400:
+            leases = await store.claim("deliver", 64, 30.0)
+            served += by_lane(leases)
+            for lease in leases:
+                dead = lease.job.lane == "dead"
+                await store.settle(lease, Retry(30.0, signal=Signal.BAD) if dead else GOOD)
+        assert served["dead"] <= 5
+
+
+class TestFixedCap:
+    async def test_is_kept_whatever_the_attempts_say(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(40)])
+        for outcome in (BAD, BAD, BAD, GOOD):
+            leases = await store.claim("transcribe", 20, 30.0)
+            assert len(leases) == 3
+            await settle_all(store, leases, outcome)
+
+    async def test_holds_under_concurrent_claims(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job("transcribe", f"p{n}") for n in range(3) for _ in range(20)])
+        claims = await asyncio.gather(*(store.claim("transcribe", 4, 30.0) for _ in range(16)))
+        leases = [lease for claim in claims for lease in claim]
+        assert by_lane(leases) == {"p0": 3, "p1": 3, "p2": 3}
+        assert len({lease.job.id for lease in leases}) == 9
+
+    @pytest.mark.parametrize("outcome", [Done(200), Retry(9.0), GivenUp(500), Interrupted(9.0)])
+    async def test_every_outcome_makes_room(self, store: Store, new_job: NewJobs, outcome: Outcome) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(9)])
+        await settle_all(store, await store.claim("transcribe", 9, 30.0), outcome)
+        assert len(await store.claim("transcribe", 9, 30.0)) == 3
+
+    async def test_cancelling_makes_room(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(9)])
+        for lease in await store.claim("transcribe", 9, 30.0):
+            await store.cancel(lease.job.id)
+        assert len(await store.claim("transcribe", 9, 30.0)) == 3
+
+    async def test_a_rescue_makes_room(
+        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+    ) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(9)])
+        await store.claim("transcribe", 9, 30.0)
+        manual_clock.advance(31.0)
+        await store.rescue()
+        assert len(await store.claim("transcribe", 9, 30.0)) == 3
+
+
+class TestHealth:
+    @pytest.fixture
+    async def flood(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="host") for _ in range(200)])
+
+    @pytest.mark.usefixtures("flood")
+    async def test_the_cap_grows_with_successes(self, store: Store) -> None:
+        caps = []
+        for _ in range(10):
+            leases = await store.claim("deliver", 64, 30.0)
+            caps.append(len(leases))
+            await settle_all(store, leases, GOOD)
+        assert caps == [4, 4, 4, 4, 4, 5, 5, 5, 5, 6]
+
+    @pytest.mark.usefixtures("flood")
+    async def test_the_cap_is_halved_by_a_failure(self, store: Store) -> None:
+        [first, *others] = await store.claim("deliver", 64, 30.0)
+        await store.settle(first, BAD)
+        await settle_all(store, others, GOOD)
+        assert len(await store.claim("deliver", 64, 30.0)) == 2
+
+    @pytest.mark.usefixtures("flood")
+    async def test_neutral_ends_change_nothing(self, store: Store) -> None:
+        for _ in range(8):
+            leases = await store.claim("deliver", 64, 30.0)
+            assert len(leases) == 4
+            await settle_all(store, leases, Retry(60.0))
+
+    @pytest.mark.usefixtures("flood")
+    async def test_the_breaker_opens_probes_and_closes(self, store: Store, manual_clock: ManualClock) -> None:
+        for _ in range(5):
+            [lease, *others] = await store.claim("deliver", 64, 30.0)
+            await store.settle(lease, BAD)
+            await settle_all(store, others, Interrupted())
+        for seconds in (5.0, 10.0, 20.0, 30.0, 30.0):
+            manual_clock.advance(seconds - 0.1)
+            assert await store.claim("deliver", 64, 30.0) == []
+            manual_clock.advance(0.2)
+            [probe] = await store.claim("deliver", 64, 30.0)
+            assert probe.job.tries == 0
+            assert await store.claim("deliver", 64, 30.0) == []
+            await store.settle(probe, BAD)
+        manual_clock.advance(31.0)
+        [probe] = await store.claim("deliver", 64, 30.0)
+        await store.settle(probe, GOOD)
+        assert len(await store.claim("deliver", 64, 30.0)) == 1
+        assert (await store.get(probe.job.id)).state is State.DONE
+
+    @pytest.mark.usefixtures("flood")
+    async def test_an_open_breaker_is_none_of_the_neighbours_business(
+        self, store: Store, new_job: NewJobs
+    ) -> None:
+        for _ in range(5):
+            [lease, *others] = await store.claim("deliver", 64, 30.0)
+            await store.settle(lease, BAD)
+            await settle_all(store, others, Interrupted())
+        await store.add([new_job(lane="neighbour")])
+        assert by_lane(await store.claim("deliver", 64, 30.0)) == {"neighbour": 1}
+
+    @pytest.mark.usefixtures("flood")
+    async def test_health_outlives_the_process(self, reopen: Any, store: Store) -> None:
+        await store.settle((await store.claim("deliver", 1, 30.0))[0], BAD)
+        await store.close()
+        async with reopen() as again:
+            assert len(await again.claim("deliver", 64, 30.0)) == 2

@@ -1,0 +1,185 @@
+"""The ledger's file: its lock, its schema, its constraints, and faults of the disk under it."""
+
+import asyncio
+import resource
+import sqlite3
+import uuid
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from ringback.clock import SystemClock
+from ringback.errors import Misconfigured
+from ringback.jobs.job import Done, JobId, Lane, NewJob
+from ringback.jobs.store import LedgerUnavailable
+from ringback.keys import ApiKey
+from ringback.storage.sqlite import SqliteLedger
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "data" / "ledger.db"
+
+
+async def opened(path: Path, *, serving: bool = True) -> SqliteLedger:
+    return await SqliteLedger.open(path, SystemClock(), serving=serving)
+
+
+def new_job(payload: bytes = b"") -> NewJob:
+    return NewJob(JobId(str(uuid.uuid4())), "deliver", Lane("host p"), "p", payload)
+
+
+class TestServingAndNot:
+    async def test_one_process_serves_and_the_next_is_told_the_mend(self, path: Path) -> None:
+        async with await opened(path):
+            with pytest.raises(Misconfigured, match="Stop it, or give this one a data_dir of its own"):
+                await opened(path)
+        async with await opened(path):
+            pass
+
+    async def test_keys_are_added_beside_a_serving_process(self, path: Path) -> None:
+        async with await opened(path) as serving, await opened(path, serving=False) as beside:
+            [project] = await beside.projects()
+            key = ApiKey("k", project.id, "", ("usage:write",), (), 1.0, None)
+            await beside.add_key(key, b"hash")
+            assert await serving.key_by_hash(b"hash") == key
+
+    async def test_leases_are_not_touched_by_an_opening_beside(self, path: Path) -> None:
+        async with await opened(path) as serving:
+            await serving.add([new_job()])
+            [lease] = await serving.claim("deliver", 1, 30.0)
+            async with await opened(path, serving=False):
+                pass
+            assert await serving.settle(lease, Done(200))
+
+    async def test_only_who_serves_may_claim(self, path: Path) -> None:
+        async with await opened(path, serving=False) as beside:
+            with pytest.raises(RuntimeError, match="serving"):
+                await beside.claim("deliver", 1, 30.0)
+
+    async def test_after_closing_the_ledger_says_so(self, path: Path) -> None:
+        ledger = await opened(path)
+        await ledger.close()
+        with pytest.raises(LedgerUnavailable, match="closed"):
+            await ledger.add([new_job()])
+
+    async def test_the_file_is_for_its_owner_alone(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([new_job()])
+            modes = {file.stat().st_mode & 0o077 for file in path.parent.iterdir()}
+        assert modes == {0}
+
+
+class TestSchema:
+    async def test_a_newer_schema_is_refused_and_left_alone(self, path: Path) -> None:
+        async with await opened(path):
+            pass
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma user_version = 999")
+        with pytest.raises(Misconfigured, match="newer Ringback"):
+            await opened(path)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("pragma user_version").fetchone() == (999,)
+
+    def test_another_kind_of_file_is_refused_and_left_alone(self, path: Path) -> None:
+        path.parent.mkdir()
+        path.write_bytes(b"not a database, but somebody's letters" * 100)
+        with pytest.raises(Misconfigured, match="cannot be used"):
+            asyncio.run(opened(path))
+        assert path.read_bytes().startswith(b"not a database")
+
+    async def test_the_writer_is_durable(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            connection = ledger._connection
+            assert connection.execute("pragma journal_mode").fetchone() == ("wal",)
+            assert connection.execute("pragma synchronous").fetchone() == (2,)  # full
+            assert connection.execute("pragma foreign_keys").fetchone() == (1,)
+
+    @pytest.mark.parametrize(
+        "impossible",
+        [
+            "update live_job set holder = 1 where state = 'queued'",
+            "update live_job set lease_until = 1.0 where state = 'queued'",
+            "update live_job set state = 'leased'",
+            "update live_job set state = 'done'",
+            "update live_job set tries = -1",
+            "update live_job set losses = -1",
+            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
+            " values (1, 'parked', 1, 0, 1.0, 1, null)",
+            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
+            " values (1, 'queued', 1, 0, 1.0, 1, 1.0)",
+            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
+            " values (1, 'done', 1, 0, 1.0, 1, 1.0)",
+            "update lane set inflight = -1",
+            "update lane set cap = 0",
+        ],
+    )
+    async def test_the_state_machine_stands_in_the_schema(self, path: Path, impossible: str) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([new_job()])
+        with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError):
+            connection.execute(impossible)
+
+
+class TestRepair:
+    async def test_a_wrong_count_of_leases_is_mended_by_the_sweep(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([new_job() for _ in range(8)])
+            await ledger.claim("deliver", 1, 30.0)
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("update lane set inflight = 4")
+                assert await ledger.claim("deliver", 8, 30.0) == []
+                await ledger.rescue()
+            assert len(await ledger.claim("deliver", 8, 30.0)) == 3
+
+
+class TestFaults:
+    """A fault has a name, leaves nothing half-written, and is over when its cause is."""
+
+    async def test_locked(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            lost = new_job()
+            with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("begin immediate")
+                with pytest.raises(LedgerUnavailable, match="locked"):
+                    await ledger.add([lost])
+                assert await ledger.get(lost.id) is None  # reading goes on
+                connection.execute("rollback")
+            kept = new_job()
+            await ledger.add([kept])
+            assert await ledger.get(kept.id) is not None
+            assert await ledger.get(lost.id) is None
+
+    async def test_disk_full(self, path: Path) -> None:
+        """The limit on a file's size stands for the full disk: a write fails in the same place."""
+        async with await opened(path) as ledger:
+            before = [new_job(bytes(1000)) for _ in range(50)]
+            await ledger.add(before)
+            [lease] = await ledger.claim("deliver", 1, 30.0)
+            wal = path.with_name(path.name + "-wal")
+            with largest_file(wal.stat().st_size + 10_000):
+                lost = [new_job(bytes(5000)) for _ in range(20)]
+                results = await asyncio.gather(
+                    *(ledger.add(lost[at : at + 5]) for at in range(0, 20, 5)),
+                    ledger.settle(lease, Done(200, follow_ups=(new_job(bytes(20_000)),))),
+                    return_exceptions=True,
+                )
+                assert {type(result) for result in results} == {LedgerUnavailable}
+            assert [await ledger.get(job.id) for job in lost] == [None] * 20
+            assert await ledger.settle(lease, Done(200, follow_ups=(new_job(bytes(20_000)),)))
+            await ledger.add(lost)
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+            assert connection.execute("select count(*) from job").fetchone() == (71,)
+
+
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

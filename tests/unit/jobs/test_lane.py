@@ -1,0 +1,111 @@
+"""The health of a lane, and the dealing of slots."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.jobs.job import Signal
+from ringback.jobs.lane import (
+    FAILURES_TO_OPEN,
+    FIRST_CAP,
+    LARGEST_CAP,
+    OPEN_SECONDS,
+    SUCCESSES_PER_STEP,
+    Health,
+    fair_shares,
+)
+
+NOW = 1_000.0
+
+
+def after(health: Health, signal: Signal, times: int, now: float = NOW) -> Health:
+    for _ in range(times):
+        health = health.after(signal, now)
+    return health
+
+
+def test_a_new_lane_has_room_for_the_first_cap() -> None:
+    assert Health().room(0, NOW) == FIRST_CAP
+    assert Health().room(FIRST_CAP + 3, NOW) == 0
+
+
+def test_successes_raise_the_cap_to_its_limit() -> None:
+    assert after(Health(), Signal.GOOD, SUCCESSES_PER_STEP - 1).cap == FIRST_CAP
+    assert after(Health(), Signal.GOOD, SUCCESSES_PER_STEP).cap == FIRST_CAP + 1
+    assert after(Health(), Signal.GOOD, 100 * SUCCESSES_PER_STEP).cap == LARGEST_CAP
+
+
+def test_a_failure_halves_the_cap_and_starts_the_count_anew() -> None:
+    grown = after(Health(cap=21), Signal.GOOD, SUCCESSES_PER_STEP - 1)
+    failed = grown.after(Signal.BAD, NOW)
+    assert (failed.cap, failed.successes) == (10, 0)
+    assert after(Health(), Signal.BAD, 4).cap == 1
+
+
+def test_failures_with_a_success_between_them_do_not_open_the_breaker() -> None:
+    health = Health()
+    for _ in range(10):
+        health = after(health, Signal.BAD, FAILURES_TO_OPEN - 1).after(Signal.GOOD, NOW)
+        assert health.openings == 0
+
+
+def test_the_breaker_stays_open_longer_each_time_and_then_no_longer() -> None:
+    health, now = after(Health(), Signal.BAD, FAILURES_TO_OPEN), NOW
+    for seconds in (*OPEN_SECONDS, OPEN_SECONDS[-1]):
+        assert health.open_until == now + seconds
+        assert health.room(0, health.open_until - 0.001) == 0
+        now = health.open_until
+        assert health.room(0, now) == 1, "one probe"
+        assert health.room(1, now) == 0
+        health = health.after(Signal.BAD, now)
+
+
+def test_what_was_sent_before_the_breaker_opened_is_no_probe() -> None:
+    opened = after(Health(), Signal.BAD, FAILURES_TO_OPEN)
+    late = after(opened, Signal.BAD, 20, NOW + 1.0)
+    assert (late.openings, late.open_until) == (opened.openings, opened.open_until)
+
+
+def test_a_success_closes_the_breaker() -> None:
+    opened = after(Health(), Signal.BAD, FAILURES_TO_OPEN)
+    closed = opened.after(Signal.GOOD, opened.open_until)
+    assert (closed.openings, closed.failures) == (0, 0)
+    assert closed.room(0, NOW) == 1
+
+
+@given(st.lists(st.tuples(st.sampled_from(Signal), st.floats(0, 40))))
+def test_whatever_happens_the_cap_stays_within_its_bounds(signals: list[tuple[Signal, float]]) -> None:
+    health, now = Health(), NOW
+    for signal, passed in signals:
+        now += passed
+        health = health.after(signal, now)
+        assert 1 <= health.cap <= LARGEST_CAP
+        assert health.open_until <= now + OPEN_SECONDS[-1]
+
+
+@pytest.mark.parametrize(
+    ("rooms", "limit", "shares"),
+    [
+        ([], 5, []),
+        ([4, 4, 4], 0, [0, 0, 0]),
+        ([4, 4, 4], 2, [1, 1, 0]),
+        ([1, 9, 4], 8, [1, 4, 3]),
+        ([2, 0, -1, 1], 9, [2, 0, 0, 1]),
+    ],
+)
+def test_shares(rooms: list[int], limit: int, shares: list[int]) -> None:
+    assert fair_shares(rooms, limit) == shares
+
+
+@given(st.lists(st.integers(-2, 40), max_size=30), st.integers(0, 200))
+def test_shares_are_fair_and_whole(rooms: list[int], limit: int) -> None:
+    shares = fair_shares(rooms, limit)
+    fits = [max(room, 0) for room in rooms]
+    assert sum(shares) == min(limit, sum(fits))
+    assert all(share <= fit for share, fit in zip(shares, fits, strict=True))
+    unfilled = sorted(share for share, fit in zip(shares, fits, strict=True) if share < fit)
+    assert all(larger - smaller <= 1 for smaller, larger in pairwise(unfilled))
+    if unfilled:
+        assert max(shares) - unfilled[0] <= 1
