@@ -1,0 +1,252 @@
+"""One attempt at a delivery: what a receiver sees, what is recorded, and what is told to nobody."""
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.typing import EventDict
+
+from ringback import __version__
+from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
+from ringback.callbacks.admission import Admission
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import DeliveryOrder, order_job
+from ringback.clock import SystemClock
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.errors import Refusal
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry, Signal, State
+from ringback.settings import CallbackSettings
+from support.raw_receiver import Conversation, answering, receiving
+
+SETTINGS = CallbackSettings(
+    allow=("127.0.0.1",), ports=(), retries=2, retry_delay=5.0, connect_timeout=0.5, timeout=1.0
+)
+POLICY = Policy(SETTINGS.allow, SETTINGS.ports)
+REQUEST = "6f1c0d0e-0000-4000-8000-000000000001"
+DOCUMENT = '{"metadata":{"request_id":"' + REQUEST + '"},"results":{"said":"very private words"}}'
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path, SystemClock())
+
+
+@pytest.fixture
+def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
+    return Deliverer(door, POLICY, blobs, SETTINGS, clock=SystemClock(), chance=lambda: 0.0)
+
+
+def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int = 0) -> Lease:
+    """A claimed delivery to `url`."""
+    order = DeliveryOrder(REQUEST, url, method, 200, "key-1", Kept(inline=DOCUMENT) if body is None else body)
+    new = order_job(order, project="project-1", accessor="key-1")
+    job = Job(
+        **{name: getattr(new, name) for name in _SHARED},
+        state=State.LEASED,
+        tries=tries,
+        losses=0,
+        created_at=0.0,
+        due_at=0.0,
+        finished_at=None,
+        code=None,
+        result=None,
+    )
+    return Lease(job, token=1)
+
+
+_SHARED = ("id", "kind", "lane", "project", "payload", "parent", "accessor", "method", "tags")
+
+
+def attempt_of(outcome: Done | Retry | GivenUp) -> Attempt:
+    assert outcome.attempt is not None
+    return outcome.attempt
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_what_a_receiver_gets(deliverer: Deliverer, method: str) -> None:
+    async with receiving(answering(200, b"thanks")) as receiver:
+        claimed = lease(receiver.url("/hook?a=1&b=%2F"), method=method, tries=1)
+        outcome = await deliverer(claimed)
+    [heard] = receiver.heard
+    assert heard.line == f"{method} /hook?a=1&b=%2F HTTP/1.1"
+    assert heard.body == DOCUMENT.encode()
+    assert heard.headers == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": str(len(DOCUMENT)),
+        "user-agent": f"ringback/{__version__}",
+        "dg-request-id": REQUEST,
+        "dg-token": "key-1",
+        "webhook-id": claimed.job.id,
+        "ringback-attempt": "2",
+        "ringback-status": "200",
+    }
+    assert isinstance(outcome, Done)
+    assert (outcome.code, outcome.signal) == (200, Signal.GOOD)
+    attempt = attempt_of(outcome)
+    assert (attempt.outcome, attempt.code) == ("delivered", 200)
+    assert attempt.ended_at >= attempt.started_at
+    facts = json.loads(attempt.detail)
+    assert (facts["address"], facts["answer"]) == ("127.0.0.1", "thanks")
+    assert facts["phases"]["total"] > 0
+
+
+async def test_credentials_arrive_decoded_and_not_in_the_request_line(deliverer: Deliverer) -> None:
+    async with receiving(answering()) as receiver:
+        await deliverer(lease(f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/hook"))
+    [heard] = receiver.heard
+    scheme, _, credentials = heard.headers["authorization"].partition(" ")
+    assert (scheme, base64.b64decode(credentials).decode()) == ("Basic", "us@er:p:ss/wörd")
+    assert heard.line == "POST /hook HTTP/1.1"
+    assert heard.headers["host"] == f"127.0.0.1:{receiver.port}"
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+async def test_a_failure_is_tried_again_and_at_last_given_up(deliverer: Deliverer, status: int) -> None:
+    async with receiving(answering(status, location="/elsewhere")) as receiver:
+        outcomes = [await deliverer(lease(receiver.url(), tries=tries)) for tries in range(3)]
+    first, second, last = outcomes
+    assert isinstance(first, Retry)
+    assert isinstance(second, Retry)
+    assert (first.delay, second.delay, first.code) == (5.0, 5.0, status)
+    assert isinstance(last, GivenUp)
+    assert last.code == status
+    assert [heard.headers["ringback-attempt"] for heard in receiver.heard] == ["1", "2", "3"]
+
+
+async def test_one_delivery_keeps_its_id_over_attempts(deliverer: Deliverer) -> None:
+    async with receiving(answering(500)) as receiver:
+        claimed = lease(receiver.url())
+        for tries in range(2):
+            await deliverer(replace(claimed, job=replace(claimed.job, tries=tries)))
+    assert [heard.headers["webhook-id"] for heard in receiver.heard] == [claimed.job.id] * 2
+
+
+async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobs) -> None:
+    document = json.dumps({"words": ["said"] * 400_000}).encode()
+    kept = await keep(blobs, BlobKey("results/1"), document)
+    assert kept.key is not None
+    async with receiving(answering()) as receiver:
+        outcome = await deliverer(lease(receiver.url(), kept))
+    assert isinstance(outcome, Done)
+    [heard] = receiver.heard
+    assert heard.body == document
+    assert heard.headers["content-length"] == str(len(document))
+
+
+async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
+    async with receiving(answering()) as receiver:
+        outcome = await deliverer(lease(receiver.url(), Kept(key=BlobKey("results/gone"))))
+    assert isinstance(outcome, GivenUp)
+    assert attempt_of(outcome).outcome == "body_lost"
+    assert json.loads(attempt_of(outcome).detail) == {"reason": "the result is no longer kept"}
+    assert receiver.connections == 0
+
+
+async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
+    blobs: FolderBlobs,
+) -> None:
+    policy = Policy()
+    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
+        deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock())
+        outcome = await deliverer(lease(receiver.url()))
+    assert isinstance(outcome, GivenUp)
+    assert attempt_of(outcome).outcome == "blocked"
+    assert "RINGBACK_CALLBACK_ALLOW" in json.loads(attempt_of(outcome).detail)["reason"]
+    assert receiver.connections == 0
+
+
+async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(door: Door, blobs: FolderBlobs) -> None:
+    policy = Policy(["127.0.0.1"], [443])
+    deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock())
+    outcome = await deliverer(lease("http://127.0.0.1:8080/"))
+    assert isinstance(outcome, GivenUp)
+    assert attempt_of(outcome).outcome == "blocked"
+
+
+async def hang_up(talk: Conversation) -> None:
+    await talk.request()
+
+
+async def test_one_event_per_attempt_without_secrets(deliverer: Deliverer) -> None:
+    with structlog.testing.capture_logs() as events:
+        async with receiving(answering(500, b"hush")) as failing, receiving(hang_up) as closing:
+            for receiver in (failing, closing):
+                await deliverer(lease(f"http://user:hush@127.0.0.1:{receiver.port}/hush?hush=1"))
+    assert [event["event"] for event in events] == ["delivery.attempted"] * 2
+    failed, closed = events
+    assert _facts(failed) == ("server_error", 500, 1, "retry", 5.0, f"http://127.0.0.1:{failing.port}")
+    assert _facts(closed) == ("reset", None, 1, "retry", 5.0, f"http://127.0.0.1:{closing.port}")
+    assert closed["reason"] == "the connection was closed before an answer came"
+    assert {"first_byte_s", "connect_s", "total_s", "address", "request_id", "job_id"} <= failed.keys()
+    assert "hush" not in str(events)
+    assert "private words" not in str(events)
+
+
+def _facts(event: EventDict) -> tuple[object, ...]:
+    return tuple(event.get(name) for name in ("outcome", "status", "attempt", "next", "delay", "destination"))
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "text"),
+    [
+        ("receiver.example/callback", "Bad Request", "Invalid query string."),
+        (
+            "ftp://receiver.example/",
+            "INVALID_QUERY_PARAMETER",
+            "Invalid callback url. (the scheme must be http or https)",
+        ),
+        (
+            "http://receiver.example:9000/",
+            "INVALID_QUERY_PARAMETER",
+            "Invalid callback url. (port 9000 is not one of 80, 443, 8080, 8443; "
+            "the operator can set RINGBACK_CALLBACK_PORTS)",
+        ),
+        ("http:///callback", "INVALID_QUERY_PARAMETER", "Invalid callback url. (it names no host)"),
+        ("http://no_such.example/", "Bad Request", "Failed to resolve callback."),
+        (
+            "http://127.0.0.1/",
+            "INVALID_QUERY_PARAMETER",
+            "Invalid callback url. (127.0.0.1 is a loopback address, which this server does not call; "
+            "its operator can allow it with RINGBACK_CALLBACK_ALLOW)",
+        ),
+        (
+            "http://inner.example/",
+            "INVALID_QUERY_PARAMETER",
+            "Invalid callback url. (an address of inner.example is a private address, which this server does "
+            "not call; its operator can allow it with RINGBACK_CALLBACK_ALLOW)",
+        ),
+    ],
+)
+async def test_admission_in_deepgrams_words(url: str, code: str, text: str) -> None:
+    def look_up(host: str, _: int) -> list[str]:
+        if host == "inner.example":
+            return ["10.0.0.1"]
+        raise OSError(-2, "Name or service not known")
+
+    policy = Policy(ports=[80, 443, 8080, 8443])
+    async with Door(policy, SystemClock(), look_up) as door:
+        with pytest.raises(Refusal) as caught:
+            await Admission(door, policy).admit(url)
+    failure = caught.value.failure
+    assert (failure.status, failure.err_code, failure.err_msg) == (400, code, text)
+
+
+async def test_an_admitted_url_is_stored_as_it_will_be_called() -> None:
+    policy = Policy()
+    async with Door(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as door:
+        stored = await Admission(door, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
+    assert stored == "https://user:p%40ss@receiver.example/a?b=%2F"

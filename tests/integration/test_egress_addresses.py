@@ -1,0 +1,247 @@
+"""No socket is ever opened to an address that the policy refuses, through whichever door it comes.
+
+The proof stands at the lowest place that Python has: the interpreter's own audit event for `connect`.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Iterator
+from ipaddress import ip_address
+
+import pytest
+
+from ringback.callbacks.admission import Admission
+from ringback.clock import SystemClock
+from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason, Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.remote_content import refusal_of
+from ringback.egress.target import TargetError, parse_target
+from ringback.errors import Refusal
+from support.raw_receiver import answering, receiving
+
+NAMES = {
+    "loopback.example": ["127.0.0.1"],
+    "loopback6.example": ["::1"],
+    "private.example": ["10.0.0.1"],
+    "mapped.example": ["::ffff:127.0.0.1"],
+    "nat64.example": ["64:ff9b::7f00:1"],
+    "metadata.example": ["169.254.169.254"],
+    "half-good.example": ["93.184.216.34", "127.0.0.1"],
+    "half-good6.example": ["2606:4700:4700::1111", "fd00::1"],
+    "linklocal.example": ["fe80::1"],
+    "unspecified.example": ["0.0.0.0"],
+    "metadata.google.internal": ["169.254.169.254"],
+    "nowhere.example": [],
+}
+"""What the look-up of these names answers in these tests."""
+
+ADDRESSES = """
+0.0.0.0 0.1.2.3 10.0.0.1 100.64.0.1 127.0.0.1 127.9.9.9 169.254.0.1 169.254.169.254 172.16.0.1 192.0.0.8
+192.0.2.1 192.88.99.1 192.168.1.1 198.18.0.1 198.51.100.1 203.0.113.1 224.0.0.1 240.0.0.1 255.255.255.255
+100.100.100.200 168.63.129.16 [::] [::1] [::127.0.0.1] [::ffff:127.0.0.1] [::ffff:0:127.0.0.1]
+[64:ff9b::7f00:1] [64:ff9b:1::1] [2001:0:7f00:1::f5ff:fffe] [2001:db8::1] [2002:7f00:1::1] [3fff::1] [5f00::1]
+[fc00::1] [fd00:ec2::254] [fe80::1] [fe80::1%25lo] [fec0::1] [ff02::1] [::5efe:7f00:1] [2600:1::5efe:7f00:1]
+127.1 127.0.1 2130706433 0x7f000001 0x7f.1 0177.0.0.1 017700000001 127.0.0.1. ①②⑦.⓪.⓪.① 127。0。0。1
+%31%32%37.0.0.1 127.0.0.1%00.example.com
+""".split()  # noqa: SIM905 - a list of this length reads better as words
+
+URLS = [
+    *(f"http://{host}:{{port}}/" for host in [*ADDRESSES, *NAMES]),
+    *(f"https://{host}:{{port}}/" for host in ["127.0.0.1", "[::1]", "loopback.example"]),
+    "http://user:pass@127.0.0.1:{port}/",
+    "http://example.com@127.0.0.1:{port}/",
+    "http://example.com\\@127.0.0.1:{port}/",
+    "http://example.com#@127.0.0.1:{port}/",
+    "http://127.0.0.1:{port}\\@example.com/",
+    "http://a@127.0.0.1:{port}@example.com/",
+    "http:///127.0.0.1:{port}/",
+    "http:127.0.0.1:{port}/",
+    "http://127.0.0.1\t:{port}/",
+    "http://127.0.0.1:{port}",
+    "file:///etc/passwd",
+    "gopher://127.0.0.1:{port}/",
+    "unix:/run/secret.sock",
+]
+
+LIMITS = Limits(1.0, 2.0)
+FETCH_LIMITS = FetchLimits(1.0, 2.0, 5.0)
+
+
+class Connects:
+    """Every address that this process has tried to connect to while a test ran."""
+
+    def __init__(self) -> None:
+        self.addresses: list[str] = []
+        self.listening = False
+
+    def hear(self, event: str, arguments: tuple[object, ...]) -> None:
+        if self.listening and event == "socket.connect":
+            address = arguments[1]
+            self.addresses.append(str(address[0] if isinstance(address, tuple) else address))
+
+
+CONNECTS = Connects()
+sys.addaudithook(CONNECTS.hear)
+
+
+@pytest.fixture
+def connects() -> Iterator[list[str]]:
+    CONNECTS.addresses = []
+    CONNECTS.listening = True
+    yield CONNECTS.addresses
+    CONNECTS.listening = False
+
+
+def look_up(host: str, _: int) -> list[str]:
+    if host in NAMES:
+        return NAMES[host]
+    raise OSError(-2, "Name or service not known")
+
+
+@pytest.fixture
+async def strict() -> AsyncIterator[tuple[Door, Policy]]:
+    """The door as it is by default: nothing is allowed that is not public."""
+    policy = Policy()
+    async with Door(policy, SystemClock(), look_up) as door:
+        yield door, policy
+
+
+def test_the_corpus_is_large_enough() -> None:
+    assert len(set(URLS)) >= 60
+
+
+@pytest.mark.parametrize("url", URLS)
+async def test_refused_through_every_door(strict: tuple[Door, Policy], connects: list[str], url: str) -> None:
+    door, policy = strict
+    async with receiving(answering()) as receiver:
+        url = url.replace("{port}", str(receiver.port))
+        with pytest.raises(Refusal) as caught:
+            await Admission(door, policy).admit(url)
+        assert caught.value.failure.status == 400
+        try:
+            target = parse_target(url, policy, ports=False)
+        except TargetError:
+            return
+        sent = await door.send(target, "POST", {}, b"{}", LIMITS)
+        assert isinstance(sent, NoAnswer)
+        assert sent.reason in {Silence.BLOCKED, Silence.DNS}
+        with pytest.raises(FetchFailed) as failed:
+            async with door.fetch(target, FETCH_LIMITS):
+                pytest.fail("it was fetched")
+        assert failed.value.reason in {FetchReason.BLOCKED, FetchReason.UNRESOLVABLE}
+        assert refusal_of(failed.value).failure.err_code == "REMOTE_CONTENT_ERROR"
+    assert receiver.connections == 0
+    assert connects == []
+
+
+async def test_the_proof_would_see_a_connection(connects: list[str]) -> None:
+    policy = Policy(["127.0.0.1"])
+    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
+        await door.send(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    assert connects == ["127.0.0.1"]
+
+
+@pytest.mark.parametrize("later", [["127.0.0.1"], ["93.184.216.34", "10.0.0.1"], ["169.254.169.254"]])
+async def test_a_name_that_turns_inward_after_admission(connects: list[str], later: list[str]) -> None:
+    """Rebinding: the answer at submit was good, the one at delivery is not."""
+    answers = iter([["93.184.216.34"], later, later])
+    policy = Policy()
+    async with Door(policy, SystemClock(), lambda *_: next(answers)) as door:
+        url = await Admission(door, policy).admit("http://rebinding.example/")
+        target = parse_target(url, policy, ports=True)
+        sent = await door.send(target, "POST", {}, b"{}", LIMITS)
+        with pytest.raises(FetchFailed) as failed:
+            async with door.fetch(target, FETCH_LIMITS):
+                pytest.fail("it was fetched")
+    assert isinstance(sent, NoAnswer)
+    assert sent.reason is Silence.BLOCKED
+    assert failed.value.reason is FetchReason.BLOCKED
+    assert connects == []
+
+
+async def test_the_address_that_was_judged_is_the_one_that_is_called(connects: list[str]) -> None:
+    """One look-up per connection: there is no second answer to fall for."""
+    answers = [["127.0.0.9"], ["127.0.0.1"]]
+    policy = Policy(["127.0.0.9"])
+    door = Door(policy, SystemClock(), lambda *_: answers.pop(0))
+    async with door, receiving(answering()) as receiver:
+        url = receiver.url(host="rebinding.example")
+        sent = await door.send(parse_target(url, policy, ports=False), "POST", {}, b"{}", LIMITS)
+    assert isinstance(sent, NoAnswer)
+    assert sent.reason is Silence.CONNECT
+    assert connects == ["127.0.0.9"]
+    assert answers == [["127.0.0.1"]]
+
+
+REDIRECTS = [
+    "http://10.0.0.1/",
+    "http://[::1]/",
+    "//169.254.169.254/latest/meta-data/",
+    "http://metadata.google.internal/",
+    "http://private.example/",
+    "http://half-good6.example/",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://a\\@10.0.0.1/",
+    "file:///etc/passwd",
+    "",
+]
+
+
+@pytest.mark.parametrize("location", REDIRECTS)
+@pytest.mark.parametrize("status", [301, 307])
+async def test_a_redirect_is_judged_anew(connects: list[str], location: str, status: int) -> None:
+    policy = Policy(["127.0.0.1"])
+    door = Door(policy, SystemClock(), look_up)
+    async with door, receiving(answering(status, location=location)) as receiver:
+        target = parse_target(receiver.url(), policy, ports=False)
+        with pytest.raises(FetchFailed) as failed:
+            async with door.fetch(target, FETCH_LIMITS):
+                pytest.fail("it was fetched")
+    assert failed.value.reason in {FetchReason.BLOCKED, FetchReason.BAD_LOCATION}
+    assert set(connects) == {"127.0.0.1"}
+    assert receiver.connections == 1
+
+
+async def test_a_host_allowed_by_name_opens_no_other(connects: list[str]) -> None:
+    policy = Policy(["loopback.example"])
+    async with Door(policy, SystemClock(), look_up) as door, receiving(answering()) as receiver:
+        by_name = parse_target(receiver.url(host="loopback.example"), policy, ports=False)
+        by_address = parse_target(receiver.url(), policy, ports=False)
+        answer, refused = await asyncio.gather(
+            *(door.send(target, "POST", {}, b"", LIMITS) for target in (by_name, by_address))
+        )
+    assert not isinstance(answer, NoAnswer)
+    assert isinstance(refused, NoAnswer)
+    assert connects == ["127.0.0.1"]
+
+
+async def test_the_environments_proxy_is_ignored(
+    connects: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://10.0.0.1:3128")
+    monkeypatch.setenv("ALL_PROXY", "http://10.0.0.1:3128")
+    policy = Policy(["127.0.0.1"])
+    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
+        await door.send(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    assert all(ip_address(address).is_loopback for address in connects)
+    assert receiver.connections == 1
+
+
+async def test_a_slow_name_server_is_given_two_seconds() -> None:
+    release = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def hang(host: str, _: int) -> list[str]:
+        asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
+        return [host]
+
+    policy = Policy()
+    async with Door(policy, SystemClock(), hang) as door:
+        target = parse_target("http://slow.example/", policy, ports=False)
+        answer = await door.send(target, "POST", {}, b"", Limits(1.0, 10.0))
+        release.set()
+    assert isinstance(answer, NoAnswer)
+    assert (answer.reason, answer.detail) == (Silence.DNS, "slow.example was not resolved within 2 s")
+    assert answer.phases.total < 2.5

@@ -1,0 +1,179 @@
+"""Fetching audio by URL: redirects, limits, and Deepgram's words for what goes wrong."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ringback.clock import SystemClock
+from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.remote_content import refusal_of
+from ringback.egress.target import parse_target
+from support.raw_receiver import Behaviour, Conversation, answering, receiving
+
+POLICY = Policy(["127.0.0.1", "localhost"])
+LIMITS = FetchLimits(connect=0.5, response=0.7, total=1.5)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+async def fetched(door: Door, url: str, limits: FetchLimits = LIMITS) -> bytes:
+    """All bytes behind `url`."""
+    async with door.fetch(parse_target(url, POLICY, ports=False), limits) as answer:
+        assert answer.status == 200
+        return b"".join([chunk async for chunk in answer.chunks])
+
+
+async def failure(door: Door, url: str, limits: FetchLimits = LIMITS) -> FetchFailed:
+    """Why nothing came from `url`; within its time."""
+    began = time.monotonic()
+    with pytest.raises(FetchFailed) as failed:
+        await fetched(door, url, limits)
+    assert time.monotonic() - began < limits.total + 0.5
+    assert "secret" not in str(failed.value)
+    return failed.value
+
+
+async def test_the_bytes_come_as_they_are(door: Door) -> None:
+    audio = bytes(range(256)) * 20_000
+    async with receiving(answering(200, audio, content_encoding="gzip")) as receiver:
+        assert await fetched(door, receiver.url("/a.wav?secret=1")) == audio
+    [heard] = receiver.heard
+    assert heard.line == "GET /a.wav?secret=1 HTTP/1.1"
+    assert heard.headers["accept-encoding"] == "identity"
+
+
+async def test_credentials_are_sent_and_stay_with_their_origin(door: Door) -> None:
+    async def lead_elsewhere(talk: Conversation) -> None:
+        heard = await talk.request()
+        if heard.line.startswith("GET /first"):
+            await talk.answer(302, location="/second")
+        else:
+            await talk.answer(302, location=f"http://localhost:{other.port}/third")
+
+    async with receiving(answering(200, b"audio")) as other, receiving(lead_elsewhere) as first:
+        assert await fetched(door, f"http://u:p@127.0.0.1:{first.port}/first") == b"audio"
+    assert [heard.headers.get("authorization") for heard in first.heard] == ["Basic dTpw", "Basic dTpw"]
+    assert [heard.headers.get("authorization") for heard in other.heard] == [None]
+
+
+async def test_redirects_end(door: Door) -> None:
+    async with receiving(answering(307, location="/again")) as receiver:
+        failed = await failure(door, receiver.url())
+    assert failed.reason is FetchReason.TOO_MANY_REDIRECTS
+    assert receiver.connections == 6
+
+
+@pytest.mark.parametrize(
+    ("status", "text"),
+    [
+        (404, "The remote server hosting the media returned a client error: 404 Said."),
+        (401, "The remote server hosting the media returned a client error: 401 Said."),
+        (500, "The remote server hosting the media failed to return valid data. (it answered 500 Said)"),
+        (304, "The remote server hosting the media failed to return valid data. (it answered 304 Said)"),
+        (
+            302,
+            "The remote server hosting the media sent a redirect with a bad `location` header. "
+            "(it is missing)",
+        ),
+    ],
+)
+async def test_deepgrams_words(door: Door, status: int, text: str) -> None:
+    async with receiving(answering(status)) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    refused = refusal_of(failed).failure
+    assert (refused.status, refused.err_code, refused.err_msg) == (400, "REMOTE_CONTENT_ERROR", text)
+
+
+async def silence(talk: Conversation) -> None:
+    await talk.request()
+    await asyncio.Event().wait()
+
+
+async def dripping(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await talk.say(b"x")
+        await asyncio.sleep(0.05)
+
+
+async def endless(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
+    while True:
+        await talk.say(bytes(65_536))
+
+
+async def truncated(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this")
+
+
+async def reset(talk: Conversation) -> None:
+    await talk.request()
+    talk.reset()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "detail"),
+    [
+        (silence, "no answer within 0.7 s"),
+        (dripping, "it took too long"),
+        (endless, "it took too long"),
+        (truncated, "it broke off"),
+        (reset, "the connection was closed before an answer came"),
+    ],
+)
+async def test_a_bad_host_yields_no_data_in_time(door: Door, behaviour: Behaviour, detail: str) -> None:
+    async with receiving(behaviour) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    assert (failed.reason, failed.detail) == (FetchReason.NO_DATA, detail)
+
+
+async def test_a_consumer_that_stops_early_frees_the_connection(door: Door) -> None:
+    ended = asyncio.Event()
+
+    async def until_closed(talk: Conversation) -> None:
+        try:
+            await endless(talk)
+        finally:
+            ended.set()
+
+    async with receiving(until_closed) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        async with door.fetch(target, FetchLimits(1, 1, 60)) as answer:
+            async for _ in answer.chunks:
+                break
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_a_slow_consumer_slows_the_host(door: Door) -> None:
+    """Back-pressure: what is not taken is not read into memory."""
+    sent = 0
+
+    async def counting(talk: Conversation) -> None:
+        nonlocal sent
+        await talk.request()
+        await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            await talk.say(bytes(65_536))
+            sent += 65_536
+
+    async with receiving(counting) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        async with door.fetch(target, FetchLimits(1, 1, 60)) as answer:
+            await anext(aiter(answer.chunks))
+            before = -1
+            while before != sent:  # until the host can send no more
+                before = sent
+                await asyncio.sleep(0.1)
+    assert sent < 16_000_000

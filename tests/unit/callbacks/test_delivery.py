@@ -1,0 +1,201 @@
+"""What a receiver's answer means for a delivery."""
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.blobs import BlobKey, Kept
+from ringback.callbacks.delivery import DeliveryOrder, Verdict, detail, headers, judge, order_job, order_of
+from ringback.egress.answers import Answer, NoAnswer, Phases, Silence
+from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
+from ringback.jobs.retry import Schedule
+
+PHASES = Phases(dns=None, connect=0.1, tls=None, first_byte=0.2, total=0.3)
+DEEPGRAM = Schedule(retries=10, delay=30.0)
+NOW = 1_800_000_000.0
+
+ORDER = DeliveryOrder(
+    request_id="6f1c0d0e-0000-4000-8000-000000000001",
+    url="https://user:hush@receiver.example:8443/hook?token=hush",
+    method="POST",
+    status=200,
+    key_id="key-1",
+    body=Kept(inline='{"results":{}}'),
+)
+
+
+def answered(status: int, retry_after: str | None = None, body: bytes = b"") -> Answer:
+    return Answer(status, retry_after, body, PHASES, "93.184.216.34")
+
+
+def silent(reason: Silence) -> NoAnswer:
+    return NoAnswer(reason, "in words", PHASES, None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "outcome", "signal"),
+    [
+        (answered(200), Verdict.DELIVERED, Done, Signal.GOOD),
+        (answered(204), Verdict.DELIVERED, Done, Signal.GOOD),
+        (answered(299), Verdict.DELIVERED, Done, Signal.GOOD),
+        (answered(101), Verdict.ODD_STATUS, Retry, Signal.NEUTRAL),
+        (answered(302), Verdict.REDIRECTED, Retry, Signal.NEUTRAL),
+        (answered(400), Verdict.CLIENT_ERROR, Retry, Signal.NEUTRAL),
+        (answered(410), Verdict.GONE, GivenUp, Signal.NEUTRAL),
+        (answered(413), Verdict.CLIENT_ERROR, Retry, Signal.NEUTRAL),
+        (answered(429), Verdict.CLIENT_ERROR, Retry, Signal.NEUTRAL),
+        (answered(500), Verdict.SERVER_ERROR, Retry, Signal.BAD),
+        (answered(503), Verdict.SERVER_ERROR, Retry, Signal.BAD),
+        (answered(999), Verdict.ODD_STATUS, Retry, Signal.NEUTRAL),
+        (silent(Silence.DNS), Verdict.UNRESOLVED, Retry, Signal.BAD),
+        (silent(Silence.BLOCKED), Verdict.BLOCKED, GivenUp, Signal.NEUTRAL),
+        (silent(Silence.CONNECT), Verdict.UNREACHABLE, Retry, Signal.BAD),
+        (silent(Silence.TLS), Verdict.TLS, Retry, Signal.BAD),
+        (silent(Silence.TIMEOUT), Verdict.TIMEOUT, Retry, Signal.BAD),
+        (silent(Silence.RESET), Verdict.RESET, Retry, Signal.BAD),
+        (silent(Silence.PROTOCOL), Verdict.PROTOCOL, Retry, Signal.BAD),
+    ],
+)
+def test_what_an_answer_means(
+    answer: Answer | NoAnswer, verdict: Verdict, outcome: type[Done | Retry | GivenUp], signal: Signal
+) -> None:
+    judgement = judge(answer, 1, DEEPGRAM, jitter=0.0, now=NOW)
+    assert judgement.verdict is verdict
+    assert isinstance(judgement.outcome, outcome)
+    assert judgement.outcome.signal is signal
+    assert judgement.code == (answer.status if isinstance(answer, Answer) else None)
+    assert judgement.outcome.code == judgement.code
+
+
+def test_every_silence_has_its_verdict() -> None:
+    assert {judge(silent(reason), 1, DEEPGRAM, jitter=0, now=NOW).verdict for reason in Silence} == {
+        Verdict.UNRESOLVED,
+        Verdict.BLOCKED,
+        Verdict.UNREACHABLE,
+        Verdict.TLS,
+        Verdict.TIMEOUT,
+        Verdict.RESET,
+        Verdict.PROTOCOL,
+    }
+
+
+def test_first_and_ten_retries_thirty_seconds_apart() -> None:
+    outcomes = [judge(answered(500), tries, DEEPGRAM, jitter=0.0, now=NOW).outcome for tries in range(1, 12)]
+    assert [outcome.delay for outcome in outcomes if isinstance(outcome, Retry)] == [30.0] * 10
+    assert isinstance(outcomes[-1], GivenUp)
+
+
+def test_no_retries_means_one_attempt() -> None:
+    outcome = judge(answered(500), 1, Schedule(retries=0, delay=30.0), jitter=0.0, now=NOW).outcome
+    assert isinstance(outcome, GivenUp)
+
+
+@given(jitter=st.floats(0, 1), delay=st.floats(0, 3_600), status=st.sampled_from([302, 404, 500]))
+def test_jitter_is_added_and_never_taken_off(jitter: float, delay: float, status: int) -> None:
+    outcome = judge(answered(status), 1, Schedule(10, delay), jitter=jitter, now=NOW).outcome
+    assert isinstance(outcome, Retry)
+    assert delay <= outcome.delay <= delay + min(3.0, delay / 10) + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "delay"),
+    [
+        ("120", 120.0),
+        ("900", 900.0),
+        ("86400", 900.0),
+        ("9" * 50, 900.0),
+        ("5", 30.0),
+        ("0", 30.0),
+        ("-5", 30.0),
+        ("soon", 30.0),
+        ("", 30.0),
+        ("1.5", 30.0),
+        ("²", 30.0),
+        ("Fri, 15 Jan 2027 08:02:00 GMT", 120.0),
+        ("Fri, 15 Jan 2027 07:00:00 GMT", 30.0),
+        ("Fri, 15 Jan 2037 07:00:00 GMT", 900.0),
+    ],
+)
+def test_retry_after_is_heard_within_bounds(retry_after: str, delay: float) -> None:
+    outcome = judge(answered(503, retry_after), 1, DEEPGRAM, jitter=0.0, now=NOW).outcome
+    assert isinstance(outcome, Retry)
+    assert outcome.delay == delay
+
+
+def test_retry_after_never_shortens_a_long_delay() -> None:
+    outcome = judge(answered(503, "60"), 1, Schedule(1, 7_200.0), jitter=0.0, now=NOW).outcome
+    assert isinstance(outcome, Retry)
+    assert outcome.delay == 7_200.0
+
+
+def test_a_delivery_is_a_job_in_its_destinations_lane() -> None:
+    job = order_job(ORDER, project="project-1", accessor="key-1", tags=("a", "b"))
+    assert (job.kind, job.lane) == ("deliver", "https://receiver.example:8443 project-1")
+    assert (job.parent, job.method, job.accessor, job.tags) == (
+        ORDER.request_id,
+        "async",
+        "key-1",
+        ("a", "b"),
+    )
+    assert job.id != ORDER.request_id
+    assert order_job(ORDER, project="project-1", accessor=None).id != job.id
+    assert order_of(_stored(job.payload)) == ORDER
+
+
+def test_a_large_body_is_named_and_not_carried() -> None:
+    order = msgspec.structs.replace(ORDER, body=Kept(key=BlobKey("results/1")))
+    job = order_job(order, project="p", accessor=None)
+    assert order_of(_stored(job.payload)).body == Kept(key=BlobKey("results/1"))
+
+
+def test_headers() -> None:
+    job = _stored(b"", tries=2)
+    sent = headers(ORDER, job)
+    assert sent.pop("User-Agent").startswith("ringback/")
+    assert sent == {
+        "Content-Type": "application/json",
+        "dg-request-id": ORDER.request_id,
+        "dg-token": "key-1",
+        "webhook-id": job.id,
+        "ringback-attempt": "3",
+        "ringback-status": "200",
+    }
+    assert "dg-token" not in headers(msgspec.structs.replace(ORDER, key_id=None), job)
+
+
+def test_the_record_of_an_answer_is_bounded_text() -> None:
+    facts = json.loads(detail(answered(500, body=b"a\x00\xff" + b"x" * 10_000)))
+    assert facts["answer"] == "a\ufffd\ufffd" + "x" * 2_045
+    assert facts["address"] == "93.184.216.34"
+    assert facts["phases"] == {"dns": None, "connect": 0.1, "tls": None, "first_byte": 0.2, "total": 0.3}
+
+
+def test_the_record_of_a_silence_says_why() -> None:
+    facts = json.loads(detail(silent(Silence.TIMEOUT)))
+    assert facts["reason"] == "in words"
+    assert "answer" not in facts
+
+
+def _stored(payload: bytes, tries: int = 0) -> Job:
+    return Job(
+        id=JobId("0d9f0c8e-0000-4000-8000-000000000002"),
+        kind="deliver",
+        lane=Lane("https://receiver.example:8443 project-1"),
+        project="project-1",
+        payload=payload,
+        parent=JobId(ORDER.request_id),
+        accessor="key-1",
+        method="async",
+        tags=(),
+        state=State.LEASED,
+        tries=tries,
+        losses=0,
+        created_at=NOW,
+        due_at=NOW,
+        finished_at=None,
+        code=None,
+        result=None,
+    )
