@@ -267,7 +267,10 @@ def _report_accepted(request: Request, asked: Asked, order: Order) -> None:
     assert order.callback is not None
     telemetry.REQUESTS.labels(asked.method, "200").inc()
     telemetry.event(
-        "request.accepted", callback=read_target(order.callback).shown, **_facts(request, asked), source=_source(request)
+        "request.accepted",
+        callback=read_target(order.callback).shown,
+        **_facts(request, asked),
+        source=_source(request),
     )
 
 

@@ -1,5 +1,6 @@
 """What the management routes share: reading path, query and JSON, and writing times as Deepgram does."""
 
+import re
 import uuid
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
@@ -43,12 +44,13 @@ def path_uuid(request: Request, name: str) -> str:
 
 
 def query_integer(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """A whole number; `2.0` is one too, because the official Python SDK types such parameters as floats."""
     text = request.query_params.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit()) or not least <= int(text[:10]) <= most:
+    if not _WHOLE.fullmatch(text) or not least <= float(text) <= most:
         raise bad_query(f"`{name}` must be a whole number from {least} to {most}.")
-    return int(text)
+    return int(float(text))
 
 
 def query_choice(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
@@ -102,3 +104,6 @@ def _moment(text: str, end_of_day: bool) -> float | None:
         return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
+
+
+_WHOLE = re.compile(r"[0-9]{1,10}(\.0+)?")

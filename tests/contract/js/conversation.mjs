@@ -1,0 +1,72 @@
+// One conversation with the server through the official JavaScript SDK; prints as JSON what came back.
+// The same steps and names as ../conversation.py. Argument: a JSON object with url, key, clip,
+// media_url and callback_url.
+import { createReadStream, readFileSync } from "node:fs";
+import { DeepgramClient } from "@deepgram/sdk";
+
+const given = JSON.parse(process.argv[2]);
+const audio = readFileSync(given.clip);
+const client = new DeepgramClient({ apiKey: given.key, baseUrl: given.url });
+const media = client.listen.v1.media;
+const told = {};
+
+told.file = await media.transcribeFile(audio, {
+  model: "nova-3",
+  punctuate: true,
+  utterances: true,
+  tag: ["a", "b"],
+  extra: ["k:v"],
+});
+told.url = await media.transcribeUrl({ url: given.media_url, model: "nova-2" });
+told.accepted = await media.transcribeFile(audio, { callback: given.callback_url });
+told.chunked = await media.transcribeFile(createReadStream(given.clip), { model: "nova-3" });
+
+const manage = client.manage.v1;
+told.projects = await manage.projects.list();
+const project = told.projects.projects[0].project_id;
+told.project = await manage.projects.get(project);
+told.requests = await manage.projects.requests.list(project, { limit: 2, method: "sync" });
+told.request = await manage.projects.requests.get(project, told.file.metadata.request_id);
+told.key = await manage.projects.keys.create(project, {
+  comment: "from the SDK",
+  scopes: ["member"],
+  time_to_live_in_seconds: 600,
+});
+told.keys = await manage.projects.keys.list(project);
+told.one_key = await manage.projects.keys.get(project, told.key.api_key_id);
+told.deleted = await manage.projects.keys.delete(project, told.key.api_key_id);
+told.models = await manage.models.list();
+told.model = await manage.models.get(told.models.stt[0].uuid);
+told.usage = await manage.projects.usage.get(project);
+told.balances = await manage.projects.billing.balances.list(project);
+
+told.grant = await client.auth.v1.tokens.grant({ ttl_seconds: 30 });
+const bearer = new DeepgramClient({ accessToken: told.grant.access_token, baseUrl: given.url });
+told.with_token = await bearer.listen.v1.media.transcribeFile(audio, {});
+
+const stranger = new DeepgramClient({ apiKey: "f".repeat(40), baseUrl: given.url });
+const nowhere = "00000000-0000-4000-8000-000000000000";
+told.errors = {
+  model: await error(() => media.transcribeFile(audio, { model: "parrot" })),
+  audio: await error(() => media.transcribeFile(Buffer.from("no audio at all"), {})),
+  callback: await error(() => media.transcribeFile(audio, { callback: "http://10.0.0.1/" })),
+  url: await error(() => media.transcribeUrl({ url: "ftp://example.com/a.wav" })),
+  key: await error(() => stranger.listen.v1.media.transcribeFile(audio, {})),
+  manage_key: await error(() => stranger.manage.v1.projects.list()),
+  project: await error(() => manage.projects.get(nowhere)),
+};
+console.log(JSON.stringify(told));
+
+async function error(call) {
+  try {
+    await call();
+  } catch (raised) {
+    return {
+      type: raised.constructor.name,
+      status: raised.statusCode,
+      body: raised.body,
+      "dg-error": raised.rawResponse?.headers?.get("dg-error") ?? null,
+    };
+  }
+  throw new Error("the SDK raised nothing");
+}
