@@ -1,0 +1,100 @@
+"""What docs/callbacks.md says is true: every outcome is in it, and its receivers receive."""
+
+import asyncio
+import re
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+import pytest
+
+from ringback.blobs import FolderBlobs, Kept
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
+from ringback.clock import SystemClock
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.jobs.job import Done, Job, Lease, State
+from ringback.settings import CallbackSettings
+
+PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
+DOCUMENT = '{"results":{"channels":[{"alternatives":[{"transcript":"Hello from the page."}]}]}}'
+
+
+def test_every_outcome_is_described() -> None:
+    described = re.findall(r"^\| `([a-z_]+)` \|", PAGE, re.MULTILINE)
+    assert {verdict.value for verdict in Verdict} <= set(described)
+
+
+async def test_the_python_receiver_receives(tmp_path: Path) -> None:
+    port = _free_port()
+    program = tmp_path / "receiver.py"
+    program.write_text(_example("python"))
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        program,
+        env={"PORT": str(port)},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        assert process.stdout is not None
+        await _listening(port)
+        assert await _delivered(f"http://127.0.0.1:{port}/hook", tmp_path)
+        async with asyncio.timeout(10):
+            assert await process.stdout.readline() == b"Hello from the page.\n"
+    finally:
+        process.kill()
+        await process.communicate()
+
+
+async def test_the_javascript_receiver_is_javascript(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not on this machine")
+    program = tmp_path / "receiver.mjs"
+    program.write_text(_example("javascript"))
+    process = await asyncio.create_subprocess_exec(node, "--check", program)
+    assert await process.wait() == 0
+
+
+def _example(language: str) -> str:
+    found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found is not None
+    return found.group(1)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        assert isinstance(port, int)
+        return port
+
+
+async def _listening(port: int) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except ConnectionRefusedError:
+                await asyncio.sleep(0.05)
+            else:
+                writer.close()
+                return
+
+
+async def _delivered(url: str, folder: Path) -> bool:
+    settings = CallbackSettings(allow=("127.0.0.1",), ports=())
+    policy = Policy(settings.allow, settings.ports)
+    order = DeliveryOrder("6f1c0d0e-0000-4000-8000-000000000001", url, "POST", 200, None, Kept(DOCUMENT))
+    new = order_job(order, project="p", accessor=None)
+    job = Job(
+        id=new.id, kind=new.kind, lane=new.lane, project=new.project, payload=new.payload, parent=new.parent,
+        accessor=None, method=new.method, tags=(), state=State.LEASED, tries=0, losses=0, created_at=0.0,
+        due_at=0.0, finished_at=None, code=None, result=None,
+    )  # fmt: skip
+    async with Door(policy, SystemClock()) as door:
+        blobs = FolderBlobs(folder / "blobs", SystemClock())
+        deliverer = Deliverer(door, policy, blobs, settings, clock=SystemClock())
+        return isinstance(await deliverer(Lease(job, 1)), Done)
