@@ -18,7 +18,8 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
     """The setting `model`; loaded and warmed at once."""
     models: str
     """The folder of pulled models."""
-    threads: int
+    threads: int = 0
+    """Recognition threads; 0: one per core."""
     device: str = "auto"
     compute_type: str = "default"
 

@@ -7,15 +7,16 @@ more than the batch that is running.
 
 import asyncio
 import itertools
-import os
 import time
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recognition, Task, Urgency
-from ringback.engines.process import EngineProcess, started
+from ringback.engines.process import EngineProcess, available_cores, started
 from ringback.engines.waiting import CRASHES_BEFORE_FAILURE, Segment, Waiting
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
@@ -61,14 +62,14 @@ class EnginePool:
     name = "engine"
 
     def __init__(self, setup: messages.Setup, patience: Patience | None = None) -> None:
-        self.threads = setup.threads
+        self.threads = setup.threads or available_cores()
         self.state: State = "starting"
-        self._setup = setup
+        self._setup = msgspec.structs.replace(setup, threads=self.threads)
         self._patience = patience or Patience()
         self._waiting = Waiting()
         self._answers: dict[int, asyncio.Future[Recognition]] = {}
         self._numbers = itertools.count()
-        self._room = asyncio.Semaphore(_MOST_RECORDINGS_PER_THREAD * setup.threads)
+        self._room = asyncio.Semaphore(_MOST_RECORDINGS_PER_THREAD * self.threads)
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
         self._life: _Life | None = None
@@ -78,6 +79,11 @@ class EnginePool:
     def pid(self) -> int | None:
         """The engine process' id, while there is one."""
         return self._life.process.pid if self._life else None
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that the engine process has."""
+        return len(self._life.in_flight) if self._life else 0
 
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency) -> Recognition:
         """What is said in this segment of at most 30 s.
@@ -287,11 +293,6 @@ class EnginePool:
         for answer in self._answers.values():
             if not answer.done():
                 answer.set_exception(cause)
-
-
-def default_threads() -> int:
-    """One per core that this process may use."""
-    return len(os.sched_getaffinity(0))
 
 
 _CPU_BATCH = 4

@@ -102,9 +102,12 @@ def base_language(language: str) -> str:
 
 _NO_SUCH = "Bad Request: No such model/language/tier combination found."
 
+_DOMAINS = (
+    "general|meeting|phonecall|finance|conversationalai|voicemail|video|medical|drivethru|automotive|atc"
+)
 _DEEPGRAM = re.compile(
-    r"(nova-3|nova-2|nova|enhanced|base|whisper|flux)(-[a-z0-9-]+)?"
-    r"|general|meeting|phonecall|finance|conversationalai|voicemail|video|medical|drivethru|automotive"
+    rf"(nova-3|nova-2|nova|enhanced|base)(-({_DOMAINS}))?|{_DOMAINS}"
+    r"|whisper(-(tiny|base|small|medium|large))?"
 )
 """The names that Deepgram documents, with their domains; a plain domain is an older spelling."""
 

@@ -1,0 +1,106 @@
+"""What every recogniser promises, held against each that we have."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.engines.base import Recogniser, Task
+from ringback.engines.registry import Catalogue
+from support.speech import samples_of
+
+AUDIO = Path(__file__).parent.parent.parent / "audio"
+Load = Callable[[Path], Recogniser]
+
+
+def tiny_en(folder: Path) -> Recogniser:
+    return Catalogue("tiny.en", folder).load("tiny.en", "cpu", "default", 2)
+
+
+def base(folder: Path) -> Recogniser:
+    return Catalogue("tiny.en", folder).load("base", "cpu", "default", 2)
+
+
+def scripted(folder: Path) -> Recogniser:
+    script = folder / "script.json"
+    script.write_text(json.dumps({"steps": [{"words": "he was not an ill disposed young man"}]}))
+    return Catalogue(f"scripted:{script}", folder).load("scripted", "cpu", "default", 2)
+
+
+@pytest.fixture(scope="module", params=[tiny_en, base, scripted])
+def recogniser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
+    load: Load = request.param
+    loaded = load(tmp_path_factory.mktemp("models"))
+    loaded.warm()
+    return loaded
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Samples]:
+    return [samples_of(path) for path in sorted(AUDIO.glob("librivox_*.flac"))]
+
+
+def texts(recogniser: Recogniser, batch: list[Samples], task: Task) -> list[str]:
+    return [" ".join(word.text for word in heard.words) for heard in recogniser.recognise(batch, task)]
+
+
+def test_it_tells_what_it_is(recogniser: Recogniser) -> None:
+    assert recogniser.info.name
+    assert "en" in recogniser.info.languages
+    assert recogniser.device in {"cpu", "cuda"}
+
+
+def test_one_recognition_per_segment_in_order(recogniser: Recogniser, clips: list[Samples]) -> None:
+    task = Task(recogniser.info.name)
+    heard = recogniser.recognise(clips, task)
+    assert len(heard) == len(clips)
+    for segment, recognition in zip(clips, heard, strict=True):
+        alone = recogniser.recognise([segment], task)[0]
+        # A window of another length may change a word, never the sentence.
+        assert abs(len(alone.words) - len(recognition.words)) <= 2
+
+
+def test_words_lie_inside_their_segment_in_order_with_a_confidence(
+    recogniser: Recogniser, clips: list[Samples]
+) -> None:
+    for segment, heard in zip(clips, recogniser.recognise(clips, Task(recogniser.info.name)), strict=True):
+        assert heard.words
+        assert all(0 <= word.start < word.end for word in heard.words)
+        assert heard.words[-1].end <= len(segment) / SAMPLE_RATE + 0.05
+        assert all(one.end <= next_one.start + 1e-6 for one, next_one in pairwise(heard.words))
+        assert all(0.0 <= word.confidence <= 1.0 for word in heard.words)
+        assert all(word.text == word.text.strip() != "" for word in heard.words)
+
+
+def test_the_language_is_the_one_asked_for(recogniser: Recogniser, clips: list[Samples]) -> None:
+    (heard,) = recogniser.recognise(clips[:1], Task(recogniser.info.name, "en"))
+    assert (heard.language, heard.language_confidence) == ("en", None)
+
+
+def test_a_language_to_be_found_out_comes_with_its_confidence(
+    recogniser: Recogniser, clips: list[Samples]
+) -> None:
+    for heard in recogniser.recognise(clips, Task(recogniser.info.name, None)):
+        assert heard.language == "en"
+        assert heard.language_confidence is not None
+        assert 0.5 < heard.language_confidence <= 1.0
+
+
+def test_threads_share_it(recogniser: Recogniser, clips: list[Samples]) -> None:
+    task = Task(recogniser.info.name)
+    alone = [texts(recogniser, [clip], task) for clip in clips]
+    with ThreadPoolExecutor(2) as threads:
+        together = list(threads.map(lambda clip: texts(recogniser, [clip], task), clips * 2))
+    assert together == alone * 2
+
+
+@pytest.mark.parametrize("seconds", [0.02, 0.3, 30.0])
+def test_segments_of_any_allowed_length_are_served(recogniser: Recogniser, seconds: float) -> None:
+    noise = np.random.default_rng(5).normal(0, 0.01, round(seconds * SAMPLE_RATE)).astype(np.float32)
+    (heard,) = recogniser.recognise([noise], Task(recogniser.info.name))
+    assert heard.language == "en"

@@ -1,0 +1,288 @@
+"""The pool with real engine processes, which are killed, poisoned and hung."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import uvloop
+
+from ringback.audio.samples import Samples
+from ringback.engines.base import Recognition, Task, Urgency
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool, Patience
+from ringback.errors import EngineFailure, Misconfigured
+from ringback.telemetry import ENGINE_RESTARTS
+from ringback.transcript import joined
+from support.accuracy import word_error_rate
+from support.speech import samples_of
+
+AUDIO = Path(__file__).parent.parent / "audio"
+TASK = Task("scripted")
+IMPATIENT = Patience(batch=1.0, per_audio_second=0.0)
+
+POISON, QUIET, LOUD = 0.9, 0.1, 0.5
+"""Peaks by which a script tells segments apart."""
+
+Scripted = Callable[..., Setup]
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Scripted:
+    """Set-up of an engine that follows these steps."""
+
+    def setup(*steps: dict[str, Any], threads: int = 2) -> Setup:
+        script = tmp_path / "script.json"
+        script.write_text(json.dumps({"steps": steps}))
+        return Setup(f"scripted:{script}", str(tmp_path), threads)
+
+    return setup
+
+
+@asynccontextmanager
+async def running(pool: EnginePool) -> AsyncIterator[EnginePool]:
+    """While the block runs; afterwards the engine process must be gone."""
+    stopping = asyncio.Event()
+    service = asyncio.create_task(pool.run(stopping))
+    try:
+        yield pool
+        engines = engine_processes()
+    finally:
+        stopping.set()
+        await service
+    assert engines
+    assert not engine_processes()
+
+
+def engine_processes() -> list[psutil.Process]:
+    return [p for p in psutil.Process().children() if "ringback.engines.child" in p.cmdline()]
+
+
+def tone(peak: float, seconds: float = 1.0) -> Samples:
+    return np.full(round(seconds * 16_000), peak, np.float32)
+
+
+def around(peak: float) -> list[float]:
+    return [peak - 0.05, peak + 0.05]
+
+
+def text(heard: Recognition) -> str:
+    return joined(heard.words)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        while not condition():  # noqa: ASYNC110 - another process' doing, which sets no event of ours
+            await asyncio.sleep(0.01)
+
+
+def restarts() -> float:
+    return float(ENGINE_RESTARTS._value.get())
+
+
+async def recognise_clips(pool: EnginePool) -> list[str]:
+    clips = [samples_of(path) for path in sorted(AUDIO.glob("librivox_*.flac"))]
+    heard = await asyncio.gather(
+        *(pool.recognise(clip, Task("tiny.en"), Urgency.RECORDING) for clip in clips * 4)
+    )
+    return [text(recognition) for recognition in heard]
+
+
+async def test_a_killed_engine_costs_nobody_a_word(tmp_path: Path) -> None:
+    before = restarts()
+    async with running(EnginePool(Setup("tiny.en", str(tmp_path), 2))) as pool:
+        await pool.ready()
+        undisturbed = await recognise_clips(pool)
+        disturbed = asyncio.create_task(recognise_clips(pool))
+        for _ in range(2):
+            pid = pool.pid
+            assert pid is not None
+            await until(lambda: bool(pool.in_flight))
+            os.kill(pid, signal.SIGKILL)
+            await until(lambda old=pid: pool.pid not in {None, old})  # type: ignore[misc] # mypy and defaults
+        texts = await disturbed
+    assert len(texts) == len(undisturbed)
+    # Alone or in a batch, a segment's window differs, and with it now and then a word.
+    assert word_error_rate(zip(undisturbed, texts, strict=True)) < 0.1
+    assert restarts() == before + 2
+
+
+async def test_a_poisonous_segment_fails_alone_after_three_crashes(scripted: Scripted) -> None:
+    setup = scripted({"words": "fine"}, {"peak": around(POISON), "then": "crash"})
+    before = restarts()
+    async with running(EnginePool(setup)) as pool:
+        poisonous = asyncio.create_task(pool.recognise(tone(POISON), TASK, Urgency.RECORDING))
+        others = [pool.recognise(tone(QUIET), TASK, Urgency.RECORDING) for _ in range(12)]
+        assert [text(heard) for heard in await asyncio.gather(*others)] == ["fine"] * 12
+        with pytest.raises(EngineFailure, match="3 times"):
+            await poisonous
+        assert text(await pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)) == "fine"
+    assert restarts() == before + 3
+
+
+async def test_a_segment_on_which_the_recogniser_raises_fails_alone_without_a_restart(
+    scripted: Scripted, capfd: pytest.CaptureFixture[str]
+) -> None:
+    setup = scripted({"words": "fine"}, {"peak": around(POISON), "then": "fail"})
+    before = restarts()
+    async with running(EnginePool(setup)) as pool:
+        bad, good = await asyncio.gather(
+            pool.recognise(tone(POISON), TASK, Urgency.RECORDING),
+            pool.recognise(tone(QUIET), TASK, Urgency.RECORDING),
+            return_exceptions=True,
+        )
+    assert isinstance(bad, EngineFailure)
+    assert "the script says so" in str(bad)
+    assert isinstance(good, Recognition)
+    assert restarts() == before
+    assert "Traceback" in capfd.readouterr().err  # for whoever looks into it
+
+
+async def test_a_hung_engine_is_replaced_and_only_the_hung_segment_pays(scripted: Scripted) -> None:
+    setup = scripted({"words": "fine"}, {"peak": around(POISON), "then": "hang"})
+    before = restarts()
+    async with running(EnginePool(setup, IMPATIENT)) as pool:
+        hung = asyncio.create_task(pool.recognise(tone(POISON), TASK, Urgency.RECORDING))
+        others = [pool.recognise(tone(QUIET), TASK, Urgency.RECORDING) for _ in range(6)]
+        assert [text(heard) for heard in await asyncio.gather(*others)] == ["fine"] * 6
+        with pytest.raises(EngineFailure):
+            await hung
+    assert restarts() == before + 3
+
+
+async def test_a_passing_hang_is_healed(scripted: Scripted) -> None:
+    setup = scripted({"peak": around(POISON), "words": "back", "then": "hang", "once": True})
+    async with running(EnginePool(setup, IMPATIENT)) as pool:
+        assert text(await pool.recognise(tone(POISON), TASK, Urgency.RECORDING)) == "back"
+
+
+async def test_the_urgent_overtake_recordings_that_wait(scripted: Scripted) -> None:
+    setup = scripted({"words": "slow", "delay": 0.1}, threads=1)
+    order: list[str] = []
+
+    async def recognise(name: str, urgency: Urgency) -> None:
+        await pool.recognise(tone(QUIET), TASK, urgency)
+        order.append(name)
+
+    async with running(EnginePool(setup)) as pool:
+        await pool.ready()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(20):
+                group.create_task(recognise("recording", Urgency.RECORDING))
+            await until(lambda: bool(pool.in_flight))
+            group.create_task(recognise("partial", Urgency.LIVE_PARTIAL))
+            group.create_task(recognise("final", Urgency.LIVE_FINAL))
+    # At most the batch that was running went first.
+    assert order.index("final") <= 4
+    assert order.index("partial") <= 5
+
+
+async def test_a_cancelled_call_s_segment_is_never_recognised(scripted: Scripted) -> None:
+    setup = scripted({"words": "slow", "delay": 0.2}, {"peak": around(POISON), "then": "crash"}, threads=1)
+    before = restarts()
+    async with running(EnginePool(setup)) as pool:
+        await pool.ready()
+        first = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
+        second = asyncio.create_task(pool.recognise(tone(QUIET, 9.0), TASK, Urgency.RECORDING))
+        third = asyncio.create_task(pool.recognise(tone(POISON, 20.0), TASK, Urgency.RECORDING))
+        await until(lambda: bool(pool.in_flight))
+        third.cancel()
+        await asyncio.gather(first, second)
+    assert third.cancelled()
+    assert restarts() == before
+
+
+async def test_calls_before_the_engine_runs_wait_for_it(scripted: Scripted) -> None:
+    pool = EnginePool(scripted({"words": "here"}))
+    early = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
+    await asyncio.sleep(0)
+    states: list[str] = [pool.state]
+    async with running(pool):
+        assert text(await early) == "here"
+        states.append(pool.state)
+    assert states == ["starting", "ready"]
+
+
+async def test_what_is_in_flight_at_a_stop_may_land(scripted: Scripted) -> None:
+    pool = EnginePool(scripted({"words": "landed", "delay": 0.3}, threads=1))
+    async with running(pool):
+        await pool.ready()
+        call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
+        await until(lambda: bool(pool.in_flight))
+    assert text(await call) == "landed"
+
+
+async def test_who_waits_past_the_grace_is_cancelled(scripted: Scripted) -> None:
+    pool = EnginePool(scripted({"then": "hang"}), Patience(grace=0.1))
+    async with running(pool):
+        await pool.ready()
+        call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
+        await until(lambda: bool(pool.in_flight))
+    with pytest.raises(asyncio.CancelledError):
+        await call
+
+
+async def test_a_model_that_is_not_here_is_told_to_everybody_with_its_mend(tmp_path: Path) -> None:
+    pool = EnginePool(Setup("large-v3", str(tmp_path), 1))
+    waiting = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
+    with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
+        await pool.run(asyncio.Event())
+    for call in (waiting, pool.ready(), pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)):
+        with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
+            await call
+
+
+async def test_a_model_that_the_task_invents_fails_that_task_alone(scripted: Scripted) -> None:
+    async with running(EnginePool(scripted({"words": "fine"}))) as pool:
+        with pytest.raises(Misconfigured, match="no model 'other'"):
+            await pool.recognise(tone(QUIET), Task("other"), Urgency.RECORDING)
+        assert text(await pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)) == "fine"
+
+
+async def test_the_engine_ends_when_the_serving_process_is_killed(scripted: Scripted) -> None:
+    setup = scripted({"words": "fine"})
+    host = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", _HOST, setup.model, setup.models), stdout=asyncio.subprocess.PIPE
+    )
+    assert host.stdout is not None
+    engine = psutil.Process(int(await host.stdout.readline()))
+    host.kill()
+    await host.wait()
+    await until(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
+
+
+_HOST = """
+import asyncio, sys
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool
+
+async def main():
+    pool = EnginePool(Setup(sys.argv[1], sys.argv[2], 1))
+    service = asyncio.create_task(pool.run(asyncio.Event()))
+    await pool.ready()
+    print(pool.pid, flush=True)
+    await service
+
+asyncio.run(main())
+"""
+
+
+def test_it_runs_under_uvloop(scripted: Scripted) -> None:
+    once = {"peak": around(LOUD), "words": "again", "then": "crash", "once": True}
+    setup = scripted({"words": "fine"}, once)
+
+    async def main() -> list[str]:
+        async with running(EnginePool(setup)) as pool:
+            calls = [pool.recognise(tone(peak), TASK, Urgency.RECORDING) for peak in (QUIET, LOUD)]
+            return [text(heard) for heard in await asyncio.gather(*calls)]
+
+    call: Coroutine[Any, Any, list[str]] = main()
+    assert uvloop.run(call) == ["fine", "again"]

@@ -1,0 +1,112 @@
+"""Which model answers to which name."""
+
+import json
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from ringback.engines.registry import Catalogue, base_language
+from ringback.engines.scripted import ScriptedKind
+from ringback.errors import Misconfigured, Refusal
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory: pytest.TempPathFactory) -> Catalogue:
+    """tiny.en configured, and base as the multilingual extra brings it."""
+    return Catalogue("tiny.en", tmp_path_factory.mktemp("models"))
+
+
+@pytest.fixture
+def english_only(tmp_path: Path) -> Catalogue:
+    script = tmp_path / "script.json"
+    script.write_text(json.dumps({"steps": [{"words": "hello"}]}))
+    return Catalogue(f"scripted:{script}", tmp_path, {"scripted": ScriptedKind()})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [None, "nova-3", "nova-3-medical", "nova-2-phonecall", "nova", "enhanced-general", "base", "base-general",
+     "whisper", "whisper-large", "general", "meeting", "voicemail"],
+)  # fmt: skip
+def test_deepgram_s_names_mean_the_configured_model(both: Catalogue, name: str | None) -> None:
+    assert both.resolve(name, "en", detect=False).name == "tiny.en"
+
+
+def test_a_language_that_the_configured_model_does_not_know_goes_to_one_that_does(both: Catalogue) -> None:
+    assert both.resolve("nova-2", "fr", detect=False).name == "base"
+    assert both.resolve("nova-2", "zh-CN", detect=False).name == "base"
+    assert both.resolve("nova-3", "multi", detect=False).name == "base"
+    assert both.resolve(None, "en", detect=True).name == "base"
+
+
+def test_our_own_names_mean_themselves(both: Catalogue) -> None:
+    assert both.resolve("tiny.en", "en-GB", detect=False).name == "tiny.en"
+    assert both.resolve("whisper-base", "en", detect=False).name == "base"
+    with pytest.raises(Refusal):
+        both.resolve("tiny.en", "fr", detect=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "language", "version"),
+    [
+        ("nova-9000x", "en", "latest"),
+        ("no such", "en", "latest"),
+        ("nova-3", "tlh", "latest"),
+        ("nova-3", "en", "2"),
+    ],
+)
+def test_others_are_refused_in_deepgram_s_words_and_told_what_there_is(
+    both: Catalogue, name: str, language: str, version: str
+) -> None:
+    with pytest.raises(Refusal, match=r"No such model/language/tier combination found\.") as refused:
+        both.resolve(name, language, detect=False, version=version)
+    assert refused.value.failure.status == 400
+    assert "tiny.en (en); base (99 languages)" in refused.value.failure.err_msg
+
+
+def test_the_hint_names_the_extra_when_only_english_is_here(english_only: Catalogue) -> None:
+    assert english_only.resolve("nova-3", "en", detect=False).name == "scripted"
+    with pytest.raises(Refusal, match="multilingual"):
+        english_only.resolve("nova-3", "fr", detect=False)
+
+
+def test_a_version_can_be_asked_for_by_name(both: Catalogue) -> None:
+    version = both.default.version
+    assert both.resolve("nova-3", "en", detect=False, version=version) == both.default
+
+
+def test_the_configured_model_stands_first_and_each_stands_once(tmp_path: Path) -> None:
+    models = Catalogue("base", tmp_path)
+    assert [info.name for info in models.models()] == ["base", "tiny.en"]
+    assert models.default.name == "base"
+
+
+def test_a_model_that_is_not_here_is_the_operator_s_to_mend(both: Catalogue) -> None:
+    with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
+        Catalogue("large-v3", Path("/nowhere"))
+    with pytest.raises(Misconfigured, match="'vosk', which is not installed; there are: whisper, scripted"):
+        Catalogue("vosk:small", Path("/nowhere"))
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        Catalogue("scripted:/nowhere/script.json", Path("/nowhere"))
+    with pytest.raises(Misconfigured, match=r"there are: .*tiny\.en"):
+        both.load("large-v3", "cpu", "default", 1)
+
+
+def test_the_packaged_models_tell_the_truth_about_themselves(tmp_path: Path) -> None:
+    first, again = Catalogue("tiny.en", tmp_path), Catalogue("tiny.en", tmp_path)
+    info = first.default
+    assert (info.name, info.arch, info.languages) == ("tiny.en", "whisper", ("en",))
+    assert UUID(info.uuid).version == 5
+    assert info == again.default
+
+
+def test_the_multilingual_extra_knows_its_languages(tmp_path: Path) -> None:
+    info = Catalogue("tiny.en", tmp_path).resolve("nova-2", "de", detect=False)
+    assert info.name == "base"
+    assert len(info.languages) == 99
+    assert {"en", "de", "zh", "haw"} <= set(info.languages)
+
+
+def test_only_the_primary_language_counts() -> None:
+    assert [base_language(code) for code in ("en", "en-US", "pt-BR", "zh-Hant")] == ["en", "en", "pt", "zh"]

@@ -1,0 +1,99 @@
+"""The rules that keep short windows honest."""
+
+import pytest
+
+from ringback.engines import guards
+
+EOT = 100
+ZERO = 200  # the token that means 0.00 s; each further one means 0.02 s more
+
+
+def at(seconds: float) -> int:
+    return ZERO + round(seconds / 0.02)
+
+
+def believable(tokens: list[int], duration: float, cap: int = 99) -> guards.Draft:
+    return guards.believable(tokens, EOT, ZERO, duration, cap)
+
+
+def test_text_and_its_end_are_kept() -> None:
+    assert believable([at(0), 1, 2, at(1.5), at(1.6), 3, at(3.0)], 3.2) == guards.Draft((1, 2, 3), 3.0)
+
+
+def test_what_follows_a_timestamp_past_the_end_is_dropped() -> None:
+    assert believable([at(0), 1, 2, at(3.4), at(3.4), 1, 2, at(5)], 3.2) == guards.Draft((1, 2), 3.2)
+
+
+def test_a_timestamp_exactly_at_the_end_is_the_end() -> None:
+    assert believable([at(0), 1, at(3.2), 9, 9], 3.2) == guards.Draft((1,), 3.2)
+
+
+def test_a_text_without_a_last_timestamp_reaches_to_the_end() -> None:
+    assert believable([at(0), 1, 2], 3.0) == guards.Draft((1, 2), 3.0)
+
+
+def test_a_sentence_cut_off_by_the_cap_is_left_to_the_rest() -> None:
+    tokens = [at(0), 1, 2, at(4.0), at(4.0), 3, 4]
+    assert believable(tokens, 15.0, cap=len(tokens)) == guards.Draft((1, 2), 4.0)
+
+
+def test_a_first_sentence_cut_off_by_the_cap_is_all_there_is() -> None:
+    tokens = [at(0), 1, 2, 3]
+    # The timestamp before it closes nothing, and so nothing of it may be dropped.
+    assert believable(tokens, 15.0, cap=len(tokens)) == guards.Draft((1, 2, 3), 15.0)
+
+
+def test_nothing_heard_accounts_for_nothing() -> None:
+    assert believable([at(0)], 3.0) == guards.Draft((), 0.0)
+
+
+@pytest.mark.parametrize(("heard", "duration", "due"), [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False)])
+def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration: float, due: bool) -> None:
+    assert guards.rest_is_due(heard, duration) is due
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I am not sure. I am not sure.",
+        "please hold the line please hold the line",
+        "go on and tell me what you saw there, go on and tell me",
+        "no no no no",
+        "hmmmmmmmmm",
+        "Ever tried. Ever failed. No matter. Ever tried. Ever failed. No matter.",
+    ],
+)
+def test_loops_are_recognised(text: str) -> None:
+    assert guards.loops(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "Yes.",
+        "as as much as it's worth celebrating",
+        "It was the best of times, it was the worst of times, it was the age of wisdom",
+        "Go somewhere and do something.",
+        "Printing, in the only sense with which we are at present concerned",
+    ],
+)
+def test_ordinary_speech_is_not_a_loop(text: str) -> None:
+    assert not guards.loops(text)
+
+
+def test_repetition_that_is_no_exact_loop_shows_in_its_compression() -> None:
+    text = " ".join(f"the number {n} and then" for n in range(40))
+    assert guards.compression(text) > 2.4
+    assert guards.doubtful(text, -0.1)
+
+
+def test_a_guess_is_doubtful_however_it_reads() -> None:
+    assert guards.doubtful("a perfectly ordinary sentence", -1.2)
+    assert not guards.doubtful("a perfectly ordinary sentence", -0.3)
+
+
+def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> None:
+    assert guards.token_cap(1.0) == 16
+    assert guards.token_cap(15.0) == 128
+    assert guards.token_cap(30.0) == 224
