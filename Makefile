@@ -14,6 +14,10 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 PIP := VIRTUAL_ENV=$(CURDIR)/.venv $(UV) pip install --quiet
 HASHED := --require-hashes --requirements
 
+# The peers that the benchmarks run beside us would otherwise report about their use.
+export ORT_DISABLE_TELEMETRY := 1
+export HF_HUB_DISABLE_TELEMETRY := 1
+
 .PHONY: help setup setup-dev demo serve test lint format bench chaos lock clean
 
 help: ## Say what can be done here.

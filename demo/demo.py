@@ -10,6 +10,7 @@ import os
 import queue
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -35,6 +36,7 @@ class DemoFailed(Exception):
 
 def main() -> int:
     deadline = time.monotonic() + PATIENCE
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
     try:
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-demo-")))

@@ -152,6 +152,19 @@ def test_transcribe_writes_text_json_and_captions() -> None:
     assert re.match(r"1\n00:00:0\d,\d{3} --> 00:00:0\d,\d{3}\n", captions)
 
 
+def test_nothing_is_left_behind_or_reported_about_a_recording(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """onnxruntime would write a device's identity and a queue of reports into these folders."""
+    for folder in ("home", "temporary"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY", raising=False)
+    assert ringback("transcribe", AUDIO / "librivox_0930.flac").returncode == 0
+    assert [*(tmp_path / "home").iterdir(), *(tmp_path / "temporary").iterdir()] == []
+
+
 def test_transcribe_tells_what_is_wrong_with_the_audio_or_the_question(tmp_path: Path) -> None:
     (tmp_path / "notes.wav").write_text("no sound at all")
     broken = ringback("transcribe", "notes.wav")

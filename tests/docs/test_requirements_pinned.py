@@ -1,0 +1,70 @@
+"""What `make setup` installs is pinned by hash, names no index, and is what pyproject.toml asks for."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parent.parent.parent
+FILES = sorted((ROOT / "requirements").glob("*.txt"))
+PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?P<marker> ;[^\\]*)?(?P<more> \\)?$")
+
+
+def pins(file: Path) -> dict[str, set[str]]:
+    """Package → the versions pinned for it (several where Pythons or platforms differ)."""
+    found: dict[str, set[str]] = {}
+    for line in file.read_text().splitlines():
+        if match := PIN.match(line):
+            found.setdefault(canonicalize_name(match["name"]), set()).add(match["version"])
+    return found
+
+
+def project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
+    lines = file.read_text().splitlines()
+    for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        if not line.startswith("    --hash=sha256:"):
+            assert PIN.match(line), line
+            assert following.startswith("    --hash=sha256:"), f"{line} has no hash"
+    assert "://" not in file.read_text()
+
+
+@pytest.mark.parametrize(
+    ("file", "wanted"),
+    [
+        ("runtime", ["project.dependencies", "dependency-groups.build"]),
+        ("multilingual", ["project.dependencies", "project.optional-dependencies.multilingual"]),
+        (
+            "dev",
+            ["project.dependencies", "dependency-groups.dev", "project.optional-dependencies.multilingual"],
+        ),
+        ("deepgram5", ["dependency-groups.deepgram5"]),
+        ("uv", ["dependency-groups.uv"]),
+    ],
+)
+def test_the_pins_fulfil_pyproject(file: str, wanted: list[str]) -> None:
+    pinned = pins(ROOT / "requirements" / f"{file}.txt")
+    for path in wanted:
+        table: Any = project()
+        for key in path.split("."):
+            table = table[key]
+        for requirement in map(Requirement, table):
+            versions = pinned.get(canonicalize_name(requirement.name), set())
+            assert versions, f"{requirement} is not in {file}.txt: run `make lock`"
+            assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+def test_the_lock_of_the_javascript_sdk_names_no_index() -> None:
+    lock = json.loads((ROOT / "tests" / "contract" / "js" / "package-lock.json").read_text())
+    for name, package in lock["packages"].items():
+        assert "resolved" not in package, name
+        assert not name or "integrity" in package, name

@@ -1,0 +1,58 @@
+"""`make demo` is the first thing that anybody runs: it works, and leaves nothing behind."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+DEMO = Path(__file__).parent.parent.parent / "demo" / "demo.py"
+
+
+def start(scratch: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, str(DEMO)],
+        env=os.environ | {"TMPDIR": str(scratch)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_it_shows_a_callback(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    accepted = re.search(r'< 200 {"request_id": "([0-9a-f-]{36})"}', said)
+    assert accepted is not None
+    assert re.search(r"… transcri", said)
+    assert f"✓ request_id {accepted[1]}" in said
+    assert "more amiable woman" in said
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ending_it_ends_what_it_started(tmp_path: Path) -> None:
+    process = start(tmp_path)
+    assert process.stdout is not None
+    while "Starting" not in (line := process.stdout.readline()):
+        assert line, "the demo ended too soon"
+    children = psutil.Process(process.pid).children(recursive=True)
+    assert children
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    _, alive = psutil.wait_procs(children, timeout=30)
+    assert alive == []
+    assert list(tmp_path.iterdir()) == []
+    assert process.returncode == 143
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo works from any folder, whatever settings the shell has."""
+    monkeypatch.chdir(tempfile.gettempdir())
+    monkeypatch.setenv("RINGBACK_PORT", "1")
