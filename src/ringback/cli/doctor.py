@@ -20,7 +20,7 @@ import numpy as np
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.cli.engine import engine_here
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.settings import Settings
@@ -92,13 +92,16 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
-    folder = settings.data_path
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = made_data_folder(settings)
         seconds = _time_of_fsync(folder)
+    except Misconfigured as error:
+        yield Finding(Grade.FAIL, "data folder", str(error))
+        return
     except OSError as error:
-        mend = f"make it writable for {_user()}, or name another folder in RINGBACK_DATA_DIR"
-        yield Finding(Grade.FAIL, "data folder", f"{folder} cannot be written: {error.strerror}", mend)
+        yield Finding(
+            Grade.FAIL, "disk", f"a durable write failed: {error.strerror}", "look at the disk's health"
+        )
         return
     yield Finding(Grade.OK, "data folder", f"{folder} is writable")
     speed = f"a durable write takes {seconds * 1000:.1f} ms"
@@ -131,10 +134,6 @@ def _time_of_fsync(folder: Path) -> float:
     finally:
         with suppress(OSError):
             probe.unlink(missing_ok=True)
-
-
-def _user() -> str:
-    return f"user {os.getuid()}"
 
 
 def _port(settings: Settings) -> Iterator[Finding]:

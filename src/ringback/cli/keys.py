@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import click
 
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import ApiKey, KeyStore, Project, new_secret, secret_hash
@@ -113,7 +113,7 @@ def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable
     """Run `work` on the default project of the ledger, which is made if there is none yet."""
 
     async def run() -> T:
-        path = settings.data_path / "ringback.db"
+        path = made_data_folder(settings) / "ringback.db"
         async with await SqliteLedger.open(path, SystemClock(), serving=False) as ledger:
             (project, *_) = await ledger.projects()
             return await work(ledger, project)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ringback import bootstrap
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.places import made_data_folder, settings_of, with_settings
 
 
 @click.command("serve")
@@ -27,4 +27,5 @@ def command(config: Path | None, data_dir: str | None, host: str | None, port: i
       RINGBACK_CALLBACK_ALLOW=10.0.0.0/8,hooks.internal ringback serve
     """
     settings = settings_of(config, data_dir, host=host, port=port)
+    made_data_folder(settings)
     sys.exit(bootstrap.serve(settings))

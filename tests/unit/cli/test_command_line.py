@@ -73,6 +73,15 @@ def test_what_is_wrong_in_the_settings_is_told_plainly(monkeypatch: pytest.Monke
         assert "Traceback" not in done.stderr
 
 
+def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for command in ("serve", "keys list"):
+        done = ringback(*command.split(), "--data-dir", tmp_path / "file" / "below")
+        assert done.returncode == 2
+        assert "name another folder in RINGBACK_DATA_DIR" in done.stderr
+        assert "Traceback" not in done.stderr
+
+
 def test_a_key_from_making_to_revoking(alone: Path) -> None:
     made = ringback("keys", "create", "night batch", "--scope", "admin", "--expires-in", "30")
     secret = made.stdout.strip()
@@ -194,7 +203,7 @@ def test_doctor_names_the_mend_of_each_fault(tmp_path: Path, monkeypatch: pytest
         monkeypatch.setenv("RINGBACK_PORT", str(taken.getsockname()[1]))
         done = ringback("doctor")
     assert done.returncode == 1
-    assert "another folder in RINGBACK_DATA_DIR" in done.stdout
+    assert "name another folder in RINGBACK_DATA_DIR" in done.stdout
     assert "set RINGBACK_PORT to a free port" in done.stdout
     assert "name only the networks" in done.stdout
     assert "ringback model pull no-such" in done.stdout
