@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 import sys
+import time
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -275,6 +276,23 @@ async def test_no_more_children_than_allowed() -> None:
             for _ in range(6):
                 group.create_task(one())
     assert most == 2
+
+
+async def test_children_that_rest_are_ended_but_for_one() -> None:
+    async with running(AudioReader(3, rest=2.0)) as reader:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(read(reader, SPOKEN[0]))
+        assert len(children()) > 1
+        await asyncio.to_thread(wait_for_one_child)
+        (left,) = children()
+        assert chunks_of(await read(reader, SPOKEN[0]))
+        assert children() == [left]
+
+
+def wait_for_one_child() -> None:
+    while len(children()) > 1:
+        time.sleep(0.1)
 
 
 async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(

@@ -120,8 +120,8 @@ def _words(refusal: Refusal) -> tuple[int, str, str]:
     return refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg
 
 
-_ADDRESS_SPACE = 4 << 30
-"""Bytes; some ten times what decoding needs (libraries map far more than they use)."""
+_ADDRESS_SPACE = 2 << 30
+"""Bytes; some eight times what a child maps at work. A container's index may claim as much as it likes."""
 _PR_SET_PDEATHSIG = 1
 _PROGRESS = 60.0
 """Seconds of audio between two signs of life."""

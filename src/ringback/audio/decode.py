@@ -19,10 +19,12 @@ from av.stream import Discard
 
 from ringback.audio.encodings import (
     HIGHEST_RATE,
+    LONGEST,
     LOWEST_RATE,
     MOST_CHANNELS,
     Decoding,
     opening,
+    too_long,
     too_many_channels,
     unreadable,
 )
@@ -30,9 +32,6 @@ from ringback.audio.samples import SAMPLE_RATE
 
 Block = npt.NDArray[np.float32]
 """Shape (channels, n)."""
-
-LONGEST = 48 * 3600.0
-"""Seconds. A few kilobytes can claim, and even decode to, years of silence."""
 
 
 class Decoder:
@@ -66,7 +65,7 @@ class Decoder:
                 decoded += block.shape[1]
                 yield block
             if decoded > LONGEST * SAMPLE_RATE:
-                raise unreadable()
+                raise too_long()
         for block in into_16k.finish():
             decoded += block.shape[1]
             yield block
@@ -93,8 +92,8 @@ class Decoder:
         """Until the end, or until the container cannot be followed any further."""
         try:
             yield from self._container.demux(self._stream)
-        except (av.FFmpegError, OSError):
-            return
+        except av.FFmpegError:
+            return  # A failing disk is not caught: it must not look like the end of the recording.
 
     def _signal(self, frame: av.AudioFrame) -> Block:
         """−1 … 1, shape (self.channels, n), at the frame's own rate."""

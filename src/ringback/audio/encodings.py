@@ -12,6 +12,8 @@ from ringback.errors import Refusal
 
 MOST_CHANNELS = 20
 """Deepgram's limit for `multichannel` (https://developers.deepgram.com/docs/multichannel)."""
+LONGEST = 48 * 3600.0
+"""Seconds. A few kilobytes can claim, and even decode to, years of silence."""
 LOWEST_RATE, HIGHEST_RATE = 4_000, 400_000
 """Hz; what claims to lie outside is junk, or an attempt to make much out of little."""
 
@@ -68,7 +70,13 @@ def unreadable() -> Refusal:
 
 
 def too_many_channels() -> Refusal:
-    return _refusal(f"failed to process audio: more than {MOST_CHANNELS} channels")
+    return _refusal(
+        f"failed to process audio: more than {MOST_CHANNELS} channels; without multichannel they are mixed"
+    )
+
+
+def too_long() -> Refusal:
+    return _refusal(f"failed to process audio: longer than {LONGEST / 3600:g} hours; split the recording")
 
 
 def _rate(how: Decoding) -> int:

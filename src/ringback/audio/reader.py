@@ -47,13 +47,21 @@ class AudioReader:
     """Owns up to `children` decoding processes; each reads one recording at a time and is used again."""
 
     def __init__(
-        self, children: int, *, max_chunk: float = 15.0, patience: float = 60.0, files_per_child: int = 200
+        self,
+        children: int,
+        *,
+        max_chunk: float = 15.0,
+        patience: float = 60.0,
+        files_per_child: int = 200,
+        rest: float = 60.0,
     ) -> None:
         """`max_chunk`: seconds of the longest chunk. `patience`: seconds of work without a sign of life
-        before a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow."""
+        before a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
+        `rest`: seconds (to twice as many) without work after which all children but one are ended."""
         self._max_chunk = max_chunk
         self._patience = patience
         self._files_per_child = files_per_child
+        self._rest = rest
         self._free = asyncio.Semaphore(children)
         self._idle: list[_Child] = []
         self._stopped = False
@@ -64,7 +72,12 @@ class AudioReader:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Ends the idle children when told to stop; a busy one ends with its recording."""
-        await stopping.wait()
+        while not stopping.is_set():
+            try:
+                async with asyncio.timeout(self._rest):
+                    await stopping.wait()
+            except TimeoutError:
+                await self._end_the_unused()
         self._stopped = True
         while self._idle:
             await self._idle.pop().end()
@@ -109,9 +122,18 @@ class AudioReader:
                 await self._give_back(child, healthy)
         raise unreadable()
 
+    async def _end_the_unused(self) -> None:
+        """Each holds some 40 MB of its own; one stays, so that the next file need not wait for a start."""
+        unused = [child for child in self._idle[:-1] if child.rested]
+        self._idle = [child for child in self._idle if child not in unused]
+        for child in self._idle:
+            child.rested = True
+        for child in unused:
+            await child.end()
+
     async def _child(self) -> "_Child":
         while self._idle:
-            child = self._idle.pop()
+            child = self._idle.pop()  # The one used last, so that the others may rest.
             if child.alive:
                 return child
             await child.end()
@@ -135,6 +157,7 @@ class _Child:
         self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         self.files = 0
+        self.rested = False
         self._done = False
         self._process = process
         self._reader = reader
@@ -157,7 +180,7 @@ class _Child:
 
     def begin(self, order: Order) -> None:
         self.files += 1
-        self._done = False
+        self.rested = self._done = False
         self._writer.write(pack_order(order))
 
     async def hear(self, patience: float) -> Heard | None:
