@@ -1,7 +1,6 @@
 """The audio reader and the recogniser of this machine, for a command that needs them without a server."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,8 +26,14 @@ async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
     telemetry.configure("warning", "text")
     stopping = asyncio.Event()
     models = settings.data_path / "models"
-    threads = settings.engine.threads or os.cpu_count() or 1
-    setup = Setup(settings.model, str(models), threads, settings.engine.device, settings.engine.compute_type)
+    engine_settings = settings.engine
+    setup = Setup(
+        settings.model,
+        str(models),
+        engine_settings.threads,
+        engine_settings.device,
+        engine_settings.compute_type,
+    )
     engine = EngineHere(Catalogue(settings.model, models), EnginePool(setup), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:
