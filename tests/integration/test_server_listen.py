@@ -1,6 +1,7 @@
 """`POST /v1/listen` over a real ledger and real sockets: what is accepted, refused, awaited, left behind."""
 
 import asyncio
+import http.client
 import uuid
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -136,6 +137,7 @@ async def test_refused_for_its_query(door: Front, query: str, code: str, message
         (b"{", 400, "Bad Request", UNREADABLE),
         (b"\xff\xfe", 400, "Bad Request", UNREADABLE),
         (b"", 400, "Bad Request", UNREADABLE),
+        (b'{"x": ' + b"[" * 60_000, 400, "Bad Request", UNREADABLE),
         (b"{}", 400, "PAYLOAD_ERROR", "missing required field `url`"),
         (b'{"url": 7}', 400, "PAYLOAD_ERROR", "Expected `str`"),
         (b'["u"]', 400, "PAYLOAD_ERROR", "Expected `object`"),
@@ -315,6 +317,25 @@ async def test_live_streaming_is_refused_with_words(door: Front) -> None:
     assert answer.status == 501
     assert "does not serve live streams" in answer.headers["dg-error"]
     assert answer.json()["request_id"] == answer.headers["dg-request-id"]
+
+
+async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(door: Front) -> None:
+    def refused() -> int:
+        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
+        try:
+            connection.request("POST", "/v1/listen", b"x" * 50_000_000, {"Authorization": "Token wrong"})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    assert await asyncio.to_thread(refused) == 401
+
+
+async def test_a_senseless_host_header_changes_nothing(door: Front) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(b"GET /v1/projects HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
+    writer.close()
 
 
 async def test_every_request_has_an_id_of_its_own(door: Front) -> None:

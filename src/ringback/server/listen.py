@@ -228,7 +228,7 @@ def _url_in(request: Request, body: bytes) -> str:
         return _REMOTE.decode(json_text(request, body)).url
     except msgspec.ValidationError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal(
             400,
             "Bad Request",

@@ -40,7 +40,8 @@ def problem_response(
     request: HTTPConnection, failure: Failure, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The failure in the form that this path speaks."""
-    document = error_document(request.url.path, failure, request_id_of(request))
+    # Not `request.url`: that is built from the Host header, which may hold anything.
+    document = error_document(request.scope["path"], failure, request_id_of(request))
     return json_response(document, failure.status, {**(headers or {}), **error_headers(failure)})
 
 

@@ -10,7 +10,7 @@ import logging
 import math
 import socket
 import uuid
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 import uvicorn
@@ -28,6 +28,11 @@ HEADER_BYTES = 32_768
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the minute for which common clients keep an idle connection: they should close first."""
+
+
+LINGER_SECONDS = 10.0
+LINGER_BYTES = 256 << 20
+"""How long, and how much of, a refused upload is read away, so that its sender gets to read the refusal."""
 
 
 class HttpServer:
@@ -108,6 +113,8 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._header_timer: asyncio.TimerHandle | None = None
         self._too_large = False
         self._handed_over = False
+        self._lingering = False
+        self._bytes_left_to_linger = LINGER_BYTES
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
         super().connection_made(transport)
@@ -118,6 +125,9 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self._lingering:
+            self._read_away(len(data))
+            return
         self._bytes_without_event += len(data)
         super().data_received(data)
         if self._handed_over or self.transport.is_closing():
@@ -147,7 +157,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._bytes_without_event = 0
         self._in_headers = False
         self._stop_timer()
+        before = self.cycle
         super().on_headers_complete()
+        if self.cycle is not before:
+            self.cycle.transport = _ResponseTransport(self.transport, self._close_kindly)
 
     def on_body(self, body: bytes) -> None:
         self._bytes_without_event = 0
@@ -157,6 +170,10 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._bytes_without_event = 0
         self._in_headers = True
         super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if not self._lingering:
+            super().on_response_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Called by uvicorn for whatever its parser refuses, our own limit among it."""
@@ -168,6 +185,27 @@ class LimitedHttpProtocol(HttpToolsProtocol):
             )
         else:
             self._refuse(Failure(400, "Bad Request", msg))
+
+    def _close_kindly(self) -> None:
+        """Close after a response; while the client still sends, only our own half.
+
+        Closing a socket with bytes unread makes the kernel reset the connection, and a client that is
+        still sending then sees the reset in place of the answer.
+        """
+        if self.transport.is_closing():
+            return
+        if not self.cycle.more_body or not self.transport.can_write_eof():
+            self.transport.close()
+            return
+        self._lingering = True
+        self.transport.write_eof()
+        self.flow.resume_reading()
+        self._header_timer = self.loop.call_later(LINGER_SECONDS, self._out_of_time)
+
+    def _read_away(self, length: int) -> None:
+        self._bytes_left_to_linger -= length
+        if self._bytes_left_to_linger < 0:
+            self.transport.close()
 
     def _count(self, more: int) -> None:
         """Raising inside the parser ends in `send_400_response`."""
@@ -209,6 +247,24 @@ class LimitedHttpProtocol(HttpToolsProtocol):
         self._header_timer = None
         if not self.transport.is_closing():
             self.transport.close()
+
+
+class _ResponseTransport(asyncio.Transport):
+    """The socket as a response sees it: the same, but for how it is closed."""
+
+    def __init__(self, socket_transport: asyncio.Transport, close: Callable[[], None]) -> None:
+        super().__init__()
+        self._socket_transport = socket_transport
+        self._close = close
+
+    def write(self, data: bytes | bytearray | memoryview) -> None:
+        self._socket_transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._socket_transport.is_closing()
+
+    def close(self) -> None:
+        self._close()
 
 
 class _Server(uvicorn.Server):

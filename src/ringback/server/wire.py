@@ -81,7 +81,7 @@ async def json_body(request: Request, pace: Pace, decoder: msgspec.json.Decoder[
         return decoder.decode(json_text(request, body) if body else "{}")
     except msgspec.ValidationError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
-    except (msgspec.DecodeError, UnicodeError):
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal(400, "INVALID_JSON", "The body is not valid JSON.") from None
 
 
