@@ -7,6 +7,7 @@ EXTRAS ?=
 PROFILE := $(if $(filter multilingual,$(EXTRAS)),multilingual,runtime)
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
+ROUNDS ?= 300
 INSTALL := $(BIN)/.installed-
 
 # uv from PATH, or our own copy of it, pinned by hash.
@@ -50,8 +51,8 @@ format: $(INSTALL)dev ## Put the code into the house's form.
 bench: $(INSTALL)dev ## Measure, beside peers in the same run; results go to bench/results/.
 	$(BIN)/python -m bench $(ARGS)
 
-chaos: setup-dev ## The long form of the tests that kill and break things on purpose.
-	$(BIN)/python -m pytest tests/chaos -m 'chaos or slow' $(ARGS)
+chaos: setup-dev ## The long form of the tests that kill and break things on purpose (ROUNDS=300).
+	RINGBACK_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos -s --timeout 7200 $(ARGS)
 
 lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -25,6 +26,9 @@ AUDIO = Path(__file__).parent.parent.parent / "audio"
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """No settings but the data folder, whatever the machine that runs the tests has."""
     monkeypatch.chdir(tmp_path)
+    for name in os.environ:
+        if name.startswith("RINGBACK_"):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("RINGBACK_DATA_DIR", str(tmp_path / "data"))
     return tmp_path / "data"
 
