@@ -50,6 +50,17 @@ def reopen(request: pytest.FixtureRequest, tmp_path: Path, manual_clock: Movable
     return STORES[request.param](tmp_path, manual_clock)
 
 
+@pytest.fixture(params=STORES)
+def store_factory(request: pytest.FixtureRequest) -> Callable[[Path, Clock], Reopen]:
+    """For tests that make many stores."""
+    return STORES[request.param]
+
+
+@pytest.fixture
+def clock_factory(manual_clock: MovableClock) -> type[MovableClock]:
+    return type(manual_clock)
+
+
 @pytest.fixture
 async def store(reopen: Reopen) -> AsyncIterator[Ledger]:
     async with reopen() as ledger:

@@ -1,0 +1,130 @@
+"""kill -9 of a process that adds, claims and settles as fast as it can: what was acknowledged is there."""
+
+import asyncio
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+import uuid
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from ringback.clock import SystemClock
+from ringback.jobs.job import Done, GivenUp, JobId, Lane, Lease, NewJob, Outcome, State
+from ringback.jobs.worker import Worker
+from ringback.storage.sqlite import SqliteLedger
+
+KILLS = 4
+PRODUCERS = 32
+SLOTS = 16
+
+
+def new_job() -> NewJob:
+    number = random.randrange(20)
+    return NewJob(JobId(str(uuid.uuid4())), "deliver", Lane(f"host {number}"), "p", bytes(500))
+
+
+async def serve_until_killed(path: Path) -> None:
+    """Says `a ID` for each job added and `s ID` for each settled one, once that is acknowledged."""
+    async with await SqliteLedger.open(path, SystemClock(), serving=True) as ledger:
+        print("open", flush=True)
+
+        async def produce() -> None:
+            while True:
+                job = new_job()
+                await ledger.add([job])
+                print("a", job.id, flush=True)
+
+        async def settle(lease: Lease) -> None:
+            if await ledger.settle(lease, Done(200, follow_ups=(new_job(),))):
+                print("s", lease.job.id, flush=True)
+
+        async def work() -> None:
+            while True:
+                leases = await ledger.claim("deliver", SLOTS, 60.0)
+                await asyncio.gather(*(settle(lease) for lease in leases))
+
+        await asyncio.gather(work(), *(produce() for _ in range(PRODUCERS)))
+
+
+def run_and_kill(path: Path, output: Path, seconds: float) -> Counter[str]:
+    """The words it said before it died: whole lines only."""
+    with output.open("wb") as file:
+        child = subprocess.Popen([sys.executable, __file__, str(path)], stdout=file)
+        deadline = time.monotonic() + 60
+        while output.stat().st_size == 0:
+            assert child.poll() is None
+            assert time.monotonic() < deadline, "the child did not come up"
+            time.sleep(0.01)
+        time.sleep(seconds)
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+    whole, _, _torn = output.read_bytes().rpartition(b"\n")
+    return Counter(line for line in whole.decode().splitlines() if line != "open")
+
+
+@pytest.mark.chaos
+def test_no_acknowledged_write_is_lost_to_a_kill(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    said: Counter[str] = Counter()
+    for kill in range(KILLS):
+        said += run_and_kill(path, tmp_path / f"said {kill}", random.uniform(0.3, 1.0))
+    assert max(said.values()) == 1, "no job is settled twice"
+    added = {line[2:] for line in said if line.startswith("a")}
+    settled = {line[2:] for line in said if line.startswith("s")}
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+        ids = {row[0] for row in connection.execute("select id from job")}
+        done = {
+            row[0]
+            for row in connection.execute(
+                "select id from job join ended_job using (number) where ended_job.state = 'done'"
+            )
+        }
+        (homeless,) = connection.execute(
+            "select count(*) from job where (select count(*) from live_job where number = job.number)"
+            " + (select count(*) from ended_job where number = job.number) <> 1"
+        ).fetchone()
+    print(f"{KILLS} kills: {len(added)} adds and {len(settled)} settles acknowledged, ", end="")
+    print(f"{len(added - ids)} and {len(settled - done)} lost")
+    assert added <= ids
+    assert settled <= done
+    assert homeless == 0, "every job stands in one place"
+    assert added
+    assert settled
+
+
+@pytest.mark.chaos
+def test_after_a_kill_every_job_reaches_one_end(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    said = run_and_kill(path, tmp_path / "said", 0.2)
+    added = {JobId(line[2:]) for line in said if line.startswith("a")}
+
+    async def finish(lease: Lease) -> Outcome:
+        return Done(200) if lease.token % 2 else GivenUp(500)
+
+    async def finish_all() -> Counter[State]:
+        async with (
+            await SqliteLedger.open(path, SystemClock(), serving=True) as ledger,
+            asyncio.timeout(120),
+            asyncio.TaskGroup() as tasks,
+        ):
+            stopping = asyncio.Event()
+            worker = Worker("deliver", ledger, finish, concurrency=64, lease_seconds=30, clock=SystemClock())
+            tasks.create_task(worker.run(stopping))
+            ends = Counter([(await ledger.wait_for_end(job)).state for job in added])
+            stopping.set()
+        return ends
+
+    ends = asyncio.run(finish_all())
+    print(f"after a kill: {dict(ends)}")
+    assert ends.total() == len(added) > 0
+
+
+if __name__ == "__main__":
+    asyncio.run(serve_until_killed(Path(sys.argv[1])))
