@@ -1,0 +1,130 @@
+"""What a process tree costs: processor time, and memory with shared pages counted once."""
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+
+def cpu_seconds(pid: int) -> float:
+    """User and system time of the whole tree, those of its ended and awaited children included."""
+    total = 0.0
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def busy_seconds() -> float:
+    """Processor time that the whole machine has spent on anything, over all cores."""
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system + times.irq + times.softirq + times.steal)
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """MiB. `pss` shares each shared page out among its users; `high_water` adds up the kernel's own peaks."""
+
+    pss: float
+    high_water: float
+
+
+def resident(pid: int) -> float:
+    """MiB resident in the tree now, shared pages once for each process: what `high_water` starts from."""
+    total = 0
+    for process in _tree(pid):
+        with suppress(psutil.Error):
+            total += process.memory_info().rss
+    return total / 2**20
+
+
+class MemoryWatch:
+    """Samples the tree's memory until told to stop.
+
+    Proportional set size is the measure: pages that several of our processes map count once in the sum.
+    Between two samples a short peak can hide; the sum of every process's resident high-water mark, which
+    the kernel keeps exactly, bounds it from above (it counts shared pages for each, and peaks that never
+    coincided).
+    """
+
+    EVERY = 0.1
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._stop = threading.Event()
+        self._samples: list[float] = []
+        self._high_water: dict[int, float] = {}
+        for process in _tree(pid):
+            # `5` sets the high-water mark back to what is resident now.
+            with suppress(OSError):
+                Path(f"/proc/{process.pid}/clear_refs").write_text("5")
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+
+    def end(self) -> Peak:
+        self._stop.set()
+        self._thread.join()
+        self._sample()
+        return Peak(max(self._samples), sum(self._high_water.values()))
+
+    @property
+    def median(self) -> float:
+        ordered = sorted(self._samples)
+        return ordered[len(ordered) // 2]
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self.EVERY):
+            self._sample()
+
+    def _sample(self) -> None:
+        total = 0.0
+        for process in _tree(self._pid):
+            with suppress(OSError, KeyError):
+                total += _kib(process.pid, "smaps_rollup", "Pss") / 1024
+                self._high_water[process.pid] = _kib(process.pid, "status", "VmHWM") / 1024
+        self._samples.append(total)
+
+
+def memory_by_process(pid: int) -> dict[str, float]:
+    """PSS in MiB of each process of the tree, by what its command line says it is."""
+    found: dict[str, float] = {}
+    for process in _tree(pid):
+        with suppress(psutil.Error, OSError, KeyError):
+            words = process.cmdline()
+            name = next((word for word in words if word.startswith("ringback.")), None) or "serve"
+            found[f"{name} {process.pid}"] = round(_kib(process.pid, "smaps_rollup", "Pss") / 1024, 1)
+    return found
+
+
+class Neighbours:
+    """How much of the machine others used meanwhile: a benchmark on a busy machine should say so."""
+
+    def __init__(self, ours: int) -> None:
+        self._ours = ours
+        self._started = time.monotonic()
+        self._busy = busy_seconds()
+        self._own = cpu_seconds(ours)
+
+    def cores(self) -> float:
+        """Mean cores that were busy with something else. Children that ended unawaited count as others."""
+        wall = time.monotonic() - self._started
+        return max(0.0, (busy_seconds() - self._busy) - (cpu_seconds(self._ours) - self._own)) / wall
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _kib(pid: int, file: str, name: str) -> int:
+    for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    raise KeyError(name)

@@ -1,0 +1,1 @@
+"""Load generators and receivers, each in a process of its own."""

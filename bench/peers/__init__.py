@@ -1,0 +1,1 @@
+"""What Ringback is measured against, each in a process of its own."""
