@@ -295,6 +295,31 @@ def wait_for_one_child() -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\xff" * 8,
+        (3).to_bytes(4, "little") + bytes(4) + b"abc",
+        (1).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"\xc0abc",
+        b"",
+    ],
+)
+async def test_a_child_that_a_file_has_taken_over_is_not_believed(
+    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "ringback" / "audio" / "child.py"
+    child.parent.mkdir(parents=True)
+    (tmp_path / "ringback" / "__init__.py").touch()
+    (child.parent / "__init__.py").touch()
+    child.write_text(
+        f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({sent!r})\nsys.stdin.read()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with running(AudioReader(1)) as reader:
+        with pytest.raises(Refusal, match="corrupt or unsupported"):
+            await read(reader, SPOKEN[0])
+
+
 async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -15,6 +15,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import numpy as np
 
 from ringback.audio.encodings import Decoding, unreadable
@@ -147,7 +148,7 @@ class AudioReader:
 
 
 class _ChildDied(Exception):
-    """It crashed, hung, or reported a fault of its own; the message says which."""
+    """It crashed, hung, spoke nonsense, or reported a fault of its own; the message says which."""
 
 
 class _Child:
@@ -216,8 +217,13 @@ class _Child:
             async with asyncio.timeout(patience):
                 lengths = await self._reader.readexactly(LENGTHS.size)
                 header, payload = LENGTHS.unpack(lengths)
+                # The child met hostile bytes: it is not trusted with our memory either.
+                if header > _LONGEST_HEADER or payload > _LONGEST_PAYLOAD or payload % 4:
+                    raise _ChildDied("sent a frame of an impossible size")
                 frame = unpack(await self._reader.readexactly(header))
                 return frame, np.frombuffer(await self._reader.readexactly(payload), np.float32)
+        except msgspec.DecodeError as nonsense:
+            raise _ChildDied(f"sent a frame that is none: {nonsense}") from None
         except TimeoutError:
             raise _ChildDied(f"no sign of life in {patience:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -227,11 +233,16 @@ class _Child:
 def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
     """Holds the event loop up for the millisecond or two that a vfork takes."""
     ours, theirs = socket.socketpair()
-    with theirs:
-        command = [sys.executable, "-P", "-m", "ringback.audio.child", str(theirs.fileno())]
+    command = [sys.executable, "-P", "-m", "ringback.audio.child", str(theirs.fileno())]
+    try:
         process = subprocess.Popen(  # noqa: S603 - our own module, no caller's word in it
             command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment()
         )
+    except OSError:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
     return process, ours
 
 
@@ -251,5 +262,8 @@ def _environment() -> dict[str, str]:
 
 
 _NEEDED = ("PATH", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "HOME", "TMPDIR", "VIRTUAL_ENV")
+_LONGEST_HEADER = 1 << 16
+_LONGEST_PAYLOAD = 1 << 23
+"""Bytes; two minutes of samples, far more than any chunk."""
 _AHEAD = 1 << 20
 """Bytes; the stream reader holds up to twice this, about two chunks."""
