@@ -72,10 +72,10 @@ class HttpServer:
         stop = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-            server.should_exit = True
-            await serving
         finally:
             stop.cancel()
+            server.should_exit = True
+            await serving
             self._socket.close()
 
     def _config(self) -> Config:

@@ -191,6 +191,18 @@ async def test_a_request_that_outlasts_the_grace_is_cancelled_and_waited_for() -
         await running
 
 
+async def test_a_cancelled_service_closes_its_door() -> None:
+    server = HttpServer(echo, "127.0.0.1", 0, grace=0.1)
+    port = server.bind()
+    running = asyncio.create_task(server.run(asyncio.Event()))
+    served_here = Served(port, asyncio.Event(), running)
+    assert status_of(await served_here.say(b"GET / HTTP/1.1\r\nConnection: close\r\n\r\n")) == 200
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert await _is_refused(served_here)
+
+
 async def test_the_process_keeps_its_own_signal_handlers() -> None:
     before = signal.getsignal(signal.SIGTERM)
     async with served() as server:

@@ -1,0 +1,118 @@
+"""Keys and tokens against a ledger, in time that the test moves."""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+from starlette.requests import HTTPConnection
+
+from ringback.errors import Refusal
+from ringback.keys import ApiKey, secret_hash
+from ringback.server.auth import REMEMBERED_SECONDS, Caller, Doorkeeper, Right, rights_of
+from ringback.storage.sqlite import SqliteLedger
+
+SECRET = "d" * 40
+
+
+class MovableClock(Protocol):
+    def now(self) -> float: ...
+
+    def monotonic(self) -> float: ...
+
+    def advance(self, seconds: float) -> None: ...
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path, manual_clock: MovableClock) -> AsyncIterator[SqliteLedger]:
+    async with await SqliteLedger.open(tmp_path / "ledger.db", manual_clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def doorkeeper(ledger: SqliteLedger, manual_clock: MovableClock) -> Doorkeeper:
+    return Doorkeeper(ledger, manual_clock, b"s" * 32)
+
+
+@pytest.fixture
+async def key(ledger: SqliteLedger, manual_clock: MovableClock) -> ApiKey:
+    """A member's key that expires in an hour."""
+    project = (await ledger.projects())[0].id
+    now = manual_clock.now()
+    made = ApiKey(str(uuid.uuid4()), project, "", ("member",), (), now, now + 3600)
+    await ledger.add_key(made, secret_hash(SECRET))
+    return made
+
+
+def showing(authorization: str) -> HTTPConnection:
+    return HTTPConnection({"type": "http", "headers": [(b"authorization", authorization.encode())]})
+
+
+async def with_key(doorkeeper: Doorkeeper) -> Caller:
+    return await doorkeeper.caller(showing(f"Token {SECRET}"))
+
+
+async def test_a_key_tells_whose_it_is(doorkeeper: Doorkeeper, key: ApiKey) -> None:
+    caller = await with_key(doorkeeper)
+    assert (caller.key_id, caller.project, caller.key) == (key.id, key.project, key)
+    assert caller.rights == {Right.LISTEN, Right.READ, Right.GRANT}
+
+
+async def test_a_key_removed_by_another_process_stops_within_the_remembered_time(
+    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger, manual_clock: MovableClock
+) -> None:
+    await with_key(doorkeeper)
+    await ledger.remove_key(key.project, key.id)
+    await with_key(doorkeeper)
+    manual_clock.advance(REMEMBERED_SECONDS)
+    with pytest.raises(Refusal):
+        await with_key(doorkeeper)
+
+
+async def test_a_key_removed_here_stops_at_once(
+    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+) -> None:
+    await with_key(doorkeeper)
+    await ledger.remove_key(key.project, key.id)
+    doorkeeper.forget()
+    with pytest.raises(Refusal):
+        await with_key(doorkeeper)
+
+
+async def test_a_remembered_key_still_expires_on_time(
+    doorkeeper: Doorkeeper, key: ApiKey, manual_clock: MovableClock
+) -> None:
+    manual_clock.advance(3599.5)
+    await with_key(doorkeeper)
+    manual_clock.advance(0.5)
+    with pytest.raises(Refusal) as caught:
+        await with_key(doorkeeper)
+    assert caught.value.failure.status == 401
+
+
+async def test_a_token_expires_on_time(
+    doorkeeper: Doorkeeper, key: ApiKey, manual_clock: MovableClock
+) -> None:
+    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
+    manual_clock.advance(29.9)
+    caller = await doorkeeper.caller(bearer)
+    assert (caller.key_id, caller.project) == (key.id, key.project)
+    assert caller.rights == {Right.LISTEN}
+    manual_clock.advance(0.1)
+    with pytest.raises(Refusal):
+        await doorkeeper.caller(bearer)
+
+
+@pytest.mark.parametrize(
+    ("scopes", "rights"),
+    [
+        ((), {Right.READ}),
+        (("something:else",), {Right.READ}),
+        (("usage:write",), {Right.READ, Right.LISTEN}),
+        (("usage:write", "keys:write"), {Right.READ, Right.LISTEN, Right.MANAGE_KEYS}),
+        (("owner",), set(Right)),
+    ],
+)
+def test_scopes_that_nobody_knows_give_nothing(scopes: tuple[str, ...], rights: set[Right]) -> None:
+    assert rights_of(scopes) == rights
