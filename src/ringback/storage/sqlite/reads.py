@@ -23,6 +23,7 @@ THREADS = 2
 _SQL = load("reads.sql")
 _JOB_BY_ID = _SQL["job_by_id"]
 _JOBS_BY_PARENT = _SQL["jobs_by_parent"]
+_NUMBER_BY_ID = _SQL["number_by_id"]
 _PAGE = _SQL["page"]
 _ATTEMPTS = _SQL["attempts"]
 _QUEUED_BY_KIND = _SQL["queued_by_kind"]
@@ -80,17 +81,23 @@ def attempts(connection: sqlite3.Connection, job: JobId) -> list[Attempt]:
 
 def page(connection: sqlite3.Connection, where: JobFilter, limit: int, before: str | None) -> Page:
     """`before` is a page's `next`; `ValueError` when it is not."""
+    first, last = 0, _NEWEST if before is None else int(before) - 1
+    if where.id is not None:
+        row = connection.execute(_NUMBER_BY_ID, {"id": where.id}).fetchone()
+        if row is None or row[0] > last:
+            return Page(())
+        first = last = row[0]
     parameters = {
         "project": where.project,
         "kind": where.kind,
-        "id": where.id,
+        "first": first,
+        "last": last,
         "accessor": where.accessor,
         "method": where.method,
         "succeeded": where.succeeded,
         "since": where.since,
         "until": where.until,
         "tags": msgspec.json.encode(where.tags).decode(),
-        "before": _NEWEST if before is None else int(before),
         "limit": limit + 1,
     }
     rows = connection.execute(_PAGE, parameters).fetchall()

@@ -23,6 +23,10 @@ left join ended_job on ended_job.number = job.number
 where job.parent = :parent
 order by job.number;
 
+-- name: number_by_id
+-- A job's place in the order of arrival.
+select number from job where id = :id;
+
 -- name: page
 -- A project's jobs, newest first: a walk along job_by_project from the key of the page before.
 select job.number, job.id, job.kind, lane.name, job.project, job.payload, job.parent, job.accessor, job.method,
@@ -32,8 +36,7 @@ select job.number, job.id, job.kind, lane.name, job.project, job.payload, job.pa
 from job join lane on lane.id = job.lane
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number
-where job.project = :project and job.kind = :kind and job.number < :before
-    and (:id is null or job.id = :id)
+where job.project = :project and job.kind = :kind and job.number between :first and :last
     and (:accessor is null or job.accessor = :accessor)
     and (:method is null or job.method = :method)
     and (:succeeded is null or (:succeeded = 1 and ended_job.code < 300)
