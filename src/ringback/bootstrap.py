@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import uuid
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from ringback.engines.base import Quality
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
+from ringback.errors import Misconfigured
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
 from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
@@ -56,11 +58,26 @@ DELIVERY_GRACE = 20.0
 
 
 def serve(settings: Settings) -> int:
-    """Run the server until SIGTERM or SIGINT; the process's exit status."""
+    """Run the server until SIGTERM or SIGINT; the process's exit status. Raises `Misconfigured`."""
     telemetry.configure(settings.log_level, settings.log_format)
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(settings))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except ExceptionGroup as group:
+        # What one service found while running is to the operator a plain fault like any other.
+        fault = next(_leaves(group), None)
+        if isinstance(fault, Misconfigured):
+            raise fault from None
+        raise
     return 0
+
+
+def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
 
 
 async def _serve(settings: Settings) -> None:
@@ -92,7 +109,6 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     remote = RemoteAudio(door, policy, _fetch_limits(settings.fetch))
     reader = AudioReader(children=jobs_at_once)
     progress = Progress()
-    await _ensure_a_key(settings, ledger, clock)
 
     transcriber = Transcriber(
         reader=reader,
@@ -127,6 +143,8 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         header_seconds=settings.limits.header_seconds,
     )
     port = http.bind()
+    # Only now, when nothing can fail any more, is a key shown that will not be shown again.
+    await _ensure_a_key(settings, ledger, clock)
     telemetry.event("server.listening", host=settings.host, port=port)
     return [
         [pool, reader],

