@@ -1,85 +1,29 @@
-"""The stores that the suite is held against, each behind the same small door."""
+"""A store to test, and jobs for it."""
 
-import contextlib
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
-from ringback.clock import Clock
 from ringback.jobs.job import Done, JobId, Lane, Lease, NewJob
-from ringback.jobs.store import JobStore
-from ringback.keys import KeyStore
-from ringback.storage.sqlite import SqliteLedger
-
-FIXED_CAPS = {"transcribe": 3}
-"""Kinds with a fixed cap; all others have health."""
-
-
-class Ledger(JobStore, KeyStore, Protocol):
-    """Both ports: every ledger keeps jobs and keys."""
-
-
-class MovableClock(Clock, Protocol):
-    def advance(self, seconds: float) -> None: ...
-
-    def set_back(self, seconds: float) -> None: ...
-
-
-Reopen = Callable[[], contextlib.AbstractAsyncContextManager[Ledger]]
-
-
-def sqlite(folder: Path, clock: Clock) -> Reopen:
-    @contextlib.asynccontextmanager
-    async def reopen() -> AsyncIterator[Ledger]:
-        ledger = await SqliteLedger.open(folder / "ledger.db", clock, serving=True, fixed_caps=FIXED_CAPS)
-        async with ledger:
-            yield ledger
-
-    return reopen
-
-
-STORES: dict[str, Callable[[Path, Clock], Reopen]] = {"sqlite": sqlite}
+from support.stores import STORES, ClaimOne, MovableClock, NewJobs, OpenStore, Reopen, Store
 
 
 @pytest.fixture(params=STORES)
-def reopen(request: pytest.FixtureRequest, tmp_path: Path, manual_clock: MovableClock) -> Reopen:
-    """Serves from the same data again, as a new process would."""
-    return STORES[request.param](tmp_path, manual_clock)
-
-
-@pytest.fixture(params=STORES)
-def store_factory(request: pytest.FixtureRequest) -> Callable[[Path, Clock], Reopen]:
-    """For tests that make many stores."""
+def open_store(request: pytest.FixtureRequest) -> OpenStore:
     return STORES[request.param]
 
 
 @pytest.fixture
-def clock_factory(manual_clock: MovableClock) -> type[MovableClock]:
-    return type(manual_clock)
+def reopen(open_store: OpenStore, tmp_path: Path, manual_clock: MovableClock) -> Reopen:
+    return open_store(tmp_path, manual_clock)
 
 
 @pytest.fixture
-async def store(reopen: Reopen) -> AsyncIterator[Ledger]:
-    async with reopen() as ledger:
-        yield ledger
-
-
-class NewJobs(Protocol):
-    def __call__(
-        self,
-        kind: str = "deliver",
-        lane: str = "https://a.example:443 p",
-        *,
-        project: str = "p",
-        parent: JobId | None = None,
-        accessor: str | None = None,
-        method: str = "sync",
-        tags: tuple[str, ...] = (),
-        delay: float = 0.0,
-    ) -> NewJob: ...
+async def store(reopen: Reopen) -> AsyncIterator[Store]:
+    async with reopen() as store:
+        yield store
 
 
 @pytest.fixture
@@ -111,12 +55,8 @@ def new_job() -> NewJobs:
     return make
 
 
-class ClaimOne(Protocol):
-    async def __call__(self, kind: str = "deliver") -> Lease: ...
-
-
 @pytest.fixture
-def claim_one(store: Ledger) -> ClaimOne:
+def claim_one(store: Store) -> ClaimOne:
     async def claim(kind: str = "deliver") -> Lease:
         [lease] = await store.claim(kind, 1, 30.0)
         return lease

@@ -1,14 +1,11 @@
 """What every store promises about API keys and projects."""
 
 import uuid
-from typing import Any
 
 import pytest
 
 from ringback.keys import ApiKey, new_secret, secret_hash
-
-# The types of the fixtures stand in conftest.py, which is no module that can be imported.
-Store = Any
+from support.stores import Reopen, Store
 
 
 @pytest.fixture
@@ -17,7 +14,7 @@ async def key(store: Store) -> ApiKey:
     return ApiKey(str(uuid.uuid4()), project.id, "laptop", ("usage:write", "admin"), ("ü",), 5.0, 9.5)
 
 
-async def test_there_is_one_default_project_and_it_stays(reopen: Any) -> None:
+async def test_there_is_one_default_project_and_it_stays(reopen: Reopen) -> None:
     async with reopen() as store:
         [first] = await store.projects()
     async with reopen() as store:

@@ -2,16 +2,11 @@
 
 import asyncio
 from collections import Counter
-from typing import Any
 
 import pytest
 
 from ringback.jobs.job import Done, GivenUp, Interrupted, Lease, Outcome, Retry, Signal, State
-
-# The types of the fixtures stand in conftest.py, which is no module that can be imported.
-Store = Any
-NewJobs = Any
-ManualClock = Any
+from support.stores import MovableClock, NewJobs, Reopen, Store
 
 GOOD = Done(200, signal=Signal.GOOD)
 BAD = GivenUp(503, signal=Signal.BAD)
@@ -34,7 +29,7 @@ class TestFairness:
         assert len(shares) == 7
 
     async def test_one_slot_at_a_time_goes_round(
-        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
     ) -> None:
         """Also while the clock stands still, and although one lane's jobs are the oldest."""
         await store.add([new_job(lane="old") for _ in range(9)])
@@ -60,7 +55,7 @@ class TestFairness:
         assert by_lane(await store.claim("deliver", 5, 30.0)) == {"now": 1}
 
     async def test_the_flood_of_a_dead_receiver(
-        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
     ) -> None:
         """Its jobs are first in the queue and all fail; the others' are served at once."""
         for _ in range(10):
@@ -105,7 +100,7 @@ class TestFixedCap:
         assert len(await store.claim("transcribe", 9, 30.0)) == 3
 
     async def test_a_rescue_makes_room(
-        self, store: Store, new_job: NewJobs, manual_clock: ManualClock
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
     ) -> None:
         await store.add([new_job("transcribe", "p") for _ in range(9)])
         await store.claim("transcribe", 9, 30.0)
@@ -143,7 +138,9 @@ class TestHealth:
             await settle_all(store, leases, Retry(60.0))
 
     @pytest.mark.usefixtures("flood")
-    async def test_the_breaker_opens_probes_and_closes(self, store: Store, manual_clock: ManualClock) -> None:
+    async def test_the_breaker_opens_probes_and_closes(
+        self, store: Store, manual_clock: MovableClock
+    ) -> None:
         for _ in range(5):
             [lease, *others] = await store.claim("deliver", 64, 30.0)
             await store.settle(lease, BAD)
@@ -160,7 +157,9 @@ class TestHealth:
         [probe] = await store.claim("deliver", 64, 30.0)
         await store.settle(probe, GOOD)
         assert len(await store.claim("deliver", 64, 30.0)) == 1
-        assert (await store.get(probe.job.id)).state is State.DONE
+        finished = await store.get(probe.job.id)
+        assert finished is not None
+        assert finished.state is State.DONE
 
     @pytest.mark.usefixtures("flood")
     async def test_an_open_breaker_is_none_of_the_neighbours_business(
@@ -173,9 +172,10 @@ class TestHealth:
         await store.add([new_job(lane="neighbour")])
         assert by_lane(await store.claim("deliver", 64, 30.0)) == {"neighbour": 1}
 
-    @pytest.mark.usefixtures("flood")
-    async def test_health_outlives_the_process(self, reopen: Any, store: Store) -> None:
-        await store.settle((await store.claim("deliver", 1, 30.0))[0], BAD)
-        await store.close()
-        async with reopen() as again:
-            assert len(await again.claim("deliver", 64, 30.0)) == 2
+    async def test_health_outlives_the_process(self, reopen: Reopen, new_job: NewJobs) -> None:
+        async with reopen() as store:
+            await store.add([new_job(lane="host") for _ in range(9)])
+            [lease] = await store.claim("deliver", 1, 30.0)
+            await store.settle(lease, BAD)
+        async with reopen() as store:
+            assert len(await store.claim("deliver", 9, 30.0)) == 2

@@ -36,6 +36,7 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.lane import Health
+from support.stores import MovableClock, OpenStore, Reopen, Store
 
 T = TypeVar("T")
 Place = tuple[str, str]
@@ -152,8 +153,8 @@ class Model:
 class StoreMachine(RuleBasedStateMachine):
     """Subclassed per store below, with what opens it."""
 
-    open_store: Callable[[Path, Any], Callable[[], contextlib.AbstractAsyncContextManager[Any]]]
-    new_clock: Callable[[], Any]
+    opens: OpenStore
+    clocks: Callable[[], MovableClock]
 
     jobs = Bundle("jobs")
     leases = Bundle("leases")
@@ -162,14 +163,14 @@ class StoreMachine(RuleBasedStateMachine):
         super().__init__()
         self.folder = tempfile.TemporaryDirectory(dir=FAST)
         self.runner = asyncio.Runner()
-        self.clock = type(self).new_clock()
-        self.reopen = type(self).open_store(Path(self.folder.name), self.clock)
+        self.clock = type(self).clocks()
+        self.reopen: Reopen = type(self).opens(Path(self.folder.name), self.clock)
         self.model = Model(self.clock.now(), self.clock.now())
 
     @initialize(target=jobs)
     def open(self) -> Any:
         self.opened = contextlib.AsyncExitStack()
-        self.store = self.run(self.opened.enter_async_context(self.reopen()))
+        self.store: Store = self.run(self.opened.enter_async_context(self.reopen()))
         return multiple(*(self.add(place, 0.0) for place in PLACES for _ in range(2)))
 
     def run(self, awaitable: Awaitable[T]) -> T:
@@ -298,18 +299,16 @@ class StoreMachine(RuleBasedStateMachine):
                 assert job.due_at == pytest.approx(expected.due_at, abs=0.001)
 
 
-def test_the_store_follows_the_model(
-    store_factory: Callable[..., Any], clock_factory: Callable[[], Any]
-) -> None:
+def test_the_store_follows_the_model(open_store: OpenStore, manual_clock: MovableClock) -> None:
     class Machine(StoreMachine):
-        open_store = staticmethod(store_factory)
-        new_clock = staticmethod(clock_factory)
+        opens = staticmethod(open_store)
+        clocks = type(manual_clock)
 
-    machine: Any = Machine.TestCase
-    machine.settings = settings(
+    case = Machine.TestCase
+    case.settings = settings(
         max_examples=80,
         stateful_step_count=40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
     )
-    machine().runTest()
+    case().runTest()

@@ -7,12 +7,7 @@ from typing import Any
 import pytest
 
 from ringback.jobs.job import Done, GivenUp, JobFilter, JobId, Outcome, State
-
-# The types of the fixtures stand in conftest.py, which is no module that can be imported.
-Store = Any
-NewJobs = Any
-ClaimOne = Any
-ManualClock = Any
+from support.stores import ClaimOne, MovableClock, NewJobs, Store
 
 
 class TestWaiting:
@@ -109,7 +104,7 @@ class TestPages:
         ]
 
     async def test_filters(
-        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: MovableClock
     ) -> None:
         good = new_job(accessor="k1", tags=("x", "y"))
         await store.add([good])
@@ -143,7 +138,7 @@ class TestGauges:
         assert all(gauge.oldest_due is None for gauge in (await store.gauges()).values())
 
     async def test_counts_and_the_oldest(
-        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: ManualClock
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: MovableClock
     ) -> None:
         await store.add([new_job(), new_job(), new_job("transcribe", "p", delay=60.0)])
         await claim_one()
