@@ -5,6 +5,7 @@ import gzip
 import ssl
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -186,7 +187,7 @@ async def not_http(talk: Conversation) -> None:
         (silence, Silence.TIMEOUT),
         (never_reads, Silence.TIMEOUT),
         (dripped_headers, Silence.TIMEOUT),
-        (endless_interim_answers, Silence.TIMEOUT),
+        (endless_interim_answers, Silence.PROTOCOL),
         (huge_header, Silence.PROTOCOL),
         (many_headers, Silence.PROTOCOL),
         (not_http, Silence.PROTOCOL),
@@ -232,6 +233,60 @@ async def test_a_kept_connection_that_died_costs_no_attempt(door: Door) -> None:
             assert isinstance(answer, Answer)
             assert answer.status == 200
     assert receiver.connections == 2
+
+
+async def test_an_answer_to_nothing_is_nobodys_answer(door: Door) -> None:
+    """What a receiver says on an idle connection must not be taken for its answer to the next delivery."""
+    dropped = asyncio.Event()
+
+    async def talkative(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer(200, b"asked for")
+        if talk.number == 1:
+            await asyncio.sleep(0.05)  # its connection is idle by now
+            await talk.answer(200, b"not asked for")
+            with suppress(OSError):
+                await talk.reader.read()
+            dropped.set()
+
+    async with receiving(talkative) as receiver:
+        first = await attempt(door, receiver.url())
+        async with asyncio.timeout(5):
+            await dropped.wait()
+        second = await attempt(door, receiver.url())
+    assert isinstance(first, Answer)
+    assert isinstance(second, Answer)
+    assert (first.body, second.body) == (b"asked for", b"asked for")
+    assert receiver.connections == 2
+
+
+async def test_interim_answers_are_passed_over(door: Door) -> None:
+    async def hint_first(talk: Conversation) -> None:
+        await talk.request()
+        await talk.say(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 3)
+        await talk.answer(201)
+
+    async with receiving(hint_first) as receiver:
+        answer = await attempt(door, receiver.url())
+    assert isinstance(answer, Answer)
+    assert answer.status == 201
+
+
+async def test_a_cancelled_attempt_leaves_no_connection(door: Door) -> None:
+    heard, ended = asyncio.Event(), asyncio.Event()
+
+    async def until_closed(talk: Conversation) -> None:
+        await talk.request()
+        heard.set()
+        await talk.reader.read()
+        ended.set()
+
+    async with receiving(until_closed) as receiver:
+        sending = asyncio.create_task(attempt(door, receiver.url()))
+        await heard.wait()
+        sending.cancel()
+        async with asyncio.timeout(5):
+            await ended.wait()
 
 
 async def test_connections_are_kept(door: Door) -> None:
