@@ -64,6 +64,8 @@ class TestServingAndNot:
         await ledger.close()
         with pytest.raises(LedgerUnavailable, match="closed"):
             await ledger.add([new_job()])
+        with pytest.raises(LedgerUnavailable, match="closed"):
+            await ledger.gauges()
 
     async def test_the_file_is_for_its_owner_alone(self, path: Path) -> None:
         async with await opened(path) as ledger:

@@ -1,6 +1,7 @@
 """Claim, hand to the handler, settle: the mover of one kind of job. It does not know what the kind means."""
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 
@@ -21,6 +22,9 @@ AFTER_OUR_FAULT = GrowingSchedule((5.0, 30.0, 120.0))
 POLL_SECONDS = 1.0
 """Word of new work comes at once; the poll is the truth behind it."""
 
+BEAT_SECONDS = 5.0
+"""Leases are extended at least this often: that is also how a handler learns that its job was cancelled."""
+
 LAST_WRITES_SECONDS = 5.0
 """What handing back may take after the grace, if the ledger is slow."""
 
@@ -28,7 +32,7 @@ LAST_WRITES_SECONDS = 5.0
 class Worker:
     """A service with `concurrency` slots; it claims no more jobs than it has free slots.
 
-    Leases of handlers that run long are extended at a third of their length. On stopping, running
+    Leases of handlers that run long are extended at a third of their length, or sooner. On stopping, running
     handlers get `grace_seconds`; then they are cancelled and their jobs handed back, no try burned.
     """
 
@@ -128,7 +132,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(self._lease_seconds / 3)
+            await asyncio.sleep(min(self._lease_seconds / 3, BEAT_SECONDS))
             handling = [slot for slot in self._slots if slot.handling]
             if not handling:
                 continue
@@ -155,7 +159,13 @@ class Worker:
     def _after_our_fault(self, lease: Lease, error: BaseException, started_at: float) -> Outcome:
         tries = lease.job.tries + 1
         telemetry.problem(
-            "jobs.handler_failed", kind=self._kind, job=lease.job.id, tries=tries, exc_info=error
+            "jobs.handler_failed",
+            kind=self._kind,
+            job=lease.job.id,
+            tries=tries,
+            error=type(error).__name__,
+            # The frames alone: an exception's text may quote what a caller sent us, a URL with its password.
+            frames=traceback.format_tb(error.__traceback__),
         )
         detail = msgspec.json.encode({"error": type(error).__name__})
         attempt = Attempt(started_at, self._clock.now(), "failed", None, detail)

@@ -39,14 +39,18 @@ class Readers:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._closed = False
         self._own = threading.local()
         self._connections: list[sqlite3.Connection] = []
         self._threads = ThreadPoolExecutor(THREADS, "ledger-reader")
 
     async def do(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
         return await asyncio.get_running_loop().run_in_executor(self._threads, self._read, read)
 
     async def close(self) -> None:
+        self._closed = True
         await asyncio.to_thread(self._threads.shutdown)
         for connection in self._connections:
             connection.close()

@@ -8,6 +8,8 @@ class SteadyClock:
 
     When the machine's clock is set forward by an hour, retries shall not burst; when it is set back,
     they shall not stall. A time set while no process serves is dealt with when the next one takes over.
+    What it costs: after the machine has slept, or its clock was set, the times in the ledger stay off by
+    as much until the next start.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -24,7 +24,10 @@ LARGEST_GROUP = 512
 
 
 class Writer:
-    """Runs operations in the order in which they came; call `do` from the event loop it was made in."""
+    """Runs operations in the order in which they came; call `do` from the event loop it was made in.
+
+    What is asked for is not bounded here but by the callers: each waits for its answer.
+    """
 
     def __init__(
         self,
