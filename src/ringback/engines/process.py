@@ -15,10 +15,12 @@ import numpy as np
 from ringback.engines import messages
 from ringback.engines.waiting import Segment
 
-_ONE_THREAD_PER_CALL = {
+_ENVIRONMENT = {
     # CTranslate2 and numpy would each start a thread per core for every one of our threads.
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    # glibc's arena per thread would each keep a window's worth of memory: 80 MB with two threads.
+    "MALLOC_ARENA_MAX": "1",
     # Nothing is fetched at run time.
     "HF_HUB_OFFLINE": "1",
 }
@@ -100,5 +102,5 @@ def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
         [sys.executable, "-m", "ringback.engines.child", str(connection.fileno())],
         stdin=subprocess.DEVNULL,
         pass_fds=[connection.fileno()],
-        env={**os.environ, **_ONE_THREAD_PER_CALL},
+        env={**os.environ, **_ENVIRONMENT},
     )

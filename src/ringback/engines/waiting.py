@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Task, Urgency
+from ringback.engines.guards import PADDING
 
 CRASHES_BEFORE_FAILURE = 3
 """Engine processes that one segment may cost."""
 BATCHES_PER_THREAD = 2
 """One that runs, and one that lies ready so that the thread does not wait for the serving loop."""
 
-_PADDING = 3.0
 _MOST_UNLIKE = 1.5
 """Windows of one batch are as long as the longest: beyond this ratio, sharing costs more than it saves."""
 
@@ -92,5 +92,5 @@ def _order(segment: Segment) -> tuple[Urgency, int]:
 def _may_share(head: Segment, other: Segment) -> bool:
     if other.urgency != head.urgency or other.task != head.task:
         return False
-    shorter, longer = sorted((head.seconds + _PADDING, other.seconds + _PADDING))
+    shorter, longer = sorted((head.seconds + PADDING, other.seconds + PADDING))
     return longer <= _MOST_UNLIKE * shorter

@@ -29,6 +29,8 @@ from ringback.transcript import Word
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
 _ENCODED_PER_SECOND = 50
+_MOST_ATTENTION = FULL_WINDOW**2
+"""Attention takes memory by the square of the window: a batch may take that of one full window."""
 _MOST_RESTS = 4
 _NO_SPEECH = 0.6
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
@@ -93,6 +95,19 @@ class Whisper:
         return heard
 
     def _decode(
+        self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
+    ) -> list[_Heard]:
+        """Each segment in a window of this many seconds, so many at once as memory allows."""
+        at_once = len(batch) if self.device == "cuda" else max(1, int(_MOST_ATTENTION / window**2))
+        return [
+            heard
+            for i in range(0, len(batch), at_once)
+            for heard in self._decode_at_once(
+                batch[i : i + at_once], languages[i : i + at_once], task, window
+            )
+        ]
+
+    def _decode_at_once(
         self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
     ) -> list[_Heard]:
         mels = self._mels.batch(batch, _frames(window))

@@ -57,6 +57,7 @@ def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration
     [
         "I am not sure. I am not sure.",
         "please hold the line please hold the line",
+        "try again try again try again",
         "go on and tell me what you saw there, go on and tell me",
         "no no no no",
         "hmmmmmmmmm",
@@ -73,6 +74,7 @@ def test_loops_are_recognised(text: str) -> None:
         "",
         "Yes.",
         "as as much as it's worth celebrating",
+        "Ever tried, ever failed. Try again. Fail again. Fail better.",
         "It was the best of times, it was the worst of times, it was the age of wisdom",
         "Go somewhere and do something.",
         "Printing, in the only sense with which we are at present concerned",
