@@ -172,6 +172,8 @@ async def test_nobody_gives_away_more_than_they_have(
         (b'{"comment": 3}', "PAYLOAD_ERROR"),
         (b'{"time_to_live_in_seconds": -1}', "PAYLOAD_ERROR"),
         (b'{"expiration_date": "2001-01-01T00:00:00Z"}', "PAYLOAD_ERROR"),
+        (b'{"expiration_date": "9999-12-31T23:59:59.999999Z"}', "PAYLOAD_ERROR"),
+        (b'{"comment": "\\ud800"}', "INVALID_JSON"),
         (b'{"expiration_date": "2101-01-01T00:00:00Z", "time_to_live_in_seconds": 5}', "PAYLOAD_ERROR"),
     ],
 )
@@ -293,6 +295,8 @@ async def test_the_history_is_filtered(door: Front) -> None:
         "start=yesterday",
         "end=2026-13-01",
         "start=9999999999",
+        "start=0001-01-01",
+        "end=9999-12-31",
     ],
 )
 async def test_a_filter_that_makes_no_sense_is_refused(door: Front, query: str) -> None:

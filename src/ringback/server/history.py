@@ -74,7 +74,7 @@ class History:
         """
         caller = await caller_of_project(request, self._doorkeeper)
         until = query_moment(request, "end", end_of_day=True) or self._clock.now()
-        since = query_moment(request, "start") or until - 30 * _DAY
+        since = query_moment(request, "start") or max(0.0, until - 30 * _DAY)
         where = JobFilter(caller.project, KIND, since=since, until=until)
         jobs, complete = await self._newest(where, USAGE_MOST)
         return answer(

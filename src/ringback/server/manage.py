@@ -1,7 +1,7 @@
 """Projects, keys, tokens: https://developers.deepgram.com/reference/manage, as far as one server has them."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import msgspec
@@ -22,7 +22,15 @@ from ringback.server.auth import (
 )
 from ringback.server.body import Pace
 from ringback.server.services import Services
-from ringback.server.wire import answer, caller_of_project, json_body, path_uuid, query_choice, rfc3339
+from ringback.server.wire import (
+    answer,
+    caller_of_project,
+    json_body,
+    path_uuid,
+    query_choice,
+    rfc3339,
+    unix_seconds,
+)
 
 
 class Manage:
@@ -183,8 +191,10 @@ def _expiry(wanted: _NewKey, now: float) -> float | None:
     if wanted.expiration_date is not None and wanted.time_to_live_in_seconds is not None:
         raise Refusal(400, "PAYLOAD_ERROR", "Give `expiration_date` or `time_to_live_in_seconds`, not both.")
     if wanted.expiration_date is not None:
-        moment = wanted.expiration_date
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        try:
+            return unix_seconds(wanted.expiration_date)
+        except ValueError:
+            raise Refusal(400, "PAYLOAD_ERROR", "`expiration_date` lies out of range.") from None
     return None if wanted.time_to_live_in_seconds is None else now + wanted.time_to_live_in_seconds
 
 

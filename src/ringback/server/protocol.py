@@ -74,7 +74,7 @@ class HttpServer:
             await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stop.cancel()
-            server.should_exit = True
+            server.stop()
             await serving
             self._socket.close()
 
@@ -268,7 +268,21 @@ class _ResponseTransport(asyncio.Transport):
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server without its own signal handling."""
+    """uvicorn's server without its own signal handling; it waits to be stopped and does not poll for it."""
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        """uvicorn's own looks ten times a second; the Date header needs it once."""
+        while not self._stopping.is_set() and not await self.on_tick(0):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self._stopping.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:

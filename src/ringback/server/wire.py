@@ -90,6 +90,18 @@ def rfc3339(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
 
 
+def unix_seconds(moment: datetime) -> float:
+    """A moment without an offset is UTC; `ValueError` for one that this century's clocks do not reach."""
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    try:
+        seconds = aware.timestamp()
+    except OverflowError:
+        raise ValueError(moment) from None
+    if not 0 <= seconds < _FAR_FUTURE:
+        raise ValueError(moment)
+    return seconds
+
+
 def bad_query(message: str) -> Refusal:
     return Refusal(400, "INVALID_QUERY_PARAMETER", message)
 
@@ -98,12 +110,13 @@ def _moment(text: str, end_of_day: bool) -> float | None:
     try:
         if len(text) == len("2026-11-22"):
             clock_time = time.max if end_of_day else time.min
-            return datetime.combine(date.fromisoformat(text), clock_time, UTC).timestamp()
+            return unix_seconds(datetime.combine(date.fromisoformat(text), clock_time, UTC))
         # A `+` in a query string arrives as a space.
-        parsed = datetime.fromisoformat(text.replace(" ", "+"))
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, OverflowError):
+        return unix_seconds(datetime.fromisoformat(text.replace(" ", "+")))
+    except ValueError:
         return None
 
+
+_FAR_FUTURE = datetime(3000, 1, 1, tzinfo=UTC).timestamp()
 
 _WHOLE = re.compile(r"[0-9]{1,10}(\.0+)?")
