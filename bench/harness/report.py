@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -75,6 +76,7 @@ class Report:
             },
             "machine": machine(),
             "versions": versions(),
+            "commit": commit(),
             "aims": self.aims,
             "summary": self._summary(),
             "notes": self.notes,
@@ -125,6 +127,18 @@ def machine() -> dict[str, Any]:
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "system": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
+
+
+def commit() -> str:
+    """The commit measured, marked when the work tree differs from it; empty outside a checkout."""
+    described = subprocess.run(
+        ["git", "describe", "--always", "--dirty", "--exclude", "*"],
+        cwd=RESULTS.parent.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return described.stdout.strip()
 
 
 def versions() -> dict[str, str]:
