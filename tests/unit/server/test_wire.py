@@ -38,10 +38,9 @@ def test_moments_in_queries(text: str, end_of_day: bool, expected: str) -> None:
 def test_any_other_text_is_refused_and_breaks_nothing(text: str) -> None:
     try:
         moment = query_moment(asking(start=text.replace("%", "%25")), "start")
-    except Refusal as refusal:
-        assert refusal.failure.status == 400
-    else:
-        assert moment is None or moment >= 0
+    except Refusal:
+        return
+    assert moment is None or moment >= 0
 
 
 @given(
