@@ -32,6 +32,10 @@ def main() -> None:
     os._exit(0)
 
 
+_GPU_THREADS = 2
+"""One batch computes while the other's words are put together."""
+
+
 class _Engine:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
@@ -61,9 +65,10 @@ class _Engine:
         except Misconfigured as problem:
             self._send(messages.Unusable(str(problem)))
             return False
-        for number in range(setup.threads):
+        threads = min(setup.threads, _GPU_THREADS) if default.device == "cuda" else setup.threads
+        for number in range(threads):
             threading.Thread(target=self._work, args=(models,), name=f"engine-{number}", daemon=True).start()
-        self._send(messages.Ready(default.info, default.device))
+        self._send(messages.Ready(default.info, default.device, threads))
         return True
 
     def _work(self, models: "_Models") -> None:

@@ -39,6 +39,8 @@ class Ready(msgspec.Struct, frozen=True, tag=True):
 
     model: ModelInfo
     device: str
+    threads: int
+    """How many it has started: on a GPU few suffice, however many cores there are."""
 
 
 class Unusable(msgspec.Struct, frozen=True, tag=True):

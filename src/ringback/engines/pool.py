@@ -50,6 +50,7 @@ class _Life:
     """One engine process from its start to its end."""
 
     process: EngineProcess
+    threads: int = 1
     batch_limit: int = 1
     in_flight: dict[int, _InFlight] = field(default_factory=dict)
     hung: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
@@ -186,6 +187,7 @@ class EnginePool:
                     self._fail(life, message)
 
     def _begin(self, life: _Life, ready: messages.Ready) -> None:
+        life.threads = ready.threads
         life.batch_limit = _GPU_BATCH if ready.device == "cuda" else _CPU_BATCH
         self._life = life
         self.state = "ready"
@@ -268,7 +270,7 @@ class EnginePool:
         if life is None:
             return
         while segments := self._waiting.take_batch(
-            [batch.segments for batch in life.in_flight.values()], self.threads, life.batch_limit
+            [batch.segments for batch in life.in_flight.values()], life.threads, life.batch_limit
         ):
             number = next(self._numbers)
             life.in_flight[number] = _InFlight(segments)

@@ -63,7 +63,11 @@ class Catalogue:
         raise Refusal(400, "Bad Request", f"{_NO_SUCH} {self._hint(wanted)}")
 
     def load(self, name: str, device: str, compute_type: str, threads: int) -> Recogniser:
-        """The model of this name (`ModelInfo.name`). Raises `Misconfigured`."""
+        """The model of this name (`ModelInfo.name`), in this process. Raises `Misconfigured`.
+
+        The engine process calls this; so does whoever wants the engine bare, without queue and process:
+        `recognise` of what is returned may be called by `threads` threads at once.
+        """
         entry = self._entries.get(name)
         if entry is None:
             raise Misconfigured(f"there is no model {name!r}; there are: {', '.join(self._entries)}")

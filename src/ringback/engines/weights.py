@@ -47,7 +47,7 @@ class WhisperKind:
 
     def names(self, models: Path) -> Sequence[str]:
         packaged = [name for name in _PACKAGED if _packaged(name) is not None]
-        pulled = sorted(path.parent.name for path in models.glob("*/model.bin"))
+        pulled = sorted(path.name for path in models.glob("*") if _is_pulled(path))
         return list(dict.fromkeys([*packaged, *pulled]))
 
     def describe(self, name: str, models: Path) -> ModelInfo:
@@ -73,8 +73,8 @@ class WhisperKind:
 def find(name: str, models: Path) -> Weights:
     """The weights behind a name or a folder. Raises `Misconfigured`, saying how to get them."""
     if os.sep in name:
-        return _in_folder(Path(name).expanduser())
-    if _NAME.fullmatch(name) and (models / name / "model.bin").exists():
+        return _in_folder(Path(name).expanduser().resolve())
+    if _is_pulled(models / name):
         return _in_folder(models / name)
     packaged = _packaged(name)
     if packaged is None:
@@ -105,6 +105,12 @@ def _packaged(name: str) -> Weights | None:
     if not binaries or not all(path.exists() for path in binaries):
         return None
     return Weights(name, binaries[-1].parent, tuple(binaries))
+
+
+def _is_pulled(folder: Path) -> bool:
+    """Whether a whole model lies here; what is on its way in has a name that begins with a dot."""
+    named = _NAME.fullmatch(folder.name) is not None
+    return named and all((folder / file).exists() for file in NEEDED_FILES)
 
 
 def _in_folder(folder: Path) -> Weights:

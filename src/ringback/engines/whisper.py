@@ -44,7 +44,6 @@ class _Heard:
     language: str
     language_confidence: float | None
     heard_until: float
-    log_probability: float
     doubtful: bool
 
 
@@ -91,7 +90,7 @@ class Whisper:
             segments = [batch[i] for i in again]
             retried = self._decode(segments, [heard[i].language for i in again], task, FULL_WINDOW)
             for i, part in zip(again, retried, strict=True):
-                heard[i] = _better(heard[i], part)
+                heard[i] = part
         return heard
 
     def _decode(
@@ -155,7 +154,6 @@ class Whisper:
             language=found[0],
             language_confidence=found[1],
             heard_until=_seconds(segment) if silent else draft.heard_until,
-            log_probability=log_probability,
             doubtful=nothing or silent or guards.doubtful(text, log_probability),
         )
 
@@ -192,7 +190,7 @@ class Whisper:
             for i, alignment in zip(chosen, aligned, strict=True):
                 pieces = _pieces(tokenizer, drafts[i].tokens, alignment)
                 words[i] = words_of(
-                    pieces, by_spaces=language not in _WITHOUT_SPACES, duration=_seconds(batch[i])
+                    pieces, by_spaces=language not in _WITHOUT_SPACES, duration=drafts[i].heard_until
                 )
         return words
 
@@ -279,12 +277,6 @@ def _followed(heard: _Heard, rest: _Heard) -> _Heard:
     return replace(
         heard, words=heard.words + tuple(word.shifted(at) for word in rest.words), heard_until=until
     )
-
-
-def _better(first: _Heard, second: _Heard) -> _Heard:
-    if first.doubtful and not second.doubtful:
-        return second
-    return max(second, first, key=lambda heard: heard.log_probability)
 
 
 def _seconds(segment: Samples) -> float:

@@ -24,7 +24,7 @@ class Piece:
 
 
 def words_of(pieces: Sequence[Piece], *, by_spaces: bool, duration: float) -> tuple[Word, ...]:
-    """Words of at least 20 ms within `duration`, in order of time, each with its punctuation.
+    """Words of at least 20 ms within the first `duration` seconds, in order, each with its punctuation.
 
     With `by_spaces` a word begins at a space; without (Chinese, Japanese, Thai …) every piece is one.
     """

@@ -40,6 +40,17 @@ def test_a_pulled_model_goes_by_its_folder_s_name(tmp_path: Path) -> None:
     assert WhisperKind().describe("my-english", tmp_path).name == "my-english"
 
 
+def test_a_model_that_is_still_being_fetched_is_not_there_yet(tmp_path: Path) -> None:
+    for folder, files in (
+        (".pulling-small", ("config.json", "tokenizer.json", "model.bin")),
+        ("half", ("model.bin",)),
+    ):
+        (tmp_path / folder).mkdir()
+        for file in files:
+            (tmp_path / folder / file).touch()
+    assert set(WhisperKind().names(tmp_path)) <= {"tiny.en", "base"}
+
+
 def test_any_folder_with_a_model_will_do(tmp_path: Path) -> None:
     folder = find("tiny.en", tmp_path).folder
     assert WhisperKind().describe(str(folder), tmp_path).languages == ("en",)
