@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -355,16 +356,15 @@ async def test_running_work_is_counted(door: Front) -> None:
     assert b'ringback_requests_total{method="async",status="200"}' in metrics.body
 
 
-async def test_what_nobody_foresaw_is_a_500_without_a_traceback(
-    door: Front, capsys: pytest.CaptureFixture[str]
-) -> None:
+async def test_what_nobody_foresaw_is_a_500_without_a_traceback(door: Front) -> None:
     await door.ledger.close()
-    answer = await get(door, "/v1/projects")
+    with capture_logs() as events:
+        answer = await get(door, "/v1/projects")
     assert answer.status == 500
     assert answer.json()["category"] == "INTERNAL_SERVER_ERROR"
     assert b"Traceback" not in answer.body
-    logged = capsys.readouterr()
-    assert answer.headers["dg-request-id"] in logged.out + logged.err
+    (failed,) = events
+    assert (failed["event"], failed["request_id"]) == ("request.failed", answer.headers["dg-request-id"])
 
 
 async def _listed(door: Front, query: str) -> list[dict[str, Any]]:
