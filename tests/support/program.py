@@ -8,7 +8,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
@@ -68,11 +68,19 @@ class Program:
             self.process = psutil.Popen(
                 [str(RINGBACK), "serve"], env=self._environment(), stderr=log, stdout=log
             )
-        self._wait_until(self._answers, 30, "the server does not answer")
+        self.wait_until(self._answers, 30, "the server does not answer")
 
     def wait_until_ready(self) -> None:
         """Return once the engine is loaded."""
-        self._wait_until(lambda: self.get("/v1/status").json()["system_health"] == "Healthy", 60, "no engine")
+        self.wait_until(lambda: self.get("/v1/status").json()["system_health"] == "Healthy", 60, "no engine")
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float, message: str) -> None:
+        """Return once `condition` holds; fails with `message` and the log when it does not in time."""
+        deadline = time.monotonic() + seconds
+        while not condition():
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{message}:\n{self.log}")
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """kill -9 of the whole tree, as a power cut would."""
@@ -131,13 +139,6 @@ class Program:
         except OSError:
             return False
         return True
-
-    def _wait_until(self, condition: Any, seconds: float, message: str) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{message}:\n{self.log}")
-            time.sleep(0.02)
 
     def _environment(self) -> dict[str, str]:
         clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}

@@ -1,0 +1,66 @@
+import json
+import subprocess
+import sys
+
+PROGRAM = """
+import signal, os, sys, threading
+from ringback import telemetry
+telemetry.configure("info", "json")
+{body}
+"""
+
+
+def log_of(body: str) -> list[dict[str, object]]:
+    """The events that a program with this body leaves on standard error."""
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=30, check=False
+    )
+    return [json.loads(line) for line in ran.stderr.splitlines()]
+
+
+def test_an_event_is_one_line_with_its_facts_and_without_empty_ones() -> None:
+    (event,) = log_of("telemetry.event('request.accepted', status=200, model=None, path=os.getcwd)")
+    assert event["event"] == "request.accepted"
+    assert (event["level"], event["status"]) == ("info", 200)
+    assert "model" not in event
+    assert str(event["timestamp"]).endswith("Z")
+
+
+def test_events_are_in_order_and_complete_at_a_clean_end() -> None:
+    events = log_of("for number in range(5_000): telemetry.event('counted', number=number)")
+    assert [event["number"] for event in events] == list(range(5_000))
+
+
+def test_no_line_is_lost_or_torn_between_threads() -> None:
+    events = log_of(
+        "def many(name):\n"
+        "    for number in range(2_000): telemetry.event('counted', name=name, number=number)\n"
+        "threads = [threading.Thread(target=many, args=(name,)) for name in 'abcd']\n"
+        "[thread.start() for thread in threads]\n"
+        "[thread.join() for thread in threads]\n"
+    )
+    assert len({(event["name"], event["number"]) for event in events}) == 8_000
+
+
+def test_a_problem_is_on_the_way_before_the_next_line_runs() -> None:
+    events = log_of(
+        "telemetry.event('before')\n"
+        "telemetry.problem('engine.died', reason='for the test')\n"
+        "os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    assert [event["event"] for event in events] == ["before", "engine.died"]
+
+
+def test_levels_below_the_asked_one_are_silent() -> None:
+    body = "telemetry.configure('warning', 'json')\ntelemetry.event('quiet')\ntelemetry.problem('loud')"
+    assert [event["event"] for event in log_of(body)] == ["loud"]
+
+
+def test_a_closed_stream_does_not_stop_the_work() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body="os.close(2)\ntelemetry.problem('x')\nprint('went on')")],
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert ran.stdout == b"went on\n"
