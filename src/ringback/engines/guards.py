@@ -17,6 +17,7 @@ With 3 s one short segment in ten has to be decoded again, with 4 s one in forty
 LEFT_OVER = 1.2
 """Seconds between the last timestamp and the end of the speech beyond which the rest is decoded again."""
 
+_WHISPER_CAP = 224
 _MAX_COMPRESSION = 2.4
 _MIN_LOG_PROBABILITY = -1.0
 _TIMESTAMP_STEP = 0.02
@@ -32,9 +33,9 @@ class Draft:
     """Seconds from the segment's start up to which its speech is accounted for."""
 
 
-def token_cap(seconds: float) -> int:
-    """The most tokens that `seconds` of speech can need."""
-    return min(224, math.ceil(8 * seconds) + 8)
+def token_cap(seconds: float, *, english: bool) -> int:
+    """The most tokens that `seconds` of speech can need; in other scripts a letter may be two of them."""
+    return min(_WHISPER_CAP, math.ceil((8 if english else 20) * seconds) + 8)
 
 
 def believable(tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int) -> Draft:

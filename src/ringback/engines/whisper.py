@@ -90,7 +90,7 @@ class Whisper:
             segments = [batch[i] for i in again]
             retried = self._decode(segments, [heard[i].language for i in again], task, FULL_WINDOW)
             for i, part in zip(again, retried, strict=True):
-                heard[i] = part
+                heard[i] = replace(part, language_confidence=heard[i].language_confidence)
         return heard
 
     def _decode(
@@ -114,7 +114,7 @@ class Whisper:
         found = self._languages(encoded, languages, task.candidates)
         spoken = [language for language, _ in found]
         longest = max(map(_seconds, batch))
-        cap = guards.token_cap(longest)
+        cap = guards.token_cap(longest, english=all(language == "en" for language in spoken))
         results = self._model.generate(
             encoded,
             [self._prompt(language) for language in spoken],

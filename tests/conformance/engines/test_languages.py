@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from ringback.engines.base import Recogniser, Task
@@ -33,3 +34,11 @@ def test_only_candidates_are_considered(base: Recogniser) -> None:
     assert heard.language in {"en", "es"}
     (heard,) = base.recognise([french], Task("base", None, candidates=("en", "fr")))
     assert heard.language == "fr"
+
+
+def test_a_doubtful_segment_s_language_keeps_its_confidence(base: Recogniser) -> None:
+    """A beep is decoded twice; what was found out about its language the first time still counts."""
+    times = np.arange(8_000, dtype=np.float32) / 16_000
+    beep = (0.3 * np.sin(2 * np.pi * 440 * times)).astype(np.float32)
+    (heard,) = base.recognise([beep], Task("base", None))
+    assert heard.language_confidence is not None

@@ -96,6 +96,11 @@ def test_a_guess_is_doubtful_however_it_reads() -> None:
 
 
 def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> None:
-    assert guards.token_cap(1.0) == 16
-    assert guards.token_cap(15.0) == 128
-    assert guards.token_cap(30.0) == 224
+    assert guards.token_cap(1.0, english=True) == 16
+    assert guards.token_cap(15.0, english=True) == 128
+    assert guards.token_cap(30.0, english=True) == 224
+
+
+def test_other_scripts_need_more_tokens() -> None:
+    assert guards.token_cap(5.0, english=False) == 108
+    assert guards.token_cap(15.0, english=False) == 224
