@@ -150,13 +150,16 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         [pool, reader],
         [Rescuer(ledger), Sweep(blobs, ledger)],
         [
-            Worker(
-                TRANSCRIBE,
-                ledger,
-                transcriber,
-                concurrency=jobs_at_once,
-                lease_seconds=TRANSCRIPTION_LEASE,
-                clock=clock,
+            _WhenReady(
+                pool,
+                Worker(
+                    TRANSCRIBE,
+                    ledger,
+                    transcriber,
+                    concurrency=jobs_at_once,
+                    lease_seconds=TRANSCRIPTION_LEASE,
+                    clock=clock,
+                ),
             ),
             Worker(
                 DELIVER,
@@ -169,6 +172,27 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         ],
         [http],
     ]
+
+
+class _WhenReady:
+    """Holds the work back until the engine is loaded: a lease taken before could only be lost to a crash."""
+
+    def __init__(self, pool: EnginePool, work: Service) -> None:
+        self.name = work.name
+        self._pool = pool
+        self._work = work
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        ready = asyncio.create_task(self._pool.ready())
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({ready, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            ready.cancel()
+            # An engine that never comes is the pool's to report.
+            await asyncio.gather(ready, stop, return_exceptions=True)
+        await self._work.run(stopping)
 
 
 def _engine(settings: Settings, folder: Path) -> Setup:

@@ -50,12 +50,12 @@ def exposition() -> bytes:
     return generate_latest(REGISTRY)
 
 
-def event(name: str, **facts: Any) -> None:
+def event(name: str, /, **facts: Any) -> None:
     """Log one event. Facts are plain values; `None` ones are left out."""
     _log.info(name, **{key: value for key, value in facts.items() if value is not None})
 
 
-def problem(name: str, **facts: Any) -> None:
+def problem(name: str, /, **facts: Any) -> None:
     """Log what an operator should look at."""
     _log.warning(name, **{key: value for key, value in facts.items() if value is not None})
 

@@ -34,12 +34,12 @@ def test_events_are_in_order_and_complete_at_a_clean_end() -> None:
 def test_no_line_is_lost_or_torn_between_threads() -> None:
     events = log_of(
         "def many(name):\n"
-        "    for number in range(2_000): telemetry.event('counted', name=name, number=number)\n"
+        "    for number in range(2_000): telemetry.event('counted', thread=name, number=number)\n"
         "threads = [threading.Thread(target=many, args=(name,)) for name in 'abcd']\n"
         "[thread.start() for thread in threads]\n"
         "[thread.join() for thread in threads]\n"
     )
-    assert len({(event["name"], event["number"]) for event in events}) == 8_000
+    assert len({(event["thread"], event["number"]) for event in events}) == 8_000
 
 
 def test_a_problem_is_on_the_way_before_the_next_line_runs() -> None:

@@ -23,7 +23,7 @@ from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
 from ringback.errors import EngineFailure, Failure, Refusal
 from ringback.features.finish import finish
-from ringback.jobs.job import Attempt, Done, Job, Lease, NewJob, Outcome, Retry
+from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, Lease, NewJob, Outcome, Retry
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Transcript
@@ -78,6 +78,9 @@ class Transcriber:
         order = order_of(job.payload)
         started_at = self._clock.now()
         try:
+            if job.losses >= LOSSES_BEFORE_PARKING - 1:
+                # One crash more and the job would be parked, with nobody told: say now that it failed.
+                raise EngineFailure(f"the server ended {job.losses} times in a row over this recording")
             answer = await self._transcribe(job, order)
         except Refusal as refusal:
             answer = _refused(refusal.failure, job)

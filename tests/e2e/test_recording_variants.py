@@ -1,0 +1,256 @@
+"""Recordings of every kind through the installed program: languages, channels, URLs, tiers, failures."""
+
+import http.server
+import json
+import struct
+import threading
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import av
+import numpy as np
+import pytest
+
+from support.accuracy import word_error_rate
+from support.program import Program, Reply
+from support.receiver import Receiver
+
+AUDIO = Path(__file__).parent.parent / "audio"
+CLIPS: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("data")) as program:
+        program.wait_until_ready()
+        yield program
+
+
+def clip(language: str) -> dict[str, Any]:
+    return next(entry for entry in CLIPS if entry["language"] == language)
+
+
+def audio(entry: dict[str, Any]) -> bytes:
+    path: str = entry["path"]
+    return (AUDIO / path).read_bytes()
+
+
+def channels(reply: Reply) -> list[Any]:
+    assert reply.status == 200, reply.body
+    found: list[Any] = reply.json()["results"]["channels"]
+    return found
+
+
+def transcript(channel: Any) -> str:
+    text: str = channel["alternatives"][0]["transcript"]
+    return text
+
+
+def as_wav(entry: dict[str, Any]) -> tuple[np.ndarray[Any, np.dtype[np.int16]], int]:
+    """Samples, shape (n,), and their rate."""
+    with av.open(str(AUDIO / entry["path"])) as container:
+        frames = list(container.decode(audio=0))
+    samples = np.concatenate([frame.to_ndarray().reshape(-1) for frame in frames])
+    return samples.astype(np.int16), frames[0].sample_rate
+
+
+def wav_of(samples: np.ndarray[Any, np.dtype[np.int16]], rate: int) -> bytes:
+    """A WAV file of `samples`, shape (channels, n)."""
+    file = BytesIO()
+    with wave.open(file, "wb") as written:
+        written.setnchannels(len(samples))
+        written.setsampwidth(2)
+        written.setframerate(rate)
+        written.writeframes(samples.T.tobytes())
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("language", ["es", "fr"])
+def test_a_language_that_is_named_or_found_out(program: Program, language: str) -> None:
+    entry = clip(language)
+    named = channels(program.listen(audio(entry), f"language={language}&punctuate=true"))
+    found = channels(program.listen(audio(entry), "detect_language=true&punctuate=true"))
+    assert "detected_language" not in named[0]
+    assert found[0]["detected_language"] == language
+    assert 0.5 < found[0]["language_confidence"] <= 1
+    rate = word_error_rate([(entry["text"], transcript(named[0]))], language)
+    print(f"{language}: word error rate {100 * rate:.0f} %: {transcript(named[0])}")
+    assert rate < 0.5
+    assert transcript(found[0]) == transcript(named[0])
+
+
+def test_the_candidates_bound_what_is_found_out(program: Program) -> None:
+    (channel,) = channels(program.listen(audio(clip("es")), "detect_language=it&detect_language=pt"))
+    assert channel["detected_language"] in {"it", "pt"}
+
+
+def test_a_language_that_no_model_knows_is_refused(program: Program) -> None:
+    refused = program.listen(audio(clip("en")), "language=tlh")
+    assert refused.status == 400
+    assert refused.json()["err_msg"].startswith("Bad Request: No such model/language/tier combination found.")
+
+
+def test_each_channel_of_a_call_is_heard_by_itself(program: Program) -> None:
+    left, rate = as_wav(next(entry for entry in CLIPS if entry["path"] == "librivox_0920.flac"))
+    right, _ = as_wav(next(entry for entry in CLIPS if entry["path"] == "librivox_0930.flac"))
+    both = np.zeros((2, max(len(left), len(right))), np.int16)
+    both[0, : len(left)], both[1, : len(right)] = left, right
+    heard = channels(program.listen(wav_of(both, rate), "multichannel=true"))
+    assert len(heard) == 2
+    assert "amiable woman" in transcript(heard[0])
+    assert "amiable himself" in transcript(heard[1])
+    (mixed,) = channels(program.listen(wav_of(both, rate), ""))
+    assert transcript(mixed)
+
+
+def test_raw_samples_are_read_as_the_query_says(program: Program) -> None:
+    samples, rate = as_wav(clip("en"))
+    (raw,) = channels(program.listen(samples.tobytes(), f"encoding=linear16&sample_rate={rate}"))
+    (file,) = channels(program.listen(wav_of(samples[None], rate), ""))
+    assert transcript(raw) == transcript(file) != ""
+
+
+def test_silence_yields_an_empty_transcript(program: Program) -> None:
+    reply = program.listen(wav_of(np.zeros((1, 16_000 * 5), np.int16), 16_000), "utterances=true")
+    (channel,) = channels(reply)
+    assert channel["alternatives"] == [{"transcript": "", "confidence": 0.0, "words": []}]
+    assert reply.json()["results"]["utterances"] == []
+    assert reply.json()["metadata"]["duration"] == 5.0
+
+
+def test_a_file_without_any_samples_is_refused(program: Program) -> None:
+    reply = program.listen(wav_of(np.zeros((1, 0), np.int16), 16_000), "")
+    assert reply.status == 400
+    assert reply.json()["err_msg"] == "Bad Request: failed to process audio: corrupt or unsupported data"
+
+
+def test_word_times_follow_the_recording(program: Program) -> None:
+    samples, rate = as_wav(clip("en"))
+    later = np.concatenate([np.zeros(7 * rate, np.int16), samples])
+    (early,) = channels(program.listen(wav_of(samples[None], rate), ""))
+    (late,) = channels(program.listen(wav_of(later[None], rate), ""))
+    words = late["alternatives"][0]["words"]
+    assert all(7 <= word["start"] <= word["end"] <= len(later) / rate for word in words)
+    first = early["alternatives"][0]["words"][0]["start"]
+    assert words[0]["start"] == pytest.approx(first + 7, abs=0.3)
+
+
+@contextmanager
+def web(files: dict[str, bytes]) -> Iterator[str]:
+    """A web server on loopback; unknown paths are 404."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = files.get(self.path)
+            self.send_response(200 if body is not None else 404)
+            self.send_header("content-length", str(len(body or b"")))
+            self.end_headers()
+            self.wfile.write(body or b"")
+
+        def log_message(self, *_: object) -> None:
+            """Quiet."""
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_audio_behind_a_url(program: Program) -> None:
+    entry = clip("en")
+    with web({"/talk.flac": audio(entry)}) as site:
+        body = json.dumps({"url": f"{site}/talk.flac"}).encode()
+        fetched = program.listen(body, "punctuate=true", "application/json")
+        sent = program.listen(audio(entry), "punctuate=true")
+    assert channels(fetched) == channels(sent)
+    assert fetched.json()["metadata"]["sha256"] == sent.json()["metadata"]["sha256"]
+
+
+def test_audio_that_does_not_come_is_told_to_the_waiting_and_to_the_called_back(program: Program) -> None:
+    with web({}) as site, Receiver() as receiver:
+        body = json.dumps({"url": f"{site}/nothing.wav"}).encode()
+        waited = program.listen(body, "", "application/json")
+        program.listen(body, f"callback={quote(receiver.url)}", "application/json")
+        (callback,) = receiver.wait_for(bool)
+    assert waited.status == 400
+    assert waited.json()["err_code"] == "REMOTE_CONTENT_ERROR"
+    assert callback.headers["ringback-status"] == "400"
+    assert callback.json()["err_msg"] == waited.json()["err_msg"]
+
+
+def test_the_accurate_tier_hears_at_least_as_well(tmp_path: Path, program: Program) -> None:
+    english = [entry for entry in CLIPS if entry["language"] == "en"]
+    with Program(tmp_path, {"RINGBACK_ENGINE_QUALITY": "accurate"}) as accurate:
+        rates = [
+            word_error_rate(
+                (entry["text"], transcript(channels(server.listen(audio(entry), ""))[0])) for entry in english
+            )
+            for server in (program, accurate)
+        ]
+    print(f"word error rate: fast {100 * rates[0]:.1f} %, accurate {100 * rates[1]:.1f} %")
+    assert rates[1] < 0.1
+
+
+def tones(*peaks: float) -> bytes:
+    """Speech as loud as each of `peaks`, with pauses: the scripted engine tells them apart by loudness."""
+    samples, rate = as_wav(clip("en"))
+    loudest = float(np.abs(samples).max())
+    pause = np.zeros(3 * rate, np.int16)
+    pieces = [
+        piece for peak in peaks for piece in ((samples * (peak * 32_767 / loudest)).astype(np.int16), pause)
+    ]
+    return wav_of(np.concatenate(pieces)[None], rate)
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """A server whose engine dies of loud speech and stumbles once over quiet speech."""
+    folder = tmp_path_factory.mktemp("scripted")
+    script = folder / "script.json"
+    script.write_text(
+        json.dumps(
+            {
+                "steps": [
+                    {"peak": [0.75, 1.0], "then": "crash"},
+                    {"peak": [0.0, 0.2], "then": "crash", "once": True, "words": "quiet words"},
+                    {"words": "plain words"},
+                ]
+            }
+        )
+    )
+    with Program(folder / "data", {"RINGBACK_MODEL": f"scripted:{script}"}) as program:
+        program.wait_until_ready()
+        yield program
+
+
+def test_a_crash_of_the_engine_costs_nothing_but_time(scripted: Program) -> None:
+    (channel,) = channels(scripted.listen(tones(0.1, 0.5), ""))
+    assert transcript(channel) == "quiet words plain words"
+
+
+def test_speech_that_always_crashes_the_engine_fails_its_request_alone(scripted: Program) -> None:
+    with Receiver() as receiver:
+        poison = scripted.listen(tones(0.9), f"callback={quote(receiver.url)}").json()["request_id"]
+        (channel,) = channels(scripted.listen(tones(0.5), ""))
+        (callback,) = receiver.wait_for(bool, seconds=120)
+    assert transcript(channel) == "plain words"
+    assert callback.headers["dg-request-id"] == poison
+    assert callback.headers["ringback-status"] == "500"
+    assert callback.json()["err_code"] == "Internal Server Error"
+    assert scripted.request(poison)["code"] == 500
+
+
+def test_a_lying_header_does_not_cost_memory(program: Program) -> None:
+    lying = bytearray(wav_of(np.zeros((1, 16_000), np.int16), 16_000))
+    lying[40:44] = struct.pack("<I", 0xFFFF_FFF0)
+    reply = program.listen(bytes(lying), "")
+    assert reply.status == 200
+    assert reply.json()["metadata"]["duration"] == pytest.approx(1.0, abs=0.1)

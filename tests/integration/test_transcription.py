@@ -1,0 +1,182 @@
+"""What the handler of recordings makes of its failures, and what is left of the audio afterwards."""
+
+import json
+import os
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from conftest import ManualClock
+from ringback.audio.reader import AudioReader
+from ringback.blobs import FolderBlobs, once, read_kept
+from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.engines.base import ModelInfo, Quality
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool
+from ringback.errors import Refusal
+from ringback.jobs.job import Done, GivenUp, Interrupted, Job, JobId, Lease, NewJob, Retry
+from ringback.listen.options import ListenOptions
+from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription.progress import Progress
+from ringback.transcription.request import KIND, Order, audio_key, ending_of, order_job
+from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
+from ringback.transcription.transcribe import TRIES_AFTER_SURPRISES, Transcriber
+
+CALLBACK = "https://user:secret@example.com/hook?token=1"
+
+
+@dataclass
+class House:
+    """The handler over a real ledger and real blobs; these requests end before they reach its engine."""
+
+    ledger: SqliteLedger
+    blobs: FolderBlobs
+    clock: ManualClock
+    transcriber: Transcriber
+
+    async def accepted(self, order: Order) -> Lease:
+        """A job for this order, claimed."""
+        await self.ledger.add([job_for(order)])
+        (lease,) = await self.ledger.claim(KIND, 1, 60)
+        return lease
+
+
+async def refused_fetch(url: str) -> AsyncIterator[bytes]:
+    if url:
+        raise Refusal(400, "REMOTE_CONTENT_ERROR", f"not from {url}")
+    yield b""
+
+
+def job_for(order: Order) -> NewJob:
+    return order_job(order, JobId(str(uuid.uuid4())), project="p", accessor="key")
+
+
+@asynccontextmanager
+async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
+    ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
+    blobs = FolderBlobs(folder / "blobs", clock)
+    models: dict[str, ModelInfo] = {"here": ModelInfo("here", "none", "1", str(uuid.uuid4()), ("en",))}
+    async with ledger:
+        yield House(
+            ledger,
+            blobs,
+            clock,
+            Transcriber(
+                reader=AudioReader(children=1),
+                pool=EnginePool(Setup("none", str(folder), 1, "cpu", "default")),
+                models=models.__getitem__,
+                fetch=refused_fetch,
+                blobs=blobs,
+                progress=Progress(),
+                clock=clock,
+                upload_limit=1_000,
+                quality=Quality.FAST,
+            ),
+        )
+
+
+@pytest.fixture
+async def house(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[House]:
+    async with house_in(tmp_path, manual_clock) as house:
+        yield house
+
+
+async def document(house: House, done: Done) -> dict[str, str]:
+    assert done.result is not None
+    found: dict[str, str] = json.loads(await read_kept(house.blobs, ending_of(done.result).document))
+    return found
+
+
+async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) -> None:
+    order = Order(
+        ListenOptions(callback_method="PUT"), "here", url="https://example.com/a", callback=CALLBACK
+    )
+    lease = await house.accepted(order)
+    done = await house.transcriber(lease)
+    assert isinstance(done, Done)
+    assert done.code == 400
+    assert await document(house, done) == {
+        "err_code": "REMOTE_CONTENT_ERROR",
+        "err_msg": "not from https://example.com/a",
+        "request_id": lease.job.id,
+    }
+    (follow_up,) = done.follow_ups
+    delivery = delivery_of(as_job(lease.job, follow_up))
+    assert (delivery.url, delivery.method, delivery.status) == (CALLBACK, "PUT", 400)
+    assert (follow_up.parent, delivery.request_id, delivery.key_id) == (lease.job.id, lease.job.id, "key")
+
+    assert await house.ledger.settle(lease, done)
+    (child,) = await house.ledger.children(lease.job.id)
+    assert child.id == follow_up.id
+
+
+def as_job(like: Job, new: NewJob) -> Job:
+    return replace(like, id=new.id, kind=new.kind, payload=new.payload)
+
+
+async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
+    done = await house.transcriber(await house.accepted(Order(ListenOptions(), "here", url="https://x.com")))
+    assert isinstance(done, Done)
+    assert done.follow_ups == ()
+
+
+async def test_a_surprise_is_met_a_few_times_and_then_told(house: House) -> None:
+    lease = await house.accepted(Order(ListenOptions(), "gone", url="https://example.com", callback=CALLBACK))
+    outcomes = [
+        await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
+        for tries in range(TRIES_AFTER_SURPRISES)
+    ]
+    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Done]
+    last = outcomes[-1]
+    assert isinstance(last, Done)
+    assert last.code == 500
+    assert (await document(house, last))["err_code"] == "Internal Server Error"
+    assert len(last.follow_ups) == 1
+
+
+async def test_a_recording_that_took_the_server_down_again_and_again_fails_before_it_is_parked(
+    tmp_path: Path, manual_clock: ManualClock
+) -> None:
+    async with house_in(tmp_path, manual_clock) as house:
+        await house.accepted(Order(ListenOptions(), "here", url="https://example.com", callback=CALLBACK))
+    for _ in range(10):  # each opening stands for a crash of the server that held the lease
+        async with house_in(tmp_path, manual_clock) as house:
+            (lease,) = await house.ledger.claim(KIND, 1, 60)
+            outcome = await house.transcriber(lease)
+            assert not isinstance(outcome, GivenUp | Interrupted | Retry)
+            if outcome.code == 500:
+                assert await house.ledger.settle(lease, outcome)
+                assert len(await house.ledger.children(lease.job.id)) == 1
+                return
+    pytest.fail("the recording was tried for ever")
+
+
+async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
+    sweep = Sweep(house.blobs, house.ledger)
+    order = Order(ListenOptions(), "here", url="https://example.com")
+    lease = await house.accepted(order)
+    key = audio_key(lease.job.id)
+    await house.blobs.put(key, once(b"audio"))
+    assert await sweep.once() == 0
+    assert await house.blobs.get(key) == b"audio"
+
+    assert await house.ledger.settle(lease, Done(200, msgspec.json.encode({})))
+    assert await sweep.once() == 1
+    with pytest.raises(KeyError):
+        await house.blobs.get(key)
+
+
+async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tmp_path: Path) -> None:
+    sweep = Sweep(house.blobs, house.ledger)
+    key = audio_key(JobId(str(uuid.uuid4())))
+    await house.blobs.put(key, once(b"audio"))
+    written = house.clock.now()
+    os.utime(tmp_path / "blobs" / key, (written, written))
+    assert await sweep.once() == 0
+    house.clock.advance(UNCLAIMED_AFTER + 1)
+    assert await sweep.once() == 1
