@@ -1,25 +1,14 @@
 """What several kinds of tests share: the corpus, and time that moves only when told to."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parent.parent
-CLIPS = Path(__file__).parent / "audio"
-CORPUS = REPOSITORY.parent / "shared" / "corpus"
+from support.clips import Clip
+from support.clock import ManualClock
 
-
-@dataclass(frozen=True)
-class Clip:
-    """A real recording; `text` is what is said in it, if that is known."""
-
-    path: Path
-    duration: float
-    channels: int
-    language: str
-    text: str | None
+CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 
 
 @pytest.fixture(scope="session")
@@ -32,29 +21,6 @@ def corpus() -> list[Clip]:
         Clip(CORPUS / entry["path"], entry["dur"], entry["ch"], entry["lang"], entry["text"])
         for entry in json.loads(manifest.read_text())
     ]
-
-
-class ManualClock:
-    """A clock that a test moves by hand."""
-
-    def __init__(self, now: float = 1_800_000_000.0) -> None:
-        self._now = now
-        self._monotonic = 1_000.0
-
-    def now(self) -> float:
-        return self._now
-
-    def monotonic(self) -> float:
-        return self._monotonic
-
-    def advance(self, seconds: float) -> None:
-        """Time passes."""
-        self._now += seconds
-        self._monotonic += seconds
-
-    def set_back(self, seconds: float) -> None:
-        """Somebody sets the machine's clock back; no time passes."""
-        self._now -= seconds
 
 
 @pytest.fixture

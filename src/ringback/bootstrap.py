@@ -97,7 +97,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     folder = settings.data_path
     catalogue = Catalogue(settings.model, folder / "models")
     policy = Policy(settings.callback.allow, settings.callback.ports)
-    pool = EnginePool(_engine(settings, folder))
+    pool = EnginePool(Setup.of(settings))
     jobs_at_once = max(JOBS_PER_THREAD * pool.threads, FEWEST_JOBS)
     ledger = await stack.enter_async_context(
         await SqliteLedger.open(
@@ -193,12 +193,6 @@ class _WhenReady:
             # An engine that never comes is the pool's to report.
             await asyncio.gather(ready, stop, return_exceptions=True)
         await self._work.run(stopping)
-
-
-def _engine(settings: Settings, folder: Path) -> Setup:
-    engine = settings.engine
-    threads = engine.threads or os.cpu_count() or 1
-    return Setup(settings.model, str(folder / "models"), threads, engine.device, engine.compute_type)
 
 
 async def _ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:

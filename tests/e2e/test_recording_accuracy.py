@@ -3,13 +3,13 @@
 from pathlib import Path
 from urllib.parse import quote
 
-from conftest import Clip
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import SpeechChunk
 from ringback.cli.engine import EngineHere, engine_here
 from ringback.engines.base import Task, Urgency
 from ringback.settings import load
 from support.accuracy import word_error_rate
+from support.clips import Clip
 from support.program import Program
 from support.receiver import Receiver
 

@@ -22,7 +22,7 @@ from ringback.transcript import joined
 from support.accuracy import word_error_rate
 
 if TYPE_CHECKING:
-    from conftest import Clip
+    from support.clips import Clip
 
 AUDIO = Path(__file__).parent.parent / "audio"
 

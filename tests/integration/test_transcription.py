@@ -11,7 +11,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from conftest import ManualClock
 from ringback.audio.reader import AudioReader
 from ringback.blobs import FolderBlobs, once, read_kept
 from ringback.callbacks.delivery import order_of as delivery_of
@@ -26,6 +25,7 @@ from ringback.transcription.progress import Progress
 from ringback.transcription.request import KIND, Order, audio_key, ending_of, order_job
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
 from ringback.transcription.transcribe import TRIES_AFTER_SURPRISES, Transcriber
+from support.clock import ManualClock
 
 CALLBACK = "https://user:secret@example.com/hook?token=1"
 

@@ -25,16 +25,8 @@ async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     telemetry.configure("warning", "text")
     stopping = asyncio.Event()
-    models = settings.data_path / "models"
-    engine_settings = settings.engine
-    setup = Setup(
-        settings.model,
-        str(models),
-        engine_settings.threads,
-        engine_settings.device,
-        engine_settings.compute_type,
-    )
-    engine = EngineHere(Catalogue(settings.model, models), EnginePool(setup), AudioReader(children=1))
+    catalogue = Catalogue(settings.model, settings.data_path / "models")
+    engine = EngineHere(catalogue, EnginePool(Setup.of(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:
             for service in (engine.pool, engine.reader):

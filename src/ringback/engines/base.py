@@ -39,7 +39,6 @@ class Task:
     quality: Quality = Quality.FAST
     candidates: tuple[str, ...] = ()
     """When the language is to be found out: only among these, if any."""
-    filler_words: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ samples of a batch as raw 32-bit floats, otherwise nothing.
 """
 
 import struct
+from typing import Self
 
 import msgspec
 
 from ringback.engines.base import ModelInfo, Recognition, Task, Urgency
+from ringback.settings import Settings
 
 
 class Setup(msgspec.Struct, frozen=True, tag=True):
@@ -22,6 +24,13 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
     """Recognition threads; 0: one per core."""
     device: str = "auto"
     compute_type: str = "default"
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """What these settings ask for."""
+        engine = settings.engine
+        models = str(settings.data_path / "models")
+        return cls(settings.model, models, engine.threads, engine.device, engine.compute_type)
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):
