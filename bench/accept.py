@@ -56,6 +56,8 @@ def run(repeats: int) -> Report:
         report.aim_ratio(aim, "per_second", name(OURS), name("bare"), 0.7)
         aim = f"the same beside a bare handler whose files' names are as durable, {connections} connections"
         report.aim_ratio(aim, "per_second", name(OURS), name("bare, renamed and folder synced"), 0.7)
+        what = f"processor time per submit beside the bare handler, {connections} connections"
+        report.compare(what, "cpu_us", name(OURS), name("bare"))
     return report
 
 

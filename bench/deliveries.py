@@ -57,6 +57,8 @@ def run(repeats: int) -> Report:
             f"deliveries per second beside the bare loop, {receivers} receiver{'s' if receivers > 1 else ''}"
         )
         report.aim_ratio(aim, "per_second", name("ringback"), name("bare aiohttp"), 0.5)
+        what = f"processor time per delivery beside the bare loop, {receivers} receivers"
+        report.compare(what, "cpu_us", name("ringback"), name("bare aiohttp"))
     return report
 
 

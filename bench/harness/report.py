@@ -31,6 +31,7 @@ class Report:
     how: dict[str, Any]
     runs: list[dict[str, Any]] = field(default_factory=list)
     aims: list[dict[str, Any]] = field(default_factory=list)
+    comparisons: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -44,14 +45,13 @@ class Report:
         print(f"  {subject:<44} {told}", flush=True)
 
     def aim_ratio(self, aim: str, figure: str, ours: str, theirs: str, at_least: float) -> None:
-        """Ours divided by theirs, repeat by repeat, so that both halves saw the same neighbours."""
-        pairs = defaultdict[int, dict[str, float]](dict)
-        for run in self.runs:
-            if run["subject"] in (ours, theirs):
-                pairs[run["repeat"]][run["subject"]] = run[figure]
-        ratios = [pair[ours] / pair[theirs] for pair in pairs.values() if len(pair) == 2]
-        spread = _spread(ratios)
+        spread = self._ratios(figure, ours, theirs)
         self._judge(aim, spread, f"≥ {at_least}", spread["median"] >= at_least)
+
+    def compare(self, what: str, figure: str, ours: str, theirs: str) -> None:
+        """A ratio that nothing was promised of."""
+        self.comparisons.append({"what": what, **(spread := self._ratios(figure, ours, theirs))})
+        print(f"  told {what}: {spread}", flush=True)
 
     def aim_at_most(self, aim: str, value: float, at_most: float) -> None:
         self._judge(aim, {"value": round(value, 2)}, f"≤ {at_most}", value <= at_most)
@@ -78,6 +78,7 @@ class Report:
             "versions": versions(),
             "commit": commit(),
             "aims": self.aims,
+            "comparisons": self.comparisons,
             "summary": self._summary(),
             "notes": self.notes,
             "runs": self.runs,
@@ -85,6 +86,14 @@ class Report:
         path = RESULTS / f"{self.name}.json"
         path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
         print(f"  others used {others} cores; written to {path.name}")
+
+    def _ratios(self, figure: str, ours: str, theirs: str) -> dict[str, float]:
+        """Ours divided by theirs, repeat by repeat, so that both halves saw the same neighbours."""
+        pairs = defaultdict[int, dict[str, float]](dict)
+        for run in self.runs:
+            if run["subject"] in (ours, theirs):
+                pairs[run["repeat"]][run["subject"]] = run[figure]
+        return _spread([pair[ours] / pair[theirs] for pair in pairs.values() if len(pair) == 2])
 
     def _judge(self, aim: str, measured: dict[str, float], bound: str, met: bool) -> None:
         self.aims.append({"aim": aim, "bound": bound, **measured, "met": met})

