@@ -1,7 +1,9 @@
 """`ringback receive`: a receiver of callbacks on this machine, which prints and verifies what comes."""
 
 import asyncio
+import os
 import signal
+import socket
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -159,9 +161,16 @@ async def _start(site: web.TCPSite, host: str, port: int) -> None:
         await site.start()
     except OSError as error:
         raise Misconfigured(
-            f"Cannot listen on {host}:{port} ({error.strerror}): choose another with --port; callbacks may "
+            f"Cannot listen on {host}:{port} ({_reason(error)}): choose another with --port; callbacks may "
             "name 80, 443, 8080 and 8443 by default."
         ) from None
+
+
+def _reason(error: OSError) -> str:
+    """In the system's words alone: asyncio's repeat the address."""
+    if error.errno is None or isinstance(error, socket.gaierror):
+        return str(error.strerror or error)
+    return os.strerror(error.errno)
 
 
 def _document(body: bytes) -> Any:
@@ -202,7 +211,8 @@ def _told(document: Any) -> list[str]:
     except (TypeError, KeyError, IndexError):
         pass
     if isinstance(document, dict) and "err_msg" in document:
-        return [f"{document.get('err_code')}: {document['err_msg']}"]
+        code, message = str(document.get("err_code")), str(document["err_msg"])
+        return [message if message.startswith(code) else f"{code}: {message}"]
     return ["(neither a transcript nor an error)"]
 
 

@@ -1,0 +1,71 @@
+"""The README's examples, as they stand there: the curl, and both SDKs."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.program import KEY, Program
+from support.receiver import Receiver
+
+REPOSITORY = Path(__file__).parents[2]
+NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
+SAID = "He might even have been made amiable himself."
+
+
+@pytest.fixture
+def there(server: Program, receiver: Receiver) -> dict[str, str]:
+    """What the README's addresses and key are in this run."""
+    return {
+        "http://127.0.0.1:8443/transcripts": receiver.url,
+        "http://127.0.0.1:8080": server.url,
+        "http://localhost:8080": server.url,
+        "Token secret": f"Token {KEY}",
+        '"secret"': f'"{KEY}"',
+    }
+
+
+def example(language: str, there: dict[str, str]) -> str:
+    """The first example in this language that asks the server for something."""
+    blocks = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    text = str(next(block for block in blocks if "8080/v1" in block or "client" in block))
+    for written, meant in there.items():
+        text = text.replace(written, meant)
+    return text
+
+
+def printed(*command: str) -> str:
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def assert_called_back(request_id: str, receiver: Receiver) -> None:
+    received = receiver.wait_for(lambda all_: any(r.headers["dg-request-id"] == request_id for r in all_))
+    (callback,) = [each for each in received if each.headers["dg-request-id"] == request_id]
+    heard = callback.json()["results"]["channels"][0]["alternatives"][0]["transcript"]
+    assert heard.lower().rstrip(".") == SAID.lower().rstrip(".")
+
+
+def test_the_curl(there: dict[str, str], receiver: Receiver) -> None:
+    if shutil.which("curl") is None:
+        pytest.skip("there is no curl on this machine")
+    assert_called_back(json.loads(printed("sh", "-c", example("sh", there)))["request_id"], receiver)
+
+
+def test_the_python_sdk(there: dict[str, str], receiver: Receiver) -> None:
+    assert_called_back(printed(sys.executable, "-c", example("python", there)), receiver)
+
+
+def test_the_javascript_sdk(there: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None or not (NODE_MODULES / "@deepgram").exists():
+        pytest.skip("there is no node here, or `make test` has not fetched @deepgram/sdk")
+    (tmp_path / "node_modules").symlink_to(NODE_MODULES)
+    program = tmp_path / "example.mjs"
+    program.write_text(example("js", there))
+    assert_called_back(printed(node, str(program)), receiver)
