@@ -12,7 +12,8 @@ import pytest
 
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.jobs.job import Done, JobId, Lane, NewJob
+from ringback.jobs.job import Attempt, Done, GivenUp, JobId, Lane, NewJob, Retry, Signal
+from ringback.jobs.lane import FIRST_CAP
 from ringback.jobs.store import LedgerUnavailable
 from ringback.keys import ApiKey
 from ringback.storage.sqlite import SqliteLedger
@@ -135,6 +136,51 @@ class TestRepair:
                 assert await ledger.claim("deliver", 8, 30.0) == []
                 await ledger.rescue()
             assert len(await ledger.claim("deliver", 8, 30.0)) == 3
+
+
+class TestGroups:
+    """What is asked for in one turn of the loop is committed together."""
+
+    async def test_a_bad_operation_fails_alone(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            there = new_job()
+            await ledger.add([there, new_job()])
+            ended, taken = await ledger.claim("deliver", 2, 30.0)
+            good = [new_job() for _ in range(3)]
+            attempt = Attempt(1.0, 2.0, "delivered", 200)
+            results = await asyncio.gather(
+                ledger.add(good[:1]),
+                ledger.settle(ended, Done(200, attempt=attempt, signal=Signal.GOOD)),
+                ledger.settle(taken, Done(200, follow_ups=(there,), attempt=attempt)),
+                ledger.add([good[1], there]),
+                ledger.settle(ended, Done(200, attempt=attempt)),
+                ledger.add(good[2:]),
+                return_exceptions=True,
+            )
+            assert [type(result) for result in results] == [
+                type(None), bool, ValueError, ValueError, bool, type(None),
+            ]  # fmt: skip
+            assert (results[1], results[4]) == (True, False)
+            kept = [await ledger.get(job.id) is not None for job in good]
+            assert kept == [True, False, True]
+            assert [len(await ledger.attempts(lease.job.id)) for lease in (ended, taken)] == [1, 0]
+            assert await ledger.settle(taken, Done(200))
+
+    async def test_what_a_lane_learns_in_one_group_adds_up(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([new_job() for _ in range(8)])
+            leases = await ledger.claim("deliver", 8, 30.0)
+            assert len(leases) == FIRST_CAP
+            *settled, after = await asyncio.gather(
+                *(ledger.settle(lease, GivenUp(503, signal=Signal.BAD)) for lease in leases[:2]),
+                ledger.settle(leases[2], Retry(60.0, signal=Signal.NEUTRAL)),
+                ledger.claim("deliver", 8, 30.0),
+            )
+            assert settled == [True, True, True]
+            # Two bad signs halve the cap of 4 twice; the job still in flight fills it.
+            assert after == []
+            assert await ledger.settle(leases[3], Done(200))
+            assert len(await ledger.claim("deliver", 8, 30.0)) == 1
 
 
 class TestFaults:

@@ -12,7 +12,6 @@ import msgspec
 
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
-    Attempt,
     Done,
     GivenUp,
     Interrupted,
@@ -26,8 +25,9 @@ from ringback.jobs.job import (
     Signal,
     State,
 )
-from ringback.jobs.lane import FIRST_CAP, Health, fair_shares
+from ringback.jobs.lane import FIRST_CAP, fair_shares
 from ringback.storage.sqlite.queries import load
+from ringback.storage.sqlite.settled import Settled
 
 _SQL = load("transitions.sql")
 _LANE_BY_NAME = _SQL["lane_by_name"]
@@ -40,15 +40,14 @@ _DUE_JOBS = _SQL["due_jobs"]
 _LEASE_JOB = _SQL["lease_job"]
 _LANE_SERVED = _SQL["lane_served"]
 _LEASED_JOB = _SQL["leased_job"]
+_LEAVE_LEASED = _SQL["leave_leased"]
 _LIVE_JOB = _SQL["live_job"]
 _EXTEND_LEASE = _SQL["extend_lease"]
 _LEAVE_LIVE = _SQL["leave_live"]
 _ENTER_ENDED = _SQL["enter_ended"]
 _REQUEUE_LEASED = _SQL["requeue_leased"]
 _LANE_RELEASED = _SQL["lane_released"]
-_LANE_RELEASED_WITH_HEALTH = _SQL["lane_released_with_health"]
 _LANE_FIRST_DUE = _SQL["lane_first_due"]
-_RECORD_ATTEMPT = _SQL["record_attempt"]
 _EXPIRED_LEASES = _SQL["expired_leases"]
 _PARKED_JOB = _SQL["parked_job"]
 _LEAVE_PARKED = _SQL["leave_parked"]
@@ -80,6 +79,7 @@ class Transitions:
     def __init__(self, connection: sqlite3.Connection, fixed_caps: Mapping[str, int]) -> None:
         self._execute = connection.execute
         self._executemany = connection.executemany
+        self._settled = Settled(connection)
         self._fixed_caps = fixed_caps
         self._boot: int | None = None
         self._served = 0
@@ -89,7 +89,16 @@ class Transitions:
     def begin(self, now: float) -> None:
         """A transaction has begun; all that happens in it happens at `now`."""
         self._now = now
+        self._settled.forget()
         self.changes = Changes()
+
+    def finish(self) -> None:
+        """Write what was gathered; to be called before the transaction, or a savepoint in it, ends."""
+        self._settled.write()
+
+    def undo(self) -> None:
+        """The operation since the last `finish` was rolled back."""
+        self._settled.forget()
 
     def take_over(self) -> None:
         """This process serves from now on: whoever held a lease before is dead."""
@@ -100,7 +109,7 @@ class Transitions:
             self._execute(_SHIFT_LANES, {"seconds": seen_at - self._now})
         self._execute(_EXPIRE_ALL_LEASES, {"now": self._now})
         self.rescue()
-        self._execute(_RECOUNT_LANES)
+        self._execute(_RECOUNT_LANES, {"now": self._now})
         for kind, cap in self._fixed_caps.items():
             self._execute(_FIX_CAPS, {"kind": kind, "cap": cap})
         [(self._served,)] = self._execute(_LAST_SERVED).fetchall()
@@ -127,6 +136,7 @@ class Transitions:
     def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
         if self._boot is None:
             raise RuntimeError("only a ledger that was opened for serving may be claimed from")
+        self._settled.write()
         leases: list[Lease] = []
         until = self._now + lease_seconds
         # A lane may have had fewer due jobs than its share; then the slots left are dealt out again.
@@ -151,10 +161,11 @@ class Transitions:
         }
 
     def settle(self, lease: Lease, outcome: Outcome) -> bool:
-        row = self._execute(_LEASED_JOB, (lease.job.id, lease.token)).fetchone()
-        if row is None:
+        ends = isinstance(outcome, Done | GivenUp)
+        found = self._execute(_LEAVE_LEASED if ends else _LEASED_JOB, (lease.job.id, lease.token)).fetchall()
+        if not found:
             return False
-        held = _Held(*row)
+        held = _Held(*found[0])
         match outcome:
             case Done():
                 self._end(lease, held, State.DONE, outcome)
@@ -165,16 +176,17 @@ class Transitions:
                 self._queue(held, outcome.delay, tries=held.tries + 1, losses=0, code=outcome.code)
             case Interrupted():
                 self._queue(held, outcome.delay, tries=held.tries, losses=held.losses, code=held.code)
-                self._release(held, Signal.NEUTRAL)
+                self._release(lease, held, Signal.NEUTRAL)
                 return True
             case _:
                 assert_never(outcome)
         if outcome.attempt is not None:
-            self._record(held, lease.token, outcome.attempt)
-        self._release(held, outcome.signal)
+            self._settled.record(held.number, lease.token, outcome.attempt)
+        self._release(lease, held, outcome.signal)
         return True
 
     def rescue(self) -> int:
+        self._settled.write()
         expired = [_Expired(*row) for row in self._execute(_EXPIRED_LEASES, {"now": self._now})]
         for lost in expired:
             self._rescue(lost)
@@ -204,6 +216,7 @@ class Transitions:
         return True
 
     def requeue(self, job: JobId) -> bool:
+        self._settled.write()
         row = self._execute(_PARKED_JOB, (job,)).fetchone()
         if row is None:
             return False
@@ -237,13 +250,11 @@ class Transitions:
         return [_leased(kind, name, row) for row in due]
 
     def _end(self, lease: Lease, held: "_Held", state: State, outcome: Done | GivenUp) -> None:
-        self._execute(_LEAVE_LIVE, (held.number,))
-        self._execute(
-            _ENTER_ENDED,
+        self._settled.end(
             (
                 held.number, state, held.tries + 1, 0, held.due_at, lease.token, self._now, outcome.code,
                 outcome.result,
-            ),
+            )
         )  # fmt: skip
         self.changes.ended.append(lease.job.id)
 
@@ -271,30 +282,14 @@ class Transitions:
         self._execute(_LANE_RELEASED, (lost.lane,))
         self.changes.kinds.add(lost.kind)
 
-    def _record(self, held: "_Held", token: int, attempt: Attempt) -> None:
-        self._execute(
-            _RECORD_ATTEMPT,
-            (
-                held.number, token, attempt.started_at, attempt.ended_at, attempt.outcome, attempt.code,
-                attempt.detail,
-            ),
-        )  # fmt: skip
-
-    def _release(self, held: "_Held", signal: Signal) -> None:
-        self.changes.kinds.add(held.kind)
-        if signal is Signal.NEUTRAL or held.kind in self._fixed_caps:
-            self._execute(_LANE_RELEASED, (held.lane,))
-            return
-        health = Health(held.cap, held.successes, held.failures, held.openings, held.open_until)
-        after = health.after(signal, self._now)
-        self._execute(
-            _LANE_RELEASED_WITH_HEALTH,
-            (after.cap, after.successes, after.failures, after.openings, after.open_until, held.lane),
-        )
+    def _release(self, lease: Lease, held: "_Held", signal: Signal) -> None:
+        kind = lease.job.kind
+        self.changes.kinds.add(kind)
+        self._settled.release(held.lane, Signal.NEUTRAL if kind in self._fixed_caps else signal, self._now)
 
 
 class _Held(NamedTuple):
-    """A row of `leased_job`."""
+    """A row of `leased_job` or `leave_leased`."""
 
     number: int
     tries: int
@@ -302,12 +297,6 @@ class _Held(NamedTuple):
     due_at: float
     code: int | None
     lane: int
-    kind: str
-    cap: int
-    successes: int
-    failures: int
-    openings: int
-    open_until: float
 
 
 class _Live(NamedTuple):

@@ -1,7 +1,9 @@
 """One thread writes. Whatever has been asked for while it was busy goes into its next commit.
 
-Group commit: an fsync costs a hundred times what a row does, so many operations share one. Each has a
-savepoint of its own, so that a bad one fails alone; when the commit fails, all of them fail.
+Group commit: an fsync costs a hundred times what a row does, so many operations share one. A bad one
+fails alone: its group is rolled back and run again, each operation in a savepoint of its own. That is
+rare, and savepoints for all would cost a settled job two statements of five. When the commit fails, all
+of them fail.
 """
 
 import asyncio
@@ -19,8 +21,8 @@ from ringback.storage.sqlite.transitions import Changes, Transitions
 
 T = TypeVar("T")
 
-LARGEST_GROUP = 512
-"""Operations in one commit: bounds what the first of them waits for."""
+LARGE_GROUP = 512
+"""Operations after which a commit waits for no more of them: bounds what the first of them waits for."""
 
 
 class Writer:
@@ -41,7 +43,8 @@ class Writer:
         self._clock = SteadyClock(clock)
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._asked: SimpleQueue[_Asked[Any] | None] = SimpleQueue()
+        self._waiting: list[_Asked[Any]] = []
+        self._handed_over: SimpleQueue[list[_Asked[Any]] | None] = SimpleQueue()
         self._closed = False
         # A daemon: a process that dies without closing its ledger shall not hang on it.
         self._thread = threading.Thread(target=self._write_until_closed, name="ledger-writer", daemon=True)
@@ -58,14 +61,24 @@ class Writer:
         if self._closed:
             raise LedgerUnavailable("the ledger is closed")
         asked: _Asked[T] = _Asked(operation, self._loop.create_future())
-        self._asked.put(asked)
+        if not self._waiting:
+            # With whatever else this turn of the loop asks for: handed over one by one, each operation
+            # would wake the thread, and the two would take the interpreter's lock from each other.
+            self._loop.call_soon(self._hand_over)
+        self._waiting.append(asked)
         return await asked.future
 
     async def close(self) -> None:
         """Finish what was asked for, and end the thread."""
         self._closed = True
-        self._asked.put(None)
+        self._hand_over()
+        self._handed_over.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        if self._waiting:
+            self._handed_over.put(self._waiting)
+            self._waiting = []
 
     def _write_until_closed(self) -> None:
         while True:
@@ -80,22 +93,24 @@ class Writer:
     def _next_group(self) -> "tuple[list[_Asked[Any]], bool]":
         group: list[_Asked[Any]] = []
         with suppress(Empty):
-            asked = self._asked.get()
-            while asked is not None:
-                group.append(asked)
-                if len(group) == LARGEST_GROUP:
+            more = self._handed_over.get()
+            while more is not None:
+                group += more
+                if len(group) >= LARGE_GROUP:
                     return group, False
-                asked = self._asked.get_nowait()
+                more = self._handed_over.get_nowait()
             return group, True
         return group, False
 
     def _write(self, group: "list[_Asked[Any]]") -> Changes:
         try:
-            self._connection.execute("begin immediate")
-            self._transitions.begin(self._clock.now())
-            for asked in group:
-                self._run_alone(asked)
-            self._connection.execute("commit")
+            try:
+                self._run(group, self._run_plainly)
+            except Exception as error:
+                if _concerns_all(error):
+                    raise
+                self._roll_back()
+                self._run(group, self._run_alone)
         except Exception as error:
             self._roll_back()
             for asked in group:
@@ -103,14 +118,28 @@ class Writer:
             return Changes()
         return self._transitions.changes
 
+    def _run(self, group: "list[_Asked[Any]]", run: "Callable[[_Asked[Any]], None]") -> None:
+        """The whole group in one transaction."""
+        self._connection.execute("begin immediate")
+        self._transitions.begin(self._clock.now())
+        for asked in group:
+            run(asked)
+        self._transitions.finish()
+        self._connection.execute("commit")
+
+    def _run_plainly(self, asked: "_Asked[Any]") -> None:
+        asked.result = asked.operation(self._transitions)
+
     def _run_alone(self, asked: "_Asked[Any]") -> None:
         self._connection.execute("savepoint operation")
         try:
             asked.result = asked.operation(self._transitions)
+            self._transitions.finish()
         except Exception as error:
             if _concerns_all(error):
                 raise
             self._connection.execute("rollback to operation")
+            self._transitions.undo()
             asked.error = error
         self._connection.execute("release operation")
 

@@ -48,13 +48,15 @@ update lane set inflight = inflight + :claimed, served_at = :now, served = :serv
 where id = :lane;
 
 -- name: leased_job
--- The job of a lease that is still held, with its lane's health; no row: the lease was lost.
-select live_job.number, live_job.tries, live_job.losses, live_job.due_at, live_job.code,
-    lane.id, lane.kind, lane.cap, lane.successes, lane.failures, lane.openings, lane.open_until
-from job
-join live_job on live_job.number = job.number
-join lane on lane.id = live_job.lane
-where job.id = ? and live_job.token = ? and live_job.state = 'leased';
+-- The job of a lease that is still held; no row: the lease was lost.
+select number, tries, losses, due_at, code, lane from live_job
+where number = (select number from job where id = ?) and token = ? and state = 'leased';
+
+-- name: leave_leased
+-- leased → ended, first half, for whoever still holds the lease; no row: it was lost.
+delete from live_job
+where number = (select number from job where id = ?) and token = ? and state = 'leased'
+returning number, tries, losses, due_at, code, lane;
 
 -- name: live_job
 -- A job that may be cancelled.
@@ -89,9 +91,13 @@ where number = ? and state = 'leased';
 -- A job of this lane is no longer in flight.
 update lane set inflight = max(inflight - 1, 0) where id = ?;
 
--- name: lane_released_with_health
--- The same, with what its attempt said of the lane.
-update lane set inflight = max(inflight - 1, 0), cap = ?, successes = ?, failures = ?, openings = ?,
+-- name: lane_health
+-- What the last attempts said of a lane.
+select cap, successes, failures, openings, open_until from lane where id = ?;
+
+-- name: lane_settled
+-- Some jobs of this lane are no longer in flight, and this is what their attempts said of it.
+update lane set inflight = max(inflight - ?, 0), cap = ?, successes = ?, failures = ?, openings = ?,
     open_until = ?
 where id = ?;
 
@@ -161,8 +167,8 @@ update live_job set due_at = due_at - :seconds;
 update lane set open_until = max(open_until - :seconds, 0), served_at = max(served_at - :seconds, 0);
 
 -- name: recount_lanes
--- At the start: the first due job of every lane, and nothing in flight.
-update lane set inflight = 0,
+-- At the start: the first due job of every lane, nothing in flight, and nothing served later than now.
+update lane set inflight = 0, served_at = min(served_at, :now),
     next_due = (select min(due_at) from live_job where live_job.lane = lane.id and state = 'queued');
 
 -- name: last_served
