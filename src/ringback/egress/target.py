@@ -92,18 +92,27 @@ def parse_target(url: str, policy: Policy, *, ports: bool, schemes: Collection[s
 
 def read_target(url: str, schemes: Collection[str] = HTTP) -> Target:
     """Read `url` whatever its port; raises `TargetError`."""
+    _refuse_long_text(url)
     _refuse_odd_text(url)
     start = _START.match(url)
     if start is None:
         raise TargetError(BadUrl.NO_SCHEME, "begin it with https:// or http://")
     origin = _read_origin(start[0], frozenset(schemes))
     written = _as_written(url, start.end(), origin)
-    return Target(written, origin.scheme, origin.host, origin.port, origin.login)
+    target = Target(written, origin.scheme, origin.host, origin.port, origin.login)
+    # Percent-encoding makes a URL longer, and what is stored must be readable again.
+    _refuse_long_text(target.with_login)
+    return target
+
+
+def _refuse_long_text(url: str) -> None:
+    if len(url) > MAX_LENGTH:
+        raise TargetError(
+            BadUrl.TOO_LONG, f"it must not be longer than {MAX_LENGTH} characters, percent-encoded"
+        )
 
 
 def _refuse_odd_text(url: str) -> None:
-    if len(url) > MAX_LENGTH:
-        raise TargetError(BadUrl.TOO_LONG, f"it must not be longer than {MAX_LENGTH} characters")
     if _ODD.search(url):
         raise TargetError(
             BadUrl.CHARACTERS,
@@ -120,7 +129,7 @@ class _Origin:
     port: int
     login: tuple[str, str] | None
     authority: str
-    """Host and port as they stand in the request, without credentials."""
+    """Host and port as they stand in the request: without credentials, and without a default port."""
 
 
 @lru_cache(maxsize=1024)
@@ -134,7 +143,9 @@ def _read_origin(start: str, schemes: frozenset[str]) -> _Origin:
     port = parsed.port
     if not port:
         raise TargetError(BadUrl.PORT, "port 0 cannot be called")
-    return _Origin(parsed.scheme, host, port, _login(start, parsed), parsed.with_user(None).raw_authority)
+    bare = parsed.with_user(None)
+    authority = (bare.with_port(None) if bare.is_default_port() else bare).raw_authority
+    return _Origin(parsed.scheme, host, port, _login(start, parsed), authority)
 
 
 def _parse(url: str) -> URL:
@@ -183,9 +194,11 @@ def _as_written(url: str, end_of_start: int, origin: _Origin) -> URL:
 
     Re-quoting is avoided where it can be, because presigned URLs are signed as they are written.
     """
-    if not url.isascii():
-        return _parse(url).with_user(None).with_fragment(None)
-    path, _, query = url[end_of_start:].partition("#")[0].partition("?")
+    if url.isascii():
+        path, _, query = url[end_of_start:].partition("#")[0].partition("?")
+    else:
+        encoded = _parse(url)
+        path, query = encoded.raw_path, encoded.raw_query_string
     return URL.build(
         scheme=origin.scheme, authority=origin.authority, path=path or "/", query_string=query, encoded=True
     )

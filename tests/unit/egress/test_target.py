@@ -127,6 +127,42 @@ def test_the_stored_form_reads_the_same(user: str, word: str) -> None:
     assert read_target(target.with_login) == target
 
 
+@given(
+    scheme=st.sampled_from(["http", "HTTPS"]),
+    login=st.sampled_from(["", "u@", "u:@", ":p@", "@", ":@"])
+    | st.from_regex(r"([a-z!$%ü:+]|%[0-9A-Fa-f]{2}){0,9}@", fullmatch=True),
+    host=st.sampled_from(
+        ["h", "h.", "H.example:80", "h:443", "h:8080", "h:", "bü.example", "[::1]", "10.0.0.1"]
+    ),
+    path=st.text(st.sampled_from("ab/.?#&=+;:@%2fF5c[]{}|^`'\"<>~ü٪→"), max_size=20),
+)
+def test_whatever_is_accepted_can_be_read_again(scheme: str, login: str, host: str, path: str) -> None:
+    for after in ("/", "?", "#", ""):
+        try:
+            target = read_target(f"{scheme}://{login}{host}{after}{path if after else ''}")
+        except TargetError:
+            continue
+        assert read_target(target.with_login) == target
+
+
+@given(letter=st.sampled_from("aü→%"), length=st.integers(7_900, 8_000), where=st.sampled_from("/?@"))
+def test_the_length_that_counts_is_that_of_the_stored_form(letter: str, length: int, where: str) -> None:
+    for repeated in (letter * length, letter * (length // 6), letter * (length // 9)):
+        url = f"http://u:{repeated}@h" if where == "@" else f"http://u@h{where}{repeated}"
+        try:
+            target = read_target(url)
+        except TargetError:
+            continue
+        assert len(target.with_login) <= 8_000
+        assert read_target(target.with_login) == target
+
+
+def test_a_url_that_grows_too_long_when_it_is_encoded_is_refused() -> None:
+    with pytest.raises(TargetError) as caught:
+        read_target("http://h.example/" + "ü" * 4_000)
+    assert caught.value.reason is BadUrl.TOO_LONG
+
+
 def test_the_shown_form_holds_no_secret() -> None:
     target = read_target("https://user:hush@h.example/hush?hush=1")
     assert "hush" not in target.shown
