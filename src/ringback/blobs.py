@@ -6,21 +6,31 @@ file, fdatasync, rename, fsync of the folder.
 
 import asyncio
 import hashlib
+import itertools
 import os
 import re
-import uuid
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import NewType, Protocol
+from types import TracebackType
+from typing import NewType, Protocol, Self, TypeVar
 
 from ringback.clock import Clock, SystemClock
+
+T = TypeVar("T")
 
 BlobKey = NewType("BlobKey", str)
 """`kind/name`, such as `audio/6f…`; only letters, digits, `-`, `_`, `.` and one `/`."""
 
 READ_SIZE = 1 << 20
+
+THREADS = 32
+"""Uploads that are on their way to the disk at a time: the file system makes many of them durable in one
+go. What waits for a thread holds at most `READ_SIZE` bytes of its body."""
 
 
 class TooLarge(Exception):
@@ -85,7 +95,10 @@ async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
 
 
 class FolderBlobs:
-    """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`."""
+    """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`.
+
+    An async context: leaving it ends its threads, once they have finished what they were given.
+    """
 
     def __init__(self, root: Path, clock: Clock | None = None) -> None:
         self._root = root
@@ -93,9 +106,26 @@ class FolderBlobs:
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._remove_unfinished()
+        self._numbers = itertools.count()
+        self._folders: dict[str, _Folder] = {}
+        # Not asyncio's own threads: those are few (six on two cores), and the log or a key waits for them.
+        self._threads = ThreadPoolExecutor(THREADS, "blobs")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self._threads.shutdown)
 
     async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
-        upload = _Upload(self._incoming / uuid.uuid4().hex, self._path(key), limit)
+        path = self._path(key)
+        kind = key.partition("/")[0]
+        folder = self._folders.get(kind)
+        if folder is None:
+            folder = self._folders[kind] = _Folder(path.parent)
+        upload = _Upload(self._incoming / str(next(self._numbers)), path, folder, limit)
         buffered = bytearray()
         try:
             async for chunk in chunks:
@@ -103,16 +133,16 @@ class FolderBlobs:
                 buffered += chunk
                 if len(buffered) >= READ_SIZE:
                     # Each block goes to a thread of its own turn, so that many uploads share the disk.
-                    await asyncio.to_thread(upload.write, bytes(buffered))
+                    await self._in_thread(partial(upload.write, bytes(buffered)))
                     buffered.clear()
-            return await asyncio.to_thread(upload.finish, bytes(buffered), key)
+            return await self._in_thread(partial(upload.finish, bytes(buffered), key))
         except BaseException:
             upload.abandon()
             raise
 
     async def get(self, key: BlobKey) -> bytes:
         try:
-            return await asyncio.to_thread(self._path(key).read_bytes)
+            return await self._in_thread(self._path(key).read_bytes)
         except FileNotFoundError:
             raise KeyError(key) from None
 
@@ -124,10 +154,13 @@ class FolderBlobs:
         yield path
 
     async def delete(self, key: BlobKey) -> None:
-        await asyncio.to_thread(self._path(key).unlink, missing_ok=True)
+        await self._in_thread(partial(self._path(key).unlink, missing_ok=True))
 
     async def keys(self, kind: str, older_than: float) -> list[BlobKey]:
-        return await asyncio.to_thread(self._keys, kind, self._clock.now() - older_than)
+        return await self._in_thread(partial(self._keys, kind, self._clock.now() - older_than))
+
+    async def _in_thread(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
 
     def _keys(self, kind: str, before: float) -> list[BlobKey]:
         found = []
@@ -160,9 +193,10 @@ _KEY = re.compile(r"[a-z]+/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 class _Upload:
     """One file on its way in; used by one task, in one thread at a time."""
 
-    def __init__(self, temporary: Path, final: Path, limit: int | None) -> None:
+    def __init__(self, temporary: Path, final: Path, folder: "_Folder", limit: int | None) -> None:
         self._temporary = temporary
         self._final = final
+        self._folder = folder
         self._limit = limit
         self._size = 0
         self._hash = hashlib.sha256()
@@ -187,7 +221,7 @@ class _Upload:
         os.fdatasync(self._file)
         os.close(self._file)
         self._file = None
-        self._rename_durably()
+        self._folder.take_in(self._temporary, self._final)
         return Stored(key, self._size, self._hash.hexdigest())
 
     def abandon(self) -> None:
@@ -196,12 +230,43 @@ class _Upload:
             self._file = None
         self._temporary.unlink(missing_ok=True)
 
-    def _rename_durably(self) -> None:
-        folder = self._final.parent
-        folder.mkdir(exist_ok=True, mode=0o700)
-        self._temporary.rename(self._final)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+class _Folder:
+    """Where finished files lie; makes their names durable.
+
+    Files that are finished while the folder is being synced share the next sync: one each was half of
+    what the disk had to do for a short upload.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._syncing = threading.Lock()
+        self._begun = 0
+        self._synced = 0
+        """Number of the last sync that succeeded, counted by their beginnings."""
+
+    def take_in(self, temporary: Path, final: Path) -> None:
         try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+            temporary.rename(final)
+        except FileNotFoundError:
+            self._make()
+            temporary.rename(final)
+        begun_before = self._begun
+        with self._syncing:
+            # Only a sync that began after the rename is sure to cover it.
+            if self._synced <= begun_before:
+                self._begun += 1
+                _sync_folder(self._path)
+                self._synced = self._begun
+
+    def _make(self) -> None:
+        self._path.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(self._path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

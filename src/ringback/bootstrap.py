@@ -104,7 +104,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
             folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: jobs_at_once}
         )
     )
-    blobs = FolderBlobs(folder / "blobs", clock)
+    blobs = await stack.enter_async_context(FolderBlobs(folder / "blobs", clock))
     door = await stack.enter_async_context(Door(policy, clock))
     remote = RemoteAudio(door, policy, _fetch_limits(settings.fetch))
     reader = AudioReader(children=jobs_at_once)

@@ -1,5 +1,8 @@
+import asyncio
 import hashlib
 import os
+import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -18,6 +21,11 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 @pytest.fixture
 def blobs(tmp_path: Path) -> FolderBlobs:
     return FolderBlobs(tmp_path)
+
+
+def wait_for_files(folder: Path, number: int) -> None:
+    while len(list(folder.iterdir())) < number:
+        time.sleep(0.001)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -121,3 +129,57 @@ async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(
 async def test_once_yields_the_bytes(blobs: FolderBlobs) -> None:
     await blobs.put(KEY, once(b"all"))
     assert await blobs.get(KEY) == b"all"
+
+
+async def test_many_at_once_are_all_kept(blobs: FolderBlobs) -> None:
+    bodies = {BlobKey(f"audio/{number}"): b"%d" % number * 1000 for number in range(100)}
+    stored = await asyncio.gather(*(blobs.put(key, once(body)) for key, body in bodies.items()))
+    assert [kept.size for kept in stored] == [len(body) for body in bodies.values()]
+    assert {key: await blobs.get(key) for key in bodies} == bodies
+
+
+async def test_no_name_is_durable_without_a_sync_that_began_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sync that is under way says nothing about a file that came meanwhile; one after it serves many."""
+    began, go_on = threading.Event(), threading.Event()
+    synced: list[set[str]] = []
+    real = os.fsync
+
+    def slow_sync(descriptor: int) -> None:
+        folder = tmp_path / "audio"
+        synced.append({path.name for path in folder.iterdir()} if folder.exists() else set())
+        began.set()
+        assert go_on.wait(10)
+        real(descriptor)
+
+    async with FolderBlobs(tmp_path) as blobs:
+        await blobs.put(BlobKey("audio/before"), once(b"x"))  # makes the folder
+        monkeypatch.setattr(os, "fsync", slow_sync)
+        first = asyncio.create_task(blobs.put(BlobKey("audio/first"), once(b"x")))
+        assert await asyncio.to_thread(began.wait, 10)
+        later = [asyncio.create_task(blobs.put(BlobKey(f"audio/{name}"), once(b"x"))) for name in "abcd"]
+        await asyncio.to_thread(wait_for_files, tmp_path / "audio", 6)
+        go_on.set()
+        await asyncio.gather(first, *later)
+    assert synced[0] == {"before", "first"}
+    assert synced[-1] == {"before", "first", *"abcd"}
+    assert len(synced) < 1 + len(later)
+
+
+async def test_a_sync_that_fails_covers_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.fsync
+    faults = [OSError(5, "the disk failed")]
+
+    def failing_once(descriptor: int) -> None:
+        if faults:
+            raise faults.pop()
+        real(descriptor)
+
+    async with FolderBlobs(tmp_path) as blobs:
+        await blobs.put(BlobKey("audio/before"), once(b"x"))
+        monkeypatch.setattr(os, "fsync", failing_once)
+        with pytest.raises(OSError, match="the disk failed"):
+            await blobs.put(BlobKey("audio/a"), once(b"x"))
+        await blobs.put(BlobKey("audio/b"), once(b"x"))
+        assert await blobs.get(BlobKey("audio/b")) == b"x"
