@@ -237,4 +237,6 @@ def _secret(path: Path) -> bytes:
 
 
 def _fetch_limits(settings: FetchSettings) -> FetchLimits:
-    return FetchLimits(settings.connect_timeout, settings.response_timeout, settings.timeout)
+    return FetchLimits(
+        settings.connect_timeout, settings.response_timeout, settings.timeout, settings.bytes_per_second
+    )

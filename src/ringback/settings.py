@@ -28,7 +28,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where callbacks may go, and how often they are tried (https://developers.deepgram.com/docs/callback)."""
 
     allow: tuple[str, ...] = ()
-    """CIDRs and host names that may be called, or fetched from, although they are not public."""
+    """CIDRs, host names and `*.names` that may be called, or fetched from, although they are not public."""
     ports: tuple[Port, ...] = (80, 443, 8080, 8443)
     """Ports that a callback may name; empty: any (written `any`)."""
     retries: Annotated[int, Meta(ge=0, le=1_000)] = 10
@@ -60,6 +60,8 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds until the response's headers."""
     timeout: Seconds = 1_800.0
     """Seconds for the whole fetch."""
+    bytes_per_second: Annotated[int, Meta(ge=0)] = 1_000
+    """Audio that comes slower than this over 30 s is given up; 0: no such limit."""
 
 
 ComputeType = Literal[
@@ -163,7 +165,10 @@ _WITHIN = (
 )
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
-_HOST_FORM = re.compile(r"(?!-)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+_ADDRESS_FORM = re.compile(r"[0-9.]+(/[0-9.]+)?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/\d+)?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
+_HOST_FORM = re.compile(rf"(\*\.)?({_LABEL}\.)*(?![0-9]+\.?$|0[xX][0-9a-fA-F]*\.?$){_LABEL}\.?")
+"""A name, or with `*.` all names below it; one that ends in a number is an address to URL parsers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,16 +313,18 @@ def _kubernetes(value: str) -> str:
 
 
 def _allow_fault(entry: str) -> str | None:
-    if re.fullmatch(r"[0-9.]+(/\d+)?|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*(/\d+)?", entry):
-        try:
-            ipaddress.ip_network(entry)
-        except ValueError as error:
+    """What `egress.policy` would say of this entry; a test holds the two together."""
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError as error:
+        if _ADDRESS_FORM.fullmatch(entry):
             return f"callback.allow: {error}: write a network such as 10.0.0.0/8, or one address"
+    else:
         return None
     if not _HOST_FORM.fullmatch(entry):
         return (
             f"callback.allow: {entry!r} is neither an address, a network nor a host name: "
-            "write 127.0.0.1, 10.0.0.0/8 or hooks.internal, without scheme, port or path"
+            "write 127.0.0.1, 10.0.0.0/8, hooks.internal or *.internal, without scheme, port or path"
         )
     return None
 

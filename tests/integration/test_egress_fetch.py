@@ -138,6 +138,43 @@ async def test_a_bad_host_yields_no_data_in_time(door: Door, behaviour: Behaviou
     assert (failed.reason, failed.detail) == (FetchReason.NO_DATA, detail)
 
 
+async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: Door) -> None:
+    limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=1_000, pace_window=0.4)
+    began = time.monotonic()
+    async with receiving(dripping) as receiver:
+        failed = await failure(door, receiver.url("/secret"), limits)
+    assert time.monotonic() - began < 5.0
+    assert failed.reason is FetchReason.NO_DATA
+    assert failed.detail == "too slow: less than 1000 bytes a second over 0.4 s"
+
+
+async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: Door) -> None:
+    async def steady(talk: Conversation) -> None:
+        await talk.request()
+        await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n")
+        for _ in range(50):
+            await talk.say(bytes(1_000))
+            await asyncio.sleep(0.01)
+
+    limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100, pace_window=0.25)
+    async with receiving(steady) as receiver:
+        assert len(await fetched(door, receiver.url(), limits)) == 50_000
+
+
+async def test_our_own_slowness_is_not_held_against_the_host(door: Door) -> None:
+    limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100_000, pace_window=0.3)
+    audio = bytes(2_000_000)
+    async with receiving(answering(200, audio)) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        taken = 0
+        async with door.fetch(target, limits) as answer:
+            async for chunk in answer.chunks:
+                if not taken:
+                    await asyncio.sleep(0.5)
+                taken += len(chunk)
+    assert taken == len(audio)
+
+
 async def test_a_consumer_that_stops_early_frees_the_connection(door: Door) -> None:
     ended = asyncio.Event()
 

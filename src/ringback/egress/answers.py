@@ -35,11 +35,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Seconds: per connection, until the headers of the last answer, and for the whole fetch."""
+    """Seconds: per connection, until the headers of each answer, for the whole fetch; and the least pace."""
 
     connect: float
     response: float
     total: float
+    bytes_per_second: float = 0.0
+    """A body slower than this over each `pace_window` of waiting for it is given up; 0: no such limit."""
+    pace_window: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ class Door:
         """
         deadline = self._clock.monotonic() + limits.total
         dial, response = await self._follow(target, limits, deadline)
-        chunks = self._chunks(response, deadline)
+        chunks = self._chunks(response, limits, deadline)
         try:
             yield Fetched(response.status, chunks, response.content_length)
         finally:
@@ -170,22 +170,38 @@ class Door:
             return following.with_same_login(target)
         return following
 
-    async def _chunks(self, response: ClientResponse, deadline: float) -> AsyncGenerator[bytes, None]:
+    async def _chunks(
+        self, response: ClientResponse, limits: FetchLimits, deadline: float
+    ) -> AsyncGenerator[bytes, None]:
+        """The body. Only waiting for the host counts against its pace, not the time that we take."""
+        waited, arrived = 0.0, 0
         while True:
+            began = self._clock.monotonic()
+            left = max(0.0, deadline - began)
+            patience = max(0.0, limits.pace_window - waited) if limits.bytes_per_second else left
             try:
-                async with asyncio.timeout(max(0.0, deadline - self._clock.monotonic())):
+                async with asyncio.timeout(min(left, patience)):
                     chunk = await response.content.read(CHUNK)
             except TimeoutError:
-                raise FetchFailed(FetchReason.NO_DATA, "it took too long") from None
+                detail = "it took too long" if left <= patience else _too_slow(limits)
+                raise FetchFailed(FetchReason.NO_DATA, detail) from None
             except (ClientError, OSError):
                 raise FetchFailed(FetchReason.NO_DATA, "it broke off") from None
             if not chunk:
                 return
+            waited += self._clock.monotonic() - began
+            arrived += len(chunk)
+            if arrived >= limits.bytes_per_second * limits.pace_window:
+                waited, arrived = 0.0, 0
             yield chunk
 
 
 def _was_stale(answer: Answer | NoAnswer, dial: Dial) -> bool:
     return isinstance(answer, NoAnswer) and answer.reason is Silence.RESET and not dial.fresh
+
+
+def _too_slow(limits: FetchLimits) -> str:
+    return f"too slow: less than {limits.bytes_per_second:g} bytes a second over {limits.pace_window:g} s"
 
 
 def _drop(response: ClientResponse, dial: Dial) -> None:

@@ -96,13 +96,16 @@ class Policy:
         )
 
     def _allow(self, entry: str) -> None:
+        """`settings` judges the form of an entry by the same grammar; a test holds the two together."""
         network = _as_network(entry)
+        name = entry.removeprefix("*.")
         if network is not None:
             self._networks.append(network)
-        elif re.fullmatch(r"\*(\.[a-z0-9_-]+)+\.?", entry, re.IGNORECASE):
-            self._suffixes.append(_plain(entry.lower().removeprefix("*")))
-        elif _HOST.fullmatch(entry) and not ends_in_number(entry):
-            self._hosts.add(_plain(entry.lower()))
+        elif _HOST.fullmatch(name) and not ends_in_number(name):
+            if name == entry:
+                self._hosts.add(_plain(name.lower()))
+            else:
+                self._suffixes.append("." + _plain(name.lower()))
         else:
             raise Misconfigured(
                 f"{SETTING}: {entry!r} is neither a network (10.0.0.0/8), an address (10.1.2.3, ::1) "
