@@ -1,38 +1,31 @@
-"""HTTP on the socket: uvicorn as a service of ours, with the limits that it lacks.
+"""HTTP on the socket: uvicorn as a service of ours.
 
-uvicorn itself lets a client take any time for its headers, and any size; it also wants the process's
-signals to itself. Here headers have a time and a size limit, and stopping is somebody else's decision.
+uvicorn wants the process's signals to itself; here stopping is somebody else's decision. Each connection
+has the limits of `connection`.
 """
 
 import asyncio
 import contextlib
 import logging
 import math
+import resource
 import socket
-import uuid
-from collections.abc import Callable, Generator
-from typing import Any, ClassVar
+from collections.abc import Generator
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
 
 from ringback import telemetry
-from ringback.errors import Failure, Misconfigured
-from ringback.server.problems import LISTEN_PATH, error_document, error_headers
-
-HEADER_BYTES = 32_768
-"""Request line and headers together; also each piece of a body's framing (chunk headers, trailers)."""
+from ringback.errors import Misconfigured
+from ringback.server.connection import Crowd, LimitedHttpProtocol
+from ringback.server.problems import safe_facts
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the minute for which common clients keep an idle connection: they should close first."""
 
-
-LINGER_SECONDS = 10.0
-LINGER_BYTES = 256 << 20
-"""How long, and how much of, a refused upload is read away, so that its sender gets to read the refusal."""
+MOST_CONNECTIONS = 10_000
+"""At a time; fewer where the process may not have twice as many files open (see `most_connections`)."""
 
 
 class HttpServer:
@@ -45,12 +38,20 @@ class HttpServer:
     name = "http"
 
     def __init__(
-        self, app: ASGIApp, host: str, port: int, *, header_seconds: float = 5.0, grace: float = 10.0
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        *,
+        header_seconds: float = 5.0,
+        grace: float = 10.0,
+        connections: int | None = None,
     ) -> None:
         self._app = app
         self._address = (host, port)
         self._header_seconds = header_seconds
         self._grace = grace
+        self._connections = most_connections() if connections is None else connections
         self._socket: socket.socket | None = None
 
     def bind(self) -> int:
@@ -81,7 +82,7 @@ class HttpServer:
     def _config(self) -> Config:
         return Config(
             self._app,
-            http=_limited(self._header_seconds),
+            http=_limited(self._header_seconds, self._connections),
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             lifespan="off",
@@ -94,177 +95,11 @@ class HttpServer:
         )
 
 
-class LimitedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a time limit and a size limit for whatever is not a body's own bytes."""
-
-    header_seconds: ClassVar[float] = 5.0
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._in_headers = True
-        self._header_bytes = 0
-        self._bytes_without_event = 0
-        self._header_timer: asyncio.TimerHandle | None = None
-        self._too_large = False
-        self._handed_over = False
-        self._lingering = False
-        self._bytes_left_to_linger = LINGER_BYTES
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
-        self._start_timer()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        if self._lingering:
-            self._read_away(len(data))
-            return
-        self._bytes_without_event += len(data)
-        super().data_received(data)
-        if self._handed_over or self.transport.is_closing():
-            return
-        if self._bytes_without_event > HEADER_BYTES:
-            self._refuse_as_too_large()
-        elif self._in_headers and self._header_timer is None:
-            self._start_timer()
-
-    def handle_websocket_upgrade(self) -> None:
-        self._handed_over = True
-        super().handle_websocket_upgrade()
-
-    def on_message_begin(self) -> None:
-        self._header_bytes = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._bytes_without_event = 0
-        self._in_headers = False
-        self._stop_timer()
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            self.cycle.transport = _ResponseTransport(self.transport, self._close_kindly)
-
-    def on_body(self, body: bytes) -> None:
-        self._bytes_without_event = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._bytes_without_event = 0
-        self._in_headers = True
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        if not self._lingering:
-            super().on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn for whatever its parser refuses, our own limit among it."""
-        if self.transport.is_closing():
-            return
-        if self._too_large:
-            self._refuse(
-                Failure(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request's headers are too large.")
-            )
-        else:
-            self._refuse(Failure(400, "Bad Request", msg))
-
-    def _close_kindly(self) -> None:
-        """Close after a response; while the client still sends, only our own half.
-
-        Closing a socket with bytes unread makes the kernel reset the connection, and a client that is
-        still sending then sees the reset in place of the answer.
-        """
-        if self.transport.is_closing():
-            return
-        if not self.cycle.more_body or not self.transport.can_write_eof():
-            self.transport.close()
-            return
-        self._lingering = True
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self._header_timer = self.loop.call_later(LINGER_SECONDS, self._out_of_time)
-
-    def _read_away(self, length: int) -> None:
-        self._bytes_left_to_linger -= length
-        if self._bytes_left_to_linger < 0:
-            self.transport.close()
-
-    def _count(self, more: int) -> None:
-        """Raising inside the parser ends in `send_400_response`."""
-        self._header_bytes += more
-        if self._header_bytes > HEADER_BYTES:
-            self._too_large = True
-            raise ValueError("headers too large")
-
-    def _refuse_as_too_large(self) -> None:
-        self._too_large = True
-        self.send_400_response("")
-
-    def _refuse(self, failure: Failure) -> None:
-        """An answer below HTTP's routes, in the form that `/v1/listen` speaks."""
-        request_id = str(uuid.uuid4())
-        body = error_document(LISTEN_PATH, failure, request_id)
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            "connection": "close",
-            "dg-request-id": request_id,
-            **error_headers(failure),
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(STATUS_LINE[failure.status] + lines.encode("latin-1") + b"\r\n" + body)
-        self.transport.close()
-        telemetry.event("connection.refused", request_id=request_id, status=failure.status)
-
-    def _start_timer(self) -> None:
-        self._header_timer = self.loop.call_later(self.header_seconds, self._out_of_time)
-
-    def _stop_timer(self) -> None:
-        if self._header_timer is not None:
-            self._header_timer.cancel()
-            self._header_timer = None
-
-    def _out_of_time(self) -> None:
-        """Nothing was asked yet, so there is nothing to answer."""
-        self._header_timer = None
-        if not self.transport.is_closing():
-            self.transport.close()
-
-
-class _ResponseTransport(asyncio.Transport):
-    """The socket as a response sees it: the same, but for how it is closed."""
-
-    def __init__(self, socket_transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        super().__init__()
-        self._socket_transport = socket_transport
-        self._close = close
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._socket_transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._socket_transport.is_closing()
-
-    def close(self) -> None:
-        self._close()
+def most_connections() -> int:
+    """Half of the files that this process may have open at most: the ledger, the uploads and the outgoing
+    connections need theirs, and a server that cannot open a file can do nothing at all."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
 class _Server(uvicorn.Server):
@@ -298,7 +133,9 @@ class _Telemetry(logging.Handler):
     """Turns what uvicorn logs into events of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        telemetry.problem("http.server", message=record.getMessage(), exc_info=record.exc_info)
+        error = record.exc_info[1] if record.exc_info else None
+        facts = {} if error is None else safe_facts(error)
+        telemetry.problem("http.server", message=record.getMessage(), **facts)
 
 
 def _report_servers_own_words() -> None:
@@ -307,9 +144,10 @@ def _report_servers_own_words() -> None:
     logger.propagate = False
 
 
-def _limited(header_seconds: float) -> type[LimitedHttpProtocol]:
-    """uvicorn makes one protocol object per connection from a class; the setting rides on it."""
-    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), {"header_seconds": header_seconds})
+def _limited(header_seconds: float, connections: int) -> type[LimitedHttpProtocol]:
+    """uvicorn makes one protocol object per connection from a class; the limits ride on it."""
+    limits = {"header_seconds": header_seconds, "crowd": Crowd(connections)}
+    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), limits)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:
@@ -317,8 +155,10 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
+        # Python's own words go on in parentheses, with the address once more.
+        reason = (error.strerror or str(error)).partition(" (")[0]
         raise Misconfigured(
-            f"cannot listen on {host} port {port} ({error.strerror or error}): another program has it, or "
+            f"cannot listen on {host} port {port} ({reason}): another program has it, or "
             "this machine has no such address; set RINGBACK_HOST and RINGBACK_PORT"
         ) from None
     listening.setblocking(False)

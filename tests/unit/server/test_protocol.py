@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import resource
 import signal
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -11,10 +12,13 @@ from dataclasses import dataclass
 
 import pytest
 from starlette.types import ASGIApp, Receive, Scope, Send
+from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
 from ringback.errors import Misconfigured
-from ringback.server.protocol import HEADER_BYTES, HttpServer
+from ringback.server import connection, protocol
+from ringback.server.connection import HEADER_BYTES
+from ringback.server.protocol import HttpServer, most_connections
 
 HEADER_SECONDS = 0.3
 
@@ -58,8 +62,12 @@ class Served:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp = echo, grace: float = 5.0) -> AsyncIterator[Served]:
-    server = HttpServer(app, "127.0.0.1", 0, header_seconds=HEADER_SECONDS, grace=grace)
+async def served(
+    app: ASGIApp = echo, grace: float = 5.0, connections: int | None = None
+) -> AsyncIterator[Served]:
+    server = HttpServer(
+        app, "127.0.0.1", 0, header_seconds=HEADER_SECONDS, grace=grace, connections=connections
+    )
     port = server.bind()
     stopping = asyncio.Event()
     task = asyncio.create_task(server.run(stopping))
@@ -109,6 +117,101 @@ async def test_a_body_may_take_longer_than_the_headers_may() -> None:
         writer.write(b"cd")
         assert (await _rest(reader)).endswith(b"\r\n\r\n4")
         writer.close()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab"],
+    ids=["GET", "POST"],
+)
+async def test_an_answer_may_take_longer_than_the_headers_may(request_bytes: bytes) -> None:
+    release, started = asyncio.Event(), asyncio.Event()
+    async with served(_held(release, started, lambda: None)) as server:
+        reader, writer = await server.open()
+        writer.write(request_bytes)
+        await started.wait()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), HEADER_SECONDS * 3)
+        release.set()
+        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)) == 200
+        writer.close()
+
+
+@pytest.mark.parametrize("beginning", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=repr)
+async def test_the_beginning_of_a_next_request_is_timed_only_once_the_answer_is_out(beginning: bytes) -> None:
+    release, started = asyncio.Event(), asyncio.Event()
+    async with served(_held(release, started, lambda: None)) as server:
+        reader, writer = await server.open()
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + beginning)
+        await started.wait()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), HEADER_SECONDS * 3)
+        release.set()
+        assert status_of(await _rest(reader)) == 200
+        writer.close()
+
+
+async def test_a_kept_connection_may_be_idle_for_longer_than_headers_may_take() -> None:
+    async with served() as server:
+        reader, writer = await server.open()
+        for _ in range(2):
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status_of(await reader.readuntil(b"\r\n\r\n0")) == 200
+            await asyncio.sleep(HEADER_SECONDS * 2)
+        writer.close()
+
+
+async def _refuse_unread(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_the_rest_of_an_answered_body_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.2)
+    async with served(_refuse_unread) as server:
+        reader, writer = await server.open()
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
+        assert status_of(await reader.readuntil(b"\r\n\r\n")) == 401
+        writer.write(b"a drop")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_an_idle_connection_ends_also_after_a_body_that_came_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(protocol, "KEEP_ALIVE_SECONDS", 1)
+    async with served(_refuse_unread) as server:
+        reader, writer = await server.open()
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
+        assert status_of(await reader.readuntil(b"\r\n\r\n")) == 401
+        writer.write(b"ab")
+        assert await asyncio.wait_for(reader.read(), 10) == b""
+        writer.close()
+
+
+async def test_more_connections_than_allowed_are_turned_away_with_an_answer() -> None:
+    async with served(connections=2) as server:
+        kept = [await server.open() for _ in range(2)]
+        for reader, writer in kept:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert status_of(await reader.readuntil(b"\r\n\r\n0")) == 200
+        with capture_logs() as events:
+            answers = [await server.say(b"") for _ in range(3)]
+        assert [status_of(answer) for answer in answers] == [503] * 3
+        assert int(headers_of(answers[0])["retry-after"]) > 0
+        assert [(event["event"], event["most"]) for event in events] == [("connections.full", 2)]
+        kept[0][1].close()
+        await kept[0][1].wait_closed()
+        answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert status_of(answer) == 200
+        kept[1][1].close()
+
+
+def test_connections_leave_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    for files, expected in ((1024, 512), (1 << 20, 10_000), (resource.RLIM_INFINITY, 10_000)):
+        monkeypatch.setattr(resource, "getrlimit", lambda _, files=files: (files, files))
+        assert most_connections() == expected
 
 
 async def test_headers_within_the_size_limit_pass() -> None:
@@ -213,8 +316,9 @@ async def test_the_process_keeps_its_own_signal_handlers() -> None:
 def test_a_taken_port_is_a_misconfiguration_that_names_the_mend() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = HttpServer(echo, "127.0.0.1", taken.getsockname()[1])
-        with pytest.raises(Misconfigured, match="RINGBACK_PORT"):
+        with pytest.raises(Misconfigured, match="RINGBACK_PORT") as caught:
             server.bind()
+    assert "(Address already in use):" in str(caught.value)
 
 
 async def _is_refused(server: Served) -> bool:
