@@ -75,6 +75,15 @@ async def test_drops_below_the_pace_do_not_keep_a_connection_alive() -> None:
     assert caught.value.failure.status == 408
 
 
+async def test_without_a_pace_any_slowness_is_borne() -> None:
+    async def drip() -> Message:
+        await asyncio.sleep(0.1)
+        return next(messages)
+
+    messages = iter([piece(b"a"), piece(b"b", more=False)])
+    assert [chunk async for chunk in chunks(drip, Pace(0, 0.02))] == [b"a", b"b"]
+
+
 async def test_our_own_slowness_is_not_held_against_the_client() -> None:
     sender = Sender([piece(b"a"), piece(b"b"), piece(b"c", more=False)])
     read = b""
@@ -110,7 +119,8 @@ def test_json_is_told_by_its_media_type(content_type: str, expected: bool) -> No
     [
         ("application/json", "utf-8"),
         ('application/json; charset="UTF-16"', "utf-16"),
-        ("application/json; CHARSET=latin-1", "latin-1"),
+        ("application/json; CHARSET=ISO-8859-1", "iso-8859-1"),
+        ("application/json; charset=utf-32", "utf-32"),
     ],
 )
 def test_the_charset_of_a_json_body_is_honoured(content_type: str, encoding: str) -> None:
@@ -118,7 +128,7 @@ def test_the_charset_of_a_json_body_is_honoured(content_type: str, encoding: str
     assert json_text(request({"content-type": content_type}), text.encode(encoding)) == text
 
 
-@pytest.mark.parametrize("charset", ["klingon", "zlib", "hex"])
+@pytest.mark.parametrize("charset", ["klingon", "zlib", "hex", "punycode", "idna", "utf-7", ""])
 def test_a_charset_that_is_none_is_refused(charset: str) -> None:
     with pytest.raises(Refusal) as caught:
         json_text(request({"content-type": f"application/json; charset={charset}"}), b"{}")
