@@ -33,6 +33,7 @@ from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.errors import Misconfigured
 from ringback.jobs.rescuer import Rescuer
+from ringback.jobs.store import LedgerUnavailable
 from ringback.jobs.worker import Worker
 from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
 from ringback.server.protocol import HttpServer
@@ -47,8 +48,11 @@ from ringback.transcription.sweep import Sweep
 from ringback.transcription.transcribe import Transcriber
 
 JOBS_PER_THREAD = 2
-FEWEST_JOBS = 4
-"""Recordings in work at once: more than threads, because each also fetches, decodes and writes."""
+FEWEST_JOBS = 16
+"""Recordings in work at once: many more than threads, so that a few long ones leave room for short ones.
+The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
+
+API_KEY_VARIABLE = "RINGBACK_API_KEY"
 
 TRANSCRIPTION_LEASE = 90.0
 """Seconds; the worker prolongs it while it runs."""
@@ -69,6 +73,8 @@ def serve(settings: Settings) -> int:
         if isinstance(fault, Misconfigured):
             raise fault from None
         raise
+    except LedgerUnavailable as error:
+        raise Misconfigured(f"{error}: is there room on the disk of {settings.data_path}?") from None
     return 0
 
 
@@ -87,7 +93,6 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         stages = await _assemble(settings, SystemClock(), stack)
-        telemetry.event("server.starting", version=__version__, data_dir=settings.data_dir)
         await run_in_stages(stages, stopping)
     telemetry.event("server.stopped")
 
@@ -99,9 +104,11 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     policy = Policy(settings.callback.allow, settings.callback.ports)
     pool = EnginePool(Setup.of(settings))
     jobs_at_once = max(JOBS_PER_THREAD * pool.threads, FEWEST_JOBS)
+    # One project's flood leaves some slots to the others.
+    per_project = jobs_at_once * 3 // 4
     ledger = await stack.enter_async_context(
         await SqliteLedger.open(
-            folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: jobs_at_once}
+            folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: per_project}
         )
     )
     blobs = await stack.enter_async_context(FolderBlobs(folder / "blobs", clock))
@@ -113,7 +120,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     transcriber = Transcriber(
         reader=reader,
         pool=pool,
-        models={model.name: model for model in catalogue.models()}.__getitem__,
+        catalogue=catalogue,
         fetch=remote.chunks,
         blobs=blobs,
         progress=progress,
@@ -145,7 +152,14 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     port = http.bind()
     # Only now, when nothing can fail any more, is a key shown that will not be shown again.
     await _ensure_a_key(settings, ledger, clock)
-    telemetry.event("server.listening", host=settings.host, port=port)
+    telemetry.event(
+        "server.listening",
+        host=settings.host,
+        port=port,
+        version=__version__,
+        data_dir=str(folder),
+        model=catalogue.default.name,
+    )
     return [
         [pool, reader],
         [Rescuer(ledger), Sweep(blobs, ledger)],
@@ -196,28 +210,36 @@ class _WhenReady:
 
 
 async def _ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
-    """The operator's own key, or, on the very first start, one that is made and printed once."""
+    """The operator's own key, or, on the very first start, one that is made and printed once.
+
+    The operator's key has one place in the ledger: another value takes it over, and none empties it.
+    """
     project = (await keys.projects())[0].id
+    operators = str(uuid.uuid5(uuid.UUID(project), API_KEY_VARIABLE))
+    held = await keys.key_by_hash(secret_hash(settings.api_key)) if settings.api_key else None
+    if held is None or held.id != operators:
+        await keys.remove_key(project, operators)
     if settings.api_key:
-        if await keys.key_by_hash(secret_hash(settings.api_key)) is None:
-            await _add_owner(keys, project, settings.api_key, "RINGBACK_API_KEY", clock)
+        if held is None:
+            owner = _owner(operators, project, API_KEY_VARIABLE, clock.now())
+            await keys.add_key(owner, secret_hash(settings.api_key))
     elif not await keys.keys(project):
         secret = new_secret()
-        await _add_owner(keys, project, secret, "made on the first start", clock)
+        owner = _owner(str(uuid.uuid4()), project, "made on the first start", clock.now())
+        await keys.add_key(owner, secret_hash(secret))
         print(f"Your API key, shown this once and stored only as a hash:\n\n    {secret}\n", flush=True)
 
 
-async def _add_owner(keys: KeyStore, project: str, secret: str, comment: str, clock: Clock) -> None:
-    key = ApiKey(
-        id=str(uuid.uuid4()),
+def _owner(key_id: str, project: str, comment: str, created_at: float) -> ApiKey:
+    return ApiKey(
+        id=key_id,
         project=project,
         comment=comment,
         scopes=("owner",),
         tags=(),
-        created_at=clock.now(),
+        created_at=created_at,
         expires_at=None,
     )
-    await keys.add_key(key, secret_hash(secret))
 
 
 def _secret(path: Path) -> bytes:

@@ -8,7 +8,6 @@ import atexit
 import logging
 import sys
 import threading
-import time
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -80,31 +79,34 @@ def configure(level: str, form: str) -> None:
 
 
 class _Lines:
-    """Lines on standard error, written together a few times a second.
+    """Lines on standard error, written by a thread of their own a few times a second.
 
     A write per event lets go of the interpreter's lock each time, and on a busy server the event loop
-    then waits for it behind the ledger's writer: measured at 150 µs an event. What a `kill -9` loses is
-    the log of the last moments, never the ledger's record of them.
+    then waits for it behind the ledger's writer: measured at 150 µs an event. And whoever reads our log
+    may stop reading: that must not stop us. What a `kill -9` loses is the log of the last moments, never
+    the ledger's record of them.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[bytes] = deque(maxlen=MOST_LINES_WAITING)
+        self._urgent = threading.Event()
         self._writing = threading.Lock()
         self._stream = sys.stderr.buffer
-        atexit.register(self._write)
+        atexit.register(self._write_last)
         threading.Thread(target=self._write_regularly, name="log", daemon=True).start()
 
     def info(self, line: bytes) -> None:
         self._waiting.append(line + b"\n")
 
     def warning(self, line: bytes) -> None:
-        """What went wrong is written at once, with all that led to it."""
+        """What went wrong is written next, with all that led to it."""
         self.info(line)
-        self._write()
+        self._urgent.set()
 
     def _write_regularly(self) -> None:
         while True:
-            time.sleep(EVENTS_WITHIN)
+            self._urgent.wait(EVENTS_WITHIN)
+            self._urgent.clear()
             self._write()
 
     def _write(self) -> None:
@@ -113,9 +115,20 @@ class _Lines:
             self._stream.write(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
             self._stream.flush()
 
+    def _write_last(self) -> None:
+        """At the end of the process; not for ever, should nobody read."""
+        last = threading.Thread(target=self._write, daemon=True)
+        last.start()
+        last.join(LAST_WRITE_SECONDS)
+
 
 EVENTS_WITHIN = 0.1
 """Seconds until an event is seen in the log; problems are seen at once."""
+
+MOST_LINES_WAITING = 10_000
+"""When nobody reads our log, the oldest lines give way."""
+
+LAST_WRITE_SECONDS = 2.0
 
 
 def _json(value: object, **_: object) -> bytes:

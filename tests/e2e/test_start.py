@@ -79,3 +79,21 @@ def test_a_model_that_cannot_be_loaded_is_a_plain_fault(tmp_path: Path, size: in
     assert process.returncode == 2
     assert str(model) in complaint
     assert "Traceback" not in complaint
+
+
+def status_with(program: Program, secret: str) -> int:
+    return program.get("/v1/projects", key=secret).status
+
+
+def test_another_operators_key_takes_the_place_of_the_old_one(tmp_path: Path) -> None:
+    with Program(tmp_path, {"RINGBACK_API_KEY": "first-key"}) as program:
+        assert status_with(program, "first-key") == 200
+        program.stop()
+        program.settings = {"RINGBACK_API_KEY": "second-key"}
+        program.start()
+        assert status_with(program, "second-key") == 200
+        assert status_with(program, "first-key") == 401
+        program.stop()
+        program.settings = {"RINGBACK_API_KEY": ""}
+        program.start()
+        assert status_with(program, "second-key") == 401

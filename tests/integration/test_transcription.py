@@ -1,5 +1,7 @@
 """What the handler of recordings makes of its failures, and what is left of the audio afterwards."""
 
+import asyncio
+import errno
 import json
 import os
 import uuid
@@ -14,17 +16,19 @@ import pytest
 from ringback.audio.reader import AudioReader
 from ringback.blobs import FolderBlobs, once, read_kept
 from ringback.callbacks.delivery import order_of as delivery_of
-from ringback.engines.base import ModelInfo, Quality
+from ringback.engines.base import Quality
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
+from ringback.engines.registry import Catalogue
 from ringback.errors import Refusal
 from ringback.jobs.job import Done, GivenUp, Interrupted, Job, JobId, Lease, NewJob, Retry
+from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.progress import Progress
-from ringback.transcription.request import KIND, Order, audio_key, ending_of, order_job
+from ringback.transcription.request import KIND, Order, audio_key, document_key, ending_of, order_job
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
-from ringback.transcription.transcribe import TRIES_AFTER_SURPRISES, Transcriber
+from ringback.transcription.transcribe import AFTER_A_SURPRISE, WHILE_IT_PASSES, Transcriber
 from support.clock import ManualClock
 
 CALLBACK = "https://user:secret@example.com/hook?token=1"
@@ -47,6 +51,10 @@ class House:
 
 
 async def refused_fetch(url: str) -> AsyncIterator[bytes]:
+    if "full" in url:
+        raise OSError(errno.ENOSPC, "no space left, and a secret in the text")
+    if "odd" in url:
+        raise ZeroDivisionError
     if url:
         raise Refusal(400, "REMOTE_CONTENT_ERROR", f"not from {url}")
     yield b""
@@ -60,7 +68,6 @@ def job_for(order: Order) -> NewJob:
 async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
     ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
     blobs = FolderBlobs(folder / "blobs", clock)
-    models: dict[str, ModelInfo] = {"here": ModelInfo("here", "none", "1", str(uuid.uuid4()), ("en",))}
     async with ledger:
         yield House(
             ledger,
@@ -69,7 +76,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
             Transcriber(
                 reader=AudioReader(children=1),
                 pool=EnginePool(Setup("none", str(folder), 1, "cpu", "default")),
-                models=models.__getitem__,
+                catalogue=Catalogue("tiny.en", folder / "models"),
                 fetch=refused_fetch,
                 blobs=blobs,
                 progress=Progress(),
@@ -94,7 +101,7 @@ async def document(house: House, done: Done) -> dict[str, str]:
 
 async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) -> None:
     order = Order(
-        ListenOptions(callback_method="PUT"), "here", url="https://example.com/a", callback=CALLBACK
+        ListenOptions(callback_method="PUT"), "tiny.en", url="https://example.com/a", callback=CALLBACK
     )
     lease = await house.accepted(order)
     done = await house.transcriber(lease)
@@ -120,18 +127,27 @@ def as_job(like: Job, new: NewJob) -> Job:
 
 
 async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
-    done = await house.transcriber(await house.accepted(Order(ListenOptions(), "here", url="https://x.com")))
+    done = await house.transcriber(
+        await house.accepted(Order(ListenOptions(), "tiny.en", url="https://x.com"))
+    )
     assert isinstance(done, Done)
     assert done.follow_ups == ()
 
 
-async def test_a_surprise_is_met_a_few_times_and_then_told(house: House) -> None:
-    lease = await house.accepted(Order(ListenOptions(), "gone", url="https://example.com", callback=CALLBACK))
+@pytest.mark.parametrize(
+    ("url", "schedule"),
+    [("https://odd.example.com", AFTER_A_SURPRISE), ("https://full.example.com", WHILE_IT_PASSES)],
+)
+async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
+    house: House, url: str, schedule: GrowingSchedule
+) -> None:
+    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
     outcomes = [
         await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
-        for tries in range(TRIES_AFTER_SURPRISES)
+        for tries in range(len(schedule.delays) + 1)
     ]
-    assert [type(outcome) for outcome in outcomes] == [Retry, Retry, Done]
+    delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Retry)]
+    assert delays == list(schedule.delays)
     last = outcomes[-1]
     assert isinstance(last, Done)
     assert last.code == 500
@@ -139,11 +155,36 @@ async def test_a_surprise_is_met_a_few_times_and_then_told(house: House) -> None
     assert len(last.follow_ups) == 1
 
 
+def test_trouble_that_may_be_mended_is_waited_for_through_a_night() -> None:
+    assert sum(WHILE_IT_PASSES.delays) > 5 * 3600
+
+
+async def test_a_model_that_is_gone_gives_way_to_the_one_that_answers_today(house: House) -> None:
+    order = Order(ListenOptions(model="nova-3"), "gone", url="https://example.com")
+    done = await house.transcriber(await house.accepted(order))
+    assert isinstance(done, Done)
+    assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR", "it came as far as the fetch"
+
+
+async def test_a_named_model_that_is_gone_is_refused_in_words(house: House) -> None:
+    order = Order(ListenOptions(model="gone"), "gone", url="https://example.com")
+    done = await house.transcriber(await house.accepted(order))
+    assert isinstance(done, Done)
+    assert done.code == 400
+    assert "No such model" in (await document(house, done))["err_msg"]
+
+
+async def test_credentials_lie_in_the_order_once(house: House) -> None:
+    options = ListenOptions(callback=CALLBACK)
+    lease = await house.accepted(Order(options, "tiny.en", url="https://example.com", callback=CALLBACK))
+    assert lease.job.payload.count(b"secret") == 1
+
+
 async def test_a_recording_that_took_the_server_down_again_and_again_fails_before_it_is_parked(
     tmp_path: Path, manual_clock: ManualClock
 ) -> None:
     async with house_in(tmp_path, manual_clock) as house:
-        await house.accepted(Order(ListenOptions(), "here", url="https://example.com", callback=CALLBACK))
+        await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com", callback=CALLBACK))
     for _ in range(10):  # each opening stands for a crash of the server that held the lease
         async with house_in(tmp_path, manual_clock) as house:
             (lease,) = await house.ledger.claim(KIND, 1, 60)
@@ -158,15 +199,15 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
 
 async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
     sweep = Sweep(house.blobs, house.ledger)
-    order = Order(ListenOptions(), "here", url="https://example.com")
+    order = Order(ListenOptions(), "tiny.en", url="https://example.com")
     lease = await house.accepted(order)
     key = audio_key(lease.job.id)
     await house.blobs.put(key, once(b"audio"))
-    assert await sweep.once() == 0
+    assert await sweep.round("audio", asyncio.Event()) == 0
     assert await house.blobs.get(key) == b"audio"
 
     assert await house.ledger.settle(lease, Done(200, msgspec.json.encode({})))
-    assert await sweep.once() == 1
+    assert await sweep.round("audio", asyncio.Event()) == 1
     with pytest.raises(KeyError):
         await house.blobs.get(key)
 
@@ -177,6 +218,25 @@ async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tm
     await house.blobs.put(key, once(b"audio"))
     written = house.clock.now()
     os.utime(tmp_path / "blobs" / key, (written, written))
-    assert await sweep.once() == 0
+    assert await sweep.round("audio", asyncio.Event()) == 0
     house.clock.advance(UNCLAIMED_AFTER + 1)
-    assert await sweep.once() == 1
+    assert await sweep.round("audio", asyncio.Event()) == 1
+
+
+async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> None:
+    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com"))
+    key = audio_key(lease.job.id)
+    await house.blobs.put(key, once(b"audio"))
+    assert await house.ledger.settle(lease, GivenUp(500))
+    assert await Sweep(house.blobs, house.ledger).round("audio", asyncio.Event()) == 0
+
+
+async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
+    order = Order(ListenOptions(), "tiny.en", url="https://example.com")
+    cancelled, finished = await house.accepted(order), await house.accepted(order)
+    for lease in (cancelled, finished):
+        await house.blobs.put(document_key(lease.job.id), once(b"words"))
+    await house.ledger.cancel(cancelled.job.id)
+    assert await house.ledger.settle(finished, Done(200))
+    assert await Sweep(house.blobs, house.ledger).round("result", asyncio.Event()) == 1
+    assert await house.blobs.get(document_key(finished.job.id)) == b"words"

@@ -103,8 +103,8 @@ class Program:
         assert self.process is not None
         return [self.process, *self.process.children(recursive=True)]
 
-    def get(self, path: str) -> Reply:
-        return self._call("GET", path)
+    def get(self, path: str, key: str = KEY) -> Reply:
+        return self._call("GET", path, key=key)
 
     def listen(
         self, audio: bytes, query: str = "", content_type: str = "audio/wav", timeout: float = 120
@@ -117,10 +117,16 @@ class Program:
         return self.get(f"/v1/projects/{project}/requests/{request_id}").json()["request"]
 
     def _call(
-        self, method: str, path: str, body: bytes | None = None, content_type: str = "", timeout: float = 30
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        content_type: str = "",
+        timeout: float = 30,
+        key: str = KEY,
     ) -> Reply:
         request = urllib.request.Request(self.url + path, body, method=method)
-        request.add_header("Authorization", f"Token {KEY}")
+        request.add_header("Authorization", f"Token {key}")
         if body is not None:
             request.add_header("Content-Type", content_type)
         try:

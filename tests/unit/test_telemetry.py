@@ -42,13 +42,29 @@ def test_no_line_is_lost_or_torn_between_threads() -> None:
     assert len({(event["thread"], event["number"]) for event in events}) == 8_000
 
 
-def test_a_problem_is_on_the_way_before_the_next_line_runs() -> None:
-    events = log_of(
-        "telemetry.event('before')\n"
-        "telemetry.problem('engine.died', reason='for the test')\n"
-        "os.kill(os.getpid(), signal.SIGKILL)\n"
+def test_a_problem_is_written_while_the_program_goes_on() -> None:
+    body = (
+        "telemetry.event('before')\ntelemetry.problem('engine.died', reason='for the test')\nsignal.pause()"
     )
-    assert [event["event"] for event in events] == ["before", "engine.died"]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM.format(body=body)], stderr=subprocess.PIPE
+    ) as running:
+        assert running.stderr is not None
+        names = [json.loads(running.stderr.readline())["event"] for _ in range(2)]
+        running.kill()
+    assert names == ["before", "engine.died"]
+
+
+def test_a_reader_who_stops_reading_does_not_stop_the_program() -> None:
+    body = (
+        "for number in range(50_000): telemetry.problem('said', number=number, padding='x' * 100)\n"
+        "print('went on', flush=True)"
+    )
+    command = [sys.executable, "-c", PROGRAM.format(body=body)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == b"went on\n"
+        assert running.wait(timeout=30) == 0, "its end does not wait for the reader either"
 
 
 def test_levels_below_the_asked_one_are_silent() -> None:

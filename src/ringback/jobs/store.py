@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback.errors import RingbackError
-from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page
+from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
 
 
 class LedgerUnavailable(RingbackError):
@@ -67,6 +67,10 @@ class JobStore(Protocol):
         ...
 
     async def get(self, job: JobId) -> Job | None: ...
+
+    async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
+        """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
+        ...
 
     async def children(self, parent: JobId) -> list[Job]: ...
 

@@ -224,6 +224,10 @@ _NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 
+_OF_RAW_AUDIO = frozenset({"sample_rate", "channels"})
+"""A container tells these itself (docs/encoding)."""
+
+
 def _check_together(options: ListenOptions, mode: Mode) -> None:
     """The rules that hold between parameters."""
     if options.encoding in _NEEDS_RATE and options.sample_rate is None:
@@ -260,6 +264,8 @@ def _warnings(
                 found.append(_of_other_mode(name, mode))
         elif any(_asks_for_something(known[name], value) for value in given[name]):
             found.append(_warning(known[name]))
+        elif name in _OF_RAW_AUDIO and "encoding" not in given:
+            found.append(Unserved(name, "ignored", f"`{name}` is read only together with `encoding`."))
     return tuple(found)
 
 

@@ -1,6 +1,7 @@
 """A transcription as it stands in the ledger: what was ordered, and what became of it."""
 
 import msgspec
+from msgspec import structs
 
 from ringback.blobs import BlobKey, Kept
 from ringback.jobs.job import JobId, Lane, NewJob
@@ -37,6 +38,8 @@ class Ending(msgspec.Struct, frozen=True):
 
 def order_job(order: Order, request_id: JobId, *, project: str, accessor: str | None) -> NewJob:
     """The job for one accepted request; its id is Deepgram's `request_id`."""
+    # The callback stands in the order, as it was judged; its credentials need not lie there twice.
+    order = structs.replace(order, options=structs.replace(order.options, callback=None))
     return NewJob(
         id=request_id,
         kind=KIND,

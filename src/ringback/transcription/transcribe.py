@@ -6,6 +6,7 @@ own, so that a second run overwrites what the first one left.
 """
 
 import asyncio
+import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,9 +22,12 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
-from ringback.errors import EngineFailure, Failure, Refusal
+from ringback.engines.registry import Catalogue
+from ringback.errors import EngineFailure, Failure, Misconfigured, Refusal
 from ringback.features.finish import finish
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, Lease, NewJob, Outcome, Retry
+from ringback.jobs.retry import GrowingSchedule
+from ringback.jobs.store import LedgerUnavailable
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Transcript
@@ -34,8 +38,9 @@ from ringback.transcription.request import Ending, Order, audio_key, document_ke
 Fetch = Callable[[str], AsyncIterator[bytes]]
 """The bytes behind a URL, or a Refusal in Deepgram's words; `bootstrap` puts `egress` behind it."""
 
-TRIES_AFTER_SURPRISES = 3
-"""How often an error that nobody foresaw is met before the request is answered with a 500."""
+AFTER_A_SURPRISE = GrowingSchedule((1.0, 10.0))
+WHILE_IT_PASSES = GrowingSchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
+"""Seconds between tries after a fault of ours; after the last one the request is answered with a 500."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +62,7 @@ class Transcriber:
         *,
         reader: AudioReader,
         pool: EnginePool,
-        models: Callable[[str], ModelInfo],
+        catalogue: Catalogue,
         fetch: Fetch,
         blobs: Blobs,
         progress: Progress,
@@ -66,7 +71,7 @@ class Transcriber:
         quality: Quality,
     ) -> None:
         self._hearing = Hearing(reader, pool, progress, quality)
-        self._models = models
+        self._catalogue = catalogue
         self._fetch = fetch
         self._blobs = blobs
         self._progress = progress
@@ -78,26 +83,36 @@ class Transcriber:
         order = order_of(job.payload)
         started_at = self._clock.now()
         try:
-            if job.losses >= LOSSES_BEFORE_PARKING - 1:
-                # One crash more and the job would be parked, with nobody told: say now that it failed.
-                raise EngineFailure(f"the server ended {job.losses} times in a row over this recording")
-            answer = await self._transcribe(job, order)
-        except Refusal as refusal:
-            answer = _refused(refusal.failure, job)
-        except EngineFailure as failure:
-            telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
+            answer = await self._answer(job, order)
+            kept = await keep(self._blobs, document_key(job.id), answer.document)
+        except Exception as error:
+            delay = _schedule_for(error).delay_after(job.tries + 1)
+            _report_fault(job, error, delay)
+            if delay is not None:
+                return Retry(delay, attempt=Attempt(started_at, self._clock.now(), "failed"))
+            # The caller must hear of it in the end. This document is small: it needs no blob.
             answer = _refused(_OURS, job)
-        except Exception as error:  # whatever it is, the caller must hear of it in the end
-            telemetry.problem("transcription.failed", request_id=job.id, error=repr(error), tries=job.tries)
-            if job.tries + 1 < TRIES_AFTER_SURPRISES:
-                return Retry(delay=2.0**job.tries)
-            answer = _refused(_OURS, job)
+            kept = await keep(self._blobs, document_key(job.id), answer.document)
         finally:
             self._progress.end(job.id)
-        return await self._settled(job, order, answer, started_at)
+        return self._end(job, order, answer, kept, started_at)
+
+    async def _answer(self, job: Job, order: Order) -> _Answer:
+        """What the caller is to hear, good or bad; raises for what may pass."""
+        if job.losses >= LOSSES_BEFORE_PARKING - 1:
+            # One crash more and the job would be parked, with nobody told: say now that it failed.
+            telemetry.problem("transcription.poisonous", request_id=job.id, losses=job.losses)
+            return _refused(_OURS, job)
+        try:
+            return await self._transcribe(job, order)
+        except Refusal as refusal:
+            return _refused(refusal.failure, job)
+        except EngineFailure as failure:
+            telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
+            return _refused(_OURS, job)
 
     async def _transcribe(self, job: Job, order: Order) -> _Answer:
-        model = self._models(order.model)
+        model = self._model(order)
         async with self._audio(job, order) as (path, sha256):
             transcript = await self._hearing.of(path, job.id, order.options, model)
         facts = results.ResultFacts(
@@ -124,9 +139,18 @@ class Transcriber:
         async with self._blobs.local(key) as path:
             yield path, sha256
 
-    async def _settled(self, job: Job, order: Order, answer: _Answer, started_at: float) -> Done:
+    def _model(self, order: Order) -> ModelInfo:
+        """The model that was promised; where it is gone since, the one that answers to the request today."""
+        for model in self._catalogue.models():
+            if model.name == order.model:
+                return model
+        options = order.options
+        return self._catalogue.resolve(
+            options.model, options.language, bool(options.detect_language), options.version
+        )
+
+    def _end(self, job: Job, order: Order, answer: _Answer, kept: Kept, started_at: float) -> Done:
         """The end of the job, with the delivery that follows from it in the same transaction."""
-        kept = await keep(self._blobs, document_key(job.id), answer.document)
         ended_at = self._clock.now()
         _report(job, order, answer, ended_at - job.created_at, ended_at - started_at)
         return Done(
@@ -137,6 +161,13 @@ class Transcriber:
                 started_at, ended_at, "transcribed" if answer.status == 200 else "refused", answer.status
             ),
         )
+
+
+def _schedule_for(error: Exception) -> GrowingSchedule:
+    """Trouble of this machine (a full disk, no file handles, a model that cannot be loaded) may be mended
+    within hours; an error that nobody foresaw will most likely come again."""
+    passing = isinstance(error, OSError | MemoryError | LedgerUnavailable | Misconfigured)
+    return WHILE_IT_PASSES if passing else AFTER_A_SURPRISE
 
 
 def _document(heard: Transcript, options: ListenOptions, facts: results.ResultFacts) -> bytes:
@@ -165,6 +196,19 @@ def _refused(failure: Failure, job: Job) -> _Answer:
 _OURS = Failure(
     500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
 )
+
+
+def _report_fault(job: Job, error: Exception, delay: float | None) -> None:
+    telemetry.problem(
+        "transcription.failed",
+        request_id=job.id,
+        tries=job.tries + 1,
+        again_in=delay,
+        error=type(error).__name__,
+        errno=getattr(error, "errno", None),
+        # The frames alone: an exception's text may quote what a caller sent us, a URL with its password.
+        frames=traceback.format_tb(error.__traceback__)[-5:],
+    )
 
 
 def _report(job: Job, order: Order, answer: _Answer, waited: float, worked: float) -> None:

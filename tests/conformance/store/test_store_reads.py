@@ -147,3 +147,28 @@ class TestGauges:
         deliver, transcribe = gauges["deliver"], gauges["transcribe"]
         assert (deliver.queued, deliver.leased, deliver.oldest_due) == (1, 1, 7.0)
         assert (transcribe.queued, transcribe.leased, transcribe.oldest_due) == (1, 0, None)
+
+
+class TestStates:
+    async def test_of_many_at_once_wherever_they_stand(
+        self, store: Store, new_job: NewJobs, done: Done
+    ) -> None:
+        jobs = [new_job("transcribe", f"p{number}") for number in range(5)]
+        await store.add(jobs)
+        leases = {lease.job.id: lease for lease in await store.claim("transcribe", 3, 30.0)}
+        ended, parked, leased = leases.values()
+        assert await store.settle(ended, done)
+        assert await store.settle(parked, GivenUp())
+        queued, cancelled = (job.id for job in jobs if job.id not in leases)
+        await store.cancel(cancelled)
+        unknown = JobId("00000000-0000-4000-8000-000000000000")
+        assert await store.states([*(job.id for job in jobs), unknown]) == {
+            ended.job.id: State.DONE,
+            parked.job.id: State.PARKED,
+            leased.job.id: State.LEASED,
+            queued: State.QUEUED,
+            cancelled: State.CANCELLED,
+        }
+
+    async def test_of_none(self, store: Store) -> None:
+        assert await store.states([]) == {}

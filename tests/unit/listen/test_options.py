@@ -320,3 +320,13 @@ def test_a_known_parameter_alone_survives_json(name: str, text: str, mode: Mode)
     except Refusal:
         return
     assert msgspec.json.decode(msgspec.json.encode(asked), type=ListenOptions) == asked
+
+
+def test_what_is_read_only_for_raw_audio_is_named_when_it_is_not_read() -> None:
+    bare = parse([("sample_rate", "8000"), ("channels", "2")], Mode.RECORDED)
+    assert [(warning.parameter, warning.type) for warning in bare.unserved] == [
+        ("sample_rate", "ignored"),
+        ("channels", "ignored"),
+    ]
+    raw = [("encoding", "linear16"), ("sample_rate", "8000"), ("channels", "2")]
+    assert parse(raw, Mode.RECORDED).unserved == ()

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ringback.clock import Clock
-from ringback.jobs.job import ENDED, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page
+from ringback.jobs.job import ENDED, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
 from ringback.jobs.store import KindGauge
 from ringback.keys import ApiKey, Project
 from ringback.storage.sqlite import keys, reads
@@ -138,6 +138,9 @@ class SqliteLedger:
 
     async def get(self, job: JobId) -> Job | None:
         return await self._readers.do(partial(reads.job_by_id, job=job))
+
+    async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
+        return await self._readers.do(partial(reads.states, jobs=jobs))
 
     async def children(self, parent: JobId) -> list[Job]:
         return await self._readers.do(partial(reads.jobs_by_parent, parent=parent))

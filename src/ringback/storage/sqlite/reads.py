@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ THREADS = 2
 
 _SQL = load("reads.sql")
 _JOB_BY_ID = _SQL["job_by_id"]
+_STATES = _SQL["states"]
 _JOBS_BY_PARENT = _SQL["jobs_by_parent"]
 _NUMBER_BY_ID = _SQL["number_by_id"]
 _PAGE = _SQL["page"]
@@ -73,6 +74,11 @@ class Readers:
 def job_by_id(connection: sqlite3.Connection, job: JobId) -> Job | None:
     row = connection.execute(_JOB_BY_ID, {"id": job}).fetchone()
     return None if row is None else _job(row)
+
+
+def states(connection: sqlite3.Connection, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
+    asked = {"ids": msgspec.json.encode(jobs).decode()}
+    return {JobId(job): State(state) for job, state in connection.execute(_STATES, asked)}
 
 
 def jobs_by_parent(connection: sqlite3.Connection, parent: JobId) -> list[Job]:

@@ -11,6 +11,13 @@ left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number
 where job.id = :id;
 
+-- name: states
+-- How many jobs stand at once; `ids` is a JSON array.
+select job.id, coalesce(live_job.state, ended_job.state)
+from json_each(:ids) asked join job on job.id = asked.value
+left join live_job on live_job.number = job.number
+left join ended_job on ended_job.number = job.number;
+
 -- name: jobs_by_parent
 -- What followed from a job, oldest first.
 select job.number, job.id, job.kind, lane.name, job.project, job.payload, job.parent, job.accessor, job.method,
