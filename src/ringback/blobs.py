@@ -5,6 +5,7 @@ file, fdatasync, rename, fsync of the folder.
 """
 
 import asyncio
+import errno
 import hashlib
 import itertools
 import os
@@ -37,6 +38,13 @@ class TooLarge(Exception):
     """The bytes offered exceed the limit given; nothing is kept."""
 
 
+class NoRoom(OSError):
+    """Keeping this would eat into the disk's reserve; nothing is kept."""
+
+    def __init__(self, free: int) -> None:
+        super().__init__(errno.ENOSPC, f"only {free:,} bytes are free on the disk of the blobs")
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
     key: BlobKey
@@ -46,7 +54,12 @@ class Stored:
 
 class Blobs(Protocol):
     async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
-        """Keep these bytes, durably. Raises `TooLarge` past `limit`; leaves nothing behind on any error."""
+        """Keep these bytes, durably. Leaves nothing behind on any error.
+
+        With a `limit` (new work: audio) raises `TooLarge` past it, and `NoRoom` where the disk's reserve
+        begins. Without one (what work that was accepted leaves behind) the reserve may be used: it is
+        there so that what was accepted can end.
+        """
         ...
 
     async def get(self, key: BlobKey) -> bytes:
@@ -100,8 +113,10 @@ class FolderBlobs:
     An async context: leaving it ends its threads, once they have finished what they were given.
     """
 
-    def __init__(self, root: Path, clock: Clock | None = None) -> None:
+    def __init__(self, root: Path, clock: Clock | None = None, reserve: int = 0) -> None:
+        """`reserve`: bytes of the disk that new work may not use."""
         self._root = root
+        self._reserve = reserve
         self._clock = clock or SystemClock()
         self._incoming = root / "incoming"
         self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -125,7 +140,10 @@ class FolderBlobs:
         folder = self._folders.get(kind)
         if folder is None:
             folder = self._folders[kind] = _Folder(path.parent)
-        upload = _Upload(self._incoming / str(next(self._numbers)), path, folder, limit)
+        reserve = 0 if limit is None else self._reserve
+        upload = _Upload(
+            self._incoming / str(next(self._numbers)), path, folder, limit=limit, reserve=reserve
+        )
         buffered = bytearray()
         try:
             async for chunk in chunks:
@@ -160,7 +178,16 @@ class FolderBlobs:
         return await self._in_thread(partial(self._keys, kind, self._clock.now() - older_than))
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._threads, work)
+        """Run `work` in a thread; when this call is cancelled, not before the thread is done with it.
+
+        A file that is closed under a thread that still writes would lend its number to another's file.
+        """
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            await asyncio.wait([running])
+            raise
 
     def _keys(self, kind: str, before: float) -> list[BlobKey]:
         found = []
@@ -193,11 +220,14 @@ _KEY = re.compile(r"[a-z]+/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 class _Upload:
     """One file on its way in; used by one task, in one thread at a time."""
 
-    def __init__(self, temporary: Path, final: Path, folder: "_Folder", limit: int | None) -> None:
+    def __init__(
+        self, temporary: Path, final: Path, folder: "_Folder", *, limit: int | None, reserve: int
+    ) -> None:
         self._temporary = temporary
         self._final = final
         self._folder = folder
         self._limit = limit
+        self._reserve = reserve
         self._size = 0
         self._hash = hashlib.sha256()
         self._file: int | None = None
@@ -210,6 +240,7 @@ class _Upload:
     def write(self, block: bytes) -> None:
         if self._file is None:
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        self._spare_the_reserve(len(block))
         self._hash.update(block)
         view = memoryview(block)
         while view:
@@ -223,6 +254,13 @@ class _Upload:
         self._file = None
         self._folder.take_in(self._temporary, self._final)
         return Stored(key, self._size, self._hash.hexdigest())
+
+    def _spare_the_reserve(self, more: int) -> None:
+        if self._reserve:
+            disk = os.statvfs(self._temporary.parent)
+            free = disk.f_bavail * disk.f_frsize
+            if free - more < self._reserve:
+                raise NoRoom(free)
 
     def abandon(self) -> None:
         if self._file is not None:

@@ -111,7 +111,9 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
             folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: per_project}
         )
     )
-    blobs = await stack.enter_async_context(FolderBlobs(folder / "blobs", clock))
+    blobs = await stack.enter_async_context(
+        FolderBlobs(folder / "blobs", clock, settings.limits.disk_reserve_bytes)
+    )
     door = await stack.enter_async_context(Door(policy, clock))
     remote = RemoteAudio(door, policy, _fetch_limits(settings.fetch))
     reader = AudioReader(children=jobs_at_once)

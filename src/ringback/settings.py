@@ -50,6 +50,9 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Time for a client to send its request line and headers."""
     body_bytes_per_second: Annotated[int, Meta(ge=0)] = 1_000
     """A request body slower than this over 30 s is refused (408)."""
+    disk_reserve_bytes: Annotated[int, Meta(ge=0)] = 268_435_456
+    """New work is refused (503) where it would leave less free on the disk: what was accepted needs room to
+    end."""
 
 
 class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

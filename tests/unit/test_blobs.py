@@ -1,6 +1,8 @@
 import asyncio
+import errno
 import hashlib
 import os
+import shutil
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -8,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import INLINE_LIMIT, READ_SIZE, BlobKey, FolderBlobs, TooLarge, keep, once, read_kept
+from ringback.blobs import (
+    INLINE_LIMIT,
+    READ_SIZE,
+    BlobKey,
+    FolderBlobs,
+    NoRoom,
+    TooLarge,
+    keep,
+    once,
+    read_kept,
+)
 
 KEY = BlobKey("audio/0b5c")
 
@@ -183,3 +195,39 @@ async def test_a_sync_that_fails_covers_nobody(tmp_path: Path, monkeypatch: pyte
             await blobs.put(BlobKey("audio/a"), once(b"x"))
         await blobs.put(BlobKey("audio/b"), once(b"x"))
         assert await blobs.get(BlobKey("audio/b")) == b"x"
+
+
+async def test_new_work_leaves_the_reserve_alone_and_old_work_may_end_in_it(tmp_path: Path) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    async with FolderBlobs(tmp_path, reserve=2 * free) as blobs:
+        with pytest.raises(NoRoom) as refused:
+            await blobs.put(KEY, once(b"a recording"), limit=1_000)
+        assert refused.value.errno == errno.ENOSPC
+        assert files_below(tmp_path) == []
+        await blobs.put(BlobKey("result/1"), once(b"a document"))
+
+
+async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, go_on = threading.Event(), threading.Event()
+    real = os.write
+    written: list[int] = []
+
+    def slow_write(descriptor: int, data: bytes) -> int:
+        began.set()
+        assert go_on.wait(10)
+        written.append(real(descriptor, data))  # fails on a number that was given back meanwhile
+        return written[-1]
+
+    monkeypatch.setattr(os, "write", slow_write)
+    async with FolderBlobs(tmp_path) as blobs:
+        putting = asyncio.create_task(blobs.put(KEY, pieces(b"x" * READ_SIZE, b"y")))
+        assert await asyncio.to_thread(began.wait, 10)
+        putting.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        with pytest.raises(asyncio.CancelledError):
+            await putting
+    assert written == [READ_SIZE]
+    assert files_below(tmp_path) == []
