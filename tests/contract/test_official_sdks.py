@@ -26,7 +26,7 @@ def _python_7() -> list[str]:
 
 def _python_5() -> list[str]:
     if not PYTHON_5.exists():
-        pytest.skip("deepgram-sdk 5 is not installed: run `make setup`")
+        pytest.skip("deepgram-sdk 5 is not installed: run `make test`")
     return [str(PYTHON_5), str(HERE / "conversation.py")]
 
 
@@ -35,7 +35,7 @@ def _javascript() -> list[str]:
     if node is None:
         pytest.skip("there is no node on this machine")
     if not NODE_MODULES.exists():
-        pytest.skip("@deepgram/sdk is not installed: run `make setup`")
+        pytest.skip("@deepgram/sdk is not installed: run `make test`")
     return [node, str(HERE / "js" / "conversation.mjs")]
 
 

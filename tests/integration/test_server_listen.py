@@ -1,6 +1,7 @@
 """`POST /v1/listen` over a real ledger and real sockets: what is accepted, refused, awaited, left behind."""
 
 import asyncio
+import errno
 import http.client
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -11,9 +12,13 @@ import jwt
 import pytest
 from structlog.testing import capture_logs
 
+from ringback import telemetry
+from ringback.blobs import FolderBlobs, NoRoom, Stored
 from ringback.errors import Failure
-from ringback.jobs.job import GivenUp, JobFilter, State
+from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
+from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
+from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front
 
@@ -290,6 +295,68 @@ async def test_the_patience_of_a_waiting_caller_has_a_limit(tmp_path: Path) -> N
         job = await door.ledger.get((await jobs(door))[0])  # type: ignore[arg-type] # ids as text
         assert job is not None
         assert job.state is State.CANCELLED
+
+
+async def test_a_504_stays_one_when_the_job_cannot_be_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: JobId) -> bool:
+        raise LedgerUnavailable("locked")
+
+    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as door:
+        monkeypatch.setattr(SqliteLedger, "cancel", lambda _, job: away(job))
+        with capture_logs() as events:
+            answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    assert answer.status == 504
+    assert ("request.not_cancelled", "locked") in [(event["event"], event.get("error")) for event in events]
+
+
+async def test_a_waiting_caller_is_told_when_the_ledger_goes_away(
+    door: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(_: SqliteLedger, __: JobId) -> Job:
+        raise LedgerUnavailable("gone")
+
+    monkeypatch.setattr(SqliteLedger, "wait_for_end", away)
+    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_without_a_ledger_nobody_is_known_and_nothing_is_a_fault(door: Front) -> None:
+    await door.ledger.close()
+    with capture_logs() as events:
+        answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
+    assert [event["event"] for event in events] == ["ledger.unavailable", "request.refused"]
+
+
+async def test_what_was_accepted_stays_accepted_when_it_cannot_be_reported(
+    door: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(name: str, /, **_: object) -> None:
+        raise RuntimeError(name)
+
+    monkeypatch.setattr(telemetry, "event", fail)
+    with capture_logs() as events:
+        answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
+    assert answer.status == 200
+    assert await jobs(door) == [answer.json()["request_id"]]
+    assert [event["event"] for event in events] == ["request.not_reported"]
+
+
+@pytest.mark.parametrize("error", [NoRoom(1000), OSError(errno.ENOSPC, "No space left on device")], ids=repr)
+async def test_a_full_disk_is_a_503_that_says_so(
+    door: Front, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def full(*_: object) -> Stored:
+        raise error
+
+    monkeypatch.setattr(FolderBlobs, "put", full)
+    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
+    assert "no room" in answer.json()["err_msg"]
+    assert int(answer.headers["retry-after"]) > 0
 
 
 async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(door: Front) -> None:

@@ -16,6 +16,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import Attempt, Done, Job, Retry
+from ringback.server import history
 from ringback.transcription.request import Ending
 from support.front import DOCUMENT, OWNER, Answered, Front, front
 
@@ -317,6 +318,18 @@ async def test_usage_adds_up_the_ledger(door: Front) -> None:
     assert report["ringback"]["complete"] is True
 
 
+async def test_usage_says_when_it_left_out_the_oldest(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(history, "USAGE_PAGE", 2)
+    for most, counted, complete in ((4, 4, False), (6, 5, True)):
+        monkeypatch.setattr(history, "USAGE_MOST", most)
+        for _ in range(0 if complete else 5):
+            await submit(door, finish=200)
+        report = (await get(door, "{project}/usage")).json()
+        (day,) = report["results"]
+        assert (day["requests"], day["hours"]) == (counted, pytest.approx(counted * 7.5 / 3600))
+        assert report["ringback"]["complete"] is complete
+
+
 @pytest.mark.parametrize("path", ["/v1/models", "{project}/models"])
 async def test_models_tell_the_truth(door: Front, path: str) -> None:
     model = door.services.catalogue.models()[0]
@@ -347,6 +360,17 @@ async def test_a_ready_engine_says_so_in_the_words_that_helm_looks_for(door: Fro
     assert answer.body.startswith(b'{"engine_connection_status":"Connected"')
 
 
+async def test_work_that_is_over_is_no_longer_counted(door: Front) -> None:
+    await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=b"RIFF")
+    lease = await door.claim()
+    running = await door.call("GET", "/metrics", key=None)
+    assert b'ringback_jobs{kind="transcribe",state="leased"} 1.0' in running.body
+    await door.finish(lease)
+    over = await door.call("GET", "/metrics", key=None)
+    assert b'ringback_jobs{kind="transcribe",state="leased"} 0.0' in over.body
+    assert b'ringback_jobs{kind="deliver",state="queued"} 0.0' in over.body
+
+
 async def test_running_work_is_counted(door: Front) -> None:
     await submit(door)
     assert (await door.call("GET", "/v1/status", key=None)).json()["active_batch_requests"] == 1
@@ -356,15 +380,41 @@ async def test_running_work_is_counted(door: Front) -> None:
     assert b'ringback_requests_total{method="async",status="200"}' in metrics.body
 
 
-async def test_what_nobody_foresaw_is_a_500_without_a_traceback(door: Front) -> None:
-    await door.ledger.close()
+async def test_what_nobody_foresaw_is_a_500_whose_text_nobody_sees(
+    door: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError(SECRET_URL)
+
+    monkeypatch.setattr(door.services.catalogue, "models", fail)
     with capture_logs() as events:
-        answer = await get(door, "/v1/projects")
+        answer = await get(door, "/v1/models")
     assert answer.status == 500
     assert answer.json()["category"] == "INTERNAL_SERVER_ERROR"
     assert b"Traceback" not in answer.body
     (failed,) = events
     assert (failed["event"], failed["request_id"]) == ("request.failed", answer.headers["dg-request-id"])
+    assert (failed["error"], "in fail" in str(failed["frames"])) == ("RuntimeError", True)
+    _keeps_secrets(str(events).encode())
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1/projects", "{project}/keys", "{project}/requests", "{project}/usage", "/metrics"]
+)
+async def test_without_a_ledger_a_route_says_when_to_come_back(door: Front, path: str) -> None:
+    await door.ledger.close()
+    with capture_logs() as events:
+        answer = await get(door, path)
+    assert (answer.status, answer.json()["category"]) == (503, "Service Unavailable")
+    assert int(answer.headers["retry-after"]) > 0
+    (away,) = events
+    assert (away["event"], away["request_id"]) == ("ledger.unavailable", answer.headers["dg-request-id"])
+
+
+async def test_the_probe_of_life_needs_no_ledger(door: Front) -> None:
+    await door.ledger.close()
+    answer = await get(door, "/v1/status")
+    assert (answer.status, answer.json()) == (200, {"system_health": "Degraded"})
 
 
 async def _listed(door: Front, query: str) -> list[dict[str, Any]]:

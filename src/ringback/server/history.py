@@ -4,7 +4,8 @@ https://developers.deepgram.com/reference/manage/requests/list. Callback URLs ar
 scheme://host:port only: their paths, queries and credentials are the caller's secrets.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -35,8 +36,9 @@ PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
 """Requests that may be skipped to reach a page; narrow by `start` and `end` beyond that."""
 
-USAGE_MOST = 10_000
-"""Requests that one usage report adds up, newest first."""
+USAGE_MOST, USAGE_PAGE = 2_000, 200
+"""Requests that one usage report adds up, newest first, and how many of them are in memory at a time: each
+brings its result along."""
 
 
 class History:
@@ -76,13 +78,13 @@ class History:
         until = query_moment(request, "end", end_of_day=True) or self._clock.now()
         since = query_moment(request, "start") or max(0.0, until - 30 * _DAY)
         where = JobFilter(caller.project, KIND, since=since, until=until)
-        jobs, complete = await self._newest(where, USAGE_MOST)
+        days, complete = await self._days(where)
         return answer(
             {
                 "start": _day(since),
                 "end": _day(until),
                 "resolution": {"units": "day", "amount": 1},
-                "results": _by_day(jobs),
+                "results": [_usage_of(day, *heard) for day, heard in sorted(days.items())],
                 "ringback": {"complete": complete},
             }
         )
@@ -96,14 +98,17 @@ class History:
             page = await self._store.page(where, limit, page.next)
         return page.jobs
 
-    async def _newest(self, where: JobFilter, most: int) -> tuple[list[Job], bool]:
-        """Up to `most` jobs, and whether those are all."""
-        page = await self._store.page(where, PAGE_MOST)
-        jobs = list(page.jobs)
-        while page.next is not None and len(jobs) < most:
-            page = await self._store.page(where, PAGE_MOST, page.next)
-            jobs += page.jobs
-        return jobs, page.next is None
+    async def _days(self, where: JobFilter) -> tuple[Mapping[str, tuple[float, int]], bool]:
+        """Seconds of audio and requests by day, of the newest `USAGE_MOST`; and whether those are all."""
+        days: dict[str, tuple[float, int]] = {}
+        position: str | None = None
+        for _ in range(USAGE_MOST // USAGE_PAGE):
+            page = await self._store.page(where, USAGE_PAGE, position)
+            await asyncio.to_thread(_add_up, page.jobs, days)
+            position = page.next
+            if position is None:
+                return days, True
+        return days, False
 
     async def _record(self, job: Job, *, in_full: bool = False) -> dict[str, object]:
         order = order_of(job.payload)
@@ -233,23 +238,18 @@ def _reached(job: Job, progress: Progress) -> dict[str, object] | None:
     return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
 
 
-def _by_day(jobs: Sequence[Job]) -> list[dict[str, object]]:
-    days: dict[str, tuple[float, int]] = {}
+def _add_up(jobs: Sequence[Job], days: dict[str, tuple[float, int]]) -> None:
+    """Reads every result: for a thread, not for the event loop."""
     for job in jobs:
         day = _day(job.created_at)
         seconds, count = days.get(day, (0.0, 0))
         heard = 0.0 if job.result is None else ending_of(job.result).duration
         days[day] = (seconds + heard, count + 1)
-    return [
-        {
-            "start": day,
-            "end": day,
-            "hours": seconds / 3600,
-            "total_hours": seconds / 3600,
-            "requests": count,
-        }
-        for day, (seconds, count) in sorted(days.items())
-    ]
+
+
+def _usage_of(day: str, seconds: float, requests: int) -> dict[str, object]:
+    hours = seconds / 3600
+    return {"start": day, "end": day, "hours": hours, "total_hours": hours, "requests": requests}
 
 
 def _day(moment: float) -> str:

@@ -5,9 +5,10 @@ callback URL, size (413), body (https://developers.deepgram.com/docs/errors give
 """
 
 import asyncio
+import errno
 import urllib.parse
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -20,6 +21,7 @@ from ringback.egress.target import read_target
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Job, JobId
+from ringback.jobs.store import LedgerUnavailable
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.server.auth import Caller, Doorkeeper, Right
@@ -41,12 +43,15 @@ from ringback.server.problems import (
     json_response,
     problem_response,
     request_id_of,
+    safe_facts,
 )
 from ringback.server.services import Services
 from ringback.transcription.request import Order, audio_key, ending_of, order_job
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
+
+FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this recording now. Please try again later")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +64,8 @@ class Asked:
     model: ModelInfo
     callback: str | None
     """As it is to be stored, credentials and all."""
+    callback_origin: str | None
+    """As the log may show it."""
 
     @property
     def method(self) -> str:
@@ -84,17 +91,19 @@ class Listen:
             asked = await self._head(request)
             order = await self._order(request, asked)
             body_read = True
+            accepted = json_response(results.accepted(asked.request_id))
             await self._accept(order, asked)
-        except Refusal as refusal:
-            _report_refused(request, asked, refusal.failure)
+        except (Refusal, LedgerUnavailable) as error:
+            failure = error.failure if isinstance(error, Refusal) else _ledger_away(request, error)
+            _report_refused(request, asked, failure)
             close = {} if body_read or not leaves_body_unread(request) else {"connection": "close"}
-            return problem_response(request, refusal.failure, close)
+            return problem_response(request, failure, close)
         except ClientGone:
             _report_refused(request, asked, Failure(CLIENT_CLOSED, "CLIENT_GONE", ""))
             return Response(status_code=CLIENT_CLOSED)
         if asked.callback is not None:
-            _report_accepted(request, asked, order)
-            return json_response(results.accepted(asked.request_id))
+            _report_accepted(request, asked)
+            return accepted
         return await self._wait(request, asked)
 
     async def _head(self, request: Request) -> Asked:
@@ -109,7 +118,8 @@ class Listen:
         declared = declared_length(request)
         if declared is not None and declared > self._upload_limit:
             raise too_large(self._upload_limit)
-        return Asked(JobId(request_id_of(request)), caller, options, model, callback)
+        origin = None if callback is None else read_target(callback).shown
+        return Asked(JobId(request_id_of(request)), caller, options, model, callback, origin)
 
     async def _order(self, request: Request, asked: Asked) -> Order:
         """The body, read to its end: audio is kept, a URL is judged."""
@@ -125,7 +135,7 @@ class Listen:
         except TooLarge:
             raise too_large(self._upload_limit) from None
         except OSError as error:
-            raise _unavailable("blobs", asked, error) from error
+            raise _not_kept("blobs", asked, error) from error
         return msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256)
 
     async def _accept(self, order: Order, asked: Asked) -> None:
@@ -136,8 +146,9 @@ class Listen:
             await self._services.store.add([job])
         except Exception as error:
             if order.audio is not None:
-                await self._services.blobs.delete(order.audio)
-            raise _unavailable("ledger", asked, error) from error
+                with suppress(OSError):  # the sweep of orphans finds it
+                    await self._services.blobs.delete(order.audio)
+            raise _not_kept("ledger", asked, error) from error
 
     async def _wait(self, request: Request, asked: Asked) -> Response:
         """The synchronous answer: same road, only somebody waits at its end."""
@@ -151,13 +162,16 @@ class Listen:
         except TimeoutError:
             status = 504
             response = problem_response(request, self._too_long())
+        except LedgerUnavailable as error:
+            status = UNAVAILABLE.status
+            response = problem_response(request, _ledger_away(request, error))
         else:
             response = await self._answer(request, job)
             status = response.status_code
         finally:
             if job is None:
                 # Nobody waits any more: another request may have the engine.
-                await self._services.store.cancel(asked.request_id)
+                await self._cancel(asked.request_id)
         waited = self._services.clock.monotonic() - started
         _report_answered(request, asked, status, waited)
         return response
@@ -177,6 +191,13 @@ class Listen:
             end.cancel()
             gone.cancel()
             await asyncio.gather(end, gone, return_exceptions=True)
+
+    async def _cancel(self, request_id: JobId) -> None:
+        """The answer stands, whether this works or not."""
+        try:
+            await self._services.store.cancel(request_id)
+        except LedgerUnavailable as error:
+            telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
 
     async def _answer(self, request: Request, job: Job) -> Response:
         if job.result is None or job.code is None:
@@ -242,9 +263,22 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-def _unavailable(where: str, asked: Asked, error: Exception) -> Refusal:
-    telemetry.problem("request.not_kept", request_id=asked.request_id, where=where, error=repr(error))
-    return Refusal(UNAVAILABLE.status, UNAVAILABLE.err_code, UNAVAILABLE.err_msg)
+def _not_kept(where: str, asked: Asked, error: Exception) -> Refusal:
+    telemetry.problem("request.not_kept", request_id=asked.request_id, where=where, **_cause(error))
+    full = isinstance(error, OSError) and error.errno in _NO_ROOM
+    failure = FULL if full else UNAVAILABLE
+    return Refusal(failure.status, failure.err_code, failure.err_msg)
+
+
+def _ledger_away(request: Request, error: LedgerUnavailable) -> Failure:
+    telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
+    return UNAVAILABLE
+
+
+def _cause(error: Exception) -> dict[str, object]:
+    """The disk's own words and the ledger's name no URL; of anything else only the frames may be shown."""
+    known = isinstance(error, OSError | LedgerUnavailable)
+    return {"error": str(error)} if known else safe_facts(error)
 
 
 class _Remote(msgspec.Struct):
@@ -258,20 +292,25 @@ class _Error(msgspec.Struct):
 _REMOTE = msgspec.json.Decoder(_Remote)
 _ERROR = msgspec.json.Decoder(_Error)
 _MOST_FIELDS = 2_000
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 # One event per request, whichever way it went. No path, no query, no words.
 
 
-def _report_accepted(request: Request, asked: Asked, order: Order) -> None:
-    assert order.callback is not None
-    telemetry.REQUESTS.labels(asked.method, "200").inc()
-    telemetry.event(
-        "request.accepted",
-        callback=read_target(order.callback).shown,
-        **_facts(request, asked),
-        source=_source(request),
-    )
+def _report_accepted(request: Request, asked: Asked) -> None:
+    """Never raises: the request is accepted, and a 5xx now would have it sent again."""
+    try:
+        telemetry.REQUESTS.labels(asked.method, "200").inc()
+        telemetry.event(
+            "request.accepted",
+            callback=asked.callback_origin,
+            **_facts(request, asked),
+            source=_source(request),
+        )
+    except Exception as error:
+        with suppress(Exception):
+            telemetry.problem("request.not_reported", request_id=asked.request_id, **safe_facts(error))
 
 
 def _report_answered(request: Request, asked: Asked, status: int, seconds: float) -> None:

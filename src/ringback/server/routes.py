@@ -7,12 +7,19 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ringback.errors import Refusal
+from ringback.jobs.store import LedgerUnavailable
 from ringback.server import live
 from ringback.server.auth import Doorkeeper
 from ringback.server.history import History
 from ringback.server.listen import Listen
 from ringback.server.manage import Manage
-from ringback.server.problems import LISTEN_PATH, FrontDoor, http_error_handler, refusal_handler
+from ringback.server.problems import (
+    LISTEN_PATH,
+    FrontDoor,
+    http_error_handler,
+    ledger_away_handler,
+    refusal_handler,
+)
 from ringback.server.services import Services
 from ringback.server.status import Status
 
@@ -34,7 +41,11 @@ def application(services: Services) -> Starlette:
             ),
             Middleware(FrontDoor),
         ],
-        exception_handlers={Refusal: refusal_handler, HTTPException: http_error_handler},
+        exception_handlers={
+            Refusal: refusal_handler,
+            LedgerUnavailable: ledger_away_handler,
+            HTTPException: http_error_handler,
+        },
     )
     # `/v1/listen/` is not `/v1/listen`: a redirected POST would lose its body.
     app.router.redirect_slashes = False

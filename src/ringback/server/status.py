@@ -4,8 +4,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
+from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
+from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.server.auth import Doorkeeper
 from ringback.server.services import Services
 from ringback.server.wire import answer, caller_of_project, path_uuid
@@ -20,13 +22,15 @@ class Status:
         self._doorkeeper = doorkeeper
 
     async def status(self, _: Request) -> Response:
-        """Always 200 while the process answers: a probe of life."""
-        gauges = await self._services.store.gauges()
-        transcriptions = gauges.get(TRANSCRIBE)
+        """Always 200 while the process answers: a probe of life. Without a ledger nothing can be counted."""
+        try:
+            gauges = await self._services.store.gauges()
+        except LedgerUnavailable:
+            return answer({"system_health": "Degraded"})
         return answer(
             {
                 "system_health": _SYSTEM_HEALTH[self._services.health.state],
-                "active_batch_requests": 0 if transcriptions is None else transcriptions.leased,
+                "active_batch_requests": gauges.get(TRANSCRIBE, _NONE).leased,
                 "active_stream_requests": 0,
                 "active_listen_v2_stream_requests": 0,
             }
@@ -42,7 +46,10 @@ class Status:
 
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format; the queue's gauges are read at this moment."""
-        for kind, gauge in (await self._services.store.gauges()).items():
+        gauges = await self._services.store.gauges()
+        for kind in (TRANSCRIBE, DELIVER):
+            # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
+            gauge = gauges.get(kind, _NONE)
             telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
             telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
             telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
@@ -72,6 +79,8 @@ class Status:
                 return _described(model)
         raise Refusal(404, "MODEL_NOT_FOUND", "Model not found.")
 
+
+_NONE = KindGauge(0, 0, None)
 
 _SYSTEM_HEALTH = {"starting": "Initializing", "ready": "Healthy", "restarting": "Degraded"}
 

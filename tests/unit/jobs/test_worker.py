@@ -309,22 +309,17 @@ async def test_a_locked_ledger_does_not_end_the_worker(
         assert {job.state for job in await ended(ledger, [first, *second])} == {State.DONE}
 
 
-async def test_the_rescuer_returns_lost_jobs_and_shows_the_queue(ledger: SqliteLedger) -> None:
+async def test_the_rescuer_returns_lost_jobs(ledger: SqliteLedger) -> None:
     [job] = await add(ledger)
     await ledger.claim("work", 1, 0.0)
     stopping = asyncio.Event()
     rescuer = asyncio.create_task(Rescuer(ledger, sweep_seconds=0.01).run(stopping))
     async with asyncio.timeout(20):
-        await until(lambda: is_true(telemetry.JOBS.labels("work", "queued")._value.get() == 1))
+        await until(lambda: is_queued(ledger, job))
         [lease] = await ledger.claim("work", 1, 30.0)
         assert lease.job.losses == 1
-        await ledger.settle(lease, Done(200))
-        await until(lambda: is_true(telemetry.JOBS.labels("work", "leased")._value.get() == 0))
         stopping.set()
         await rescuer
-    found = await ledger.get(job)
-    assert found is not None
-    assert found.state is State.DONE
 
 
 async def test_a_broken_ledger_does_not_end_the_rescuer(ledger: SqliteLedger) -> None:
@@ -336,6 +331,11 @@ async def test_a_broken_ledger_does_not_end_the_rescuer(ledger: SqliteLedger) ->
     stopping.set()
     async with asyncio.timeout(20):
         await rescuer
+
+
+async def is_queued(ledger: SqliteLedger, job: JobId) -> bool:
+    found = await ledger.get(job)
+    return found is not None and found.state is State.QUEUED
 
 
 async def tried(ledger: SqliteLedger, job: JobId) -> bool:
