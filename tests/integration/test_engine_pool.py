@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -183,6 +184,56 @@ async def test_the_urgent_overtake_recordings_that_wait(scripted: Scripted) -> N
     # At most the batch that was running went first.
     assert order.index("final") <= 4
     assert order.index("partial") <= 5
+
+
+async def test_a_short_recording_goes_past_many_long_ones_that_came_before(scripted: Scripted) -> None:
+    setup = scripted({"words": "slow", "delay": 0.02}, threads=1)
+    order: list[str] = []
+
+    async def recognise(turn: str, seconds: float) -> None:
+        await pool.recognise(tone(QUIET, seconds), TASK, Urgency.RECORDING, turn=turn)
+        order.append(turn)
+
+    async with running(EnginePool(setup)) as pool:
+        await pool.ready()
+        async with asyncio.TaskGroup() as group:
+            for _ in range(6):
+                for number in range(16):
+                    group.create_task(recognise(f"long {number}", 10.0))
+            await until(lambda: len(order) > 16)
+            before = len(order)
+            group.create_task(recognise("short", 1.0))
+    # Two batches that the engine had, and one more, with room for what ended while the short one came.
+    assert order.index("short") - before <= 16
+    assert len(order) == 6 * 16 + 1
+
+
+async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch_ends(
+    scripted: Scripted,
+) -> None:
+    async def cancelled() -> "weakref.ref[Samples]":
+        samples = tone(QUIET)
+        call = asyncio.create_task(pool.recognise(samples, TASK, Urgency.RECORDING))
+        await asyncio.sleep(0)
+        await until(lambda: pool.in_flight > 0)
+        call.cancel()
+        await asyncio.wait([call])
+        return weakref.ref(samples)
+
+    async with running(EnginePool(scripted({"words": "slow", "delay": 0.2}, threads=1))) as pool:
+        await pool.ready()
+        begun = await cancelled()
+        await until(lambda: pool.in_flight == 0)
+        assert begun() is None
+        lengths = (5.0, 20.0)  # which do not share a batch
+        others = [
+            asyncio.create_task(pool.recognise(tone(QUIET, seconds), TASK, Urgency.RECORDING))
+            for seconds in lengths
+        ]
+        await until(lambda: pool.in_flight == 2)
+        assert (await cancelled())() is None
+        assert pool.in_flight == 2
+        await asyncio.gather(*others)
 
 
 async def test_a_cancelled_call_s_segment_is_never_recognised(scripted: Scripted) -> None:

@@ -2,7 +2,7 @@
 
 The process may die or hang; it is replaced, and its segments run again. A segment that costs three
 processes fails alone. Urgency decides who goes first, so that a long file never holds up a live call by
-more than the batch that is running.
+more than the batch that is running; recordings take turns, so that a short one gets through beside them.
 """
 
 import asyncio
@@ -70,7 +70,6 @@ class EnginePool:
         self._waiting = Waiting()
         self._answers: dict[int, asyncio.Future[Recognition]] = {}
         self._numbers = itertools.count()
-        self._room = asyncio.Semaphore(_MOST_RECORDINGS_PER_THREAD * self.threads)
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
         self._life: _Life | None = None
@@ -86,17 +85,27 @@ class EnginePool:
         """Batches that the engine process has."""
         return len(self._life.in_flight) if self._life else 0
 
-    async def recognise(self, samples: Samples, task: Task, urgency: Urgency) -> Recognition:
+    async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
         """What is said in this segment of at most 30 s.
 
-        Past a high-water mark, recordings wait here before they enter the queue. Cancelling the call takes
-        its segment out of the queue. Raises `EngineFailure` after the third crash or failure on this
-        segment, and `Misconfigured` when its model cannot be loaded.
+        Recordings take turns by `turn`, a key such as the request's id. The queue takes all that it is
+        offered: each caller bounds its own share, and so the memory, which is recordings at once × segments
+        that each offers at once × 1 MB for 15 s. Cancelling the call takes its segment out of the queue.
+        Raises `EngineFailure` after the third crash or failure on this segment, and `Misconfigured` when
+        its model cannot be loaded.
         """
-        if urgency is not Urgency.RECORDING:
-            return await self._recognise(samples, task, urgency)
-        async with self._room:
-            return await self._recognise(samples, task, urgency)
+        if self._unusable is not None:
+            raise self._unusable
+        segment = Segment(next(self._numbers), samples, task, urgency, turn)
+        answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
+        self._answers[segment.number] = answer
+        self._waiting.add(segment)
+        self._dispatch_soon()
+        try:
+            return await answer
+        finally:
+            del self._answers[segment.number]
+            self._waiting.discard(segment)
 
     async def ready(self) -> None:
         """Return when the configured model is loaded and warm. Raises `Misconfigured` if it never will be."""
@@ -129,20 +138,6 @@ class EnginePool:
             stop.cancel()
             for answer in self._answers.values():
                 answer.cancel()
-
-    async def _recognise(self, samples: Samples, task: Task, urgency: Urgency) -> Recognition:
-        if self._unusable is not None:
-            raise self._unusable
-        segment = Segment(next(self._numbers), samples, task, urgency)
-        answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
-        self._answers[segment.number] = answer
-        self._waiting.add(segment)
-        self._dispatch_soon()
-        try:
-            return await answer
-        finally:
-            del self._answers[segment.number]
-            self._waiting.discard(segment)
 
     async def _live(self, stop: asyncio.Task[bool]) -> bool:
         """One engine process, from start to end; whether it ever was ready."""
@@ -299,8 +294,6 @@ class EnginePool:
 
 _CPU_BATCH = 4
 _GPU_BATCH = 16
-_MOST_RECORDINGS_PER_THREAD = 32
-"""About 30 MB of samples per thread; beyond, who reads recordings is slowed down."""
 _STARTS_BEFORE_GIVING_UP = 3
 
 

@@ -1,6 +1,6 @@
 """Which segments are recognised next, and together: pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
@@ -24,7 +24,13 @@ class Segment:
     samples: Samples
     task: Task
     urgency: Urgency
+    turn: str = ""
+    """Whose it is: recordings take turns by this."""
     crashes: int = 0
+    round: int | None = None
+    """When its turn is; given by the queue, and kept when it comes back after a crash."""
+    newcomer: bool = False
+    """Nothing of its turn waited when it came; given by the queue."""
 
     @property
     def seconds(self) -> float:
@@ -32,7 +38,11 @@ class Segment:
 
 
 class Waiting:
-    """The one queue: more urgent first, then first come, first served.
+    """The one queue: more urgent first; live speech then as it came, recordings in turn.
+
+    The segments of one recording wait for consecutive rounds, so that each round holds at most one of every
+    recording. Every second batch may be begun by a newcomer, a recording of which nothing waited yet: a
+    short one gets through at once, and however many of them come, the long ones have the other half.
 
     A segment that may have crashed the engine runs with nothing beside it, so that if it happens again
     it is known why.
@@ -40,11 +50,18 @@ class Waiting:
 
     def __init__(self) -> None:
         self._segments: dict[int, Segment] = {}
+        self._round = 0
+        self._newcomer_due = True
 
     def __len__(self) -> int:
         return len(self._segments)
 
+    def __iter__(self) -> Iterator[Segment]:
+        return iter(self._segments.values())
+
     def add(self, segment: Segment) -> None:
+        if segment.round is None:
+            self._give_round(segment)
         self._segments[segment.number] = segment
 
     def discard(self, segment: Segment) -> None:
@@ -58,21 +75,43 @@ class Waiting:
         suspect = self._first(suspects=True)
         if suspect is not None:
             return [] if in_flight else self._taken([suspect])
-        head = self._first(suspects=False)
-        if head is None:
+        first = self._first(suspects=False)
+        if first is None:
             return []
+        head = self._newcomer(first, in_flight) or first
         # Less urgent batches that lie ready do not hold this one up: the engine takes it before them.
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
         if rivals >= BATCHES_PER_THREAD * threads:
             return []
-        return self._taken(self._alike(head)[: self._size(threads, limit)])
+        if head is first:
+            self._round = max(self._round, _round(head))
+        self._newcomer_due = head is first
+        return self._taken([head, *self._alike(head)][: self._size(threads, limit)])
+
+    def _give_round(self, segment: Segment) -> None:
+        if segment.urgency is not Urgency.RECORDING:
+            segment.round = 0
+            return
+        # The round that runs takes nobody in: it ends, however many come.
+        of_its_turn = [_round(other) for other in self if _same_turn(segment, other)]
+        segment.newcomer = not of_its_turn
+        segment.round = 1 + max(of_its_turn, default=self._round)
 
     def _first(self, *, suspects: bool) -> Segment | None:
-        of_this_sort = (segment for segment in self._segments.values() if (segment.crashes > 0) is suspects)
+        of_this_sort = (segment for segment in self if (segment.crashes > 0) is suspects)
         return min(of_this_sort, key=_order, default=None)
 
+    def _newcomer(self, first: Segment, in_flight: Collection[Sequence[Segment]]) -> Segment | None:
+        """Who goes before `first` although it is not its turn."""
+        if not self._newcomer_due or first.urgency is not Urgency.RECORDING:
+            return None
+        served = {segment.turn for batch in in_flight for segment in batch}
+        newcomers = (segment for segment in self if segment.newcomer and segment.turn not in served)
+        return min(newcomers, key=_order, default=None)
+
     def _alike(self, head: Segment) -> list[Segment]:
-        alike = [segment for segment in self._segments.values() if _may_share(head, segment)]
+        """Who may go with it, in their order."""
+        alike = [segment for segment in self if segment is not head and _may_share(head, segment)]
         return sorted(alike, key=_order)
 
     def _size(self, threads: int, limit: int) -> int:
@@ -85,8 +124,17 @@ class Waiting:
         return batch
 
 
-def _order(segment: Segment) -> tuple[Urgency, int]:
-    return segment.urgency, segment.number
+def _order(segment: Segment) -> tuple[Urgency, int, int]:
+    return segment.urgency, _round(segment), segment.number
+
+
+def _round(segment: Segment) -> int:
+    assert segment.round is not None, "only segments in the queue are compared"
+    return segment.round
+
+
+def _same_turn(segment: Segment, other: Segment) -> bool:
+    return (segment.urgency, segment.turn) == (other.urgency, other.turn)
 
 
 def _may_share(head: Segment, other: Segment) -> bool:

@@ -1,10 +1,13 @@
 """Who is recognised next, and with whom."""
 
 import itertools
+from collections import Counter
 from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.waiting import Segment, Waiting
@@ -15,12 +18,21 @@ Make = Callable[..., Segment]
 
 @pytest.fixture
 def make() -> Make:
+    return maker()
+
+
+def maker() -> Make:
     numbers = itertools.count()
 
     def segment(
-        seconds: float = 5.0, task: Task = TASK, urgency: Urgency = Urgency.RECORDING, crashes: int = 0
+        seconds: float = 5.0,
+        task: Task = TASK,
+        urgency: Urgency = Urgency.RECORDING,
+        turn: str = "",
+        crashes: int = 0,
     ) -> Segment:
-        return Segment(next(numbers), np.zeros(round(seconds * 16_000), np.float32), task, urgency, crashes)
+        samples = np.zeros(round(seconds * 16_000), np.float32)
+        return Segment(next(numbers), samples, task, urgency, turn, crashes)
 
     return segment
 
@@ -93,3 +105,126 @@ def test_who_left_is_not_recognised(make: Make) -> None:
     assert len(queue) == 1
     assert queue.take_batch([], threads=1, limit=4) == [other]
     assert queue.take_batch([], threads=1, limit=4) == []
+
+
+def turns(batches: list[list[Segment]]) -> list[str]:
+    return [segment.turn for batch in batches for segment in batch]
+
+
+def taken(queue: Waiting, limit: int = 1) -> list[list[Segment]]:
+    """All batches until the queue is empty, each over before the next is asked for."""
+    return list(iter(lambda: queue.take_batch([], threads=1, limit=limit), []))
+
+
+def test_recordings_take_turns_by_their_request_and_each_keeps_its_order(make: Make) -> None:
+    segments = [make(turn=turn) for turn in ("a", "a", "a", "b", "b", "c")]
+    batches = taken(waiting(*segments))
+    assert turns(batches) == ["a", "b", "c", "a", "b", "a"]
+    for turn in "abc":
+        numbers = [segment.number for (segment,) in batches if segment.turn == turn]
+        assert numbers == sorted(numbers)
+
+
+def test_a_batch_is_filled_from_every_turn_before_one_gives_a_second(make: Make) -> None:
+    queue = waiting(*(make(turn=turn) for turn in "aaabbc"))
+    assert turns([queue.take_batch([], threads=1, limit=4)]) == ["a", "b", "c", "a"]
+
+
+def test_live_speech_takes_no_turns(make: Make) -> None:
+    finals = [make(turn=turn, urgency=Urgency.LIVE_FINAL) for turn in "aab"]
+    assert turns(taken(waiting(make(turn="c"), *finals))) == ["a", "a", "b", "c"]
+
+
+def test_what_was_cut_off_by_a_crash_keeps_its_place(make: Make) -> None:
+    queue = waiting(*(make(turn=turn) for turn in "aab"))
+    (first,) = queue.take_batch([], threads=1, limit=1)
+    queue.add(first)
+    assert queue.take_batch([], threads=1, limit=1) == [first]
+
+
+KINDS = st.sampled_from([(TASK, 4.0), (TASK, 15.0), (Task("base", None), 15.0)])
+"""Tasks and lengths that do not share batches."""
+
+
+@given(
+    longs=st.lists(KINDS, min_size=1, max_size=32),
+    more=st.integers(1, 8),
+    begun=st.integers(0, 40),
+    newcomer=KINDS,
+    limit=st.integers(1, 16),
+)
+def test_a_newcomer_waits_for_one_more_batch_however_many_long_recordings_wait(
+    longs: list[tuple[Task, float]], more: int, begun: int, newcomer: tuple[Task, float], limit: int
+) -> None:
+    make = maker()
+    queue = Waiting()
+    offer_all(queue, make, longs, limit + more)
+    # Each of the long ones has had a segment recognised; the newcomer comes anywhere in a round.
+    for _ in range(len(longs) + begun):
+        queue.take_batch([], 1, limit)
+        offer_all(queue, make, longs, limit + more)
+    task, seconds = newcomer
+    new = make(seconds, task, turn="new")
+    queue.add(new)
+    assert new in [*queue.take_batch([], 1, limit), *queue.take_batch([], 1, limit)]
+
+
+@given(turns_before=st.integers(0, 16), chunks=st.integers(1, 6), limit=st.integers(1, 16))
+def test_newcomers_go_in_the_order_in_which_they_came(turns_before: int, chunks: int, limit: int) -> None:
+    """As each of them waits for at most one segment of each that came before."""
+    make = maker()
+    queue = waiting(*(make(turn=str(i)) for i in range(turns_before) for _ in range(chunks)))
+    new = make(1.0, turn="new")
+    queue.add(new)
+    ahead = 0
+    while new not in queue.take_batch([], 1, limit):
+        ahead += 1
+    assert ahead <= turns_before
+
+
+def test_a_recording_all_of_whose_segments_are_being_recognised_is_no_newcomer(make: Make) -> None:
+    long = make(turn="long")
+    queue = waiting(long, *(make(turn="other") for _ in range(4)))
+    in_flight = [queue.take_batch([], 1, 1)]
+    assert in_flight == [[long]]
+    queue.add(make(turn="long"))
+    new = make(1.0, turn="new")
+    queue.add(new)
+    batches = [queue.take_batch(in_flight, 1, 1) for _ in range(3)]
+    assert turns(batches) == ["other", "new", "other"]
+
+
+@given(longs=st.lists(KINDS, min_size=1, max_size=16), chunks=st.integers(2, 6), limit=st.integers(1, 16))
+def test_newcomers_without_end_do_not_starve_a_long_recording(
+    longs: list[tuple[Task, float]], chunks: int, limit: int
+) -> None:
+    make = maker()
+    queue = Waiting()
+    offer_all(queue, make, longs, chunks)
+    served: Counter[str] = Counter()
+    # In the first round the long ones are newcomers themselves; then they have every second batch.
+    for number in range(3 * len(longs) + 1):
+        queue.add(make(1.0, Task("other"), turn=f"short {number}"))
+        served.update(segment.turn for segment in queue.take_batch([], 1, limit))
+    assert all(served[str(i)] >= 2 for i in range(len(longs)))
+
+
+@given(lengths=st.lists(st.integers(1, 20), min_size=2, max_size=8))
+def test_requests_of_one_kind_advance_side_by_side(lengths: list[int]) -> None:
+    """None is ahead by more than a segment while both have some waiting."""
+    make = maker()
+    queue = waiting(*(make(turn=str(i)) for i, length in enumerate(lengths) for _ in range(length)))
+    left = lengths.copy()
+    for turn in turns(taken(queue)):
+        left[int(turn)] -= 1
+        done = [length - rest for length, rest in zip(lengths, left, strict=True)]
+        slowest = min(done[i] for i in range(len(lengths)) if left[i]) if any(left) else max(done)
+        assert all(count <= slowest + 1 for count, rest in zip(done, left, strict=True) if rest)
+
+
+def offer_all(queue: Waiting, make: Make, longs: list[tuple[Task, float]], chunks: int) -> None:
+    """Each long recording keeps so many chunks in the queue, as its window allows."""
+    for i, (task, seconds) in enumerate(longs):
+        waits = sum(segment.turn == str(i) for segment in queue)
+        for _ in range(chunks - waits):
+            queue.add(make(seconds, task, turn=str(i)))
