@@ -123,7 +123,7 @@ class FolderBlobs:
         self._remove_unfinished()
         self._numbers = itertools.count()
         self._folders: dict[str, _Folder] = {}
-        # Not asyncio's own threads: those are few (six on two cores), and the log or a key waits for them.
+        # Not asyncio's own threads: those are few (six on two cores), and others need them too.
         self._threads = ThreadPoolExecutor(THREADS, "blobs")
 
     async def __aenter__(self) -> Self:
