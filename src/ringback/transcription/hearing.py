@@ -141,7 +141,7 @@ class _Run:
             self._room.release()
 
     async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
-        return await self._means.pool.recognise(chunk.samples, task, Urgency.RECORDING)
+        return await self._means.pool.recognise(chunk.samples, task, Urgency.RECORDING, self._job)
 
     def _keep(self, chunk: SpeechChunk, recognition: Recognition) -> None:
         # Only the place in time is still needed: a recording's samples must not pile up here.
