@@ -298,6 +298,15 @@ async def test_a_model_that_the_task_invents_fails_that_task_alone(scripted: Scr
         assert text(await pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)) == "fine"
 
 
+async def test_what_lies_in_the_current_folder_is_not_imported(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "msgspec.py").write_text("raise SystemExit('imported from the current folder')")
+    monkeypatch.chdir(tmp_path)
+    async with running(EnginePool(scripted({"words": "fine"}))) as pool:
+        assert text(await pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)) == "fine"
+
+
 async def test_the_engine_ends_when_the_serving_process_is_killed(scripted: Scripted) -> None:
     setup = scripted({"words": "fine"})
     host = await asyncio.create_subprocess_exec(

@@ -99,7 +99,7 @@ async def started(setup: messages.Setup) -> AsyncIterator[EngineProcess]:
 
 def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
     return subprocess.Popen(  # noqa: S603 - our own interpreter and our own module
-        [sys.executable, "-m", "ringback.engines.child", str(connection.fileno())],
+        [sys.executable, "-P", "-m", "ringback.engines.child", str(connection.fileno())],
         stdin=subprocess.DEVNULL,
         pass_fds=[connection.fileno()],
         env={**os.environ, **_ENVIRONMENT},
