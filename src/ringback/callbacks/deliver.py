@@ -23,17 +23,22 @@ from ringback.callbacks.delivery import (
     order_of,
 )
 from ringback.clock import Clock
-from ringback.egress.answers import Answer, Limits, NoAnswer
+from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import Target, TargetError, parse_target
-from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, Lease, Retry
 from ringback.jobs.retry import Schedule
 from ringback.settings import CallbackSettings
-from ringback.telemetry import ATTEMPTS, event
+from ringback.telemetry import ATTEMPTS, event, problem
 
 LARGE_AT_ONCE = 16
 """Large results in memory at a time; small ones ride in their rows, which the claim has read already."""
+
+OUR_TROUBLE_DELAY = 10.0
+"""Seconds until a delivery is taken up again for which this machine had no connection to make."""
+OUR_TROUBLE_PAUSE = 1.0
+"""Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
 
 
 class Deliverer:
@@ -58,8 +63,11 @@ class Deliverer:
         self._chance = chance
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
 
-    async def __call__(self, lease: Lease) -> Done | Retry | GivenUp:
-        """Make one attempt, record it, and say what becomes of the job."""
+    async def __call__(self, lease: Lease) -> Done | Retry | GivenUp | Interrupted:
+        """Make one attempt, record it, and say what becomes of the job.
+
+        `Interrupted`, with nothing recorded, when this machine could not even try.
+        """
         job = lease.job
         order = order_of(job)
         try:
@@ -83,9 +91,13 @@ class Deliverer:
 
     async def _attempt(
         self, job: Job, order: DeliveryOrder, target: Target, body: bytes
-    ) -> Done | Retry | GivenUp:
+    ) -> Done | Retry | GivenUp | Interrupted:
         began = self._clock.now()
         answer = await self._door.send(target, order.method, headers(order, job), body, self._limits)
+        if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
+            problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=answer.detail)
+            await asyncio.sleep(OUR_TROUBLE_PAUSE)
+            return Interrupted(OUR_TROUBLE_DELAY)
         ended = self._clock.now()
         judgement = judge(answer, job.tries + 1, self._schedule, jitter=self._chance(), now=ended)
         attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, detail(answer))

@@ -121,7 +121,7 @@ def headers(order: DeliveryOrder, job: Job) -> dict[str, str]:
 def judge(
     answer: Answer | NoAnswer, tries: int, schedule: Schedule, *, jitter: float, now: float
 ) -> Judgement:
-    """What becomes of a delivery after its attempt number `tries`.
+    """What becomes of a delivery after its attempt number `tries`; `Silence.OURS` was none.
 
     `jitter` (0 to 1) is how much of the allowed jitter to add; `now` (Unix seconds) reads dates in
     `Retry-After`.
@@ -232,6 +232,7 @@ _CLASSES = {
     5: Verdict.SERVER_ERROR,
 }
 
+# Without `Silence.OURS`, which says nothing of the receiver.
 _SILENCES = {
     Silence.DNS: Verdict.UNRESOLVED,
     Silence.BLOCKED: Verdict.BLOCKED,

@@ -1,5 +1,6 @@
 """What may come of a request to a user's URL. Whatever a receiver does is one of these values."""
 
+import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,6 +9,9 @@ from ringback.egress.policy import Refused
 
 POLICY_ERRNO = 0x52_42
 """Beyond any errno of the system, so that "blocked by policy" is told apart however it is wrapped."""
+
+OUR_TROUBLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+"""Errnos that say nothing of the other side: this machine or process has run out of something."""
 
 BODY_LIMIT = 16_384
 """Bytes of an answer's body that are read."""
@@ -79,6 +83,8 @@ class Silence(StrEnum):
     TIMEOUT = "timeout"
     RESET = "reset"
     PROTOCOL = "protocol"
+    OURS = "ours"
+    """Nothing was tried: this machine has no descriptors or memory left for a connection."""
 
 
 @dataclass(frozen=True, slots=True)

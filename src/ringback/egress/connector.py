@@ -8,13 +8,11 @@ so that a name with one bad address among good ones is refused whole.
 import asyncio
 import socket
 import ssl
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from ipaddress import ip_address
-from typing import Any, TypeAlias
+from typing import Any
 
 from aiohttp import ClientRequest, ClientTimeout, TCPConnector
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -26,18 +24,12 @@ from aiohttp.streams import StreamReader
 from aiohttp.tracing import Trace
 
 from ringback.clock import Clock
-from ringback.egress.answers import Blocked, Unresolvable
+from ringback.egress.answers import OUR_TROUBLES, Blocked
+from ringback.egress.names import Names
 from ringback.egress.policy import Policy, Refused
-
-RESOLVE_SECONDS = 2.0
-RESOLVER_THREADS = 32
-"""A name server that hangs holds a thread; the others must not wait behind it."""
 
 INTERIM_ANSWERS = 16
 """Answers with a 1xx status that may come before the real one."""
-
-Resolve: TypeAlias = Callable[[str, int], list[str]]
-"""The blocking look-up: host and port to addresses; raises `OSError` or `UnicodeError`."""
 
 
 @dataclass(slots=True)
@@ -55,6 +47,8 @@ class Dial:
     fresh: bool = False
     """Whether a new connection was asked for; False: one was reused."""
     refused: Refused | None = None
+    trouble: OSError | None = None
+    """Why this machine could make no socket, if it is out of them."""
     address: str | None = None
     transport: asyncio.Transport | None = None
     limit: asyncio.Timeout | None = None
@@ -75,19 +69,12 @@ class Dial:
 current_dial: ContextVar[Dial | None] = ContextVar("current_dial", default=None)
 
 
-def system_resolve(host: str, port: int) -> list[str]:
-    """All addresses of `host`, in the system's order of preference."""
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [str(entry[4][0]) for entry in found]
-
-
 class GuardedResolver(AbstractResolver):
-    """Looks names up in threads of its own, and refuses a name if any of its addresses is refused."""
+    """Refuses a name if any of its addresses is refused."""
 
-    def __init__(self, policy: Policy, resolve: Resolve) -> None:
+    def __init__(self, policy: Policy, names: Names) -> None:
         self._policy = policy
-        self._resolve = resolve
-        self._threads = ThreadPoolExecutor(RESOLVER_THREADS, "resolve")
+        self._names = names
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -116,11 +103,11 @@ class GuardedResolver(AbstractResolver):
         ]
 
     async def addresses(self, host: str, port: int) -> list[str]:
-        """The addresses of a name; raises `Unresolvable`, or `Blocked` if any of them is refused."""
+        """The addresses of a name; raises `Blocked` if any of them is refused, and as `Names.addresses`."""
         refused = self._policy.host_refusal(host)
         if refused is not None:
             raise Blocked(refused)
-        addresses = await self._look_up(host, port)
+        addresses = await self._names.addresses(host, port)
         for address in addresses:
             refused = self._policy.refusal(ip_address(address), host)
             if refused is not None:
@@ -128,22 +115,7 @@ class GuardedResolver(AbstractResolver):
         return addresses
 
     async def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
-
-    async def _look_up(self, host: str, port: int) -> list[str]:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(RESOLVE_SECONDS):
-                addresses = await loop.run_in_executor(self._threads, self._resolve, host, port)
-        except TimeoutError:
-            raise Unresolvable(f"{host} was not resolved within {RESOLVE_SECONDS:g} s") from None
-        except OSError as error:
-            raise Unresolvable(f"{host} could not be resolved: {error.strerror or error}") from None
-        except UnicodeError:
-            raise Unresolvable(f"{host} could not be resolved: not a valid name") from None
-        if not addresses:
-            raise Unresolvable(f"{host} has no address")
-        return list(dict.fromkeys(addresses))
+        self._names.close()
 
 
 class GuardedConnector(TCPConnector):
@@ -190,7 +162,12 @@ class GuardedConnector(TCPConnector):
         if dial is not None:
             dial.fresh = True
             dial.start_connecting()
-        return socket.socket(family, kind, protocol)
+        try:
+            return socket.socket(family, kind, protocol)
+        except OSError as error:
+            if dial is not None and error.errno in OUR_TROUBLES:
+                dial.trouble = error
+            raise
 
 
 class OneAnswer(ResponseHandler):

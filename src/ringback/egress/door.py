@@ -26,15 +26,9 @@ from ringback.egress.answers import (
     NoAnswer,
     Silence,
 )
-from ringback.egress.connector import (
-    Dial,
-    GuardedConnector,
-    GuardedResolver,
-    Resolve,
-    system_resolve,
-    verifying_tls,
-)
+from ringback.egress.connector import Dial, GuardedConnector, GuardedResolver, verifying_tls
 from ringback.egress.exchange import Request, answer_to, open_session, read_some
+from ringback.egress.names import Names, Resolve, system_resolve
 from ringback.egress.policy import Policy
 from ringback.egress.silence import Lost, no_answer, phases
 from ringback.egress.target import Target, TargetError, parse_target
@@ -56,7 +50,7 @@ class Door:
 
     async def __aenter__(self) -> Self:
         tls = verifying_tls()
-        self._resolver = GuardedResolver(self._policy, self._resolve)
+        self._resolver = GuardedResolver(self._policy, Names(self._resolve, self._clock))
         self._keeping = open_session(
             GuardedConnector(self._policy, self._resolver, tls, keep_alive=KEEP_ALIVE_SECONDS)
         )
@@ -71,7 +65,7 @@ class Door:
         await self._resolver.close()
 
     async def check(self, target: Target) -> None:
-        """Resolve and judge now; raises `Unresolvable` or `Blocked`. Nothing is connected."""
+        """Resolve and judge now; raises `Blocked`, and as `Names.addresses`. Nothing is connected."""
         refused = self._policy.host_refusal(target.host)
         if refused is not None:
             raise Blocked(refused)
@@ -98,7 +92,8 @@ class Door:
 
     @asynccontextmanager
     async def fetch(self, target: Target, limits: FetchLimits) -> AsyncIterator[Fetched]:
-        """GET, following up to five redirects, each judged anew. Raises `FetchFailed`.
+        """GET, following up to five redirects, each judged anew. Raises `FetchFailed`, or for a trouble of
+        our own `OSError`.
 
         The size is for the consumer to bound (`blobs.put` takes a limit); the time is bounded here.
         """
@@ -152,6 +147,8 @@ class Door:
             return dial, await answer_to(request, self._single_use, dial, seconds)
         except (ClientError, OSError, Lost) as error:
             failed = no_answer(error, dial, self._clock.monotonic(), seconds)
+            if failed.reason is Silence.OURS:
+                raise  # no fault of the URL: whoever fetches tries again
             reason = _FETCH_REASONS.get(failed.reason, FetchReason.NO_DATA)
             raise FetchFailed(reason, failed.detail) from None
 

@@ -4,7 +4,7 @@ import os
 
 from aiohttp import ClientConnectorCertificateError, ClientConnectorError, ClientConnectorSSLError
 
-from ringback.egress.answers import POLICY_ERRNO, NoAnswer, Phases, Silence, Unresolvable
+from ringback.egress.answers import OUR_TROUBLES, POLICY_ERRNO, NoAnswer, Phases, Silence, Unresolvable
 from ringback.egress.connector import Dial
 
 
@@ -24,6 +24,9 @@ def _reason(error: Exception, dial: Dial, seconds: float) -> tuple[Silence, str]
     cause = error.os_error if isinstance(error, ClientConnectorError) else error
     if isinstance(cause, OSError) and cause.errno == POLICY_ERRNO:
         return Silence.BLOCKED, str(cause.strerror)
+    trouble = dial.trouble or cause
+    if isinstance(trouble, OSError) and trouble.errno in OUR_TROUBLES:
+        return Silence.OURS, f"not tried: {os.strerror(trouble.errno).lower()} on this machine"
     if isinstance(cause, Unresolvable):
         return Silence.DNS, str(cause)
     if isinstance(cause, TimeoutError):

@@ -1,0 +1,109 @@
+"""A machine that has run out of descriptors: its own trouble, held against no receiver."""
+
+import resource
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import structlog
+
+from ringback.blobs import FolderBlobs, Kept
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import DeliveryOrder, order_job
+from ringback.clock import SystemClock
+from ringback.egress.answers import FetchLimits, Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import parse_target
+from ringback.jobs.job import Interrupted, Job, Lease, State
+from ringback.settings import CallbackSettings
+from support.raw_receiver import answering, receiving
+
+POLICY = Policy(["127.0.0.1", "localhost"])
+
+
+@contextmanager
+def no_descriptors() -> Iterator[None]:
+    """Nothing can be opened; what is open stays so."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "nowhere.invalid"])
+async def test_no_socket_is_no_silence_of_the_receivers(door: Door, host: str) -> None:
+    async with receiving(answering()) as receiver:
+        target = parse_target(receiver.url(host=host), POLICY, ports=False)
+        with no_descriptors():
+            answer = await door.send(target, "POST", {}, b"{}", Limits(1.0, 5.0))
+    assert isinstance(answer, NoAnswer)
+    assert (answer.reason, answer.detail) == (
+        Silence.OURS,
+        "not tried: too many open files on this machine",
+    )
+
+
+async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: Door) -> None:
+    async with receiving(answering()) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
+            async with door.fetch(target, FetchLimits(1.0, 2.0, 5.0)):
+                pytest.fail("it was fetched")
+
+
+async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: Door, tmp_path: Path) -> None:
+    deliverer = Deliverer(
+        door, POLICY, FolderBlobs(tmp_path, SystemClock()), CallbackSettings(ports=()), clock=SystemClock()
+    )
+    request = str(uuid4())
+    async with receiving(answering()) as receiver:
+        order = DeliveryOrder(request, receiver.url("/hush"), "POST", 200, None, Kept(inline="{}"))
+        claimed = _leased(order)
+        with structlog.testing.capture_logs() as events, no_descriptors():
+            outcome = await deliverer(claimed)
+    assert isinstance(outcome, Interrupted)
+    assert outcome.delay > 0
+    assert receiver.connections == 0
+    [told] = events
+    assert (told["event"], told["log_level"], told["request_id"]) == (
+        "delivery.not_tried",
+        "warning",
+        request,
+    )
+    assert "hush" not in str(events)
+
+
+def _leased(order: DeliveryOrder) -> Lease:
+    new = order_job(order, project="project-1", accessor=None)
+    job = Job(
+        id=new.id,
+        kind=new.kind,
+        lane=new.lane,
+        project=new.project,
+        payload=new.payload,
+        parent=new.parent,
+        accessor=new.accessor,
+        method=new.method,
+        tags=new.tags,
+        state=State.LEASED,
+        tries=0,
+        losses=0,
+        created_at=time.time(),
+        due_at=time.time(),
+        finished_at=None,
+        code=None,
+        result=None,
+    )
+    return Lease(job, token=1)

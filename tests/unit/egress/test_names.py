@@ -1,0 +1,127 @@
+"""Look-ups of names: shared, remembered when they hang, and with room kept for those that answer."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ringback.egress.answers import Unresolvable
+from ringback.egress.names import HUNG_SECONDS, RESOLVE_SECONDS, THREADS_FOR_NEW, Names
+from support.clock import ManualClock
+
+
+class Servers:
+    """Name servers: those of a name that starts with `slow` answer only when told to."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.hanging = False
+        self.release = threading.Event()
+        self._heard = threading.Condition()
+
+    def look_up(self, host: str, _: int) -> list[str]:
+        with self._heard:
+            self.asked.append(host)
+            self._heard.notify_all()
+        if self.hanging and host.startswith("slow"):
+            self.release.wait(60)
+        return ["192.0.2.1", "192.0.2.1"]
+
+    async def have_heard(self, look_ups: int) -> None:
+        await asyncio.to_thread(self._wait_for, look_ups)
+
+    def _wait_for(self, look_ups: int) -> None:
+        with self._heard:
+            assert self._heard.wait_for(lambda: len(self.asked) >= look_ups, 10)
+
+
+@pytest.fixture
+def servers() -> Servers:
+    return Servers()
+
+
+@pytest.fixture
+async def names(servers: Servers, manual_clock: ManualClock) -> AsyncIterator[Names]:
+    opened = Names(servers.look_up, manual_clock)
+    yield opened
+    servers.release.set()
+    opened.close()
+
+
+async def refusal(names: Names, host: str) -> str:
+    with pytest.raises(Unresolvable) as caught:
+        await names.addresses(host, 80)
+    return str(caught.value)
+
+
+async def test_addresses_come_once_each(names: Names) -> None:
+    assert await names.addresses("good.example", 80) == ["192.0.2.1"]
+
+
+async def test_one_look_up_serves_all_who_ask_at_the_same_time(names: Names, servers: Servers) -> None:
+    await asyncio.gather(*(names.addresses("good.example", port) for port in range(1, 200)))
+    assert servers.asked == ["good.example"]
+    await names.addresses("good.example", 80)
+    assert servers.asked == ["good.example"] * 2
+
+
+async def test_whoever_goes_away_takes_the_look_up_from_nobody(names: Names, servers: Servers) -> None:
+    servers.hanging = True
+    first, second = (asyncio.create_task(names.addresses("slow.example", 80)) for _ in range(2))
+    await servers.have_heard(1)
+    first.cancel()
+    await asyncio.wait({first})
+    servers.release.set()
+    assert await second == ["192.0.2.1"]
+
+
+async def test_a_name_that_hung_is_refused_at_once(
+    names: Names, servers: Servers, manual_clock: ManualClock
+) -> None:
+    servers.hanging = True
+    assert await refusal(names, "slow.example") == "slow.example was not resolved within 2 s"
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        assert "a moment ago" in await refusal(names, "slow.example")
+        manual_clock.advance(HUNG_SECONDS + 1)  # its thread still hangs
+        assert "a moment ago" in await refusal(names, "slow.example")
+    assert servers.asked == ["slow.example"]
+
+
+async def test_a_name_that_answered_late_is_asked_again(names: Names, servers: Servers) -> None:
+    servers.hanging = True
+    await refusal(names, "slow.example")
+    servers.release.set()
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        while True:
+            try:
+                assert await names.addresses("slow.example", 80) == ["192.0.2.1"]
+                break
+            except Unresolvable:
+                await asyncio.sleep(0.01)
+
+
+async def test_new_names_that_hang_leave_the_known_ones_alone(names: Names, servers: Servers) -> None:
+    await names.addresses("good.example", 80)
+    servers.hanging = True
+    hanging = [
+        asyncio.create_task(refusal(names, f"slow{number}.example")) for number in range(2 * THREADS_FOR_NEW)
+    ]
+    await servers.have_heard(1 + THREADS_FOR_NEW)
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        assert await names.addresses("good.example", 80) == ["192.0.2.1"]
+    texts = await asyncio.gather(*hanging)
+    assert sum("too many look-ups of other names hang" in text for text in texts) == THREADS_FOR_NEW
+
+
+async def test_a_name_that_could_not_be_asked_for_is_not_remembered(names: Names, servers: Servers) -> None:
+    servers.hanging = True
+    hanging = [
+        asyncio.create_task(refusal(names, f"slow{number}.example")) for number in range(THREADS_FOR_NEW)
+    ]
+    await servers.have_heard(THREADS_FOR_NEW)
+    # All room is taken for the two seconds that it waits for some.
+    assert "too many" in await refusal(names, "good.example")
+    await asyncio.gather(*hanging)
+    servers.release.set()
+    assert await names.addresses("good.example", 80) == ["192.0.2.1"]
