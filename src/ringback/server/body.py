@@ -106,7 +106,7 @@ def too_large(limit: int) -> Refusal:
     return Refusal(413, "PAYLOAD_TOO_LARGE", f"The request body is larger than {limit} bytes.")
 
 
-_CHARSETS = frozenset({"utf-8", "utf-16", "utf-32", "us-ascii", "iso-8859-1"})
+_CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "utf-32", "us-ascii", "iso-8859-1", "latin-1"})
 """Python knows many more, and some of them (punycode, idna) take seconds for a body of this size."""
 
 
