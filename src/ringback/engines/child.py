@@ -58,7 +58,8 @@ class _Engine:
 
     def _start(self, setup: messages.Setup) -> bool:
         try:
-            catalogue = Catalogue(setup.model, Path(setup.models))
+            # The serving process has told which models cannot be read.
+            catalogue = Catalogue(setup.model, Path(setup.models), quiet=True)
             models = _Models(catalogue, setup)
             default = models.get(catalogue.default.name)
             default.warm()

@@ -1,7 +1,7 @@
 """Which models this server has, and which of them answers to a name that a client knows from Deepgram."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -10,6 +10,7 @@ from ringback.engines.base import Kind, Loading, ModelInfo, Recogniser
 from ringback.engines.scripted import ScriptedKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
+from ringback.telemetry import problem
 
 ENTRY_POINTS = "ringback.engines"
 """Entry points of this group name classes like `base.Kind`; their models are written `KIND:NAME`."""
@@ -26,15 +27,17 @@ class Catalogue:
     """The configured model first, then what else is at hand.
 
     `model` is a plain name or a folder (a Whisper model), or `KIND:NAME` for another kind of recogniser;
-    `models` is the folder of pulled models. Raises `Misconfigured`, with the mend, if `model` is not here.
+    `models` is the folder of pulled models. Raises `Misconfigured`, with the mend, if `model` is not here
+    or cannot be read; another model that cannot be read is left out, which is told unless `quiet`.
     """
 
-    def __init__(self, model: str, models: Path, kinds: Mapping[str, Kind] | None = None) -> None:
+    def __init__(
+        self, model: str, models: Path, kinds: Mapping[str, Kind] | None = None, *, quiet: bool = False
+    ) -> None:
         kinds = installed_kinds() if kinds is None else kinds
         self._models = models
         self._default = _configured(model, models, kinds)
-        others = [(name, kind) for kind in kinds.values() for name in kind.names(models)]
-        entries = [self._default] + [_Entry(kind.describe(name, models), kind, name) for name, kind in others]
+        entries = [self._default, *_at_hand(models, kinds, quiet=quiet)]
         self._entries = {entry.info.name: entry for entry in reversed(entries)}
 
     @property
@@ -47,18 +50,31 @@ class Catalogue:
         others = [entry.info for entry in self._entries.values() if entry is not self._default]
         return [self._default.info, *reversed(others)]
 
-    def resolve(self, model: str | None, language: str, detect: bool, version: str = "latest") -> ModelInfo:
+    def resolve(
+        self,
+        model: str | None,
+        language: str,
+        detect: bool,
+        version: str = "latest",
+        *,
+        candidates: Sequence[str] = (),
+    ) -> ModelInfo:
         """The model that serves this request.
 
-        `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is not looked at. A model
-        that Deepgram has is served by the configured one, or, where that does not know the language, by the
-        first that does (https://developers.deepgram.com/docs/model). Raises `Refusal` 400 otherwise.
+        `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is not looked at, but
+        the model must know one of `candidates`, if there are any
+        (https://developers.deepgram.com/docs/language-detection). A model that Deepgram has is served by
+        the configured one, or, where that does not know the language, by the first that does
+        (https://developers.deepgram.com/docs/model). Raises `Refusal` 400 otherwise.
         """
-        candidates = self._named(model)
-        wanted = None if detect or language == "multi" else base_language(language)
-        for info in candidates:
-            speaks = len(info.languages) > 1 if wanted is None else wanted in info.languages
-            if speaks and version in {"latest", info.version}:
+        wanted: list[str] = []
+        if detect:
+            wanted = [base_language(candidate) for candidate in candidates]
+        elif language != "multi":
+            wanted = [base_language(language)]
+        several = detect or language == "multi"
+        for info in self._named(model):
+            if version in {"latest", info.version} and _speaks(info, wanted, several=several):
                 return info
         raise Refusal(400, "Bad Request", f"{_NO_SUCH} {self._hint(wanted)}")
 
@@ -83,10 +99,12 @@ class Catalogue:
             return [self._entries[model].info]
         return []
 
-    def _hint(self, language: str | None) -> str:
+    def _hint(self, wanted: Sequence[str]) -> str:
         names = "; ".join(f"{info.name} ({_spoken(info)})" for info in self.models())
         hint = f"This server has: {names}."
-        if not any(len(info.languages) > 1 for info in self.models()) and language != "en":
+        if wanted and not any(_speaks(info, wanted) for info in self.models()):
+            hint = f"No model here knows any of: {', '.join(wanted)}. {hint}"
+        if not any(len(info.languages) > 1 for info in self.models()) and list(wanted) != ["en"]:
             hint += " Other languages need a multilingual model: install ringback[multilingual]."
         return hint
 
@@ -126,6 +144,23 @@ def _configured(model: str, models: Path, kinds: Mapping[str, Kind]) -> _Entry:
             f"there are: {', '.join(kinds)}"
         )
     return _Entry(kinds[kind].describe(name, models), kinds[kind], name)
+
+
+def _at_hand(models: Path, kinds: Mapping[str, Kind], *, quiet: bool) -> Iterator[_Entry]:
+    """What is there without being configured, as far as it can be read."""
+    for kind in kinds.values():
+        for name in kind.names(models):
+            try:
+                yield _Entry(kind.describe(name, models), kind, name)
+            except Misconfigured as unreadable:
+                if not quiet:
+                    problem("model.unreadable", model=name, mend=str(unreadable))
+
+
+def _speaks(info: ModelInfo, wanted: Sequence[str], *, several: bool = False) -> bool:
+    """Whether it knows one of these languages, if any are wanted; with `several`, and others besides."""
+    known = not wanted or any(language in info.languages for language in wanted)
+    return known and (not several or len(info.languages) > 1)
 
 
 def _spoken(info: ModelInfo) -> str:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from ringback.engines import binary
 from ringback.engines.base import Loading, ModelInfo, Recogniser
 from ringback.errors import Misconfigured
 
@@ -52,14 +53,13 @@ class WhisperKind:
 
     def describe(self, name: str, models: Path) -> ModelInfo:
         weights = find(name, models)
-        version = _fingerprint(weights.binaries)
-        return ModelInfo(
-            name=weights.name,
-            arch="whisper",
-            version=version,
-            uuid=str(uuid.uuid5(_NAMESPACE, f"{weights.name}/{version}")),
-            languages=_languages(weights.folder / "tokenizer.json"),
-        )
+        try:
+            return _described(weights)
+        except (OSError, ValueError) as error:
+            raise Misconfigured(
+                f"the model in {weights.folder} cannot be read: {error}. Remove the folder, or get the model "
+                "again (`ringback model pull NAME` after removing it)."
+            ) from error
 
     def load(self, name: str, how: Loading) -> Recogniser:
         # Here, because only the engine process is to carry CTranslate2 in its memory.
@@ -113,6 +113,21 @@ def _is_pulled(folder: Path) -> bool:
     return named and all((folder / file).exists() for file in NEEDED_FILES)
 
 
+def _described(weights: Weights) -> ModelInfo:
+    """Raises OSError or ValueError for files that cannot be a Whisper model."""
+    languages = _languages(weights.folder / "tokenizer.json")
+    if len(weights.binaries) == 1 and binary.is_cut_short(weights.binaries[0]):
+        raise ValueError("its model.bin is cut short")
+    version = _fingerprint(weights.binaries)
+    return ModelInfo(
+        name=weights.name,
+        arch="whisper",
+        version=version,
+        uuid=str(uuid.uuid5(_NAMESPACE, f"{weights.name}/{version}")),
+        languages=languages,
+    )
+
+
 def _in_folder(folder: Path) -> Weights:
     missing = [file for file in NEEDED_FILES if not (folder / file).exists()]
     if missing:
@@ -158,12 +173,15 @@ def _languages(tokenizer: Path) -> tuple[str, ...]:
     try:
         added = msgspec.json.decode(tokenizer.read_bytes(), type=_TokenizerFile).added_tokens
     except msgspec.DecodeError as error:
-        raise Misconfigured(f"{tokenizer} is not a Whisper tokenizer: {error}") from error
+        raise ValueError(f"its tokenizer.json is not a Whisper tokenizer: {error}") from error
     if any(token.content == "<|endoftext|>" and token.id == _ENGLISH_ONLY_EOT for token in added):
         return ("en",)
     # English-only tokenizers name all languages too, hence the check above.
     marks = [re.fullmatch(r"<\|([a-z]{2,3})\|>", token.content) for token in added]
-    return tuple(mark[1] for mark in marks if mark)
+    languages = tuple(mark[1] for mark in marks if mark)
+    if not languages:
+        raise ValueError("its tokenizer.json is not a Whisper tokenizer: it names no language")
+    return languages
 
 
 def _assemble(weights: Weights, whole: Path) -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.engines.registry import Catalogue, base_language
 from ringback.engines.scripted import ScriptedKind
+from ringback.engines.weights import find
 from ringback.errors import Misconfigured, Refusal
 
 
@@ -38,6 +40,21 @@ def test_a_language_that_the_configured_model_does_not_know_goes_to_one_that_doe
     assert both.resolve("nova-2", "zh-CN", detect=False).name == "base"
     assert both.resolve("nova-3", "multi", detect=False).name == "base"
     assert both.resolve(None, "en", detect=True).name == "base"
+
+
+def test_a_language_is_found_out_among_candidates_that_the_model_knows(both: Catalogue) -> None:
+    for candidates in ((), ("fr",), ("en-US", "pt-BR"), ("tlh", "de")):
+        assert both.resolve("nova-2", "en", detect=True, candidates=candidates).name == "base"
+    with pytest.raises(
+        Refusal, match=r"No such model/language/tier .* No model here knows any of: tlh, xx\."
+    ) as it:
+        both.resolve("nova-2", "en", detect=True, candidates=("tlh", "xx-XX"))
+    assert it.value.failure.status == 400
+    assert "base (99 languages)" in it.value.failure.err_msg
+
+
+def test_candidates_do_not_count_where_no_language_is_to_be_found_out(both: Catalogue) -> None:
+    assert both.resolve("nova-2", "en", detect=False, candidates=("tlh",)).name == "tiny.en"
 
 
 def test_our_own_names_mean_themselves(both: Catalogue) -> None:
@@ -91,6 +108,61 @@ def test_a_model_that_is_not_here_is_the_operator_s_to_mend(both: Catalogue) -> 
         Catalogue("scripted:/nowhere/script.json", Path("/nowhere"))
     with pytest.raises(Misconfigured, match=r"there are: .*tiny\.en"):
         both.load("large-v3", "cpu", "default", 1)
+
+
+def pulled(models: Path, name: str, tokenizer: bytes, binary: bytes = b"model") -> Path:
+    folder = models / name
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    (folder / "tokenizer.json").write_bytes(tokenizer)
+    (folder / "model.bin").write_bytes(binary)
+    return folder
+
+
+@pytest.mark.parametrize("tokenizer", [b"", b"{", b"[]", b'{"added_tokens": []}', b"\xff"])
+def test_a_pulled_model_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, tokenizer: bytes) -> None:
+    pulled(tmp_path, "broken", tokenizer)
+    with capture_logs() as events:
+        catalogue = Catalogue("tiny.en", tmp_path)
+    assert [info.name for info in catalogue.models()] == ["tiny.en", "base"]
+    (told,) = events
+    assert (told["event"], told["log_level"], told["model"]) == ("model.unreadable", "warning", "broken")
+    assert "ringback model pull" in told["mend"]
+
+
+def test_a_pulled_model_whose_weights_are_cut_short_is_left_out(tmp_path: Path) -> None:
+    whole = find("tiny.en", tmp_path)
+    tokenizer, binary = (whole.folder / "tokenizer.json").read_bytes(), whole.binaries[0].read_bytes()
+    pulled(tmp_path, "whole", tokenizer, binary)
+    for i, size in enumerate((0, 3, 40, 100_000, len(binary) - 1)):
+        pulled(tmp_path, f"short-{i}", tokenizer, binary[:size])
+    with capture_logs() as events:
+        catalogue = Catalogue("tiny.en", tmp_path)
+    assert [info.name for info in catalogue.models()] == ["tiny.en", "base", "whole"]
+    assert [event["model"] for event in events] == [f"short-{i}" for i in range(5)]
+
+
+def test_the_engine_process_does_not_tell_it_again(tmp_path: Path) -> None:
+    pulled(tmp_path, "broken", b"{")
+    with capture_logs() as events:
+        Catalogue("tiny.en", tmp_path, quiet=True)
+    assert not events
+
+
+def test_the_configured_model_must_be_readable(tmp_path: Path) -> None:
+    folder = pulled(tmp_path, "broken", b"{")
+    for model in ("broken", str(folder)):
+        with pytest.raises(Misconfigured, match="ringback model pull"):
+            Catalogue(model, tmp_path)
+
+
+def test_a_model_with_a_file_that_cannot_be_opened_is_left_out(tmp_path: Path) -> None:
+    folder = pulled(tmp_path, "closed", b"{}")
+    (folder / "tokenizer.json").unlink()
+    (folder / "tokenizer.json").mkdir()  # a read fails, even for root
+    with capture_logs() as events:
+        Catalogue("tiny.en", tmp_path)
+    assert [event["model"] for event in events] == ["closed"]
 
 
 def test_the_packaged_models_tell_the_truth_about_themselves(tmp_path: Path) -> None:
