@@ -85,8 +85,11 @@ def test_a_language_that_is_named_or_found_out(program: Program, language: str) 
 
 
 def test_the_candidates_bound_what_is_found_out(program: Program) -> None:
-    (channel,) = channels(program.listen(audio(clip("es")), "detect_language=it&detect_language=pt"))
+    (channel,) = channels(program.listen(audio(clip("es")), "detect_language=it-IT&detect_language=PT"))
     assert channel["detected_language"] in {"it", "pt"}
+    unknown = program.listen(audio(clip("es")), "detect_language=tlh")
+    assert unknown.status == 400
+    assert "tlh" in unknown.json()["err_msg"]
 
 
 def test_a_language_that_no_model_knows_is_refused(program: Program) -> None:

@@ -30,6 +30,9 @@ class Admission:
             raise _invalid(str(blocked.strerror)) from None
         except Unresolvable:
             raise Refusal(400, "Bad Request", "Failed to resolve callback.") from None
+        except OSError:
+            # No handle or memory left for a look-up: that says nothing about the URL.
+            raise Refusal(503, "Service Unavailable", "Please try again later") from None
         return target.with_login
 
 

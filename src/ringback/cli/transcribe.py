@@ -117,7 +117,11 @@ def _pairs(asked: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple
 async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
     async with engine_here(settings) as engine:
         model = engine.catalogue.resolve(
-            options.model, options.language, bool(options.detect_language), options.version
+            options.model,
+            options.language,
+            bool(options.detect_language),
+            options.version,
+            candidates=options.candidates,
         )
         await engine.pool.ready()
         with Bar("Transcribing") as bar:

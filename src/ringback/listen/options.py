@@ -97,6 +97,13 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     unserved: tuple[Unserved, ...] = ()
     """What of all this the server does not act on."""
 
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        """The languages (without regions) that `detect_language` allows; none: any."""
+        if not isinstance(self.detect_language, tuple):
+            return ()
+        return tuple(dict.fromkeys(tag.partition("-")[0].lower() for tag in self.detect_language))
+
 
 def parse(pairs: Sequence[tuple[str, str]], mode: Mode) -> ListenOptions:
     """The options of these decoded query parameters.

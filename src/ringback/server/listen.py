@@ -112,7 +112,11 @@ class Listen:
         caller.must(Right.LISTEN)
         options = parse(_query_pairs(request), Mode.RECORDED)
         model = self._services.catalogue.resolve(
-            options.model, options.language, bool(options.detect_language), options.version
+            options.model,
+            options.language,
+            bool(options.detect_language),
+            options.version,
+            candidates=options.candidates,
         )
         callback = None if options.callback is None else await self._services.admit(options.callback)
         declared = declared_length(request)

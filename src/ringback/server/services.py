@@ -18,7 +18,15 @@ class Catalogue(Protocol):
 
     def models(self) -> Sequence[ModelInfo]: ...
 
-    def resolve(self, model: str | None, language: str, detect: bool, version: str = "latest") -> ModelInfo:
+    def resolve(
+        self,
+        model: str | None,
+        language: str,
+        detect: bool,
+        version: str = "latest",
+        *,
+        candidates: Sequence[str] = (),
+    ) -> ModelInfo:
         """The model that will run; raises `Refusal` (400) when there is none for this wish."""
         ...
 

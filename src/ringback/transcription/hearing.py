@@ -80,7 +80,7 @@ class _Run:
             model=model.name,
             language=None if self._identify or self._switching else _code(options.language),
             quality=means.quality,
-            candidates=_candidates(options),
+            candidates=options.candidates,
         )
         self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * means.pool.threads)
         self._channels: defaultdict[int, _Heard] = defaultdict(_Heard)
@@ -159,13 +159,6 @@ _NO_SAMPLES = np.empty(0, np.float32)
 def _code(language: str) -> str:
     """The language of a BCP-47 tag: `en` of `en-GB`; models know no regions."""
     return language.partition("-")[0].lower()
-
-
-def _candidates(options: ListenOptions) -> tuple[str, ...]:
-    """The languages that `detect_language` allows; none: any."""
-    if not isinstance(options.detect_language, tuple):
-        return ()
-    return tuple(dict.fromkeys(_code(tag) for tag in options.detect_language))
 
 
 def _with_language(recognition: Recognition) -> Recognition:

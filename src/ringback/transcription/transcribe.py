@@ -146,7 +146,11 @@ class Transcriber:
                 return model
         options = order.options
         return self._catalogue.resolve(
-            options.model, options.language, bool(options.detect_language), options.version
+            options.model,
+            options.language,
+            bool(options.detect_language),
+            options.version,
+            candidates=options.candidates,
         )
 
     def _end(self, job: Job, order: Order, answer: _Answer, kept: Kept, started_at: float) -> Done:

@@ -330,3 +330,9 @@ def test_what_is_read_only_for_raw_audio_is_named_when_it_is_not_read() -> None:
     ]
     raw = [("encoding", "linear16"), ("sample_rate", "8000"), ("channels", "2")]
     assert parse(raw, Mode.RECORDED).unserved == ()
+
+
+def test_candidates_are_languages_without_regions() -> None:
+    asked = [("detect_language", tag) for tag in ("en-US", "PT-br", "en-GB")]
+    assert parse(asked, Mode.RECORDED).candidates == ("en", "pt")
+    assert parse([("detect_language", "true")], Mode.RECORDED).candidates == ()
