@@ -18,6 +18,7 @@ import pytest
 import uvloop
 
 from ringback.audio.encodings import Decoding
+from ringback.audio.frames import Progress, pack
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, Heard, SpeechChunk
 from ringback.errors import Refusal
 
@@ -295,6 +296,26 @@ def wait_for_one_child() -> None:
         time.sleep(0.1)
 
 
+async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
+    async with running(AudioReader(1)) as reader:
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        with pytest.raises(OSError, match="did not start: ended with status 3"):
+            await read(reader, SPOKEN[0])
+        monkeypatch.delenv("PYTHONPATH")
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def test_children_start_one_after_the_other_and_serve_whoever_waits() -> None:
+    async with running(AudioReader(16)) as reader:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(read(reader, SPOKEN[0]))
+        assert len(children()) < 10, "short recordings do not need a child each"
+
+
 @pytest.mark.parametrize(
     "sent",
     [
@@ -311,8 +332,9 @@ async def test_a_child_that_a_file_has_taken_over_is_not_believed(
     child.parent.mkdir(parents=True)
     (tmp_path / "ringback" / "__init__.py").touch()
     (child.parent / "__init__.py").touch()
+    spoken = b"".join(pack(Progress(0.0))) + sent  # It starts as it should.
     child.write_text(
-        f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({sent!r})\nsys.stdin.read()\n"
+        f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({spoken!r})\nsys.stdin.read()\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     async with running(AudioReader(1)) as reader:

@@ -39,6 +39,7 @@ def main() -> None:
     server = socket.socket(fileno=int(sys.argv[1]))
     try:
         silero = Silero()
+        _send(server, Progress(0.0))  # Ready.
         while (order := _next_order(server)) is not None:
             _serve(order, silero, server)
     except (BrokenPipeError, ConnectionResetError):

@@ -64,6 +64,7 @@ class AudioReader:
         self._files_per_child = files_per_child
         self._rest = rest
         self._free = asyncio.Semaphore(children)
+        self._starting = asyncio.Lock()
         self._idle: list[_Child] = []
         self._stopped = False
 
@@ -133,12 +134,21 @@ class AudioReader:
             await child.end()
 
     async def _child(self) -> "_Child":
+        """An idle child, or a new one. They start one after the other: a start costs as much as decoding
+        minutes of audio, and who waits for one may find that another child has become idle."""
+        return await self._idle_child() or await self._started_child()
+
+    async def _started_child(self) -> "_Child":
+        async with self._starting:
+            return await self._idle_child() or await _Child.start()
+
+    async def _idle_child(self) -> "_Child | None":
         while self._idle:
             child = self._idle.pop()  # The one used last, so that the others may rest.
             if child.alive:
                 return child
             await child.end()
-        return await _Child.start()
+        return None
 
     async def _give_back(self, child: "_Child", healthy: bool) -> None:
         if healthy and child.alive and child.files < self._files_per_child and not self._stopped:
@@ -166,9 +176,15 @@ class _Child:
 
     @classmethod
     async def start(cls) -> "_Child":
+        """A child that has said that it is ready. Raises `OSError` when it does not come to that."""
         process, ours = _spawn()
         try:
-            return cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD))
+            child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD))
+            await child._frame(_START_PATIENCE)
+            return child
+        except _ChildDied as died:
+            await child.end()
+            raise OSError(f"the decoding process did not start: {died}") from None
         except BaseException:
             ours.close()
             process.kill()
@@ -261,6 +277,8 @@ def _environment() -> dict[str, str]:
     return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
+_START_PATIENCE = 60.0
+"""Seconds; a start takes half of one on an idle core."""
 _NEEDED = ("PATH", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "HOME", "TMPDIR", "VIRTUAL_ENV")
 _LONGEST_HEADER = 1 << 16
 _LONGEST_PAYLOAD = 1 << 23
