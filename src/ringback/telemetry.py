@@ -6,6 +6,7 @@ event or a label: audio, words, API keys, credentials, the path or query of a ca
 
 import atexit
 import logging
+import os
 import sys
 import threading
 from collections import deque
@@ -91,7 +92,8 @@ class _Lines:
         self._waiting: deque[bytes] = deque(maxlen=MOST_LINES_WAITING)
         self._urgent = threading.Event()
         self._writing = threading.Lock()
-        self._stream = sys.stderr.buffer
+        # Not through Python's own buffer: its lock would hold up the end of the process, too.
+        self._descriptor = sys.stderr.fileno()
         atexit.register(self._write_last)
         threading.Thread(target=self._write_regularly, name="log", daemon=True).start()
 
@@ -111,9 +113,10 @@ class _Lines:
 
     def _write(self) -> None:
         # A broken or closed stream: nobody reads our log any more, which is no reason to stop working.
-        with self._writing, suppress(OSError, ValueError):
-            self._stream.write(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
-            self._stream.flush()
+        with self._writing, suppress(OSError):
+            lines = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
+            while lines:
+                lines = lines[os.write(self._descriptor, lines) :]
 
     def _write_last(self) -> None:
         """At the end of the process; not for ever, should nobody read."""
