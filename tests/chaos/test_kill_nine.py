@@ -105,18 +105,14 @@ def check(
     for request_id, same in by_request.items():
         assert {arrival.headers["webhook-id"] for arrival in same} == {same[0].headers["webhook-id"]}
         assert len({arrival.body for arrival in same}) == 1
-        if same[0].headers["ringback-status"] == "200":
-            assert same[0].json()["metadata"]["request_id"] == request_id
-            assert same[0].json()["results"]["channels"][0]["alternatives"][0]["words"]
+        assert same[0].json()["metadata"]["request_id"] == request_id
+        assert same[0].json()["results"]["channels"][0]["alternatives"][0]["words"]
 
     # Each accepted request has exactly one end, and the receiver's last word is in it.
     states: Counter[str] = Counter()
-    taken_for_poison = 0
     for request_id in accepted:
         record = program.request(request_id)
-        # A recording that was in work at four kills in a row is taken for their cause, and told so.
-        assert record["code"] in {200, 500}, record
-        taken_for_poison += record["code"] == 500
+        assert record["code"] == 200, record
         assert record["callback"]["code"] == 200, record
         assert record["callback"]["completed"] is not None, record
         states[record["ringback"]["state"]] += 1
@@ -135,11 +131,9 @@ def check(
                 "lost": len(accepted - set(by_request)),
                 "arrivals": len(arrivals),
                 "attempts sent twice": duplicates,
-                "taken for poison": taken_for_poison,
                 "submits cut off": sum(submitter.unanswered for submitter in submitters),
             }
         )
     )
     assert len(accepted) > ROUNDS
-    assert taken_for_poison <= len(accepted) / 50
     assert duplicates <= ROUNDS * IN_FLIGHT_AT_A_KILL

@@ -21,7 +21,17 @@ from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.errors import Refusal
-from ringback.jobs.job import Done, GivenUp, Interrupted, Job, JobId, Lease, NewJob, Retry
+from ringback.jobs.job import (
+    LOSSES_BEFORE_PARKING,
+    Done,
+    GivenUp,
+    Interrupted,
+    Job,
+    JobId,
+    Lease,
+    NewJob,
+    Retry,
+)
 from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
 from ringback.storage.sqlite import SqliteLedger
@@ -185,7 +195,9 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
 ) -> None:
     async with house_in(tmp_path, manual_clock) as house:
         await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com", callback=CALLBACK))
-    for _ in range(10):  # each opening stands for a crash of the server that held the lease
+    for _ in range(
+        LOSSES_BEFORE_PARKING + 1
+    ):  # each opening stands for a crash of the server that held the lease
         async with house_in(tmp_path, manual_clock) as house:
             (lease,) = await house.ledger.claim(KIND, 1, 60)
             outcome = await house.transcriber(lease)
