@@ -7,6 +7,7 @@ http                   the door: opened last, closed first
 """
 
 import asyncio
+import gc
 import os
 import secrets
 import signal
@@ -93,8 +94,19 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         stages = await _assemble(settings, SystemClock(), stack)
+        _spare_the_collector()
         await run_in_stages(stages, stopping)
     telemetry.event("server.stopped")
+
+
+def _spare_the_collector() -> None:
+    """What the start has made will stay: the garbage collector need not go through it again and again.
+
+    Its rounds, one for every few hundred objects by default, took 80 to 100 µs of each delivery.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[list[Service]]:
