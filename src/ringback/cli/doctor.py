@@ -18,6 +18,7 @@ from pathlib import Path
 import click
 import numpy as np
 
+from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.cli.engine import engine_here
 from ringback.cli.places import made_data_folder, settings_of, with_settings
@@ -196,6 +197,7 @@ def _is_everything(entry: str) -> bool:
 
 
 async def _models(settings: Settings) -> AsyncIterator[Finding]:
+    telemetry.configure("warning", "text")
     try:
         async with engine_here(settings) as engine:
             started = time.monotonic()

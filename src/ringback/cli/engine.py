@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from ringback import telemetry
 from ringback.audio.reader import AudioReader
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
@@ -23,7 +22,6 @@ class EngineHere:
 @asynccontextmanager
 async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
-    telemetry.configure("warning", "text")
     stopping = asyncio.Event()
     catalogue = Catalogue(settings.model, settings.data_path / "models")
     engine = EngineHere(catalogue, EnginePool(Setup.of(settings)), AudioReader(children=1))

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from ringback import telemetry
 from ringback.cli import captions
 from ringback.cli.bar import Bar
 from ringback.cli.engine import engine_here
@@ -115,6 +116,7 @@ def _pairs(asked: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple
 
 
 async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
+    telemetry.configure("warning", "text")
     async with engine_here(settings) as engine:
         model = engine.catalogue.resolve(
             options.model,
