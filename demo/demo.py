@@ -140,22 +140,47 @@ class Program:
 def running(*command: str, **settings: str) -> Iterator[Program]:
     """Run `ringback …` with these settings only; ended with the context, whatever happens."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
-    process = subprocess.Popen(
-        [RINGBACK, *command],
-        env=environment | settings,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+    process: subprocess.Popen[str] | None = None
     try:
+        with signals_held_back():
+            process = subprocess.Popen(
+                [RINGBACK, *command],
+                env=environment | settings,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+            )
         yield Program(process, command[0])
     finally:
-        process.terminate()
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process)
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    process.terminate()
+    try:
+        process.wait(timeout=20)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def signals_held_back() -> Iterator[None]:
+    """SIGTERM and SIGINT take effect at the end of this context.
+
+    One that came between the fork and the assignment would leave a process that nobody knows of.
+    """
+    came: list[int] = []
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for caught in came:
+            signal.raise_signal(caught)
 
 
 class Server:

@@ -51,6 +51,32 @@ def test_ending_it_ends_what_it_started(tmp_path: Path) -> None:
     assert process.returncode == 143
 
 
+def test_a_signal_that_comes_while_a_program_is_started_leaves_none_behind(tmp_path: Path) -> None:
+    ended_while_starting = f"""
+import runpy, signal, subprocess, sys
+
+class Started(subprocess.Popen):
+    def __init__(self, *arguments, **options):
+        super().__init__(*arguments, **options)
+        print(self.pid, flush=True)
+        signal.raise_signal(signal.SIGTERM)
+
+subprocess.Popen = Started
+sys.exit(runpy.run_path({str(DEMO)!r})["main"]())
+"""
+    said = subprocess.run(
+        [sys.executable, "-c", ended_while_starting],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert said.returncode == 143
+    assert not psutil.pid_exists(int(said.stdout))
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture(autouse=True)
 def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
     """The demo works from any folder, whatever settings the shell has."""
