@@ -8,6 +8,8 @@ PROFILE := $(if $(filter multilingual,$(EXTRAS)),multilingual,runtime)
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 300
+# Clients that the contract tests drive and that cannot live beside each other.
+PLACES := deepgram5 livekit pipecat
 INSTALL := $(BIN)/.installed-
 
 # uv from PATH, or our own copy of it, pinned by hash.
@@ -48,7 +50,7 @@ format: $(INSTALL)dev ## Put the code into the house's form.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: $(INSTALL)dev ## Measure, beside peers in the same run; results go to bench/results/.
+bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the same run; results go to bench/results/.
 	$(BIN)/python -m bench $(ARGS)
 
 chaos: setup-dev ## The long form of the tests that kill and break things on purpose (ROUNDS=300).
@@ -59,7 +61,7 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,runtime,--no-default-groups --group build)
 	$(call export,multilingual,--no-default-groups --group build --extra multilingual)
 	$(call export,dev,--group build --group dev --extra multilingual)
-	$(call export,deepgram5,--only-group deepgram5)
+	$(foreach place,$(PLACES) rivals,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 
@@ -86,12 +88,11 @@ $(INSTALL)%: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The official SDKs that the contract tests drive each live in a place of their own.
-setup-dev: $(INSTALL)dev .venvs/deepgram5/.installed js-sdk
+setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 
-.venvs/deepgram5/.installed: requirements/deepgram5.txt | $(UV)
-	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/deepgram5
-	VIRTUAL_ENV=$(CURDIR)/.venvs/deepgram5 $(UV) pip install --quiet $(HASHED) $<
+.venvs/%/.installed: requirements/%.txt | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/$*
+	VIRTUAL_ENV=$(CURDIR)/.venvs/$* $(UV) pip install --quiet $(HASHED) $<
 	@touch $@
 
 .PHONY: js-sdk

@@ -14,6 +14,28 @@ class Project:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLimits:
+    """What one key has of its own; None: the server's setting holds."""
+
+    requests: int | None = None
+    """Recordings that may wait or run at once; 0: no limit."""
+    queued_bytes: int | None = None
+    """Bytes of uploaded audio that may wait or run at once; 0: no limit."""
+    schedule: str | None = None
+    """Of its callbacks, in the grammar of `callback.schedule`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSecret:
+    """What a key's callbacks are signed with. `sealed` is the secret, encrypted; times are Unix seconds."""
+
+    sealed: str
+    created_at: float
+    expires_at: float | None = None
+    """Set by a rotation: until then both the old and the new one sign."""
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """What is known of a key after its secret was shown. Times are Unix seconds."""
 
@@ -24,6 +46,7 @@ class ApiKey:
     tags: tuple[str, ...]
     created_at: float
     expires_at: float | None
+    limits: KeyLimits = KeyLimits()
 
 
 class KeyStore(Protocol):
@@ -41,7 +64,21 @@ class KeyStore(Protocol):
 
     async def keys(self, project: str) -> Sequence[ApiKey]: ...
 
-    async def remove_key(self, project: str, key: str) -> bool: ...
+    async def remove_key(self, project: str, key: str) -> bool:
+        """It works no longer; what was accepted with it is still signed with its secrets."""
+        ...
+
+    async def set_limits(self, project: str, key: str, limits: KeyLimits) -> bool:
+        """False when there is no such key."""
+        ...
+
+    async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
+        """Those that have not expired, the newest first; of removed keys too."""
+        ...
+
+    async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
+        """`sealed` signs from now on; those before it for `overlap` seconds more."""
+        ...
 
 
 def new_secret() -> str:

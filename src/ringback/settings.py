@@ -34,11 +34,17 @@ class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retries: Annotated[int, Meta(ge=0, le=1_000)] = 10
     retry_delay: Annotated[float, Meta(ge=0, le=86_400)] = 30.0
     """Seconds from the end of one attempt to the start of the next."""
+    schedule: str = ""
+    """`standard`, or the pauses before each retry (`5s,5m,30m`); empty: `retries` times `retry_delay`."""
     connect_timeout: Seconds = 1.0
     timeout: Seconds = 10.0
     """Seconds for a whole attempt, from the connection to the answer."""
     concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 64
     """Deliveries in flight at once, over all receivers."""
+    live_backlog: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
+    """Responses of one live stream that may wait for their HTTP receiver; at more the stream is closed."""
+    reconnect_seconds: Annotated[float, Meta(ge=0, le=3_600)] = 0.0
+    """Ours, not Deepgram's: how long a live stream may try to get a lost WebSocket callback back."""
 
 
 class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,6 +59,14 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     disk_reserve_bytes: Annotated[int, Meta(ge=0)] = 268_435_456
     """New work is refused (503) where it would leave less free on the disk: what was accepted needs room to
     end."""
+    requests_per_key: Annotated[int, Meta(ge=0)] = 0
+    """Recordings of one key that may wait or run at once (429 above); 0: no limit. A key may have its own."""
+    queued_bytes_per_key: Annotated[int, Meta(ge=0)] = 0
+    """Bytes of uploaded audio of one key that may wait or run at once (429 above); 0: no limit."""
+    streams: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Live streams at once (429 above); 0: eight per core."""
+    oldest_due_seconds: Seconds = 600.0
+    """`/v1/status` fails (503) when a job that could be taken up has waited for longer than this."""
 
 
 class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -65,6 +79,16 @@ class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Seconds for the whole fetch."""
     bytes_per_second: Annotated[int, Meta(ge=0)] = 1_000
     """Audio that comes slower than this over 30 s is given up; 0: no such limit."""
+
+
+class KeepSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """For how long things are kept after a request has ended, in seconds."""
+
+    results: Annotated[float, Meta(ge=0)] = 604_800.0
+    """Documents: what a parked callback would send again, and what can be fetched by `request_id`."""
+    audio: Annotated[float, Meta(ge=0)] = 0.0
+    history: Annotated[float, Meta(ge=0)] = 2_592_000.0
+    """The record of a request and of its attempts. Not shorter than `results`."""
 
 
 ComputeType = Literal[
@@ -91,6 +115,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """0: any free port, named in the log."""
     api_key: str = ""
     """A key that always works, beside those in the ledger; empty: one is made on the first start."""
+    secret_key: str = ""
+    """What callback URLs and signing secrets are encrypted with in the ledger; several, with commas: the
+    first encrypts, all decrypt. Empty: `secret.key` in the data folder, made on the first start."""
+    public_url: str = ""
+    """Where callers reach this server (`https://speech.example.com`), for links in callbacks."""
     model: Annotated[str, Meta(min_length=1)] = "tiny.en"
     """The model behind Deepgram's model names: a known name, or a folder with a CTranslate2 model."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -98,6 +127,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`json`, `text`, or `auto`: text on a terminal."""
     callback: CallbackSettings = CallbackSettings()
     limits: LimitSettings = LimitSettings()
+    keep: KeepSettings = KeepSettings()
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
 
@@ -145,6 +175,13 @@ def contradictions(settings: Settings) -> list[str]:
                 f"{section}.{shorter} = {part:g} is longer than {section}.{longer} = {whole:g}, which covers "
                 f"the whole exchange: lower {section}.{shorter} or raise {section}.{longer}"
             )
+    if settings.keep.history < settings.keep.results:
+        faults.append(
+            f"keep.history = {settings.keep.history:g} is shorter than keep.results = "
+            f"{settings.keep.results:g}: a result is found through its record"
+        )
+    if settings.public_url and not _PUBLIC_URL_FORM.fullmatch(settings.public_url):
+        faults.append("public_url: must be http(s)://host[:port], without a path")
     if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
         faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
     return faults
@@ -161,6 +198,7 @@ def variable(key: str) -> str:
 
 
 CONFIG_VARIABLE = "RINGBACK_CONFIG"
+_SECRETS = frozenset({"api_key", "secret_key"})
 _WITHIN = (
     ("callback", "connect_timeout", "timeout"),
     ("fetch", "connect_timeout", "timeout"),
@@ -168,6 +206,7 @@ _WITHIN = (
 )
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
+_PUBLIC_URL_FORM = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+/?")
 _ADDRESS_FORM = re.compile(r"[0-9.]+(/[0-9.]+)?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/\d+)?")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST_FORM = re.compile(rf"(\*\.)?({_LABEL}\.)*(?![0-9]+\.?$|0[xX][0-9a-fA-F]*\.?$){_LABEL}\.?")
@@ -261,7 +300,7 @@ def _converted(given: _Given, faults: list[str]) -> Any:
             value = [] if any_port else [part.strip() for part in value.split(",") if part.strip()]
         return msgspec.convert(value, expected, strict=given.origin != variable(given.key))
     except msgspec.ValidationError:
-        shown = "***" if given.key == "api_key" else repr(given.value)
+        shown = "***" if given.key in _SECRETS else repr(given.value)
         hint = _kubernetes(str(given.value))
         faults.append(f"{given.key} = {shown} ({given.origin}): must be {_wanted(given.key)}{hint}")
         return None

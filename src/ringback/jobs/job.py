@@ -1,5 +1,6 @@
 """The life of a job: what may happen to it, and what each thing that happens means.
 
+     held ──those before it have ended──► queued            (jobs of one sequence, strictly in order)
     queued ──claim──► leased ──done───────► done            (+ follow-up jobs, same transaction)
        ▲                │ ├──retry in t──► queued           (tries + 1)
        │                │ ├──interrupted─► queued           (stop or lost lease: no try burned)
@@ -29,6 +30,7 @@ poison. What hostile bytes touch dies in processes of its own, which have their 
 
 
 class State(StrEnum):
+    HELD = "held"
     QUEUED = "queued"
     LEASED = "leased"
     DONE = "done"
@@ -36,8 +38,19 @@ class State(StrEnum):
     CANCELLED = "cancelled"
 
 
-LIVE = frozenset({State.QUEUED, State.LEASED})
+LIVE = frozenset({State.HELD, State.QUEUED, State.LEASED})
 ENDED = frozenset({State.DONE, State.PARKED, State.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """A caller's word for one wish (`Idempotency-Key`): who says it again means the same job."""
+
+    word: str
+    wish: bytes
+    """A hash of all that was asked: the same word for another wish is a mistake."""
+    seconds: float = 86_400.0
+    """For how long the word is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +71,12 @@ class NewJob:
     tags: tuple[str, ...] = ()
     delay: float = 0.0
     """Seconds before it is first due."""
+    sequence: str | None = None
+    """Jobs of one sequence are worked on one at a time, in the order in which they were added: the first is
+    queued, those behind it are held. When one is parked, those held behind it are parked with it."""
+    weight: int = 0
+    """What it counts against its accessor's allowance, beside being one job: bytes of audio."""
+    once: Once | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +104,7 @@ class Job:
     """The status of its end: the HTTP status of a transcription's answer, or a receiver's last one."""
     result: bytes | None
     """What the handler left at the end, for whoever reads it."""
+    sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,8 +186,16 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
+class Allowance:
+    """What live jobs one accessor may have in one kind; None: no limit."""
+
+    jobs: int | None = None
+    weight: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs of a project to list."""
+    """Which jobs of a project to list. Fields left None do not narrow."""
 
     project: str
     kind: str
@@ -179,3 +207,6 @@ class JobFilter:
     since: float | None = None
     until: float | None = None
     tags: tuple[str, ...] = field(default=())
+    states: frozenset[State] | None = None
+    lane: Lane | None = None
+    code: int | None = None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback.errors import RingbackError
-from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
+from ringback.jobs.job import Allowance, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
 
 
 class LedgerUnavailable(RingbackError):
@@ -17,6 +17,28 @@ class LedgerUnavailable(RingbackError):
 
     Any method of the port may raise it; it is over when its cause is.
     """
+
+
+class AlreadyAsked(Exception):
+    """The job's `once.word` is remembered: nothing was added."""
+
+    def __init__(self, job: JobId, same_wish: bool) -> None:
+        super().__init__(job)
+        self.job = job
+        self.same_wish = same_wish
+
+
+class OverAllowance(Exception):
+    """The accessor has as many live jobs, or as much weight in them, as it may: nothing was added."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stripped:
+    """What is left of an ended job once its contents are no longer kept."""
+
+    job: JobId
+    payload: bytes
+    result: bytes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +49,26 @@ class KindGauge:
     leased: int
     oldest_due: float | None
     """Age in seconds of the oldest job that is due and not leased; None when none is."""
+    oldest_ready: float | None = None
+    """Since when, in seconds, a claim would have found something: due, in a lane with room and no open
+    breaker. Workers that do their work keep it near nought, whatever receivers do."""
 
 
 class JobStore(Protocol):
-    async def add(self, jobs: Sequence[NewJob]) -> None:
-        """All of them, or none. Adding an id that is already there raises `ValueError`."""
+    async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
+        """All of them, or none. Adding an id that is already there raises `ValueError`.
+
+        Raises `AlreadyAsked` where `once` is known, and `OverAllowance` where the accessor of the jobs would
+        have more live jobs of their kind than `allowance` grants.
+        """
+        ...
+
+    async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
+        """Add a job that its adder works on itself: it is leased from the start, whatever its lane's cap.
+
+        If the adder dies the lease is lost like any other, and the job is queued for a worker of its kind.
+        Raises as `add` does.
+        """
         ...
 
     async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
@@ -55,7 +92,29 @@ class JobStore(Protocol):
         ...
 
     async def requeue(self, job: JobId) -> bool:
-        """Make a parked job due at once, with a fresh count of tries; False when it is not parked."""
+        """Make a parked job due at once, with a fresh count of tries; False when it is not parked.
+
+        In a sequence it takes its old place: before those that were added after it, and held while one that
+        was added before it is live.
+        """
+        ...
+
+    async def waiting(self, sequence: str, most: int) -> int:
+        """How many live jobs a sequence has; counted no further than `most`."""
+        ...
+
+    async def ended(self, kind: str, seconds_ago: float, limit: int) -> list[Job]:
+        """Jobs that ended at least so long ago and still have their contents, the longest ended first."""
+        ...
+
+    async def strip(self, jobs: Sequence[Stripped]) -> int:
+        """Leave ended jobs with these contents from now on (`ended` no longer shows them); how many still
+        were ended."""
+        ...
+
+    async def drop(self, seconds_ago: float, limit: int) -> int:
+        """Forget up to `limit` jobs that ended at least so long ago, their attempts and words with them;
+        how many. A job stays while one that it is the parent of is there: children go first."""
         ...
 
     async def wait_for_work(self, kind: str, timeout: float) -> None:
@@ -78,7 +137,9 @@ class JobStore(Protocol):
         """Oldest first."""
         ...
 
-    async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page: ...
+    async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
+        """Newest first, by key. `before` is the `next` of the page before; `ValueError` when it is not."""
+        ...
 
     async def gauges(self) -> Mapping[str, KindGauge]:
         """By kind; kinds without live jobs may be missing."""

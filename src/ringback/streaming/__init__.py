@@ -1,0 +1,1 @@
+"""Live streams: the shell around the sans-IO conversation of `listen.live`."""
