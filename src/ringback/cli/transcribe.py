@@ -24,6 +24,7 @@ from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.settings import Settings
 from ringback.transcript import Sentence, Transcript, Utterance, joined
 from ringback.transcription.hearing import Hearing
+from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
 
 
@@ -118,13 +119,7 @@ def _pairs(asked: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple
 async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
     telemetry.configure("warning", "text")
     async with engine_here(settings) as engine:
-        model = engine.catalogue.resolve(
-            options.model,
-            options.language,
-            bool(options.detect_language),
-            options.version,
-            candidates=options.candidates,
-        )
+        model = model_for(options, engine.catalogue)
         await engine.pool.ready()
         with Bar("Transcribing") as bar:
             hearing = Hearing(engine.reader, engine.pool, _Shown(bar), Quality(settings.engine.quality))

@@ -46,6 +46,7 @@ from ringback.server.problems import (
     safe_facts,
 )
 from ringback.server.services import Services
+from ringback.transcription.model import model_for
 from ringback.transcription.request import Order, audio_key, ending_of, order_job
 
 CLIENT_CLOSED = 499
@@ -111,13 +112,7 @@ class Listen:
         caller = await self._doorkeeper.caller(request)
         caller.must(Right.LISTEN)
         options = parse(_query_pairs(request), Mode.RECORDED)
-        model = self._services.catalogue.resolve(
-            options.model,
-            options.language,
-            bool(options.detect_language),
-            options.version,
-            candidates=options.candidates,
-        )
+        model = model_for(options, self._services.catalogue)
         callback = None if options.callback is None else await self._services.admit(options.callback)
         declared = declared_length(request)
         if declared is not None and declared > self._upload_limit:

@@ -10,25 +10,14 @@ from ringback.engines.base import ModelInfo
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.settings import Settings
+from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
 
 
-class Catalogue(Protocol):
+class Catalogue(Models, Protocol):
     """The models that this server has."""
 
     def models(self) -> Sequence[ModelInfo]: ...
-
-    def resolve(
-        self,
-        model: str | None,
-        language: str,
-        detect: bool,
-        version: str = "latest",
-        *,
-        candidates: Sequence[str] = (),
-    ) -> ModelInfo:
-        """The model that will run; raises `Refusal` (400) when there is none for this wish."""
-        ...
 
 
 class EngineHealth(Protocol):

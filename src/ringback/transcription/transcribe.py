@@ -32,6 +32,7 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Transcript
 from ringback.transcription.hearing import Hearing
+from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
 from ringback.transcription.request import Ending, Order, audio_key, document_key, order_of
 
@@ -144,14 +145,7 @@ class Transcriber:
         for model in self._catalogue.models():
             if model.name == order.model:
                 return model
-        options = order.options
-        return self._catalogue.resolve(
-            options.model,
-            options.language,
-            bool(options.detect_language),
-            options.version,
-            candidates=options.candidates,
-        )
+        return model_for(order.options, self._catalogue)
 
     def _end(self, job: Job, order: Order, answer: _Answer, kept: Kept, started_at: float) -> Done:
         """The end of the job, with the delivery that follows from it in the same transaction."""
