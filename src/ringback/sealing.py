@@ -1,0 +1,181 @@
+"""Secrets of callers, encrypted wherever they are kept.
+
+A callback's URL may hold a password or a signature, and a signing secret proves who we are: none of them
+stands in the ledger in clear. They are sealed when they come in, opened at the moment of their use, and
+bound to the one place that they belong to, so that a sealed text moved to another row does not open.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets as random
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from ringback.errors import Misconfigured, RingbackError
+
+PREFIX = "sealed1."
+"""How a sealed text begins; no URL does."""
+
+SHORTEST_SECRET = 16
+"""Bytes. A secret key is random text and not a password: nothing slows down whoever guesses."""
+
+FILE_BYTES = 32
+
+
+class CannotOpen(RingbackError):
+    """Sealed with a key that we do not have, or not sealed for this place, or changed since."""
+
+
+class Seal:
+    """Seals with the first of its secrets, opens with any of them. Threads may share it."""
+
+    def __init__(self, secrets: Sequence[bytes]) -> None:
+        """`secrets`: at least one, each random and at least `SHORTEST_SECRET` bytes long."""
+        if not secrets:
+            raise ValueError("a seal needs a secret")
+        self._secrets = tuple(dict.fromkeys(secrets))
+        self._keys = [_Key.of(secret) for secret in self._secrets]
+
+    @classmethod
+    def of(cls, setting: str, path: Path) -> "Seal":
+        """The operator's secrets, with commas between them, and the file's. Raises `Misconfigured`.
+
+        The file is made, readable by us alone, where the setting is empty. Beside a setting it only opens,
+        so that who names a setting later loses nothing.
+        """
+        secrets = [part.strip().encode() for part in setting.split(",") if part.strip()]
+        if any(len(secret) < SHORTEST_SECRET for secret in secrets):
+            raise Misconfigured(
+                f"secret_key: each secret must be at least {SHORTEST_SECRET} characters of random text: "
+                "make one with `openssl rand -hex 32`"
+            )
+        if not secrets or path.exists():
+            secrets.append(_from_file(path))
+        return cls(secrets)
+
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """What the secrets are called in sealed texts and messages; they tell nothing of the secrets."""
+        return tuple(key.id for key in self._keys)
+
+    def seal(self, text: str, about: str) -> str:
+        """`text`, encrypted, in URL-safe ASCII; it opens with the same `about` only."""
+        key = self._keys[0]
+        start = os.urandom(_SALT + _NONCE)
+        sealed = start + key.cipher(start).encrypt(start[_SALT:], text.encode(), about.encode())
+        return f"{PREFIX}{key.id}.{_encoded(sealed)}"
+
+    def open(self, sealed: str, about: str) -> str:
+        """The text; raises `CannotOpen`."""
+        key_id, _, encoded = sealed.removeprefix(PREFIX).partition(".")
+        if not is_sealed(sealed) or not encoded:
+            raise CannotOpen("this is not a sealed text")
+        data = _decoded(encoded)
+        known = [key for key in self._keys if key.id == key_id]
+        if not known:
+            raise CannotOpen(f"it was sealed with the secret key {key_id}, which this server does not have")
+        nonce, encrypted = data[_SALT : _SALT + _NONCE], data[_SALT + _NONCE :]
+        for key in known:
+            with suppress(InvalidTag):
+                return key.cipher(data).decrypt(nonce, encrypted, about.encode()).decode()
+        raise CannotOpen("it was changed since it was sealed, or sealed for another place")
+
+    def subkey(self, purpose: str, n: int = 32) -> bytes:
+        """`n` bytes of the first secret's for this purpose alone: they tell nothing of it, nor of others."""
+        return _derived(self._secrets[0], purpose, n)
+
+
+def is_sealed(text: str) -> bool:
+    """Whether a text from the ledger is sealed; ledgers before schema 2 have URLs in clear."""
+    return text.startswith(PREFIX)
+
+
+class _Key:
+    """What one secret encrypts with."""
+
+    def __init__(self, key_id: str, master: bytes) -> None:
+        self.id = key_id
+        self._master = master
+
+    @classmethod
+    def of(cls, secret: bytes) -> "_Key":
+        return cls(_derived(secret, "key id", 4).hex(), _derived(secret, "sealing", 32))
+
+    def cipher(self, start: bytes) -> AESGCM:
+        """A key of its own for each text: random nonces under one key would run short after 2³² texts, which
+        a busy server seals within months."""
+        return AESGCM(hmac.digest(self._master, start[:_SALT], hashlib.sha256))
+
+
+def _derived(secret: bytes, purpose: str, n: int) -> bytes:
+    return HKDF(SHA256(), n, None, b"ringback " + purpose.encode()).derive(secret)
+
+
+def _encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    except (ValueError, binascii.Error):
+        raise CannotOpen("this is not a sealed text") from None
+    if len(data) < _SALT + _NONCE + _TAG or _encoded(data) != text:
+        raise CannotOpen("this is not a sealed text")
+    return data
+
+
+_SALT, _NONCE, _TAG = 16, 12, 16
+
+
+def _from_file(path: Path) -> bytes:
+    try:
+        secret = _read_or_make(path)
+    except OSError as error:
+        raise Misconfigured(
+            f"The secret key {path} cannot be used ({error.strerror}): make it readable for user "
+            f"{os.getuid()}, or set RINGBACK_SECRET_KEY."
+        ) from None
+    if len(secret) < SHORTEST_SECRET:
+        raise Misconfigured(
+            f"The secret key {path} is damaged ({len(secret)} bytes): put back the copy that was made of it."
+        )
+    return secret
+
+
+def _read_or_make(path: Path) -> bytes:
+    with_content = path.with_name(f"{path.name}.{random.token_hex(4)}")
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        descriptor = os.open(with_content, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(random.token_bytes(FILE_BYTES))
+            file.flush()
+            os.fsync(descriptor)
+        # A link does not replace: of two processes that start at once, both then have the first one's.
+        with suppress(FileExistsError):
+            os.link(with_content, path)
+    finally:
+        with_content.unlink()
+    _sync(path.parent)
+    return path.read_bytes()
+
+
+def _sync(folder: Path) -> None:
+    """Without this a power cut may lose the name of a file whose key has already sealed something."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
