@@ -19,6 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from ringback.errors import Misconfigured
+from ringback.pauses import SAYS as PAUSES_SAY
+from ringback.pauses import read_pauses
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -175,6 +177,8 @@ def contradictions(settings: Settings) -> list[str]:
                 f"{section}.{shorter} = {part:g} is longer than {section}.{longer} = {whole:g}, which covers "
                 f"the whole exchange: lower {section}.{shorter} or raise {section}.{longer}"
             )
+    if fault := _schedule_fault(settings.callback.schedule):
+        faults.append(fault)
     if settings.keep.history < settings.keep.results:
         faults.append(
             f"keep.history = {settings.keep.history:g} is shorter than keep.results = "
@@ -368,6 +372,16 @@ def _allow_fault(entry: str) -> str | None:
             f"callback.allow: {entry!r} is neither an address, a network nor a host name: "
             "write 127.0.0.1, 10.0.0.0/8, hooks.internal or *.internal, without scheme, port or path"
         )
+    return None
+
+
+def _schedule_fault(text: str) -> str | None:
+    if not text:
+        return None
+    try:
+        read_pauses(text)
+    except ValueError as error:
+        return f"callback.schedule = {text[:200]!r}: {error}: write {PAUSES_SAY.replace('`', '')}"
     return None
 
 

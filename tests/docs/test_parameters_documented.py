@@ -10,7 +10,7 @@ from ringback.listen.parameters import BOTH, LIVE, MANY, PARAMETERS, RECORDED, P
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
 ROW = re.compile(
-    r"\| \[`(?P<name>\w+)`\]\(https://developers\.deepgram\.com/(?P<page>[\w/-]+)\) \|(?P<rest>.*)\|"
+    r"\| \[`(?P<name>\w+)`\]\((https://developers\.deepgram\.com/)?(?P<page>[\w/.-]+)\) \|(?P<rest>.*)\|"
 )
 
 FOR = {BOTH: "both", RECORDED: "recordings", LIVE: "live"}

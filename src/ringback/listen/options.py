@@ -46,6 +46,8 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     callback: str | None = None
     """As given; judged by `egress`, not here."""
     callback_method: Literal["POST", "PUT", "GET", "DELETE"] = "POST"
+    callback_schedule: str | None = None
+    """Ours: in the grammar of `ringback.pauses`."""
     inspect_response: bool = False
 
     punctuate: bool = False

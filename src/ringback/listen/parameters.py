@@ -17,6 +17,7 @@ from ringback.listen.values import (
     LANGUAGE_TAG,
     REDACTION,
     REPLACEMENT,
+    SCHEDULE,
     Kind,
     choice,
     integer,
@@ -56,7 +57,7 @@ class Parameter:
     kind: Kind
     standing: Standing
     page: str
-    """The page of developers.deepgram.com that says so."""
+    """The page of developers.deepgram.com that says so, or one of `docs/` (`.md`) where the parameter is ours."""
     means: str
     default: str = "false"
     """As the user would write it; empty: none."""
@@ -98,6 +99,14 @@ PARAMETERS: tuple[Parameter, ...] = (
         "How the callback is sent.",
         default="POST",
         modes=LIVE,
+    ),
+    Parameter(
+        "callback_schedule",
+        SCHEDULE,
+        SERVED,
+        "callbacks.md",
+        "Ours, not Deepgram's: the pauses before each retry of the callback.",
+        default="",
     ),
     Parameter(
         "inspect_response",

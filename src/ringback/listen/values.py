@@ -8,6 +8,9 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ringback.pauses import SAYS as PAUSES_SAY
+from ringback.pauses import read_pauses
+
 Value = bool | int | float | str
 
 
@@ -95,6 +98,11 @@ def _read_redaction(text: str) -> str:
     return text
 
 
+def _read_schedule(text: str) -> str:
+    read_pauses(text)
+    return text
+
+
 _INTEGER = re.compile(r"[0-9]{1,9}")
 _DECIMAL = re.compile(r"[0-9]{1,9}(\.[0-9]{0,9})?|\.[0-9]{1,9}")
 _NAME = re.compile(r"[a-z][a-z_]{1,63}")
@@ -119,3 +127,4 @@ REPLACEMENT = shaped("`find:replacement` of at most 500 characters", r"[^:]+(:.*
 KEYWORD = shaped(
     "`word` or `word:boost`, where boost is a number", r"[^:]+(:-?[0-9]{1,6}(\.[0-9]{1,6})?)?", 200
 )
+SCHEDULE = Kind(PAUSES_SAY, _read_schedule)

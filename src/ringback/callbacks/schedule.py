@@ -1,0 +1,22 @@
+"""Whose word counts on when a callback is tried again. Pure; `ringback.pauses` has the grammar.
+
+The request's counts before its key's, and that before the server's. What a request or a key names is
+fixed when the request is accepted; the server's is the one in force at each attempt.
+"""
+
+from ringback.jobs.retry import GrowingSchedule, Schedule
+from ringback.pauses import read_pauses
+from ringback.settings import CallbackSettings
+
+
+def chosen(by_request: str | None, by_key: str | None) -> str | None:
+    """What `DeliveryOrder.schedule` is to hold; None: the server's."""
+    return by_request or by_key
+
+
+def schedule_of(text: str | None, settings: CallbackSettings) -> Schedule | GrowingSchedule:
+    """The schedule of an order; `text` and `settings` were judged when they came in."""
+    text = text or settings.schedule
+    if text:
+        return GrowingSchedule(read_pauses(text))
+    return Schedule(settings.retries, settings.retry_delay)
