@@ -89,13 +89,17 @@ class Seal:
                 return key.cipher(data).decrypt(nonce, encrypted, about.encode()).decode()
         raise CannotOpen("it was changed since it was sealed, or sealed for another place")
 
+    def open_if_sealed(self, text: str, about: str) -> str:
+        """The same for texts that may be older than the seal: those are given back as they are."""
+        return self.open(text, about) if is_sealed(text) else text
+
     def subkey(self, purpose: str, n: int = 32) -> bytes:
         """`n` bytes of the first secret's for this purpose alone: they tell nothing of it, nor of others."""
         return _derived(self._secrets[0], purpose, n)
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text from the ledger is sealed; ledgers before schema 2 have URLs in clear."""
+    """Whether a text from the ledger is sealed; what was accepted before there was a seal stands in clear."""
     return text.startswith(PREFIX)
 
 
@@ -163,13 +167,21 @@ def _read_or_make(path: Path) -> bytes:
             file.write(random.token_bytes(FILE_BYTES))
             file.flush()
             os.fsync(descriptor)
-        # A link does not replace: of two processes that start at once, both then have the first one's.
-        with suppress(FileExistsError):
-            os.link(with_content, path)
+        _name(with_content, path)
     finally:
-        with_content.unlink()
+        with_content.unlink(missing_ok=True)
     _sync(path.parent)
     return path.read_bytes()
+
+
+def _name(made: Path, path: Path) -> None:
+    """A link does not replace: of two processes that start at once, both then have the first one's."""
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        return
+    except OSError:  # a file system without links
+        made.rename(path)
 
 
 def _sync(folder: Path) -> None:

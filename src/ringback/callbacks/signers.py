@@ -1,0 +1,124 @@
+"""Who signs a callback: the key that asked for it, with its own secrets, and the server, with its key pair.
+
+Each API key has a signing secret, made when it is first needed; the server has an ed25519 key pair, made on
+the first start. Both lie sealed in the ledger, and change by rotation: for a while the old one signs, too.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ringback.callbacks.signing import Signer, new_private_key, new_signing_secret, public_key_of
+from ringback.clock import Clock
+from ringback.errors import Misconfigured
+from ringback.keys import KeyStore, SigningSecret
+from ringback.sealing import CannotOpen, Seal
+
+SERVER = "server"
+"""What the server's own key pair is kept under, where API keys have their identifiers."""
+
+REMEMBERED_SECONDS = 1.0
+"""For so long after a rotation a delivery may still be signed with the old secret alone, which is valid."""
+REMEMBERED_KEYS = 10_000
+
+FOR_GOOD = 100 * 365 * 86_400.0
+"""Seconds. Two processes may make a key's first secret at the same moment: then both sign, always, because
+either may have been shown to somebody."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSecret:
+    """A signing secret in clear, for its owner's eyes. Times are Unix seconds."""
+
+    text: str
+    created_at: float
+    expires_at: float | None
+
+
+class Signers:
+    """Finds, makes and rotates what callbacks are signed with."""
+
+    def __init__(self, keys: KeyStore, seal: Seal, clock: Clock) -> None:
+        self._keys = keys
+        self._seal = seal
+        self._clock = clock
+        self._remembered: dict[str | None, tuple[float, Signer]] = {}
+        self._looking = asyncio.Lock()
+
+    async def prepare(self) -> None:
+        """Make the server's key pair, or prove that it can be opened: raises `Misconfigured`.
+
+        Whatever else is sealed in this ledger was sealed after it. Without this check a lost secret key
+        would show as callbacks that fail one by one.
+        """
+        try:
+            await self._texts(SERVER)
+        except CannotOpen as error:
+            raise Misconfigured(
+                f"The secrets in the ledger cannot be opened: {error}. Put back what they were sealed with: the "
+                "file secret.key in the data folder, or RINGBACK_SECRET_KEY (to change it, name the new one and, "
+                "behind a comma, the old one). If it is lost for good, the callbacks that wait are lost with "
+                f"it: `ringback keys signing-secret {SERVER} --rotate --overlap 0s` lets the server start."
+            ) from None
+
+    async def signer(self, key_id: str | None) -> Signer:
+        """Signs for the API key, and for the server; for the server alone where no key asked.
+
+        Raises `LedgerUnavailable` or `CannotOpen`. Then nothing is sent: nothing ever goes out unsigned.
+        """
+        remembered = self._fresh(key_id)
+        if remembered is not None:
+            return remembered
+        async with self._looking:  # one look-up at a time: whoever waited finds its answer
+            return self._fresh(key_id) or await self._look_up(key_id)
+
+    async def public_keys(self) -> list[str]:
+        """What `v1a` signatures are verified with, `whpk_…`, the newest first."""
+        return [public_key_of(secret.text) for secret in await self._texts(SERVER)]
+
+    async def shown(self, key_id: str) -> list[OpenSecret]:
+        """The secrets that sign for this API key, `whsec_…`, the newest first."""
+        return await self._texts(key_id)
+
+    async def rotate(self, key_id: str, overlap: float) -> None:
+        """A new secret signs from now on; the one before it for `overlap` seconds more."""
+        await self._add(key_id, overlap)
+        self._remembered.clear()
+
+    def _fresh(self, key_id: str | None) -> Signer | None:
+        found = self._remembered.get(key_id)
+        if found is None or self._clock.monotonic() - found[0] >= REMEMBERED_SECONDS:
+            return None
+        return found[1]
+
+    async def _look_up(self, key_id: str | None) -> Signer:
+        asked_at = self._clock.monotonic()
+        secrets = [] if key_id is None else await self._texts(key_id)
+        signer = Signer([each.text for each in secrets], [each.text for each in await self._texts(SERVER)])
+        if len(self._remembered) >= REMEMBERED_KEYS:
+            self._remembered.clear()
+        self._remembered[key_id] = (asked_at, signer)
+        return signer
+
+    async def _texts(self, key_id: str) -> list[OpenSecret]:
+        found = await self._keys.signing_secrets(key_id, self._clock.now())
+        if not found:
+            await self._add(key_id, FOR_GOOD)
+            found = await self._keys.signing_secrets(key_id, self._clock.now())
+        return self._opened(found, key_id)
+
+    async def _add(self, key_id: str, overlap: float) -> None:
+        text = new_private_key() if key_id == SERVER else new_signing_secret()
+        sealed = self._seal.seal(text, _place(key_id))
+        await self._keys.rotate_signing_secret(key_id, sealed, self._clock.now(), overlap)
+
+    def _opened(self, found: Sequence[SigningSecret], key_id: str) -> list[OpenSecret]:
+        return [
+            OpenSecret(self._seal.open(each.sealed, _place(key_id)), each.created_at, each.expires_at)
+            for each in found
+        ]
+
+
+def _place(key_id: str) -> str:
+    """What a sealed secret is bound to."""
+    return f"signing secret of {key_id}"
