@@ -57,7 +57,7 @@ class Parameter:
     kind: Kind
     standing: Standing
     page: str
-    """The page of developers.deepgram.com that says so, or one of `docs/` (`.md`) where the parameter is ours."""
+    """The page of developers.deepgram.com that says so; of a parameter of ours, the page in `docs/`."""
     means: str
     default: str = "false"
     """As the user would write it; empty: none."""
