@@ -62,6 +62,10 @@ class Blobs(Protocol):
         """
         ...
 
+    async def room(self) -> None:
+        """Raises `NoRoom` where the disk's reserve has been reached: no new work now, of any size."""
+        ...
+
     async def get(self, key: BlobKey) -> bytes:
         """All bytes; `KeyError` when there are none."""
         ...
@@ -81,7 +85,8 @@ class Blobs(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A document that stands either in a ledger row (`inline`, small ones) or in a blob (`key`)."""
+    """A document that stands either in a ledger row (`inline`, small ones) or in a blob (`key`); with neither,
+    it is no longer kept."""
 
     inline: str | None = None
     key: BlobKey | None = None
@@ -100,10 +105,11 @@ async def keep(blobs: Blobs, key: BlobKey, document: bytes) -> Kept:
 
 
 async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
-    """The document again; `KeyError` when its blob is gone."""
+    """The document again; `KeyError` when it is no longer kept, or its blob is gone."""
     if kept.inline is not None:
         return kept.inline.encode()
-    assert kept.key is not None
+    if kept.key is None:
+        raise KeyError
     return await blobs.get(kept.key)
 
 
@@ -157,6 +163,9 @@ class FolderBlobs:
         except BaseException:
             upload.abandon()
             raise
+
+    async def room(self) -> None:
+        await self._in_thread(partial(_spare, self._incoming, self._reserve, 0))
 
     async def get(self, key: BlobKey) -> bytes:
         try:
@@ -214,6 +223,15 @@ async def once(data: bytes) -> AsyncIterator[bytes]:
     yield data
 
 
+def _spare(folder: Path, reserve: int, more: int) -> None:
+    """Raises `NoRoom` if `more` bytes would leave less than the reserve on the folder's disk."""
+    if reserve:
+        disk = os.statvfs(folder)
+        free = disk.f_bavail * disk.f_frsize
+        if free - more < reserve:
+            raise NoRoom(free)
+
+
 _KEY = re.compile(r"[a-z]+/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")
 
 
@@ -240,7 +258,7 @@ class _Upload:
     def write(self, block: bytes) -> None:
         if self._file is None:
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        self._spare_the_reserve(len(block))
+        _spare(self._temporary.parent, self._reserve, len(block))
         self._hash.update(block)
         view = memoryview(block)
         while view:
@@ -254,13 +272,6 @@ class _Upload:
         self._file = None
         self._folder.take_in(self._temporary, self._final)
         return Stored(key, self._size, self._hash.hexdigest())
-
-    def _spare_the_reserve(self, more: int) -> None:
-        if self._reserve:
-            disk = os.statvfs(self._temporary.parent)
-            free = disk.f_bavail * disk.f_frsize
-            if free - more < self._reserve:
-                raise NoRoom(free)
 
     def abandon(self) -> None:
         if self._file is not None:

@@ -15,6 +15,7 @@ from ringback.blobs import (
     READ_SIZE,
     BlobKey,
     FolderBlobs,
+    Kept,
     NoRoom,
     TooLarge,
     keep,
@@ -203,8 +204,23 @@ async def test_new_work_leaves_the_reserve_alone_and_old_work_may_end_in_it(tmp_
         with pytest.raises(NoRoom) as refused:
             await blobs.put(KEY, once(b"a recording"), limit=1_000)
         assert refused.value.errno == errno.ENOSPC
+        with pytest.raises(NoRoom):
+            await blobs.room()
         assert files_below(tmp_path) == []
         await blobs.put(BlobKey("result/1"), once(b"a document"))
+
+
+async def test_there_is_room_above_the_reserve(tmp_path: Path) -> None:
+    for reserve in (0, 1):
+        async with FolderBlobs(tmp_path, reserve=reserve) as blobs:
+            await blobs.room()
+
+
+async def test_a_document_that_is_no_longer_kept_is_not_found(tmp_path: Path) -> None:
+    async with FolderBlobs(tmp_path) as blobs:
+        for gone in (Kept(), Kept(key=BlobKey("result/gone"))):
+            with pytest.raises(KeyError):
+                await read_kept(blobs, gone)
 
 
 async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
