@@ -142,7 +142,15 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         upload_limit=settings.limits.upload_bytes,
         quality=Quality(settings.engine.quality),
     )
-    deliverer = Deliverer(door, policy, blobs, settings.callback, clock=clock)
+    deliverer = Deliverer(
+        door,
+        policy,
+        blobs,
+        settings.callback,
+        clock=clock,
+        recorded=ledger.attempts,
+        public_url=settings.public_url,
+    )
     http = HttpServer(
         application(
             Services(

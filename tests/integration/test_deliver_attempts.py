@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 import structlog
 from structlog.typing import EventDict
@@ -14,13 +15,14 @@ from ringback import __version__
 from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
-from ringback.callbacks.delivery import DeliveryOrder, order_job
+from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of
 from ringback.clock import SystemClock
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.errors import Refusal
-from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry, Signal, State
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
 from ringback.settings import CallbackSettings
+from support.deliveries import nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
 
 SETTINGS = CallbackSettings(
@@ -44,7 +46,9 @@ def blobs(tmp_path: Path) -> FolderBlobs:
 
 @pytest.fixture
 def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
-    return Deliverer(door, POLICY, blobs, SETTINGS, clock=SystemClock(), chance=lambda: 0.0)
+    return Deliverer(
+        door, POLICY, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded, chance=lambda: 0.0
+    )
 
 
 def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int = 0) -> Lease:
@@ -147,6 +151,85 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
     assert heard.headers["content-length"] == str(len(document))
 
 
+async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -> None:
+    recorded: list[Attempt] = []
+
+    async def so_far(_: JobId) -> list[Attempt]:
+        return recorded
+
+    deliverer = Deliverer(
+        door,
+        POLICY,
+        blobs,
+        SETTINGS,
+        clock=SystemClock(),
+        recorded=so_far,
+        public_url="https://speech.example",
+        chance=lambda: 0.0,
+    )
+    statuses = iter([500, 413, 500, 200, 500])
+
+    async def picky(talk: Conversation) -> None:
+        while True:
+            await talk.request()
+            await talk.answer(next(statuses))
+
+    async with receiving(picky) as receiver:
+        for tries in (0, 1, 2, 3):
+            outcome = await deliverer(lease(receiver.url(), tries=tries))
+            assert not isinstance(outcome, Interrupted)
+            recorded.append(attempt_of(outcome))
+        # Sent again by hand, its tries count from 0: the receiver may have mended its limit.
+        await deliverer(lease(receiver.url(), tries=0))
+    whole, thin = DOCUMENT.encode(), receiver.heard[2].body
+    assert [heard.body for heard in receiver.heard] == [whole, whole, thin, thin, whole]
+    assert json.loads(thin) == {
+        "request_id": REQUEST,
+        "status": 200,
+        "result_url": f"https://speech.example/v1/projects/project-1/requests/{REQUEST}/result",
+        "bytes": len(whole),
+    }
+    assert [attempt.outcome for attempt in recorded] == [
+        "server_error",
+        "client_error",
+        "server_error",
+        "delivered",
+    ]
+    assert [json.loads(attempt.detail).get("thin", False) for attempt in recorded] == [
+        False,
+        False,
+        True,
+        True,
+    ]
+
+
+async def test_an_order_may_have_a_schedule_of_its_own(deliverer: Deliverer) -> None:
+    async with receiving(answering(500)) as receiver:
+        claimed = lease(receiver.url())
+        order = msgspec.structs.replace(order_of(claimed.job), schedule="7s")
+        claimed = replace(claimed, job=replace(claimed.job, payload=msgspec.json.encode(order)))
+        first = await deliverer(claimed)
+        second = await deliverer(replace(claimed, job=replace(claimed.job, tries=1)))
+    assert isinstance(first, Retry)
+    assert first.delay == 7.0
+    assert isinstance(second, GivenUp)
+
+
+async def test_a_presigned_url_gets_no_credentials(deliverer: Deliverer) -> None:
+    async with receiving(answering()) as receiver:
+        url = f"http://user:hush@127.0.0.1:{receiver.port}/bucket/key?X-Amz-Signature=abc"
+        await deliverer(lease(url, method="PUT"))
+    [heard] = receiver.heard
+    assert heard.headers == {
+        "host": f"127.0.0.1:{receiver.port}",
+        "accept": "*/*",
+        "accept-encoding": "identity",
+        "content-type": "application/json",
+        "content-length": str(len(DOCUMENT)),
+        "user-agent": f"ringback/{__version__}",
+    }
+
+
 async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
     async with receiving(answering()) as receiver:
         outcome = await deliverer(lease(receiver.url(), Kept(key=BlobKey("results/gone"))))
@@ -161,7 +244,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
 ) -> None:
     policy = Policy()
     async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock())
+        deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded)
         outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"
@@ -171,7 +254,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
 
 async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(door: Door, blobs: FolderBlobs) -> None:
     policy = Policy(["127.0.0.1"], [443])
-    deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock())
+    deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded)
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"

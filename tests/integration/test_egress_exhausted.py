@@ -20,6 +20,7 @@ from ringback.egress.policy import Policy
 from ringback.egress.target import parse_target
 from ringback.jobs.job import Interrupted, Job, Lease, State
 from ringback.settings import CallbackSettings
+from support.deliveries import nothing_recorded
 from support.raw_receiver import answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
@@ -65,7 +66,12 @@ async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: Door) -> Non
 
 async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: Door, tmp_path: Path) -> None:
     deliverer = Deliverer(
-        door, POLICY, FolderBlobs(tmp_path, SystemClock()), CallbackSettings(ports=()), clock=SystemClock()
+        door,
+        POLICY,
+        FolderBlobs(tmp_path, SystemClock()),
+        CallbackSettings(ports=()),
+        clock=SystemClock(),
+        recorded=nothing_recorded,
     )
     request = str(uuid4())
     async with receiving(answering()) as receiver:

@@ -6,9 +6,10 @@ same `webhook-id`. That is where "at least once" comes from.
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import TypeAlias
 
 import msgspec
 
@@ -19,16 +20,18 @@ from ringback.callbacks.delivery import (
     Verdict,
     detail,
     headers,
+    is_refused_for_size,
     judge,
     order_of,
+    thin_body,
 )
+from ringback.callbacks.schedule import schedule_of
 from ringback.clock import Clock
 from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import Target, TargetError, parse_target
-from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, Lease, Retry
-from ringback.jobs.retry import Schedule
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
 from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
 
@@ -39,6 +42,10 @@ OUR_TROUBLE_DELAY = 10.0
 """Seconds until a delivery is taken up again for which this machine had no connection to make."""
 OUR_TROUBLE_PAUSE = 1.0
 """Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
+
+
+Recorded: TypeAlias = Callable[[JobId], Awaitable[Sequence[Attempt]]]
+"""The attempts at a job so far, oldest first: `JobStore.attempts`."""
 
 
 class Deliverer:
@@ -52,13 +59,17 @@ class Deliverer:
         settings: CallbackSettings,
         *,
         clock: Clock,
+        recorded: Recorded,
+        public_url: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._door = door
         self._policy = policy
         self._blobs = blobs
         self._limits = Limits(settings.connect_timeout, settings.timeout)
-        self._schedule = Schedule(settings.retries, settings.retry_delay)
+        self._settings = settings
+        self._recorded = recorded
+        self._public_url = public_url
         self._clock = clock
         self._chance = chance
         self._large = asyncio.Semaphore(LARGE_AT_ONCE)
@@ -81,7 +92,17 @@ class Deliverer:
             body = await self._body(order.body)
             if body is None:
                 return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
-            return await self._attempt(job, order, target, body)
+            thin = await self._is_to_be_thin(job)
+            if thin:
+                body = thin_body(order, job.project, len(body), self._public_url)
+            return await self._attempt(job, order, target, body, thin=thin)
+
+    async def _is_to_be_thin(self, job: Job) -> bool:
+        """Whether the receiver has refused the document for its size since the job was last queued afresh.
+
+        Once it was redelivered by hand its tries count from 0 again: it may have mended its limit.
+        """
+        return job.tries > 0 and is_refused_for_size((await self._recorded(job.id))[-job.tries :])
 
     async def _body(self, kept: Kept) -> bytes | None:
         try:
@@ -90,17 +111,24 @@ class Deliverer:
             return None
 
     async def _attempt(
-        self, job: Job, order: DeliveryOrder, target: Target, body: bytes
+        self, job: Job, order: DeliveryOrder, target: Target, body: bytes, *, thin: bool
     ) -> Done | Retry | GivenUp | Interrupted:
         began = self._clock.now()
-        answer = await self._door.send(target, order.method, headers(order, job), body, self._limits)
+        presigned = target.presigned
+        if presigned is not None:
+            target = target.without_login
+        answer = await self._door.send(
+            target, order.method, headers(order, job, presigned), body, self._limits
+        )
         if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
             problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=answer.detail)
             await asyncio.sleep(OUR_TROUBLE_PAUSE)
             return Interrupted(OUR_TROUBLE_DELAY)
         ended = self._clock.now()
-        judgement = judge(answer, job.tries + 1, self._schedule, jitter=self._chance(), now=ended)
-        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, detail(answer))
+        schedule = schedule_of(order.schedule, self._settings)
+        judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
+        facts = detail(answer, thin=thin)
+        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)
         outcome = replace(judgement.outcome, attempt=attempt)
         _tell(job, order, target, answer=answer, outcome=outcome)
         return outcome

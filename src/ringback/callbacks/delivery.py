@@ -1,11 +1,13 @@
 """What is delivered, how, and what a receiver's answer means for the delivery. Pure.
 
 The rules are Deepgram's (https://developers.deepgram.com/docs/callback): a 2xx ends a delivery, anything
-else is tried again, up to ten times, 30 s apart. Beyond them: 410 ends it, `Retry-After` is heard, and
-a delivery that was given up is parked and not dropped.
+else is tried again, up to ten times, 30 s apart. Beyond them: 410 ends it, after a 413 only a link to the
+result is sent, `Retry-After` is heard, and a delivery that was given up is parked and not dropped.
 """
 
 import uuid
+from base64 import b64encode
+from codecs import utf_8_decode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
@@ -16,17 +18,16 @@ import msgspec
 
 from ringback import __version__
 from ringback.blobs import Kept
-from ringback.egress.answers import Answer, NoAnswer, Phases, Silence
-from ringback.egress.target import read_target
-from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
-from ringback.jobs.retry import Schedule
+from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
+from ringback.egress.target import Presigned, read_target
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
+from ringback.jobs.retry import GrowingSchedule, Schedule
 
 KIND: Final = "deliver"
 MAX_JITTER = 3.0
 """Seconds that may be added to a delay, so that receivers which fell together are not called together."""
-LONGEST_RETRY_AFTER = 900.0
-ANSWER_KEPT = 2_048
-"""Bytes of an answer's body that stand in the record of an attempt."""
+SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 30.0, 900.0
+TOO_LARGE: Final = 413
 
 
 class DeliveryOrder(msgspec.Struct, frozen=True):
@@ -42,6 +43,22 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     key_id: str | None
     """The identifier, never the secret, of the key that asked."""
     body: Kept
+    schedule: str | None = None
+    """What the request or its key wants (`ringback.pauses`); None: the server's schedule."""
+    webhook_id: str | None = None
+    """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
+
+
+class Thin(msgspec.Struct, frozen=True):
+    """The body of an attempt after a 413."""
+
+    request_id: str
+    status: int
+    """The status that a waiting caller would have got."""
+    result_url: str
+    """Where the document can be fetched, with the caller's key; a path where `public_url` is not set."""
+    bytes: int
+    """How large it is."""
 
 
 class Verdict(StrEnum):
@@ -99,17 +116,22 @@ def order_of(job: Job) -> DeliveryOrder:
     return _decoder.decode(job.payload)
 
 
-def headers(order: DeliveryOrder, job: Job) -> dict[str, str]:
+def headers(order: DeliveryOrder, job: Job, presigned: Presigned | None = None) -> dict[str, str]:
     """What stands above the body, besides its length and the URL's credentials.
 
     `dg-token` is the key's identifier, for receivers that still look for it; it proves nothing
-    (https://developers.deepgram.com/changelog/2026/10/27).
+    (https://developers.deepgram.com/changelog/2026/10/27). A presigned URL is somebody else's storage: it
+    gets what belongs to the object, and nothing of ours.
     """
-    named = {
-        "Content-Type": "application/json",
-        "User-Agent": f"ringback/{__version__}",
+    named = {"User-Agent": f"ringback/{__version__}"}
+    if presigned is not Presigned.WITH_TYPE:
+        # The oldest kind of signature covers the type: naming one would break it.
+        named["Content-Type"] = "application/json"
+    if presigned is not None:
+        return named
+    named |= {
         "dg-request-id": order.request_id,
-        "webhook-id": job.id,
+        "webhook-id": order.webhook_id or job.id,
         "ringback-attempt": str(job.tries + 1),
         "ringback-status": str(order.status),
     }
@@ -118,8 +140,19 @@ def headers(order: DeliveryOrder, job: Job) -> dict[str, str]:
     return named
 
 
+def thin_body(order: DeliveryOrder, project: str, size: int, public_url: str) -> bytes:
+    """What is sent instead of a document of `size` bytes that the receiver found too large."""
+    place = f"{public_url.rstrip('/')}/v1/projects/{project}/requests/{order.request_id}/result"
+    return msgspec.json.encode(Thin(order.request_id, order.status, place, size))
+
+
+def is_refused_for_size(attempts: Sequence[Attempt]) -> bool:
+    """Whether one of these attempts was answered with a 413."""
+    return any(attempt.code == TOO_LARGE for attempt in attempts)
+
+
 def judge(
-    answer: Answer | NoAnswer, tries: int, schedule: Schedule, *, jitter: float, now: float
+    answer: Answer | NoAnswer, tries: int, schedule: Schedule | GrowingSchedule, *, jitter: float, now: float
 ) -> Judgement:
     """What becomes of a delivery after its attempt number `tries`; `Silence.OURS` was none.
 
@@ -177,15 +210,15 @@ def _signal(verdict: Verdict) -> Signal:
 
 
 def _delay(
-    answer: Answer | NoAnswer, tries: int, schedule: Schedule, jitter: float, now: float
+    answer: Answer | NoAnswer, tries: int, schedule: Schedule | GrowingSchedule, jitter: float, now: float
 ) -> float | None:
     """Seconds until the next attempt: never sooner than the schedule says, later if the receiver asks."""
     delay = schedule.delay_after(tries)
     if delay is None:
         return None
     asked = _retry_after(answer, now)
-    if asked is not None:
-        delay = max(delay, min(asked, LONGEST_RETRY_AFTER))
+    if asked is not None and asked > 0:
+        delay = max(delay, min(max(asked, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER))
     return delay + jitter * min(MAX_JITTER, delay / 10)
 
 
@@ -209,18 +242,38 @@ class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: str | None = None
     """In words, when there was no answer."""
     answer: str | None = None
-    """The beginning of the receiver's answer."""
+    """The receiver's answer, up to `BODY_LIMIT` bytes of it, when it is text in UTF-8."""
+    answer_base64: str | None = None
+    """The same when it is anything else."""
+    thin: bool = False
+    """Whether only a link to the result was sent, as after a 413."""
     phases: Phases | None = None
 
 
-def detail(answer: Answer | NoAnswer) -> bytes:
+def detail(answer: Answer | NoAnswer, *, thin: bool = False) -> bytes:
     """One attempt's facts as JSON."""
     if isinstance(answer, NoAnswer):
-        facts = AttemptDetail(answer.address, answer.detail, None, answer.phases)
+        facts = AttemptDetail(answer.address, answer.detail, thin=thin, phases=answer.phases)
     else:
-        text = answer.body[:ANSWER_KEPT].decode(errors="replace").replace("\x00", "\ufffd") or None
-        facts = AttemptDetail(answer.address, None, text, answer.phases)
+        text = _text(answer.body)
+        facts = AttemptDetail(
+            answer.address,
+            answer=text or None,
+            answer_base64=b64encode(answer.body).decode() if text is None else None,
+            thin=thin,
+            phases=answer.phases,
+        )
     return msgspec.json.encode(facts)
+
+
+def _text(body: bytes) -> str | None:
+    """Text that every database can keep (none holds NUL); None when it is none."""
+    try:
+        # A character that the limit has cut in two is left out.
+        text, _ = utf_8_decode(body, "strict", len(body) < BODY_LIMIT)
+    except UnicodeDecodeError:
+        return None
+    return None if "\x00" in text else text
 
 
 _decoder = msgspec.json.Decoder(DeliveryOrder)

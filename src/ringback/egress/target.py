@@ -33,6 +33,15 @@ class BadUrl(StrEnum):
     CREDENTIALS = "credentials"
 
 
+class Presigned(StrEnum):
+    """How a URL is signed whose query lets its holder store one object, and nothing else."""
+
+    WITHOUT_TYPE = "without type"
+    """S3's and GCS's version 4, which sign only what they name; Azure's SAS, which signs no header at all."""
+    WITH_TYPE = "with type"
+    """Version 2 of S3 and GCS: the content type is signed, and most often none was named."""
+
+
 class TargetError(ValueError):
     """A URL that cannot be used: `reason` says what is wrong with it, the message what to do about it."""
 
@@ -64,6 +73,20 @@ class Target:
     def is_address(self) -> bool:
         """Whether the host is an address rather than a name."""
         return ":" in self.host or ends_in_number(self.host)
+
+    @property
+    def presigned(self) -> Presigned | None:
+        """Whether the query carries a signature, so that the URL is a permission rather than a receiver."""
+        if "ig" not in self.url.raw_query_string:  # nearly every callback: spare it the reading
+            return None
+        names = {part.partition("=")[0] for part in self.url.raw_query_string.split("&")}
+        if names & {"X-Amz-Signature", "X-Goog-Signature", "sig"}:
+            return Presigned.WITHOUT_TYPE
+        return Presigned.WITH_TYPE if "Signature" in names else None
+
+    @property
+    def without_login(self) -> "Target":
+        return replace(self, login=None)
 
     def with_same_login(self, other: "Target") -> "Target":
         """This place, with the credentials that `other` has."""

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.blobs import TooLarge, read_kept
+from ringback.callbacks.schedule import chosen
 from ringback.egress.target import read_target
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure, Refusal
@@ -122,7 +123,7 @@ class Listen:
 
     async def _order(self, request: Request, asked: Asked) -> Order:
         """The body, read to its end: audio is kept, a URL is judged."""
-        order = Order(asked.options, asked.model.name, callback=asked.callback)
+        order = Order(_with_schedule(asked), asked.model.name, callback=asked.callback)
         if is_json(request):
             url = _url_in(request, await small_body(request, self._pace))
             return msgspec.structs.replace(order, url=await self._services.check_audio_url(url))
@@ -220,6 +221,13 @@ class Listen:
             "GATEWAY_TIMEOUT",
             f"Processing took longer than {self._patience:g} seconds. Use a callback for long recordings.",
         )
+
+
+def _with_schedule(asked: Asked) -> ListenOptions:
+    """The options, with the schedule that the request or else its key wants for the callback."""
+    by_key = None if asked.caller.key is None else asked.caller.key.limits.schedule
+    schedule = chosen(asked.options.callback_schedule, by_key)
+    return msgspec.structs.replace(asked.options, callback_schedule=schedule)
 
 
 def _query_pairs(request: Request) -> list[tuple[str, str]]:

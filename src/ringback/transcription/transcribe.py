@@ -183,6 +183,7 @@ def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[Ne
         status=answer.status,
         key_id=job.accessor,
         body=body,
+        schedule=order.options.callback_schedule,
     )
     return (delivery_job(delivery, project=job.project, accessor=job.accessor, tags=job.tags),)
 

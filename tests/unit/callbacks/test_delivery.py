@@ -1,5 +1,6 @@
 """What a receiver's answer means for a delivery."""
 
+import base64
 import json
 
 import msgspec
@@ -8,10 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.blobs import BlobKey, Kept
-from ringback.callbacks.delivery import DeliveryOrder, Verdict, detail, headers, judge, order_job, order_of
-from ringback.egress.answers import Answer, NoAnswer, Phases, Silence
+from ringback.callbacks.delivery import (
+    DeliveryOrder,
+    Verdict,
+    detail,
+    headers,
+    judge,
+    order_job,
+    order_of,
+    thin_body,
+)
+from ringback.callbacks.schedule import chosen, schedule_of
+from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
+from ringback.egress.target import read_target
 from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
-from ringback.jobs.retry import Schedule
+from ringback.jobs.retry import GrowingSchedule, Schedule
+from ringback.settings import CallbackSettings
 
 PHASES = Phases(dns=None, connect=0.1, tls=None, first_byte=0.2, total=0.3)
 DEEPGRAM = Schedule(retries=10, delay=30.0)
@@ -107,6 +120,7 @@ def test_jitter_is_added_and_never_taken_off(jitter: float, delay: float, status
         ("120", 120.0),
         ("900", 900.0),
         ("86400", 900.0),
+        ("31", 31.0),
         ("9" * 50, 900.0),
         ("5", 30.0),
         ("0", 30.0),
@@ -122,6 +136,18 @@ def test_jitter_is_added_and_never_taken_off(jitter: float, delay: float, status
 )
 def test_retry_after_is_heard_within_bounds(retry_after: str, delay: float) -> None:
     outcome = judge(answered(503, retry_after), 1, DEEPGRAM, jitter=0.0, now=NOW).outcome
+    assert isinstance(outcome, Retry)
+    assert outcome.delay == delay
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "delay"),
+    [("5", 30.0), ("29", 30.0), ("31", 31.0), ("0", 1.0), ("-5", 1.0), ("soon", 1.0)],
+)
+def test_retry_after_is_at_least_thirty_seconds_where_pauses_are_short(
+    retry_after: str, delay: float
+) -> None:
+    outcome = judge(answered(503, retry_after), 1, GrowingSchedule((1.0,)), jitter=0.0, now=NOW).outcome
     assert isinstance(outcome, Retry)
     assert outcome.delay == delay
 
@@ -167,11 +193,87 @@ def test_headers() -> None:
     assert "dg-token" not in headers(msgspec.structs.replace(ORDER, key_id=None), job)
 
 
-def test_the_record_of_an_answer_is_bounded_text() -> None:
-    facts = json.loads(detail(answered(500, body=b"a\x00\xff" + b"x" * 10_000)))
-    assert facts["answer"] == "a\ufffd\ufffd" + "x" * 2_045
+@pytest.mark.parametrize(
+    ("tries", "pauses", "delay"),
+    [
+        (1, "5s,5m", 5.0),
+        (2, "5s,5m", 300.0),
+        (3, "5s,5m", None),
+        (9, "standard", 86_400.0),
+        (10, "standard", None),
+    ],
+)
+def test_a_schedule_of_its_own(tries: int, pauses: str, delay: float | None) -> None:
+    schedule = schedule_of(pauses, CallbackSettings(retries=1, retry_delay=1.0))
+    outcome = judge(answered(500), tries, schedule, jitter=0.0, now=NOW).outcome
+    assert (outcome.delay if isinstance(outcome, Retry) else None) == delay
+
+
+def test_the_request_counts_before_its_key_and_that_before_the_server() -> None:
+    assert chosen("5s", "5m") == "5s"
+    assert chosen(None, "5m") == "5m"
+    assert chosen(None, None) is None
+    server = CallbackSettings(retries=3, retry_delay=7.0)
+    assert schedule_of(None, server) == Schedule(3, 7.0)
+    assert schedule_of(None, msgspec.structs.replace(server, schedule="1m")) == GrowingSchedule((60.0,))
+    assert schedule_of("2h", msgspec.structs.replace(server, schedule="1m")) == GrowingSchedule((7_200.0,))
+    assert schedule_of("deepgram", server) == GrowingSchedule((30.0,) * 10)
+
+
+def test_what_is_sent_after_a_413() -> None:
+    body = thin_body(ORDER, "project-1", 123_456, "https://speech.example/")
+    assert json.loads(body) == {
+        "request_id": ORDER.request_id,
+        "status": 200,
+        "result_url": f"https://speech.example/v1/projects/project-1/requests/{ORDER.request_id}/result",
+        "bytes": 123_456,
+    }
+    path = f"/v1/projects/project-1/requests/{ORDER.request_id}/result"
+    assert json.loads(thin_body(ORDER, "project-1", 1, ""))["result_url"] == path
+
+
+@pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("X-Amz-Signature=a&X-Amz-SignedHeaders=host", {"User-Agent", "Content-Type"}),
+        ("sv=2024&sig=a", {"User-Agent", "Content-Type"}),
+        ("X-Goog-Signature=a", {"User-Agent", "Content-Type"}),
+        ("AWSAccessKeyId=a&Expires=1&Signature=a", {"User-Agent"}),
+    ],
+)
+def test_a_presigned_url_gets_nothing_of_ours(query: str, sent: set[str]) -> None:
+    target = read_target(f"https://bucket.example/key?{query}")
+    assert headers(ORDER, _stored(b""), target.presigned).keys() == sent
+
+
+@pytest.mark.parametrize("query", ["", "a=b", "signature=a", "design=1", "x=sig", "asig=1&Signatures=2"])
+def test_other_urls_are_receivers(query: str) -> None:
+    assert read_target(f"https://receiver.example/hook?{query}").presigned is None
+
+
+def test_a_redelivery_keeps_the_id_that_the_receiver_knows() -> None:
+    order = msgspec.structs.replace(ORDER, webhook_id="the-first")
+    assert headers(order, _stored(b""))["webhook-id"] == "the-first"
+
+
+def test_the_record_of_an_answer_holds_what_came() -> None:
+    facts = json.loads(detail(answered(500, body="größer".encode())))
+    assert (facts["answer"], "answer_base64" in facts, "thin" in facts) == ("größer", False, False)
     assert facts["address"] == "93.184.216.34"
     assert facts["phases"] == {"dns": None, "connect": 0.1, "tls": None, "first_byte": 0.2, "total": 0.3}
+    assert json.loads(detail(answered(500), thin=True))["thin"] is True
+
+
+def test_a_character_cut_in_two_by_the_limit_is_left_out() -> None:
+    cut = ("x" * (BODY_LIMIT - 1) + "ß").encode()[:BODY_LIMIT]
+    assert json.loads(detail(answered(500, body=cut)))["answer"] == "x" * (BODY_LIMIT - 1)
+
+
+@pytest.mark.parametrize("body", [b"\xff\x00", b"text\x00text", "ß".encode()[:1], b"\x1f\x8b gzip"])
+def test_what_is_no_text_is_kept_exactly(body: bytes) -> None:
+    facts = json.loads(detail(answered(500, body=body)))
+    assert base64.b64decode(facts["answer_base64"]) == body
+    assert "answer" not in facts
 
 
 def test_the_record_of_a_silence_says_why() -> None:
