@@ -55,8 +55,8 @@ class Signers:
             await self._texts(SERVER)
         except CannotOpen as error:
             raise Misconfigured(
-                f"The secrets in the ledger cannot be opened: {error}. Put back what they were sealed with: the "
-                "file secret.key in the data folder, or RINGBACK_SECRET_KEY (to change it, name the new one and, "
+                f"The secrets in the ledger cannot be opened: {error}. Put back what sealed them: the file "
+                "secret.key in the data folder, or RINGBACK_SECRET_KEY (to change it, name the new one and, "
                 "behind a comma, the old one). If it is lost for good, the callbacks that wait are lost with "
                 f"it: `ringback keys signing-secret {SERVER} --rotate --overlap 0s` lets the server start."
             ) from None
