@@ -4,9 +4,6 @@ It may crash, hang or run out of memory; the server replaces it. It reads one or
 the socket `FD`, answers each with frames (`frames`), and ends when the server is gone.
 """
 
-import ctypes
-import resource
-import signal
 import socket
 import sys
 import traceback
@@ -14,6 +11,7 @@ from pathlib import Path
 
 import av
 
+from ringback.audio.confinement import confine
 from ringback.audio.decode import opened
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
@@ -35,7 +33,7 @@ from ringback.errors import Refusal
 
 
 def main() -> None:
-    _confine()
+    confine()
     server = socket.socket(fileno=int(sys.argv[1]))
     try:
         silero = Silero()
@@ -47,22 +45,6 @@ def main() -> None:
     except Exception:
         _send(server, Broken(traceback.format_exc(limit=-5)))
         sys.exit(1)
-
-
-def _confine() -> None:
-    """Little to break, nothing to write, no life after the server's."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    if sys.platform == "linux":
-        # Elsewhere the end of the socket ends us, unless we hang at that moment.
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    # A stop is sent to the whole process group; the server wants to finish what it has begun.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    av.logging.set_level(av.logging.PANIC)
 
 
 def _serve(order: Order, silero: Silero, server: socket.socket) -> None:
@@ -121,9 +103,6 @@ def _words(refusal: Refusal) -> tuple[int, str, str]:
     return refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg
 
 
-_ADDRESS_SPACE = 2 << 30
-"""Bytes; some eight times what a child maps at work. A container's index may claim as much as it likes."""
-_PR_SET_PDEATHSIG = 1
 _PROGRESS = 60.0
 """Seconds of audio between two signs of life."""
 

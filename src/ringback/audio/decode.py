@@ -8,7 +8,7 @@ packets fail than succeed: what comes out of such a file is noise, not speech.
 
 import errno
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,7 @@ import numpy.typing as npt
 from av.stream import Discard
 
 from ringback.audio.encodings import (
-    HIGHEST_RATE,
     LONGEST,
-    LOWEST_RATE,
     MOST_CHANNELS,
     Decoding,
     opening,
@@ -28,10 +26,15 @@ from ringback.audio.encodings import (
     too_many_channels,
     unreadable,
 )
+from ringback.audio.resampler import Block, Resampler
 from ringback.audio.samples import SAMPLE_RATE
 
-Block = npt.NDArray[np.float32]
-"""Shape (channels, n)."""
+Decode = Callable[[], Sequence[av.AudioFrame]]
+"""Decodes one packet; may raise `FFmpegError` or `ValueError`."""
+
+_BLOCK = 2.0
+"""Seconds decoded before they are handed on: long enough to spread the cost of each call, short enough
+that 20 channels fit in little memory."""
 
 
 class Decoder:
@@ -53,15 +56,14 @@ class Decoder:
         self.duration = claimed if claimed is not None and 0 < claimed <= LONGEST else None
         self._container = container
         self._stream = stream
-        self._interleave: av.AudioResampler | None = None
-        self._interleaved_form: tuple[str, str, int] | None = None
+        self._signals = Signals(self.channels)
 
-    def blocks(self) -> Iterator[Block]:
-        """The audio from start to end, about `_BLOCK` seconds at a time. Raises `Refusal`."""
-        into_16k = _Resampler(self.channels)
+    def blocks(self, hold: float = _BLOCK) -> Iterator[Block]:
+        """The audio from start to end, about `hold` seconds at a time. Raises `Refusal`."""
+        into_16k = Resampler(self.channels, hold)
         decoded = 0
-        for frame in self._frames():
-            for block in into_16k.push(self._signal(frame), frame.sample_rate):
+        for signal, rate in self._signals.of(packet.decode for packet in self._packets()):
+            for block in into_16k.push(signal, rate):
                 decoded += block.shape[1]
                 yield block
             if decoded > LONGEST * SAMPLE_RATE:
@@ -72,22 +74,6 @@ class Decoder:
         if decoded == 0:
             raise unreadable()
 
-    def _frames(self) -> Iterator[av.AudioFrame]:
-        good = bad = 0
-        for packet in self._packets():
-            try:
-                frames = packet.decode()
-            except (av.FFmpegError, ValueError):
-                bad += 1
-                if bad > _BAD_PACKETS and bad > good:
-                    raise unreadable() from None
-                continue
-            good += bool(frames)
-            for frame in frames:
-                yield from self._within_planes(frame)
-        if bad > good:
-            raise unreadable()
-
     def _packets(self) -> Iterator[av.Packet]:
         """Until the end, or until the container cannot be followed any further."""
         try:
@@ -95,20 +81,50 @@ class Decoder:
         except av.FFmpegError:
             return  # A failing disk is not caught: it must not look like the end of the recording.
 
+
+class Signals:
+    """Decoded frames as plain signals with always the same number of channels."""
+
+    def __init__(self, channels: int) -> None:
+        """`channels`: 1 mixes down."""
+        self._channels = channels
+        self._interleave: av.AudioResampler | None = None
+        self._interleaved_form: tuple[str, str, int] | None = None
+
+    def of(self, decodes: Iterable[Decode]) -> Iterator[tuple[Block, int]]:
+        """What each of these calls decodes: a signal of −1 … 1, shape (channels, n), and its rate.
+
+        Raises `Refusal` when more of them fail than succeed.
+        """
+        good = bad = 0
+        for decode in decodes:
+            try:
+                frames = decode()
+            except (av.FFmpegError, ValueError):
+                bad += 1
+                if bad > _BAD_PACKETS and bad > good:
+                    raise unreadable() from None
+                continue
+            good += bool(frames)
+            for frame in frames:
+                for whole in self._within_planes(frame):
+                    yield self._signal(whole), whole.sample_rate
+        if bad > good:
+            raise unreadable()
+
     def _signal(self, frame: av.AudioFrame) -> Block:
-        """−1 … 1, shape (self.channels, n), at the frame's own rate."""
         channels = frame.layout.nb_channels
         if channels < 1:
             raise unreadable()
         signal = _to_array(frame)
-        if self.channels == 1 and channels > 1:
+        if self._channels == 1 and channels > 1:
             mixed: Block = signal.mean(axis=0, keepdims=True, dtype=np.float32)
             return mixed
-        if channels == self.channels:
+        if channels == self._channels:
             return signal
         # A chained file may change its mind about its channels; the first word counts.
-        fitted = np.zeros((self.channels, signal.shape[1]), np.float32)
-        fitted[: min(channels, self.channels)] = signal[: self.channels]
+        fitted = np.zeros((self._channels, signal.shape[1]), np.float32)
+        fitted[: min(channels, self._channels)] = signal[: self._channels]
         return fitted
 
     def _within_planes(self, frame: av.AudioFrame) -> list[av.AudioFrame]:
@@ -148,13 +164,18 @@ def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
         except (av.FFmpegError, OSError, ValueError, IndexError):
             raise unreadable() from None
         with container:
-            stream = container.streams.best("audio")
-            if not isinstance(stream, av.AudioStream):
-                raise unreadable()
-            for other in container.streams:
-                if other.index != stream.index:
-                    other.discard = Discard.all
-            yield Decoder(container, stream, how.multichannel)
+            yield decoder_of(container, how.multichannel)
+
+
+def decoder_of(container: av.container.InputContainer, multichannel: bool) -> Decoder:
+    """The decoder of an opened container's best sound. Raises `Refusal` if it has none."""
+    stream = container.streams.best("audio")
+    if not isinstance(stream, av.AudioStream):
+        raise unreadable()
+    for other in container.streams:
+        if other.index != stream.index:
+            other.discard = Discard.all
+    return Decoder(container, stream, multichannel)
 
 
 def _open(file: io.FileIO, how: Decoding) -> av.container.InputContainer:
@@ -162,70 +183,6 @@ def _open(file: io.FileIO, how: Decoding) -> av.container.InputContainer:
     file.seek(0)
     # FFmpeg is given our open file, not its name: with `protocol_whitelist` it can open nothing by itself.
     return av.open(_File(file), format=plan.format, options=dict(plan.options))
-
-
-class _Resampler:
-    """Blocks of one rate and length out of frames of any.
-
-    Each channel goes through a mono resampler of its own, and many frames at a time: PyAV crashes on
-    frames of more than 8 planes, and the cost of FFmpeg's filter graph is per frame, not per sample.
-    """
-
-    def __init__(self, channels: int) -> None:
-        self._channels = channels
-        self._rate = 0
-        self._waiting: list[Block] = []
-        self._held = 0
-        self._graphs: list[av.AudioResampler] = []
-
-    def push(self, signal: Block, rate: int) -> Iterator[Block]:
-        if rate != self._rate:
-            yield from self.finish()
-            self._start(rate)
-        self._waiting.append(signal)
-        self._held += signal.shape[1]
-        if self._held >= _BLOCK * rate:
-            yield from self._convert(last=False)
-
-    def finish(self) -> Iterator[Block]:
-        if self._rate:
-            yield from self._convert(last=True)
-
-    def _start(self, rate: int) -> None:
-        if not LOWEST_RATE <= rate <= HIGHEST_RATE:
-            raise unreadable()
-        self._rate = rate
-        self._graphs = [
-            av.AudioResampler(format="fltp", layout="mono", rate=SAMPLE_RATE)
-            for _ in range(self._channels if rate != SAMPLE_RATE else 0)
-        ]
-
-    def _convert(self, last: bool) -> Iterator[Block]:
-        signal = np.concatenate(self._waiting, axis=1) if self._waiting else None
-        self._waiting, self._held = [], 0
-        if not self._graphs:
-            block = signal
-        else:
-            block = np.stack(
-                [
-                    self._one_channel(graph, None if signal is None else signal[i : i + 1], last)
-                    for i, graph in enumerate(self._graphs)
-                ]
-            )
-        if block is not None and block.shape[1]:
-            yield np.clip(block, -1.0, 1.0, out=block)
-
-    def _one_channel(self, graph: av.AudioResampler, signal: Block | None, last: bool) -> Block:
-        pieces: list[av.AudioFrame] = []
-        if signal is not None:
-            frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(signal), format="fltp", layout="mono")
-            frame.sample_rate = self._rate
-            pieces += graph.resample(frame)
-        if last:
-            pieces += graph.resample(None)
-        nothing = np.zeros(0, np.float32)
-        resampled: Block = np.concatenate([nothing, *(piece.to_ndarray()[0] for piece in pieces)])
-        return resampled
 
 
 def _to_array(frame: av.AudioFrame) -> Block:
@@ -251,9 +208,6 @@ def _as_float(samples: npt.NDArray[np.generic]) -> Block:
     return signal
 
 
-_BLOCK = 2.0
-"""Seconds decoded before they are handed on: long enough to spread the cost of each call, short enough
-that 20 channels fit in little memory."""
 _BAD_PACKETS = 100
 """So many failures are looked at before a file in which they are the majority is given up early."""
 _PLANES = 8

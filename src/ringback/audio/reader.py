@@ -6,11 +6,7 @@ chunks). After that the file is to blame.
 """
 
 import asyncio
-import os
-import signal
-import socket
 import subprocess
-import sys
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -35,6 +31,7 @@ from ringback.audio.frames import (
     pack_order,
     unpack,
 )
+from ringback.audio.process import fate, spawn
 from ringback.audio.samples import Samples
 from ringback.errors import Refusal
 from ringback.telemetry import problem
@@ -177,7 +174,7 @@ class _Child:
     @classmethod
     async def start(cls) -> "_Child":
         """A child that has said that it is ready. Raises `OSError` when it does not come to that."""
-        process, ours = _spawn()
+        process, ours = spawn("ringback.audio.child")
         try:
             child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD))
             await child._frame(_START_PATIENCE)
@@ -243,23 +240,7 @@ class _Child:
         except TimeoutError:
             raise _ChildDied(f"no sign of life in {patience:g} s") from None
         except (asyncio.IncompleteReadError, ConnectionError):
-            raise _ChildDied(_fate(await asyncio.to_thread(self._process.wait))) from None
-
-
-def _spawn() -> tuple[subprocess.Popen[bytes], socket.socket]:
-    """Holds the event loop up for the millisecond or two that a vfork takes."""
-    ours, theirs = socket.socketpair()
-    command = [sys.executable, "-P", "-m", "ringback.audio.child", str(theirs.fileno())]
-    try:
-        process = subprocess.Popen(  # noqa: S603 - our own module, no caller's word in it
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment()
-        )
-    except OSError:
-        ours.close()
-        raise
-    finally:
-        theirs.close()
-    return process, ours
+            raise _ChildDied(fate(await asyncio.to_thread(self._process.wait))) from None
 
 
 def _must_exist(path: Path) -> None:
@@ -267,19 +248,8 @@ def _must_exist(path: Path) -> None:
     path.stat()
 
 
-def _fate(status: int) -> str:
-    return f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
-
-
-def _environment() -> dict[str, str]:
-    """What Python needs to start, and none of our secrets: the child meets hostile bytes."""
-    kept = {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)}
-    return kept | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-
-
 _START_PATIENCE = 60.0
 """Seconds; a start takes half of one on an idle core."""
-_NEEDED = ("PATH", "PYTHON", "LD_", "DYLD_", "LANG", "LC_", "HOME", "TMPDIR", "VIRTUAL_ENV")
 _LONGEST_HEADER = 1 << 16
 _LONGEST_PAYLOAD = 1 << 23
 """Bytes; two minutes of samples, far more than any chunk."""
