@@ -8,6 +8,8 @@ PROFILE := $(if $(filter multilingual,$(EXTRAS)),multilingual,runtime)
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 300
+# Much of the suite waits: two processes take a little over half the time. A file's tests stay together.
+WORKERS ?= --numprocesses 2 --dist loadfile
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram5 livekit pipecat
 INSTALL := $(BIN)/.installed-
@@ -38,7 +40,7 @@ serve: setup ## Start the server on http://127.0.0.1:8080 (settings: docs/settin
 	@$(BIN)/ringback serve
 
 test: setup-dev lint ## Check style, types and walls, then run the whole suite.
-	$(BIN)/python -m pytest -m 'not slow' $(ARGS)
+	$(BIN)/python -m pytest -m 'not slow' $(WORKERS) $(ARGS)
 
 lint: $(INSTALL)dev ## Check style, types and the walls between the rooms.
 	$(BIN)/ruff check

@@ -1,6 +1,8 @@
 """What several kinds of tests share: the corpus, and time that moves only when told to."""
 
 import json
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,25 @@ def corpus() -> list[Clip]:
 @pytest.fixture
 def manual_clock() -> ManualClock:
     return ManualClock()
+
+
+EVENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")
+FIGURES = ("tests/chaos/", "tests/e2e/", "tests/integration/", "tests/contract/")
+"""Where what a test prints is a figure that people want to see: how many kills, what error rate, how slow."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what passing tests have printed, which pytest hides, whichever process they ran in."""
+    figures = list(_figures(terminalreporter.stats.get("passed", [])))
+    if figures:
+        terminalreporter.section("figures")
+        for figure in figures:
+            terminalreporter.write_line(figure)
+
+
+def _figures(reports: list[pytest.TestReport]) -> Iterator[str]:
+    for report in reports:
+        if report.when == "call" and report.nodeid.startswith(FIGURES) and report.capstdout.strip():
+            yield f"{report.nodeid.removeprefix('tests/')}"
+            lines = (line.strip() for line in report.capstdout.splitlines())
+            yield from (f"    {line}" for line in lines if line and not EVENT.match(line))
