@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +14,8 @@ import click
 import msgspec
 from aiohttp import web
 
+from ringback.callbacks.signing import NotAKey, Verifier
+from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 
 SHOWN_HEADERS = (
@@ -48,11 +50,36 @@ LARGEST_BODY = 256 << 20
     help="Status to answer, to see retries.",
 )
 @click.option("--times", type=click.IntRange(min=1), help="Stop after this many callbacks.")
-def command(host: str, port: int, status: int, times: int | None) -> None:
+@click.option(
+    "--secret",
+    "signing_secrets",
+    multiple=True,
+    metavar="whsec_…",
+    envvar="WEBHOOK_SECRET",
+    show_envvar=True,
+    help="Verify signatures with this signing secret; may repeat.",
+)
+@click.option(
+    "--public-key",
+    "public_keys",
+    multiple=True,
+    metavar="whpk_…",
+    help="Verify signatures with this public key of the server; may repeat.",
+)
+def command(
+    *,
+    host: str,
+    port: int,
+    status: int,
+    times: int | None,
+    signing_secrets: tuple[str, ...],
+    public_keys: tuple[str, ...],
+) -> None:
     """Receive callbacks here: print each, verify it, and answer it.
 
     A mark stands before each thing that was verified: the content-length is exact, the body is JSON, its
-    request_id is that of the dg-request-id header, and how often the same delivery (webhook-id) came.
+    request_id is that of the dg-request-id header, and how often the same delivery (webhook-id) came. With
+    --secret or --public-key the signature, too, and that the callback is not older than five minutes.
     With --times the exit status is 1 when something was wrong with a callback.
 
     The server calls only public addresses unless told otherwise; for this receiver, start it with
@@ -64,8 +91,10 @@ def command(host: str, port: int, status: int, times: int | None) -> None:
       ringback receive
       ringback receive --port 8080 --times 1
       ringback receive --status 500        (see the retries)
+      ringback receive --secret whsec_…    (ringback keys signing-secret KEY_ID shows it)
     """
-    sys.exit(asyncio.run(_receive(host, port, status, times)))
+    ear = Ear(_verifier(signing_secrets, public_keys))
+    sys.exit(asyncio.run(_receive(host, port, status, times, ear)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +113,9 @@ class Check:
 class Ear:
     """What has arrived so far."""
 
+    verifier: Verifier | None = None
+    """None: signatures are shown and not verified."""
+    clock: Clock = field(default_factory=SystemClock)
     received: int = 0
     faulty: int = 0
     seen: dict[str, int] = field(default_factory=dict)
@@ -103,6 +135,9 @@ class Ear:
             Check(document is not None, "JSON", "is not what came"),
             Check(named == identifier is not None, f"request_id {named}", f"but dg-request-id {identifier}"),
         ]
+        if self.verifier is not None:
+            fault = self.verifier.fault(headers, body, self.clock.now())
+            checks.append(Check(fault is None, "signature", f"but {fault}"))
         delivery = headers.get("webhook-id")
         times = 0
         if delivery is not None:
@@ -121,8 +156,17 @@ class Judged:
     document: Any
 
 
-async def _receive(host: str, port: int, status: int, times: int | None) -> int:
-    ear, enough = Ear(), asyncio.Event()
+def _verifier(signing_secrets: Sequence[str], public_keys: Sequence[str]) -> Verifier | None:
+    if not signing_secrets and not public_keys:
+        return None
+    try:
+        return Verifier.of(signing_secrets, public_keys)
+    except NotAKey as error:
+        raise Misconfigured(f"That cannot verify anything: {error}.") from None
+
+
+async def _receive(host: str, port: int, status: int, times: int | None, ear: Ear) -> int:
+    enough = asyncio.Event()
 
     async def take(request: web.Request) -> web.Response:
         body = await request.read()

@@ -1,8 +1,14 @@
 """The receiver verifies what a callback promises, and counts what it saw."""
 
 import json
+import time
 
-from ringback.cli.receive import Ear
+import pytest
+from click.testing import CliRunner
+
+from ringback.callbacks.signing import Signer, Verifier, new_private_key, new_signing_secret, public_key_of
+from ringback.cli.receive import Ear, command
+from ringback.errors import Misconfigured
 
 BODY = json.dumps({"metadata": {"request_id": "r1"}, "results": {"channels": []}}).encode()
 
@@ -39,3 +45,36 @@ def test_each_fault_is_told() -> None:
     chunked = {"dg-request-id": "r1"}
     assert [check.ok for check in ear.judged(chunked, BODY).checks] == [False, True, True]
     assert ear.faulty == 4
+
+
+SECRET, PRIVATE = new_signing_secret(), new_private_key()
+
+
+@pytest.mark.parametrize(
+    "verifier", [Verifier.of([new_signing_secret(), SECRET], []), Verifier.of([], [public_key_of(PRIVATE)])]
+)
+def test_a_signature_is_verified_with_either_key(verifier: Verifier) -> None:
+    ear = Ear(verifier)
+    signed = headers() | Signer([SECRET], [PRIVATE]).headers("w1", time.time(), BODY)
+    assert [check.ok for check in ear.judged(signed, BODY).checks] == [True] * 4
+    assert ear.faulty == 0
+
+
+def test_a_callback_of_somebody_else_or_of_yesterday_is_told() -> None:
+    ear = Ear(Verifier.of([SECRET], []))
+    forged = Signer([new_signing_secret()], []).headers("w1", time.time(), BODY)
+    old = Signer([SECRET], []).headers("w1", time.time() - 86_400, BODY)
+    said = [str(ear.judged(headers() | more, BODY).checks[-1]) for more in ({}, forged, old)]
+    assert "there is no webhook-timestamp" in said[0]
+    assert "no signature fits" in said[1]
+    assert "s off" in said[2]
+    assert ear.faulty == 3
+
+
+def test_what_is_no_key_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
+    for given in (["--secret", "hush"], ["--public-key", "hush"]):
+        caught = CliRunner().invoke(command, given).exception
+        assert isinstance(caught, Misconfigured)
+        assert "hush" not in str(caught)
+    monkeypatch.setenv("WEBHOOK_SECRET", f"{SECRET} hush")
+    assert isinstance(CliRunner().invoke(command, []).exception, Misconfigured)
