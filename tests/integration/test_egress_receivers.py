@@ -260,6 +260,15 @@ async def test_an_answer_to_nothing_is_nobodys_answer(door: Door) -> None:
     assert receiver.connections == 2
 
 
+async def test_it_is_known_whether_the_request_was_sent(door: Door) -> None:
+    async with receiving(silence) as deaf, receiving(never_reads) as busy:
+        sent = await attempt(door, deaf.url())
+        unsent = await attempt(door, busy.url(), body=b"x" * 20_000_000)
+    assert sent.phases.sent is not None
+    assert unsent.phases.connect is not None
+    assert unsent.phases.sent is None
+
+
 async def test_interim_answers_are_passed_over(door: Door) -> None:
     async def hint_first(talk: Conversation) -> None:
         await talk.request()

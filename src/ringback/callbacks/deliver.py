@@ -24,6 +24,7 @@ from ringback.callbacks.delivery import (
     judge,
     order_of,
     thin_body,
+    webhook_id_of,
 )
 from ringback.callbacks.schedule import schedule_of
 from ringback.clock import Clock
@@ -117,9 +118,8 @@ class Deliverer:
         presigned = target.presigned
         if presigned is not None:
             target = target.without_login
-        answer = await self._door.send(
-            target, order.method, headers(order, job, presigned), body, self._limits
-        )
+        named = headers(order, webhook_id_of(order, job), job.tries + 1, presigned)
+        answer = await self._door.send(target, order.method, named, body, self._limits)
         if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
             problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=answer.detail)
             await asyncio.sleep(OUR_TROUBLE_PAUSE)

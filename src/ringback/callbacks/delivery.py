@@ -116,8 +116,15 @@ def order_of(job: Job) -> DeliveryOrder:
     return _decoder.decode(job.payload)
 
 
-def headers(order: DeliveryOrder, job: Job, presigned: Presigned | None = None) -> dict[str, str]:
-    """What stands above the body, besides its length and the URL's credentials.
+def webhook_id_of(order: DeliveryOrder, job: Job) -> str:
+    """The id by which the receiver knows this delivery, over all attempts."""
+    return order.webhook_id or job.id
+
+
+def headers(
+    order: DeliveryOrder, webhook_id: str, attempt: int, presigned: Presigned | None = None
+) -> dict[str, str]:
+    """What stands above the body, besides its length and the URL's credentials; `attempt` counts from 1.
 
     `dg-token` is the key's identifier, for receivers that still look for it; it proves nothing
     (https://developers.deepgram.com/changelog/2026/10/27). A presigned URL is somebody else's storage: it
@@ -131,8 +138,8 @@ def headers(order: DeliveryOrder, job: Job, presigned: Presigned | None = None) 
         return named
     named |= {
         "dg-request-id": order.request_id,
-        "webhook-id": order.webhook_id or job.id,
-        "ringback-attempt": str(job.tries + 1),
+        "webhook-id": webhook_id,
+        "ringback-attempt": str(attempt),
         "ringback-status": str(order.status),
     }
     if order.key_id is not None:

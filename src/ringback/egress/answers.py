@@ -57,8 +57,10 @@ class Phases:
     connect: float | None
     tls: float | None
     first_byte: float | None
-    """From the request's sending to the answer's status line."""
+    """From the connection to the answer's status line."""
     total: float
+    sent: float | None = None
+    """From the connection until the whole request had been handed to the system."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,7 @@ class Dial:
     connecting: float | None = None
     securing: float | None = None
     connected: float | None = None
+    sent: float | None = None
     fresh: bool = False
     """Whether a new connection was asked for; False: one was reused."""
     refused: Refused | None = None
@@ -186,6 +187,12 @@ class OneAnswer(ResponseHandler):
         self._interim = 0
         self._answered = False
         super().set_response_params(**params)
+
+    def start_timeout(self) -> None:
+        """The library says here that the whole request has been handed over; its own limits are not used."""
+        dial = current_dial.get()
+        if dial is not None:
+            dial.sent = dial.clock.monotonic()
 
     def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
         code = data[0].code

@@ -66,4 +66,5 @@ def phases(dial: Dial, answered: float | None, now: float) -> Phases:
         tls=between(dial.securing, dial.connected),
         first_byte=between(dial.connected, answered),
         total=round(now - dial.began, 6),
+        sent=between(dial.connected, dial.sent),
     )

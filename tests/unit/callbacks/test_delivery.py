@@ -18,6 +18,7 @@ from ringback.callbacks.delivery import (
     order_job,
     order_of,
     thin_body,
+    webhook_id_of,
 )
 from ringback.callbacks.schedule import chosen, schedule_of
 from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
@@ -179,18 +180,17 @@ def test_a_large_body_is_named_and_not_carried() -> None:
 
 
 def test_headers() -> None:
-    job = _stored(b"", tries=2)
-    sent = headers(ORDER, job)
+    sent = headers(ORDER, "delivery-1", 3)
     assert sent.pop("User-Agent").startswith("ringback/")
     assert sent == {
         "Content-Type": "application/json",
         "dg-request-id": ORDER.request_id,
         "dg-token": "key-1",
-        "webhook-id": job.id,
+        "webhook-id": "delivery-1",
         "ringback-attempt": "3",
         "ringback-status": "200",
     }
-    assert "dg-token" not in headers(msgspec.structs.replace(ORDER, key_id=None), job)
+    assert "dg-token" not in headers(msgspec.structs.replace(ORDER, key_id=None), "delivery-1", 1)
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_what_is_sent_after_a_413() -> None:
 )
 def test_a_presigned_url_gets_nothing_of_ours(query: str, sent: set[str]) -> None:
     target = read_target(f"https://bucket.example/key?{query}")
-    assert headers(ORDER, _stored(b""), target.presigned).keys() == sent
+    assert headers(ORDER, "delivery-1", 1, target.presigned).keys() == sent
 
 
 @pytest.mark.parametrize("query", ["", "a=b", "signature=a", "design=1", "x=sig", "asig=1&Signatures=2"])
@@ -253,14 +253,22 @@ def test_other_urls_are_receivers(query: str) -> None:
 
 def test_a_redelivery_keeps_the_id_that_the_receiver_knows() -> None:
     order = msgspec.structs.replace(ORDER, webhook_id="the-first")
-    assert headers(order, _stored(b""))["webhook-id"] == "the-first"
+    assert webhook_id_of(order, _stored(b"")) == "the-first"
+    assert webhook_id_of(ORDER, _stored(b"")) == _stored(b"").id
 
 
 def test_the_record_of_an_answer_holds_what_came() -> None:
     facts = json.loads(detail(answered(500, body="größer".encode())))
     assert (facts["answer"], "answer_base64" in facts, "thin" in facts) == ("größer", False, False)
     assert facts["address"] == "93.184.216.34"
-    assert facts["phases"] == {"dns": None, "connect": 0.1, "tls": None, "first_byte": 0.2, "total": 0.3}
+    assert facts["phases"] == {
+        "dns": None,
+        "connect": 0.1,
+        "tls": None,
+        "first_byte": 0.2,
+        "total": 0.3,
+        "sent": None,
+    }
     assert json.loads(detail(answered(500), thin=True))["thin"] is True
 
 
