@@ -1,8 +1,8 @@
 """The door: one client for everything that users' URLs name.
 
 One session for callbacks, which keeps connections; one that never does, for audio and for the second
-look when a kept connection turns out to be dead. No redirects for callbacks, no cookies, no proxies
-from the environment, no decompression.
+look when a kept connection turns out to be dead; one for WebSockets. No redirects for callbacks, no
+cookies, no proxies from the environment, no decompression.
 """
 
 import asyncio
@@ -31,6 +31,7 @@ from ringback.egress.exchange import Request, answer_to, open_session, read_some
 from ringback.egress.names import Names, Resolve, system_resolve
 from ringback.egress.policy import Policy
 from ringback.egress.silence import Lost, no_answer, phases
+from ringback.egress.socket import NotSwitched, OutgoingSocket, only_switching, open_socket
 from ringback.egress.target import Target, TargetError, parse_target
 
 KEEP_ALIVE_SECONDS = 15.0
@@ -55,6 +56,9 @@ class Door:
             GuardedConnector(self._policy, self._resolver, tls, keep_alive=KEEP_ALIVE_SECONDS)
         )
         self._single_use = open_session(GuardedConnector(self._policy, self._resolver, tls, keep_alive=None))
+        self._sockets = open_session(
+            GuardedConnector(self._policy, self._resolver, tls, keep_alive=None), only_switching
+        )
         return self
 
     async def __aexit__(
@@ -62,6 +66,7 @@ class Door:
     ) -> None:
         await self._keeping.close()
         await self._single_use.close()
+        await self._sockets.close()
         await self._resolver.close()
 
     async def check(self, target: Target) -> None:
@@ -105,6 +110,22 @@ class Door:
         finally:
             await chunks.aclose()
             _drop(response, dial)
+
+    async def open_socket(
+        self, target: Target, headers: Mapping[str, str], limits: Limits
+    ) -> OutgoingSocket | NoAnswer:
+        """A WebSocket to `target`, whose scheme is `ws` or `wss`, credentials as with `send`.
+
+        A 101 within `limits.total` or nothing: every other answer is a `NoAnswer` too.
+        """
+        dial = Dial(target.host, limits.connect, self._clock, self._clock.monotonic())
+        try:
+            return await open_socket(target, headers, self._sockets, dial, limits.total)
+        except NotSwitched as error:
+            now = self._clock.monotonic()
+            return NoAnswer(Silence.PROTOCOL, str(error), phases(dial, now, now), dial.address)
+        except (ClientError, OSError, Lost) as error:
+            return no_answer(error, dial, self._clock.monotonic(), limits.total)
 
     async def _exchange(
         self, request: Request, session: ClientSession, dial: Dial, seconds: float

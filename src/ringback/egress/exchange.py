@@ -10,6 +10,7 @@ from aiohttp import (
     ClientConnectorError,
     ClientError,
     ClientHandlerType,
+    ClientMiddlewareType,
     ClientOSError,
     ClientRequest,
     ClientResponse,
@@ -35,7 +36,7 @@ class Request:
     body: bytes | None = None
 
 
-def open_session(connector: GuardedConnector) -> ClientSession:
+def open_session(connector: GuardedConnector, *middlewares: ClientMiddlewareType) -> ClientSession:
     return ClientSession(
         connector=connector,
         cookie_jar=DummyCookieJar(),
@@ -48,7 +49,7 @@ def open_session(connector: GuardedConnector) -> ClientSession:
         max_line_size=8_190,
         max_field_size=8_190,
         max_headers=128,
-        middlewares=(_no_second_request,),
+        middlewares=(*middlewares, _no_second_request),
     )
 
 
@@ -63,7 +64,7 @@ async def answer_to(request: Request, session: ClientSession, dial: Dial, second
             return await session.request(
                 request.method,
                 request.target.url,
-                headers=_headers(request),
+                headers=request_headers(request),
                 data=_payload(request.body),
                 allow_redirects=False,
             )
@@ -98,16 +99,17 @@ async def read_some(response: ClientResponse, dial: Dial, seconds: float) -> byt
     return bytes(body)
 
 
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
-    # A large body is written in pieces, at the receiver's pace; both forms have an exact Content-Length.
-    return body if body is None or len(body) <= 1 << 16 else io.BytesIO(body)
-
-
-def _headers(request: Request) -> Mapping[str, str]:
+def request_headers(request: Request) -> Mapping[str, str]:
+    """With the URL's credentials as Basic authorization."""
     if request.target.login is None:
         return request.headers
     credentials = b64encode(":".join(request.target.login).encode()).decode()
     return {**request.headers, "Authorization": f"Basic {credentials}"}
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # A large body is written in pieces, at the receiver's pace; both forms have an exact Content-Length.
+    return body if body is None or len(body) <= 1 << 16 else io.BytesIO(body)
 
 
 async def _no_second_request(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
