@@ -13,6 +13,7 @@ COMMANDS = {
     "keys": "Create, list and revoke API keys.",
     "doctor": "Check that the server can start and work here; name the mend.",
     "receive": "Receive callbacks on this machine: print and verify them.",
+    "listen": "Stream a file, a pipe or the microphone to a server; show the text while it comes.",
     "transcribe": "Transcribe a file here, without a server.",
     "model": "List the models that are here; fetch another.",
     "settings": "Print every setting with its default and its meaning.",

@@ -1,0 +1,287 @@
+"""`ringback listen FILE|-|mic`: a client of the live `/v1/listen`, which shows the text while it comes."""
+
+import asyncio
+import ipaddress
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlencode, urlsplit
+
+import click
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
+from websockets.frames import CloseCode
+
+from ringback import __version__
+from ringback.cli import sources
+from ringback.cli.places import settings_of, with_settings
+from ringback.cli.shown import Shown, printable, shown
+from ringback.cli.sources import Raw, Source
+from ringback.errors import Misconfigured
+from ringback.settings import Settings
+
+KEEP_ALIVE_SECONDS = 4.0
+"""Deepgram advises 3 to 5 (https://developers.deepgram.com/docs/audio-keep-alive)."""
+
+LISTEN_PATH = "/v1/listen"
+
+INTERRUPTED = 130
+"""Exit status after a second Ctrl-C."""
+
+
+@click.command("listen")
+@with_settings
+@click.argument("source", metavar="FILE|-|mic")
+@click.option(
+    "--server", metavar="URL", help="Where the server is [default: this machine's, by its settings]."
+)
+@click.option("--key", help="API key [default: RINGBACK_API_KEY, or the settings' api_key].")
+@click.option("--model", help="A model's name [default: the server's].")
+@click.option("--language", help="What is spoken [default: en], such as es or fr, if the model knows it.")
+@click.option(
+    "--interim/--no-interim",
+    default=None,
+    help="Ask for text that may still change [default: on a terminal, where it changes in place].",
+)
+@click.option(
+    "--endpointing",
+    default="300",
+    show_default=True,
+    metavar="MS|false",
+    help="Silence that ends an utterance.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print every message as it comes, one on a line.")
+@click.option(
+    "--pace",
+    type=click.Choice(["real-time", "fast"]),
+    help="How fast to send [default: a FILE in real time, the rest as it comes].",
+)
+@click.option("--encoding", help="For raw audio without a header: linear16, mulaw, opus …")
+@click.option("--sample-rate", type=click.IntRange(min=1), metavar="HZ", help="For raw audio.")
+@click.option("--channels", type=click.IntRange(min=1), help="For raw audio [default: 1].")
+@click.option(
+    "-p",
+    "--parameter",
+    "parameters",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Any other parameter of /v1/listen; may repeat.",
+)
+def command(
+    *,
+    config: Path | None,
+    data_dir: str | None,
+    source: str,
+    server: str | None,
+    key: str | None,
+    as_json: bool,
+    interim: bool | None,
+    pace: str | None,
+    encoding: str | None,
+    sample_rate: int | None,
+    channels: int | None,
+    parameters: tuple[str, ...],
+    **asked: str | None,
+) -> None:
+    """Stream sound to a server and show what is said, while it is said.
+
+    FILE is sent as it is, whatever its container: wav, ogg, webm, flac … `-` reads standard input, `mic` the
+    default microphone. Ctrl-C ends the sound and shows the last of the text; once more leaves at once.
+
+    \b
+    Examples:
+      ringback listen call.wav
+      ringback listen mic
+      ringback listen call.wav --pace fast --json --interim
+      ffmpeg -i film.mp4 -f s16le -ar 16000 -ac 1 - |
+        ringback listen - --encoding linear16 --sample-rate 16000
+    """
+    settings = settings_of(config, data_dir)
+    door = Door(_address(server, settings), _key(key, settings))
+    if interim is None:
+        interim = sys.stdout.isatty() and not as_json
+    sound = _source(source, _raw(encoding, sample_rate, channels), pace)
+    wanted = {"interim_results": "true" if interim else None, **sound.parameters, **asked}
+    screen = shown(as_json)
+    try:
+        status = asyncio.run(_listen(door, _query(parameters, wanted), sound, screen))
+    finally:
+        screen.end()
+    sys.exit(status)
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """A server, and the key to it."""
+
+    address: str
+    """`ws://host:port/v1/listen`"""
+    key: str
+
+    def opened(self, query: list[tuple[str, str]]) -> connect:
+        return connect(
+            f"{self.address}?{urlencode(query)}",
+            additional_headers={"Authorization": f"Token {self.key}"},
+            user_agent_header=f"ringback/{__version__}",
+            compression=None,
+            # A proxy of the environment does not know the way to this machine.
+            proxy=None if _is_here(urlsplit(self.address).hostname or "") else True,
+        )
+
+
+async def _listen(door: Door, query: list[tuple[str, str]], sound: Source, screen: Shown) -> int:
+    try:
+        socket = await door.opened(query)
+    except InvalidStatus as refusal:
+        raise click.ClickException(_refused(refusal)) from refusal
+    except (OSError, InvalidHandshake) as error:
+        raise click.ClickException(
+            f"No server answers at {door.address} ({error}): start one with `ringback serve`, or name "
+            "another with --server."
+        ) from error
+    async with socket:
+        return await _conversation(socket, sound, screen)
+
+
+async def _conversation(socket: ClientConnection, sound: Source, screen: Shown) -> int:
+    """Two lanes: the sound goes out while the text comes in. Ends when the server has closed."""
+    stopping = _stop_at_signals()
+    sending = asyncio.create_task(_send(socket, sound, stopping))
+    keeping = asyncio.create_task(_keep_alive(socket))
+    try:
+        with suppress(ConnectionClosed):
+            async for text in socket:
+                if isinstance(text, str):
+                    screen.message(text, msgspec.json.decode(text))
+    except asyncio.CancelledError:
+        socket.transport.abort()
+        return INTERRUPTED
+    finally:
+        keeping.cancel()
+        sending.cancel()
+    with suppress(asyncio.CancelledError, ConnectionClosed):
+        await sending
+    if socket.close_code == CloseCode.NORMAL_CLOSURE:
+        return 0
+    reason = f": {printable(socket.close_reason)}" if socket.close_reason else "."
+    raise click.ClickException(f"The server ended the stream ({socket.close_code}){reason}")
+
+
+def _stop_at_signals() -> asyncio.Event:
+    """Set by the first Ctrl-C or SIGTERM; the second cancels the task that asked for it."""
+    stopping = asyncio.Event()
+    task = asyncio.current_task()
+    assert task is not None
+
+    def stop() -> None:
+        if stopping.is_set():
+            task.cancel()
+        stopping.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return stopping
+
+
+async def _send(socket: ClientConnection, sound: Source, stopping: asyncio.Event) -> None:
+    """All of the sound, until its end or `stopping`; then the word that it has ended."""
+    stop = asyncio.create_task(stopping.wait())
+    playing = asyncio.create_task(_play(socket, sound))
+    try:
+        await asyncio.wait({playing, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if playing.done():
+            playing.result()
+        await socket.send('{"type":"CloseStream"}')
+    except OSError as error:
+        await socket.close()
+        raise click.ClickException(f"The sound broke off: {error}") from error
+    finally:
+        stop.cancel()
+        playing.cancel()
+
+
+async def _play(socket: ClientConnection, sound: Source) -> None:
+    started, sent = time.monotonic(), 0
+    async for piece in sources.in_thread(sound.pieces):
+        if sound.bytes_per_second is not None:
+            due = started + sent / sound.bytes_per_second
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+        await socket.send(piece)
+        sent += len(piece)
+
+
+async def _keep_alive(socket: ClientConnection) -> None:
+    """The server ends a stream after 10 s without a message; a microphone or a pipe may pause for longer."""
+    while True:
+        await asyncio.sleep(KEEP_ALIVE_SECONDS)
+        await socket.send('{"type":"KeepAlive"}')
+
+
+def _source(source: str, raw: Raw | None, pace: str | None) -> Source:
+    if source == "mic":
+        return sources.of_microphone()
+    if source == "-":
+        return sources.of_standard_input(raw, paced=pace == "real-time")
+    if not Path(source).is_file():
+        raise Misconfigured(f"There is no file {source}: name one, `-` for standard input, or `mic`.")
+    return sources.of_file(Path(source), raw, paced=pace != "fast")
+
+
+def _raw(encoding: str | None, sample_rate: int | None, channels: int | None) -> Raw | None:
+    if encoding is None:
+        if sample_rate is not None or channels is not None:
+            raise Misconfigured("--sample-rate and --channels describe raw audio: name its --encoding too.")
+        return None
+    if sample_rate is None:
+        raise Misconfigured("Raw audio does not tell its sample rate: name it with --sample-rate.")
+    return Raw(encoding, sample_rate, channels or 1)
+
+
+def _query(parameters: tuple[str, ...], wanted: Mapping[str, str | None]) -> list[tuple[str, str]]:
+    """What `-p` says, and of the rest what it leaves open; readable text unless it says otherwise."""
+    given = [(name, text) for name, _, text in (parameter.partition("=") for parameter in parameters)]
+    named = {name for name, _ in given}
+    if not named & {"smart_format", "punctuate"}:
+        given.append(("smart_format", "true"))
+    return given + [(name, text) for name, text in wanted.items() if text is not None and name not in named]
+
+
+def _address(server: str | None, settings: Settings) -> str:
+    """Of the live `/v1/listen` on the server that was named, or on the one of this machine's settings."""
+    if server is None:
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
+        host = everywhere.get(settings.host, settings.host)
+        server = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+    parts = urlsplit(server)
+    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+    if scheme not in {"ws", "wss"} or not parts.hostname:
+        raise Misconfigured(f"--server {server} is no address: write it like http://127.0.0.1:8080.")
+    path = parts.path.rstrip("/").removesuffix(LISTEN_PATH) + LISTEN_PATH
+    return f"{scheme}://{parts.netloc}{path}"
+
+
+def _key(key: str | None, settings: Settings) -> str:
+    if found := key or settings.api_key:
+        return found
+    raise Misconfigured(
+        "No API key: name one with --key or RINGBACK_API_KEY; `ringback keys create` makes one on the server."
+    )
+
+
+def _refused(refusal: InvalidStatus) -> str:
+    """In the server's words, which it says in a header because many clients cannot see a body."""
+    response = refusal.response
+    said = printable(response.headers.get("dg-error", "")) or response.reason_phrase
+    return f"The server refused the stream ({response.status_code}): {said}"
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

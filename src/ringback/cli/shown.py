@@ -1,0 +1,105 @@
+"""How `ringback listen` shows a stream: text that changes in place on a terminal, plain lines elsewhere."""
+
+import shutil
+import sys
+import unicodedata
+from typing import Any, Protocol, TextIO
+
+import click
+
+_LINE_START = "\r\x1b[2K"
+"""Back to the start of the terminal's line, and empty it."""
+
+
+class Shown(Protocol):
+    def message(self, text: str, document: Any) -> None:
+        """Show one message: as it came, and decoded."""
+
+    def end(self) -> None:
+        """Leave the screen in order, however the stream ended."""
+
+
+class JsonLines:
+    """Every message as it came, one on a line."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def message(self, text: str, document: Any) -> None:
+        self._out.write(text + "\n")
+        self._out.flush()
+
+    def end(self) -> None:
+        """Nothing is left open."""
+
+
+class Text:
+    """Each final on a line of its own; on a terminal, what may still change stands below the last one."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._terminal = out.isatty()
+        self._changing = False
+
+    def message(self, text: str, document: Any) -> None:
+        kind = document.get("type")
+        if kind == "Results":
+            self._results(document)
+        elif kind == "Error":
+            self._wipe()
+            click.echo(f"The server says: {printable(str(document.get('description')))}", err=True)
+
+    def end(self) -> None:
+        self._wipe()
+
+    def _results(self, document: Any) -> None:
+        text = _labelled(document)
+        if document["is_final"]:
+            self._wipe()
+            if text:
+                self._write(text + "\n")
+        elif self._terminal and text:
+            columns = shutil.get_terminal_size().columns
+            self._write(_LINE_START + click.style(tail(text, columns - 1), dim=True))
+            self._changing = True
+
+    def _wipe(self) -> None:
+        if self._changing:
+            self._write(_LINE_START)
+            self._changing = False
+
+    def _write(self, text: str) -> None:
+        self._out.write(text)
+        self._out.flush()
+
+
+def shown(as_json: bool) -> Shown:
+    return JsonLines(sys.stdout) if as_json else Text(sys.stdout)
+
+
+def printable(text: str) -> str:
+    """Without what a terminal would obey instead of showing."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def tail(text: str, columns: int) -> str:
+    """As much of the end of a text as fits beside an ellipsis; the whole text, if it fits."""
+    if _width(text) <= columns:
+        return text
+    kept = len(text)
+    room = columns - 1
+    while kept and (room := room - _width(text[kept - 1])) >= 0:
+        kept -= 1
+    return "…" + text[kept:]
+
+
+def _width(text: str) -> int:
+    """Columns on a terminal."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _labelled(document: Any) -> str:
+    """The transcript; of several channels, with the channel before it."""
+    transcript = printable(document["channel"]["alternatives"][0]["transcript"])
+    channel, channels = document["channel_index"]
+    return f"[channel {channel}] {transcript}" if channels > 1 and transcript else transcript
