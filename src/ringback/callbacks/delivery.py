@@ -262,7 +262,7 @@ def detail(answer: Answer | NoAnswer, *, thin: bool = False) -> bytes:
     if isinstance(answer, NoAnswer):
         facts = AttemptDetail(answer.address, answer.detail, thin=thin, phases=answer.phases)
     else:
-        text = _text(answer.body)
+        text = text_of(answer.body)
         facts = AttemptDetail(
             answer.address,
             answer=text or None,
@@ -273,8 +273,8 @@ def detail(answer: Answer | NoAnswer, *, thin: bool = False) -> bytes:
     return msgspec.json.encode(facts)
 
 
-def _text(body: bytes) -> str | None:
-    """Text that every database can keep (none holds NUL); None when it is none."""
+def text_of(body: bytes) -> str | None:
+    """An answer's body as text that every database can keep (none with NUL); None when it is no such text."""
     try:
         # A character that the limit has cut in two is left out.
         text, _ = utf_8_decode(body, "strict", len(body) < BODY_LIMIT)

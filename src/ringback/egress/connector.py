@@ -51,6 +51,7 @@ class Dial:
     trouble: OSError | None = None
     """Why this machine could make no socket, if it is out of them."""
     address: str | None = None
+    """The one that was called, or was tried last."""
     transport: asyncio.Transport | None = None
     limit: asyncio.Timeout | None = None
 
@@ -145,9 +146,9 @@ class GuardedConnector(TCPConnector):
             connection = await super().connect(req, traces, timeout)
         dial.connected = dial.clock.monotonic()
         dial.transport = connection.transport
-        if dial.address is None and connection.transport is not None:
-            peer = connection.transport.get_extra_info("peername")
-            dial.address = str(peer[0]) if peer else None
+        peer = None if connection.transport is None else connection.transport.get_extra_info("peername")
+        if peer:
+            dial.address = str(peer[0])
         return connection
 
     def _guarded_socket(self, info: AddrInfoType) -> socket.socket:
@@ -162,6 +163,7 @@ class GuardedConnector(TCPConnector):
             raise Blocked(refused)
         if dial is not None:
             dial.fresh = True
+            dial.address = str(address[0])
             dial.start_connecting()
         try:
             return socket.socket(family, kind, protocol)

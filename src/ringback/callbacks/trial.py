@@ -1,0 +1,296 @@
+"""Trying a callback URL: one sample delivery, told phase by phase, with the mend of what fails.
+
+Whatever the receiver does is a value, as with any delivery; nothing is stored and nothing is tried again.
+"""
+
+import uuid
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TypeAlias, assert_never
+
+import msgspec
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import DeliveryOrder, headers, text_of
+from ringback.clock import Clock
+from ringback.egress.answers import Answer, Blocked, Limits, NoAnswer, Phases, Silence, Unresolvable
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import BadUrl, Target, TargetError, parse_target
+from ringback.listen import results
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Alternative, Channel, Transcript, Word
+
+SHOWN = 2_000
+"""Characters of the receiver's answer that are told."""
+
+Sign: TypeAlias = Callable[[str, float, bytes], Mapping[str, str]]
+"""`callbacks.signing.Signer.headers`: of a webhook id, the moment in Unix seconds and the body."""
+
+
+class Phase(StrEnum):
+    """The steps of a delivery, in their order."""
+
+    URL = "url"
+    DNS = "dns"
+    POLICY = "policy"
+    CONNECT = "connect"
+    TLS = "tls"
+    SEND = "send"
+    FIRST_BYTE = "first_byte"
+    STATUS = "status"
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One phase as it went."""
+
+    phase: Phase
+    ok: bool
+    seconds: float | None
+    """None where there was nothing to wait for."""
+    said: str
+    """What was found, in words without path, query or credentials."""
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """What became of a sample; the JSON of `POST /v1/callbacks/test`."""
+
+    delivered: bool
+    destination: str | None
+    """`scheme://host:port`; None when the URL could not be read."""
+    method: str
+    steps: tuple[Step, ...]
+    """As far as it went: the last one is the one that failed, if any did."""
+    failed: Phase | None = None
+    mend: str | None = None
+    """What to change, in words."""
+    status: int | None = None
+    address: str | None = None
+    """The address that was called."""
+    answer: str | None = None
+    """The beginning of the receiver's answer, when it is text."""
+    request_id: str | None = None
+    """`dg-request-id` of the sample, for the receiver's log."""
+
+
+async def trial(
+    door: Door,
+    policy: Policy,
+    url: str,
+    *,
+    clock: Clock,
+    limits: Limits,
+    method: str = "POST",
+    key_id: str | None = None,
+    sign: Sign | None = None,
+) -> Trial:
+    """Send one sample to `url`, by `method` (`POST` or `PUT`), as a delivery of the key `key_id` would be.
+
+    Raises `OSError` only when this machine has no descriptors or memory left for it.
+    """
+    told = _Telling(method)
+    try:
+        target = parse_target(url, policy, ports=True)
+    except TargetError as error:
+        return told.bad_url(error)
+    told.read(target)
+    began = clock.monotonic()
+    try:
+        await door.check(target)
+    except Blocked as blocked:
+        return told.blocked(blocked, clock.monotonic() - began)
+    except Unresolvable as error:
+        return told.fail(Phase.DNS, clock.monotonic() - began, str(error), _MENDS[Phase.DNS])
+    told.allowed(clock.monotonic() - began)
+
+    request_id = str(uuid.uuid4())
+    body = sample(request_id, clock.now())
+    named = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
+    answer = await door.send(
+        target if target.presigned is None else target.without_login, method, named, body, limits
+    )
+    if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
+        raise OSError(answer.detail)
+    told.sent(answer, request_id)
+    return told.no_answer(answer) if isinstance(answer, NoAnswer) else told.answer(answer)
+
+
+def sample(request_id: str, now: float) -> bytes:
+    """A small result document, in the form of a real one."""
+    words = ["This", "is", "a", "test", "of", "your", "callback."]
+    heard = tuple(Word(word, 0.3 * place, 0.3 * place + 0.25, 1.0) for place, word in enumerate(words))
+    facts = results.ResultFacts(request_id, sha256="0" * 64, created=now, models=())
+    options = ListenOptions(punctuate=True, tag=("ringback-test",))
+    transcript = Transcript(0.3 * len(words), (Channel(Alternative(heard)),))
+    return results.document(transcript, options, facts)
+
+
+def _headers(
+    target: Target,
+    request_id: str,
+    body: bytes,
+    method: str,
+    *,
+    key_id: str | None,
+    sign: Sign | None,
+    now: float,
+) -> dict[str, str]:
+    webhook_id = str(uuid.uuid4())
+    order = DeliveryOrder(request_id, "", method, 200, key_id, Kept())
+    named = headers(order, webhook_id, 1, target.presigned)
+    if sign is not None and target.presigned is None:
+        named |= sign(webhook_id, now, body)
+    return named
+
+
+class _Telling:
+    """Puts the steps down as they are taken."""
+
+    def __init__(self, method: str) -> None:
+        self._trial = Trial(delivered=False, destination=None, method=method, steps=())
+        self._target: Target | None = None
+
+    def read(self, target: Target) -> None:
+        self._target = target
+        self._trial = msgspec.structs.replace(self._trial, destination=target.shown)
+        credentials = ", with credentials for Basic authorization" if target.login else ""
+        self._done(Phase.URL, None, f"{target.shown}{credentials}")
+
+    def bad_url(self, error: TargetError) -> Trial:
+        if error.reason is BadUrl.PORT:
+            mend = "choose another port, or have the operator set RINGBACK_CALLBACK_PORTS"
+            return self.fail(Phase.POLICY, None, str(error), mend)
+        return self.fail(Phase.URL, None, "the URL cannot be used", str(error))
+
+    def blocked(self, blocked: Blocked, seconds: float) -> Trial:
+        if blocked.refused.subject.startswith("an address of "):
+            self._done(Phase.DNS, seconds, "it has an address")
+        return self.fail(Phase.POLICY, None, *_rule_and_mend(str(blocked.refused)))
+
+    def allowed(self, seconds: float) -> None:
+        assert self._target is not None
+        if not self._target.is_address:
+            self._done(Phase.DNS, seconds, f"{self._target.host} has an address")
+        self._done(Phase.POLICY, None, "this server may call it")
+
+    def sent(self, answer: Answer | NoAnswer, request_id: str) -> None:
+        """All that went well once the request was on its way."""
+        assert self._target is not None
+        self._trial = msgspec.structs.replace(self._trial, address=answer.address, request_id=request_id)
+        phases = answer.phases
+        failed = _failed_phase(answer, self._target) if isinstance(answer, NoAnswer) else None
+        if failed in {Phase.DNS, Phase.POLICY, Phase.CONNECT}:
+            return
+        way = "on a connection that was open already" if phases.connect is None else f"to {answer.address}"
+        self._done(Phase.CONNECT, phases.connect, way)
+        if failed is Phase.TLS:
+            return
+        if self._target.scheme == "https":
+            self._done(Phase.TLS, phases.tls, "the certificate is good")
+        if failed is Phase.SEND:
+            return
+        self._done(Phase.SEND, phases.sent, "the request was taken")
+        if failed is None:
+            waited = None if phases.first_byte is None else phases.first_byte - (phases.sent or 0.0)
+            self._done(Phase.FIRST_BYTE, waited, "it answered")
+
+    def no_answer(self, answer: NoAnswer) -> Trial:
+        assert self._target is not None
+        phase = _failed_phase(answer, self._target)
+        if phase is Phase.POLICY:
+            return self.fail(phase, None, *_rule_and_mend(answer.detail))
+        return self.fail(phase, None, answer.detail, _MENDS[phase])
+
+    def answer(self, answer: Answer) -> Trial:
+        text = (text_of(answer.body) or "")[:SHOWN] or None
+        self._trial = msgspec.structs.replace(self._trial, status=answer.status, answer=text)
+        mend = _mend_of_status(answer.status, self._trial.method)
+        if mend is not None:
+            return self.fail(Phase.STATUS, None, f"it answered {answer.status}", mend)
+        self._done(Phase.STATUS, None, f"it answered {answer.status}")
+        return msgspec.structs.replace(self._trial, delivered=True)
+
+    def fail(self, phase: Phase, seconds: float | None, said: str, mend: str) -> Trial:
+        self._note(phase, False, seconds, said)
+        return msgspec.structs.replace(self._trial, failed=phase, mend=mend)
+
+    def _done(self, phase: Phase, seconds: float | None, said: str) -> None:
+        self._note(phase, True, seconds, said)
+
+    def _note(self, phase: Phase, ok: bool, seconds: float | None, said: str) -> None:
+        step = Step(phase, ok, None if seconds is None else round(seconds, 6), said)
+        self._trial = msgspec.structs.replace(self._trial, steps=(*self._trial.steps, step))
+
+
+def _failed_phase(answer: NoAnswer, target: Target) -> Phase:
+    match answer.reason:
+        case Silence.DNS:
+            return Phase.DNS
+        case Silence.BLOCKED:
+            return Phase.POLICY
+        case Silence.CONNECT:
+            return Phase.CONNECT
+        case Silence.TLS:
+            return Phase.TLS
+        case Silence.TIMEOUT | Silence.RESET:
+            return _phase_in_work(answer.phases, target)
+        case Silence.PROTOCOL:
+            return Phase.STATUS
+        case Silence.OURS:
+            raise AssertionError("nothing was tried")
+        case _:
+            assert_never(answer.reason)
+
+
+def _phase_in_work(phases: Phases, target: Target) -> Phase:
+    """Where the time ran out, or the connection was lost."""
+    if phases.sent is not None:
+        return Phase.FIRST_BYTE
+    if phases.connect is None:
+        return Phase.CONNECT
+    return Phase.TLS if target.scheme == "https" and phases.tls is None else Phase.SEND
+
+
+def _rule_and_mend(refusal: str) -> tuple[str, str]:
+    """The policy's text names the rule, and after it the setting."""
+    rule, _, mend = refusal.partition("; ")
+    return rule, mend
+
+
+_MENDS = {
+    Phase.DNS: "check the host's spelling, and that the server's machine can resolve it",
+    Phase.CONNECT: "is the receiver running, and does every firewall between let the server through? "
+    "RINGBACK_CALLBACK_CONNECT_TIMEOUT is the limit",
+    Phase.TLS: "the certificate must be valid now, name this host, and come from an authority in the store "
+    "of this server's machine (or in SSL_CERT_FILE)",
+    Phase.SEND: "the receiver accepts connections and takes no bytes: let it read the request's body",
+    Phase.FIRST_BYTE: "let the receiver answer 200 first and work later; "
+    "RINGBACK_CALLBACK_TIMEOUT is the limit",
+    Phase.STATUS: "something else than an HTTP server listens there: check the scheme and the port",
+}
+
+
+def _mend_of_status(status: int, method: str) -> str | None:
+    """None for success."""
+    if 200 <= status < 300:
+        return None
+    if 300 <= status < 400:
+        return "callbacks follow no redirects: give the URL that it leads to"
+    if status >= 500:
+        return "the receiver failed: its log has more, under the sample's request_id"
+    return _MENDS_OF_STATUS.get(status, "the receiver refuses it: its answer or its log may say why").format(
+        method=method
+    )
+
+
+_MENDS_OF_STATUS = {
+    401: "put credentials into the URL (https://user:password@host/path), "
+    "or let the receiver take it without",
+    403: "put credentials into the URL, or let the receiver take it without; "
+    "a presigned URL may have expired, or be signed for another method or content type",
+    404: "check the URL's path",
+    405: "it does not take {method}: choose the other `callback_method`",
+    410: "the receiver wants no more of it: give another URL (a 410 parks a delivery at once)",
+    413: "raise the receiver's body limit: transcripts are larger than this sample",
+    415: "let the receiver take application/json",
+}
