@@ -47,6 +47,8 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """What the request or its key wants (`ringback.pauses`); None: the server's schedule."""
     webhook_id: str | None = None
     """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
+    number: int | None = None
+    """Of a live stream's response, from 1: those of one stream go out one by one, in this order."""
 
 
 class Thin(msgspec.Struct, frozen=True):
@@ -108,6 +110,7 @@ def order_job(
         accessor=accessor,
         method="async",
         tags=tuple(tags),
+        sequence=None if order.number is None else order.request_id,
     )
 
 
@@ -144,6 +147,8 @@ def headers(
     }
     if order.key_id is not None:
         named["dg-token"] = order.key_id
+    if order.number is not None:
+        named["ringback-sequence"] = str(order.number)
     return named
 
 
