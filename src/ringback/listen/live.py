@@ -9,8 +9,11 @@ the session applies the text features to `Heard.words` before it hands them over
 The *conversation* alone knows Deepgram's protocol. It keeps no audio and waits for nothing.
 """
 
-from dataclasses import dataclass
+import hashlib
+from collections import Counter
+from typing import assert_never
 
+from ringback.listen import controls
 from ringback.listen.hearing_events import (
     Cause,
     Finished,
@@ -21,8 +24,9 @@ from ringback.listen.hearing_events import (
     SpeechBegan,
     Undecodable,
 )
+from ringback.listen.live_channel import LiveChannel
+from ringback.listen.live_results import LiveMessages, StreamFacts
 from ringback.listen.options import ListenOptions
-from ringback.listen.results import ModelFacts
 from ringback.listen.wishes import Audio, Close, End, Ending, Flush, MessageKind, Say, Wish
 
 __all__ = [
@@ -47,54 +51,205 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class StreamFacts:
-    """What the messages tell beside the words."""
+SILENCE = 10.0
+"""Seconds without audio or a text message after which the stream ends
+(https://developers.deepgram.com/docs/audio-keep-alive)."""
 
-    request_id: str
-    """A UUID."""
-    created: float
-    """Unix seconds."""
-    models: tuple[ModelFacts, ...]
-    """At least one; the first is named in each Results."""
+PATIENCE = 30.0
+"""Seconds that an ending stream waits for a sign of the ears before it ends without them."""
 
 
 class Conversation:
     """One stream's conversation. Every method returns what is to be done now; after `Close`, nothing more."""
 
     def __init__(self, options: ListenOptions, facts: StreamFacts, now: float) -> None:
-        raise NotImplementedError
+        self._options = options
+        self._messages = LiveMessages(options, facts)
+        self._channels: list[LiveChannel] = []
+        self._finalizes = _Finalizes()
+        self._sha256 = hashlib.sha256()
+        self._audio_came = False
+        self._ending: Ending | None = None
+        """Set once the end was asked for; the ears may still be at work."""
+        self._closed = False
+        self._last_sign = now
+        """Of the client; once it ends, of the ears."""
 
     def binary(self, data: bytes, now: float) -> list[Wish]:
-        """A binary frame: audio; an empty one asks for the end (https://developers.deepgram.com/docs/close-stream)."""
-        raise NotImplementedError
+        """A binary frame: audio; an empty one asks for the end
+        (https://developers.deepgram.com/docs/close-stream)."""
+        if self._ending is not None:
+            return []
+        if not data:
+            return self.end(Ending.ASKED, now)
+        self._audio_came = True
+        self._sha256.update(data)
+        self._last_sign = now
+        return [Audio(data)]
 
     def text(self, text: str, now: float) -> list[Wish]:
         """A text frame: KeepAlive, Finalize, CloseStream, Configure; an Error answers anything else."""
-        raise NotImplementedError
+        if self._ending is not None:
+            return []
+        if (
+            self._audio_came
+        ):  # Before any audio not even a KeepAlive keeps the connection (docs/audio-keep-alive).
+            self._last_sign = now
+        match controls.read(text):
+            case controls.KeepAlive():
+                return []
+            case controls.Finalize(channel):
+                return self._finalize(channel, text)
+            case controls.CloseStream():
+                return self.end(Ending.ASKED, now)
+            case other:
+                return [Say(self._answer(other, text), MessageKind.ANSWER)]
 
     def hear(self, event: HearingEvent, now: float) -> list[Wish]:
-        """The ears report."""
-        raise NotImplementedError
+        """The ears report. Events of channels that were not opened are dropped."""
+        if self._closed:
+            return []
+        if self._ending is not None:
+            self._last_sign = now
+        match event:
+            case Opened(channels):
+                self._open(channels)
+                return []
+            case Heard() | SpeechBegan() | Reached():
+                return list(self._hear_channel(event))
+            case Undecodable():
+                return self._close(Ending.UNDECODABLE)
+            case Finished():
+                return self._close(self._ending or Ending.FAILED, event)
+            case _ as never:
+                assert_never(never)
 
     def tick(self, now: float) -> list[Wish]:
         """Time has passed; does something only when `deadline` has come."""
-        raise NotImplementedError
+        if self.deadline is None or now < self.deadline:
+            return []
+        if self._ending is None:
+            return self.end(Ending.SILENT, now)
+        return self._close(Ending.FAILED)
 
     def resume(self, now: float) -> None:
         """The session held its reading back until now (full ears): that silence was not the client's."""
-        raise NotImplementedError
+        if self._ending is None:
+            self._last_sign = now
 
     def end(self, ending: Ending, now: float) -> list[Wish]:
-        """The session has a reason to end the stream: the server stops, something broke, …"""
-        raise NotImplementedError
+        """The session has a reason to end the stream: the server stops, something broke, …
+
+        A graceful ending lets the ears finish; any other one, or one without any audio, is done at once.
+        """
+        if self._closed:
+            return []
+        if not ending.graceful or not self._audio_came:
+            return self._close(ending)
+        if self._ending is not None:
+            return []
+        self._ending = ending
+        self._last_sign = now
+        return [End()]
 
     @property
     def deadline(self) -> float | None:
         """When `tick` is due next; None once closed."""
-        raise NotImplementedError
+        if self._closed:
+            return None
+        return self._last_sign + (SILENCE if self._ending is None else PATIENCE)
 
     @property
     def closed(self) -> bool:
         """Whether `Close` was wished."""
-        raise NotImplementedError
+        return self._closed
+
+    def _finalize(self, channel: int | None, text: str) -> list[Wish]:
+        """Each Finalize is answered, on every channel that it covers
+        (https://developers.deepgram.com/docs/finalize). Deepgram may leave the answer out when nothing was
+        open, and its callers wait for it in vain."""
+        if channel is not None and self._channels and channel >= len(self._channels):
+            why = f"Could not deserialize last text message: the audio has no channel {channel}"
+            return [Say(self._messages.error("SchemaError", why, text), MessageKind.ANSWER)]
+        self._finalizes.ask(channel)
+        return [Flush(channel)]
+
+    def _answer(self, control: controls.Configure | controls.Sync | controls.Misread, text: str) -> bytes:
+        match control:
+            case controls.Configure():
+                return self._configure(control)
+            case controls.Sync():
+                what = "This server does nothing on `Sync`."
+                return self._messages.error("UnsupportedMessage", what, text)
+            case controls.Misread(description):
+                return self._messages.error("SchemaError", description, text)
+
+    def _configure(self, wanted: controls.Configure) -> bytes:
+        """What changes nothing succeeds; the rest this server does not do in the middle of a stream
+        (https://developers.deepgram.com/docs/configure)."""
+        if wanted.keyterms:
+            what = "This server does not act on keyterms yet."
+            return self._messages.not_configured("CONFIGURE_KEYTERMS_NOT_SUPPORTED", what)
+        if changed := self._changed_by(wanted):
+            names = ", ".join(f"`{name[:100]}`" for name in changed[:20])
+            what = f"This server cannot change {names} during a stream."
+            return self._messages.not_configured("CONFIGURE_INTERNAL_ERROR", what)
+        return self._messages.configured(wanted.keyterms)
+
+    def _changed_by(self, wanted: controls.Configure) -> list[str]:
+        now = self._options
+        features = [name for name, value in wanted.features.items() if getattr(now, name, False) is not value]
+        return [*features, *wanted.others]
+
+    def _open(self, channels: int) -> None:
+        if not self._channels:
+            self._messages.opened(channels)
+            self._channels = [LiveChannel(n, self._options, self._messages) for n in range(channels)]
+
+    def _hear_channel(self, event: Heard | SpeechBegan | Reached) -> list[Say]:
+        if not 0 <= event.channel < len(self._channels):
+            return []
+        channel = self._channels[event.channel]
+        match event:
+            case Heard(final=True, cause=Cause.FINALIZE):
+                return channel.heard(event, from_finalize=self._finalizes.answer(event.channel))
+            case Heard():
+                return channel.heard(event, from_finalize=False)
+            case SpeechBegan():
+                return channel.began(event)
+            case Reached():
+                return channel.reached(event)
+
+    def _close(self, ending: Ending, finished: Finished | None = None) -> list[Wish]:
+        """Metadata, then the close (https://developers.deepgram.com/docs/close-stream)."""
+        self._ending, self._closed = ending, True
+        if finished is not None:
+            duration, channels = finished.duration, finished.channels
+        else:
+            duration = max((channel.until for channel in self._channels), default=0.0)
+            channels = len(self._channels)
+        sha256 = self._sha256.hexdigest() if ending is Ending.ASKED else "incomplete"
+        metadata = Say(self._messages.metadata(sha256, duration, channels), MessageKind.METADATA)
+        return [metadata, Close(ending.code, ending.reason)]
+
+
+class _Finalizes:
+    """Which Finalize messages have not been answered yet, per channel."""
+
+    def __init__(self) -> None:
+        self._for_all = 0
+        self._for_one: Counter[int] = Counter()
+        self._answered: Counter[int] = Counter()
+
+    def ask(self, channel: int | None) -> None:
+        if channel is None:
+            self._for_all += 1
+        else:
+            self._for_one[channel] += 1
+
+    def answer(self, channel: int) -> bool:
+        """Whether there was one to answer."""
+        if self._answered[channel] >= self._for_all + self._for_one[channel]:
+            return False
+        self._answered[channel] += 1
+        return True

@@ -6,26 +6,25 @@ as such. The same input always gives the same bytes, so that a result made twice
 """
 
 import uuid
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
 from ringback.errors import Failure
 from ringback.listen.options import ListenOptions, Unserved
-from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, Word, joined
+from ringback.listen.written import (
+    ModelFacts,
+    WrittenModel,
+    WrittenWord,
+    WrittenWords,
+    rfc3339,
+    seconds,
+    share,
+)
+from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, joined
 
-
-@dataclass(frozen=True, slots=True)
-class ModelFacts:
-    """The model that ran."""
-
-    uuid: str
-    name: str
-    version: str
-    arch: str
+__all__ = ["ModelFacts", "ResultFacts", "accepted", "document", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +48,7 @@ def document(
     paragraphs: Sequence[Sequence[Paragraph]] | None = None,
 ) -> bytes:
     """The whole result; `paragraphs` holds those of each channel. None: not asked for, not told."""
-    words = _Words(options)
+    words = WrittenWords(options)
     return _ENCODER.encode(
         _Document(
             metadata=_metadata(transcript, options, facts),
@@ -80,16 +79,6 @@ def refused(failure: Failure, request_id: str) -> bytes:
     return _ENCODER.encode(body)
 
 
-class _Word(msgspec.Struct, omit_defaults=True, gc=False):
-    word: str
-    start: float
-    end: float
-    confidence: float
-    punctuated_word: str | None = None
-    speaker: int | None = None
-    language: str | None = None
-
-
 class _Sentence(msgspec.Struct, gc=False):
     text: str
     start: float
@@ -112,7 +101,7 @@ class _Paragraphs(msgspec.Struct):
 class _Alternative(msgspec.Struct, omit_defaults=True):
     transcript: str
     confidence: float
-    words: list[_Word]
+    words: list[WrittenWord]
     paragraphs: _Paragraphs | None = None
     languages: list[str] | None = None
 
@@ -129,7 +118,7 @@ class _Utterance(msgspec.Struct, omit_defaults=True):
     confidence: float
     channel: int
     transcript: str
-    words: list[_Word]
+    words: list[WrittenWord]
     id: str
     speaker: int | None = None
     languages: list[str] | None = None
@@ -140,12 +129,6 @@ class _Results(msgspec.Struct, omit_defaults=True):
     utterances: list[_Utterance] | None = None
 
 
-class _Model(msgspec.Struct):
-    name: str
-    version: str
-    arch: str
-
-
 class _Metadata(msgspec.Struct, omit_defaults=True):
     transaction_key: str
     request_id: str
@@ -154,7 +137,7 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     duration: float
     channels: int
     models: list[str]
-    model_info: dict[str, _Model]
+    model_info: dict[str, WrittenModel]
     tags: tuple[str, ...] = ()
     extra: dict[str, str] = {}
     warnings: tuple[Unserved, ...] = ()
@@ -169,13 +152,13 @@ _ENCODER = msgspec.json.Encoder()
 
 
 def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts) -> _Metadata:
-    models = {model.uuid: _Model(model.name, model.version, model.arch) for model in facts.models}
+    models = {model.uuid: WrittenModel.of(model) for model in facts.models}
     return _Metadata(
         transaction_key="deprecated",  # Deepgram sends this very word, and the Rust SDK wants the field.
         request_id=facts.request_id,
         sha256=facts.sha256,
-        created=_rfc3339(facts.created),
-        duration=_seconds(transcript.duration),
+        created=rfc3339(facts.created),
+        duration=seconds(transcript.duration),
         channels=len(transcript.channels),
         models=list(models),
         model_info=models,
@@ -185,45 +168,13 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts
     )
 
 
-class _Words:
-    """How words are written under the options of this request."""
-
-    def __init__(self, options: ListenOptions) -> None:
-        self._punctuated = options.punctuate
-        self._multilingual = options.language == "multi"
-        self._written: dict[int, _Word] = {}
-        """By identity: a word stands once in its channel and once in its utterance."""
-
-    def write(self, words: Iterable[Word]) -> list[_Word]:
-        return [self._written.get(id(word)) or self._write(word) for word in words]
-
-    def _write(self, word: Word) -> _Word:
-        written = _Word(
-            word.bare or word.text,
-            _seconds(word.start),
-            _seconds(word.end),
-            _share(word.confidence),
-            word.text if self._punctuated else None,
-            word.speaker,
-            word.language if self._multilingual else None,
-        )
-        self._written[id(word)] = written
-        return written
-
-    def languages(self, words: Iterable[Word]) -> list[str] | None:
-        """The languages spoken, the most spoken first; told only when several may be."""
-        if not self._multilingual:
-            return None
-        return [language for language, _ in Counter(w.language for w in words if w.language).most_common()]
-
-
-def _channel(channel: Channel, words: _Words, paragraphs: Sequence[Paragraph] | None) -> _Channel:
+def _channel(channel: Channel, words: WrittenWords, paragraphs: Sequence[Paragraph] | None) -> _Channel:
     said = channel.alternative
     return _Channel(
         alternatives=[
             _Alternative(
                 transcript=said.text,
-                confidence=_share(said.confidence),
+                confidence=share(said.confidence),
                 words=words.write(said.words),
                 paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
                 languages=words.languages(said.words),
@@ -232,7 +183,7 @@ def _channel(channel: Channel, words: _Words, paragraphs: Sequence[Paragraph] | 
         detected_language=channel.language,
         language_confidence=None
         if channel.language_confidence is None
-        else _share(channel.language_confidence),
+        else share(channel.language_confidence),
     )
 
 
@@ -260,15 +211,15 @@ def _paragraph(paragraph: Paragraph) -> _Paragraph:
 
 def _sentence(sentence: Sentence) -> _Sentence:
     return _Sentence(
-        joined(sentence.words), _seconds(sentence.words[0].start), _seconds(sentence.words[-1].end)
+        joined(sentence.words), seconds(sentence.words[0].start), seconds(sentence.words[-1].end)
     )
 
 
-def _utterance(utterance: Utterance, words: _Words, utterance_id: str) -> _Utterance:
+def _utterance(utterance: Utterance, words: WrittenWords, utterance_id: str) -> _Utterance:
     return _Utterance(
-        start=_seconds(utterance.start),
-        end=_seconds(utterance.end),
-        confidence=_share(sum(word.confidence for word in utterance.words) / len(utterance.words)),
+        start=seconds(utterance.start),
+        end=seconds(utterance.end),
+        confidence=share(sum(word.confidence for word in utterance.words) / len(utterance.words)),
         channel=utterance.channel,
         transcript=joined(utterance.words),
         words=words.write(utterance.words),
@@ -281,18 +232,3 @@ def _utterance(utterance: Utterance, words: _Words, utterance_id: str) -> _Utter
 def _utterance_id(request_id: str, index: int) -> str:
     """A UUID, as the Rust SDK wants; the same whenever this result is made again."""
     return str(uuid.uuid5(uuid.UUID(request_id), f"utterance {index}"))
-
-
-def _rfc3339(unix_seconds: float) -> str:
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
-
-
-def _seconds(time: float) -> float:
-    """To the millisecond: the models are not more exact. A decimal number, even when it is whole."""
-    # Not `round()`, which goes through text: this is done for every word.
-    return int(time * 1000 + 0.5) / 1000
-
-
-def _share(confidence: float) -> float:
-    """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
-    return int(min(1.0, max(0.0, confidence)) * 10_000 + 0.5) / 10_000

@@ -1,0 +1,163 @@
+"""The text messages of a live client, read: what it wants, or why we cannot tell.
+
+https://developers.deepgram.com/docs/audio-keep-alive, /docs/finalize, /docs/close-stream, /docs/configure.
+What cannot be read is described in the words and with the line and column that Deepgram's server gives.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+LONGEST = 65_536
+"""Characters of a message that is read at all: the largest of use, a Configure, needs a fraction of it."""
+
+MOST_CHANNELS = 20
+"""https://developers.deepgram.com/docs/multichannel"""
+
+_VARIANTS = ("CloseStream", "Configure", "Sync", "KeepAlive", "Finalize")
+"""As Deepgram's server lists them."""
+_CONFIGURE_FIELDS = ("features", "processors", "keyterms", "language_hints")
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Finalize:
+    channel: int | None
+    """None: every channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseStream:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    keyterms: tuple[str, ...] | None
+    """None: as they are."""
+    features: Mapping[str, bool]
+    others: tuple[str, ...]
+    """Other fields that want something changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """In the server's own list; no client sends it, and no page says what it does."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misread:
+    """Not a message that we know."""
+
+    description: str
+
+
+Control = KeepAlive | Finalize | CloseStream | Configure | Sync | Misread
+
+
+def read(text: str) -> Control:
+    """What the message asks for; never raises, whatever the text."""
+    if len(text) > LONGEST:
+        return _misread(f"the message is longer than {LONGEST} characters")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        return _misread(_syntax(error), text, error.pos + 1)
+    except RecursionError:
+        return _misread("recursion limit exceeded")
+    except ValueError:
+        return _misread("number out of range")
+    if not isinstance(document, dict):
+        return _misread("expected an object with the field `type`", text, len(text))
+    return _read_object(cast(dict[str, object], document), text)
+
+
+def _read_object(document: dict[str, object], text: str) -> Control:
+    kind = document.get("type")
+    if not isinstance(kind, str):
+        what = "missing field `type`" if kind is None else "invalid type: `type` must be a string"
+        return _misread(what, text, len(text))
+    match kind:
+        case "Finalize":
+            return _finalize(document, text)
+        case "Configure":
+            return _configure(document, text)
+        case _ if kind in _PLAIN:
+            return _PLAIN[kind]
+        case _:
+            variants = ", ".join(f"`{variant}`" for variant in _VARIANTS)
+            what = f"unknown variant `{_short(kind)}`, expected one of {variants}"
+            return _misread(what, text, _end_of_type(text, kind))
+
+
+_PLAIN: Mapping[str, Control] = {"KeepAlive": KeepAlive(), "CloseStream": CloseStream(), "Sync": Sync()}
+
+
+def _finalize(document: dict[str, object], text: str) -> Finalize | Misread:
+    channel = document.get("channel")
+    if channel is None:
+        return Finalize(None)
+    if not isinstance(channel, int) or isinstance(channel, bool) or not 0 <= channel < MOST_CHANNELS:
+        return _misread("invalid value: `channel` must be the index of a channel", text, len(text))
+    return Finalize(channel)
+
+
+def _configure(document: dict[str, object], text: str) -> Configure | Misread:
+    for field in document:
+        if field not in (*_CONFIGURE_FIELDS, "type"):
+            fields = ", ".join(f"`{known}`" for known in _CONFIGURE_FIELDS)
+            return _misread(f"unknown field `{_short(field)}`, expected one of {fields}")
+    keyterms = document.get("keyterms")
+    if keyterms is not None and not _all_are(str, keyterms):
+        return _misread("invalid type: `keyterms` must be a list of strings", text, len(text))
+    features = document.get("features") or {}
+    if not isinstance(features, dict) or not _all_are(bool, list(features.values())):
+        return _misread("invalid type: `features` must hold booleans", text, len(text))
+    return Configure(
+        keyterms=None if keyterms is None else tuple(cast(list[str], keyterms)),
+        features=cast(dict[str, bool], features),
+        others=tuple(name for name in ("processors", "language_hints") if document.get(name)),
+    )
+
+
+def _all_are(kind: type, values: object) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
+def _misread(what: str, text: str = "", column: int | None = None) -> Misread:
+    """`column`: which character of the text, from 1, was the last one read."""
+    place = "" if column is None else f" at {_place(text, column)}"
+    return Misread(f"Could not deserialize last text message: {what}{place}")
+
+
+def _place(text: str, column: int) -> str:
+    """Columns are bytes from 1, as Deepgram's JSON reader counts them."""
+    before = text[: max(column, 1)]
+    line_start = before.rfind("\n", 0, -1) + 1
+    line = text.count("\n", 0, line_start) + 1
+    return f"line {line} column {len(before[line_start:].encode(errors='replace'))}"
+
+
+def _syntax(error: json.JSONDecodeError) -> str:
+    if error.msg == "Extra data":
+        return "trailing characters"
+    return "EOF while parsing a value" if error.pos >= len(error.doc) else "expected value"
+
+
+def _end_of_type(text: str, unknown: str) -> int:
+    """Where the string that `type` is set to ends."""
+    ends = (match.end() for match in _TYPE.finditer(text) if json.loads(match[1]) == unknown)
+    return next(ends, len(text))
+
+
+_TYPE = re.compile(r'"type"[ \t\r\n]*:[ \t\r\n]*("(?:[^"\\]|\\.)*")')
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 100 else name[:100] + "…"

@@ -1,0 +1,88 @@
+"""What every JSON document of `/v1/listen` writes in the same way: words, models, times, confidences."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import msgspec
+
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Word
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """The model that ran."""
+
+    uuid: str
+    name: str
+    version: str
+    arch: str
+
+
+class WrittenWord(msgspec.Struct, omit_defaults=True, gc=False):
+    word: str
+    start: float
+    end: float
+    confidence: float
+    punctuated_word: str | None = None
+    speaker: int | None = None
+    language: str | None = None
+
+
+class WrittenModel(msgspec.Struct):
+    name: str
+    version: str
+    arch: str
+
+    @classmethod
+    def of(cls, model: ModelFacts) -> "WrittenModel":
+        return cls(model.name, model.version, model.arch)
+
+
+class WrittenWords:
+    """How words are written under the options of this request."""
+
+    def __init__(self, options: ListenOptions) -> None:
+        self._punctuated = options.punctuate
+        self._multilingual = options.language == "multi"
+        self._written: dict[int, WrittenWord] = {}
+        """By identity: a word stands once in its channel and once in its utterance."""
+
+    def write(self, words: Iterable[Word]) -> list[WrittenWord]:
+        return [self._written.get(id(word)) or self._write(word) for word in words]
+
+    def _write(self, word: Word) -> WrittenWord:
+        written = WrittenWord(
+            word.bare or word.text,
+            seconds(word.start),
+            seconds(word.end),
+            share(word.confidence),
+            word.text if self._punctuated else None,
+            word.speaker,
+            word.language if self._multilingual else None,
+        )
+        self._written[id(word)] = written
+        return written
+
+    def languages(self, words: Iterable[Word]) -> list[str] | None:
+        """The languages spoken, the most spoken first; told only when several may be."""
+        if not self._multilingual:
+            return None
+        return [language for language, _ in Counter(w.language for w in words if w.language).most_common()]
+
+
+def rfc3339(unix_seconds: float) -> str:
+    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+
+
+def seconds(time: float) -> float:
+    """To the millisecond: the models are not more exact. A decimal number, even when it is whole."""
+    # Not `round()`, which goes through text: this is done for every word.
+    return int(time * 1000 + 0.5) / 1000
+
+
+def share(confidence: float) -> float:
+    """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
+    return int(min(1.0, max(0.0, confidence)) * 10_000 + 0.5) / 10_000
