@@ -40,6 +40,14 @@ REAL_TIME_FACTOR = Histogram(
     "ringback_real_time_factor", "Seconds of audio per second of waiting and work, per recording.",
     buckets=(0.5, 1, 2, 5, 10, 20, 50, 100, 200), registry=REGISTRY,
 )  # fmt: skip
+STREAMS = Gauge("ringback_streams", "Live streams that are open.", registry=REGISTRY)
+STREAM_SECONDS = Counter("ringback_stream_seconds_total", "Audio of ended live streams.", registry=REGISTRY)
+STREAM_MESSAGES = Counter(
+    "ringback_stream_messages_total", "Messages of ended live streams, by kind.", ["kind"], registry=REGISTRY
+)
+STREAM_ENDS = Counter(
+    "ringback_stream_ends_total", "Ended live streams, by close code.", ["code"], registry=REGISTRY
+)
 ENGINE_RESTARTS = Counter(
     "ringback_engine_restarts_total", "Engine processes replaced after a crash or a hang.", registry=REGISTRY
 )
