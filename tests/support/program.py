@@ -41,6 +41,7 @@ class Program:
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    command: tuple[str, ...] = (str(RINGBACK),)
     process: psutil.Popen | None = None
 
     def __enter__(self) -> "Program":
@@ -66,7 +67,7 @@ class Program:
         self.port = self.port or free_port()
         with (self.data_dir / "server.log").open("ab") as log:
             self.process = psutil.Popen(
-                [str(RINGBACK), "serve"], env=self._environment(), stderr=log, stdout=log
+                [*self.command, "serve"], env=self._environment(), stderr=log, stdout=log
             )
         self.wait_until(self._answers, 30, "the server does not answer")
 
@@ -113,8 +114,18 @@ class Program:
 
     def request(self, request_id: str) -> Any:
         """The history's record of one request."""
-        project = self.get("/v1/projects").json()["projects"][0]["project_id"]
-        return self.get(f"/v1/projects/{project}/requests/{request_id}").json()["request"]
+        return self.get(f"/v1/projects/{self.project}/requests/{request_id}").json()["request"]
+
+    @property
+    def project(self) -> str:
+        return str(self.get("/v1/projects").json()["projects"][0]["project_id"])
+
+    def metric(self, name: str) -> float:
+        """The value of one sample, named as `/metrics` writes it, labels and all; 0 where there is none."""
+        for line in self.get("/metrics").body.decode().splitlines():
+            if line.startswith(name + " "):
+                return float(line.rpartition(" ")[2])
+        return 0.0
 
     def _call(
         self,

@@ -88,4 +88,5 @@ class Receiver:
         with self._news:
             self.received.append(arrival)
             self._news.notify_all()
-            return self.answer(arrival)
+        # Not under the lock: an answer may take its time, and the test waits for what has arrived.
+        return self.answer(arrival)
