@@ -70,7 +70,7 @@ class Trial(msgspec.Struct, frozen=True):
     answer: str | None = None
     """The beginning of the receiver's answer, when it is text."""
     request_id: str | None = None
-    """`dg-request-id` of the sample, for the receiver's log."""
+    """`dg-request-id` of the sample, for the receiver's log; None where nothing was sent."""
 
 
 async def trial(
@@ -176,7 +176,7 @@ class _Telling:
     def sent(self, answer: Answer | NoAnswer, request_id: str) -> None:
         """All that went well once the request was on its way."""
         assert self._target is not None
-        self._trial = msgspec.structs.replace(self._trial, address=answer.address, request_id=request_id)
+        self._trial = msgspec.structs.replace(self._trial, address=answer.address)
         phases = answer.phases
         failed = _failed_phase(answer, self._target) if isinstance(answer, NoAnswer) else None
         if failed in {Phase.DNS, Phase.POLICY, Phase.CONNECT}:
@@ -190,6 +190,7 @@ class _Telling:
         if failed is Phase.SEND:
             return
         self._done(Phase.SEND, phases.sent, "the request was taken")
+        self._trial = msgspec.structs.replace(self._trial, request_id=request_id)
         if failed is None:
             waited = None if phases.first_byte is None else phases.first_byte - (phases.sent or 0.0)
             self._done(Phase.FIRST_BYTE, waited, "it answered")

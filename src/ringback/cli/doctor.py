@@ -20,10 +20,12 @@ import numpy as np
 
 from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.cli import trial
 from ringback.cli.engine import engine_here
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
+from ringback.pauses import read_pauses
 from ringback.settings import Settings
 
 ROOM_LOW, ROOM_NEEDED = 5 << 30, 200 << 20
@@ -52,19 +54,27 @@ class Finding:
         return line + (f"\n{'':<21}→ {self.mend}" if self.mend else "")
 
 
-@click.command("doctor")
+@click.group("doctor", invoke_without_command=True)
 @with_settings
-def command(config: Path | None, data_dir: str | None) -> None:
+@click.pass_context
+def command(context: click.Context, config: Path | None, data_dir: str | None) -> None:
     """Check settings, data folder, port, models and address policy; name the mend of what is wrong.
 
-    The exit status is 0 when the server can start (warnings or not), and 1 when it cannot.
+    The exit status is 0 when the server can start (warnings or not), and 1 when it cannot. The command
+    below it tries a callback URL instead.
 
     \b
     Examples:
       ringback doctor
       RINGBACK_MODEL=small ringback doctor
+      ringback doctor callback https://receiver.example/hook
     """
+    if context.invoked_subcommand is not None:
+        return
     sys.exit(asyncio.run(_examine(lambda: settings_of(config, data_dir))))
+
+
+command.add_command(trial.command)
 
 
 async def _examine(read_settings: Callable[[], Settings]) -> int:
@@ -187,6 +197,8 @@ def _callbacks(settings: Settings) -> Iterator[Finding]:
 
 
 def _retries(settings: Settings) -> str:
+    if settings.callback.schedule:
+        return f"{len(read_pauses(settings.callback.schedule))} retries ({settings.callback.schedule})"
     return f"{settings.callback.retries} retries, {settings.callback.retry_delay:g} s apart"
 
 

@@ -1,0 +1,77 @@
+"""`ringback doctor callback`: would a callback to this URL arrive, and if not, where does it stop?"""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from ringback.callbacks.trial import Step, Trial, trial
+from ringback.cli.places import settings_of, with_settings
+from ringback.clock import SystemClock
+from ringback.egress.answers import Limits
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.settings import CallbackSettings
+
+ANSWER_LINES = 5
+
+
+@click.command("callback")
+@with_settings
+@click.argument("url")
+@click.option(
+    "--method",
+    type=click.Choice(["POST", "PUT"], case_sensitive=False),
+    default="POST",
+    show_default=True,
+    help="How it is sent, as with `callback_method`.",
+)
+def command(config: Path | None, data_dir: str | None, url: str, method: str) -> None:
+    """Send a sample callback to URL from this machine, and tell each step of it.
+
+    The same rules hold as in the server: address policy, ports, time limits. The sample is not signed.
+    The exit status is 0 when a receiver took it, and 1 when not.
+
+    \b
+    Examples:
+      ringback doctor callback https://receiver.example/hook
+      ringback doctor callback --method PUT 'https://bucket.example/key?X-Amz-Signature=…'
+    """
+    settings = settings_of(config, data_dir).callback
+    tried = asyncio.run(_tried(settings, url, method.upper()))
+    for step in tried.steps:
+        click.echo(_line(step))
+    _tell_end(tried)
+    sys.exit(0 if tried.delivered else 1)
+
+
+async def _tried(settings: CallbackSettings, url: str, method: str) -> Trial:
+    policy = Policy(settings.allow, settings.ports)
+    async with Door(policy, SystemClock()) as door:
+        return await trial(
+            door,
+            policy,
+            url,
+            clock=SystemClock(),
+            limits=Limits(settings.connect_timeout, settings.timeout),
+            method=method,
+        )
+
+
+def _line(step: Step) -> str:
+    mark = click.style("✓", fg="green") if step.ok else click.style("✗", fg="red")
+    took = "" if step.seconds is None else f" ({step.seconds * 1000:.1f} ms)"
+    return f"{mark} {step.phase.replace('_', ' '):<11} {step.said}{took}"
+
+
+def _tell_end(tried: Trial) -> None:
+    if tried.mend is not None:
+        click.echo(f"{'':<13} → {tried.mend}")
+    if tried.answer is not None and not tried.delivered:
+        click.echo("The beginning of its answer:")
+        for line in tried.answer.splitlines()[:ANSWER_LINES]:
+            click.echo(f"  {click.unstyle(line)[:200]}")
+    if tried.request_id is not None:
+        click.echo(f"The sample's request_id: {tried.request_id}")
+    click.echo("A callback arrives." if tried.delivered else "A callback would not arrive.")

@@ -1,0 +1,190 @@
+"""A sample callback: each phase is told, the one that fails with its mend."""
+
+import asyncio
+import json
+import ssl
+import sys
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import pytest
+import trustme
+
+from ringback.callbacks.trial import Phase, Trial, trial
+from ringback.clock import SystemClock
+from ringback.egress.answers import Limits
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from support.raw_receiver import Behaviour, Conversation, answering, receiving
+
+POLICY = Policy(["127.0.0.1", "localhost"])
+LIMITS = Limits(connect=0.5, total=1.0)
+RINGBACK = Path(sys.executable).with_name("ringback")
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+async def tried(door: Door, url: str, method: str = "POST") -> Trial:
+    return await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, method=method)
+
+
+def phases(found: Trial) -> list[Phase]:
+    """Those that went well; whatever failed is the last step."""
+    assert [step.ok for step in found.steps] == [True] * (len(found.steps) - 1) + [found.delivered]
+    assert found.failed == (None if found.delivered else found.steps[-1].phase)
+    assert (found.mend is None) == found.delivered
+    return [step.phase for step in found.steps if step.ok]
+
+
+async def test_a_sample_that_arrives(door: Door) -> None:
+    async with receiving(answering(202, b"thanks")) as receiver:
+        found = await tried(
+            door, receiver.url("/hush", host="localhost").replace("//", "//user:hush@"), "PUT"
+        )
+    assert phases(found) == ["url", "dns", "policy", "connect", "send", "first_byte", "status"]
+    assert (found.status, found.answer, found.address) == (202, "thanks", "127.0.0.1")
+    assert "hush" not in str(found)
+    timed = {step.phase for step in found.steps if step.seconds is not None}
+    assert timed == {Phase.DNS, Phase.CONNECT, Phase.SEND, Phase.FIRST_BYTE}
+    [heard] = receiver.heard
+    assert heard.line == "PUT /hush HTTP/1.1"
+    assert heard.headers["dg-request-id"] == found.request_id
+    assert heard.headers["authorization"].startswith("Basic ")
+    assert heard.headers["webhook-id"] not in {"", found.request_id}
+    document = json.loads(heard.body)
+    assert document["metadata"]["request_id"] == found.request_id
+    spoken = document["results"]["channels"][0]["alternatives"][0]["transcript"]
+    assert spoken == "This is a test of your callback."
+
+
+async def test_it_is_signed_like_a_real_one(door: Door) -> None:
+    def sign(webhook_id: str, moment: float, body: bytes) -> Mapping[str, str]:
+        return {"webhook-signature": f"{webhook_id} {moment > 1e9} {len(body)}"}
+
+    async with receiving(answering()) as receiver:
+        for query in ("", "?X-Amz-Signature=a"):
+            url = receiver.url(f"/{query}")
+            await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, key_id="key-1", sign=sign)
+    signed, presigned = receiver.heard
+    assert signed.headers["dg-token"] == "key-1"
+    assert signed.headers["webhook-signature"] == f"{signed.headers['webhook-id']} True {len(signed.body)}"
+    assert {"dg-token", "webhook-id", "webhook-signature"}.isdisjoint(presigned.headers)
+
+
+@pytest.mark.parametrize(
+    ("url", "failed", "said", "mend"),
+    [
+        ("receiver.example/", Phase.URL, "cannot be used", "https://"),
+        ("http://a b/", Phase.URL, "cannot be used", "percent-encode"),
+        ("http://10.0.0.1/", Phase.POLICY, "10.0.0.1 is a private address", "RINGBACK_CALLBACK_ALLOW"),
+        ("http://metadata.google.internal/", Phase.POLICY, "metadata service", "RINGBACK_CALLBACK_ALLOW"),
+        ("http://nowhere.invalid/", Phase.DNS, "nowhere.invalid", "spelling"),
+        ("http://127.0.0.1:1/", Phase.CONNECT, "connection refused", "running"),
+    ],
+)
+async def test_what_fails_before_anything_is_sent(
+    door: Door, url: str, failed: Phase, said: str, mend: str
+) -> None:
+    found = await tried(door, url)
+    phases(found)
+    assert found.failed is failed
+    assert said in found.steps[-1].said
+    assert found.mend is not None
+    assert mend in found.mend
+    assert found.request_id is None
+
+
+async def test_a_name_that_leads_inside(door: Door) -> None:
+    async with Door(POLICY, SystemClock(), lambda *_: ["10.0.0.1"]) as strict:
+        found = await tried(strict, "http://inner.example/")
+    assert phases(found) == ["url", "dns"]
+    assert found.failed is Phase.POLICY
+    assert "10.0.0.1" not in str(found)
+
+
+async def test_a_port_that_callbacks_may_not_name(door: Door) -> None:
+    found = await trial(door, Policy(ports=[443]), "http://127.0.0.1:81/", clock=SystemClock(), limits=LIMITS)
+    assert found.failed is Phase.POLICY
+    assert found.mend is not None
+    assert "RINGBACK_CALLBACK_PORTS" in found.mend
+
+
+async def never_answers(talk: Conversation) -> None:
+    await talk.request()
+    await asyncio.Event().wait()
+
+
+async def hangs_up(talk: Conversation) -> None:
+    await talk.request()
+
+
+async def speaks_something_else(talk: Conversation) -> None:
+    await talk.say(b"220 mail.example ESMTP\r\n")
+    await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "failed", "mend"),
+    [
+        (never_answers, Phase.FIRST_BYTE, "answer 200 first"),
+        (hangs_up, Phase.FIRST_BYTE, "answer 200 first"),
+        (speaks_something_else, Phase.STATUS, "something else than an HTTP server"),
+        (answering(301, location="/x"), Phase.STATUS, "no redirects"),
+        (answering(401), Phase.STATUS, "user:password"),
+        (answering(404), Phase.STATUS, "path"),
+        (answering(405), Phase.STATUS, "does not take POST"),
+        (answering(418), Phase.STATUS, "may say why"),
+        (answering(500, b"boom"), Phase.STATUS, "its log"),
+    ],
+)
+async def test_what_a_receiver_does_wrong(door: Door, behaviour: Behaviour, failed: Phase, mend: str) -> None:
+    async with receiving(behaviour) as receiver:
+        found = await tried(door, receiver.url())
+    phases(found)
+    assert found.failed is failed
+    assert found.mend is not None
+    assert mend in found.mend
+    assert found.request_id is not None
+
+
+async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    async with Door(POLICY, SystemClock()) as door, receiving(answering(), context) as receiver:
+        good = await tried(door, receiver.url(scheme="https", host="localhost"))
+        bad = await tried(door, receiver.url(scheme="https"))
+    assert phases(good) == ["url", "dns", "policy", "connect", "tls", "send", "first_byte", "status"]
+    assert phases(bad) == ["url", "policy", "connect"]
+    assert bad.failed is Phase.TLS
+
+
+async def test_the_doctor_tells_it_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RINGBACK_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("RINGBACK_CALLBACK_ALLOW", "127.0.0.1")
+    monkeypatch.setenv("RINGBACK_CALLBACK_PORTS", "any")
+    async with receiving(answering()) as good, receiving(answering(404, b"no such hook")) as bad:
+        arrived = await doctor(good.url())
+        refused = await doctor(bad.url(), "--method", "put")
+    assert arrived[0] == 0
+    assert arrived[1].count("✓") == 6
+    assert "A callback arrives." in arrived[1]
+    assert refused[0] == 1
+    assert "✗ status      it answered 404" in refused[1]
+    assert "→ check the URL's path" in refused[1]
+    assert "no such hook" in refused[1]
+    assert bad.heard[0].line.startswith("PUT ")
+
+
+async def doctor(*arguments: str) -> tuple[int | None, str]:
+    process = await asyncio.create_subprocess_exec(
+        RINGBACK, "doctor", "callback", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    said, _ = await process.communicate()
+    return process.returncode, said.decode()
