@@ -228,6 +228,9 @@ _REPEATABLE = frozenset(name for mode in Mode for name, p in by_name(mode).items
 MOST_KEYTERM_WORDS = 500
 """Deepgram allows 500 tokens (docs/keyterm); a word is at least one."""
 
+MOST_LIVE_EXTRA_BYTES = 65_536
+"""Of `extra` as JSON, which each message of a live stream carries: messages stay below 1 MiB."""
+
 # Of these encodings the bytes do not tell the rate (docs/encoding).
 _NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
@@ -248,6 +251,8 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
         raise _refused(f"`keyterm` has more than {MOST_KEYTERM_WORDS} words in all")
     if options.utterance_end_ms is not None and not options.interim_results:
         raise _refused("`utterance_end_ms` needs `interim_results=true`")
+    if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:
+        raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all")
 
 
 def _with_implied(options: ListenOptions, warnings: tuple[Unserved, ...]) -> ListenOptions:

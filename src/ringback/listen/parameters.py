@@ -81,6 +81,17 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/callback",
         "Answer at once with a `request_id` and send the result to this URL.",
         default="",
+        modes=RECORDED,
+    ),
+    Parameter(
+        "callback",
+        text(8192, empty=True),
+        SERVED,
+        "docs/callback",
+        "Send each message to this URL instead of the caller: one request each over `http` or `https`, "
+        "one socket over `ws` or `wss`.",
+        default="",
+        modes=LIVE,
     ),
     Parameter(
         "callback_method",
@@ -111,9 +122,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "inspect_response",
         BOOLEAN,
-        UNSERVED,
+        SERVED,
         "docs/callback",
-        "Send live results to the caller too, not to the callback alone.",
+        "Send each message to the caller too, not to the callback alone.",
         modes=LIVE,
     ),
     # Model and language
@@ -374,31 +385,31 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "interim_results",
         BOOLEAN,
-        UNSERVED,
+        SERVED,
         "docs/interim-results",
-        "Results that may still change.",
+        "Results that may still change, at least about every second.",
         modes=LIVE,
     ),
     Parameter(
         "endpointing",
         ENDPOINTING,
-        UNSERVED,
+        SERVED,
         "docs/endpointing",
-        "Silence that ends a span of speech; `false`: never.",
+        "Silence that ends a span of speech and sets `speech_final`; `false`: never.",
         default="10",
         modes=LIVE,
     ),
     Parameter(
         "utterance_end_ms",
         integer(1_000, 5_000),
-        UNSERVED,
+        SERVED,
         "docs/utterance-end",
         "Send UtteranceEnd after such a gap between words; needs `interim_results=true`.",
         default="",
         modes=LIVE,
     ),
     Parameter(
-        "vad_events", BOOLEAN, UNSERVED, "docs/speech-started", "Send SpeechStarted messages.", modes=LIVE
+        "vad_events", BOOLEAN, SERVED, "docs/speech-started", "Send SpeechStarted messages.", modes=LIVE
     ),
     # Of old clients
     Parameter("tier", _OLD, IGNORED, _SPEC, "The model's tier: name a `model` instead.", default=""),
