@@ -18,7 +18,7 @@ from ringback.features.finish import finish_words
 from ringback.listen.hearing_events import Finished, Heard, HearingEvent, Opened, Reached
 from ringback.listen.live import Conversation
 from ringback.listen.options import ListenOptions
-from ringback.listen.wishes import Audio, Close, End, Ending, Flush, Say, Wish
+from ringback.listen.wishes import Audio, Close, End, Ending, Flush, MessageKind, Say, Wish
 from ringback.streaming.relay import Client, Gone, Relay, RelayLost
 
 MOST_UNSAID = 1_000
@@ -77,9 +77,12 @@ class Tally:
     heard: float = 0.0
     """Seconds of audio."""
     frames: int = 0
-    bytes: int = 0
-    said: Counter[str] = field(default_factory=Counter)
+    size: int = 0
+    """Bytes of them."""
+    said: Counter[MessageKind] = field(default_factory=Counter)
     """Messages passed on, by kind."""
+    metadata: bytes | None = None
+    """The last message of a stream that came to its end."""
 
 
 class Session:
@@ -175,7 +178,7 @@ class Session:
                     return await self._let_go(gone)
                 case bytes() as data:
                     self.tally.frames += 1
-                    self.tally.bytes += len(data)
+                    self.tally.size += len(data)
                     await self._carry_out(self._conversation.binary(data, self._clock.monotonic()))
                 case str() as text:
                     await self._carry_out(self._conversation.text(text, self._clock.monotonic()))
@@ -249,7 +252,7 @@ class Session:
                 await self._relay.say(messages)
             except RelayLost as lost:
                 return self._end(Ended.by(lost.ending, str(lost)))
-            self.tally.said.update(str(wish.kind) for wish in messages)
+            self._count_said(messages)
             last = batch[-1]
             if isinstance(last, Close):
                 return self._end(Ended.by(Ending((last.code, last.reason))))
@@ -260,6 +263,12 @@ class Session:
         while not isinstance(batch[-1], Close) and len(batch) < LARGEST_BATCH and not self._unsaid.empty():
             batch.append(self._unsaid.get_nowait())
         return batch
+
+    def _count_said(self, messages: Iterable[Say]) -> None:
+        for each in messages:
+            self.tally.said[each.kind] += 1
+            if each.kind is MessageKind.METADATA:
+                self.tally.metadata = each.message
 
     # Beside
 

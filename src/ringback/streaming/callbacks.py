@@ -1,0 +1,138 @@
+"""Opening the way to a live stream's callback, before the stream is accepted.
+
+https://developers.deepgram.com/docs/callback: `http(s)` gets one request per response, `ws(s)` one WebSocket
+per stream with one text message per response.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from ringback import __version__
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
+from ringback.clock import Clock
+from ringback.egress.answers import Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.socket import LIVE, WEBSOCKET, OutgoingSocket
+from ringback.egress.target import Target, TargetError, parse_target
+from ringback.errors import Refusal
+from ringback.jobs.job import JobId, NewJob
+from ringback.jobs.store import JobStore
+from ringback.sealing import Seal
+from ringback.settings import CallbackSettings
+from ringback.streaming.http_callback import HttpCallback
+from ringback.streaming.relay import Relay
+from ringback.streaming.socket_callback import SocketCallback
+
+Sign = Callable[[str, str, bytes], Awaitable[Mapping[str, str]]]
+"""Of a key's id, a `webhook-id` and a body: the headers that prove them ours."""
+
+HANDSHAKE_SECONDS = 5.0
+"""For the whole way to a WebSocket callback: the client waits for its own handshake meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A stream's callback."""
+
+    request_id: JobId
+    url: str
+    """As admitted, credentials included."""
+    method: str
+    project: str
+    key_id: str
+    tags: tuple[str, ...]
+    schedule: str | None
+    """The pauses between attempts that the request or its key wants; None: the server's."""
+
+
+class Callbacks:
+    """Makes the relay to a callback."""
+
+    def __init__(
+        self,
+        *,
+        door: Door,
+        policy: Policy,
+        store: JobStore,
+        seal: Seal,
+        sign: Sign,
+        settings: CallbackSettings,
+        clock: Clock,
+    ) -> None:
+        self._door = door
+        self._policy = policy
+        self._store = store
+        self._seal = seal
+        self._sign = sign
+        self._settings = settings
+        self._clock = clock
+
+    async def open(self, wanted: Wanted) -> Relay:
+        """The way to the callback. Raises `Refusal` (400) where a WebSocket cannot be opened."""
+        target = self._target(wanted.url)
+        if target.scheme in WEBSOCKET:
+            return await self._socket(wanted, target)
+        return self._deliveries(wanted, target)
+
+    def sealed(self, url: str, request_id: JobId) -> str:
+        """The URL as it may stand in the ledger."""
+        return self._seal.seal(url, place_of_callback(request_id))
+
+    def _target(self, url: str) -> Target:
+        try:
+            return parse_target(url, self._policy, ports=True, schemes=LIVE)
+        except TargetError as error:
+            raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({error})") from None
+
+    async def _socket(self, wanted: Wanted, target: Target) -> Relay:
+        async def opened(first: int) -> OutgoingSocket | NoAnswer:
+            return await self._open_socket(wanted, target, first)
+
+        socket = await opened(1)
+        if isinstance(socket, NoAnswer):
+            raise _unreachable(socket)
+        return SocketCallback(socket, opened, self._clock, self._settings.reconnect_seconds)
+
+    async def _open_socket(self, wanted: Wanted, target: Target, first: int) -> OutgoingSocket | NoAnswer:
+        named = {
+            "User-Agent": f"ringback/{__version__}",
+            "dg-request-id": wanted.request_id,
+            "dg-token": wanted.key_id,
+            "ringback-sequence": str(first),
+            **await self._sign(wanted.key_id, wanted.request_id, b""),
+        }
+        seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
+        limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
+        return await self._door.open_socket(target, named, limits)
+
+    def _deliveries(self, wanted: Wanted, target: Target) -> Relay:
+        sealed = self.sealed(wanted.url, wanted.request_id)
+
+        def delivery(number: int, message: bytes) -> NewJob:
+            order = DeliveryOrder(
+                request_id=wanted.request_id,
+                url=sealed,
+                method=wanted.method,
+                status=200,
+                key_id=wanted.key_id,
+                body=Kept(inline=message.decode()),
+                schedule=wanted.schedule,
+                origin=target.shown,
+                number=number,
+            )
+            return order_job(order, project=wanted.project, accessor=wanted.key_id, tags=wanted.tags)
+
+        return HttpCallback(self._store, wanted.request_id, delivery, self._settings.live_backlog)
+
+
+def _unreachable(why: NoAnswer) -> Refusal:
+    """In Deepgram's words where it has some (https://developers.deepgram.com/docs/errors)."""
+    if why.reason is Silence.DNS:
+        return Refusal(400, "Bad Request", "Failed to resolve callback.")
+    if why.reason is Silence.BLOCKED:
+        return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({why.detail})")
+    if why.reason is Silence.OURS:
+        return Refusal(503, "Service Unavailable", "Please try again later")
+    return Refusal(400, "Bad Request", f"Failed to connect to callback. ({why.reason}: {why.detail})")
