@@ -10,8 +10,13 @@ import pytest
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.schema import connect, prepare
 
-TRANSITIONS = load("transitions.sql")
-READS = load("reads.sql")
+WRITES = {
+    **load("transitions.sql"),
+    **load("sequences.sql"),
+    **load("allowances.sql"),
+    **load("retention.sql"),
+}
+READS = {**load("reads.sql"), **load("pages.sql"), **load("retention.sql")}
 
 
 @pytest.fixture(scope="module")
@@ -51,11 +56,27 @@ def plan(ledger: sqlite3.Connection, statement: str) -> list[str]:
         ("lane_released", ["lane USING INTEGER PRIMARY KEY"]),
         ("lane_health", ["lane USING INTEGER PRIMARY KEY"]),
         ("lane_settled", ["lane USING INTEGER PRIMARY KEY"]),
+        ("in_turn", ["live_job_in_turn (sequence=?)"]),
+        ("first_of_sequence", ["live_job_by_sequence (sequence=?)", "lane USING INTEGER PRIMARY KEY"]),
+        ("held_behind", ["live_job_by_sequence (sequence=? AND rowid>?)", "job USING INTEGER PRIMARY KEY"]),
+        ("usage", ["usage USING PRIMARY KEY (accessor=? AND kind=?)"]),
+        ("word", ["word USING PRIMARY KEY (accessor=? AND word=?)"]),
+        ("strip_end", ["ended_job USING INTEGER PRIMARY KEY", "sqlite_autoindex_job_1 (id=?)"]),
+        ("old", ["ended_job_by_age (stripped=? AND kind=? AND finished_at>? AND finished_at<?)"]),
+        ("childless", ["job USING INTEGER PRIMARY KEY", "job_by_parent (parent=?)"]),
+        ("drop_attempts", ["attempt USING PRIMARY KEY (job=?)"]),
+        ("drop_words", ["word_by_job (job=?)"]),
+        ("drop_end", ["ended_job USING INTEGER PRIMARY KEY"]),
+        ("drop_job", ["word_by_job (job=?)", "attempt USING PRIMARY KEY (job=?)"]),
+        ("drop_lane", ["lane USING INTEGER PRIMARY KEY", "job_by_lane (lane=?)"]),
+        ("drop_usage", ["usage USING PRIMARY KEY (accessor=? AND kind=?)"]),
+        ("drop_secrets", ["signing_secret_by_key (key=?)", "usage USING PRIMARY KEY (accessor=?)"]),
+        ("drop_old_words", ["word_by_age (until<?)", "word USING PRIMARY KEY (accessor=? AND word=?)"]),
         ("expired_leases", ["INDEX live_job_leased (lease_until<?)", "job USING INTEGER PRIMARY KEY"]),
     ],
 )
 def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, walks: list[str]) -> None:
-    steps = plan(ledger, TRANSITIONS[name])
+    steps = plan(ledger, WRITES[name])
     for walk in walks:
         assert any(walk in step for step in steps), steps
     assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
@@ -66,7 +87,25 @@ def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wa
     [
         ("job_by_id", ["sqlite_autoindex_job_1 (id=?)"]),
         ("jobs_by_parent", ["job_by_parent (parent=?)"]),
-        ("page", ["job_by_project (project=? AND kind=? AND number>? AND number<?)"]),
+        ("waiting", ["COVERING INDEX live_job_by_sequence (sequence=?)"]),
+        ("ended", ["ended_job_by_age (stripped=? AND kind=? AND finished_at<?)"]),
+        ("walk_all", ["COVERING INDEX job_by_project (project=? AND kind=? AND number>? AND number<?)"]),
+        ("walk_lane", ["COVERING INDEX job_by_lane (lane=? AND rowid>? AND rowid<?)"]),
+        ("walk_live", ["live_job USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]),
+        (
+            "walk_apart",
+            ["COVERING INDEX ended_job_apart (project=? AND kind=? AND state=? AND rowid>? AND rowid<?)"],
+        ),
+        (
+            "walk_apart_by_lane",
+            ["COVERING INDEX ended_job_apart_by_lane (lane=? AND state=? AND rowid>? AND rowid<?)"],
+        ),
+        (
+            "walk_code",
+            ["COVERING INDEX ended_job_by_code (project=? AND kind=? AND code=? AND rowid>? AND rowid<?)"],
+        ),
+        ("walk_failed", ["ended_job_failed (project=? AND kind=? AND rowid>? AND rowid<?)"]),
+        ("matching", ["SCAN candidate", "job USING INTEGER PRIMARY KEY"]),
         ("attempts", ["attempt USING PRIMARY KEY (job=?)"]),
         ("next_ready", ["lane_ready (kind=?"]),
     ],
@@ -83,6 +122,12 @@ def test_reads_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wal
 def test_counting_what_waits_reads_the_index_alone(ledger: sqlite3.Connection) -> None:
     steps = plan(ledger, READS["queued_by_kind"])
     assert any("USING COVERING INDEX live_job_queued" in step for step in steps), steps
+
+
+def test_counting_use_anew_reads_the_live_jobs_alone(ledger: sqlite3.Connection) -> None:
+    steps = plan(ledger, WRITES["recount_usage"])
+    assert steps[0].startswith("SCAN live_job")
+    assert any("job USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 
 def test_counting_leases_reads_only_leases(ledger: sqlite3.Connection) -> None:

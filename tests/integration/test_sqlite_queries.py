@@ -8,7 +8,15 @@ import pytest
 from ringback.storage.sqlite import queries
 from ringback.storage.sqlite.queries import load
 
-FILES = ["transitions.sql", "reads.sql", "keys.sql"]
+FILES = [
+    "transitions.sql",
+    "sequences.sql",
+    "allowances.sql",
+    "retention.sql",
+    "reads.sql",
+    "pages.sql",
+    "keys.sql",
+]
 
 
 @pytest.mark.parametrize("file", FILES)

@@ -59,7 +59,7 @@ class JobStore(Protocol):
         """All of them, or none. Adding an id that is already there raises `ValueError`.
 
         Raises `AlreadyAsked` where `once` is known, and `OverAllowance` where the accessor of the jobs would
-        have more live jobs of their kind than `allowance` grants.
+        have more live jobs of their kind than `allowance` grants; jobs without an accessor have no limit.
         """
         ...
 
@@ -67,7 +67,7 @@ class JobStore(Protocol):
         """Add a job that its adder works on itself: it is leased from the start, whatever its lane's cap.
 
         If the adder dies the lease is lost like any other, and the job is queued for a worker of its kind.
-        Raises as `add` does.
+        Raises as `add` does, and `ValueError` for a job with a sequence or a delay: it waits for nothing.
         """
         ...
 
@@ -80,7 +80,11 @@ class JobStore(Protocol):
         ...
 
     async def settle(self, lease: Lease, outcome: Outcome) -> bool:
-        """Carry out `outcome` if the lease is still ours; False (and nothing written) when it is not."""
+        """Carry out `outcome` if the lease is still ours; False (and nothing written) when it is not.
+
+        Follow-ups are added as by `add`, but none is refused for an allowance, and none has a word: those
+        are for what callers ask. `ValueError` when one cannot be added.
+        """
         ...
 
     async def rescue(self) -> int:
@@ -131,14 +135,26 @@ class JobStore(Protocol):
         """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
         ...
 
-    async def children(self, parent: JobId) -> list[Job]: ...
+    async def children(self, parent: JobId) -> list[Job]:
+        """What followed from a job, in the order of arrival."""
+        ...
+
+    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
+        """The children of each of these, none of them missing. One question, however many are asked about."""
+        ...
 
     async def attempts(self, job: JobId) -> list[Attempt]:
         """Oldest first."""
         ...
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
-        """Newest first, by key. `before` is the `next` of the page before; `ValueError` when it is not."""
+        """Newest first, by key. `before` is the `next` of the page before; `ValueError` when it is not.
+
+        What is asked for by state (parked, cancelled), lane, code (300 and more), failure or time is found
+        at once, among however many jobs. The other fields narrow what was found: when they fit to few jobs of
+        many, a page may come back short, even empty, with a `next` to go on from. The list has ended when
+        `next` is None.
+        """
         ...
 
     async def gauges(self) -> Mapping[str, KindGauge]:

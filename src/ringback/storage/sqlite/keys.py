@@ -1,20 +1,25 @@
-"""API keys and projects in the ledger."""
+"""API keys, their signing secrets, and projects in the ledger."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
-
-from ringback.keys import ApiKey, Project
+from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.sqlite.queries import load
+from ringback.storage.sqlite.rows import tags_from_json, tags_to_json
 
 _SQL = load("keys.sql")
 _PROJECTS = _SQL["projects"]
 _ADD_KEY = _SQL["add_key"]
 _KEY_BY_HASH = _SQL["key_by_hash"]
 _KEYS_OF_PROJECT = _SQL["keys_of_project"]
+_SET_LIMITS = _SQL["set_limits"]
 _REMOVE_KEY = _SQL["remove_key"]
+_SIGNING_SECRETS = _SQL["signing_secrets"]
+_LET_SECRETS_EXPIRE = _SQL["let_secrets_expire"]
+_FORGET_EXPIRED_SECRETS = _SQL["forget_expired_secrets"]
+_ADD_SECRET = _SQL["add_secret"]
+_DROP_SECRETS = load("retention.sql")["drop_secrets"]
 
 
 def projects(connection: sqlite3.Connection) -> Sequence[Project]:
@@ -35,11 +40,12 @@ def add_key(connection: sqlite3.Connection, key: ApiKey, secret_hash: bytes) -> 
         "id": key.id,
         "project": key.project,
         "comment": key.comment,
-        "scopes": _to_json(key.scopes),
-        "tags": _to_json(key.tags),
+        "scopes": tags_to_json(key.scopes),
+        "tags": tags_to_json(key.tags),
         "created_at": key.created_at,
         "expires_at": key.expires_at,
         "hash": secret_hash,
+        **_of_limits(key.limits),
     }
     try:
         connection.execute(_ADD_KEY, parameters)
@@ -47,18 +53,43 @@ def add_key(connection: sqlite3.Connection, key: ApiKey, secret_hash: bytes) -> 
         raise ValueError(f"the key cannot be added: {error}") from None
 
 
+def set_limits(connection: sqlite3.Connection, project: str, key: str, limits: KeyLimits) -> bool:
+    changed = connection.execute(_SET_LIMITS, {"project": project, "id": key, **_of_limits(limits)})
+    return changed.rowcount > 0
+
+
 def remove_key(connection: sqlite3.Connection, project: str, key: str) -> bool:
-    return connection.execute(_REMOVE_KEY, {"project": project, "id": key}).rowcount > 0
+    """Its secrets stay while a job refers to it: `retention` drops them with the last one."""
+    removed = connection.execute(_REMOVE_KEY, {"project": project, "id": key}).rowcount > 0
+    if removed:
+        connection.execute(_DROP_SECRETS, {"key": key})
+    return removed
+
+
+def signing_secrets(connection: sqlite3.Connection, key: str, now: float) -> Sequence[SigningSecret]:
+    rows = connection.execute(_SIGNING_SECRETS, {"key": key, "now": now})
+    return [SigningSecret(*row) for row in rows]
+
+
+def rotate_signing_secret(
+    connection: sqlite3.Connection, key: str, sealed: str, now: float, overlap: float
+) -> None:
+    connection.execute(_LET_SECRETS_EXPIRE, {"key": key, "until": now + overlap})
+    connection.execute(_FORGET_EXPIRED_SECRETS, {"key": key, "now": now})
+    connection.execute(_ADD_SECRET, {"key": key, "sealed": sealed, "now": now})
+
+
+def _of_limits(limits: KeyLimits) -> Mapping[str, object]:
+    return {
+        "requests": limits.requests,
+        "queued_bytes": limits.queued_bytes,
+        "schedule": limits.schedule,
+    }
 
 
 def _key(row: tuple[Any, ...]) -> ApiKey:
-    key_id, project, comment, scopes, tags, created_at, expires_at = row
-    return ApiKey(key_id, project, comment, _from_json(scopes), _from_json(tags), created_at, expires_at)
-
-
-def _to_json(words: tuple[str, ...]) -> str:
-    return msgspec.json.encode(words).decode()
-
-
-def _from_json(text: str) -> tuple[str, ...]:
-    return msgspec.json.decode(text, type=tuple[str, ...])
+    key_id, project, comment, scopes, tags, created_at, expires_at, *limits = row
+    return ApiKey(
+        key_id, project, comment, tags_from_json(scopes), tags_from_json(tags), created_at, expires_at,
+        KeyLimits(*limits),
+    )  # fmt: skip

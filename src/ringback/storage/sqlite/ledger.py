@@ -11,13 +11,26 @@ from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 from ringback.clock import Clock
-from ringback.jobs.job import ENDED, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
-from ringback.jobs.store import KindGauge
-from ringback.keys import ApiKey, Project
-from ringback.storage.sqlite import keys, reads
+from ringback.jobs.job import (
+    ENDED,
+    Allowance,
+    Attempt,
+    Job,
+    JobFilter,
+    JobId,
+    Lease,
+    NewJob,
+    Outcome,
+    Page,
+    State,
+)
+from ringback.jobs.store import KindGauge, Stripped
+from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
+from ringback.storage.sqlite import keys, pages, reads, retention
 from ringback.storage.sqlite.reads import Readers
 from ringback.storage.sqlite.schema import connect, lock_for_serving, prepare
-from ringback.storage.sqlite.transitions import Changes, Transitions
+from ringback.storage.sqlite.transaction import Changes
+from ringback.storage.sqlite.transitions import Transitions
 from ringback.storage.sqlite.writer import Writer
 
 K = TypeVar("K", bound=Hashable)
@@ -89,8 +102,11 @@ class SqliteLedger:
 
     # Writes of the job port.
 
-    async def add(self, jobs: Sequence[NewJob]) -> None:
-        await self._writer.do(lambda write: write.add(jobs))
+    async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
+        await self._writer.do(lambda write: write.add(jobs, allowance))
+
+    async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
+        return await self._writer.do(lambda write: write.begin(job, lease_seconds, allowance))
 
     async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
         return await self._writer.do(lambda write: write.claim(kind, limit, lease_seconds))
@@ -109,6 +125,12 @@ class SqliteLedger:
 
     async def requeue(self, job: JobId) -> bool:
         return await self._writer.do(lambda write: write.requeue(job))
+
+    async def strip(self, jobs: Sequence[Stripped]) -> int:
+        return await self._writer.do(lambda write: write.retention.strip(jobs))
+
+    async def drop(self, seconds_ago: float, limit: int) -> int:
+        return await self._writer.do(lambda write: write.retention.drop(seconds_ago, limit))
 
     # Waiting.
 
@@ -143,13 +165,23 @@ class SqliteLedger:
         return await self._readers.do(partial(reads.states, jobs=jobs))
 
     async def children(self, parent: JobId) -> list[Job]:
-        return await self._readers.do(partial(reads.jobs_by_parent, parent=parent))
+        return (await self.children_of([parent]))[parent]
+
+    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
+        return await self._readers.do(partial(reads.children_of, parents=parents))
+
+    async def waiting(self, sequence: str, most: int) -> int:
+        return await self._readers.do(partial(reads.waiting, sequence=sequence, most=most))
+
+    async def ended(self, kind: str, seconds_ago: float, limit: int) -> list[Job]:
+        until = self._writer.now() - seconds_ago
+        return await self._readers.do(partial(retention.ended, kind=kind, until=until, limit=limit))
 
     async def attempts(self, job: JobId) -> list[Attempt]:
         return await self._readers.do(partial(reads.attempts, job=job))
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
-        return await self._readers.do(partial(reads.page, where=where, limit=limit, before=before))
+        return await self._readers.do(partial(pages.page, where=where, limit=limit, before=before))
 
     async def gauges(self) -> Mapping[str, KindGauge]:
         return await self._readers.do(partial(reads.gauges, now=self._writer.now()))
@@ -170,6 +202,17 @@ class SqliteLedger:
 
     async def remove_key(self, project: str, key: str) -> bool:
         return await self._writer.do(lambda _write: keys.remove_key(self._connection, project, key))
+
+    async def set_limits(self, project: str, key: str, limits: KeyLimits) -> bool:
+        return await self._writer.do(lambda _write: keys.set_limits(self._connection, project, key, limits))
+
+    async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
+        return await self._readers.do(partial(keys.signing_secrets, key=key, now=now))
+
+    async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
+        await self._writer.do(
+            lambda _write: keys.rotate_signing_secret(self._connection, key, sealed, now, overlap)
+        )
 
     def _tell(self, changes: Changes) -> None:
         for job in changes.ended:

@@ -51,6 +51,7 @@ class Settled:
             held = self._lanes[lane] = _Lane(Health(*row))
         held.health = held.health.after(signal, now)
         held.released += 1
+        held.released_at = now
 
     def write(self) -> None:
         """Before the end of the transaction, and before anybody in it reads what stands here."""
@@ -64,7 +65,7 @@ class Settled:
                 _LANE_SETTLED,
                 (
                     held.released, health.cap, health.successes, health.failures, health.openings,
-                    health.open_until, lane,
+                    health.open_until, held.released_at, lane,
                 ),
             )  # fmt: skip
         self.forget()
@@ -80,3 +81,4 @@ class Settled:
 class _Lane:
     health: Health
     released: int = 0
+    released_at: float = 0.0

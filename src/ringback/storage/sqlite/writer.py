@@ -15,9 +15,10 @@ from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from ringback.clock import Clock
-from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.storage.sqlite.steady import SteadyClock
-from ringback.storage.sqlite.transitions import Changes, Transitions
+from ringback.storage.sqlite.transaction import Changes
+from ringback.storage.sqlite.transitions import Transitions
 
 T = TypeVar("T")
 
@@ -121,25 +122,29 @@ class Writer:
     def _run(self, group: "list[_Asked[Any]]", run: "Callable[[_Asked[Any]], None]") -> None:
         """The whole group in one transaction."""
         self._connection.execute("begin immediate")
-        self._transitions.begin(self._clock.now())
+        self._transitions.transaction.begin(self._clock.now())
         for asked in group:
             run(asked)
-        self._transitions.finish()
+        self._transitions.transaction.write()
         self._connection.execute("commit")
 
     def _run_plainly(self, asked: "_Asked[Any]") -> None:
-        asked.result = asked.operation(self._transitions)
+        try:
+            asked.result = asked.operation(self._transitions)
+        except (AlreadyAsked, OverAllowance) as refusal:
+            # Said before anything was written: a flood of them shall not make every group run twice.
+            asked.error = refusal
 
     def _run_alone(self, asked: "_Asked[Any]") -> None:
         self._connection.execute("savepoint operation")
         try:
             asked.result = asked.operation(self._transitions)
-            self._transitions.finish()
+            self._transitions.transaction.write()
         except Exception as error:
             if _concerns_all(error):
                 raise
             self._connection.execute("rollback to operation")
-            self._transitions.undo()
+            self._transitions.transaction.forget()
             asked.error = error
         self._connection.execute("release operation")
 

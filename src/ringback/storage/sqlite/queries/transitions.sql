@@ -10,13 +10,35 @@ insert into lane (kind, name, cap, next_due) values (:kind, :name, :cap, :next_d
 
 -- name: add_job
 -- What was asked. An id that is already there breaks the unique constraint.
-insert into job (id, kind, lane, project, payload, parent, accessor, method, tags, created_at)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
+insert into job (id, kind, lane, project, payload, parent, accessor, method, tags, created_at, sequence, weight)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: queue_job
 -- A new job's first state.
-insert into live_job (number, lane, state, tries, losses, due_at, token)
-values (?, ?, 'queued', 0, 0, ?, 0);
+insert into live_job (number, lane, state, tries, losses, due_at, token, sequence, weight)
+values (?, ?, 'queued', 0, 0, ?, 0, null, ?);
+
+-- name: hold_job
+-- A new job's first state in a sequence, until it is seen to be its turn.
+insert into live_job (number, lane, state, tries, losses, due_at, token, sequence, weight)
+values (?, ?, 'held', 0, 0, ?, 0, ?, ?);
+
+-- name: begin_job
+-- A new job's first state when its adder works on it.
+insert into live_job (number, lane, state, tries, losses, due_at, token, holder, lease_until, weight)
+values (?, ?, 'leased', 0, 0, ?, 1, ?, ?, ?);
+
+-- name: lane_begun
+-- A job is in flight here that nobody claimed.
+update lane set inflight = inflight + 1 where id = ?;
+
+-- name: last_hour
+-- The hour in which the newest job was added.
+select hour from hour order by first desc limit 1;
+
+-- name: open_hour
+-- From this job on, another hour.
+insert into hour (first, hour) values (?, ?);
 
 -- name: lane_due_earlier
 -- A job has come to the lane that is due before all others there.
@@ -31,7 +53,8 @@ order by ready_at, served limit :limit;
 -- name: due_jobs
 -- The jobs of one lane that are due, oldest first, along live_job_queued.
 select live_job.number, job.id, job.project, job.payload, job.parent, job.accessor, job.method, job.tags,
-    live_job.tries, live_job.losses, job.created_at, live_job.due_at, live_job.code, live_job.token
+    live_job.tries, live_job.losses, job.created_at, live_job.due_at, live_job.code, live_job.token,
+    live_job.sequence
 from live_job join job on job.number = live_job.number
 where live_job.lane = :lane and live_job.state = 'queued' and live_job.due_at <= :now
 order by live_job.due_at limit :limit;
@@ -49,22 +72,20 @@ where id = :lane;
 
 -- name: leased_job
 -- The job of a lease that is still held; no row: the lease was lost.
-select number, tries, losses, due_at, code, lane from live_job
+select number, lane, state, tries, losses, due_at, code, token, sequence, weight from live_job
 where number = (select number from job where id = ?) and token = ? and state = 'leased';
 
 -- name: leave_leased
 -- leased → ended, first half, for whoever still holds the lease; no row: it was lost.
 delete from live_job
 where number = (select number from job where id = ?) and token = ? and state = 'leased'
-returning number, tries, losses, due_at, code, lane;
+returning number, lane, state, tries, losses, due_at, code, token, sequence, weight;
 
 -- name: live_job
 -- A job that may be cancelled.
-select live_job.number, live_job.tries, live_job.losses, live_job.due_at, live_job.code, live_job.token,
-    live_job.lane, live_job.state, lane.kind
-from job
-join live_job on live_job.number = job.number
-join lane on lane.id = live_job.lane
+select live_job.number, live_job.lane, live_job.state, live_job.tries, live_job.losses, live_job.due_at,
+    live_job.code, live_job.token, live_job.sequence, live_job.weight, job.id, job.kind, job.project, job.accessor
+from job join live_job on live_job.number = job.number
 where job.id = ?;
 
 -- name: extend_lease
@@ -73,13 +94,14 @@ update live_job set lease_until = :until
 where number = (select number from job where id = :id) and token = :token and state = 'leased';
 
 -- name: leave_live
--- leased or queued → ended, first half.
+-- held, queued or leased → ended, first half.
 delete from live_job where number = ?;
 
 -- name: enter_ended
--- leased or queued → ended, second half.
-insert into ended_job (number, state, tries, losses, due_at, token, finished_at, code, result)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?);
+-- held, queued or leased → ended, second half.
+insert into ended_job
+    (number, kind, project, lane, state, tries, losses, due_at, token, finished_at, code, result)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?);
 
 -- name: requeue_leased
 -- leased → queued, for a retry, an interruption or a lost lease.
@@ -89,7 +111,9 @@ where number = ? and state = 'leased';
 
 -- name: lane_released
 -- A job of this lane is no longer in flight.
-update lane set inflight = max(inflight - 1, 0) where id = ?;
+update lane set inflight = max(inflight - 1, 0),
+    roomy_at = case when inflight < (case when openings > 0 then 1 else cap end) then roomy_at else :now end
+where id = :lane;
 
 -- name: lane_health
 -- What the last attempts said of a lane.
@@ -98,7 +122,8 @@ select cap, successes, failures, openings, open_until from lane where id = ?;
 -- name: lane_settled
 -- Some jobs of this lane are no longer in flight, and this is what their attempts said of it.
 update lane set inflight = max(inflight - ?, 0), cap = ?, successes = ?, failures = ?, openings = ?,
-    open_until = ?
+    open_until = ?,
+    roomy_at = case when inflight < (case when openings > 0 then 1 else cap end) then roomy_at else ? end
 where id = ?;
 
 -- name: lane_first_due
@@ -113,15 +138,15 @@ insert into attempt (job, token, started_at, ended_at, outcome, code, detail) va
 
 -- name: expired_leases
 -- Leases that ran out, along live_job_leased.
-select live_job.number, live_job.tries, live_job.losses, live_job.due_at, live_job.code, live_job.token,
-    live_job.lane, job.id, job.kind
+select live_job.number, live_job.lane, live_job.state, live_job.tries, live_job.losses, live_job.due_at,
+    live_job.code, live_job.token, live_job.sequence, live_job.weight, job.id, job.kind, job.project, job.accessor
 from live_job join job on job.number = live_job.number
 where live_job.state = 'leased' and live_job.lease_until <= :now
 order by live_job.lease_until;
 
 -- name: parked_job
 -- A job that may be asked for again.
-select ended_job.number, ended_job.token, job.lane, job.kind
+select ended_job.number, ended_job.token, ended_job.lane, ended_job.kind, job.accessor, job.sequence, job.weight
 from job join ended_job on ended_job.number = job.number
 where job.id = ? and ended_job.state = 'parked';
 
@@ -129,10 +154,10 @@ where job.id = ? and ended_job.state = 'parked';
 -- parked → queued, first half.
 delete from ended_job where number = ? and state = 'parked';
 
--- name: queue_again
--- parked → queued, second half. The token goes on from where it was: an old lease stays refused.
-insert into live_job (number, lane, state, tries, losses, due_at, token)
-values (?, ?, 'queued', 0, 0, ?, ?);
+-- name: enter_live
+-- parked → queued, or held, second half. The token goes on from where it was: an old lease stays refused.
+insert into live_job (number, lane, state, tries, losses, due_at, token, sequence, weight)
+values (?, ?, ?, 0, 0, ?, ?, ?, ?);
 
 -- name: repair_inflight
 -- Count the leases anew: the sweep behind the counters. Few jobs are leased at a time.
@@ -164,11 +189,16 @@ update live_job set due_at = due_at - :seconds;
 
 -- name: shift_lanes
 -- The same for the breakers and the order of lanes.
-update lane set open_until = max(open_until - :seconds, 0), served_at = max(served_at - :seconds, 0);
+update lane set open_until = max(open_until - :seconds, 0), served_at = max(served_at - :seconds, 0),
+    roomy_at = max(roomy_at - :seconds, 0);
+
+-- name: shift_words
+-- The same for the words that are remembered.
+update word set until = until - :seconds;
 
 -- name: recount_lanes
 -- At the start: the first due job of every lane, nothing in flight, and nothing served later than now.
-update lane set inflight = 0, served_at = min(served_at, :now),
+update lane set inflight = 0, served_at = min(served_at, :now), roomy_at = min(roomy_at, :now),
     next_due = (select min(due_at) from live_job where live_job.lane = lane.id and state = 'queued');
 
 -- name: last_served
