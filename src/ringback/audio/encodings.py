@@ -47,21 +47,47 @@ def opening(how: Decoding, head: bytes) -> Opening:
     Raises `Refusal` (400) for an encoding that is unknown, lacks its `sample_rate`, or cannot be read back
     from a file; the message names the mend.
     """
-    if how.encoding is None or _has_header(head):
+    if how.encoding is None or has_header(head):
         return Opening(None, _SAFE | {"format_whitelist": ",".join(CONTAINERS)})
     encoding = how.encoding.lower()
-    if encoding in _PACKETS_ONLY:
+    if encoding in PACKETS_ONLY:
         raise _refusal(
             f"encoding={encoding} names bare packets, whose boundaries a file does not keep; "
             "send them in an Ogg or WebM container and leave encoding out"
         )
     if encoding not in _DEMUXERS:
-        raise _refusal(f"unknown encoding '{encoding}'; known are {', '.join(ENCODINGS)}")
+        raise _unknown(encoding)
     demuxer = _DEMUXERS[encoding]
     options = _SAFE | {"format_whitelist": demuxer}
-    if encoding in _SAMPLES:
-        options |= {"sample_rate": str(_rate(how)), "ch_layout": f"{_channels(how)}C"}
+    if encoding in SAMPLES:
+        options |= {"sample_rate": str(rate_of(how)), "ch_layout": f"{channels_of(how)}C"}
     return Opening(demuxer, options)
+
+
+def live_opening(how: Decoding, head: bytes) -> Opening | None:
+    """How FFmpeg has to open a stream that begins with `head`; None: its frames are bare packets.
+
+    `how` was found good by `check_live`, and is in lower case. Less is looked at than of a file: it is not
+    here yet.
+    """
+    if how.encoding in PACKETS_ONLY and not has_header(head):
+        return None
+    plan = opening(how, head)
+    demuxer = plan.format or next((name for at, magic, name in _MAGIC if _starts(head, at, magic)), None)
+    return Opening(demuxer, {**plan.options, **_SOON})
+
+
+def check_live(how: Decoding) -> None:
+    """Raises `Refusal` (400) for a live stream that could not be understood, before it begins; the message
+    names the mend. Without an encoding the stream itself tells its form."""
+    if how.encoding is None:
+        return
+    encoding = how.encoding.lower()
+    if encoding not in ENCODINGS:
+        raise _unknown(encoding)
+    if encoding in SAMPLES or encoding == "speex":
+        rate_of(how)
+    channels_of(how)
 
 
 def unreadable() -> Refusal:
@@ -79,7 +105,12 @@ def too_long() -> Refusal:
     return _refusal(f"failed to process audio: longer than {LONGEST / 3600:g} hours; split the recording")
 
 
-def _rate(how: Decoding) -> int:
+def _unknown(encoding: str) -> Refusal:
+    return _refusal(f"unknown encoding '{encoding}'; known are {', '.join(ENCODINGS)}")
+
+
+def rate_of(how: Decoding) -> int:
+    """Hz of raw samples. Raises `Refusal` when it is missing or absurd."""
     if how.sample_rate is None:
         raise _refusal(f"encoding={how.encoding} needs sample_rate, for example sample_rate=16000")
     if not LOWEST_RATE <= how.sample_rate <= HIGHEST_RATE:
@@ -89,7 +120,8 @@ def _rate(how: Decoding) -> int:
     return how.sample_rate
 
 
-def _channels(how: Decoding) -> int:
+def channels_of(how: Decoding) -> int:
+    """Interleaved channels of raw samples. Raises `Refusal` when there cannot be so many."""
     channels = 1 if how.channels is None else how.channels
     if not 1 <= channels <= MOST_CHANNELS:
         raise _refusal(f"channels={channels} is out of range; 1 to {MOST_CHANNELS} can be read")
@@ -100,15 +132,20 @@ def _refusal(reason: str) -> Refusal:
     return Refusal(400, "Bad Request", f"Bad Request: {reason}")
 
 
-def _has_header(head: bytes) -> bool:
-    return any(head[at : at + len(magic)] == magic for at, magic in _MAGIC)
+def has_header(head: bytes) -> bool:
+    """Whether these are the first bytes of a container."""
+    return any(_starts(head, at, magic) for at, magic, _ in _MAGIC)
 
 
-_SAMPLES = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
+def _starts(head: bytes, at: int, magic: bytes) -> bool:
+    return head[at : at + len(magic)] == magic
+
+
+SAMPLES = {"linear16": "s16le", "linear32": "f32le", "mulaw": "mulaw", "alaw": "alaw"}
 """Encodings that are nothing but samples, so that only the caller knows their rate. linear32 is
 floating point (https://developers.deepgram.com/docs/encoding)."""
 
-_DEMUXERS = _SAMPLES | {
+_DEMUXERS = SAMPLES | {
     "flac": "flac",
     "amr-nb": "amrnb",
     "amr-wb": "amrwb",
@@ -116,25 +153,27 @@ _DEMUXERS = _SAMPLES | {
     "ogg-opus": "ogg",
 }
 
-_PACKETS_ONLY = ("opus", "speex")
+PACKETS_ONLY = ("opus", "speex")
+"""Bare packets: of a live stream each frame is one."""
 
-ENCODINGS = (*_DEMUXERS, *_PACKETS_ONLY)
+ENCODINGS = (*_DEMUXERS, *PACKETS_ONLY)
 """All names that `Decoding.encoding` knows."""
 
 _MAGIC = (
-    (0, b"RIFF"),
-    (0, b"RF64"),
-    (0, b"fLaC"),
-    (0, b"OggS"),
-    (0, b"#!AMR"),
-    (0, b"ID3"),
-    (0, b"FORM"),
-    (0, b"caff"),
-    (0, b".snd"),
-    (0, b"\x1aE\xdf\xa3"),  # Matroska, WebM
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF: wma, wmv
-    (4, b"ftyp"),  # mp4, m4a, 3gp, mov
+    (0, b"RIFF", None),  # wav or avi
+    (0, b"RF64", "wav"),
+    (0, b"fLaC", "flac"),
+    (0, b"OggS", "ogg"),
+    (0, b"#!AMR", "amr"),
+    (0, b"ID3", None),  # mp3 or aac
+    (0, b"FORM", "aiff"),
+    (0, b"caff", "caf"),
+    (0, b".snd", "au"),
+    (0, b"\x1aE\xdf\xa3", "matroska"),  # and WebM
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "asf"),  # wma, wmv
+    (4, b"ftyp", "mov"),  # mp4, m4a, 3gp, mov
 )
+"""Where a container's first bytes stand, what they are, and the demuxer that they call for, if it is one."""
 
 CONTAINERS = (
     # What people send.
@@ -148,3 +187,6 @@ formats of old games are not among them: the first open other files, the last ar
 
 _SAFE = {"protocol_whitelist": "none"}
 """FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for."""
+
+_SOON = {"probesize": "32768", "analyzeduration": "1"}
+"""For live streams: FFmpeg would look at up to five seconds before it gave the first sample out."""

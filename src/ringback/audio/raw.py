@@ -1,0 +1,155 @@
+"""Raw samples, cut anywhere → blocks at 16 kHz. Nothing of this can crash, so it runs in the server."""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ringback.audio.encodings import SAMPLES, Decoding, channels_of, rate_of
+from ringback.audio.resampler import Block, Resampler
+
+
+class RawAudio:
+    """One stream of `linear16`, `linear32`, `mulaw` or `alaw`."""
+
+    channels: int
+    """Of the blocks: 1 unless `multichannel`."""
+
+    def __init__(self, how: Decoding) -> None:
+        """Raises `Refusal` (400) for a rate or a number of channels that cannot be."""
+        assert how.encoding is not None
+        self._rate, self._interleaved = rate_of(how), channels_of(how)
+        self._form = _FORMS[how.encoding.lower()]
+        self.channels = self._interleaved if how.multichannel else 1
+        self._rest = b""
+        self._step = self._interleaved * self._form.itemsize
+        self._least = int(_LEAST * self._rate) * self._step
+        self._into_16k = Resampler(self.channels, hold=0.0)
+
+    def push(self, data: bytes) -> Iterator[Block]:
+        """More bytes; what is shorter than a sample, or hardly worth a call, waits for the next ones."""
+        self._rest += data
+        if len(self._rest) >= self._least:
+            yield from self.drain()
+
+    def drain(self) -> Iterator[Block]:
+        """All whole samples that wait."""
+        whole = len(self._rest) // self._step * self._step
+        if whole:
+            signal = self._signal(self._rest[:whole])
+            self._rest = self._rest[whole:]
+            yield from self._into_16k.push(signal, self._rate)
+
+    def finish(self) -> Iterator[Block]:
+        """There is no more; a cut sample at the end is dropped."""
+        yield from self.drain()
+        yield from self._into_16k.finish()
+
+    def bytes_of(self, seconds: float) -> int:
+        """How many bytes last so long: whole samples, at least one."""
+        return max(1, int(seconds * self._rate)) * self._step
+
+    def _signal(self, data: bytes) -> Block:
+        samples = self._form.read(data).reshape(-1, self._interleaved).T
+        if self.channels == self._interleaved:
+            return samples
+        mixed: Block = samples.mean(axis=0, keepdims=True, dtype=np.float32)
+        return mixed
+
+
+@dataclass(frozen=True, slots=True)
+class WavHead:
+    """What the header of a WAV file says of the raw samples behind it."""
+
+    how: Decoding
+    size: int
+    """Bytes before the first sample."""
+
+
+def wav_head(head: bytes, multichannel: bool) -> WavHead | None:
+    """The header of a WAV file, as far as `head` reaches; None: it is another form, or not complete.
+
+    Streamed WAV cannot know its length, and says 0 or the largest number there is: it is not looked at.
+    FFmpeg would want 64 KB, two seconds of speech, before it gave the first sample out.
+    """
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    at, form = 12, b""
+    while at + 8 <= len(head):
+        name, size = struct.unpack_from("<4sI", head, at)
+        at += 8
+        if name == b"data":
+            how = _described(form, multichannel)
+            return None if how is None else WavHead(how, at)
+        if name == b"fmt ":
+            form = head[at : at + size]
+        at += size + size % 2
+    return None
+
+
+def _described(form: bytes, multichannel: bool) -> Decoding | None:
+    if len(form) < _FMT.size:
+        return None
+    tag, channels, rate, _, _, bits = _FMT.unpack_from(form)
+    if tag == _EXTENSIBLE and len(form) >= _SUBFORMAT + 2:
+        (tag,) = struct.unpack_from("<H", form, _SUBFORMAT)
+    encoding = _TAGS.get((tag, bits))
+    return None if encoding is None else Decoding(encoding, rate, channels, multichannel)
+
+
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """How samples are written; `table` gives the value of each byte where they are companded."""
+
+    kind: str
+    scale: float = 1.0
+    table: Block | None = None
+
+    @property
+    def itemsize(self) -> int:
+        return np.dtype(self.kind).itemsize
+
+    def read(self, data: bytes) -> Block:
+        raw: npt.NDArray[np.generic] = np.frombuffer(data, self.kind)
+        if self.table is not None:
+            looked_up: Block = self.table[raw]
+            return looked_up
+        if raw.dtype.kind == "f":
+            # One infinity, or one number that is none, would spoil all that follows it.
+            raw = np.nan_to_num(raw, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
+        scaled: Block = raw.astype(np.float32) / np.float32(self.scale)
+        return scaled
+
+
+def _mulaw_table() -> Block:
+    """ITU-T G.711, μ-law."""
+    code = ~np.arange(256, dtype=np.uint8)
+    exponent, mantissa = (code >> 4) & 7, (code & 15).astype(np.int32)
+    magnitude = (((mantissa << 3) + 0x84) << exponent) - 0x84
+    return (np.where(code & 0x80, -magnitude, magnitude) / 32768.0).astype(np.float32)
+
+
+def _alaw_table() -> Block:
+    """ITU-T G.711, A-law."""
+    code = np.arange(256, dtype=np.uint8) ^ 0x55
+    exponent, mantissa = ((code >> 4) & 7).astype(np.int32), (code & 15).astype(np.int32)
+    low = (mantissa << 4) + 8
+    magnitude = np.where(exponent == 0, low, (low + 0x100) << np.maximum(exponent - 1, 0))
+    return (np.where(code & 0x80, magnitude, -magnitude) / 32768.0).astype(np.float32)
+
+
+_FORMS = {
+    "linear16": _Form("<i2", 32768.0),
+    "linear32": _Form("<f4"),
+    "mulaw": _Form("u1", table=_mulaw_table()),
+    "alaw": _Form("u1", table=_alaw_table()),
+}
+assert _FORMS.keys() == SAMPLES.keys()
+
+_FMT = struct.Struct("<HHIIHH")
+_EXTENSIBLE, _SUBFORMAT = 0xFFFE, 24
+_TAGS = {(1, 16): "linear16", (3, 32): "linear32", (6, 8): "alaw", (7, 8): "mulaw"}
+_LEAST = 0.02
+"""Seconds below which a call of the resampler costs more than it brings: one-byte frames are collected."""
