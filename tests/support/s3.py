@@ -1,0 +1,150 @@
+"""A real S3 server (SeaweedFS) on free ports, and URLs presigned for it.
+
+What is needed of AWS's signing stands here in the standard library's own means, so that the server under
+test and its judge share no code.
+"""
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from base64 import b64encode
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from urllib.parse import quote, urlencode
+
+from support.program import free_port
+
+WEED = Path(sys.executable).with_name("weed")
+BUCKET = "callbacks"
+KEY_ID, SECRET = "ringbacktest", "not-a-secret-beyond-this-machine"
+REGION = "us-east-1"
+_PORTS = ("s3", "master", "volume", "filer")
+
+
+@dataclass
+class S3:
+    """`weed mini` in a folder, with one bucket; started on entering, stopped on leaving."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> "S3":
+        config = self.folder / "s3.json"
+        identity = {
+            "name": "test",
+            "credentials": [{"accessKey": KEY_ID, "secretKey": SECRET}],
+            "actions": ["Admin"],
+        }
+        config.write_text(json.dumps({"identities": [identity]}))
+        with (self.folder / "weed.log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [WEED, "mini", *self._options(config)], cwd=self.folder, stdout=log, stderr=log
+            )
+        self._wait_until_ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.terminate()
+        try:
+            self._process.wait(10)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(10)
+
+    def presigned(self, key: str, method: str = "PUT", secret: str = SECRET, expires: int = 900) -> str:
+        """Signature version 4 in the query, `host` its only signed header, as the SDKs make it.
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
+        """
+        now = datetime.now(UTC)
+        moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
+        scope = f"{day}/{REGION}/s3/aws4_request"
+        host, path = f"127.0.0.1:{self.port}", quote(f"/{BUCKET}/{key}")
+        query = urlencode(
+            {
+                "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+                "X-Amz-Credential": f"{KEY_ID}/{scope}",
+                "X-Amz-Date": moment,
+                "X-Amz-Expires": str(expires),
+                "X-Amz-SignedHeaders": "host",
+            },
+            quote_via=quote,
+            safe="",
+        )
+        asked = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        hashed = hashlib.sha256(asked.encode()).hexdigest()
+        signing = f"AWS4{secret}".encode()
+        for part in (day, REGION, "s3", "aws4_request"):
+            signing = hmac.digest(signing, part.encode(), "sha256")
+        text = f"AWS4-HMAC-SHA256\n{moment}\n{scope}\n{hashed}"
+        signature = hmac.digest(signing, text.encode(), "sha256").hex()
+        return f"http://{host}{path}?{query}&X-Amz-Signature={signature}"
+
+    def presigned_v2(self, key: str, method: str = "PUT", content_type: str = "") -> str:
+        """The oldest form, whose signature covers the content type (empty: none may be sent).
+
+        https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
+        """
+        path = quote(f"/{BUCKET}/{key}")
+        expires = int(time.time()) + 900
+        text = f"{method}\n\n{content_type}\n{expires}\n{path}"
+        signature = b64encode(hmac.digest(SECRET.encode(), text.encode(), "sha1")).decode()
+        query = urlencode({"AWSAccessKeyId": KEY_ID, "Expires": expires, "Signature": signature})
+        return f"http://127.0.0.1:{self.port}{path}?{query}"
+
+    def get(self, key: str) -> tuple[bytes, str]:
+        """An object and its content type; `KeyError` when it is not there."""
+        try:
+            with urllib.request.urlopen(self.presigned(key, "GET"), timeout=10) as answer:
+                return answer.read(), answer.headers["content-type"]
+        except urllib.error.HTTPError as error:
+            with error:
+                raise KeyError(key) from None
+
+    def _options(self, config: Path) -> list[str]:
+        ports = {"s3": self.port} | {name: free_port() for name in _PORTS if name != "s3"}
+        return [
+            f"-dir={self.folder}",
+            f"-bucket={BUCKET}",
+            f"-s3.config={config}",
+            *(f"-{name}.port={port}" for name, port in ports.items()),
+            *(f"-{name}.port.grpc={free_port()}" for name in ports),
+            f"-admin.port={free_port()}",
+            f"-admin.port.grpc={free_port()}",
+            "-s3.port.iceberg=0",
+            "-s3.port.lance=0",
+            "-webdav=false",
+            "-admin.ui=false",
+            "-volume.preStopSeconds=0",
+            "-ip=127.0.0.1",
+            "-ip.bind=127.0.0.1",
+            "-master.telemetry=false",
+        ]
+
+    def _wait_until_ready(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + 60
+        while not self._takes_an_object():
+            log = (self.folder / "weed.log").read_text(errors="replace")
+            assert self._process.poll() is None, log
+            assert time.monotonic() < deadline, log
+            time.sleep(0.1)
+
+    def _takes_an_object(self) -> bool:
+        request = urllib.request.Request(self.presigned("ready"), b"?", method="PUT")
+        try:
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
