@@ -8,13 +8,10 @@ http                   the door: opened last, closed first
 
 import asyncio
 import gc
-import os
-import secrets
 import signal
 import uuid
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import uvloop
 
@@ -37,6 +34,7 @@ from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.store import LedgerUnavailable
 from ringback.jobs.worker import Worker
 from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
+from ringback.sealing import Seal
 from ringback.server.protocol import HttpServer
 from ringback.server.routes import Services, application
 from ringback.service import Service, run_in_stages
@@ -123,6 +121,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
             folder / "ringback.db", clock, serving=True, fixed_caps={TRANSCRIBE: per_project}
         )
     )
+    seal = Seal.of(settings.secret_key, folder / "secret.key")
     blobs = await stack.enter_async_context(
         FolderBlobs(folder / "blobs", clock, settings.limits.disk_reserve_bytes)
     )
@@ -136,6 +135,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         pool=pool,
         catalogue=catalogue,
         fetch=remote.chunks,
+        seal=seal,
         blobs=blobs,
         progress=progress,
         clock=clock,
@@ -147,6 +147,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         policy,
         blobs,
         settings.callback,
+        seal=seal,
         clock=clock,
         recorded=ledger.attempts,
         public_url=settings.public_url,
@@ -163,8 +164,9 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 progress=progress,
                 settings=settings,
                 clock=clock,
+                seal=seal,
                 health=pool,
-                jwt_secret=_secret(folder / "secret.key"),
+                jwt_secret=seal.subkey("jwt"),
             )
         ),
         settings.host,
@@ -262,22 +264,6 @@ def _owner(key_id: str, project: str, comment: str, created_at: float) -> ApiKey
         created_at=created_at,
         expires_at=None,
     )
-
-
-def _secret(path: Path) -> bytes:
-    """What temporary tokens are signed with: made on the first start, readable by us alone."""
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        temporary = path.with_suffix(".new")
-        temporary.unlink(missing_ok=True)
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(32))
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(path)
-        return path.read_bytes()
 
 
 def _fetch_limits(settings: FetchSettings) -> FetchLimits:

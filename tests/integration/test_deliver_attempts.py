@@ -15,15 +15,17 @@ from ringback import __version__
 from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
-from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of
+from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
 from ringback.clock import SystemClock
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
+from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
 from ringback.settings import CallbackSettings
 from support.deliveries import nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
+from support.sealing import SEAL
 
 SETTINGS = CallbackSettings(
     allow=("127.0.0.1",), ports=(), retries=2, retry_delay=5.0, connect_timeout=0.5, timeout=1.0
@@ -47,13 +49,23 @@ def blobs(tmp_path: Path) -> FolderBlobs:
 @pytest.fixture
 def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
     return Deliverer(
-        door, POLICY, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded, chance=lambda: 0.0
+        door,
+        POLICY,
+        blobs,
+        SETTINGS,
+        seal=SEAL,
+        clock=SystemClock(),
+        recorded=nothing_recorded,
+        chance=lambda: 0.0,
     )
 
 
 def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int = 0) -> Lease:
     """A claimed delivery to `url`."""
-    order = DeliveryOrder(REQUEST, url, method, 200, "key-1", Kept(inline=DOCUMENT) if body is None else body)
+    kept = Kept(inline=DOCUMENT) if body is None else body
+    origin = read_target(url).shown
+    sealed = SEAL.seal(url, place_of_callback(REQUEST))
+    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
     new = order_job(order, project="project-1", accessor="key-1")
     job = Job(
         **{name: getattr(new, name) for name in _SHARED},
@@ -162,6 +174,7 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
         POLICY,
         blobs,
         SETTINGS,
+        seal=SEAL,
         clock=SystemClock(),
         recorded=so_far,
         public_url="https://speech.example",
@@ -244,7 +257,9 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
 ) -> None:
     policy = Policy()
     async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded)
+        deliverer = Deliverer(
+            door, policy, blobs, SETTINGS, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+        )
         outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"
@@ -254,7 +269,9 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
 
 async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(door: Door, blobs: FolderBlobs) -> None:
     policy = Policy(["127.0.0.1"], [443])
-    deliverer = Deliverer(door, policy, blobs, SETTINGS, clock=SystemClock(), recorded=nothing_recorded)
+    deliverer = Deliverer(
+        door, policy, blobs, SETTINGS, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+    )
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"

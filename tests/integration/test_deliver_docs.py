@@ -18,6 +18,7 @@ from ringback.egress.policy import Policy
 from ringback.jobs.job import Done, Job, Lease, State
 from ringback.settings import CallbackSettings
 from support.deliveries import nothing_recorded
+from support.sealing import SEAL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 DOCUMENT = '{"results":{"channels":[{"alternatives":[{"transcript":"Hello from the page."}]}]}}'
@@ -97,5 +98,7 @@ async def _delivered(url: str, folder: Path) -> bool:
     )  # fmt: skip
     async with Door(policy, SystemClock()) as door:
         blobs = FolderBlobs(folder / "blobs", SystemClock())
-        deliverer = Deliverer(door, policy, blobs, settings, clock=SystemClock(), recorded=nothing_recorded)
+        deliverer = Deliverer(
+            door, policy, blobs, settings, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+        )
         return isinstance(await deliverer(Lease(job, 1)), Done)

@@ -22,6 +22,7 @@ from ringback.jobs.job import Interrupted, Job, Lease, State
 from ringback.settings import CallbackSettings
 from support.deliveries import nothing_recorded
 from support.raw_receiver import answering, receiving
+from support.sealing import SEAL
 
 POLICY = Policy(["127.0.0.1", "localhost"])
 
@@ -70,6 +71,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: Door, tmp_p
         POLICY,
         FolderBlobs(tmp_path, SystemClock()),
         CallbackSettings(ports=()),
+        seal=SEAL,
         clock=SystemClock(),
         recorded=nothing_recorded,
     )

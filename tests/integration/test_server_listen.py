@@ -14,12 +14,13 @@ from structlog.testing import capture_logs
 
 from ringback import telemetry
 from ringback.blobs import FolderBlobs, NoRoom, Stored
+from ringback.callbacks.delivery import place_of_callback
 from ringback.errors import Failure
 from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
-from ringback.transcription.request import KIND, order_of
+from ringback.transcription.request import KIND, opened_url, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
@@ -88,7 +89,12 @@ async def test_a_callback_request_is_answered_at_once_and_durably(door: Front) -
     assert job is not None
     assert (job.id, job.method, job.project) == (answer.json()["request_id"], "async", door.project)
     order = order_of(job.payload)
-    assert order.callback == "http://user:secret@127.0.0.1:9/hook?token=1"
+    assert order.callback is not None
+    assert b"secret" not in job.payload
+    assert b"token" not in job.payload
+    assert order.callback_origin == "http://127.0.0.1:9"
+    opened = door.services.seal.open(order.callback, place_of_callback(job.id))
+    assert opened == "http://user:secret@127.0.0.1:9/hook?token=1"
     assert order.options.callback_method == "PUT"
 
 
@@ -96,8 +102,11 @@ async def test_a_url_is_judged_and_noted_not_fetched(door: Front) -> None:
     url = "http://127.0.0.1:1/audio.wav?signature=a%2Fb"
     answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", json={"url": url, "other": 1})
     assert answer.status == 200
-    order = order_of((await door.claim()).job.payload)
-    assert (order.url, order.audio, order.sha256) == (url, None, None)
+    job = (await door.claim()).job
+    order = order_of(job.payload)
+    assert (order.audio, order.sha256) == (None, None)
+    assert b"signature" not in job.payload
+    assert opened_url(order, job.id, door.services.seal) == url
 
 
 async def test_a_failed_recording_is_answered_with_its_own_status_and_dg_error(door: Front) -> None:

@@ -16,6 +16,7 @@ import pytest
 from ringback.audio.reader import AudioReader
 from ringback.blobs import FolderBlobs, once, read_kept
 from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.callbacks.delivery import place_of_callback
 from ringback.engines.base import Quality
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
@@ -40,6 +41,7 @@ from ringback.transcription.request import KIND, Order, audio_key, document_key,
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
 from ringback.transcription.transcribe import AFTER_A_SURPRISE, WHILE_IT_PASSES, Transcriber
 from support.clock import ManualClock
+from support.sealing import SEAL
 
 CALLBACK = "https://user:secret@example.com/hook?token=1"
 
@@ -71,7 +73,7 @@ async def refused_fetch(url: str) -> AsyncIterator[bytes]:
 
 
 def job_for(order: Order) -> NewJob:
-    return order_job(order, JobId(str(uuid.uuid4())), project="p", accessor="key")
+    return order_job(order, JobId(str(uuid.uuid4())), SEAL, project="p", accessor="key")
 
 
 @asynccontextmanager
@@ -88,6 +90,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
                 pool=EnginePool(Setup("none", str(folder), 1, "cpu", "default")),
                 catalogue=Catalogue("tiny.en", folder / "models"),
                 fetch=refused_fetch,
+                seal=SEAL,
                 blobs=blobs,
                 progress=Progress(),
                 clock=clock,
@@ -124,7 +127,8 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) ->
     }
     (follow_up,) = done.follow_ups
     delivery = delivery_of(as_job(lease.job, follow_up))
-    assert (delivery.url, delivery.method, delivery.status) == (CALLBACK, "PUT", 400)
+    assert SEAL.open(delivery.url, place_of_callback(lease.job.id)) == CALLBACK
+    assert (delivery.origin, delivery.method, delivery.status) == ("https://example.com:443", "PUT", 400)
     assert (follow_up.parent, delivery.request_id, delivery.key_id) == (lease.job.id, lease.job.id, "key")
 
     assert await house.ledger.settle(lease, done)
@@ -184,10 +188,10 @@ async def test_a_named_model_that_is_gone_is_refused_in_words(house: House) -> N
     assert "No such model" in (await document(house, done))["err_msg"]
 
 
-async def test_credentials_lie_in_the_order_once(house: House) -> None:
+async def test_credentials_do_not_lie_in_the_ledger(house: House) -> None:
     options = ListenOptions(callback=CALLBACK)
     lease = await house.accepted(Order(options, "tiny.en", url="https://example.com", callback=CALLBACK))
-    assert lease.job.payload.count(b"secret") == 1
+    assert b"secret" not in lease.job.payload
 
 
 async def test_a_recording_that_took_the_server_down_again_and_again_fails_before_it_is_parked(

@@ -29,6 +29,7 @@ from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND, Ending, document_key
+from support.sealing import SEAL
 
 OWNER = "a" * 40
 """The secret of a key with scope `owner`."""
@@ -148,6 +149,7 @@ async def front(
             progress=Progress(),
             settings=settings,
             clock=clock,
+            seal=SEAL,
             health=engine,
             jwt_secret=b"s" * 32,
         )

@@ -23,6 +23,7 @@ from ringback.callbacks.delivery import (
     is_refused_for_size,
     judge,
     order_of,
+    place_of_callback,
     thin_body,
     webhook_id_of,
 )
@@ -33,6 +34,7 @@ from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
+from ringback.sealing import CannotOpen, Seal
 from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
 
@@ -59,6 +61,7 @@ class Deliverer:
         blobs: Blobs,
         settings: CallbackSettings,
         *,
+        seal: Seal,
         clock: Clock,
         recorded: Recorded,
         public_url: str = "",
@@ -69,6 +72,7 @@ class Deliverer:
         self._blobs = blobs
         self._limits = Limits(settings.connect_timeout, settings.timeout)
         self._settings = settings
+        self._seal = seal
         self._recorded = recorded
         self._public_url = public_url
         self._clock = clock
@@ -83,7 +87,10 @@ class Deliverer:
         job = lease.job
         order = order_of(job)
         try:
-            target = parse_target(order.url, self._policy, ports=True)
+            url = self._seal.open_if_sealed(order.url, place_of_callback(order.request_id))
+            target = parse_target(url, self._policy, ports=True)
+        except CannotOpen as error:
+            return self._unsent(job, Verdict.BLOCKED, f"the callback url cannot be opened: {error}")
         except TargetError as error:
             # It was good at submit: the operator has since taken its port away.
             return self._unsent(job, Verdict.BLOCKED, f"the callback url can no longer be used: {error}")

@@ -35,7 +35,7 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
 
     request_id: str
     url: str
-    """As admitted, credentials included: never to be logged."""
+    """Sealed, for `place_of_callback`; in clear only in jobs that are older than the seal."""
     method: str
     """`POST` or `PUT`."""
     status: int
@@ -45,6 +45,8 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     body: Kept
     schedule: str | None = None
     """What the request or its key wants (`ringback.pauses`); None: the server's schedule."""
+    origin: str | None = None
+    """`scheme://host:port` of the URL, for the lane and the history; None in old jobs."""
     webhook_id: str | None = None
     """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
     number: int | None = None
@@ -96,14 +98,20 @@ class Judgement:
     outcome: Done | Retry | GivenUp
 
 
+def place_of_callback(request_id: str) -> str:
+    """What a request's callback URL is sealed for; its deliveries bear the same sealed text."""
+    return f"callback of {request_id}"
+
+
 def order_job(
     order: DeliveryOrder, *, project: str, accessor: str | None, tags: Sequence[str] = ()
 ) -> NewJob:
     """The delivery as a job with an id of its own, in its destination's lane."""
+    origin = order.origin or read_target(order.url).shown
     return NewJob(
         id=JobId(str(uuid.uuid4())),
         kind=KIND,
-        lane=Lane(f"{read_target(order.url).shown} {project}"),
+        lane=Lane(f"{origin} {project}"),
         project=project,
         payload=msgspec.json.encode(order),
         parent=JobId(order.request_id),

@@ -12,7 +12,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, State
 from ringback.listen.options import ListenOptions
@@ -30,7 +29,7 @@ from ringback.server.wire import (
     rfc3339,
 )
 from ringback.transcription.progress import Progress
-from ringback.transcription.request import KIND, Ending, Order, ending_of, order_of
+from ringback.transcription.request import KIND, Ending, Order, ending_of, order_of, origin_of_callback
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
@@ -129,7 +128,7 @@ class History:
             record["ringback"] = {
                 "state": job.state,
                 "progress": _reached(job, self._progress),
-                "callback_origin": None if order.callback is None else read_target(order.callback).shown,
+                "callback_origin": origin_of_callback(order),
                 "deliveries": [
                     _delivery(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
                 ],

@@ -141,7 +141,8 @@ class Listen:
     async def _accept(self, order: Order, asked: Asked) -> None:
         """Durable when this returns. Nothing after it may turn a callback request into a 5xx: the SDKs
         would send the same recording again."""
-        job = order_job(order, asked.request_id, project=asked.caller.project, accessor=asked.caller.key_id)
+        caller, seal = asked.caller, self._services.seal
+        job = order_job(order, asked.request_id, seal, project=caller.project, accessor=caller.key_id)
         try:
             await self._services.store.add([job])
         except Exception as error:

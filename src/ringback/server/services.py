@@ -9,6 +9,7 @@ from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
+from ringback.sealing import Seal
 from ringback.settings import Settings
 from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
@@ -48,6 +49,7 @@ class Services:
     progress: Progress
     settings: Settings
     clock: Clock
+    seal: Seal
     health: EngineHealth
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""

@@ -4,8 +4,11 @@ import msgspec
 from msgspec import structs
 
 from ringback.blobs import BlobKey, Kept
+from ringback.callbacks.delivery import place_of_callback
+from ringback.egress.target import read_target
 from ringback.jobs.job import JobId, Lane, NewJob
 from ringback.listen.options import ListenOptions
+from ringback.sealing import Seal
 
 KIND = "transcribe"
 
@@ -20,8 +23,11 @@ class Order(msgspec.Struct, frozen=True):
     """The upload; None: fetch `url`."""
     sha256: str | None = None
     url: str | None = None
+    """Where the audio is, as it was judged at submit; in the ledger sealed, see `opened_url`."""
     callback: str | None = None
-    """The callback's URL as it was judged at submit, credentials and all."""
+    """The callback's URL as it was judged at submit; in the ledger sealed, for `place_of_callback`."""
+    callback_origin: str | None = None
+    """`scheme://host:port` of the callback, which needs no secrecy."""
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -36,10 +42,9 @@ class Ending(msgspec.Struct, frozen=True):
     """The uuid of the model that ran."""
 
 
-def order_job(order: Order, request_id: JobId, *, project: str, accessor: str | None) -> NewJob:
-    """The job for one accepted request; its id is Deepgram's `request_id`."""
-    # The callback stands in the order, as it was judged; its credentials need not lie there twice.
-    order = structs.replace(order, options=structs.replace(order.options, callback=None))
+def order_job(order: Order, request_id: JobId, seal: Seal, *, project: str, accessor: str | None) -> NewJob:
+    """The job for one accepted request; its id is Deepgram's `request_id`. Seals the order's URLs."""
+    order = _sealed(order, request_id, seal)
     return NewJob(
         id=request_id,
         kind=KIND,
@@ -64,8 +69,37 @@ def order_of(payload: bytes) -> Order:
     return _ORDER.decode(payload)
 
 
+def opened_url(order: Order, request_id: JobId, seal: Seal) -> str:
+    """Where the audio of an order from the ledger is. Raises `CannotOpen`."""
+    assert order.url is not None
+    return seal.open_if_sealed(order.url, _place_of_url(request_id))
+
+
+def origin_of_callback(order: Order) -> str | None:
+    """Where the callback of an order from the ledger goes, as far as it may be shown."""
+    if order.callback is None or order.callback_origin is not None:
+        return order.callback_origin
+    return read_target(order.callback).shown  # accepted before URLs were sealed
+
+
 def ending_of(result: bytes) -> Ending:
     return _ENDING.decode(result)
+
+
+def _sealed(order: Order, request_id: JobId, seal: Seal) -> Order:
+    # The callback stands in the order, as it was judged; its credentials need not lie there twice.
+    order = structs.replace(order, options=structs.replace(order.options, callback=None))
+    if order.url is not None:
+        order = structs.replace(order, url=seal.seal(order.url, _place_of_url(request_id)))
+    if order.callback is not None:
+        origin = read_target(order.callback).shown
+        sealed = seal.seal(order.callback, place_of_callback(request_id))
+        order = structs.replace(order, callback=sealed, callback_origin=origin)
+    return order
+
+
+def _place_of_url(request_id: JobId) -> str:
+    return f"audio url of {request_id}"
 
 
 _ORDER = msgspec.json.Decoder(Order)

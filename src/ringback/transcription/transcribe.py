@@ -30,11 +30,12 @@ from ringback.jobs.retry import GrowingSchedule
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
+from ringback.sealing import Seal
 from ringback.transcript import Transcript
 from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
-from ringback.transcription.request import Ending, Order, audio_key, document_key, order_of
+from ringback.transcription.request import Ending, Order, audio_key, document_key, opened_url, order_of
 
 Fetch = Callable[[str], AsyncIterator[bytes]]
 """The bytes behind a URL, or a Refusal in Deepgram's words; `bootstrap` puts `egress` behind it."""
@@ -65,6 +66,7 @@ class Transcriber:
         pool: EnginePool,
         catalogue: Catalogue,
         fetch: Fetch,
+        seal: Seal,
         blobs: Blobs,
         progress: Progress,
         clock: Clock,
@@ -74,6 +76,7 @@ class Transcriber:
         self._hearing = Hearing(reader, pool, progress, quality)
         self._catalogue = catalogue
         self._fetch = fetch
+        self._seal = seal
         self._blobs = blobs
         self._progress = progress
         self._clock = clock
@@ -131,9 +134,9 @@ class Transcriber:
         """The recording as a local file, and its hash; fetched first when the request named a URL."""
         key, sha256 = order.audio, order.sha256
         if key is None or sha256 is None:
-            assert order.url is not None
+            url = opened_url(order, job.id, self._seal)
             try:
-                stored = await self._blobs.put(audio_key(job.id), self._fetch(order.url), self._upload_limit)
+                stored = await self._blobs.put(audio_key(job.id), self._fetch(url), self._upload_limit)
             except TooLarge:
                 raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
             key, sha256 = stored.key, stored.sha256
@@ -184,6 +187,7 @@ def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[Ne
         key_id=job.accessor,
         body=body,
         schedule=order.options.callback_schedule,
+        origin=order.callback_origin,
     )
     return (delivery_job(delivery, project=job.project, accessor=job.accessor, tags=job.tags),)
 
