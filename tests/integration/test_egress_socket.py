@@ -1,0 +1,156 @@
+"""WebSockets through the door: the same policy as for requests, and whatever the other side does has a name."""
+
+import asyncio
+import base64
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.http11 import Request, Response
+
+from ringback.clock import SystemClock
+from ringback.egress.answers import Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.socket import LIVE, OutgoingSocket, SocketLost
+from ringback.egress.target import Target, read_target
+from support.program import free_port
+from support.sockets import Called, SocketReceiver
+
+LIMITS = Limits(connect=1, total=2)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(Policy(("127.0.0.1",)), SystemClock()) as opened:
+        yield opened
+
+
+def target(url: str) -> Target:
+    return read_target(url, LIVE)
+
+
+async def opened(door: Door, url: str) -> OutgoingSocket:
+    socket = await door.open_socket(target(url), {"dg-request-id": "one"}, LIMITS)
+    assert isinstance(socket, OutgoingSocket), socket
+    return socket
+
+
+async def refused(door: Door, url: str) -> NoAnswer:
+    answer = await door.open_socket(target(url), {}, LIMITS)
+    assert isinstance(answer, NoAnswer), answer
+    return answer
+
+
+async def test_messages_arrive_in_order_and_the_close_is_told(door: Door) -> None:
+    async with SocketReceiver() as receiver:
+        url = receiver.url.replace("ws://", "ws://user:pa%20ss@")
+        socket = await opened(door, url + "?a=1&a=%2F")
+        for number in range(100):
+            await socket.send(b'{"n":%d}' % number, 2)
+        await socket.close(1000, "done")
+        (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
+    assert call.messages == [f'{{"n":{number}}}' for number in range(100)]
+    assert (call.code, call.reason) == (1000, "done")
+    assert call.path == "/live?a=1&a=%2F"
+    assert call.headers["authorization"] == "Basic " + base64.b64encode(b"user:pa ss").decode()
+    assert call.headers["dg-request-id"] == "one"
+    assert "sec-websocket-extensions" not in call.headers
+
+
+async def test_a_pong_says_that_what_came_before_was_read(door: Door) -> None:
+    async with SocketReceiver() as receiver:
+        socket = await opened(door, receiver.url)
+        await socket.send(b"{}", 2)
+        await socket.ping(b"7", 2)
+        async with asyncio.timeout(5):
+            assert await socket.pong() == b"7"
+        await socket.close(1000, "")
+
+
+async def hang_up(_: Called, connection: ServerConnection) -> None:
+    await connection.close(4321, "enough")
+
+
+async def break_off(called: Called, _: ServerConnection) -> None:
+    called.drop()
+
+
+async def talk_too_much(_: Called, connection: ServerConnection) -> None:
+    await connection.send("x" * 100_000)
+    await connection.wait_closed()
+
+
+@pytest.mark.parametrize(
+    ("handle", "words"),
+    [(hang_up, "code 4321"), (break_off, "broke off"), (talk_too_much, "code 1009")],
+)
+async def test_the_end_of_a_socket_is_noticed_while_nothing_is_sent(
+    door: Door, handle: object, words: str
+) -> None:
+    async with SocketReceiver(handle) as receiver:  # type: ignore[arg-type] # one of the above
+        socket = await opened(door, receiver.url)
+        with pytest.raises(SocketLost, match=words):
+            async with asyncio.timeout(5):
+                await socket.pong()
+        await socket.close(1000, "")
+
+
+async def test_a_receiver_that_does_not_read_counts_as_lost(door: Door) -> None:
+    reading = asyncio.Event()
+
+    async def never_read(_: Called, connection: ServerConnection) -> None:
+        connection.transport.pause_reading()
+        await reading.wait()
+
+    async with SocketReceiver(never_read) as receiver:
+        socket = await opened(door, receiver.url)
+        with pytest.raises(SocketLost, match="did not read for 0.3 s"):
+            async with asyncio.timeout(20):
+                while True:
+                    await socket.send(b"x" * 60_000, 0.3)
+        async with asyncio.timeout(5):
+            await socket.close(1000, "")
+        reading.set()
+
+
+def redirected(connection: ServerConnection, _: Request) -> Response:
+    response = connection.respond(HTTPStatus.FOUND, "")
+    response.headers["Location"] = "http://127.0.0.1:1/"
+    return response
+
+
+def forbidden(connection: ServerConnection, _: Request) -> Response:
+    return connection.respond(HTTPStatus.FORBIDDEN, "no")
+
+
+@pytest.mark.parametrize(("handshake", "status"), [(redirected, 302), (forbidden, 403)])
+async def test_only_a_switch_of_protocols_opens_a_socket(door: Door, handshake: object, status: int) -> None:
+    async with SocketReceiver(handshake=handshake) as receiver:  # type: ignore[arg-type] # as above
+        answer = await refused(door, receiver.url)
+    assert answer.reason is Silence.PROTOCOL
+    assert str(status) in answer.detail
+
+
+async def test_where_nobody_listens_the_phase_is_named(door: Door) -> None:
+    answer = await refused(door, f"ws://127.0.0.1:{free_port()}/")
+    assert (answer.reason, answer.detail) == (Silence.CONNECT, "no connection: connection refused")
+
+
+async def test_private_addresses_stay_closed() -> None:
+    async with Door(Policy(), SystemClock()) as strict, SocketReceiver() as receiver:
+        answer = await refused(strict, receiver.url)
+        by_name = await refused(strict, receiver.url.replace("127.0.0.1", "localhost"))
+        assert not receiver.calls
+    assert answer.reason is by_name.reason is Silence.BLOCKED
+
+
+async def test_an_endless_handshake_ends_in_time(door: Door) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(10):
+        answer = await refused(door, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+    assert answer.reason is Silence.TIMEOUT
