@@ -1,7 +1,6 @@
 """Whatever a receiver does, an attempt ends within its limit, in bounded memory, as a value."""
 
 import asyncio
-import gzip
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -17,6 +16,25 @@ from ringback.egress.answers import BODY_LIMIT, Answer, Limits, NoAnswer, Silenc
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import parse_target
+from support.bad_receivers import (
+    answer_without_reading,
+    broken_chunks,
+    dripped_body,
+    dripped_headers,
+    endless_answer,
+    endless_chunks,
+    endless_interim_answers,
+    gzip_bomb,
+    hang_up,
+    huge_header,
+    many_headers,
+    never_reads,
+    not_http,
+    reset,
+    reset_after_headers,
+    silence,
+    truncated_answer,
+)
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
@@ -48,62 +66,6 @@ async def test_a_status_is_an_answer(door: Door, status: int) -> None:
     assert receiver.connections == 1
 
 
-# Each ends with a status line of success, then misbehaves: the status has decided.
-
-
-async def endless_answer(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
-    while True:
-        await talk.say(b"x" * 65_536)
-
-
-async def endless_chunks(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    while True:
-        await talk.say(b"1\r\nx\r\n" * 10_000)
-
-
-BOMB = gzip.compress(bytes(50_000_000))
-
-
-async def gzip_bomb(talk: Conversation) -> None:
-    await talk.request()
-    await talk.answer(200, BOMB, content_encoding="gzip")
-
-
-async def truncated_answer(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nonly this")
-
-
-async def reset_after_headers(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-    talk.reset()
-
-
-async def dripped_body(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
-    while True:
-        await talk.say(b"x")
-        await asyncio.sleep(0.1)
-
-
-async def broken_chunks(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    await asyncio.sleep(0.05)  # in one packet with the status line, the parser would see neither
-    await talk.say(b"nonsense\r\n")
-
-
-async def answer_without_reading(talk: Conversation) -> None:
-    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    await asyncio.Event().wait()
-
-
 @pytest.mark.parametrize(
     "behaviour",
     [
@@ -123,60 +85,6 @@ async def test_the_status_line_decides(door: Door, behaviour: Behaviour) -> None
     assert isinstance(answer, Answer)
     assert answer.status == 200
     assert len(answer.body) <= BODY_LIMIT
-
-
-# Each of these never gets as far as a status line.
-
-
-async def hang_up(talk: Conversation) -> None:
-    await talk.request()
-
-
-async def reset(talk: Conversation) -> None:
-    await talk.reader.readuntil(b"\r\n\r\n")
-    talk.reset()
-
-
-async def silence(talk: Conversation) -> None:
-    await talk.request()
-    await asyncio.Event().wait()
-
-
-async def never_reads(_: Conversation) -> None:
-    await asyncio.Event().wait()
-
-
-async def dripped_headers(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\nx: ")
-    while True:
-        await talk.say(b"y")
-        await asyncio.sleep(0.05)
-
-
-async def endless_interim_answers(talk: Conversation) -> None:
-    await talk.request()
-    while True:
-        await talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
-        await asyncio.sleep(0)
-
-
-async def huge_header(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000 + b"\r\n\r\n")
-    await asyncio.Event().wait()
-
-
-async def many_headers(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n")
-    await asyncio.Event().wait()
-
-
-async def not_http(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"220 mail.example ESMTP\r\n")
-    await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize(
