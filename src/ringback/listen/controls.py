@@ -116,7 +116,8 @@ def _configure(document: dict[str, object], text: str) -> Configure | Misread:
     keyterms = document.get("keyterms")
     if keyterms is not None and not _all_are(str, keyterms):
         return _misread("invalid type: `keyterms` must be a list of strings", text, len(text))
-    features = document.get("features") or {}
+    features = document.get("features")
+    features = {} if features is None else features
     if not isinstance(features, dict) or not _all_are(bool, list(features.values())):
         return _misread("invalid type: `features` must hold booleans", text, len(text))
     return Configure(

@@ -6,7 +6,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ringback.errors import Refusal
-from ringback.listen.options import MOST_PARAMETERS, ListenOptions, Mode, parse
+from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, MOST_PARAMETERS, ListenOptions, Mode, parse
 from ringback.listen.parameters import PARAMETERS, Standing
 
 NAMES = sorted({parameter.name for parameter in PARAMETERS})
@@ -243,6 +243,13 @@ def test_live_parameters() -> None:
     assert "needs `interim_results=true`" in refusal("utterance_end_ms=1000", Mode.LIVE)
     assert "from 1000 to 5000" in refusal("interim_results=true&utterance_end_ms=999", Mode.LIVE)
     assert "`latest` or `v1`" in refusal("diarize_model=v2", Mode.LIVE)
+
+
+def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
+    long = "&".join(f"extra=k{n}:{'x' * 2000}" for n in range(33))
+    assert len(options(long).extra) == 33
+    assert f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all" in refusal(long, Mode.LIVE)
+    assert options("extra=a:b", Mode.LIVE).extra == {"a": "b"}
 
 
 def test_what_is_not_acted_on_is_said() -> None:

@@ -1,0 +1,118 @@
+"""A live conversation driven by hand: what goes in, and what came out of it so far."""
+
+import json
+from collections.abc import Iterable
+from typing import cast
+
+from ringback.listen.live import (
+    Cause,
+    Close,
+    Conversation,
+    Ending,
+    Heard,
+    HearingEvent,
+    MessageKind,
+    Opened,
+    Reached,
+    Say,
+    StreamFacts,
+    Wish,
+)
+from ringback.listen.options import ListenOptions, Mode, parse
+from ringback.listen.written import ModelFacts
+from ringback.transcript import Word
+
+REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
+MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+FACTS = StreamFacts(REQUEST, 1_800_000_000.25, (MODEL,))
+
+Json = dict[str, object]
+
+
+def live_options(query: str) -> ListenOptions:
+    """`a=1&b=2`, as in a URL."""
+    pairs = [tuple(part.split("=", 1)) for part in query.split("&") if part]
+    return parse(cast(list[tuple[str, str]], pairs), Mode.LIVE)
+
+
+def spoken(text: str, start: float, end: float) -> tuple[Word, ...]:
+    """The words of a text, spread evenly over the time."""
+    said = text.split()
+    each = (end - start) / max(len(said), 1)
+    return tuple(Word(w, start + i * each, start + (i + 1) * each, 0.9) for i, w in enumerate(said))
+
+
+class Talk:
+    """Feeds a conversation and keeps its messages, decoded, with their kinds; times in are `now`."""
+
+    def __init__(self, query: str = "", channels: int | None = 1, now: float = 0.0) -> None:
+        """Opened with so many channels; None: no audio has come."""
+        self.now = now
+        self.conversation = Conversation(live_options(query), FACTS, now)
+        self.said: list[tuple[MessageKind, Json]] = []
+        self.wishes: list[Wish] = []
+        if channels is not None:
+            self.binary(b"audio")
+            self.hear(Opened(channels))
+        self.fresh()
+
+    def binary(self, data: bytes) -> "Talk":
+        return self._keep(self.conversation.binary(data, self.now))
+
+    def text(self, text: str | Json) -> "Talk":
+        message = text if isinstance(text, str) else json.dumps(text)
+        return self._keep(self.conversation.text(message, self.now))
+
+    def hear(self, *events: HearingEvent) -> "Talk":
+        for event in events:
+            self._keep(self.conversation.hear(event, self.now))
+        return self
+
+    def tick(self, now: float) -> "Talk":
+        self.now = now
+        return self._keep(self.conversation.tick(now))
+
+    def end(self, ending: Ending) -> "Talk":
+        return self._keep(self.conversation.end(ending, self.now))
+
+    def fresh(self) -> list[Json]:
+        """The messages since the last call."""
+        found, self.said = [message for _, message in self.said], []
+        return found
+
+    def fresh_wishes(self) -> list[Wish]:
+        """All but messages, since the last call."""
+        found, self.wishes = self.wishes, []
+        return [wish for wish in found if not isinstance(wish, Say)]
+
+    @property
+    def closed_with(self) -> Close | None:
+        return next((wish for wish in self.wishes if isinstance(wish, Close)), None)
+
+    def _keep(self, wishes: Iterable[Wish]) -> "Talk":
+        for wish in wishes:
+            self.wishes.append(wish)
+            if isinstance(wish, Say):
+                self.said.append((wish.kind, cast(Json, json.loads(wish.message))))
+        return self
+
+
+def interim(text: str, end: float, *, start: float = 0.0, channel: int = 0) -> Heard:
+    """An open span and its words, which end where the span ends."""
+    return Heard(channel, start, end, spoken(text, start, end), final=False, cause=Cause.UPDATE)
+
+
+def final(
+    text: str, end: float, cause: Cause = Cause.ENDPOINT, *, start: float = 0.0, channel: int = 0
+) -> Heard:
+    """A final span and its words, which end where the span ends."""
+    return Heard(channel, start, end, spoken(text, start, end), final=True, cause=cause)
+
+
+def quiet(until: float, since: float, channel: int = 0) -> Reached:
+    return Reached(channel, until, since)
+
+
+def transcript(message: Json) -> str:
+    channel = cast(dict[str, list[dict[str, str]]], message["channel"])
+    return channel["alternatives"][0]["transcript"]

@@ -1,0 +1,245 @@
+"""The laws of the live conversation, whatever comes in whatever order.
+
+One rule feeds what a client may send, what the ears may report (also what well-made ears never would), or
+time; the laws are checked on every message that comes out.
+"""
+
+import json
+from typing import cast
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+
+from ringback.listen.live import (
+    Audio,
+    Cause,
+    Close,
+    Conversation,
+    End,
+    Ending,
+    Finished,
+    Flush,
+    Heard,
+    MessageKind,
+    Opened,
+    Reached,
+    Say,
+    SpeechBegan,
+    Undecodable,
+    Wish,
+)
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Word
+from support.conversations import FACTS, Json
+
+MOST_BYTES = 1 << 20
+TIMES = st.floats(0, 1000) | st.sampled_from([0.0, 0.1, 1.0, 2.5])
+CHANNELS = st.integers(0, 3)
+WORDS = st.lists(
+    st.builds(Word, st.text(min_size=1, max_size=12), TIMES, TIMES, st.floats(0, 1)), max_size=6
+).map(tuple)
+CONTROLS = ("KeepAlive", "Finalize", "Sync", "Configure", "Flush", 7, None)
+OPTIONS = st.builds(
+    ListenOptions,
+    interim_results=st.booleans(),
+    endpointing=st.none() | st.sampled_from([10, 300]),
+    utterance_end_ms=st.none() | st.just(1000),
+    vad_events=st.booleans(),
+    punctuate=st.booleans(),
+    extra=st.just({"who": "me"}) | st.just({}),
+)
+FIELDS = {
+    MessageKind.INTERIM: "Results",
+    MessageKind.FINAL: "Results",
+    MessageKind.SPEECH_STARTED: "SpeechStarted",
+    MessageKind.UTTERANCE_END: "UtteranceEnd",
+    MessageKind.METADATA: "Metadata",
+}
+ANSWERS = {"Error", "ConfigureSuccess", "ConfigureFailure"}
+
+
+class LiveLaws(RuleBasedStateMachine):
+    """Each rule hands one thing in; `keep` holds what comes out against the laws."""
+
+    @initialize(options=OPTIONS, opened=st.booleans())
+    def start(self, options: ListenOptions, opened: bool) -> None:
+        self.options = options
+        self.now = 100.0
+        self.conversation = Conversation(options, FACTS, self.now)
+        self.fixed: dict[int, float] = {}
+        self.finalized: dict[int | None, int] = {}
+        self.answered: dict[int, int] = {}
+        self.metadata = 0
+        self.closes = 0
+        self.ends = 0
+        if opened:
+            self.audio(b"x")
+            self.keep(self.conversation.hear(Opened(2), self.now))
+
+    @rule(data=st.binary(min_size=1, max_size=8))
+    def audio(self, data: bytes) -> None:
+        ending = self.ends > 0
+        wishes = self.conversation.binary(data, self.now)
+        assert wishes == ([] if ending or self.closes else [Audio(data)])
+
+    @rule(text=st.text(max_size=40) | st.sampled_from(CONTROLS).map(lambda kind: json.dumps({"type": kind})))
+    def text(self, text: str) -> None:
+        self.keep(self.conversation.text(text, self.now))
+
+    @rule(channel=CHANNELS)
+    def finalize(self, channel: int) -> None:
+        self.keep(self.conversation.text(json.dumps({"type": "Finalize", "channel": channel}), self.now))
+
+    @rule(channels=st.integers(1, 3))
+    def opened(self, channels: int) -> None:
+        self.keep(self.conversation.hear(Opened(channels), self.now))
+
+    @rule(
+        channel=CHANNELS,
+        start=TIMES,
+        length=TIMES,
+        words=WORDS,
+        final=st.booleans(),
+        cause=st.sampled_from(Cause),
+    )
+    def heard(
+        self, channel: int, start: float, length: float, words: tuple[Word, ...], final: bool, cause: Cause
+    ) -> None:
+        event = Heard(channel, start, start + length, words, final, cause)
+        self.keep(self.conversation.hear(event, self.now))
+
+    @rule(
+        channel=CHANNELS,
+        length=st.floats(0, 3),
+        words=WORDS,
+        final=st.booleans(),
+        cause=st.sampled_from(Cause),
+    )
+    def heard_next(
+        self, channel: int, length: float, words: tuple[Word, ...], final: bool, cause: Cause
+    ) -> None:
+        """As well-made ears report: where the last final ended."""
+        start = self.fixed.get(channel, 0.0)
+        event = Heard(channel, start, start + length, words, final, cause)
+        self.keep(self.conversation.hear(event, self.now))
+
+    @rule(channel=CHANNELS, at=TIMES)
+    def began(self, channel: int, at: float) -> None:
+        self.keep(self.conversation.hear(SpeechBegan(channel, at), self.now))
+
+    @rule(channel=CHANNELS, ahead=st.floats(0, 5), quiet=st.booleans())
+    def reached(self, channel: int, ahead: float, quiet: bool) -> None:
+        fixed = self.fixed.get(channel, 0.0)
+        event = Reached(channel, fixed + ahead, fixed if quiet else None)
+        self.keep(self.conversation.hear(event, self.now))
+
+    @rule(seconds=st.floats(0, 12))
+    def tick(self, seconds: float) -> None:
+        self.now += seconds
+        self.keep(self.conversation.tick(self.now))
+        deadline = self.conversation.deadline
+        assert deadline is None or deadline > self.now
+
+    @rule()
+    def resume(self) -> None:
+        self.conversation.resume(self.now)
+
+    # The rules below end it. They ask for a chance, so that most runs are long.
+
+    @rule(
+        ending=st.sampled_from(Ending),
+        how=st.sampled_from(["frame", "text", "server", "finished", "undecodable"]),
+        chance=st.integers(0, 9),
+    )
+    def end(self, ending: Ending, how: str, chance: int) -> None:
+        if chance:
+            return
+        match how:
+            case "frame":
+                self.keep(self.conversation.binary(b"", self.now))
+            case "text":
+                self.keep(self.conversation.text('{"type":"CloseStream"}', self.now))
+            case "server":
+                self.keep(self.conversation.end(ending, self.now))
+            case "finished":
+                self.keep(self.conversation.hear(Finished(2, 30.0), self.now))
+            case _:
+                self.keep(self.conversation.hear(Undecodable(), self.now))
+
+    @invariant()
+    def closed_is_for_good(self) -> None:
+        if self.closes:
+            assert self.conversation.closed
+            assert self.conversation.deadline is None
+            assert self.conversation.tick(self.now + 1000) == []
+
+    def keep(self, wishes: list[Wish]) -> None:
+        """Hold each wish against the laws."""
+        for wish in wishes:
+            assert self.closes == 0, "nothing comes after Close"
+            match wish:
+                case Say():
+                    self.keep_message(wish)
+                case Flush(channel):
+                    assert self.ends == 0
+                    self.finalized[channel] = self.finalized.get(channel, 0) + 1
+                case End():
+                    self.ends += 1
+                case Close(code, reason):
+                    self.closes += 1
+                    assert self.metadata == 1, "Metadata comes before Close"
+                    assert code in {1000, 1001, 1008, 1011}
+                    assert len(reason.encode()) <= 123
+                case Audio():
+                    raise AssertionError("only a binary frame makes audio")
+        assert self.ends <= 1
+
+    def keep_message(self, say: Say) -> None:
+        assert len(say.message) < MOST_BYTES
+        message = cast(Json, json.loads(say.message.decode()))
+        if say.kind is MessageKind.ANSWER:
+            assert message["type"] in ANSWERS
+            return
+        assert message["type"] == FIELDS[say.kind]
+        if say.kind is MessageKind.METADATA:
+            self.metadata += 1
+            assert self.metadata == 1
+            return
+        assert self.metadata == 0, "Metadata is the last message"
+        match say.kind:
+            case MessageKind.INTERIM:
+                self.keep_interim(message)
+            case MessageKind.FINAL:
+                self.keep_final(message)
+            case MessageKind.UTTERANCE_END:
+                assert self.options.utterance_end_ms is not None
+            case _:
+                assert self.options.vad_events
+
+    def keep_interim(self, message: Json) -> None:
+        assert self.options.interim_results
+        channel, start, length = self.place(message)
+        assert start == self.fixed.get(channel, 0.0), "an interim starts where the last final ended"
+        assert length >= 0
+        assert [message[flag] for flag in ("is_final", "speech_final", "from_finalize")] == [False] * 3
+
+    def keep_final(self, message: Json) -> None:
+        channel, start, length = self.place(message)
+        assert start == self.fixed.get(channel, 0.0), "finals follow each other without a gap"
+        assert length >= 0, "times never go back"
+        assert message["is_final"] is True
+        self.fixed[channel] = round(start + length, 3)
+        if message["from_finalize"]:
+            self.answered[channel] = self.answered.get(channel, 0) + 1
+            asked = self.finalized.get(None, 0) + self.finalized.get(channel, 0)
+            assert self.answered[channel] <= asked, "one answer to each Finalize at most"
+
+    def place(self, message: Json) -> tuple[int, float, float]:
+        index, total = cast(list[int], message["channel_index"])
+        assert 0 <= index < total
+        return index, cast(float, message["start"]), cast(float, message["duration"])
+
+
+TestLiveLaws = LiveLaws.TestCase
+TestLiveLaws.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)

@@ -1,0 +1,63 @@
+"""No message of a live stream reaches 1 MiB, at which Python's `websockets` stops reading."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.listen.live_results import LiveMessages, Span, pieces
+from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, ListenOptions
+from ringback.transcript import Word
+from support.conversations import FACTS, live_options, spoken
+
+MIB = 1 << 20
+EXTRA = {"k": "\x01" * ((MOST_LIVE_EXTRA_BYTES - 8) // 6)}
+"""The longest that `listen.options` lets through, in the characters that JSON writes longest."""
+OPTIONS = ListenOptions(punctuate=True, language="multi", extra=EXTRA)
+
+
+def longest(text: str) -> Word:
+    return Word(text, 12345.678, 12345.678, 0.1234, spaced=True, speaker=99, language="zh-Hant-TW")
+
+
+def test_the_largest_piece_fits() -> None:
+    words = [longest("\x01" * length) for length in (1, 7, 100) for _ in range(5_000)]
+    for piece in pieces(words):
+        message = LiveMessages(OPTIONS, FACTS).results(Span(19, 0, 10**8), piece, final=True)
+        assert len(message) < MIB
+
+
+def test_one_word_beyond_measure_is_cut() -> None:
+    (piece,) = pieces([longest("\x01" * 10_000_000)])
+    assert len(LiveMessages(OPTIONS, FACTS).results(Span(0, 0, 1), piece, final=True)) < MIB
+
+
+def test_the_longest_metadata_fits() -> None:
+    tags = tuple("\x01" * 128 for _ in range(1_000))
+    options = ListenOptions(tag=tags, extra=EXTRA)
+    assert len(LiveMessages(options, FACTS).metadata("a" * 64, 1e6, 20)) < MIB
+
+
+def test_what_a_span_of_speech_holds_is_one_piece() -> None:
+    """Whisper writes 448 tokens for a window at most."""
+    words = spoken(" ".join(["extraordinarily"] * 448), 0.0, 30.0)
+    assert list(pieces(words)) == [list(words)]
+
+
+def test_no_words_are_one_piece_too() -> None:
+    assert list(pieces(())) == [[]]
+
+
+@given(st.lists(st.integers(0, 12_000), max_size=60))
+def test_pieces_lose_no_word(lengths: list[int]) -> None:
+    words = [Word("x" * length, n, n + 1, 1.0) for n, length in enumerate(lengths)]
+    assert [word.start for piece in pieces(words) for word in piece] == [word.start for word in words]
+
+
+def test_no_languages_are_no_list() -> None:
+    """LiveKit takes the first of them without looking whether there is one."""
+    messages = LiveMessages(live_options("language=multi"), FACTS)
+    empty = json.loads(messages.results(Span(0, 0, 1), (), final=True))
+    assert "languages" not in empty["channel"]["alternatives"][0]
+    said = json.loads(messages.results(Span(0, 0, 1), (Word("sí", 0, 1, 1.0, language="es"),), final=True))
+    assert said["channel"]["alternatives"][0]["languages"] == ["es"]
