@@ -1,7 +1,7 @@
 """The one place where ports meet what implements them, and where the order of start and stop is set.
 
 engine, audio          recognition and decoding, in processes of their own
-rescuer, sweep         the housekeeping of the ledger and the blobs
+rescuer, sweep, retention  the housekeeping of the ledger and the blobs
 transcribe, deliver    the two kinds of work
 http                   the door: opened last, closed first
 """
@@ -21,8 +21,9 @@ from ringback.blobs import FolderBlobs
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.trial import Trial, trial
 from ringback.clock import Clock, SystemClock
-from ringback.egress.answers import FetchLimits
+from ringback.egress.answers import FetchLimits, Limits
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.engines.base import Quality
@@ -36,13 +37,16 @@ from ringback.jobs.worker import Worker
 from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
 from ringback.sealing import Seal
 from ringback.server.protocol import HttpServer
+from ringback.server.requests import REQUEST_KINDS
 from ringback.server.routes import Services, application
+from ringback.server.services import TryCallback
 from ringback.service import Service, run_in_stages
-from ringback.settings import FetchSettings, Settings
+from ringback.settings import CallbackSettings, FetchSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.retention import Retention
 from ringback.transcription.sweep import Sweep
 from ringback.transcription.transcribe import Transcriber
 
@@ -161,6 +165,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 catalogue=catalogue,
                 admit=Admission(door, policy).admit,
                 check_audio_url=remote.judge,
+                try_callback=_tried_by(door, policy, settings.callback, clock),
                 progress=progress,
                 settings=settings,
                 clock=clock,
@@ -186,7 +191,11 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     )
     return [
         [pool, reader],
-        [Rescuer(ledger), Sweep(blobs, ledger)],
+        [
+            Rescuer(ledger),
+            Sweep(blobs, ledger, clock, settings.keep.audio),
+            Retention(blobs, ledger, settings.keep, requests=REQUEST_KINDS),
+        ],
         [
             _WhenReady(
                 pool,
@@ -264,6 +273,16 @@ def _owner(key_id: str, project: str, comment: str, created_at: float) -> ApiKey
         created_at=created_at,
         expires_at=None,
     )
+
+
+def _tried_by(door: Door, policy: Policy, settings: CallbackSettings, clock: Clock) -> TryCallback:
+    """What tries a callback URL as a delivery would."""
+    limits = Limits(settings.connect_timeout, settings.timeout)
+
+    async def try_callback(url: str, method: str, key_id: str) -> Trial:
+        return await trial(door, policy, url, clock=clock, limits=limits, method=method, key_id=key_id)
+
+    return try_callback
 
 
 def _fetch_limits(settings: FetchSettings) -> FetchLimits:

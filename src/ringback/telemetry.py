@@ -28,6 +28,10 @@ OLDEST_DUE = Gauge(
     "ringback_oldest_due_seconds", "Age of the oldest job that is due and not running, by kind.", ["kind"],
     registry=REGISTRY,
 )  # fmt: skip
+OLDEST_READY = Gauge(
+    "ringback_oldest_ready_seconds", "Since when a worker could have taken up a job and did not, by kind.",
+    ["kind"], registry=REGISTRY,
+)  # fmt: skip
 ATTEMPTS = Counter(
     "ringback_delivery_attempts_total", "Callback attempts, by outcome.", ["outcome"], registry=REGISTRY
 )

@@ -13,19 +13,26 @@ import msgspec
 
 from ringback.blobs import FolderBlobs, keep
 from ringback.callbacks.admission import Admission
+from ringback.callbacks.signers import Signers
+from ringback.callbacks.trial import trial
 from ringback.clock import Clock, SystemClock
-from ringback.egress.answers import FetchLimits
+from ringback.egress.answers import FetchLimits, Limits
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
+from ringback.engines.base import ModelInfo
 from ringback.engines.registry import Catalogue
 from ringback.errors import Failure
-from ringback.jobs.job import Done, Lease
+from ringback.jobs.job import Done, JobId, Lease
 from ringback.keys import ApiKey, secret_hash
 from ringback.listen import results
+from ringback.listen.options import ListenOptions
 from ringback.server.protocol import HttpServer
 from ringback.server.routes import Services, application
-from ringback.settings import LimitSettings, Settings
+from ringback.settings import CallbackSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
+from ringback.streaming.callbacks import Callbacks
+from ringback.streaming.session import Ears
+from ringback.streaming.streams import OpenEars, Streams
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND, Ending, document_key
@@ -124,13 +131,22 @@ class Answered:
         return msgspec.json.decode(self.body)
 
 
+def no_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> Ears:
+    raise AssertionError("this front is for recordings")
+
+
 @asynccontextmanager
 async def front(
-    folder: Path, clock: Clock | None = None, limits: LimitSettings | None = None
+    folder: Path,
+    clock: Clock | None = None,
+    limits: LimitSettings | None = None,
+    *,
+    callback: CallbackSettings | None = None,
+    open_ears: OpenEars = no_ears,
 ) -> AsyncIterator[Front]:
     """The service on a port of its own, with one `owner` key."""
     clock = clock or SystemClock()
-    settings = Settings(limits=limits or LimitSettings())
+    settings = Settings(limits=limits or LimitSettings(), callback=callback or CallbackSettings())
     policy = Policy(("127.0.0.1",), ())
     engine = EngineState()
     blobs = FolderBlobs(folder / "blobs", clock)
@@ -139,6 +155,23 @@ async def front(
         Door(policy, clock) as door,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
+        callbacks = Callbacks(
+            door=door,
+            policy=policy,
+            store=ledger,
+            seal=SEAL,
+            sign=Signers(ledger, SEAL, clock).sign,
+            settings=settings.callback,
+            clock=clock,
+        )
+        streams = Streams(
+            store=ledger,
+            callbacks=callbacks,
+            open_ears=open_ears,
+            clock=clock,
+            most=settings.limits.streams or 100,
+            grace_seconds=2,
+        )
         services = Services(
             store=ledger,
             keys=ledger,
@@ -146,6 +179,11 @@ async def front(
             catalogue=Catalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10)).judge,
+            try_callback=lambda url, method, key_id: trial(
+                door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=key_id
+            ),
+            admit_live=Admission(door, policy).admit_live,
+            streams=streams,
             progress=Progress(),
             settings=settings,
             clock=clock,
@@ -156,7 +194,7 @@ async def front(
         server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
         port = server.bind()
         stopping = asyncio.Event()
-        serving = asyncio.create_task(server.run(stopping))
+        serving = asyncio.gather(server.run(stopping), streams.run(stopping))
         project = (await ledger.projects())[0].id
         opened = Front(port, services, ledger, blobs, folder / "blobs", engine, project, session)
         await opened.add_key("owner", secret=OWNER)

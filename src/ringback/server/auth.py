@@ -1,7 +1,8 @@
 """Who asks: API keys and short-lived tokens, and what each of them may do.
 
 `Authorization: Token KEY` or `Authorization: Bearer JWT`, the scheme in any case
-(https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication).
+(https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication); on a WebSocket also
+the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-protocol).
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from starlette.requests import HTTPConnection
 
 from ringback.clock import Clock
 from ringback.errors import Refusal
-from ringback.keys import ApiKey, KeyStore, secret_hash
+from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
 
 TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
@@ -29,7 +30,12 @@ class Right(StrEnum):
     """See the project, its requests, its keys' descriptions."""
     GRANT = "grant"
     """Make short-lived tokens; Deepgram asks for the role Member or better."""
+    RESULTS = "results"
+    """Fetch the results of the project's requests, have them delivered again, cancel requests."""
+    REDIRECT = "redirect"
+    """Have a result delivered to another URL than the one it was ordered for."""
     MANAGE_KEYS = "manage keys"
+    """Make and remove keys, and set what each may have in work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Caller:
     rights: frozenset[Right]
     key: ApiKey | None
     """None when a token was shown: it names its key but is not the key."""
+    limits: KeyLimits
+    """What the key has of its own; tokens share it."""
 
     def must(self, right: Right) -> None:
         """Raises the 403 of https://developers.deepgram.com/docs/errors without that right."""
@@ -56,15 +64,15 @@ class Doorkeeper:
         self._clock = clock
         self._jwt_secret = jwt_secret
         self._remembered: dict[bytes, tuple[float, ApiKey]] = {}
+        self._limits: dict[str, tuple[float, KeyLimits]] = {}
 
     async def caller(self, request: HTTPConnection) -> Caller:
         """Who sent this; raises `Refusal` (401) for anybody unknown."""
-        scheme, _, credential = request.headers.get("authorization", "").strip().partition(" ")
-        credential = credential.strip()
+        scheme, credential = _credentials(request)
         if scheme.lower() == "token" and credential:
             return await self._holder_of_key(credential)
         if scheme.lower() == "bearer" and credential:
-            return self._holder_of_token(credential)
+            return await self._holder_of_token(credential)
         raise _invalid()
 
     def grant(self, caller: Caller, seconds: float) -> str:
@@ -74,14 +82,15 @@ class Doorkeeper:
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
 
     def forget(self) -> None:
-        """Ask the ledger again from now on: a key was removed."""
+        """Ask the ledger again from now on: a key was removed, or has other limits."""
         self._remembered.clear()
+        self._limits.clear()
 
     async def _holder_of_key(self, secret: str) -> Caller:
         key = await self._key(secret_hash(secret))
         if key is None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
             raise _invalid()
-        return Caller(key.id, key.project, rights_of(key.scopes), key)
+        return Caller(key.id, key.project, rights_of(key.scopes), key, key.limits)
 
     async def _key(self, hashed: bytes) -> ApiKey | None:
         now = self._clock.monotonic()
@@ -97,7 +106,7 @@ class Doorkeeper:
         self._remembered[hashed] = (now, key)
         return key
 
-    def _holder_of_token(self, token: str) -> Caller:
+    async def _holder_of_token(self, token: str) -> Caller:
         try:
             # The expiry is judged below, by the clock that we are given.
             claims = jwt.decode(
@@ -111,7 +120,36 @@ class Doorkeeper:
             raise _invalid() from None
         if claims["exp"] <= self._clock.now():
             raise _invalid()
-        return Caller(claims["sub"], claims["project"], frozenset({Right.LISTEN}), None)
+        key_id, project = claims["sub"], claims["project"]
+        limits = await self._limits_of(project, key_id)
+        return Caller(key_id, project, frozenset({Right.LISTEN}), None, limits)
+
+    async def _limits_of(self, project: str, key_id: str) -> KeyLimits:
+        """Those of a token's key. A token may outlive its key; then the server's settings hold."""
+        now = self._clock.monotonic()
+        remembered = self._limits.get(key_id)
+        if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
+            return remembered[1]
+        limits = {key.id: key.limits for key in await self._keys.keys(project)}
+        self._limits = {known: (now, limits[known]) for known in limits}
+        return limits.get(key_id, KeyLimits())
+
+
+def offered_scheme(connection: HTTPConnection) -> str | None:
+    """The WebSocket sub-protocol to answer with: a browser gives up where its server selects none of those
+    that it offered (docs/using-the-sec-websocket-protocol)."""
+    offered: list[str] = connection.scope.get("subprotocols", [])
+    return offered[0] if offered and offered[0].lower() in _SCHEMES else None
+
+
+def _credentials(connection: HTTPConnection) -> tuple[str, str]:
+    """Scheme and secret: from the header, or from the sub-protocols `token, KEY` or `bearer, JWT`, because a
+    browser's WebSocket can set no header."""
+    scheme, _, credential = connection.headers.get("authorization", "").strip().partition(" ")
+    offered: list[str] = connection.scope.get("subprotocols", [])
+    if not scheme and len(offered) >= 2 and offered[0].lower() in _SCHEMES:
+        scheme, credential = offered[:2]
+    return scheme, credential.strip()
 
 
 def rights_of(scopes: tuple[str, ...]) -> frozenset[Right]:
@@ -119,14 +157,15 @@ def rights_of(scopes: tuple[str, ...]) -> frozenset[Right]:
     return frozenset({Right.READ}.union(*(_RIGHTS.get(scope, ()) for scope in scopes)))
 
 
+_SCHEMES = frozenset({"token", "bearer"})
 _ALGORITHM = "HS256"
 _AUDIENCE = "ringback:listen"
 
 _RIGHTS: dict[str, frozenset[Right]] = {
     "owner": frozenset(Right),
     "admin": frozenset(Right),
-    "member": frozenset({Right.LISTEN, Right.READ, Right.GRANT}),
-    "usage:write": frozenset({Right.LISTEN}),
+    "member": frozenset({Right.LISTEN, Right.READ, Right.GRANT, Right.RESULTS}),
+    "usage:write": frozenset({Right.LISTEN, Right.RESULTS}),
     "keys:write": frozenset({Right.MANAGE_KEYS}),
 }
 

@@ -5,18 +5,21 @@ scheme://host:port only: their paths, queries and credentials are the caller's s
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.errors import Refusal
-from ringback.jobs.job import Attempt, Job, JobFilter, JobId, State
+from ringback.blobs import Kept
+from ringback.jobs.job import Job, JobFilter, JobId, State
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Doorkeeper
+from ringback.server.deliveries import described
 from ringback.server.problems import LISTEN_PATH
+from ringback.server.requests import REQUEST_KINDS, newest, request_of
 from ringback.server.services import Services
 from ringback.server.wire import (
     answer,
@@ -28,12 +31,16 @@ from ringback.server.wire import (
     query_moment,
     rfc3339,
 )
+from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.progress import Progress
-from ringback.transcription.request import KIND, Ending, Order, ending_of, order_of, origin_of_callback
+from ringback.transcription.request import Ending, Order, ending_of, order_of, origin_of_callback
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
 """Requests that may be skipped to reach a page; narrow by `start` and `end` beyond that."""
+
+DELIVERIES_SHOWN = 100
+"""Of one request, the latest; a live stream has one for each of its responses."""
 
 USAGE_MOST, USAGE_PAGE = 2_000, 200
 """Requests that one usage report adds up, newest first, and how many of them are in memory at a time: each
@@ -56,16 +63,22 @@ class History:
         page = query_integer(request, "page", 0, 0, DEEPEST)
         if page * limit > DEEPEST:
             raise bad_query("That page lies too deep; narrow the list with `start` and `end`.")
-        where = _filter(request, caller.project)
-        jobs = [] if where is None else await self._nth_page(where, limit, page)
-        return answer({"page": page, "limit": limit, "requests": [await self._record(job) for job in jobs]})
+        filters = _filters(request, caller.project)
+        jobs: list[Job] = []
+        skip = page * limit
+        async for job in newest(self._store, filters, skip + limit):
+            if skip:
+                skip -= 1
+            else:
+                jobs.append(job)
+        followers = await self._store.children_of([job.id for job in jobs if job.method == "async"])
+        records = [self._record(job, followers.get(job.id, ())) for job in jobs]
+        return answer({"page": page, "limit": limit, "requests": records})
 
     async def request(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._doorkeeper)
-        job = await self._store.get(JobId(path_uuid(request, "request_id")))
-        if job is None or job.kind != KIND or job.project != caller.project:
-            raise Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
-        return answer({"request": await self._record(job, in_full=True)})
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        return answer({"request": await self._record_in_full(job)})
 
     async def usage(self, request: Request) -> Response:
         """Hours and requests per day, added up from the ledger.
@@ -76,8 +89,11 @@ class History:
         caller = await caller_of_project(request, self._doorkeeper)
         until = query_moment(request, "end", end_of_day=True) or self._clock.now()
         since = query_moment(request, "start") or max(0.0, until - 30 * _DAY)
-        where = JobFilter(caller.project, KIND, since=since, until=until)
-        days, complete = await self._days(where)
+        days: dict[str, tuple[float, int]] = {}
+        complete = True
+        for kind in REQUEST_KINDS:
+            where = JobFilter(caller.project, kind, since=since, until=until)
+            complete = await self._add_days(where, days) and complete
         return answer(
             {
                 "start": _day(since),
@@ -88,31 +104,20 @@ class History:
             }
         )
 
-    async def _nth_page(self, where: JobFilter, limit: int, number: int) -> Sequence[Job]:
-        """The ledger pages by position; a page number is reached by walking there."""
-        page = await self._store.page(where, limit)
-        for _ in range(number):
-            if page.next is None:
-                return ()
-            page = await self._store.page(where, limit, page.next)
-        return page.jobs
-
-    async def _days(self, where: JobFilter) -> tuple[Mapping[str, tuple[float, int]], bool]:
-        """Seconds of audio and requests by day, of the newest `USAGE_MOST`; and whether those are all."""
-        days: dict[str, tuple[float, int]] = {}
+    async def _add_days(self, where: JobFilter, days: dict[str, tuple[float, int]]) -> bool:
+        """Add seconds of audio and requests by day, of the newest `USAGE_MOST`; whether those are all."""
         position: str | None = None
         for _ in range(USAGE_MOST // USAGE_PAGE):
             page = await self._store.page(where, USAGE_PAGE, position)
             await asyncio.to_thread(_add_up, page.jobs, days)
             position = page.next
             if position is None:
-                return days, True
-        return days, False
+                return True
+        return False
 
-    async def _record(self, job: Job, *, in_full: bool = False) -> dict[str, object]:
+    def _record(self, job: Job, deliveries: Sequence[Job]) -> dict[str, object]:
         order = order_of(job.payload)
-        deliveries = [] if order.callback is None else await self._store.children(job.id)
-        record: dict[str, object] = {
+        return {
             "request_id": job.id,
             "project_uuid": job.project,
             "created": rfc3339(job.created_at),
@@ -122,32 +127,36 @@ class History:
             "response": _response(job, order),
             "code": job.code,
             "deployment": "self-hosted",
-            "callback": None if order.callback is None else _callback(deliveries),
+            "callback": _callback(deliveries) if job.method == "async" or deliveries else None,
         }
-        if in_full:
-            record["ringback"] = {
-                "state": job.state,
-                "progress": _reached(job, self._progress),
-                "callback_origin": origin_of_callback(order),
-                "deliveries": [
-                    _delivery(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
-                ],
-            }
+
+    async def _record_in_full(self, job: Job) -> dict[str, object]:
+        deliveries = (await self._store.children(job.id))[-DELIVERIES_SHOWN:]
+        record = self._record(job, deliveries)
+        record["ringback"] = {
+            "state": job.state,
+            "progress": _reached(job, self._progress),
+            "callback_origin": origin_of_callback(order_of(job.payload)),
+            "result_kept": job.result is not None and ending_of(job.result).document != Kept(),
+            "deliveries": [
+                described(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
+            ],
+        }
         return record
 
 
-def _filter(request: Request, project: str) -> JobFilter | None:
-    """What to list; None when the filters name something that this server never does."""
+def _filters(request: Request, project: str) -> list[JobFilter]:
+    """What to list, one filter per kind; none when they name something that this server never does."""
     status = query_choice(request, "status", ("succeeded", "failed"))
     method = query_choice(request, "method", ("sync", "async", "streaming"))
     endpoint = query_choice(request, "endpoint", ("listen", "read", "speak", "agent"))
     deployment = query_choice(request, "deployment", ("hosted", "beta", "self-hosted"))
     if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
-        return None
+        return []
     request_id = request.query_params.get("request_id")
-    return JobFilter(
+    where = JobFilter(
         project,
-        KIND,
+        "",
         id=None if request_id is None else JobId(request_id.lower()),
         accessor=request.query_params.get("accessor"),
         method=method,
@@ -156,6 +165,8 @@ def _filter(request: Request, project: str) -> JobFilter | None:
         until=query_moment(request, "end", end_of_day=True),
         tags=tuple(request.query_params.getlist("tag")),
     )
+    kinds = [kind for kind in REQUEST_KINDS if method is None or (method == "streaming") == (kind == STREAM)]
+    return [replace(where, kind=kind) for kind in kinds]
 
 
 def _response(job: Job, order: Order) -> dict[str, object]:
@@ -209,26 +220,6 @@ def _callback(deliveries: Sequence[Job]) -> dict[str, object]:
         "attempts": delivery.tries,
         "code": delivery.code,
         "completed": rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None,
-    }
-
-
-def _delivery(delivery: Job, attempts: Sequence[Attempt]) -> dict[str, object]:
-    waiting = delivery.state is State.QUEUED
-    return {
-        "id": delivery.id,
-        "state": delivery.state,
-        "attempts": [_attempt(attempt) for attempt in attempts],
-        "next_attempt_at": rfc3339(delivery.due_at) if waiting else None,
-    }
-
-
-def _attempt(attempt: Attempt) -> dict[str, object]:
-    return {
-        "started": rfc3339(attempt.started_at),
-        "ended": rfc3339(attempt.ended_at),
-        "outcome": attempt.outcome,
-        "code": attempt.code,
-        "detail": msgspec.Raw(attempt.detail),
     }
 
 

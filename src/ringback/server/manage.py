@@ -1,17 +1,19 @@
 """Projects, keys, tokens: https://developers.deepgram.com/reference/manage, as far as one server has them."""
 
 import uuid
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, Project, new_secret, secret_hash
+from ringback.pauses import read_pauses
 from ringback.server.auth import (
     TOKEN_SECONDS_DEFAULT,
     TOKEN_SECONDS_MOST,
@@ -75,13 +77,10 @@ class Manage:
         """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
         both are given."""
         caller = await caller_of_project(request, self._doorkeeper)
-        key_id = path_uuid(request, "key_id")
-        for key in await self._keys.keys(caller.project):
-            if key.id == key_id:
-                described, member = _described(key), _member(caller)
-                item = {"member": {**member, "api_key": described}}
-                return answer({"item": item, "member": member, "api_key": described})
-        raise _no_such_key()
+        key = await self._key(caller.project, path_uuid(request, "key_id"))
+        described, member = _described(key), _member(caller)
+        item = {"member": {**member, "api_key": described}}
+        return answer({"item": item, "member": member, "api_key": described})
 
     async def create_key(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
@@ -102,6 +101,25 @@ class Manage:
                 "expiration_date": None if key.expires_at is None else rfc3339(key.expires_at),
             }
         )
+
+    async def change_key(self, request: Request) -> Response:
+        """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
+        stays; null means the server's setting."""
+        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
+        wanted = (await json_body(request, self._pace, _CHANGED_KEY)).limits
+        key = await self._key(caller.project, path_uuid(request, "key_id"))
+        limits = key.limits
+        for name in limits.__dataclass_fields__:
+            value = getattr(wanted, name)
+            if value is not UNSET:
+                limits = replace(limits, **{name: value})
+        if limits.schedule is not None:
+            _must_be_a_schedule(limits.schedule)
+        if not await self._keys.set_limits(caller.project, key.id, limits):
+            raise _no_such_key()
+        self._doorkeeper.forget()
+        telemetry.event("key.changed", key=key.id, by=caller.key_id, project=caller.project)
+        return answer({"api_key": _described(replace(key, limits=limits))})
 
     async def delete_key(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
@@ -136,6 +154,12 @@ class Manage:
         wanted = await json_body(request, self._pace, _NEW_TOKEN)
         token = self._doorkeeper.grant(caller, wanted.ttl_seconds)
         return answer({"access_token": token, "expires_in": wanted.ttl_seconds})
+
+    async def _key(self, project: str, key_id: str) -> ApiKey:
+        for key in await self._keys.keys(project):
+            if key.id == key_id:
+                return key
+        raise _no_such_key()
 
     async def _project(self, caller: Caller) -> Project:
         for project in await self._keys.projects():
@@ -179,11 +203,24 @@ class _NewKey(msgspec.Struct):
     time_to_live_in_seconds: Annotated[float, Meta(gt=0, le=3_000_000_000)] | None = None
 
 
+class _Limits(msgspec.Struct, forbid_unknown_fields=True):
+    """As `keys.KeyLimits`."""
+
+    requests: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
+    queued_bytes: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
+    schedule: _Text | UnsetType | None = UNSET
+
+
+class _ChangedKey(msgspec.Struct, forbid_unknown_fields=True):
+    limits: _Limits
+
+
 class _NewToken(msgspec.Struct):
     ttl_seconds: Annotated[float, Meta(gt=0, le=TOKEN_SECONDS_MOST)] = TOKEN_SECONDS_DEFAULT
 
 
 _NEW_KEY = msgspec.json.Decoder(_NewKey)
+_CHANGED_KEY = msgspec.json.Decoder(_ChangedKey)
 _NEW_TOKEN = msgspec.json.Decoder(_NewToken)
 
 
@@ -198,6 +235,13 @@ def _expiry(wanted: _NewKey, now: float) -> float | None:
     return None if wanted.time_to_live_in_seconds is None else now + wanted.time_to_live_in_seconds
 
 
+def _must_be_a_schedule(text: str) -> None:
+    try:
+        read_pauses(text)
+    except ValueError as error:
+        raise Refusal(400, "PAYLOAD_ERROR", f"`schedule`: {error}") from None
+
+
 def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
 
@@ -210,6 +254,11 @@ def _described(key: ApiKey) -> dict[str, object]:
         "tags": key.tags,
         "created": rfc3339(key.created_at),
         "expiration_date": None if key.expires_at is None else rfc3339(key.expires_at),
+        "limits": {
+            "requests": key.limits.requests,
+            "queued_bytes": key.limits.queued_bytes,
+            "schedule": key.limits.schedule,
+        },
     }
 
 

@@ -25,14 +25,20 @@ LISTEN_PATH = "/v1/listen"
 FAULT = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
 UNAVAILABLE = Failure(503, "Service Unavailable", "Please try again later")
 
-RETRY_AFTER_SECONDS = 2
-"""Soon: what makes a submit fail with 503 (a full disk, a locked ledger) is known to the operator at once."""
+RETRY_AFTER_SECONDS = {429: 5, 503: 2}
+"""By status. Soon: what makes a submit fail with 503 (a full disk, a locked ledger) is known to the operator
+at once, and what a key has in work (429) ends all the time."""
 
 
 def request_id_of(connection: HTTPConnection) -> str:
     """The id that `FrontDoor` gave this request, as `dg-request-id` says it."""
     request_id: str = connection.scope["state"]["request_id"]
     return request_id
+
+
+def speak_of(connection: HTTPConnection, request_id: str) -> None:
+    """Answer in the name of a request that was accepted before: this one is the same, sent again."""
+    connection.scope["state"]["request_id"] = request_id
 
 
 def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
@@ -68,8 +74,8 @@ def error_headers(failure: Failure) -> dict[str, str]:
     headers = {"dg-error": header_text(failure.err_msg)}
     if failure.status == 401:
         headers["www-authenticate"] = "Token"
-    if failure.status == 503:
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS)
+    if failure.status in RETRY_AFTER_SECONDS:
+        headers["retry-after"] = str(RETRY_AFTER_SECONDS[failure.status])
     return headers
 
 
@@ -114,21 +120,22 @@ class FrontDoor:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        request_id = next(self._ids)
-        scope.setdefault("state", {})["request_id"] = request_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = next(self._ids)
         started = False
 
         async def send_with_id(message: Message) -> None:
             nonlocal started
             if message["type"] in _RESPONSE_STARTS:
                 started = True
-                message["headers"] = [*message.get("headers", ()), (b"dg-request-id", request_id.encode())]
+                request_id = (b"dg-request-id", state["request_id"].encode())
+                message["headers"] = [*message.get("headers", ()), request_id]
             await send(message)
 
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            telemetry.problem("request.failed", request_id=request_id, **safe_facts(error))
+            telemetry.problem("request.failed", request_id=state["request_id"], **safe_facts(error))
             # A response that has begun cannot be taken back: returning here makes the server cut it off.
             if scope["type"] == "http" and not started:
                 response = problem_response(HTTPConnection(scope), FAULT)

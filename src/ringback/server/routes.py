@@ -10,6 +10,8 @@ from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
 from ringback.server import live
 from ringback.server.auth import Doorkeeper
+from ringback.server.callbacks import Callbacks
+from ringback.server.deliveries import Deliveries
 from ringback.server.history import History
 from ringback.server.listen import Listen
 from ringback.server.manage import Manage
@@ -20,6 +22,8 @@ from ringback.server.problems import (
     ledger_away_handler,
     refusal_handler,
 )
+from ringback.server.redelivery import Redelivery
+from ringback.server.results import Results
 from ringback.server.services import Services
 from ringback.server.status import Status
 
@@ -34,7 +38,7 @@ def application(services: Services) -> Starlette:
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
-                allow_methods=["GET", "POST", "DELETE"],
+                allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["*"],
                 allow_credentials=True,
                 expose_headers=_EXPOSED,
@@ -59,6 +63,9 @@ _EXPOSED = [
     "dg-request-id",
     "dg-project-id",
     "dg-error",
+    "idempotent-replayed",
+    "retry-after",
+    "ringback-status",
 ]
 
 
@@ -67,8 +74,13 @@ def _routes(services: Services) -> list[BaseRoute]:
     listen = Listen(services, doorkeeper)
     manage = Manage(services, doorkeeper)
     history = History(services, doorkeeper)
+    deliveries = Deliveries(services, doorkeeper)
+    results = Results(services, doorkeeper)
+    redelivery = Redelivery(services, doorkeeper)
+    callbacks = Callbacks(services, doorkeeper)
     status = Status(services, doorkeeper)
     project = "/v1/projects/{project_id}"
+    one = f"{project}/requests/{{request_id}}"
     return [
         Route(LISTEN_PATH, listen.post, methods=["POST"]),
         WebSocketRoute(LISTEN_PATH, live.refuse),
@@ -77,13 +89,20 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{project}/keys", manage.list_keys),
         Route(f"{project}/keys", manage.create_key, methods=["POST"]),
         Route(f"{project}/keys/{{key_id}}", manage.get_key),
+        Route(f"{project}/keys/{{key_id}}", manage.change_key, methods=["PATCH"]),
         Route(f"{project}/keys/{{key_id}}", manage.delete_key, methods=["DELETE"]),
         Route(f"{project}/requests", history.requests),
-        Route(f"{project}/requests/{{request_id}}", history.request),
+        Route(one, history.request),
+        Route(f"{one}/result", results.result),
+        Route(f"{one}/redeliver", redelivery.one, methods=["POST"]),
+        Route(f"{one}/cancel", redelivery.cancel, methods=["POST"]),
+        Route(f"{project}/deliveries", deliveries.list),
+        Route(f"{project}/deliveries/redeliver", redelivery.many, methods=["POST"]),
         Route(f"{project}/usage", history.usage),
         Route(f"{project}/balances", manage.balances),
         Route(f"{project}/models", status.project_models),
         Route(f"{project}/models/{{model_id}}", status.project_model),
+        Route("/v1/callbacks/test", callbacks.test, methods=["POST"]),
         Route("/v1/models", status.models),
         Route("/v1/models/{model_id}", status.model),
         Route("/v1/auth/token", manage.check_token),

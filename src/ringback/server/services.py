@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback.blobs import Blobs
+from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.jobs.store import JobStore
@@ -34,6 +35,11 @@ Judge = Callable[[str], Awaitable[str]]
 """Judges a caller's URL: answers how it is to be stored, or raises `Refusal` in Deepgram's words."""
 
 
+TryCallback = Callable[[str, str, str], Awaitable[Trial]]
+"""Sends a sample to a URL, by a method, signed as this key's callbacks are; `OSError` when this machine has
+nothing left to connect with."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """Everything that a route may use."""
@@ -46,6 +52,7 @@ class Services:
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
     check_audio_url: Judge
     """Judges the `url` of a JSON body at submit: form and policy."""
+    try_callback: TryCallback
     progress: Progress
     settings: Settings
     clock: Clock

@@ -22,18 +22,22 @@ class Status:
         self._doorkeeper = doorkeeper
 
     async def status(self, _: Request) -> Response:
-        """Always 200 while the process answers: a probe of life. Without a ledger nothing can be counted."""
+        """A probe of readiness: 503 while the ledger cannot be read, and when work that could be taken up is
+        not, for longer than `limits.oldest_due_seconds`. What waits for a dead receiver does not count."""
         try:
             gauges = await self._services.store.gauges()
         except LedgerUnavailable:
-            return answer({"system_health": "Degraded"})
+            return answer({"system_health": _CRITICAL}, 503)
+        ready = max((gauge.oldest_ready or 0.0 for gauge in gauges.values()), default=0.0)
+        overdue = ready > self._services.settings.limits.oldest_due_seconds
         return answer(
             {
-                "system_health": _SYSTEM_HEALTH[self._services.health.state],
+                "system_health": _CRITICAL if overdue else _SYSTEM_HEALTH[self._services.health.state],
                 "active_batch_requests": gauges.get(TRANSCRIBE, _NONE).leased,
                 "active_stream_requests": 0,
                 "active_listen_v2_stream_requests": 0,
-            }
+            },
+            503 if overdue else 200,
         )
 
     async def engine(self, _: Request) -> Response:
@@ -53,6 +57,7 @@ class Status:
             telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
             telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
             telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
+            telemetry.OLDEST_READY.labels(kind).set(gauge.oldest_ready or 0.0)
         return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def models(self, _: Request) -> Response:
@@ -82,6 +87,7 @@ class Status:
 
 _NONE = KindGauge(0, 0, None)
 
+_CRITICAL = "Critical"
 _SYSTEM_HEALTH = {"starting": "Initializing", "ready": "Healthy", "restarting": "Degraded"}
 
 

@@ -65,7 +65,11 @@ def query_moment(request: Request, name: str, *, end_of_day: bool = False) -> fl
 
     `end_of_day`: a bare date means its last moment, so that `end=2026-11-22` includes that day.
     """
-    text = request.query_params.get(name)
+    return moment_of(request.query_params.get(name), name, end_of_day=end_of_day)
+
+
+def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float | None:
+    """The same from a text that stood elsewhere under this name; raises `Refusal` (400)."""
     if text is None:
         return None
     moment = _moment(text, end_of_day)

@@ -1,8 +1,8 @@
-"""Deletes what nobody needs any more: audio whose request has ended or was never accepted, and documents of
-requests that were cancelled while they were written.
+"""Deletes audio whose request ended `keep.audio` ago, or was never accepted, and documents of requests that
+were cancelled while they were written, or are no longer known.
 
-The sweep is the only place that deletes blobs, so a crash at any moment leaves at most a file that the
-next round finds.
+It asks the ledger about the files that are there, so a crash at any moment leaves at most a file that the
+next round finds. Documents that have had their time are `retention`'s.
 """
 
 import asyncio
@@ -12,8 +12,9 @@ from contextlib import suppress
 
 from ringback import telemetry
 from ringback.blobs import BlobKey, Blobs
+from ringback.clock import Clock
 from ringback.errors import RingbackError
-from ringback.jobs.job import JobId, State
+from ringback.jobs.job import LIVE, JobId, State
 from ringback.jobs.store import JobStore
 
 EVERY = 10.0
@@ -30,7 +31,7 @@ AT_ONCE = 500
 
 _NEEDED_BY = {
     # A parked recording may be asked for again, and is nothing without its audio.
-    "audio": frozenset({State.QUEUED, State.LEASED, State.PARKED}),
+    "audio": LIVE | {State.PARKED},
     "result": frozenset(State) - {State.CANCELLED},
 }
 
@@ -40,9 +41,12 @@ class Sweep:
 
     name = "sweep"
 
-    def __init__(self, blobs: Blobs, store: JobStore) -> None:
+    def __init__(self, blobs: Blobs, store: JobStore, clock: Clock, keep_audio: float = 0.0) -> None:
+        """`keep_audio`: seconds that a recording stays after the end of its request."""
         self._blobs = blobs
         self._store = store
+        self._clock = clock
+        self._stays = {"audio": keep_audio, "result": 0.0}
 
     async def run(self, stopping: asyncio.Event) -> None:
         for number in itertools.count():
@@ -62,16 +66,26 @@ class Sweep:
         """Delete what is no longer needed of one kind; how many blobs that were."""
         unclaimed = set(await self._blobs.keys(kind, UNCLAIMED_AFTER))
         deleted = 0
-        for keys in _slices(await self._blobs.keys(kind, 0.0)):
+        # What is younger than that has not ended that long ago.
+        for keys in _slices(await self._blobs.keys(kind, self._stays[kind])):
             if stopping.is_set():
                 break
             states = await self._store.states([_job(key) for key in keys])
             for key in keys:
                 state = states.get(_job(key))
-                if key in unclaimed if state is None else state not in _NEEDED_BY[kind]:
+                if key in unclaimed if state is None else await self._is_over(kind, key, state):
                     await self._blobs.delete(key)
                     deleted += 1
         return deleted
+
+    async def _is_over(self, kind: str, key: BlobKey, state: State) -> bool:
+        if state in _NEEDED_BY[kind]:
+            return False
+        if not self._stays[kind]:
+            return True
+        job = await self._store.get(_job(key))
+        ended_at = None if job is None else job.finished_at
+        return ended_at is not None and ended_at + self._stays[kind] <= self._clock.now()
 
 
 def _slices(keys: list[BlobKey]) -> Iterator[list[BlobKey]]:

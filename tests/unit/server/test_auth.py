@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
-from ringback.keys import ApiKey, secret_hash
+from ringback.keys import ApiKey, KeyLimits, secret_hash
 from ringback.server.auth import REMEMBERED_SECONDS, Caller, Doorkeeper, Right, rights_of
 from ringback.storage.sqlite import SqliteLedger
 
@@ -56,7 +56,7 @@ async def with_key(doorkeeper: Doorkeeper) -> Caller:
 async def test_a_key_tells_whose_it_is(doorkeeper: Doorkeeper, key: ApiKey) -> None:
     caller = await with_key(doorkeeper)
     assert (caller.key_id, caller.project, caller.key) == (key.id, key.project, key)
-    assert caller.rights == {Right.LISTEN, Right.READ, Right.GRANT}
+    assert caller.rights == {Right.LISTEN, Right.READ, Right.GRANT, Right.RESULTS}
 
 
 async def test_a_key_removed_by_another_process_stops_within_the_remembered_time(
@@ -104,13 +104,28 @@ async def test_a_token_expires_on_time(
         await doorkeeper.caller(bearer)
 
 
+async def test_a_token_shares_the_limits_of_its_key(
+    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+) -> None:
+    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
+    assert (await doorkeeper.caller(bearer)).limits == KeyLimits()
+    limits = KeyLimits(requests=3, schedule="5s")
+    assert await ledger.set_limits(key.project, key.id, limits)
+    doorkeeper.forget()
+    assert (await doorkeeper.caller(bearer)).limits == limits
+    assert (await with_key(doorkeeper)).limits == limits
+    await ledger.remove_key(key.project, key.id)
+    doorkeeper.forget()
+    assert (await doorkeeper.caller(bearer)).limits == KeyLimits()
+
+
 @pytest.mark.parametrize(
     ("scopes", "rights"),
     [
         ((), {Right.READ}),
         (("something:else",), {Right.READ}),
-        (("usage:write",), {Right.READ, Right.LISTEN}),
-        (("usage:write", "keys:write"), {Right.READ, Right.LISTEN, Right.MANAGE_KEYS}),
+        (("usage:write",), {Right.READ, Right.LISTEN, Right.RESULTS}),
+        (("usage:write", "keys:write"), {Right.READ, Right.LISTEN, Right.RESULTS, Right.MANAGE_KEYS}),
         (("owner",), set(Right)),
     ],
 )

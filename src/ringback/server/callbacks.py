@@ -1,0 +1,65 @@
+"""`POST /v1/callbacks/test`: one sample callback to a URL, told phase by phase. Ours."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.egress.target import MAX_LENGTH
+from ringback.server.allowances import too_many
+from ringback.server.auth import Doorkeeper, Right
+from ringback.server.body import Pace
+from ringback.server.problems import UNAVAILABLE, problem_response
+from ringback.server.services import Services
+from ringback.server.wire import answer, json_body
+
+TRIALS_AT_ONCE = 8
+"""Each lasts as long as an attempt may; more are told to come again (429)."""
+
+
+class Callbacks:
+    """The route. Whoever may order a callback may try one: the same policy holds."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._try = services.try_callback
+        self._doorkeeper = doorkeeper
+        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._running = 0
+
+    async def test(self, request: Request) -> Response:
+        """200 with what was found, whether or not the sample arrived. Nothing is stored or tried again."""
+        caller = await self._doorkeeper.caller(request)
+        caller.must(Right.LISTEN)
+        asked = await json_body(request, self._pace, _TEST)
+        if self._running >= TRIALS_AT_ONCE:
+            raise too_many()
+        self._running += 1
+        try:
+            trial = await self._try(asked.url, asked.method.upper(), caller.key_id)
+        except OSError as error:
+            # No descriptors or memory for a connection: that says nothing about the URL.
+            telemetry.problem("callback.not_tested", error=str(error))
+            return problem_response(request, UNAVAILABLE)
+        finally:
+            self._running -= 1
+        telemetry.event(
+            "callback.tested",
+            key=caller.key_id,
+            project=caller.project,
+            destination=trial.destination,
+            delivered=trial.delivered,
+            failed=trial.failed,
+            status=trial.status,
+        )
+        return answer(trial)
+
+
+class _Test(msgspec.Struct, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(max_length=MAX_LENGTH)]
+    method: Literal["POST", "PUT", "post", "put"] = "POST"
+
+
+_TEST = msgspec.json.Decoder(_Test)

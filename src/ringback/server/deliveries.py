@@ -1,0 +1,138 @@
+"""Deliveries as they are shown: one by one with every attempt, and as a list across requests. Ours.
+
+Callback URLs are shown as scheme://host:port only: their paths, queries and credentials are the caller's
+secrets.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import KIND, order_of, webhook_id_of
+from ringback.egress.target import TargetError, read_target
+from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
+from ringback.jobs.store import JobStore
+from ringback.server.auth import Doorkeeper
+from ringback.server.services import Services
+from ringback.server.wire import (
+    answer,
+    bad_query,
+    caller_of_project,
+    query_integer,
+    query_moment,
+    rfc3339,
+)
+
+PAGE_DEFAULT, PAGE_MOST = 50, 1_000
+
+STATES: Mapping[str, frozenset[State]] = {
+    "waiting": frozenset({State.HELD, State.QUEUED}),
+    "running": frozenset({State.LEASED}),
+    "delivered": frozenset({State.DONE}),
+    "parked": frozenset({State.PARKED}),
+    "cancelled": frozenset({State.CANCELLED}),
+}
+"""The words of the filter `state`; the ledger's own words (`queued`, `done` …) will do, too."""
+
+
+class Deliveries:
+    """The route that lists them."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._store = services.store
+        self._doorkeeper = doorkeeper
+
+    async def list(self, request: Request) -> Response:
+        """Newest first; `before` is the `next` of the page before. Nothing is ever counted."""
+        caller = await caller_of_project(request, self._doorkeeper)
+        where = JobFilter(
+            caller.project,
+            KIND,
+            since=query_moment(request, "start"),
+            until=query_moment(request, "end", end_of_day=True),
+            tags=tuple(request.query_params.getlist("tag")),
+            states=states_of(request.query_params.getlist("state")),
+            lane=lane_of(request.query_params.get("destination"), caller.project),
+            code=_code(request),
+        )
+        limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
+        page = await page_of(self._store, where, limit, request.query_params.get("before"))
+        return answer({"deliveries": [described(job) for job in page.jobs], "next": page.next})
+
+
+def described(delivery: Job, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
+    """One delivery; with `attempts`, these too."""
+    order = order_of(delivery)
+    record: dict[str, object] = {
+        "id": delivery.id,
+        "request_id": delivery.parent,
+        "webhook_id": webhook_id_of(order, delivery),
+        "state": delivery.state,
+        "destination": destination_of(delivery),
+        "method": order.method,
+        "status": order.status,
+        "code": delivery.code,
+        "tries": delivery.tries,
+        "schedule": order.schedule,
+        "tags": delivery.tags,
+        "kept": order.body != Kept(),
+        "created": rfc3339(delivery.created_at),
+        "next_attempt_at": rfc3339(delivery.due_at) if delivery.state is State.QUEUED else None,
+        "ended": None if delivery.finished_at is None else rfc3339(delivery.finished_at),
+    }
+    if attempts is not None:
+        record["attempts"] = [_attempt(attempt) for attempt in attempts]
+    return record
+
+
+def destination_of(delivery: Job) -> str:
+    """`scheme://host:port`: the part of its lane that is not the project."""
+    return delivery.lane.removesuffix(f" {delivery.project}")
+
+
+def states_of(words: Sequence[str]) -> frozenset[State] | None:
+    """The states that these words name; None: all. Raises `Refusal` (400)."""
+    found: set[State] = set()
+    for word in words:
+        if word in STATES:
+            found |= STATES[word]
+        elif word in set(State):
+            found.add(State(word))
+        else:
+            raise bad_query(f"`state` must be one of: {', '.join(STATES)}.")
+    return frozenset(found) or None
+
+
+def lane_of(destination: str | None, project: str) -> Lane | None:
+    """The lane of a destination, told by any URL that goes there. Raises `Refusal` (400)."""
+    if destination is None:
+        return None
+    try:
+        return Lane(f"{read_target(destination).shown} {project}")
+    except TargetError as error:
+        raise bad_query(f"`destination` must be scheme://host or scheme://host:port: {error}.") from None
+
+
+async def page_of(store: JobStore, where: JobFilter, limit: int, before: str | None) -> Page:
+    """A page of the ledger; raises `Refusal` (400) for a `before` that is no page's `next`."""
+    try:
+        return await store.page(where, limit, before)
+    except ValueError:
+        raise bad_query("`before` must be the `next` of an earlier page.") from None
+
+
+def _code(request: Request) -> int | None:
+    return query_integer(request, "code", 0, 100, 999) if "code" in request.query_params else None
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    return {
+        "started": rfc3339(attempt.started_at),
+        "ended": rfc3339(attempt.ended_at),
+        "outcome": attempt.outcome,
+        "code": attempt.code,
+        "detail": msgspec.Raw(attempt.detail),
+    }

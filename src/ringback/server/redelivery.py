@@ -1,0 +1,194 @@
+"""Again, or no more: `redeliver` for one request and for many deliveries, and `cancel`. Ours.
+
+What may be sent again, and how, is `transcription.redelivery`'s to say.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.egress.target import MAX_LENGTH
+from ringback.errors import Refusal
+from ringback.jobs.job import LIVE, Job, JobFilter, JobId, NewJob, Page, State
+from ringback.server.auth import Doorkeeper, Right
+from ringback.server.body import Pace
+from ringback.server.deliveries import STATES, lane_of, page_of
+from ringback.server.requests import request_of
+from ringback.server.services import Services
+from ringback.server.wire import answer, caller_of_project, json_body, moment_of, path_uuid
+from ringback.transcription.redelivery import Requeue, Send, Wanted, redelivery, sent_again
+
+MANY_AT_ONCE = 200
+"""Deliveries per page of a mass redelivery: one question, a group of writes; then others have their turn."""
+
+MANY_MOST = 5_000
+"""Deliveries that one call takes up; its `next` goes on from there."""
+
+PAGES_MOST = 100
+"""Pages that one call reads: where a filter fits to few deliveries of many, pages come back short."""
+
+FIRST_IDS = 10
+"""How many of them a dry run names."""
+
+
+class Redelivery:
+    """The routes that change what becomes of a request."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._services = services
+        self._store = services.store
+        self._doorkeeper = doorkeeper
+        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+
+    async def one(self, request: Request) -> Response:
+        """Send the result of a request again, to the same place or, with the right to, elsewhere."""
+        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        asked = await json_body(request, self._pace, _ONE)
+        if asked.url is None and asked.method is not None:
+            raise Refusal(400, "PAYLOAD_ERROR", "`method` can be changed together with `url` only.")
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        url = None
+        if asked.url is not None:
+            caller.must(Right.REDIRECT)
+            url = await self._services.admit(asked.url)
+        delivery = None if asked.delivery_id is None else JobId(asked.delivery_id.lower())
+        wanted = Wanted(delivery, url, asked.method)
+        followers = await self._store.children(job.id)
+        todo = redelivery(job, followers, wanted, self._services.seal)
+        ids = await self._do(todo)
+        telemetry.event(
+            "request.redelivered",
+            request_id=job.id,
+            project=job.project,
+            by=caller.key_id,
+            jobs=len(ids),
+            elsewhere=url is not None,
+        )
+        return answer({"request_id": job.id, "deliveries": [{"id": id_, "state": "queued"} for id_ in ids]})
+
+    async def many(self, request: Request) -> Response:
+        """Send again whatever a filter finds, in pages, newest first."""
+        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        asked = await json_body(request, self._pace, _MANY)
+        where = _filter(asked, caller.project)
+        if asked.dry_run:
+            return answer(await self._counted(where, asked.before))
+        sent, skipped, position = 0, 0, asked.before
+        async for page in self._pages(where, asked.before):
+            done = await self._send_again(page.jobs)
+            sent, skipped, position = sent + done, skipped + len(page.jobs) - done, page.next
+        telemetry.event(
+            "deliveries.redelivered", project=caller.project, by=caller.key_id, jobs=sent, skipped=skipped
+        )
+        return answer({"redelivered": sent, "skipped": skipped, "next": position})
+
+    async def cancel(self, request: Request) -> Response:
+        """End a request and its deliveries, as far as they have not ended."""
+        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        # In this order: a transcription that ends in between leaves its delivery for the second question.
+        cancelled = [job.id] if await self._store.cancel(job.id) else []
+        live = [follower.id for follower in await self._store.children(job.id) if follower.state in LIVE]
+        cancelled += [follower for follower in live if await self._store.cancel(follower)]
+        if not cancelled:
+            raise Refusal(409, "REQUEST_ENDED", "The request has ended: there is nothing to cancel.")
+        telemetry.event(
+            "request.cancelled",
+            request_id=job.id,
+            project=job.project,
+            by=caller.key_id,
+            jobs=len(cancelled),
+        )
+        return answer({"request_id": job.id, "cancelled": cancelled})
+
+    async def _do(self, todo: Requeue | Send) -> Sequence[JobId]:
+        """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
+        if isinstance(todo, Requeue):
+            ids = [job for job in todo.jobs if await self._store.requeue(job)]
+            if not ids:
+                raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
+            return ids
+        await self._store.add([todo.job])
+        return [todo.job.id]
+
+    async def _send_again(self, jobs: Sequence[Job]) -> int:
+        """How many of these are due again. Those whose body is no longer kept are not."""
+        new: list[NewJob] = []
+        parked: list[JobId] = []
+        for job in jobs:
+            try:
+                again = sent_again(job)
+            except Refusal:
+                continue
+            if job.state is State.PARKED:
+                parked.append(job.id)
+            else:
+                new.append(again)
+        # Side by side, so that the ledger takes them in few commits; the oldest first, for those in sequence.
+        requeued = await asyncio.gather(*(self._store.requeue(job) for job in reversed(parked)))
+        if new:
+            await self._store.add(new)
+        return sum(requeued) + len(new)
+
+    async def _counted(self, where: JobFilter, position: str | None) -> dict[str, object]:
+        """What a redelivery with this filter would take up."""
+        count = 0
+        first: list[JobId] = []
+        async for page in self._pages(where, position):
+            count += len(page.jobs)
+            first += [job.id for job in page.jobs][: FIRST_IDS - len(first)]
+            position = page.next
+        return {"dry_run": True, "matching": count, "first": first, "next": position}
+
+    async def _pages(self, where: JobFilter, position: str | None) -> AsyncIterator[Page]:
+        """Pages from a position on, up to both limits."""
+        room = MANY_MOST
+        for _ in range(PAGES_MOST):
+            page = await page_of(self._store, where, min(MANY_AT_ONCE, room), position)
+            yield page
+            room, position = room - len(page.jobs), page.next
+            if position is None or room == 0:
+                return
+
+
+class _One(msgspec.Struct, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
+    delivery_id: Annotated[str, Meta(max_length=64)] | None = None
+    method: Literal["POST", "PUT"] | None = None
+
+
+class _Many(msgspec.Struct, forbid_unknown_fields=True):
+    """A word that is not known is refused: a filter that was misspelt would send everything again."""
+
+    state: Literal["parked", "delivered", "cancelled"] = "parked"
+    destination: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
+    code: Annotated[int, Meta(ge=100, le=999)] | None = None
+    start: str | None = None
+    end: str | None = None
+    tag: list[str] = []
+    dry_run: bool = False
+    before: str | None = None
+
+
+_ONE = msgspec.json.Decoder(_One)
+_MANY = msgspec.json.Decoder(_Many)
+
+
+def _filter(asked: _Many, project: str) -> JobFilter:
+    return JobFilter(
+        project,
+        DELIVER,
+        since=moment_of(asked.start, "start"),
+        until=moment_of(asked.end, "end", end_of_day=True),
+        tags=tuple(asked.tag),
+        states=STATES[asked.state],
+        lane=lane_of(asked.destination, project),
+        code=asked.code,
+    )

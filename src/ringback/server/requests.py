@@ -1,0 +1,51 @@
+"""Requests in the ledger: recordings and live streams, which are jobs of two kinds and one history."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
+
+from ringback.errors import Refusal
+from ringback.jobs.job import Job, JobFilter, JobId
+from ringback.jobs.store import JobStore
+from ringback.streaming.record import KIND as STREAM
+from ringback.transcription.request import KIND as TRANSCRIBE
+
+REQUEST_KINDS: Final = (TRANSCRIBE, STREAM)
+"""What a caller can ask for; deliveries follow from it."""
+
+JOBS_AT_ONCE = 200
+"""Jobs per page: each brings its payload and its result along."""
+
+PAGES_MOST = 1_000
+"""Pages of one kind that are read for one answer: where a filter fits to few of many, they are short."""
+
+
+async def request_of(store: JobStore, request_id: str, project: str) -> Job:
+    """A request of this project; raises `Refusal` (404)."""
+    job = await store.get(JobId(request_id))
+    if job is None or job.kind not in REQUEST_KINDS or job.project != project:
+        raise Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
+    return job
+
+
+async def newest(store: JobStore, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:
+    """Up to `most` jobs that one of the filters, each of another kind, finds; newest first."""
+    size = min(most, JOBS_AT_ONCE)
+    walks = [_walk(store, where, size) for where in filters]
+    heads = [await anext(walk, None) for walk in walks]
+    for _ in range(most if filters else 0):
+        at, job = max(enumerate(heads), key=lambda head: -1.0 if head[1] is None else head[1].created_at)
+        if job is None:
+            return
+        yield job
+        heads[at] = await anext(walks[at], None)
+
+
+async def _walk(store: JobStore, where: JobFilter, size: int) -> AsyncIterator[Job]:
+    position: str | None = None
+    for _ in range(PAGES_MOST):
+        page = await store.page(where, size, position)
+        for job in page.jobs:
+            yield job
+        position = page.next
+        if position is None:
+            return

@@ -1,0 +1,58 @@
+"""A result after the fact: `GET /v1/projects/{project_id}/requests/{request_id}/result`. Ours.
+
+Deepgram keeps no transcript; a callback that was refused for its size (413) is followed by a link to here.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback.blobs import Kept, read_kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.errors import Refusal
+from ringback.jobs.job import LIVE, Job, State
+from ringback.server.auth import Doorkeeper, Right
+from ringback.server.problems import json_response
+from ringback.server.requests import request_of
+from ringback.server.services import Services
+from ringback.server.wire import caller_of_project, path_uuid
+from ringback.transcription.request import ending_of
+
+
+class Results:
+    """The route; it needs the right to results, which short-lived tokens do not have."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._store = services.store
+        self._blobs = services.blobs
+        self._doorkeeper = doorkeeper
+
+    async def result(self, request: Request) -> Response:
+        """The document as it was answered or delivered; its own status stands in `ringback-status`."""
+        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        document = await self._document(job)
+        try:
+            body = await read_kept(self._blobs, document)
+        except KeyError:
+            raise _not_kept() from None
+        return json_response(body, headers={"ringback-status": str(job.code)})
+
+    async def _document(self, job: Job) -> Kept:
+        """Where it lies: in the request's own record, or with a delivery that ended later."""
+        if job.state in LIVE:
+            raise Refusal(404, "RESULT_NOT_READY", "The request has no result yet.")
+        if job.result is None or job.code is None:
+            why = "was cancelled" if job.state is State.CANCELLED else "ended without one"
+            raise Refusal(404, "NO_RESULT", f"There is no result: the request {why}.")
+        document = ending_of(job.result).document
+        if document != Kept():
+            return document
+        for follower in await self._store.children(job.id):
+            if follower.kind == DELIVER and (body := delivery_of(follower).body) != Kept():
+                return body
+        raise _not_kept()
+
+
+def _not_kept() -> Refusal:
+    return Refusal(404, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")

@@ -1,0 +1,134 @@
+"""The synchronous answer: same road as a callback request, only somebody waits at its end."""
+
+import asyncio
+
+import msgspec
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.blobs import read_kept
+from ringback.errors import Failure
+from ringback.jobs.job import Job, JobId, State
+from ringback.jobs.store import LedgerUnavailable
+from ringback.server.asked import Asked, report_answered
+from ringback.server.body import ClientGone
+from ringback.server.problems import (
+    FAULT,
+    UNAVAILABLE,
+    header_text,
+    json_response,
+    problem_response,
+    request_id_of,
+)
+from ringback.server.services import Services
+from ringback.transcription.request import ending_of
+
+CLIENT_CLOSED = 499
+"""The status that logs and metrics show for a client that did not wait; nobody receives it."""
+
+CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
+NOT_KEPT = Failure(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
+
+
+class Waiting:
+    """Waits for the end of jobs, with a limit to its patience."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._patience = services.settings.limits.processing_seconds
+
+    async def answer(self, request: Request, asked: Asked) -> Response:
+        """The document of the request's job, or why there is none."""
+        started = self._services.clock.monotonic()
+        job: Job | None = None
+        try:
+            job = await self._end_of(request, asked.request_id)
+        except ClientGone:
+            status = CLIENT_CLOSED
+            response = Response(status_code=status)
+        except TimeoutError:
+            status = 504
+            response = problem_response(request, self._too_long())
+        except LedgerUnavailable as error:
+            status = UNAVAILABLE.status
+            response = problem_response(request, ledger_away(request, error))
+        else:
+            response = await self._response(request, job)
+            status = response.status_code
+        finally:
+            if job is None and asked.word is None:
+                # Nobody waits any more, and nobody can ask again: another request may have the engine.
+                await self._cancel(asked.request_id)
+        waited = self._services.clock.monotonic() - started
+        report_answered(request, asked, status, waited)
+        return response
+
+    async def _end_of(self, request: Request, request_id: JobId) -> Job:
+        """The ended job; `ClientGone` or `TimeoutError` when somebody lost patience first."""
+        end = asyncio.create_task(self._services.store.wait_for_end(request_id))
+        gone = asyncio.create_task(_disconnected(request))
+        try:
+            await asyncio.wait({end, gone}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
+            if end.done():
+                return end.result()
+            if gone.done():
+                raise ClientGone
+            raise TimeoutError
+        finally:
+            end.cancel()
+            gone.cancel()
+            await asyncio.gather(end, gone, return_exceptions=True)
+
+    async def _cancel(self, request_id: JobId) -> None:
+        """The answer stands, whether this works or not."""
+        try:
+            await self._services.store.cancel(request_id)
+        except LedgerUnavailable as error:
+            telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
+
+    async def _response(self, request: Request, job: Job) -> Response:
+        if job.state is State.CANCELLED:
+            return problem_response(request, CANCELLED)
+        if job.result is None or job.code is None:
+            # Parked after too many crashes.
+            return problem_response(request, FAULT)
+        ending = ending_of(job.result)
+        try:
+            document = await read_kept(self._services.blobs, ending.document)
+        except KeyError:
+            return problem_response(request, NOT_KEPT)
+        if job.code >= 400:
+            error = _ERROR.decode(document)
+            return json_response(document, job.code, {"dg-error": header_text(error.err_msg)})
+        headers = {}
+        if ending.model is not None:
+            names = {model.uuid: model.name for model in self._services.catalogue.models()}
+            name = names.get(ending.model, "")
+            headers = {"dg-model-uuid": ending.model, "dg-model-name": header_text(name)}
+        return json_response(document, job.code, headers)
+
+    def _too_long(self) -> Failure:
+        return Failure(
+            504,
+            "GATEWAY_TIMEOUT",
+            f"Processing took longer than {self._patience:g} seconds. Use a callback for long recordings.",
+        )
+
+
+def ledger_away(request: HTTPConnection, error: LedgerUnavailable) -> Failure:
+    telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
+    return UNAVAILABLE
+
+
+async def _disconnected(request: Request) -> None:
+    """Returns when the client has closed its connection."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+class _Error(msgspec.Struct):
+    err_msg: str = ""
+
+
+_ERROR = msgspec.json.Decoder(_Error)

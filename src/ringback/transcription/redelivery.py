@@ -1,0 +1,147 @@
+"""Sending a result again: what may be sent, and as which job. Pure.
+
+A delivery that was given up is simply due again: same job, same attempts, same `webhook-id`. One that was
+delivered or cancelled, or that is to go elsewhere, becomes a new job beside the old one; where the receiver
+may know it already it bears the `webhook-id` of the first.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from msgspec import structs
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import (
+    DeliveryOrder,
+    order_job,
+    place_of_callback,
+    webhook_id_of,
+)
+from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.egress.target import read_target
+from ringback.errors import Refusal
+from ringback.jobs.job import LIVE, Job, JobId, NewJob, State
+from ringback.sealing import Seal
+from ringback.transcription.request import KIND, ending_of, order_of
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a caller asks to have sent again."""
+
+    delivery: JobId | None = None
+    """One of the request's deliveries; None: those that were given up, or else the latest."""
+    url: str | None = None
+    """Where it is to go instead, as admitted, in clear."""
+    method: str | None = None
+    """`POST` or `PUT`, with `url`; None: as before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requeue:
+    """Make these parked jobs due again, in this order."""
+
+    jobs: tuple[JobId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Add this job."""
+
+    job: NewJob
+
+
+def redelivery(request: Job, followers: Sequence[Job], wanted: Wanted, seal: Seal) -> Requeue | Send:
+    """What has to be done; `followers` are the request's, in the order of their making.
+
+    Raises `Refusal`: 404 for a delivery that is not this request's, 409 while there is nothing to send (yet),
+    410 when it is no longer kept.
+    """
+    deliveries = [job for job in followers if job.kind == DELIVER]
+    if wanted.delivery is not None:
+        deliveries = [job for job in deliveries if job.id == wanted.delivery]
+        if not deliveries:
+            raise Refusal(404, "DELIVERY_NOT_FOUND", "This request has no such delivery.")
+    if wanted.url is not None:
+        return Send(_elsewhere(request, deliveries, wanted, seal))
+    if not deliveries:
+        return _without_delivery(request)
+    parked = tuple(job.id for job in deliveries if job.state is State.PARKED and _has_body(job))
+    return Requeue(parked) if parked else Send(sent_again(deliveries[-1]))
+
+
+def sent_again(delivery: Job) -> NewJob:
+    """A new job that sends what an ended one sent, to where that went. Raises `Refusal` (409, 410)."""
+    if delivery.state in LIVE:
+        raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
+    if not _has_body(delivery):
+        raise _not_kept()
+    order = delivery_of(delivery)
+    return _job(structs.replace(order, webhook_id=webhook_id_of(order, delivery)), delivery)
+
+
+def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Seal) -> NewJob:
+    """To a URL that was not ordered; the latest delivery says what is sent, or else the result itself."""
+    assert wanted.url is not None
+    if deliveries:
+        before = deliveries[-1]
+        if not _has_body(before):
+            raise _not_kept()
+        order = delivery_of(before)
+        order = structs.replace(order, webhook_id=webhook_id_of(order, before))
+    else:
+        order = _first(request)
+    sealed = seal.seal(wanted.url, place_of_callback(order.request_id))
+    origin = read_target(wanted.url).shown
+    order = structs.replace(order, url=sealed, origin=origin, method=wanted.method or order.method)
+    return _job(order, deliveries[-1] if deliveries else request)
+
+
+def _first(request: Job) -> DeliveryOrder:
+    """Of a result that was never sent to anybody; its URL is still missing."""
+    _must_have_ended(request)
+    if request.kind != KIND or request.result is None or request.code is None:
+        raise Refusal(409, "NO_RESULT", "This request has no result that could be sent.")
+    document = ending_of(request.result).document
+    if document == Kept():
+        raise _not_kept()
+    return DeliveryOrder(
+        request_id=request.id,
+        url="",
+        method="POST",
+        status=request.code,
+        key_id=request.accessor,
+        body=document,
+        schedule=order_of(request.payload).options.callback_schedule,
+    )
+
+
+def _without_delivery(request: Job) -> Requeue:
+    """A recording that was given up itself is tried again; the delivery follows from it."""
+    _must_have_ended(request)
+    if request.kind == KIND and request.state is State.PARKED:
+        order = order_of(request.payload)
+        if order.audio is None and order.url is None:
+            raise _not_kept()
+        return Requeue((request.id,))
+    if request.state is State.CANCELLED:
+        raise Refusal(409, "REQUEST_CANCELLED", "The request was cancelled: it has no result.")
+    raise Refusal(409, "NO_CALLBACK", "This request had no callback: name a `url` to send its result to.")
+
+
+def _must_have_ended(request: Job) -> None:
+    if request.state in LIVE:
+        raise Refusal(409, "REQUEST_NOT_ENDED", "The request has no result yet.")
+
+
+def _has_body(delivery: Job) -> bool:
+    return delivery_of(delivery).body != Kept()
+
+
+def _job(order: DeliveryOrder, like: Job) -> NewJob:
+    return order_job(order, project=like.project, accessor=like.accessor, tags=like.tags)
+
+
+def _not_kept() -> Refusal:
+    return Refusal(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")

@@ -1,0 +1,149 @@
+"""For how long things are kept once they have ended: first the contents go, later the record.
+
+The documents of a recording and of its callbacks go `keep.results` after *their* end: a delivery that was
+parked yesterday still has its body, although its transcription ended long before. What both share lies in one
+blob, which goes with the last of them. The record (who asked what when, attempts) goes after `keep.history`.
+Audio is the sweep's.
+
+Crash anywhere here: blobs are deleted first, then the rows are stripped, then, much later, dropped. A row
+that still names a deleted blob is met again in the next round, and until then is answered like one that is
+stripped. A delivery that was asked for again in that very moment is parked as `body_lost`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+
+import msgspec
+from msgspec import structs
+
+from ringback import telemetry
+from ringback.blobs import BlobKey, Blobs, Kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.jobs.job import Job, JobId, State
+from ringback.jobs.store import JobStore, Stripped
+from ringback.settings import KeepSettings
+from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import audio_key, ending_of, order_of
+
+EVERY = 10.0
+"""Seconds between two rounds."""
+
+AGAIN = 1.0
+"""Seconds until the next one, when a round reached its limit."""
+
+AT_ONCE = 200
+"""Jobs per question to the ledger; each may bring a document of 16 KB along."""
+
+BATCHES = 25
+"""Questions of one kind in a round: with `AGAIN`, some thousand jobs a second can be put away."""
+
+LEAST_KEPT = 60.0
+"""Seconds. Whoever waited for a result has read it by then, however short `keep.results` is."""
+
+
+class Retention:
+    """A service that strips and drops; a ledger or a disk that fails does not end it."""
+
+    name = "retention"
+
+    def __init__(
+        self, blobs: Blobs, store: JobStore, keep: KeepSettings, requests: Sequence[str] = (TRANSCRIBE,)
+    ) -> None:
+        """`requests`: the kinds of job that callers asked for, whose JSON is a transcription's."""
+        self._blobs = blobs
+        self._requests = requests
+        self._store = store
+        self._results = max(keep.results, LEAST_KEPT)
+        self._history = max(keep.history, LEAST_KEPT)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            pause = EVERY
+            try:
+                if not await self.round(stopping):
+                    pause = AGAIN
+            except Exception as error:
+                # What is left over waits for the next round.
+                telemetry.problem("retention.failed", error=str(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await stopping.wait()
+
+    async def round(self, stopping: asyncio.Event) -> bool:
+        """Put away what has had its time; False when the round ended at its limit."""
+        steps: list[Callable[[], Awaitable[int]]] = [
+            *(partial(self._strip_requests, kind) for kind in self._requests),
+            self._strip_deliveries,
+            partial(self._store.drop, self._history, AT_ONCE),
+        ]
+        return all([await _repeated(step, stopping) for step in steps])
+
+    async def _strip_requests(self, kind: str) -> int:
+        jobs = await self._store.ended(kind, self._results, AT_ONCE)
+        followers = await self._store.children_of([job.id for job in jobs if _document_blob(job)])
+        for job in jobs:
+            blob = _document_blob(job)
+            if blob is not None and not _is_named_by(followers.get(job.id, ()), blob):
+                await self._blobs.delete(blob)
+            if job.state is State.PARKED:
+                # It was kept for the case that the recording is asked for again.
+                await self._blobs.delete(audio_key(job.id))
+        await self._store.strip([_stripped_request(job) for job in jobs])
+        return len(jobs)
+
+    async def _strip_deliveries(self) -> int:
+        jobs = await self._store.ended(DELIVER, self._results, AT_ONCE)
+        with_blobs = {job.id: blob for job in jobs if (blob := delivery_of(job).body.key) is not None}
+        if with_blobs:
+            await self._delete_unless_needed(jobs, with_blobs)
+        await self._store.strip([_stripped_delivery(job) for job in jobs])
+        return len(jobs)
+
+    async def _delete_unless_needed(self, jobs: Sequence[Job], blobs: Mapping[JobId, BlobKey]) -> None:
+        """Delete the bodies of these deliveries that neither the transcription nor another delivery has."""
+        going = {job.id for job in jobs}
+        parents = {job.parent for job in jobs if job.id in blobs and job.parent is not None}
+        families = await self._store.children_of(list(parents))
+        for job in jobs:
+            blob = blobs.get(job.id)
+            if blob is None:
+                continue
+            assert job.parent is not None
+            parent = await self._store.get(job.parent)
+            others = [other for other in families.get(job.parent, ()) if other.id not in going]
+            if not _is_named_by(others, blob) and (parent is None or _document_blob(parent) != blob):
+                await self._blobs.delete(blob)
+
+
+async def _repeated(step: Callable[[], Awaitable[int]], stopping: asyncio.Event) -> bool:
+    """Whether nothing more was found before the limit, or the stop."""
+    for _ in range(BATCHES):
+        if stopping.is_set() or await step() < AT_ONCE:
+            return True
+    return False
+
+
+def _document_blob(job: Job) -> BlobKey | None:
+    return None if job.result is None else ending_of(job.result).document.key
+
+
+def _is_named_by(deliveries: Sequence[Job], blob: BlobKey) -> bool:
+    return any(delivery.kind == DELIVER and delivery_of(delivery).body.key == blob for delivery in deliveries)
+
+
+def _stripped_request(job: Job) -> Stripped:
+    """Without its document, the callers' URLs and the way to its audio: it cannot be asked for again."""
+    order = structs.replace(order_of(job.payload), audio=None, url=None, callback=None)
+    result = job.result
+    if result is not None:
+        result = msgspec.json.encode(structs.replace(ending_of(result), document=Kept()))
+    return Stripped(job.id, msgspec.json.encode(order), result)
+
+
+def _stripped_delivery(job: Job) -> Stripped:
+    """Without its body and its URL; where it went still stands in its lane."""
+    order = structs.replace(delivery_of(job), url="", body=Kept())
+    return Stripped(job.id, msgspec.json.encode(order), job.result)
