@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from ringback.clock import Clock
-from ringback.jobs.job import JobId, Lease, NewJob
+from ringback.jobs.job import JobId, Lease, NewJob, Once
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.storage.sqlite import SqliteLedger
@@ -41,6 +41,9 @@ class NewJobs(Protocol):
         method: str = "sync",
         tags: tuple[str, ...] = (),
         delay: float = 0.0,
+        sequence: str | None = None,
+        weight: int = 0,
+        once: Once | None = None,
     ) -> NewJob: ...
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.jobs.job import Done, JobId, Lane, Lease, NewJob
+from ringback.jobs.job import Done, JobId, Lane, Lease, NewJob, Once
 from support.stores import STORES, ClaimOne, MovableClock, NewJobs, OpenStore, Reopen, Store
 
 
@@ -38,6 +38,9 @@ def new_job() -> NewJobs:
         method: str = "sync",
         tags: tuple[str, ...] = (),
         delay: float = 0.0,
+        sequence: str | None = None,
+        weight: int = 0,
+        once: Once | None = None,
     ) -> NewJob:
         return NewJob(
             id=JobId(str(uuid.uuid4())),
@@ -50,6 +53,9 @@ def new_job() -> NewJobs:
             method=method,
             tags=tags,
             delay=delay,
+            sequence=sequence,
+            weight=weight,
+            once=once,
         )
 
     return make

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ringback.jobs.job import Done, GivenUp, JobFilter, JobId, Outcome, State
-from support.stores import ClaimOne, MovableClock, NewJobs, Store
+from ringback.jobs.job import Done, GivenUp, JobFilter, JobId, Lane, Outcome, Retry, Signal, State
+from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
 
 class TestWaiting:
@@ -132,6 +132,125 @@ class TestPages:
         assert await ids(tags=("x",)) == [bad.id, good.id]
         assert await ids(tags=("y", "x")) == [good.id]
 
+    async def test_by_state(self, store: Store, new_job: NewJobs) -> None:
+        jobs = [new_job("transcribe", f"p{number}") for number in range(6)]
+        held = new_job("transcribe", "s", sequence="s")
+        await store.add([*jobs, new_job("transcribe", "s", sequence="s", delay=9.0), held])
+        done, parked, leased = await store.claim("transcribe", 3, 30.0)
+        await store.settle(done, Done(200))
+        await store.settle(parked, GivenUp(500))
+        left = [job.id for job in jobs if job.id not in {done.job.id, parked.job.id, leased.job.id}]
+        await store.cancel(left.pop())
+
+        async def ids(*states: State, **fields: Any) -> list[JobId]:
+            where = JobFilter("p", "transcribe", states=frozenset(states), **fields)
+            return [job.id for job in (await store.page(where, 100)).jobs]
+
+        assert await ids(State.DONE) == [done.job.id]
+        assert await ids(State.PARKED) == [parked.job.id]
+        assert await ids(State.LEASED) == [leased.job.id]
+        assert await ids(State.HELD) == [held.id]
+        assert await ids(State.QUEUED, lane="p5") == [job for job in left if job == jobs[5].id]
+        assert len(await ids(State.QUEUED)) == 3
+        assert set(await ids(State.PARKED, State.HELD)) == {parked.job.id, held.id}
+        assert await ids(State.PARKED, lane=parked.job.lane) == [parked.job.id]
+        assert await ids(State.PARKED, lane="elsewhere") == []
+        assert await ids() == []
+        assert len(await ids(*State)) == 8
+
+    async def test_by_lane_and_by_code(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
+        first, again, other = new_job(lane="a"), new_job(lane="a"), new_job(lane="b", project="q")
+        good = new_job(lane="c")
+        outcomes: list[Outcome] = [GivenUp(503), Retry(60.0, code=503), GivenUp(503), Done(204)]
+        for job, outcome in zip((first, again, other, good), outcomes, strict=True):
+            await store.add([job])
+            await store.settle(await claim_one(), outcome)
+
+        async def ids(**fields: Any) -> list[JobId]:
+            return [job.id for job in (await store.page(JobFilter("p", "deliver", **fields), 10)).jobs]
+
+        assert await ids(lane="a") == [again.id, first.id]
+        assert await ids(lane="b") == []
+        assert await ids(code=503) == [again.id, first.id]
+        assert await ids(code=503, states=frozenset({State.PARKED})) == [first.id]
+        assert await ids(code=204) == [good.id]
+        assert await ids(code=204, lane="a") == []
+        assert await ids(code=503, succeeded=False) == [first.id]
+
+    async def test_every_filter_is_paged_by_key(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        jobs = [new_job(lane=f"lane {number % 2}", tags=("x",) * (number % 2)) for number in range(24)]
+        for job in jobs:
+            await store.add([job])
+            manual_clock.advance(600.0)
+        for lease in await store.claim("deliver", 8, 30.0):
+            await store.settle(lease, GivenUp(503))
+        parked = {lease.id for lease in (await store.page(JobFilter("p", "deliver", code=503), 50)).jobs}
+        assert len(parked) == 8
+        start = manual_clock.now() - 12 * 600.0
+        newest_first = [job.id for job in reversed(jobs)]
+        expected: list[tuple[JobFilter, list[JobId]]] = [
+            (JobFilter("p", "deliver"), newest_first),
+            (JobFilter("p", "deliver", tags=("x",)), newest_first[::2]),
+            (JobFilter("p", "deliver", lane=Lane("lane 1")), newest_first[::2]),
+            (JobFilter("p", "deliver", since=start), newest_first[:12]),
+            (JobFilter("p", "deliver", until=start - 1.0), newest_first[12:]),
+            (JobFilter("p", "deliver", succeeded=False), [job for job in newest_first if job in parked]),
+            (
+                JobFilter("p", "deliver", states=frozenset({State.PARKED, State.QUEUED})),
+                newest_first,
+            ),
+        ]
+        for where, ids in expected:
+            found: list[JobId] = []
+            before: str | None = None
+            while True:
+                page = await store.page(where, 3, before)
+                assert len(page.jobs) <= 3
+                found += [job.id for job in page.jobs]
+                before = page.next
+                if before is None:
+                    break
+            assert found == ids, where
+
+    async def test_a_time_is_found_although_the_clock_was_set_back(
+        self, reopen: Reopen, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        made: dict[JobId, float] = {}
+        for step in (0.0, 3 * 3600.0, 1800.0, -7200.0):
+            manual_clock.set_back(step)
+            async with reopen() as store:
+                for _ in range(3):
+                    job = new_job()
+                    await store.add([job])
+                    made[job.id] = manual_clock.now()
+                    manual_clock.advance(1300.0)
+                for moment in made.values():
+                    since = await store.page(JobFilter("p", "deliver", since=moment), 100)
+                    until = await store.page(JobFilter("p", "deliver", until=moment), 100)
+                    assert {job.id for job in since.jobs} == {job for job in made if made[job] >= moment}
+                    assert {job.id for job in until.jobs} == {job for job in made if made[job] <= moment}
+
+    async def test_what_is_no_position_is_refused(self, store: Store) -> None:
+        with pytest.raises(ValueError, match="sideways"):
+            await store.page(JobFilter("p", "deliver"), 10, "sideways")
+
+
+class TestChildren:
+    async def test_of_many_at_once(self, store: Store, new_job: NewJobs) -> None:
+        first, second, third = (new_job("transcribe") for _ in range(3))
+        children = [new_job(parent=parent.id) for parent in (first, second, first)]
+        await store.add([first, second, third, *children])
+        found = await store.children_of([second.id, third.id, first.id])
+        assert {parent: [child.id for child in of] for parent, of in found.items()} == {
+            first.id: [children[0].id, children[2].id],
+            second.id: [children[1].id],
+            third.id: [],
+        }
+        assert await store.children(first.id) == found[first.id]
+        assert await store.children_of([]) == {}
+
 
 class TestGauges:
     async def test_an_empty_store_shows_nothing_due(self, store: Store) -> None:
@@ -147,6 +266,44 @@ class TestGauges:
         deliver, transcribe = gauges["deliver"], gauges["transcribe"]
         assert (deliver.queued, deliver.leased, deliver.oldest_due) == (1, 1, 7.0)
         assert (transcribe.queued, transcribe.leased, transcribe.oldest_due) == (1, 0, None)
+
+    async def test_ready_is_what_a_claim_would_have_found(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(5)])
+        manual_clock.advance(7.0)
+        assert (await store.gauges())["transcribe"].oldest_ready == 7.0
+        leases = await store.claim("transcribe", 10, 300.0)
+        assert len(leases) == 3
+        manual_clock.advance(60.0)
+        gauge = (await store.gauges())["transcribe"]
+        assert (gauge.oldest_due, gauge.oldest_ready) == (67.0, None)
+        await store.settle(leases[0], Done(200))
+        manual_clock.advance(2.0)
+        assert (await store.gauges())["transcribe"].oldest_ready == 2.0
+
+    async def test_a_cancelled_job_makes_room_from_then_on(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        await store.add([new_job("transcribe", "p") for _ in range(5)])
+        leases = await store.claim("transcribe", 10, 300.0)
+        manual_clock.advance(60.0)
+        await store.cancel(leases[0].job.id)
+        manual_clock.advance(3.0)
+        assert (await store.gauges())["transcribe"].oldest_ready == 3.0
+
+    async def test_nothing_is_ready_behind_an_open_breaker(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        await store.add([new_job() for _ in range(6)])
+        for _ in range(5):
+            [lease] = await store.claim("deliver", 1, 30.0)
+            await store.settle(lease, Retry(0.0, signal=Signal.BAD))
+        manual_clock.advance(3.0)
+        gauge = (await store.gauges())["deliver"]
+        assert (gauge.oldest_due, gauge.oldest_ready) == (3.0, None)
+        manual_clock.advance(4.0)
+        assert (await store.gauges())["deliver"].oldest_ready == 2.0
 
 
 class TestStates:
