@@ -30,6 +30,7 @@ class Receiver:
     """Listens on loopback; `answer` maps each callback to the status it gets."""
 
     answer: Callable[[Received], int] = lambda _: 200
+    host: str = "127.0.0.1"
     received: list[Received] = field(default_factory=list)
     _news: threading.Condition = field(default_factory=threading.Condition)
     _server: ThreadingHTTPServer | None = None
@@ -61,7 +62,7 @@ class Receiver:
             def handle_error(self, request: object, client_address: object) -> None:
                 """A sender that is killed in the middle is what these tests are about."""
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server((self.host, 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 
@@ -74,8 +75,12 @@ class Receiver:
 
     @property
     def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/callback"
+
+    @property
+    def port(self) -> int:
         assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}/callback"
+        return int(self._server.server_address[1])
 
     def wait_for(self, condition: Callable[[list[Received]], bool], seconds: float = 60) -> list[Received]:
         """What has arrived, once `condition` holds of it."""
