@@ -107,6 +107,9 @@ class Program:
     def get(self, path: str, key: str = KEY) -> Reply:
         return self._call("GET", path, key=key)
 
+    def post(self, path: str, document: Any) -> Reply:
+        return self._call("POST", path, json.dumps(document).encode(), "application/json")
+
     def listen(
         self, audio: bytes, query: str = "", content_type: str = "audio/wav", timeout: float = 120
     ) -> Reply:
