@@ -387,7 +387,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         BOOLEAN,
         SERVED,
         "docs/interim-results",
-        "Results that may still change, at least about every second.",
+        "Results that may still change, about every second.",
         modes=LIVE,
     ),
     Parameter(
@@ -395,7 +395,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         ENDPOINTING,
         SERVED,
         "docs/endpointing",
-        "Silence that ends a span of speech and sets `speech_final`; `false`: never.",
+        "Silence that ends a span of speech and sets `speech_final`; less than 300 counts as 300; "
+        "`false`: never.",
         default="10",
         modes=LIVE,
     ),
