@@ -21,6 +21,7 @@ from ringback.blobs import FolderBlobs
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial, trial
 from ringback.clock import Clock, SystemClock
 from ringback.egress.answers import FetchLimits, Limits
@@ -126,6 +127,8 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         )
     )
     seal = Seal.of(settings.secret_key, folder / "secret.key")
+    signers = Signers(ledger, seal, clock)
+    await signers.prepare()
     blobs = await stack.enter_async_context(
         FolderBlobs(folder / "blobs", clock, settings.limits.disk_reserve_bytes)
     )
@@ -152,6 +155,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         blobs,
         settings.callback,
         seal=seal,
+        sign=signers.sign,
         clock=clock,
         recorded=ledger.attempts,
         public_url=settings.public_url,
@@ -170,6 +174,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 settings=settings,
                 clock=clock,
                 seal=seal,
+                signers=signers,
                 health=pool,
                 jwt_secret=seal.subkey("jwt"),
             )

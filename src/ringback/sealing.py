@@ -74,6 +74,10 @@ class Seal:
         sealed = start + key.cipher(start).encrypt(start[_SALT:], text.encode(), about.encode())
         return f"{PREFIX}{key.id}.{_encoded(sealed)}"
 
+    def is_current(self, sealed: str) -> bool:
+        """Whether the first of our secrets has sealed it."""
+        return sealed.startswith(f"{PREFIX}{self._keys[0].id}.")
+
     def open(self, sealed: str, about: str) -> str:
         """The text; raises `CannotOpen`."""
         key_id, _, encoded = sealed.removeprefix(PREFIX).partition(".")

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -16,14 +17,17 @@ from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
+from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
+from ringback.jobs.store import LedgerUnavailable
+from ringback.sealing import CannotOpen
 from ringback.settings import CallbackSettings
-from support.deliveries import nothing_recorded
+from support.deliveries import SECRET, nothing_recorded, sign
 from support.raw_receiver import Conversation, answering, receiving
 from support.sealing import SEAL
 
@@ -54,6 +58,7 @@ def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
         blobs,
         SETTINGS,
         seal=SEAL,
+        sign=sign,
         clock=SystemClock(),
         recorded=nothing_recorded,
         chance=lambda: 0.0,
@@ -81,6 +86,7 @@ def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int =
     return Lease(job, token=1)
 
 
+_SIGNED = ("webhook-timestamp", "webhook-signature")
 _SHARED = ("id", "kind", "lane", "project", "payload", "parent", "accessor", "method", "tags")
 
 
@@ -97,7 +103,9 @@ async def test_what_a_receiver_gets(deliverer: Deliverer, method: str) -> None:
     [heard] = receiver.heard
     assert heard.line == f"{method} /hook?a=1&b=%2F HTTP/1.1"
     assert heard.body == DOCUMENT.encode()
-    assert heard.headers == {
+    assert Verifier.of([SECRET], []).fault(heard.headers, heard.body, time.time()) is None
+    unsigned = {name: heard.headers[name] for name in heard.headers if name not in _SIGNED}
+    assert unsigned == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept": "*/*",
         "accept-encoding": "identity",
@@ -175,6 +183,7 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
         blobs,
         SETTINGS,
         seal=SEAL,
+        sign=sign,
         clock=SystemClock(),
         recorded=so_far,
         public_url="https://speech.example",
@@ -258,7 +267,14 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     policy = Policy()
     async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
         deliverer = Deliverer(
-            door, policy, blobs, SETTINGS, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+            door,
+            policy,
+            blobs,
+            SETTINGS,
+            seal=SEAL,
+            sign=sign,
+            clock=SystemClock(),
+            recorded=nothing_recorded,
         )
         outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, GivenUp)
@@ -267,10 +283,57 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     assert receiver.connections == 0
 
 
+@pytest.mark.parametrize("error", [LedgerUnavailable("locked"), CannotOpen("lost")])
+async def test_nothing_goes_out_unsigned(
+    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
+
+    async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
+        raise error
+
+    deliverer = Deliverer(
+        door,
+        POLICY,
+        blobs,
+        SETTINGS,
+        seal=SEAL,
+        sign=cannot_sign,
+        clock=SystemClock(),
+        recorded=nothing_recorded,
+    )
+    async with receiving(answering()) as receiver:
+        with structlog.testing.capture_logs() as events:
+            outcome = await deliverer(lease(receiver.url()))
+    assert isinstance(outcome, Interrupted)
+    assert receiver.connections == 0
+    [told] = events
+    assert (told["event"], told["reason"]) == ("delivery.not_tried", f"it cannot be signed: {error}")
+
+
+async def test_a_url_that_cannot_be_opened_parks_the_delivery(deliverer: Deliverer) -> None:
+    claimed = lease("http://127.0.0.1:8080/")
+    sealed_elsewhere = SEAL.seal("http://127.0.0.1:8080/", place_of_callback("another request"))
+    order = msgspec.structs.replace(order_of(claimed.job), url=sealed_elsewhere)
+    job = replace(claimed.job, payload=msgspec.json.encode(order))
+    outcome = await deliverer(replace(claimed, job=job))
+    assert isinstance(outcome, GivenUp)
+    assert attempt_of(outcome).outcome == "blocked"
+    assert "cannot be opened" in json.loads(attempt_of(outcome).detail)["reason"]
+
+
+async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer) -> None:
+    async with receiving(answering()) as receiver:
+        claimed = lease(receiver.url())
+        order = msgspec.structs.replace(order_of(claimed.job), url=receiver.url(), origin=None)
+        job = replace(claimed.job, payload=msgspec.json.encode(order))
+        assert isinstance(await deliverer(replace(claimed, job=job)), Done)
+
+
 async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(door: Door, blobs: FolderBlobs) -> None:
     policy = Policy(["127.0.0.1"], [443])
     deliverer = Deliverer(
-        door, policy, blobs, SETTINGS, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+        door, policy, blobs, SETTINGS, seal=SEAL, sign=sign, clock=SystemClock(), recorded=nothing_recorded
     )
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)

@@ -17,7 +17,7 @@ from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.jobs.job import Done, Job, Lease, State
 from ringback.settings import CallbackSettings
-from support.deliveries import nothing_recorded
+from support.deliveries import nothing_recorded, sign
 from support.sealing import SEAL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
@@ -99,6 +99,13 @@ async def _delivered(url: str, folder: Path) -> bool:
     async with Door(policy, SystemClock()) as door:
         blobs = FolderBlobs(folder / "blobs", SystemClock())
         deliverer = Deliverer(
-            door, policy, blobs, settings, seal=SEAL, clock=SystemClock(), recorded=nothing_recorded
+            door,
+            policy,
+            blobs,
+            settings,
+            seal=SEAL,
+            sign=sign,
+            clock=SystemClock(),
+            recorded=nothing_recorded,
         )
         return isinstance(await deliverer(Lease(job, 1)), Done)

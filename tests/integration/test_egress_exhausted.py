@@ -20,7 +20,7 @@ from ringback.egress.policy import Policy
 from ringback.egress.target import parse_target
 from ringback.jobs.job import Interrupted, Job, Lease, State
 from ringback.settings import CallbackSettings
-from support.deliveries import nothing_recorded
+from support.deliveries import nothing_recorded, sign
 from support.raw_receiver import answering, receiving
 from support.sealing import SEAL
 
@@ -72,6 +72,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: Door, tmp_p
         FolderBlobs(tmp_path, SystemClock()),
         CallbackSettings(ports=()),
         seal=SEAL,
+        sign=sign,
         clock=SystemClock(),
         recorded=nothing_recorded,
     )

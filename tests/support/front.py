@@ -188,6 +188,7 @@ async def front(
             settings=settings,
             clock=clock,
             seal=SEAL,
+            signers=Signers(ledger, SEAL, clock),
             health=engine,
             jwt_secret=b"s" * 32,
         )

@@ -6,7 +6,7 @@ same `webhook-id`. That is where "at least once" comes from.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import TypeAlias
@@ -34,6 +34,7 @@ from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
+from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import CannotOpen, Seal
 from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
@@ -42,13 +43,17 @@ LARGE_AT_ONCE = 16
 """Large results in memory at a time; small ones ride in their rows, which the claim has read already."""
 
 OUR_TROUBLE_DELAY = 10.0
-"""Seconds until a delivery is taken up again for which this machine had no connection to make."""
+"""Seconds until a delivery is taken up again that this machine could not make: it had no connection left, or
+nothing to sign with."""
 OUR_TROUBLE_PAUSE = 1.0
 """Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
 
 
 Recorded: TypeAlias = Callable[[JobId], Awaitable[Sequence[Attempt]]]
 """The attempts at a job so far, oldest first: `JobStore.attempts`."""
+
+Sign: TypeAlias = Callable[[str | None, str, bytes], Awaitable[Mapping[str, str]]]
+"""The headers that sign a body for a key, under a webhook-id: `Signers.sign`."""
 
 
 class Deliverer:
@@ -62,6 +67,7 @@ class Deliverer:
         settings: CallbackSettings,
         *,
         seal: Seal,
+        sign: Sign,
         clock: Clock,
         recorded: Recorded,
         public_url: str = "",
@@ -73,6 +79,7 @@ class Deliverer:
         self._limits = Limits(settings.connect_timeout, settings.timeout)
         self._settings = settings
         self._seal = seal
+        self._sign = sign
         self._recorded = recorded
         self._public_url = public_url
         self._clock = clock
@@ -125,12 +132,16 @@ class Deliverer:
         presigned = target.presigned
         if presigned is not None:
             target = target.without_login
-        named = headers(order, webhook_id_of(order, job), job.tries + 1, presigned)
+        webhook_id = webhook_id_of(order, job)
+        named = headers(order, webhook_id, job.tries + 1, presigned)
+        if presigned is None:
+            try:
+                named |= await self._sign(order.key_id, webhook_id, body)
+            except (LedgerUnavailable, CannotOpen) as error:
+                return await _not_tried(job, order, f"it cannot be signed: {error}")
         answer = await self._door.send(target, order.method, named, body, self._limits)
         if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
-            problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=answer.detail)
-            await asyncio.sleep(OUR_TROUBLE_PAUSE)
-            return Interrupted(OUR_TROUBLE_DELAY)
+            return await _not_tried(job, order, answer.detail)
         ended = self._clock.now()
         schedule = schedule_of(order.schedule, self._settings)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
@@ -155,6 +166,12 @@ class Deliverer:
         )
         facts = msgspec.json.encode(AttemptDetail(reason=reason))
         return GivenUp(attempt=Attempt(now, now, verdict.value, None, facts))
+
+
+async def _not_tried(job: Job, order: DeliveryOrder, reason: str) -> Interrupted:
+    problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=reason)
+    await asyncio.sleep(OUR_TROUBLE_PAUSE)
+    return Interrupted(OUR_TROUBLE_DELAY)
 
 
 def _tell(

@@ -13,6 +13,7 @@ from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.keys import KeyStore, SigningSecret
 from ringback.sealing import CannotOpen, Seal
+from ringback.telemetry import problem
 
 SERVER = "server"
 """What the server's own key pair is kept under, where API keys have their identifiers."""
@@ -21,9 +22,15 @@ REMEMBERED_SECONDS = 1.0
 """For so long after a rotation a delivery may still be signed with the old secret alone, which is valid."""
 REMEMBERED_KEYS = 10_000
 
+OVERLAP, LONGEST_OVERLAP = 86_400.0, 30 * 86_400.0
+"""Seconds for which an old secret still signs after a rotation."""
+
+LARGE_BODY = 1 << 20
+"""Bytes above which signing leaves the event loop: a hundred milliseconds for the transcript of a day."""
+
 FOR_GOOD = 100 * 365 * 86_400.0
-"""Seconds. Two processes may make a key's first secret at the same moment: then both sign, always, because
-either may have been shown to somebody."""
+"""Seconds, for a rotation that replaces nothing. Two processes may make a key's first secret at the same
+moment: then both sign, always, because either may have been shown to somebody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +55,22 @@ class Signers:
     async def prepare(self) -> None:
         """Make the server's key pair, or prove that it can be opened: raises `Misconfigured`.
 
-        Whatever else is sealed in this ledger was sealed after it. Without this check a lost secret key
-        would show as callbacks that fail one by one.
+        Without this check a lost secret key would show as callbacks that fail one by one. Secrets that an
+        older secret key has sealed are sealed anew, so that it can be retired.
         """
         try:
-            await self._texts(SERVER)
+            await self._open(SERVER)
         except CannotOpen as error:
             raise Misconfigured(
-                f"The secrets in the ledger cannot be opened: {error}. Put back what sealed them: the file "
-                "secret.key in the data folder, or RINGBACK_SECRET_KEY (to change it, name the new one and, "
-                "behind a comma, the old one). If it is lost for good, the callbacks that wait are lost with "
-                f"it: `ringback keys signing-secret {SERVER} --rotate --overlap 0s` lets the server start."
+                "The ledger was sealed with another secret key than this server has. Put back the file "
+                "secret.key in the data folder, or RINGBACK_SECRET_KEY; to change it, name the new one and, "
+                f"behind a comma, the old one. (In full: {error}. With that the server starts, but the "
+                "callbacks that wait are lost.)"
             ) from None
+        await self._renew(SERVER)
+        for project in await self._keys.projects():
+            for key in await self._keys.keys(project.id):
+                await self._renew(key.id)
 
     async def signer(self, key_id: str | None) -> Signer:
         """Signs for the API key, and for the server; for the server alone where no key asked.
@@ -72,13 +83,21 @@ class Signers:
         async with self._looking:  # one look-up at a time: whoever waited finds its answer
             return self._fresh(key_id) or await self._look_up(key_id)
 
+    async def sign(self, key_id: str | None, webhook_id: str, body: bytes) -> dict[str, str]:
+        """The headers of an attempt that is made now. Raises as `signer` does."""
+        signer = await self.signer(key_id)
+        now = self._clock.now()
+        if len(body) < LARGE_BODY:
+            return signer.headers(webhook_id, now, body)
+        return await asyncio.to_thread(signer.headers, webhook_id, now, body)
+
     async def public_keys(self) -> list[str]:
         """What `v1a` signatures are verified with, `whpk_…`, the newest first."""
-        return [public_key_of(secret.text) for secret in await self._texts(SERVER)]
+        return [public_key_of(secret.text) for secret in await self._open(SERVER)]
 
     async def shown(self, key_id: str) -> list[OpenSecret]:
         """The secrets that sign for this API key, `whsec_…`, the newest first."""
-        return await self._texts(key_id)
+        return await self._open(key_id)
 
     async def rotate(self, key_id: str, overlap: float) -> None:
         """A new secret signs from now on; the one before it for `overlap` seconds more."""
@@ -93,30 +112,57 @@ class Signers:
 
     async def _look_up(self, key_id: str | None) -> Signer:
         asked_at = self._clock.monotonic()
-        secrets = [] if key_id is None else await self._texts(key_id)
-        signer = Signer([each.text for each in secrets], [each.text for each in await self._texts(SERVER)])
+        secrets = [] if key_id is None else await self._open(key_id)
+        signer = Signer([each.text for each in secrets], [each.text for each in await self._open(SERVER)])
         if len(self._remembered) >= REMEMBERED_KEYS:
             self._remembered.clear()
         self._remembered[key_id] = (asked_at, signer)
         return signer
 
-    async def _texts(self, key_id: str) -> list[OpenSecret]:
+    async def _open(self, key_id: str) -> list[OpenSecret]:
         found = await self._keys.signing_secrets(key_id, self._clock.now())
         if not found:
-            await self._add(key_id, FOR_GOOD)
+            await self._make(key_id)
             found = await self._keys.signing_secrets(key_id, self._clock.now())
         return self._opened(found, key_id)
+
+    async def _make(self, key_id: str) -> None:
+        """The first secret."""
+        await self._add(key_id, FOR_GOOD)
 
     async def _add(self, key_id: str, overlap: float) -> None:
         text = new_private_key() if key_id == SERVER else new_signing_secret()
         sealed = self._seal.seal(text, _place(key_id))
         await self._keys.rotate_signing_secret(key_id, sealed, self._clock.now(), overlap)
 
+    async def _renew(self, key_id: str) -> None:
+        now = self._clock.now()
+        found = await self._keys.signing_secrets(key_id, now)
+        if all(self._seal.is_current(each.sealed) for each in found):
+            return
+        try:
+            secrets = self._opened(found, key_id)
+        except CannotOpen as error:
+            problem("signing_secret.unreadable", key=key_id, reason=str(error))
+            return
+        overlap = OVERLAP
+        for secret in reversed(secrets):
+            if secret.expires_at is None or secret.expires_at - now > LONGEST_OVERLAP:
+                sealed = self._seal.seal(secret.text, _place(key_id))
+                await self._keys.rotate_signing_secret(key_id, sealed, now, overlap)
+                overlap = FOR_GOOD
+
     def _opened(self, found: Sequence[SigningSecret], key_id: str) -> list[OpenSecret]:
-        return [
-            OpenSecret(self._seal.open(each.sealed, _place(key_id)), each.created_at, each.expires_at)
-            for each in found
-        ]
+        try:
+            return [
+                OpenSecret(self._seal.open(each.sealed, _place(key_id)), each.created_at, each.expires_at)
+                for each in found
+            ]
+        except CannotOpen as error:
+            raise CannotOpen(
+                f"the signing secret of {key_id} cannot be opened: {error}; give that secret key back, or "
+                f"make a new secret with `ringback keys signing-secret {key_id} --rotate --overlap 0s`"
+            ) from None
 
 
 def _place(key_id: str) -> str:

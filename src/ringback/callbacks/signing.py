@@ -52,9 +52,9 @@ class Signer:
     """Signs with every secret that is valid now."""
 
     def __init__(self, signing_secrets: Sequence[str], private_keys: Sequence[str]) -> None:
-        """Of `whsec_…` and `whsk_…` texts; `NotAKey` for any other."""
-        self._secrets = [secret_bytes(text) for text in signing_secrets]
-        self._private_keys = [_private(text) for text in private_keys]
+        """Of `whsec_…` and `whsk_…` texts, each counted once; `NotAKey` for any other."""
+        self._secrets = [secret_bytes(text) for text in dict.fromkeys(signing_secrets)]
+        self._private_keys = [_private(text) for text in dict.fromkeys(private_keys)]
 
     def headers(self, webhook_id: str, moment: float, body: bytes) -> dict[str, str]:
         """The three headers of an attempt made at `moment` (Unix seconds)."""

@@ -1,6 +1,7 @@
 """`ringback keys`: who may use this server."""
 
 import asyncio
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -9,10 +10,12 @@ from typing import TypeVar
 
 import click
 
+from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import ApiKey, KeyStore, Project, new_secret, secret_hash
+from ringback.sealing import Seal
 from ringback.settings import Settings
 from ringback.storage.sqlite import SqliteLedger
 
@@ -33,6 +36,7 @@ def command() -> None:
       ringback keys create "night batch"
       ringback keys list
       ringback keys revoke 6f1c2b0e-…
+      ringback keys signing-secret 6f1c2b0e-…
     """
 
 
@@ -105,8 +109,46 @@ def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
         return await ledger.remove_key(project.id, key_id)
 
     if not _in_ledger(settings_of(config, data_dir), remove):
-        raise Misconfigured(f"There is no key {key_id}: `ringback keys list` shows those that there are.")
+        raise Misconfigured(_no_such_key(key_id))
     click.echo(f"Key {key_id} is revoked.", err=True)
+
+
+@command.command("signing-secret")
+@with_settings
+@click.argument("key_id")
+@click.option("--rotate", is_flag=True, help="Make a new secret; the old one still signs for --overlap.")
+@click.option(
+    "--overlap",
+    default="24h",
+    show_default=True,
+    callback=lambda _context, _option, text: _overlap(text),
+    help="How long the old secret still signs: 90s, 30m, 24h; 0s ends it at once.",
+)
+def signing_secret(
+    config: Path | None, data_dir: str | None, key_id: str, *, rotate: bool, overlap: float
+) -> None:
+    """Show the secret that signs a key's callbacks, for those who verify them.
+
+    KEY_ID is the identifier that `ringback keys list` shows, or `server` for the server's own public keys.
+    Each stands alone on a line of standard output, the newest first: docs/signing.md says how to use them.
+    """
+    settings = settings_of(config, data_dir)
+    seal = Seal.of(settings.secret_key, made_data_folder(settings) / "secret.key")
+
+    async def show(ledger: KeyStore, project: Project) -> list[str]:
+        signers = Signers(ledger, seal, SystemClock())
+        if key_id not in {SERVER, *(key.id for key in await ledger.keys(project.id))}:
+            raise Misconfigured(_no_such_key(key_id))
+        if not (rotate and key_id == SERVER):  # that is the way out when the secret key is lost
+            await signers.prepare()
+        if rotate:
+            await signers.rotate(key_id, overlap)
+        if key_id == SERVER:
+            return await signers.public_keys()
+        return [secret.text for secret in await signers.shown(key_id)]
+
+    for line in _in_ledger(settings, show):
+        click.echo(line)
 
 
 def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable[T]]) -> T:
@@ -119,6 +161,18 @@ def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable
             return await work(ledger, project)
 
     return asyncio.run(run())
+
+
+def _overlap(text: str) -> float:
+    match = re.fullmatch(r"([0-9]{1,7})([smh])", text)
+    seconds = float(match[1]) * {"s": 1.0, "m": 60.0, "h": 3_600.0}[match[2]] if match else -1.0
+    if not 0 <= seconds <= LONGEST_OVERLAP:
+        raise click.BadParameter("write 90s, 30m or 24h; at most 720h")
+    return seconds
+
+
+def _no_such_key(key_id: str) -> str:
+    return f"There is no key {key_id}: `ringback keys list` shows those that there are."
 
 
 def _day(seconds: float) -> str:

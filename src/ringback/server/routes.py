@@ -25,6 +25,7 @@ from ringback.server.problems import (
 from ringback.server.redelivery import Redelivery
 from ringback.server.results import Results
 from ringback.server.services import Services
+from ringback.server.signing import PUBLIC_KEYS_PATH, Signing
 from ringback.server.status import Status
 
 __all__ = ["Services", "application"]
@@ -78,6 +79,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     results = Results(services, doorkeeper)
     redelivery = Redelivery(services, doorkeeper)
     callbacks = Callbacks(services, doorkeeper)
+    signing = Signing(services, doorkeeper)
     status = Status(services, doorkeeper)
     project = "/v1/projects/{project_id}"
     one = f"{project}/requests/{{request_id}}"
@@ -91,6 +93,8 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{project}/keys/{{key_id}}", manage.get_key),
         Route(f"{project}/keys/{{key_id}}", manage.change_key, methods=["PATCH"]),
         Route(f"{project}/keys/{{key_id}}", manage.delete_key, methods=["DELETE"]),
+        Route(f"{project}/keys/{{key_id}}/signing-secret", signing.show),
+        Route(f"{project}/keys/{{key_id}}/signing-secret", signing.rotate, methods=["POST"]),
         Route(f"{project}/requests", history.requests),
         Route(one, history.request),
         Route(f"{one}/result", results.result),
@@ -110,4 +114,5 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route("/v1/status", status.status),
         Route("/v1/status/engine", status.engine),
         Route("/metrics", status.metrics),
+        Route(PUBLIC_KEYS_PATH, signing.public_keys),
     ]

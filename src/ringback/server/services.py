@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback.blobs import Blobs
+from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
@@ -57,6 +58,7 @@ class Services:
     settings: Settings
     clock: Clock
     seal: Seal
+    signers: Signers
     health: EngineHealth
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""

@@ -1,0 +1,80 @@
+"""What callbacks are signed with, for those who verify them: the secrets of a key, and our public key."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.callbacks.signers import LONGEST_OVERLAP, OVERLAP, Signers
+from ringback.errors import Refusal
+from ringback.server.auth import Caller, Doorkeeper, Right
+from ringback.server.body import Pace
+from ringback.server.services import Services
+from ringback.server.wire import answer, caller_of_project, json_body, path_uuid, rfc3339
+
+PUBLIC_KEYS_PATH = "/.well-known/ringback/webhook-keys"
+
+
+class Signing:
+    """The routes about signatures."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._keys = services.keys
+        self._signers: Signers = services.signers
+        self._doorkeeper = doorkeeper
+        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+
+    async def show(self, request: Request) -> Response:
+        """The secrets that sign now, the newest first."""
+        _, key_id = await self._asked_for(request)
+        return await self._shown(key_id)
+
+    async def rotate(self, request: Request) -> Response:
+        """A new secret signs from now on, and the one before it for a while more."""
+        caller, key_id = await self._asked_for(request)
+        wanted = await json_body(request, self._pace, _ROTATION)
+        await self._signers.rotate(key_id, wanted.overlap_seconds)
+        telemetry.event(
+            "signing_secret.rotated",
+            key=key_id,
+            by=caller.key_id,
+            project=caller.project,
+            overlap_s=wanted.overlap_seconds,
+        )
+        return await self._shown(key_id)
+
+    async def public_keys(self, request: Request) -> Response:
+        """For everybody: what is public needs no key."""
+        shown = answer({"keys": await self._signers.public_keys()})
+        shown.headers["cache-control"] = "public, max-age=300"
+        return shown
+
+    async def _asked_for(self, request: Request) -> tuple[Caller, str]:
+        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
+        key_id = path_uuid(request, "key_id")
+        if key_id not in {key.id for key in await self._keys.keys(caller.project)}:
+            raise Refusal(404, "KEY_NOT_FOUND", "API key not found.")
+        return caller, key_id
+
+    async def _shown(self, key_id: str) -> Response:
+        secrets = [
+            {
+                "secret": secret.text,
+                "created": rfc3339(secret.created_at),
+                "expires": None if secret.expires_at is None else rfc3339(secret.expires_at),
+            }
+            for secret in await self._signers.shown(key_id)
+        ]
+        shown = answer({"api_key_id": key_id, "signing_secrets": secrets})
+        shown.headers["cache-control"] = "no-store"
+        return shown
+
+
+class _Rotation(msgspec.Struct):
+    overlap_seconds: Annotated[float, Meta(ge=0, le=LONGEST_OVERLAP)] = OVERLAP
+
+
+_ROTATION = msgspec.json.Decoder(_Rotation)
