@@ -62,14 +62,14 @@ class Chunker:
     def _follow(self, probability: float) -> None:
         """Speech begins at one threshold and ends below a lower one, if it stays there for a while."""
         if self._run_start is None:
-            if probability >= _SPEECH:
+            if probability >= SPEECH:
                 self._run_start = self._now
             return
-        if probability >= _SPEECH:
+        if probability >= SPEECH:
             self._quiet_since = None
-        elif probability < _QUIET and self._quiet_since is None:
+        elif probability < QUIET and self._quiet_since is None:
             self._quiet_since = self._now
-        if self._quiet_since is not None and self._now - self._quiet_since >= _PAUSE:
+        if self._quiet_since is not None and self._now - self._quiet_since >= PAUSE:
             self._close_run(self._quiet_since)
 
     def _close_run(self, end: int) -> None:
@@ -119,7 +119,7 @@ class Chunker:
     def _least_speech(self, start: int) -> int:
         """The window in the second half of an unbroken run where a cut does the least harm."""
         first = start - self._heard_from + self._longest // 2
-        last = len(self._heard) - _PAUSE
+        last = len(self._heard) - PAUSE
         return self._heard_from + min(range(first, last), key=self._harm)
 
     def _harm(self, i: int) -> tuple[float, float]:
@@ -132,7 +132,7 @@ class Chunker:
         gap = next_start - runs[-1].end
         start = max(self._edge, runs[0].start - _PAD)
         end = runs[-1].end + min(_PAD, gap if next_start == self._now else gap // 2)
-        sure = any(self._peak(run) >= _SURE for run in runs)
+        sure = any(self._peak(run) >= SURE for run in runs)
         self._edge = end
         self._forget(self._now if self._start() is None else next_start)
         return [Span(start * WINDOW, end * WINDOW)] if sure else []
@@ -154,11 +154,11 @@ class _Run:
 
 
 _PER_SECOND = 16_000 / WINDOW
-_SPEECH, _QUIET = 0.5, 0.35
+SPEECH, QUIET = 0.5, 0.35
 """Silero's own thresholds."""
-_SURE = 0.7
+SURE = 0.7
 """A span in which no window is at least so probably speech is a noise."""
-_PAUSE = 3
+PAUSE = 3
 """Windows (96 ms); a shorter dip is part of a word."""
 _PAD = 6
 """Windows (192 ms) left on either side of speech: a plosive's closure and a breath belong to the word."""

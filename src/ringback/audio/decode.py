@@ -26,8 +26,8 @@ from ringback.audio.encodings import (
     too_many_channels,
     unreadable,
 )
-from ringback.audio.resampler import Block, Resampler
-from ringback.audio.samples import SAMPLE_RATE
+from ringback.audio.resampler import Resampler
+from ringback.audio.samples import SAMPLE_RATE, Block
 
 Decode = Callable[[], Sequence[av.AudioFrame]]
 """Decodes one packet; may raise `FFmpegError` or `ValueError`."""

@@ -7,19 +7,22 @@ while nobody takes what came out.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from ringback.audio.encodings import PACKETS_ONLY, SAMPLES, Decoding, check_live, has_header, unreadable
 from ringback.audio.frames import Broken, Ended, Opened, Refused
 from ringback.audio.live_frames import Begin, Data, FromChild, NoMore, Note, Noted, Sound
 from ringback.audio.live_process import ChildDied, LiveChild
-from ringback.audio.raw import RawAudio, wav_head
-from ringback.audio.resampler import Block
-from ringback.audio.samples import Samples
+from ringback.audio.samples import Block, Samples
+from ringback.audio.wav import wav_head
 from ringback.errors import Refusal
 from ringback.telemetry import problem
+
+if TYPE_CHECKING:
+    from ringback.audio.raw import RawAudio
 
 __all__ = ["Item", "LiveDecoder", "LiveDecoders", "Passed", "Understood", "check_live"]
 
@@ -119,7 +122,7 @@ class LiveDecoder:
         """Nothing more will be fed."""
         await (self._road or await self._choose()).end()
 
-    async def items(self) -> AsyncIterator[Item]:
+    async def items(self) -> AsyncGenerator[Item]:
         """What comes out, until the end of the stream. Raises `Refusal` when the bytes are not audio."""
         await self._chosen.wait()
         assert self._road is not None
@@ -146,12 +149,12 @@ class LiveDecoder:
         samples = self._how.encoding in SAMPLES
         wav = wav_head(head, self._how.multichannel)
         if not head and not samples:
-            self._road = _InHere(RawAudio(_NO_AUDIO))
+            self._road = _in_here(_NO_AUDIO)
         elif wav is not None and _is_readable(wav.how):
-            self._road = _InHere(RawAudio(wav.how))
+            self._road = _in_here(wav.how)
             head = head[wav.size :]
         elif samples and not has_header(head):
-            self._road = _InHere(RawAudio(self._how))
+            self._road = _in_here(self._how)
         else:
             child = await self._decoders.child()
             self._road = await _InChild.begun(child, self._how, self._patience)
@@ -171,10 +174,16 @@ def _is_readable(how: Decoding) -> bool:
     return True
 
 
+def _in_here(how: Decoding) -> "_InHere":
+    from ringback.audio.raw import RawAudio  # noqa: PLC0415 - brings FFmpeg, which few servers need to load
+
+    return _InHere(RawAudio(how))
+
+
 class _InHere:
     """Raw samples."""
 
-    def __init__(self, audio: RawAudio) -> None:
+    def __init__(self, audio: "RawAudio") -> None:
         self._audio = audio
         self._slice = audio.bytes_of(_SLICE)
         self._items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING)

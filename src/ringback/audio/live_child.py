@@ -28,8 +28,8 @@ from ringback.audio.live_frames import (
     pack,
     to_child,
 )
-from ringback.audio.resampler import Block, Resampler
-from ringback.audio.samples import SAMPLE_RATE
+from ringback.audio.resampler import Resampler
+from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.errors import Refusal
 
 

@@ -1,6 +1,5 @@
 """Raw samples, cut anywhere → blocks at 16 kHz. Nothing of this can crash, so it runs in the server."""
 
-import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -8,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ringback.audio.encodings import SAMPLES, Decoding, channels_of, rate_of
-from ringback.audio.resampler import Block, Resampler
+from ringback.audio.resampler import Resampler
+from ringback.audio.samples import Block
 
 
 class RawAudio:
@@ -60,46 +60,6 @@ class RawAudio:
 
 
 @dataclass(frozen=True, slots=True)
-class WavHead:
-    """What the header of a WAV file says of the raw samples behind it."""
-
-    how: Decoding
-    size: int
-    """Bytes before the first sample."""
-
-
-def wav_head(head: bytes, multichannel: bool) -> WavHead | None:
-    """The header of a WAV file, as far as `head` reaches; None: it is another form, or not complete.
-
-    Streamed WAV cannot know its length, and says 0 or the largest number there is: it is not looked at.
-    FFmpeg would want 64 KB, two seconds of speech, before it gave the first sample out.
-    """
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
-        return None
-    at, form = 12, b""
-    while at + 8 <= len(head):
-        name, size = struct.unpack_from("<4sI", head, at)
-        at += 8
-        if name == b"data":
-            how = _described(form, multichannel)
-            return None if how is None else WavHead(how, at)
-        if name == b"fmt ":
-            form = head[at : at + size]
-        at += size + size % 2
-    return None
-
-
-def _described(form: bytes, multichannel: bool) -> Decoding | None:
-    if len(form) < _FMT.size:
-        return None
-    tag, channels, rate, _, _, bits = _FMT.unpack_from(form)
-    if tag == _EXTENSIBLE and len(form) >= _SUBFORMAT + 2:
-        (tag,) = struct.unpack_from("<H", form, _SUBFORMAT)
-    encoding = _TAGS.get((tag, bits))
-    return None if encoding is None else Decoding(encoding, rate, channels, multichannel)
-
-
-@dataclass(frozen=True, slots=True)
 class _Form:
     """How samples are written; `table` gives the value of each byte where they are companded."""
 
@@ -148,8 +108,5 @@ _FORMS = {
 }
 assert _FORMS.keys() == SAMPLES.keys()
 
-_FMT = struct.Struct("<HHIIHH")
-_EXTENSIBLE, _SUBFORMAT = 0xFFFE, 24
-_TAGS = {(1, 16): "linear16", (3, 32): "linear32", (6, 8): "alaw", (7, 8): "mulaw"}
 _LEAST = 0.02
 """Seconds below which a call of the resampler costs more than it brings: one-byte frames are collected."""

@@ -4,13 +4,9 @@ from collections.abc import Iterator
 
 import av
 import numpy as np
-import numpy.typing as npt
 
 from ringback.audio.encodings import HIGHEST_RATE, LOWEST_RATE, unreadable
-from ringback.audio.samples import SAMPLE_RATE
-
-Block = npt.NDArray[np.float32]
-"""Shape (channels, n)."""
+from ringback.audio.samples import SAMPLE_RATE, Block
 
 
 class Resampler:

@@ -8,3 +8,6 @@ SAMPLE_RATE = 16_000
 
 Samples = npt.NDArray[np.float32]
 """Mono at `SAMPLE_RATE`, −1.0 … 1.0, shape (n,)."""
+
+Block = npt.NDArray[np.float32]
+"""All channels at `SAMPLE_RATE` unless it is said otherwise, −1.0 … 1.0, shape (channels, n)."""

@@ -32,17 +32,37 @@ class Silero:
         return probabilities.reshape(-1), (h, c)
 
 
+class Detector:
+    """One channel, window after window: how probably each is speech, and how loud it is."""
+
+    def __init__(self, silero: Silero) -> None:
+        self._silero = silero
+        self._memory = (np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32))
+        self._context = np.zeros(_CONTEXT, np.float32)
+
+    def judge(self, samples: Samples) -> list[tuple[float, float]]:
+        """(probability, loudness) of each window; `samples` are a whole number of them, at least one."""
+        windows = samples.reshape(-1, WINDOW)
+        # Each window is preceded by the last samples of the one before it.
+        inputs = np.empty((len(windows), _CONTEXT + WINDOW), np.float32)
+        inputs[:, _CONTEXT:] = windows
+        inputs[0, :_CONTEXT] = self._context
+        inputs[1:, :_CONTEXT] = windows[:-1, -_CONTEXT:]
+        self._context = windows[-1, -_CONTEXT:].copy()
+        probabilities, self._memory = self._silero.run(inputs, self._memory)
+        loudness = np.square(windows).mean(axis=1)
+        return list(zip(probabilities.tolist(), loudness.tolist(), strict=True))
+
+
 class SpeechFinder:
     """Finds the chunks of one channel. Keeps at most one chunk and one block of samples."""
 
     def __init__(self, silero: Silero, max_chunk: float) -> None:
-        self._silero = silero
+        self._detector = Detector(silero)
         self._chunker = Chunker(max_chunk)
-        self._memory = (np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32))
-        self._context = np.zeros(_CONTEXT, np.float32)
         self._kept = np.zeros(0, np.float32)  # Samples that a chunk may still contain …
         self._kept_from = 0  # … beginning with this one.
-        self._heard = 0  # Samples that Silero has been given.
+        self._heard = 0  # Samples that the detector has been given.
 
     def hear(self, samples: Samples) -> Iterator[tuple[int, Samples]]:
         """More audio, in order. Yields each chunk that it closes: its first sample's index, its samples."""
@@ -60,17 +80,8 @@ class SpeechFinder:
         yield from self._cut(self._chunker.finish())
 
     def _judge(self, samples: Samples) -> list[tuple[float, float]]:
-        windows = samples.reshape(-1, WINDOW)
-        # Each window is preceded by the last samples of the one before it.
-        inputs = np.empty((len(windows), _CONTEXT + WINDOW), np.float32)
-        inputs[:, _CONTEXT:] = windows
-        inputs[0, :_CONTEXT] = self._context
-        inputs[1:, :_CONTEXT] = windows[:-1, -_CONTEXT:]
-        self._context = windows[-1, -_CONTEXT:].copy()
         self._heard += len(samples)
-        probabilities, self._memory = self._silero.run(inputs, self._memory)
-        loudness = np.square(windows).mean(axis=1)
-        return list(zip(probabilities.tolist(), loudness.tolist(), strict=True))
+        return self._detector.judge(samples)
 
     def _cut(self, spans: list[Span]) -> Iterator[tuple[int, Samples]]:
         for span in spans:

@@ -8,6 +8,8 @@ more than the batch that is running; recordings take turns, so that a short one 
 import asyncio
 import itertools
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,6 +38,10 @@ class Patience:
     """More for a batch, per second of its audio."""
     grace: float = 5.0
     """For the batches in flight, when we stop."""
+
+
+class Superseded(Exception):
+    """A later partial of the same stream was offered while this one waited."""
 
 
 @dataclass(slots=True)
@@ -85,12 +91,28 @@ class EnginePool:
         """Batches that the engine process has."""
         return len(self._life.in_flight) if self._life else 0
 
+    @property
+    def idle(self) -> int:
+        """Threads of the engine that have nothing to do: time for more thorough work."""
+        if self._life is None or len(self._waiting):
+            return 0
+        return max(0, self._life.threads - len(self._life.in_flight))
+
+    @property
+    def load(self) -> Mapping[Urgency, int]:
+        """Segments that wait or are being recognised, by urgency."""
+        in_hand = [batch.segments for batch in self._life.in_flight.values()] if self._life else []
+        count = Counter(segment.urgency for segment in itertools.chain(self._waiting, *in_hand))
+        return {urgency: count[urgency] for urgency in Urgency}
+
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
         """What is said in this segment of at most 30 s.
 
-        Recordings take turns by `turn`, a key such as the request's id. The queue takes all that it is
-        offered: each caller bounds its own share, and so the memory, which is recordings at once × segments
-        that each offers at once × 1 MB for 15 s. Cancelling the call takes its segment out of the queue.
+        Recordings take turns by `turn`, a key such as the request's id. A live partial takes the place of
+        the one that still waits with the same `turn`, whose call raises `Superseded`. The queue takes all
+        that it is offered: each caller bounds its own share, and so the memory, which is recordings at once ×
+        segments that each offers at once × 1 MB for 15 s. Cancelling the call takes its segment out of the
+        queue.
         Raises `EngineFailure` after the third crash or failure on this segment, and `Misconfigured` when
         its model cannot be loaded.
         """
@@ -99,7 +121,7 @@ class EnginePool:
         segment = Segment(next(self._numbers), samples, task, urgency, turn)
         answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         self._answers[segment.number] = answer
-        self._waiting.add(segment)
+        self._wait(segment)
         self._dispatch_soon()
         try:
             return await answer
@@ -246,9 +268,14 @@ class EnginePool:
                 segment, EngineFailure(f"the engine failed {segment.crashes} times on one segment: {reason}")
             )
         else:
-            self._waiting.add(segment)
+            self._wait(segment)
 
-    def _refuse(self, segment: Segment, error: EngineFailure | Misconfigured) -> None:
+    def _wait(self, segment: Segment) -> None:
+        older = self._waiting.add(segment)
+        if older is not None:
+            self._refuse(older, Superseded())
+
+    def _refuse(self, segment: Segment, error: EngineFailure | Misconfigured | Superseded) -> None:
         answer = self._answers.get(segment.number)
         if answer is not None and not answer.done():
             answer.set_exception(error)

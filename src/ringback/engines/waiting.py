@@ -25,12 +25,18 @@ class Segment:
     task: Task
     urgency: Urgency
     turn: str = ""
-    """Whose it is: recordings take turns by this."""
+    """Whose it is: recordings take turns by this, and a live stream has one partial by it."""
     crashes: int = 0
     round: int | None = None
     """When its turn is; given by the queue, and kept when it comes back after a crash."""
     newcomer: bool = False
     """Nothing of its turn waited when it came; given by the queue."""
+    place: int = -1
+    """Where it stands among its like: its number, or that of the first segment whose place it took."""
+
+    def __post_init__(self) -> None:
+        if self.place < 0:
+            self.place = self.number
 
     @property
     def seconds(self) -> float:
@@ -39,6 +45,9 @@ class Segment:
 
 class Waiting:
     """The one queue: more urgent first; live speech then as it came, recordings in turn.
+
+    Of one live stream's channel at most one partial waits, the latest, and none while another is being
+    recognised: what the caller would see a moment later is not worth a processor.
 
     The segments of one recording wait for consecutive rounds, so that each round holds at most one of every
     recording. Every second batch may be begun by a newcomer, a recording of which nothing waited yet: a
@@ -59,10 +68,19 @@ class Waiting:
     def __iter__(self) -> Iterator[Segment]:
         return iter(self._segments.values())
 
-    def add(self, segment: Segment) -> None:
+    def add(self, segment: Segment) -> Segment | None:
+        """Let it wait. Returns the partial that is out of date now, if there is one."""
         if segment.round is None:
             self._give_round(segment)
+        other = self._partial_of(segment.turn) if _is_partial(segment) else None
+        if other is not None and other.number > segment.number:
+            return segment  # It comes back after a crash, and a later one is here.
+        if other is not None:
+            # The later one takes the place in the queue too: who talks on must not always be the last.
+            del self._segments[other.number]
+            segment.place = other.place
         self._segments[segment.number] = segment
+        return other
 
     def discard(self, segment: Segment) -> None:
         """Forget it, if it still waits."""
@@ -75,18 +93,18 @@ class Waiting:
         suspect = self._first(suspects=True)
         if suspect is not None:
             return [] if in_flight else self._taken([suspect])
-        first = self._first(suspects=False)
+        first = self._first(suspects=False, engaged=_partials(in_flight))
         if first is None:
             return []
         head = self._newcomer(first, in_flight) or first
         # Less urgent batches that lie ready do not hold this one up: the engine takes it before them.
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
-        if rivals >= BATCHES_PER_THREAD * threads:
+        if rivals >= _batches(head.urgency) * threads:
             return []
         if head is first:
             self._round = max(self._round, _round(head))
         self._newcomer_due = head is first
-        return self._taken([head, *self._alike(head)][: self._size(threads, limit)])
+        return self._taken([head, *self._alike(head, in_flight)][: self._size(head, threads, limit)])
 
     def _give_round(self, segment: Segment) -> None:
         if segment.urgency is not Urgency.RECORDING:
@@ -97,9 +115,16 @@ class Waiting:
         segment.newcomer = not of_its_turn
         segment.round = 1 + max(of_its_turn, default=self._round)
 
-    def _first(self, *, suspects: bool) -> Segment | None:
-        of_this_sort = (segment for segment in self if (segment.crashes > 0) is suspects)
+    def _first(self, *, suspects: bool, engaged: Collection[str] = ()) -> Segment | None:
+        of_this_sort = (
+            segment
+            for segment in self
+            if (segment.crashes > 0) is suspects and not (_is_partial(segment) and segment.turn in engaged)
+        )
         return min(of_this_sort, key=_order, default=None)
+
+    def _partial_of(self, turn: str) -> Segment | None:
+        return next((other for other in self if _is_partial(other) and other.turn == turn), None)
 
     def _newcomer(self, first: Segment, in_flight: Collection[Sequence[Segment]]) -> Segment | None:
         """Who goes before `first` although it is not its turn."""
@@ -109,14 +134,22 @@ class Waiting:
         newcomers = (segment for segment in self if segment.newcomer and segment.turn not in served)
         return min(newcomers, key=_order, default=None)
 
-    def _alike(self, head: Segment) -> list[Segment]:
+    def _alike(self, head: Segment, in_flight: Collection[Sequence[Segment]]) -> list[Segment]:
         """Who may go with it, in their order."""
-        alike = [segment for segment in self if segment is not head and _may_share(head, segment)]
+        engaged = _partials(in_flight)
+        alike = [
+            segment
+            for segment in self
+            if segment is not head
+            and _may_share(head, segment)
+            and not (_is_partial(segment) and segment.turn in engaged)
+        ]
         return sorted(alike, key=_order)
 
-    def _size(self, threads: int, limit: int) -> int:
+    def _size(self, head: Segment, threads: int, limit: int) -> int:
         """So few that every thread gets some: one request alone is to use all of them."""
-        return min(limit, -(-len(self._segments) // threads))
+        of_its_kind = sum(segment.urgency == head.urgency for segment in self)
+        return min(limit, -(-of_its_kind // threads))
 
     def _taken(self, batch: list[Segment]) -> list[Segment]:
         for segment in batch:
@@ -125,7 +158,22 @@ class Waiting:
 
 
 def _order(segment: Segment) -> tuple[Urgency, int, int]:
-    return segment.urgency, _round(segment), segment.number
+    return segment.urgency, _round(segment), segment.place
+
+
+def _is_partial(segment: Segment) -> bool:
+    return segment.urgency is Urgency.LIVE_PARTIAL and segment.turn != ""
+
+
+def _partials(in_flight: Collection[Sequence[Segment]]) -> set[str]:
+    """Whose partials are being recognised."""
+    return {segment.turn for batch in in_flight for segment in batch if _is_partial(segment)}
+
+
+def _batches(urgency: Urgency) -> int:
+    """Batches of this urgency, or of a greater one, that each thread may have: a partial that lies ready
+    could not be replaced by a later one any more."""
+    return 1 if urgency is Urgency.LIVE_PARTIAL else BATCHES_PER_THREAD
 
 
 def _round(segment: Segment) -> int:

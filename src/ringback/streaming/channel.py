@@ -1,0 +1,213 @@
+"""One channel of a live stream: what `segments` decides is recognised here, and reported in order."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ringback.audio.chunker import WINDOW
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.engines.base import Quality, Task, Urgency
+from ringback.engines.pool import EnginePool, Superseded
+from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Reached, SpeechBegan
+from ringback.streaming.segments import Began, Draft, Overlong, Segments, Span, Split, Step, Stretch
+from ringback.streaming.tape import Tape
+from ringback.transcript import Word
+
+
+@dataclass(frozen=True, slots=True)
+class Recognising:
+    """How the speech of one stream is recognised."""
+
+    pool: EnginePool
+    task: Task
+    switching: bool
+    """Whether each word tells its language."""
+    interim: bool
+    """Whether the caller wants to read along."""
+    endpointing: int | None
+    """Milliseconds; None: silence is never told as an end."""
+
+
+class Channel:
+    """Fed with samples and with what the ear thinks of them; emits events."""
+
+    def __init__(
+        self,
+        number: int,
+        stream: str,
+        how: Recognising,
+        *,
+        emit: Callable[[HearingEvent], None],
+        progressed: Callable[[], None],
+    ) -> None:
+        """`emit` takes each event at once; `progressed` is called whenever `settled` has grown."""
+        self.number = number
+        self.settled = 0
+        """Samples before this one need no more work."""
+        self._key = f"{stream}/{number}"
+        self._how = how
+        self._emit = emit
+        self._progressed = progressed
+        self._segments = Segments(how.endpointing)
+        self._tape = Tape()
+        self._judged = 0
+        self._steps: deque[Span | Overlong | Reached] = deque()
+        self._wake = asyncio.Event()
+        self._ended = False
+        self._readings: dict[Stretch, _Reading] = {}
+
+    def hear(self, samples: Samples) -> None:
+        """More audio; `judge` follows."""
+        self._tape.append(samples)
+
+    def judge(self, windows: Sequence[tuple[float, float]]) -> None:
+        """What the ear says of the next windows: (probability of speech, loudness)."""
+        self._judged += len(windows)
+        self._queue(self._segments.push(windows))
+        quiet = self._segments.quiet_since
+        if self._steps and isinstance(self._steps[-1], Reached):
+            self._steps.pop()
+        self._steps.append(
+            Reached(self.number, _seconds(self._judged * WINDOW), None if quiet is None else _seconds(quiet))
+        )
+        self._wake.set()
+
+    def flush(self, at: int) -> None:
+        """The caller wants what there is up to sample `at`, all of which was judged."""
+        self._queue(self._segments.flush(at, Cause.FINALIZE))
+        self._wake.set()
+
+    def end(self, at: int) -> None:
+        """The stream ends at sample `at`, all of which was judged."""
+        self._queue(self._segments.flush(at, Cause.END))
+        self._ended = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Until the end has been reported. Raises what the engine pool raises."""
+        async with asyncio.TaskGroup() as group:
+            while self._steps or not self._ended:
+                if self._steps:
+                    await self._perform(self._steps.popleft())
+                    continue
+                self._settle(self._judged * WINDOW)
+                self._read_on(group)
+                await self._wake.wait()
+                self._wake.clear()
+            self._drop_readings()
+
+    def _queue(self, steps: Iterable[Step]) -> None:
+        for step in steps:
+            if isinstance(step, Began):
+                self._emit(SpeechBegan(self.number, _seconds(step.at)))
+            else:
+                self._steps.append(step)
+
+    async def _perform(self, step: Span | Overlong | Reached) -> None:
+        match step:
+            case Reached():
+                self._emit(step)
+            case Span():
+                words = () if step.speech is None else await self._final(step.speech, step.cause)
+                if step.cause is not Cause.END or step.end > step.start:
+                    self._report(step.start, step.end, words, step.cause)
+            case Overlong(speech):
+                split, more = self._segments.cut(await self._final(speech, Cause.LENGTH))
+                self._report_split(split, more)
+
+    def _report_split(self, split: Split, more: Sequence[Step]) -> None:
+        later, self._steps = self._steps, deque()
+        self._queue(more)
+        self._steps += later
+        self._report(split.start, split.end, split.words, Cause.LENGTH)
+
+    def _report(self, start: int, end: int, words: Sequence[Word], cause: Cause) -> None:
+        self._drop_readings()
+        placed = tuple(_within(word, _seconds(start), _seconds(end)) for word in words)
+        self._emit(Heard(self.number, _seconds(start), _seconds(end), placed, final=True, cause=cause))
+        self._tape.forget(end - _LEAD_IN)
+        self._settle(end)
+
+    async def _final(self, speech: Stretch, cause: Cause) -> tuple[Word, ...]:
+        reading = self._readings.get(speech)
+        if reading is not None and (reading.task.done() or reading.urgent):
+            return await reading.task or ()
+        self._drop_readings()
+        at_once = cause in (Cause.FINALIZE, Cause.END)
+        quality = Quality.FAST if at_once else self._quality()
+        return await self._recognise(speech, quality, Urgency.LIVE_FINAL)
+
+    def _read_on(self, group: asyncio.TaskGroup) -> None:
+        """Read what is open: for the caller to see, and because, when it is quiet, it may be all."""
+        calm = self._calm()
+        if not calm and not self._how.interim:
+            return
+        draft = self._segments.draft()
+        if draft is None or not (self._how.interim or draft.whole):
+            return
+        urgent = calm and draft.whole
+        task = group.create_task(self._read(draft, urgent=urgent))
+        self._readings[draft.speech] = _Reading(task, urgent)
+
+    async def _read(self, draft: Draft, *, urgent: bool) -> tuple[Word, ...] | None:
+        quality = self._quality() if urgent else Quality.FAST
+        urgency = Urgency.LIVE_FINAL if urgent else Urgency.LIVE_PARTIAL
+        try:
+            words = await self._recognise(draft.speech, quality, urgency)
+        except Superseded:
+            self._readings.pop(draft.speech, None)
+            return None
+        if self._how.interim and words and self._segments.edge == draft.start:
+            start, end = _seconds(draft.start), _seconds(draft.speech.end)
+            placed = tuple(_within(word, start, end) for word in words)
+            self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
+        return words
+
+    async def _recognise(self, speech: Stretch, quality: Quality, urgency: Urgency) -> tuple[Word, ...]:
+        samples = self._tape.cut(speech.start, speech.end)
+        task = replace(self._how.task, quality=quality)
+        heard = await self._how.pool.recognise(samples, task, urgency, self._key)
+        language = heard.language if self._how.switching else None
+        at = _seconds(speech.start)
+        return tuple(replace(word.shifted(at), language=language) for word in heard.words)
+
+    def _drop_readings(self) -> None:
+        for reading in self._readings.values():
+            reading.task.cancel()
+        self._readings.clear()
+
+    def _calm(self) -> bool:
+        """Whether at least half of the engine has nothing to do."""
+        return 2 * self._how.pool.idle >= self._how.pool.threads
+
+    def _quality(self) -> Quality:
+        return Quality.ACCURATE if self._calm() else Quality.FAST
+
+    def _settle(self, sample: int) -> None:
+        if sample > self.settled:
+            self.settled = sample
+            self._progressed()
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """The open span, being recognised."""
+
+    task: asyncio.Task[tuple[Word, ...] | None]
+    urgent: bool
+    """As good as a final, and asked for as one."""
+
+
+def _within(word: Word, start: float, end: float) -> Word:
+    """Recognition may place a word's edge in the quiet before or behind the span."""
+    first = min(max(word.start, start), end)
+    return replace(word, start=first, end=min(max(word.end, first), end))
+
+
+def _seconds(samples: int) -> float:
+    return samples / SAMPLE_RATE
+
+
+_LEAD_IN = SAMPLE_RATE
+"""Samples before a span's end that the next one may want."""
