@@ -1,0 +1,154 @@
+"""What one key may have in work at once, and what is refused before it is stored."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from ringback.blobs import FolderBlobs, NoRoom
+from ringback.keys import KeyLimits
+from ringback.settings import LimitSettings
+from support.front import OWNER, Answered, Front, front
+
+CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def send(
+    door: Front, audio: bytes = b"RIFF", key: str = OWNER, headers: dict[str, str] | None = None
+) -> Answered:
+    return await door.call("POST", f"/v1/listen?{CALLBACK}", key=key, data=audio, headers=headers)
+
+
+async def limit(door: Front, key: str = OWNER, **limits: Any) -> Answered:
+    known = (await door.call("GET", "/v1/auth/token", key=key)).json()["api_key_id"]
+    path = f"/v1/projects/{door.project}/keys/{known}"
+    return await door.call("PATCH", path, json={"limits": limits})
+
+
+def is_too_many(answer: Answered) -> bool:
+    assert answer.json()["err_msg"] == "Too many requests. Please try again later"
+    assert int(answer.headers["retry-after"]) > 0
+    return (answer.status, answer.json()["err_code"]) == (429, "TOO_MANY_REQUESTS")
+
+
+async def test_a_key_has_so_many_requests_at_once(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(requests_per_key=2)) as door:
+        other = await door.add_key("member")
+        assert [(await send(door)).status for _ in range(2)] == [200, 200]
+        assert is_too_many(await send(door))
+        assert len(list((door.folder / "audio").iterdir())) == 2
+        assert (await send(door, key=other)).status == 200
+        await door.finish(await door.claim())
+        assert (await send(door)).status == 200
+
+
+async def test_a_key_has_so_much_audio_in_the_queue(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(queued_bytes_per_key=1_000)) as door:
+        assert (await send(door, b"x" * 600)).status == 200
+        assert is_too_many(await send(door, b"x" * 600))
+        assert (await send(door, b"x" * 400)).status == 200
+        never = await send(door, b"x" * 1_001)
+        assert (never.status, never.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
+
+
+async def test_a_word_that_is_known_counts_nothing(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(requests_per_key=1)) as door:
+        first = await send(door, headers={"Idempotency-Key": "monday"})
+        again = await send(door, headers={"Idempotency-Key": "monday"})
+        assert (again.status, again.json()) == (200, first.json())
+
+
+async def test_a_keys_own_limits_count_before_the_servers(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(requests_per_key=1)) as door:
+        changed = await limit(door, requests=2)
+        assert changed.status == 200
+        assert changed.json()["api_key"]["limits"]["requests"] == 2
+        assert [(await send(door)).status for _ in range(3)] == [200, 200, 429]
+        await limit(door, requests=0)
+        assert (await send(door)).status == 200
+        await limit(door, requests=None)
+        assert is_too_many(await send(door))
+
+
+async def test_a_token_shares_its_keys_limits(door: Front) -> None:
+    await limit(door, requests=1)
+    token = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    assert (await send(door, headers=bearer)).status == 200
+    assert is_too_many(await send(door, headers=bearer))
+    assert is_too_many(await send(door))
+
+
+async def test_uploads_that_are_still_coming_in_count_too(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(requests_per_key=1)) as door:
+        let_go = asyncio.Event()
+        begun = asyncio.Event()
+
+        async def slow() -> AsyncIterator[bytes]:
+            yield b"RIFF"
+            begun.set()
+            await let_go.wait()
+
+        coming = asyncio.create_task(door.call("POST", f"/v1/listen?{CALLBACK}", data=slow()))
+        await begun.wait()
+        async with asyncio.timeout(10):
+            while (refused := await send(door)).status != 429:
+                await door.finish(await door.claim())
+        assert is_too_many(refused)
+        let_go.set()
+        assert (await coming).status == 200
+
+
+async def test_limits_are_changed_one_by_one(door: Front) -> None:
+    await limit(door, requests=3, schedule="5s,1m")
+    limits = (await limit(door, queued_bytes=7)).json()["api_key"]["limits"]
+    assert limits == {"requests": 3, "queued_bytes": 7, "schedule": "5s,1m"}
+    (key,) = await door.ledger.keys(door.project)
+    assert key.limits == KeyLimits(3, 7, "5s,1m")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"limits": {"requests": -1}},
+        {"limits": {"requets": 1}},
+        {"limits": {"schedule": "soon"}},
+        {"comment": "new"},
+    ],
+)
+async def test_limits_that_make_no_sense_are_refused(door: Front, body: Any) -> None:
+    (key,) = await door.ledger.keys(door.project)
+    answer = await door.call("PATCH", f"/v1/projects/{door.project}/keys/{key.id}", json=body)
+    assert (answer.status, answer.json()["category"]) == (400, "PAYLOAD_ERROR")
+
+
+async def test_a_member_does_not_set_limits(door: Front) -> None:
+    (key,) = await door.ledger.keys(door.project)
+    member = await door.add_key("member")
+    path = f"/v1/projects/{door.project}/keys"
+    assert (await door.call("PATCH", f"{path}/{key.id}", key=member, json={"limits": {}})).status == 403
+    nobody = f"{path}/00000000-0000-4000-8000-000000000000"
+    assert (await door.call("PATCH", nobody, json={"limits": {}})).status == 404
+
+
+async def test_what_would_be_fetched_needs_room_too(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def full(_: FolderBlobs) -> None:
+        raise NoRoom(1_000)
+
+    monkeypatch.setattr(FolderBlobs, "room", full)
+    answer = await door.call("POST", f"/v1/listen?{CALLBACK}", json={"url": "http://127.0.0.1/a.wav"})
+    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
+    assert "no room" in answer.json()["err_msg"]
+    assert int(answer.headers["retry-after"]) > 0
+    listed = await door.call("GET", f"/v1/projects/{door.project}/requests")
+    assert listed.json()["requests"] == []
