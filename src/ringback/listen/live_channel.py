@@ -74,7 +74,8 @@ class LiveChannel:
 
     def _interim(self, event: Heard) -> list[Say]:
         end = max(_ms(event.end), self._fixed)
-        if end == self._fixed and not event.words:
+        overtaken = _ms(event.start) < self._fixed
+        if overtaken or (end == self._fixed and not event.words):
             return []
         says = self._utterance_end(event.words[0].start if event.words else event.end)
         self._open_words = bool(event.words)

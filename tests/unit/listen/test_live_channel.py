@@ -44,6 +44,11 @@ class TestInterimsAndFinals:
             ("is_final+speech_final", 2.5, 3.75, "three"),
         ]
 
+    def test_an_interim_that_its_final_has_overtaken_is_not_told(self) -> None:
+        talk = Talk("interim_results=true").hear(final("one", 1.0))
+        talk.fresh()
+        assert talk.hear(interim("on", 0.9)).fresh() == []
+
     def test_a_gap_or_a_step_back_in_what_the_ears_report_is_not_told(self) -> None:
         talk = Talk().hear(final("one", 1.0), final("two", 3.0, start=2.0), final("three", 2.5, start=1.0))
         assert [span[1:3] for span in spans(talk.fresh())] == [(0.0, 1.0), (1.0, 3.0), (3.0, 3.0)]
