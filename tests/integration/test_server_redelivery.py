@@ -1,0 +1,371 @@
+"""Results after the fact: fetched, sent again, sent elsewhere, cancelled, put away; and who may do that."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from ringback.blobs import INLINE_LIMIT, Kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry
+from ringback.server import redelivery
+from ringback.settings import KeepSettings
+from ringback.transcription import retention
+from ringback.transcription.request import Ending, document_key
+from ringback.transcription.request import order_of as ordered
+from support.clock import ManualClock
+from support.front import DOCUMENT, Answered, Front, front
+
+SECRET_URL = "http://user:secret@127.0.0.1:8443/private?token=1"
+ELSEWHERE = "http://127.0.0.1:9000/other?token=2"
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def submit(door: Front, callback: str | None = SECRET_URL, tag: str = "a") -> Lease:
+    query = f"tag={tag}" + ("" if callback is None else f"&callback={quote(callback, safe='')}")
+    sent = asyncio.create_task(door.call("POST", f"/v1/listen?{query}", data=b"RIFF"))
+    lease = await door.claim()
+    if callback is not None:
+        assert (await sent).status == 200
+    return lease
+
+
+async def transcribed(
+    door: Front, callback: str | None = SECRET_URL, tag: str = "a", document: bytes = DOCUMENT
+) -> tuple[Job, Job | None]:
+    """A request whose transcription is done, and its delivery, which is queued."""
+    lease = await submit(door, callback, tag)
+    kept = Kept(inline=document.decode())
+    if len(document) > INLINE_LIMIT:
+        kept = Kept(key=document_key(lease.job.id))
+
+        async def whole() -> AsyncIterator[bytes]:
+            yield document
+
+        await door.blobs.put(document_key(lease.job.id), whole())
+    order = ordered(lease.job.payload)
+    follow_ups = []
+    if order.callback is not None:
+        delivery = DeliveryOrder(
+            lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
+        )
+        follow_ups.append(
+            delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
+        )
+    ending = msgspec.json.encode(Ending(kept, 7.5, 1, None))
+    assert await door.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
+    job = await door.ledger.get(lease.job.id)
+    assert job is not None
+    return job, (await door.ledger.get(follow_ups[0].id)) if follow_ups else None
+
+
+async def ended(door: Front, outcome: type[Done] | type[GivenUp], code: int, **named: Any) -> tuple[Job, Job]:
+    """A request whose delivery ended so."""
+    request, delivery = await transcribed(door, **named)
+    assert delivery is not None
+    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    now = door.services.clock.now()
+    attempt = Attempt(now, now, "delivered" if code < 300 else "server_error", code)
+    assert await door.ledger.settle(lease, outcome(code, attempt=attempt))
+    return request, await the(door, delivery)
+
+
+async def parked(door: Front, **named: Any) -> tuple[Job, Job]:
+    return await ended(door, GivenUp, 500, **named)
+
+
+async def the(door: Front, job: Job) -> Job:
+    found = await door.ledger.get(job.id)
+    assert found is not None
+    return found
+
+
+async def post(door: Front, path: str, json: Any = None, **named: Any) -> Answered:
+    return await door.call("POST", f"/v1/projects/{door.project}/{path}", json=json, **named)
+
+
+async def get(door: Front, path: str, **named: Any) -> Answered:
+    return await door.call("GET", f"/v1/projects/{door.project}/{path}", **named)
+
+
+async def redeliver(door: Front, request: Job, json: Any = None, **named: Any) -> Answered:
+    return await post(door, f"requests/{request.id}/redeliver", json, **named)
+
+
+def keeps_secrets(answer: Answered) -> bool:
+    return not any(word in answer.body for word in (b"private", b"token=", b"user", b"secret"))
+
+
+async def test_a_parked_delivery_is_due_again_under_its_own_id(door: Front) -> None:
+    request, delivery = await parked(door)
+    answer = await redeliver(door, request)
+    assert answer.status == 200
+    assert answer.json()["deliveries"] == [{"id": delivery.id, "state": "queued"}]
+    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    assert (lease.job.id, lease.job.tries) == (delivery.id, 0)
+    again = await redeliver(door, request)
+    assert (again.status, again.json()["category"]) == (409, "DELIVERY_NOT_ENDED")
+
+
+async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front) -> None:
+    request, delivery = await ended(door, Done, 200)
+    (sent,) = (await redeliver(door, request)).json()["deliveries"]
+    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    assert lease.job.id == sent["id"] != delivery.id
+    order = order_of(lease.job)
+    assert (order.webhook_id, order.body, order.url) == (
+        delivery.id,
+        Kept(inline=DOCUMENT.decode()),
+        order_of(delivery).url,
+    )
+    assert (lease.job.lane, lease.job.tags) == (delivery.lane, ("a",))
+    assert await door.ledger.settle(lease, Done(200))
+    third = await redeliver(door, request)
+    latest = await door.ledger.get(third.json()["deliveries"][0]["id"])
+    assert latest is not None
+    assert webhook_id_of(order_of(latest), latest) == delivery.id
+
+
+async def test_an_owner_sends_it_elsewhere(door: Front) -> None:
+    request, delivery = await parked(door)
+    answer = await redeliver(door, request, {"url": ELSEWHERE, "method": "PUT"})
+    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    order = order_of(lease.job)
+    assert door.services.seal.open(order.url, place_of_callback(request.id)) == ELSEWHERE
+    assert (order.origin, order.method, order.webhook_id) == ("http://127.0.0.1:9000", "PUT", delivery.id)
+    assert lease.job.lane == f"http://127.0.0.1:9000 {door.project}"
+    assert keeps_secrets(answer)
+
+
+async def test_a_request_without_a_callback_gets_one(door: Front) -> None:
+    lease = await submit(door, None)
+    await door.finish(lease)
+    refused = await redeliver(door, lease.job)
+    assert (refused.status, refused.json()["category"]) == (409, "NO_CALLBACK")
+    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).status == 200
+    (sent,) = await door.ledger.claim(DELIVER, 1, 60)
+    order = order_of(sent.job)
+    assert (order.status, order.webhook_id, order.method) == (200, None, "POST")
+    assert order.body == Kept(inline=DOCUMENT.decode())
+
+
+async def test_a_url_is_admitted_as_at_submit(door: Front) -> None:
+    request, _ = await parked(door)
+    for url in ("http://10.0.0.1/", "ftp://127.0.0.1/", "nonsense"):
+        assert (await redeliver(door, request, {"url": url})).status == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "category"),
+    [
+        ({"delivery_id": NOWHERE}, 404, "DELIVERY_NOT_FOUND"),
+        ({"method": "PUT"}, 400, "PAYLOAD_ERROR"),
+        ({"urll": ELSEWHERE}, 400, "PAYLOAD_ERROR"),
+    ],
+)
+async def test_a_redelivery_that_makes_no_sense(door: Front, body: Any, status: int, category: str) -> None:
+    request, _ = await parked(door)
+    answer = await redeliver(door, request, body)
+    assert (answer.status, answer.json()["category"]) == (status, category)
+
+
+async def test_what_has_no_result_cannot_be_sent(door: Front) -> None:
+    lease = await submit(door)
+    assert (await redeliver(door, lease.job)).json()["category"] == "REQUEST_NOT_ENDED"
+    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).json()["category"] == "REQUEST_NOT_ENDED"
+    assert await door.ledger.cancel(lease.job.id)
+    assert (await redeliver(door, lease.job)).json()["category"] == "REQUEST_CANCELLED"
+    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).json()["category"] == "NO_RESULT"
+    nobodys = await post(door, f"requests/{NOWHERE}/redeliver")
+    assert (nobodys.status, nobodys.json()["category"]) == (404, "REQUEST_NOT_FOUND")
+
+
+async def test_a_recording_that_was_given_up_is_tried_again(door: Front) -> None:
+    lease = await submit(door)
+    assert await door.ledger.settle(lease, GivenUp())
+    assert (await redeliver(door, lease.job)).status == 200
+    assert (await door.claim()).job.id == lease.job.id
+
+
+async def test_rights(door: Front) -> None:
+    request, _ = await parked(door)
+    token = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    member, reader = await door.add_key("member"), await door.add_key("keys:write")
+    for path in ("result", "redeliver", "cancel"):
+        method = "GET" if path == "result" else "POST"
+        whole = f"/v1/projects/{door.project}/requests/{request.id}/{path}"
+        assert (await door.call(method, whole, key=reader)).status == 403
+        assert (await door.call(method, whole, headers=bearer)).status == 403
+    assert (await get(door, f"requests/{request.id}/result", key=member)).status == 200
+    assert (await redeliver(door, request, {"url": ELSEWHERE}, key=member)).status == 403
+    assert (await redeliver(door, request, key=member)).status == 200
+    admin = await door.add_key("admin")
+    assert (await redeliver(door, request, {"url": ELSEWHERE}, key=admin)).status == 200
+
+
+async def test_a_result_is_fetched_as_it_was_answered(door: Front) -> None:
+    request, _ = await transcribed(door)
+    answer = await get(door, f"requests/{request.id}/result")
+    assert (answer.status, answer.body, answer.headers["ringback-status"]) == (200, DOCUMENT, "200")
+
+
+async def test_a_result_that_is_not_there_says_why(door: Front) -> None:
+    lease = await submit(door)
+    path = f"requests/{lease.job.id}/result"
+    assert (await get(door, path)).json()["category"] == "RESULT_NOT_READY"
+    assert await door.ledger.cancel(lease.job.id)
+    assert (await get(door, path)).json()["category"] == "NO_RESULT"
+    assert (await get(door, "requests/lost/result")).json()["category"] == "NOT_FOUND"
+    assert (await get(door, f"requests/{NOWHERE}/result")).json()["category"] == "REQUEST_NOT_FOUND"
+    large, _ = await transcribed(door, document=b"x" * (INLINE_LIMIT + 1))
+    await door.blobs.delete(document_key(large.id))
+    gone = await get(door, f"requests/{large.id}/result")
+    assert (gone.status, gone.json()["category"]) == (404, "RESULT_NOT_KEPT")
+
+
+async def test_a_request_is_cancelled_wherever_it_is(door: Front) -> None:
+    lease = await submit(door)
+    answer = await post(door, f"requests/{lease.job.id}/cancel")
+    assert answer.json() == {"request_id": lease.job.id, "cancelled": [lease.job.id]}
+    request, delivery = await transcribed(door)
+    assert delivery is not None
+    answer = await post(door, f"requests/{request.id}/cancel")
+    assert answer.json()["cancelled"] == [delivery.id]
+    again = await post(door, f"requests/{request.id}/cancel")
+    assert (again.status, again.json()["category"]) == (409, "REQUEST_ENDED")
+    assert (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"][0][
+        "state"
+    ] == "cancelled"
+
+
+async def test_deliveries_are_listed_by_what_became_of_them(door: Front) -> None:
+    _, given_up = await parked(door, tag="x")
+    _, delivered = await ended(door, Done, 200)
+    _, waiting = await transcribed(door, callback=ELSEWHERE)
+    assert waiting is not None
+    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    assert await door.ledger.settle(lease, Retry(60.0, 503))
+
+    async def ids(query: str) -> list[str]:
+        answer = await get(door, f"deliveries?{query}")
+        assert answer.status == 200
+        assert keeps_secrets(answer)
+        return [record["id"] for record in answer.json()["deliveries"]]
+
+    assert await ids("") == [waiting.id, delivered.id, given_up.id]
+    assert await ids("state=parked") == [given_up.id]
+    assert await ids("state=delivered&state=waiting") == [waiting.id, delivered.id]
+    assert await ids("state=running") == await ids("state=cancelled") == []
+    assert await ids("destination=http://127.0.0.1:9000") == [waiting.id]
+    assert await ids("destination=http%3A%2F%2F127.0.0.1%3A8443%2Fany%3Fpath") == [delivered.id, given_up.id]
+    assert await ids("code=500") == [given_up.id]
+    assert await ids("tag=x") == [given_up.id]
+    assert await ids("end=2001-01-01") == []
+    first = (await get(door, "deliveries?limit=2")).json()
+    rest = (await get(door, f"deliveries?limit=2&before={first['next']}")).json()
+    assert [record["id"] for record in rest["deliveries"]] == [given_up.id]
+    assert rest["next"] is None
+    (shown,) = rest["deliveries"]
+    assert (shown["state"], shown["destination"], shown["code"], shown["tries"]) == (
+        "parked",
+        "http://127.0.0.1:8443",
+        500,
+        1,
+    )
+    assert (shown["webhook_id"], shown["kept"], shown["tags"]) == (given_up.id, True, ["x"])
+
+
+@pytest.mark.parametrize(
+    "query", ["state=odd", "destination=nowhere", "code=7", "before=odd", "limit=0", "start=soon"]
+)
+async def test_a_list_that_makes_no_sense_is_refused(door: Front, query: str) -> None:
+    answer = await get(door, f"deliveries?{query}")
+    assert (answer.status, answer.json()["category"]) == (400, "INVALID_QUERY_PARAMETER")
+
+
+async def test_many_are_sent_again_after_a_dry_run(door: Front) -> None:
+    down = [(await parked(door))[1].id for _ in range(3)]
+    other = (await parked(door, callback=ELSEWHERE))[1]
+    _, delivered = await ended(door, Done, 200)
+    where = {"destination": "http://127.0.0.1:8443"}
+    dry = (await post(door, "deliveries/redeliver", {**where, "dry_run": True})).json()
+    assert dry == {"dry_run": True, "matching": 3, "first": down[::-1], "next": None}
+    done = (await post(door, "deliveries/redeliver", where)).json()
+    assert done == {"redelivered": 3, "skipped": 0, "next": None}
+    assert [lease.job.id for lease in await door.ledger.claim(DELIVER, 9, 60)] == down[::-1][::-1]
+    assert (await the(door, other)).state == "parked"
+    again = (await post(door, "deliveries/redeliver", {"state": "delivered"})).json()
+    assert again["redelivered"] == 1
+    (lease,) = await door.ledger.claim(DELIVER, 9, 60)
+    assert order_of(lease.job).webhook_id == delivered.id
+
+
+async def test_many_end_at_a_bound_and_go_on_from_there(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(redelivery, "MANY_AT_ONCE", 2)
+    monkeypatch.setattr(redelivery, "MANY_MOST", 3)
+    for _ in range(5):
+        await parked(door)
+    first = (await post(door, "deliveries/redeliver", {})).json()
+    assert (first["redelivered"], first["next"] is None) == (3, False)
+    rest = (await post(door, "deliveries/redeliver", {"before": first["next"]})).json()
+    assert rest == {"redelivered": 2, "skipped": 0, "next": None}
+
+
+@pytest.mark.parametrize("body", [{"destinatoin": "x"}, {"state": "waiting"}, {"code": 7}, {"start": "soon"}])
+async def test_a_misspelt_filter_sends_nothing(door: Front, body: Any) -> None:
+    _, delivery = await parked(door)
+    assert (await post(door, "deliveries/redeliver", body)).status == 400
+    assert (await the(door, delivery)).state == "parked"
+
+
+async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
+    keep = KeepSettings(results=1_000.0, history=5_000.0)
+    async with front(tmp_path, clock=manual_clock) as door:
+        keeper = retention.Retention(door.blobs, door.ledger, keep)
+        large = b"x" * (INLINE_LIMIT + 1)
+        request, delivery = await transcribed(door, document=large)
+        assert delivery is not None
+        manual_clock.advance(900)
+        (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+        assert await door.ledger.settle(lease, GivenUp(500))
+        manual_clock.advance(200)
+        stopping = asyncio.Event()
+
+        # The transcription's time is over; the delivery's, which ended later, is not: it has the document.
+        assert await keeper.round(stopping)
+        assert (await get(door, f"requests/{request.id}/result")).body == large
+        assert (await get(door, f"requests/{request.id}")).json()["request"]["ringback"][
+            "result_kept"
+        ] is False
+        assert ordered((await the(door, request)).payload).callback is None
+
+        manual_clock.advance(900)
+        assert await keeper.round(stopping)
+        assert list((door.folder / "result").iterdir()) == []
+        gone = await get(door, f"requests/{request.id}/result")
+        assert (gone.status, gone.json()["category"]) == (404, "RESULT_NOT_KEPT")
+        again = await redeliver(door, request)
+        assert (again.status, again.json()["category"]) == (410, "RESULT_NOT_KEPT")
+        many = await post(door, "deliveries/redeliver", {})
+        assert many.json() == {"redelivered": 0, "skipped": 1, "next": None}
+        shown = (await get(door, f"requests/{request.id}")).json()["request"]
+        assert shown["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
+        assert shown["ringback"]["deliveries"][0]["destination"] == "http://127.0.0.1:8443"
+
+        manual_clock.advance(5_000)
+        assert await keeper.round(stopping)
+        assert await keeper.round(stopping)
+        assert (await get(door, f"requests/{request.id}")).status == 404
