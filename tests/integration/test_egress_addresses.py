@@ -16,6 +16,7 @@ from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason, Limit
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of
+from ringback.egress.socket import LIVE
 from ringback.egress.target import TargetError, parse_target
 from ringback.errors import Refusal
 from support.addresses import NAMES, REDIRECTS, URLS
@@ -89,6 +90,10 @@ async def test_refused_through_every_door(strict: tuple[Door, Policy], connects:
                 pytest.fail("it was fetched")
         assert failed.value.reason in {FetchReason.BLOCKED, FetchReason.UNRESOLVABLE}
         assert refusal_of(failed.value).failure.err_code == "REMOTE_CONTENT_ERROR"
+        over_socket = parse_target(f"ws{url[4:]}", policy, ports=False, schemes=LIVE)
+        opened = await door.open_socket(over_socket, {}, LIMITS)
+        assert isinstance(opened, NoAnswer)
+        assert opened.reason in {Silence.BLOCKED, Silence.DNS}
     assert receiver.connections == 0
     assert connects == []
 
