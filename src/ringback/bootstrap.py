@@ -1,9 +1,9 @@
 """The one place where ports meet what implements them, and where the order of start and stop is set.
 
-engine, audio          recognition and decoding, in processes of their own
+engine, audio, hearing recognition and decoding, in processes of their own; the ears of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs
-transcribe, deliver    the two kinds of work
-http                   the door: opened last, closed first
+transcribe, deliver    the two kinds of work; and the records of streams whose server died
+http, streams          the door: opened last, closed first, its streams brought to their end
 """
 
 import asyncio
@@ -44,6 +44,11 @@ from ringback.server.services import TryCallback
 from ringback.service import Service, run_in_stages
 from ringback.settings import CallbackSettings, FetchSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
+from ringback.streaming.callbacks import Callbacks
+from ringback.streaming.hearing import LiveHearings
+from ringback.streaming.record import KIND as STREAM
+from ringback.streaming.record import end_abandoned
+from ringback.streaming.streams import LEASE_SECONDS, Streams
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -57,6 +62,12 @@ FEWEST_JOBS = 16
 The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
 
 API_KEY_VARIABLE = "RINGBACK_API_KEY"
+
+STREAMS_PER_CORE = 8
+"""Unless `limits.streams` says otherwise."""
+
+ABANDONED_AT_ONCE = 16
+"""Records of streams whose server died, ended at a time."""
 
 TRANSCRIPTION_LEASE = 90.0
 """Seconds; the worker prolongs it while it runs."""
@@ -160,6 +171,24 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         recorded=ledger.attempts,
         public_url=settings.public_url,
     )
+    hearings = LiveHearings(pool)
+    callbacks = Callbacks(
+        door=door,
+        policy=policy,
+        store=ledger,
+        seal=seal,
+        sign=signers.sign,
+        settings=settings.callback,
+        clock=clock,
+    )
+    streams = Streams(
+        store=ledger,
+        callbacks=callbacks,
+        open_ears=hearings.open,
+        clock=clock,
+        most=settings.limits.streams or STREAMS_PER_CORE * pool.threads,
+    )
+    admission = Admission(door, policy)
     http = HttpServer(
         application(
             Services(
@@ -167,9 +196,11 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 keys=ledger,
                 blobs=blobs,
                 catalogue=catalogue,
-                admit=Admission(door, policy).admit,
+                admit=admission.admit,
+                admit_live=admission.admit_live,
                 check_audio_url=remote.judge,
                 try_callback=_tried_by(door, policy, settings.callback, clock),
+                streams=streams,
                 progress=progress,
                 settings=settings,
                 clock=clock,
@@ -195,7 +226,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         model=catalogue.default.name,
     )
     return [
-        [pool, reader],
+        [pool, reader, hearings],
         [
             Rescuer(ledger),
             Sweep(blobs, ledger, clock, settings.keep.audio),
@@ -221,8 +252,16 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 lease_seconds=settings.callback.timeout + DELIVERY_GRACE,
                 clock=clock,
             ),
+            Worker(
+                STREAM,
+                ledger,
+                end_abandoned,
+                concurrency=ABANDONED_AT_ONCE,
+                lease_seconds=LEASE_SECONDS,
+                clock=clock,
+            ),
         ],
-        [http],
+        [http, streams],
     ]
 
 

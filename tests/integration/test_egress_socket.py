@@ -1,4 +1,4 @@
-"""WebSockets through the door: the same policy as for requests, and whatever the other side does has a name."""
+"""WebSockets through the door: the policy of all requests, and a name for whatever the other side does."""
 
 import asyncio
 import base64
@@ -97,6 +97,12 @@ async def test_the_end_of_a_socket_is_noticed_while_nothing_is_sent(
         await socket.close(1000, "")
 
 
+async def send_for_ever(socket: OutgoingSocket) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            await socket.send(b"x" * 60_000, 0.3)
+
+
 async def test_a_receiver_that_does_not_read_counts_as_lost(door: Door) -> None:
     reading = asyncio.Event()
 
@@ -106,10 +112,8 @@ async def test_a_receiver_that_does_not_read_counts_as_lost(door: Door) -> None:
 
     async with SocketReceiver(never_read) as receiver:
         socket = await opened(door, receiver.url)
-        with pytest.raises(SocketLost, match="did not read for 0.3 s"):
-            async with asyncio.timeout(20):
-                while True:
-                    await socket.send(b"x" * 60_000, 0.3)
+        with pytest.raises(SocketLost, match=r"did not read for 0\.3 s"):
+            await send_for_ever(socket)
         async with asyncio.timeout(5):
             await socket.close(1000, "")
         reading.set()

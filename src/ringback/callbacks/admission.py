@@ -4,10 +4,13 @@ https://developers.deepgram.com/docs/callback and https://developers.deepgram.co
 cannot be delivered is refused before the request is accepted, with the mend after Deepgram's own text.
 """
 
+from collections.abc import Collection
+
 from ringback.egress.answers import Blocked, Unresolvable
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
-from ringback.egress.target import BadUrl, TargetError, parse_target
+from ringback.egress.socket import LIVE
+from ringback.egress.target import HTTP, BadUrl, TargetError, parse_target
 from ringback.errors import Refusal
 
 
@@ -20,8 +23,15 @@ class Admission:
 
     async def admit(self, url: str) -> str:
         """The URL as it is to be stored, credentials included. Raises `Refusal`."""
+        return await self._admit(url, HTTP)
+
+    async def admit_live(self, url: str) -> str:
+        """The same for a live stream, whose callback may also be a WebSocket."""
+        return await self._admit(url, LIVE)
+
+    async def _admit(self, url: str, schemes: Collection[str]) -> str:
         try:
-            target = parse_target(url, self._policy, ports=True)
+            target = parse_target(url, self._policy, ports=True, schemes=schemes)
         except TargetError as error:
             raise _unusable(error) from None
         try:

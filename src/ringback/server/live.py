@@ -1,21 +1,128 @@
-"""`WS /v1/listen`: refused for now, in words that a client's log can show."""
+"""`WS /v1/listen`: the handshake of a live stream, and its socket.
 
-from starlette.websockets import WebSocket
+Checks run in the order of `listen`: credentials (401), options (400), model, encoding, callback URL, places
+(429), and last of all the way to a WebSocket callback. A refusal is an HTTP answer with Deepgram's error
+object, `dg-error` and `dg-request-id`
+(https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors); a stream that is
+served has its `dg-request-id` in the 101.
+"""
 
-from ringback.errors import Failure
-from ringback.server.problems import (
-    LISTEN_PATH,
-    error_document,
-    error_headers,
-    json_response,
-    request_id_of,
-)
+import asyncio
+from contextlib import suppress
+from typing import Final
 
-NOT_YET = Failure(501, "NOT_IMPLEMENTED", "This server does not serve live streams yet; POST a recording.")
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ringback import telemetry
+from ringback.audio.encodings import Decoding, check_live
+from ringback.callbacks.schedule import chosen
+from ringback.egress.socket import LIVE
+from ringback.egress.target import read_target
+from ringback.errors import Failure, Refusal
+from ringback.jobs.job import JobId
+from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.options import Mode, parse
+from ringback.server.allowances import allowance_of
+from ringback.server.auth import Doorkeeper, Right, offered_scheme
+from ringback.server.problems import FAULT, problem_response, request_id_of, safe_facts
+from ringback.server.query import query_pairs
+from ringback.server.services import Services
+from ringback.server.waiting import ledger_away
+from ringback.streaming.record import METHOD
+from ringback.streaming.relay import ClientLost, ClientTooSlow, Gone
+from ringback.streaming.stream import Asked
+from ringback.transcription.model import model_for
+
+WRITE_SECONDS = 10.0
+"""A client that takes nothing for so long does not read."""
 
 
-async def refuse(websocket: WebSocket) -> None:
-    """Answer the handshake with a status, `dg-error` and a body, as Deepgram does for handshakes it refuses
-    (https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors)."""
-    document = error_document(LISTEN_PATH, NOT_YET, request_id_of(websocket))
-    await websocket.send_denial_response(json_response(document, NOT_YET.status, error_headers(NOT_YET)))
+class Live:
+    """The route; one object serves all streams."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._services = services
+        self._doorkeeper = doorkeeper
+
+    async def serve(self, websocket: WebSocket) -> None:
+        """Answer one handshake; after a 101, serve the stream to its end."""
+        try:
+            asked = await self._asked(websocket)
+            async with self._services.streams.admitted(asked) as stream:
+                await websocket.accept(subprotocol=offered_scheme(websocket))
+                telemetry.REQUESTS.labels(METHOD, "101").inc()
+                await stream.serve(_Client(websocket))
+        except Refusal as refusal:
+            await _refuse(websocket, refusal.failure)
+        except LedgerUnavailable as error:
+            await _refuse(websocket, ledger_away(websocket, error))
+        except WebSocketDisconnect:
+            pass  # it left during its handshake
+        except Exception as error:
+            telemetry.problem("request.failed", request_id=request_id_of(websocket), **safe_facts(error))
+            await _refuse(websocket, FAULT)
+
+    async def _asked(self, websocket: WebSocket) -> Asked:
+        """Everything that can be refused without taking a place."""
+        caller = await self._doorkeeper.caller(websocket)
+        caller.must(Right.LISTEN)
+        options = parse(query_pairs(websocket), Mode.LIVE)
+        model = model_for(options, self._services.catalogue)
+        check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
+        callback = None if options.callback is None else await self._services.admit_live(options.callback)
+        return Asked(
+            request_id=JobId(request_id_of(websocket)),
+            project=caller.project,
+            key_id=caller.key_id,
+            options=options,
+            model=model,
+            callback=callback,
+            callback_origin=None if callback is None else read_target(callback, LIVE).shown,
+            schedule=chosen(options.callback_schedule, caller.limits.schedule),
+            allowance=allowance_of(caller.limits, self._services.settings.limits),
+        )
+
+
+class _Client:
+    """The client's socket as a session wants it."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        self._websocket = websocket
+
+    async def receive(self) -> bytes | str | Gone:
+        message = await self._websocket.receive()
+        if message["type"] == "websocket.disconnect":
+            # Only a close frame brings a reason, even an empty one.
+            return Gone(message.get("code", _NO_CODE), cleanly=message.get("reason") is not None)
+        data: bytes | None = message.get("bytes")
+        text: str | None = message.get("text")
+        return data if data is not None else text or ""
+
+    async def send(self, message: bytes) -> None:
+        try:
+            async with asyncio.timeout(WRITE_SECONDS):
+                await self._websocket.send({"type": "websocket.send", "text": message.decode()})
+        except TimeoutError:
+            raise ClientTooSlow from None
+        except (WebSocketDisconnect, RuntimeError):
+            raise ClientLost from None
+
+    async def close(self, code: int, reason: str) -> None:
+        with suppress(WebSocketDisconnect, RuntimeError):  # it is closed already
+            await self._websocket.close(code, reason)
+
+
+async def _refuse(websocket: WebSocket, failure: Failure) -> None:
+    telemetry.REQUESTS.labels(METHOD, str(failure.status)).inc()
+    telemetry.event(
+        "request.refused",
+        request_id=request_id_of(websocket),
+        method=METHOD,
+        status=failure.status,
+        err_code=failure.err_code,
+    )
+    with suppress(WebSocketDisconnect, RuntimeError):  # it is gone, or was accepted before something broke
+        await websocket.send_denial_response(problem_response(websocket, failure))
+
+
+_NO_CODE: Final = 1005

@@ -1,7 +1,7 @@
 """HTTP on the socket: uvicorn as a service of ours.
 
 uvicorn wants the process's signals to itself; here stopping is somebody else's decision. Each connection
-has the limits of `connection`.
+has the limits of `connection`, and as a WebSocket those of `websocket`.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from ringback import telemetry
 from ringback.errors import Misconfigured
 from ringback.server.connection import Crowd, LimitedHttpProtocol
 from ringback.server.problems import safe_facts
+from ringback.server.websocket import MESSAGE_BYTES, PING_SECONDS, LimitedWebSocketProtocol
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the minute for which common clients keep an idle connection: they should close first."""
@@ -83,7 +84,10 @@ class HttpServer:
         return Config(
             self._app,
             http=_limited(self._header_seconds, self._connections),
-            ws="websockets-sansio",
+            ws=LimitedWebSocketProtocol,
+            ws_max_size=MESSAGE_BYTES,
+            ws_ping_interval=PING_SECONDS,
+            ws_ping_timeout=PING_SECONDS,
             ws_per_message_deflate=False,
             lifespan="off",
             log_config=None,

@@ -8,12 +8,12 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
-from ringback.server import live
 from ringback.server.auth import Doorkeeper
 from ringback.server.callbacks import Callbacks
 from ringback.server.deliveries import Deliveries
 from ringback.server.history import History
 from ringback.server.listen import Listen
+from ringback.server.live import Live
 from ringback.server.manage import Manage
 from ringback.server.problems import (
     LISTEN_PATH,
@@ -73,6 +73,7 @@ _EXPOSED = [
 def _routes(services: Services) -> list[BaseRoute]:
     doorkeeper = Doorkeeper(services.keys, services.clock, services.jwt_secret)
     listen = Listen(services, doorkeeper)
+    live = Live(services, doorkeeper)
     manage = Manage(services, doorkeeper)
     history = History(services, doorkeeper)
     deliveries = Deliveries(services, doorkeeper)
@@ -85,7 +86,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     one = f"{project}/requests/{{request_id}}"
     return [
         Route(LISTEN_PATH, listen.post, methods=["POST"]),
-        WebSocketRoute(LISTEN_PATH, live.refuse),
+        WebSocketRoute(LISTEN_PATH, live.serve),
         Route("/v1/projects", manage.projects),
         Route(project, manage.project),
         Route(f"{project}/keys", manage.list_keys),

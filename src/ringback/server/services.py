@@ -13,6 +13,7 @@ from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.sealing import Seal
 from ringback.settings import Settings
+from ringback.streaming.streams import Streams
 from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
 
@@ -51,9 +52,12 @@ class Services:
     catalogue: Catalogue
     admit: Judge
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
+    admit_live: Judge
+    """The same for a live stream, whose callback may also be a WebSocket."""
     check_audio_url: Judge
     """Judges the `url` of a JSON body at submit: form and policy."""
     try_callback: TryCallback
+    streams: Streams
     progress: Progress
     settings: Settings
     clock: Clock

@@ -34,7 +34,7 @@ class Status:
             {
                 "system_health": _CRITICAL if overdue else _SYSTEM_HEALTH[self._services.health.state],
                 "active_batch_requests": gauges.get(TRANSCRIBE, _NONE).leased,
-                "active_stream_requests": 0,
+                "active_stream_requests": self._services.streams.active,
                 "active_listen_v2_stream_requests": 0,
             },
             503 if overdue else 200,

@@ -281,7 +281,7 @@ class Segments:
         gaps = [_windows((one.end + other.start) / 2) for one, other in pairwise(words)]
         inside = [gap for gap in gaps if first <= gap < last]
         near = {at for gap in inside for at in range(gap - 2, gap + 3)} or set(range(first, last))
-        return min(sorted(near), key=self._harm)
+        return min(sorted(near, reverse=True), key=self._harm)
 
     def _quietest(self, first: int, last: int) -> int:
         return min(range(first, last), key=lambda at: (self._harm(at), abs(2 * at - first - last)))

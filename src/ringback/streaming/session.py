@@ -27,9 +27,6 @@ LARGEST_BATCH = 64
 """Messages that are passed on together."""
 TICK_SECONDS = 0.25
 """How exactly deadlines are kept."""
-ENDING_SECONDS = 120.0
-"""For the last words, once no more audio will come. What is still to be heard then is bounded by the ears'
-high-water mark; whoever needs longer is stuck."""
 
 
 class Ears(Protocol):
@@ -114,7 +111,6 @@ class Session:
         self._unsaid: asyncio.Queue[Say | Close] = asyncio.Queue(MOST_UNSAID)
         self._ended: Ended | None = None
         self._over = asyncio.Event()
-        self._ending_since: float | None = None
         self._lane_in = asyncio.Lock()
         self._feeding = False
 
@@ -213,7 +209,6 @@ class Session:
             case Flush():
                 await self._ears.flush(wish.channel)
             case End():
-                self._ending_since = self._clock.monotonic()
                 await self._ears.end()
             case _:
                 assert_never(wish)
@@ -278,8 +273,6 @@ class Session:
             now, deadline = self._clock.monotonic(), self._conversation.deadline
             if deadline is not None and now >= deadline and not self._feeding:
                 await self._carry_out(self._conversation.tick(now))
-            if self._ending_since is not None and now > self._ending_since + ENDING_SECONDS:
-                self._end(Ended.by(Ending.FAILED, "the last words did not come in time"))
 
     async def _mind_relay(self) -> None:
         lost = await self._relay.lost()

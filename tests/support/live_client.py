@@ -1,0 +1,195 @@
+"""Live streams from both ends: a client over `websockets`, and ears that hear what a test tells them."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from ringback.engines.base import ModelInfo
+from ringback.jobs.job import JobId
+from ringback.listen.hearing_events import Cause, Finished, Heard, HearingEvent, Opened, Reached
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Word
+
+RATE = 16_000
+BYTES_PER_SECOND = 2 * RATE
+RAW = f"encoding=linear16&sample_rate={RATE}"
+"""What the audio below is."""
+
+CLOSE_STREAM = '{"type":"CloseStream"}'
+FINALIZE = '{"type":"Finalize"}'
+KEEP_ALIVE = '{"type":"KeepAlive"}'
+
+
+@dataclass
+class LiveClient:
+    """One open stream; messages are read as they come, in the background."""
+
+    connection: ClientConnection
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _reading: asyncio.Task[None] | None = None
+
+    @property
+    def request_id(self) -> str:
+        assert self.connection.response is not None
+        return self.connection.response.headers["dg-request-id"]
+
+    @property
+    def code(self) -> int | None:
+        """How the server closed it; None: not yet, or without a word."""
+        received = self.connection.protocol.close_rcvd
+        return None if received is None else received.code
+
+    @property
+    def reason(self) -> str:
+        received = self.connection.protocol.close_rcvd
+        return "" if received is None else received.reason
+
+    async def send(self, data: bytes | str) -> None:
+        await self.connection.send(data)
+
+    async def speak(self, audio: bytes, *, frame: float = 0.1, pace: float = 1.0) -> None:
+        """Send raw audio in frames of so many seconds, `pace` times as fast as it was spoken; 0: at once."""
+        size = int(frame * BYTES_PER_SECOND)
+        for start in range(0, len(audio), size):
+            await self.connection.send(audio[start : start + size])
+            if pace:
+                await asyncio.sleep(frame / pace)
+
+    async def closed(self, seconds: float = 30) -> int | None:
+        """Wait until the server has closed the stream; its code."""
+        async with asyncio.timeout(seconds):
+            await self.connection.wait_closed()
+            if self._reading is not None:
+                await self._reading
+        return self.code
+
+    async def wait_for(self, kind: str, count: int = 1, seconds: float = 30) -> list[dict[str, Any]]:
+        """The messages of one `type`, once there are so many."""
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(lambda: len(self.of(kind)) >= count)
+        return self.of(kind)
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [message for message in self.messages if message["type"] == kind]
+
+    @property
+    def transcript(self) -> str:
+        """What the finals say."""
+        finals = [message for message in self.of("Results") if message["is_final"]]
+        texts = [message["channel"]["alternatives"][0]["transcript"] for message in finals]
+        return " ".join(text for text in texts if text)
+
+    async def read(self) -> None:
+        try:
+            async for message in self.connection:
+                self.messages.append(json.loads(message))
+                async with self._news:
+                    self._news.notify_all()
+        except ConnectionClosed:
+            pass
+
+
+@asynccontextmanager
+async def stream(
+    port: int, query: str = RAW, *, key: str | None = None, reading: bool = True, **options: Any
+) -> AsyncIterator[LiveClient]:
+    """An open stream. `key` goes into the header; other credentials come as `subprotocols`."""
+    headers = {} if key is None else {"Authorization": f"Token {key}"}
+    url = f"ws://127.0.0.1:{port}/v1/listen?{query}"
+    async with connect(
+        url, additional_headers=headers, compression=None, open_timeout=20, close_timeout=2, **options
+    ) as connection:
+        client = LiveClient(connection)
+        if reading:
+            client._reading = asyncio.create_task(client.read())
+        yield client
+    if client._reading is not None:
+        await client._reading
+
+
+async def refusal(port: int, query: str = RAW, *, key: str | None = None, **options: Any) -> InvalidStatus:
+    """How the handshake is refused; fails if it is not."""
+    try:
+        async with stream(port, query, key=key, **options):
+            raise AssertionError("the handshake was accepted")
+    except InvalidStatus as refused:
+        return refused
+
+
+def word(text: str, start: float, end: float) -> Word:
+    return Word(text, start, end, 0.9)
+
+
+class ToldEars:
+    """Ears that report a word for each second of audio, final at once, and nothing of their own.
+
+    They keep the ears' promises: what is fed, flushed and ended is reported in that order.
+    """
+
+    def __init__(self, channels: int = 1) -> None:
+        self.fed = bytearray()
+        self.abandoned = False
+        self.room = asyncio.Event()
+        """Cleared: the ears are full."""
+        self.room.set()
+        self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue()
+        self._channels = channels
+        self._opened = False
+        self._told = 0.0
+
+    @property
+    def heard(self) -> float:
+        return len(self.fed) / BYTES_PER_SECOND
+
+    @property
+    def untold(self) -> int:
+        """Events that nobody has asked for yet."""
+        return self._events.qsize()
+
+    async def feed(self, data: bytes) -> None:
+        await self.room.wait()
+        self.fed += data
+        if not self._opened:
+            self._opened = True
+            self.tell(Opened(self._channels))
+        while self.heard - self._told >= 1:
+            self._final(self._told + 1, Cause.ENDPOINT)
+        self.tell(Reached(0, self.heard, None))
+
+    async def flush(self, channel: int | None) -> None:
+        self._final(self.heard, Cause.FINALIZE)
+
+    async def end(self) -> None:
+        if self.heard > self._told:
+            self._final(self.heard, Cause.END)
+        self.tell(Finished(self._channels, self.heard))
+        self.tell(None)
+
+    async def events(self) -> AsyncIterator[HearingEvent]:
+        while (event := await self._events.get()) is not None:
+            yield event
+
+    async def close(self) -> None:
+        self.abandoned = True
+
+    def tell(self, event: HearingEvent | None) -> None:
+        """Report this next; None: fall silent."""
+        self._events.put_nowait(event)
+
+    def _final(self, end: float, cause: Cause) -> None:
+        words: Sequence[Word] = ()
+        if end > self._told:
+            words = (word(f"Word{int(self._told)}.", self._told, end),)
+        self.tell(Heard(0, self._told, end, tuple(words), final=True, cause=cause))
+        self._told = end
+
+
+def told_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> ToldEars:
+    return ToldEars()

@@ -1,0 +1,340 @@
+"""The two lanes of a session: who waits for whom, and how every end is told."""
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from ringback.clock import SystemClock
+from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Opened, Undecodable
+from ringback.listen.live import Conversation, StreamFacts
+from ringback.listen.options import ListenOptions
+from ringback.listen.results import ModelFacts
+from ringback.listen.wishes import Ending, Say
+from ringback.streaming.relay import (
+    ClientLost,
+    ClientRelay,
+    ClientTooSlow,
+    Gone,
+    Relay,
+    RelayLost,
+    ToCallback,
+)
+from ringback.streaming.session import LARGEST_BATCH, MOST_UNSAID, Ended, Session
+from support.clock import ManualClock
+from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ToldEars, word
+
+SECOND = bytes(BYTES_PER_SECOND)
+FACTS = StreamFacts(
+    "f0b5a2e6-0f39-4a92-b2a5-000000000000", 1_800_000_000.0, (ModelFacts("u", "tiny.en", "1", "whisper"),)
+)
+
+
+@dataclass
+class Socket:
+    """A client's socket in memory."""
+
+    sent: list[dict[str, Any]] = field(default_factory=list)
+    closes: list[tuple[int, str]] = field(default_factory=list)
+    frames: asyncio.Queue[bytes | str | Gone] = field(default_factory=asyncio.Queue)
+    trouble: Exception | None = None
+
+    async def receive(self) -> bytes | str | Gone:
+        return await self.frames.get()
+
+    async def send(self, message: bytes) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+        self.sent.append(json.loads(message))
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closes.append((code, reason))
+
+    def put(self, *frames: bytes | str | Gone) -> None:
+        for frame in frames:
+            self.frames.put_nowait(frame)
+
+
+@dataclass
+class Target:
+    """A callback in memory."""
+
+    said: list[dict[str, Any]] = field(default_factory=list)
+    closes: list[tuple[int, str]] = field(default_factory=list)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def say(self, messages: Sequence[Say]) -> None:
+        self.said += [json.loads(each.message) for each in messages]
+
+    async def lost(self) -> RelayLost:
+        await self.gone.wait()
+        return RelayLost(Ending.CALLBACK_LOST, "it hung up")
+
+    async def close(self, code: int, reason: str) -> None:
+        self.closes.append((code, reason))
+
+
+@dataclass
+class Run:
+    """A session under way."""
+
+    socket: Socket
+    ears: ToldEars
+    session: Session
+    stopping: asyncio.Event
+    faults: list[BaseException]
+    task: asyncio.Task[Ended]
+
+    async def end(self) -> Ended:
+        async with asyncio.timeout(10):
+            return await self.task
+
+
+def begun(
+    query: ListenOptions | None = None,
+    *,
+    callback: Relay | None = None,
+    clock: SystemClock | ManualClock | None = None,
+    socket: Socket | None = None,
+    ears: ToldEars | None = None,
+) -> Run:
+    socket, ears, stopping = socket or Socket(), ears or ToldEars(), asyncio.Event()
+    faults: list[BaseException] = []
+    options = query or ListenOptions(encoding="linear16", sample_rate=16_000)
+    clock = clock or SystemClock()
+    relay: Relay = ClientRelay(socket)
+    if callback is not None:
+        relay = ToCallback(callback, socket, inspect=options.inspect_response)
+    session = Session(
+        client=socket,
+        relay=relay,
+        ears=ears,
+        conversation=Conversation(options, FACTS, clock.monotonic()),
+        options=options,
+        clock=clock,
+        outlives_client=callback is not None,
+        report=faults.append,
+    )
+    return Run(socket, ears, session, stopping, faults, asyncio.create_task(session.run(stopping)))
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Let the others run until it holds."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - what is looked at has no event
+            await asyncio.sleep(0)
+
+
+def types(messages: Sequence[dict[str, Any]]) -> list[str]:
+    return [message["type"] for message in messages]
+
+
+def words(messages: Sequence[dict[str, Any]]) -> list[str]:
+    return [
+        message["channel"]["alternatives"][0]["transcript"]
+        for message in messages
+        if message["type"] == "Results"
+    ]
+
+
+async def test_a_stream_runs_to_its_end() -> None:
+    run = begun()
+    run.socket.put(SECOND, SECOND, SECOND[: BYTES_PER_SECOND // 2], CLOSE_STREAM)
+    ended = await run.end()
+    assert ended == Ended(1000, "", 200)
+    assert words(run.socket.sent) == ["word0", "word1", "word2"]
+    assert types(run.socket.sent)[-1] == "Metadata"
+    assert run.socket.closes == [(1000, "")]
+    assert run.ears.abandoned
+    tally = run.session.tally
+    assert (tally.frames, tally.size, tally.heard) == (3, int(2.5 * BYTES_PER_SECOND), 2.5)
+    assert tally.metadata is not None
+
+
+async def test_words_are_written_as_asked_for() -> None:
+    run = begun(ListenOptions(encoding="linear16", sample_rate=16_000, punctuate=True))
+    run.socket.put(SECOND, CLOSE_STREAM)
+    await run.end()
+    assert words(run.socket.sent) == ["Word0."]
+
+
+async def test_control_messages_do_not_overtake_audio() -> None:
+    run = begun()
+    run.ears.room.clear()
+    run.socket.put(SECOND, SECOND, FINALIZE, CLOSE_STREAM)
+    await asyncio.sleep(0)
+    run.ears.room.set()
+    await run.end()
+    results = [message for message in run.socket.sent if message["type"] == "Results"]
+    assert [message["from_finalize"] for message in results] == [False, False, True]
+
+
+async def test_full_ears_stop_the_reading_and_the_silence_is_not_the_clients() -> None:
+    clock = ManualClock()
+    run = begun(clock=clock)
+    run.ears.room.clear()
+    run.socket.put(SECOND, SECOND)
+    await until(lambda: run.socket.frames.qsize() == 1)  # the first is being fed, the second waits
+    clock.advance(60)
+    await asyncio.sleep(0.6)  # two rounds of the look at the deadline
+    assert not run.task.done()
+    assert run.socket.frames.qsize() == 1
+    run.ears.room.set()
+    run.socket.put(CLOSE_STREAM)
+    assert (await run.end()).code == 1000
+
+
+async def test_a_silent_client_is_closed() -> None:
+    clock = ManualClock()
+    run = begun(clock=clock)
+    run.socket.put(SECOND)
+    await until(lambda: bool(run.socket.sent))
+    clock.advance(11)
+    ended = await run.end()
+    assert (ended.code, ended.reason) == (1011, Ending.SILENT.reason)
+    assert ended.status == 408
+    assert types(run.socket.sent)[-1] == "Metadata"
+
+
+async def test_undecodable_audio_is_closed_with_its_code() -> None:
+    run = begun()
+    run.ears.tell(Undecodable())
+    run.ears.tell(None)
+    assert await run.end() == Ended(1008, "DATA-0000", 400)
+
+
+@pytest.mark.parametrize(
+    ("gone", "status"),
+    [
+        (Gone(1000, cleanly=True), 200),
+        (Gone(1005, cleanly=True), 200),
+        (Gone(1005, cleanly=False), 499),
+        (Gone(1009, cleanly=True), 413),
+        (Gone(1007, cleanly=True), 400),
+    ],
+)
+async def test_a_client_that_leaves_ends_its_stream_at_once(gone: Gone, status: int) -> None:
+    run = begun()
+    run.ears.room.clear()
+    run.socket.put(gone)
+    ended = await run.end()
+    assert (ended.code, ended.status) == (gone.code, status)
+    assert run.ears.abandoned
+
+
+async def test_a_callback_gets_the_last_words_of_a_client_that_left() -> None:
+    callback = Target()
+    run = begun(callback=callback)
+    run.socket.put(SECOND[:16_000], Gone(1005, cleanly=False))
+    ended = await run.end()
+    assert ended.status == 200
+    assert types(callback.said) == ["Results", "Metadata"]
+    assert words(callback.said) == ["word0"]
+    assert callback.closes == [(1000, Ending.CLIENT_GONE.reason)]
+
+
+async def test_with_a_callback_the_client_gets_no_results() -> None:
+    callback = Target()
+    run = begun(callback=callback)
+    run.socket.put(SECOND, '{"type":"Nonsense"}', CLOSE_STREAM)
+    await run.end()
+    assert types(callback.said) == ["Results", "Metadata"]
+    assert types(run.socket.sent) == ["Error"]
+    assert run.socket.closes == [(1000, "")]
+
+
+async def test_an_inspected_callback_is_said_first() -> None:
+    callback = Target()
+    options = ListenOptions(encoding="linear16", sample_rate=16_000, inspect_response=True)
+    run = begun(options, callback=callback)
+    run.socket.put(SECOND, CLOSE_STREAM)
+    await run.end()
+    assert run.socket.sent == callback.said
+    assert types(callback.said) == ["Results", "Metadata"]
+
+
+async def test_a_lost_callback_ends_the_stream_at_once() -> None:
+    callback = Target()
+    run = begun(callback=callback)
+    run.ears.room.clear()
+    run.socket.put(SECOND)
+    callback.gone.set()
+    ended = await run.end()
+    assert ended == Ended(1011, Ending.CALLBACK_LOST.reason, 502, "it hung up")
+    assert run.socket.closes == [(1011, Ending.CALLBACK_LOST.reason)]
+
+
+async def test_a_client_that_does_not_read_is_closed() -> None:
+    run = begun(socket=Socket(trouble=ClientTooSlow()))
+    run.socket.put(SECOND)
+    ended = await run.end()
+    assert (ended.code, ended.reason, ended.status) == (1008, Ending.UNREAD.reason, 408)
+
+
+async def test_a_socket_that_takes_no_more_is_left_to_its_reader() -> None:
+    run = begun(socket=Socket(trouble=ClientLost()))
+    run.socket.put(SECOND, SECOND, Gone(1005, cleanly=False))
+    assert (await run.end()).status == 499
+
+
+async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
+    released = asyncio.Event()
+
+    class Slow(Target):
+        async def say(self, messages: Sequence[Say]) -> None:
+            await released.wait()
+            await super().say(messages)
+
+    callback = Slow()
+    run = begun(callback=callback)
+    run.ears.tell(Opened(1))
+    told = 2 * MOST_UNSAID
+    for number in range(told):
+        run.ears.tell(final(number))
+    for _ in range(10 * told):
+        await asyncio.sleep(0)
+    assert run.ears.untold >= told - MOST_UNSAID - 2 * LARGEST_BATCH
+    released.set()
+    await until(lambda: len(callback.said) == told)
+    run.socket.put(CLOSE_STREAM)
+    await run.end()
+    assert words(callback.said) == ["a"] * told
+
+
+def final(number: int) -> HearingEvent:
+    said = (word("a", number, number + 0.5),)
+    return Heard(0, float(number), number + 1.0, said, final=True, cause=Cause.LENGTH)
+
+
+async def test_a_stop_brings_the_last_words_and_says_why() -> None:
+    run = begun()
+    run.socket.put(SECOND[:16_000])
+    await until(lambda: bool(run.ears.fed))
+    run.stopping.set()
+    ended = await run.end()
+    assert (ended.code, ended.reason, ended.status) == (Ending.STOPPING.code, Ending.STOPPING.reason, 503)
+    assert types(run.socket.sent) == ["Results", "Metadata"]
+
+
+async def test_whoever_is_cut_off_still_closes_everything() -> None:
+    callback = Target()
+    run = begun(callback=callback)
+    run.ears.room.clear()
+    run.socket.put(SECOND)
+    await asyncio.sleep(0)
+    run.task.cancel()
+    ended = await run.end()
+    assert ended.code == Ending.STOPPING.code
+    assert run.socket.closes == callback.closes == [(Ending.STOPPING.code, Ending.STOPPING.reason)]
+    assert run.ears.abandoned
+
+
+async def test_a_fault_is_told_to_nobody_but_the_log() -> None:
+    run = begun()
+    run.ears.tell(None)  # silent before the end: the ears break their promise
+    ended = await run.end()
+    assert (ended.code, ended.reason, ended.status) == (1011, Ending.FAILED.reason, 500)
+    assert len(run.faults) == 1
