@@ -15,7 +15,7 @@ from structlog.typing import EventDict
 from ringback import __version__
 from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
 from ringback.callbacks.admission import Admission
-from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.deliver import Deliverer, Recorded
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
@@ -26,6 +26,7 @@ from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import CannotOpen
+from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import CallbackSettings
 from support.deliveries import SECRET, nothing_recorded, sign
 from support.raw_receiver import Conversation, answering, receiving
@@ -52,6 +53,10 @@ def blobs(tmp_path: Path) -> FolderBlobs:
 
 @pytest.fixture
 def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
+    return deliverer_with(door, blobs, nothing_recorded)
+
+
+def deliverer_with(door: Door, blobs: FolderBlobs, recorded: Recorded) -> Deliverer:
     return Deliverer(
         door,
         POLICY,
@@ -60,7 +65,8 @@ def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
-        recorded=nothing_recorded,
+        recorded=recorded,
+        public_url="https://speech.example",
         chance=lambda: 0.0,
     )
 
@@ -177,18 +183,7 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
     async def so_far(_: JobId) -> list[Attempt]:
         return recorded
 
-    deliverer = Deliverer(
-        door,
-        POLICY,
-        blobs,
-        SETTINGS,
-        seal=SEAL,
-        sign=sign,
-        clock=SystemClock(),
-        recorded=so_far,
-        public_url="https://speech.example",
-        chance=lambda: 0.0,
-    )
+    deliverer = deliverer_with(door, blobs, so_far)
     statuses = iter([500, 413, 500, 200, 500])
 
     async def picky(talk: Conversation) -> None:
@@ -223,6 +218,30 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
         True,
         True,
     ]
+
+
+async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBlobs) -> None:
+    async def refused_once(_: JobId) -> list[Attempt]:
+        return [Attempt(0.0, 0.0, "client_error", 413)]
+
+    deliverer = deliverer_with(door, blobs, refused_once)
+    async with receiving(answering()) as receiver:
+        claimed = lease(receiver.url(), tries=1)
+        order = msgspec.structs.replace(order_of(claimed.job), number=7)
+        await deliverer(replace(claimed, job=replace(claimed.job, payload=msgspec.json.encode(order))))
+    [heard] = receiver.heard
+    assert heard.body == DOCUMENT.encode()
+
+
+async def test_a_ledger_that_is_away_burns_no_try(door: Door, blobs: FolderBlobs) -> None:
+    async def away(_: JobId) -> list[Attempt]:
+        raise LedgerUnavailable("locked")
+
+    deliverer = deliverer_with(door, blobs, away)
+    async with receiving(answering()) as receiver:
+        outcome = await deliverer(lease(receiver.url(), tries=1))
+    assert isinstance(outcome, Interrupted)
+    assert receiver.connections == 0
 
 
 async def test_an_order_may_have_a_schedule_of_its_own(deliverer: Deliverer) -> None:

@@ -107,17 +107,23 @@ class Deliverer:
             body = await self._body(order.body)
             if body is None:
                 return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
-            thin = await self._is_to_be_thin(job)
+            try:
+                thin = await self._is_to_be_thin(job, order)
+            except LedgerUnavailable as error:
+                return await _not_tried(job, order, f"its attempts cannot be read: {error}")
             if thin:
                 body = thin_body(order, job.project, len(body), self._public_url)
             return await self._attempt(job, order, target, body, thin=thin)
 
-    async def _is_to_be_thin(self, job: Job) -> bool:
+    async def _is_to_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
         """Whether the receiver has refused the document for its size since the job was last queued afresh.
 
-        Once it was redelivered by hand its tries count from 0 again: it may have mended its limit.
+        Once it was redelivered by hand its tries count from 0 again: it may have mended its limit. What a
+        live stream said is kept nowhere that a link could lead to.
         """
-        return job.tries > 0 and is_refused_for_size((await self._recorded(job.id))[-job.tries :])
+        if job.tries == 0 or order.number is not None:
+            return False
+        return is_refused_for_size((await self._recorded(job.id))[-job.tries :])
 
     async def _body(self, kept: Kept) -> bytes | None:
         try:
