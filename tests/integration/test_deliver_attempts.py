@@ -26,7 +26,6 @@ from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import CannotOpen
-from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import CallbackSettings
 from support.deliveries import SECRET, nothing_recorded, sign
 from support.raw_receiver import Conversation, answering, receiving
