@@ -199,7 +199,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
                 admit=admission.admit,
                 admit_live=admission.admit_live,
                 check_audio_url=remote.judge,
-                try_callback=_tried_by(door, policy, settings.callback, clock),
+                try_callback=_tried_by(door, policy, settings.callback, signers, clock),
                 streams=streams,
                 progress=progress,
                 settings=settings,
@@ -319,12 +319,17 @@ def _owner(key_id: str, project: str, comment: str, created_at: float) -> ApiKey
     )
 
 
-def _tried_by(door: Door, policy: Policy, settings: CallbackSettings, clock: Clock) -> TryCallback:
+def _tried_by(
+    door: Door, policy: Policy, settings: CallbackSettings, signers: Signers, clock: Clock
+) -> TryCallback:
     """What tries a callback URL as a delivery would."""
     limits = Limits(settings.connect_timeout, settings.timeout)
 
     async def try_callback(url: str, method: str, key_id: str) -> Trial:
-        return await trial(door, policy, url, clock=clock, limits=limits, method=method, key_id=key_id)
+        sign = (await signers.signer(key_id)).headers
+        return await trial(
+            door, policy, url, clock=clock, limits=limits, method=method, key_id=key_id, sign=sign
+        )
 
     return try_callback
 
