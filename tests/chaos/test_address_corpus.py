@@ -5,6 +5,7 @@ The proof is at the socket. The server's own interpreter notes each connection t
 """
 
 import asyncio
+import http.client
 import http.server
 import json
 import os
@@ -27,17 +28,19 @@ from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, JobId
 from ringback.storage.sqlite import SqliteLedger
 from support.addresses import NAMES, REDIRECTS, URLS
-from support.program import Program
+from support.program import KEY, Program
 
 SPYING = Path(__file__).parents[1] / "support" / "spying"
 SETTING = "RINGBACK_CALLBACK_ALLOW"
 RULE = "which this server does not call"
 PUBLIC = "93.184.216.34"
+INWARD = [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], [PUBLIC, "::1"]]
 REBINDING = {
-    f"rebinding{number}.example": [[PUBLIC], later]
-    for number, later in enumerate([["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], [PUBLIC, "::1"]])
+    f"{kind}{number}.example": [[PUBLIC], later]
+    for kind in ("recording", "stream")
+    for number, later in enumerate(INWARD)
 }
-"""Good when they are submitted; at delivery they lead inside."""
+"""Good when they are submitted; when they are called they lead inside."""
 HOST_OF_AUDIO = "audio.example"
 """Allowed by name; it answers with redirects."""
 
@@ -107,10 +110,39 @@ def callback_test_door(program: Program, url: str) -> Refusal:
     return Refusal(400, f"{found['steps'][-1]['said']}; {found['mend']}")
 
 
+def live_callback(program: Program, url: str) -> Refusal:
+    return handshake(program, url)
+
+
+def live_socket_callback(program: Program, url: str) -> Refusal:
+    """The same places by `ws` and `wss`."""
+    return handshake(program, url.replace("http", "ws", 1).replace("HTTP", "WS", 1))
+
+
+def handshake(program: Program, callback: str) -> Refusal:
+    connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)
+    asked = {
+        "Authorization": f"Token {KEY}",
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    try:
+        path = f"/v1/listen?encoding=linear16&sample_rate=16000&callback={quote(callback, safe='')}"
+        connection.request("GET", path, headers=asked)
+        reply = connection.getresponse()
+        return Refusal(reply.status, reply.read().decode())
+    finally:
+        connection.close()
+
+
 DOORS: list[Callable[[Program, str], Refusal]] = [
     callback_at_submit,
     audio_url,
     callback_test_door,
+    live_callback,
+    live_socket_callback,
 ]
 
 
@@ -157,7 +189,7 @@ def test_deliveries_accepted_in_laxer_days_are_parked(place: Place) -> None:
 
 def test_names_that_turn_inward_after_submit(place: Place) -> None:
     program = place.program
-    for name in REBINDING:
+    for name in (name for name in REBINDING if name.startswith("recording")):
         reply = program.listen(b"x", f"callback=http%3A%2F%2F{name}%3A{place.forbidden}%2F")
         assert reply.status == 200, reply.body
         request_id = reply.json()["request_id"]
@@ -165,6 +197,15 @@ def test_names_that_turn_inward_after_submit(place: Place) -> None:
         assert attempt["outcome"] == "blocked"
         assert SETTING in attempt["detail"]["reason"]
         assert "127.0.0.1" not in json.dumps(attempt), "what a name resolves to is not told"
+    untouched(place)
+
+
+def test_names_that_turn_inward_before_the_socket_of_a_stream(place: Place) -> None:
+    for name in (name for name in REBINDING if name.startswith("stream")):
+        refusal = live_socket_callback(place.program, f"http://{name}:{place.forbidden}/")
+        assert refusal.status == 400, refusal
+        assert SETTING in refusal.text
+        assert "127.0.0.1" not in refusal.text, "what a name resolves to is not told"
     untouched(place)
 
 
