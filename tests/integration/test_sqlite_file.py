@@ -6,15 +6,31 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.jobs.job import Attempt, Done, GivenUp, JobId, Lane, NewJob, Retry, Signal
+from ringback.jobs.job import (
+    Allowance,
+    Attempt,
+    Done,
+    GivenUp,
+    JobFilter,
+    JobId,
+    Lane,
+    NewJob,
+    Once,
+    Retry,
+    Signal,
+    State,
+)
 from ringback.jobs.lane import FIRST_CAP
-from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.keys import ApiKey
 from ringback.storage.sqlite import SqliteLedger
 
@@ -30,6 +46,12 @@ async def opened(path: Path, *, serving: bool = True) -> SqliteLedger:
 
 def new_job(payload: bytes = b"") -> NewJob:
     return NewJob(JobId(str(uuid.uuid4())), "deliver", Lane("host p"), "p", payload)
+
+
+ENDED = (
+    "insert into ended_job (number, kind, project, lane, state, tries, losses, due_at, token, finished_at)"
+    " values (1, 'deliver', 'p', 1, {})"
+)
 
 
 class TestServingAndNot:
@@ -109,24 +131,140 @@ class TestSchema:
             "update live_job set state = 'done'",
             "update live_job set tries = -1",
             "update live_job set losses = -1",
-            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
-            " values (1, 'parked', 1, 0, 1.0, 1, null)",
-            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
-            " values (1, 'queued', 1, 0, 1.0, 1, 1.0)",
-            "insert into ended_job (number, state, tries, losses, due_at, token, finished_at)"
-            " values (1, 'done', 1, 0, 1.0, 1, 1.0)",
+            "update live_job set weight = -1",
+            "update live_job set state = 'held'",  # outside of a sequence
+            "update live_job set state = 'held', sequence = 's', holder = 1",
+            "update live_job set sequence = 's'",  # two that are not held
+            "update job set weight = -1",
+            "update ended_job set stripped = 2",
+            "insert into usage (accessor, kind, jobs, weight, kept) values ('k', 'deliver', -1, 0, 0)",
+            "insert into usage (accessor, kind, jobs, weight, kept) values ('k', 'deliver', 0, -1, 0)",
+            "insert into word (accessor, word, job, wish, until) values ('', 'w', 99, x'00', 1.0)",
+            "insert into word (accessor, word, job, wish, until) values ('', 'w', 1, x'00', 1.0),"
+            " ('', 'w', 2, x'00', 1.0)",
+            ENDED.format("'parked', 1, 0, 1.0, 1, null"),
+            ENDED.format("'queued', 1, 0, 1.0, 1, 1.0"),
+            ENDED.format("'held', 1, 0, 1.0, 1, 1.0"),
+            ENDED.format("'done', 1, 0, 1.0, 1, 1.0"),
             "update lane set inflight = -1",
             "update lane set cap = 0",
         ],
     )
     async def test_the_state_machine_stands_in_the_schema(self, path: Path, impossible: str) -> None:
         async with await opened(path) as ledger:
-            await ledger.add([new_job()])
-        with closing(sqlite3.connect(path)) as connection, pytest.raises(sqlite3.IntegrityError):
-            connection.execute(impossible)
+            await ledger.add([new_job(), new_job(), new_job()])
+            await ledger.cancel((await ledger.page(JobFilter("p", "deliver"), 1)).jobs[0].id)
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("pragma foreign_keys = on")
+            with pytest.raises(sqlite3.IntegrityError):
+                connection.execute(impossible)
+
+
+class TestUpgrade:
+    """A ledger of before is brought up to date, from the first migration on."""
+
+    @pytest.fixture
+    def old(self, path: Path) -> Path:
+        """As the first version left it: a leased and a queued job, and three ended ones, hours apart."""
+        path.parent.mkdir()
+        first = files("ringback.storage.sqlite").joinpath("migrations/0001_ledger.sql").read_text()
+        with closing(sqlite3.connect(path)) as connection:
+            connection.executescript(
+                f"""
+                {first}
+                insert into project values ('p', 'default');
+                insert into api_key values ('k', 'p', '', '[]', '["t"]', 1.0, null, x'01');
+                insert into lane (id, kind, name, cap, inflight, next_due)
+                    values (7, 'deliver', 'a', 9, 1, 5.0);
+                insert into job
+                    (number, id, kind, lane, project, payload, parent, accessor, method, tags, created_at)
+                    select value, 'job ' || value, 'deliver', 7, 'p', x'beef', null, 'k', 'sync', '["t"]',
+                        value * 1800.0 from json_each('[1, 2, 3, 4, 5]');
+                insert into live_job values (4, 7, 'leased', 1, 0, 4.0, 503, 2, 1, 9e9);
+                insert into live_job values (5, 7, 'queued', 0, 1, 5.0, null, 1, null, null);
+                insert into ended_job values (1, 'done', 1, 0, 1.0, 1, 2.0, 200, x'cafe');
+                insert into ended_job values (2, 'parked', 3, 0, 2.0, 3, 3.0, 410, null);
+                insert into ended_job values (3, 'cancelled', 0, 0, 3.0, 0, 4.0, null, null);
+                insert into attempt values (2, 1, 1.0, 2.0, 'status', 500, x'7b7d');
+                pragma user_version = 1;
+                """
+            )
+        return path
+
+    async def test_everything_is_there(self, old: Path) -> None:
+        async with await opened(old) as ledger:
+            page = await ledger.page(JobFilter("p", "deliver"), 10)
+            assert [(job.id, job.state, job.tries, job.code) for job in reversed(page.jobs)] == [
+                ("job 1", State.DONE, 1, 200),
+                ("job 2", State.PARKED, 3, 410),
+                ("job 3", State.CANCELLED, 0, None),
+                ("job 4", State.QUEUED, 1, 503),
+                ("job 5", State.QUEUED, 0, None),
+            ]
+            done = page.jobs[-1]
+            assert (done.payload, done.result, done.tags, done.sequence) == (
+                b"\xbe\xef", b"\xca\xfe", ("t",), None,
+            )  # fmt: skip
+            assert len(await ledger.attempts(JobId("job 2"))) == 1
+            [key] = await ledger.keys("p")
+            assert key == ApiKey("k", "p", "", (), ("t",), 1.0, None)
+
+    async def test_lists_find_it(self, old: Path) -> None:
+        async with await opened(old) as ledger:
+
+            async def ids(**fields: Any) -> list[str]:
+                return [
+                    str(job.id) for job in (await ledger.page(JobFilter("p", "deliver", **fields), 9)).jobs
+                ]
+
+            assert await ids(since=3600.0, until=5400.0) == ["job 3", "job 2"]
+            assert await ids(states=frozenset({State.PARKED})) == ["job 2"]
+            assert await ids(lane=Lane("a"), states=frozenset({State.CANCELLED})) == ["job 3"]
+            assert await ids(succeeded=False) == await ids(code=410) == ["job 2"]
+
+    async def test_what_was_live_goes_on(self, old: Path) -> None:
+        async with await opened(old) as ledger:
+            leases = await ledger.claim("deliver", 10, 30.0)
+            assert {(lease.job.id, lease.token, lease.job.losses) for lease in leases} == {
+                ("job 4", 3, 1),
+                ("job 5", 2, 1),
+            }
+            with pytest.raises(OverAllowance):
+                await ledger.add([replace(new_job(), accessor="k")], Allowance(jobs=2))
+            assert await ledger.requeue(JobId("job 2"))
+            for lease in leases:
+                assert await ledger.settle(lease, Done(200))
+            assert [job.id for job in await ledger.ended("deliver", 0.0, 10)] == [
+                "job 1", "job 3", *(lease.job.id for lease in leases),
+            ]  # fmt: skip
+            assert await ledger.drop(0.0, 10) == 4
+        with closing(sqlite3.connect(old)) as connection:
+            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
+            assert connection.execute("pragma foreign_key_check").fetchall() == []
+
+    async def test_when_it_fails_the_file_is_as_it_was(self, old: Path) -> None:
+        with closing(sqlite3.connect(old)) as connection:
+            connection.execute("create table word (in_the_way)")
+            before = list(connection.iterdump())
+        with pytest.raises(Misconfigured, match="word"):
+            await opened(old)
+        with closing(sqlite3.connect(old)) as connection:
+            assert list(connection.iterdump()) == before
 
 
 class TestRepair:
+    async def test_wrong_counts_of_live_jobs_are_mended_at_the_start(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([replace(new_job(), accessor="k", weight=5) for _ in range(3)])
+        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+            connection.execute("update usage set jobs = 50, weight = 1")
+            connection.execute("insert into usage values ('gone', 'deliver', 7, 7, 0)")
+        async with await opened(path) as ledger:
+            with pytest.raises(OverAllowance):
+                await ledger.add([replace(new_job(), accessor="k")], Allowance(weight=14))
+            await ledger.add([replace(new_job(), accessor="k")], Allowance(jobs=4))
+            await ledger.add([replace(new_job(), accessor="gone")], Allowance(jobs=1))
+
     async def test_a_wrong_count_of_leases_is_mended_by_the_sweep(self, path: Path) -> None:
         async with await opened(path) as ledger:
             await ledger.add([new_job() for _ in range(8)])
@@ -138,8 +276,64 @@ class TestRepair:
             assert len(await ledger.claim("deliver", 8, 30.0)) == 3
 
 
+class TestForgetting:
+    """Nothing stays behind of what was dropped."""
+
+    async def test_every_table_is_empty_again(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            for number in range(20):
+                once = Once(f"word {number}", b"wish")
+                await ledger.add([replace(new_job(), lane=Lane(f"{number}"), accessor="k", once=once)])
+            attempt = Attempt(1.0, 2.0, "delivered", 200)
+            for lease in await ledger.claim("deliver", 20, 30.0):
+                await ledger.settle(lease, Done(200, attempt=attempt))
+            dropped = [await ledger.drop(0.0, 7) for _ in range(4)]
+            assert dropped == [7, 7, 6, 0]
+        with closing(sqlite3.connect(path)) as connection:
+            for table in ("job", "live_job", "ended_job", "attempt", "lane", "word", "usage"):
+                assert connection.execute(f"select count(*) from {table}").fetchone() == (0,), table
+
+    async def test_words_that_had_their_time_go_with_any_drop(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            await ledger.add([replace(new_job(), once=Once("word", b"wish", 0.0))])
+            assert await ledger.drop(0.0, 7) == 0
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("select count(*) from word").fetchone() == (0,)
+
+
+class TestLongLists:
+    async def test_what_few_jobs_fit_comes_in_short_pages_that_lead_on(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            first = replace(new_job(), accessor="k")
+            await ledger.add([first])
+            for _ in range(6):
+                await ledger.add([new_job() for _ in range(2_000)])
+            where = JobFilter("p", "deliver", accessor="k")
+            page = await ledger.page(where, 10)
+            assert page.jobs == ()
+            assert page.next is not None
+            last = await ledger.page(where, 10, page.next)
+            assert ([job.id for job in last.jobs], last.next) == ([first.id], None)
+
+
 class TestGroups:
     """What is asked for in one turn of the loop is committed together."""
+
+    async def test_refusals_undo_nothing_beside_them(self, path: Path) -> None:
+        async with await opened(path) as ledger:
+            once = Once("word", b"wish")
+            jobs = [
+                replace(new_job(), accessor="k", once=once if number % 2 else None) for number in range(8)
+            ]
+            answers = await asyncio.gather(
+                *(ledger.add([job], Allowance(jobs=3)) for job in jobs), return_exceptions=True
+            )
+            assert [type(answer) for answer in answers] == [
+                type(None), type(None), type(None), AlreadyAsked,
+                OverAllowance, AlreadyAsked, OverAllowance, AlreadyAsked,
+            ]  # fmt: skip
+            kept = [await ledger.get(job.id) is not None for job in jobs]
+            assert kept == [answer is None for answer in answers]
 
     async def test_a_bad_operation_fails_alone(self, path: Path) -> None:
         async with await opened(path) as ledger:
