@@ -134,8 +134,7 @@ class Conversation:
 
     def resume(self, now: float) -> None:
         """The session held its reading back until now (full ears): that silence was not the client's."""
-        if self._ending is None:
-            self._last_sign = now
+        self._last_sign = now
 
     def end(self, ending: Ending, now: float) -> list[Wish]:
         """The session has a reason to end the stream: the server stops, something broke, …

@@ -160,7 +160,7 @@ class _Gap:
 
     def finalised(self, words: Sequence[Word], speech_final: bool) -> None:
         if words:
-            self._last_word_end = max(_ms(word.end) for word in words)
+            self._last_word_end = _ms(words[-1].end)
             self._closed = False
         self._closed = self._closed or speech_final
 

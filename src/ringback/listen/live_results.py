@@ -145,7 +145,7 @@ def pieces(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
     for word in words:
         fitting = word if len(word.text) <= _LONGEST_WORD else replace(word, text=word.text[:_LONGEST_WORD])
         needed = _WORD_BYTES + _CHARACTER_BYTES * len(fitting.text)
-        if piece and needed > room:
+        if needed > room:
             yield piece
             piece, room = [], _ROOM
         piece.append(fitting)

@@ -71,6 +71,11 @@ class TestKeepAlive:
         talk.tick(SILENCE)
         assert talk.closed_with == Close(1011, Ending.SILENT.reason)
 
+    def test_what_the_ears_report_is_no_sign_of_the_client(self) -> None:
+        talk = Talk().tick(9.0)
+        talk.hear(final("one", 1.0), quiet(5.0, 1.0))
+        assert talk.conversation.deadline == SILENCE
+
     def test_a_silence_that_the_server_made_itself_does_not_count(self) -> None:
         talk = Talk()
         talk.conversation.resume(50.0)

@@ -73,6 +73,11 @@ class TestInterimsAndFinals:
         talk.hear(quiet(5.0, 0.0), Reached(0, 6.0, 4.0), Reached(0, 7.0, None))
         assert talk.fresh() == []
 
+    def test_silence_is_told_again_once_the_words_are_final(self) -> None:
+        talk = Talk("interim_results=true").hear(interim("one", 1.0), final("one", 1.5))
+        talk.fresh()
+        assert spans(talk.hear(quiet(2.5, 1.0)).fresh()) == [("interim", 1.5, 2.5, "")]
+
     def test_an_empty_interim_is_not_sent_while_somebody_speaks(self) -> None:
         talk = Talk("interim_results=true").hear(Reached(0, 2.0, None), Reached(0, 4.0, 2.5))
         assert talk.fresh() == []
@@ -87,13 +92,24 @@ class TestInterimsAndFinals:
 
     def test_more_words_than_fit_become_several_finals_with_the_flags_on_the_last(self) -> None:
         words = tuple(Word("x" * 500, n * 0.01, n * 0.01, 1.0) for n in range(200))
-        talk = Talk("extra=a:b").hear(Heard(0, 0.0, 2.0, words, True, Cause.ENDPOINT))
+        talk = Talk().text('{"type":"Finalize"}').hear(Heard(0, 0.0, 2.0, words, True, Cause.FINALIZE))
         found = spans(talk.fresh())
         assert len(found) == 3
-        assert [span[0] for span in found] == ["is_final", "is_final", "is_final+speech_final"]
+        assert [span[0] for span in found] == ["is_final", "is_final", "is_final+speech_final+from_finalize"]
         assert [found[0][1], found[-1][2]] == [0.0, 2.0]
         assert all(one[2] == other[1] for one, other in pairwise(found))
         assert " ".join(span[3] for span in found) == " ".join(word.text for word in words)
+
+    def test_not_even_absurd_word_times_tear_such_finals_apart(self) -> None:
+        talk = Talk().hear(final("one", 1.0))
+        talk.fresh()
+        times = [5.0 if n % 2 else 0.0 for n in range(300)]
+        words = tuple(Word("x" * 500, time, time, 1.0) for time in times)
+        found = spans(talk.hear(Heard(0, 1.0, 2.0, words, True, Cause.LENGTH)).fresh())
+        assert len(found) > 2
+        assert [found[0][1], found[-1][2]] == [1.0, 2.0]
+        assert all(one[2] == other[1] for one, other in pairwise(found))
+        assert all(start <= end for _, start, end, _ in found)
 
 
 class TestSpeechFinal:
