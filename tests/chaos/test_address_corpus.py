@@ -110,6 +110,14 @@ def callback_test_door(program: Program, url: str) -> Refusal:
     return Refusal(400, f"{found['steps'][-1]['said']}; {found['mend']}")
 
 
+def redelivery_elsewhere(program: Program, url: str) -> Refusal:
+    """An ended request, to be sent to another URL."""
+    request_id = program.listen(b"x").headers["dg-request-id"]
+    project = program.get("/v1/projects").json()["projects"][0]["project_id"]
+    reply = program.post(f"/v1/projects/{project}/requests/{request_id}/redeliver", {"url": url})
+    return Refusal(reply.status, reply.body.decode())
+
+
 def live_callback(program: Program, url: str) -> Refusal:
     return handshake(program, url)
 
@@ -141,6 +149,7 @@ DOORS: list[Callable[[Program, str], Refusal]] = [
     callback_at_submit,
     audio_url,
     callback_test_door,
+    redelivery_elsewhere,
     live_callback,
     live_socket_callback,
 ]
