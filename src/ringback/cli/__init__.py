@@ -11,6 +11,7 @@ from ringback.errors import Misconfigured, Refusal
 COMMANDS = {
     "serve": "Start the server.",
     "keys": "Create, list and revoke API keys.",
+    "requests": "See what became of requests; fetch results, send them again, cancel.",
     "doctor": "Check that the server can start and work here; name the mend.",
     "receive": "Receive callbacks on this machine: print and verify them.",
     "listen": "Stream a file, a pipe or the microphone to a server; show the text while it comes.",

@@ -4,9 +4,10 @@ import asyncio
 import re
 import uuid
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -14,7 +15,8 @@ from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.keys import ApiKey, KeyStore, Project, new_secret, secret_hash
+from ringback.keys import ApiKey, KeyLimits, KeyStore, Project, new_secret, secret_hash
+from ringback.pauses import SAYS, read_pauses
 from ringback.sealing import Seal
 from ringback.settings import Settings
 from ringback.storage.sqlite import SqliteLedger
@@ -27,6 +29,18 @@ SCOPES = ("member", "admin", "owner", "usage:write", "keys:write")
 T = TypeVar("T")
 
 
+DEFAULT = "default"
+"""What stands for the server's setting."""
+
+
+def _number_or_default(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
+    if text is None or text == DEFAULT:
+        return text
+    if text.isdecimal():
+        return int(text)
+    raise click.BadParameter(f"{text!r} is neither a whole number nor `{DEFAULT}`.")
+
+
 @click.group("keys")
 def command() -> None:
     """Create, list and revoke API keys, whether or not the server runs.
@@ -35,6 +49,7 @@ def command() -> None:
     Examples:
       ringback keys create "night batch"
       ringback keys list
+      ringback keys limits 6f1c2b0e-… --requests 20
       ringback keys revoke 6f1c2b0e-…
       ringback keys signing-secret 6f1c2b0e-…
     """
@@ -113,6 +128,50 @@ def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     click.echo(f"Key {key_id} is revoked.", err=True)
 
 
+@command.command("limits")
+@with_settings
+@click.argument("key_id")
+@click.option(
+    "--requests",
+    callback=_number_or_default,
+    metavar="N|default",
+    help="Recordings that may wait or run at once; 0: no limit.",
+)
+@click.option(
+    "--queued-bytes",
+    callback=_number_or_default,
+    metavar="N|default",
+    help="Bytes of uploaded audio that may wait or run at once; 0: no limit.",
+)
+@click.option(
+    "--schedule", metavar="TEXT|default", help="Of its callbacks: standard, deepgram, or pauses (10s,5m,2h)."
+)
+def limits(
+    config: Path | None, data_dir: str | None, key_id: str, schedule: str | None, **given: Any
+) -> None:
+    """Show or change what a key may have in work.
+
+    Without options it only shows. `default` goes back to the server's setting. A running server notices
+    within a second.
+    """
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if schedule is not None:
+        changes["schedule"] = _schedule(schedule)
+
+    async def change(ledger: KeyStore, project: Project) -> KeyLimits:
+        for key in await ledger.keys(project.id):
+            if key.id == key_id:
+                changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
+                if changes:
+                    await ledger.set_limits(project.id, key_id, changed)
+                return changed
+        raise Misconfigured(_no_such_key(key_id))
+
+    for name, value in asdict(_in_ledger(settings_of(config, data_dir), change)).items():
+        shown = "the server's setting" if value is None else value if value != 0 else "no limit"
+        click.echo(f"{name.replace('_', ' '):<13} {shown}")
+
+
 @command.command("signing-secret")
 @with_settings
 @click.argument("key_id")
@@ -169,6 +228,15 @@ def _overlap(text: str) -> float:
     if not 0 <= seconds <= LONGEST_OVERLAP:
         raise click.BadParameter("write 90s, 30m or 24h; at most 720h")
     return seconds
+
+
+def _schedule(text: str) -> str:
+    if text != DEFAULT:
+        try:
+            read_pauses(text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}: write {SAYS}", param_hint="--schedule") from None
+    return text
 
 
 def _no_such_key(key_id: str) -> str:

@@ -1,0 +1,254 @@
+"""`ringback requests`: what a server was asked, what became of it, and having it sent again."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ringback.cli.remote import Query, Remote, with_server
+from ringback.cli.requests_shown import deliveries_table, request_page, requests_table
+
+STATES = ("waiting", "running", "delivered", "parked", "cancelled")
+
+Decorated = Callable[..., Any]
+
+
+@click.group("requests")
+def command() -> None:
+    """See what became of requests and their callbacks; fetch, send again, cancel. Asks a server over HTTP.
+
+    \b
+    Examples:
+      ringback requests list --status failed
+      ringback requests show 4f8f2c1e-…
+      ringback requests result 4f8f2c1e-… > transcript.json
+      ringback requests deliveries --state parked
+      ringback requests redeliver 4f8f2c1e-…
+      ringback requests redeliver --destination https://receiver.example --dry-run
+    """
+
+
+def _as_json(command: Decorated) -> Decorated:
+    option = click.option("--json", "as_json", is_flag=True, help="Print the server's JSON, for programs.")
+    return option(command)
+
+
+def _when(command: Decorated) -> Decorated:
+    start = click.option("--start", metavar="TIME", help="Not before: 2026-11-22 or 2026-11-22T10:00:00Z.")
+    end = click.option("--end", metavar="TIME", help="Not after; a date includes its day.")
+    return start(end(command))
+
+
+def _tag(command: Decorated) -> Decorated:
+    return click.option("--tag", "tags", multiple=True, help="With this tag; may repeat.")(command)
+
+
+def _where(command: Decorated) -> Decorated:
+    """The filters of deliveries."""
+    destination = click.option(
+        "--destination", metavar="URL", help="To this host; whatever stands behind the port is not looked at."
+    )
+    code = click.option("--code", type=click.IntRange(100, 999), help="The receiver's last status.")
+    return destination(code(_when(_tag(command))))
+
+
+@command.command("list")
+@with_server
+@click.option("--status", type=click.Choice(["succeeded", "failed"]), help="By the transcription's end.")
+@click.option("--method", type=click.Choice(["sync", "async", "streaming"]), help="async: with a callback.")
+@_when
+@_tag
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
+@_as_json
+def list_requests(
+    remote: Remote, /, *, status: str | None, method: str | None, limit: int, as_json: bool, **where: Any
+) -> None:
+    """List requests, newest first.
+
+    Each with the status of its transcription and the state of its callback.
+    """
+    query = [("limit", str(limit)), *_query(status=status, method=method, **where)]
+    found = remote.get(f"{remote.project}/requests", query)
+    _show_list(found, "requests", requests_table, as_json)
+
+
+@command.command("deliveries")
+@with_server
+@click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="May repeat.")
+@_where
+@click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
+@click.option("--before", metavar="KEY", help="Go on behind a page: its `next`.")
+@_as_json
+def list_deliveries(
+    remote: Remote, /, *, states: tuple[str, ...], limit: int, before: str | None, as_json: bool, **where: Any
+) -> None:
+    """List callbacks across all requests.
+
+    Newest first: what is parked, what waits, where it goes. `redeliver` takes the same filters.
+    """
+    query = [("limit", str(limit)), *(("state", state) for state in states), *_query(before=before, **where)]
+    found = remote.get(f"{remote.project}/deliveries", query)
+    _show_list(found, "deliveries", deliveries_table, as_json)
+    if found["next"] and not as_json:
+        click.echo(f"There are more: --before {found['next']}", err=True)
+
+
+@command.command("show")
+@with_server
+@click.argument("request_id")
+@_as_json
+def show(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
+    """Show one request with every attempt at its callback, and what the receiver said."""
+    found = remote.get(f"{remote.project}/requests/{request_id}")
+    _show(found, as_json, request_page(found["request"]))
+
+
+@command.command("result")
+@with_server
+@click.argument("request_id")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of the screen."
+)
+def result(remote: Remote, /, *, request_id: str, output: Path | None) -> None:
+    """Fetch a result document.
+
+    As long as the server keeps it (`keep.results`, a week).
+    """
+    document = remote.fetch(f"{remote.project}/requests/{request_id}/result")
+    if output is None:
+        sys.stdout.buffer.write(document + b"\n")
+    else:
+        output.write_bytes(document)
+
+
+@command.command("redeliver")
+@with_server
+@click.argument("request_id", required=False)
+@click.option("--url", help="Send it here instead; needs a key with scope admin or owner.")
+@click.option(
+    "--method",
+    type=click.Choice(["POST", "PUT"], case_sensitive=False),
+    help="With --url [default: as before].",
+)
+@click.option("--delivery", metavar="ID", help="This one of the request's deliveries.")
+@click.option(
+    "--state",
+    type=click.Choice(["parked", "delivered", "cancelled"]),
+    default="parked",
+    show_default=True,
+    help="Without REQUEST_ID: those that ended so.",
+)
+@_where
+@click.option("--dry-run", is_flag=True, help="Only say how many there are.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_as_json
+def redeliver(
+    remote: Remote,
+    /,
+    *,
+    request_id: str | None,
+    url: str | None,
+    method: str | None,
+    delivery: str | None,
+    state: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+    **where: Any,
+) -> None:
+    """Send results again: of one request, or of many.
+
+    That of REQUEST_ID; or, without one, every callback that the filters find, once you have said yes.
+    A parked callback goes on as the same delivery. One that was delivered is sent once more with the same
+    webhook-id, by which receivers know duplicates. Many are paced by what each receiver bears.
+
+    \b
+    Examples:
+      ringback requests redeliver 4f8f2c1e-…
+      ringback requests redeliver 4f8f2c1e-… --url https://other.example/hook
+      ringback requests redeliver --destination https://receiver.example --dry-run
+      ringback requests redeliver --start 2026-11-22 --yes
+    """
+    if request_id is not None:
+        if dry_run or any(where.values()):
+            raise click.UsageError("Name a REQUEST_ID or filters, not both.")
+        _redeliver_one(remote, request_id, {"url": url, "method": method, "delivery_id": delivery}, as_json)
+        return
+    if url or method or delivery:
+        raise click.UsageError("--url, --method and --delivery are for one REQUEST_ID.")
+    asked = {"state": state, **_named(**where)}
+    asked |= {"tag": list(tags)} if (tags := asked.pop("tags", ())) else {}
+    if not yes:
+        _ask(remote, asked, dry_run=dry_run, as_json=as_json)
+    if not dry_run:
+        _redeliver_many(remote, asked, as_json)
+
+
+@command.command("cancel")
+@with_server
+@click.argument("request_id")
+@_as_json
+def cancel(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
+    """End a request and its callbacks, as far as they have not ended."""
+    done = remote.post(f"{remote.project}/requests/{request_id}/cancel", {})
+    _show(done, as_json, [f"Cancelled: {', '.join(done['cancelled'])}"])
+
+
+def _redeliver_one(remote: Remote, request_id: str, body: dict[str, Any], as_json: bool) -> None:
+    done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", _named(**body))
+    lines = [f"Due again: {delivery['id']}" for delivery in done["deliveries"]]
+    _show(done, as_json, lines)
+
+
+def _ask(remote: Remote, asked: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
+    """Say what would be sent again; go on only if that is wanted."""
+    found = remote.post(f"{remote.project}/deliveries/redeliver", {**asked, "dry_run": True})
+    many = f"{found['matching']}{' or more' if found['next'] else ''}"
+    if dry_run:
+        _show(found, as_json, [f"{many} deliveries would be sent again.", *found["first"]])
+    elif not found["matching"] and not found["next"]:
+        raise click.ClickException("There is nothing to send again.")
+    else:
+        click.confirm(f"Send {many} deliveries again?", abort=True, err=True)
+
+
+def _redeliver_many(remote: Remote, asked: dict[str, Any], as_json: bool) -> None:
+    """Call by call, each of which ends at a bound, until there is nothing more."""
+    total = {"redelivered": 0, "skipped": 0}
+    position: str | None = None
+    while True:
+        done = remote.post(f"{remote.project}/deliveries/redeliver", _named(**asked, before=position))
+        total = {name: count + done[name] for name, count in total.items()}
+        position = done["next"]
+        if position is None:
+            break
+        click.echo(f"{total['redelivered']} so far …", err=True)
+    skipped = f" {total['skipped']} left out: no longer kept." if total["skipped"] else ""
+    _show(total, as_json, [f"{total['redelivered']} deliveries are due again.{skipped}"])
+
+
+def _query(tags: tuple[str, ...] = (), **named: Any) -> Query:
+    return [*((name, str(value)) for name, value in _named(**named).items()), *(("tag", tag) for tag in tags)]
+
+
+def _named(**named: Any) -> dict[str, Any]:
+    """Without what was not given."""
+    return {name: value for name, value in named.items() if value not in (None, ())}
+
+
+def _show_list(
+    found: Any, name: str, table: Callable[[Sequence[Mapping[str, Any]]], Iterable[str]], as_json: bool
+) -> None:
+    if found[name] or as_json:
+        _show(found, as_json, table(found[name]))
+    else:
+        click.echo(f"There are no such {name}.", err=True)
+
+
+def _show(document: Any, as_json: bool, lines: Iterable[str]) -> None:
+    shown = [json.dumps(document, indent=2, ensure_ascii=False)] if as_json else lines
+    for line in shown:
+        click.echo(line)

@@ -1,0 +1,162 @@
+"""How `ringback requests` shows what a server knows: tables and paragraphs for people. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import click
+
+from ringback.cli.shown import printable
+
+ANSWER_SHOWN = 200
+"""Characters of a receiver's answer."""
+
+GOOD, BAD, WAITING = "green", "red", "yellow"
+
+_COLOURS = {
+    "done": GOOD, "delivered": GOOD, "transcribed": GOOD, "parked": BAD, "cancelled": BAD,
+    "queued": WAITING, "leased": WAITING, "held": WAITING,
+}  # fmt: skip
+
+
+def requests_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line per request, newest first."""
+    rows = [
+        (
+            record["request_id"],
+            moment(record["created"]),
+            record["method"],
+            _code(record["code"]),
+            length(record["response"]["details"]["duration"]),
+            _callback(record["callback"]),
+            tags_of(record["response"]["details"]),
+        )
+        for record in records
+    ]
+    return table(("REQUEST", "CREATED (UTC)", "METHOD", "STATUS", "AUDIO", "CALLBACK", "TAGS"), rows)
+
+
+def deliveries_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line per delivery, newest first."""
+    rows = [
+        (
+            record["request_id"],
+            moment(record["created"]),
+            _coloured(_word(record["state"])),
+            _code(record["code"]),
+            str(record["tries"]),
+            record["destination"],
+            tags_of(record),
+        )
+        for record in records
+    ]
+    return table(("REQUEST", "CREATED (UTC)", "STATE", "CODE", "TRIES", "DESTINATION", "TAGS"), rows)
+
+
+def request_page(record: Mapping[str, Any]) -> Iterator[str]:
+    """Everything about one request."""
+    details, ours = record["response"]["details"], record["ringback"]
+    yield f"Request   {record['request_id']}"
+    yield f"State     {_coloured(ours['state'])}{_with_code(record['code'])}{_progress(ours['progress'])}"
+    yield f"Asked     {moment(record['created'])} UTC, {record['method']}, by key {record['api_key_id']}"
+    if record["response"].get("completed"):
+        yield f"Ended     {moment(record['response']['completed'])} UTC"
+    yield f"Audio     {length(details['duration'])}, {details['channels']} channel(s)"
+    if details["tags"]:
+        yield f"Tags      {tags_of(details)}"
+    yield f"Result    {'kept' if ours['result_kept'] else 'not kept'}"
+    if ours["callback_origin"]:
+        yield f"Callback  {ours['callback_origin']}"
+    for delivery in ours["deliveries"]:
+        yield ""
+        yield from _delivery(delivery)
+    if any(delivery["state"] == "parked" for delivery in ours["deliveries"]):
+        yield ""
+        yield f"To send it again: ringback requests redeliver {record['request_id']}"
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Columns as wide as their widest cell, two spaces apart; colours take no room."""
+    lines = [heads, *rows]
+    widths = [max(len(click.unstyle(line[at])) for line in lines) for at in range(len(heads))]
+    for line in lines:
+        gaps = [width - len(click.unstyle(cell)) for cell, width in zip(line, widths, strict=True)]
+        padded = [cell + " " * gap for cell, gap in zip(line, gaps, strict=True)]
+        yield "  ".join(padded).rstrip()
+
+
+def tags_of(record: Mapping[str, Any]) -> str:
+    return ", ".join(map(printable, record["tags"]))
+
+
+def moment(text: str) -> str:
+    return datetime.fromisoformat(text).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def length(seconds: float) -> str:
+    """`1:02:03`, `4:05`, or `-` for none."""
+    if not seconds:
+        return "-"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
+    again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
+    state = _coloured(_word(delivery["state"]))
+    yield f"Delivery  {delivery['id']}"
+    yield f"          {state}{_with_code(delivery['code'])} to {delivery['destination']}{again}"
+    if delivery["webhook_id"] != delivery["id"]:
+        yield f"          webhook-id {delivery['webhook_id']}: it was sent before"
+    for number, attempt in enumerate(delivery["attempts"], start=1):
+        yield f"  {number:>3}.    {_attempt(attempt)}"
+        if answer := attempt["detail"].get("answer"):
+            yield f"          “{printable(answer)[:ANSWER_SHOWN].strip()}”"
+
+
+def _attempt(attempt: Mapping[str, Any]) -> str:
+    detail = attempt["detail"]
+    facts = [moment(attempt["started"]), _coloured(attempt["outcome"]) + _with_code(attempt["code"])]
+    total = (detail.get("phases") or {}).get("total")
+    if total is not None:
+        facts.append(f"{total * 1000:.0f} ms")
+    facts += [printable(str(detail[name])) for name in ("address", "reason") if detail.get(name)]
+    return "  ".join(facts)
+
+
+def _callback(callback: Mapping[str, Any] | None) -> str:
+    if callback is None:
+        return "-"
+    if callback["completed"]:
+        return click.style("delivered", fg=GOOD)
+    if not callback["attempts"]:
+        return click.style("waiting", fg=WAITING)
+    tries = "try" if callback["attempts"] == 1 else "tries"
+    return click.style(f"{callback['code'] or 'no answer'} after {callback['attempts']} {tries}", fg=BAD)
+
+
+def _progress(progress: Mapping[str, Any] | None) -> str:
+    if progress is None:
+        return ""
+    whole = f" of {length(progress['duration'])}" if progress["duration"] else ""
+    return f", {length(progress['seconds'])}{whole} heard"
+
+
+def _code(code: int | None) -> str:
+    if code is None:
+        return "-"
+    return click.style(str(code), fg=GOOD if code < 300 else BAD)
+
+
+def _with_code(code: int | None) -> str:
+    return "" if code is None else f" {_code(code)}"
+
+
+def _word(state: str) -> str:
+    """A delivery that is done was delivered."""
+    return "delivered" if state == "done" else state
+
+
+def _coloured(word: str) -> str:
+    return click.style(word, fg=_COLOURS.get(word, BAD))
