@@ -30,6 +30,9 @@ comes faster waits in the network."""
 CLOSE_SECONDS = 2.5
 """For the client to answer a close; then once more for it to read what it was sent."""
 
+LINGER_SECONDS = 1.0
+"""For a client to finish, and to see why we have stopped reading what it sends."""
+
 
 class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol, a slice of bytes at a time. While the application has messages to read, or frames
@@ -61,6 +64,8 @@ class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return  # read away, so that the other side gets to read why
         self._heard_at = self.loop.time()
         self._unparsed += data
         if self._parsing is None and not self.read_paused:
@@ -135,6 +140,7 @@ class _Transport(asyncio.Transport):
         self._transport = transport
         self._protocol = protocol
         self._paused = False
+        self._closing = False
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return self._transport.get_extra_info(name, default)
@@ -143,7 +149,7 @@ class _Transport(asyncio.Transport):
         self._transport.write(data)
 
     def is_closing(self) -> bool:
-        return self._transport.is_closing()
+        return self._closing or self._transport.is_closing()
 
     def pause_reading(self) -> None:
         if not self._paused:
@@ -151,11 +157,26 @@ class _Transport(asyncio.Transport):
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._paused and self._protocol.read_on() and not self._transport.is_closing():
+        if self._paused and not self.is_closing() and self._protocol.read_on():
             self._paused = False
             self._transport.resume_reading()
 
     def close(self) -> None:
+        """Close our half, and read away what the client still sends: closing with bytes unread makes the
+        kernel reset the connection, and the client then sees the reset in place of the close frame."""
+        if self.is_closing():
+            return
+        self._closing = True
+        if self._paused:
+            self._transport.resume_reading()
+        loop = self._protocol.loop
+        if self._protocol.conn.parser_exc is None:
+            self._write_eof()
+        else:
+            # In the middle of what it sends: some clients take an end of ours for a broken connection.
+            loop.call_later(LINGER_SECONDS, self._write_eof)
+        loop.call_later(CLOSE_SECONDS, self._transport.abort)
+
+    def _write_eof(self) -> None:
         if not self._transport.is_closing():
-            self._transport.close()
-            self._protocol.loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            self._transport.write_eof()

@@ -1,0 +1,351 @@
+"""The live handshake and socket over a real server and ledger: who gets in, what it costs, how it ends."""
+
+import asyncio
+import json
+import re
+import sqlite3
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import closing, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from structlog.testing import capture_logs
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Subprotocol
+
+from ringback import telemetry
+from ringback.engines.base import ModelInfo
+from ringback.jobs.job import Job, JobId, State
+from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.options import ListenOptions
+from ringback.settings import LimitSettings
+from ringback.streaming.record import KIND, end_abandoned
+from support.front import OWNER, Front, front
+from support.live_client import (
+    BYTES_PER_SECOND,
+    CLOSE_STREAM,
+    FINALIZE,
+    KEEP_ALIVE,
+    RAW,
+    LiveClient,
+    ToldEars,
+    refusal,
+    stream,
+)
+from support.program import free_port
+
+SECOND = bytes(BYTES_PER_SECOND)
+
+
+class Ears:
+    """Opens the ears of all streams, and keeps them for the test to look at."""
+
+    def __init__(self) -> None:
+        self.all: list[ToldEars] = []
+
+    def __call__(self, options: ListenOptions, model: ModelInfo, request_id: JobId) -> ToldEars:
+        self.all.append(ToldEars())
+        return self.all[-1]
+
+
+@pytest.fixture
+def ears() -> Ears:
+    return Ears()
+
+
+@pytest.fixture
+async def door(tmp_path: Path, ears: Ears) -> AsyncIterator[Front]:
+    async with front(tmp_path, limits=LimitSettings(streams=3), open_ears=ears) as opened:
+        yield opened
+
+
+async def record(door: Front, request_id: str) -> Job:
+    """The record of a stream that has ended."""
+    async with asyncio.timeout(10):
+        return await door.ledger.wait_for_end(JobId(request_id))
+
+
+async def spoken(client: LiveClient) -> None:
+    await client.send(SECOND)
+    await client.send(CLOSE_STREAM)
+    assert await client.closed() == 1000
+
+
+async def test_a_stream_is_served_and_recorded(door: Front) -> None:
+    with capture_logs() as logs:
+        async with stream(door.port, f"{RAW}&punctuate=true&tag=a&tag=b", key=OWNER) as client:
+            assert uuid.UUID(client.request_id)
+            assert client.connection.protocol.extensions == []
+            await spoken(client)
+        job = await record(door, client.request_id)
+    assert client.transcript == "Word0."
+    assert [message["type"] for message in client.messages] == ["Results", "Metadata"]
+    assert (job.kind, job.state, job.code, job.method, job.tags) == (
+        KIND,
+        State.DONE,
+        200,
+        "streaming",
+        ("a", "b"),
+    )
+    (event,) = [entry for entry in logs if entry["event"] == "stream.ended"]
+    assert event["request_id"] == client.request_id
+    assert (event["code"], event["audio_seconds"], event["finals"], event["frames"]) == (1000, 1.0, 1, 1)
+
+    listed = await door.call("GET", f"/v1/projects/{door.project}/requests?method=streaming")
+    (request,) = listed.json()["requests"]
+    assert (request["request_id"], request["method"], request["code"]) == (
+        client.request_id,
+        "streaming",
+        200,
+    )
+    assert request["response"]["details"]["duration"] == 1.0
+
+
+async def test_active_streams_are_counted(door: Front) -> None:
+    async def active() -> int:
+        count: int = (await door.call("GET", "/v1/status")).json()["active_stream_requests"]
+        return count
+
+    assert await active() == 0
+    async with stream(door.port, key=OWNER) as client:
+        assert await active() == 1
+        assert telemetry.STREAMS._value.get() == 1
+        await spoken(client)
+    await record(door, client.request_id)
+    assert await active() == 0
+
+
+@pytest.mark.parametrize("scheme", ["token", "Token"])
+async def test_a_browser_names_its_key_as_a_protocol(door: Front, scheme: str) -> None:
+    async with stream(door.port, subprotocols=[Subprotocol(scheme), Subprotocol(OWNER)]) as client:
+        assert client.connection.subprotocol == scheme
+        await spoken(client)
+
+
+async def test_a_browser_may_hold_a_short_lived_token(door: Front) -> None:
+    granted = (await door.call("POST", "/v1/auth/grant", json={})).json()["access_token"]
+    async with stream(door.port, subprotocols=[Subprotocol("bearer"), Subprotocol(granted)]) as client:
+        assert client.connection.subprotocol == "bearer"
+        await spoken(client)
+
+
+def words_of(refused: InvalidStatus, status: int) -> tuple[str, str]:
+    """Code and message of a refused handshake, after looking at what every refusal has."""
+    response = refused.response
+    assert response.status_code == status
+    assert response.body is not None
+    body = json.loads(response.body)
+    assert body["err_msg"] == response.headers["dg-error"]
+    assert body["request_id"] == response.headers["dg-request-id"]
+    return body.get("err_code") or body["error_code"], body["err_msg"]
+
+
+CREDENTIALS = [
+    {},
+    {"key": "0" * 40},
+    {"subprotocols": ["token", "0" * 40]},
+    {"subprotocols": ["token"]},
+    {"subprotocols": ["bearer", "not-a-token"]},
+    {"subprotocols": ["chat", OWNER]},
+]
+
+
+@pytest.mark.parametrize("credentials", CREDENTIALS)
+async def test_without_a_good_credential_nobody_gets_in(door: Front, credentials: dict[str, object]) -> None:
+    refused = await refusal(door.port, **credentials)  # type: ignore[arg-type] # one of the above
+    assert words_of(refused, 401) == ("INVALID_AUTH", "Invalid credentials.")
+
+
+async def test_a_key_without_the_right_does_not_get_in(door: Front) -> None:
+    key = await door.add_key("keys:write")
+    assert words_of(await refusal(door.port, key=key), 403)[0] == "INSUFFICIENT_PERMISSIONS"
+
+
+REFUSED = {
+    "encoding=linear16": "`encoding=linear16` needs `sample_rate`",
+    f"{RAW}&interim_results=maybe": "expected",
+    f"{RAW}&model=none-such": "No such model/language/tier combination found",
+    f"{RAW}&callback={quote('gopher://example.com/')}": "the scheme must be",
+    f"{RAW}&callback={quote('wss://10.0.0.1/')}": "a private address",
+    f"{RAW}&callback={quote('ws://no-such-host.invalid/')}": "Failed to resolve callback.",
+}
+
+
+@pytest.mark.parametrize("query", REFUSED)
+async def test_what_cannot_be_served_is_refused_with_the_reason(door: Front, query: str) -> None:
+    assert REFUSED[query] in words_of(await refusal(door.port, query, key=OWNER), 400)[1]
+
+
+async def test_a_websocket_callback_that_is_not_there_refuses_the_handshake(door: Front) -> None:
+    query = f"{RAW}&callback={quote(f'ws://127.0.0.1:{free_port()}/')}"
+    refused = await refusal(door.port, query, key=OWNER)
+    message = "Failed to connect to callback. (connect: no connection: connection refused)"
+    assert words_of(refused, 400) == ("Bad Request", message)
+    job = await record(door, refused.response.headers["dg-request-id"])
+    assert job.code == 400
+    assert door.services.streams.active == 0
+
+
+async def test_more_streams_than_there_are_places_are_refused_at_once(door: Front) -> None:
+    async with (
+        stream(door.port, key=OWNER),
+        stream(door.port, key=OWNER),
+        stream(door.port, key=OWNER) as last,
+    ):
+        refused = await refusal(door.port, key=OWNER)
+        code, message = words_of(refused, 429)
+        assert code == "TOO_MANY_REQUESTS"
+        assert "all 3 live streams" in message
+        await spoken(last)
+    await record(door, last.request_id)
+    async with stream(door.port, key=OWNER) as again:
+        await spoken(again)
+
+
+async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> None:
+    limits = LimitSettings(streams=10, requests_per_key=1)
+    async with front(tmp_path, limits=limits, open_ears=ears) as door:
+        other = await door.add_key("member")
+        async with stream(door.port, key=OWNER) as client:
+            assert "this key" in words_of(await refusal(door.port, key=OWNER), 429)[1]
+            async with stream(door.port, key=other) as another:
+                await spoken(another)
+            await spoken(client)
+        await record(door, client.request_id)
+        async with stream(door.port, key=OWNER) as client:
+            await spoken(client)
+
+
+async def test_a_ledger_that_is_away_refuses_the_handshake(
+    door: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    monkeypatch.setattr(type(door.ledger), "begin", away)
+    refused = await refusal(door.port, key=OWNER)
+    assert words_of(refused, 503) == ("Service Unavailable", "Please try again later")
+    assert refused.response.headers["retry-after"]
+    assert door.services.streams.active == 0
+
+
+async def test_a_plain_request_does_not_open_a_stream(door: Front) -> None:
+    assert (await door.call("GET", "/v1/listen")).status == 405
+
+
+async def test_control_messages_keep_their_place(door: Front) -> None:
+    async with stream(door.port, key=OWNER) as client:
+        await client.send(SECOND[: BYTES_PER_SECOND // 2])
+        await client.send(FINALIZE)
+        await client.send(SECOND)
+        await client.send(KEEP_ALIVE)
+        await client.send(CLOSE_STREAM)
+        assert await client.closed() == 1000
+    flags = [message["from_finalize"] for message in client.of("Results")]
+    assert flags[0]
+    assert client.of("Metadata")[0]["duration"] == 1.5
+
+
+async def test_a_message_that_is_too_large_is_closed_with_its_code(door: Front, ears: Ears) -> None:
+    async with stream(door.port, key=OWNER, max_size=None) as client:
+        with suppress(ConnectionClosed):
+            await client.send(bytes(5 << 20))
+        assert await client.closed() == 1009
+    assert (await record(door, client.request_id)).code == 413
+    assert ears.all[0].fed == b""
+
+
+async def test_text_that_is_none_is_closed_with_its_code(door: Front) -> None:
+    async with stream(door.port, key=OWNER) as client:
+        await client.connection.send(b"\xff\xfe", text=True)
+        assert await client.closed() == 1007
+    assert (await record(door, client.request_id)).code == 400
+
+
+async def test_a_client_that_vanishes_leaves_nothing_open(door: Front, ears: Ears) -> None:
+    async with stream(door.port, key=OWNER) as client:
+        await client.send(SECOND)
+        await client.wait_for("Results")
+        client.connection.transport.abort()
+        job = await record(door, client.request_id)
+    assert job.code == 499
+    assert ears.all[0].abandoned
+    assert door.services.streams.active == 0
+
+
+async def test_a_stop_tells_the_last_words(tmp_path: Path, ears: Ears) -> None:
+    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+        await client.send(SECOND[: BYTES_PER_SECOND // 2])
+        while not ears.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
+            await asyncio.sleep(0.01)
+        leaving = asyncio.create_task(door.services.streams.run(stopped()))
+        assert await client.closed() == 1001
+        await leaving
+        assert client.reason == "The server is stopping."
+        assert client.transcript == "word0"
+        assert words_of(await refusal(door.port, key=OWNER), 503)[0] == "Service Unavailable"
+        assert (await record(door, client.request_id)).code == 503
+
+
+def stopped() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
+async def test_streams_that_do_not_end_are_cut_off_at_a_stop(tmp_path: Path, ears: Ears) -> None:
+    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+        ears.all[0].room.clear()
+        await client.send(SECOND)
+        await door.services.streams.run(stopped())  # two seconds of grace
+        assert await client.closed() == 1001
+        assert (await record(door, client.request_id)).code == 503
+
+
+async def test_a_stream_whose_record_was_cancelled_is_ended(door: Front) -> None:
+    async with stream(door.port, key=OWNER) as client:
+        assert await door.ledger.cancel(JobId(client.request_id))
+        await door.services.streams._keep_leases()
+        assert await client.closed() == 1011
+
+
+async def test_the_log_names_no_secret(door: Front) -> None:
+    with capture_logs() as logs:
+        await refusal(door.port, subprotocols=[Subprotocol("token"), Subprotocol("f" * 40)])
+        async with stream(door.port, key=OWNER) as client:
+            await spoken(client)
+        await record(door, client.request_id)
+    text = json.dumps(logs, default=str)
+    assert "f" * 40 not in text
+    assert OWNER not in text
+    assert not re.search("word0", text, re.IGNORECASE)
+
+
+async def test_deflate_is_declined(door: Front) -> None:
+    url = f"ws://127.0.0.1:{door.port}/v1/listen?{RAW}"
+    async with connect(url, additional_headers={"Authorization": f"Token {OWNER}"}) as connection:
+        assert connection.protocol.extensions == []
+
+
+async def test_the_record_of_a_server_that_died_is_ended_as_a_fault(tmp_path: Path, ears: Ears) -> None:
+    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+        lost = copied(tmp_path / "ringback.db", tmp_path / "found")
+        await spoken(client)
+    async with front(lost) as after:
+        (lease,) = await after.ledger.claim(KIND, 10, 60)
+        assert lease.job.id == client.request_id
+        assert await after.ledger.settle(lease, await end_abandoned(lease))
+        project = (await after.ledger.projects())[0].id
+        found = await after.call("GET", f"/v1/projects/{project}/requests/{client.request_id}")
+        assert (found.json()["request"]["code"], found.json()["request"]["method"]) == (500, "streaming")
+
+
+def copied(ledger: Path, folder: Path) -> Path:
+    """The folder of a server that was killed at this moment."""
+    folder.mkdir()
+    with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(folder / ledger.name)) as copy:
+        source.backup(copy)
+    return folder
