@@ -14,6 +14,7 @@ import pytest
 from support.accuracy import word_error_rate
 from support.program import KEY, Program
 from support.receiver import Receiver
+from support.streamed import linear16
 
 Deepctl = Callable[..., Any]
 
@@ -32,20 +33,15 @@ def deepctl(server: Program, tmp_path_factory: pytest.TempPathFactory) -> Deepct
         "DEEPGRAM_PROJECT_ID": project,
     }
 
-    def run(*arguments: str) -> Any:
+    def run(*arguments: str, sound: bytes = b"") -> Any:
         program = Path(sys.executable).with_name("deepctl")
         command = [str(program), "--non-interactive", "--output", "json", *arguments]
         done = subprocess.run(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
+            command, env=environment, input=sound, capture_output=True, timeout=60, check=False
         )
-        assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout)
+        assert done.returncode == 0, done.stderr.decode()
+        # A live stream prints each final as it comes; its JSON stands below them.
+        return json.loads(done.stdout[done.stdout.index(b"{") :])
 
     return run
 
@@ -61,6 +57,12 @@ def test_it_transcribes_a_url(deepctl: Deepctl, media_url: str, spoken: str) -> 
     document = deepctl("listen", media_url)
     transcript = document["results"]["channels"][0]["alternatives"][0]["transcript"]
     assert word_error_rate([(spoken, transcript)]) < 0.3
+
+
+def test_it_streams_what_is_piped_in(deepctl: Deepctl, clip: Path, spoken: str) -> None:
+    result = deepctl("listen", "-", "--encoding", "linear16", "--interim", sound=linear16(clip))
+    assert (result["status"], result["mode"]) == ("success", "live")
+    assert word_error_rate([(spoken, result["transcript"])]) < 0.3
 
 
 def test_it_lists_the_project_the_models_and_the_usage(deepctl: Deepctl) -> None:

@@ -1,6 +1,7 @@
-"""The README's examples, as they stand there: the curl, and both SDKs."""
+"""The README's examples, as they stand there: the curl, both SDKs, the live streams."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from support.program import KEY, Program
+from support.program import KEY, RINGBACK, Program
 from support.receiver import Receiver
 
 REPOSITORY = Path(__file__).parents[2]
@@ -24,22 +25,31 @@ def there(server: Program, receiver: Receiver) -> dict[str, str]:
         "http://127.0.0.1:8443/transcripts": receiver.url,
         "http://127.0.0.1:8080": server.url,
         "http://localhost:8080": server.url,
+        "ws://localhost:8080": server.url.replace("http", "ws", 1),
         "Token secret": f"Token {KEY}",
         '"secret"': f'"{KEY}"',
     }
 
 
-def example(language: str, there: dict[str, str]) -> str:
-    """The first example in this language that asks the server for something."""
+def example(language: str, about: str, there: dict[str, str]) -> str:
+    """The one example in this language that has these words."""
     blocks = re.findall(rf"```{language}\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
-    text = str(next(block for block in blocks if "8080/v1" in block or "client" in block))
+    (text,) = [str(block) for block in blocks if about in block]
     for written, meant in there.items():
         text = text.replace(written, meant)
     return text
 
 
-def printed(*command: str) -> str:
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60, check=False)
+def printed(*command: str, **settings: str) -> str:
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -47,18 +57,31 @@ def printed(*command: str) -> str:
 def assert_called_back(request_id: str, receiver: Receiver) -> None:
     received = receiver.wait_for(lambda all_: any(r.headers["dg-request-id"] == request_id for r in all_))
     (callback,) = [each for each in received if each.headers["dg-request-id"] == request_id]
-    heard = callback.json()["results"]["channels"][0]["alternatives"][0]["transcript"]
+    assert_said(callback.json()["results"]["channels"][0]["alternatives"][0]["transcript"])
+
+
+def assert_said(heard: str) -> None:
     assert heard.lower().rstrip(".") == SAID.lower().rstrip(".")
 
 
 def test_the_curl(there: dict[str, str], receiver: Receiver) -> None:
     if shutil.which("curl") is None:
         pytest.skip("there is no curl on this machine")
-    assert_called_back(json.loads(printed("sh", "-c", example("sh", there)))["request_id"], receiver)
+    assert_called_back(json.loads(printed("sh", "-c", example("sh", "curl", there)))["request_id"], receiver)
 
 
 def test_the_python_sdk(there: dict[str, str], receiver: Receiver) -> None:
-    assert_called_back(printed(sys.executable, "-c", example("python", there)), receiver)
+    accepted = printed(sys.executable, "-c", example("python", "transcribe_file", there))
+    assert_called_back(accepted, receiver)
+
+
+def test_a_live_stream_with_the_python_sdk(there: dict[str, str]) -> None:
+    assert_said(printed(sys.executable, "-c", example("python", "send_media", there)))
+
+
+def test_a_live_stream_from_the_command_line(server: Program) -> None:
+    command = example("sh", "ringback listen", {".venv/bin/ringback": str(RINGBACK), "secret": KEY})
+    assert_said(printed("sh", "-c", command, RINGBACK_PORT=str(server.port)))
 
 
 def test_the_javascript_sdk(there: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:
@@ -67,5 +90,5 @@ def test_the_javascript_sdk(there: dict[str, str], receiver: Receiver, tmp_path:
         pytest.skip("there is no node here, or `make test` has not fetched @deepgram/sdk")
     (tmp_path / "node_modules").symlink_to(NODE_MODULES)
     program = tmp_path / "example.mjs"
-    program.write_text(example("js", there))
+    program.write_text(example("js", "transcribeFile", there))
     assert_called_back(printed(node, str(program)), receiver)

@@ -30,7 +30,7 @@ told.ws_callback = await heard(client, [...pieces(first)], { ...RAW, callback: g
 told.not_audio = await heard(client, [Buffer.from("these are words, not sound. ".repeat(400))], {});
 told.paced = await heard(
   client,
-  [...pieces(Buffer.concat([first, silence]))],
+  [...pieces(first), "an interim", ...pieces(silence)],
   {
     ...RAW,
     interim_results: true,
@@ -60,14 +60,17 @@ async function heard(by, sending, options, pause = 0) {
   const messages = [];
   const errors = [];
   const finalized = resolvers();
+  const changing = resolvers();
   const closed = resolvers();
   connection.on("message", (message) => {
     messages.push(message);
     if (message.from_finalize) finalized.resolve();
+    if (message.channel?.alternatives?.[0].transcript) changing.resolve();
   });
   connection.on("error", (error) => errors.push(error.message));
   connection.on("close", (event) => {
     finalized.resolve();
+    changing.resolve();
     closed.resolve({ code: event.code, reason: event.reason });
   });
   connection.connect();
@@ -75,6 +78,7 @@ async function heard(by, sending, options, pause = 0) {
   try {
     for (const each of sending) {
       if (typeof each !== "string") connection.sendMedia(each);
+      else if (each === "an interim") await changing.promise;
       else connection[`send${each}`]({ type: each });
       if (each === "Finalize") await finalized.promise;
       if (pause) await sleep(pause);

@@ -50,7 +50,7 @@ def main() -> None:
     told["ws_callback"] = heard(client, pieces(first), **RAW, callback=given["ws_callback"])
     told["not_audio"] = heard(client, [b"these are words, not sound. " * 400])
     told["paced"] = asyncio.run(
-        paced(AsyncDeepgramClient(api_key=given["key"], environment=environment), first + SILENCE)
+        paced(AsyncDeepgramClient(api_key=given["key"], environment=environment), first)
     )
 
     stranger = DeepgramClient(api_key="f" * 40, environment=environment)
@@ -96,7 +96,8 @@ def heard(client: Any, sending: Iterable[bytes | str], model: str = "nova-3", **
 
 
 async def paced(client: Any, sound: bytes) -> Any:
-    """One stream with the asynchronous client, at twice the speed of speech, so that text can change."""
+    """One stream with the asynchronous client: a sentence at twice the speed of speech and, once some text
+    has come that may still change, silence."""
     told = Told()
     options = {**RAW, "interim_results": "true", "vad_events": "true", "punctuate": "true"}
     async with client.listen.v1.connect(
@@ -107,6 +108,9 @@ async def paced(client: Any, sound: bytes) -> Any:
         for piece in pieces(sound):
             await connection.send_media(piece)
             await asyncio.sleep(0.05)
+        await asyncio.to_thread(told.changing.wait, 60)
+        for piece in pieces(SILENCE):
+            await connection.send_media(piece)
         await control(connection, "CloseStream")
         await asyncio.wait_for(reading, 60)
     return told.everything()
@@ -141,6 +145,7 @@ class Told:
         self.errors: list[str] = []
         self.closed = 0
         self.finalized = threading.Event()
+        self.changing = threading.Event()
 
     def subscribe(self, connection: Any) -> None:
         connection.on(EventType.MESSAGE, self._message)
@@ -155,10 +160,13 @@ class Told:
         self.messages.append({**document, "class": type(message).__name__})
         if document.get("from_finalize"):
             self.finalized.set()
+        if document["type"] == "Results" and document["channel"]["alternatives"][0]["transcript"]:
+            self.changing.set()
 
     def _close(self, _: object) -> None:
         self.closed += 1
         self.finalized.set()
+        self.changing.set()
 
 
 def refusal(call: Callable[[], object]) -> dict[str, Any]:

@@ -40,28 +40,26 @@ def plug_in(given: dict[str, str], http: aiohttp.ClientSession, model: str = "no
 
 
 async def events(recogniser: deepgram.STT, sound: bytes) -> list[dict[str, Any]]:
-    """All speech events of one stream, fed at twice the speed of speech, then flushed as at a turn's end."""
+    """All speech events of one stream, fed at twice the speed of speech."""
     told: list[dict[str, Any]] = []
-    ended = asyncio.Event()
+    changing = asyncio.Event()
     stream = recogniser.stream(conn_options=ONCE)
 
     async def read() -> None:
         async for event in stream:
             told.append(event_of(event))
-            if flushed and event.type is stt.SpeechEventType.END_OF_SPEECH:
-                ended.set()
+            if event.type is stt.SpeechEventType.INTERIM_TRANSCRIPT:
+                changing.set()
 
-    flushed = False
     reading = asyncio.create_task(read())
     for start in range(0, len(sound), FRAME * 2):
         stream.push_frame(frame(sound[start : start + FRAME * 2]))
         await asyncio.sleep(0.01)
-    flushed = True
+    await asyncio.wait_for(changing.wait(), 60)
     stream.end_input()
-    # The plug-in's own end comes up to 5 s later: its keep-alive must first notice the closed socket.
-    await asyncio.wait_for(ended.wait(), 60)
+    # The end comes up to 5 s after the server's: the plug-in's keep-alive must first notice the closed socket.
+    await asyncio.wait_for(reading, 60)
     await stream.aclose()
-    reading.cancel()
     return told
 
 
