@@ -1,0 +1,304 @@
+"""Callbacks of live streams, over a real server, ledger and receivers: what arrives, in which order, and
+what happens when it does not."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from standardwebhooks import Webhook
+from websockets.asyncio.server import ServerConnection
+
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.signers import Signers
+from ringback.clock import SystemClock
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.jobs.job import JobId, State
+from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.worker import Worker
+from ringback.settings import CallbackSettings
+from ringback.streaming import http_callback
+from support.front import OWNER, Front, front
+from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, RAW, LiveClient, stream, told_ears
+from support.receiver import Received, Receiver
+from support.sealing import SEAL
+from support.sockets import Called, SocketReceiver
+
+SECOND = bytes(BYTES_PER_SECOND)
+QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=2.0)
+
+
+@asynccontextmanager
+async def house(
+    folder: Path, settings: CallbackSettings = QUICK, *, deliver: bool = True
+) -> AsyncIterator[Front]:
+    """The server, with the worker that delivers."""
+    clock, policy = SystemClock(), Policy(("127.0.0.1",))
+    async with front(folder, callback=settings, open_ears=told_ears) as door, Door(policy, clock) as egress:
+        deliverer = Deliverer(
+            egress,
+            policy,
+            door.blobs,
+            settings,
+            seal=SEAL,
+            sign=Signers(door.ledger, SEAL, clock).sign,
+            clock=clock,
+            recorded=door.ledger.attempts,
+        )
+        worker = Worker(DELIVER, door.ledger, deliverer, concurrency=8, lease_seconds=30, clock=clock)
+        stopping = asyncio.Event()
+        working = asyncio.create_task(worker.run(stopping)) if deliver else None
+        try:
+            yield door
+        finally:
+            stopping.set()
+            if working is not None:
+                await working
+
+
+def query(url: str, more: str = "") -> str:
+    return f"{RAW}&callback={quote(url, safe='')}{more}"
+
+
+async def speak_and_close(client: LiveClient, seconds: int = 3) -> None:
+    for _ in range(seconds):
+        await client.send(SECOND)
+    await client.send(CLOSE_STREAM)
+    assert await client.closed() == 1000
+
+
+def said(messages: list[dict[str, Any]]) -> list[str]:
+    """What a receiver got, in short: the words of Results, the names of all else."""
+    return [
+        message["channel"]["alternatives"][0]["transcript"]
+        if message["type"] == "Results"
+        else message["type"]
+        for message in messages
+    ]
+
+
+THREE_SECONDS = ["word0", "word1", "word2", "Metadata"]
+
+
+# A WebSocket
+
+
+async def test_a_socket_gets_every_response_and_the_client_none(tmp_path: Path) -> None:
+    async with house(tmp_path) as door, SocketReceiver() as receiver:
+        url = receiver.url.replace("ws://", "ws://user:secret@")
+        async with stream(door.port, query(url, "&extra=meeting:7"), key=OWNER) as client:
+            await client.send('{"type":"Nonsense"}')
+            await speak_and_close(client)
+        (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
+        keys = await door.services.keys.keys(door.project)
+    messages = [json.loads(message) for message in call.messages]
+    assert said(messages) == THREE_SECONDS
+    assert messages[0]["metadata"]["extra"] == {"meeting": "7"}
+    assert (call.code, [message["type"] for message in client.messages]) == (1000, ["Error"])
+    assert call.headers["authorization"] == "Basic " + base64.b64encode(b"user:secret").decode()
+    assert call.headers["dg-request-id"] == call.headers["webhook-id"] == client.request_id
+    assert call.headers["ringback-sequence"] == "1"
+    assert call.headers["dg-token"] == keys[0].id
+
+
+async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
+    async with house(tmp_path) as door, SocketReceiver() as receiver:
+        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            await speak_and_close(client, 1)
+        keys = await door.services.keys.keys(door.project)
+        secrets = await door.services.signers.shown(keys[0].id)
+        signed = {
+            name: receiver.calls[0].headers[name] for name in receiver.calls[0].headers if "webhook" in name
+        }
+    signed["webhook-signature"] = next(
+        each for each in signed["webhook-signature"].split() if each.startswith("v1,")
+    )
+    with pytest.raises(json.JSONDecodeError):  # verified; there is nothing to read in an empty body
+        Webhook(secrets[0].text).verify("", signed)
+
+
+async def test_both_get_the_responses_where_it_is_asked_for(tmp_path: Path) -> None:
+    async with house(tmp_path) as door, SocketReceiver() as receiver:
+        async with stream(door.port, query(receiver.url, "&inspect_response=true"), key=OWNER) as client:
+            await speak_and_close(client)
+        await receiver.wait_for(lambda calls: calls[0].code is not None)
+    assert [json.loads(message) for message in receiver.calls[0].messages] == client.messages
+    assert said(client.messages) == THREE_SECONDS
+
+
+async def hang_up_after_one(called: Called, connection: ServerConnection) -> None:
+    called.messages.append(str(await connection.recv()))
+
+
+async def break_off_after_one(called: Called, connection: ServerConnection) -> None:
+    called.messages.append(str(await connection.recv()))
+    called.drop()
+
+
+@pytest.mark.parametrize("temper", [hang_up_after_one, break_off_after_one])
+async def test_a_lost_socket_kills_the_stream_at_once(tmp_path: Path, temper: Any) -> None:
+    async with house(tmp_path) as door, SocketReceiver(temper) as receiver:
+        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            await client.send(SECOND)
+            await receiver.wait_for(lambda calls: bool(calls[0].messages))
+            lost = time.monotonic()
+            assert await client.closed(10) == 1011
+            took = time.monotonic() - lost
+        job = await door.ledger.wait_for_end(JobId(client.request_id))
+    print(f"a lost callback ended its stream after {took * 1000:.0f} ms")
+    assert client.reason == "The callback's connection was lost, and with it this stream's results."
+    assert job.code == 502
+
+
+async def test_a_client_that_hangs_up_is_heard_to_its_end(tmp_path: Path) -> None:
+    async with house(tmp_path) as door, SocketReceiver() as receiver:
+        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            await client.send(SECOND + SECOND[: BYTES_PER_SECOND // 2])
+        (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
+        job = await door.ledger.wait_for_end(JobId(client.request_id))
+    assert said([json.loads(message) for message in call.messages]) == ["word0", "word1", "Metadata"]
+    assert (call.code, job.code) == (1000, 200)
+
+
+async def test_a_lost_socket_may_be_opened_again_with_nothing_missing(tmp_path: Path) -> None:
+    """Every message arrives, in order; what may have been read before is sent again under its old number."""
+
+    async def take_two(called: Called, connection: ServerConnection) -> None:
+        first = len(receiver.calls) == 1
+        async for message in connection:
+            called.messages.append(str(message))
+            await receiver.tell()
+            if first and len(called.messages) == 2:
+                called.drop()
+
+    settings = CallbackSettings(reconnect_seconds=20.0)
+    async with house(tmp_path, settings) as door, SocketReceiver(take_two) as receiver:
+        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            for _ in range(20):
+                await client.send(SECOND)
+            await receiver.wait_for(lambda calls: len(calls) == 2)
+            for _ in range(10):
+                await client.send(SECOND)
+            await client.send(CLOSE_STREAM)
+            assert await client.closed() == 1000
+        await receiver.wait_for(lambda calls: calls[1].code == 1000)
+    numbered: dict[int, str] = {}
+    for call in receiver.calls:
+        for number, message in enumerate(call.messages, int(call.headers["ringback-sequence"])):
+            assert numbered.setdefault(number, message) == message, "the same number, the same message"
+    assert sorted(numbered) == list(range(1, 32))
+    heard = said([json.loads(numbered[number]) for number in sorted(numbered)])
+    assert heard == [*(f"word{n}" for n in range(30)), "Metadata"]
+
+
+async def test_a_socket_that_does_not_come_back_in_time_ends_the_stream(tmp_path: Path) -> None:
+    settings = CallbackSettings(reconnect_seconds=0.5)
+    async with (
+        house(tmp_path, settings) as door,
+        SocketReceiver(hang_up_after_one) as receiver,
+        stream(door.port, query(receiver.url), key=OWNER) as client,
+    ):
+        await client.send(SECOND)
+        await receiver.wait_for(lambda calls: bool(calls[0].messages))
+        await receiver.stop()
+        assert await client.closed(10) == 1011
+
+
+# HTTP
+
+
+async def bodies(receiver: Receiver, count: int) -> list[Received]:
+    return await asyncio.to_thread(receiver.wait_for, lambda arrived: len(arrived) >= count, 30)
+
+
+async def test_a_receiver_gets_one_request_per_response_in_order(tmp_path: Path) -> None:
+    async with house(tmp_path) as door:
+        with Receiver() as receiver:
+            async with stream(door.port, query(receiver.url, "&callback_method=put"), key=OWNER) as client:
+                await speak_and_close(client, 12)
+            arrived = await bodies(receiver, 13)
+        children = await door.ledger.children(JobId(client.request_id))
+        for child in children:
+            await door.ledger.wait_for_end(child.id)
+    assert said([json.loads(each.body) for each in arrived]) == [*(f"word{n}" for n in range(12)), "Metadata"]
+    assert [each.headers["ringback-sequence"] for each in arrived] == [str(n) for n in range(1, 14)]
+    assert {each.headers["dg-request-id"] for each in arrived} == {client.request_id}
+    assert len({each.headers["webhook-id"] for each in arrived}) == 13
+    assert client.messages == []
+
+
+async def test_failures_are_tried_again_and_nothing_overtakes(tmp_path: Path) -> None:
+    turns = iter([500, 200, 503, 404, 200, 200])
+
+    def moody(_: Received) -> int:
+        return next(turns, 200)
+
+    async with house(tmp_path) as door:
+        with Receiver(moody) as receiver:
+            async with stream(door.port, query(receiver.url), key=OWNER) as client:
+                await speak_and_close(client)
+            arrived = await bodies(receiver, 7)
+    assert [each.headers["ringback-sequence"] for each in arrived] == ["1", "1", "2", "2", "2", "3", "4"]
+
+
+async def test_a_dead_receiver_does_not_hold_the_stream_up(tmp_path: Path) -> None:
+    async with house(tmp_path, deliver=False) as door:
+        url = query("http://127.0.0.1:9/", "&inspect_response=true")
+        async with stream(door.port, url, key=OWNER) as client:
+            await speak_and_close(client, 30)
+        children = await door.ledger.children(JobId(client.request_id))
+        job = await door.ledger.wait_for_end(JobId(client.request_id))
+    assert len(client.messages) == len(children) == 31
+    assert [child.state for child in children] == [State.QUEUED, *[State.HELD] * 30]
+    assert job.code == 200
+
+
+async def test_what_the_client_sees_is_in_the_ledger(tmp_path: Path) -> None:
+    async with house(tmp_path, deliver=False) as door:
+        url = query("http://127.0.0.1:9/", "&inspect_response=true")
+        async with stream(door.port, url, key=OWNER) as client:
+            for number in range(1, 6):
+                await client.send(SECOND)
+                await client.wait_for("Results", number)
+                assert len(await door.ledger.children(JobId(client.request_id))) >= number
+            await client.send(CLOSE_STREAM)
+            await client.closed()
+
+
+async def test_a_stream_that_runs_too_far_ahead_of_its_receiver_is_ended(tmp_path: Path) -> None:
+    async with house(tmp_path, CallbackSettings(live_backlog=5), deliver=False) as door:
+        async with stream(door.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
+            for _ in range(8):
+                await client.send(SECOND)
+            assert await client.closed() == 1011
+        job = await door.ledger.wait_for_end(JobId(client.request_id))
+        children = await door.ledger.children(JobId(client.request_id))
+    assert client.reason == "The callback has fallen too far behind this stream."
+    assert job.code == 503
+    assert len(children) <= 5
+
+
+async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http_callback, "PAUSE", 0.01)
+    async with house(tmp_path, deliver=False) as door:
+        async with stream(door.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
+            add, refusals = door.ledger.add, iter(range(3))
+
+            async def sometimes(*given: Any) -> None:
+                if next(refusals, None) is not None:
+                    raise LedgerUnavailable("locked")
+                await add(*given)
+
+            monkeypatch.setattr(door.ledger, "add", sometimes)
+            await speak_and_close(client)
+        assert len(await door.ledger.children(JobId(client.request_id))) == 4
