@@ -40,9 +40,11 @@ def main() -> int:
     try:
         with ExitStack() as stack:
             scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-demo-")))
-            receiver = stack.enter_context(running("receive", "--port", "0", "--times", "1"))
-            callback = receiver.wait_for(r"(http://127\.0\.0\.1:\d+/)", deadline) + "transcripts"
             server = start_server(stack, scratch, deadline)
+            receiver = stack.enter_context(
+                running("receive", "--port", "0", "--times", "1", WEBHOOK_SECRET=signing_secret(server))
+            )
+            callback = receiver.wait_for(r"(http://127\.0\.0\.1:\d+/)", deadline) + "transcripts"
             run(server, receiver, callback, deadline)
     except DemoFailed as failure:
         print(f"\nThe demo did not work: {failure}", file=sys.stderr)
@@ -68,6 +70,13 @@ def run(server: "Server", receiver: "Program", callback: str, deadline: float) -
     if receiver.process.wait() != 0:
         raise DemoFailed("the receiver found something wrong with the callback, see above.")
     print(f"{time.monotonic() - started:.1f} s from submit to callback.")
+
+
+def signing_secret(server: "Server") -> str:
+    """What the callbacks of this key are signed with: the receiver verifies them."""
+    key = server.ask("/v1/auth/token")
+    place = f"/v1/projects/{key['project_id']}/keys/{key['api_key_id']}/signing-secret"
+    return str(server.ask(place)["signing_secrets"][0]["secret"])
 
 
 def watch(server: "Server", request_id: str, deadline: float) -> None:
@@ -139,13 +148,13 @@ class Program:
 @contextmanager
 def running(*command: str, **settings: str) -> Iterator[Program]:
     """Run `ringback …` with these settings only; ended with the context, whatever happens."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    clean = {name: os.environ[name] for name in os.environ if not name.startswith(("RINGBACK_", "WEBHOOK_"))}
     process: subprocess.Popen[str] | None = None
     try:
         with signals_held_back():
             process = subprocess.Popen(
                 [RINGBACK, *command],
-                env=environment | settings,
+                env=clean | settings,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
                 text=True,

@@ -32,6 +32,7 @@ def test_it_shows_a_callback(tmp_path: Path) -> None:
     assert accepted is not None
     assert re.search(r"… transcri", said)
     assert f"✓ request_id {accepted[1]}" in said
+    assert "✓ signature" in said
     assert "more amiable woman" in said
     assert list(tmp_path.iterdir()) == []
 
@@ -39,7 +40,7 @@ def test_it_shows_a_callback(tmp_path: Path) -> None:
 def test_ending_it_ends_what_it_started(tmp_path: Path) -> None:
     process = start(tmp_path)
     assert process.stdout is not None
-    while "Starting" not in (line := process.stdout.readline()):
+    while "Ready" not in (line := process.stdout.readline()):
         assert line, "the demo ended too soon"
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
@@ -73,7 +74,7 @@ sys.exit(runpy.run_path({str(DEMO)!r})["main"]())
         check=False,
     )
     assert said.returncode == 143
-    assert not psutil.pid_exists(int(said.stdout))
+    assert not psutil.pid_exists(int(said.stdout.splitlines()[-1]))
     assert list(tmp_path.iterdir()) == []
 
 
