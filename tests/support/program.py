@@ -111,9 +111,14 @@ class Program:
         return self._call("POST", path, json.dumps(document).encode(), "application/json")
 
     def listen(
-        self, audio: bytes, query: str = "", content_type: str = "audio/wav", timeout: float = 120
+        self,
+        audio: bytes,
+        query: str = "",
+        content_type: str = "audio/wav",
+        timeout: float = 120,
+        key: str = KEY,
     ) -> Reply:
-        return self._call("POST", f"/v1/listen?{query}", audio, content_type, timeout)
+        return self._call("POST", f"/v1/listen?{query}", audio, content_type, timeout, key)
 
     def request(self, request_id: str) -> Any:
         """The history's record of one request."""
