@@ -30,8 +30,8 @@ ANSWER_LINES = 5
 def command(config: Path | None, data_dir: str | None, url: str, method: str) -> None:
     """Send a sample callback to URL from this machine, and tell each step of it.
 
-    The same rules hold as in the server: address policy, ports, time limits. The sample is not signed.
-    The exit status is 0 when a receiver took it, and 1 when not.
+    The same rules hold as in the server: address policy, ports, time limits. The sample is not signed. A
+    presigned URL gets it as its object. The exit status is 0 when a receiver took it, and 1 when not.
 
     \b
     Examples:
