@@ -11,6 +11,7 @@ import pytest
 from ringback.blobs import FolderBlobs, NoRoom
 from ringback.keys import KeyLimits
 from ringback.settings import LimitSettings
+from ringback.transcription.request import order_of
 from support.front import OWNER, Answered, Front, front
 
 CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
@@ -114,6 +115,13 @@ async def test_limits_are_changed_one_by_one(door: Front) -> None:
     assert limits == {"requests": 3, "queued_bytes": 7, "schedule": "5s,1m"}
     (key,) = await door.ledger.keys(door.project)
     assert key.limits == KeyLimits(3, 7, "5s,1m")
+
+
+async def test_callbacks_follow_the_schedule_of_the_request_or_else_of_its_key(door: Front) -> None:
+    await limit(door, schedule="7s")
+    for query, schedule in (("", "7s"), ("&callback_schedule=9s", "9s")):
+        await door.call("POST", f"/v1/listen?{CALLBACK}{query}", data=b"RIFF")
+        assert order_of((await door.claim()).job.payload).options.callback_schedule == schedule
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,13 @@ from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
-from ringback.jobs.job import Attempt, Done, Job, Retry
+from ringback.jobs.job import Attempt, Done, Job, JobId, Retry, Signal
+from ringback.listen.options import ListenOptions
 from ringback.server import history
+from ringback.settings import LimitSettings
+from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription.request import Ending
+from support.clock import ManualClock
 from support.front import DOCUMENT, OWNER, Answered, Front, front
 
 SECRET_URL = "http://user:secret@127.0.0.1:8443/hook/private?token=1"
@@ -282,6 +286,37 @@ async def test_the_history_is_filtered(door: Front) -> None:
     assert await ids(f"accessor={NOWHERE}") == []
 
 
+async def test_recordings_and_streams_stand_in_one_history(door: Front) -> None:
+    made = []
+    for number in range(3):
+        made.append((await submit(door, finish=200)).id)
+        stream = JobId(f"00000000-0000-4000-8000-{number:012}")
+        record = record_job(
+            StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k"
+        )
+        lease = await door.ledger.begin(record, 60)
+        ending = msgspec.json.encode(StreamEnding(Kept(inline="{}"), 2.5, 1))
+        assert await door.ledger.settle(lease, Done(200, ending))
+        made.append(stream)
+
+    async def ids(query: str) -> list[Any]:
+        return [record["request_id"] for record in await _listed(door, query)]
+
+    newest_first = made[::-1]
+    assert await ids("") == newest_first
+    assert [await ids(f"limit=4&page={page}") for page in range(3)] == [
+        newest_first[:4],
+        newest_first[4:],
+        [],
+    ]
+    assert await ids("method=streaming") == newest_first[::2]
+    assert await ids("method=async") == newest_first[1::2]
+    shown = (await get(door, f"{{project}}/requests/{made[1]}")).json()["request"]
+    assert (shown["method"], shown["callback"], shown["code"]) == ("streaming", None, 200)
+    report = (await get(door, "{project}/usage")).json()["results"]
+    assert sum(day["requests"] for day in report) == 6
+
+
 @pytest.mark.parametrize(
     "query",
     [
@@ -409,6 +444,36 @@ async def test_without_a_ledger_a_route_says_when_to_come_back(door: Front, path
     assert int(answer.headers["retry-after"]) > 0
     (away,) = events
     assert (away["event"], away["request_id"]) == ("ledger.unavailable", answer.headers["dg-request-id"])
+
+
+async def test_work_that_nobody_takes_up_makes_the_server_unready(
+    tmp_path: Path, manual_clock: ManualClock
+) -> None:
+    async with front(tmp_path, manual_clock, LimitSettings(oldest_due_seconds=100)) as door:
+        await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=b"RIFF")
+        for waited, status, health in ((0, 200, "Healthy"), (100, 200, "Healthy"), (1, 503, "Critical")):
+            manual_clock.advance(waited)
+            answer = await get(door, "/v1/status")
+            assert (answer.status, answer.json()["system_health"]) == (status, health)
+        metrics = await door.call("GET", "/metrics", key=None)
+        assert b'ringback_oldest_ready_seconds{kind="transcribe"} 101.0' in metrics.body
+        await door.claim()
+        assert (await get(door, "/v1/status")).status == 200
+
+
+async def test_what_waits_for_a_dead_receiver_does_not_make_the_server_unready(
+    tmp_path: Path, manual_clock: ManualClock
+) -> None:
+    async with front(tmp_path, manual_clock, LimitSettings(oldest_due_seconds=1)) as door:
+        job = await submit(door)
+        for _ in range(40):
+            order = DeliveryOrder(job.id, SECRET_URL, "POST", 200, None, Kept(inline="{}"))
+            await door.ledger.add([delivery_job(order, project=door.project, accessor=None)])
+        for _ in range(5):
+            for lease in await door.ledger.claim(DELIVER, 64, 60):
+                await door.ledger.settle(lease, Retry(600.0, signal=Signal.BAD))
+        manual_clock.advance(4)
+        assert (await get(door, "/v1/status")).status == 200
 
 
 async def test_without_a_ledger_the_server_is_not_ready(door: Front) -> None:

@@ -289,7 +289,16 @@ async def test_deliveries_are_listed_by_what_became_of_them(door: Front) -> None
 
 
 @pytest.mark.parametrize(
-    "query", ["state=odd", "destination=nowhere", "code=7", "before=odd", "limit=0", "start=soon"]
+    "query",
+    [
+        "state=odd",
+        "destination=nowhere",
+        "code=7",
+        "before=odd",
+        f"before={'9' * 40}",
+        "limit=0",
+        "start=soon",
+    ],
 )
 async def test_a_list_that_makes_no_sense_is_refused(door: Front, query: str) -> None:
     answer = await get(door, f"deliveries?{query}")
@@ -324,7 +333,9 @@ async def test_many_end_at_a_bound_and_go_on_from_there(door: Front, monkeypatch
     assert rest == {"redelivered": 2, "skipped": 0, "next": None}
 
 
-@pytest.mark.parametrize("body", [{"destinatoin": "x"}, {"state": "waiting"}, {"code": 7}, {"start": "soon"}])
+@pytest.mark.parametrize(
+    "body", [{"destinatoin": "x"}, {"state": "waiting"}, {"code": 7}, {"start": "soon"}, {"before": "odd"}]
+)
 async def test_a_misspelt_filter_sends_nothing(door: Front, body: Any) -> None:
     _, delivery = await parked(door)
     assert (await post(door, "deliveries/redeliver", body)).status == 400

@@ -1,0 +1,231 @@
+"""What has had its time goes, in bounded steps, whatever fails on the way; what is still needed stays."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+
+from ringback.blobs import BlobKey, FolderBlobs, Kept, once
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.callbacks.delivery import order_of as delivery_of
+from ringback.jobs.job import Done, GivenUp, Job, JobId, NewJob
+from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.options import ListenOptions
+from ringback.settings import KeepSettings
+from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription import retention
+from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, ending_of, order_job
+from ringback.transcription.retention import LEAST_KEPT, Retention
+from ringback.transcription.sweep import Sweep
+from support.clock import ManualClock
+from support.sealing import SEAL
+
+RESULTS, HISTORY = 1_000.0, 10_000.0
+URL = "http://127.0.0.1:8443/private"
+
+
+@dataclass
+class Attic:
+    """A ledger and blobs in which things grow old."""
+
+    ledger: SqliteLedger
+    blobs: FolderBlobs
+    clock: ManualClock
+    keeper: Retention
+
+    async def round(self) -> bool:
+        return await self.keeper.round(asyncio.Event())
+
+    async def ended(self, number: int, *, large: bool = True, callback: bool = True) -> Job:
+        """A transcription that is done; with a callback its delivery is queued."""
+        name = JobId(f"00000000-0000-4000-8000-{number:012}")
+        order = Order(ListenOptions(), "m", audio_key(name), "0" * 64, callback=URL if callback else None)
+        await self.blobs.put(audio_key(name), once(b"RIFF"))
+        await self.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+        (lease,) = await self.ledger.claim(KIND, 1, 60)
+        kept = Kept(key=document_key(name)) if large else Kept(inline="{}")
+        if large:
+            await self.blobs.put(document_key(name), once(b"{}"))
+        ending = msgspec.json.encode(Ending(kept, 1.0, 1))
+        follow_ups = (self.delivery(name, kept),) if callback else ()
+        assert await self.ledger.settle(lease, Done(200, ending, follow_ups))
+        return await self.job(name)
+
+    def delivery(self, request_id: JobId, body: Kept) -> NewJob:
+        sealed = SEAL.seal(URL, f"callback of {request_id}")
+        order = DeliveryOrder(request_id, sealed, "POST", 200, "k", body, origin="http://127.0.0.1:8443")
+        return delivery_job(order, project="p", accessor="k")
+
+    async def deliver(self, outcome: Done | GivenUp) -> Job:
+        (lease,) = await self.ledger.claim(DELIVER, 1, 60)
+        assert await self.ledger.settle(lease, outcome)
+        return await self.job(lease.job.id)
+
+    async def job(self, name: JobId) -> Job:
+        found = await self.ledger.get(name)
+        assert found is not None
+        return found
+
+    async def results(self) -> list[BlobKey]:
+        return await self.blobs.keys("result", 0.0)
+
+    async def body_of(self, delivery: Job) -> Kept:
+        return delivery_of(await self.job(delivery.id)).body
+
+
+@pytest.fixture
+async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Attic]:
+    keep = KeepSettings(results=RESULTS, history=HISTORY)
+    async with (
+        await SqliteLedger.open(tmp_path / "ledger.db", manual_clock, serving=True) as ledger,
+        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+    ):
+        yield Attic(ledger, blobs, manual_clock, Retention(blobs, ledger, keep))
+
+
+async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
+    job = await attic.ended(1, callback=False)
+    attic.clock.advance(RESULTS - 1)
+    await attic.round()
+    assert await attic.results() == [document_key(job.id)]
+    attic.clock.advance(1)
+    await attic.round()
+    assert await attic.results() == []
+    ending = ending_of((await attic.job(job.id)).result or b"")
+    assert (ending.document, ending.duration, ending.channels) == (Kept(), 1.0, 1)
+
+
+async def test_a_blob_goes_with_the_last_that_has_it(attic: Attic) -> None:
+    job = await attic.ended(1)
+    first = await attic.deliver(Done(200))
+    attic.clock.advance(600)
+    await attic.ledger.add([attic.delivery(job.id, Kept(key=document_key(job.id)))])
+    second = await attic.deliver(GivenUp(500))
+    attic.clock.advance(600)
+    await attic.round()
+    assert await attic.body_of(first) == Kept()
+    assert await attic.body_of(second) == Kept(key=document_key(job.id)) != Kept()
+    assert await attic.results() == [document_key(job.id)]
+    attic.clock.advance(400)
+    await attic.round()
+    assert await attic.body_of(second) == Kept()
+    assert await attic.results() == []
+
+
+async def test_a_delivery_that_is_still_on_its_way_has_its_body(attic: Attic) -> None:
+    await attic.ended(1)
+    attic.clock.advance(5 * RESULTS)
+    await attic.round()
+    assert len(await attic.results()) == 1
+    delivery = await attic.deliver(GivenUp(500))
+    assert (await attic.body_of(delivery)).key is not None
+
+
+async def test_no_url_stays_and_the_record_does_until_its_time(attic: Attic) -> None:
+    job = await attic.ended(1, large=False)
+    delivery = await attic.deliver(GivenUp(500))
+    attic.clock.advance(RESULTS)
+    await attic.round()
+    assert (await attic.job(job.id)).payload.count(b"sealed1.") == 0
+    assert delivery_of(await attic.job(delivery.id)).url == ""
+    attic.clock.advance(HISTORY)
+    await attic.round()
+    await attic.round()
+    assert await attic.ledger.get(job.id) is None
+    assert await attic.ledger.get(delivery.id) is None
+
+
+async def test_the_audio_of_a_parked_recording_goes_with_it(attic: Attic) -> None:
+    name = JobId("00000000-0000-4000-8000-000000000001")
+    await attic.blobs.put(audio_key(name), once(b"RIFF"))
+    order = Order(ListenOptions(), "m", audio_key(name), "0" * 64)
+    await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+    (lease,) = await attic.ledger.claim(KIND, 1, 60)
+    assert await attic.ledger.settle(lease, GivenUp())
+    await attic.round()
+    assert await attic.blobs.keys("audio", 0.0) == [audio_key(name)]
+    attic.clock.advance(RESULTS)
+    await attic.round()
+    assert await attic.blobs.keys("audio", 0.0) == []
+
+
+async def test_a_round_has_an_end_and_says_so(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "BATCHES", 2)
+    for number in range(5):
+        await attic.ended(number, callback=False)
+    attic.clock.advance(RESULTS)
+    assert not await attic.round()
+    assert len(await attic.results()) == 1
+    assert await attic.round()
+    assert await attic.results() == []
+
+
+async def test_a_crash_between_blob_and_row_is_mended_by_the_next_round(
+    attic: Attic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await attic.ended(1, callback=False)
+    attic.clock.advance(RESULTS)
+
+    async def away(*_: object) -> int:
+        raise LedgerUnavailable("locked")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(SqliteLedger, "strip", away)
+        with pytest.raises(LedgerUnavailable):
+            await attic.round()
+    assert await attic.results() == []
+    assert await attic.round()
+    assert ending_of((await attic.job(job.id)).result or b"").document == Kept()
+
+
+async def test_the_service_outlives_a_ledger_that_is_away(
+    attic: Attic, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await attic.ended(1, callback=False)
+    attic.clock.advance(RESULTS)
+    monkeypatch.setattr(retention, "EVERY", 0.01)
+    real, failed = SqliteLedger.ended, asyncio.Event()
+
+    async def away_once(ledger: SqliteLedger, kind: str, ago: float, limit: int) -> list[Job]:
+        if not failed.is_set():
+            failed.set()
+            raise LedgerUnavailable("locked")
+        return await real(ledger, kind, ago, limit)
+
+    monkeypatch.setattr(SqliteLedger, "ended", away_once)
+    stopping = asyncio.Event()
+    with capture_logs() as events:
+        running = asyncio.create_task(attic.keeper.run(stopping))
+        async with asyncio.timeout(20):
+            while await attic.results():  # noqa: ASYNC110 - the file system has no event to wait for
+                await asyncio.sleep(0.01)
+        stopping.set()
+        await running
+    assert [event["event"] for event in events] == ["retention.failed"]
+
+
+async def test_however_short_the_time_a_result_can_still_be_read(attic: Attic) -> None:
+    keeper = Retention(attic.blobs, attic.ledger, KeepSettings(results=0, history=0))
+    await attic.ended(1, callback=False)
+    attic.clock.advance(LEAST_KEPT - 1)
+    await keeper.round(asyncio.Event())
+    assert len(await attic.results()) == 1
+    attic.clock.advance(1)
+    await keeper.round(asyncio.Event())
+    assert await attic.results() == []
+
+
+async def test_audio_stays_for_its_time_after_the_end(attic: Attic) -> None:
+    job = await attic.ended(1, callback=False)
+    sweep = Sweep(attic.blobs, attic.ledger, attic.clock, keep_audio=500.0)
+    for seconds, left in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
+        attic.clock.advance(seconds)
+        await sweep.round("audio", asyncio.Event())
+        assert await attic.blobs.keys("audio", 0.0) == left
