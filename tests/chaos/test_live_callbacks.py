@@ -130,8 +130,8 @@ async def test_bad_receivers_slow_nobody_else(tmp_path: Path) -> None:
         released.set()
     print(
         f"Finalize answered, and durable for its callback: alone {shown(alone)}, all delivered "
-        f"{alone_behind * 1000:.0f} ms after the last; beside {BAD_STREAMS} streams whose receivers are slow, "
-        f"fail or hang ({responses} responses) {shown(beside)}, {beside_behind * 1000:.0f} ms after the last; "
+        f"{alone_behind * 1000:.0f} ms after the last; beside {BAD_STREAMS} streams whose receivers are "
+        f"slow, fail or hang ({responses} responses) {shown(beside)}, {beside_behind * 1000:.0f} ms; "
         f"memory +{growth / 2**20:.0f} MiB, {waiting:.0f} deliveries of theirs queued"
     )
     assert growth < MOST_GROWTH

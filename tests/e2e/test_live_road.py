@@ -1,0 +1,121 @@
+"""A stream through the installed program and its own engine: to the client, to a socket, over HTTP."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from support.accuracy import word_error_rate
+from support.live import linear16, said
+from support.live_client import CLOSE_STREAM, FINALIZE, RAW, LiveClient, stream
+from support.program import KEY, Program
+from support.receiver import Receiver
+from support.sockets import SocketReceiver
+
+CLIPS = Path(__file__).parent.parent / "audio"
+FAR_TOO_MANY = 0.35
+"""Of the eighteen words of one short clip; `bench/live` measures, this only sees that words come through."""
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("live")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+def clip() -> tuple[bytes, str]:
+    """Raw audio, and what is said in it."""
+    found = json.loads((CLIPS / "manifest.json").read_text())
+    entry = next(each for each in found if each["path"] == "librivox_0920.flac")
+    return linear16(CLIPS / entry["path"]), entry["text"]
+
+
+async def spoken(client: LiveClient, audio: bytes) -> list[dict[str, Any]]:
+    await client.speak(audio, pace=2.0)
+    await client.send(CLOSE_STREAM)
+    assert await client.closed(60) == 1000
+    return client.messages
+
+
+def errors(messages: list[dict[str, Any]], text: str) -> float:
+    finals = [message for message in messages if message.get("is_final")]
+    return word_error_rate([(text, said(finals))])
+
+
+async def test_speech_becomes_words_and_a_record(program: Program) -> None:
+    audio, text = clip()
+    async with stream(program.port, f"{RAW}&interim_results=true&punctuate=true", key=KEY) as client:
+        messages = await spoken(client, audio)
+    rate = errors(messages, text)
+    print(f"word error rate of one streamed clip: {100 * rate:.1f} %")
+    assert rate < FAR_TOO_MANY
+    assert messages[-1]["type"] == "Metadata"
+    record = await asyncio.to_thread(program.request, client.request_id)
+    assert (record["method"], record["code"]) == ("streaming", 200)
+    assert record["response"]["details"]["duration"] == pytest.approx(len(audio) / 32_000, abs=0.05)
+
+
+async def test_a_container_needs_no_encoding(program: Program) -> None:
+    data = (CLIPS / "librivox_0880.flac").read_bytes()
+    async with stream(program.port, "", key=KEY) as client:
+        for start in range(0, len(data), 4_096):
+            await client.send(data[start : start + 4_096])
+        await client.send(CLOSE_STREAM)
+        assert await client.closed(60) == 1000
+    assert client.transcript
+
+
+async def test_what_is_no_audio_is_closed_as_such(program: Program) -> None:
+    async with stream(program.port, "", key=KEY) as client:
+        await client.send(b"<html>not audio, whatever it may be</html>" * 2_000)
+        await client.send(CLOSE_STREAM)
+        assert await client.closed(60) == 1008
+    assert client.reason == "DATA-0000"
+
+
+async def test_both_kinds_of_callbacks_get_the_words(program: Program) -> None:
+    audio, text = clip()
+    async with SocketReceiver() as socket:
+        with Receiver() as receiver:
+            queries = [f"{RAW}&callback={quote(url, safe='')}" for url in (socket.url, receiver.url)]
+            async with (
+                stream(program.port, queries[0], key=KEY) as by_socket,
+                stream(program.port, queries[1], key=KEY) as by_http,
+            ):
+                await asyncio.gather(spoken(by_socket, audio), spoken(by_http, audio))
+            (call,) = await socket.wait_for(lambda calls: calls[0].code == 1000)
+            arrived = await asyncio.to_thread(
+                receiver.wait_for, lambda got: any(each.json()["type"] == "Metadata" for each in got)
+            )
+    assert by_socket.messages == by_http.messages == []
+    assert errors([json.loads(message) for message in call.messages], text) < FAR_TOO_MANY
+    assert errors([each.json() for each in arrived], text) < FAR_TOO_MANY
+    assert [each.headers["ringback-sequence"] for each in arrived] == [
+        str(number) for number in range(1, len(arrived) + 1)
+    ]
+
+
+async def test_a_stop_brings_streams_to_their_end(tmp_path: Path) -> None:
+    """Last of all: the words are told, the close says why, the record is settled, the exit is clean."""
+    audio, _ = clip()
+    with Program(tmp_path / "data") as program:
+        program.wait_until_ready()
+        async with stream(program.port, RAW, key=KEY) as client:
+            await client.speak(audio, pace=0)
+            await client.send(FINALIZE)
+            await client.wait_for("Results")
+            await client.send(audio)
+            stopping = asyncio.create_task(asyncio.to_thread(program.stop))
+            assert await client.closed(30) == 1001
+            assert client.reason == "The server is stopping."
+            assert client.messages[-1]["type"] == "Metadata"
+            assert await stopping == 0
+        assert "not_settled" not in program.log
+        program.start()
+        record = await asyncio.to_thread(program.request, client.request_id)
+        assert record["code"] == 503
