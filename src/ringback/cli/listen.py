@@ -1,15 +1,13 @@
 """`ringback listen FILE|-|mic`: a client of the live `/v1/listen`, which shows the text while it comes."""
 
 import asyncio
-import ipaddress
 import signal
 import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import click
 import msgspec
@@ -19,11 +17,10 @@ from websockets.frames import CloseCode
 
 from ringback import __version__
 from ringback.cli import sources
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.remote import Refused, Remote, with_server
 from ringback.cli.shown import Shown, printable, shown
 from ringback.cli.sources import Raw, Source
 from ringback.errors import Misconfigured
-from ringback.settings import Settings
 
 KEEP_ALIVE_SECONDS = 4.0
 """Deepgram advises 3 to 5 (https://developers.deepgram.com/docs/audio-keep-alive)."""
@@ -35,12 +32,8 @@ INTERRUPTED = 130
 
 
 @click.command("listen")
-@with_settings
+@with_server
 @click.argument("source", metavar="FILE|-|mic")
-@click.option(
-    "--server", metavar="URL", help="Where the server is [default: this machine's, by its settings]."
-)
-@click.option("--key", help="API key [default: RINGBACK_API_KEY, or the settings' api_key].")
 @click.option("--model", help="A model's name [default: the server's].")
 @click.option("--language", help="What is spoken [default: en], such as es or fr, if the model knows it.")
 @click.option(
@@ -73,12 +66,10 @@ INTERRUPTED = 130
     help="Any other parameter of /v1/listen; may repeat.",
 )
 def command(
+    server: Remote,
+    /,
     *,
-    config: Path | None,
-    data_dir: str | None,
     source: str,
-    server: str | None,
-    key: str | None,
     as_json: bool,
     interim: bool | None,
     pace: str | None,
@@ -101,48 +92,34 @@ def command(
       ffmpeg -i film.mp4 -f s16le -ar 16000 -ac 1 - |
         ringback listen - --encoding linear16 --sample-rate 16000
     """
-    settings = settings_of(config, data_dir)
-    door = Door(_address(server, settings), _key(key, settings))
     if interim is None:
         interim = sys.stdout.isatty() and not as_json
     sound = _source(source, _raw(encoding, sample_rate, channels), pace)
     wanted = {"interim_results": "true" if interim else None, **sound.parameters, **asked}
     screen = shown(as_json)
     try:
-        status = asyncio.run(_listen(door, _query(parameters, wanted), sound, screen))
+        status = asyncio.run(_listen(server, _query(parameters, wanted), sound, screen))
     finally:
         screen.end()
     sys.exit(status)
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
-    """A server, and the key to it."""
-
-    address: str
-    """`ws://host:port/v1/listen`"""
-    key: str
-
-    def opened(self, query: list[tuple[str, str]]) -> connect:
-        return connect(
-            f"{self.address}?{urlencode(query)}",
-            additional_headers={"Authorization": f"Token {self.key}"},
+async def _listen(server: Remote, query: list[tuple[str, str]], sound: Source, screen: Shown) -> int:
+    address = "ws" + server.address.removeprefix("http") + LISTEN_PATH
+    try:
+        socket = await connect(
+            f"{address}?{urlencode(query)}",
+            additional_headers={"Authorization": f"Token {server.key}"},
             user_agent_header=f"ringback/{__version__}",
             compression=None,
-            # A proxy of the environment does not know the way to this machine.
-            proxy=None if _is_here(urlsplit(self.address).hostname or "") else True,
+            proxy=None,
         )
-
-
-async def _listen(door: Door, query: list[tuple[str, str]], sound: Source, screen: Shown) -> int:
-    try:
-        socket = await door.opened(query)
     except InvalidStatus as refusal:
-        raise click.ClickException(_refused(refusal)) from refusal
+        raise Refused(refusal.response.status_code, _reason(refusal)) from refusal
     except (OSError, InvalidHandshake) as error:
         raise click.ClickException(
-            f"No server answers at {door.address} ({error}): start one with `ringback serve`, or name "
-            "another with --server."
+            f"No answer from {address} ({error}): is `ringback serve` running there? "
+            "--server names another place."
         ) from error
     async with socket:
         return await _conversation(socket, sound, screen)
@@ -251,37 +228,6 @@ def _query(parameters: tuple[str, ...], wanted: Mapping[str, str | None]) -> lis
     return given + [(name, text) for name, text in wanted.items() if text is not None and name not in named]
 
 
-def _address(server: str | None, settings: Settings) -> str:
-    """Of the live `/v1/listen` on the server that was named, or on the one of this machine's settings."""
-    if server is None:
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
-        host = everywhere.get(settings.host, settings.host)
-        server = f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
-    parts = urlsplit(server)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    if scheme not in {"ws", "wss"} or not parts.hostname:
-        raise Misconfigured(f"--server {server} is no address: write it like http://127.0.0.1:8080.")
-    path = parts.path.rstrip("/").removesuffix(LISTEN_PATH) + LISTEN_PATH
-    return f"{scheme}://{parts.netloc}{path}"
-
-
-def _key(key: str | None, settings: Settings) -> str:
-    if found := key or settings.api_key:
-        return found
-    raise Misconfigured(
-        "No API key: name one with --key or RINGBACK_API_KEY; `ringback keys create` makes one on the server."
-    )
-
-
-def _refused(refusal: InvalidStatus) -> str:
+def _reason(refusal: InvalidStatus) -> str:
     """In the server's words, which it says in a header because many clients cannot see a body."""
-    response = refusal.response
-    said = printable(response.headers.get("dg-error", "")) or response.reason_phrase
-    return f"The server refused the stream ({response.status_code}): {said}"
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return printable(refusal.response.headers.get("dg-error", "")) or refusal.response.reason_phrase

@@ -39,7 +39,7 @@ class Remote:
 
     def __init__(self, address: str, key: str) -> None:
         self.address = address
-        self._key = key
+        self.key = key
         # Like everything else here it goes where it is told to go: no proxy from the environment.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
@@ -60,7 +60,7 @@ class Remote:
         return json.loads(self._ask("POST", path, json.dumps(body).encode()))
 
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
-        headers = {"Authorization": f"Token {self._key}", "User-Agent": f"ringback/{__version__}"}
+        headers = {"Authorization": f"Token {self.key}", "User-Agent": f"ringback/{__version__}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(self.address + path, body, headers, method=method)  # noqa: S310 - http(s)

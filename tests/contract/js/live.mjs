@@ -6,6 +6,7 @@ import { DeepgramClient } from "@deepgram/sdk";
 import { WebSocket } from "ws";
 
 const PIECE = 3200; // Bytes of 100 ms.
+const MIDDLE = PIECE * 24; // Somebody is speaking there.
 const RAW = { encoding: "linear16", sample_rate: 16000 };
 
 const given = JSON.parse(process.argv[2]);
@@ -30,7 +31,11 @@ told.ws_callback = await heard(client, [...pieces(first)], { ...RAW, callback: g
 told.not_audio = await heard(client, [Buffer.from("these are words, not sound. ".repeat(400))], {});
 told.paced = await heard(
   client,
-  [...pieces(first), "an interim", ...pieces(silence)],
+  [
+    ...pieces(first.subarray(0, MIDDLE)),
+    "an interim",
+    ...pieces(Buffer.concat([first.subarray(MIDDLE), silence])),
+  ],
   {
     ...RAW,
     interim_results: true,

@@ -24,6 +24,9 @@ PIECE = 3_200
 """Bytes of 100 ms."""
 
 RAW = {"encoding": "linear16", "sample_rate": "16000"}
+MIDDLE = PIECE * 24
+"""Somebody is speaking there."""
+
 SILENCE = bytes(PIECE * 16)
 
 
@@ -96,8 +99,8 @@ def heard(client: Any, sending: Iterable[bytes | str], model: str = "nova-3", **
 
 
 async def paced(client: Any, sound: bytes) -> Any:
-    """One stream with the asynchronous client: a sentence at twice the speed of speech and, once some text
-    has come that may still change, silence."""
+    """One stream with the asynchronous client, at twice the speed of speech: most of a sentence and, once
+    some text has come that may still change, the rest of it and silence."""
     told = Told()
     options = {**RAW, "interim_results": "true", "vad_events": "true", "punctuate": "true"}
     async with client.listen.v1.connect(
@@ -105,11 +108,11 @@ async def paced(client: Any, sound: bytes) -> Any:
     ) as connection:
         told.subscribe(connection)
         reading = asyncio.create_task(connection.start_listening())
-        for piece in pieces(sound):
+        for piece in pieces(sound[:MIDDLE]):
             await connection.send_media(piece)
             await asyncio.sleep(0.05)
         await asyncio.to_thread(told.changing.wait, 60)
-        for piece in pieces(SILENCE):
+        for piece in pieces(sound[MIDDLE:] + SILENCE):
             await connection.send_media(piece)
         await control(connection, "CloseStream")
         await asyncio.wait_for(reading, 60)

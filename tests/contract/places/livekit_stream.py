@@ -19,6 +19,9 @@ RATE = 16_000
 FRAME = RATE // 50
 """Samples of 20 ms."""
 
+MIDDLE = RATE * 2 * 2
+"""The byte after 2 s, where somebody is speaking: there the feeder waits for text that may still change."""
+
 ONCE = APIConnectOptions(max_retry=0)
 
 
@@ -53,11 +56,12 @@ async def events(recogniser: deepgram.STT, sound: bytes) -> list[dict[str, Any]]
 
     reading = asyncio.create_task(read())
     for start in range(0, len(sound), FRAME * 2):
+        if start == MIDDLE:
+            await asyncio.wait_for(changing.wait(), 60)
         stream.push_frame(frame(sound[start : start + FRAME * 2]))
         await asyncio.sleep(0.01)
-    await asyncio.wait_for(changing.wait(), 60)
     stream.end_input()
-    # The end comes up to 5 s after the server's: the plug-in's keep-alive must first notice the closed socket.
+    # This comes up to 5 s after the server's end: the keep-alive must first notice the closed socket.
     await asyncio.wait_for(reading, 60)
     await stream.aclose()
     return told

@@ -31,6 +31,9 @@ RATE = 16_000
 FRAME = RATE // 50 * 2
 """Bytes of 20 ms."""
 
+MIDDLE = RATE * 2 * 2
+"""The byte after 2 s, where somebody is speaking: there the feeder waits for text that may still change."""
+
 
 async def main(given: dict[str, str], sound: bytes) -> None:
     logger.remove()
@@ -47,6 +50,7 @@ class Collector(FrameProcessor):  # type: ignore[misc] # Pipecat's types are not
     def __init__(self, told: list[dict[str, Any]]) -> None:
         super().__init__()
         self.told = told
+        self.changing = asyncio.Event()
         self.finalized = asyncio.Event()
         self.failed = asyncio.Event()
 
@@ -55,6 +59,8 @@ class Collector(FrameProcessor):  # type: ignore[misc] # Pipecat's types are not
         if isinstance(frame, (InterimTranscriptionFrame, TranscriptionFrame)):
             finalized = bool(getattr(frame, "finalized", False))
             self.told.append({"kind": type(frame).__name__, "text": frame.text, "finalized": finalized})
+            if isinstance(frame, InterimTranscriptionFrame):
+                self.changing.set()
             if finalized:
                 self.finalized.set()
         elif isinstance(frame, ErrorFrame):
@@ -85,6 +91,8 @@ async def conversation(url: str, key: str, sound: bytes) -> dict[str, Any]:
     await asyncio.wait_for(started.wait(), 30)
     for start in range(0, len(sound), FRAME):
         piece = sound[start : start + FRAME]
+        if start == MIDDLE:
+            await asyncio.wait_for(after.changing.wait(), 60)
         await worker.queue_frame(InputAudioRawFrame(audio=piece, sample_rate=RATE, num_channels=1))
         await asyncio.sleep(0.01)
     if sound:

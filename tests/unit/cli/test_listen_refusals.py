@@ -44,4 +44,4 @@ def test_a_server_that_is_not_there() -> None:
         reserved.bind(("127.0.0.1", 0))
         done = listen(CLIP, "--key", "k", "--server", f"http://127.0.0.1:{reserved.getsockname()[1]}")
     assert done.exit_code == 1
-    assert "start one with `ringback serve`, or name another with --server" in done.output
+    assert "is `ringback serve` running there? --server names another place." in done.output

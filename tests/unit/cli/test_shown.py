@@ -1,32 +1,22 @@
-"""What a live stream looks like on a screen, judged by a terminal of one line at a time."""
+"""What a live stream looks like on a screen."""
 
 import io
 import json
-import re
 from typing import Any
 
 import pytest
 
 from ringback.cli.shown import JsonLines, Text, printable, tail
+from support.terminal import lines_on_a_terminal
 
 
 class Terminal(io.StringIO):
-    """A terminal that obeys what we send it: `lines` is what a person sees."""
-
     def isatty(self) -> bool:
         return True
 
     @property
     def lines(self) -> list[str]:
-        seen = [""]
-        for token in re.findall(r"\x1b\[2K|\x1b\[[0-9;]*m|\r|\n|[^\x1b\r\n]+", self.getvalue()):
-            if token == "\n":
-                seen.append("")
-            elif token == "\x1b[2K":
-                seen[-1] = ""
-            elif not token.startswith(("\x1b", "\r")):
-                seen[-1] += token
-        return seen
+        return lines_on_a_terminal(self.getvalue())
 
 
 def results(text: str, *, final: bool, channel: int = 0, channels: int = 1) -> dict[str, Any]:
