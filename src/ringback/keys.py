@@ -73,7 +73,10 @@ class KeyStore(Protocol):
         ...
 
     async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
-        """Those that have not expired, the newest first; of removed keys too."""
+        """Those that have not expired, the newest first; of removed keys too.
+
+        `key` may be any name: the server's own key pair is kept here as well.
+        """
         ...
 
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
