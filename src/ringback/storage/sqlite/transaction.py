@@ -26,8 +26,8 @@ class Transaction:
         self.executemany = connection.executemany
         self.settled = Settled(connection)
         self.usage = Usage(connection)
-        self.hour: int | None = None
-        """That of the newest job; None: not looked up yet."""
+        self.hour_is_marked = False
+        """Whether the hour in which this transaction's jobs are added stands in the ledger."""
         self.now = 0.0
         self.changes = Changes()
 
@@ -46,7 +46,7 @@ class Transaction:
         """What was gathered since the last `write` was rolled back."""
         self.settled.forget()
         self.usage.forget()
-        self.hour = None
+        self.hour_is_marked = False
 
     def end(
         self,
@@ -61,7 +61,7 @@ class Transaction:
         """The job, whose live row is gone, has ended."""
         self.settled.end(
             (
-                live.number, live.kind, live.project, live.lane, state, tries, losses, live.due_at,
+                live.number, live.kind, live.project, live.lane, state.value, tries, losses, live.due_at,
                 live.token, self.now, code, result,
             )
         )  # fmt: skip

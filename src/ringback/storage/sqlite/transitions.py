@@ -185,7 +185,7 @@ class Transitions:
         number, token, lane, kind, accessor, sequence, weight = row
         now = self.transaction.now
         self._execute(_LEAVE_PARKED, (number,))
-        state = State.QUEUED if sequence is None else State.HELD
+        state = (State.QUEUED if sequence is None else State.HELD).value
         self._execute(_ENTER_LIVE, (number, lane, state, now, token, sequence, weight))
         self.transaction.usage.revived(accessor, kind, weight)
         if sequence is None:
@@ -241,19 +241,19 @@ class Transitions:
             raise
         number = added.lastrowid
         assert number is not None
-        self._mark_hour(number)
-        self._words.remember(number, job, now)
+        if not self.transaction.hour_is_marked:
+            self._mark_hour(number)
+        if job.once is not None:
+            self._words.remember(number, job, job.once, now)
         self.transaction.usage.added(job)
         return number
 
     def _mark_hour(self, number: int) -> None:
+        """With the first job that a transaction adds: all of them are added at one moment."""
         hour = int(self.transaction.now // HOUR)
-        if self.transaction.hour is None:
-            row = self._execute(_LAST_HOUR).fetchone()
-            self.transaction.hour = None if row is None else row[0]
-        if hour != self.transaction.hour:
+        if self._execute(_LAST_HOUR).fetchone() != (hour,):
             self._execute(_OPEN_HOUR, (number, hour))
-            self.transaction.hour = hour
+        self.transaction.hour_is_marked = True
 
     def _lane_for(self, job: NewJob, due_at: float | None) -> int:
         """The lane's id; it knows that a job due at `due_at` is coming."""

@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Sequence
 
-from ringback.jobs.job import NewJob
+from ringback.jobs.job import NewJob, Once
 from ringback.jobs.store import AlreadyAsked
 from ringback.storage.sqlite.queries import load
 
@@ -32,7 +32,6 @@ class Words:
             if known is not None:
                 raise AlreadyAsked(known[0], known[1] == job.once.wish)
 
-    def remember(self, number: int, job: NewJob, now: float) -> None:
-        if job.once is not None:
-            until = now + job.once.seconds
-            self._execute(_REMEMBER_WORD, (job.accessor or "", job.once.word, number, job.once.wish, until))
+    def remember(self, number: int, job: NewJob, once: Once, now: float) -> None:
+        until = now + once.seconds
+        self._execute(_REMEMBER_WORD, (job.accessor or "", once.word, number, once.wish, until))
