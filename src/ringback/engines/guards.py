@@ -84,13 +84,13 @@ def compression(text: str) -> float:
 
 def loops(text: str) -> bool:
     """Whether the text starts over, or says the same thing twice running."""
-    if _SAME_CHARACTER.search(text):
+    if _SAME_LETTERS.search(text):
         return True
     words = [word.strip(_PUNCTUATION) for word in text.lower().split()]
     return _starts_over(words) or _stutters(words)
 
 
-_SAME_CHARACTER = re.compile(r"(\S)\1{5,}")
+_SAME_LETTERS = re.compile(r"(\S{1,4}?)\1{5,}")
 _PUNCTUATION = ".,!?;:\"'…-"
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import Quality, Task, Urgency
+from ringback.engines.base import Task, Urgency
 from ringback.engines.pool import EnginePool, Superseded
 from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Reached, SpeechBegan
 from ringback.streaming.segments import Began, Draft, Overlong, Segments, Span, Split, Step, Stretch
@@ -63,14 +63,8 @@ class Channel:
 
     def judge(self, windows: Sequence[tuple[float, float]]) -> None:
         """What the ear says of the next windows: (probability of speech, loudness)."""
-        self._judged += len(windows)
-        self._queue(self._segments.push(windows))
-        quiet = self._segments.quiet_since
-        if self._steps and isinstance(self._steps[-1], Reached):
-            self._steps.pop()
-        self._steps.append(
-            Reached(self.number, _seconds(self._judged * WINDOW), None if quiet is None else _seconds(quiet))
-        )
+        for at in range(0, len(windows), _QUARTER):
+            self._follow(windows[at : at + _QUARTER])
         self._wake.set()
 
     def flush(self, at: int) -> None:
@@ -97,6 +91,13 @@ class Channel:
                 self._wake.clear()
             self._drop_readings()
 
+    def _follow(self, windows: Sequence[tuple[float, float]]) -> None:
+        self._judged += len(windows)
+        self._queue(self._segments.push(windows))
+        quiet = self._segments.quiet_since
+        until = _seconds(self._judged * WINDOW)
+        self._steps.append(Reached(self.number, until, None if quiet is None else _seconds(quiet)))
+
     def _queue(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if isinstance(step, Began):
@@ -109,11 +110,11 @@ class Channel:
             case Reached():
                 self._emit(step)
             case Span():
-                words = () if step.speech is None else await self._final(step.speech, step.cause)
+                words = () if step.speech is None else await self._final(step.speech)
                 if step.cause is not Cause.END or step.end > step.start:
                     self._report(step.start, step.end, words, step.cause)
             case Overlong(speech):
-                split, more = self._segments.cut(await self._final(speech, Cause.LENGTH))
+                split, more = self._segments.cut(await self._final(speech))
                 self._report_split(split, more)
 
     def _report_split(self, split: Split, more: Sequence[Step]) -> None:
@@ -129,18 +130,17 @@ class Channel:
         self._tape.forget(end - _LEAD_IN)
         self._settle(end)
 
-    async def _final(self, speech: Stretch, cause: Cause) -> tuple[Word, ...]:
+    async def _final(self, speech: Stretch) -> tuple[Word, ...]:
         reading = self._readings.get(speech)
         if reading is not None and (reading.task.done() or reading.urgent):
             return await reading.task or ()
         self._drop_readings()
-        at_once = cause in (Cause.FINALIZE, Cause.END)
-        quality = Quality.FAST if at_once else self._quality()
-        return await self._recognise(speech, quality, Urgency.LIVE_FINAL)
+        return await self._recognise(speech, Urgency.LIVE_FINAL)
 
     def _read_on(self, group: asyncio.TaskGroup) -> None:
-        """Read what is open: for the caller to see, and because, when it is quiet, it may be all."""
-        calm = self._calm()
+        """Read what is open: for the caller to see, and, while at least half of the engine has nothing to do,
+        because it has fallen quiet: this may be all, and is then known before the pause is long enough."""
+        calm = 2 * self._how.pool.idle >= self._how.pool.threads
         if not calm and not self._how.interim:
             return
         draft = self._segments.draft()
@@ -151,10 +151,9 @@ class Channel:
         self._readings[draft.speech] = _Reading(task, urgent)
 
     async def _read(self, draft: Draft, *, urgent: bool) -> tuple[Word, ...] | None:
-        quality = self._quality() if urgent else Quality.FAST
         urgency = Urgency.LIVE_FINAL if urgent else Urgency.LIVE_PARTIAL
         try:
-            words = await self._recognise(draft.speech, quality, urgency)
+            words = await self._recognise(draft.speech, urgency)
         except Superseded:
             self._readings.pop(draft.speech, None)
             return None
@@ -164,10 +163,9 @@ class Channel:
             self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
         return words
 
-    async def _recognise(self, speech: Stretch, quality: Quality, urgency: Urgency) -> tuple[Word, ...]:
+    async def _recognise(self, speech: Stretch, urgency: Urgency) -> tuple[Word, ...]:
         samples = self._tape.cut(speech.start, speech.end)
-        task = replace(self._how.task, quality=quality)
-        heard = await self._how.pool.recognise(samples, task, urgency, self._key)
+        heard = await self._how.pool.recognise(samples, self._how.task, urgency, self._key)
         language = heard.language if self._how.switching else None
         at = _seconds(speech.start)
         return tuple(replace(word.shifted(at), language=language) for word in heard.words)
@@ -176,13 +174,6 @@ class Channel:
         for reading in self._readings.values():
             reading.task.cancel()
         self._readings.clear()
-
-    def _calm(self) -> bool:
-        """Whether at least half of the engine has nothing to do."""
-        return 2 * self._how.pool.idle >= self._how.pool.threads
-
-    def _quality(self) -> Quality:
-        return Quality.ACCURATE if self._calm() else Quality.FAST
 
     def _settle(self, sample: int) -> None:
         if sample > self.settled:
@@ -209,5 +200,7 @@ def _seconds(samples: int) -> float:
     return samples / SAMPLE_RATE
 
 
+_QUARTER = 8
+"""Windows (256 ms) after which it is told how far the ear has listened, however fast the audio comes."""
 _LEAD_IN = SAMPLE_RATE
 """Samples before a span's end that the next one may want."""

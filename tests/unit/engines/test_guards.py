@@ -61,6 +61,7 @@ def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration
         "go on and tell me what you saw there, go on and tell me",
         "no no no no",
         "hmmmmmmmmm",
+        "He was not an old-s-s-y-y-y-y-y-y-y-y-y",
         "Ever tried. Ever failed. No matter. Ever tried. Ever failed. No matter.",
     ],
 )
@@ -77,6 +78,7 @@ def test_loops_are_recognised(text: str) -> None:
         "Ever tried, ever failed. Try again. Fail again. Fail better.",
         "It was the best of times, it was the worst of times, it was the age of wisdom",
         "Go somewhere and do something.",
+        "My number is 1-800-1000-1000.",
         "Printing, in the only sense with which we are at present concerned",
     ],
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.engines.base import Quality, Task, Urgency
@@ -146,6 +146,7 @@ KINDS = st.sampled_from([(TASK, 4.0), (TASK, 15.0), (Task("base", None), 15.0)])
 """Tasks and lengths that do not share batches."""
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     longs=st.lists(KINDS, min_size=1, max_size=32),
     more=st.integers(1, 8),
@@ -169,6 +170,7 @@ def test_a_newcomer_waits_for_one_more_batch_however_many_long_recordings_wait(
     assert new in [*queue.take_batch([], 1, limit), *queue.take_batch([], 1, limit)]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(turns_before=st.integers(0, 16), chunks=st.integers(1, 6), limit=st.integers(1, 16))
 def test_newcomers_go_in_the_order_in_which_they_came(turns_before: int, chunks: int, limit: int) -> None:
     """As each of them waits for at most one segment of each that came before."""
@@ -194,6 +196,7 @@ def test_a_recording_all_of_whose_segments_are_being_recognised_is_no_newcomer(m
     assert turns(batches) == ["other", "new", "other"]
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(longs=st.lists(KINDS, min_size=1, max_size=16), chunks=st.integers(2, 6), limit=st.integers(1, 16))
 def test_newcomers_without_end_do_not_starve_a_long_recording(
     longs: list[tuple[Task, float]], chunks: int, limit: int
@@ -209,6 +212,7 @@ def test_newcomers_without_end_do_not_starve_a_long_recording(
     assert all(served[str(i)] >= 2 for i in range(len(longs)))
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(lengths=st.lists(st.integers(1, 20), min_size=2, max_size=8))
 def test_requests_of_one_kind_advance_side_by_side(lengths: list[int]) -> None:
     """None is ahead by more than a segment while both have some waiting."""
@@ -228,3 +232,51 @@ def offer_all(queue: Waiting, make: Make, longs: list[tuple[Task, float]], chunk
         waits = sum(segment.turn == str(i) for segment in queue)
         for _ in range(chunks - waits):
             queue.add(make(seconds, task, turn=str(i)))
+
+
+def partial(make: Make, turn: str, seconds: float = 5.0) -> Segment:
+    return make(seconds, urgency=Urgency.LIVE_PARTIAL, turn=turn)
+
+
+def test_the_latest_partial_of_a_stream_takes_the_place_of_the_one_that_waits(make: Make) -> None:
+    early, other, late = partial(make, "a"), partial(make, "b"), partial(make, "a")
+    queue = Waiting()
+    assert queue.add(early) is None
+    assert queue.add(other) is None
+    assert queue.add(late) is early
+    assert queue.take_batch([], threads=1, limit=1) == [late]
+    assert queue.take_batch([], threads=1, limit=1) == [other]
+
+
+def test_an_older_partial_that_comes_back_after_a_crash_is_out_of_date(make: Make) -> None:
+    early, late = partial(make, "a"), partial(make, "a")
+    queue = waiting(late)
+    assert queue.add(early) is early
+    assert list(queue) == [late]
+
+
+def test_of_one_stream_one_partial_is_recognised_at_a_time(make: Make) -> None:
+    running, next_one, other = partial(make, "a"), partial(make, "a"), partial(make, "b")
+    queue = waiting(next_one, other)
+    assert queue.take_batch([[running]], threads=4, limit=4) == [other]
+    assert queue.take_batch([[running], [other]], threads=4, limit=4) == []
+    assert queue.take_batch([[other]], threads=4, limit=4) == [next_one]
+
+
+def test_a_partial_does_not_lie_ready_where_it_cannot_be_replaced(make: Make) -> None:
+    running = [[partial(make, str(i))] for i in range(2)]
+    queue = waiting(partial(make, "c"))
+    assert queue.take_batch(running, threads=2, limit=4) == []
+    final = make(urgency=Urgency.LIVE_FINAL)
+    queue.add(final)
+    assert queue.take_batch(running, threads=2, limit=4) == [final]
+
+
+def test_live_speech_shares_a_batch_across_streams_however_many_recordings_wait(make: Make) -> None:
+    finals = [make(3.0, urgency=Urgency.LIVE_FINAL, turn=str(i)) for i in range(2)]
+    queue = waiting(*[make() for _ in range(20)], *finals)
+    assert queue.take_batch([], threads=2, limit=4) == finals[:1]
+    assert queue.take_batch([finals[:1]], threads=2, limit=4) == finals[1:]
+    many = [make(3.0, urgency=Urgency.LIVE_FINAL, turn=str(i)) for i in range(8)]
+    queue = waiting(*many)
+    assert queue.take_batch([], threads=2, limit=4) == many[:4]
