@@ -70,6 +70,25 @@ def test_the_curl(there: dict[str, str], receiver: Receiver) -> None:
     assert_called_back(json.loads(printed("sh", "-c", example("sh", "curl", there)))["request_id"], receiver)
 
 
+def test_the_commands_about_callbacks(
+    server: Program, there: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    here = {"RINGBACK_DATA_DIR": str(server.data_dir), "RINGBACK_PORT": str(server.port)}
+    here |= {
+        "RINGBACK_API_KEY": KEY,
+        "RINGBACK_CALLBACK_ALLOW": "127.0.0.1",
+        "RINGBACK_CALLBACK_PORTS": "any",
+    }
+    printed(str(RINGBACK), "keys", "create", "of the README", **here)
+    (key_id,) = re.findall(r"^(\S+)\s.*of the README", printed(str(RINGBACK), "keys", "list", **here), re.M)
+    commands = example(
+        "sh", "doctor callback", there | {".venv/bin/ringback": str(RINGBACK), "KEY_ID": key_id}
+    )
+    tried, *_, secret = printed("sh", "-ec", commands, **here).splitlines()
+    assert tried.startswith("✓ url")
+    assert secret.startswith("whsec_")
+
+
 def test_the_python_sdk(there: dict[str, str], receiver: Receiver) -> None:
     accepted = printed(sys.executable, "-c", example("python", "transcribe_file", there))
     assert_called_back(accepted, receiver)

@@ -144,6 +144,8 @@ def test_a_second_ctrl_c_leaves_at_once(server: Program, raw: bytes) -> None:
                 process.wait(timeout=1)
             process.send_signal(signal.SIGINT)
             assert process.wait(timeout=30) == 130
+            assert process.stderr is not None
+            assert process.stderr.read() == b""
         finally:
             server.tree()[0].resume()
 

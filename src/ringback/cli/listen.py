@@ -194,9 +194,10 @@ async def _play(socket: ClientConnection, sound: Source) -> None:
 
 async def _keep_alive(socket: ClientConnection) -> None:
     """The server ends a stream after 10 s without a message; a microphone or a pipe may pause for longer."""
-    while True:
-        await asyncio.sleep(KEEP_ALIVE_SECONDS)
-        await socket.send('{"type":"KeepAlive"}')
+    with suppress(ConnectionClosed):
+        while True:
+            await asyncio.sleep(KEEP_ALIVE_SECONDS)
+            await socket.send('{"type":"KeepAlive"}')
 
 
 def _source(source: str, raw: Raw | None, pace: str | None) -> Source:
