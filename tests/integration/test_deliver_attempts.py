@@ -219,6 +219,19 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
     ]
 
 
+async def test_a_413_from_before_a_redelivery_is_forgotten(door: Door, blobs: FolderBlobs) -> None:
+    async def refused_long_ago(_: JobId) -> list[Attempt]:
+        return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)]
+
+    deliverer = deliverer_with(door, blobs, refused_long_ago)
+    async with receiving(answering()) as receiver:
+        for tries in (1, 2):
+            await deliverer(lease(receiver.url(), tries=tries))
+    whole, thin = receiver.heard
+    assert whole.body == DOCUMENT.encode()
+    assert "result_url" in json.loads(thin.body)
+
+
 async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBlobs) -> None:
     async def refused_once(_: JobId) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413)]

@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import socket
 import ssl
 import sys
 from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -67,12 +69,14 @@ async def test_it_is_signed_like_a_real_one(door: Door) -> None:
 
     async with receiving(answering()) as receiver:
         for query in ("", "?X-Amz-Signature=a"):
-            url = receiver.url(f"/{query}")
+            url = receiver.url(f"/{query}", host="user:hush@127.0.0.1")
             await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, key_id="key-1", sign=sign)
     signed, presigned = receiver.heard
     assert signed.headers["dg-token"] == "key-1"
     assert signed.headers["webhook-signature"] == f"{signed.headers['webhook-id']} True {len(signed.body)}"
-    assert {"dg-token", "webhook-id", "webhook-signature"}.isdisjoint(presigned.headers)
+    assert "authorization" in signed.headers
+    ours = {"authorization", "dg-token", "webhook-id", "webhook-signature"}
+    assert ours.isdisjoint(presigned.headers)
 
 
 @pytest.mark.parametrize(
@@ -163,6 +167,27 @@ async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert phases(good) == ["url", "dns", "policy", "connect", "tls", "send", "first_byte", "status"]
     assert phases(bad) == ["url", "policy", "connect"]
     assert bad.failed is Phase.TLS
+
+
+async def test_a_receiver_that_does_not_speak_tls(door: Door) -> None:
+    async with receiving(never_answers) as receiver:
+        found = await tried(door, receiver.url(scheme="https"))
+    assert phases(found) == ["url", "policy", "connect"]
+    assert found.failed is Phase.TLS
+
+
+async def test_a_receiver_that_accepts_no_connection(door: Door) -> None:
+    with socket.socket() as full, ExitStack() as waiting:
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        for _ in range(4):  # more than the system lets wait: those that come after are not answered
+            early = waiting.enter_context(socket.socket())
+            early.setblocking(False)
+            early.connect_ex(full.getsockname())
+        found = await tried(door, f"http://127.0.0.1:{full.getsockname()[1]}/")
+    assert phases(found) == ["url", "policy"]
+    assert found.failed is Phase.CONNECT
+    assert "no connection within 0.5 s" in found.steps[-1].said
 
 
 async def test_the_doctor_tells_it_step_by_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

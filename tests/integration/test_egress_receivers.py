@@ -116,6 +116,7 @@ async def test_nobody_listens(door: Door) -> None:
     answer = await attempt(door, receiver.url())
     assert isinstance(answer, NoAnswer)
     assert (answer.reason, answer.detail) == (Silence.CONNECT, "no connection: connection refused")
+    assert answer.address == "127.0.0.1", "the address that was tried"
 
 
 async def test_a_put_is_sent_once_too(door: Door) -> None:
