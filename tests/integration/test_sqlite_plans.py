@@ -104,6 +104,7 @@ def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wa
             "walk_code",
             ["COVERING INDEX ended_job_by_code (project=? AND kind=? AND code=? AND rowid>? AND rowid<?)"],
         ),
+        ("walk_live_code", ["COVERING INDEX live_job_by_code (code=? AND rowid>? AND rowid<?)"]),
         ("walk_failed", ["ended_job_failed (project=? AND kind=? AND rowid>? AND rowid<?)"]),
         ("matching", ["SCAN candidate", "job USING INTEGER PRIMARY KEY"]),
         ("attempts", ["attempt USING PRIMARY KEY (job=?)"]),
@@ -117,6 +118,11 @@ def test_reads_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wal
     tables = ("job", "live_job", "ended_job", "lane", "attempt")
     assert not [step for step in steps if step in {f"SCAN {table}" for table in tables}], steps
     assert not [step for step in steps if "TEMP B-TREE" in step], steps
+
+
+def test_a_list_of_what_is_in_work_reads_only_leases(ledger: sqlite3.Connection) -> None:
+    steps = plan(ledger, READS["walk_leased"])
+    assert any("live_job USING" in step and "live_job_leased" in step for step in steps), steps
 
 
 def test_counting_what_waits_reads_the_index_alone(ledger: sqlite3.Connection) -> None:

@@ -24,6 +24,8 @@ _LAST_UNTIL = _SQL["last_until"]
 _WALK_ALL = _SQL["walk_all"]
 _WALK_LANE = _SQL["walk_lane"]
 _WALK_LIVE = _SQL["walk_live"]
+_WALK_LEASED = _SQL["walk_leased"]
+_WALK_LIVE_CODE = _SQL["walk_live_code"]
 _WALK_APART = _SQL["walk_apart"]
 _WALK_APART_BY_LANE = _SQL["walk_apart_by_lane"]
 _WALK_CODE = _SQL["walk_code"]
@@ -90,19 +92,25 @@ def _bounds(connection: sqlite3.Connection, where: JobFilter, last: int) -> tupl
 def _walks(connection: sqlite3.Connection, where: JobFilter) -> list[Walk]:
     """The fewest candidates among which all that is asked for can be found."""
     walk = partial(_walk, connection)
-    place: Mapping[str, object] = {"project": where.project, "kind": where.kind}
-    in_lane: Mapping[str, object] = {"kind": where.kind, "lane": where.lane}
-    live = walk(_WALK_LIVE, {})
+    place: dict[str, object] = {"project": where.project, "kind": where.kind}
+    in_lane: dict[str, object] = {"kind": where.kind, "lane": where.lane}
     if where.states is not None and State.DONE not in where.states:
-        apart = [(state, where.states & {state}) for state in sorted(_APART)]
-        statement, narrowed = (_WALK_APART, place) if where.lane is None else (_WALK_APART_BY_LANE, in_lane)
-        walks = [walk(statement, {**narrowed, "state": state}) for state, asked in apart if asked]
-        return walks + [live] * bool(where.states & LIVE)
-    if where.succeeded is False and where.lane is None:
+        apart = [{"state": state} for state in sorted(_APART & where.states)]
+        if where.lane is None:
+            walks = [walk(_WALK_APART, place | state) for state in apart]
+        else:
+            walks = [walk(_WALK_APART_BY_LANE, in_lane | state) for state in apart]
+        if where.states & LIVE:
+            walks.append(walk(_WALK_LIVE if where.states & LIVE - {State.LEASED} else _WALK_LEASED, {}))
+        return walks
+    if where.lane is not None:
+        return [walk(_WALK_LANE, in_lane)]
+    if where.succeeded is False:
         return [walk(_WALK_FAILED, place)]
-    if where.code is not None and where.code >= 300 and where.lane is None:
-        return [walk(_WALK_CODE, {**place, "code": where.code}), live]
-    return [walk(_WALK_ALL, place) if where.lane is None else walk(_WALK_LANE, in_lane)]
+    if where.code is not None and where.code >= 300:
+        code = {"code": where.code}
+        return [walk(_WALK_CODE, place | code), walk(_WALK_LIVE_CODE, code)]
+    return [walk(_WALK_ALL, place)]
 
 
 def _walk(connection: sqlite3.Connection, statement: str, narrowed: Mapping[str, object]) -> Walk:

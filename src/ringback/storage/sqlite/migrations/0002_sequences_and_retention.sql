@@ -49,6 +49,9 @@ create index live_job_by_sequence on live_job (sequence) where sequence is not n
 -- Strictly one at a time.
 create unique index live_job_in_turn on live_job (sequence) where sequence is not null and state <> 'held';
 
+-- For lists of what is tried again.
+create index live_job_by_code on live_job (code) where code >= 300;
+
 -- How a job ended: append-only, but for a parked one that is asked for again.
 create table new_ended_job (
     number integer primary key references job (number),

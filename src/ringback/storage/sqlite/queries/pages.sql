@@ -30,6 +30,16 @@ order by job.number desc limit :limit;
 -- Whatever has not ended.
 select number from live_job where number between :first and :last order by number desc limit :limit;
 
+-- name: walk_leased
+-- Whatever is being worked on: few, along live_job_leased, and then put in order.
+select number from live_job indexed by live_job_leased
+where state = 'leased' and number between :first and :last order by number desc limit :limit;
+
+-- name: walk_live_code
+-- Live ones whose last try had one code, along live_job_by_code.
+select number from live_job
+where code = :code and code >= 300 and number between :first and :last order by number desc limit :limit;
+
 -- name: walk_apart
 -- Parked or cancelled ones, along ended_job_apart.
 select number from ended_job
