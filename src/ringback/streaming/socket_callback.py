@@ -36,7 +36,7 @@ class SocketCallback:
         self._reopen = reopen
         self._clock = clock
         self._reconnect_seconds = reconnect_seconds
-        self._unread = _Unread()
+        self._unread = Unread()
         self._connected = asyncio.Event()
         self._connected.set()
 
@@ -106,7 +106,7 @@ class SocketCallback:
         return True
 
 
-class _Unread:
+class Unread:
     """The messages of a stream that were sent, and that no pong says were read."""
 
     def __init__(self) -> None:
