@@ -383,19 +383,6 @@ async def test_a_folder_that_cannot_be_written_is_a_503(door: Front) -> None:
     assert answer.status == 503
 
 
-async def test_live_streaming_is_refused_with_words(door: Front) -> None:
-    upgrade = {
-        "Connection": "Upgrade",
-        "Upgrade": "websocket",
-        "Sec-WebSocket-Version": "13",
-        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
-    }
-    answer = await door.call("GET", "/v1/listen", headers=upgrade)
-    assert answer.status == 501
-    assert "does not serve live streams" in answer.headers["dg-error"]
-    assert answer.json()["request_id"] == answer.headers["dg-request-id"]
-
-
 async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(door: Front) -> None:
     def refused() -> int:
         connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)

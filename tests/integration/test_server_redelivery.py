@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -13,9 +14,11 @@ from ringback.blobs import INLINE_LIMIT, Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
-from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lease, Retry
+from ringback.listen.options import ListenOptions
 from ringback.server import redelivery
 from ringback.settings import KeepSettings
+from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription import retention
 from ringback.transcription.request import Ending, document_key
 from ringback.transcription.request import order_of as ordered
@@ -380,3 +383,52 @@ async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: Manu
         assert await keeper.round(stopping)
         assert await keeper.round(stopping)
         assert (await get(door, f"requests/{request.id}")).status == 404
+
+
+@pytest.mark.parametrize("many", [False, True])
+async def test_a_streams_responses_come_back_in_their_order(
+    door: Front, monkeypatch: pytest.MonkeyPatch, many: bool
+) -> None:
+    monkeypatch.setattr(redelivery, "MANY_AT_ONCE", 2)
+    stream = JobId("00000000-0000-4000-8000-00000000000a")
+    record = record_job(StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
+    lease = await door.ledger.begin(record, 60)
+    sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    responses = []
+    for number in range(5):
+        order = DeliveryOrder(
+            stream, sealed, "POST", 200, "k", Kept(inline=str(number)), origin="http://127.0.0.1:8443"
+        )
+        job = replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream)
+        await door.ledger.add([job])
+        responses.append(job.id)
+    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(StreamEnding(Kept(inline="{}")))))
+    (first,) = await door.ledger.claim(DELIVER, 9, 60)
+    assert await door.ledger.settle(first, GivenUp(500))
+
+    if many:
+        answer = await post(door, "deliveries/redeliver", {})
+        assert answer.json()["redelivered"] == 5
+    else:
+        answer = await post(door, f"requests/{stream}/redeliver")
+        assert [delivery["id"] for delivery in answer.json()["deliveries"]] == responses
+    for expected in responses:
+        (lease,) = await door.ledger.claim(DELIVER, 9, 60)
+        assert lease.job.id == expected
+        assert await door.ledger.settle(lease, Done(200))
+    assert (await get(door, f"requests/{stream}/result")).body == b"{}"
+    assert (await get(door, f"requests/{stream}")).json()["request"]["callback"]["code"] == 200
+
+
+async def test_a_stream_is_cancelled_with_its_responses(door: Front) -> None:
+    stream = JobId("00000000-0000-4000-8000-00000000000a")
+    record = record_job(StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
+    await door.ledger.begin(record, 60)
+    sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    order = DeliveryOrder(stream, sealed, "POST", 200, "k", Kept(inline="x"), origin="http://127.0.0.1:8443")
+    jobs = [
+        replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream) for _ in range(3)
+    ]
+    await door.ledger.add(jobs)
+    answer = await post(door, f"requests/{stream}/cancel")
+    assert answer.json()["cancelled"] == [stream, *(job.id for job in jobs)]

@@ -4,7 +4,7 @@ What may be sent again, and how, is `transcription.redelivery`'s to say.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Literal
 
 import msgspec
@@ -16,17 +16,17 @@ from ringback import telemetry
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.egress.target import MAX_LENGTH
 from ringback.errors import Refusal
-from ringback.jobs.job import LIVE, Job, JobFilter, JobId, NewJob, Page, State
+from ringback.jobs.job import LIVE, JobFilter, JobId, Page
 from ringback.server.auth import Doorkeeper, Right
 from ringback.server.body import Pace
 from ringback.server.deliveries import STATES, lane_of, page_of
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import answer, caller_of_project, json_body, moment_of, path_uuid
-from ringback.transcription.redelivery import Requeue, Send, Wanted, redelivery, sent_again
+from ringback.transcription.redelivery import Requeue, Send, Wanted, is_kept, redelivery, sent_again
 
 MANY_AT_ONCE = 200
-"""Deliveries per page of a mass redelivery: one question, a group of writes; then others have their turn."""
+"""Deliveries per question, and per group of writes; between two of them others have their turn."""
 
 MANY_MOST = 5_000
 """Deliveries that one call takes up; its `next` goes on from there."""
@@ -80,10 +80,19 @@ class Redelivery:
         where = _filter(asked, caller.project)
         if asked.dry_run:
             return answer(await self._counted(where, asked.before))
-        sent, skipped, position = 0, 0, asked.before
+        sent, found, position = 0, 0, asked.before
+        parked: list[JobId] = []
         async for page in self._pages(where, asked.before):
-            done = await self._send_again(page.jobs)
-            sent, skipped, position = sent + done, skipped + len(page.jobs) - done, page.next
+            found, position = found + len(page.jobs), page.next
+            kept = [job for job in page.jobs if is_kept(job)]
+            if asked.state == "parked":
+                parked += [job.id for job in kept]
+            elif kept:
+                await self._store.add([sent_again(job) for job in reversed(kept)])
+                sent += len(kept)
+        # The oldest first: the responses of a live stream take their old places, in their old order.
+        sent += len(await _those(self._store.requeue, parked[::-1]))
+        skipped = found - sent
         telemetry.event(
             "deliveries.redelivered", project=caller.project, by=caller.key_id, jobs=sent, skipped=skipped
         )
@@ -96,7 +105,7 @@ class Redelivery:
         # In this order: a transcription that ends in between leaves its delivery for the second question.
         cancelled = [job.id] if await self._store.cancel(job.id) else []
         live = [follower.id for follower in await self._store.children(job.id) if follower.state in LIVE]
-        cancelled += [follower for follower in live if await self._store.cancel(follower)]
+        cancelled += await _those(self._store.cancel, live)
         if not cancelled:
             raise Refusal(409, "REQUEST_ENDED", "The request has ended: there is nothing to cancel.")
         telemetry.event(
@@ -111,31 +120,12 @@ class Redelivery:
     async def _do(self, todo: Requeue | Send) -> Sequence[JobId]:
         """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
         if isinstance(todo, Requeue):
-            ids = [job for job in todo.jobs if await self._store.requeue(job)]
+            ids = await _those(self._store.requeue, todo.jobs)
             if not ids:
                 raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
             return ids
         await self._store.add([todo.job])
         return [todo.job.id]
-
-    async def _send_again(self, jobs: Sequence[Job]) -> int:
-        """How many of these are due again. Those whose body is no longer kept are not."""
-        new: list[NewJob] = []
-        parked: list[JobId] = []
-        for job in jobs:
-            try:
-                again = sent_again(job)
-            except Refusal:
-                continue
-            if job.state is State.PARKED:
-                parked.append(job.id)
-            else:
-                new.append(again)
-        # Side by side, so that the ledger takes them in few commits; the oldest first, for those in sequence.
-        requeued = await asyncio.gather(*(self._store.requeue(job) for job in reversed(parked)))
-        if new:
-            await self._store.add(new)
-        return sum(requeued) + len(new)
 
     async def _counted(self, where: JobFilter, position: str | None) -> dict[str, object]:
         """What a redelivery with this filter would take up."""
@@ -156,6 +146,17 @@ class Redelivery:
             room, position = room - len(page.jobs), page.next
             if position is None or room == 0:
                 return
+
+
+async def _those(change: Callable[[JobId], Awaitable[bool]], jobs: Sequence[JobId]) -> list[JobId]:
+    """The jobs that were changed. Many at a time, so that the ledger takes them in few commits: a live stream
+    may have thousands of responses on their way."""
+    changed: list[JobId] = []
+    for start in range(0, len(jobs), MANY_AT_ONCE):
+        some = jobs[start : start + MANY_AT_ONCE]
+        done = await asyncio.gather(*map(change, some))
+        changed += [job for job, was in zip(some, done, strict=True) if was]
+    return changed
 
 
 class _One(msgspec.Struct, forbid_unknown_fields=True):

@@ -67,7 +67,7 @@ def redelivery(request: Job, followers: Sequence[Job], wanted: Wanted, seal: Sea
         return Send(_elsewhere(request, deliveries, wanted, seal))
     if not deliveries:
         return _without_delivery(request)
-    parked = tuple(job.id for job in deliveries if job.state is State.PARKED and _has_body(job))
+    parked = tuple(job.id for job in deliveries if job.state is State.PARKED and is_kept(job))
     return Requeue(parked) if parked else Send(sent_again(deliveries[-1]))
 
 
@@ -75,10 +75,15 @@ def sent_again(delivery: Job) -> NewJob:
     """A new job that sends what an ended one sent, to where that went. Raises `Refusal` (409, 410)."""
     if delivery.state in LIVE:
         raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
-    if not _has_body(delivery):
+    if not is_kept(delivery):
         raise _not_kept()
     order = delivery_of(delivery)
     return _job(structs.replace(order, webhook_id=webhook_id_of(order, delivery)), delivery)
+
+
+def is_kept(delivery: Job) -> bool:
+    """Whether it still has what it sent."""
+    return delivery_of(delivery).body != Kept()
 
 
 def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Seal) -> NewJob:
@@ -86,7 +91,7 @@ def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Se
     assert wanted.url is not None
     if deliveries:
         before = deliveries[-1]
-        if not _has_body(before):
+        if not is_kept(before):
             raise _not_kept()
         order = delivery_of(before)
         order = structs.replace(order, webhook_id=webhook_id_of(order, before))
@@ -133,10 +138,6 @@ def _without_delivery(request: Job) -> Requeue:
 def _must_have_ended(request: Job) -> None:
     if request.state in LIVE:
         raise Refusal(409, "REQUEST_NOT_ENDED", "The request has no result yet.")
-
-
-def _has_body(delivery: Job) -> bool:
-    return delivery_of(delivery).body != Kept()
 
 
 def _job(order: DeliveryOrder, like: Job) -> NewJob:

@@ -1,0 +1,104 @@
+"""The examples in docs/http.md are asked of a running server: their fields are its fields."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.jobs.job import Done, GivenUp, Job
+from ringback.transcription.request import Ending, order_of
+from support.front import DOCUMENT, Answered, Front, front
+
+PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+PROJECT = "/v1/projects/{project_id}"
+
+
+def examples(route: str) -> list[dict[str, Any]]:
+    """The JSON documents below a route's heading, in their order; what is left out of them is no field."""
+    section = PAGE.partition(f"\n### `{route}`\n")[2].partition("\n### ")[0]
+    found = []
+    for block in re.findall(r"```json\n(.*?)```", section, re.DOTALL):
+        text = re.sub(r", …|…, ", "", block).strip()
+        while text:
+            document, end = json.JSONDecoder().raw_decode(text)
+            found.append(document)
+            text = text[end:].strip()
+    return found
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def call(door: Front, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    answer: Answered = await door.call(method, f"/v1/projects/{door.project}/{path}", json=body)
+    assert answer.status == 200, answer.body
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+async def a_parked_delivery(door: Front) -> Job:
+    url = quote("https://127.0.0.1/hook", safe="")
+    assert (await door.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
+    lease = await door.claim()
+    order, kept = order_of(lease.job.payload), Kept(inline=DOCUMENT.decode())
+    assert order.callback is not None
+    delivery = DeliveryOrder(
+        lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
+    )
+    job = delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
+    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(Ending(kept)), (job,)))
+    (sent,) = await door.ledger.claim(DELIVER, 1, 60)
+    assert await door.ledger.settle(sent, GivenUp(503))
+    return sent.job
+
+
+async def test_the_list_of_deliveries(door: Front) -> None:
+    await a_parked_delivery(door)
+    (told,) = examples(f"GET {PROJECT}/deliveries")
+    (shown,) = (await call(door, "GET", "deliveries"))["deliveries"]
+    assert list(shown) == list(told["deliveries"][0])
+    same = ("state", "method", "status", "code", "schedule", "tags", "kept", "next_attempt_at")
+    assert [shown[name] for name in same] == [told["deliveries"][0][name] for name in same]
+
+
+async def test_one_redelivery(door: Front) -> None:
+    delivery = await a_parked_delivery(door)
+    asked, told = examples(f"POST {PROJECT}/requests/{{request_id}}/redeliver")
+    asked |= {"delivery_id": delivery.id, "url": "https://127.0.0.1/other"}
+    answered = await call(door, "POST", f"requests/{delivery.parent}/redeliver", asked)
+    assert list(answered) == list(told)
+    assert list(answered["deliveries"][0]) == list(told["deliveries"][0])
+
+
+async def test_many_redeliveries(door: Front) -> None:
+    await a_parked_delivery(door)
+    dry, would, asked, done = examples(f"POST {PROJECT}/deliveries/redeliver")
+    for question, told in ((dry, would), (asked, done)):
+        assert list(await call(door, "POST", "deliveries/redeliver", question)) == list(told)
+
+
+async def test_the_limits_of_a_key(door: Front) -> None:
+    (key,) = await door.ledger.keys(door.project)
+    asked, told = examples(f"PATCH {PROJECT}/keys/{{key_id}}")
+    answered = await call(door, "PATCH", f"keys/{key.id}", asked)
+    assert answered["api_key"]["limits"] == told["api_key"]["limits"] == asked["limits"]
+
+
+async def test_a_tried_callback(door: Front) -> None:
+    asked, told = examples("POST /v1/callbacks/test")
+    asked["url"] = "http://127.0.0.1:9/hook"
+    answer = await door.call("POST", "/v1/callbacks/test", json=asked)
+    assert list(answer.json()) == list(told)
+    assert list(answer.json()["steps"][0]) == list(told["steps"][0])
