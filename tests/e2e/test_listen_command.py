@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -159,6 +160,29 @@ def test_the_microphone(server: Program, raw: bytes, tmp_path: Path) -> None:
     done = listen(server, "mic", PATH=str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert word_error_rate([(SAID, done.stdout)]) < TOLERATED
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+def test_what_a_stream_calls_back_can_be_watched(server: Program, scheme: str) -> None:
+    command = [str(RINGBACK), "receive", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            url = re.findall(r"http(://[0-9.:]+/)", receiver.stdout.readline())[0]
+            done = listen(server, CLIP, "--pace", "fast", "-p", f"callback={scheme}{url}stream")
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+            lines = []
+            while "the stream has ended, after 3.29 s" not in (line := receiver.stdout.readline()):
+                lines.append(line)
+            receiver.send_signal(signal.SIGTERM)
+            rest = receiver.stdout.read()
+            assert receiver.wait(timeout=30) == 0
+        finally:
+            receiver.kill()
+    shown = "".join(lines) + rest
+    assert "✗" not in shown
+    assert "0 with something wrong" in shown
+    assert word_error_rate([(SAID, " ".join(re.findall("“(.*)”   \\(final", shown)))]) < TOLERATED
 
 
 def test_refusals_are_told_in_the_servers_words(server: Program) -> None:

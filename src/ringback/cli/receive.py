@@ -1,4 +1,7 @@
-"""`ringback receive`: a receiver of callbacks on this machine, which prints and verifies what comes."""
+"""`ringback receive`: a receiver of callbacks on this machine, which prints and verifies what comes.
+
+Over HTTP each callback is a request; of a live stream they may also come through a WebSocket.
+"""
 
 import asyncio
 import os
@@ -15,6 +18,7 @@ import msgspec
 from aiohttp import web
 
 from ringback.callbacks.signing import NotAKey, Verifier
+from ringback.cli.told import named, names_itself, told
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 
@@ -92,6 +96,8 @@ def command(
       ringback receive --port 8080 --times 1
       ringback receive --status 500        (see the retries)
       ringback receive --secret whsec_…    (ringback keys signing-secret KEY_ID shows it)
+
+    WebSocket callbacks of live streams (callback=ws://127.0.0.1:8443/) are received too.
     """
     ear = Ear(_verifier(signing_secrets, public_keys))
     sys.exit(asyncio.run(_receive(host, port, status, times, ear)))
@@ -125,25 +131,34 @@ class Ear:
         """Verify one callback and count it."""
         self.received += 1
         document = _document(body)
-        length, identifier, named = (
-            headers.get("content-length"),
-            headers.get("dg-request-id"),
-            _named(document),
-        )
+        length = headers.get("content-length")
         checks = [
             Check(length == str(len(body)), f"content-length {length}", f"but {len(body)} bytes came"),
-            Check(document is not None, "JSON", "is not what came"),
-            Check(named == identifier is not None, f"request_id {named}", f"but dg-request-id {identifier}"),
+            *_soundness(headers, document),
         ]
-        if self.verifier is not None:
-            fault = self.verifier.fault(headers, body, self.clock.now())
-            checks.append(Check(fault is None, "signature", f"but {fault}"))
+        if (signed := self.signature(headers, body)) is not None:
+            checks.append(signed)
         delivery = headers.get("webhook-id")
         times = 0
         if delivery is not None:
             times = self.seen[delivery] = self.seen.get(delivery, 0) + 1
         self.faulty += not all(check.ok for check in checks)
         return Judged(checks, times, document)
+
+    def signature(self, headers: Mapping[str, str], body: bytes) -> Check | None:
+        """Whether it is signed as it should be; None where nobody gave a key to judge that."""
+        if self.verifier is None:
+            return None
+        fault = self.verifier.fault(headers, body, self.clock.now())
+        return Check(fault is None, "signature", f"but {fault}")
+
+    def judged_message(self, handshake: Mapping[str, str], message: bytes) -> "Judged":
+        """Verify one message of a WebSocket callback, whose headers came once, with its handshake."""
+        self.received += 1
+        document = _document(message)
+        checks = _soundness(handshake, document)
+        self.faulty += not all(check.ok for check in checks)
+        return Judged(checks, 0, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +167,18 @@ class Judged:
 
     checks: list[Check]
     times: int
-    """How often this delivery has come, this time included; 0: it bears no webhook-id."""
+    """How often this delivery has come, this time included; 0: it bears no webhook-id of its own."""
     document: Any
+
+
+def _soundness(headers: Mapping[str, str], document: Any) -> list[Check]:
+    """It is JSON, and about the request that the headers name."""
+    checks = [Check(document is not None, "JSON", "is not what came")]
+    if names_itself(document):
+        inside, outside = named(document), headers.get("dg-request-id")
+        same = inside == outside is not None
+        checks.append(Check(same, f"request_id {inside}", f"but dg-request-id {outside}"))
+    return checks
 
 
 def _verifier(signing_secrets: Sequence[str], public_keys: Sequence[str]) -> Verifier | None:
@@ -167,24 +192,11 @@ def _verifier(signing_secrets: Sequence[str], public_keys: Sequence[str]) -> Ver
 
 async def _receive(host: str, port: int, status: int, times: int | None, ear: Ear) -> int:
     enough = asyncio.Event()
-
-    async def take(request: web.Request) -> web.Response:
-        body = await request.read()
-        headers = {name.lower(): value for name, value in request.headers.items()}
-        judged = ear.judged(headers, body)
-        _say("")
-        _say(
-            _bold(f"{request.method} {request.path_qs}") + f"   (callback {ear.received}, answered {status})"
-        )
-        _show(headers, judged)
-        if times is not None and ear.received >= times:
-            enough.set()
-        return web.Response(status=status)
-
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, enough.set)
+    door = _Door(ear, status, times, enough)
     application = web.Application(client_max_size=LARGEST_BODY)
-    application.router.add_route("*", "/{path:.*}", take)
+    application.router.add_route("*", "/{path:.*}", door.take)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
@@ -193,11 +205,61 @@ async def _receive(host: str, port: int, status: int, times: int | None, ear: Ea
         bound = runner.addresses[0][1]
         _say(f"Listening for callbacks on http://{host}:{bound}/ (Ctrl-C ends)")
         await enough.wait()
+        await door.close()
     finally:
         await runner.cleanup()
     repeated = sum(count - 1 for count in ear.seen.values())
     _say(f"{ear.received} received, {repeated} of them repeated, {ear.faulty} with something wrong.")
     return 1 if times is not None and ear.faulty else 0
+
+
+@dataclass(slots=True)
+class _Door:
+    """Takes what comes: a callback in each request, or a stream's callbacks through a WebSocket."""
+
+    ear: Ear
+    status: int
+    times: int | None
+    enough: asyncio.Event
+    open: set[web.WebSocketResponse] = field(default_factory=set)
+
+    async def take(self, request: web.Request) -> web.StreamResponse:
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        _say("")
+        if headers.get("upgrade", "").lower() == "websocket":
+            return await self._take_stream(request, headers)
+        judged = self.ear.judged(headers, await request.read())
+        title = _bold(f"{request.method} {request.path_qs}")
+        _say(f"{title}   (callback {self.ear.received}, answered {self.status})")
+        _show_headers(headers)
+        _show(judged)
+        self._count()
+        return web.Response(status=self.status)
+
+    async def close(self) -> None:
+        for each in tuple(self.open):
+            await each.close()
+
+    async def _take_stream(self, request: web.Request, headers: Mapping[str, str]) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        self.open.add(socket)
+        _say(_bold(f"WebSocket {request.path_qs}"))
+        _show_headers(headers)
+        if (signed := self.ear.signature(headers, b"")) is not None:
+            self.ear.faulty += not signed.ok
+            _say(f"  {signed}")
+        async for message in socket:
+            if isinstance(message.data, str):
+                _show(self.ear.judged_message(headers, message.data.encode()))
+                self._count()
+        self.open.discard(socket)
+        _say(f"The WebSocket {request.path_qs} was closed ({socket.close_code}).")
+        return socket
+
+    def _count(self) -> None:
+        if self.times is not None and self.ear.received >= self.times:
+            self.enough.set()
 
 
 async def _start(site: web.TCPSite, host: str, port: int) -> None:
@@ -223,41 +285,22 @@ def _document(body: bytes) -> Any:
     return None
 
 
-def _named(document: Any) -> str | None:
-    """The request_id inside: in a result's metadata, or in an error object."""
-    if not isinstance(document, dict):
-        return None
-    metadata = document.get("metadata")
-    holder = metadata if isinstance(metadata, dict) else document
-    return holder.get("request_id")
-
-
 def _bold(text: str) -> str:
     return click.style(text, bold=True)
 
 
-def _show(headers: Mapping[str, str], judged: Judged) -> None:
+def _show_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if name.startswith(SHOWN_HEADERS):
             # A password has no place on a screen that others may see.
             _say(f"  {name}: {value.partition(' ')[0] + ' …' if name == 'authorization' else value}")
-    delivery = f"delivery seen {judged.times}×" if judged.times else "no webhook-id"
-    _say("  " + "   ".join([*map(str, judged.checks), delivery]))
-    for line in _told(judged.document):
+
+
+def _show(judged: Judged) -> None:
+    seen = [f"delivery seen {judged.times}×"] if judged.times else []
+    _say("  " + "   ".join([*map(str, judged.checks), *seen]))
+    for line in told(judged.document):
         _say("  " + line)
-
-
-def _told(document: Any) -> list[str]:
-    """What the callback says: each channel's transcript, or the error."""
-    try:
-        channels = document["results"]["channels"]
-        return [f"“{channel['alternatives'][0]['transcript']}”" for channel in channels]
-    except (TypeError, KeyError, IndexError):
-        pass
-    if isinstance(document, dict) and "err_msg" in document:
-        code, message = str(document.get("err_code")), str(document["err_msg"])
-        return [message if message.startswith(code) else f"{code}: {message}"]
-    return ["(neither a transcript nor an error)"]
 
 
 def _say(line: str) -> None:

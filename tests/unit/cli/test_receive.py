@@ -47,6 +47,18 @@ def test_each_fault_is_told() -> None:
     assert ear.faulty == 4
 
 
+def test_a_message_of_a_live_stream_is_about_the_stream_of_its_handshake() -> None:
+    ear = Ear()
+    handshake = {"dg-request-id": "r1"}
+    results = b'{"type":"Results","metadata":{"request_id":"r1"}}'
+    assert all(check.ok for check in ear.judged_message(handshake, results).checks)
+    assert all(check.ok for check in ear.judged_message(handshake, b'{"type":"SpeechStarted"}').checks)
+    assert (ear.received, ear.faulty) == (2, 0)
+    stray = ear.judged_message({"dg-request-id": "r2"}, results)
+    assert [check.ok for check in stray.checks] == [True, False]
+    assert ear.faulty == 1
+
+
 SECRET, PRIVATE = new_signing_secret(), new_private_key()
 
 

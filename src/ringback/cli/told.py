@@ -1,0 +1,56 @@
+"""What a callback says, for people: the transcript, the error, or one message of a live stream."""
+
+from typing import Any
+
+
+def told(document: Any) -> list[str]:
+    """A line for each channel of a transcript, one for anything else."""
+    if not isinstance(document, dict):
+        return [_NEITHER]
+    try:
+        return [_STREAMED[document["type"]](document)]
+    except (KeyError, IndexError, TypeError, ValueError):
+        """It is no message of a live stream."""
+    try:
+        channels = document["results"]["channels"]
+        return [_quoted(channel) for channel in channels]
+    except (KeyError, IndexError, TypeError):
+        """It is no transcript."""
+    if "err_msg" in document:
+        code, message = str(document.get("err_code")), str(document["err_msg"])
+        return [message if message.startswith(code) else f"{code}: {message}"]
+    return [_NEITHER]
+
+
+def named(document: Any) -> str | None:
+    """The request_id inside: in the metadata of a result, or in an error object."""
+    if not isinstance(document, dict):
+        return None
+    metadata = document.get("metadata")
+    holder = metadata if isinstance(metadata, dict) else document
+    return holder.get("request_id")
+
+
+def names_itself(document: Any) -> bool:
+    """Whether a request_id belongs into it: two messages of a live stream have none."""
+    return not (isinstance(document, dict) and document.get("type") in {"SpeechStarted", "UtteranceEnd"})
+
+
+def _quoted(channel: Any) -> str:
+    return f"“{channel['alternatives'][0]['transcript']}”"
+
+
+def _results(document: Any) -> str:
+    start, end = document["start"], document["start"] + document["duration"]
+    standing = "final" if document["is_final"] else "may still change"
+    return f"{_quoted(document['channel'])}   ({standing}, {start:.2f} to {end:.2f} s)"
+
+
+_STREAMED = {
+    "Results": _results,
+    "SpeechStarted": lambda document: f"somebody speaks, from {document['timestamp']:.2f} s",
+    "UtteranceEnd": lambda document: "the utterance has ended",
+    "Metadata": lambda document: f"the stream has ended, after {document['duration']:.2f} s",
+}
+
+_NEITHER = "(neither a transcript nor an error)"

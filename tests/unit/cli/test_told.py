@@ -1,0 +1,35 @@
+"""What a person reads of a callback."""
+
+from typing import Any
+
+import pytest
+
+from ringback.cli.told import told
+
+
+def heard(text: str) -> dict[str, Any]:
+    return {"alternatives": [{"transcript": text}]}
+
+
+RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": heard("Hello.")}
+
+
+@pytest.mark.parametrize(
+    ("document", "lines"),
+    [
+        ({"results": {"channels": [heard("Hello."), heard("Hi.")]}}, ["“Hello.”", "“Hi.”"]),
+        ({"err_code": "Bad Request", "err_msg": "Bad Request: corrupt"}, ["Bad Request: corrupt"]),
+        ({"err_code": "REMOTE", "err_msg": "gone"}, ["REMOTE: gone"]),
+        ({**RESULTS, "is_final": True}, ["“Hello.”   (final, 1.00 to 1.50 s)"]),
+        ({**RESULTS, "is_final": False}, ["“Hello.”   (may still change, 1.00 to 1.50 s)"]),
+        ({"type": "SpeechStarted", "timestamp": 0.5}, ["somebody speaks, from 0.50 s"]),
+        ({"type": "UtteranceEnd", "last_word_end": -1}, ["the utterance has ended"]),
+        ({"type": "Metadata", "duration": 3.29}, ["the stream has ended, after 3.29 s"]),
+        ({"type": "Results"}, ["(neither a transcript nor an error)"]),
+        ({"type": ["odd"]}, ["(neither a transcript nor an error)"]),
+        ([], ["(neither a transcript nor an error)"]),
+        (None, ["(neither a transcript nor an error)"]),
+    ],
+)
+def test_lines(document: object, lines: list[str]) -> None:
+    assert told(document) == lines
