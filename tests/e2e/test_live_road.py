@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import pytest
+from websockets.asyncio.server import ServerConnection
+from websockets.exceptions import ConnectionClosed
 
 from support.accuracy import word_error_rate
 from support.live import linear16, said
 from support.live_client import CLOSE_STREAM, FINALIZE, RAW, LiveClient, stream
 from support.program import KEY, Program
 from support.receiver import Receiver
-from support.sockets import SocketReceiver
+from support.sockets import Called, SocketReceiver
 
 CLIPS = Path(__file__).parent.parent / "audio"
 FAR_TOO_MANY = 0.35
@@ -98,6 +102,26 @@ async def test_both_kinds_of_callbacks_get_the_words(program: Program) -> None:
     assert [each.headers["ringback-sequence"] for each in arrived] == [
         str(number) for number in range(1, len(arrived) + 1)
     ]
+
+
+async def test_a_callback_that_dies_kills_its_stream_within_a_second(program: Program) -> None:
+    audio, _ = clip()
+    died: list[float] = []
+
+    async def die(called: Called, connection: ServerConnection) -> None:
+        await connection.recv()
+        died.append(time.monotonic())
+        called.drop()
+
+    async with SocketReceiver(die) as socket:
+        query = f"{RAW}&interim_results=true&callback={quote(socket.url, safe='')}"
+        async with stream(program.port, query, key=KEY) as client:
+            with suppress(ConnectionClosed):
+                await client.speak(audio)
+            assert await client.closed(10) == 1011
+    took = client.closed_at - died[0]
+    print(f"a callback that died ended its stream after {took * 1000:.0f} ms")
+    assert took < 1
 
 
 async def test_a_stop_brings_streams_to_their_end(tmp_path: Path) -> None:

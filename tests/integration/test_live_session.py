@@ -21,6 +21,7 @@ from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import ListenOptions
+from ringback.server import protocol
 from ringback.settings import LimitSettings
 from ringback.streaming.record import KIND, end_abandoned
 from support.front import OWNER, Front, front
@@ -274,6 +275,24 @@ async def test_a_client_that_vanishes_leaves_nothing_open(door: Front, ears: Ear
     assert job.code == 499
     assert ears.all[0].abandoned
     assert door.services.streams.active == 0
+
+
+async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
+    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(protocol, "PING_SECONDS", 0.4)
+    async with front(tmp_path, open_ears=ears) as door:
+        async with stream(door.port, key=OWNER, reading=False, ping_interval=None) as client:
+            client.connection.transport.pause_reading()  # so that no ping of the server's is answered
+            for _ in range(20):
+                await client.send(SECOND[:3_200])
+                await asyncio.sleep(0.1)
+            assert door.services.streams.active == 1
+            job = await record(door, client.request_id)  # long before ten seconds of silence
+            client.connection.transport.abort()
+        assert job.code == 499
+        assert job.finished_at is not None
+        assert job.finished_at - job.created_at < 9
 
 
 async def test_a_stop_tells_the_last_words(tmp_path: Path, ears: Ears) -> None:

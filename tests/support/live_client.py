@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -32,6 +33,8 @@ class LiveClient:
 
     connection: ClientConnection
     messages: list[dict[str, Any]] = field(default_factory=list)
+    closed_at: float = 0.0
+    """By `time.monotonic`."""
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _reading: asyncio.Task[None] | None = None
 
@@ -94,6 +97,8 @@ class LiveClient:
                     self._news.notify_all()
         except ConnectionClosed:
             pass
+        finally:
+            self.closed_at = time.monotonic()
 
 
 @asynccontextmanager
