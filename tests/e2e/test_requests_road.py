@@ -102,7 +102,7 @@ def test_many_go_elsewhere_and_many_come_back(server: Program) -> None:
         asked = ringback(server, "redeliver", *where)
         assert asked.returncode == 1
         assert "Send 3 deliveries again?" in asked.stderr
-        assert said(server, "redeliver", *where, "--yes") == "3 deliveries are due again.\n"
+        assert said(server, "redeliver", *where, "--yes") == "Due again: 3 deliveries.\n"
         receiver = broken.wait_for(lambda got: len(got) == 6)
         assert {each.headers["dg-request-id"] for each in receiver[3:]} == set(ids)
         nothing = ringback(server, "redeliver", *where)

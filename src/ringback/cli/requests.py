@@ -9,9 +9,11 @@ from typing import Any
 import click
 
 from ringback.cli.remote import Query, Remote, with_server
-from ringback.cli.requests_shown import deliveries_table, request_page, requests_table
+from ringback.cli.requests_shown import counted, deliveries_table, request_page, requests_table
 
 STATES = ("waiting", "running", "delivered", "parked", "cancelled")
+
+DELIVERIES = ("delivery", "deliveries")
 
 Decorated = Callable[..., Any]
 
@@ -206,13 +208,13 @@ def _redeliver_one(remote: Remote, request_id: str, body: dict[str, Any], as_jso
 def _ask(remote: Remote, asked: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
     """Say what would be sent again; go on only if that is wanted."""
     found = remote.post(f"{remote.project}/deliveries/redeliver", {**asked, "dry_run": True})
-    many = f"{found['matching']}{' or more' if found['next'] else ''}"
+    many = ("at least " if found["next"] else "") + counted(found["matching"], *DELIVERIES)
     if dry_run:
-        _show(found, as_json, [f"{many} deliveries would be sent again.", *found["first"]])
+        _show(found, as_json, [f"{many} would be sent again.", *found["first"]])
     elif not found["matching"] and not found["next"]:
         raise click.ClickException("There is nothing to send again.")
     else:
-        click.confirm(f"Send {many} deliveries again?", abort=True, err=True)
+        click.confirm(f"Send {many} again?", abort=True, err=True)
 
 
 def _redeliver_many(remote: Remote, asked: dict[str, Any], as_json: bool) -> None:
@@ -227,7 +229,7 @@ def _redeliver_many(remote: Remote, asked: dict[str, Any], as_json: bool) -> Non
             break
         click.echo(f"{total['redelivered']} so far …", err=True)
     skipped = f" {total['skipped']} left out: no longer kept." if total["skipped"] else ""
-    _show(total, as_json, [f"{total['redelivered']} deliveries are due again.{skipped}"])
+    _show(total, as_json, [f"Due again: {counted(total['redelivered'], *DELIVERIES)}.{skipped}"])
 
 
 def _query(tags: tuple[str, ...] = (), **named: Any) -> Query:

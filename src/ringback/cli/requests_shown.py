@@ -61,7 +61,7 @@ def request_page(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"Asked     {moment(record['created'])} UTC, {record['method']}, by key {record['api_key_id']}"
     if record["response"].get("completed"):
         yield f"Ended     {moment(record['response']['completed'])} UTC"
-    yield f"Audio     {length(details['duration'])}, {details['channels']} channel(s)"
+    yield f"Audio     {length(details['duration'])}, {counted(details['channels'], 'channel', 'channels')}"
     if details["tags"]:
         yield f"Tags      {tags_of(details)}"
     yield f"Result    {'kept' if ours['result_kept'] else 'not kept'}"
@@ -102,6 +102,10 @@ def length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
+def counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
 def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
     again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
     state = _coloured(_word(delivery["state"]))
@@ -132,8 +136,8 @@ def _callback(callback: Mapping[str, Any] | None) -> str:
         return click.style("delivered", fg=GOOD)
     if not callback["attempts"]:
         return click.style("waiting", fg=WAITING)
-    tries = "try" if callback["attempts"] == 1 else "tries"
-    return click.style(f"{callback['code'] or 'no answer'} after {callback['attempts']} {tries}", fg=BAD)
+    tries = counted(callback["attempts"], "try", "tries")
+    return click.style(f"{callback['code'] or 'no answer'} after {tries}", fg=BAD)
 
 
 def _progress(progress: Mapping[str, Any] | None) -> str:

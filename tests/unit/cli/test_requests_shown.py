@@ -100,7 +100,7 @@ def test_a_page_tells_all_and_what_to_do() -> None:
     lines = plain(request_page(request(ringback=ours)))
     page = "\n".join(lines)
     assert "State     done 200" in page
-    assert "Audio     1:23, 2 channel(s)" in page
+    assert "Audio     1:23, 2 channels" in page
     assert "server_error 503  12 ms  192.0.2.7" in page
     assert "webhook-id d: it was sent before" in page
     assert "next attempt 2026-11-22 10:05:00 UTC" in page
