@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.blobs import FolderBlobs
 from ringback.jobs.job import Allowance, JobFilter, NewJob
@@ -123,6 +124,23 @@ async def test_a_caller_who_can_ask_again_may_leave(tmp_path: Path) -> None:
         await door.finish(await door.claim())
         again = await send(door, "monday", "")
         assert (again.status, again.body) == (200, DOCUMENT)
+
+
+async def test_a_caller_who_can_ask_again_may_hang_up(door: Front) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    head = ["POST /v1/listen HTTP/1.1", "Host: x", f"Authorization: Token {'a' * 40}"]
+    head += ["Idempotency-Key: monday", f"Content-Length: {len(AUDIO)}"]
+    writer.write(("\r\n".join(head) + "\r\n\r\n").encode() + AUDIO)
+    lease = await door.claim()
+    with capture_logs() as events:
+        writer.transport.abort()
+        async with asyncio.timeout(10):
+            while not events:  # noqa: ASYNC110 - the log has no event to wait for
+                await asyncio.sleep(0.01)
+    assert [(event["event"], event["status"]) for event in events] == [("request.answered", 499)]
+    again = asyncio.create_task(send(door, "monday", ""))
+    await door.finish(lease)
+    assert (await again).body == DOCUMENT
 
 
 async def test_a_request_that_was_cancelled_has_no_answer(door: Front) -> None:

@@ -15,8 +15,8 @@ REQUEST_KINDS: Final = (TRANSCRIBE, STREAM)
 JOBS_AT_ONCE = 200
 """Jobs per page: each brings its payload and its result along."""
 
-PAGES_MOST = 1_000
-"""Pages of one kind that are read for one answer: where a filter fits to few of many, they are short."""
+SHORT_PAGES_MOST = 50
+"""Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
 
 
 async def request_of(store: JobStore, request_id: str, project: str) -> Job:
@@ -42,10 +42,12 @@ async def newest(store: JobStore, filters: Sequence[JobFilter], most: int) -> As
 
 async def _walk(store: JobStore, where: JobFilter, size: int) -> AsyncIterator[Job]:
     position: str | None = None
-    for _ in range(PAGES_MOST):
+    short = 0
+    while short < SHORT_PAGES_MOST:
         page = await store.page(where, size, position)
         for job in page.jobs:
             yield job
         position = page.next
+        short += len(page.jobs) < size
         if position is None:
             return
