@@ -22,6 +22,8 @@ class Urgency(IntEnum):
 
 
 class Quality(StrEnum):
+    DRAFT = "draft"
+    """As fast, but heard once only, whatever it looks like; a loop is left out."""
     FAST = "fast"
     """Windows as short as the speech, greedy."""
     ACCURATE = "accurate"

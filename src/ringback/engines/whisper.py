@@ -24,7 +24,7 @@ from ringback.engines.base import ModelInfo, Quality, Recognition, Task
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
-from ringback.transcript import Word
+from ringback.transcript import Word, joined
 
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
@@ -69,6 +69,8 @@ class Whisper:
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         """One recognition per segment; the first one's language is found out when the task asks for it."""
+        if task.quality is Quality.DRAFT:
+            return self._drafted(batch, task)
         heard = self._guarded(batch, task, [task.language] * len(batch))
         for _ in range(_MOST_RESTS):
             due = [i for i, part in enumerate(heard) if _rest_is_due(part, batch[i])]
@@ -79,6 +81,18 @@ class Whisper:
             for i, part in zip(due, more, strict=True):
                 heard[i] = _followed(heard[i], part)
         return [Recognition(part.words, part.language, part.language_confidence) for part in heard]
+
+    def _drafted(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
+        """One decode each, and no loops. Speech that is cut off in the middle of a word often looks doubtful;
+        it will be heard again anyway, a moment later and longer."""
+        window = max(map(_seconds, batch)) + guards.PADDING
+        heard = self._decode(batch, [task.language] * len(batch), task, window)
+        return [
+            Recognition((), part.language, part.language_confidence)
+            if guards.loops(joined(part.words))
+            else Recognition(part.words, part.language, part.language_confidence)
+            for part in heard
+        ]
 
     def _guarded(self, batch: Sequence[Samples], task: Task, languages: Sequence[str | None]) -> list[_Heard]:
         """Decode; what looks doubtful once more, in the window that Whisper was trained on."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import Task, Urgency
+from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool, Superseded
 from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Reached, SpeechBegan
 from ringback.streaming.segments import Began, Draft, Overlong, Segments, Span, Split, Step, Stretch
@@ -132,7 +132,7 @@ class Channel:
 
     async def _final(self, speech: Stretch) -> tuple[Word, ...]:
         reading = self._readings.get(speech)
-        if reading is not None and (reading.task.done() or reading.urgent):
+        if reading is not None and reading.urgent:
             return await reading.task or ()
         self._drop_readings()
         return await self._recognise(speech, Urgency.LIVE_FINAL)
@@ -165,7 +165,10 @@ class Channel:
 
     async def _recognise(self, speech: Stretch, urgency: Urgency) -> tuple[Word, ...]:
         samples = self._tape.cut(speech.start, speech.end)
-        heard = await self._how.pool.recognise(samples, self._how.task, urgency, self._key)
+        task = self._how.task
+        if urgency is Urgency.LIVE_PARTIAL:
+            task = replace(task, quality=Quality.DRAFT)
+        heard = await self._how.pool.recognise(samples, task, urgency, self._key)
         language = heard.language if self._how.switching else None
         at = _seconds(speech.start)
         return tuple(replace(word.shifted(at), language=language) for word in heard.words)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import Recogniser, Task
+from ringback.engines.base import Quality, Recogniser, Task
 from ringback.engines.registry import Catalogue
 from support.speech import samples_of
 
@@ -53,6 +53,12 @@ def test_it_tells_what_it_is(recogniser: Recogniser) -> None:
     assert recogniser.info.name
     assert "en" in recogniser.info.languages
     assert recogniser.device in {"cpu", "cuda"}
+
+
+@pytest.mark.parametrize("quality", list(Quality))
+def test_every_quality_hears_the_same(recogniser: Recogniser, clips: list[Samples], quality: Quality) -> None:
+    (text,) = texts(recogniser, clips[:1], Task(recogniser.info.name, quality=quality))
+    assert "young man" in text
 
 
 def test_one_recognition_per_segment_in_order(recogniser: Recogniser, clips: list[Samples]) -> None:
