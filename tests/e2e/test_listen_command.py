@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
+import numpy.typing
 import pytest
 
 from support.accuracy import word_error_rate
@@ -61,6 +64,26 @@ def test_a_file_becomes_lines_of_text(server: Program) -> None:
     done = listen(server, CLIP, "--pace", "fast")
     assert (done.returncode, done.stderr) == (0, "")
     assert word_error_rate([(SAID, done.stdout)]) < TOLERATED
+
+
+def test_each_side_of_a_call_is_heard_by_itself(server: Program, raw: bytes, tmp_path: Path) -> None:
+    call = tmp_path / "call.flac"
+    silence = np.zeros(len(raw) // 2, np.int16)
+    sides = np.stack([np.concatenate([silence, _samples(raw)]), np.concatenate([_samples(raw), silence])])
+    with av.open(str(call), "w") as container:
+        stream = container.add_stream("flac", rate=16_000, layout="stereo")
+        frame = av.AudioFrame.from_ndarray(sides.T.reshape(1, -1).copy(), "s16", "stereo")
+        frame.sample_rate = 16_000
+        container.mux([*stream.encode(frame), *stream.encode(None)])
+    done = listen(server, call, "--pace", "fast", "-p", "multichannel=true")
+    assert done.returncode == 0, done.stderr
+    for channel in (0, 1):
+        (heard,) = re.findall(rf"\[channel {channel}\] (.*)", done.stdout)
+        assert word_error_rate([(SAID, heard)]) < TOLERATED
+
+
+def _samples(raw: bytes) -> "np.typing.NDArray[np.int16]":
+    return np.frombuffer(raw, np.int16)
 
 
 def test_the_wire_as_json_lines(server: Program, raw: bytes) -> None:

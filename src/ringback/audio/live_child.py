@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Callable, Iterator
 
 import av
+import numpy as np
 
 from ringback.audio.confinement import confine
 from ringback.audio.decode import Decode, Signals, decoder_of
@@ -59,7 +60,8 @@ class _Server:
 
     def send(self, message: FromChild, block: Block | None = None) -> None:
         """Blocks while the server has not read what was sent before: its pace is ours."""
-        for buffer in pack(message, b"" if block is None else block.data):
+        # The channels of a container's interleaved samples are no neighbours in memory.
+        for buffer in pack(message, b"" if block is None else np.ascontiguousarray(block).data):
             self._connection.sendall(buffer)
 
     def receive(self) -> tuple[ToChild, bytes] | None:
