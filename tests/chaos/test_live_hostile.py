@@ -106,13 +106,14 @@ async def ask_for_errors(client: LiveClient) -> None:
 
 async def until_ended(program: Program, client: LiveClient) -> None:
     """Until the server has settled the stream's record."""
+    await asyncio.to_thread(settled, program, client.request_id)
 
-    def ended() -> bool:
-        return bool(program.request(client.request_id)["code"])
 
-    async with asyncio.timeout(90):
-        while not await asyncio.to_thread(ended):  # noqa: ASYNC110 - another process
-            await asyncio.sleep(0.5)
+def settled(program: Program, request_id: str) -> int:
+    """The code of a stream's record, which is there just after the close."""
+    program.wait_until(lambda: program.request(request_id)["code"] is not None, 90, "the stream does not end")
+    code: int = program.request(request_id)["code"]
+    return code
 
 
 async def behaving(program: Program, over: asyncio.Event) -> list[float]:
@@ -157,8 +158,8 @@ async def test_hostile_clients_do_no_harm(program: Program) -> None:
     growth = server.memory_info().rss - before
 
     for client, request_id in zip(clients, ids, strict=True):
-        record = await asyncio.to_thread(program.request, request_id)
-        assert record["code"] == CLIENTS[client], (client.__name__, record)
+        code = await asyncio.to_thread(settled, program, request_id)
+        assert code == CLIENTS[client], client.__name__
     status = (await asyncio.to_thread(program.get, "/v1/status")).json()
     assert status["active_stream_requests"] == 0
     print(

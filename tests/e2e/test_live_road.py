@@ -51,6 +51,13 @@ def errors(messages: list[dict[str, Any]], text: str) -> float:
     return word_error_rate([(text, said(finals))])
 
 
+def settled(program: Program, request_id: str) -> dict[str, Any]:
+    """The stream's record: it is settled just after the close."""
+    program.wait_until(lambda: program.request(request_id)["code"] is not None, 20, "the record stays open")
+    record: dict[str, Any] = program.request(request_id)
+    return record
+
+
 async def test_speech_becomes_words_and_a_record(program: Program) -> None:
     audio, text = clip()
     async with stream(program.port, f"{RAW}&interim_results=true&punctuate=true", key=KEY) as client:
@@ -59,7 +66,7 @@ async def test_speech_becomes_words_and_a_record(program: Program) -> None:
     print(f"word error rate of one streamed clip: {100 * rate:.1f} %")
     assert rate < FAR_TOO_MANY
     assert messages[-1]["type"] == "Metadata"
-    record = await asyncio.to_thread(program.request, client.request_id)
+    record = await asyncio.to_thread(settled, program, client.request_id)
     assert (record["method"], record["code"]) == ("streaming", 200)
     assert record["response"]["details"]["duration"] == pytest.approx(len(audio) / 32_000, abs=0.05)
 
