@@ -112,6 +112,12 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = ""
     """Empty: `$XDG_DATA_HOME/ringback` (usually `~/.local/share/ringback`)."""
+    database_url: str = ""
+    """`postgresql://…`: the ledger of many machines. Empty: a SQLite file in the data folder."""
+    blobs_url: str = ""
+    """`s3://bucket/prefix`, `gs://…`, `az://…` or `file:///…`: audio and results. Empty: the data folder."""
+    role: tuple[Literal["api", "transcribe", "deliver", "all"], ...] = ("all",)
+    """What this process does: the door and live streams, recordings, callbacks, or everything. Ask `does`."""
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     """0: any free port, named in the log."""
@@ -137,6 +143,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def data_path(self) -> Path:
         """The data folder, absolute."""
         return _data_path(self.data_dir, os.environ)
+
+    def does(self, role: Literal["api", "transcribe", "deliver"]) -> bool:
+        """Whether this process has that role."""
+        return role in self.role or "all" in self.role
 
 
 def load(
@@ -186,6 +196,7 @@ def contradictions(settings: Settings) -> list[str]:
         )
     if settings.public_url and not _PUBLIC_URL_FORM.fullmatch(settings.public_url):
         faults.append("public_url: must be http(s)://host[:port], without a path")
+    faults += _half_a_cluster(settings)
     if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
         faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
     return faults
@@ -202,7 +213,7 @@ def variable(key: str) -> str:
 
 
 CONFIG_VARIABLE = "RINGBACK_CONFIG"
-_SECRETS = frozenset({"api_key", "secret_key"})
+_SECRETS = frozenset({"api_key", "secret_key", "database_url", "blobs_url"})
 _WITHIN = (
     ("callback", "connect_timeout", "timeout"),
     ("fetch", "connect_timeout", "timeout"),
@@ -211,6 +222,8 @@ _WITHIN = (
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
 _PUBLIC_URL_FORM = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+/?")
+_DATABASE_FORM = re.compile(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?")
+_BLOBS_FORM = re.compile(r"(s3|gs|az)://[A-Za-z0-9._-]+(/[A-Za-z0-9._/-]*)?|file:///\S+")
 _ADDRESS_FORM = re.compile(r"[0-9.]+(/[0-9.]+)?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/\d+)?")
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]*[A-Za-z0-9_])?"
 _HOST_FORM = re.compile(rf"(\*\.)?({_LABEL}\.)*(?![0-9]+\.?$|0[xX][0-9a-fA-F]*\.?$){_LABEL}\.?")
@@ -331,6 +344,8 @@ def _wanted(key: str) -> str:
         return "a list of ports from 1 to 65535 (in the environment: 80,443), or 'any'"
     if get_origin(expected) is Literal:
         return "one of " + ", ".join(get_args(expected))
+    if key == "role":
+        return "api, transcribe, deliver, several of them (in the environment: api,deliver), or all"
     if get_origin(expected) is tuple:
         return "a list of texts (in the environment: with commas between them)"
     return _wanted_number(*get_args(expected)) if _is_number(expected) else "a text, and not an empty one"
@@ -373,6 +388,33 @@ def _allow_fault(entry: str) -> str | None:
             "write 127.0.0.1, 10.0.0.0/8, hooks.internal or *.internal, without scheme, port or path"
         )
     return None
+
+
+def _half_a_cluster(settings: Settings) -> Iterator[str]:
+    """What would let several processes work past one another. Addresses are never shown: they may hold a
+    password."""
+    database, blobs = settings.database_url, settings.blobs_url
+    if database and not _DATABASE_FORM.fullmatch(database):
+        yield "database_url: must be postgresql://user:password@host:port/database"
+    if blobs and not _BLOBS_FORM.fullmatch(blobs):
+        yield "blobs_url: must be s3://bucket/prefix, gs://bucket/prefix, az://container/prefix or file:///folder"
+    if not settings.role:
+        yield "role: names nothing to do: write api, transcribe, deliver, several of them, or all"
+    elif not all(settings.does(role) for role in ("api", "transcribe", "deliver")) and not database:
+        yield (
+            f"role = {','.join(settings.role)} leaves work to other processes, and several cannot share a "
+            "SQLite file: set RINGBACK_DATABASE_URL=postgresql://…, or let this one do all (role = all)"
+        )
+    if database and not blobs:
+        yield (
+            "database_url is set and blobs_url is not: other nodes could not read what this one stores in "
+            "its own folder. Set RINGBACK_BLOBS_URL=s3://bucket/prefix, or file:///folder if all share it"
+        )
+    if database and not settings.secret_key:
+        yield (
+            "database_url is set and secret_key is not: all nodes need the same one, to open what the others "
+            "have sealed. Set RINGBACK_SECRET_KEY to a long random text (openssl rand -hex 32)"
+        )
 
 
 def _schedule_fault(text: str) -> str | None:

@@ -158,3 +158,52 @@ def test_the_data_folder_is_absolute(tmp_path: Path, elsewhere: Path) -> None:
     assert Settings().data_path == tmp_path / ".local" / "share" / "ringback"
     assert Settings(data_dir="~/calls").data_path == tmp_path / "calls"
     assert Settings(data_dir="calls").data_path == elsewhere / "calls"
+
+
+CLUSTER = {
+    "RINGBACK_DATABASE_URL": "postgresql://ringback:hunter2@db/ringback",
+    "RINGBACK_BLOBS_URL": "s3://audio/ringback",
+    "RINGBACK_SECRET_KEY": "a long and random text, long enough",
+}
+
+
+def test_a_node_of_a_cluster_does_its_part() -> None:
+    settings = loaded(CLUSTER | {"RINGBACK_ROLE": "api, deliver"})
+    assert settings.role == ("api", "deliver")
+    assert settings.does("api")
+    assert settings.does("deliver")
+    assert not settings.does("transcribe")
+    assert loaded({}).does("transcribe")
+
+
+@pytest.mark.parametrize("without", CLUSTER)
+def test_half_a_cluster_is_refused_with_the_mend(without: str) -> None:
+    environ = {name: value for name, value in CLUSTER.items() if name != without}
+    assert without in refusal(environ | {"RINGBACK_ROLE": "api"})
+
+
+def test_a_part_of_the_work_needs_a_shared_ledger() -> None:
+    assert "SQLite" in refusal({"RINGBACK_ROLE": "transcribe"})
+    assert "names nothing" in refusal({"RINGBACK_ROLE": ","})
+    assert "api, transcribe, deliver" in refusal(CLUSTER | {"RINGBACK_ROLE": "worker"})
+    assert loaded({"RINGBACK_ROLE": "api,transcribe,deliver"}).does("api")
+
+
+def test_one_machine_may_keep_its_blobs_in_a_bucket() -> None:
+    assert loaded({"RINGBACK_BLOBS_URL": "file:///srv/blobs"}).blobs_url == "file:///srv/blobs"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("RINGBACK_DATABASE_URL", "mysql://u:hunter2@db/x"),
+        ("RINGBACK_DATABASE_URL", "postgresql://u:hunter2@db"),
+        ("RINGBACK_BLOBS_URL", "https://u:hunter2@bucket"),
+        ("RINGBACK_BLOBS_URL", "s3://key:hunter2@bucket/x"),
+        ("RINGBACK_BLOBS_URL", "file://folder"),
+    ],
+)
+def test_an_address_of_another_form_is_refused_and_never_shown(name: str, value: str) -> None:
+    said = refusal(CLUSTER | {name: value})
+    assert name.removeprefix("RINGBACK_").lower() in said
+    assert "hunter2" not in said
