@@ -200,8 +200,7 @@ def test_refusals_as_each_client_shows_them(told: dict[str, Any], sdk: str) -> N
     assert [errors[name]["status"] for name in ("async_key", "async_model")] == [401, 400]
 
 
-def test_a_browser_shows_its_key_as_a_sub_protocol(told: dict[str, Any], sdk: str) -> None:
-    if sdk != "javascript-5":
-        pytest.skip("browsers speak JavaScript")
+@pytest.mark.parametrize("sdk", ["javascript-5"], indirect=True, scope="module")
+def test_a_browser_shows_its_key_as_a_sub_protocol(told: dict[str, Any]) -> None:
     assert (told["browser"]["protocol"], told["browser"]["code"]) == ("token", 1000)
     assert Stream(told["browser"]["messages"]).metadata["duration"] == 0

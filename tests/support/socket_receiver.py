@@ -50,7 +50,7 @@ class SocketReceiver:
                 with self._news:
                     self._told[path].append(json.loads(message))
         except ConnectionClosed:
-            """The end of a callback, however it came."""
+            pass  # the end of a callback, however it came
         with self._news:
             self._closed.add(path)
             self._news.notify_all()

@@ -1,5 +1,6 @@
 """What a callback says, for people: the transcript, the error, or one message of a live stream."""
 
+from collections.abc import Callable
 from typing import Any
 
 
@@ -10,12 +11,12 @@ def told(document: Any) -> list[str]:
     try:
         return [_STREAMED[document["type"]](document)]
     except (KeyError, IndexError, TypeError, ValueError):
-        """It is no message of a live stream."""
+        pass  # it is no message of a live stream
     try:
         channels = document["results"]["channels"]
         return [_quoted(channel) for channel in channels]
     except (KeyError, IndexError, TypeError):
-        """It is no transcript."""
+        pass  # it is no transcript
     if "err_msg" in document:
         code, message = str(document.get("err_code")), str(document["err_msg"])
         return [message if message.startswith(code) else f"{code}: {message}"]
@@ -46,7 +47,7 @@ def _results(document: Any) -> str:
     return f"{_quoted(document['channel'])}   ({standing}, {start:.2f} to {end:.2f} s)"
 
 
-_STREAMED = {
+_STREAMED: dict[str, Callable[[Any], str]] = {
     "Results": _results,
     "SpeechStarted": lambda document: f"somebody speaks, from {document['timestamp']:.2f} s",
     "UtteranceEnd": lambda document: "the utterance has ended",
