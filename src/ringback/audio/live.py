@@ -156,8 +156,8 @@ class LiveDecoder:
         elif samples and not has_header(head):
             self._road = _in_here(self._how)
         else:
-            child = await self._decoders.child()
-            self._road = await _InChild.begun(child, self._how, self._patience)
+            self._road = _InChild(await self._decoders.child(), self._how, self._patience)
+            await self._road.begin(self._how)
         self._chosen.set()
         if head:
             await self._road.feed(head)
@@ -221,10 +221,8 @@ class _InChild:
         self._patience = patience
         self._owed = 0  # What the child has not yet taken or answered.
 
-    @classmethod
-    async def begun(cls, child: LiveChild, how: Decoding, patience: float) -> "_InChild":
-        await child.send(Begin(how))
-        return cls(child, how, patience)
+    async def begin(self, how: Decoding) -> None:
+        await self._child.send(Begin(how))
 
     async def feed(self, data: bytes) -> None:
         step = self._step or len(data)

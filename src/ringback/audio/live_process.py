@@ -34,18 +34,22 @@ class LiveChild:
         process, ours = spawn("ringback.audio.live_child")
         try:
             child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD))
-            async with asyncio.timeout(_START_PATIENCE):
-                ready, _ = await child.receive()
-            assert isinstance(ready, Ready)
-            return child
-        except (ChildDied, TimeoutError) as died:
-            await child.end()
-            raise OSError(f"the decoding process did not start: {died}") from None
         except BaseException:
             ours.close()
             process.kill()
             process.wait()
             raise
+        try:
+            async with asyncio.timeout(_START_PATIENCE):
+                ready, _ = await child.receive()
+            assert isinstance(ready, Ready)
+        except (ChildDied, TimeoutError) as died:
+            await child.end()
+            raise OSError(f"the decoding process did not start: {died}") from None
+        except BaseException:
+            await child.end()
+            raise
+        return child
 
     @property
     def alive(self) -> bool:
