@@ -99,7 +99,7 @@ class Waiting:
         head = self._newcomer(first, in_flight) or first
         # Less urgent batches that lie ready do not hold this one up: the engine takes it before them.
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
-        if rivals >= _batches(head.urgency) * threads:
+        if rivals >= _batches(head.urgency, in_flight) * threads:
             return []
         if head is first:
             self._round = max(self._round, _round(head))
@@ -170,10 +170,11 @@ def _partials(in_flight: Collection[Sequence[Segment]]) -> set[str]:
     return {segment.turn for batch in in_flight for segment in batch if _is_partial(segment)}
 
 
-def _batches(urgency: Urgency) -> int:
+def _batches(urgency: Urgency, in_flight: Collection[Sequence[Segment]]) -> int:
     """Batches of this urgency, or of a greater one, that each thread may have: a partial that lies ready
-    could not be replaced by a later one any more."""
-    return 1 if urgency is Urgency.LIVE_PARTIAL else BATCHES_PER_THREAD
+    could not be replaced by a later one any more. But better that than a recording that lies ready."""
+    behind = any(batch[0].urgency > urgency for batch in in_flight)
+    return 1 if urgency is Urgency.LIVE_PARTIAL and not behind else BATCHES_PER_THREAD
 
 
 def _round(segment: Segment) -> int:

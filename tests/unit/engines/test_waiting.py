@@ -272,6 +272,12 @@ def test_a_partial_does_not_lie_ready_where_it_cannot_be_replaced(make: Make) ->
     assert queue.take_batch(running, threads=2, limit=4) == [final]
 
 
+def test_a_partial_does_not_wait_behind_a_recording_that_lies_ready(make: Make) -> None:
+    in_flight = [[make()], [make()], [make(urgency=Urgency.LIVE_FINAL)]]
+    waits = partial(make, "a")
+    assert waiting(waits).take_batch(in_flight, threads=1, limit=4) == [waits]
+
+
 def test_live_speech_shares_a_batch_across_streams_however_many_recordings_wait(make: Make) -> None:
     finals = [make(3.0, urgency=Urgency.LIVE_FINAL, turn=str(i)) for i in range(2)]
     queue = waiting(*[make() for _ in range(20)], *finals)
