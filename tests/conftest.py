@@ -9,6 +9,7 @@ import pytest
 
 from support.clips import Clip
 from support.clock import ManualClock
+from support.s3 import S3
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 
@@ -23,6 +24,13 @@ def corpus() -> list[Clip]:
         Clip(CORPUS / entry["path"], entry["dur"], entry["ch"], entry["lang"], entry["text"])
         for entry in json.loads(manifest.read_text())
     ]
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
+    """A real S3 server. Who breaks it starts one of their own."""
+    with S3(tmp_path_factory.mktemp("s3")) as opened:
+        yield opened
 
 
 @pytest.fixture

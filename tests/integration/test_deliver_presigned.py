@@ -15,12 +15,6 @@ CLIP = (Path(__file__).parents[1] / "audio" / "phone_en_auth_incorrect.flac").re
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
-    with S3(tmp_path_factory.mktemp("s3")) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     with Program(tmp_path_factory.mktemp("presigned"), {"RINGBACK_CALLBACK_RETRIES": "0"}) as program:
         yield program

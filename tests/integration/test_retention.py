@@ -23,6 +23,7 @@ from ringback.transcription import retention
 from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, ending_of, order_job
 from ringback.transcription.retention import LEAST_KEPT, Retention
 from ringback.transcription.sweep import Sweep
+from support.blobs import keys_of
 from support.clock import ManualClock
 from support.sealing import SEAL
 
@@ -73,7 +74,7 @@ class Attic:
         return found
 
     async def results(self) -> list[BlobKey]:
-        return await self.blobs.keys("result", 0.0)
+        return await keys_of(self.blobs, "result")
 
     async def body_of(self, delivery: Job) -> Kept:
         return delivery_of(await self.job(delivery.id)).body
@@ -149,10 +150,10 @@ async def test_the_audio_of_a_parked_recording_goes_with_it(attic: Attic) -> Non
     (lease,) = await attic.ledger.claim(KIND, 1, 60)
     assert await attic.ledger.settle(lease, GivenUp())
     await attic.round()
-    assert await attic.blobs.keys("audio", 0.0) == [audio_key(name)]
+    assert await keys_of(attic.blobs, "audio") == [audio_key(name)]
     attic.clock.advance(RESULTS)
     await attic.round()
-    assert await attic.blobs.keys("audio", 0.0) == []
+    assert await keys_of(attic.blobs, "audio") == []
 
 
 async def test_a_round_has_an_end_and_says_so(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,4 +229,4 @@ async def test_audio_stays_for_its_time_after_the_end(attic: Attic) -> None:
     for seconds, left in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
         attic.clock.advance(seconds)
         await sweep.round("audio", asyncio.Event())
-        assert await attic.blobs.keys("audio", 0.0) == left
+        assert await keys_of(attic.blobs, "audio") == left

@@ -7,6 +7,8 @@ test and its judge share no code.
 import hashlib
 import hmac
 import json
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +27,7 @@ WEED = Path(sys.executable).with_name("weed")
 BUCKET = "callbacks"
 KEY_ID, SECRET = "ringbacktest", "not-a-secret-beyond-this-machine"
 REGION = "us-east-1"
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": KEY_ID, "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_REGION": REGION}
 _PORTS = ("s3", "master", "volume", "filer")
 
 
@@ -34,7 +37,8 @@ class S3:
 
     folder: Path
     port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: "subprocess.Popen[bytes] | None" = None
+    _command: list[str] = field(default_factory=list)
 
     def __enter__(self) -> "S3":
         config = self.folder / "s3.json"
@@ -44,33 +48,67 @@ class S3:
             "actions": ["Admin"],
         }
         config.write_text(json.dumps({"identities": [identity]}))
-        with (self.folder / "weed.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [WEED, "mini", *self._options(config)], cwd=self.folder, stdout=log, stderr=log
-            )
-        self._wait_until_ready()
+        self._command = [str(WEED), "mini", *self._options(config)]
+        self.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        assert self._process is not None
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
         self._process.terminate()
         try:
             self._process.wait(10)
         except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait(10)
+            self.kill()
+
+    def start(self) -> None:
+        """Start it, again after a kill, and return once it takes objects."""
+        with (self.folder / "weed.log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, cwd=self.folder, stdout=log, stderr=log)
+        self._wait_until_ready()
+
+    def kill(self) -> None:
+        """As a crash would."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(10)
+        self._process = None
+
+    def freeze(self) -> None:
+        """It answers nobody, and its connections stay."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    def blobs_url(self, prefix: str) -> str:
+        """For `ringback.blobs`, with `CREDENTIALS` in the environment."""
+        return f"s3://{BUCKET}/{prefix}?endpoint=http://127.0.0.1:{self.port}&allow_http=true"
+
+    def unfinished(self) -> list[str]:
+        """The keys of uploads in parts that were neither completed nor aborted."""
+        with urllib.request.urlopen(self._presigned("", "GET", {"uploads": ""}), timeout=10) as answer:
+            return re.findall(r"<Key>([^<]*)</Key>", answer.read().decode())
 
     def presigned(self, key: str, method: str = "PUT", secret: str = SECRET, expires: int = 900) -> str:
         """Signature version 4 in the query, `host` its only signed header, as the SDKs make it.
 
         https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
         """
+        return self._presigned(f"/{key}", method, {}, secret, expires)
+
+    def _presigned(
+        self, path: str, method: str, more: dict[str, str], secret: str = SECRET, expires: int = 900
+    ) -> str:
         now = datetime.now(UTC)
         moment, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         scope = f"{day}/{REGION}/s3/aws4_request"
-        host, path = f"127.0.0.1:{self.port}", quote(f"/{BUCKET}/{key}")
+        host, path = f"127.0.0.1:{self.port}", quote(f"/{BUCKET}{path}")
         query = urlencode(
             {
                 "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
@@ -78,6 +116,7 @@ class S3:
                 "X-Amz-Date": moment,
                 "X-Amz-Expires": str(expires),
                 "X-Amz-SignedHeaders": "host",
+                **more,
             },
             quote_via=quote,
             safe="",

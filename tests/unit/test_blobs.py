@@ -1,6 +1,7 @@
+"""Blobs in a folder: what is true of files alone. What every place promises: `tests/conformance/blobs`."""
+
 import asyncio
 import errno
-import hashlib
 import os
 import shutil
 import threading
@@ -10,25 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import (
-    INLINE_LIMIT,
-    READ_SIZE,
-    BlobKey,
-    FolderBlobs,
-    Kept,
-    NoRoom,
-    TooLarge,
-    keep,
-    once,
-    read_kept,
-)
+from ringback.blobs import READ_SIZE, BlobKey, FolderBlobs, NoRoom, TooLarge, once
+from ringback.clock import SystemClock
+from support.blobs import ClockAhead, keys_of, pieces
 
 KEY = BlobKey("audio/0b5c")
-
-
-async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
-    for part in parts:
-        yield part
 
 
 @pytest.fixture
@@ -43,27 +30,6 @@ def wait_for_files(folder: Path, number: int) -> None:
 
 def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
-
-
-async def test_what_is_put_is_there_with_its_size_and_hash(blobs: FolderBlobs) -> None:
-    stored = await blobs.put(KEY, pieces(b"ring", b"", b"back"))
-    assert (stored.key, stored.size) == (KEY, 8)
-    assert stored.sha256 == hashlib.sha256(b"ringback").hexdigest()
-    assert await blobs.get(KEY) == b"ringback"
-    async with blobs.local(KEY) as path:
-        assert path.read_bytes() == b"ringback"
-
-
-async def test_large_bodies_are_written_block_by_block(blobs: FolderBlobs) -> None:
-    block = os.urandom(READ_SIZE - 1)
-    stored = await blobs.put(KEY, pieces(block, block, block))
-    assert stored.size == 3 * len(block)
-    assert await blobs.get(KEY) == block * 3
-
-
-async def test_an_empty_body_is_a_body(blobs: FolderBlobs) -> None:
-    assert (await blobs.put(KEY, pieces())).size == 0
-    assert await blobs.get(KEY) == b""
 
 
 async def test_nothing_is_kept_past_the_limit(blobs: FolderBlobs, tmp_path: Path) -> None:
@@ -88,67 +54,6 @@ async def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_p
     (tmp_path / "incoming" / "half").write_bytes(b"never acknowledged")
     FolderBlobs(tmp_path)
     assert files_below(tmp_path) == []
-
-
-async def test_putting_again_replaces(blobs: FolderBlobs) -> None:
-    await blobs.put(KEY, pieces(b"first"))
-    await blobs.put(KEY, pieces(b"second"))
-    assert await blobs.get(KEY) == b"second"
-
-
-async def test_deleting_is_final_and_may_be_repeated(blobs: FolderBlobs) -> None:
-    await blobs.put(KEY, pieces(b"x"))
-    await blobs.delete(KEY)
-    await blobs.delete(KEY)
-    with pytest.raises(KeyError):
-        await blobs.get(KEY)
-    with pytest.raises(KeyError):
-        async with blobs.local(KEY):
-            pass
-
-
-async def test_keys_are_listed_by_kind_and_age(blobs: FolderBlobs, tmp_path: Path) -> None:
-    await blobs.put(KEY, pieces(b"x"))
-    await blobs.put(BlobKey("result/1"), pieces(b"x"))
-    os.utime(tmp_path / KEY, (0, 0))
-    assert await blobs.keys("audio", older_than=60) == [KEY]
-    assert await blobs.keys("result", older_than=60) == []
-    assert await blobs.keys("result", older_than=0) == ["result/1"]
-    assert await blobs.keys("nothing", older_than=0) == []
-
-
-@pytest.mark.parametrize(
-    "key", ["../x", "audio/..", "audio/a/b", "/etc/passwd", "audio/", "audio", "audio/.x"]
-)
-async def test_a_key_cannot_leave_the_folder(blobs: FolderBlobs, key: str) -> None:
-    with pytest.raises(ValueError, match="not a blob key"):
-        await blobs.put(BlobKey(key), pieces(b"x"))
-
-
-async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(
-    blobs: FolderBlobs, tmp_path: Path
-) -> None:
-    small = await keep(blobs, BlobKey("result/1"), b'{"a": "\xc3\xa9"}')
-    assert small.inline == '{"a": "é"}'
-    assert files_below(tmp_path) == []
-    assert await read_kept(blobs, small) == b'{"a": "\xc3\xa9"}'
-
-    document = b"x" * (INLINE_LIMIT + 1)
-    large = await keep(blobs, BlobKey("result/1"), document)
-    assert large.key == "result/1"
-    assert await read_kept(blobs, large) == document
-
-
-async def test_once_yields_the_bytes(blobs: FolderBlobs) -> None:
-    await blobs.put(KEY, once(b"all"))
-    assert await blobs.get(KEY) == b"all"
-
-
-async def test_many_at_once_are_all_kept(blobs: FolderBlobs) -> None:
-    bodies = {BlobKey(f"audio/{number}"): b"%d" % number * 1000 for number in range(100)}
-    stored = await asyncio.gather(*(blobs.put(key, once(body)) for key, body in bodies.items()))
-    assert [kept.size for kept in stored] == [len(body) for body in bodies.values()]
-    assert {key: await blobs.get(key) for key in bodies} == bodies
 
 
 async def test_no_name_is_durable_without_a_sync_that_began_after_it(
@@ -210,19 +115,6 @@ async def test_new_work_leaves_the_reserve_alone_and_old_work_may_end_in_it(tmp_
         await blobs.put(BlobKey("result/1"), once(b"a document"))
 
 
-async def test_there_is_room_above_the_reserve(tmp_path: Path) -> None:
-    for reserve in (0, 1):
-        async with FolderBlobs(tmp_path, reserve=reserve) as blobs:
-            await blobs.room()
-
-
-async def test_a_document_that_is_no_longer_kept_is_not_found(tmp_path: Path) -> None:
-    async with FolderBlobs(tmp_path) as blobs:
-        for gone in (Kept(), Kept(key=BlobKey("result/gone"))):
-            with pytest.raises(KeyError):
-                await read_kept(blobs, gone)
-
-
 async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -247,3 +139,32 @@ async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
             await putting
     assert written == [READ_SIZE]
     assert files_below(tmp_path) == []
+
+
+async def test_the_age_of_a_file_is_that_of_its_last_write(blobs: FolderBlobs, tmp_path: Path) -> None:
+    await blobs.put(KEY, pieces(b"x"))
+    assert await keys_of(blobs, "audio", older_than=60) == []
+    os.utime(tmp_path / KEY, (0, 0))
+    assert await keys_of(blobs, "audio", older_than=60) == [KEY]
+
+
+async def test_machines_that_share_a_folder_leave_each_others_uploads_alone(tmp_path: Path) -> None:
+    """Each starts while the other one is in the middle of an upload; only what is a day old is given up."""
+    clock = ClockAhead()
+    others: list[FolderBlobs] = []
+
+    async def meanwhile() -> AsyncIterator[bytes]:
+        yield b"x" * READ_SIZE
+        others.append(FolderBlobs(tmp_path, clock, shared=True))
+        await others[0].put(BlobKey("audio/other"), once(b"y" * READ_SIZE))
+        assert len(files_below(tmp_path / "incoming")) == 1
+
+    async with FolderBlobs(tmp_path, SystemClock(), shared=True) as blobs:
+        await blobs.put(KEY, meanwhile())
+        assert await keys_of(blobs, "audio") == [KEY, "audio/other"]
+    await others[0].__aexit__(None, None, None)
+
+    (tmp_path / "incoming" / "left-by-a-crash").write_bytes(b"never acknowledged")
+    clock.ahead = 90_000
+    FolderBlobs(tmp_path, clock, shared=True)
+    assert files_below(tmp_path / "incoming") == []

@@ -1,33 +1,30 @@
 """Deletes audio whose request ended `keep.audio` ago, or was never accepted, and documents of requests that
 were cancelled while they were written, or are no longer known.
 
-It asks the ledger about the files that are there, so a crash at any moment leaves at most a file that the
+It asks the ledger about the blobs that are there, so a crash at any moment leaves at most a blob that the
 next round finds. Documents that have had their time are `retention`'s.
 """
 
 import asyncio
 import itertools
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Sequence
+from contextlib import aclosing, suppress
 
 from ringback import telemetry
-from ringback.blobs import BlobKey, Blobs
+from ringback.blobs import BlobKey, Blobs, Listed
 from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
 from ringback.jobs.store import JobStore
 
-EVERY = 10.0
-"""Seconds between two rounds over the audio."""
-
-DOCUMENTS_EVERY = 360
-"""Rounds over the audio for each one over the documents, which stay and so grow many."""
+DOCUMENTS_EVERY = 3600.0
+"""Seconds between two rounds over the documents, which stay and so grow many. For the audio, `Blobs` says."""
 
 UNCLAIMED_AFTER = 3600.0
 """Seconds after which a blob without a job belongs to a request that died before it was accepted."""
 
-AT_ONCE = 500
-"""Blobs per question to the ledger."""
+AT_ONCE = 32
+"""Blobs that are deleted side by side: an object store takes its time for each."""
 
 _NEEDED_BY = {
     # A parked recording may be asked for again, and is nothing without its audio.
@@ -49,34 +46,43 @@ class Sweep:
         self._stays = {"audio": keep_audio, "result": 0.0}
 
     async def run(self, stopping: asyncio.Event) -> None:
+        pause = self._blobs.listing_pause
         for number in itertools.count():
             try:
                 await self.round("audio", stopping)
-                if number % DOCUMENTS_EVERY == 0:
+                if number % int(DOCUMENTS_EVERY / pause) == 0:
                     await self.round("result", stopping)
             except (RingbackError, OSError) as error:
-                # The ledger or the disk is away for a while; what is left over waits for the next round.
+                # The ledger or the blobs are away for a while; what is left over waits for the next round.
                 telemetry.problem("sweep.failed", error=str(error))
             with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), EVERY)
+                await asyncio.wait_for(stopping.wait(), pause)
             if stopping.is_set():
                 return
 
     async def round(self, kind: str, stopping: asyncio.Event) -> int:
         """Delete what is no longer needed of one kind; how many blobs that were."""
-        unclaimed = set(await self._blobs.keys(kind, UNCLAIMED_AFTER))
         deleted = 0
         # What is younger than that has not ended that long ago.
-        for keys in _slices(await self._blobs.keys(kind, self._stays[kind])):
-            if stopping.is_set():
-                break
-            states = await self._store.states([_job(key) for key in keys])
-            for key in keys:
-                state = states.get(_job(key))
-                if key in unclaimed if state is None else await self._is_over(kind, key, state):
-                    await self._blobs.delete(key)
-                    deleted += 1
+        async with aclosing(self._blobs.listed(kind, self._stays[kind])) as pages:
+            async for page in pages:
+                if stopping.is_set():
+                    break
+                over = await self._over(kind, page)
+                for start in range(0, len(over), AT_ONCE):
+                    await asyncio.gather(*map(self._blobs.delete, over[start : start + AT_ONCE]))
+                deleted += len(over)
         return deleted
+
+    async def _over(self, kind: str, page: Sequence[Listed]) -> list[BlobKey]:
+        """Those that nobody needs any more."""
+        states = await self._store.states([_job(blob.key) for blob in page])
+        over = []
+        for blob in page:
+            state = states.get(_job(blob.key))
+            if blob.age >= UNCLAIMED_AFTER if state is None else await self._is_over(kind, blob.key, state):
+                over.append(blob.key)
+        return over
 
     async def _is_over(self, kind: str, key: BlobKey, state: State) -> bool:
         if state in _NEEDED_BY[kind]:
@@ -86,10 +92,6 @@ class Sweep:
         job = await self._store.get(_job(key))
         ended_at = None if job is None else job.finished_at
         return ended_at is not None and ended_at + self._stays[kind] <= self._clock.now()
-
-
-def _slices(keys: list[BlobKey]) -> Iterator[list[BlobKey]]:
-    return (keys[start : start + AT_ONCE] for start in range(0, len(keys), AT_ONCE))
 
 
 def _job(key: BlobKey) -> JobId:

@@ -1,0 +1,54 @@
+"""What an object store answers, in the words of the port: each error by who must act, and without secrets."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+
+from ringback.blobs.port import BlobKey, Denied, OutOfReach
+
+SHOWN = 300
+"""Characters of the library's text, at most."""
+
+
+@contextmanager
+def translated(key: BlobKey | None = None) -> Iterator[None]:
+    """Raises `Denied`, `OutOfReach`, or, where a `key` was asked for that is not there, `KeyError`."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        if key is None or _code(error) in _NO_BUCKET:
+            raise Denied(_words(error)) from None
+        raise KeyError(key) from None
+    except TimeoutError:
+        raise OutOfReach("it did not answer in time") from None
+    except BaseError as error:
+        raise (Denied if _is_refusal(error) else OutOfReach)(_words(error)) from None
+
+
+def _is_refusal(error: BaseError) -> bool:
+    """Listings hide a refusal in a general error: its text has the status."""
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError):
+        return True
+    return _STATUS.search(str(error)) is not None
+
+
+def _words(error: Exception) -> str:
+    """The store's own code, or the library's first line without a query: there Azure's signatures stand."""
+    text = str(error)
+    code = _code(error)
+    if code:
+        return code
+    return _QUERY.sub("", text.splitlines()[0] if text else type(error).__name__)[:SHOWN]
+
+
+def _code(error: Exception) -> str:
+    found = _CODE.search(str(error))
+    return found[1] if found else ""
+
+
+_CODE = re.compile(r"<Code>(\w{1,100})</Code>")
+_STATUS = re.compile(r"status code: 40[13]\b")
+_QUERY = re.compile(r"\?\S*")
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})

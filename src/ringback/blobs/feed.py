@@ -1,0 +1,51 @@
+"""From the task that reads a body to the upload that runs beside it, a block at a time."""
+
+import asyncio
+
+
+class BrokenOff(Exception):
+    """Raised into an upload whose body will not be finished, so that it is aborted."""
+
+
+class Feed:
+    """An async iterator for the upload; what is handed over waits until the upload has room for it."""
+
+    def __init__(self, first: bytes) -> None:
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(1)
+        self._waiting.put_nowait(first)
+        self._broken_off = False
+
+    async def hand_over(self, block: bytes, upload: "asyncio.Task[None]") -> None:
+        """Returns once there is room; raises what ended the upload meanwhile."""
+        await self._put(block, upload)
+
+    async def end(self, upload: "asyncio.Task[None]") -> None:
+        """There is no more; returns once the upload is complete, or raises why it failed."""
+        await self._put(None, upload)
+        await asyncio.wait([upload])
+        upload.result()
+
+    def break_off(self) -> None:
+        self._broken_off = True
+        if self._waiting.empty():
+            self._waiting.put_nowait(None)
+
+    def __aiter__(self) -> "Feed":
+        return self
+
+    async def __anext__(self) -> bytes:
+        block = await self._waiting.get()
+        if self._broken_off:
+            raise BrokenOff
+        if block is None:
+            raise StopAsyncIteration
+        return block
+
+    async def _put(self, block: bytes | None, upload: "asyncio.Task[None]") -> None:
+        putting = asyncio.ensure_future(self._waiting.put(block))
+        try:
+            await asyncio.wait([putting, upload], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            putting.cancel()
+        if upload.done():
+            upload.result()

@@ -1,0 +1,73 @@
+"""Files that were brought to this machine for as long as somebody reads them.
+
+Several processes may share the folder. Each marks its files with a token and holds a lock that the kernel
+drops when it dies: so the next process that starts knows which ones nobody reads any more.
+"""
+
+import fcntl
+import itertools
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+class Fetched:
+    """A context: within it the lock is held."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._token = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._lock: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        return self._folder
+
+    def open(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for lock in self._folder.glob("*.lock"):
+            self._remove_if_dead(lock)
+        self._lock = self._locked(self._folder / f"{self._token}.lock")
+
+    def close(self) -> None:
+        if self._lock is not None:
+            self._remove(self._token)
+            os.close(self._lock)
+            self._lock = None
+
+    @contextmanager
+    def file(self) -> Iterator[Path]:
+        """The name of a file to be, gone after the context."""
+        path = self._folder / f"{self._token}-{next(self._numbers)}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def _locked(self, path: Path) -> int:
+        """The lock's descriptor. Its name is there only once it is held: it never looks like a dead one's."""
+        new = path.with_suffix(".new")
+        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        new.rename(path)
+        return descriptor
+
+    def _remove_if_dead(self, lock: Path) -> None:
+        with suppress(FileNotFoundError):
+            descriptor = os.open(lock, os.O_RDWR)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._remove(lock.stem)
+            except BlockingIOError:
+                pass
+            finally:
+                os.close(descriptor)
+
+    def _remove(self, token: str) -> None:
+        """The files of one process; its lock last, so that a crash in here is mended as well."""
+        for path in self._folder.glob(f"{token}-*"):
+            path.unlink(missing_ok=True)
+        (self._folder / f"{token}.lock").unlink(missing_ok=True)

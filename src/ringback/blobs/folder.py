@@ -1,0 +1,219 @@
+"""Blobs as files in a folder: on one machine, or on a file system that several machines share.
+
+Bytes that an acknowledged request stands on are durable when `put` returns: written to a temporary
+file, fdatasync, rename, fsync of the folder.
+"""
+
+import hashlib
+import itertools
+import os
+import threading
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from ringback.blobs.disk import spare
+from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked
+from ringback.blobs.threads import Threads
+from ringback.clock import Clock, SystemClock
+
+READ_SIZE = 1 << 20
+
+THREADS = 32
+"""Uploads that are on their way to the disk at a time: the file system makes many of them durable in one
+go. What waits for a thread holds at most `READ_SIZE` bytes of its body."""
+
+UNFINISHED_AFTER = 86_400.0
+"""Seconds after which an upload of another machine is one that will not go on."""
+
+
+class FolderBlobs:
+    """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`.
+
+    An async context: leaving it ends its threads, once they have finished what they were given.
+    """
+
+    listing_pause = 10.0
+
+    def __init__(
+        self, root: Path, clock: Clock | None = None, reserve: int = 0, *, shared: bool = False
+    ) -> None:
+        """`reserve`: bytes of the disk that new work may not use. `shared`: others use this folder, too."""
+        self._root = root
+        self._reserve = reserve
+        self._clock = clock or SystemClock()
+        self._incoming = root / "incoming"
+        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._remove_unfinished(older_than=UNFINISHED_AFTER if shared else None)
+        self._own = uuid.uuid4().hex
+        self._numbers = itertools.count()
+        self._folders: dict[str, _Folder] = {}
+        self._threads = Threads(THREADS)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._threads.end()
+
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+        upload = self._upload(key, limit)
+        buffered = bytearray()
+        try:
+            async for chunk in chunks:
+                upload.count(len(chunk))
+                buffered += chunk
+                if len(buffered) >= READ_SIZE:
+                    # Each block goes to a thread of its own turn, so that many uploads share the disk.
+                    await self._threads.run(partial(upload.write, bytes(buffered)))
+                    buffered.clear()
+            return await self._threads.run(partial(upload.finish, bytes(buffered), key))
+        except BaseException:
+            upload.abandon()
+            raise
+
+    async def room(self) -> None:
+        await self._threads.run(partial(spare, self._incoming, self._reserve, 0))
+
+    async def get(self, key: BlobKey) -> bytes:
+        try:
+            return await self._threads.run(self._path(key).read_bytes)
+        except FileNotFoundError:
+            raise KeyError(key) from None
+
+    @asynccontextmanager
+    async def local(self, key: BlobKey) -> AsyncIterator[Path]:
+        path = self._path(key)
+        if not path.exists():
+            raise KeyError(key)
+        yield path
+
+    async def delete(self, key: BlobKey) -> None:
+        await self._threads.run(partial(self._path(key).unlink, missing_ok=True))
+
+    async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+        found = await self._threads.run(partial(self._found, kind, older_than))
+        for start in range(0, len(found), LISTED_AT_ONCE):
+            yield found[start : start + LISTED_AT_ONCE]
+
+    def _found(self, kind: str, older_than: float) -> list[Listed]:
+        now = self._clock.now()
+        found = []
+        with suppress(FileNotFoundError), os.scandir(self._root / kind) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    age = now - entry.stat().st_mtime
+                    if age >= older_than:
+                        found.append(Listed(BlobKey(f"{kind}/{entry.name}"), age))
+        return found
+
+    def _upload(self, key: BlobKey, limit: int | None) -> "_Upload":
+        path = self._path(key)
+        kind = key.partition("/")[0]
+        folder = self._folders.get(kind)
+        if folder is None:
+            folder = self._folders[kind] = _Folder(path.parent)
+        temporary = self._incoming / f"{self._own}-{next(self._numbers)}"
+        return _Upload(temporary, path, folder, limit=limit, reserve=0 if limit is None else self._reserve)
+
+    def _path(self, key: BlobKey) -> Path:
+        return self._root / checked(key)
+
+    def _remove_unfinished(self, older_than: float | None) -> None:
+        """What a crash left half-written was never acknowledged: nobody waits for it."""
+        for path in self._incoming.iterdir():
+            with suppress(FileNotFoundError):
+                if older_than is None or self._clock.now() - path.stat().st_mtime >= older_than:
+                    path.unlink()
+
+
+class _Upload:
+    """One file on its way in; used by one task, in one thread at a time."""
+
+    def __init__(
+        self, temporary: Path, final: Path, folder: "_Folder", *, limit: int | None, reserve: int
+    ) -> None:
+        self._temporary = temporary
+        self._final = final
+        self._folder = folder
+        self._limit = limit
+        self._reserve = reserve
+        self._size = 0
+        self._hash = hashlib.sha256()
+        self._file: int | None = None
+
+    def count(self, more: int) -> None:
+        self._size += more
+        if self._limit is not None and self._size > self._limit:
+            raise TooLarge
+
+    def write(self, block: bytes) -> None:
+        if self._file is None:
+            self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        spare(self._temporary.parent, self._reserve, len(block))
+        self._hash.update(block)
+        view = memoryview(block)
+        while view:
+            view = view[os.write(self._file, view) :]
+
+    def finish(self, last_block: bytes, key: BlobKey) -> Stored:
+        self.write(last_block)
+        assert self._file is not None
+        os.fdatasync(self._file)
+        os.close(self._file)
+        self._file = None
+        self._folder.take_in(self._temporary, self._final)
+        return Stored(key, self._size, self._hash.hexdigest())
+
+    def abandon(self) -> None:
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+        self._temporary.unlink(missing_ok=True)
+
+
+class _Folder:
+    """Where finished files lie; makes their names durable.
+
+    Files that are finished while the folder is being synced share the next sync: one each was half of
+    what the disk had to do for a short upload.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._syncing = threading.Lock()
+        self._begun = 0
+        self._synced = 0
+        """Number of the last sync that succeeded, counted by their beginnings."""
+
+    def take_in(self, temporary: Path, final: Path) -> None:
+        try:
+            temporary.rename(final)
+        except FileNotFoundError:
+            self._make()
+            temporary.rename(final)
+        begun_before = self._begun
+        with self._syncing:
+            # Only a sync that began after the rename is sure to cover it.
+            if self._synced <= begun_before:
+                self._begun += 1
+                _sync_folder(self._path)
+                self._synced = self._begun
+
+    def _make(self) -> None:
+        self._path.mkdir(exist_ok=True, mode=0o700)
+        _sync_folder(self._path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

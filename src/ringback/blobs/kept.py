@@ -1,0 +1,40 @@
+"""Documents: small ones ride in the row that names them, large ones lie in a blob."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ringback.blobs.port import BlobKey, Blobs
+
+INLINE_LIMIT = 16_384
+"""Bytes. A short recording's result spares a file and two fsyncs; the ledger stays small."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A document that stands either in a ledger row (`inline`, small ones) or in a blob (`key`); with
+    neither, it is no longer kept."""
+
+    inline: str | None = None
+    key: BlobKey | None = None
+
+
+async def keep(blobs: Blobs, key: BlobKey, document: bytes) -> Kept:
+    """Keep a UTF-8 document, durably, once the row that carries the answer is committed."""
+    if len(document) <= INLINE_LIMIT:
+        return Kept(inline=document.decode())
+    stored = await blobs.put(key, once(document))
+    return Kept(key=stored.key)
+
+
+async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
+    """The document again; `KeyError` when it is no longer kept, or its blob is gone."""
+    if kept.inline is not None:
+        return kept.inline.encode()
+    if kept.key is None:
+        raise KeyError
+    return await blobs.get(kept.key)
+
+
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Bytes at hand, in the shape that `put` takes."""
+    yield data

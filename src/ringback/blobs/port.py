@@ -1,0 +1,103 @@
+"""What the other rooms know of blobs: how they are named, kept, read and listed."""
+
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from errno import ENOSPC
+from pathlib import Path
+from typing import NewType, Protocol
+
+BlobKey = NewType("BlobKey", str)
+"""`kind/name`, such as `audio/6f…`; only letters, digits, `-`, `_`, `.` and one `/`."""
+
+LISTED_AT_ONCE = 500
+"""Blobs on one page of a listing, at most."""
+
+
+class TooLarge(Exception):
+    """The bytes offered exceed the limit given; nothing is kept."""
+
+
+class NoRoom(OSError):
+    """Keeping this would eat into the disk's reserve; nothing is kept."""
+
+    def __init__(self, free: int) -> None:
+        super().__init__(ENOSPC, f"only {free:,} bytes are free on the disk of the blobs")
+
+
+class OutOfReach(OSError):
+    """The place where blobs lie does not answer; nothing is known to be kept. It may pass."""
+
+
+class Denied(OutOfReach):
+    """It answers, and refuses: credentials, rights or the bucket are wrong. Somebody may mend that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    key: BlobKey
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A blob that is there, and the seconds since it was last written."""
+
+    key: BlobKey
+    age: float
+
+
+class Blobs(Protocol):
+    """Every call may raise `OSError`: the disk failed, or `OutOfReach`. It may be made again."""
+
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+        """Keep these bytes, durably. Leaves nothing behind on any error.
+
+        With a `limit` (new work: audio) raises `TooLarge` past it, and `NoRoom` where the disk's reserve
+        begins. Without one (what work that was accepted leaves behind) the reserve may be used: it is
+        there so that what was accepted can end.
+        """
+        ...
+
+    async def room(self) -> None:
+        """Raises `NoRoom` where the disk's reserve has been reached: no new work now, of any size."""
+        ...
+
+    async def get(self, key: BlobKey) -> bytes:
+        """All bytes; `KeyError` when there are none."""
+        ...
+
+    def local(self, key: BlobKey) -> AbstractAsyncContextManager[Path]:
+        """The bytes as a file of this machine, to be read only, for as long as the context lasts.
+
+        `KeyError` when there are none; `NoRoom` when they would have to be brought here, and there is none.
+        """
+        ...
+
+    async def delete(self, key: BlobKey) -> None:
+        """Gone after this; no error if it was not there."""
+        ...
+
+    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+        """Pages of what there is of this kind, last written at least `older_than` seconds ago.
+
+        For those who look for what nobody needs. Blobs may come and go meanwhile.
+        """
+        ...
+
+    @property
+    def listing_pause(self) -> float:
+        """Seconds to leave between two listings: where each of them is paid for, they are fewer."""
+        ...
+
+
+def checked(key: BlobKey) -> BlobKey:
+    """The key, or a `ValueError`: no key leads out of where blobs lie."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not a blob key: {key!r}")
+    return key
+
+
+_KEY = re.compile(r"[a-z]+/[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}")

@@ -1,0 +1,32 @@
+"""Blobs as the tests look at them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing
+
+from ringback.blobs import BlobKey, Blobs
+from ringback.clock import SystemClock
+
+OpenBlobs = Callable[[int], AbstractAsyncContextManager[Blobs]]
+"""Opens the same place once more; takes the bytes to leave free."""
+
+
+async def keys_of(blobs: Blobs, kind: str, older_than: float = 0.0) -> list[BlobKey]:
+    """All keys of one kind, in their order."""
+    async with aclosing(blobs.listed(kind, older_than)) as pages:
+        return sorted([blob.key async for page in pages for blob in page])
+
+
+async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
+    """A body that comes in these chunks."""
+    for part in parts:
+        yield part
+
+
+class ClockAhead(SystemClock):
+    """The time of this machine and of the store's, moved on by `ahead` seconds: things look older."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def now(self) -> float:
+        return super().now() + self.ahead
