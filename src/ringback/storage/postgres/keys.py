@@ -1,0 +1,79 @@
+"""API keys, their signing secrets, and projects in the ledger."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
+from ringback.storage.postgres.database import Connection, Database
+from ringback.storage.postgres.queries import load
+from ringback.storage.postgres.rows import tags_from_json, tags_to_json
+
+_SQL = load("keys.sql")
+
+
+async def projects(database: Database) -> Sequence[Project]:
+    return [Project(*row) for row in await database.fetch(_SQL["projects"])]
+
+
+async def key_by_hash(database: Database, secret_hash: bytes) -> ApiKey | None:
+    rows = await database.fetch(_SQL["key_by_hash"], secret_hash)
+    return _key(rows[0]) if rows else None
+
+
+async def keys_of_project(database: Database, project: str) -> Sequence[ApiKey]:
+    return [_key(row) for row in await database.fetch(_SQL["keys_of_project"], project)]
+
+
+async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
+    limits = key.limits
+    try:
+        await database.once(
+            _SQL["add_key"], key.id, key.project, key.comment, tags_to_json(key.scopes),
+            tags_to_json(key.tags), key.created_at, key.expires_at, secret_hash, limits.requests,
+            limits.queued_bytes, limits.schedule,
+        )  # fmt: skip
+    except asyncpg.IntegrityConstraintViolationError as error:
+        raise ValueError(f"the key cannot be added: {error}") from None
+
+
+async def set_limits(database: Database, project: str, key: str, limits: KeyLimits) -> bool:
+    asked = (project, key, limits.requests, limits.queued_bytes, limits.schedule)
+    return bool(await database.fetch(_SQL["set_limits"], *asked))
+
+
+async def remove_key(database: Database, project: str, key: str) -> bool:
+    """Its secrets stay while a job refers to it: `retention` drops them with the last one."""
+
+    async def remove(connection: Connection) -> bool:
+        removed = await connection.fetch(_SQL["remove_key"], project, key)
+        if removed:
+            await connection.fetch(_SQL["drop_secrets"], key)
+        return bool(removed)
+
+    return await database.transact(remove)
+
+
+async def signing_secrets(database: Database, key: str, now: float) -> Sequence[SigningSecret]:
+    return [SigningSecret(*row) for row in await database.fetch(_SQL["signing_secrets"], key, now)]
+
+
+async def rotate_signing_secret(
+    database: Database, key: str, sealed: str, now: float, overlap: float
+) -> None:
+    async def rotate(connection: Connection) -> None:
+        await connection.fetch(_SQL["lock_key"], key)
+        await connection.fetch(_SQL["let_secrets_expire"], key, now + overlap)
+        await connection.fetch(_SQL["forget_expired_secrets"], key, now)
+        await connection.fetch(_SQL["add_secret"], key, sealed, now)
+
+    await database.transact(rotate)
+
+
+def _key(row: Sequence[Any]) -> ApiKey:
+    key_id, project, comment, scopes, tags, created_at, expires_at, *limits = row
+    return ApiKey(
+        key_id, project, comment, tags_from_json(scopes), tags_from_json(tags), created_at, expires_at,
+        KeyLimits(*limits),
+    )  # fmt: skip

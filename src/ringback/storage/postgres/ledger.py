@@ -1,0 +1,253 @@
+"""The ledger as the rest of the house sees it: the ports, and the tasks of a node that serves."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Self
+
+from ringback import telemetry
+from ringback.jobs.job import (
+    ENDED,
+    Allowance,
+    Attempt,
+    Job,
+    JobFilter,
+    JobId,
+    Lease,
+    NewJob,
+    Outcome,
+    Page,
+    State,
+)
+from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
+from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
+from ringback.storage.postgres import keys, nodes, pages, reads, retention, schema
+from ringback.storage.postgres.database import Database, connect
+from ringback.storage.postgres.moves import Add, Begin, Cancel, Extend, Requeue, Settle
+from ringback.storage.postgres.nodes import Node, NodeFacts
+from ringback.storage.postgres.queries import load
+from ringback.storage.postgres.retention import Retention
+from ringback.storage.postgres.rows import lease_from
+from ringback.storage.postgres.sweep import Sweep
+from ringback.storage.postgres.waiting import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Words, wait
+from ringback.storage.postgres.writer import Writer
+
+BUSY_SECONDS = 5.0
+"""After a claim that found something, work is looked for more often."""
+
+END_POLL_SECONDS = 5.0
+"""Word of an end, and the look for all ends together, come sooner."""
+
+_CLAIM = load("moves.sql")["claim"]
+_FIX_CAPS = load("upkeep.sql")["fix_caps"]
+
+
+class PostgresLedger:
+    """Implements `jobs.store.JobStore` and `keys.KeyStore` for many nodes. Made by `open`."""
+
+    def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
+        self._database = database
+        self._words = Words(url, database)
+        self._writer = Writer(database, fixed_caps, self._words.tell)
+        self._sweep = Sweep(database, self._writer)
+        self._retention = Retention(database)
+        self._busy_until: dict[str, float] = {}
+        self._node: int | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @classmethod
+    async def open(
+        cls,
+        url: str,
+        *,
+        serving: bool = False,
+        fixed_caps: Mapping[str, int] | None = None,
+        node: NodeFacts | None = None,
+    ) -> Self:
+        """Connect to the database.
+
+        Serving brings the schema up to date, and makes this process a node: it may claim, and is listed.
+        Without it (the `keys` commands) the ledger may be read and added to. `fixed_caps`: kinds whose lanes
+        have this cap, and no health. Raises `Misconfigured` when the URL is wrong or the schema is not this
+        program's, `LedgerUnavailable` when the server does not serve just now.
+        """
+        if serving:
+            await schema.migrate(url)
+        else:
+            await schema.check(url)
+        async with AsyncExitStack() as undo:
+            ledger = cls(url, await connect(url), fixed_caps or {})
+            undo.push_async_callback(ledger.close)
+            if serving:
+                await ledger._serve(node or NodeFacts.of_this_process(), fixed_caps or {})
+            undo.pop_all()
+        return ledger
+
+    async def close(self) -> None:
+        """Finish the writes that were asked for; leases that are still held are lost at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+        await self._writer.close()
+        if self._node is not None:
+            with suppress(LedgerUnavailable):
+                await nodes.leave(self._database, self._node)
+            self._node = None
+        await self._database.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    # Writes of the job port.
+
+    async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
+        if jobs:
+            await self._writer.do(Add(jobs, allowance))
+
+    async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
+        if job.sequence is not None or job.delay:
+            raise ValueError("a job that is begun waits for nothing: it has no sequence and no delay")
+        return await self._writer.do(Begin(job, lease_seconds, allowance, self._serving()))
+
+    async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
+        rows = await self._database.once(_CLAIM, kind, limit, lease_seconds, self._serving())
+        if rows:
+            self._busy_until[kind] = asyncio.get_running_loop().time() + BUSY_SECONDS
+        return [lease_from(kind, row) for row in rows]
+
+    async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
+        return await self._writer.do(Extend(leases, lease_seconds)) if leases else set()
+
+    async def settle(self, lease: Lease, outcome: Outcome) -> bool:
+        return await self._writer.do(Settle(lease, outcome))
+
+    async def rescue(self) -> int:
+        return await self._sweep.rescue()
+
+    async def cancel(self, job: JobId) -> bool:
+        return await self._writer.do(Cancel(job))
+
+    async def requeue(self, job: JobId) -> bool:
+        return await self._writer.do(Requeue(job))
+
+    async def strip(self, jobs: Sequence[Stripped]) -> int:
+        return await retention.strip(self._database, jobs)
+
+    async def drop(self, seconds_ago: float, limit: int) -> int:
+        return await self._retention.drop(seconds_ago, limit)
+
+    # Waiting.
+
+    async def wait_for_work(self, kind: str, timeout: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout
+        # Whoever waits is on the list before looking: what is committed after the look wakes it.
+        with self._words.for_work.waiting(kind) as word:
+            while (left := deadline - loop.time()) > 0:
+                word.clear()
+                ready_in = await reads.next_ready(self._database, kind)
+                if ready_in is not None and ready_in <= 0:
+                    return
+                busy = loop.time() < self._busy_until.get(kind, 0.0)
+                pause = min(left, BUSY_POLL_SECONDS if busy else IDLE_POLL_SECONDS)
+                await wait(word, pause if ready_in is None else min(pause, ready_in))
+
+    async def wait_for_end(self, job: JobId) -> Job:
+        with self._words.for_end.waiting(job) as word:
+            while True:
+                word.clear()
+                found = await self.get(job)
+                if found is not None and found.state in ENDED:
+                    return found
+                await wait(word, END_POLL_SECONDS)
+
+    # Reads of the job port.
+
+    async def get(self, job: JobId) -> Job | None:
+        return await reads.job_by_id(self._database, job)
+
+    async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
+        return await reads.states(self._database, jobs)
+
+    async def children(self, parent: JobId) -> list[Job]:
+        return (await self.children_of([parent]))[parent]
+
+    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
+        return await reads.children_of(self._database, parents)
+
+    async def waiting(self, sequence: str, most: int) -> int:
+        return await reads.waiting(self._database, sequence, most)
+
+    async def ended(self, kind: str, seconds_ago: float, limit: int) -> list[Job]:
+        return await retention.ended(self._database, kind, seconds_ago, limit)
+
+    async def attempts(self, job: JobId) -> list[Attempt]:
+        return await reads.attempts(self._database, job)
+
+    async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
+        return await pages.page(self._database, where, limit, before)
+
+    async def gauges(self) -> Mapping[str, KindGauge]:
+        return await reads.gauges(self._database)
+
+    # The port of keys.
+
+    async def projects(self) -> Sequence[Project]:
+        return await keys.projects(self._database)
+
+    async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
+        await keys.add_key(self._database, key, secret_hash)
+
+    async def key_by_hash(self, secret_hash: bytes) -> ApiKey | None:
+        return await keys.key_by_hash(self._database, secret_hash)
+
+    async def keys(self, project: str) -> Sequence[ApiKey]:
+        return await keys.keys_of_project(self._database, project)
+
+    async def remove_key(self, project: str, key: str) -> bool:
+        return await keys.remove_key(self._database, project, key)
+
+    async def set_limits(self, project: str, key: str, limits: KeyLimits) -> bool:
+        return await keys.set_limits(self._database, project, key, limits)
+
+    async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
+        return await keys.signing_secrets(self._database, key, now)
+
+    async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
+        await keys.rotate_signing_secret(self._database, key, sealed, now, overlap)
+
+    # Nodes.
+
+    async def nodes(self) -> Sequence[Node]:
+        """The processes that serve, and those that died within a day."""
+        return await nodes.nodes(self._database)
+
+    async def _serve(self, facts: NodeFacts, fixed_caps: Mapping[str, int]) -> None:
+        self._node = await nodes.join(self._database, facts)
+        for kind, cap in fixed_caps.items():
+            await self._database.fetch(_FIX_CAPS, kind, cap)
+        await self.rescue()
+        self._tasks = [
+            asyncio.create_task(self._beat(), name="ledger-beat"),
+            asyncio.create_task(self._words.run(), name="ledger-words"),
+        ]
+
+    async def _beat(self) -> None:
+        while self._node is not None:
+            await asyncio.sleep(nodes.BEAT_SECONDS)
+            try:
+                await nodes.beat(self._database, self._node)
+            except LedgerUnavailable as error:
+                telemetry.problem("ledger.beat_failed", error=str(error))
+
+    def _serving(self) -> int:
+        if self._node is None:
+            raise RuntimeError("only a ledger that was opened for serving may be claimed from")
+        return self._node

@@ -1,0 +1,219 @@
+-- The ledger: jobs, their lanes and attempts, API keys and projects, nodes. Times are Unix seconds.
+-- What each table means is told in docs/adr/0017-postgres.md.
+
+-- The one clock of all nodes. Nobody's own clock decides anything.
+create function ledger_now() returns double precision language sql volatile
+    as $$ select extract(epoch from clock_timestamp())::double precision $$;
+
+-- One row about the ledger itself.
+create table ledger (
+    one integer primary key check (one = 1),
+    seen_at double precision not null           -- a recent moment by the ledger's clock
+);
+insert into ledger (one, seen_at) values (1, 0);
+
+create table project (
+    id text primary key,
+    name text not null
+);
+insert into project (id, name) values (gen_random_uuid()::text, 'default');
+
+create table api_key (
+    id text primary key,
+    project text not null references project (id),
+    comment text not null,
+    scopes text not null,                       -- a JSON array, as are tags everywhere
+    tags text not null,
+    created_at double precision not null,
+    expires_at double precision,
+    hash bytea not null unique,
+    requests bigint check (requests >= 0),
+    queued_bytes bigint check (queued_bytes >= 0),
+    schedule text
+);
+create index api_key_by_project on api_key (project, created_at);
+
+-- Of keys, removed ones too: what was accepted with a key is signed with its secrets.
+create table signing_secret (
+    number bigint generated always as identity primary key,     -- order of making
+    key text not null,
+    sealed text not null,
+    created_at double precision not null,
+    expires_at double precision
+);
+create index signing_secret_by_key on signing_secret (key);
+
+-- The processes that serve. A holder of leases is named by its number.
+create table node (
+    number bigint generated always as identity primary key,
+    id text not null unique,
+    host text not null,
+    roles text not null,                        -- a JSON array
+    version text not null,
+    started_at double precision not null,
+    beat_at double precision not null
+);
+
+-- Jobs of one lane share its cap and its breaker. `ready_at` is the moment from which a claim may take
+-- a job here; null while nothing waits or there is no room. A lane that was just served stands behind
+-- those that were not: that makes a claim round robin, and one walk along one index.
+-- Whoever moves a job holds its lane's row, so that what stands here is always right.
+create table lane (
+    id bigint generated always as identity primary key,
+    kind text not null,
+    name text not null,
+    cap integer not null check (cap >= 1),
+    inflight integer not null default 0 check (inflight >= 0),
+    next_due double precision,                                   -- of its queued jobs
+    served_at double precision not null default 0,
+    served bigint not null default 0,                            -- breaks ties of served_at
+    successes integer not null default 0 check (successes >= 0), -- since the cap last moved
+    failures integer not null default 0 check (failures >= 0),   -- in a row
+    openings integer not null default 0 check (openings >= 0),   -- of the breaker, in a row; 0: closed
+    open_until double precision not null default 0,
+    roomy_at double precision not null default 0,                -- since when it has room again
+    ready_at double precision generated always as (
+        case when next_due is not null and inflight < (case when openings > 0 then 1 else cap end)
+            then greatest(next_due, open_until, served_at) end
+    ) stored,
+    unique (kind, name)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_analyze_scale_factor = 0.1, autovacuum_vacuum_cost_delay = 0);
+create index lane_ready on lane (kind, ready_at, served, id) where ready_at is not null;
+create sequence lane_served cache 1;
+
+-- What was asked: written once, never changed, so that its indexes are paid for once.
+create sequence job_number cache 1;
+create table job (
+    number bigint primary key,                  -- order of arrival, and the key of pages
+    id text not null collate "C",
+    kind text not null,
+    lane bigint not null,
+    project text not null,
+    payload bytea not null,
+    parent text collate "C",
+    accessor text,
+    method text not null,
+    tags text not null,
+    created_at double precision not null,
+    day integer not null,                       -- of created_at, since 1970: names the partition of its logs
+    sequence text,
+    weight bigint not null check (weight >= 0),
+    constraint job_id unique (id)
+) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
+create index job_by_project on job (project, kind, number);
+create index job_by_parent on job (parent) where parent is not null;
+create index job_by_lane on job (lane, number);
+
+-- The jobs from `first` on, up to the next row's, were added in this hour since 1970, or in one beside it
+-- (several nodes add at once). One row per change of the hour: lists by time look up a range of numbers here.
+create table hour (
+    first bigint primary key,
+    hour bigint not null
+);
+
+-- How a job stands while it is not over: the hot table, small rows, live jobs only. Jobs of one sequence
+-- are held until it is their turn.
+create table live_job (
+    number bigint primary key,
+    lane bigint not null,
+    state text not null check (state in ('held', 'queued', 'leased')),
+    tries integer not null default 0 check (tries >= 0),
+    losses integer not null default 0 check (losses >= 0),
+    due_at double precision not null,
+    code integer,
+    token bigint not null default 0 check (token >= 0),  -- raised at each claim
+    holder bigint,                              -- the node that holds the lease
+    lease_until double precision,
+    sequence text,                              -- these as in `job`
+    weight bigint not null check (weight >= 0),
+    check (state = 'leased' or (holder is null and lease_until is null)),
+    check (state <> 'leased' or (holder is not null and lease_until is not null and token > 0)),
+    check (state <> 'held' or sequence is not null)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.01, autovacuum_vacuum_threshold = 2000,
+    autovacuum_vacuum_insert_scale_factor = 0.1, autovacuum_analyze_scale_factor = 0.02,
+    autovacuum_vacuum_cost_delay = 0);
+-- One partial index per state, the state a literal.
+create index live_job_queued on live_job (lane, due_at, number) where state = 'queued';
+create index live_job_leased on live_job (lease_until) where state = 'leased';
+create index live_job_by_sequence on live_job (sequence, number) where sequence is not null;
+create index live_job_by_code on live_job (code, number) where code >= 300;
+-- Strictly one at a time.
+create unique index live_job_in_turn on live_job (sequence) where sequence is not null and state <> 'held';
+
+-- How a job ended: append-only, but for a parked one that is asked for again. In partitions by the day on
+-- which the job was added, so that a job's rows are found in one of them.
+create table ended_job (
+    number bigint not null,
+    day integer not null,
+    kind text not null,                         -- these three as in `job`, for the indexes below
+    project text not null,
+    lane bigint not null,
+    state text not null check (state in ('done', 'parked', 'cancelled')),
+    tries integer not null check (tries >= 0),
+    losses integer not null check (losses >= 0),
+    due_at double precision not null,
+    token bigint not null check (token >= 0),
+    finished_at double precision not null,
+    code integer,
+    stripped boolean not null default false,    -- its contents are no longer kept
+    result bytea,
+    check (state <> 'done' or (code is not null and tries > 0)),
+    primary key (number, day)
+) partition by range (day);
+create table ended_job_default partition of ended_job default;
+create index ended_job_by_age on ended_job (stripped, kind, finished_at, number);
+-- Lists of what is rare, in order of arrival. Done jobs are not in them, and pay nothing.
+create index ended_job_apart on ended_job (project, kind, state, number) where state <> 'done';
+create index ended_job_apart_by_lane on ended_job (lane, state, number) where state <> 'done';
+create index ended_job_by_code on ended_job (project, kind, code, number) where code >= 300;
+create index ended_job_failed on ended_job (project, kind, number) where code >= 400;
+
+-- Tries that are over; the token of the lease tells them apart. In partitions, as ended_job.
+create table attempt (
+    job bigint not null,
+    day integer not null,
+    token bigint not null check (token > 0),
+    started_at double precision not null,
+    ended_at double precision not null,
+    outcome text not null,
+    code integer,
+    detail bytea not null,
+    primary key (job, token, day)
+) partition by range (day);
+create table attempt_default partition of attempt default;
+
+-- A job wherever it stands.
+create view job_now as
+select job.number, job.id, job.kind, lane.name as lane, job.project, job.payload, job.parent, job.accessor,
+    job.method, job.tags, coalesce(live_job.state, ended_job.state) as state,
+    coalesce(live_job.tries, ended_job.tries) as tries, coalesce(live_job.losses, ended_job.losses) as losses,
+    job.created_at, coalesce(live_job.due_at, ended_job.due_at) as due_at, ended_job.finished_at,
+    coalesce(live_job.code, ended_job.code) as code, ended_job.result, job.sequence,
+    ended_job.code as ended_code
+from job join lane on lane.id = job.lane
+left join live_job on live_job.number = job.number
+left join ended_job on ended_job.number = job.number and ended_job.day = job.day;
+
+-- What the jobs of one accessor amount to: the live ones with their weight, and all that are remembered.
+create table usage (
+    accessor text not null,
+    kind text not null,
+    jobs bigint not null check (jobs >= 0),
+    weight bigint not null check (weight >= 0),
+    kept bigint not null check (kept >= 0),
+    primary key (accessor, kind)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0);
+
+-- Callers' words for their wishes. An accessor that is not known is ''.
+create table word (
+    accessor text not null,
+    word text not null,
+    job bigint not null,
+    wish bytea not null,
+    until double precision not null,
+    primary key (accessor, word)
+);
+create index word_by_job on word (job);
+create index word_by_age on word (until);

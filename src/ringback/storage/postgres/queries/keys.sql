@@ -1,0 +1,57 @@
+-- API keys, their signing secrets, and projects.
+
+-- name: projects
+-- All of them; as yet there is only the default one.
+select id, name from project order by name, id;
+
+-- name: add_key
+-- A hash or an id that is already there breaks a unique constraint.
+insert into api_key
+    (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+-- name: key_by_hash
+-- Who asks?
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+from api_key where hash = $1;
+
+-- name: keys_of_project
+-- Oldest first.
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+from api_key where project = $1 order by created_at, id;
+
+-- name: set_limits
+-- What a key has of its own.
+update api_key set requests = $3, queued_bytes = $4, schedule = $5
+where project = $1 and id = $2 returning id;
+
+-- name: remove_key
+-- It works no longer.
+delete from api_key where project = $1 and id = $2 returning id;
+
+-- name: drop_secrets
+-- Signing secrets of a removed key, when no job refers to it any more.
+delete from signing_secret where key = $1
+    and not exists (select from api_key where id = $1)
+    and not exists (select from usage where accessor = $1);
+
+-- name: signing_secrets
+-- Those that still sign, the newest first.
+select sealed, created_at, expires_at from signing_secret
+where key = $1 and (expires_at is null or expires_at > $2) order by number desc;
+
+-- name: lock_key
+-- Two rotations of one key go one after the other.
+select pg_advisory_xact_lock(hashtextextended($1, 3));
+
+-- name: let_secrets_expire
+-- The old ones sign for a while yet, none longer than it did anyway.
+update signing_secret set expires_at = least(coalesce(expires_at, $2), $2) where key = $1;
+
+-- name: forget_expired_secrets
+-- A key has a few secrets at a time, however often they are rotated.
+delete from signing_secret where key = $1 and expires_at <= $2;
+
+-- name: add_secret
+-- It signs from now on.
+insert into signing_secret (key, sealed, created_at) values ($1, $2, $3);

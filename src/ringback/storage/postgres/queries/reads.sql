@@ -1,0 +1,55 @@
+-- What readers ask.
+
+-- name: job_by_id
+-- One job, wherever it stands.
+select * from job_now where id = $1;
+
+-- name: states
+-- How many jobs stand at once.
+select job.id, coalesce(live_job.state, ended_job.state)
+from job left join live_job on live_job.number = job.number
+left join ended_job on ended_job.number = job.number and ended_job.day = job.day
+where job.id = any($1);
+
+-- name: jobs_by_parent
+-- What followed from some jobs.
+select * from job_now where parent = any($1) order by number;
+
+-- name: attempts
+-- The tries at a job, oldest first.
+select started_at, ended_at, outcome, attempt.code, detail
+from job join attempt on attempt.job = job.number and attempt.day = job.day
+where job.id = $1 order by attempt.token;
+
+-- name: waiting
+-- How many live jobs a sequence has, along live_job_by_sequence.
+select count(*) from (select from live_job where sequence = $1 limit $2) as live;
+
+-- name: gauges
+-- How many jobs of a kind wait and are worked on; since when one is due, and could have been claimed.
+with moment as materialized (select ledger_now() as now),
+queued as (
+    select lane.kind, sum(waiting.jobs)::bigint as jobs
+    from (select lane, count(*) as jobs from live_job where state = 'queued' group by lane) as waiting
+    join lane on lane.id = waiting.lane group by lane.kind
+), leased as (
+    select lane.kind, sum(held.jobs)::bigint as jobs
+    from (select lane, count(*) as jobs from live_job where state = 'leased' group by lane) as held
+    join lane on lane.id = held.lane group by lane.kind
+), due as (
+    select lane.kind, min(next_due) filter (where next_due <= now) as first,
+        min(greatest(ready_at, roomy_at)) filter (where ready_at <= now) as ready
+    from lane, moment where next_due is not null group by lane.kind
+)
+select kind, coalesce(queued.jobs, 0), coalesce(leased.jobs, 0), now - due.first, now - due.ready
+from queued full join leased using (kind) left join due using (kind) cross join moment;
+
+-- name: next_ready
+-- How long until a claim of this kind will find something; no row: not before something changes.
+select ready_at - ledger_now() from lane
+where kind = $1 and ready_at is not null order by ready_at limit 1;
+
+-- name: ended_of
+-- Which of these jobs are over; one that is forgotten is over, too.
+select asked.id from unnest($1::text[]) as asked (id)
+where not exists (select from job join live_job on live_job.number = job.number where job.id = asked.id);

@@ -1,0 +1,122 @@
+"""The schema: numbered migrations, run by one node at a time.
+
+A migration only adds: the nodes of the last release go on working on the new schema while they are replaced
+one by one. What it takes away, it takes away from the release before that one. Functions bear the number of
+the schema that made them, so that a changed one stands beside the old one.
+"""
+
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+
+from ringback.errors import Misconfigured
+from ringback.storage.postgres.database import CONNECT_SECONDS, raise_refused
+
+LOCK = 7_276_235_116
+"""An advisory lock of the whole database: one migrates, the others wait for it."""
+
+MIGRATION_SECONDS = 3600.0
+DAYS_AHEAD = 3
+"""Partitions are made so many days before they are needed."""
+
+_BEGIN = "begin; set local lock_timeout = '60s'; set local statement_timeout = 0"
+_MAKE_SCHEMA = "create table if not exists ringback_schema (version integer not null)"
+_VERSION = "select max(version) from ringback_schema"
+_DATABASE = "select current_database()"
+_RAISE = "insert into ringback_schema (version) values ($1)"
+_IS_THERE = "select to_regclass('ringback_schema') is not null"
+_DAYS = f"select make_days_3(today, today + {DAYS_AHEAD}) from (select floor(ledger_now() / 86400)::integer as today) as now"
+
+
+async def migrate(url: str) -> int:
+    """Bring the database up to date; the version of its schema.
+
+    `Misconfigured` when it cannot be used, or was made by a newer Ringback; `LedgerUnavailable` when the
+    server cannot be reached just now.
+    """
+    async with AsyncExitStack() as stack:
+        connection = await _connected(url, stack)
+        try:
+            known = migrations()
+            if await _version(connection) == max(known):
+                return max(known)
+            await connection.execute(_BEGIN)
+            await connection.execute(f"select pg_advisory_xact_lock({LOCK})")
+            await connection.execute(_MAKE_SCHEMA)
+            version = await _version(connection)
+            await _check_not_newer(connection, version)
+            for number in range(version + 1, max(known) + 1):
+                await connection.execute(known[number], timeout=MIGRATION_SECONDS)
+                await connection.fetch(_RAISE, number)
+            await connection.fetch(_DAYS)
+            await connection.execute("commit")
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise_refused(error)
+        return max(known)
+
+
+async def check(url: str) -> None:
+    """`Misconfigured` unless the schema is this program's: for those who do not migrate."""
+    async with AsyncExitStack() as stack:
+        connection = await _connected(url, stack)
+        try:
+            version = await _version(connection)
+            await _check_not_newer(connection, version)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            raise_refused(error)
+    if version < max(migrations()):
+        raise Misconfigured(
+            f"The database of database_url has the schema {version} and this Ringback needs "
+            f"{max(migrations())}. Run `ringback migrate`."
+        )
+
+
+async def version(url: str) -> int:
+    """Of the database's schema; 0 where there is none. Raises as `migrate` does."""
+    async with AsyncExitStack() as stack:
+        return await _version(await _connected(url, stack))
+
+
+def migrations() -> Mapping[int, str]:
+    """Number → script, from 1 on."""
+    folder = files("ringback.storage.postgres").joinpath("migrations")
+    scripts = [file for file in folder.iterdir() if file.name.endswith(".sql")]
+    return {int(file.name.split("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
+
+
+async def _connected(url: str, stack: AsyncExitStack) -> "asyncpg.Connection[asyncpg.Record]":
+    try:
+        connection = await asyncpg.connect(
+            url, timeout=CONNECT_SECONDS, command_timeout=MIGRATION_SECONDS, statement_cache_size=0
+        )
+    except Exception as error:
+        raise_refused(error)
+    stack.push_async_callback(_close, connection)
+    return connection
+
+
+async def _close(connection: "asyncpg.Connection[Any]") -> None:
+    """An open transaction is rolled back with it."""
+    try:
+        await connection.close(timeout=CONNECT_SECONDS)
+    except (OSError, TimeoutError):
+        connection.terminate()
+
+
+async def _version(connection: "asyncpg.Connection[Any]") -> int:
+    if not await connection.fetchval(_IS_THERE):
+        return 0
+    return await connection.fetchval(_VERSION) or 0
+
+
+async def _check_not_newer(connection: "asyncpg.Connection[Any]", version: int) -> None:
+    newest = max(migrations())
+    if version > newest:
+        database = await connection.fetchval(_DATABASE)
+        raise Misconfigured(
+            f"The database {database} was brought up to date by a newer Ringback (schema {version}; this one "
+            f"knows {newest}). Install that version, or restore a backup."
+        )

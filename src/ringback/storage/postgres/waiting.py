@@ -1,0 +1,155 @@
+"""Waiting for work and for ends: word comes at once from this process, soon from the others, and polls are the truth.
+
+Word travels as NOTIFY, on one direct connection of each node, after the commit that it tells of: inside the
+transaction it would make all commits of the database wait for each other (PostgreSQL holds one lock for
+that until the commit is on the disk). A word that is lost costs a poll's length, and nothing else.
+"""
+
+import asyncio
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any, Generic, TypeVar
+
+import asyncpg
+import msgspec
+
+from ringback.jobs.job import JobId
+from ringback.jobs.store import LedgerUnavailable
+from ringback.storage.postgres import reads
+from ringback.storage.postgres.database import CONNECT_SECONDS, Database
+from ringback.storage.postgres.group import Changes
+
+K = TypeVar("K", bound=Hashable)
+
+CHANNEL = "ringback"
+BUSY_POLL_SECONDS = 0.25
+IDLE_POLL_SECONDS = 1.0
+LISTEN_AGAIN_SECONDS = 5.0
+MOST_NAMED = 150
+"""Ended jobs that one word names; with more of them, everybody looks. PostgreSQL's limit is 8,000 bytes."""
+
+
+class Waiters(Generic[K]):
+    """Events of those who wait for word of something."""
+
+    def __init__(self) -> None:
+        self._events: dict[K, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def waiting(self, key: K) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        others = self._events.setdefault(key, set())
+        others.add(event)
+        try:
+            yield event
+        finally:
+            others.discard(event)
+            if not others and self._events.get(key) is others:
+                del self._events[key]
+
+    def wake(self, key: K) -> None:
+        for event in self._events.get(key, ()):
+            event.set()
+
+    def keys(self) -> list[K]:
+        return list(self._events)
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """What one node tells the others."""
+
+    kinds: list[str]
+    ended: list[JobId] | None
+    """None: too many to name."""
+
+
+class Words:
+    """Tells this process's waiters and the other nodes what commits have brought, and hears from them.
+
+    `run` is its task; without it, or without its connection, polls alone carry word from other nodes.
+    """
+
+    def __init__(self, url: str, database: Database) -> None:
+        self._url = url
+        self._database = database
+        self.for_work: Waiters[str] = Waiters()
+        self.for_end: Waiters[JobId] = Waiters()
+        self._untold = Changes()
+        self._something_to_tell = asyncio.Event()
+
+    def tell(self, changes: Changes) -> None:
+        """After their commit."""
+        self._wake(changes.kinds, changes.ended)
+        if changes.kinds or changes.ended:
+            self._untold.kinds |= changes.kinds
+            self._untold.ended += changes.ended
+            if len(self._untold.ended) > 10 * MOST_NAMED:
+                del self._untold.ended[MOST_NAMED + 1 :]  # nobody listens; they are too many to name anyway
+            self._something_to_tell.set()
+
+    async def run(self) -> None:
+        """Listen and tell, for as long as the process serves."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._look_for_ends())
+            while True:
+                with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                    await self._listen()
+                await asyncio.sleep(LISTEN_AGAIN_SECONDS)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(
+            self._url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, statement_cache_size=0
+        )
+        try:
+            await connection.add_listener(CHANNEL, self._hear)
+            while not connection.is_closed():
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LISTEN_AGAIN_SECONDS):
+                        await self._something_to_tell.wait()
+                await self._tell_others(connection)
+        finally:
+            connection.terminate()
+
+    async def _tell_others(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Whatever came together while the last word was sent; an empty one shows that somebody is there."""
+        self._something_to_tell.clear()
+        told, self._untold = self._untold, Changes()
+        if not told.kinds and not told.ended:
+            await connection.fetchval("select 1")
+            return
+        named = told.ended if len(told.ended) <= MOST_NAMED else None
+        word = msgspec.json.encode(Word(sorted(told.kinds), named)).decode()
+        await connection.fetch("select pg_notify($1, $2)", CHANNEL, word)
+
+    def _hear(self, connection: Any, process: int, _channel: str, payload: object) -> None:
+        if process == connection.get_server_pid():
+            return
+        try:
+            word = msgspec.json.decode(str(payload), type=Word)
+        except msgspec.DecodeError:
+            return  # a release that speaks otherwise
+        self._wake(word.kinds, self.for_end.keys() if word.ended is None else word.ended)
+
+    async def _look_for_ends(self) -> None:
+        """One question for all who wait, however many they are."""
+        while True:
+            await asyncio.sleep(IDLE_POLL_SECONDS)
+            awaited = self.for_end.keys()
+            if awaited:
+                with suppress(LedgerUnavailable):
+                    for job in await reads.ended_of(self._database, awaited):
+                        self.for_end.wake(job)
+
+    def _wake(self, kinds: "Sequence[str] | set[str]", ended: Sequence[JobId]) -> None:
+        for job in ended:
+            self.for_end.wake(job)
+        for kind in kinds:
+            self.for_work.wake(kind)
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
