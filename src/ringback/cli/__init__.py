@@ -7,9 +7,11 @@ import click
 
 from ringback import __version__
 from ringback.errors import Misconfigured, Refusal
+from ringback.jobs.store import LedgerUnavailable
 
 COMMANDS = {
     "serve": "Start the server.",
+    "migrate": "Bring the ledger's schema up to date.",
     "keys": "Create, list and revoke API keys.",
     "requests": "See what became of requests; fetch results, send them again, cancel.",
     "doctor": "Check that the server can start and work here; name the mend.",
@@ -44,6 +46,8 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except Misconfigured as error:
             raise _ToMend(str(error)) from error
+        except LedgerUnavailable as error:
+            raise click.ClickException(str(error)) from error
         except Refusal as refusal:
             raise click.ClickException(refusal.failure.err_msg) from refusal
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ringback.bootstrap.ledger import open_beside
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
@@ -19,7 +20,6 @@ from ringback.keys import ApiKey, KeyLimits, KeyStore, Project, new_secret, secr
 from ringback.pauses import SAYS, read_pauses
 from ringback.sealing import Seal
 from ringback.settings import Settings
-from ringback.storage.sqlite import SqliteLedger
 
 DAY = 86_400.0
 
@@ -214,8 +214,8 @@ def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable
     """Run `work` on the default project of the ledger, which is made if there is none yet."""
 
     async def run() -> T:
-        path = made_data_folder(settings) / "ringback.db"
-        async with await SqliteLedger.open(path, SystemClock(), serving=False) as ledger:
+        made_data_folder(settings)
+        async with await open_beside(settings, SystemClock()) as ledger:
             (project, *_) = await ledger.projects()
             return await work(ledger, project)
 

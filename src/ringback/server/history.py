@@ -32,7 +32,6 @@ from ringback.server.wire import (
     rfc3339,
 )
 from ringback.streaming.record import KIND as STREAM
-from ringback.transcription.progress import Progress
 from ringback.transcription.request import Ending, Order, ending_of, order_of, origin_of_callback
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
@@ -135,7 +134,7 @@ class History:
         record = self._record(job, deliveries)
         record["ringback"] = {
             "state": job.state,
-            "progress": _reached(job, self._progress),
+            "progress": await self._reached(job),
             "callback_origin": origin_of_callback(order_of(job.payload)),
             "result_kept": job.result is not None and ending_of(job.result).document != Kept(),
             "deliveries": [
@@ -143,6 +142,11 @@ class History:
             ],
         }
         return record
+
+    async def _reached(self, job: Job) -> dict[str, object] | None:
+        """How far it is, on whichever node it runs."""
+        reached = await self._progress.of(job.id) if job.state is State.LEASED else None
+        return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
 
 
 def _filters(request: Request, project: str) -> list[JobFilter]:
@@ -221,11 +225,6 @@ def _callback(deliveries: Sequence[Job]) -> dict[str, object]:
         "code": delivery.code,
         "completed": rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None,
     }
-
-
-def _reached(job: Job, progress: Progress) -> dict[str, object] | None:
-    reached = progress.of(job.id)
-    return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
 
 
 def _add_up(jobs: Sequence[Job], days: dict[str, tuple[float, int]]) -> None:

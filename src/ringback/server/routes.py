@@ -1,4 +1,4 @@
-"""The application: every route in one table."""
+"""The application: every route in one table. A process that answers no callers has those for probes alone."""
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,6 +15,7 @@ from ringback.server.history import History
 from ringback.server.listen import Listen
 from ringback.server.live import Live
 from ringback.server.manage import Manage
+from ringback.server.models import Models
 from ringback.server.problems import (
     LISTEN_PATH,
     FrontDoor,
@@ -24,18 +25,18 @@ from ringback.server.problems import (
 )
 from ringback.server.redelivery import Redelivery
 from ringback.server.results import Results
-from ringback.server.services import Services
+from ringback.server.services import Probed, Services
 from ringback.server.signing import PUBLIC_KEYS_PATH, Signing
 from ringback.server.status import Status
 
-__all__ = ["Services", "application"]
+__all__ = ["Probed", "Services", "application", "probes"]
 
 
 def application(services: Services) -> Starlette:
     """The ASGI application over these services. It owns no task: whoever makes it starts and stops them."""
-    app = Starlette(
-        routes=_routes(services),
-        middleware=[
+    return _assembled(
+        _routes(services),
+        [
             Middleware(
                 CORSMiddleware,
                 allow_origins=["*"],
@@ -46,6 +47,18 @@ def application(services: Services) -> Starlette:
             ),
             Middleware(FrontDoor),
         ],
+    )
+
+
+def probes(probed: Probed) -> Starlette:
+    """What a process serves that has no callers: probes and metrics."""
+    return _assembled(_probe_routes(probed), [Middleware(FrontDoor)])
+
+
+def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
+    app = Starlette(
+        routes=routes,
+        middleware=middleware,
         exception_handlers={
             Refusal: refusal_handler,
             LedgerUnavailable: ledger_away_handler,
@@ -81,7 +94,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     redelivery = Redelivery(services, doorkeeper)
     callbacks = Callbacks(services, doorkeeper)
     signing = Signing(services, doorkeeper)
-    status = Status(services, doorkeeper)
+    models = Models(services, doorkeeper)
     project = "/v1/projects/{project_id}"
     one = f"{project}/requests/{{request_id}}"
     return [
@@ -105,15 +118,22 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{project}/deliveries/redeliver", redelivery.many, methods=["POST"]),
         Route(f"{project}/usage", history.usage),
         Route(f"{project}/balances", manage.balances),
-        Route(f"{project}/models", status.project_models),
-        Route(f"{project}/models/{{model_id}}", status.project_model),
+        Route(f"{project}/models", models.project_models),
+        Route(f"{project}/models/{{model_id}}", models.project_model),
         Route("/v1/callbacks/test", callbacks.test, methods=["POST"]),
-        Route("/v1/models", status.models),
-        Route("/v1/models/{model_id}", status.model),
+        Route("/v1/models", models.models),
+        Route("/v1/models/{model_id}", models.model),
         Route("/v1/auth/token", manage.check_token),
         Route("/v1/auth/grant", manage.grant_token, methods=["POST"]),
+        *_probe_routes(services.probed),
+        Route(PUBLIC_KEYS_PATH, signing.public_keys),
+    ]
+
+
+def _probe_routes(probed: Probed) -> list[BaseRoute]:
+    status = Status(probed)
+    return [
         Route("/v1/status", status.status),
         Route("/v1/status/engine", status.engine),
         Route("/metrics", status.metrics),
-        Route(PUBLIC_KEYS_PATH, signing.public_keys),
     ]

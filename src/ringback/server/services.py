@@ -1,7 +1,7 @@
 """What the routes stand on; `bootstrap` fills it in."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ringback.blobs import Blobs
@@ -12,6 +12,7 @@ from ringback.engines.base import ModelInfo
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.sealing import Seal
+from ringback.server.leaving import Leaving
 from ringback.settings import Settings
 from ringback.streaming.streams import Streams
 from ringback.transcription.model import Models
@@ -43,6 +44,19 @@ nothing left to connect with."""
 
 
 @dataclass(frozen=True, slots=True)
+class Probed:
+    """What probes and scrapers look at, of any process."""
+
+    store: JobStore
+    settings: Settings
+    health: EngineHealth | None
+    """None: this process needs no engine."""
+    streams: Callable[[], int]
+    """How many live streams are open here."""
+    leaving: Leaving
+
+
+@dataclass(frozen=True, slots=True)
 class Services:
     """Everything that a route may use."""
 
@@ -66,3 +80,9 @@ class Services:
     health: EngineHealth
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""
+    leaving: Leaving = field(default_factory=Leaving)
+
+    @property
+    def probed(self) -> Probed:
+        """The part of it that is for probes."""
+        return Probed(self.store, self.settings, self.health, lambda: self.streams.active, self.leaving)

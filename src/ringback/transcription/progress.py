@@ -1,8 +1,14 @@
-"""How far each running transcription on this node is, for whoever looks while it runs."""
+"""How far each running transcription is, for whoever looks while it runs."""
 
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Protocol
 
+from ringback import telemetry
 from ringback.jobs.job import JobId
+from ringback.jobs.store import LedgerUnavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,5 +31,55 @@ class Progress:
     def end(self, job: JobId) -> None:
         self._reached.pop(job, None)
 
-    def of(self, job: JobId) -> Reached | None:
+    async def of(self, job: JobId) -> Reached | None:
         return self._reached.get(job)
+
+
+class Board(Protocol):
+    """Where all nodes look: seconds, and duration, by job. It may lose what it shows."""
+
+    async def show_progress(self, reached: Mapping[JobId, tuple[float, float | None]]) -> None: ...
+
+    async def progress_of(self, job: JobId) -> tuple[float, float | None] | None: ...
+
+
+EVERY = 1.0
+"""Seconds between two looks of a node at what to show: one small write, and none when nothing has moved."""
+
+
+class SharedProgress(Progress):
+    """A service: shows what this node has reached to the others, and what they have to this one."""
+
+    name = "progress"
+
+    def __init__(self, board: Board) -> None:
+        super().__init__()
+        self._board = board
+        self._shown: dict[JobId, Reached] = {}
+
+    async def of(self, job: JobId) -> Reached | None:
+        here = await super().of(job)
+        if here is not None:
+            return here
+        there = await self._board.progress_of(job)
+        return None if there is None else Reached(*there)
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            await self._show()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await stopping.wait()
+
+    async def _show(self) -> None:
+        now = dict(self._reached)
+        moved = {job: reached for job, reached in now.items() if self._shown.get(job) != reached}
+        if moved:
+            try:
+                await self._board.show_progress(
+                    {job: (reached.seconds, reached.duration) for job, reached in moved.items()}
+                )
+            except LedgerUnavailable as error:
+                telemetry.problem("progress.not_shown", error=str(error))
+                return
+        self._shown = now

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import uuid
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -43,15 +43,29 @@ def prepare(path: Path) -> None:
     `Misconfigured` when it cannot be used, `LedgerUnavailable` when it cannot be used just now.
     """
     path.touch(mode=0o600)
+    with _told(path), closing(connect(path)) as connection:
+        _migrate(connection, path)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """What SQLite says, in our words."""
     try:
-        with closing(connect(path)) as connection:
-            _migrate(connection, path)
+        yield
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode in _PASSING:
             raise LedgerUnavailable(f"the ledger {path} cannot be used just now: {error}") from error
         raise Misconfigured(
             f"The ledger {path} cannot be used: {error}. Restore it, or move it away."
         ) from error
+
+
+def version(path: Path) -> int:
+    """Of the schema in the file; 0 where there is none. Raises as `prepare` does."""
+    if not path.exists():
+        return 0
+    with _told(path), closing(connect_for_reading(path)) as connection:
+        return _version(connection)
 
 
 def lock_for_serving(path: Path) -> int:

@@ -1,0 +1,89 @@
+"""What every process stands on, whatever its roles: the ledger, the blobs, secrets, and the way out."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from ringback.blobs import Blobs, blobs_at
+from ringback.bootstrap.ledger import Ledger, open_to_serve
+from ringback.callbacks.signers import Signers
+from ringback.clock import Clock
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.engines.messages import Setup
+from ringback.engines.pool import EnginePool
+from ringback.engines.registry import Catalogue
+from ringback.sealing import Seal
+from ringback.server.leaving import Leaving
+from ringback.settings import Settings
+from ringback.transcription.request import KIND as TRANSCRIBE
+
+JOBS_PER_THREAD = 2
+FEWEST_JOBS = 16
+"""Recordings in work at once: many more than threads, so that a few long ones leave room for short ones.
+The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    settings: Settings
+    clock: Clock
+    ledger: Ledger
+    caps: dict[str, int]
+    """Kind → what one lane of it may have in work, for kinds without health; the ledger reads it at each
+    use."""
+    blobs: Blobs
+    seal: Seal
+    signers: Signers
+    policy: Policy
+    door: Door
+    """The way out, to callers' URLs."""
+    catalogue: Catalogue
+    pool: EnginePool | None
+    """The recogniser, where recordings or live streams are heard."""
+    leaving: Leaving
+
+    @property
+    def jobs_at_once(self) -> int:
+        """Recordings in work at once, in this process."""
+        return jobs_at_once(self.pool)
+
+
+async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ground:
+    """All of it, opened and proved; what must be closed at the end is on the stack."""
+    folder = settings.data_path
+    catalogue = Catalogue(settings.model, folder / "models")
+    policy = Policy(settings.callback.allow, settings.callback.ports)
+    hears = settings.does("api") or settings.does("transcribe")
+    pool = EnginePool(Setup.of(settings)) if hears else None
+    caps = {TRANSCRIBE: share_of_one_project(jobs_at_once(pool))}
+    ledger = await stack.enter_async_context(await open_to_serve(settings, clock, caps))
+    seal = Seal.of(settings.secret_key, folder / "secret.key")
+    signers = Signers(ledger, seal, clock)
+    await signers.prepare()
+    blobs = await stack.enter_async_context(
+        blobs_at(settings.blobs_url, folder, clock, settings.limits.disk_reserve_bytes)
+    )
+    door = await stack.enter_async_context(Door(policy, clock))
+    return Ground(
+        settings=settings,
+        clock=clock,
+        ledger=ledger,
+        caps=caps,
+        blobs=blobs,
+        seal=seal,
+        signers=signers,
+        policy=policy,
+        door=door,
+        catalogue=catalogue,
+        pool=pool,
+        leaving=Leaving(elsewhere=bool(settings.database_url)),
+    )
+
+
+def jobs_at_once(pool: EnginePool | None) -> int:
+    return FEWEST_JOBS if pool is None else max(JOBS_PER_THREAD * pool.threads, FEWEST_JOBS)
+
+
+def share_of_one_project(jobs: int) -> int:
+    """One project's flood leaves some slots to the others."""
+    return jobs * 3 // 4

@@ -1,0 +1,81 @@
+"""The ledger that the settings name: a SQLite file, or a PostgreSQL database."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from ringback.clock import Clock
+from ringback.errors import Misconfigured
+from ringback.jobs.store import JobStore
+from ringback.keys import KeyStore
+from ringback.settings import Settings
+from ringback.storage.sqlite import SqliteLedger
+from ringback.storage.sqlite.schema import prepare, version
+
+SQLITE_FILE = "ringback.db"
+
+
+class Ledger(JobStore, KeyStore, Protocol):
+    """Jobs and keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migrated:
+    """The versions of a schema before and after. 0: there was none."""
+
+    before: int
+    after: int
+
+
+async def open_to_serve(
+    settings: Settings, clock: Clock, fixed_caps: Mapping[str, int]
+) -> AbstractAsyncContextManager[Ledger]:
+    """For a process that works on jobs. Raises `Misconfigured`, or `LedgerUnavailable`."""
+    if not settings.database_url:
+        path = settings.data_path / SQLITE_FILE
+        return await SqliteLedger.open(path, clock, serving=True, fixed_caps=fixed_caps)
+    _check_extra()
+    from ringback.storage.postgres import NodeFacts, PostgresLedger  # noqa: PLC0415 - there with the extra alone
+
+    node = NodeFacts.of_this_process(settings.role)
+    return await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
+
+
+async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:
+    """For a command, whether or not a server works on the same ledger. Raises as `open_to_serve` does."""
+    if not settings.database_url:
+        return await SqliteLedger.open(settings.data_path / SQLITE_FILE, clock, serving=False)
+    _check_extra()
+    from ringback.storage.postgres import PostgresLedger  # noqa: PLC0415 - as above
+
+    return await PostgresLedger.open(settings.database_url)
+
+
+async def migrate(settings: Settings) -> Migrated:
+    """Bring the ledger's schema up to date, or make it; raises `Misconfigured` where it is newer."""
+    if not settings.database_url:
+        return Migrated(*await asyncio.to_thread(_migrate_file, settings.data_path / SQLITE_FILE))
+    _check_extra()
+    from ringback.storage.postgres import schema  # noqa: PLC0415 - as above
+
+    before = await schema.version(settings.database_url)
+    return Migrated(before, await schema.migrate(settings.database_url))
+
+
+def _migrate_file(path: Path) -> tuple[int, int]:
+    before = version(path)
+    prepare(path)
+    return before, version(path)
+
+
+def _check_extra() -> None:
+    try:
+        import asyncpg  # noqa: F401, PLC0415 - as above
+    except ImportError:
+        raise Misconfigured(
+            "database_url: PostgreSQL needs the extra `cluster`, which is not installed: run "
+            "`make setup EXTRAS=cluster`, or install `ringback[cluster]`"
+        ) from None

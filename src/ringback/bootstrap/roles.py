@@ -1,0 +1,266 @@
+"""What each role adds to the ground, in the order of start; the end goes the other way round.
+
+engine, audio, hearing     recognition and decoding, in processes of their own; the ears of live streams
+rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
+transcribe, deliver        the two kinds of work
+stream                     ends the records of streams whose server died
+http, streams              the door: opened last, closed first, its streams brought to their end
+readiness                  before anything else ends, probes are told
+"""
+
+import asyncio
+
+from starlette.applications import Starlette
+
+from ringback.audio.reader import AudioReader
+from ringback.bootstrap.ground import Ground
+from ringback.callbacks.admission import Admission
+from ringback.callbacks.deliver import Deliverer
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.trial import Trial, trial
+from ringback.egress.answers import FetchLimits, Limits
+from ringback.engines.base import Quality
+from ringback.engines.pool import EnginePool
+from ringback.jobs.rescuer import Rescuer
+from ringback.jobs.worker import Worker
+from ringback.server.protocol import HttpServer
+from ringback.server.requests import REQUEST_KINDS
+from ringback.server.routes import Probed, Services, application, probes
+from ringback.server.services import TryCallback
+from ringback.service import Service
+from ringback.settings import FetchSettings
+from ringback.streaming.callbacks import Callbacks
+from ringback.streaming.hearing import LiveHearings
+from ringback.streaming.record import KIND as STREAM
+from ringback.streaming.record import end_abandoned
+from ringback.streaming.streams import LEASE_SECONDS, Streams
+from ringback.transcription.progress import Progress
+from ringback.transcription.remote import RemoteAudio
+from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.retention import Retention
+from ringback.transcription.sweep import Sweep
+from ringback.transcription.transcribe import Transcriber
+
+STREAMS_PER_CORE = 8
+"""Unless `limits.streams` says otherwise."""
+
+ABANDONED_AT_ONCE = 16
+"""Records of streams whose server died, ended at a time."""
+
+TRANSCRIPTION_LEASE = 30.0
+"""Seconds; the worker prolongs it every few of them. So long waits what a node had that died."""
+
+DELIVERY_GRACE = 20.0
+"""Seconds that a delivery's lease outlives its time limit."""
+
+
+class Stages:
+    """The services of this process, by what they stand on, and its door, bound to its port."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        settings = ground.settings
+        self._means: list[Service] = []
+        self._work: list[Service] = []
+        self._outside: list[Service] = []
+        self._progress = self._shared_progress()
+        if ground.pool is not None:
+            self._means.append(ground.pool)
+            if settings.does("transcribe"):
+                self._transcribe(ground.pool)
+        if settings.does("deliver"):
+            self._deliver()
+        self._http = self._door()
+
+    def bind(self) -> int:
+        """Take the port; which one. Raises `Misconfigured`."""
+        return self._http.bind()
+
+    def in_order(self) -> list[list[Service]]:
+        ground = self._ground
+        housekeeping: list[Service] = [
+            Rescuer(ground.ledger),
+            Sweep(ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio),
+            Retention(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
+        ]
+        return [self._means, housekeeping, self._work, [self._http, *self._outside], [ground.leaving]]
+
+    def _shared_progress(self) -> Progress:
+        """In memory, where nobody else looks."""
+        return Progress()
+
+    def _transcribe(self, pool: EnginePool) -> None:
+        ground = self._ground
+        reader = AudioReader(children=ground.jobs_at_once)
+        transcriber = Transcriber(
+            reader=reader,
+            pool=pool,
+            catalogue=ground.catalogue,
+            fetch=self._remote().chunks,
+            seal=ground.seal,
+            blobs=ground.blobs,
+            progress=self._progress,
+            clock=ground.clock,
+            upload_limit=ground.settings.limits.upload_bytes,
+            quality=Quality(ground.settings.engine.quality),
+        )
+        worker = Worker(
+            TRANSCRIBE,
+            ground.ledger,
+            transcriber,
+            concurrency=ground.jobs_at_once,
+            lease_seconds=TRANSCRIPTION_LEASE,
+            clock=ground.clock,
+        )
+        self._means.append(reader)
+        self._work.append(_WhenReady(pool, worker))
+
+    def _deliver(self) -> None:
+        ground = self._ground
+        settings = ground.settings.callback
+        deliverer = Deliverer(
+            ground.door,
+            ground.policy,
+            ground.blobs,
+            settings,
+            seal=ground.seal,
+            sign=ground.signers.sign,
+            clock=ground.clock,
+            recorded=ground.ledger.attempts,
+            public_url=ground.settings.public_url,
+        )
+        self._work.append(
+            Worker(
+                DELIVER,
+                ground.ledger,
+                deliverer,
+                concurrency=settings.concurrency,
+                lease_seconds=settings.timeout + DELIVERY_GRACE,
+                clock=ground.clock,
+            )
+        )
+
+    def _door(self) -> HttpServer:
+        settings = self._ground.settings
+        return HttpServer(
+            self._for_callers() if settings.does("api") else self._for_probes(),
+            settings.host,
+            settings.port,
+            header_seconds=settings.limits.header_seconds,
+        )
+
+    def _for_probes(self) -> Starlette:
+        ground = self._ground
+        return probes(Probed(ground.ledger, ground.settings, ground.pool, lambda: 0, ground.leaving))
+
+    def _for_callers(self) -> Starlette:
+        ground = self._ground
+        settings = ground.settings
+        assert ground.pool is not None
+        streams = self._streams(ground.pool)
+        admission = Admission(ground.door, ground.policy)
+        return application(
+            Services(
+                store=ground.ledger,
+                keys=ground.ledger,
+                blobs=ground.blobs,
+                catalogue=ground.catalogue,
+                admit=admission.admit,
+                admit_live=admission.admit_live,
+                check_audio_url=self._remote().judge,
+                try_callback=_tried_by(ground),
+                streams=streams,
+                progress=self._progress,
+                settings=settings,
+                clock=ground.clock,
+                seal=ground.seal,
+                signers=ground.signers,
+                health=ground.pool,
+                jwt_secret=ground.seal.subkey("jwt"),
+                leaving=ground.leaving,
+            )
+        )
+
+    def _streams(self, pool: EnginePool) -> Streams:
+        ground = self._ground
+        hearings = LiveHearings(pool)
+        callbacks = Callbacks(
+            door=ground.door,
+            policy=ground.policy,
+            store=ground.ledger,
+            seal=ground.seal,
+            sign=ground.signers.sign,
+            settings=ground.settings.callback,
+            clock=ground.clock,
+        )
+        streams = Streams(
+            store=ground.ledger,
+            callbacks=callbacks,
+            open_ears=hearings.open,
+            clock=ground.clock,
+            most=ground.settings.limits.streams or STREAMS_PER_CORE * pool.threads,
+        )
+        abandoned = Worker(
+            STREAM,
+            ground.ledger,
+            end_abandoned,
+            concurrency=ABANDONED_AT_ONCE,
+            lease_seconds=LEASE_SECONDS,
+            clock=ground.clock,
+        )
+        self._means.append(hearings)
+        self._work.append(abandoned)
+        self._outside.append(streams)
+        return streams
+
+    def _remote(self) -> RemoteAudio:
+        ground = self._ground
+        return RemoteAudio(ground.door, ground.policy, _fetch_limits(ground.settings.fetch))
+
+
+class _WhenReady:
+    """Holds the work back until the engine is loaded: a lease taken before could only be lost to a crash."""
+
+    def __init__(self, pool: EnginePool, work: Service) -> None:
+        self.name = work.name
+        self._pool = pool
+        self._work = work
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        ready = asyncio.create_task(self._pool.ready())
+        stop = asyncio.create_task(stopping.wait())
+        try:
+            await asyncio.wait({ready, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.cancel()
+            ready.cancel()
+            # An engine that never comes is the pool's to report.
+            await asyncio.gather(ready, stop, return_exceptions=True)
+        await self._work.run(stopping)
+
+
+def _tried_by(ground: Ground) -> TryCallback:
+    """What tries a callback URL as a delivery would."""
+    settings = ground.settings.callback
+    limits = Limits(settings.connect_timeout, settings.timeout)
+
+    async def try_callback(url: str, method: str, key_id: str) -> Trial:
+        sign = (await ground.signers.signer(key_id)).headers
+        return await trial(
+            ground.door,
+            ground.policy,
+            url,
+            clock=ground.clock,
+            limits=limits,
+            method=method,
+            key_id=key_id,
+            sign=sign,
+        )
+
+    return try_callback
+
+
+def _fetch_limits(settings: FetchSettings) -> FetchLimits:
+    return FetchLimits(
+        settings.connect_timeout, settings.response_timeout, settings.timeout, settings.bytes_per_second
+    )

@@ -1,0 +1,33 @@
+"""`ringback migrate`: the schema of the ledger, before the nodes of a new version start."""
+
+import asyncio
+from pathlib import Path
+
+import click
+
+from ringback.bootstrap.ledger import migrate
+from ringback.cli.places import made_data_folder, settings_of, with_settings
+
+
+@click.command("migrate")
+@with_settings
+def command(config: Path | None, data_dir: str | None) -> None:
+    """Make the ledger's schema, or bring it up to date; say from which version to which.
+
+    `ringback serve` does the same at its start. Nodes of the version before go on working meanwhile, and
+    after it. Several may call this at once: one does the work, the others wait for it.
+
+    \b
+    Examples:
+      ringback migrate
+      RINGBACK_DATABASE_URL=postgresql://ringback@db/ringback … ringback migrate
+    """
+    settings = settings_of(config, data_dir)
+    made_data_folder(settings)
+    done = asyncio.run(migrate(settings))
+    if done.before == done.after:
+        click.echo(f"The ledger's schema is up to date: version {done.after}.")
+    elif done.before:
+        click.echo(f"The ledger's schema went from version {done.before} to {done.after}.")
+    else:
+        click.echo(f"The ledger is made, with schema version {done.after}.")

@@ -1,0 +1,37 @@
+"""The first step of a stop: probes are told, while the door is still open, so that nobody new is sent here."""
+
+import asyncio
+from contextlib import suppress
+
+PROBE_SECONDS = 5.0
+"""How long a probe may take to come by."""
+
+SPREAD_SECONDS = 1.0
+"""From the probe's answer until the last balancer has heard of it."""
+
+
+class Leaving:
+    """A service; the last stage, so that it is the first to be stopped.
+
+    Where there are no other nodes to go to (`elsewhere` is false), it holds up nothing.
+    """
+
+    name = "readiness"
+
+    def __init__(self, elsewhere: bool = False) -> None:
+        self._elsewhere = elsewhere
+        self._told = asyncio.Event()
+        self.begun = False
+
+    def tell(self) -> None:
+        """A probe has been answered that we leave."""
+        self._told.set()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
+        self.begun = True
+        if self._elsewhere:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(PROBE_SECONDS):
+                    await self._told.wait()
+                    await asyncio.sleep(SPREAD_SECONDS)
