@@ -256,6 +256,15 @@ async def test_a_ledger_that_is_away_burns_no_try(door: Door, blobs: FolderBlobs
     assert receiver.connections == 0
 
 
+async def test_a_body_that_cannot_be_read_now_burns_no_try(deliverer: Deliverer, tmp_path: Path) -> None:
+    blob = tmp_path / "result" / "1"
+    blob.mkdir(parents=True)  # where a file should be: reading it fails
+    async with receiving(answering()) as receiver:
+        outcome = await deliverer(lease(receiver.url(), Kept(key=BlobKey("result/1")), tries=1))
+    assert isinstance(outcome, Interrupted)
+    assert receiver.connections == 0
+
+
 async def test_an_order_may_have_a_schedule_of_its_own(deliverer: Deliverer) -> None:
     async with receiving(answering(500)) as receiver:
         claimed = lease(receiver.url())

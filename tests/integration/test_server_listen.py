@@ -13,11 +13,12 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback import telemetry
-from ringback.blobs import FolderBlobs, NoRoom, Stored
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobs, NoRoom, OutOfReach, Stored
 from ringback.callbacks.delivery import place_of_callback
 from ringback.errors import Failure
 from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
 from ringback.jobs.store import LedgerUnavailable
+from ringback.server import waiting
 from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, opened_url, order_of
@@ -49,14 +50,14 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 async def test_a_waiting_caller_gets_the_document_of_the_job_it_became(door: Front) -> None:
-    waiting = asyncio.create_task(door.call("POST", "/v1/listen?model=nova-3&tag=a&tag=b", data=AUDIO))
+    asking = asyncio.create_task(door.call("POST", "/v1/listen?model=nova-3&tag=a&tag=b", data=AUDIO))
     lease = await door.claim()
     order = order_of(lease.job.payload)
     assert order.audio is not None
     assert await door.blobs.get(order.audio) == AUDIO
     assert (lease.job.method, lease.job.tags) == ("sync", ("a", "b"))
     await door.finish(lease)
-    answer = await waiting
+    answer = await asking
     model = door.services.catalogue.models()[0]
     assert (answer.status, answer.body) == (200, DOCUMENT)
     assert answer.headers["content-type"] == "application/json"
@@ -79,6 +80,32 @@ async def test_any_content_type_or_none_is_audio(
     assert answer.status == 200
     assert order.audio is not None
     assert await door.blobs.get(order.audio) == AUDIO
+
+
+@pytest.mark.parametrize("away_for_good", [False, True])
+async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
+    door: Front, monkeypatch: pytest.MonkeyPatch, away_for_good: bool
+) -> None:
+    tries: list[BlobKey] = []
+    real = FolderBlobs.get
+
+    async def away(blobs: FolderBlobs, key: BlobKey) -> bytes:
+        tries.append(key)
+        if away_for_good or len(tries) == 1:
+            raise OutOfReach("it did not answer in time")
+        return await real(blobs, key)
+
+    monkeypatch.setattr(FolderBlobs, "get", away)
+    monkeypatch.setattr(waiting, "AWAY_SECONDS", 0.5)
+    asking = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
+    document = b'{"results":"' + b"x" * INLINE_LIMIT + b'"}'
+    await door.finish(await door.claim(), document)
+    answer = await asking
+    assert len(tries) == 2
+    if away_for_good:
+        assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+    else:
+        assert (answer.status, answer.body) == (200, document)
 
 
 async def test_a_callback_request_is_answered_at_once_and_durably(door: Front) -> None:

@@ -239,6 +239,15 @@ async def test_a_result_that_is_not_there_says_why(door: Front) -> None:
     assert (gone.status, gone.json()["category"]) == (404, "RESULT_NOT_KEPT")
 
 
+async def test_a_result_that_cannot_be_read_now_is_a_503(door: Front) -> None:
+    large, _ = await transcribed(door, document=b"x" * (INLINE_LIMIT + 1))
+    blob = door.folder / document_key(large.id)
+    blob.unlink()
+    blob.mkdir()  # where a file should be: reading it fails
+    answer = await get(door, f"requests/{large.id}/result")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
+
+
 async def test_a_request_is_cancelled_wherever_it_is(door: Front) -> None:
     lease = await submit(door)
     answer = await post(door, f"requests/{lease.job.id}/cancel")

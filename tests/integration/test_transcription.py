@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from ringback.audio.reader import AudioReader
-from ringback.blobs import FolderBlobs, once, read_kept
+from ringback.blobs import BlobKey, FolderBlobs, OutOfReach, Stored, kept, once, read_kept
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.callbacks.delivery import place_of_callback
 from ringback.engines.base import Quality
@@ -36,6 +36,7 @@ from ringback.jobs.job import (
 from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
 from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription import transcribe
 from ringback.transcription.progress import Progress
 from ringback.transcription.request import KIND, Order, audio_key, document_key, ending_of, order_job
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
@@ -138,6 +139,31 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) ->
 
 def as_job(like: Job, new: NewJob) -> Job:
     return replace(like, id=new.id, kind=new.kind, payload=new.payload)
+
+
+async def test_a_finished_document_waits_for_blobs_that_are_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries: list[BlobKey] = []
+    real = FolderBlobs.put
+
+    async def away(
+        blobs: FolderBlobs, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None
+    ) -> Stored:
+        if key.startswith("result/"):
+            tries.append(key)
+            if len(tries) < 3:
+                raise OutOfReach("it did not answer in time")
+        return await real(blobs, key, chunks, limit)
+
+    monkeypatch.setattr(FolderBlobs, "put", away)
+    monkeypatch.setattr(kept, "INLINE_LIMIT", 0)
+    monkeypatch.setattr(transcribe, "WHILE_BLOBS_ARE_AWAY", (0.0, 0.0))
+    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com/a"))
+    done = await house.transcriber(lease)
+    assert isinstance(done, Done)
+    assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR"
+    assert len(tries) == 3
 
 
 async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:

@@ -104,7 +104,10 @@ class Deliverer:
         async with AsyncExitStack() as stack:
             if order.body.inline is None:
                 await stack.enter_async_context(self._large)
-            body = await self._body(order.body)
+            try:
+                body = await self._body(order.body)
+            except OSError as error:
+                return await _not_tried(job, order, f"its body cannot be read: {error}")
             if body is None:
                 return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
             try:

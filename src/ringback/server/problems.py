@@ -104,6 +104,12 @@ async def ledger_away_handler(request: Request, error: Exception) -> Response:
     return problem_response(request, UNAVAILABLE)
 
 
+def blobs_away(connection: HTTPConnection, error: OSError) -> Failure:
+    """Nothing is lost: the caller may ask again."""
+    telemetry.problem("blobs.unavailable", request_id=request_id_of(connection), error=str(error))
+    return UNAVAILABLE
+
+
 def safe_facts(error: BaseException) -> dict[str, object]:
     """An exception as the log may show it: its text may quote what a caller sent, a URL with its password."""
     return {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)}

@@ -12,7 +12,7 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
 from ringback.server.auth import Doorkeeper, Right
-from ringback.server.problems import json_response
+from ringback.server.problems import blobs_away, json_response, problem_response
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import caller_of_project, path_uuid
@@ -36,6 +36,8 @@ class Results:
             body = await read_kept(self._blobs, document)
         except KeyError:
             raise _not_kept() from None
+        except OSError as error:
+            return problem_response(request, blobs_away(request, error))
         return json_response(body, headers={"ringback-status": str(job.code)})
 
     async def _document(self, job: Job) -> Kept:

@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ringback import telemetry
-from ringback.blobs import read_kept
+from ringback.blobs import Kept, read_kept
 from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
@@ -16,6 +16,7 @@ from ringback.server.body import ClientGone
 from ringback.server.problems import (
     FAULT,
     UNAVAILABLE,
+    blobs_away,
     header_text,
     json_response,
     problem_response,
@@ -26,6 +27,9 @@ from ringback.transcription.request import ending_of
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
+
+AWAY_SECONDS = 20.0
+"""For which a caller waits on for a result that is there, but cannot be read."""
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 NOT_KEPT = Failure(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
@@ -95,9 +99,11 @@ class Waiting:
             return problem_response(request, FAULT)
         ending = ending_of(job.result)
         try:
-            document = await read_kept(self._services.blobs, ending.document)
+            document = await self._document(ending.document)
         except KeyError:
             return problem_response(request, NOT_KEPT)
+        except OSError as away:
+            return problem_response(request, blobs_away(request, away))
         if job.code >= 400:
             error = _ERROR.decode(document)
             return json_response(document, job.code, {"dg-error": header_text(error.err_msg)})
@@ -107,6 +113,17 @@ class Waiting:
             name = names.get(ending.model, "")
             headers = {"dg-model-uuid": ending.model, "dg-model-name": header_text(name)}
         return json_response(document, job.code, headers)
+
+    async def _document(self, kept: Kept) -> bytes:
+        """The work is done and the caller still there: blobs that are away for a moment are waited for."""
+        until = self._services.clock.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return await read_kept(self._services.blobs, kept)
+            except OSError:
+                if self._services.clock.monotonic() > until:
+                    raise
+            await asyncio.sleep(1)
 
     def _too_long(self) -> Failure:
         return Failure(

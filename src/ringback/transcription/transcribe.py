@@ -16,7 +16,7 @@ import msgspec
 
 from ringback import telemetry
 from ringback.audio.reader import AudioReader
-from ringback.blobs import Blobs, Kept, TooLarge, keep
+from ringback.blobs import Blobs, Kept, OutOfReach, TooLarge, keep
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.clock import Clock
@@ -43,6 +43,9 @@ Fetch = Callable[[str], AsyncIterator[bytes]]
 AFTER_A_SURPRISE = GrowingSchedule((1.0, 10.0))
 WHILE_IT_PASSES = GrowingSchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
 """Seconds between tries after a fault of ours; after the last one the request is answered with a 500."""
+
+WHILE_BLOBS_ARE_AWAY = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Seconds between tries to keep a finished document, before the whole job is tried again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +91,7 @@ class Transcriber:
         started_at = self._clock.now()
         try:
             answer = await self._answer(job, order)
-            kept = await keep(self._blobs, document_key(job.id), answer.document)
+            kept = await self._kept(job, answer)
         except Exception as error:
             delay = _schedule_for(error).delay_after(job.tries + 1)
             _report_fault(job, error, delay)
@@ -114,6 +117,19 @@ class Transcriber:
         except EngineFailure as failure:
             telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
             return _refused(_OURS, job)
+
+    async def _kept(self, job: Job, answer: _Answer) -> Kept:
+        """The document, kept. Blobs that are away for a while are waited for: else hours of work would be
+        done again for want of a moment."""
+        for pause in WHILE_BLOBS_ARE_AWAY:
+            try:
+                return await keep(self._blobs, document_key(job.id), answer.document)
+            except OutOfReach as error:
+                telemetry.problem(
+                    "transcription.not_kept", request_id=job.id, error=str(error), again_in=pause
+                )
+            await asyncio.sleep(pause)
+        return await keep(self._blobs, document_key(job.id), answer.document)
 
     async def _transcribe(self, job: Job, order: Order) -> _Answer:
         model = self._model(order)

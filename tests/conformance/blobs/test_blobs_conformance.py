@@ -32,7 +32,7 @@ async def test_an_empty_body_is_a_body(blobs: Blobs) -> None:
         assert path.read_bytes() == b""
 
 
-@pytest.mark.parametrize("size", [5 << 20, (5 << 20) + 1, 8 << 20, LARGE])
+@pytest.mark.parametrize("size", [5 << 20, 8 << 20, LARGE])
 async def test_large_bodies_come_back_as_they_were(blobs: Blobs, size: int) -> None:
     body = os.urandom(size)
     stored = await blobs.put(KEY, pieces(*(body[at : at + 700_001] for at in range(0, size, 700_001))))
