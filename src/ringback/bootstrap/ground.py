@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ringback.blobs import Blobs, blobs_at
-from ringback.bootstrap.ledger import Ledger, open_to_serve
+from ringback.bootstrap.ledger import Ledger, Together, open_to_serve
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
 from ringback.egress.door import Door
@@ -28,6 +28,8 @@ class Ground:
     settings: Settings
     clock: Clock
     ledger: Ledger
+    together: Together | None
+    """What this process shares with other nodes; None: there are none."""
     caps: dict[str, int]
     """Kind → what one lane of it may have in work, for kinds without health; the ledger reads it at each
     use."""
@@ -56,7 +58,8 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     hears = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(Setup.of(settings)) if hears else None
     caps = {TRANSCRIBE: share_of_one_project(jobs_at_once(pool))}
-    ledger = await stack.enter_async_context(await open_to_serve(settings, clock, caps))
+    opened = await open_to_serve(settings, clock, caps, stack)
+    ledger = opened.ledger
     seal = Seal.of(settings.secret_key, folder / "secret.key")
     signers = Signers(ledger, seal, clock)
     await signers.prepare()
@@ -68,6 +71,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         settings=settings,
         clock=clock,
         ledger=ledger,
+        together=opened.together,
         caps=caps,
         blobs=blobs,
         seal=seal,
@@ -76,7 +80,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         door=door,
         catalogue=catalogue,
         pool=pool,
-        leaving=Leaving(elsewhere=bool(settings.database_url)),
+        leaving=Leaving(elsewhere=opened.together is not None),
     )
 
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
+from ringback.bootstrap.shares import Nodes
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import JobStore
@@ -14,12 +15,30 @@ from ringback.keys import KeyStore
 from ringback.settings import Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.storage.sqlite.schema import prepare, version
+from ringback.transcription.progress import Board
+from ringback.transcription.sweep import Turns
+
+if TYPE_CHECKING:
+    from ringback.storage.postgres.examined import Examined
 
 SQLITE_FILE = "ringback.db"
 
 
 class Ledger(JobStore, KeyStore, Protocol):
     """Jobs and keys."""
+
+
+class Together(Turns, Board, Nodes, Protocol):
+    """What nodes tell one another through the ledger that they share."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A ledger to serve from."""
+
+    ledger: Ledger
+    together: Together | None
+    """None: this process is alone with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,17 +50,19 @@ class Migrated:
 
 
 async def open_to_serve(
-    settings: Settings, clock: Clock, fixed_caps: Mapping[str, int]
-) -> AbstractAsyncContextManager[Ledger]:
+    settings: Settings, clock: Clock, fixed_caps: Mapping[str, int], stack: AsyncExitStack
+) -> Opened:
     """For a process that works on jobs. Raises `Misconfigured`, or `LedgerUnavailable`."""
     if not settings.database_url:
         path = settings.data_path / SQLITE_FILE
-        return await SqliteLedger.open(path, clock, serving=True, fixed_caps=fixed_caps)
+        alone = await SqliteLedger.open(path, clock, serving=True, fixed_caps=fixed_caps)
+        return Opened(await stack.enter_async_context(alone), None)
     _check_extra()
     from ringback.storage.postgres import NodeFacts, PostgresLedger  # noqa: PLC0415 - there with the extra alone
 
     node = NodeFacts.of_this_process(settings.role)
-    return await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
+    shared = await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
+    return Opened(await stack.enter_async_context(shared), shared)
 
 
 async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:
@@ -63,6 +84,14 @@ async def migrate(settings: Settings) -> Migrated:
 
     before = await schema.version(settings.database_url)
     return Migrated(before, await schema.migrate(settings.database_url))
+
+
+async def examined(settings: Settings) -> "Examined":
+    """How the database of `database_url` does. Raises as `open_to_serve` does."""
+    _check_extra()
+    from ringback.storage.postgres.examined import examine  # noqa: PLC0415 - as above
+
+    return await examine(settings.database_url)
 
 
 def _migrate_file(path: Path) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What each role adds to the ground, in the order of start; the end goes the other way round.
 
+progress, shares           what nodes tell one another
 engine, audio, hearing     recognition and decoding, in processes of their own; the ears of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
 transcribe, deliver        the two kinds of work
@@ -14,6 +15,7 @@ from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
 from ringback.bootstrap.ground import Ground
+from ringback.bootstrap.shares import Shares
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -34,7 +36,7 @@ from ringback.streaming.hearing import LiveHearings
 from ringback.streaming.record import KIND as STREAM
 from ringback.streaming.record import end_abandoned
 from ringback.streaming.streams import LEASE_SECONDS, Streams
-from ringback.transcription.progress import Progress
+from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.retention import Retention
@@ -63,7 +65,10 @@ class Stages:
         self._means: list[Service] = []
         self._work: list[Service] = []
         self._outside: list[Service] = []
-        self._progress = self._shared_progress()
+        self._progress = Progress()
+        if ground.together is not None:
+            self._progress = shown = SharedProgress(ground.together)
+            self._means += [shown, Shares(ground.together, ground.caps)]
         if ground.pool is not None:
             self._means.append(ground.pool)
             if settings.does("transcribe"):
@@ -80,14 +85,10 @@ class Stages:
         ground = self._ground
         housekeeping: list[Service] = [
             Rescuer(ground.ledger),
-            Sweep(ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio),
+            Sweep(ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio, ground.together),
             Retention(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
         ]
         return [self._means, housekeeping, self._work, [self._http, *self._outside], [ground.leaving]]
-
-    def _shared_progress(self) -> Progress:
-        """In memory, where nobody else looks."""
-        return Progress()
 
     def _transcribe(self, pool: EnginePool) -> None:
         ground = self._ground

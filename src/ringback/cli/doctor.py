@@ -11,8 +11,6 @@ import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
 import click
@@ -22,6 +20,8 @@ from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.cli import trial
 from ringback.cli.engine import engine_here
+from ringback.cli.finding import Finding, Grade
+from ringback.cli.nodes import shared_stores
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
@@ -35,30 +35,11 @@ SLOW_FSYNC = 0.05
 """Seconds. Every accepted request waits for one or two."""
 
 
-class Grade(StrEnum):
-    OK = "ok"
-    WARN = "warn"
-    FAIL = "fail"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    grade: Grade
-    subject: str
-    what: str
-    mend: str = ""
-
-    def __str__(self) -> str:
-        colour = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}[self.grade]
-        line = f"{click.style(f'{self.grade:<5}', fg=colour)}{self.subject:<16}{self.what}"
-        return line + (f"\n{'':<21}→ {self.mend}" if self.mend else "")
-
-
 @click.group("doctor", invoke_without_command=True)
 @with_settings
 @click.pass_context
 def command(context: click.Context, config: Path | None, data_dir: str | None) -> None:
-    """Check settings, data folder, port, models and address policy; name the mend of what is wrong.
+    """Check settings, data folder, database, object store, port, models and policy; name what mends them.
 
     The exit status is 0 when the server can start (warnings or not), and 1 when it cannot. The command
     below it tries a callback URL instead.
@@ -98,8 +79,11 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     for check in (_folder, _port, _callbacks):
         for finding in check(settings):
             yield finding
-    async for finding in _models(settings):
+    async for finding in shared_stores(settings):
         yield finding
+    if settings.does("api") or settings.does("transcribe"):
+        async for finding in _models(settings):
+            yield finding
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

@@ -6,9 +6,10 @@ next round finds. Documents that have had their time are `retention`'s.
 """
 
 import asyncio
-import itertools
+import math
 from collections.abc import Sequence
 from contextlib import aclosing, suppress
+from typing import Protocol
 
 from ringback import telemetry
 from ringback.blobs import BlobKey, Blobs, Listed
@@ -23,6 +24,9 @@ DOCUMENTS_EVERY = 3600.0
 UNCLAIMED_AFTER = 3600.0
 """Seconds after which a blob without a job belongs to a request that died before it was accepted."""
 
+SOON_ENOUGH = 0.9
+"""Of a pause: clocks and time-outs are not that exact."""
+
 AT_ONCE = 32
 """Blobs that are deleted side by side: an object store takes its time for each."""
 
@@ -33,13 +37,45 @@ _NEEDED_BY = {
 }
 
 
+class Turns(Protocol):
+    """Whose turn it is, where several could make the same round."""
+
+    async def take_turn(self, name: str, every: float) -> bool:
+        """Whether we may set out, because nobody has within `every` seconds."""
+        ...
+
+
+class OwnTurns:
+    """Always ours, in time."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._taken: dict[str, float] = {}
+
+    async def take_turn(self, name: str, every: float) -> bool:
+        now = self._clock.monotonic()
+        if now - self._taken.get(name, -math.inf) < every:
+            return False
+        self._taken[name] = now
+        return True
+
+
 class Sweep:
     """A service that goes round the blobs."""
 
     name = "sweep"
 
-    def __init__(self, blobs: Blobs, store: JobStore, clock: Clock, keep_audio: float = 0.0) -> None:
-        """`keep_audio`: seconds that a recording stays after the end of its request."""
+    def __init__(
+        self,
+        blobs: Blobs,
+        store: JobStore,
+        clock: Clock,
+        keep_audio: float = 0.0,
+        turns: Turns | None = None,
+    ) -> None:
+        """`keep_audio`: seconds that a recording stays after the end of its request. `turns`: where several
+        processes go round the same blobs."""
+        self._turns = turns or OwnTurns(clock)
         self._blobs = blobs
         self._store = store
         self._clock = clock
@@ -47,11 +83,11 @@ class Sweep:
 
     async def run(self, stopping: asyncio.Event) -> None:
         pause = self._blobs.listing_pause
-        for number in itertools.count():
+        while True:
             try:
-                await self.round("audio", stopping)
-                if number % int(DOCUMENTS_EVERY / pause) == 0:
-                    await self.round("result", stopping)
+                for kind, every in (("audio", pause), ("result", DOCUMENTS_EVERY)):
+                    if await self._turns.take_turn(f"sweep {kind}", every * SOON_ENOUGH):
+                        await self.round(kind, stopping)
             except (RingbackError, OSError) as error:
                 # The ledger or the blobs are away for a while; what is left over waits for the next round.
                 telemetry.problem("sweep.failed", error=str(error))

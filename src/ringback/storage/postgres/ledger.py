@@ -22,7 +22,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.postgres import keys, nodes, pages, reads, retention, schema
+from ringback.storage.postgres import keys, nodes, pages, reads, retention, schema, together
 from ringback.storage.postgres.database import Database, connect
 from ringback.storage.postgres.moves import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.storage.postgres.nodes import Node, NodeFacts
@@ -229,10 +229,26 @@ class PostgresLedger:
         """The processes that serve, and those that died within a day."""
         return await nodes.nodes(self._database)
 
+    async def fix_caps(self, caps: Mapping[str, int]) -> None:
+        """These kinds have these caps from now on, in lanes that are there. (New ones have `fixed_caps`.)"""
+        for kind, cap in caps.items():
+            await self._database.fetch(_FIX_CAPS, kind, cap)
+
+    async def show_progress(self, reached: Mapping[JobId, tuple[float, float | None]]) -> None:
+        """Seconds heard, and the recording's length where it is known, for all nodes to see."""
+        await together.show_progress(self._database, reached)
+
+    async def progress_of(self, job: JobId) -> tuple[float, float | None] | None:
+        """What was last shown, by whichever node."""
+        return await together.progress_of(self._database, job)
+
+    async def take_turn(self, name: str, every: float) -> bool:
+        """Whether this node may set out on a round that one of all makes once in `every` seconds."""
+        return await together.take_turn(self._database, name, every)
+
     async def _serve(self, facts: NodeFacts, fixed_caps: Mapping[str, int]) -> None:
         self._node = await nodes.join(self._database, facts)
-        for kind, cap in fixed_caps.items():
-            await self._database.fetch(_FIX_CAPS, kind, cap)
+        await self.fix_caps(fixed_caps)
         await self.rescue()
         self._tasks = [
             asyncio.create_task(self._beat(), name="ledger-beat"),

@@ -1,0 +1,79 @@
+"""What `ringback doctor` says of the database and the object store that nodes share."""
+
+import time
+import uuid
+from collections.abc import AsyncIterator
+
+from ringback.blobs import BlobKey, blobs_at, once
+from ringback.bootstrap.ledger import examined
+from ringback.cli.finding import Finding, Grade
+from ringback.clock import SystemClock
+from ringback.errors import Misconfigured
+from ringback.jobs.store import LedgerUnavailable
+from ringback.settings import Settings
+
+OLDEST_SERVER = 15
+SLOW_QUESTION, SLOW_OBJECT = 0.01, 0.5
+"""Seconds. Every accepted request waits for some of the one, and for one of the other."""
+
+
+async def shared_stores(settings: Settings) -> AsyncIterator[Finding]:
+    """Nothing, where all lies in the data folder."""
+    if settings.database_url:
+        for finding in await _database(settings):
+            yield finding
+    if settings.blobs_url:
+        yield await _objects(settings)
+
+
+async def _database(settings: Settings) -> list[Finding]:
+    try:
+        found = await examined(settings)
+    except Misconfigured as error:
+        return [Finding(Grade.FAIL, "database", str(error))]
+    except LedgerUnavailable as error:
+        mend = "start PostgreSQL, or correct RINGBACK_DATABASE_URL; can this machine reach it?"
+        return [Finding(Grade.FAIL, "database", str(error), mend)]
+    what = f"PostgreSQL {found.server} answers in {found.seconds * 1000:.1f} ms"
+    if found.server < OLDEST_SERVER:
+        return [Finding(Grade.FAIL, "database", what, f"it must be {OLDEST_SERVER} or newer")]
+    if found.seconds > SLOW_QUESTION:
+        answer = Finding(Grade.WARN, "database", what, "every accepted request waits for it: move it nearer")
+    else:
+        answer = Finding(Grade.OK, "database", what)
+    return [answer, _schema(found.schema, found.newest)]
+
+
+def _schema(schema: int, newest: int) -> Finding:
+    if schema > newest:
+        what = f"version {schema}, made by a newer Ringback: this one knows {newest}"
+        return Finding(Grade.FAIL, "schema", what, "install that version, or restore a backup")
+    if schema < newest:
+        what = f"version {schema} of {newest}" if schema else "there is none yet"
+        return Finding(
+            Grade.OK, "schema", what, "`ringback serve` brings it up to date; `ringback migrate` does now"
+        )
+    return Finding(Grade.OK, "schema", f"version {schema}, up to date")
+
+
+async def _objects(settings: Settings) -> Finding:
+    """Write, read and delete a small one."""
+    key = BlobKey(f"doctor/{uuid.uuid4().hex}")
+    started = time.monotonic()
+    try:
+        async with blobs_at(settings.blobs_url, settings.data_path, SystemClock()) as blobs:
+            await blobs.put(key, once(b"ringback doctor"))
+            same = await blobs.get(key) == b"ringback doctor"
+            await blobs.delete(key)
+    except Misconfigured as error:
+        return Finding(Grade.FAIL, "objects", str(error))
+    except (OSError, KeyError) as error:
+        mend = "check the bucket, its rights (read, write, delete, list), the credentials and the network"
+        return Finding(Grade.FAIL, "objects", f"the object store does not serve: {error}", mend)
+    seconds = time.monotonic() - started
+    what = f"an object is written, read and deleted in {seconds * 1000:.0f} ms"
+    if not same:
+        return Finding(Grade.FAIL, "objects", "an object came back changed", "look at what lies in between")
+    if seconds > SLOW_OBJECT:
+        return Finding(Grade.WARN, "objects", what, "every accepted upload waits for it: choose a nearer one")
+    return Finding(Grade.OK, "objects", what)

@@ -1,0 +1,34 @@
+"""How the database does, for those who ask before they start."""
+
+import time
+from dataclasses import dataclass
+
+from ringback.storage.postgres.database import connect
+from ringback.storage.postgres.schema import migrations, version
+
+_SERVER = "select current_setting('server_version_num')::integer"
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    server: int
+    """PostgreSQL's major version."""
+    schema: int
+    """The ledger's; 0: there is none yet."""
+    newest: int
+    """The one that this program makes."""
+    seconds: float
+    """What a question takes that needs no work."""
+
+
+async def examine(url: str) -> Examined:
+    """Raises `Misconfigured`, or `LedgerUnavailable`."""
+    schema = await version(url)
+    database = await connect(url)
+    try:
+        server = await database.value(_SERVER)
+        started = time.monotonic()
+        await database.value(_SERVER)
+        return Examined(server // 10_000, schema, max(migrations()), time.monotonic() - started)
+    finally:
+        await database.close()
