@@ -56,6 +56,9 @@ class Report:
     def aim_at_most(self, aim: str, value: float, at_most: float) -> None:
         self._judge(aim, {"value": round(value, 2)}, f"≤ {at_most}", value <= at_most)
 
+    def aim_at_least(self, aim: str, value: float, at_least: float) -> None:
+        self._judge(aim, {"value": round(value, 2)}, f"≥ {at_least}", value >= at_least)
+
     def median(self, subject: str, figure: str) -> float:
         values: list[float] = [run[figure] for run in self.runs if run["subject"] == subject]
         return statistics.median(values)
