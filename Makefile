@@ -9,8 +9,9 @@ PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 300
-# Much of the suite waits: two processes take a little over half the time. A file's tests stay together.
-WORKERS ?= --numprocesses 2 --dist loadfile
+# Much of the suite waits: two processes take a little over half the time. A file's tests stay together, and
+# the files keep their order: the longest, those that break things on purpose, are begun first.
+WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram5 livekit pipecat
 INSTALL := $(BIN)/.installed-

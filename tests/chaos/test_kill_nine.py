@@ -66,7 +66,7 @@ def test_nothing_accepted_is_lost_over_kills(tmp_path: Path) -> None:
             for submitter in submitters:
                 submitter.start()
             for _ in range(ROUNDS):
-                time.sleep(moments.uniform(0.3, 4.0))  # a random moment is what this test is about
+                time.sleep(moments.uniform(0.2, 2.5))  # a random moment is what this test is about
                 program.kill()
                 program.start()
             for submitter in submitters:
