@@ -93,8 +93,9 @@ class EnginePool:
 
     @property
     def idle(self) -> int:
-        """Threads of the engine that have nothing to do: time for more thorough work."""
-        if self._life is None or len(self._waiting):
+        """Threads of the engine that have nothing to do, and none of what waits is for them: time for more
+        thorough work. Partials wait for threads of their own (`Waiting`)."""
+        if self._life is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
             return 0
         return max(0, self._life.threads - len(self._life.in_flight))
 

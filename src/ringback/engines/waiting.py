@@ -101,6 +101,8 @@ class Waiting:
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
         if rivals >= _batches(head.urgency, in_flight) * threads:
             return []
+        if _is_partial(head) and len(_partial_batches(in_flight)) >= _threads_for_partials(threads):
+            return []
         if head is first:
             self._round = max(self._round, _round(head))
         self._newcomer_due = head is first
@@ -149,7 +151,8 @@ class Waiting:
     def _size(self, head: Segment, threads: int, limit: int) -> int:
         """So few that every thread gets some: one request alone is to use all of them."""
         of_its_kind = sum(segment.urgency == head.urgency for segment in self)
-        return min(limit, -(-of_its_kind // threads))
+        shared = _threads_for_partials(threads) if _is_partial(head) else threads
+        return min(limit, -(-of_its_kind // shared))
 
     def _taken(self, batch: list[Segment]) -> list[Segment]:
         for segment in batch:
@@ -167,7 +170,17 @@ def _is_partial(segment: Segment) -> bool:
 
 def _partials(in_flight: Collection[Sequence[Segment]]) -> set[str]:
     """Whose partials are being recognised."""
-    return {segment.turn for batch in in_flight for segment in batch if _is_partial(segment)}
+    return {segment.turn for batch in _partial_batches(in_flight) for segment in batch}
+
+
+def _partial_batches(in_flight: Collection[Sequence[Segment]]) -> list[Sequence[Segment]]:
+    return [batch for batch in in_flight if _is_partial(batch[0])]
+
+
+def _threads_for_partials(threads: int) -> int:
+    """One thread is left to the finals, where there are several: however many partials there are, no final
+    waits for one."""
+    return max(1, threads - 1)
 
 
 def _batches(urgency: Urgency, in_flight: Collection[Sequence[Segment]]) -> int:

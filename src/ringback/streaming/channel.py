@@ -56,6 +56,7 @@ class Channel:
         self._wake = asyncio.Event()
         self._ended = False
         self._readings: dict[Stretch, _Reading] = {}
+        self._partial_took = 0.0  # Seconds, the last time.
 
     def hear(self, samples: Samples) -> None:
         """More audio; `judge` follows."""
@@ -143,7 +144,8 @@ class Channel:
         calm = 2 * self._how.pool.idle >= self._how.pool.threads
         if not calm and not self._how.interim:
             return
-        draft = self._segments.draft()
+        pause = int(_PAUSE_PER_PARTIAL * self._partial_took * SAMPLE_RATE)
+        draft = self._segments.draft(pause=pause, ahead=calm)
         if draft is None or not (self._how.interim or draft.whole):
             return
         urgent = calm and draft.whole
@@ -151,12 +153,17 @@ class Channel:
         self._readings[draft.speech] = _Reading(task, urgent)
 
     async def _read(self, draft: Draft, *, urgent: bool) -> tuple[Word, ...] | None:
-        urgency = Urgency.LIVE_FINAL if urgent else Urgency.LIVE_PARTIAL
-        try:
-            words = await self._recognise(draft.speech, urgency)
-        except Superseded:
-            self._readings.pop(draft.speech, None)
-            return None
+        if urgent:
+            words = await self._recognise(draft.speech, Urgency.LIVE_FINAL)
+        else:
+            began = asyncio.get_running_loop().time()
+            try:
+                words = await self._recognise(draft.speech, Urgency.LIVE_PARTIAL)
+            except Superseded:
+                self._readings.pop(draft.speech, None)
+                return None
+            finally:
+                self._partial_took = asyncio.get_running_loop().time() - began
         if self._how.interim and words and self._segments.edge == draft.start:
             start, end = _seconds(draft.start), _seconds(draft.speech.end)
             placed = tuple(_within(word, start, end) for word in words)
@@ -203,6 +210,9 @@ def _seconds(samples: int) -> float:
     return samples / SAMPLE_RATE
 
 
+_PAUSE_PER_PARTIAL = 2.0
+"""How many times as long as a partial took the next one keeps away: an engine that falls behind is asked for
+fewer of them, until it has time again."""
 _QUARTER = 8
 """Windows (256 ms) after which it is told how far the ear has listened, however fast the audio comes."""
 _LEAD_IN = SAMPLE_RATE

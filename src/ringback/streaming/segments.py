@@ -136,15 +136,19 @@ class Segments:
         """Close the open span at sample `at`, at or after the last window's end."""
         return self._take([Flush(at, cause)])
 
-    def draft(self) -> Draft | None:
-        """How far the open span can be read now, if that is worth the effort; then it counts as done."""
+    def draft(self, *, pause: int = 0, ahead: bool = True) -> Draft | None:
+        """How far the open span can be read now, if that is worth the effort; then it counts as done.
+
+        `pause`: samples that a reader who is behind wants between two drafts, where that is more than usual.
+        `ahead`: whether it is worth the effort just because it has fallen quiet.
+        """
         if self._held is not None or self._open is None or not self._open.sure:
             return None
         speech = self._stretch(self._open.start, self._track.now * WINDOW)
         length, fresh = speech.end - speech.start, speech.end - max(self._asked, speech.start)
         whole = self._track.silence >= _TAIL and fresh > 0
-        due = max(_UPDATE, _GROWTH * length) if self._asked > speech.start else _FIRST
-        if not whole and (fresh < due or self._track.silence):
+        due = max(_UPDATE, _GROWTH * length, pause) if self._asked > speech.start else _FIRST
+        if not (whole and ahead) and (fresh < due or self._track.silence):
             return None
         self._asked = speech.end
         return Draft(self._edge, speech, whole)

@@ -272,6 +272,18 @@ def test_a_partial_does_not_lie_ready_where_it_cannot_be_replaced(make: Make) ->
     assert queue.take_batch(running, threads=2, limit=4) == [final]
 
 
+def test_partials_leave_a_thread_to_the_finals(make: Make) -> None:
+    waits = partial(make, "b")
+    assert waiting(waits).take_batch([[partial(make, "a")]], threads=2, limit=4) == []
+    assert waiting(waits).take_batch([[partial(make, "a")]], threads=3, limit=4) == [waits]
+    assert waiting(waits).take_batch([], threads=1, limit=4) == [waits]
+
+
+def test_partials_that_wait_for_the_one_thread_go_together(make: Make) -> None:
+    partials = [partial(make, str(i)) for i in range(4)]
+    assert waiting(*partials).take_batch([], threads=2, limit=4) == partials
+
+
 def test_a_partial_does_not_wait_behind_a_recording_that_lies_ready(make: Make) -> None:
     in_flight = [[make()], [make()], [make(urgency=Urgency.LIVE_FINAL)]]
     waits = partial(make, "a")

@@ -205,6 +205,28 @@ def test_it_is_read_along_ever_more_seldom() -> None:
     assert gaps == sorted(gaps) or max(gaps) < 1.1
 
 
+def test_a_reader_that_is_behind_reads_more_seldom() -> None:
+    segments = Segments(300)
+    ends = []
+    for window in windows(8.0, SPEECH):
+        segments.push([window])
+        if draft := segments.draft(pause=2 * 16_000):
+            ends.append(seconds(draft.speech.end))
+    assert ends[0] < 0.6, "the first one is not held back"
+    assert all(later - earlier >= 2.0 for earlier, later in pairwise(ends))
+
+
+def test_a_reader_that_is_behind_does_not_read_ahead() -> None:
+    segments = Segments(1000)
+    segments.push(windows(1.2, SPEECH))
+    assert segments.draft()
+    segments.push(windows(0.9, QUIET))
+    assert segments.draft(ahead=False) is None
+    found = segments.draft()
+    assert found is not None
+    assert found.whole
+
+
 def test_when_it_falls_quiet_it_is_read_once_and_whole() -> None:
     segments = Segments(1000)
     found = drafts(segments, talk((1.2, SPEECH), (0.9, QUIET)))
