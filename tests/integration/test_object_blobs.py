@@ -24,9 +24,11 @@ from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import audio_key
 from ringback.transcription.sweep import Sweep
 from support.blobs import ClockAhead, keys_of, pieces
+from support.program import RINGBACK, Program
 from support.s3 import BUCKET, CREDENTIALS, S3, SECRET
 
 KEY = BlobKey("audio/0b5c")
+CLIP = (Path(__file__).parents[1] / "audio" / "phone_en_auth_incorrect.flac").read_bytes()
 BLOCK = os.urandom(1 << 20)
 LARGE = 12
 """Blocks: more than one part."""
@@ -271,3 +273,34 @@ async def test_the_sweep_finds_what_nobody_needs(url: str, tmp_path: Path) -> No
         clock.ahead = 3_700
         assert await sweep.round("audio", asyncio.Event()) == 40
         assert await keys_of(blobs, "audio") == []
+
+
+def test_a_server_refuses_recordings_while_the_store_is_away_and_takes_them_again(
+    fragile: S3, tmp_path: Path
+) -> None:
+    settings = {**CREDENTIALS, "RINGBACK_BLOBS_URL": fragile.blobs_url("server")}
+    with Program(tmp_path, settings) as server:
+        assert server.listen(CLIP).status == 200
+        assert not (tmp_path / "blobs").exists()
+        fragile.kill()
+        began = time.monotonic()
+        refused = server.listen(CLIP)
+        print(f"while the store is away an upload gets 503 after {time.monotonic() - began:.1f} s")
+        assert refused.status == 503
+        assert int(refused.headers["retry-after"]) > 0
+        fragile.start()
+        assert server.listen(CLIP).status == 200
+        assert server.stop() == 0
+    assert "request.not_kept" in server.log
+    assert SECRET not in server.log
+
+
+def test_a_server_without_the_right_to_its_store_does_not_start(s3: S3, tmp_path: Path) -> None:
+    settings = {**CREDENTIALS, "AWS_SECRET_ACCESS_KEY": "another-secret"}
+    settings |= {"RINGBACK_BLOBS_URL": s3.blobs_url("refused"), "RINGBACK_DATA_DIR": str(tmp_path)}
+    environment = {**os.environ, **settings}
+    ended = subprocess.run(
+        [RINGBACK, "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 2
+    assert "refuses us: SignatureDoesNotMatch: check the bucket, the credentials" in ended.stderr

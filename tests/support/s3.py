@@ -164,6 +164,7 @@ class S3:
             "-ip=127.0.0.1",
             "-ip.bind=127.0.0.1",
             "-master.telemetry=false",
+            "-master.electionTimeout=1s",  # after a kill it waits for others, which there are not
         ]
 
     def _wait_until_ready(self) -> None:
