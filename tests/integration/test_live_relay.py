@@ -225,7 +225,7 @@ async def test_a_receiver_gets_one_request_per_response_in_order(tmp_path: Path)
             async with stream(door.port, query(receiver.url, "&callback_method=put"), key=OWNER) as client:
                 await speak_and_close(client, 12)
             arrived = await bodies(receiver, 13)
-        children = await door.ledger.children(JobId(client.request_id))
+        children = await door.ledger.children(JobId(client.request_id), 100)
         for child in children:
             await door.ledger.wait_for_end(child.id)
     assert said([json.loads(each.body) for each in arrived]) == [*(f"word{n}" for n in range(12)), "Metadata"]
@@ -254,7 +254,7 @@ async def test_a_dead_receiver_does_not_hold_the_stream_up(tmp_path: Path) -> No
         url = query("http://127.0.0.1:9/", "&inspect_response=true")
         async with stream(door.port, url, key=OWNER) as client:
             await speak_and_close(client, 30)
-        children = await door.ledger.children(JobId(client.request_id))
+        children = await door.ledger.children(JobId(client.request_id), 100)
         job = await door.ledger.wait_for_end(JobId(client.request_id))
     assert len(client.messages) == len(children) == 31
     assert [child.state for child in children] == [State.QUEUED, *[State.HELD] * 30]
@@ -268,7 +268,7 @@ async def test_what_the_client_sees_is_in_the_ledger(tmp_path: Path) -> None:
             for number in range(1, 6):
                 await client.send(SECOND)
                 await client.wait_for("Results", number)
-                assert len(await door.ledger.children(JobId(client.request_id))) >= number
+                assert len(await door.ledger.children(JobId(client.request_id), 100)) >= number
             await client.send(CLOSE_STREAM)
             await client.closed()
 
@@ -280,7 +280,7 @@ async def test_a_stream_that_runs_too_far_ahead_of_its_receiver_is_ended(tmp_pat
                 await client.send(SECOND)
             assert await client.closed() == 1011
         job = await door.ledger.wait_for_end(JobId(client.request_id))
-        children = await door.ledger.children(JobId(client.request_id))
+        children = await door.ledger.children(JobId(client.request_id), 100)
     assert client.reason == "The callback has fallen too far behind this stream."
     assert job.code == 503
     assert len(children) <= 5
@@ -301,4 +301,4 @@ async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
 
             monkeypatch.setattr(door.ledger, "add", sometimes)
             await speak_and_close(client)
-        assert len(await door.ledger.children(JobId(client.request_id))) == 4
+        assert len(await door.ledger.children(JobId(client.request_id), 100)) == 4

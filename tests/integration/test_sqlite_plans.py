@@ -87,6 +87,7 @@ def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wa
     [
         ("job_by_id", ["sqlite_autoindex_job_1 (id=?)"]),
         ("jobs_by_parent", ["job_by_parent (parent=?)"]),
+        ("walk_children", ["COVERING INDEX job_by_parent (parent=? AND rowid>? AND rowid<?)"]),
         ("waiting", ["COVERING INDEX live_job_by_sequence (sequence=?)"]),
         ("ended", ["ended_job_by_age (stripped=? AND kind=? AND finished_at<?)"]),
         ("walk_all", ["COVERING INDEX job_by_project (project=? AND kind=? AND number>? AND number<?)"]),

@@ -133,7 +133,7 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) ->
     assert (follow_up.parent, delivery.request_id, delivery.key_id) == (lease.job.id, lease.job.id, "key")
 
     assert await house.ledger.settle(lease, done)
-    (child,) = await house.ledger.children(lease.job.id)
+    (child,) = await house.ledger.children(lease.job.id, 9)
     assert child.id == follow_up.id
 
 
@@ -234,7 +234,7 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
             assert not isinstance(outcome, GivenUp | Interrupted | Retry)
             if outcome.code == 500:
                 assert await house.ledger.settle(lease, outcome)
-                assert len(await house.ledger.children(lease.job.id)) == 1
+                assert len(await house.ledger.children(lease.job.id, 9)) == 1
                 return
     pytest.fail("the recording was tried for ever")
 

@@ -208,5 +208,6 @@ class JobFilter:
     until: float | None = None
     tags: tuple[str, ...] = field(default=())
     states: frozenset[State] | None = None
+    parent: JobId | None = None
     lane: Lane | None = None
     code: int | None = None

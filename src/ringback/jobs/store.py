@@ -135,12 +135,13 @@ class JobStore(Protocol):
         """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
         ...
 
-    async def children(self, parent: JobId) -> list[Job]:
-        """What followed from a job, in the order of arrival."""
+    async def children(self, parent: JobId, most: int) -> list[Job]:
+        """What followed from a job, in the order of arrival; the latest, where there are more than `most`."""
         ...
 
-    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
-        """The children of each of these, none of them missing. One question, however many are asked about."""
+    async def children_of(self, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
+        """The latest `most` children of each of these, no parent missing. One question, however many are
+        asked about."""
         ...
 
     async def attempts(self, job: JobId) -> list[Attempt]:
@@ -150,10 +151,10 @@ class JobStore(Protocol):
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
         """Newest first, by key. `before` is the `next` of the page before; `ValueError` when it is not.
 
-        What is asked for by state (parked, cancelled), lane, code (300 and more), failure or time is found
-        at once, among however many jobs. The other fields narrow what was found: when they fit to few jobs of
-        many, a page may come back short, even empty, with a `next` to go on from. The list has ended when
-        `next` is None.
+        What is asked for by parent, state (parked, cancelled), lane, code (300 and more), failure or time is
+        found at once, among however many jobs. The other fields narrow what was found: when they fit to few
+        jobs of many, a page may come back short, even empty, with a `next` to go on from. The list has ended
+        when `next` is None.
         """
         ...
 

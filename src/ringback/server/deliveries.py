@@ -120,7 +120,7 @@ async def page_of(store: JobStore, where: JobFilter, limit: int, before: str | N
     """A page of the ledger; raises `Refusal` (400) for a `before` that is no page's `next`."""
     try:
         return await store.page(where, limit, before)
-    except (ValueError, OverflowError):
+    except ValueError:
         raise bad_query("`before` must be the `next` of an earlier page.") from None
 
 

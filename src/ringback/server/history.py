@@ -70,7 +70,7 @@ class History:
                 skip -= 1
             else:
                 jobs.append(job)
-        followers = await self._store.children_of([job.id for job in jobs if job.method == "async"])
+        followers = await self._store.children_of([job.id for job in jobs if job.method == "async"], 1)
         records = [self._record(job, followers.get(job.id, ())) for job in jobs]
         return answer({"page": page, "limit": limit, "requests": records})
 
@@ -130,7 +130,7 @@ class History:
         }
 
     async def _record_in_full(self, job: Job) -> dict[str, object]:
-        deliveries = (await self._store.children(job.id))[-DELIVERIES_SHOWN:]
+        deliveries = await self._store.children(job.id, DELIVERIES_SHOWN)
         record = self._record(job, deliveries)
         record["ringback"] = {
             "state": job.state,

@@ -16,7 +16,7 @@ from ringback import telemetry
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.egress.target import MAX_LENGTH
 from ringback.errors import Refusal
-from ringback.jobs.job import LIVE, JobFilter, JobId, Page
+from ringback.jobs.job import LIVE, Job, JobFilter, JobId, Page, State
 from ringback.server.auth import Doorkeeper, Right
 from ringback.server.body import Pace
 from ringback.server.deliveries import STATES, lane_of, page_of
@@ -60,8 +60,7 @@ class Redelivery:
             url = await self._services.admit(asked.url)
         delivery = None if asked.delivery_id is None else JobId(asked.delivery_id.lower())
         wanted = Wanted(delivery, url, asked.method)
-        followers = await self._store.children(job.id)
-        todo = redelivery(job, followers, wanted, self._services.seal)
+        todo = redelivery(job, await self._followers(job, wanted), wanted, self._services.seal)
         ids = await self._do(todo)
         telemetry.event(
             "request.redelivered",
@@ -104,8 +103,9 @@ class Redelivery:
         job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
         # In this order: a transcription that ends in between leaves its delivery for the second question.
         cancelled = [job.id] if await self._store.cancel(job.id) else []
-        live = [follower.id for follower in await self._store.children(job.id) if follower.state in LIVE]
-        cancelled += await _those(self._store.cancel, live)
+        live = [follower.id async for follower in self._deliveries(job, LIVE)]
+        # The newest first: the end of one must not send the next on its way.
+        cancelled += (await _those(self._store.cancel, live))[::-1]
         if not cancelled:
             raise Refusal(409, "REQUEST_ENDED", "The request has ended: there is nothing to cancel.")
         telemetry.event(
@@ -116,6 +116,30 @@ class Redelivery:
             jobs=len(cancelled),
         )
         return answer({"request_id": job.id, "cancelled": cancelled})
+
+    async def _followers(self, job: Job, wanted: Wanted) -> list[Job]:
+        """Those that matter, of the thousands that a live stream may have: the one that is named, or else
+        what was given up and the latest. In the order of their making."""
+        if wanted.delivery is not None:
+            named = await self._store.get(wanted.delivery)
+            return [named] if named is not None and named.parent == job.id else []
+        latest = await self._store.children(job.id, 1)
+        if wanted.url is not None:
+            return latest
+        parked = [follower async for follower in self._deliveries(job, _PARKED)][::-1]
+        return [*parked, *(follower for follower in latest if follower.state is not State.PARKED)]
+
+    async def _deliveries(self, job: Job, states: frozenset[State]) -> AsyncIterator[Job]:
+        """A request's, the newest first."""
+        where = JobFilter(job.project, DELIVER, parent=job.id, states=states)
+        position: str | None = None
+        while True:
+            page = await self._store.page(where, MANY_AT_ONCE, position)
+            for delivery in page.jobs:
+                yield delivery
+            position = page.next
+            if position is None:
+                return
 
     async def _do(self, todo: Requeue | Send) -> Sequence[JobId]:
         """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
@@ -177,6 +201,8 @@ class _Many(msgspec.Struct, forbid_unknown_fields=True):
     dry_run: bool = False
     before: str | None = None
 
+
+_PARKED = frozenset({State.PARKED})
 
 _ONE = msgspec.json.Decoder(_One)
 _MANY = msgspec.json.Decoder(_Many)

@@ -18,6 +18,9 @@ from ringback.server.services import Services
 from ringback.server.wire import caller_of_project, path_uuid
 from ringback.transcription.request import ending_of
 
+DELIVERIES_LOOKED_AT = 100
+"""The latest of a request: one that ended later than it may still have what is no longer kept with it."""
+
 
 class Results:
     """The route; it needs the right to results, which short-lived tokens do not have."""
@@ -50,7 +53,7 @@ class Results:
         document = ending_of(job.result).document
         if document != Kept():
             return document
-        for follower in await self._store.children(job.id):
+        for follower in await self._store.children(job.id, DELIVERIES_LOOKED_AT):
             if follower.kind == DELIVER and (body := delivery_of(follower).body) != Kept():
                 return body
         raise _not_kept()

@@ -11,7 +11,7 @@ stripped. A delivery that was asked for again in that very moment is parked as `
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from contextlib import suppress
 from functools import partial
 
@@ -39,6 +39,10 @@ AT_ONCE = 200
 
 BATCHES = 25
 """Questions of one kind in a round: with `AGAIN`, some thousand jobs a second can be put away."""
+
+FAMILY = 1_000
+"""Deliveries of one request that are looked at before a blob goes that they may share. Where there are more
+it stays, until the sweep of documents finds it without its request."""
 
 LEAST_KEPT = 60.0
 """Seconds. Whoever waited for a result has read it by then, however short `keep.results` is."""
@@ -83,10 +87,10 @@ class Retention:
 
     async def _strip_requests(self, kind: str) -> int:
         jobs = await self._store.ended(kind, self._results, AT_ONCE)
-        followers = await self._store.children_of([job.id for job in jobs if _document_blob(job)])
+        followers = await self._store.children_of([job.id for job in jobs if _document_blob(job)], FAMILY)
         for job in jobs:
             blob = _document_blob(job)
-            if blob is not None and not _is_named_by(followers.get(job.id, ()), blob):
+            if blob is not None and not _may_be_named_by(followers.get(job.id, ()), blob):
                 await self._blobs.delete(blob)
             if job.state is State.PARKED:
                 # It was kept for the case that the recording is asked for again.
@@ -106,15 +110,17 @@ class Retention:
         """Delete the bodies of these deliveries that neither the transcription nor another delivery has."""
         going = {job.id for job in jobs}
         parents = {job.parent for job in jobs if job.id in blobs and job.parent is not None}
-        families = await self._store.children_of(list(parents))
+        families = await self._store.children_of(list(parents), FAMILY)
         for job in jobs:
             blob = blobs.get(job.id)
             if blob is None:
                 continue
             assert job.parent is not None
             parent = await self._store.get(job.parent)
-            others = [other for other in families.get(job.parent, ()) if other.id not in going]
-            if not _is_named_by(others, blob) and (parent is None or _document_blob(parent) != blob):
+            family = families.get(job.parent, ())
+            if not _may_be_named_by(family, blob, going) and (
+                parent is None or _document_blob(parent) != blob
+            ):
                 await self._blobs.delete(blob)
 
 
@@ -130,8 +136,12 @@ def _document_blob(job: Job) -> BlobKey | None:
     return None if job.result is None else ending_of(job.result).document.key
 
 
-def _is_named_by(deliveries: Sequence[Job], blob: BlobKey) -> bool:
-    return any(delivery.kind == DELIVER and delivery_of(delivery).body.key == blob for delivery in deliveries)
+def _may_be_named_by(family: Sequence[Job], blob: BlobKey, but: Set[JobId] = frozenset()) -> bool:
+    return len(family) == FAMILY or any(
+        member.kind == DELIVER and delivery_of(member).body.key == blob
+        for member in family
+        if member.id not in but
+    )
 
 
 def _stripped_request(job: Job) -> Stripped:

@@ -127,7 +127,7 @@ class TestSettle:
         follow_ups = tuple(new_job(parent=job.id) for _ in range(3))
         await store.add([job])
         assert await store.settle(await claim_one("transcribe"), Done(200, follow_ups=follow_ups))
-        assert [child.id for child in await store.children(job.id)] == [child.id for child in follow_ups]
+        assert [child.id for child in await store.children(job.id, 9)] == [child.id for child in follow_ups]
         assert len(await store.claim("deliver", 5, 30.0)) == 3
 
     async def test_when_a_follow_up_is_refused_nothing_is_done(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ringback.jobs.job import Done, GivenUp, JobFilter, JobId, Lane, Outcome, Retry, Signal, State
+from ringback.jobs.job import LIVE, Done, GivenUp, JobFilter, JobId, Lane, Outcome, Retry, Signal, State
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
 
@@ -232,9 +232,28 @@ class TestPages:
                     assert {job.id for job in since.jobs} == {job for job in made if made[job] >= moment}
                     assert {job.id for job in until.jobs} == {job for job in made if made[job] <= moment}
 
-    async def test_what_is_no_position_is_refused(self, store: Store) -> None:
-        with pytest.raises(ValueError, match="sideways"):
-            await store.page(JobFilter("p", "deliver"), 10, "sideways")
+    @pytest.mark.parametrize("position", ["sideways", "9" * 40, "-" + "9" * 40])
+    async def test_what_is_no_position_is_refused(self, store: Store, position: str) -> None:
+        with pytest.raises(ValueError, match=position):
+            await store.page(JobFilter("p", "deliver"), 10, position)
+
+    async def test_of_one_parent(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
+        parent, other = new_job("transcribe"), new_job("transcribe")
+        parked, *waiting = [new_job(parent=parent.id) for _ in range(3)]
+        await store.add([parent, other, parked])
+        await store.settle(await claim_one(), GivenUp())
+        await store.add([new_job(parent=other.id), *waiting, new_job()])
+
+        async def ids(**fields: Any) -> list[JobId]:
+            where = JobFilter("p", "deliver", parent=parent.id, **fields)
+            first = await store.page(where, 1)
+            rest = await store.page(where, 10, first.next) if first.next else first
+            return [job.id for page in dict.fromkeys([first, rest]) for job in page.jobs]
+
+        assert await ids() == [waiting[1].id, waiting[0].id, parked.id]
+        assert await ids(states=frozenset({State.PARKED})) == [parked.id]
+        assert await ids(states=LIVE) == [waiting[1].id, waiting[0].id]
+        assert (await store.page(JobFilter("q", "deliver", parent=parent.id), 10)).jobs == ()
 
 
 class TestChildren:
@@ -242,14 +261,24 @@ class TestChildren:
         first, second, third = (new_job("transcribe") for _ in range(3))
         children = [new_job(parent=parent.id) for parent in (first, second, first)]
         await store.add([first, second, third, *children])
-        found = await store.children_of([second.id, third.id, first.id])
+        found = await store.children_of([second.id, third.id, first.id], 9)
         assert {parent: [child.id for child in of] for parent, of in found.items()} == {
             first.id: [children[0].id, children[2].id],
             second.id: [children[1].id],
             third.id: [],
         }
-        assert await store.children(first.id) == found[first.id]
-        assert await store.children_of([]) == {}
+        assert await store.children(first.id, 9) == found[first.id]
+        assert await store.children_of([], 9) == {}
+
+    async def test_the_latest_of_too_many(self, store: Store, new_job: NewJobs) -> None:
+        first, second = (new_job("transcribe") for _ in range(2))
+        children = [new_job(parent=parent.id) for parent in (first, second, first, first)]
+        await store.add([first, second, *children])
+        found = await store.children_of([first.id, second.id], 2)
+        assert {parent: [child.id for child in of] for parent, of in found.items()} == {
+            first.id: [children[2].id, children[3].id],
+            second.id: [children[1].id],
+        }
 
 
 class TestGauges:

@@ -176,11 +176,11 @@ class PostgresLedger:
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
         return await reads.states(self._database, jobs)
 
-    async def children(self, parent: JobId) -> list[Job]:
-        return (await self.children_of([parent]))[parent]
+    async def children(self, parent: JobId, most: int) -> list[Job]:
+        return (await self.children_of([parent], most))[parent]
 
-    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
-        return await reads.children_of(self._database, parents)
+    async def children_of(self, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
+        return await reads.children_of(self._database, parents, most)
 
     async def waiting(self, sequence: str, most: int) -> int:
         return await reads.waiting(self._database, sequence, most)

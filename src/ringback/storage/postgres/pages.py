@@ -36,14 +36,12 @@ Walk = Callable[[int, int, int], Awaitable[list[int]]]
 
 async def page(database: Database, where: JobFilter, limit: int, before: str | None) -> Page:
     """`before` is a page's `next`; `ValueError` when it is not."""
-    last = _NEWEST if before is None else min(int(before), _NEWEST) - 1
+    last = _NEWEST if before is None else _position(before) - 1
     first, last = await _bounds(database, where, last)
     return await _page(database, where, limit, _candidates(_walks(database, where), first, last, limit + 1))
 
 
-async def _page(
-    database: Database, where: JobFilter, limit: int, slices: AsyncIterator[list[int]]
-) -> Page:
+async def _page(database: Database, where: JobFilter, limit: int, slices: AsyncIterator[list[int]]) -> Page:
     found: list[tuple[int, Job]] = []
     looked_at = 0
     async for numbers in slices:
@@ -55,6 +53,13 @@ async def _page(
         looked_at += len(numbers)
     jobs = tuple(job for _number, job in found[:limit])
     return Page(jobs, str(found[limit - 1][0]) if len(found) > limit > 0 else None)
+
+
+def _position(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _NEWEST:
+        raise ValueError(f"no page ends at {text}")
+    return number
 
 
 async def _bounds(database: Database, where: JobFilter, last: int) -> tuple[int, int]:
@@ -82,6 +87,8 @@ def _walks(database: Database, where: JobFilter) -> list[Walk]:
     def walk(name: str, *narrowed: Any) -> Walk:
         return partial(_walk, database, _SQL[name], narrowed)
 
+    if where.parent is not None:
+        return [walk("walk_children", where.parent)]
     if where.states is not None and State.DONE not in where.states:
         name, narrowed = ("walk_apart", place) if where.lane is None else ("walk_apart_by_lane", in_lane)
         walks = [walk(name, *narrowed, state.value) for state in sorted(_APART & where.states)]

@@ -20,9 +20,9 @@ async def states(database: Database, jobs: Sequence[JobId]) -> Mapping[JobId, St
     return {JobId(job): State(state) for job, state in await database.fetch(_SQL["states"], list(jobs))}
 
 
-async def children_of(database: Database, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
+async def children_of(database: Database, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
     children: dict[JobId, list[Job]] = {parent: [] for parent in parents}
-    for row in await database.fetch(_SQL["jobs_by_parent"], list(parents)):
+    for row in await database.fetch(_SQL["jobs_by_parent"], list(parents), most):
         child = job_from(row)
         if child.parent is not None:
             children[child.parent].append(child)

@@ -164,11 +164,11 @@ class SqliteLedger:
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
         return await self._readers.do(partial(reads.states, jobs=jobs))
 
-    async def children(self, parent: JobId) -> list[Job]:
-        return (await self.children_of([parent]))[parent]
+    async def children(self, parent: JobId, most: int) -> list[Job]:
+        return (await self.children_of([parent], most))[parent]
 
-    async def children_of(self, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
-        return await self._readers.do(partial(reads.children_of, parents=parents))
+    async def children_of(self, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
+        return await self._readers.do(partial(reads.children_of, parents=parents, most=most))
 
     async def waiting(self, sequence: str, most: int) -> int:
         return await self._readers.do(partial(reads.waiting, sequence=sequence, most=most))

@@ -23,6 +23,7 @@ _FIRST_SINCE = _SQL["first_since"]
 _LAST_UNTIL = _SQL["last_until"]
 _WALK_ALL = _SQL["walk_all"]
 _WALK_LANE = _SQL["walk_lane"]
+_WALK_CHILDREN = _SQL["walk_children"]
 _WALK_LIVE = _SQL["walk_live"]
 _WALK_LEASED = _SQL["walk_leased"]
 _WALK_LIVE_CODE = _SQL["walk_live_code"]
@@ -48,13 +49,20 @@ Walk = Callable[[int, int, int], list[int]]
 
 def page(connection: sqlite3.Connection, where: JobFilter, limit: int, before: str | None) -> Page:
     """`before` is a page's `next`; `ValueError` when it is not."""
-    last = _NEWEST if before is None else int(before) - 1
+    last = _NEWEST if before is None else _position(before) - 1
     connection.execute("begin")
     try:
         first, last = _bounds(connection, where, last)
         return _page(connection, where, limit, _candidates(_walks(connection, where), first, last, limit + 1))
     finally:
         connection.execute("commit")
+
+
+def _position(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _NEWEST:
+        raise ValueError(f"no page ends at {text}")
+    return number
 
 
 def _page(connection: sqlite3.Connection, where: JobFilter, limit: int, slices: Iterator[list[int]]) -> Page:
@@ -94,6 +102,8 @@ def _walks(connection: sqlite3.Connection, where: JobFilter) -> list[Walk]:
     walk = partial(_walk, connection)
     place: dict[str, object] = {"project": where.project, "kind": where.kind}
     in_lane: dict[str, object] = {"kind": where.kind, "lane": where.lane}
+    if where.parent is not None:
+        return [walk(_WALK_CHILDREN, {"parent": where.parent})]
     if where.states is not None and State.DONE not in where.states:
         apart = [{"state": state} for state in sorted(_APART & where.states)]
         if where.lane is None:

@@ -80,8 +80,10 @@ def states(connection: sqlite3.Connection, jobs: Sequence[JobId]) -> Mapping[Job
     return {JobId(job): State(state) for job, state in connection.execute(_STATES, asked)}
 
 
-def children_of(connection: sqlite3.Connection, parents: Sequence[JobId]) -> Mapping[JobId, list[Job]]:
-    asked = {"parents": msgspec.json.encode(parents).decode()}
+def children_of(
+    connection: sqlite3.Connection, parents: Sequence[JobId], most: int
+) -> Mapping[JobId, list[Job]]:
+    asked = {"parents": msgspec.json.encode(parents).decode(), "most": most}
     children: dict[JobId, list[Job]] = {parent: [] for parent in parents}
     for row in sorted(connection.execute(_JOBS_BY_PARENT, asked), key=itemgetter(0)):
         child = job_from(row)

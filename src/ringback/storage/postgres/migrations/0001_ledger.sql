@@ -102,7 +102,7 @@ create table job (
     constraint job_id unique (id)
 ) with (autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 create index job_by_project on job (project, kind, number);
-create index job_by_parent on job (parent) where parent is not null;
+create index job_by_parent on job (parent, number) where parent is not null;
 create index job_by_lane on job (lane, number);
 
 -- The jobs from `first` on, up to the next row's, were added in this hour since 1970, or in one beside it

@@ -27,6 +27,10 @@ select number from job
 where lane = (select id from lane where kind = $4 and name = $5) and number between $1 and $2
 order by number desc limit $3;
 
+-- name: walk_children
+-- What followed from one job, along job_by_parent.
+select number from job where parent = $4 and number between $1 and $2 order by number desc limit $3;
+
 -- name: walk_live
 -- Whatever has not ended.
 select number from live_job where number between $1 and $2 order by number desc limit $3;

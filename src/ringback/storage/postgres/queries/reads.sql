@@ -12,8 +12,10 @@ left join ended_job on ended_job.number = job.number and ended_job.day = job.day
 where job.id = any($1);
 
 -- name: jobs_by_parent
--- What followed from some jobs.
-select * from job_now where parent = any($1) order by number;
+-- What followed from some jobs; the latest of each.
+select job_now.* from unnest($1::text[]) as asked (id)
+cross join lateral (select number from job where parent = asked.id order by number desc limit $2) as child
+join job_now on job_now.number = child.number order by job_now.number;
 
 -- name: attempts
 -- The tries at a job, oldest first.

@@ -26,6 +26,11 @@ select job.number from lane join job on job.lane = lane.id
 where lane.kind = :kind and lane.name = :lane and job.number between :first and :last
 order by job.number desc limit :limit;
 
+-- name: walk_children
+-- What followed from one job, along job_by_parent.
+select number from job where parent = :parent and number between :first and :last
+order by number desc limit :limit;
+
 -- name: walk_live
 -- Whatever has not ended.
 select number from live_job where number between :first and :last order by number desc limit :limit;

@@ -12,9 +12,9 @@ left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number;
 
 -- name: jobs_by_parent
--- What followed from some jobs, a JSON array.
-select job_now.* from json_each(:parents) as asked cross join job on job.parent = asked.value
-cross join job_now where job_now.number = job.number;
+-- What followed from some jobs, a JSON array; the latest `most` of each.
+select job_now.* from json_each(:parents) as asked cross join job_now
+where job_now.number in (select number from job where parent = asked.value order by number desc limit :most);
 
 -- name: attempts
 -- The tries at a job, oldest first.
