@@ -13,6 +13,10 @@ class Project:
     name: str
 
 
+LARGEST_LIMIT = (1 << 53) - 1
+"""That every database keeps, and every JSON reader takes for the number it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
     """What one key has of its own; None: the server's setting holds."""

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from ringback.blobs import FolderBlobs, NoRoom
-from ringback.keys import KeyLimits
+from ringback.keys import LARGEST_LIMIT, KeyLimits
 from ringback.settings import LimitSettings
 from ringback.transcription.request import order_of
 from support.front import OWNER, Answered, Front, front
@@ -78,6 +78,14 @@ async def test_a_keys_own_limits_count_before_the_servers(tmp_path: Path) -> Non
         assert (await send(door)).status == 200
         await limit(door, requests=None)
         assert is_too_many(await send(door))
+
+
+@pytest.mark.parametrize("name", ["requests", "queued_bytes"])
+async def test_a_limit_that_no_ledger_can_hold_is_refused(door: Front, name: str) -> None:
+    for number in (2**63, 10**30):
+        refused = await limit(door, **{name: number})
+        assert (refused.status, refused.json()["category"]) == (400, "PAYLOAD_ERROR")
+    assert (await limit(door, **{name: LARGEST_LIMIT})).status == 200
 
 
 async def test_a_token_shares_its_keys_limits(door: Front) -> None:

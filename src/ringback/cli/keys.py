@@ -16,7 +16,7 @@ from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.keys import ApiKey, KeyLimits, KeyStore, Project, new_secret, secret_hash
+from ringback.keys import LARGEST_LIMIT, ApiKey, KeyLimits, KeyStore, Project, new_secret, secret_hash
 from ringback.pauses import SAYS, read_pauses
 from ringback.sealing import Seal
 from ringback.settings import Settings
@@ -36,9 +36,9 @@ DEFAULT = "default"
 def _number_or_default(_: click.Context, __: click.Parameter, text: str | None) -> int | str | None:
     if text is None or text == DEFAULT:
         return text
-    if text.isdecimal():
+    if text.isdecimal() and len(text) <= len(str(LARGEST_LIMIT)) and int(text) <= LARGEST_LIMIT:
         return int(text)
-    raise click.BadParameter(f"{text!r} is neither a whole number nor `{DEFAULT}`.")
+    raise click.BadParameter(f"{text!r} is neither a whole number up to {LARGEST_LIMIT} nor `{DEFAULT}`.")
 
 
 @click.group("keys")

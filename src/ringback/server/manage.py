@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.errors import Refusal
-from ringback.keys import ApiKey, Project, new_secret, secret_hash
+from ringback.keys import LARGEST_LIMIT, ApiKey, Project, new_secret, secret_hash
 from ringback.pauses import read_pauses
 from ringback.server.auth import (
     TOKEN_SECONDS_DEFAULT,
@@ -203,11 +203,14 @@ class _NewKey(msgspec.Struct):
     time_to_live_in_seconds: Annotated[float, Meta(gt=0, le=3_000_000_000)] | None = None
 
 
+_Number = Annotated[int, Meta(ge=0, le=LARGEST_LIMIT)]
+
+
 class _Limits(msgspec.Struct, forbid_unknown_fields=True):
     """As `keys.KeyLimits`."""
 
-    requests: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
-    queued_bytes: Annotated[int, Meta(ge=0)] | UnsetType | None = UNSET
+    requests: _Number | UnsetType | None = UNSET
+    queued_bytes: _Number | UnsetType | None = UNSET
     schedule: _Text | UnsetType | None = UNSET
 
 
