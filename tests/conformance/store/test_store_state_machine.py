@@ -43,6 +43,9 @@ from support.stores import FIXED_CAPS, MovableClock, OpenStore, Reopen, Store
 
 T = TypeVar("T")
 
+EXAMPLES = {"postgres18": 15, "postgres15": 5}
+"""Of an everyday run, where a step takes ten times as long."""
+
 LONG = int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "50")) > 50
 LEASE_SECONDS = 30.0
 KINDS = ["deliver", "transcribe"]
@@ -377,14 +380,18 @@ def new_job(
     )  # fmt: skip
 
 
-def test_the_store_follows_the_model(open_store: OpenStore, manual_clock: MovableClock) -> None:
+def test_the_store_follows_the_model(
+    request: pytest.FixtureRequest, open_store: OpenStore, manual_clock: MovableClock
+) -> None:
+    store = request.node.callspec.params["open_store"]
+
     class Machine(StoreMachine):
         opens = staticmethod(open_store)
         clocks = type(manual_clock)
 
     case = Machine.TestCase
     case.settings = settings(
-        max_examples=1500 if LONG else 50,
+        max_examples=1500 if LONG else EXAMPLES.get(store, 50),
         stateful_step_count=60 if LONG else 40,
         deadline=None,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],

@@ -80,7 +80,7 @@ class Database:
             self._pool.terminate()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        """What one statement finds. Read again when the connection was lost: for statements that may run twice."""
+        """What one statement finds. It may run twice: again when the connection was lost."""
 
         async def read() -> list[asyncpg.Record]:
             async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:

@@ -1,4 +1,4 @@
-"""A group of moves in one transaction: lock, look, decide, write. A handful of statements, however many moves.
+"""A group of moves in one transaction: lock, look, decide, write. A handful of statements for them all.
 
 Locks are taken in one order by everybody (sequences, lanes by their ids, what accessors use), so that
 nodes do not wait for each other in a circle. Whoever moves a live job holds its lane: a lane's counters
@@ -80,7 +80,7 @@ class Group:
 
     async def _lock_usage(self, connection: Connection, wanted: Wanted) -> None:
         """All that the group may change, not only what it checks: in one go, and in one order."""
-        moved = [*self.live.values(), *self.parked.values()]
+        moved: list[Live | Parked] = [*self.live.values(), *self.parked.values()]
         places = {(job.accessor, job.kind) for job in moved if job.accessor is not None}
         asked = _columns(sorted(wanted.usages | places), 2)
         await connection.fetch(_SQL["make_usage"], *asked)
@@ -231,9 +231,7 @@ class Group:
         await connection.fetch(_SQL["enter_live"], self.moment, *_columns(rows, 6))
 
     async def _park_behind(self, connection: Connection) -> None:
-        behind = await connection.fetch(
-            _SQL["park_behind"], self.moment, *_columns(self._parked_in_order, 2)
-        )
+        behind = await connection.fetch(_SQL["park_behind"], self.moment, *_columns(self._parked_in_order, 2))
         for job, kind, accessor, weight in behind:
             self._use(accessor, kind, -1, -weight, 0)
             self.changes.ended.append(job)

@@ -1,6 +1,6 @@
 """API keys, their signing secrets, and projects in the ledger."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import asyncpg
@@ -71,7 +71,7 @@ async def rotate_signing_secret(
     await database.transact(rotate)
 
 
-def _key(row: Sequence[Any]) -> ApiKey:
+def _key(row: Iterable[Any]) -> ApiKey:
     key_id, project, comment, scopes, tags, created_at, expires_at, *limits = row
     return ApiKey(
         key_id, project, comment, tags_from_json(scopes), tags_from_json(tags), created_at, expires_at,

@@ -1,4 +1,4 @@
-"""The processes that serve from one database: each says so, and says again every few seconds that it lives."""
+"""The processes that serve from one database: each says so, and again every few seconds."""
 
 import importlib.metadata
 import socket

@@ -7,8 +7,7 @@ looked for among the candidates, and no further than `LOOK_AT_MOST` of them. As 
 
 import heapq
 import itertools
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from functools import partial
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import msgspec
@@ -85,7 +84,11 @@ def _walks(database: Database, where: JobFilter) -> list[Walk]:
     in_lane = (where.kind, where.lane)
 
     def walk(name: str, *narrowed: Any) -> Walk:
-        return partial(_walk, database, _SQL[name], narrowed)
+        async def numbers(first: int, last: int, limit: int) -> list[int]:
+            rows = await database.fetch(_SQL[name], first, last, limit, *narrowed)
+            return [row[0] for row in rows]
+
+        return numbers
 
     if where.parent is not None:
         return [walk("walk_children", where.parent)]
@@ -102,12 +105,6 @@ def _walks(database: Database, where: JobFilter) -> list[Walk]:
     if where.code is not None and where.code >= 300:
         return [walk("walk_code", *place, where.code), walk("walk_live_code", where.code)]
     return [walk("walk_all", *place)]
-
-
-async def _walk(
-    database: Database, statement: str, narrowed: Sequence[Any], first: int, last: int, limit: int
-) -> list[int]:
-    return [row[0] for row in await database.fetch(statement, first, last, limit, *narrowed)]
 
 
 async def _candidates(walks: list[Walk], first: int, last: int, size: int) -> AsyncIterator[list[int]]:

@@ -74,7 +74,7 @@ class Retention:
 
     async def _slice(self, walk: "_Walk", after: "_Place", until: float, limit: int) -> "list[_Old]":
         rows = await self._database.fetch(_SQL["old"], walk.stripped, walk.kind, *after, until, limit)
-        return [_Old(_Place(finished_at, number), day, childless) for finished_at, number, day, childless in rows]
+        return [_Old(_Place(*place), day, childless) for *place, day, childless in rows]
 
     async def _drop(self, old: "Sequence[_Old]") -> int:
         if not old:

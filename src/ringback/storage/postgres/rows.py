@@ -1,6 +1,6 @@
 """Rows of the ledger as values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,7 +58,7 @@ class LockedLane:
     released: int = 0
 
 
-def job_from(row: Sequence[Any]) -> Job:
+def job_from(row: Iterable[Any]) -> Job:
     """From a row of the view `job_now`."""
     (
         _number, job_id, kind, lane, project, payload, parent, accessor, method, tags, state, tries, losses,
@@ -70,11 +70,11 @@ def job_from(row: Sequence[Any]) -> Job:
     )  # fmt: skip
 
 
-def lease_from(kind: str, row: Sequence[Any]) -> Lease:
+def lease_from(kind: str, row: Iterable[Any]) -> Lease:
     """From a row of `claim`."""
     (
-        job_id, lane, project, payload, parent, accessor, method, tags, tries, losses, created_at, due_at, code,
-        token, sequence,
+        job_id, lane, project, payload, parent, accessor, method, tags, tries, losses, created_at, due_at,
+        code, token, sequence,
     ) = row  # fmt: skip
     job = Job(
         job_id, kind, Lane(lane), project, payload, parent, accessor, method, tags_from_json(tags),

@@ -23,12 +23,15 @@ DAYS_AHEAD = 3
 """Partitions are made so many days before they are needed."""
 
 _BEGIN = "begin; set local lock_timeout = '60s'; set local statement_timeout = 0"
+_LOCK = "select pg_advisory_xact_lock($1)"
 _MAKE_SCHEMA = "create table if not exists ringback_schema (version integer not null)"
 _VERSION = "select max(version) from ringback_schema"
 _DATABASE = "select current_database()"
 _RAISE = "insert into ringback_schema (version) values ($1)"
 _IS_THERE = "select to_regclass('ringback_schema') is not null"
-_DAYS = f"select make_days_3(today, today + {DAYS_AHEAD}) from (select floor(ledger_now() / 86400)::integer as today) as now"
+_DAYS = (
+    "select make_days_3(today, today + $1) from (select floor(ledger_now() / 86400)::integer as today) as now"
+)
 
 
 async def migrate(url: str) -> int:
@@ -44,14 +47,14 @@ async def migrate(url: str) -> int:
             if await _version(connection) == max(known):
                 return max(known)
             await connection.execute(_BEGIN)
-            await connection.execute(f"select pg_advisory_xact_lock({LOCK})")
+            await connection.fetch(_LOCK, LOCK)
             await connection.execute(_MAKE_SCHEMA)
             version = await _version(connection)
             await _check_not_newer(connection, version)
             for number in range(version + 1, max(known) + 1):
                 await connection.execute(known[number], timeout=MIGRATION_SECONDS)
                 await connection.fetch(_RAISE, number)
-            await connection.fetch(_DAYS)
+            await connection.fetch(_DAYS, DAYS_AHEAD)
             await connection.execute("commit")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise_refused(error)

@@ -1,4 +1,4 @@
-"""Waiting for work and for ends: word comes at once from this process, soon from the others, and polls are the truth.
+"""Waiting for work and for ends: word comes fast, and polls are the truth.
 
 Word travels as NOTIFY, on one direct connection of each node, after the commit that it tells of: inside the
 transaction it would make all commits of the database wait for each other (PostgreSQL holds one lock for
