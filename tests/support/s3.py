@@ -146,6 +146,11 @@ class S3:
             with error:
                 raise KeyError(key) from None
 
+    def put(self, key: str, content: bytes) -> None:
+        request = urllib.request.Request(self.presigned(key), content, method="PUT")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            answer.read()
+
     def _options(self, config: Path) -> list[str]:
         ports = {"s3": self.port} | {name: free_port() for name in _PORTS if name != "s3"}
         return [

@@ -168,3 +168,9 @@ async def test_machines_that_share_a_folder_leave_each_others_uploads_alone(tmp_
     clock.ahead = 90_000
     FolderBlobs(tmp_path, clock, shared=True)
     assert files_below(tmp_path / "incoming") == []
+
+
+async def test_what_others_put_there_is_left_alone(blobs: FolderBlobs, tmp_path: Path) -> None:
+    await blobs.put(KEY, once(b"x"))
+    (tmp_path / "audio" / ".nfs0000").write_bytes(b"")
+    assert await keys_of(blobs, "audio") == [KEY]

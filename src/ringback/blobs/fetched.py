@@ -8,23 +8,18 @@ import fcntl
 import itertools
 import os
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 
 class Fetched:
-    """A context: within it the lock is held."""
+    """Between `open` and `close` the lock is held."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._token = uuid.uuid4().hex
         self._numbers = itertools.count()
         self._lock: int | None = None
-
-    @property
-    def folder(self) -> Path:
-        return self._folder
 
     def open(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,14 +33,9 @@ class Fetched:
             os.close(self._lock)
             self._lock = None
 
-    @contextmanager
-    def file(self) -> Iterator[Path]:
-        """The name of a file to be, gone after the context."""
-        path = self._folder / f"{self._token}-{next(self._numbers)}"
-        try:
-            yield path
-        finally:
-            path.unlink(missing_ok=True)
+    def name(self) -> Path:
+        """Of a file to be. Whoever asks for it removes it."""
+        return self._folder / f"{self._token}-{next(self._numbers)}"
 
     def _locked(self, path: Path) -> int:
         """The lock's descriptor. Its name is there only once it is held: it never looks like a dead one's."""

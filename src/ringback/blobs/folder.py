@@ -17,7 +17,7 @@ from types import TracebackType
 from typing import Self
 
 from ringback.blobs.disk import spare
-from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked
+from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked, is_key
 from ringback.blobs.threads import Threads
 from ringback.clock import Clock, SystemClock
 
@@ -107,10 +107,11 @@ class FolderBlobs:
         found = []
         with suppress(FileNotFoundError), os.scandir(self._root / kind) as entries:
             for entry in entries:
+                key = f"{kind}/{entry.name}"
                 with suppress(FileNotFoundError):
                     age = now - entry.stat().st_mtime
-                    if age >= older_than:
-                        found.append(Listed(BlobKey(f"{kind}/{entry.name}"), age))
+                    if is_key(key) and age >= older_than:
+                        found.append(Listed(BlobKey(key), age))
         return found
 
     def _upload(self, key: BlobKey, limit: int | None) -> "_Upload":

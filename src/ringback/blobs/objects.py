@@ -21,7 +21,7 @@ from ringback.blobs.body import Body, blocks
 from ringback.blobs.disk import spare
 from ringback.blobs.feed import Feed
 from ringback.blobs.fetched import Fetched
-from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Denied, Listed, OutOfReach, Stored, checked
+from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Denied, Listed, OutOfReach, Stored, checked, is_key
 from ringback.blobs.threads import Threads
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
@@ -122,12 +122,16 @@ class ObjectBlobs:
     @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         checked(key)
-        with self._fetched.file() as path:
+        path = self._fetched.name()
+        try:
             await self._threads.run(partial(path.touch, 0o600))
             async with aclosing(self._pieces(key)) as pieces:
                 async for piece in pieces:
                     await self._threads.run(partial(self._append, path, piece))
             yield path
+        finally:
+            # To remove a long one takes the file system its time.
+            await self._threads.run(partial(path.unlink, missing_ok=True))
 
     async def delete(self, key: BlobKey) -> None:
         with suppress(KeyError):
@@ -141,8 +145,8 @@ class ObjectBlobs:
             except StopAsyncIteration:
                 return
             now = self._clock.now()
-            found = [Listed(BlobKey(each["path"]), now - each["last_modified"].timestamp()) for each in page]
-            yield [each for each in found if each.age >= older_than]
+            found = [(each["path"], now - each["last_modified"].timestamp()) for each in page]
+            yield [Listed(BlobKey(key), age) for key, age in found if is_key(key) and age >= older_than]
 
     async def _put_in_parts(self, key: BlobKey, first: bytes, rest: AsyncIterator[bytes]) -> None:
         """The chunks are taken in the caller's own task, which may be cancelled or fail; the upload runs
@@ -230,6 +234,9 @@ class ObjectBlobs:
         except KeyError:
             raise Denied("what was written could not be read again") from None
         await self.delete(key)
+        with suppress(KeyError):
+            await self.get(key)
+            raise Denied("what was deleted can still be read")
 
     async def _end(self) -> None:
         self._fetched.close()

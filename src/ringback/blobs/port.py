@@ -93,9 +93,14 @@ class Blobs(Protocol):
         ...
 
 
+def is_key(text: str) -> bool:
+    """What else lies where blobs lie (NFS puts `.nfs…` there, a console its folders) is not ours."""
+    return _KEY.fullmatch(text) is not None
+
+
 def checked(key: BlobKey) -> BlobKey:
     """The key, or a `ValueError`: no key leads out of where blobs lie."""
-    if not _KEY.fullmatch(key):
+    if not is_key(key):
         raise ValueError(f"not a blob key: {key!r}")
     return key
 

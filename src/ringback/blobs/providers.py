@@ -18,7 +18,7 @@ CONNECT_SECONDS = 3.0
 REQUEST_SECONDS = 15.0
 """One request, to the end of its answer: a part of an upload, a page of a listing, a piece of a blob."""
 
-RETRIES = 4
+RETRIES = 6
 RETRY_SECONDS = 6.0
 """After which no request is tried again: the caller hears of it while he still waits."""
 
