@@ -8,10 +8,11 @@ EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
-ROUNDS ?= 300
+ROUNDS ?= 500
 # Much of the suite waits: two processes take a little over half the time. A file's tests stay together, and
 # the files keep their order: the longest, those that break things on purpose, are begun first.
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram5 livekit pipecat
 INSTALL := $(BIN)/.installed-
@@ -57,8 +58,8 @@ format: $(INSTALL)dev ## Put the code into the house's form.
 bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the same run; results go to bench/results/.
 	$(BIN)/python -m bench $(ARGS)
 
-chaos: setup-dev ## The long form of the tests that kill and break things on purpose (ROUNDS=300).
-	RINGBACK_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos -s --timeout 7200 $(ARGS)
+chaos: setup-dev ## The long form of the tests that kill and break things on purpose, for hours (ROUNDS=500).
+	RINGBACK_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos $(STATE_MACHINE) -s --timeout 14400 $(ARGS)
 
 lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet
