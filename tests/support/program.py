@@ -43,6 +43,7 @@ class Program:
     port: int = 0
     command: tuple[str, ...] = (str(RINGBACK),)
     process: psutil.Popen | None = None
+    start_seconds: float = 30
 
     def __enter__(self) -> "Program":
         self.start()
@@ -69,7 +70,7 @@ class Program:
             self.process = psutil.Popen(
                 [*self.command, "serve"], env=self._environment(), stderr=log, stdout=log
             )
-        self.wait_until(self._answers, 30, "the server does not answer")
+        self.wait_until(self._answers, self.start_seconds, "the server does not answer")
 
     def wait_until_ready(self) -> None:
         """Return once the engine is loaded."""
@@ -110,6 +111,17 @@ class Program:
     def post(self, path: str, document: Any) -> Reply:
         return self._call("POST", path, json.dumps(document).encode(), "application/json")
 
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        timeout: float = 30,
+    ) -> Reply:
+        """Any request, with headers of the test's choice."""
+        return self._call(method, path, body, timeout=timeout, headers=headers)
+
     def listen(
         self,
         audio: bytes,
@@ -143,11 +155,14 @@ class Program:
         content_type: str = "",
         timeout: float = 30,
         key: str = KEY,
+        headers: Mapping[str, str] | None = None,
     ) -> Reply:
         request = urllib.request.Request(self.url + path, body, method=method)
         request.add_header("Authorization", f"Token {key}")
         if body is not None:
             request.add_header("Content-Type", content_type)
+        for name, value in (headers or {}).items():
+            request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
                 return Reply(answer.status, _lowered(answer.headers), answer.read())

@@ -30,6 +30,8 @@ class Ground:
     ledger: Ledger
     together: Together | None
     """What this process shares with other nodes; None: there are none."""
+    node: str | None
+    """What this process is called there."""
     caps: dict[str, int]
     """Kind → what one lane of it may have in work, for kinds without health; the ledger reads it at each
     use."""
@@ -72,6 +74,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         clock=clock,
         ledger=ledger,
         together=opened.together,
+        node=opened.node,
         caps=caps,
         blobs=blobs,
         seal=seal,

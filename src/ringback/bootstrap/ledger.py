@@ -39,6 +39,8 @@ class Opened:
     ledger: Ledger
     together: Together | None
     """None: this process is alone with it."""
+    node: str | None = None
+    """What this process is called there; new at every start."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ async def open_to_serve(
 
     node = NodeFacts.of_this_process(settings.role)
     shared = await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
-    return Opened(await stack.enter_async_context(shared), shared)
+    return Opened(await stack.enter_async_context(shared), shared, node.id)
 
 
 async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:

@@ -84,6 +84,7 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
         host=settings.host,
         port=port,
         roles=settings.role,
+        node=ground.node,
         version=__version__,
         data_dir=str(settings.data_path),
         model=None if ground.pool is None else ground.catalogue.default.name,
