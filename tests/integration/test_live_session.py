@@ -328,7 +328,9 @@ async def test_a_stream_whose_record_was_cancelled_is_ended(door: Front) -> None
     async with stream(door.port, key=OWNER) as client:
         assert await door.ledger.cancel(JobId(client.request_id))
         await door.services.streams._keep_leases()
-        assert await client.closed() == 1011
+        assert await client.closed() == 1008
+    assert client.reason == "The request was cancelled."
+    assert [message["type"] for message in client.messages] == ["Metadata"]
 
 
 async def test_the_log_names_no_secret(door: Front) -> None:

@@ -79,6 +79,8 @@ class Ending(Enum):
         "Deepgram did not provide a response message within the timeout window. See https://dpgr.am/net0000",
     )
     """Same page: trouble on the server's side."""
+    CANCELLED = 1008, "The request was cancelled."
+    """Over HTTP, by somebody who may: its record is ended."""
     UNREAD = 1008, "The client does not read what it is sent."
     CALLBACK_LOST = 1011, "The callback's connection was lost, and with it this stream's results."
     CALLBACK_BEHIND = 1011, "The callback has fallen too far behind this stream."

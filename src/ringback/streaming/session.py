@@ -111,6 +111,7 @@ class Session:
         self._unsaid: asyncio.Queue[Say | Close] = asyncio.Queue(MOST_UNSAID)
         self._ended: Ended | None = None
         self._over = asyncio.Event()
+        self._cancelled = asyncio.Event()
         self._lane_in = asyncio.Lock()
         self._feeding = False
 
@@ -128,9 +129,9 @@ class Session:
         await self._part(self._ended)
         return self._ended
 
-    def give_up(self, detail: str) -> None:
-        """End it now, whatever is still to be heard."""
-        self._end(Ended.by(Ending.FAILED, detail))
+    def cancel(self) -> None:
+        """End it now, whatever is still to be heard: its record was ended from outside."""
+        self._cancelled.set()
 
     async def _run_lanes(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -143,6 +144,7 @@ class Session:
                     self._mind_deadlines(),
                     self._mind_relay(),
                     self._mind_stop(stopping),
+                    self._mind_cancel(),
                 )
             ]
             await self._over.wait()
@@ -282,11 +284,16 @@ class Session:
         await stopping.wait()
         await self._bring_to_an_end(Ending.STOPPING)
 
+    async def _mind_cancel(self) -> None:
+        await self._cancelled.wait()
+        await self._bring_to_an_end(Ending.CANCELLED)
+
 
 _STATUSES = {
     Ending.ASKED: 200,
     Ending.CLIENT_GONE: 200,
     Ending.SILENT: 408,
+    Ending.CANCELLED: 499,
     Ending.UNREAD: 408,
     Ending.UNDECODABLE: 400,
     Ending.FAILED: 500,

@@ -73,9 +73,9 @@ class Stream:
         self._ended = await self._session.run(self._stopping)
         self._report(self._ended, self._clock.monotonic() - opened)
 
-    def give_up(self, detail: str) -> None:
+    def cancel(self) -> None:
         if self._session is not None:
-            self._session.give_up(detail)
+            self._session.cancel()
 
     def cut_off(self) -> None:
         if self._task is not None:

@@ -175,7 +175,7 @@ class Streams:
             return
         for stream in open_now:
             if stream.lease.job.id not in held:
-                stream.give_up("its record was ended from outside")
+                stream.cancel()
 
     async def _all_over(self, seconds: float) -> bool:
         try:
