@@ -57,6 +57,7 @@ class Channel:
         self._ended = False
         self._readings: dict[Stretch, _Reading] = {}
         self._partial_took = 0.0  # Seconds, the last time.
+        self._words_told = False  # Of the open span.
 
     def hear(self, samples: Samples) -> None:
         """More audio; `judge` follows."""
@@ -128,6 +129,7 @@ class Channel:
         self._drop_readings()
         placed = tuple(_within(word, _seconds(start), _seconds(end)) for word in words)
         self._emit(Heard(self.number, _seconds(start), _seconds(end), placed, final=True, cause=cause))
+        self._words_told = False
         self._tape.forget(end - _LEAD_IN)
         self._settle(end)
 
@@ -164,11 +166,19 @@ class Channel:
                 return None
             finally:
                 self._partial_took = asyncio.get_running_loop().time() - began
-        if self._how.interim and words and self._segments.edge == draft.start:
-            start, end = _seconds(draft.start), _seconds(draft.speech.end)
-            placed = tuple(_within(word, start, end) for word in words)
-            self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
+        if self._how.interim and self._segments.edge == draft.start:
+            self._update(draft, words)
         return words
+
+    def _update(self, draft: Draft, words: Sequence[Word]) -> None:
+        """Told without words too, where so much sound ought to have had some: a noise. But a draft takes none
+        back that were told."""
+        if not words and (self._words_told or draft.speech.end - draft.speech.start < _SURELY_WORDS):
+            return
+        self._words_told = self._words_told or bool(words)
+        start, end = _seconds(draft.start), _seconds(draft.speech.end)
+        placed = tuple(_within(word, start, end) for word in words)
+        self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
 
     async def _recognise(self, speech: Stretch, urgency: Urgency) -> tuple[Word, ...]:
         samples = self._tape.cut(speech.start, speech.end)
@@ -213,6 +223,8 @@ def _seconds(samples: int) -> float:
 _PAUSE_PER_PARTIAL = 2.0
 """How many times as long as a partial took the next one keeps away: an engine that falls behind is asked for
 fewer of them, until it has time again."""
+_SURELY_WORDS = int(1.5 * SAMPLE_RATE)
+"""Speech of this length, with the quiet before it, has words."""
 _QUARTER = 8
 """Windows (256 ms) after which it is told how far the ear has listened, however fast the audio comes."""
 _LEAD_IN = SAMPLE_RATE
