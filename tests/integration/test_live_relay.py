@@ -21,7 +21,7 @@ from ringback.callbacks.signers import Signers
 from ringback.clock import SystemClock
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
-from ringback.jobs.job import JobId, State
+from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.jobs.worker import Worker
 from ringback.settings import CallbackSettings
@@ -233,6 +233,52 @@ async def test_a_receiver_gets_one_request_per_response_in_order(tmp_path: Path)
     assert {each.headers["dg-request-id"] for each in arrived} == {client.request_id}
     assert len({each.headers["webhook-id"] for each in arrived}) == 13
     assert client.messages == []
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "GET", "delete"])
+async def test_the_method_is_the_callers_choice(tmp_path: Path, method: str) -> None:
+    async with house(tmp_path) as door:
+        with Receiver() as receiver:
+            where = query(receiver.url, f"&callback_method={method}")
+            async with stream(door.port, where, key=OWNER) as client:
+                await speak_and_close(client, 1)
+            arrived = await bodies(receiver, 2)
+    assert [each.method for each in arrived] == [method.upper()] * 2
+    assert said([each.json() for each in arrived]) == ["word0", "Metadata"]
+
+
+async def test_those_behind_a_parked_response_are_parked_with_it_and_the_next_is_tried_afresh(
+    tmp_path: Path,
+) -> None:
+    """docs/live.md, Callbacks of live streams."""
+    refusing = True
+
+    def moody(_: Received) -> int:
+        return 500 if refusing else 200
+
+    async with house(tmp_path, CallbackSettings(retries=1, retry_delay=0.3, timeout=2.0)) as door:
+        with Receiver(moody) as receiver:
+            async with stream(door.port, query(receiver.url), key=OWNER) as client:
+                for _ in range(3):
+                    await client.send(SECOND)
+                parked = await parked_of(door, client.request_id, 3)
+                refused, refusing = len(receiver.received), False
+                await client.send(CLOSE_STREAM)
+                assert await client.closed() == 1000
+            arrived = await bodies(receiver, refused + 1)
+    assert [each.headers["ringback-sequence"] for each in arrived] == ["1", "1", "4"]
+    assert [child.tries for child in parked] == [2, 0, 0]
+
+
+async def parked_of(door: Front, request_id: str, count: int) -> list[Job]:
+    """The responses of a stream that were given up, once there are so many."""
+    async with asyncio.timeout(30):
+        while True:
+            children = await door.ledger.children(JobId(request_id), 100)
+            parked = [child for child in children if child.state is State.PARKED]
+            if len(parked) == count:
+                return parked
+            await asyncio.sleep(0.02)
 
 
 async def test_failures_are_tried_again_and_nothing_overtakes(tmp_path: Path) -> None:
