@@ -1,20 +1,25 @@
 """Secrets planted wherever callers and operators have some: none is found where it does not belong.
 
-Looked through, after deliveries that succeed, fail, are parked, cannot be resolved, cannot be parsed, at log
-level debug: the log in both forms, metrics, every answer, every command's output, and the data folder's raw
-bytes after a `kill -9` (so the write-ahead log is there, too).
+Looked through, after deliveries and live streams that succeed, fail, are parked, cannot be resolved, cannot
+be parsed, at log level debug: the log in both forms, metrics, every answer, every command's output, and the
+data folder's raw bytes after a `kill -9` (so the write-ahead log is there, too).
 """
 
+import asyncio
 import base64
 import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, RAW, stream
 from support.program import KEY, Program, Reply
 from support.receiver import Received, Receiver
 
@@ -111,6 +116,7 @@ def test_no_secret_is_found_where_it_does_not_belong(tmp_path: Path) -> None:
         program.wait_until_ready()
         plant_signing_secret(program, watch)
         ask_for_everything(program, receiver, watch)
+        stream_to_everything(program, receiver, watch)
         look_at_everything(program, watch)
         hear_commands(program, receiver, watch)
 
@@ -175,6 +181,37 @@ def ask_for_everything(program: Program, receiver: Receiver, watch: Watch) -> No
         60,
         f"not all of these ended: {ended}",
     )
+
+
+def stream_to_everything(program: Program, receiver: Receiver, watch: Watch) -> None:
+    """The same callbacks, and as WebSockets, asked for by live streams."""
+    urls = [url for url, _ in callbacks(receiver)]
+    urls += [url.replace("http://", "ws://", 1) for url in urls if url.startswith("http://")]
+    requests = [asyncio.run(one_stream(program, url, watch)) for url in urls]
+    served = [request for request in requests if request is not None]
+    assert served
+    assert len(served) < len(urls)
+    program.wait_until(
+        lambda: all(state_of(program, request) in {"", "done", "parked"} for request in served),
+        60,
+        f"not all responses of {served} ended",
+    )
+
+
+async def one_stream(program: Program, url: str, watch: Watch) -> str | None:
+    """Its request id; None when it was refused."""
+    query = f"{RAW}&inspect_response=true&callback={quote(url, safe='')}&extra=callback_secret:{ECHOED}"
+    try:
+        async with stream(program.port, query, key=KEY) as client:
+            with suppress(ConnectionClosed):  # by a socket callback that nobody takes
+                await client.send(bytes(BYTES_PER_SECOND // 10))
+                await client.send(CLOSE_STREAM)
+            await client.closed(60)
+    except InvalidStatus as refused:
+        watch.hear("a stream's refusal", f"{refused.response.headers}".encode() + refused.response.body)
+        return None
+    watch.hear("a stream", f"{client.connection.response} {client.messages} {client.reason}".encode())
+    return client.request_id
 
 
 def outcomes(program: Program, request: str) -> list[str]:
