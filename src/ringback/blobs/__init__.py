@@ -6,7 +6,17 @@ What `put` has acknowledged is durable. Where blobs lie is `blobs_at`'s to know,
 from ringback.blobs.folder import READ_SIZE, FolderBlobs
 from ringback.blobs.kept import INLINE_LIMIT, Kept, keep, once, read_kept
 from ringback.blobs.place import blobs_at
-from ringback.blobs.port import BlobKey, Blobs, Denied, Listed, NoRoom, OutOfReach, Stored, TooLarge
+from ringback.blobs.port import (
+    BlobKey,
+    Blobs,
+    Denied,
+    Listed,
+    NoRoom,
+    OutOfReach,
+    Stored,
+    TooLarge,
+    delete_all,
+)
 
 __all__ = [
     "INLINE_LIMIT",
@@ -22,6 +32,7 @@ __all__ = [
     "Stored",
     "TooLarge",
     "blobs_at",
+    "delete_all",
     "keep",
     "once",
     "read_kept",

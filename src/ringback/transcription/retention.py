@@ -19,7 +19,7 @@ import msgspec
 from msgspec import structs
 
 from ringback import telemetry
-from ringback.blobs import BlobKey, Blobs, Kept
+from ringback.blobs import BlobKey, Blobs, Kept, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
@@ -88,13 +88,15 @@ class Retention:
     async def _strip_requests(self, kind: str) -> int:
         jobs = await self._store.ended(kind, self._results, AT_ONCE)
         followers = await self._store.children_of([job.id for job in jobs if _document_blob(job)], FAMILY)
+        over = []
         for job in jobs:
             blob = _document_blob(job)
             if blob is not None and not _may_be_named_by(followers.get(job.id, ()), blob):
-                await self._blobs.delete(blob)
+                over.append(blob)
             if job.state is State.PARKED:
                 # It was kept for the case that the recording is asked for again.
-                await self._blobs.delete(audio_key(job.id))
+                over.append(audio_key(job.id))
+        await delete_all(self._blobs, over)
         await self._store.strip([_stripped_request(job) for job in jobs])
         return len(jobs)
 
@@ -111,6 +113,7 @@ class Retention:
         going = {job.id for job in jobs}
         parents = {job.parent for job in jobs if job.id in blobs and job.parent is not None}
         families = await self._store.children_of(list(parents), FAMILY)
+        over = []
         for job in jobs:
             blob = blobs.get(job.id)
             if blob is None:
@@ -121,7 +124,8 @@ class Retention:
             if not _may_be_named_by(family, blob, going) and (
                 parent is None or _document_blob(parent) != blob
             ):
-                await self._blobs.delete(blob)
+                over.append(blob)
+        await delete_all(self._blobs, over)
 
 
 async def _repeated(step: Callable[[], Awaitable[int]], stopping: asyncio.Event) -> bool:

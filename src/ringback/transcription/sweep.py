@@ -12,7 +12,7 @@ from contextlib import aclosing, suppress
 from typing import Protocol
 
 from ringback import telemetry
-from ringback.blobs import BlobKey, Blobs, Listed
+from ringback.blobs import BlobKey, Blobs, Listed, delete_all
 from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
@@ -26,9 +26,6 @@ UNCLAIMED_AFTER = 3600.0
 
 SOON_ENOUGH = 0.9
 """Of a pause: clocks and time-outs are not that exact."""
-
-AT_ONCE = 32
-"""Blobs that are deleted side by side: an object store takes its time for each."""
 
 _NEEDED_BY = {
     # A parked recording may be asked for again, and is nothing without its audio.
@@ -105,8 +102,7 @@ class Sweep:
                 if stopping.is_set():
                     break
                 over = await self._over(kind, page)
-                for start in range(0, len(over), AT_ONCE):
-                    await asyncio.gather(*map(self._blobs.delete, over[start : start + AT_ONCE]))
+                await delete_all(self._blobs, over)
                 deleted += len(over)
         return deleted
 
