@@ -52,6 +52,10 @@ STREAM_MESSAGES = Counter(
 STREAM_ENDS = Counter(
     "ringback_stream_ends_total", "Ended live streams, by close code.", ["code"], registry=REGISTRY
 )
+ENGINE_SEGMENTS = Gauge(
+    "ringback_engine_segments", "Segments that wait for the engine or are being recognised, by urgency.",
+    ["urgency"], registry=REGISTRY,
+)  # fmt: skip
 ENGINE_RESTARTS = Counter(
     "ringback_engine_restarts_total", "Engine processes replaced after a crash or a hang.", registry=REGISTRY
 )

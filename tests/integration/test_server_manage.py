@@ -15,6 +15,7 @@ from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.engines.base import Urgency
 from ringback.jobs.job import Attempt, Done, Job, JobId, Retry, Signal
 from ringback.listen.options import ListenOptions
 from ringback.server import history
@@ -371,6 +372,7 @@ async def test_models_tell_the_truth(door: Front, path: str) -> None:
     listed = (await get(door, path)).json()
     assert listed["tts"] == []
     assert (listed["stt"][0]["name"], listed["stt"][0]["uuid"]) == (model.name, model.uuid)
+    assert listed["stt"][0]["batch"] is listed["stt"][0]["streaming"] is True
     assert (await get(door, f"{path}/{model.uuid}")).json() == listed["stt"][0]
 
 
@@ -413,6 +415,13 @@ async def test_running_work_is_counted(door: Front) -> None:
     assert metrics.headers["content-type"].startswith("text/plain")
     assert b'ringback_jobs{kind="transcribe",state="leased"} 1.0' in metrics.body
     assert b'ringback_requests_total{method="async",status="200"}' in metrics.body
+
+
+async def test_what_waits_for_the_engine_is_counted(door: Front) -> None:
+    door.engine.load = {Urgency.LIVE_FINAL: 1, Urgency.LIVE_PARTIAL: 2, Urgency.RECORDING: 30}
+    metrics = (await door.call("GET", "/metrics", key=None)).body.decode()
+    for urgency, segments in (("live_final", 1), ("live_partial", 2), ("recording", 30)):
+        assert f'ringback_engine_segments{{urgency="{urgency}"}} {segments}.0' in metrics
 
 
 async def test_what_nobody_foresaw_is_a_500_whose_text_nobody_sees(

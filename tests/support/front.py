@@ -2,9 +2,9 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from ringback.clock import Clock, SystemClock
 from ringback.egress.answers import FetchLimits, Limits
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
-from ringback.engines.base import ModelInfo
+from ringback.engines.base import ModelInfo, Urgency
 from ringback.engines.registry import Catalogue
 from ringback.errors import Failure
 from ringback.jobs.job import Done, JobId, Lease
@@ -49,6 +49,7 @@ class EngineState:
     """What the routes see of an engine."""
 
     state: str = "ready"
+    load: Mapping[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
 
 
 @dataclass

@@ -51,6 +51,6 @@ def _described(model: ModelInfo) -> dict[str, object]:
         "version": model.version,
         "uuid": model.uuid,
         "batch": True,
-        "streaming": False,
+        "streaming": True,
         "formatted_output": True,
     }

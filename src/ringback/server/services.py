@@ -1,6 +1,6 @@
 """What the routes stand on; `bootstrap` fills it in."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -8,7 +8,7 @@ from ringback.blobs import Blobs
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
-from ringback.engines.base import ModelInfo
+from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.sealing import Seal
@@ -31,6 +31,11 @@ class EngineHealth(Protocol):
     @property
     def state(self) -> str:
         """`starting`, `ready` or `restarting`."""
+        ...
+
+    @property
+    def load(self) -> Mapping[Urgency, int]:
+        """Segments that wait or are being recognised."""
         ...
 
 

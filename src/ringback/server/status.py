@@ -64,6 +64,9 @@ class Status:
             telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
             telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
             telemetry.OLDEST_READY.labels(kind).set(gauge.oldest_ready or 0.0)
+        if self._probed.health is not None:
+            for urgency, segments in self._probed.health.load.items():
+                telemetry.ENGINE_SEGMENTS.labels(urgency.name.lower()).set(segments)
         return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
     def _oldest_ready(self, gauges: Mapping[str, KindGauge]) -> float:
