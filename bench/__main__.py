@@ -3,12 +3,12 @@
 import argparse
 from functools import partial
 
-from bench import accept, deliveries, live, memory, recordings
+from bench import accept, delivery, live, memory, recordings
 
 BENCHMARKS = {
     "accept": accept.run,
     "recordings": recordings.run,
-    "deliveries": deliveries.run,
+    "delivery": delivery.run,
     "memory": memory.run,
     "live": live.run,
 }
@@ -18,7 +18,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; none: all")
     parser.add_argument(
-        "--repeats", type=int, default=5, help="rounds of each comparison (memory and live run once)"
+        "--repeats",
+        type=int,
+        default=5,
+        help="rounds of each comparison (memory and live run once, delivery three times at most)",
     )
     parser.add_argument(
         "--peer",

@@ -9,10 +9,10 @@ from pathlib import Path
 import psutil
 
 
-def cpu_seconds(pid: int) -> float:
-    """User and system time of the whole tree, those of its ended and awaited children included."""
+def cpu_seconds(*pids: int) -> float:
+    """User and system time of the whole trees, those of their ended and awaited children included."""
     total = 0.0
-    for process in _tree(pid):
+    for process in _tree(*pids):
         with suppress(psutil.Error):
             times = process.cpu_times()
             total += times.user + times.system + times.children_user + times.children_system
@@ -33,17 +33,17 @@ class Peak:
     high_water: float
 
 
-def resident(pid: int) -> float:
-    """MiB resident in the tree now, shared pages once for each process: what `high_water` starts from."""
+def resident(*pids: int) -> float:
+    """MiB resident in the trees now, shared pages once for each process: what `high_water` starts from."""
     total = 0
-    for process in _tree(pid):
+    for process in _tree(*pids):
         with suppress(psutil.Error):
             total += process.memory_info().rss
     return total / 2**20
 
 
 class MemoryWatch:
-    """Samples the tree's memory until told to stop.
+    """Samples the memory of a tree, or of several, until told to stop.
 
     Proportional set size is the measure: pages that several of our processes map count once in the sum.
     Between two samples a short peak can hide; the sum of every process's resident high-water mark, which
@@ -51,14 +51,14 @@ class MemoryWatch:
     coincided).
     """
 
-    EVERY = 0.1
-
-    def __init__(self, pid: int) -> None:
-        self._pid = pid
+    def __init__(self, *pids: int, every: float = 0.1) -> None:
+        """`every` so many seconds a sample is taken: a look at a hundred processes takes time of its own."""
+        self._pids = pids
+        self._every = every
         self._stop = threading.Event()
         self._samples: list[float] = []
         self._high_water: dict[int, float] = {}
-        for process in _tree(pid):
+        for process in _tree(*pids):
             # `5` sets the high-water mark back to what is resident now.
             with suppress(OSError):
                 Path(f"/proc/{process.pid}/clear_refs").write_text("5")
@@ -77,12 +77,12 @@ class MemoryWatch:
         return ordered[len(ordered) // 2]
 
     def _watch(self) -> None:
-        while not self._stop.wait(self.EVERY):
+        while not self._stop.wait(self._every):
             self._sample()
 
     def _sample(self) -> None:
         total = 0.0
-        for process in _tree(self._pid):
+        for process in _tree(*self._pids):
             with suppress(OSError, KeyError):
                 total += _kib(process.pid, "smaps_rollup", "Pss") / 1024
                 self._high_water[process.pid] = _kib(process.pid, "status", "VmHWM") / 1024
@@ -115,12 +115,13 @@ class Neighbours:
         return max(0.0, (busy_seconds() - self._busy) - (cpu_seconds(self._ours) - self._own)) / wall
 
 
-def _tree(pid: int) -> list[psutil.Process]:
-    try:
-        parent = psutil.Process(pid)
-        return [parent, *parent.children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return []
+def _tree(*pids: int) -> list[psutil.Process]:
+    found: list[psutil.Process] = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            parent = psutil.Process(pid)
+            found += [parent, *parent.children(recursive=True)]
+    return found
 
 
 def _kib(pid: int, file: str, name: str) -> int:
