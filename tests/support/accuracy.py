@@ -15,16 +15,25 @@ def word_error_rate(pairs: Iterable[tuple[str, str]], language: str = "en") -> f
     errors = words = 0
     for reference, hypothesis in pairs:
         expected, heard = normalise(reference).split(), normalise(hypothesis).split()
-        errors += _distance(expected, heard)
+        errors += _distance(expected, heard)[0]
         words += len(expected)
     return errors / words
 
 
-def _distance(expected: list[str], heard: list[str]) -> int:
-    """Insertions, deletions and substitutions between two word lists (Levenshtein)."""
-    row = list(range(len(heard) + 1))
+def lost_or_doubled(reference: str, hypothesis: str) -> int:
+    """Words of an English text that have nothing beside them when both are laid side by side: not those that
+    were misheard, but those that are missing or too many."""
+    return _distance(_ENGLISH(reference).split(), _ENGLISH(hypothesis).split())[1]
+
+
+def _distance(expected: list[str], heard: list[str]) -> tuple[int, int]:
+    """Insertions, deletions and substitutions between two word lists (Levenshtein); and, of the alignments
+    with the fewest, insertions and deletions alone in the one that has the fewest of those."""
+    row = [(j, j) for j in range(len(heard) + 1)]
     for i, word in enumerate(expected, 1):
-        diagonal, row[0] = row[0], i
+        diagonal, row[0] = row[0], (i, i)
         for j, other in enumerate(heard, 1):
-            diagonal, row[j] = row[j], min(row[j] + 1, row[j - 1] + 1, diagonal + (word != other))
+            beside = (diagonal[0] + (word != other), diagonal[1])
+            gaps = [(errors + 1, gaps + 1) for errors, gaps in (row[j], row[j - 1])]
+            diagonal, row[j] = row[j], min(beside, *gaps)
     return row[-1]
