@@ -270,7 +270,7 @@ async def attempts_at(program: Program, jobs: Sequence[JobId]) -> list[list[Atte
     path = program.data_dir / "ringback.db"
     async with await SqliteLedger.open(path, SystemClock()) as ledger, asyncio.timeout(60):
         while True:
-            found = [list(await ledger.attempts(job)) for job in jobs]
+            found = [list(await ledger.attempts(job, 9)) for job in jobs]
             if all(found):
                 return found
             await asyncio.sleep(0.1)

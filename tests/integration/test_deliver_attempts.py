@@ -179,8 +179,8 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
 async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -> None:
     recorded: list[Attempt] = []
 
-    async def so_far(_: JobId) -> list[Attempt]:
-        return recorded
+    async def so_far(_: JobId, most: int) -> list[Attempt]:
+        return recorded[-most:]
 
     deliverer = deliverer_with(door, blobs, so_far)
     statuses = iter([500, 413, 500, 200, 500])
@@ -220,8 +220,8 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
 
 
 async def test_a_413_from_before_a_redelivery_is_forgotten(door: Door, blobs: FolderBlobs) -> None:
-    async def refused_long_ago(_: JobId) -> list[Attempt]:
-        return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)]
+    async def refused_long_ago(_: JobId, most: int) -> list[Attempt]:
+        return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)][-most:]
 
     deliverer = deliverer_with(door, blobs, refused_long_ago)
     async with receiving(answering()) as receiver:
@@ -233,7 +233,7 @@ async def test_a_413_from_before_a_redelivery_is_forgotten(door: Door, blobs: Fo
 
 
 async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBlobs) -> None:
-    async def refused_once(_: JobId) -> list[Attempt]:
+    async def refused_once(_: JobId, __: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413)]
 
     deliverer = deliverer_with(door, blobs, refused_once)
@@ -246,7 +246,7 @@ async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBl
 
 
 async def test_a_ledger_that_is_away_burns_no_try(door: Door, blobs: FolderBlobs) -> None:
-    async def away(_: JobId) -> list[Attempt]:
+    async def away(_: JobId, __: int) -> list[Attempt]:
         raise LedgerUnavailable("locked")
 
     deliverer = deliverer_with(door, blobs, away)

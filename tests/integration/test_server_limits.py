@@ -29,8 +29,8 @@ async def send(
     return await door.call("POST", f"/v1/listen?{CALLBACK}", key=key, data=audio, headers=headers)
 
 
-async def limit(door: Front, key: str = OWNER, **limits: Any) -> Answered:
-    known = (await door.call("GET", "/v1/auth/token", key=key)).json()["api_key_id"]
+async def limit(door: Front, **limits: Any) -> Answered:
+    known = (await door.call("GET", "/v1/auth/token")).json()["api_key_id"]
     path = f"/v1/projects/{door.project}/keys/{known}"
     return await door.call("PATCH", path, json={"limits": limits})
 

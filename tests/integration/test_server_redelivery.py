@@ -16,7 +16,7 @@ from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callba
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lease, Retry
 from ringback.listen.options import ListenOptions
-from ringback.server import redelivery
+from ringback.server import history, redelivery
 from ringback.settings import KeepSettings
 from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription import retention
@@ -120,6 +120,24 @@ async def test_a_parked_delivery_is_due_again_under_its_own_id(door: Front) -> N
     assert (lease.job.id, lease.job.tries) == (delivery.id, 0)
     again = await redeliver(door, request)
     assert (again.status, again.json()["category"]) == (409, "DELIVERY_NOT_ENDED")
+
+
+async def test_the_latest_attempts_of_all_deliveries_are_shown(
+    door: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, first = await parked(door)
+    elsewhere = (await redeliver(door, request, {"url": "http://127.0.0.1:8443/other"})).json()["deliveries"][
+        0
+    ]["id"]
+    await door.ledger.requeue(first.id)
+    for number in range(6):
+        for lease in await door.ledger.claim(DELIVER, 9, 60):
+            attempt = Attempt(number, number, "server_error", 500)
+            assert await door.ledger.settle(lease, Retry(0.0, 500, attempt))
+    monkeypatch.setattr(history, "ATTEMPTS_SHOWN", 8)
+    deliveries = (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"]
+    assert [(each["id"], len(each["attempts"])) for each in deliveries] == [(first.id, 2), (elsewhere, 6)]
+    assert [each["started"][17:19] for each in deliveries[0]["attempts"]] == ["04", "05"]
 
 
 async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front) -> None:

@@ -205,7 +205,7 @@ class TestUpgrade:
             assert (done.payload, done.result, done.tags, done.sequence) == (
                 b"\xbe\xef", b"\xca\xfe", ("t",), None,
             )  # fmt: skip
-            assert len(await ledger.attempts(JobId("job 2"))) == 1
+            assert len(await ledger.attempts(JobId("job 2"), 9)) == 1
             [key] = await ledger.keys("p")
             assert key == ApiKey("k", "p", "", (), ("t",), 1.0, None)
 
@@ -357,7 +357,7 @@ class TestGroups:
             assert (results[1], results[4]) == (True, False)
             kept = [await ledger.get(job.id) is not None for job in good]
             assert kept == [True, False, True]
-            assert [len(await ledger.attempts(lease.job.id)) for lease in (ended, taken)] == [1, 0]
+            assert [len(await ledger.attempts(lease.job.id, 9)) for lease in (ended, taken)] == [1, 0]
             assert await ledger.settle(taken, Done(200))
 
     async def test_what_a_lane_learns_in_one_group_adds_up(self, path: Path) -> None:

@@ -14,6 +14,6 @@ async def sign(_key_id: str | None, webhook_id: str, body: bytes) -> dict[str, s
     return _SIGNER.headers(webhook_id, time.time(), body)
 
 
-async def nothing_recorded(_: JobId) -> list[Attempt]:
+async def nothing_recorded(_: JobId, __: int) -> list[Attempt]:
     """`Deliverer`'s port to the ledger, for a delivery that nobody has recorded an attempt of."""
     return []

@@ -49,8 +49,8 @@ OUR_TROUBLE_PAUSE = 1.0
 """Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
 
 
-Recorded: TypeAlias = Callable[[JobId], Awaitable[Sequence[Attempt]]]
-"""The attempts at a job so far, oldest first: `JobStore.attempts`."""
+Recorded: TypeAlias = Callable[[JobId, int], Awaitable[Sequence[Attempt]]]
+"""The latest attempts at a job, so many of them: `JobStore.attempts`."""
 
 Sign: TypeAlias = Callable[[str | None, str, bytes], Awaitable[Mapping[str, str]]]
 """The headers that sign a body for a key, under a webhook-id: `Signers.sign`."""
@@ -126,7 +126,7 @@ class Deliverer:
         """
         if job.tries == 0 or order.number is not None:
             return False
-        return is_refused_for_size((await self._recorded(job.id))[-job.tries :])
+        return is_refused_for_size(await self._recorded(job.id, job.tries))
 
     async def _body(self, kept: Kept) -> bytes | None:
         try:

@@ -144,8 +144,8 @@ class JobStore(Protocol):
         asked about."""
         ...
 
-    async def attempts(self, job: JobId) -> list[Attempt]:
-        """Oldest first."""
+    async def attempts(self, job: JobId, most: int) -> list[Attempt]:
+        """The latest `most`, oldest first."""
         ...
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:

@@ -41,6 +41,9 @@ DEEPEST = 100_000
 DELIVERIES_SHOWN = 100
 """Of one request, the latest; a live stream has one for each of its responses."""
 
+ATTEMPTS_SHOWN = 500
+"""Of all these together, the latest: each may have kept 16 KiB of an answer."""
+
 USAGE_MOST, USAGE_PAGE = 2_000, 200
 """Requests that one usage report adds up, newest first, and how many of them are in memory at a time: each
 brings its result along."""
@@ -137,11 +140,18 @@ class History:
             "progress": await self._reached(job),
             "callback_origin": origin_of_callback(order_of(job.payload)),
             "result_kept": job.result is not None and ending_of(job.result).document != Kept(),
-            "deliveries": [
-                described(delivery, await self._store.attempts(delivery.id)) for delivery in deliveries
-            ],
+            "deliveries": await self._with_attempts(deliveries),
         }
         return record
+
+    async def _with_attempts(self, deliveries: Sequence[Job]) -> list[dict[str, object]]:
+        shown: list[dict[str, object]] = []
+        room = ATTEMPTS_SHOWN
+        for delivery in reversed(deliveries):
+            attempts = await self._store.attempts(delivery.id, room) if room else []
+            room -= len(attempts)
+            shown.append(described(delivery, attempts))
+        return shown[::-1]
 
     async def _reached(self, job: Job) -> dict[str, object] | None:
         """How far it is, on whichever node it runs."""

@@ -199,7 +199,7 @@ class TestBegin:
         attempt = Attempt(1.0, 2.0, "streamed", 200)
         following = new_job()
         assert await store.settle(lease, Done(200, b"result", follow_ups=(following,), attempt=attempt))
-        assert await store.attempts(lease.job.id) == [attempt]
+        assert await store.attempts(lease.job.id, 9) == [attempt]
         assert not await store.settle(lease, Done(200))
         assert await store.get(following.id) is not None
 

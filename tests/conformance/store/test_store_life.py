@@ -196,7 +196,8 @@ class TestSettle:
         await store.settle(await claim_one(), GivenUp(500, attempt=tries[1]))
         await store.requeue(job.id)
         await store.settle(await claim_one(), Done(200, attempt=tries[2]))
-        assert await store.attempts(job.id) == tries
+        assert await store.attempts(job.id, 9) == tries
+        assert await store.attempts(job.id, 2) == tries[-2:]
 
 
 class TestFencing:

@@ -127,7 +127,7 @@ class TestDrop:
         await store.add([job])
         await store.settle(await claim_one(), Done(200, attempt=Attempt(1.0, 2.0, "delivered", 200)))
         assert await store.drop(0.0, 10) == 1
-        assert await store.attempts(job.id) == []
+        assert await store.attempts(job.id, 9) == []
 
     async def test_words_go_with_the_job(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
         once = Once("word", b"wish", 10 * DAY)

@@ -188,8 +188,8 @@ class PostgresLedger:
     async def ended(self, kind: str, seconds_ago: float, limit: int) -> list[Job]:
         return await retention.ended(self._database, kind, seconds_ago, limit)
 
-    async def attempts(self, job: JobId) -> list[Attempt]:
-        return await reads.attempts(self._database, job)
+    async def attempts(self, job: JobId, most: int) -> list[Attempt]:
+        return await reads.attempts(self._database, job, most)
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
         return await pages.page(self._database, where, limit, before)

@@ -29,8 +29,8 @@ async def children_of(database: Database, parents: Sequence[JobId], most: int) -
     return children
 
 
-async def attempts(database: Database, job: JobId) -> list[Attempt]:
-    return [Attempt(*row) for row in await database.fetch(_SQL["attempts"], job)]
+async def attempts(database: Database, job: JobId, most: int) -> list[Attempt]:
+    return [Attempt(*row) for row in await database.fetch(_SQL["attempts"], job, most)][::-1]
 
 
 async def waiting(database: Database, sequence: str, most: int) -> int:

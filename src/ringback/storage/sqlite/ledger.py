@@ -177,8 +177,8 @@ class SqliteLedger:
         until = self._writer.now() - seconds_ago
         return await self._readers.do(partial(retention.ended, kind=kind, until=until, limit=limit))
 
-    async def attempts(self, job: JobId) -> list[Attempt]:
-        return await self._readers.do(partial(reads.attempts, job=job))
+    async def attempts(self, job: JobId, most: int) -> list[Attempt]:
+        return await self._readers.do(partial(reads.attempts, job=job, most=most))
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
         return await self._readers.do(partial(pages.page, where=where, limit=limit, before=before))

@@ -92,8 +92,8 @@ def children_of(
     return children
 
 
-def attempts(connection: sqlite3.Connection, job: JobId) -> list[Attempt]:
-    return [Attempt(*row) for row in connection.execute(_ATTEMPTS, {"id": job})]
+def attempts(connection: sqlite3.Connection, job: JobId, most: int) -> list[Attempt]:
+    return [Attempt(*row) for row in connection.execute(_ATTEMPTS, {"id": job, "most": most})][::-1]
 
 
 def waiting(connection: sqlite3.Connection, sequence: str, most: int) -> int:

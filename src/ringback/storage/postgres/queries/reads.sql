@@ -18,10 +18,10 @@ cross join lateral (select number from job where parent = asked.id order by numb
 join job_now on job_now.number = child.number order by job_now.number;
 
 -- name: attempts
--- The tries at a job, oldest first.
+-- The latest tries at a job, the last one first.
 select started_at, ended_at, outcome, attempt.code, detail
 from job join attempt on attempt.job = job.number and attempt.day = job.day
-where job.id = $1 order by attempt.token;
+where job.id = $1 order by attempt.token desc limit $2;
 
 -- name: waiting
 -- How many live jobs a sequence has, along live_job_by_sequence.

@@ -17,9 +17,9 @@ select job_now.* from json_each(:parents) as asked cross join job_now
 where job_now.number in (select number from job where parent = asked.value order by number desc limit :most);
 
 -- name: attempts
--- The tries at a job, oldest first.
+-- The latest tries at a job, the last one first.
 select started_at, ended_at, outcome, code, detail
-from attempt where job = (select number from job where id = :id) order by token;
+from attempt where job = (select number from job where id = :id) order by token desc limit :most;
 
 -- name: waiting
 -- How many live jobs a sequence has, along live_job_by_sequence.
