@@ -1,0 +1,129 @@
+"""deploy/ says what the program understands: commands, variables, probes, times, ports."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped] # huggingface-hub brings it; it has no types
+from click.testing import CliRunner
+from starlette.routing import Route
+
+from ringback import settings
+from ringback.cli import main
+from ringback.server.leaving import PROBE_SECONDS, SPREAD_SECONDS
+from ringback.server.routes import probes
+from support.front import front
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+VARIABLES = set(map(settings.variable, settings.keys()))
+STOPS_WITHIN = 40 + PROBE_SECONDS
+"""Seconds: what docs/operations.md allows, and the probes' part of it."""
+
+
+def manifests() -> list[dict[str, Any]]:
+    return [document for path in MANIFESTS for document in yaml.safe_load_all(path.read_text())]
+
+
+def services() -> dict[str, Any]:
+    compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return {name: each for name, each in compose["services"].items() if each.get("command")}
+
+
+def pods() -> Iterator[dict[str, Any]]:
+    for document in manifests():
+        if document["kind"] in {"Deployment", "Job"}:
+            yield document["spec"]["template"]["spec"]
+
+
+def commands() -> Iterator[list[str]]:
+    for pod in pods():
+        for container in pod["containers"]:
+            yield container["command"]
+    for service in services().values():
+        if service["command"][0] == "ringback":
+            yield service["command"]
+
+
+def environments() -> Iterator[dict[str, str]]:
+    for document in manifests():
+        if document["kind"] in {"ConfigMap", "Secret"}:
+            yield document.get("data") or document["stringData"]
+    for service in services().values():
+        if service["command"][0] == "ringback":
+            yield service["environment"]
+
+
+def test_every_command_is_one() -> None:
+    found = [tuple(command) for command in commands()]
+    assert {(*command[:2],) for command in found} == {("ringback", "serve"), ("ringback", "migrate")}
+    roles = {command[-1] for command in found if "--role" in command}
+    assert roles == {"api", "transcribe", "deliver"}
+    for name in ("serve", "migrate"):
+        assert CliRunner().invoke(main, [name, "--help"]).exit_code == 0
+    assert "--role" in CliRunner().invoke(main, ["serve", "--help"]).output
+
+
+def test_every_variable_is_a_setting_and_together_they_start() -> None:
+    both: dict[str, str] = {}
+    for environment in environments():
+        ours = {name: value for name, value in environment.items() if name.startswith("RINGBACK_")}
+        assert ours
+        assert set(ours) <= VARIABLES
+        both |= ours
+    for role in ("api", "transcribe", "deliver"):
+        assert settings.load(environ=both | {"RINGBACK_ROLE": role}).does(role)
+
+
+async def test_every_probe_is_a_route_of_every_role(tmp_path: Path) -> None:
+    async with front(tmp_path) as opened:
+        paths = {route.path for route in probes(opened.services.probed).routes if isinstance(route, Route)}
+    assert len(paths) == 3
+    for document in manifests():
+        if document["kind"] != "Deployment":
+            continue
+        template = document["spec"]["template"]
+        (container,) = template["spec"]["containers"]
+        (port,) = container["ports"]
+        assert port["containerPort"] == settings.Settings().port
+        for probe in ("readinessProbe", "startupProbe"):
+            assert container[probe]["httpGet"]["path"] in paths
+        assert container["readinessProbe"]["periodSeconds"] <= PROBE_SECONDS
+        annotations = template["metadata"]["annotations"]
+        assert annotations["prometheus.io/path"] in paths
+        assert int(annotations["prometheus.io/port"]) == port["containerPort"]
+
+
+def test_nothing_is_killed_before_it_may_have_stopped() -> None:
+    assert SPREAD_SECONDS < PROBE_SECONDS
+    graces = [
+        pod["terminationGracePeriodSeconds"] for pod in pods() if "terminationGracePeriodSeconds" in pod
+    ]
+    assert len(graces) == 3
+    assert min(graces) >= STOPS_WITHIN
+    assert int(services()["api"]["stop_grace_period"].removesuffix("s")) >= STOPS_WITHIN
+
+
+def test_kubernetes_sets_no_variables_of_ours() -> None:
+    assert all(pod["enableServiceLinks"] is False for pod in pods())
+
+
+def test_queues_scale_by_a_metric_that_is_there() -> None:
+    page = (ROOT / "docs" / "operations.md").read_text()
+    scaled = [document for document in manifests() if document["kind"] == "HorizontalPodAutoscaler"]
+    assert len(scaled) == 3
+    for document in scaled:
+        for metric in document["spec"]["metrics"]:
+            if metric["type"] == "External":
+                named = metric["external"]["metric"]
+                assert f"| `{named['name']}` |" in page
+                assert named["selector"]["matchLabels"]["kind"] in {"transcribe", "deliver"}
+
+
+@pytest.mark.parametrize("path", [*MANIFESTS, DEPLOY / "compose.yaml"], ids=lambda path: path.name)
+def test_no_image_floats(path: Path) -> None:
+    for line in path.read_text().splitlines():
+        image = line.strip().removeprefix("image: ")
+        assert image == line.strip() or image == "ringback-cluster" or ":" in image
