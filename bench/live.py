@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from bench.harness.child import Child
 from bench.harness.clips import clips
-from bench.harness.costs import cpu_seconds
+from bench.harness.costs import Neighbours, cpu_seconds
 from bench.harness.lags import Lags, quantile
 from bench.harness.plans import FINALIZED, PAUSE, Plan, phrase, plans
 from bench.harness.report import Report
@@ -117,6 +117,7 @@ class Measuring:
         finalizes = self._finalizes(door)
         for count in at_once:
             spoken, subject = self.spoken[:count], f"{door.name}, {count} at once"
+            neighbours = Neighbours(os.getpid())
             before = cpu_seconds(door.pid) if door.pid else 0.0
             streams = self._through(door, spoken, finalize=finalizes)
             spent = cpu_seconds(door.pid) - before if door.pid else None
@@ -126,6 +127,7 @@ class Measuring:
             figures = told_of(lags)
             if spent is not None:
                 figures["cpu_per_audio_second"] = spent / sum(plan.seconds for plan in spoken)
+            figures["others_used_cores"] = neighbours.cores()
             self._note(subject, streams, lags)
             self.report.add(subject, 0, **figures)
 
@@ -134,7 +136,7 @@ class Measuring:
         (told,) = self._through(door, [self.probe], finalize=True)
         if told["code"] == 1000 and any(result["finalized"] for result in told["results"]):
             return True
-        why = told.get("error", f"no result had from_finalize; code {told['code']}")
+        why = told.get("error", {}).get("description") or "no result had from_finalize"
         self.report.notes.append(f"{door.name}: Finalize not supported: {why}")
         return False
 

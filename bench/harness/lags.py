@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
+from math import ceil
 from typing import Any
 
 from bench.harness.clips import word_error_rate
@@ -121,5 +122,5 @@ def _to_a_beginning(before: Sequence[str], words: Sequence[str]) -> int:
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+    """The least of the values that so large a share of them does not exceed."""
+    return sorted(values)[max(0, ceil(share * len(values)) - 1)]
