@@ -14,6 +14,11 @@ PADDING = 4.0
 """Seconds of silence after the longest speech in a window: with less, the model runs on past the end.
 
 With 3 s one short segment in ten has to be decoded again, with 4 s one in forty, which is cheaper."""
+WIDER = 6.0
+"""Seconds by which the window is wider when a doubtful segment is decoded again.
+
+As good as the 30 s that Whisper was trained on (118 clips: 4.3 and 4.4 % errors, one word apart), at a fifth
+of the work."""
 LEFT_OVER = 1.2
 """Seconds between the last timestamp and the end of the speech beyond which the rest is decoded again."""
 

@@ -95,14 +95,15 @@ class Whisper:
         ]
 
     def _guarded(self, batch: Sequence[Samples], task: Task, languages: Sequence[str | None]) -> list[_Heard]:
-        """Decode; what looks doubtful once more, in the window that Whisper was trained on."""
+        """Decode; what looks doubtful once more, in a wider window."""
         accurate = task.quality is Quality.ACCURATE
         window = FULL_WINDOW if accurate else max(map(_seconds, batch)) + guards.PADDING
         heard = self._decode(batch, languages, task, window)
         again = [i for i, part in enumerate(heard) if part.doubtful]
         if again and window < FULL_WINDOW:
             segments = [batch[i] for i in again]
-            retried = self._decode(segments, [heard[i].language for i in again], task, FULL_WINDOW)
+            wider = min(window + guards.WIDER, FULL_WINDOW)
+            retried = self._decode(segments, [heard[i].language for i in again], task, wider)
             for i, part in zip(again, retried, strict=True):
                 heard[i] = replace(part, language_confidence=heard[i].language_confidence)
         return heard

@@ -1,0 +1,37 @@
+"""What the short window makes doubtful is heard once more, in a window a little wider."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ringback.audio.samples import Samples
+from ringback.engines import guards
+from ringback.engines.base import Quality, Task
+from ringback.engines.mel import FRAMES_PER_SECOND, Mels
+from ringback.engines.registry import Catalogue
+from ringback.engines.whisper import Whisper
+
+
+@pytest.mark.parametrize(
+    ("quality", "decodes"), [(Quality.FAST, 2), (Quality.DRAFT, 1), (Quality.ACCURATE, 1)]
+)
+def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: Quality, decodes: int
+) -> None:
+    model = Catalogue("tiny.en", tmp_path).load("tiny.en", "cpu", "default", 1)
+    assert isinstance(model, Whisper)
+    windows: list[float] = []
+    batch = model._mels.batch
+
+    def spied(segments: list[Samples], frames: int) -> Mels:
+        windows.append(frames / FRAMES_PER_SECOND)
+        return batch(segments, frames)
+
+    monkeypatch.setattr(model._mels, "batch", spied)
+    monkeypatch.setattr(guards, "doubtful", lambda *_: True)
+    noise = np.random.default_rng(0).normal(0.0, 1e-3, 8_000).astype(np.float32)
+    model.recognise([noise], Task("tiny.en", "en", quality=quality))
+    assert len(windows) == decodes
+    if quality is Quality.FAST:
+        assert windows == pytest.approx([4.5, 10.5], abs=0.05)
