@@ -1,5 +1,6 @@
 """One attempt at a delivery: what a receiver sees, what is recorded, and what is told to nobody."""
 
+import asyncio
 import base64
 import json
 import time
@@ -13,7 +14,8 @@ import structlog
 from structlog.typing import EventDict
 
 from ringback import __version__
-from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobs, Kept, keep
+from ringback.callbacks import deliver
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer, Recorded
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
@@ -55,12 +57,14 @@ def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
     return deliverer_with(door, blobs, nothing_recorded)
 
 
-def deliverer_with(door: Door, blobs: FolderBlobs, recorded: Recorded) -> Deliverer:
+def deliverer_with(
+    door: Door, blobs: FolderBlobs, recorded: Recorded, settings: CallbackSettings = SETTINGS
+) -> Deliverer:
     return Deliverer(
         door,
         POLICY,
         blobs,
-        SETTINGS,
+        settings,
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
@@ -174,6 +178,54 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
     [heard] = receiver.heard
     assert heard.body == document
     assert heard.headers["content-length"] == str(len(document))
+
+
+async def test_large_results_for_receivers_that_hang_hold_up_no_others(
+    door: Door, blobs: FolderBlobs
+) -> None:
+    kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
+    all_there = asyncio.Event()
+
+    async def hang(talk: Conversation) -> None:
+        await talk.request()
+        if len(talk.receiver.heard) == 40:
+            all_there.set()
+        await asyncio.Event().wait()
+
+    async with receiving(hang) as hanging, receiving(answering()) as healthy:
+        attempts = [asyncio.create_task(deliverer(lease(hanging.url(), kept))) for _ in range(40)]
+        async with asyncio.timeout(20):
+            await all_there.wait()
+            assert isinstance(await deliverer(lease(healthy.url(), kept)), Done)
+        assert not any(attempt.done() for attempt in attempts)
+    await asyncio.gather(*attempts)
+
+
+async def test_large_results_in_flight_are_bounded_in_bytes(
+    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deliver, "LARGE_BYTES", 3 * INLINE_LIMIT)
+    kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    enormous = await keep(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
+    deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
+    open_now, most = 0, 0
+
+    async def count(talk: Conversation) -> None:
+        nonlocal open_now, most
+        while True:
+            await talk.request()
+            open_now += 1
+            most = max(most, open_now)
+            await asyncio.sleep(0)
+            open_now -= 1
+            await talk.answer()
+
+    async with receiving(count) as receiver, asyncio.timeout(30):
+        bodies = [kept] * 6 + [enormous] + [kept] * 6
+        outcomes = await asyncio.gather(*(deliverer(lease(receiver.url(), body)) for body in bodies))
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert most <= 2
 
 
 async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -> None:

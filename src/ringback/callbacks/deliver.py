@@ -6,8 +6,8 @@ same `webhook-id`. That is where "at least once" comes from.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -39,8 +39,12 @@ from ringback.sealing import CannotOpen, Seal
 from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
 
-LARGE_AT_ONCE = 16
-"""Large results in memory at a time; small ones ride in their rows, which the claim has read already."""
+LARGE_BYTES = 256 << 20
+"""Of large results in flight: so many that receivers which hang do not hold up the others. Small ones ride in
+their rows, which the claim has read already."""
+
+LARGE_READ_AT_ONCE = 8
+"""Large results that are read, or have been read and wait until so many bytes are free."""
 
 OUR_TROUBLE_DELAY = 10.0
 """Seconds until a delivery is taken up again that this machine could not make: it had no connection left, or
@@ -84,7 +88,8 @@ class Deliverer:
         self._public_url = public_url
         self._clock = clock
         self._chance = chance
-        self._large = asyncio.Semaphore(LARGE_AT_ONCE)
+        self._reading = asyncio.Semaphore(LARGE_READ_AT_ONCE)
+        self._large = _Bytes(LARGE_BYTES)
 
     async def __call__(self, lease: Lease) -> Done | Retry | GivenUp | Interrupted:
         """Make one attempt, record it, and say what becomes of the job.
@@ -101,11 +106,9 @@ class Deliverer:
         except TargetError as error:
             # It was good at submit: the operator has since taken its port away.
             return self._unsent(job, Verdict.BLOCKED, f"the callback url can no longer be used: {error}")
-        async with AsyncExitStack() as stack:
-            if order.body.inline is None:
-                await stack.enter_async_context(self._large)
+        async with AsyncExitStack() as held:
             try:
-                body = await self._body(order.body)
+                body = await self._body(order.body, held)
             except OSError as error:
                 return await _not_tried(job, order, f"its body cannot be read: {error}")
             if body is None:
@@ -128,11 +131,17 @@ class Deliverer:
             return False
         return is_refused_for_size(await self._recorded(job.id, job.tries))
 
-    async def _body(self, kept: Kept) -> bytes | None:
-        try:
-            return await read_kept(self._blobs, kept)
-        except KeyError:
-            return None
+    async def _body(self, kept: Kept, held: AsyncExitStack) -> bytes | None:
+        """The document, whose bytes count as in flight for as long as they are held; None: it is lost."""
+        if kept.inline is not None:
+            return kept.inline.encode()
+        async with self._reading:
+            try:
+                body = await read_kept(self._blobs, kept)
+            except KeyError:
+                return None
+            await held.enter_async_context(self._large.held(len(body)))
+        return body
 
     async def _attempt(
         self, job: Job, order: DeliveryOrder, target: Target, body: bytes, *, thin: bool
@@ -175,6 +184,30 @@ class Deliverer:
         )
         facts = msgspec.json.encode(AttemptDetail(reason=reason))
         return GivenUp(attempt=Attempt(now, now, verdict.value, None, facts))
+
+
+class _Bytes:
+    """So many bytes may be held at once; who asks for more than that waits until nobody else holds any. First
+    come, first served."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._turn = asyncio.Lock()
+        self._given_back = asyncio.Event()
+
+    @asynccontextmanager
+    async def held(self, count: int) -> AsyncIterator[None]:
+        async with self._turn:
+            while self._held and self._held + count > self._most:
+                self._given_back.clear()
+                await self._given_back.wait()
+            self._held += count
+        try:
+            yield
+        finally:
+            self._held -= count
+            self._given_back.set()
 
 
 async def _not_tried(job: Job, order: DeliveryOrder, reason: str) -> Interrupted:
