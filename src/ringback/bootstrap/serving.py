@@ -10,13 +10,16 @@ import uvloop
 
 from ringback import __version__, telemetry
 from ringback.bootstrap.first_key import ensure_a_key
-from ringback.bootstrap.ground import laid
+from ringback.bootstrap.ground import Ground, laid
 from ringback.bootstrap.roles import Stages
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.service import Service, run_in_stages
 from ringback.settings import Settings
+
+FIRST_KEY_SECONDS = 60.0
+"""After that a node that starts may try again: the one whose turn it was may have died."""
 
 
 def serve(settings: Settings) -> int:
@@ -76,7 +79,7 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     ground = await laid(settings, clock, stack)
     stages = Stages(ground)
     port = stages.bind()
-    if settings.does("api"):
+    if settings.does("api") and (settings.api_key or await _may_make_a_key(ground)):
         # Only now, when nothing can fail any more, is a key shown that will not be shown again.
         await ensure_a_key(settings, ground.ledger, clock)
     telemetry.event(
@@ -90,3 +93,8 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
         model=None if ground.pool is None else ground.catalogue.default.name,
     )
     return stages.in_order()
+
+
+async def _may_make_a_key(ground: Ground) -> bool:
+    """Of nodes that start together, one."""
+    return ground.together is None or await ground.together.take_turn("first key", FIRST_KEY_SECONDS)
