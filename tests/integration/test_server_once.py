@@ -112,6 +112,7 @@ async def test_waiting_callers_with_one_word_wait_for_one_job(door: Front) -> No
     lease = await door.claim()
     await door.finish(lease)
     answers = await asyncio.gather(*both)
+    assert [answer.headers.get("idempotent-replayed") for answer in answers].count("true") == 1
     assert [answer.body for answer in answers] == [DOCUMENT, DOCUMENT]
     assert {answer.headers["dg-request-id"] for answer in answers} == {lease.job.id}
     third = await send(door, "monday", "")

@@ -103,7 +103,10 @@ class Listen:
         if asked.callback is not None:
             report_accepted(request, asked)
             return accepted
-        return await self._waiting.answer(request, asked)
+        answer = await self._waiting.answer(request, asked)
+        if asked.again:
+            answer.headers.update(_REPLAYED)
+        return answer
 
     async def _head(self, request: Request) -> Asked:
         """Everything that can be refused before a byte of the body is read."""
