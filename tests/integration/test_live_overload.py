@@ -1,0 +1,150 @@
+"""More streams than the processor can follow: partials become fewer, finals do not come late.
+
+In virtual time, so that it is the same on every machine: real segments and the real queue, beside threads
+that take as long as the recogniser was measured to take on an idle machine of two cores.
+"""
+
+import heapq
+import itertools
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ringback.audio.samples import SAMPLE_RATE
+from ringback.engines.base import Quality, Task, Urgency
+from ringback.engines.waiting import Segment, Waiting
+from ringback.listen.hearing_events import Cause
+from ringback.streaming.segments import Draft, Segments, Span, Stretch
+
+THREADS, BATCH = 2, 4
+SECONDS = 40
+WINDOWS_PER_SECOND = SAMPLE_RATE / 512
+TOGETHER = (0.0, 1.0, 1.5, 2.0, 2.5)
+"""What a batch of so many costs, as a multiple of its longest segment alone."""
+FINAL, DRAFT = Task("tiny.en", "en"), Task("tiny.en", "en", quality=Quality.DRAFT)
+
+
+@dataclass
+class Speaker:
+    """Talks in phrases; never listens."""
+
+    name: str
+    segments: Segments = field(default_factory=lambda: Segments(300))
+    partial_took: float = 0.0
+
+
+@dataclass
+class Engine:
+    """Threads in virtual time around the real queue."""
+
+    now: float = 0.0
+    work: float = 0.0
+    waiting: Waiting = field(default_factory=Waiting)
+    running: list[list[Segment]] = field(default_factory=list)
+    agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
+    told: dict[int, Callable[[], None]] = field(default_factory=dict)
+    numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def at(self, time: float, what: Callable[[], None]) -> None:
+        heapq.heappush(self.agenda, (time, next(self.numbers), what))
+
+    def recognise(
+        self, speech: Stretch, task: Task, urgency: Urgency, turn: str, done: Callable[[], None]
+    ) -> None:
+        samples = np.broadcast_to(np.float32(0), (speech.end - speech.start,))
+        segment = Segment(next(self.numbers), samples, task, urgency, turn)
+        self.told[segment.number] = done
+        self.waiting.add(segment)
+        self.begin()
+
+    def begin(self) -> None:
+        # A batch that lies ready would be begun after the ones that run: here it simply waits.
+        while len(self.running) < THREADS:
+            batch = self.waiting.take_batch(self.running, THREADS, BATCH)
+            if not batch:
+                return
+            seconds = TOGETHER[len(batch)] * max(0.018 + 0.0138 * segment.seconds for segment in batch)
+            self.work += seconds
+            self.running.append(batch)
+            self.at(self.now + seconds, lambda batch=batch: self.end(batch))  # type: ignore[misc]
+
+    def end(self, batch: list[Segment]) -> None:
+        self.running.remove(batch)
+        self.begin()
+        for segment in batch:
+            self.told[segment.number]()
+
+    def run(self) -> None:
+        while self.agenda:
+            self.now, _, what = heapq.heappop(self.agenda)
+            what()
+
+
+@dataclass
+class Figures:
+    late: list[float] = field(default_factory=list)
+    """Seconds between an endpoint and its words."""
+    partials: int = 0
+    busy: float = 0.0
+    """Of all threads' time."""
+
+
+def overheard(streams: int) -> Figures:
+    """What the listeners of so many people get who talk without an end."""
+    engine, figures, chance = Engine(), Figures(), random.Random(streams)
+
+    def hear(speaker: Speaker, window: tuple[float, float]) -> None:
+        for step in speaker.segments.push([window]):
+            if isinstance(step, Span) and step.speech is not None and step.cause is Cause.ENDPOINT:
+                finish(speaker, step.speech)
+        pause = int(2.0 * speaker.partial_took * SAMPLE_RATE)
+        if draft := speaker.segments.draft(pause=pause, ahead=False):
+            read(speaker, draft)
+
+    def finish(speaker: Speaker, speech: Stretch) -> None:
+        due = engine.now
+        engine.recognise(
+            speech, FINAL, Urgency.LIVE_FINAL, speaker.name, lambda: figures.late.append(engine.now - due)
+        )
+
+    def read(speaker: Speaker, draft: Draft) -> None:
+        asked = engine.now
+
+        def told() -> None:
+            figures.partials += 1
+            speaker.partial_took = engine.now - asked
+
+        engine.recognise(draft.speech, DRAFT, Urgency.LIVE_PARTIAL, speaker.name, told)
+
+    for number in range(streams):
+        speaker, begins = Speaker(str(number)), chance.random()
+        for n, window in enumerate(phrases(chance)):
+            engine.at(
+                begins + n / WINDOWS_PER_SECOND,
+                lambda speaker=speaker, window=window: hear(speaker, window),  # type: ignore[misc]
+            )
+    engine.run()
+    figures.busy = engine.work / SECONDS / THREADS
+    return figures
+
+
+def phrases(chance: random.Random) -> list[tuple[float, float]]:
+    windows: list[tuple[float, float]] = []
+    while len(windows) < SECONDS * WINDOWS_PER_SECOND:
+        windows += [(0.95, 0.1)] * int(chance.uniform(1.2, 5.0) * WINDOWS_PER_SECOND)
+        windows += [(0.02, 0.001)] * int(chance.choice([0.15, 0.4, 0.8]) * WINDOWS_PER_SECOND)
+    return windows
+
+
+def test_overload_takes_partials_and_leaves_finals_in_time() -> None:
+    few, many = overheard(4), overheard(32)
+    for streams, figures in ((4, few), (32, many)):
+        late = float(np.percentile(figures.late, 95))
+        each = figures.partials / streams / SECONDS
+        print(f"{streams} streams: {figures.busy:.0%} busy, final {late:.2f} s, {each:.1f} partials a second")
+    assert float(np.percentile(few.late, 95)) < 0.2
+    assert float(np.percentile(many.late, 95)) < 0.25
+    assert many.busy < 0.9, "the queue is not merely full at all times"
+    assert many.partials / 32 < 0.6 * few.partials / 4
