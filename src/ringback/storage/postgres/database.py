@@ -34,6 +34,7 @@ _ROLLBACK = _SQL["rollback"]
 _CONNECTION_LOST = (
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a session that the server ended between two of our statements
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
     asyncpg.CannotConnectNowError,
@@ -83,10 +84,14 @@ class Database:
         """What one statement finds. It may run twice: again when the connection was lost."""
 
         async def read() -> list[asyncpg.Record]:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            async with self._connection() as connection:
                 return await connection.fetch(statement, *arguments)
 
-        return await self._tried(read)
+        try:
+            return await self._tried(read)
+        except (asyncpg.CharacterNotInRepertoireError, ValueError):
+            # A text that PostgreSQL cannot keep (a NUL), or too large a number: nothing is called so.
+            return []
 
     async def value(self, statement: str, *arguments: Any) -> Any:
         """The first column of the first row; None when there is none."""
@@ -97,7 +102,7 @@ class Database:
         """As `fetch`, for what must not be carried out twice."""
         self._check_open()
         try:
-            async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
+            async with self._connection() as connection:
                 return await connection.fetch(statement, *arguments)
         except Exception as error:
             raise_translated(error)
@@ -113,24 +118,44 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Committed at the end, rolled back on an error. Raises the driver's errors as they are."""
+        """Committed at the end, rolled back on an error. Raises the driver's errors as they are.
+
+        `CommitUnknown`, and nothing else, once the commit was asked for: what is run again then may be done
+        twice.
+        """
+        committing = False
+        try:
+            async with self._connection() as connection:
+                try:
+                    await connection.execute(_BEGIN)
+                    yield connection
+                except BaseException:
+                    await _undo(connection)
+                    raise
+                committing = True
+                await connection.execute(_COMMIT)
+        except Exception as error:
+            if committing:
+                raise CommitUnknown from error
+            raise
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """One of the pool, which does not get it back when it may be broken."""
         async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
             try:
-                await connection.execute(_BEGIN)
                 yield connection
-            except BaseException:
-                await _undo(connection)
+            except (*_CONNECTION_LOST, TimeoutError):
+                connection.terminate()
                 raise
-            try:
-                await connection.execute(_COMMIT)
-            except Exception as error:
-                raise CommitUnknown from error
 
     async def _tried(self, attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
         self._check_open()
         for tries_left in reversed(range(TRIES)):
             try:
                 return await attempt()
+            except ValueError:
+                raise  # an argument that the driver refuses
             except AGAIN as error:
                 if not tries_left:
                     raise_translated(error)

@@ -115,26 +115,30 @@ class Writer:
         for tries_left in reversed(range(TRIES)):
             group = Group(self._fixed_caps)
             try:
-                await self._run(group, asked)
-            except CommitUnknown as unknown:
-                if await self._has_happened(group, unknown):
+                if await self._run(group, asked):
                     return group.changes
+            except ValueError:
+                raise  # an argument that the driver refuses
             except (*AGAIN, LaneGone, _WordTaken) as error:
                 if not tries_left:
-                    raise_translated(error)
-            except asyncpg.UniqueViolationError as error:
-                raise ValueError(_told(error)) from error
+                    raise_translated(_cause_of(error))
             except Exception as error:
-                raise_translated(error)
-            else:
-                return group.changes
+                raise_translated(_refused(error))
             await asyncio.sleep(0.05 * (TRIES - tries_left))
         raise LedgerUnavailable("the ledger's database does not keep what is written to it")
 
-    async def _run(self, group: Group, all_asked: "list[_Asked[Any]]") -> None:
+    async def _run(self, group: Group, all_asked: "list[_Asked[Any]]") -> bool:
+        """Whether it was committed."""
         wanted = Wanted(self._fixed_caps)
         for asked in all_asked:
             asked.move.want(wanted)
+        try:
+            await self._transact(group, wanted, all_asked)
+        except CommitUnknown as unknown:
+            return await self._has_happened(group, unknown)
+        return True
+
+    async def _transact(self, group: Group, wanted: Wanted, all_asked: "list[_Asked[Any]]") -> None:
         async with self._database.transaction() as connection:
             await group.look(connection, wanted)
             for asked in all_asked:
@@ -170,6 +174,13 @@ class _WordTaken(Exception):
     """Another node has just taken a word; who looks again finds it."""
 
 
+def _cause_of(error: Exception) -> Exception:
+    """What kept a group from being written, time after time."""
+    if isinstance(error, LaneGone | _WordTaken):
+        return LedgerUnavailable("the ledger's database changes too fast just now")
+    return error
+
+
 class _Asked(Generic[T]):
     __slots__ = ("error", "future", "move", "result")
 
@@ -200,8 +211,13 @@ class _Asked(Generic[T]):
             self.future.set_exception(error)
 
 
-def _told(error: asyncpg.UniqueViolationError) -> str:
-    """Key (id)=(…) already exists."""
-    detail = error.detail or ""
-    job = detail.partition(")=(")[2].partition(")")[0]
-    return f"there is a job {job} already"
+def _refused(error: Exception) -> Exception:
+    """What the port promises where the database refuses a move."""
+    match error:
+        case asyncpg.UniqueViolationError():
+            # It says: Key (id)=(…) already exists.
+            job = (error.detail or "").partition(")=(")[2].partition(")")[0]
+            return ValueError(f"there is a job {job} already")
+        case asyncpg.DataError():
+            return ValueError(f"the ledger cannot keep this: {error}")
+    return error
