@@ -1,4 +1,4 @@
-"""The first step of a stop: probes are told, while the door is still open, so that nobody new is sent here."""
+"""The first step of a stop: probes are told, while the door is open yet, so that nobody new is sent here."""
 
 import asyncio
 from contextlib import suppress

@@ -24,8 +24,8 @@ class Status:
 
     async def status(self, _: Request) -> Response:
         """A probe of readiness: 503 while the ledger cannot be read, when work that this process could take
-        up is not, for longer than `limits.oldest_due_seconds`, and first of all when it is about to stop. What
-        waits for a dead receiver does not count."""
+        up is not, for longer than `limits.oldest_due_seconds`, and first of all when it is about to stop.
+        What waits for a dead receiver does not count."""
         if self._probed.leaving.begun:
             self._probed.leaving.tell()
             return answer({"system_health": _STOPPING}, 503)
