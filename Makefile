@@ -26,7 +26,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test lint format bench chaos lock clean
+.PHONY: help setup setup-dev demo serve test test-cluster lint format bench chaos lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -44,6 +44,9 @@ serve: setup ## Start the server on http://127.0.0.1:8080 (settings: docs/settin
 
 test: setup-dev lint ## Check style, types and walls, then run the whole suite.
 	$(BIN)/python -m pytest -m 'not slow' $(WORKERS) $(ARGS)
+
+test-cluster: setup-dev ## Run what clients expect against three nodes of each role.
+	RINGBACK_TEST_CLUSTER=3 $(BIN)/python -m pytest tests/contract $(ARGS)
 
 lint: $(INSTALL)dev ## Check style, types and the walls between the rooms.
 	$(BIN)/ruff check

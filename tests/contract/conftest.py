@@ -3,12 +3,14 @@
 import functools
 import http.server
 import json
+import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from support.cluster import cluster
 from support.program import Program
 from support.receiver import Receiver
 
@@ -22,6 +24,13 @@ class _Media(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """One process; or, with RINGBACK_TEST_CLUSTER=3, a node that answers, before three of each other role."""
+    if "RINGBACK_TEST_CLUSTER" in os.environ:
+        each = int(os.environ["RINGBACK_TEST_CLUSTER"])
+        with cluster(tmp_path_factory.mktemp("contract"), each) as nodes:
+            nodes.wait_until_ready()
+            yield nodes.api
+        return
     with Program(tmp_path_factory.mktemp("contract")) as program:
         program.wait_until_ready()
         yield program
