@@ -105,7 +105,7 @@ class Faults:
         node = self.nodes.of("transcribe")[0]
         node.wait_until(lambda: self._holds(node), 60, "it never has anything in work")
         node.freeze()
-        self._frozen.append((time.monotonic() + LEASE + 6.0, node))
+        self._frozen.append((time.monotonic() + LEASE + 10.0, node))
         self.done["frozen past the lease"] += 1
 
     def thaw(self) -> None:
