@@ -3,7 +3,7 @@
 import argparse
 from functools import partial
 
-from bench import accept, delivery, live, memory, recordings
+from bench import accept, cluster, delivery, live, memory, recordings
 
 BENCHMARKS = {
     "accept": accept.run,
@@ -11,6 +11,7 @@ BENCHMARKS = {
     "delivery": delivery.run,
     "memory": memory.run,
     "live": live.run,
+    "cluster": cluster.run,
 }
 
 
