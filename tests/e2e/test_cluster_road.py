@@ -16,10 +16,10 @@ from deepgram import DeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 
 from support.cluster import Cluster, Node, cluster, scripted
-from support.live import linear16
 from support.live_client import CLOSE_STREAM, RAW, stream
 from support.program import KEY, RINGBACK, Reply
 from support.receiver import Received, Receiver
+from support.streamed import linear16
 
 CLIPS = Path(__file__).parent.parent / "audio"
 CLIP = CLIPS / "phone_en_vm_tempgreeting2.flac"

@@ -14,11 +14,11 @@ from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from support.accuracy import word_error_rate
-from support.live import linear16, said
 from support.live_client import CLOSE_STREAM, FINALIZE, RAW, LiveClient, stream
 from support.program import KEY, Program
 from support.receiver import Receiver
 from support.sockets import Called, SocketReceiver
+from support.streamed import linear16, said
 
 CLIPS = Path(__file__).parent.parent / "audio"
 FAR_TOO_MANY = 0.35

@@ -5,7 +5,7 @@ What `put` has acknowledged is durable. Where blobs lie is `blobs_at`'s to know,
 
 from ringback.blobs.folder import READ_SIZE, FolderBlobs
 from ringback.blobs.kept import INLINE_LIMIT, Kept, keep, once, read_kept
-from ringback.blobs.place import blobs_at
+from ringback.blobs.opening import blobs_at
 from ringback.blobs.port import (
     BlobKey,
     Blobs,

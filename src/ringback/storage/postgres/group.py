@@ -13,9 +13,9 @@ from ringback.jobs.job import Allowance, Attempt, JobId, Lease, NewJob, Signal, 
 from ringback.jobs.lane import Health
 from ringback.jobs.store import AlreadyAsked, OverAllowance
 from ringback.storage.postgres.database import Connection
-from ringback.storage.postgres.moves import Wanted
 from ringback.storage.postgres.queries import load
 from ringback.storage.postgres.rows import Live, LockedLane, Parked, tags_to_json
+from ringback.storage.postgres.wanted import Wanted
 
 _SQL = load("moves.sql")
 

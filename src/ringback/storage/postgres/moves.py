@@ -4,9 +4,9 @@ Pure decisions: a move reads from the `Group` it runs in, and tells the group wh
 a move refuses, it refuses before it has told the group anything.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar, assert_never
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar, assert_never
 
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
@@ -23,43 +23,11 @@ from ringback.jobs.job import (
     Signal,
     State,
 )
-from ringback.jobs.lane import FIRST_CAP
+from ringback.storage.postgres.group import Group
 from ringback.storage.postgres.rows import Live
-
-if TYPE_CHECKING:
-    from ringback.storage.postgres.group import Group
+from ringback.storage.postgres.wanted import Wanted
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class Wanted:
-    """What the moves of a group must lock and look at."""
-
-    fixed_caps: Mapping[str, int]
-    lanes: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Kind and name of new jobs' lanes → the cap if it is a new one."""
-    sequences: set[str] = field(default_factory=set)
-    live: set[JobId] = field(default_factory=set)
-    parked: set[JobId] = field(default_factory=set)
-    words: set[tuple[str, str]] = field(default_factory=set)
-    usages: set[tuple[str, str]] = field(default_factory=set)
-    """Accessor and kind of new jobs."""
-    checks_usages: bool = False
-    """Whether an allowance is checked."""
-    new: int = 0
-
-    def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
-        for job in jobs:
-            self.new += 1
-            self.lanes[job.kind, job.lane] = self.fixed_caps.get(job.kind, FIRST_CAP)
-            if job.sequence is not None:
-                self.sequences.add(job.sequence)
-            if job.once is not None:
-                self.words.add((job.accessor or "", job.once.word))
-            if job.accessor is not None:
-                self.usages.add((job.accessor, job.kind))
-        self.checks_usages = self.checks_usages or allowance is not None
 
 
 class Move(Generic[T]):
@@ -71,7 +39,7 @@ class Move(Generic[T]):
     def want(self, wanted: Wanted) -> None:
         raise NotImplementedError
 
-    def carry_out(self, group: "Group") -> T:
+    def carry_out(self, group: Group) -> T:
         raise NotImplementedError
 
 
@@ -83,7 +51,7 @@ class Add(Move[None]):
     def want(self, wanted: Wanted) -> None:
         wanted.add(self.jobs, self.allowance)
 
-    def carry_out(self, group: "Group") -> None:
+    def carry_out(self, group: Group) -> None:
         group.check(self.jobs, self.allowance)
         for job in self.jobs:
             group.add(job)
@@ -99,7 +67,7 @@ class Begin(Move[Lease]):
     def want(self, wanted: Wanted) -> None:
         wanted.add([self.job], self.allowance)
 
-    def carry_out(self, group: "Group") -> Lease:
+    def carry_out(self, group: Group) -> Lease:
         job = self.job
         group.check([job], self.allowance)
         group.begin(job, self.holder, group.moment + self.seconds)
@@ -123,7 +91,7 @@ class Settle(Move[bool]):
         if isinstance(self.outcome, Done):
             wanted.add(self.outcome.follow_ups)
 
-    def carry_out(self, group: "Group") -> bool:
+    def carry_out(self, group: Group) -> bool:
         held = group.held(self.lease)
         if held is None:
             return False
@@ -162,7 +130,7 @@ class Extend(Move[set[JobId]]):
     def want(self, wanted: Wanted) -> None:
         wanted.live.update(self.concerns())
 
-    def carry_out(self, group: "Group") -> set[JobId]:
+    def carry_out(self, group: Group) -> set[JobId]:
         held = [live for live in map(group.held, self.leases) if live is not None]
         for live in held:
             group.extend(live, group.moment + self.seconds)
@@ -179,7 +147,7 @@ class Cancel(Move[bool]):
     def want(self, wanted: Wanted) -> None:
         wanted.live.add(self.job)
 
-    def carry_out(self, group: "Group") -> bool:
+    def carry_out(self, group: Group) -> bool:
         live = group.live.get(self.job)
         if live is None:
             return False
@@ -199,7 +167,7 @@ class Requeue(Move[bool]):
     def want(self, wanted: Wanted) -> None:
         wanted.parked.add(self.job)
 
-    def carry_out(self, group: "Group") -> bool:
+    def carry_out(self, group: Group) -> bool:
         parked = group.parked.get(self.job)
         if parked is None:
             return False
@@ -219,7 +187,7 @@ class Rescue(Move[int]):
     def want(self, wanted: Wanted) -> None:
         wanted.live.update(self.jobs)
 
-    def carry_out(self, group: "Group") -> int:
+    def carry_out(self, group: Group) -> int:
         lost = [live for live in map(group.live.get, self.jobs) if live is not None and _ran_out(live, group)]
         for live in lost:
             losses = live.losses + 1
@@ -231,9 +199,9 @@ class Rescue(Move[int]):
         return len(lost)
 
 
-def _end(group: "Group", held: Live, state: State, outcome: Done | GivenUp) -> None:
+def _end(group: Group, held: Live, state: State, outcome: Done | GivenUp) -> None:
     group.end(held, state, tries=held.tries + 1, losses=0, code=outcome.code, result=outcome.result)
 
 
-def _ran_out(live: Live, group: "Group") -> bool:
+def _ran_out(live: Live, group: Group) -> bool:
     return live.lease_until is not None and live.lease_until <= group.moment

@@ -6,9 +6,9 @@ that until the commit is on the disk). A word that is lost costs a poll's length
 """
 
 import asyncio
-from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -18,8 +18,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.postgres import reads
 from ringback.storage.postgres.database import CONNECT_SECONDS, Database
 from ringback.storage.postgres.group import Changes
-
-K = TypeVar("K", bound=Hashable)
+from ringback.storage.waiters import Waiters
 
 CHANNEL = "ringback"
 BUSY_POLL_SECONDS = 0.25
@@ -27,32 +26,6 @@ IDLE_POLL_SECONDS = 1.0
 LISTEN_AGAIN_SECONDS = 5.0
 MOST_NAMED = 150
 """Ended jobs that one word names; with more of them, everybody looks. PostgreSQL's limit is 8,000 bytes."""
-
-
-class Waiters(Generic[K]):
-    """Events of those who wait for word of something."""
-
-    def __init__(self) -> None:
-        self._events: dict[K, set[asyncio.Event]] = {}
-
-    @contextmanager
-    def waiting(self, key: K) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        others = self._events.setdefault(key, set())
-        others.add(event)
-        try:
-            yield event
-        finally:
-            others.discard(event)
-            if not others and self._events.get(key) is others:
-                del self._events[key]
-
-    def wake(self, key: K) -> None:
-        for event in self._events.get(key, ()):
-            event.set()
-
-    def keys(self) -> list[K]:
-        return list(self._events)
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):

@@ -15,8 +15,9 @@ import asyncpg
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.postgres.database import AGAIN, TRIES, CommitUnknown, Database, raise_translated
 from ringback.storage.postgres.group import Changes, Group, LaneGone
-from ringback.storage.postgres.moves import Move, Wanted
+from ringback.storage.postgres.moves import Move
 from ringback.storage.postgres.queries import load
+from ringback.storage.postgres.wanted import Wanted
 
 T = TypeVar("T")
 

@@ -3,12 +3,12 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Self
 
 from ringback.clock import Clock
 from ringback.jobs.job import (
@@ -32,8 +32,7 @@ from ringback.storage.sqlite.schema import connect, lock_for_serving, prepare
 from ringback.storage.sqlite.transaction import Changes
 from ringback.storage.sqlite.transitions import Transitions
 from ringback.storage.sqlite.writer import Writer
-
-K = TypeVar("K", bound=Hashable)
+from ringback.storage.waiters import Waiters
 
 POLL_SECONDS = 2.0
 """Word of an end comes after the commit that made it; the poll is for what another process did."""
@@ -48,8 +47,8 @@ class SqliteLedger:
         self._connection = connection
         self._readers = readers
         self._writer = Writer(connection, transitions, clock, self._tell)
-        self._for_work: _Waiters[str] = _Waiters()
-        self._for_end: _Waiters[JobId] = _Waiters()
+        self._for_work: Waiters[str] = Waiters()
+        self._for_end: Waiters[JobId] = Waiters()
         self._lock: int | None = None
 
     @classmethod
@@ -219,29 +218,6 @@ class SqliteLedger:
             self._for_end.wake(job)
         for kind in changes.kinds:
             self._for_work.wake(kind)
-
-
-class _Waiters(Generic[K]):
-    """Events of those who wait for word of something."""
-
-    def __init__(self) -> None:
-        self._events: dict[K, set[asyncio.Event]] = {}
-
-    @contextmanager
-    def waiting(self, key: K) -> Iterator[asyncio.Event]:
-        event = asyncio.Event()
-        others = self._events.setdefault(key, set())
-        others.add(event)
-        try:
-            yield event
-        finally:
-            others.discard(event)
-            if not others and self._events.get(key) is others:
-                del self._events[key]
-
-    def wake(self, key: K) -> None:
-        for event in self._events.get(key, ()):
-            event.set()
 
 
 async def _wait(event: asyncio.Event, seconds: float) -> None:

@@ -1,25 +1,10 @@
-"""The SQL of this folder's files, by name: as in `storage.sqlite.queries`.
+"""The SQL of this folder's files, by name."""
 
-A file is a list of statements, each below a line `-- name: what_it_is_called` and a description.
-"""
-
-import re
 from collections.abc import Mapping
-from importlib.resources import files
 
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+from ringback.storage.statements import statements
 
 
 def load(file: str) -> Mapping[str, str]:
-    """Name → statement; a name that is used twice raises `ValueError`."""
-    text = files(__name__).joinpath(file).read_text(encoding="utf-8")
-    _preamble, *parts = _NAME.split(text)
-    names, statements = parts[::2], parts[1::2]
-    if len(set(names)) < len(names):
-        raise ValueError(f"{file} names a statement twice")
-    return {name: _without_comments(statement) for name, statement in zip(names, statements, strict=True)}
-
-
-def _without_comments(statement: str) -> str:
-    lines = statement.strip().splitlines()
-    return "\n".join(line for line in lines if not line.startswith("--")).rstrip(";")
+    """Name → statement."""
+    return statements(__name__, file)

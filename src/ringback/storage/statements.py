@@ -1,0 +1,25 @@
+"""SQL that stands in files, by name.
+
+A file is a list of statements, each below a line `-- name: what_it_is_called` and a description.
+"""
+
+import re
+from collections.abc import Mapping
+from importlib.resources import files
+
+_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+
+
+def statements(folder: str, file: str) -> Mapping[str, str]:
+    """Name → statement, of a file in the package `folder`; a name that is used twice raises `ValueError`."""
+    text = files(folder).joinpath(file).read_text(encoding="utf-8")
+    _preamble, *parts = _NAME.split(text)
+    names, found = parts[::2], parts[1::2]
+    if len(set(names)) < len(names):
+        raise ValueError(f"{file} names a statement twice")
+    return {name: _without_comments(statement) for name, statement in zip(names, found, strict=True)}
+
+
+def _without_comments(statement: str) -> str:
+    lines = statement.strip().splitlines()
+    return "\n".join(line for line in lines if not line.startswith("--")).rstrip(";")

@@ -1,0 +1,34 @@
+"""Those who wait for word of something: of new work of a kind, of the end of a job."""
+
+import asyncio
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
+from typing import Generic, TypeVar
+
+K = TypeVar("K", bound=Hashable)
+
+
+class Waiters(Generic[K]):
+    """Events of those who wait for word of something."""
+
+    def __init__(self) -> None:
+        self._events: dict[K, set[asyncio.Event]] = {}
+
+    @contextmanager
+    def waiting(self, key: K) -> Iterator[asyncio.Event]:
+        event = asyncio.Event()
+        others = self._events.setdefault(key, set())
+        others.add(event)
+        try:
+            yield event
+        finally:
+            others.discard(event)
+            if not others and self._events.get(key) is others:
+                del self._events[key]
+
+    def wake(self, key: K) -> None:
+        for event in self._events.get(key, ()):
+            event.set()
+
+    def keys(self) -> list[K]:
+        return list(self._events)
