@@ -22,7 +22,7 @@ def main() -> None:
         "--repeats",
         type=int,
         default=5,
-        help="rounds of each comparison (memory and live run once, delivery three times at most)",
+        help="rounds of each comparison (memory and live run once, delivery and cluster three times at most)",
     )
     parser.add_argument(
         "--peer",
