@@ -41,7 +41,7 @@ class CallbackSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout: Seconds = 1.0
     timeout: Seconds = 10.0
     """Seconds for a whole attempt, from the connection to the answer."""
-    concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 256
+    concurrency: Annotated[int, Meta(ge=1, le=10_000)] = 512
     """Deliveries in flight at once, over all receivers."""
     live_backlog: Annotated[int, Meta(ge=1, le=1_000_000)] = 10_000
     """Responses of one live stream that may wait for their HTTP receiver; at more the stream is closed."""
