@@ -310,7 +310,7 @@ begin
         with dealt as (
             select dealing.id, count(*) as share from (
                 select ready.id from unnest(lanes, rooms) with ordinality as ready (id, room, place),
-                    generate_series(1, ready.room) as turn
+                    generate_series(1, least(ready.room, remaining)) as turn
                 order by turn, ready.place limit remaining
             ) as dealing group by dealing.id
         ), due as materialized (
