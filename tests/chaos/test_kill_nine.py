@@ -1,5 +1,6 @@
 """kill -9 of the whole process tree at random moments: nothing accepted is lost, nothing else changes."""
 
+import http.client
 import json
 import os
 import random
@@ -44,7 +45,7 @@ class Submitter:
         while not self._ending.wait(self._random.uniform(0.05, 1.0)):
             try:
                 reply = self._program.listen(self._random.choice(self._clips), self._query, timeout=10)
-            except (OSError, urllib.error.URLError):
+            except (OSError, urllib.error.URLError, http.client.HTTPException):
                 self.unanswered += 1
                 continue
             if reply.status == 200:

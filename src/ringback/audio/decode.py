@@ -170,7 +170,8 @@ def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
 def decoder_of(container: av.container.InputContainer, multichannel: bool) -> Decoder:
     """The decoder of an opened container's best sound. Raises `Refusal` if it has none."""
     stream = container.streams.best("audio")
-    if not isinstance(stream, av.AudioStream):
+    # A damaged file may name a codec that there is not: its stream then has no context.
+    if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
         raise unreadable()
     for other in container.streams:
         if other.index != stream.index:
