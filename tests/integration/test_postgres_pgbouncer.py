@@ -1,0 +1,95 @@
+"""The ledger behind a real PgBouncer in transaction mode: two nodes on three connections."""
+
+import asyncio
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from ringback.jobs.job import Attempt, Done, JobId, Lane, NewJob, State
+from ringback.storage.postgres import PostgresLedger
+from support.postgres import NOBODY, new_database, servers
+from support.program import free_port
+
+PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
+JOBS = 200
+
+
+@pytest.fixture
+def url() -> Iterator[str]:
+    """A new database, as PgBouncer offers it: three connections for all."""
+    if PGBOUNCER is None:
+        pytest.skip("there is no pgbouncer on this machine")
+    database = urlsplit(new_database(next(iter(servers()))))
+    port = free_port()
+    root = os.getuid() == 0
+    folder = Path(tempfile.mkdtemp(prefix="ringback-pgbouncer-"))
+    settings = folder / "pgbouncer.ini"
+    settings.write_text(
+        "[databases]\n"
+        f"* = host=127.0.0.1 port={database.port} user={database.username}\n"
+        "[pgbouncer]\n"
+        f"listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = any\n"
+        "pool_mode = transaction\ndefault_pool_size = 3\nmax_client_conn = 200\n"
+    )
+    if root:
+        shutil.chown(folder, NOBODY, NOBODY)
+        shutil.chown(settings, NOBODY, NOBODY)
+    with (folder / "log").open("wb") as log:
+        bouncer = subprocess.Popen(
+            [PGBOUNCER, str(settings)],
+            stdout=log,
+            stderr=log,
+            user=NOBODY if root else None,
+            group=NOBODY if root else None,
+            extra_groups=[] if root else None,
+        )
+    try:
+        deadline = time.monotonic() + 30
+        while "listening on" not in (folder / "log").read_text():
+            assert bouncer.poll() is None, (folder / "log").read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield f"postgresql://{database.username}@127.0.0.1:{port}{database.path}"
+    finally:
+        bouncer.terminate()
+        bouncer.wait(10)
+        shutil.rmtree(folder)
+
+
+async def test_transactions_that_hop_between_connections_lose_nothing(url: str) -> None:
+    async with (
+        await PostgresLedger.open(url, serving=True) as one,
+        await PostgresLedger.open(url, serving=True) as other,
+    ):
+        project = (await one.projects())[0].id
+        jobs = [
+            NewJob(JobId(str(uuid.uuid4())), "deliver", Lane(f"lane {number % 20}"), project, b"{}")
+            for number in range(JOBS)
+        ]
+        ends = [asyncio.create_task(other.wait_for_end(job.id)) for job in jobs[:10]]
+        await asyncio.gather(*(one.add([job]) for job in jobs))
+        done = await asyncio.gather(work_through(one), work_through(other))
+        async with asyncio.timeout(60):
+            ended = await asyncio.gather(*ends)
+        assert sum(done) == JOBS
+        assert {job.state for job in ended} == {State.DONE}
+        states = await other.states([job.id for job in jobs])
+        assert set(states.values()) == {State.DONE}
+        assert len(await one.attempts(jobs[0].id, 10)) == 1
+
+
+async def work_through(ledger: PostgresLedger) -> int:
+    """Claim and settle until nothing is left; how many."""
+    settled = 0
+    while leases := await ledger.claim("deliver", 16, 30):
+        outcome = Done(200, attempt=Attempt(1.0, 2.0, "delivered", 200))
+        settled += sum(await asyncio.gather(*(ledger.settle(lease, outcome) for lease in leases)))
+    return settled
