@@ -51,12 +51,13 @@ _PASSING = (
     asyncpg.TransactionRollbackError,
     TimeoutError,
 )
-AGAIN = (
-    *_CONNECTION_LOST,
+_ROLLED_BACK = (
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
+"""The server itself says that nothing was done."""
+AGAIN = (*_CONNECTION_LOST, *_ROLLED_BACK)
 """Worth another try at once, when nothing was committed."""
 
 if TYPE_CHECKING:
@@ -99,13 +100,13 @@ class Database:
         return rows[0][0] if rows else None
 
     async def once(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
-        """As `fetch`, for what must not be carried out twice."""
-        self._check_open()
-        try:
+        """As `fetch`, for what must not be carried out twice: again only when it was rolled back."""
+
+        async def attempt() -> list[asyncpg.Record]:
             async with self._connection() as connection:
                 return await connection.fetch(statement, *arguments)
-        except Exception as error:
-            raise_translated(error)
+
+        return await self._tried(attempt, _ROLLED_BACK)
 
     async def transact(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         """Carry out `work` in a transaction; again from the start when nothing of it can have happened."""
@@ -149,14 +150,18 @@ class Database:
                 connection.terminate()
                 raise
 
-    async def _tried(self, attempt: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    async def _tried(
+        self,
+        attempt: Callable[[], Coroutine[Any, Any, T]],
+        again: tuple[type[Exception], ...] = AGAIN,
+    ) -> T:
         self._check_open()
         for tries_left in reversed(range(TRIES)):
             try:
                 return await attempt()
             except ValueError:
                 raise  # an argument that the driver refuses
-            except AGAIN as error:
+            except again as error:
                 if not tries_left:
                     raise_translated(error)
                 await asyncio.sleep(0.05 * (TRIES - tries_left))

@@ -284,7 +284,8 @@ as $$
 declare
     moment double precision := ledger_now();
     remaining integer := p_limit;
-    waited boolean := false;
+    -- Who holds a lane never waits for another, also when nothing was due there: two would wait for each other.
+    may_wait boolean := true;
     taken bigint[] := '{}';
     now_taken bigint[];
     lanes bigint[];
@@ -297,8 +298,8 @@ begin
             order by l.ready_at, l.served, l.id limit remaining for update skip locked
         ) as ready;
         if lanes is null then
-            exit when waited or cardinality(taken) > 0;
-            waited := true;
+            exit when not may_wait;
+            may_wait := false;
             perform from lane as l where l.id = any(array(
                 select r.id from lane as r where r.kind = p_kind and r.ready_at <= moment
                 order by r.ready_at, r.served, r.id limit remaining
@@ -307,6 +308,7 @@ begin
             moment := ledger_now();
             continue;
         end if;
+        may_wait := false;
         with dealt as (
             select dealing.id, count(*) as share from (
                 select ready.id from unnest(lanes, rooms) with ordinality as ready (id, room, place),

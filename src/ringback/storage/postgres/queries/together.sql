@@ -17,8 +17,10 @@ delete from progress where at < ledger_now() - $1::double precision;
 select seconds, duration from progress where job = $1;
 
 -- name: take_turn
--- Ours, if nobody has set out within so many seconds. What another node is just taking is not ours.
+-- Ours, if nobody has set out within so many seconds. What another node is just taking is not ours, although its
+-- moment may lie behind ours, by as long as we waited for it; one far ahead is of a clock that was set back.
 insert into turn as last (round, taken_at) values ($1, ledger_now())
 on conflict (round) do update set taken_at = excluded.taken_at
-where last.taken_at <= excluded.taken_at - $2::double precision or last.taken_at > excluded.taken_at
+where last.taken_at <= excluded.taken_at - $2::double precision
+    or last.taken_at > excluded.taken_at + greatest($2::double precision, 60)
 returning true;
