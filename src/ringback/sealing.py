@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ringback.errors import Misconfigured, RingbackError
+from ringback.system import sync
 
 PREFIX = "sealed1."
 """How a sealed text begins; no URL does."""
@@ -170,7 +171,7 @@ def _read_or_make(path: Path) -> bytes:
         with os.fdopen(descriptor, "wb") as file:
             file.write(random.token_bytes(FILE_BYTES))
             file.flush()
-            os.fsync(descriptor)
+            sync(descriptor)
         _name(with_content, path)
     finally:
         with_content.unlink(missing_ok=True)
@@ -192,6 +193,6 @@ def _sync(folder: Path) -> None:
     """Without this a power cut may lose the name of a file whose key has already sealed something."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)

@@ -107,7 +107,8 @@ class _Lines:
     def __init__(self) -> None:
         self._waiting: deque[bytes] = deque(maxlen=MOST_LINES_WAITING)
         self._urgent = threading.Event()
-        self._writing = threading.Lock()
+        self._ending = False
+        self._all_written = threading.Event()
         # Not through Python's own buffer: its lock would hold up the end of the process, too.
         self._descriptor = sys.stderr.fileno()
         atexit.register(self._write_last)
@@ -125,20 +126,27 @@ class _Lines:
         while True:
             self._urgent.wait(EVENTS_WITHIN)
             self._urgent.clear()
+            ending = self._ending
             self._write()
+            if ending:
+                self._all_written.set()
+                return
 
     def _write(self) -> None:
         # A broken or closed stream: nobody reads our log any more, which is no reason to stop working.
-        with self._writing, suppress(OSError):
+        with suppress(OSError):
             lines = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
             while lines:
                 lines = lines[os.write(self._descriptor, lines) :]
 
     def _write_last(self) -> None:
-        """At the end of the process; not for ever, should nobody read."""
-        last = threading.Thread(target=self._write, daemon=True)
-        last.start()
-        last.join(LAST_WRITE_SECONDS)
+        """At the end of the process, for a bounded time: a reader may have stopped reading.
+
+        By the thread that is there: from Python 3.12 on none can be started at exit.
+        """
+        self._ending = True
+        self._urgent.set()
+        self._all_written.wait(LAST_WRITE_SECONDS)
 
 
 EVENTS_WITHIN = 0.1

@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -11,11 +12,15 @@ import pytest
 from support.program import RINGBACK, Program, free_port
 
 
-def serve(data_dir: Path, **settings: str) -> "subprocess.Popen[str]":
+def serve(
+    data_dir: Path, open_files: tuple[int, int] | None = None, **settings: str
+) -> "subprocess.Popen[str]":
+    """`open_files`: its soft and its hard limit of descriptors."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     environment = clean | {"RINGBACK_DATA_DIR": str(data_dir), "RINGBACK_PORT": "0"} | settings
+    limits = [] if open_files is None else ["prlimit", f"--nofile={open_files[0]}:{open_files[1]}"]
     return subprocess.Popen(
-        [str(RINGBACK), "serve"],
+        [*limits, str(RINGBACK), "serve"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -97,3 +102,21 @@ def test_another_operators_key_takes_the_place_of_the_old_one(tmp_path: Path) ->
         program.settings = {"RINGBACK_API_KEY": ""}
         program.start()
         assert status_with(program, "second-key") == 401
+
+
+def test_the_soft_limit_of_open_files_is_raised(tmp_path: Path) -> None:
+    with serve(tmp_path, open_files=(256, 2_048)) as process:
+        assert process.stderr is not None
+        assert any("server.listening" in line for line in process.stderr)
+        soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+    assert (soft, hard) == (2_048, 2_048)
+
+
+def test_too_few_open_files_are_a_plain_fault(tmp_path: Path) -> None:
+    with serve(tmp_path, open_files=(40, 40)) as process:
+        _, complaint = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "ulimit -n" in complaint
+    assert "Traceback" not in complaint

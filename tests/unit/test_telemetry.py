@@ -80,3 +80,14 @@ def test_a_closed_stream_does_not_stop_the_work() -> None:
         check=False,
     )
     assert ran.stdout == b"went on\n"
+
+
+def test_the_last_lines_are_written_where_no_thread_can_be_started_at_exit() -> None:
+    """As in Python 3.12, whose interpreter refuses new threads once its end has begun."""
+    events = log_of(
+        "import atexit\n"
+        'def refuse(self): raise RuntimeError("can\'t create new thread at interpreter shutdown")\n'
+        "atexit.register(lambda: setattr(threading.Thread, 'start', refuse))\n"
+        "for number in range(100): telemetry.event('counted', number=number)"
+    )
+    assert [event["number"] for event in events] == list(range(100))

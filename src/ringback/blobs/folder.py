@@ -20,6 +20,7 @@ from ringback.blobs.disk import spare
 from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked, is_key
 from ringback.blobs.threads import Threads
 from ringback.clock import Clock, SystemClock
+from ringback.system import sync, sync_data
 
 READ_SIZE = 1 << 20
 
@@ -166,7 +167,7 @@ class _Upload:
     def finish(self, last_block: bytes, key: BlobKey) -> Stored:
         self.write(last_block)
         assert self._file is not None
-        os.fdatasync(self._file)
+        sync_data(self._file)
         os.close(self._file)
         self._file = None
         self._folder.take_in(self._temporary, self._final)
@@ -215,6 +216,6 @@ class _Folder:
 def _sync_folder(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        os.fsync(descriptor)
+        sync(descriptor)
     finally:
         os.close(descriptor)

@@ -17,6 +17,12 @@ from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.service import Service, run_in_stages
 from ringback.settings import Settings
+from ringback.system import raise_open_files_limit
+
+OPEN_FILES = 65_536
+"""Descriptors that the server asks for: 10,000 connections from outside, as many going out, and its own."""
+FEWEST_OPEN_FILES = 64
+"""Below, the ledger, the children and the event loop alone may run out of them."""
 
 FIRST_KEY_SECONDS = 60.0
 """After that a node that starts may try again: the one whose turn it was may have died."""
@@ -25,6 +31,7 @@ FIRST_KEY_SECONDS = 60.0
 def serve(settings: Settings) -> int:
     """Run the server until SIGTERM or SIGINT; the process's exit status. Raises `Misconfigured`."""
     telemetry.configure(settings.log_level, settings.log_format)
+    _allow_open_files()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings))
@@ -42,6 +49,16 @@ def serve(settings: Settings) -> int:
         )
         raise Misconfigured(f"{error}: {mend}") from None
     return 0
+
+
+def _allow_open_files() -> None:
+    """Each connection, upload and child needs descriptors. Raises `Misconfigured` where there are too few."""
+    allowed = raise_open_files_limit(OPEN_FILES)
+    if allowed < FEWEST_OPEN_FILES:
+        raise Misconfigured(
+            f"This process may have only {allowed} files open, and needs {FEWEST_OPEN_FILES} at least: raise "
+            "the limit (`ulimit -n 65536`, LimitNOFILE= in a systemd unit)."
+        )
 
 
 def _leaves(group: ExceptionGroup) -> Iterator[Exception]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import ipaddress
-import os
 import shutil
 import socket
 import sys
@@ -27,6 +26,7 @@ from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.pauses import read_pauses
 from ringback.settings import Settings
+from ringback.system import sync
 
 ROOM_LOW, ROOM_NEEDED = 5 << 30, 200 << 20
 """Bytes of free disk: below the first a warning, below the second a refusal."""
@@ -124,7 +124,7 @@ def _time_of_fsync(folder: Path) -> float:
             file.write(b"x" * 4096)
             file.flush()
             started = time.monotonic()
-            os.fsync(file.fileno())
+            sync(file.fileno())
             return time.monotonic() - started
     finally:
         with suppress(OSError):

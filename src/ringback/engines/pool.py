@@ -18,9 +18,10 @@ import msgspec
 from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recognition, Task, Urgency
-from ringback.engines.process import EngineProcess, available_cores, started
+from ringback.engines.process import EngineProcess, started
 from ringback.engines.waiting import CRASHES_BEFORE_FAILURE, Segment, Waiting
 from ringback.errors import EngineFailure, Misconfigured
+from ringback.system import available_cores
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
 
 State = Literal["starting", "ready", "restarting"]

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import msgspec
 import numpy as np
@@ -69,16 +68,6 @@ class EngineProcess:
         with suppress(ConnectionError):
             await self._writer.wait_closed()
         await asyncio.to_thread(self._process.wait)
-
-
-def available_cores() -> int:
-    """Cores that this process may use: its affinity, and the quota of its container."""
-    cores = len(os.sched_getaffinity(0))
-    with suppress(OSError, ValueError):
-        # `max 100000`, or microseconds of processor time per so many of the clock's.
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return max(1, min(cores, round(int(quota) / int(period))))
-    return cores
 
 
 @asynccontextmanager

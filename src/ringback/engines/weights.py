@@ -19,6 +19,7 @@ import msgspec
 from ringback.engines import binary
 from ringback.engines.base import Loading, ModelInfo, Recogniser
 from ringback.errors import Misconfigured
+from ringback.system import sync
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "model.bin")
 
@@ -197,7 +198,7 @@ def _assemble(weights: Weights, whole: Path) -> None:
                 with part.open("rb") as source:
                     shutil.copyfileobj(source, binary, 1 << 20)
             binary.flush()
-            os.fsync(binary.fileno())
+            sync(binary.fileno())
         if not whole.exists():
             staging.rename(whole)
     except OSError as error:

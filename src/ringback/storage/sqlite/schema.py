@@ -24,6 +24,8 @@ def connect(path: Path) -> sqlite3.Connection:
     )
     connection.execute("pragma journal_mode = wal")
     connection.execute("pragma synchronous = full")
+    connection.execute("pragma fullfsync = on")  # macOS alone: see `system.sync`
+    connection.execute("pragma checkpoint_fullfsync = on")
     connection.execute("pragma foreign_keys = on")
     connection.execute("pragma cache_size = -32768")
     connection.execute("pragma wal_autocheckpoint = 4000")

@@ -1,0 +1,63 @@
+"""What differs between operating systems: usable cores, and what makes bytes durable.
+
+Linux has all of it; macOS has no CPU affinity and no `fdatasync`, and its `fsync` leaves the bytes in
+the drive's own cache (fsync(2) there names `F_FULLFSYNC` as the call that does not).
+"""
+
+import fcntl
+import os
+import resource
+from contextlib import suppress
+from pathlib import Path
+
+_FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+
+
+def available_cores() -> int:
+    """Cores that this process may use: its affinity, and the quota of its container; at least 1."""
+    cores = _cores_by_affinity()
+    with suppress(OSError, ValueError):
+        # `max 100000`, or microseconds of processor time per so many of the clock's.
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(cores, round(int(quota) / int(period))))
+    return cores
+
+
+def sync_data(descriptor: int) -> None:
+    """Make a file's bytes, and the size that is needed to read them, durable. Raises `OSError`."""
+    if hasattr(os, "fdatasync") and _FULL_FSYNC is None:
+        os.fdatasync(descriptor)
+    else:
+        sync(descriptor)
+
+
+def sync(descriptor: int) -> None:
+    """Make a file or a folder durable with all its metadata. Raises `OSError`."""
+    if _FULL_FSYNC is not None:
+        # Some file systems, network ones above all, do not have it: then `fsync` is what there is.
+        with suppress(OSError):
+            fcntl.fcntl(descriptor, _FULL_FSYNC)
+            return
+    os.fsync(descriptor)
+
+
+def raise_open_files_limit(most: int) -> int:
+    """Raise the soft limit of open files towards the hard one, to `most` at most; the limit that holds now.
+
+    Shells and service managers give 1,024 by default (the hard limit is far higher) for the sake of
+    programs that use `select`, of which this is none.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return most if soft == resource.RLIM_INFINITY else soft
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return soft
+
+
+def _cores_by_affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
