@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from ringback import __version__
 from ringback.clock import SystemClock
 from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason
 from ringback.egress.door import Door
@@ -92,6 +93,29 @@ async def test_deepgrams_words(door: Door, status: int, text: str) -> None:
     assert (refused.status, refused.err_code, refused.err_msg) == (400, "REMOTE_CONTENT_ERROR", text)
 
 
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
+async def test_what_may_pass_is_told_apart_with_the_time_that_the_host_asks_for(
+    door: Door, status: int
+) -> None:
+    async with receiving(answering(status, retry_after="7")) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    assert (failed.temporary, failed.retry_after) == (True, "7")
+
+
+@pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 410, 451])
+async def test_what_the_same_url_will_give_again_is_final(door: Door, status: int) -> None:
+    async with receiving(answering(status)) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    assert not failed.temporary
+
+
+async def test_the_host_is_told_who_asks(door: Door) -> None:
+    async with receiving(answering(200, b"audio")) as receiver:
+        await fetched(door, receiver.url())
+    [heard] = receiver.heard
+    assert heard.headers["user-agent"] == f"ringback/{__version__}"
+
+
 async def silence(talk: Conversation) -> None:
     await talk.request()
     await asyncio.Event().wait()
@@ -123,19 +147,22 @@ async def reset(talk: Conversation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "detail"),
+    ("behaviour", "detail", "temporary"),
     [
-        (silence, "no answer within 0.7 s"),
-        (dripping, "it took too long"),
-        (endless, "it took too long"),
-        (truncated, "it broke off"),
-        (reset, "the connection was closed before an answer came"),
+        (silence, "no answer within 0.7 s", True),
+        (dripping, "it took too long", False),
+        (endless, "it took too long", False),
+        (truncated, "it broke off", True),
+        (reset, "the connection was closed before an answer came", True),
     ],
 )
-async def test_a_bad_host_yields_no_data_in_time(door: Door, behaviour: Behaviour, detail: str) -> None:
+async def test_a_bad_host_yields_no_data_in_time(
+    door: Door, behaviour: Behaviour, detail: str, temporary: bool
+) -> None:
     async with receiving(behaviour) as receiver:
         failed = await failure(door, receiver.url("/secret"))
     assert (failed.reason, failed.detail) == (FetchReason.NO_DATA, detail)
+    assert failed.temporary is temporary
 
 
 async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: Door) -> None:

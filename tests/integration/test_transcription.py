@@ -21,7 +21,7 @@ from ringback.engines.base import Quality
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
-from ringback.errors import Refusal
+from ringback.errors import Failure, Refusal
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
     Done,
@@ -38,6 +38,7 @@ from ringback.listen.options import ListenOptions
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
 from ringback.transcription.progress import Progress
+from ringback.transcription.remote import AudioNotFetched
 from ringback.transcription.request import KIND, Order, audio_key, document_key, ending_of, order_job
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
 from ringback.transcription.transcribe import AFTER_A_SURPRISE, WHILE_IT_PASSES, Transcriber
@@ -68,6 +69,9 @@ async def refused_fetch(url: str) -> AsyncIterator[bytes]:
         raise OSError(errno.ENOSPC, "no space left, and a secret in the text")
     if "odd" in url:
         raise ZeroDivisionError
+    if "busy" in url:
+        failure = Failure(400, "REMOTE_CONTENT_ERROR", "it answered 503")
+        raise AudioNotFetched(failure, "it answered 503", 40.0 if "asks" in url else None)
     if url:
         raise Refusal(400, "REMOTE_CONTENT_ERROR", f"not from {url}")
     yield b""
@@ -193,6 +197,34 @@ async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
     assert last.code == 500
     assert (await document(house, last))["err_code"] == "Internal Server Error"
     assert len(last.follow_ups) == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "callback", "expected"),
+    [
+        ("https://busy.example", CALLBACK, [2, 10, 30, 120, 300]),
+        ("https://busy.example/asks", CALLBACK, [40, 40, 40, 120, 300]),
+        ("https://busy.example", None, [1, 3]),
+        ("https://busy.example/asks", None, []),
+    ],
+)
+async def test_audio_that_may_come_later_is_fetched_again_before_the_request_ends(
+    house: House, url: str, callback: str | None, expected: list[float]
+) -> None:
+    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url=url, callback=callback))
+    for delay in expected:
+        outcome = await house.transcriber(lease)
+        assert isinstance(outcome, Retry)
+        assert outcome.delay == delay
+        assert await house.ledger.settle(lease, outcome)
+        house.clock.advance(delay)
+        (lease,) = await house.ledger.claim(KIND, 1, 60)  # the tries are counted in the ledger
+    done = await house.transcriber(lease)
+    assert isinstance(done, Done)
+    assert done.code == 400
+    assert (await document(house, done))["err_msg"] == "it answered 503"
+    attempts = await house.ledger.attempts(lease.job.id, 9)
+    assert [each.outcome for each in attempts] == ["not_fetched"] * len(expected)
 
 
 def test_trouble_that_may_be_mended_is_waited_for_through_a_night() -> None:

@@ -179,7 +179,7 @@ async def front(
             blobs=blobs,
             catalogue=Catalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
-            check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10)).judge,
+            check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
             try_callback=lambda url, method, key_id: trial(
                 door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=key_id
             ),

@@ -216,7 +216,7 @@ class Stages:
 
     def _remote(self) -> RemoteAudio:
         ground = self._ground
-        return RemoteAudio(ground.door, ground.policy, _fetch_limits(ground.settings.fetch))
+        return RemoteAudio(ground.door, ground.policy, _fetch_limits(ground.settings.fetch), ground.clock)
 
 
 class _WhenReady:

@@ -10,7 +10,6 @@ from base64 import b64encode
 from codecs import utf_8_decode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final, assert_never
 
@@ -19,6 +18,7 @@ import msgspec
 from ringback import __version__
 from ringback.blobs import Kept
 from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
+from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Presigned, read_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
 from ringback.jobs.retry import GrowingSchedule, Schedule
@@ -236,23 +236,10 @@ def _delay(
     delay = schedule.delay_after(tries)
     if delay is None:
         return None
-    asked = _retry_after(answer, now)
+    asked = seconds_asked(answer.retry_after, now) if isinstance(answer, Answer) else None
     if asked is not None and asked > 0:
         delay = max(delay, min(max(asked, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER))
     return delay + jitter * min(MAX_JITTER, delay / 10)
-
-
-def _retry_after(answer: Answer | NoAnswer, now: float) -> float | None:
-    """Seconds, from either form of the header (RFC 9110 §10.2.3); None when it says nothing usable."""
-    if isinstance(answer, NoAnswer) or answer.retry_after is None:
-        return None
-    text = answer.retry_after.strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        return parsedate_to_datetime(text).timestamp() - now
-    except (ValueError, OverflowError):
-        return None
 
 
 class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -117,10 +117,21 @@ class FetchReason(StrEnum):
 class FetchFailed(Exception):
     """The audio did not come; `detail` holds no path, query or credentials."""
 
-    def __init__(self, reason: FetchReason, detail: str) -> None:
+    def __init__(
+        self,
+        reason: FetchReason,
+        detail: str,
+        *,
+        temporary: bool = False,
+        retry_after: str | None = None,
+    ) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason = reason
         self.detail = detail
+        self.temporary = temporary
+        """Whether the same URL may well yield the audio in a while."""
+        self.retry_after = retry_after
+        """What the host said of when that is (RFC 9110 §10.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)

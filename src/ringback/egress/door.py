@@ -14,6 +14,7 @@ from typing import Self
 from aiohttp import ClientError, ClientResponse, ClientSession
 from yarl import URL
 
+from ringback import __version__
 from ringback.clock import Clock
 from ringback.egress.answers import (
     Answer,
@@ -163,7 +164,7 @@ class Door:
         now = self._clock.monotonic()
         seconds = min(limits.response, deadline - now)
         dial = Dial(target.host, limits.connect, self._clock, now)
-        request = Request(target, "GET", {"Accept": "*/*"})
+        request = Request(target, "GET", {"Accept": "*/*", "User-Agent": f"ringback/{__version__}"})
         try:
             return dial, await answer_to(request, self._single_use, dial, seconds)
         except (ClientError, OSError, Lost) as error:
@@ -171,7 +172,7 @@ class Door:
             if failed.reason is Silence.OURS:
                 raise  # no fault of the URL: whoever fetches tries again
             reason = _FETCH_REASONS.get(failed.reason, FetchReason.NO_DATA)
-            raise FetchFailed(reason, failed.detail) from None
+            raise FetchFailed(reason, failed.detail, temporary=failed.reason is not Silence.BLOCKED) from None
 
     def _next(self, target: Target, location: str | None) -> Target:
         """Where a redirect leads, read like a URL from a user; credentials stay with their origin."""
@@ -201,10 +202,11 @@ class Door:
                 async with asyncio.timeout(min(left, patience)):
                     chunk = await response.content.read(CHUNK)
             except TimeoutError:
-                detail = "it took too long" if left <= patience else _too_slow(limits)
-                raise FetchFailed(FetchReason.NO_DATA, detail) from None
+                if left <= patience:
+                    raise FetchFailed(FetchReason.NO_DATA, "it took too long") from None
+                raise FetchFailed(FetchReason.NO_DATA, _too_slow(limits), temporary=True) from None
             except (ClientError, OSError):
-                raise FetchFailed(FetchReason.NO_DATA, "it broke off") from None
+                raise FetchFailed(FetchReason.NO_DATA, "it broke off", temporary=True) from None
             if not chunk:
                 return
             waited += self._clock.monotonic() - began
@@ -229,10 +231,14 @@ def _drop(response: ClientResponse, dial: Dial) -> None:
 
 def _refused_by_host(response: ClientResponse) -> FetchFailed:
     shown = f"{response.status} {response.reason or ''}".strip()[:80]
+    temporary = response.status >= 500 or response.status in _TEMPORARY
+    asked = response.headers.get("Retry-After", "")[:100] or None
     if 400 <= response.status < 500:
-        return FetchFailed(FetchReason.CLIENT_ERROR, shown)
-    return FetchFailed(FetchReason.NO_DATA, f"it answered {shown}")
+        return FetchFailed(FetchReason.CLIENT_ERROR, shown, temporary=temporary, retry_after=asked)
+    return FetchFailed(FetchReason.NO_DATA, f"it answered {shown}", temporary=temporary, retry_after=asked)
 
 
+_TEMPORARY = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing against the URL (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4)."""
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _FETCH_REASONS = {Silence.BLOCKED: FetchReason.BLOCKED, Silence.DNS: FetchReason.UNRESOLVABLE}

@@ -5,20 +5,35 @@ https://developers.deepgram.com/docs/errors has the refusals (`REMOTE_CONTENT_ER
 
 from collections.abc import AsyncIterator
 
+from ringback.clock import Clock
 from ringback.egress.answers import Blocked, FetchFailed, FetchLimits, FetchReason
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of, remote_content_refusal
+from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Target, TargetError, parse_target
+from ringback.errors import Failure, Refusal
+
+
+class AudioNotFetched(Refusal):
+    """The audio did not come this time: trying again later may well help."""
+
+    def __init__(self, failure: Failure, reason: str, retry_after: float | None) -> None:
+        super().__init__(failure.status, failure.err_code, failure.err_msg)
+        self.reason = reason
+        """For logs and records; without path, query or credentials."""
+        self.retry_after = retry_after
+        """Seconds that the host asked us to wait, if it did."""
 
 
 class RemoteAudio:
     """The way to callers' audio URLs, with failures in Deepgram's words."""
 
-    def __init__(self, door: Door, policy: Policy, limits: FetchLimits) -> None:
+    def __init__(self, door: Door, policy: Policy, limits: FetchLimits, clock: Clock) -> None:
         self._door = door
         self._policy = policy
         self._limits = limits
+        self._clock = clock
 
     async def judge(self, url: str) -> str:
         """The URL as it is to be stored; `Refusal` if its form or, for an address, its place is bad.
@@ -35,13 +50,17 @@ class RemoteAudio:
         return target.with_login
 
     async def chunks(self, url: str) -> AsyncIterator[bytes]:
-        """The audio's bytes; `Refusal` whenever they do not come."""
+        """The audio's bytes. Raises `Refusal`, and `AudioNotFetched` where they may come later."""
         try:
             async with self._door.fetch(self._read(url), self._limits) as fetched:
                 async for chunk in fetched.chunks:
                     yield chunk
         except FetchFailed as failed:
-            raise refusal_of(failed) from None
+            refusal = refusal_of(failed)
+            if not failed.temporary:
+                raise refusal from None
+            asked = seconds_asked(failed.retry_after, self._clock.now())
+            raise AudioNotFetched(refusal.failure, failed.detail, asked) from None
 
     def _read(self, url: str) -> Target:
         try:

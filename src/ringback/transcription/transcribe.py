@@ -9,7 +9,7 @@ import asyncio
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -35,10 +35,13 @@ from ringback.transcript import Transcript
 from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
+from ringback.transcription.refetch import delay_until_refetch
+from ringback.transcription.remote import AudioNotFetched
 from ringback.transcription.request import Ending, Order, audio_key, document_key, opened_url, order_of
 
 Fetch = Callable[[str], AsyncIterator[bytes]]
-"""The bytes behind a URL, or a Refusal in Deepgram's words; `bootstrap` puts `egress` behind it."""
+"""The bytes behind a URL, or a Refusal in Deepgram's words (`AudioNotFetched` where trying again may help);
+`bootstrap` puts `egress` behind it."""
 
 AFTER_A_SURPRISE = GrowingSchedule((1.0, 10.0))
 WHILE_IT_PASSES = GrowingSchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
@@ -91,6 +94,8 @@ class Transcriber:
         started_at = self._clock.now()
         try:
             answer = await self._answer(job, order)
+            if isinstance(answer, Retry):
+                return self._recorded(answer, started_at)
             kept = await self._kept(job, answer)
         except Exception as error:
             delay = _schedule_for(error).delay_after(job.tries + 1)
@@ -104,14 +109,17 @@ class Transcriber:
             self._progress.end(job.id)
         return self._end(job, order, answer, kept, started_at)
 
-    async def _answer(self, job: Job, order: Order) -> _Answer:
-        """What the caller is to hear, good or bad; raises for what may pass."""
+    async def _answer(self, job: Job, order: Order) -> _Answer | Retry:
+        """What the caller is to hear, good or bad, or when its audio is fetched again; raises for what may
+        pass otherwise."""
         if job.losses >= LOSSES_BEFORE_PARKING - 1:
             # One crash more and the job would be parked, with nobody told: say now that it failed.
             telemetry.problem("transcription.poisonous", request_id=job.id, losses=job.losses)
             return _refused(_OURS, job)
         try:
             return await self._transcribe(job, order)
+        except AudioNotFetched as failed:
+            return _fetched_again(failed, job, order) or _refused(failed.failure, job)
         except Refusal as refusal:
             return _refused(refusal.failure, job)
         except EngineFailure as failure:
@@ -158,6 +166,9 @@ class Transcriber:
             key, sha256 = stored.key, stored.sha256
         async with self._blobs.local(key) as path:
             yield path, sha256
+
+    def _recorded(self, again: Retry, started_at: float) -> Retry:
+        return replace(again, attempt=Attempt(started_at, self._clock.now(), "not_fetched"))
 
     def _model(self, order: Order) -> ModelInfo:
         """The model that was promised; where it is gone since, the one that answers to the request today."""
@@ -215,6 +226,19 @@ def _refused(failure: Failure, job: Job) -> _Answer:
 _OURS = Failure(
     500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
 )
+
+
+def _fetched_again(failed: AudioNotFetched, job: Job, order: Order) -> Retry | None:
+    """The next try at audio that did not come; None: this was the last."""
+    delay = delay_until_refetch(job.tries + 1, failed.retry_after, caller_waits=order.callback is None)
+    telemetry.problem(
+        "transcription.not_fetched",
+        request_id=job.id,
+        tries=job.tries + 1,
+        again_in=delay,
+        reason=failed.reason,
+    )
+    return None if delay is None else Retry(delay)
 
 
 def _report_fault(job: Job, error: Exception, delay: float | None) -> None:

@@ -1,0 +1,27 @@
+"""When audio that could not be fetched is fetched again. Pure.
+
+The tries are counted in the job, so that a crash starts no new count.
+"""
+
+from ringback.jobs.retry import GrowingSchedule
+
+FOR_CALLBACK = GrowingSchedule((2.0, 10.0, 30.0, 120.0, 300.0))
+"""Seconds between tries for a request whose result is called back: its caller has gone, so it can wait."""
+FOR_CALLER = GrowingSchedule((1.0, 3.0))
+"""The same while a caller waits for the answer."""
+LONGEST_FOR_CALLBACK, LONGEST_FOR_CALLER = 900.0, 10.0
+"""Seconds that a host may ask for in `Retry-After`. A callback's job waits at most so long; a waiting caller
+is answered at once where the host asks for more."""
+
+
+def delay_until_refetch(tries: int, asked: float | None, *, caller_waits: bool) -> float | None:
+    """Seconds until the next try after `tries` have failed; None: that was the last one.
+
+    `asked`: the seconds that the host asked for, if it did.
+    """
+    delay = (FOR_CALLER if caller_waits else FOR_CALLBACK).delay_after(tries)
+    if delay is None or asked is None:
+        return delay
+    if caller_waits and asked > LONGEST_FOR_CALLER:
+        return None
+    return max(delay, min(asked, LONGEST_FOR_CALLBACK))
