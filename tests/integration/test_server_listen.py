@@ -177,8 +177,16 @@ async def test_refused_for_its_query(door: Front, query: str, code: str, message
     ("body", "status", "code", "message"),
     [
         (b"{", 400, "Bad Request", UNREADABLE),
-        (b"\xff\xfe", 400, "Bad Request", UNREADABLE),
-        (b"", 400, "Bad Request", UNREADABLE),
+        (
+            b"\xff\xff",
+            400,
+            "Bad Request",
+            f"{UNREADABLE} If it is audio, send it with a Content-Type of its own",
+        ),
+        (b"", 400, "Bad Request", f"{UNREADABLE} The body is empty."),
+        (b"\xff\xfe", 400, "Bad Request", f"{UNREADABLE} The body is empty."),
+        (AUDIO, 400, "Bad Request", f"{UNREADABLE} If it is audio"),
+        (AUDIO * 50, 400, "Bad Request", f"{UNREADABLE} If it is audio"),
         (b'{"x": ' + b"[" * 60_000, 400, "Bad Request", UNREADABLE),
         (b"{}", 400, "PAYLOAD_ERROR", "missing required field `url`"),
         (b'{"url": 7}', 400, "PAYLOAD_ERROR", "Expected `str`"),
@@ -186,6 +194,7 @@ async def test_refused_for_its_query(door: Front, query: str, code: str, message
         (b'{"url": "ftp://x/"}', 400, "REMOTE_CONTENT_ERROR", "URI"),
         (b'{"url": "http://10.1.2.3/a"}', 400, "REMOTE_CONTENT_ERROR", "must be publicly routable"),
         (b" " * 65_537, 413, "PAYLOAD_TOO_LARGE", "larger than 65536"),
+        (b'{"url": "' + b"x" * 500_000, 413, "PAYLOAD_TOO_LARGE", "larger than 65536"),
     ],
 )
 async def test_refused_for_its_json(door: Front, body: bytes, status: int, code: str, message: str) -> None:
@@ -194,11 +203,22 @@ async def test_refused_for_its_json(door: Front, body: bytes, status: int, code:
     await _is_refused(door, answer, status, code, message)
 
 
-async def test_an_upload_without_a_byte_is_corrupt(door: Front) -> None:
-    answer = await door.call("POST", "/v1/listen", data=b"")
-    await _is_refused(
-        door, answer, 400, "Bad Request", "failed to process audio: corrupt or unsupported data"
-    )
+@pytest.mark.parametrize("query", ["", f"?callback={CALLBACK}"])
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_an_upload_without_a_byte_says_so(door: Front, query: str, chunked: bool) -> None:
+    answer = await door.call("POST", f"/v1/listen{query}", data=pieces() if chunked else b"")
+    why = "failed to process audio: the request body is empty"
+    await _is_refused(door, answer, 400, "Bad Request", why)
+
+
+@pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
+async def test_a_url_is_read_behind_a_byte_order_mark(door: Front, mark: str) -> None:
+    body = '{"url": "http://127.0.0.1:9/a.wav"}'.encode(mark)
+    headers = {"Content-Type": "application/json"}
+    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", headers=headers, data=body)
+    assert answer.status == 200, answer.body
+    job = (await door.claim()).job
+    assert opened_url(order_of(job.payload), job.id, door.services.seal) == "http://127.0.0.1:9/a.wav"
 
 
 async def _is_refused(door: Front, answer: Answered, status: int, code: str, message: str) -> None:
@@ -308,9 +328,11 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(door: Front) ->
     await writer.drain()
     incoming = door.folder / "incoming"
     await _until(lambda: any(incoming.iterdir()))
-    writer.transport.abort()
-    await _until(lambda: not any(incoming.iterdir()))
+    with capture_logs() as events:
+        writer.transport.abort()
+        await _until(lambda: not any(incoming.iterdir()))
     assert await nothing_is_left(door)
+    assert [(event["event"], event["status"]) for event in events] == [("request.refused", 422)]
 
 
 async def test_a_waiting_caller_that_leaves_frees_its_place(door: Front) -> None:

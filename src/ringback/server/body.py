@@ -1,6 +1,7 @@
 """Reading request bodies: bounded in size, in memory and in slowness."""
 
 import asyncio
+import codecs
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -16,8 +17,8 @@ DRAINED_LIMIT = 1_048_576
 """Bytes. An unread body up to this size is read away after an early answer; the connection lives on."""
 
 
-class ClientGone(Exception):
-    """The client closed the connection before its body was complete."""
+class NotJson(Exception):
+    """The body is no text that could be a JSON object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,8 @@ class Pace:
 async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
     """The body, piece by piece; the client sends on only as fast as these are taken.
 
-    Raises `ClientGone`, and `Refusal` (408) below the pace. Only time spent waiting for the client
-    counts, not the time that our disk takes.
+    Raises `Refusal`: 422 when the client ends its side of the connection before the end of the body, 408
+    below the pace. Only time spent waiting for the client counts, not the time that our disk takes.
     """
     loop = asyncio.get_running_loop()
     waited, arrived = 0.0, 0
@@ -45,7 +46,7 @@ async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
         except TimeoutError:
             raise _too_slow() from None
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise _truncated()
         chunk: bytes = message.get("body", b"")
         more = message.get("more_body", False)
         waited += loop.time() - before
@@ -56,29 +57,21 @@ async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def small_body(request: Request, pace: Pace) -> bytes:
-    """The whole of a JSON body; raises `Refusal` (413) above `JSON_LIMIT`."""
-    declared = declared_length(request)
-    if declared is not None and declared > JSON_LIMIT:
-        raise too_large(JSON_LIMIT)
-    whole = bytearray()
+async def json_text(request: Request, pace: Pace) -> str:
+    """The whole of a JSON body as text, without a byte order mark; empty where the body is.
+
+    A byte order mark names the encoding, else the charset of Content-Type does. Raises `NotJson`, and
+    `Refusal`: 413 for JSON above `JSON_LIMIT`, 415 for an unknown charset.
+    """
+    charset = _charset_of(request)
+    body = bytearray()
     async for chunk in chunks(request.receive, pace):
-        whole += chunk
-        if len(whole) > JSON_LIMIT:
-            raise too_large(JSON_LIMIT)
-    return bytes(whole)
-
-
-def json_text(request: Request, body: bytes) -> str:
-    """A JSON body as text, by the charset that Content-Type names; `UnicodeError` if it is not that."""
-    charset = "utf-8"
-    for parameter in request.headers.get("content-type", "").split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "charset":
-            charset = value.strip().strip('"')
-    if charset.lower() not in _CHARSETS:
-        raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "The charset in Content-Type is not known.")
-    return body.decode(charset)
+        body += chunk
+        if len(body) > JSON_LIMIT:
+            if _may_be_object(_decoded(bytes(body), charset, "replace")):
+                raise too_large(JSON_LIMIT)
+            raise NotJson
+    return _decoded(bytes(body), charset)
 
 
 def is_json(request: Request) -> bool:
@@ -108,6 +101,43 @@ def too_large(limit: int) -> Refusal:
 
 _CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "utf-32", "us-ascii", "iso-8859-1", "latin-1"})
 """Python knows many more, and some of them (punycode, idna) take seconds for a body of this size."""
+
+_BYTE_ORDER_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def _charset_of(request: Request) -> str:
+    charset = "utf-8"
+    for parameter in request.headers.get("content-type", "").split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            charset = value.strip().strip('"')
+    if charset.lower() not in _CHARSETS:
+        raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", "The charset in Content-Type is not known.")
+    return charset
+
+
+def _decoded(body: bytes, charset: str, errors: str = "strict") -> str:
+    encoding = next((name for mark, name in _BYTE_ORDER_MARKS if body.startswith(mark)), charset)
+    try:
+        return body.decode(encoding, errors)
+    except UnicodeError:
+        raise NotJson from None
+
+
+def _may_be_object(text: str) -> bool:
+    """Whether this is how a JSON object can begin: recordings sent as JSON do not begin so."""
+    return text.lstrip(" \t\r\n")[:1] in {"", "{"}
+
+
+def _truncated() -> Refusal:
+    """Deepgram's words (https://developers.deepgram.com/docs/errors)."""
+    return Refusal(422, "ASR_UNPROCESSABLE_ENTITY", "Unable to read the entire client request.")
 
 
 def _too_slow() -> Refusal:

@@ -28,14 +28,13 @@ from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.asked import Asked, report_accepted, report_refused
 from ringback.server.auth import Doorkeeper, Right
 from ringback.server.body import (
-    ClientGone,
+    NotJson,
     Pace,
     chunks,
     declared_length,
     is_json,
     json_text,
     leaves_body_unread,
-    small_body,
     too_large,
 )
 from ringback.server.once import once, reused, word_of
@@ -49,7 +48,7 @@ from ringback.server.problems import (
 )
 from ringback.server.query import query_pairs
 from ringback.server.services import Services
-from ringback.server.waiting import CLIENT_CLOSED, Waiting, ledger_away
+from ringback.server.waiting import Waiting, ledger_away
 from ringback.transcription.model import model_for
 from ringback.transcription.request import Order, audio_key, order_job
 
@@ -94,9 +93,6 @@ class Listen:
             report_refused(request, asked, failure)
             close = {} if body_read or not leaves_body_unread(request) else {"connection": "close"}
             return problem_response(request, failure, close)
-        except ClientGone:
-            report_refused(request, asked, Failure(CLIENT_CLOSED, "CLIENT_GONE", ""))
-            return Response(status_code=CLIENT_CLOSED)
         if asked.again:
             speak_of(request, asked.request_id)
             accepted = json_response(results.accepted(asked.request_id), headers=_REPLAYED)
@@ -142,8 +138,7 @@ class Listen:
         """The body, read to its end: audio is kept, a URL is judged."""
         order = Order(_with_schedule(asked), asked.model.name, callback=asked.callback)
         if is_json(request):
-            url = _url_in(request, await small_body(request, self._pace))
-            url = await self._services.check_audio_url(url)
+            url = await self._services.check_audio_url(await _url_in(request, self._pace))
             await self._make_sure_of_room(asked)
             return _Taken(msgspec.structs.replace(order, url=url))
         largest = self._largest(asked)
@@ -209,27 +204,28 @@ def _with_schedule(asked: Asked) -> ListenOptions:
 
 
 async def _audio(request: Request, pace: Pace) -> AsyncGenerator[bytes, None]:
-    """The uploaded bytes; raises Deepgram's words for an upload without any."""
+    """The uploaded bytes; raises `Refusal` (400) for an upload without any."""
     empty = True
     async for chunk in chunks(request.receive, pace):
         empty = False
         yield chunk
     if empty:
-        raise Refusal(400, "Bad Request", "Bad Request: failed to process audio: corrupt or unsupported data")
+        raise Refusal(400, "Bad Request", "Bad Request: failed to process audio: the request body is empty")
 
 
-def _url_in(request: Request, body: bytes) -> str:
+async def _url_in(request: Request, pace: Pace) -> str:
     """What a JSON body names (https://developers.deepgram.com/docs/errors has both refusals)."""
     try:
-        return _REMOTE.decode(json_text(request, body)).url
+        text = await json_text(request, pace)
+        if not text:
+            raise Refusal(400, "Bad Request", f"{_NO_JSON} The body is empty.")
+        return _REMOTE.decode(text).url
     except msgspec.ValidationError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
-        raise Refusal(
-            400,
-            "Bad Request",
-            "Content-type was application/json, but we could not process the JSON payload.",
-        ) from None
+    except NotJson:
+        raise Refusal(400, "Bad Request", f"{_NO_JSON} {_AUDIO_AS_JSON}") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Refusal(400, "Bad Request", _NO_JSON) from None
 
 
 def _not_kept(where: str, asked: Asked, error: Exception) -> Refusal:
@@ -250,5 +246,7 @@ class _Remote(msgspec.Struct):
 
 
 _REMOTE = msgspec.json.Decoder(_Remote)
+_NO_JSON = "Content-type was application/json, but we could not process the JSON payload."
+_AUDIO_AS_JSON = "If it is audio, send it with a Content-Type of its own, such as audio/wav, or with none."
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 _REPLAYED = {"idempotent-replayed": "true"}

@@ -12,7 +12,6 @@ from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.server.asked import Asked, report_answered
-from ringback.server.body import ClientGone
 from ringback.server.problems import (
     FAULT,
     UNAVAILABLE,
@@ -33,6 +32,10 @@ AWAY_SECONDS = 20.0
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 NOT_KEPT = Failure(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
+
+
+class ClientGone(Exception):
+    """The client closed the connection before it had its answer."""
 
 
 class Waiting:

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from ringback.errors import Refusal
 from ringback.server.auth import Caller, Doorkeeper, Right
-from ringback.server.body import Pace, json_text, small_body
+from ringback.server.body import NotJson, Pace, json_text
 from ringback.server.problems import json_response
 
 Document = TypeVar("Document")
@@ -80,12 +80,11 @@ def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float
 
 async def json_body(request: Request, pace: Pace, decoder: msgspec.json.Decoder[Document]) -> Document:
     """The JSON body in its type; raises `Refusal` (400) otherwise. No body at all reads as `{}`."""
-    body = await small_body(request, pace)
     try:
-        return decoder.decode(json_text(request, body) if body else "{}")
+        return decoder.decode(await json_text(request, pace) or "{}")
     except msgspec.ValidationError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+    except (NotJson, msgspec.DecodeError, RecursionError):
         raise Refusal(400, "INVALID_JSON", "The body is not valid JSON.") from None
 
 

@@ -7,17 +7,16 @@ import pytest
 from starlette.requests import Request
 from starlette.types import Message
 
-from ringback.errors import Refusal
+from ringback.errors import Failure, Refusal
 from ringback.server.body import (
     DRAINED_LIMIT,
     JSON_LIMIT,
-    ClientGone,
+    NotJson,
     Pace,
     chunks,
     is_json,
     json_text,
     leaves_body_unread,
-    small_body,
 )
 
 UNHURRIED = Pace(1.0, 30.0)
@@ -49,11 +48,20 @@ async def test_all_pieces_come_in_order() -> None:
     assert [chunk async for chunk in chunks(sender.receive, UNHURRIED)] == [b"ab", b"cd"]
 
 
-async def test_a_client_that_leaves_is_told_from_one_that_ended() -> None:
-    sender = Sender([piece(b"ab"), {"type": "http.disconnect"}])
-    with pytest.raises(ClientGone):
-        async for _ in chunks(sender.receive, UNHURRIED):
-            pass
+@pytest.mark.parametrize("sent", [[], [piece(b"ab")], [piece(b"ab"), piece(b"")]])
+async def test_a_body_that_ends_too_early_is_a_422(sent: list[Message]) -> None:
+    ended = [*sent, {"type": "http.disconnect"}]
+    for read in (_all_of(Sender(ended)), json_text(request({}, ended), UNHURRIED)):
+        with pytest.raises(Refusal) as caught:
+            await read
+        assert caught.value.failure == Failure(
+            422, "ASR_UNPROCESSABLE_ENTITY", "Unable to read the entire client request."
+        )
+
+
+async def _all_of(sender: Sender) -> None:
+    async for _ in chunks(sender.receive, UNHURRIED):
+        pass
 
 
 async def test_a_client_that_falls_silent_is_refused_with_408() -> None:
@@ -93,11 +101,24 @@ async def test_our_own_slowness_is_not_held_against_the_client() -> None:
     assert read == b"abc"
 
 
-async def test_a_json_body_has_a_size_limit() -> None:
-    messages = [piece(b"x" * JSON_LIMIT), piece(b"x", more=False)]
+@pytest.mark.parametrize("begin", [b'{"url": "', b"  \r\n\t", b"\xef\xbb\xbf{", '{"é'.encode("utf-16")])
+async def test_a_json_body_has_a_size_limit(begin: bytes) -> None:
+    messages = [piece(begin + b" " * JSON_LIMIT), piece(b"x", more=False)]
     with pytest.raises(Refusal) as caught:
-        await small_body(request({}, messages), UNHURRIED)
+        await json_text(request({}, messages), UNHURRIED)
     assert caught.value.failure.status == 413
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [b"RIFF", b"ID3\x04", b"\x00\x00\x00 ftypM4A ", b"OggS", b"\x1aE\xdf\xa3", b"\x00\x00", b"\xff\xfb"],
+)
+@pytest.mark.parametrize("pieces", [1, 3])
+async def test_audio_of_any_size_is_no_json(begin: bytes, pieces: int) -> None:
+    messages = [piece(begin), *[piece(b"\xff" * JSON_LIMIT) for _ in range(pieces)], piece(b"", more=False)]
+    for given in (messages, [piece(begin + b"\xff" * 100, more=False)]):
+        with pytest.raises(NotJson):
+            await json_text(request({}, given), UNHURRIED)
 
 
 @pytest.mark.parametrize(
@@ -123,16 +144,35 @@ def test_json_is_told_by_its_media_type(content_type: str, expected: bool) -> No
         ("application/json; charset=utf-32", "utf-32"),
     ],
 )
-def test_the_charset_of_a_json_body_is_honoured(content_type: str, encoding: str) -> None:
+async def test_the_charset_of_a_json_body_is_honoured(content_type: str, encoding: str) -> None:
     text = '{"url": "http://é"}'
-    assert json_text(request({"content-type": content_type}), text.encode(encoding)) == text
+    assert await _text_of(text.encode(encoding), content_type) == text
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"]
+)
+@pytest.mark.parametrize("charset", ["", "; charset=utf-8", "; charset=iso-8859-1"])
+async def test_a_byte_order_mark_names_the_encoding(encoding: str, charset: str) -> None:
+    mark = "" if encoding in {"utf-8-sig", "utf-16"} else "\ufeff"
+    text = '{"url": "http://é"}'
+    assert await _text_of(f"{mark}{text}".encode(encoding), f"application/json{charset}") == text
+
+
+async def test_a_body_without_a_character_is_an_empty_text() -> None:
+    assert await _text_of(b"", "application/json") == ""
+    assert await _text_of(b"\xef\xbb\xbf", "application/json") == ""
 
 
 @pytest.mark.parametrize("charset", ["klingon", "zlib", "hex", "punycode", "idna", "utf-7", ""])
-def test_a_charset_that_is_none_is_refused(charset: str) -> None:
+async def test_a_charset_that_is_none_is_refused(charset: str) -> None:
     with pytest.raises(Refusal) as caught:
-        json_text(request({"content-type": f"application/json; charset={charset}"}), b"{}")
+        await _text_of(b"{}", f"application/json; charset={charset}")
     assert caught.value.failure.status == 415
+
+
+async def _text_of(body: bytes, content_type: str) -> str:
+    return await json_text(request({"content-type": content_type}, [piece(body, more=False)]), UNHURRIED)
 
 
 @pytest.mark.parametrize(
