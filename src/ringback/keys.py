@@ -57,11 +57,24 @@ class KeyStore(Protocol):
     """The ledger's side of keys. Implemented by `storage`."""
 
     async def projects(self) -> Sequence[Project]:
-        """At least one: the default project is made with the ledger."""
+        """The first is the operator's: it is made with the ledger, and stays. The others by their age."""
+        ...
+
+    async def add_project(self, project: Project) -> None:
+        """Raises `ValueError` when another project has this name."""
+        ...
+
+    async def rename_project(self, project: str, name: str) -> bool:
+        """False when there is no such project; raises as `add_project` does."""
+        ...
+
+    async def delete_project(self, project: str) -> bool:
+        """Nobody finds it from now on, and its keys are gone; its jobs are left for `transcription.erasing`.
+        False when there is no such project, or it is the first."""
         ...
 
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
-        """Keep it; a hash that is already there raises `ValueError`."""
+        """Keep it; a hash that is already there, or a project that is not, raises `ValueError`."""
         ...
 
     async def key_by_hash(self, secret_hash: bytes) -> ApiKey | None: ...

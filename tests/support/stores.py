@@ -10,18 +10,18 @@ import asyncpg
 
 from ringback.clock import Clock
 from ringback.jobs.job import JobId, Lease, NewJob, Once
-from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger
+from ringback.transcription.erasing import EraseStore
 from support.postgres import running, servers
 
 FIXED_CAPS = {"transcribe": 3}
 """Kinds with a fixed cap; all others have health."""
 
 
-class Store(JobStore, KeyStore, Protocol):
-    """Both ports: every ledger keeps jobs and keys."""
+class Store(KeyStore, EraseStore, Protocol):
+    """All ports: every ledger keeps jobs and keys, and erases."""
 
 
 class MovableClock(Clock, Protocol):
@@ -143,9 +143,10 @@ EMPTY = ";".join(
         f"delete from {table}"
         for table in (
             *("api_key", "signing_secret", "node", "lane", "job", "hour", "live_job", "ended_job", "attempt"),
-            *("usage", "word"),
+            *("usage", "word", "erasing"),
         )
     ]
+    + ["delete from project where created_at > 0"]
 )
 
 

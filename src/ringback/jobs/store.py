@@ -126,7 +126,8 @@ class JobStore(Protocol):
         ...
 
     async def wait_for_end(self, job: JobId) -> Job:
-        """Return the job once it has ended. The caller sets the time limit, and may cancel."""
+        """Return the job once it has ended; `KeyError` when there is none, or none any more. The caller sets
+        the time limit, and may cancel."""
         ...
 
     async def get(self, job: JobId) -> Job | None: ...

@@ -60,6 +60,10 @@ class Waiting:
         except LedgerUnavailable as error:
             status = UNAVAILABLE.status
             response = problem_response(request, ledger_away(request, error))
+        except KeyError:
+            # It was erased meanwhile.
+            status = CANCELLED.status
+            response = problem_response(request, CANCELLED)
         else:
             response = await self._response(request, job)
             status = response.status_code

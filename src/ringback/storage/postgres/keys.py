@@ -29,13 +29,15 @@ async def keys_of_project(database: Database, project: str) -> Sequence[ApiKey]:
 async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
     limits = key.limits
     try:
-        await database.once(
+        added = await database.once(
             _SQL["add_key"], key.id, key.project, key.comment, tags_to_json(key.scopes),
             tags_to_json(key.tags), key.created_at, key.expires_at, secret_hash, limits.requests,
             limits.queued_bytes, limits.schedule,
         )  # fmt: skip
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ValueError(f"the key cannot be added: {error}") from None
+    if not added:
+        raise ValueError("the key cannot be added: there is no such project")
 
 
 async def set_limits(database: Database, project: str, key: str, limits: KeyLimits) -> bool:

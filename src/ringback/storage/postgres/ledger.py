@@ -22,7 +22,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.postgres import keys, nodes, pages, reads, retention, schema, together
+from ringback.storage.postgres import erasing, keys, nodes, pages, reads, retention, schema, together
 from ringback.storage.postgres.database import Database, connect
 from ringback.storage.postgres.moves import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.storage.postgres.nodes import Node, NodeFacts
@@ -44,7 +44,7 @@ _FIX_CAPS = load("upkeep.sql")["fix_caps"]
 
 
 class PostgresLedger:
-    """Implements `jobs.store.JobStore` and `keys.KeyStore` for many nodes. Made by `open`."""
+    """Implements `JobStore`, `KeyStore` and `EraseStore` for many nodes. Made by `open`."""
 
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database
@@ -164,7 +164,9 @@ class PostgresLedger:
             while True:
                 word.clear()
                 found = await self.get(job)
-                if found is not None and found.state in ENDED:
+                if found is None:
+                    raise KeyError(job)
+                if found.state in ENDED:
                     return found
                 await wait(word, END_POLL_SECONDS)
 
@@ -202,6 +204,15 @@ class PostgresLedger:
     async def projects(self) -> Sequence[Project]:
         return await keys.projects(self._database)
 
+    async def add_project(self, project: Project) -> None:
+        await erasing.add_project(self._database, project)
+
+    async def rename_project(self, project: str, name: str) -> bool:
+        return await erasing.rename_project(self._database, project, name)
+
+    async def delete_project(self, project: str) -> bool:
+        return await erasing.delete_project(self._database, project)
+
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
         await keys.add_key(self._database, key, secret_hash)
 
@@ -222,6 +233,30 @@ class PostgresLedger:
 
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
         await keys.rotate_signing_secret(self._database, key, sealed, now, overlap)
+
+    # The port of erasing.
+
+    async def begin_erasing(self, request: JobId) -> None:
+        await erasing.begin(self._database, request)
+
+    async def end_erasing(self, request: JobId) -> None:
+        await erasing.end(self._database, request)
+
+    async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
+        return await erasing.asked_for(self._database, seconds_ago, limit)
+
+    async def erase(self, jobs: Sequence[JobId]) -> int:
+        return await self._retention.erase(jobs)
+
+    async def deleted_projects(self) -> Sequence[str]:
+        return await erasing.deleted_projects(self._database)
+
+    async def forget_projects(self, seconds_ago: float) -> None:
+        await erasing.forget_projects(self._database, seconds_ago)
+
+    async def scrub(self) -> bool:
+        """What was deleted in the database's files is vacuum's."""
+        return True
 
     # Nodes.
 

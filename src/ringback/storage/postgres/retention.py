@@ -7,13 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ringback.jobs.job import Job
+from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
 from ringback.storage.postgres.database import Connection, Database
 from ringback.storage.postgres.queries import load
 from ringback.storage.postgres.rows import job_from
 
 _SQL = load("upkeep.sql")
+
+_ENDED_NUMBERS = load("erasing.sql")["ended_numbers"]
 
 LOOK_AT = 4
 """Rows that a drop looks at for each one that it may drop: some wait for their children."""
@@ -61,6 +63,10 @@ class Retention:
         await self._database.fetch(_SQL["drop_old_words"], limit)
         await self._database.fetch(_SQL["drop_hours"], limit)
         return dropped
+
+    async def erase(self, jobs: Sequence[JobId]) -> int:
+        rows = await self._database.fetch(_ENDED_NUMBERS, list(jobs))
+        return await self._drop([_Old(_Place(0.0, number), day, childless=True) for number, day in rows])
 
     async def _old(self, walk: "_Walk", until: float, limit: int) -> "tuple[list[_Old], bool]":
         """Round the walk once, from where the last drop stopped: what waits there holds up nothing else.

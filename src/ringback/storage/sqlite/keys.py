@@ -48,9 +48,11 @@ def add_key(connection: sqlite3.Connection, key: ApiKey, secret_hash: bytes) -> 
         **_of_limits(key.limits),
     }
     try:
-        connection.execute(_ADD_KEY, parameters)
+        added = connection.execute(_ADD_KEY, parameters)
     except sqlite3.IntegrityError as error:
         raise ValueError(f"the key cannot be added: {error}") from None
+    if not added.rowcount:
+        raise ValueError("the key cannot be added: there is no such project")
 
 
 def set_limits(connection: sqlite3.Connection, project: str, key: str, limits: KeyLimits) -> bool:

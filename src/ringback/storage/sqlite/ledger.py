@@ -26,9 +26,9 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.store import KindGauge, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.sqlite import keys, pages, reads, retention
+from ringback.storage.sqlite import erasing, keys, pages, reads, retention
 from ringback.storage.sqlite.reads import Readers
-from ringback.storage.sqlite.schema import connect, lock_for_serving, prepare
+from ringback.storage.sqlite.schema import connect, empty_wal, lock_for_serving, prepare
 from ringback.storage.sqlite.transaction import Changes
 from ringback.storage.sqlite.transitions import Transitions
 from ringback.storage.sqlite.writer import Writer
@@ -39,11 +39,17 @@ POLL_SECONDS = 2.0
 
 
 class SqliteLedger:
-    """Implements `jobs.store.JobStore` and `keys.KeyStore` in one file. Made by `open`."""
+    """Implements `JobStore`, `KeyStore` and `EraseStore` in one file. Made by `open`."""
 
     def __init__(
-        self, connection: sqlite3.Connection, readers: Readers, transitions: Transitions, clock: Clock
+        self,
+        path: Path,
+        connection: sqlite3.Connection,
+        readers: Readers,
+        transitions: Transitions,
+        clock: Clock,
     ) -> None:
+        self._path = path
         self._connection = connection
         self._readers = readers
         self._writer = Writer(connection, transitions, clock, self._tell)
@@ -74,7 +80,7 @@ class SqliteLedger:
                 undo.callback(os.close, lock)
             await asyncio.to_thread(prepare, path)
             connection = connect(path)
-            ledger = cls(connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
+            ledger = cls(path, connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
             undo.push_async_callback(ledger.close)
             if serving:
                 await ledger._writer.do(lambda write: write.take_over())
@@ -151,7 +157,9 @@ class SqliteLedger:
             while True:
                 word.clear()
                 found = await self.get(job)
-                if found is not None and found.state in ENDED:
+                if found is None:
+                    raise KeyError(job)
+                if found.state in ENDED:
                     return found
                 await _wait(word, POLL_SECONDS)
 
@@ -190,6 +198,17 @@ class SqliteLedger:
     async def projects(self) -> Sequence[Project]:
         return await self._readers.do(keys.projects)
 
+    async def add_project(self, project: Project) -> None:
+        await self._writer.do(lambda write: erasing.add_project(write.transaction, project))
+
+    async def rename_project(self, project: str, name: str) -> bool:
+        return await self._writer.do(lambda write: erasing.rename_project(write.transaction, project, name))
+
+    async def delete_project(self, project: str) -> bool:
+        return await self._writer.do(
+            lambda write: erasing.delete_project(self._connection, write.transaction, project)
+        )
+
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
         await self._writer.do(lambda _write: keys.add_key(self._connection, key, secret_hash))
 
@@ -212,6 +231,30 @@ class SqliteLedger:
         await self._writer.do(
             lambda _write: keys.rotate_signing_secret(self._connection, key, sealed, now, overlap)
         )
+
+    # The port of erasing.
+
+    async def begin_erasing(self, request: JobId) -> None:
+        await self._writer.do(lambda write: erasing.begin(write.transaction, request))
+
+    async def end_erasing(self, request: JobId) -> None:
+        await self._writer.do(lambda write: erasing.end(write.transaction, request))
+
+    async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
+        until = self._writer.now() - seconds_ago
+        return await self._readers.do(partial(erasing.asked_for, until=until, limit=limit))
+
+    async def erase(self, jobs: Sequence[JobId]) -> int:
+        return await self._writer.do(lambda write: write.retention.erase(jobs))
+
+    async def deleted_projects(self) -> Sequence[str]:
+        return await self._readers.do(erasing.deleted_projects)
+
+    async def forget_projects(self, seconds_ago: float) -> None:
+        await self._writer.do(lambda write: erasing.forget_projects(write.transaction, seconds_ago))
+
+    async def scrub(self) -> bool:
+        return await asyncio.to_thread(empty_wal, self._path)
 
     def _tell(self, changes: Changes) -> None:
         for job in changes.ended:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ringback.jobs.job import Job
+from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.rows import job_from
@@ -29,6 +29,8 @@ _DROP_USAGE = _SQL["drop_usage"]
 _DROP_SECRETS = _SQL["drop_secrets"]
 _DROP_OLD_WORDS = _SQL["drop_old_words"]
 _DROP_HOURS = _SQL["drop_hours"]
+
+_ENDED_NUMBER = load("erasing.sql")["ended_number"]
 
 LOOK_AT = 4
 """Rows that a drop looks at for each one that it may drop: some wait for their children."""
@@ -71,6 +73,14 @@ class Retention:
                     self._places.pop(walk, None)  # it was walked to its end
         self._clear_up(left, limit)
         return dropped
+
+    def erase(self, jobs: Sequence[JobId]) -> int:
+        self._transaction.write()
+        left = _Left(set(), set())
+        ended = [row for job in jobs if (row := self._execute(_ENDED_NUMBER, {"id": job}).fetchone())]
+        erased = sum(self._drop(number, left) for (number,) in ended)
+        self._clear_up(left, len(jobs))
+        return erased
 
     def _strip(self, job: Stripped) -> bool:
         row = self._execute(_STRIP_END, (job.result, job.job)).fetchone()

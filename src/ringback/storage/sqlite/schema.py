@@ -30,6 +30,8 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("pragma cache_size = -32768")
     connection.execute("pragma wal_autocheckpoint = 4000")
     connection.execute("pragma journal_size_limit = 67108864")
+    # What is deleted is overwritten: transcripts shall not live on in free pages.
+    connection.execute("pragma secure_delete = on")
     return connection
 
 
@@ -37,6 +39,17 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     connection = connect(path)
     connection.execute("pragma query_only = on")
     return connection
+
+
+def empty_wal(path: Path) -> bool:
+    """Bring what was deleted into the file and empty the write-ahead log, which still has the old pages.
+    False when somebody reads or writes just then."""
+    try:
+        with closing(connect(path)) as connection:
+            [(busy, _pages, _written)] = connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+    except sqlite3.OperationalError:
+        return False
+    return not busy
 
 
 def prepare(path: Path) -> None:

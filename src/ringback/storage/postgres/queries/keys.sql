@@ -1,14 +1,16 @@
 -- API keys, their signing secrets, and projects.
 
 -- name: projects
--- All of them; as yet there is only the default one.
-select id, name from project order by name, id;
+-- The first is the operator's; those that are being deleted are not among them.
+select id, name from project where deleted_at is null order by created_at, name, id;
 
 -- name: add_key
--- A hash or an id that is already there breaks a unique constraint.
+-- A hash or an id that is already there breaks a unique constraint. Nothing is added to a deleted project.
 insert into api_key
     (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+select $1, project.id, $3, $4, $5, $6, $7, $8, $9, $10, $11
+from project where project.id = $2 and project.deleted_at is null for share
+returning id;
 
 -- name: key_by_hash
 -- Who asks?

@@ -5,15 +5,16 @@
 insert into project (id, name) select :id, 'default' where not exists (select 1 from project);
 
 -- name: projects
--- All of them; as yet there is only the default one.
-select id, name from project order by name, id;
+-- The first is the operator's; those that are being deleted are not among them.
+select id, name from project where deleted_at is null order by created_at, name, id;
 
 -- name: add_key
--- A hash or an id that is already there breaks a unique constraint.
+-- A hash or an id that is already there breaks a unique constraint. Nothing is added to a deleted project.
 insert into api_key
     (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule)
-values (:id, :project, :comment, :scopes, :tags, :created_at, :expires_at, :hash, :requests, :queued_bytes,
-    :schedule);
+select :id, :project, :comment, :scopes, :tags, :created_at, :expires_at, :hash, :requests, :queued_bytes,
+    :schedule
+where exists (select 1 from project where id = :project and deleted_at is null);
 
 -- name: key_by_hash
 -- Who asks?

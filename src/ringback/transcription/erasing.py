@@ -1,0 +1,162 @@
+"""Erasing: a request, or a whole project, with everything that was ever kept of it.
+
+| step | if the process dies right after it |
+|---|---|
+| the erasure is on record | the eraser of any process finds it, and does the rest |
+| what runs or waits is cancelled, deliveries first | as before |
+| audio and documents are deleted | as before |
+| the rows go: deliveries, attempts, then the request with its idempotency key | as before |
+| the write-ahead log is emptied | the next start empties it |
+| a while later all of it is done once more, and the record goes | nothing is left to do |
+
+The second time is for a worker that had not yet heard of the cancellation: it may have written a document, or
+added a response of a live stream.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from ringback import telemetry
+from ringback.blobs import Blobs, delete_all
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.jobs.job import LIVE, Job, JobFilter, JobId
+from ringback.jobs.store import JobStore
+from ringback.transcription.request import audio_key, document_key
+from ringback.transcription.sweep import SOON_ENOUGH, Turns
+
+EVERY = 10.0
+"""Seconds between two rounds of the eraser."""
+
+SETTLED_SECONDS = 60.0
+"""After which every worker has heard of a cancellation: longer than a lease of a recording or a delivery."""
+
+FORGOTTEN_SECONDS = 7 * 86_400.0
+"""After which nothing can come in any more for a deleted project: no upload takes that long."""
+
+AT_ONCE = 200
+"""Jobs per question to the ledger."""
+
+SIDE_BY_SIDE = 16
+"""Requests that are erased at the same time."""
+
+
+class EraseStore(JobStore, Protocol):
+    """The ledger's side of erasing. Implemented by `storage`."""
+
+    async def begin_erasing(self, request: JobId) -> None:
+        """Have it on record from now on."""
+        ...
+
+    async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
+        """Requests that have been on record for at least so long, the longest of them first."""
+        ...
+
+    async def end_erasing(self, request: JobId) -> None:
+        """No more on record."""
+        ...
+
+    async def erase(self, jobs: Sequence[JobId]) -> int:
+        """Forget these jobs, their attempts and idempotency keys with them, as far as they have ended and no
+        job is there that they are the parent of; how many."""
+        ...
+
+    async def deleted_projects(self) -> Sequence[str]:
+        """Those of which there are still jobs."""
+        ...
+
+    async def forget_projects(self, seconds_ago: float) -> None:
+        """Forget those that were deleted so long ago, and of which nothing is left."""
+        ...
+
+    async def scrub(self) -> bool:
+        """What was deleted is no longer in the ledger's files, either; False: try again later."""
+        ...
+
+
+class Erasing:
+    """Erases what it is told to, at once."""
+
+    def __init__(self, blobs: Blobs, store: EraseStore, requests: Sequence[str]) -> None:
+        """`requests`: the kinds of job that callers ask for."""
+        self._blobs = blobs
+        self._store = store
+        self._kinds = (*requests, DELIVER)
+
+    async def request(self, job: Job) -> None:
+        """A request; once this returns nothing is left of it but what is running at this moment."""
+        await self._store.begin_erasing(job.id)
+        await self.one(job.id)
+        if job.state not in LIVE:
+            await self._store.end_erasing(job.id)
+        await self._store.scrub()
+
+    async def one(self, job: JobId) -> None:
+        """A request or a delivery, and what follows from it."""
+        await self._store.cancel(job)
+        await self._erase_children(job)
+        await delete_all(self._blobs, [audio_key(job), document_key(job)])
+        await self._store.erase([job])
+
+    async def project(self, project: str) -> None:
+        """All jobs of a project that was deleted."""
+        for kind in self._kinds:
+            position: str | None = None
+            while True:
+                page = await self._store.page(JobFilter(project, kind), AT_ONCE, position)
+                for start in range(0, len(page.jobs), SIDE_BY_SIDE):
+                    await asyncio.gather(*map(self._one_of_many, page.jobs[start : start + SIDE_BY_SIDE]))
+                position = page.next
+                if position is None:
+                    break
+        await self._store.scrub()
+
+    async def _one_of_many(self, job: Job) -> None:
+        if job.state in LIVE and job.kind != DELIVER:
+            await self._store.begin_erasing(job.id)
+        await self.one(job.id)
+
+    async def _erase_children(self, parent: JobId) -> None:
+        while children := await self._store.children(parent, AT_ONCE):
+            # The newest first: the end of one must not send the next on its way.
+            live = [child.id for child in reversed(children) if child.state in LIVE]
+            await asyncio.gather(*map(self._store.cancel, live))
+            if not await self._store.erase([child.id for child in children]):
+                return  # somebody has asked for them again: the next time
+
+
+class Eraser:
+    """A service that finishes what was begun, by whichever process; a ledger or a disk that fails does not
+    end it."""
+
+    name = "eraser"
+
+    def __init__(self, erasing: Erasing, store: EraseStore, turns: Turns) -> None:
+        self._erasing = erasing
+        self._store = store
+        self._turns = turns
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            try:
+                if await self._turns.take_turn("erase", EVERY * SOON_ENOUGH):
+                    await self.round()
+            except Exception as error:
+                telemetry.problem("erasing.failed", error=str(error))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY):
+                    await stopping.wait()
+
+    async def round(self) -> None:
+        """Whatever is on record and has settled, and deleted projects."""
+        requests = await self._store.erasing(SETTLED_SECONDS, AT_ONCE)
+        for request in requests:
+            await self._erasing.one(request)
+            await self._store.end_erasing(request)
+        for project in await self._store.deleted_projects():
+            await self._erasing.project(project)
+            telemetry.event("project.erased", project=project)
+        await self._store.forget_projects(FORGOTTEN_SECONDS)
+        if requests:
+            await self._store.scrub()
