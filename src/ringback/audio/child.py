@@ -9,10 +9,8 @@ import sys
 import traceback
 from pathlib import Path
 
-import av
-
 from ringback.audio.confinement import confine
-from ringback.audio.decode import opened
+from ringback.audio.decode import PYAV_FAULTS, opened
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
     LENGTHS,
@@ -52,7 +50,7 @@ def _serve(order: Order, silero: Silero, server: socket.socket) -> None:
         _read(order, silero, server)
     except Refusal as refusal:
         _send(server, Refused(*_words(refusal)))
-    except (MemoryError, av.FFmpegError):
+    except (MemoryError, *PYAV_FAULTS):
         _send(server, Refused(*_words(unreadable())))
 
 

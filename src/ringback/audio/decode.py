@@ -21,16 +21,24 @@ from ringback.audio.encodings import (
     LONGEST,
     MOST_CHANNELS,
     Decoding,
+    Opening,
+    last_resort,
     opening,
     too_long,
     too_many_channels,
     unreadable,
 )
+from ringback.audio.formats import DECODERS
+from ringback.audio.mixing import Mixer
 from ringback.audio.resampler import Resampler
 from ringback.audio.samples import SAMPLE_RATE, Block
 
 Decode = Callable[[], Sequence[av.AudioFrame]]
 """Decodes one packet; may raise `FFmpegError` or `ValueError`."""
+
+PYAV_FAULTS = (av.FFmpegError, ValueError, LookupError, ArithmeticError, RuntimeError)
+"""What PyAV raises over damaged files: beside FFmpeg's errors its own, such as the IndexError for a packet
+of a stream that it has not seen."""
 
 _BLOCK = 2.0
 """Seconds decoded before they are handed on: long enough to spread the cost of each call, short enough
@@ -78,7 +86,7 @@ class Decoder:
         """Until the end, or until the container cannot be followed any further."""
         try:
             yield from self._container.demux(self._stream)
-        except av.FFmpegError:
+        except PYAV_FAULTS:
             return  # A failing disk is not caught: it must not look like the end of the recording.
 
 
@@ -88,6 +96,7 @@ class Signals:
     def __init__(self, channels: int) -> None:
         """`channels`: 1 mixes down."""
         self._channels = channels
+        self._mixer = Mixer()
         self._interleave: av.AudioResampler | None = None
         self._interleaved_form: tuple[str, str, int] | None = None
 
@@ -100,7 +109,7 @@ class Signals:
         for decode in decodes:
             try:
                 frames = decode()
-            except (av.FFmpegError, ValueError):
+            except PYAV_FAULTS:
                 bad += 1
                 if bad > _BAD_PACKETS and bad > good:
                     raise unreadable() from None
@@ -118,8 +127,7 @@ class Signals:
             raise unreadable()
         signal = _to_array(frame)
         if self._channels == 1 and channels > 1:
-            mixed: Block = signal.mean(axis=0, keepdims=True, dtype=np.float32)
-            return mixed
+            return self._mixer.mix(signal, max(frame.sample_rate, 1))
         if channels == self._channels:
             return signal
         # A chained file may change its mind about its channels; the first word counts.
@@ -161,7 +169,7 @@ def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
     with path.open("rb", buffering=0) as file:
         try:
             container = _open(file, how)
-        except (av.FFmpegError, OSError, ValueError, IndexError):
+        except (OSError, *PYAV_FAULTS):
             raise unreadable() from None
         with container:
             yield decoder_of(container, how.multichannel)
@@ -173,6 +181,8 @@ def decoder_of(container: av.container.InputContainer, multichannel: bool) -> De
     # A damaged file may name a codec that there is not: its stream then has no context.
     if not isinstance(stream, av.AudioStream) or stream.codec_context is None:
         raise unreadable()
+    if stream.codec_context.codec.name not in DECODERS:
+        raise unreadable()  # The whitelist holds FFmpeg's own decoders; this one PyAV opens.
     for other in container.streams:
         if other.index != stream.index:
             other.discard = Discard.all
@@ -180,7 +190,17 @@ def decoder_of(container: av.container.InputContainer, multichannel: bool) -> De
 
 
 def _open(file: io.FileIO, how: Decoding) -> av.container.InputContainer:
-    plan = opening(how, file.read(16))
+    head = file.read(16)
+    plan = opening(how, head)
+    try:
+        return _container(file, plan)
+    except av.FFmpegError:
+        if (last := last_resort(head)) is None:
+            raise
+        return _container(file, last)
+
+
+def _container(file: io.FileIO, plan: Opening) -> av.container.InputContainer:
     file.seek(0)
     # FFmpeg is given our open file, not its name: with `protocol_whitelist` it can open nothing by itself.
     return av.open(_File(file), format=plan.format, options=dict(plan.options))

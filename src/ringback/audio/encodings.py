@@ -8,6 +8,7 @@ header that says the same: where the first bytes are those of a container, the c
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ringback.audio.formats import CONTAINERS, DECODERS
 from ringback.errors import Refusal
 
 MOST_CHANNELS = 20
@@ -62,6 +63,14 @@ def opening(how: Decoding, head: bytes) -> Opening:
     if encoding in SAMPLES:
         options |= {"sample_rate": str(rate_of(how)), "ch_layout": f"{channels_of(how)}C"}
     return Opening(demuxer, options)
+
+
+def last_resort(head: bytes) -> Opening | None:
+    """How to open what FFmpeg did not know by its content, and what begins like a form that it knows only by
+    a file's name; None: there is none."""
+    if head[:1] in _SBC_SYNC:
+        return Opening("sbc", _SAFE | {"format_whitelist": "sbc"})
+    return None
 
 
 def live_opening(how: Decoding, head: bytes) -> Opening | None:
@@ -175,18 +184,12 @@ _MAGIC = (
 )
 """Where a container's first bytes stand, what they are, and the demuxer that they call for, if it is one."""
 
-CONTAINERS = (
-    # What people send.
-    "wav", "mp3", "mov", "aac", "flac", "ogg", "matroska", "amr", "aiff", "au", "caf", "avi", "asf", "flv",
-    "mpegts", "mpeg", "w64", "ac3", "eac3", "loas", "ape", "wv", "tta", "mpc", "mpc8", "dsf", "dts",
-    # Telephony, dictation and phonetics.
-    "gsm", "nistsphere", "voc", "sox", "ircam", "rm", "iff",
-)  # fmt: skip
-"""The demuxers that a caller's bytes may reach. Playlists (hls, dash, concat …), devices, pictures and the
-formats of old games are not among them: the first open other files, the last are where parsers rot."""
+_SBC_SYNC = (b"\x9c", b"\xad")
+"""SBC and mSBC."""
 
-_SAFE = {"protocol_whitelist": "none"}
-"""FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for."""
+_SAFE = {"protocol_whitelist": "none", "codec_whitelist": ",".join(DECODERS)}
+"""FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for. It
+decodes sound only: without the second, pictures and subtitles would be decoded in search of their form."""
 
 _SOON = {"probesize": "32768", "analyzeduration": "1"}
 """For live streams: FFmpeg would look at up to five seconds before it gave the first sample out."""

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ringback.audio.encodings import SAMPLES, Decoding, channels_of, rate_of
+from ringback.audio.mixing import Mixer
 from ringback.audio.resampler import Resampler
 from ringback.audio.samples import Block
 
@@ -23,6 +24,7 @@ class RawAudio:
         self._rate, self._interleaved = rate_of(how), channels_of(how)
         self._form = _FORMS[how.encoding.lower()]
         self.channels = self._interleaved if how.multichannel else 1
+        self._mixer = Mixer()
         self._rest = b""
         self._step = self._interleaved * self._form.itemsize
         self._least = int(_LEAST * self._rate) * self._step
@@ -55,8 +57,7 @@ class RawAudio:
         samples = self._form.read(data).reshape(-1, self._interleaved).T
         if self.channels == self._interleaved:
             return samples
-        mixed: Block = samples.mean(axis=0, keepdims=True, dtype=np.float32)
-        return mixed
+        return self._mixer.mix(samples, self._rate)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 import pytest
 
-from ringback.audio.encodings import CONTAINERS, ENCODINGS, Decoding, opening
+from ringback.audio.encodings import ENCODINGS, Decoding, opening
+from ringback.audio.formats import CONTAINERS
 from ringback.errors import Refusal
 
 PCM = b"\x01\x00\x02\x00" * 4
