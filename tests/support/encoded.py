@@ -1,0 +1,54 @@
+"""Sound in any container, encoded while the test runs."""
+
+import io
+from collections.abc import Iterator
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+Signal = npt.NDArray[np.float32]
+_LAYOUTS = {1: "mono", 2: "stereo"}
+
+
+def tone(seconds: float, rate: int, channels: int = 1, pitch: float = 440.0) -> Signal:
+    """Shape (channels, n)."""
+    time = np.arange(int(seconds * rate)) / rate
+    return np.repeat(0.4 * np.sin(2 * np.pi * pitch * time)[None], channels, axis=0).astype(np.float32)
+
+
+def encoded(
+    form: str,
+    codec: str,
+    rate: int,
+    signal: Signal,
+    options: dict[str, str] | None = None,
+    seekable: bool = True,
+) -> bytes:
+    """The signal, shape (channels, n), at `rate`, in a container. Not seekable: its header does not know its
+    length, as when it is written to a socket."""
+    file = io.BytesIO()
+    layout = _LAYOUTS[len(signal)]
+    with av.open(file if seekable else _Socket(file), "w", format=form, options=options or {}) as container:
+        stream = container.add_stream(codec, rate=rate, layout=layout)
+        for frame in _frames(stream.codec_context, rate, signal):
+            container.mux(stream.encode(frame))
+        # FLAC ends with a packet without sound, which not every container takes.
+        container.mux([packet for packet in stream.encode(None) if packet.size])
+    return file.getvalue()
+
+
+def _frames(context: av.AudioCodecContext, rate: int, signal: Signal) -> Iterator[av.AudioFrame]:
+    layout = _LAYOUTS[len(signal)]
+    into_form = av.AudioResampler(format=context.format, layout=layout, rate=rate)
+    for piece in np.array_split(signal, max(1, signal.shape[1] * 50 // rate), axis=1):
+        interleaved = np.ascontiguousarray(piece.T.reshape(1, -1))
+        frame = av.AudioFrame.from_ndarray(interleaved, format="flt", layout=layout)
+        frame.sample_rate = rate
+        yield from into_form.resample(frame)
+    yield from into_form.resample(None)
+
+
+class _Socket:
+    def __init__(self, file: io.BytesIO) -> None:
+        self.write = file.write
