@@ -174,6 +174,11 @@ async def test_nobody_gives_away_more_than_they_have(
 @pytest.mark.parametrize(
     ("body", "category"),
     [
+        (None, "INVALID_JSON"),
+        (b"", "INVALID_JSON"),
+        (b" ", "INVALID_JSON"),
+        (b"null", "PAYLOAD_ERROR"),
+        (b"[]", "PAYLOAD_ERROR"),
         (b"{", "INVALID_JSON"),
         (b'{"scopes": []}', "PAYLOAD_ERROR"),
         (b'{"comment": 3}', "PAYLOAD_ERROR"),
@@ -184,9 +189,11 @@ async def test_nobody_gives_away_more_than_they_have(
         (b'{"expiration_date": "2101-01-01T00:00:00Z", "time_to_live_in_seconds": 5}', "PAYLOAD_ERROR"),
     ],
 )
-async def test_a_key_that_cannot_be_made(door: Front, body: bytes, category: str) -> None:
+async def test_a_key_that_cannot_be_made(door: Front, body: bytes | None, category: str) -> None:
+    before = await door.ledger.keys(door.project)
     answer = await door.call("POST", f"/v1/projects/{door.project}/keys", data=body)
     assert (answer.status, answer.json()["category"]) == (400, category)
+    assert await door.ledger.keys(door.project) == before
 
 
 @pytest.mark.parametrize("ttl", [0, -1, 3601])

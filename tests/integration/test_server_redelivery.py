@@ -372,6 +372,14 @@ async def test_a_misspelt_filter_sends_nothing(door: Front, body: Any) -> None:
     assert (await the(door, delivery)).state == "parked"
 
 
+async def test_many_without_a_body_sends_nothing(door: Front) -> None:
+    """Its filter, or its `dry_run`, may have been lost on the way."""
+    _, delivery = await parked(door)
+    answer = await door.call("POST", f"/v1/projects/{door.project}/deliveries/redeliver")
+    assert (answer.status, answer.json()["category"]) == (400, "INVALID_JSON")
+    assert (await the(door, delivery)).state == "parked"
+
+
 async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
     keep = KeepSettings(results=1_000.0, history=5_000.0)
     async with front(tmp_path, clock=manual_clock) as door:

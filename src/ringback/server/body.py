@@ -61,7 +61,7 @@ async def json_text(request: Request, pace: Pace) -> str:
     """The whole of a JSON body as text, without a byte order mark; empty where the body is.
 
     A byte order mark names the encoding, else the charset of Content-Type does. Raises `NotJson`, and
-    `Refusal`: 413 for JSON above `JSON_LIMIT`, 415 for an unknown charset.
+    `Refusal`: 413 for JSON above `JSON_LIMIT`, 415 for an unknown charset, 422 for less than was announced.
     """
     charset = _charset_of(request)
     body = bytearray()
@@ -71,6 +71,9 @@ async def json_text(request: Request, pace: Pace) -> str:
             if _may_be_object(_decoded(bytes(body), charset, "replace")):
                 raise too_large(JSON_LIMIT)
             raise NotJson
+    if declared_length(request) not in (None, len(body)):
+        # Announced, and lost on the way: that is never "no body".
+        raise _truncated()
     return _decoded(bytes(body), charset)
 
 
@@ -81,8 +84,15 @@ def is_json(request: Request) -> bool:
 
 def declared_length(request: Request) -> int | None:
     """Content-Length, if there is one."""
-    text = request.headers.get("content-length", "")
-    return int(text) if text.isdecimal() else None
+    return length_in(request.headers.get("content-length", ""))
+
+
+def length_in(text: str) -> int | None:
+    """Bytes, from the value of a Content-Length; None: it is none."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    # Zeros may lead without end; beyond 19 digits no parser of ours lets a request pass.
+    return int(text.lstrip("0")[:20] or "0")
 
 
 def leaves_body_unread(request: Request) -> bool:

@@ -151,7 +151,7 @@ class Manage:
         """https://developers.deepgram.com/docs/token-based-authentication"""
         caller = await self._doorkeeper.caller(request)
         caller.must(Right.GRANT)
-        wanted = await json_body(request, self._pace, _NEW_TOKEN)
+        wanted = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
         token = self._doorkeeper.grant(caller, wanted.ttl_seconds)
         return answer({"access_token": token, "expires_in": wanted.ttl_seconds})
 

@@ -50,7 +50,7 @@ class Redelivery:
     async def one(self, request: Request) -> Response:
         """Send the result of a request again, to the same place or, with the right to, elsewhere."""
         caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
-        asked = await json_body(request, self._pace, _ONE)
+        asked = await json_body(request, self._pace, _ONE, optional=True)
         if asked.url is None and asked.method is not None:
             raise Refusal(400, "PAYLOAD_ERROR", "`method` can be changed together with `url` only.")
         job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)

@@ -35,7 +35,7 @@ class Signing:
     async def rotate(self, request: Request) -> Response:
         """A new secret signs from now on, and the one before it for a while more."""
         caller, key_id = await self._asked_for(request)
-        wanted = await json_body(request, self._pace, _ROTATION)
+        wanted = await json_body(request, self._pace, _ROTATION, optional=True)
         await self._signers.rotate(key_id, wanted.overlap_seconds)
         telemetry.event(
             "signing_secret.rotated",

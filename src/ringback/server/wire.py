@@ -78,10 +78,19 @@ def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float
     return moment
 
 
-async def json_body(request: Request, pace: Pace, decoder: msgspec.json.Decoder[Document]) -> Document:
-    """The JSON body in its type; raises `Refusal` (400) otherwise. No body at all reads as `{}`."""
+async def json_body(
+    request: Request, pace: Pace, decoder: msgspec.json.Decoder[Document], *, optional: bool = False
+) -> Document:
+    """The JSON body in its type; raises `Refusal` (400) otherwise.
+
+    `optional`: no body at all reads as `{}`. Only where the defaults give least: a client whose body is lost
+    on the way must not get more than it asked for.
+    """
     try:
-        return decoder.decode(await json_text(request, pace) or "{}")
+        text = await json_text(request, pace)
+        if not text and not optional:
+            raise Refusal(400, "INVALID_JSON", "The request has no body: send a JSON object.")
+        return decoder.decode(text or "{}")
     except msgspec.ValidationError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
     except (NotJson, msgspec.DecodeError, RecursionError):

@@ -17,6 +17,7 @@ from ringback.server.body import (
     is_json,
     json_text,
     leaves_body_unread,
+    length_in,
 )
 
 UNHURRIED = Pace(1.0, 30.0)
@@ -107,6 +108,34 @@ async def test_a_json_body_has_a_size_limit(begin: bytes) -> None:
     with pytest.raises(Refusal) as caught:
         await json_text(request({}, messages), UNHURRIED)
     assert caught.value.failure.status == 413
+
+
+@pytest.mark.parametrize("declared", ["3", "55", "1"])
+async def test_a_json_body_that_was_announced_and_did_not_come_is_refused(declared: str) -> None:
+    """Something on the way lost it: never is that "no body"."""
+    messages = [piece(b"{}" if declared == "1" else b"", more=False)]
+    with pytest.raises(Refusal) as caught:
+        await json_text(request({"content-length": declared}, messages), UNHURRIED)
+    assert caught.value.failure.status == 422
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("0", 0),
+        ("4", 4),
+        ("0" * 10_000 + "4", 4),
+        ("0" * 10_000, 0),
+        ("9" * 10_000, int("9" * 20)),
+        ("", None),
+        ("-1", None),
+        ("4.0", None),
+        ("\u0664", None),
+    ],
+    ids=lambda value: repr(value)[:12],
+)
+def test_a_content_length_of_any_length_is_read(value: str, expected: int | None) -> None:
+    assert length_in(value) == expected
 
 
 @pytest.mark.parametrize(
