@@ -119,7 +119,7 @@ async def test_active_streams_are_counted(door: Front) -> None:
     assert await active() == 0
 
 
-@pytest.mark.parametrize("scheme", ["token", "Token"])
+@pytest.mark.parametrize("scheme", ["token", "Token", "bearer"])
 async def test_a_browser_names_its_key_as_a_protocol(door: Front, scheme: str) -> None:
     async with stream(door.port, subprotocols=[Subprotocol(scheme), Subprotocol(OWNER)]) as client:
         assert client.connection.subprotocol == scheme

@@ -241,7 +241,7 @@ async def test_credentials_are_checked_before_anything_else(door: Front) -> None
 
 @pytest.mark.parametrize(
     "authorization",
-    ["", "Token", "Token ", f"Basic {OWNER}", f"Bearer {OWNER}", OWNER, "Bearer a.b.c"],
+    ["", "Token", "Token ", f"Basic {OWNER}", f"Bearer {OWNER}x", OWNER, "Bearer a.b.c"],
 )
 async def test_what_is_no_credential(door: Front, authorization: str) -> None:
     answer = await door.call(
@@ -250,7 +250,7 @@ async def test_what_is_no_credential(door: Front, authorization: str) -> None:
     assert answer.status == 401
 
 
-@pytest.mark.parametrize("scheme", ["Token", "token", "TOKEN"])
+@pytest.mark.parametrize("scheme", ["Token", "token", "TOKEN", "Bearer", "bearer"])
 async def test_the_scheme_word_is_read_in_any_case(door: Front, scheme: str) -> None:
     answer = await door.call("GET", "/v1/projects", headers={"Authorization": f"{scheme} {OWNER}"})
     assert answer.status == 200
@@ -462,10 +462,22 @@ async def test_browsers_may_read_what_matters(door: Front) -> None:
     answer = await door.call("POST", "/v1/listen", key=None, headers=origin, data=AUDIO)
     assert answer.status == 401
     assert "dg-error" in answer.headers["access-control-expose-headers"]
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
     preflight = await door.call("OPTIONS", "/v1/listen", key=None, headers={**origin, **asks})
     assert preflight.status == 200
     assert "authorization" in preflight.headers["access-control-allow-headers"]
+    assert preflight.headers["access-control-allow-origin"] == "*"
+    assert "access-control-allow-credentials" not in preflight.headers
+
+
+async def test_a_page_gets_nothing_that_a_browser_adds_by_itself(door: Front) -> None:
+    headers = {"Origin": "https://app.example", "Cookie": "session=1"}
+    for path in ("/v1/projects", "/v1/models", "/v1/nowhere"):
+        answer = await door.call("GET", path, headers=headers)
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "access-control-allow-credentials" not in answer.headers
 
 
 async def test_one_event_per_request_without_anybodys_secrets(door: Front) -> None:

@@ -2,11 +2,13 @@
 
 `Authorization: Token KEY` or `Authorization: Bearer JWT`, the scheme in any case
 (https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication); on a WebSocket also
-the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-protocol).
+the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-protocol). Ours: `Bearer KEY`,
+because many HTTP clients and gateways can send nothing but `Bearer`.
 """
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 import jwt
 from starlette.requests import HTTPConnection
@@ -72,7 +74,10 @@ class Doorkeeper:
         if scheme.lower() == "token" and credential:
             return await self._holder_of_key(credential)
         if scheme.lower() == "bearer" and credential:
-            return await self._holder_of_token(credential)
+            claims = self._claims_of(credential)
+            if claims is None:
+                return await self._holder_of_key(credential)
+            return await self._holder_of_token(claims)
         raise _invalid()
 
     def grant(self, caller: Caller, seconds: float) -> str:
@@ -106,10 +111,11 @@ class Doorkeeper:
         self._remembered[hashed] = (now, key)
         return key
 
-    async def _holder_of_token(self, token: str) -> Caller:
+    def _claims_of(self, token: str) -> dict[str, Any] | None:
+        """What a token from `grant` says; None: it is no token of ours."""
         try:
-            # The expiry is judged below, by the clock that we are given.
-            claims = jwt.decode(
+            # The expiry is judged by the clock that we are given.
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 self._jwt_secret,
                 [_ALGORITHM],
@@ -117,7 +123,10 @@ class Doorkeeper:
                 options={"require": ["sub", "project", "exp"], "verify_exp": False},
             )
         except jwt.InvalidTokenError:
-            raise _invalid() from None
+            return None
+        return claims
+
+    async def _holder_of_token(self, claims: dict[str, Any]) -> Caller:
         if claims["exp"] <= self._clock.now():
             raise _invalid()
         key_id, project = claims["sub"], claims["project"]

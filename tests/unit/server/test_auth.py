@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,6 +58,19 @@ async def test_a_key_tells_whose_it_is(doorkeeper: Doorkeeper, key: ApiKey) -> N
     caller = await with_key(doorkeeper)
     assert (caller.key_id, caller.project, caller.key) == (key.id, key.project, key)
     assert caller.rights == {Right.LISTEN, Right.READ, Right.GRANT, Right.RESULTS}
+
+
+async def test_a_key_may_be_shown_as_a_bearer(doorkeeper: Doorkeeper, key: ApiKey) -> None:
+    assert await doorkeeper.caller(showing(f"Bearer {SECRET}")) == await with_key(doorkeeper)
+
+
+async def test_a_key_that_looks_like_a_token_is_a_key(
+    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+) -> None:
+    secret = "a.b.c" * 8
+    other = replace(key, id=str(uuid.uuid4()))
+    await ledger.add_key(other, secret_hash(secret))
+    assert (await doorkeeper.caller(showing(f"Bearer {secret}"))).key_id == other.id
 
 
 async def test_a_key_removed_by_another_process_stops_within_the_remembered_time(
