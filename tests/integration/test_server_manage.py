@@ -18,7 +18,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.engines.base import Urgency
 from ringback.jobs.job import Attempt, Done, Job, JobId, Retry, Signal
 from ringback.listen.options import ListenOptions
-from ringback.server import history
+from ringback.server import usage
 from ringback.settings import LimitSettings
 from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription.request import Ending
@@ -250,6 +250,37 @@ async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
     _keeps_secrets(shown_answer.body)
 
 
+async def test_a_record_stands_at_the_top_level_too(door: Front) -> None:
+    job = await submit(door, "tag=a", finish=400)
+    document = (await get(door, f"{{project}}/requests/{job.id}")).json()
+    record = document.pop("request")
+    assert document == record
+    assert record["response"]["details"]["models"] == [door.services.catalogue.models()[0].uuid]
+    (listed,) = await _listed(door, "")
+    assert listed["response"]["details"]["models"] == record["response"]["details"]["models"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "as_text"),
+    [
+        ({"X-Fern-Language": "Python", "X-Fern-SDK-Version": "5.0.0"}, True),
+        ({"X-Fern-Language": "Python", "X-Fern-SDK-Version": "5.3.0"}, True),
+        ({"X-Fern-Language": "Python", "X-Fern-SDK-Version": "6.0.2"}, False),
+        ({"X-Fern-Language": "JavaScript", "X-Fern-SDK-Version": "5.13.0"}, False),
+        ({"User-Agent": "@deepgram/sdk/4.11.3"}, False),
+    ],
+)
+async def test_a_callback_is_shown_as_its_reader_reads_it(
+    door: Front, headers: dict[str, str], as_text: bool
+) -> None:
+    job = await submit(door, finish=200)
+    path = f"/v1/projects/{door.project}/requests"
+    one = (await door.call("GET", f"{path}/{job.id}", headers=headers)).json()
+    listed = (await door.call("GET", path, headers=headers)).json()["requests"][0]
+    expected = "http://127.0.0.1:8443" if as_text else {"attempts": 0, "code": None, "completed": None}
+    assert [one["callback"], one["request"]["callback"], listed["callback"]] == [expected] * 3
+
+
 async def test_a_sync_request_has_no_callback(door: Front) -> None:
     waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=b"RIFF"))
     lease = await door.claim()
@@ -358,13 +389,65 @@ async def test_usage_adds_up_the_ledger(door: Front) -> None:
     assert report["resolution"] == {"units": "day", "amount": 1}
     (day,) = report["results"]
     assert (day["requests"], day["hours"]) == (2, pytest.approx(15.0 / 3600))
+    assert (day["tokens"], day["tts"]) == ({"in": 0, "out": 0}, {"characters": 0, "requests": 0})
     assert report["ringback"]["complete"] is True
 
 
+async def test_usage_is_broken_down_by_what_was_asked(door: Front) -> None:
+    await submit(door, "tag=a&tag=b&punctuate=true", finish=200)
+    await submit(door, "tag=a&model=nova-3", finish=200)
+    await submit(door, "tag=a&punctuate=true&filler_words=true", finish=400)
+    today = datetime.now(UTC).date().isoformat()
+
+    async def groups(query: str) -> dict[str, int]:
+        report = (await get(door, f"{{project}}/usage/breakdown?{query}")).json()
+        grouping = query.partition("&")[0].removeprefix("grouping=")
+        for item in report["results"]:
+            assert set(item) == {
+                *("hours", "total_hours", "agent_hours", "tokens_in", "tokens_out", "tts_characters"),
+                *("requests", "grouping"),
+            }
+            assert (item["grouping"]["start"], item["grouping"]["end"]) == (today, today)
+        return {item["grouping"].get(grouping): item["requests"] for item in report["results"]}
+
+    key = (await door.ledger.keys(door.project))[0].id
+    assert await groups("") == {None: 3}
+    assert await groups("grouping=tags") == {"a": 2, "a,b": 1}
+    assert await groups("grouping=feature_set") == {"": 1, "punctuate": 1, "punctuate,filler_words": 1}
+    assert await groups("grouping=accessor") == {key: 3}
+    assert await groups("grouping=models&tag=b") == {"tiny.en": 1}
+    assert await groups("grouping=method&punctuate=true&filler_words=false") == {"async": 1}
+    assert await groups("grouping=endpoint&model=nova") == {}
+    assert await groups("grouping=deployment&callback=true&status=failed") == {"self-hosted": 1}
+    assert await groups("grouping=deployment&callback=false") == {}
+    answer = await get(door, "{project}/usage/breakdown?grouping=colour")
+    assert (answer.status, answer.json()["category"]) == (400, "INVALID_QUERY_PARAMETER")
+    assert (await get(door, "{project}/usage?punctuate=perhaps")).status == 400
+    assert (await get(door, "{project}/usage?tag=b")).json()["results"][0]["requests"] == 1
+
+
+async def test_the_fields_of_usage_are_those_that_were_asked_for(door: Front) -> None:
+    await submit(door, "tag=b&tag=a&punctuate=true", finish=200)
+    await submit(door, "tag=a&language=en-US", finish=400)
+    model = door.services.catalogue.models()[0]
+    told = {"name": model.name, "version": model.version, "model_id": model.uuid}
+    fields = (await get(door, "{project}/usage/fields")).json()
+    assert fields == {
+        "tags": ["a", "b"],
+        "models": [{**told, "language": "en"}, {**told, "language": "en-US"}],
+        "processing_methods": ["async"],
+        "features": ["punctuate"],
+        "languages": ["en", "en-US"],
+        "ringback": {"complete": True},
+    }
+    empty = (await get(door, "{project}/usage/fields?end=2001-01-01")).json()
+    assert (empty["tags"], empty["models"], empty["languages"]) == ([], [], [])
+
+
 async def test_usage_says_when_it_left_out_the_oldest(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(history, "USAGE_PAGE", 2)
+    monkeypatch.setattr(usage, "USAGE_PAGE", 2)
     for most, counted, complete in ((4, 4, False), (6, 5, True)):
-        monkeypatch.setattr(history, "USAGE_MOST", most)
+        monkeypatch.setattr(usage, "USAGE_MOST", most)
         for _ in range(0 if complete else 5):
             await submit(door, finish=200)
         report = (await get(door, "{project}/usage")).json()

@@ -98,6 +98,7 @@ class Manage:
                 "comment": key.comment,
                 "scopes": key.scopes,
                 "tags": key.tags,
+                "created": rfc3339(key.created_at),
                 "expiration_date": None if key.expires_at is None else rfc3339(key.expires_at),
             }
         )

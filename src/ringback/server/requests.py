@@ -1,11 +1,15 @@
 """Requests in the ledger: recordings and live streams, which are jobs of two kinds and one history."""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from typing import Final
+
+from starlette.requests import Request
 
 from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
+from ringback.server.wire import query_choice, query_moment
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
 
@@ -25,6 +29,30 @@ async def request_of(store: JobStore, request_id: str, project: str) -> Job:
     if job is None or job.kind not in REQUEST_KINDS or job.project != project:
         raise Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
     return job
+
+
+def filters_of(request: Request, project: str) -> list[JobFilter]:
+    """What to list, one filter per kind; none when they name something that this server never does."""
+    status = query_choice(request, "status", ("succeeded", "failed"))
+    method = query_choice(request, "method", ("sync", "async", "streaming"))
+    endpoint = query_choice(request, "endpoint", ("listen", "read", "speak", "agent"))
+    deployment = query_choice(request, "deployment", ("hosted", "beta", "self-hosted"))
+    if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
+        return []
+    request_id = request.query_params.get("request_id")
+    where = JobFilter(
+        project,
+        "",
+        id=None if request_id is None else JobId(request_id.lower()),
+        accessor=request.query_params.get("accessor"),
+        method=method,
+        succeeded=None if status is None else status == "succeeded",
+        since=query_moment(request, "start"),
+        until=query_moment(request, "end", end_of_day=True),
+        tags=tuple(request.query_params.getlist("tag")),
+    )
+    kinds = [kind for kind in REQUEST_KINDS if method is None or (method == "streaming") == (kind == STREAM)]
+    return [replace(where, kind=kind) for kind in kinds]
 
 
 async def newest(store: JobStore, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:

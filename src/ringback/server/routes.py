@@ -28,6 +28,7 @@ from ringback.server.results import Results
 from ringback.server.services import Probed, Services
 from ringback.server.signing import PUBLIC_KEYS_PATH, Signing
 from ringback.server.status import Status
+from ringback.server.usage import Usage
 
 __all__ = ["Probed", "Services", "application", "probes"]
 
@@ -91,6 +92,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     live = Live(services, doorkeeper)
     manage = Manage(services, doorkeeper)
     history = History(services, doorkeeper)
+    usage = Usage(services, doorkeeper)
     deliveries = Deliveries(services, doorkeeper)
     results = Results(services, doorkeeper)
     redelivery = Redelivery(services, doorkeeper)
@@ -118,7 +120,9 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{one}/cancel", redelivery.cancel, methods=["POST"]),
         Route(f"{project}/deliveries", deliveries.list),
         Route(f"{project}/deliveries/redeliver", redelivery.many, methods=["POST"]),
-        Route(f"{project}/usage", history.usage),
+        Route(f"{project}/usage", usage.summary),
+        Route(f"{project}/usage/fields", usage.fields),
+        Route(f"{project}/usage/breakdown", usage.breakdown),
         Route(f"{project}/balances", manage.balances),
         Route(f"{project}/models", models.project_models),
         Route(f"{project}/models/{{model_id}}", models.project_model),

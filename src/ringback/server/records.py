@@ -1,0 +1,111 @@
+"""A request as the history shows it: Deepgram's record, from what the ledger holds. Pure.
+
+https://developers.deepgram.com/reference/manage/requests/get.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from ringback.engines.base import ModelInfo
+from ringback.jobs.job import Job, State
+from ringback.listen.options import ListenOptions
+from ringback.server.problems import LISTEN_PATH
+from ringback.server.wire import rfc3339
+from ringback.transcription.request import Ending, Order, ending_of, order_of, origin_of_callback
+
+
+def record_of(
+    job: Job, deliveries: Sequence[Job], models: Sequence[ModelInfo], *, callback_as_text: bool = False
+) -> dict[str, object]:
+    """The record of a request and of its deliveries so far; `models` are those that this server has.
+
+    `callback_as_text`: see `reads_callback_as_text`.
+    """
+    order = order_of(job.payload)
+    has_callback = job.method == "async" or bool(deliveries)
+    callback = origin_of_callback(order) if callback_as_text else _callback(deliveries)
+    return {
+        "request_id": job.id,
+        "project_uuid": job.project,
+        "created": rfc3339(job.created_at),
+        "path": LISTEN_PATH,
+        "api_key_id": job.accessor,
+        "method": job.method,
+        "response": _response(job, order, models),
+        "code": job.code,
+        "deployment": "self-hosted",
+        "callback": callback if has_callback else None,
+    }
+
+
+def reads_callback_as_text(headers: Mapping[str, str]) -> bool:
+    """Whether the client refuses a record whose `callback` is an object, as most of Deepgram's SDKs read it.
+
+    Deepgram's specification says string, and Python SDK 5 alone checks it: any callback request in a list
+    would make it unable to read the whole list.
+    """
+    language, version = headers.get("x-fern-language", ""), headers.get("x-fern-sdk-version", "")
+    return language.lower() == "python" and version.startswith("5.")
+
+
+def model_id_of(order: Order, ending: Ending | None, models: Sequence[ModelInfo]) -> str | None:
+    """The uuid of the model that ran, or is to run; None where that model is no longer here."""
+    if ending is not None and ending.model is not None:
+        return ending.model
+    return next((model.uuid for model in models if model.name == order.model), None)
+
+
+def features_of(options: ListenOptions) -> list[str]:
+    """The switches that were on."""
+    return [name for name in options.__struct_fields__ if getattr(options, name) is True]
+
+
+def config_of(options: ListenOptions) -> dict[str, object]:
+    """What was asked beyond the defaults, without the callback's URL and without the caller's own words."""
+    asked: dict[str, object] = msgspec.to_builtins(options)
+    return {name: value for name, value in asked.items() if name not in _NOT_SHOWN}
+
+
+def _response(job: Job, order: Order, models: Sequence[ModelInfo]) -> dict[str, object]:
+    """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
+    stands here, without `code` and `completed`."""
+    ending = None if job.result is None else ending_of(job.result)
+    response: dict[str, object] = {"details": _details(job, order, ending, models)}
+    if job.finished_at is not None:
+        response["code"] = job.code
+        response["completed"] = rfc3339(job.finished_at)
+    return response
+
+
+def _details(job: Job, order: Order, ending: Ending | None, models: Sequence[ModelInfo]) -> dict[str, object]:
+    model = model_id_of(order, ending, models)
+    duration = 0.0 if ending is None else ending.duration
+    return {
+        "usd": 0.0,
+        "duration": duration,
+        "total_audio": duration * (1 if ending is None else max(1, ending.channels)),
+        "channels": 0 if ending is None else ending.channels,
+        "streams": 1,
+        "models": [] if model is None else [model],
+        "method": job.method,
+        "tags": job.tags,
+        "features": features_of(order.options),
+        "config": config_of(order.options),
+    }
+
+
+_NOT_SHOWN = frozenset({"callback", "unserved", "tag", "extra"})
+
+
+def _callback(deliveries: Sequence[Job]) -> dict[str, object]:
+    """The object that Deepgram's SDKs (Rust, .NET, Python 3 and 4, JavaScript 3 and 4) read."""
+    if not deliveries:
+        return {"attempts": 0, "code": None, "completed": None}
+    delivery = deliveries[-1]
+    done = delivery.state is State.DONE and delivery.finished_at is not None
+    return {
+        "attempts": delivery.tries,
+        "code": delivery.code,
+        "completed": rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None,
+    }

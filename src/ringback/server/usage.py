@@ -1,0 +1,252 @@
+"""What was used: hours and requests by day, by group, and which features, models and tags there were.
+
+https://developers.deepgram.com/reference/manage/usage. Everything is added up from the requests in the
+ledger; this server has neither text-to-speech nor agents, and their figures are nought.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback.engines.base import ModelInfo
+from ringback.jobs.job import Job, JobFilter
+from ringback.listen.options import ListenOptions
+from ringback.server.auth import Doorkeeper
+from ringback.server.records import config_of, features_of, model_id_of
+from ringback.server.requests import filters_of
+from ringback.server.services import Services
+from ringback.server.wire import answer, bad_query, caller_of_project, query_choice, query_moment
+from ringback.transcription.request import ending_of, order_of
+
+USAGE_MOST, USAGE_PAGE = 2_000, 200
+"""Requests of one kind that one report adds up, newest first, and how many of them are in memory at a time:
+each brings its result along."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Used:
+    """One request."""
+
+    day: str
+    hours: float
+    channels: int
+    model: str
+    """Its name."""
+    model_id: str
+    """Its uuid; empty where it is no longer known."""
+    language: str
+    accessor: str
+    method: str
+    tags: tuple[str, ...]
+    features: tuple[str, ...]
+    asked: frozenset[str]
+    """Query parameters that were set to something else than their default."""
+
+
+_GROUPINGS: Mapping[str, Callable[[_Used], str]] = {
+    "accessor": lambda used: used.accessor,
+    "endpoint": lambda _: "listen",
+    "feature_set": lambda used: ",".join(used.features),
+    "models": lambda used: used.model,
+    "method": lambda used: used.method,
+    "tags": lambda used: ",".join(used.tags),
+    "deployment": lambda _: "self-hosted",
+}
+"""What a request counts under. One with several features or tags counts once, under all of them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    start: str
+    end: str
+    used: Sequence[_Used]
+    complete: bool
+    """False: the oldest requests of the period are missing."""
+
+    def answer(self, results: Sequence[dict[str, object]]) -> Response:
+        return answer(
+            {
+                "start": self.start,
+                "end": self.end,
+                "resolution": {"units": "day", "amount": 1},
+                "results": results,
+                "ringback": {"complete": self.complete},
+            }
+        )
+
+
+class Usage:
+    """The routes; all take the filters of the request history, and `start` and `end`."""
+
+    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+        self._store = services.store
+        self._catalogue = services.catalogue
+        self._clock = services.clock
+        self._doorkeeper = doorkeeper
+
+    async def summary(self, request: Request) -> Response:
+        """Hours and requests per day."""
+        report = await self._report(request)
+        return report.answer([_summed(day, used) for day, _, used in _grouped(report.used)])
+
+    async def breakdown(self, request: Request) -> Response:
+        """The same, and within a day by what `grouping` names."""
+        grouping = query_choice(request, "grouping", tuple(_GROUPINGS))
+        report = await self._report(request)
+        groups = _grouped(report.used, grouping)
+        return report.answer([_broken_down(day, grouping, group, used) for day, group, used in groups])
+
+    async def fields(self, request: Request) -> Response:
+        """Which models, tags, features, languages and methods the requests of the period had."""
+        report = await self._report(request)
+        used = report.used
+        versions = {model.uuid: model.version for model in self._catalogue.models()}
+        models = sorted({(each.model, each.language, each.model_id) for each in used if each.model_id})
+        return answer(
+            {
+                "tags": _sorted(tag for each in used for tag in each.tags),
+                "models": [
+                    {"name": name, "language": language, "version": versions.get(uuid, ""), "model_id": uuid}
+                    for name, language, uuid in models
+                ],
+                "processing_methods": _sorted(each.method for each in used),
+                "features": _sorted(name for each in used for name in each.features),
+                "languages": _sorted(each.language for each in used),
+                "ringback": {"complete": report.complete},
+            }
+        )
+
+    async def _report(self, request: Request) -> _Report:
+        caller = await caller_of_project(request, self._doorkeeper)
+        until = query_moment(request, "end", end_of_day=True) or self._clock.now()
+        since = query_moment(request, "start") or max(0.0, until - _MONTH)
+        used: list[_Used] = []
+        complete = True
+        for where in filters_of(request, caller.project):
+            complete &= await self._collect(replace(where, since=since, until=until), used)
+        wanted = _feature_filter(request)
+        model = request.query_params.get("model")
+        return _Report(
+            _day(since),
+            _day(until),
+            [each for each in used if wanted.lets(each.asked) and model in (None, each.model_id)],
+            complete,
+        )
+
+    async def _collect(self, where: JobFilter, used: list[_Used]) -> bool:
+        """Adds the newest `USAGE_MOST`; whether those are all."""
+        models = self._catalogue.models()
+        position: str | None = None
+        for _ in range(USAGE_MOST // USAGE_PAGE):
+            page = await self._store.page(where, USAGE_PAGE, position)
+            # Reads every result: not on the event loop.
+            used += await asyncio.to_thread(lambda jobs: [_used(job, models) for job in jobs], page.jobs)
+            position = page.next
+            if position is None:
+                return True
+        return False
+
+
+@dataclass(frozen=True, slots=True)
+class _FeatureFilter:
+    """`punctuate=true` and the like: of those that are true one must have been used, of those that are false
+    none (https://developers.deepgram.com/reference/manage/usage/breakdown)."""
+
+    one_of: frozenset[str]
+    none_of: frozenset[str]
+
+    def lets(self, asked: frozenset[str]) -> bool:
+        return not asked & self.none_of and (not self.one_of or bool(asked & self.one_of))
+
+
+def _feature_filter(request: Request) -> _FeatureFilter:
+    found: dict[str, set[str]] = {"true": set(), "false": set()}
+    for name, text in request.query_params.multi_items():
+        if name in _FEATURES:
+            if text not in found:
+                raise bad_query(f"`{name}` must be `true` or `false`.")
+            found[text].add(name)
+    return _FeatureFilter(frozenset(found["true"]), frozenset(found["false"]))
+
+
+_FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "unserved"}
+
+
+def _used(job: Job, models: Sequence[ModelInfo]) -> _Used:
+    order = order_of(job.payload)
+    ending = None if job.result is None else ending_of(job.result)
+    asked = set(config_of(order.options))
+    if order.callback is not None:
+        asked.add("callback")
+    return _Used(
+        day=_day(job.created_at),
+        hours=0.0 if ending is None else ending.duration / 3600,
+        channels=1 if ending is None else max(1, ending.channels),
+        model=order.model,
+        model_id=model_id_of(order, ending, models) or "",
+        language="multi" if order.options.detect_language else order.options.language,
+        accessor=job.accessor or "",
+        method=job.method,
+        tags=job.tags,
+        features=tuple(features_of(order.options)),
+        asked=frozenset(asked),
+    )
+
+
+def _grouped(used: Iterable[_Used], grouping: str | None = None) -> list[tuple[str, str, list[_Used]]]:
+    """Day, group and the requests of both, in this order."""
+    groups: dict[tuple[str, str], list[_Used]] = {}
+    for each in used:
+        groups.setdefault((each.day, _GROUPINGS[grouping](each) if grouping else ""), []).append(each)
+    return [(day, group, found) for (day, group), found in sorted(groups.items())]
+
+
+def _summed(day: str, used: Sequence[_Used]) -> dict[str, object]:
+    return {
+        "start": day,
+        "end": day,
+        **_hours(used),
+        "requests": len(used),
+        # Without these two the Python SDKs 3 and 4 cannot read the answer.
+        "tokens": {"in": 0, "out": 0},
+        "tts": {"characters": 0, "requests": 0},
+    }
+
+
+def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_Used]) -> dict[str, object]:
+    return {
+        **_hours(used),
+        "agent_hours": 0.0,
+        "tokens_in": 0,
+        "tokens_out": 0,
+        "tts_characters": 0,
+        "requests": len(used),
+        "grouping": {
+            "start": day,
+            "end": day,
+            **{name: group if name == grouping else None for name in _GROUPINGS},
+        },
+    }
+
+
+def _hours(used: Sequence[_Used]) -> dict[str, object]:
+    """`total_hours` counts every channel."""
+    return {
+        "hours": sum(each.hours for each in used),
+        "total_hours": sum(each.hours * each.channels for each in used),
+    }
+
+
+def _sorted(texts: Iterable[str]) -> list[str]:
+    return sorted(set(texts))
+
+
+def _day(moment: float) -> str:
+    return datetime.fromtimestamp(moment, UTC).date().isoformat()
+
+
+_MONTH = 30 * 86_400.0
