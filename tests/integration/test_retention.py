@@ -230,3 +230,31 @@ async def test_audio_stays_for_its_time_after_the_end(attic: Attic) -> None:
         attic.clock.advance(seconds)
         await sweep.round("audio", asyncio.Event())
         assert await keys_of(attic.blobs, "audio") == left
+
+
+async def test_the_words_are_nowhere_on_the_disk_after_their_time(
+    tmp_path: Path, manual_clock: ManualClock
+) -> None:
+    """While the server runs, after the round; and no page or log has them after it has closed."""
+    words = b"a secret that was said once"
+    folder = tmp_path / "data"
+    async with (
+        await SqliteLedger.open(folder / "ledger.db", manual_clock, serving=True) as ledger,
+        FolderBlobs(folder / "blobs", manual_clock) as blobs,
+    ):
+        for number in range(20):
+            name = JobId(f"00000000-0000-4000-8000-{number:012}")
+            order = Order(ListenOptions(), "m", audio_key(name), "0" * 64)
+            await ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+            (lease,) = await ledger.claim(KIND, 1, 60)
+            kept = Kept(inline=words.decode() * 100)
+            assert await ledger.settle(lease, Done(200, msgspec.json.encode(Ending(kept, 1.0, 1))))
+        assert _holding(folder, words)
+        manual_clock.advance(RESULTS + 1)
+        await Retention(blobs, ledger, KeepSettings(results=RESULTS, history=HISTORY)).round(asyncio.Event())
+        assert _holding(folder, words) == []
+    assert _holding(folder, words) == []
+
+
+def _holding(folder: Path, words: bytes) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]

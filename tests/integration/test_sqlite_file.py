@@ -4,7 +4,7 @@ import asyncio
 import resource
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.resources import files
@@ -32,7 +32,7 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import FIRST_CAP
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.keys import ApiKey
-from ringback.storage.sqlite import SqliteLedger
+from ringback.storage.sqlite import SqliteLedger, schema
 
 
 @pytest.fixture
@@ -52,6 +52,15 @@ ENDED = (
     "insert into ended_job (number, kind, project, lane, state, tries, losses, due_at, token, finished_at)"
     " values (1, 'deliver', 'p', 1, {})"
 )
+
+
+@pytest.mark.parametrize("connection", [schema.connect, schema.connect_for_reading])
+def test_what_is_deleted_is_overwritten_whatever_the_build_says(
+    path: Path, connection: Callable[[Path], sqlite3.Connection]
+) -> None:
+    path.parent.mkdir()
+    with closing(connection(path)) as opened_file:
+        assert opened_file.execute("pragma secure_delete").fetchall() == [(1,)]
 
 
 class TestServingAndNot:

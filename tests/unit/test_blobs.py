@@ -4,6 +4,7 @@ import asyncio
 import errno
 import os
 import shutil
+import stat
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -174,3 +175,17 @@ async def test_what_others_put_there_is_left_alone(blobs: FolderBlobs, tmp_path:
     await blobs.put(KEY, once(b"x"))
     (tmp_path / "audio" / ".nfs0000").write_bytes(b"")
     assert await keys_of(blobs, "audio") == [KEY]
+
+
+@pytest.mark.parametrize("before", [None, 0o777])
+def test_the_folder_is_ours_alone_whatever_the_umask(tmp_path: Path, before: int | None) -> None:
+    root = tmp_path / "data" / "blobs"
+    umask = os.umask(0)
+    try:
+        if before is not None:
+            root.mkdir(parents=True, mode=before)
+        FolderBlobs(root)
+    finally:
+        os.umask(umask)
+    assert stat.S_IMODE(root.stat().st_mode) == 0o700
+    assert stat.S_IMODE((root / "incoming").stat().st_mode) == 0o700

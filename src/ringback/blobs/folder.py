@@ -48,7 +48,8 @@ class FolderBlobs:
         self._reserve = reserve
         self._clock = clock or SystemClock()
         self._incoming = root / "incoming"
-        self._incoming.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_private(root, ours=not shared)
+        self._incoming.mkdir(exist_ok=True, mode=0o700)
         self._remove_unfinished(older_than=UNFINISHED_AFTER if shared else None)
         self._own = uuid.uuid4().hex
         self._numbers = itertools.count()
@@ -133,6 +134,14 @@ class FolderBlobs:
             with suppress(FileNotFoundError):
                 if older_than is None or self._clock.now() - path.stat().st_mtime >= older_than:
                     path.unlink()
+
+
+def _make_private(root: Path, *, ours: bool) -> None:
+    """`mkdir` with parents gives them what the umask leaves. A folder that others share is theirs, too."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    root.mkdir(exist_ok=True, mode=0o700)
+    if ours and root.stat().st_uid == os.geteuid():
+        root.chmod(0o700)
 
 
 class _Upload:

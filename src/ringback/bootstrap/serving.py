@@ -12,6 +12,7 @@ from ringback import __version__, telemetry
 from ringback.bootstrap.first_key import ensure_a_key
 from ringback.bootstrap.ground import Ground, laid
 from ringback.bootstrap.roles import Stages
+from ringback.bootstrap.weak_keys import weak_keys
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
@@ -30,6 +31,8 @@ FIRST_KEY_SECONDS = 60.0
 
 def serve(settings: Settings) -> int:
     """Run the server until SIGTERM or SIGINT; the process's exit status. Raises `Misconfigured`."""
+    if faults := weak_keys(settings):
+        raise Misconfigured("\n".join(faults))
     telemetry.configure(settings.log_level, settings.log_format)
     _allow_open_files()
     try:

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ringback import __version__
+from ringback.cli.terminal import harmless_output
 from ringback.errors import Misconfigured, Refusal
 from ringback.jobs.store import LedgerUnavailable
 
@@ -40,6 +41,10 @@ class _Commands(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        with harmless_output():
+            return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import trial
 from ringback.cli.engine import engine_here
 from ringback.cli.finding import Finding, Grade
@@ -76,7 +77,7 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
             yield Finding(Grade.FAIL, "settings", line)
         return
     yield Finding(Grade.OK, "settings", "all known, each well formed")
-    for check in (_folder, _port, _callbacks):
+    for check in (_keys, _folder, _port, _callbacks):
         for finding in check(settings):
             yield finding
     async for finding in shared_stores(settings):
@@ -84,6 +85,12 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     if settings.does("api") or settings.does("transcribe"):
         async for finding in _models(settings):
             yield finding
+
+
+def _keys(settings: Settings) -> Iterator[Finding]:
+    for fault in weak_keys(settings):
+        what, _, fix = fault.partition(": make one")
+        yield Finding(Grade.FAIL, "keys", what, f"make one{fix}")
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ import click
 from ringback.bootstrap.ledger import open_beside
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.cli.shown import printable
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import LARGEST_LIMIT, ApiKey, KeyLimits, KeyStore, Project, new_secret, secret_hash
@@ -111,7 +112,9 @@ def list_keys(config: Path | None, data_dir: str | None) -> None:
         click.echo("There is no key yet: make one with `ringback keys create`.", err=True)
     for key in found:
         ends = f"ends {_day(key.expires_at)}" if key.expires_at is not None else "has no end"
-        click.echo(f"{key.id}  made {_day(key.created_at)}  {ends}  {','.join(key.scopes)}  {key.comment}")
+        # Whoever made a key over HTTP has chosen its comment and its scopes.
+        chosen = printable(f"{','.join(key.scopes)}  {key.comment}")
+        click.echo(f"{key.id}  made {_day(key.created_at)}  {ends}  {chosen}")
 
 
 @command.command("revoke")

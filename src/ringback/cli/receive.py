@@ -18,6 +18,8 @@ import msgspec
 from aiohttp import web
 
 from ringback.callbacks.signing import NotAKey, Verifier
+from ringback.cli.secret_option import better_in
+from ringback.cli.shown import printable
 from ringback.cli.told import named, names_itself, told
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
@@ -61,7 +63,8 @@ LARGEST_BODY = 256 << 20
     metavar="whsec_…",
     envvar="WEBHOOK_SECRET",
     show_envvar=True,
-    help="Verify signatures with this signing secret; may repeat.",
+    callback=better_in("WEBHOOK_SECRET"),
+    help="Verify signatures with this signing secret; may repeat. The environment is the safer place.",
 )
 @click.option(
     "--public-key",
@@ -95,7 +98,7 @@ def command(
       ringback receive
       ringback receive --port 8080 --times 1
       ringback receive --status 500        (see the retries)
-      ringback receive --secret whsec_…    (ringback keys signing-secret KEY_ID shows it)
+      WEBHOOK_SECRET=whsec_… ringback receive    (ringback keys signing-secret KEY_ID shows it)
 
     WebSocket callbacks of live streams (callback=ws://127.0.0.1:8443/) are received too.
     """
@@ -111,8 +114,8 @@ class Check:
 
     def __str__(self) -> str:
         if self.ok:
-            return click.style("✓ ", fg="green") + self.what
-        return click.style("✗ ", fg="red") + f"{self.what}, {self.otherwise}"
+            return click.style("✓ ", fg="green") + printable(self.what)
+        return click.style("✗ ", fg="red") + printable(f"{self.what}, {self.otherwise}")
 
 
 @dataclass(slots=True)
@@ -229,7 +232,7 @@ class _Door:
         if headers.get("upgrade", "").lower() == "websocket":
             return await self._take_stream(request, headers)
         judged = self.ear.judged(headers, await request.read())
-        title = _bold(f"{request.method} {request.path_qs}")
+        title = _bold(printable(f"{request.method} {request.path_qs}"))
         _say(f"{title}   (callback {self.ear.received}, answered {self.status})")
         _show_headers(headers)
         _show(judged)
@@ -244,7 +247,7 @@ class _Door:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.open.add(socket)
-        _say(_bold(f"WebSocket {request.path_qs}"))
+        _say(_bold(printable(f"WebSocket {request.path_qs}")))
         _show_headers(headers)
         if (signed := self.ear.signature(headers, b"")) is not None:
             self.ear.faulty += not signed.ok
@@ -254,7 +257,7 @@ class _Door:
                 _show(self.ear.judged_message(headers, message.data.encode()))
                 self._count()
         self.open.discard(socket)
-        _say(f"The WebSocket {request.path_qs} was closed ({socket.close_code}).")
+        _say(f"The WebSocket {printable(request.path_qs)} was closed ({socket.close_code}).")
         return socket
 
     def _count(self) -> None:
@@ -293,7 +296,8 @@ def _show_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if name.startswith(SHOWN_HEADERS):
             # A password has no place on a screen that others may see.
-            _say(f"  {name}: {value.partition(' ')[0] + ' …' if name == 'authorization' else value}")
+            shown = value.partition(" ")[0] + " …" if name == "authorization" else value
+            _say(printable(f"  {name}: {shown}"))
 
 
 def _show(judged: Judged) -> None:

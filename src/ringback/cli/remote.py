@@ -14,6 +14,7 @@ import click
 
 from ringback import __version__
 from ringback.cli.places import settings_of, with_settings
+from ringback.cli.secret_option import better_in
 from ringback.cli.shown import printable
 from ringback.errors import Misconfigured
 from ringback.settings import Settings
@@ -87,7 +88,11 @@ def with_server(command: Callable[Concatenate[Remote, P], R]) -> Callable[..., R
     @click.option(
         "--server", metavar="URL", help="Where the server is [default: this machine's, by its settings]."
     )
-    @click.option("--key", help="API key [default: RINGBACK_API_KEY, or the settings' api_key].")
+    @click.option(
+        "--key",
+        callback=better_in("RINGBACK_API_KEY"),
+        help="API key [default: RINGBACK_API_KEY, which is the safer place, or the settings' api_key].",
+    )
     @functools.wraps(command)
     def with_remote(
         config: Path | None, data_dir: str | None, server: str | None, key: str | None, **asked: Any
@@ -114,5 +119,5 @@ def _key_of(key: str | None, settings: Settings) -> str:
     if found := key or settings.api_key:
         return found
     raise Misconfigured(
-        "No API key: name one with --key or RINGBACK_API_KEY; `ringback keys create` makes one on the server."
+        "No API key: name one with RINGBACK_API_KEY or --key; `ringback keys create` makes one on the server."
     )

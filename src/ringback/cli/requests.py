@@ -1,7 +1,6 @@
 """`ringback requests`: what a server was asked, what became of it, and having it sent again."""
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -121,7 +120,7 @@ def result(remote: Remote, /, *, request_id: str, output: Path | None) -> None:
     """
     document = remote.fetch(f"{remote.project}/requests/{request_id}/result")
     if output is None:
-        sys.stdout.buffer.write(document + b"\n")
+        click.echo(document.decode(errors="replace"))
     else:
         output.write_bytes(document)
 

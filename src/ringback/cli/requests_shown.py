@@ -45,7 +45,7 @@ def deliveries_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             _coloured(_word(record["state"])),
             _code(record["code"]),
             str(record["tries"]),
-            record["destination"],
+            printable(record["destination"]),
             tags_of(record),
         )
         for record in records
@@ -58,7 +58,8 @@ def request_page(record: Mapping[str, Any]) -> Iterator[str]:
     details, ours = record["response"]["details"], record["ringback"]
     yield f"Request   {record['request_id']}"
     yield f"State     {_coloured(ours['state'])}{_with_code(record['code'])}{_progress(ours['progress'])}"
-    yield f"Asked     {moment(record['created'])} UTC, {record['method']}, by key {record['api_key_id']}"
+    key = printable(str(record["api_key_id"]))
+    yield f"Asked     {moment(record['created'])} UTC, {record['method']}, by key {key}"
     if record["response"].get("completed"):
         yield f"Ended     {moment(record['response']['completed'])} UTC"
     yield f"Audio     {length(details['duration'])}, {counted(details['channels'], 'channel', 'channels')}"
@@ -66,7 +67,7 @@ def request_page(record: Mapping[str, Any]) -> Iterator[str]:
         yield f"Tags      {tags_of(details)}"
     yield f"Result    {'kept' if ours['result_kept'] else 'not kept'}"
     if ours["callback_origin"]:
-        yield f"Callback  {ours['callback_origin']}"
+        yield f"Callback  {printable(ours['callback_origin'])}"
     for delivery in ours["deliveries"]:
         yield ""
         yield from _delivery(delivery)
@@ -110,7 +111,7 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
     again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
     state = _coloured(_word(delivery["state"]))
     yield f"Delivery  {delivery['id']}"
-    yield f"          {state}{_with_code(delivery['code'])} to {delivery['destination']}{again}"
+    yield f"          {state}{_with_code(delivery['code'])} to {printable(delivery['destination'])}{again}"
     if delivery["webhook_id"] != delivery["id"]:
         yield f"          webhook-id {delivery['webhook_id']}: it was sent before"
     for number, attempt in enumerate(delivery["attempts"], start=1):

@@ -3,9 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from ringback.cli.shown import printable
+
 
 def told(document: Any) -> list[str]:
-    """A line for each channel of a transcript, one for anything else."""
+    """A line for each channel of a transcript, one for anything else; what was said stays on its line."""
+    return [printable(line) for line in _told(document)]
+
+
+def _told(document: Any) -> list[str]:
     if not isinstance(document, dict):
         return [_NEITHER]
     try:

@@ -8,6 +8,7 @@ import click
 
 from ringback.callbacks.trial import Step, Trial, trial
 from ringback.cli.places import settings_of, with_settings
+from ringback.cli.shown import printable
 from ringback.clock import SystemClock
 from ringback.egress.answers import Limits
 from ringback.egress.door import Door
@@ -62,16 +63,16 @@ async def _tried(settings: CallbackSettings, url: str, method: str) -> Trial:
 def _line(step: Step) -> str:
     mark = click.style("✓", fg="green") if step.ok else click.style("✗", fg="red")
     took = "" if step.seconds is None else f" ({step.seconds * 1000:.1f} ms)"
-    return f"{mark} {step.phase.replace('_', ' '):<11} {step.said}{took}"
+    return f"{mark} {step.phase.replace('_', ' '):<11} {printable(step.said)}{took}"
 
 
 def _tell_end(tried: Trial) -> None:
     if tried.mend is not None:
-        click.echo(f"{'':<13} → {tried.mend}")
+        click.echo(f"{'':<13} → {printable(tried.mend)}")
     if tried.answer is not None and not tried.delivered:
         click.echo("The beginning of its answer:")
         for line in tried.answer.splitlines()[:ANSWER_LINES]:
-            click.echo(f"  {click.unstyle(line)[:200]}")
+            click.echo(f"  {printable(line[:200])}")
     if tried.request_id is not None:
         click.echo(f"The sample's request_id: {tried.request_id}")
     click.echo("A callback arrives." if tried.delivered else "A callback would not arrive.")

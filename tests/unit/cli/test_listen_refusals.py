@@ -25,7 +25,7 @@ def listen(*arguments: str) -> Result:
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((CLIP,), "name one with --key or RINGBACK_API_KEY"),
+        ((CLIP,), "name one with RINGBACK_API_KEY or --key"),
         (("no-such.wav", "--key", "k"), "There is no file no-such.wav"),
         ((CLIP, "--key", "k", "--server", "127.0.0.1:8080"), "write it like http://127.0.0.1:8080"),
         ((CLIP, "--key", "k", "--encoding", "mulaw"), "name it with --sample-rate"),

@@ -56,6 +56,7 @@ class SqliteLedger:
         self._for_work: Waiters[str] = Waiters()
         self._for_end: Waiters[JobId] = Waiters()
         self._lock: int | None = None
+        self._deleted_in_log = False
 
     @classmethod
     async def open(
@@ -132,10 +133,17 @@ class SqliteLedger:
         return await self._writer.do(lambda write: write.requeue(job))
 
     async def strip(self, jobs: Sequence[Stripped]) -> int:
-        return await self._writer.do(lambda write: write.retention.strip(jobs))
+        stripped = await self._writer.do(lambda write: write.retention.strip(jobs))
+        self._deleted_in_log |= stripped > 0
+        return stripped
 
     async def drop(self, seconds_ago: float, limit: int) -> int:
-        return await self._writer.do(lambda write: write.retention.drop(seconds_ago, limit))
+        """The last step of a round: what the round has deleted then goes from the write-ahead log too, or
+        in a later round where somebody was in the way."""
+        dropped = await self._writer.do(lambda write: write.retention.drop(seconds_ago, limit))
+        if self._deleted_in_log or dropped:
+            self._deleted_in_log = not await asyncio.to_thread(empty_wal, self._path, 0.0)
+        return dropped
 
     # Waiting.
 

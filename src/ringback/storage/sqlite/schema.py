@@ -30,7 +30,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("pragma cache_size = -32768")
     connection.execute("pragma wal_autocheckpoint = 4000")
     connection.execute("pragma journal_size_limit = 67108864")
-    # What is deleted is overwritten: transcripts shall not live on in free pages.
+    # What is deleted is overwritten, however this SQLite was built: transcripts do not stay in free pages.
     connection.execute("pragma secure_delete = on")
     return connection
 
@@ -41,11 +41,12 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def empty_wal(path: Path) -> bool:
+def empty_wal(path: Path, patience: float = BUSY_SECONDS) -> bool:
     """Bring what was deleted into the file and empty the write-ahead log, which still has the old pages.
-    False when somebody reads or writes just then."""
+    False when somebody reads or writes for longer than `patience` seconds, for which writers then wait."""
     try:
         with closing(connect(path)) as connection:
+            connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
             [(busy, _pages, _written)] = connection.execute("pragma wal_checkpoint(truncate)").fetchall()
     except sqlite3.OperationalError:
         return False
