@@ -1,15 +1,18 @@
 """The first minutes with the program: keys, clashes, and models that are none."""
 
+import json
 import os
 import re
 import resource
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
 
 from support.program import RINGBACK, Program, free_port
+from support.receiver import Received, Receiver
 
 
 def serve(
@@ -120,3 +123,25 @@ def test_too_few_open_files_are_a_plain_fault(tmp_path: Path) -> None:
     assert process.returncode == 2
     assert "ulimit -n" in complaint
     assert "Traceback" not in complaint
+
+
+def test_a_start_after_a_kill_tells_what_it_takes_up(tmp_path: Path) -> None:
+    released = threading.Event()
+
+    def answer_late(_: Received) -> int:
+        released.wait(30)
+        return 200
+
+    audio = (Path(__file__).parent.parent / "audio" / "librivox_0930.flac").read_bytes()
+    with Receiver(answer_late) as receiver, Program(tmp_path) as program:
+        assert program.listen(audio, f"callback={receiver.url}").status == 200
+        receiver.wait_for(bool)
+        program.kill()
+        before = len(program.log)
+        released.set()
+        program.start()
+        assert program.stop() == 0
+    events = [json.loads(line) for line in program.log[before:].splitlines() if "jobs.resumed" in line]
+    assert [(each["level"], each["interrupted"], each["live"]) for each in events] == [
+        ("warning", 1, {"deliver": 1})
+    ]

@@ -9,13 +9,18 @@ from ringback.settings import Settings
 API_KEY_VARIABLE = "RINGBACK_API_KEY"
 
 
+def operators_key_id(project: str) -> str:
+    """The identifier of the key that `RINGBACK_API_KEY` makes, and makes again at each start."""
+    return str(uuid.uuid5(uuid.UUID(project), API_KEY_VARIABLE))
+
+
 async def ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
     """The operator's own key, or, on the very first start, one that is made and printed once.
 
     The operator's key has one place in the ledger: another value takes it over, and none empties it.
     """
     project = (await keys.projects())[0].id
-    operators = str(uuid.uuid5(uuid.UUID(project), API_KEY_VARIABLE))
+    operators = operators_key_id(project)
     held = await keys.key_by_hash(secret_hash(settings.api_key)) if settings.api_key else None
     if held is None or held.id != operators:
         await keys.remove_key(project, operators)

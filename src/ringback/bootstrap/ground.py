@@ -45,6 +45,8 @@ class Ground:
     pool: EnginePool | None
     """The recogniser, where recordings or live streams are heard."""
     leaving: Leaving
+    interrupted: int
+    """Jobs that were in work when an earlier process ended, and are due again."""
 
     @property
     def jobs_at_once(self) -> int:
@@ -84,6 +86,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         catalogue=catalogue,
         pool=pool,
         leaving=Leaving(elsewhere=opened.together is not None),
+        interrupted=opened.interrupted,
     )
 
 

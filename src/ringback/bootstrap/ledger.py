@@ -13,13 +13,16 @@ from ringback.errors import Misconfigured
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.settings import Settings
-from ringback.storage.sqlite import SqliteLedger
+from ringback.storage.sqlite import ExaminedFile, SqliteLedger
+from ringback.storage.sqlite.examined import examine as examine_file
 from ringback.storage.sqlite.schema import prepare, version
 from ringback.transcription.progress import Board
 from ringback.transcription.sweep import Turns
 
 if TYPE_CHECKING:
     from ringback.storage.postgres.examined import Examined
+
+__all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Together"]
 
 SQLITE_FILE = "ringback.db"
 
@@ -41,6 +44,8 @@ class Opened:
     """None: this process is alone with it."""
     node: str | None = None
     """What this process is called there; new at every start."""
+    interrupted: int = 0
+    """Jobs that were in work when an earlier process ended, and are due again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,13 +63,13 @@ async def open_to_serve(
     if not settings.database_url:
         path = settings.data_path / SQLITE_FILE
         alone = await SqliteLedger.open(path, clock, serving=True, fixed_caps=fixed_caps)
-        return Opened(await stack.enter_async_context(alone), None)
+        return Opened(await stack.enter_async_context(alone), None, interrupted=alone.interrupted)
     _check_extra()
     from ringback.storage.postgres import NodeFacts, PostgresLedger  # noqa: PLC0415 - there with the extra alone
 
     node = NodeFacts.of_this_process(settings.role)
     shared = await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
-    return Opened(await stack.enter_async_context(shared), shared, node.id)
+    return Opened(await stack.enter_async_context(shared), shared, node.id, shared.interrupted)
 
 
 async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:
@@ -86,6 +91,11 @@ async def migrate(settings: Settings) -> Migrated:
 
     before = await schema.version(settings.database_url)
     return Migrated(before, await schema.migrate(settings.database_url))
+
+
+def examined_file(settings: Settings) -> ExaminedFile:
+    """How the ledger in the data folder does. Raises as `open_to_serve` does."""
+    return examine_file(settings.data_path / SQLITE_FILE)
 
 
 async def examined(settings: Settings) -> "Examined":

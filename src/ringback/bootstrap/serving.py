@@ -102,6 +102,7 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
     if settings.does("api") and (settings.api_key or await _may_make_a_key(ground)):
         # Only now, when nothing can fail any more, is a key shown that will not be shown again.
         await ensure_a_key(settings, ground.ledger, clock)
+    await _report_resumed(ground)
     telemetry.event(
         "server.listening",
         host=settings.host,
@@ -113,6 +114,16 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
         model=None if ground.pool is None else ground.catalogue.default.name,
     )
     return stages.in_order()
+
+
+async def _report_resumed(ground: Ground) -> None:
+    """Tell what is there to go on with, and at a higher level what an earlier process left in the middle."""
+    live = {kind: gauge.queued + gauge.leased for kind, gauge in (await ground.ledger.gauges()).items()}
+    facts = {kind: jobs for kind, jobs in live.items() if jobs}
+    if ground.interrupted:
+        telemetry.problem("jobs.resumed", interrupted=ground.interrupted, live=facts)
+    elif facts:
+        telemetry.event("jobs.waiting", live=facts)
 
 
 async def _may_make_a_key(ground: Ground) -> bool:

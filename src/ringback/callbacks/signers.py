@@ -58,8 +58,18 @@ class Signers:
         Without this check a lost secret key would show as callbacks that fail one by one. Secrets that an
         older secret key has sealed are sealed anew, so that it can be retired.
         """
+        if not await self.check():
+            await self._make(SERVER)
+        await self._renew(SERVER)
+        for project in await self._keys.projects():
+            for key in await self._keys.keys(project.id):
+                await self._renew(key.id)
+
+    async def check(self) -> bool:
+        """Whether there is a key pair of the server. Raises `Misconfigured` where it cannot be opened."""
+        found = await self._keys.signing_secrets(SERVER, self._clock.now())
         try:
-            await self._open(SERVER)
+            self._opened(found, SERVER)
         except CannotOpen as error:
             raise Misconfigured(
                 "The ledger was sealed with another secret key than this server has. Put back the file "
@@ -67,10 +77,7 @@ class Signers:
                 f"behind a comma, the old one. (In full: {error}. With that the server starts, but the "
                 "callbacks that wait are lost.)"
             ) from None
-        await self._renew(SERVER)
-        for project in await self._keys.projects():
-            for key in await self._keys.keys(project.id):
-                await self._renew(key.id)
+        return bool(found)
 
     async def signer(self, key_id: str | None) -> Signer:
         """Signs for the API key, and for the server; for the server alone where no key asked.

@@ -17,20 +17,25 @@ import numpy as np
 
 from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.bootstrap.serving import FEWEST_OPEN_FILES, OPEN_FILES
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import trial
 from ringback.cli.engine import engine_here
 from ringback.cli.finding import Finding, Grade
+from ringback.cli.ledger_file import SERVED, ledger_of, secret_key
 from ringback.cli.nodes import shared_stores
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.pauses import read_pauses
 from ringback.settings import Settings
-from ringback.system import sync
+from ringback.system import raise_open_files_limit, sync
 
 ROOM_LOW, ROOM_NEEDED = 5 << 30, 200 << 20
 """Bytes of free disk: below the first a warning, below the second a refusal."""
+
+FEW_OPEN_FILES = 4_096
+"""Descriptors; a warning below."""
 
 SLOW_FSYNC = 0.05
 """Seconds. Every accepted request waits for one or two."""
@@ -60,13 +65,22 @@ command.add_command(trial.command)
 
 
 async def _examine(read_settings: Callable[[], Settings]) -> int:
-    failed = False
+    failed, served = False, False
     async for finding in _findings(read_settings):
         click.echo(str(finding))
         sys.stdout.flush()
         failed = failed or finding.grade is Grade.FAIL
-    click.echo("The server cannot start like this." if failed else "The server can start: ringback serve")
+        served = served or finding.subject == SERVED
+    click.echo(_verdict(failed, served))
     return 1 if failed else 0
+
+
+def _verdict(failed: bool, served: bool) -> str:
+    if failed:
+        return "The server cannot start like this."
+    if served:
+        return "A server works here already; a second one would be refused."
+    return "The server can start: ringback serve"
 
 
 async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
@@ -77,9 +91,16 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
             yield Finding(Grade.FAIL, "settings", line)
         return
     yield Finding(Grade.OK, "settings", "all known, each well formed")
-    for check in (_keys, _folder, _port, _callbacks):
-        for finding in check(settings):
-            yield finding
+    for finding in (*_keys(settings), *_folder(settings)):
+        yield finding
+    of_ledger, file = ledger_of(settings)
+    for finding in of_ledger:
+        yield finding
+    served = file is not None and file.served
+    if file is not None and file.schema == file.newest and not file.damage:
+        yield await secret_key(settings)
+    for finding in (*_open_files(), *_port(settings, served), *_callbacks(settings)):
+        yield finding
     async for finding in shared_stores(settings):
         yield finding
     if settings.does("api") or settings.does("transcribe"):
@@ -138,7 +159,20 @@ def _time_of_fsync(folder: Path) -> float:
             probe.unlink(missing_ok=True)
 
 
-def _port(settings: Settings) -> Iterator[Finding]:
+def _open_files() -> Iterator[Finding]:
+    allowed = raise_open_files_limit(OPEN_FILES)
+    what = f"{allowed} may be open"
+    hint = "raise the limit: `ulimit -n 65536`, or LimitNOFILE= in a systemd unit"
+    if allowed < FEWEST_OPEN_FILES:
+        yield Finding(Grade.FAIL, "files", f"{what}, {FEWEST_OPEN_FILES} are needed", hint)
+    elif allowed < FEW_OPEN_FILES:
+        yield Finding(Grade.WARN, "files", f"{what}: {allowed // 2} connections at a time", hint)
+    else:
+        yield Finding(Grade.OK, "files", what)
+
+
+def _port(settings: Settings, served: bool) -> Iterator[Finding]:
+    """`served`: a server works with this data folder now."""
     where = f"{settings.host}:{settings.port}"
     try:
         found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
@@ -149,8 +183,15 @@ def _port(settings: Settings) -> Iterator[Finding]:
     except socket.gaierror:
         yield Finding(Grade.FAIL, "address", f"{settings.host} is not an address here", "set RINGBACK_HOST")
     except OSError as error:
-        if _ringback_answers(settings):
-            yield Finding(Grade.OK, "address", f"a Ringback server already serves {where}")
+        ringback = _ringback_answers(settings)
+        if ringback and (served or settings.database_url):
+            yield Finding(Grade.OK, "address", f"the server serves {where}")
+            return
+        if ringback:
+            what = f"{where} is taken by a Ringback of another data folder"
+            yield Finding(
+                Grade.FAIL, "address", what, "set RINGBACK_PORT to a free port (0: any), or stop that one"
+            )
             return
         mend = "set RINGBACK_PORT to a free port (0: any), or stop what listens there"
         if isinstance(error, PermissionError):

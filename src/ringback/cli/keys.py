@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
+from ringback.bootstrap.first_key import API_KEY_VARIABLE, operators_key_id
 from ringback.bootstrap.ledger import open_beside
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
@@ -123,12 +124,19 @@ def list_keys(config: Path | None, data_dir: str | None) -> None:
 def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     """End a key, by the identifier that `ringback keys list` shows."""
 
-    async def remove(ledger: KeyStore, project: Project) -> bool:
-        return await ledger.remove_key(project.id, key_id)
+    async def remove(ledger: KeyStore, project: Project) -> tuple[bool, bool]:
+        return await ledger.remove_key(project.id, key_id), key_id == operators_key_id(project.id)
 
-    if not _in_ledger(settings_of(config, data_dir), remove):
+    removed, is_operators = _in_ledger(settings_of(config, data_dir), remove)
+    if not removed:
         raise Misconfigured(_no_such_key(key_id))
     click.echo(f"Key {key_id} is revoked.", err=True)
+    if is_operators:
+        click.echo(
+            f"It is the key that {API_KEY_VARIABLE} names: the server makes it again at its next start. To "
+            "end it for good, set another value, or none, where the server gets its settings, and restart.",
+            err=True,
+        )
 
 
 @command.command("limits")

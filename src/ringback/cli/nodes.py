@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from ringback.blobs import BlobKey, blobs_at, once
 from ringback.bootstrap.ledger import examined
 from ringback.cli.finding import Finding, Grade
+from ringback.cli.ledger_file import secret_key
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
@@ -41,7 +42,10 @@ async def _database(settings: Settings) -> list[Finding]:
         answer = Finding(Grade.WARN, "database", what, "every accepted request waits for it: move it nearer")
     else:
         answer = Finding(Grade.OK, "database", what)
-    return [answer, _schema(found.schema, found.newest)]
+    findings = [answer, _schema(found.schema, found.newest)]
+    if found.schema == found.newest:
+        findings.append(await secret_key(settings))
+    return findings
 
 
 def _schema(schema: int, newest: int) -> Finding:

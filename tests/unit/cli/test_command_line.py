@@ -15,8 +15,10 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from ringback.bootstrap.first_key import ensure_a_key
 from ringback.clock import SystemClock
 from ringback.keys import secret_hash
+from ringback.settings import load
 from ringback.storage.sqlite import SqliteLedger
 
 AUDIO = Path(__file__).parent.parent.parent / "audio"
@@ -109,6 +111,21 @@ def test_a_key_from_making_to_revoking(alone: Path) -> None:
     again = ringback("keys", "revoke", identifier)
     assert again.returncode == 2
     assert "there is no key" in again.stderr.lower()
+
+
+def test_revoking_the_key_of_the_environment_tells_that_it_comes_back(alone: Path) -> None:
+    async def make() -> str:
+        settings = load(None, {"data_dir": str(alone), "api_key": "a-key-of-the-operator"})
+        async with await SqliteLedger.open(alone / "ringback.db", SystemClock()) as ledger:
+            await ensure_a_key(settings, ledger, SystemClock())
+            (project,) = await ledger.projects()
+            (key,) = await ledger.keys(project.id)
+            return key.id
+
+    revoked = ringback("keys", "revoke", asyncio.run(make()))
+    assert revoked.returncode == 0
+    assert "RINGBACK_API_KEY" in revoked.stderr
+    assert "at its next start" in revoked.stderr
 
 
 def test_receive_verifies_and_ends_after_its_number() -> None:

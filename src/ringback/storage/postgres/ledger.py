@@ -54,6 +54,8 @@ class PostgresLedger:
         self._retention = Retention(database)
         self._busy_until: dict[str, float] = {}
         self._node: int | None = None
+        self.interrupted = 0
+        """Jobs whose leases had run out when this node started: another had ended with them in work."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -284,7 +286,7 @@ class PostgresLedger:
     async def _serve(self, facts: NodeFacts, fixed_caps: Mapping[str, int]) -> None:
         self._node = await nodes.join(self._database, facts)
         await self.fix_caps(fixed_caps)
-        await self.rescue()
+        self.interrupted = await self.rescue()
         self._tasks = [
             asyncio.create_task(self._beat(), name="ledger-beat"),
             asyncio.create_task(self._words.run(), name="ledger-words"),

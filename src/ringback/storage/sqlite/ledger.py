@@ -57,6 +57,8 @@ class SqliteLedger:
         self._for_end: Waiters[JobId] = Waiters()
         self._lock: int | None = None
         self._deleted_in_log = False
+        self.interrupted = 0
+        """Jobs that an earlier process had in work when it ended without handing them back."""
 
     @classmethod
     async def open(
@@ -84,7 +86,7 @@ class SqliteLedger:
             ledger = cls(path, connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
             undo.push_async_callback(ledger.close)
             if serving:
-                await ledger._writer.do(lambda write: write.take_over())
+                ledger.interrupted = await ledger._writer.do(lambda write: write.take_over())
             ledger._lock = lock
             undo.pop_all()
         return ledger

@@ -34,8 +34,8 @@ class Recovery:
         self._execute = transaction.execute
         self._sequences = sequences
 
-    def take_over(self, fixed_caps: Mapping[str, int]) -> int:
-        """Whoever held a lease before is dead. The number of this boot."""
+    def take_over(self, fixed_caps: Mapping[str, int]) -> tuple[int, int]:
+        """Every lease is of a process that has ended. The number of this boot, and how many leases."""
         now = self._transaction.now
         [(boot,)] = self._execute(_RAISE_BOOT).fetchall()
         [(seen_at,)] = self._execute(_SEEN_AT).fetchall()
@@ -43,13 +43,13 @@ class Recovery:
             for shift in (_SHIFT_DUE, _SHIFT_LANES, _SHIFT_WORDS):
                 self._execute(shift, {"seconds": seen_at - now})
         self._execute(_EXPIRE_ALL_LEASES, {"now": now})
-        self.rescue()
+        interrupted = self.rescue()
         self._execute(_RECOUNT_LANES, {"now": now})
         for kind, cap in fixed_caps.items():
             self._execute(_FIX_CAPS, {"kind": kind, "cap": cap})
         self._transaction.write()
         self._transaction.usage.recount()
-        return int(boot)
+        return int(boot), interrupted
 
     def rescue(self) -> int:
         """Return what leases that ran out left behind; how many."""

@@ -59,13 +59,13 @@ def prepare(path: Path) -> None:
     `Misconfigured` when it cannot be used, `LedgerUnavailable` when it cannot be used just now.
     """
     path.touch(mode=0o600)
-    with _told(path), closing(connect(path)) as connection:
+    with translated(path), closing(connect(path)) as connection:
         _migrate(connection, path)
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """What SQLite says, in our words."""
+def translated(path: Path) -> Iterator[None]:
+    """Turns what SQLite raises into `LedgerUnavailable` or `Misconfigured`."""
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -80,14 +80,23 @@ def version(path: Path) -> int:
     """Of the schema in the file; 0 where there is none. Raises as `prepare` does."""
     if not path.exists():
         return 0
-    with _told(path), closing(connect_for_reading(path)) as connection:
+    with translated(path), closing(connect_for_reading(path)) as connection:
         return _version(connection)
+
+
+def newest_version() -> int:
+    """The version of the schema that this program makes."""
+    return max(number for number, _ in _migrations())
+
+
+def lock_file(path: Path) -> Path:
+    """The file whose lock the serving process holds."""
+    return path.with_name(path.name + ".lock")
 
 
 def lock_for_serving(path: Path) -> int:
     """The descriptor that holds the lock until it is closed; `Misconfigured` when another process has it."""
-    lock = path.with_name(path.name + ".lock")
-    descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = os.open(lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

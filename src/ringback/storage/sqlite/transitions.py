@@ -80,10 +80,11 @@ class Transitions:
     def changes(self) -> Changes:
         return self.transaction.changes
 
-    def take_over(self) -> None:
-        """This process serves from now on."""
-        self._boot = self._recovery.take_over(self._fixed_caps)
+    def take_over(self) -> int:
+        """This process serves from now on. How many jobs an earlier one had in work when it ended."""
+        self._boot, interrupted = self._recovery.take_over(self._fixed_caps)
         [(self._served,)] = self._execute(_LAST_SERVED).fetchall()
+        return interrupted
 
     def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
         self._check(jobs, allowance)
