@@ -2,6 +2,7 @@
 
 import hashlib
 import secrets
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -11,6 +12,20 @@ from typing import Protocol
 class Project:
     id: str
     name: str
+
+
+LONGEST_PROJECT_NAME = 200
+
+
+def is_project_name(name: str) -> bool:
+    """Whether a project may have this name: it is shown in terminals, and told apart from identifiers."""
+    shown = name.isprintable() and name == name.strip()
+    return shown and 0 < len(name) <= LONGEST_PROJECT_NAME and not _is_uuid(name)
+
+
+def operators_key_id(project: str) -> str:
+    """The id of the key that stands in the server's settings (`RINGBACK_API_KEY`), in the first project."""
+    return str(uuid.uuid5(uuid.UUID(project), "RINGBACK_API_KEY"))
 
 
 LARGEST_LIMIT = (1 << 53) - 1
@@ -109,3 +124,11 @@ def new_secret() -> str:
 def secret_hash(secret: str) -> bytes:
     """What is stored of a key. A fast hash is right here: the secret is random, not a password."""
     return hashlib.sha256(secret.encode()).digest()
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        uuid.UUID(text)
+    except ValueError:
+        return False
+    return True

@@ -27,12 +27,14 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.server.protocol import HttpServer
+from ringback.server.requests import REQUEST_KINDS
 from ringback.server.routes import Services, application
 from ringback.settings import CallbackSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.streaming.callbacks import Callbacks
 from ringback.streaming.session import Ears
 from ringback.streaming.streams import OpenEars, Streams
+from ringback.transcription.erasing import Erasing
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND, Ending, document_key
@@ -177,6 +179,7 @@ async def front(
             store=ledger,
             keys=ledger,
             blobs=blobs,
+            erasing=Erasing(blobs, ledger, REQUEST_KINDS),
             catalogue=Catalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,

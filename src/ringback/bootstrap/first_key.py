@@ -3,7 +3,7 @@
 import uuid
 
 from ringback.clock import Clock
-from ringback.keys import ApiKey, KeyStore, new_secret, secret_hash
+from ringback.keys import ApiKey, KeyStore, new_secret, operators_key_id, secret_hash
 from ringback.settings import Settings
 
 API_KEY_VARIABLE = "RINGBACK_API_KEY"

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Protocol
 from ringback.bootstrap.shares import Nodes
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
-from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.settings import Settings
 from ringback.storage.sqlite import ExaminedFile, SqliteLedger
 from ringback.storage.sqlite.examined import examine as examine_file
 from ringback.storage.sqlite.schema import prepare, version
+from ringback.transcription.erasing import EraseStore
 from ringback.transcription.progress import Board
 from ringback.transcription.sweep import Turns
 
@@ -27,7 +27,7 @@ __all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Toget
 SQLITE_FILE = "ringback.db"
 
 
-class Ledger(JobStore, KeyStore, Protocol):
+class Ledger(EraseStore, KeyStore, Protocol):
     """Jobs and keys."""
 
 

@@ -36,11 +36,12 @@ from ringback.streaming.hearing import LiveHearings
 from ringback.streaming.record import KIND as STREAM
 from ringback.streaming.record import end_abandoned
 from ringback.streaming.streams import LEASE_SECONDS, Streams
+from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.retention import Retention
-from ringback.transcription.sweep import Sweep
+from ringback.transcription.sweep import OwnTurns, Sweep
 from ringback.transcription.transcribe import Transcriber
 
 STREAMS_PER_CORE = 8
@@ -66,6 +67,7 @@ class Stages:
         self._work: list[Service] = []
         self._outside: list[Service] = []
         self._progress = Progress()
+        self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
         if ground.together is not None:
             self._progress = shown = SharedProgress(ground.together)
             self._means += [shown, Shares(ground.together, ground.caps)]
@@ -87,6 +89,7 @@ class Stages:
             Rescuer(ground.ledger),
             Sweep(ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio, ground.together),
             Retention(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
+            Eraser(self._erasing, ground.ledger, ground.together or OwnTurns(ground.clock)),
         ]
         return [self._means, housekeeping, self._work, [self._http, *self._outside], [ground.leaving]]
 
@@ -165,6 +168,7 @@ class Stages:
                 store=ground.ledger,
                 keys=ground.ledger,
                 blobs=ground.blobs,
+                erasing=self._erasing,
                 catalogue=ground.catalogue,
                 admit=admission.admit,
                 admit_live=admission.admit_live,

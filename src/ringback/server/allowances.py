@@ -1,5 +1,8 @@
 """What one key may have in work at a time, and what a request beyond it is told. Pure."""
 
+import math
+from collections.abc import Iterable
+
 from ringback.errors import Refusal
 from ringback.jobs.job import Allowance
 from ringback.keys import KeyLimits
@@ -16,6 +19,17 @@ def allowance_of(own: KeyLimits, limits: LimitSettings) -> Allowance:
 def largest_upload(allowance: Allowance, limits: LimitSettings) -> int:
     """Bytes; what is larger than the whole allowance would be refused for ever."""
     return min(limits.upload_bytes, allowance.weight or limits.upload_bytes)
+
+
+def loosens(new: KeyLimits, bounds: Iterable[KeyLimits], limits: LimitSettings) -> bool:
+    """Whether a key with `new` might have more in work than all of the others."""
+    allowance, *others = (allowance_of(each, limits) for each in (new, *bounds))
+    more_jobs = _most(allowance.jobs) > max(_most(other.jobs) for other in others)
+    return more_jobs or _most(allowance.weight) > max(_most(other.weight) for other in others)
+
+
+def _most(limit: int | None) -> float:
+    return math.inf if limit is None else limit
 
 
 def too_many() -> Refusal:

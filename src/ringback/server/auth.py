@@ -7,7 +7,6 @@ because many HTTP clients and gateways can send nothing but `Bearer`.
 """
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any
 
 import jwt
@@ -16,6 +15,7 @@ from starlette.requests import HTTPConnection
 from ringback.clock import Clock
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
+from ringback.server.permissions import TOKEN, Action, Reach, effective, reach
 
 TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
@@ -26,36 +26,35 @@ REMEMBERED_SECONDS = 1.0
 REMEMBERED_KEYS = 10_000
 
 
-class Right(StrEnum):
-    LISTEN = "listen"
-    READ = "read"
-    """See the project, its requests, its keys' descriptions."""
-    GRANT = "grant"
-    """Make short-lived tokens; Deepgram asks for the role Member or better."""
-    RESULTS = "results"
-    """Fetch the results of the project's requests, have them delivered again, cancel requests."""
-    REDIRECT = "redirect"
-    """Have a result delivered to another URL than the one it was ordered for."""
-    MANAGE_KEYS = "manage keys"
-    """Make and remove keys, and set what each may have in work."""
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Whoever proved to hold a key, or a token made with it."""
 
     key_id: str
     project: str
-    rights: frozenset[Right]
+    columns: frozenset[str]
+    """Of the table of permissions: the key's scopes as far as they count, or what stands for a token."""
     key: ApiKey | None
     """None when a token was shown: it names its key but is not the key."""
     limits: KeyLimits
     """What the key has of its own; tokens share it."""
 
-    def must(self, right: Right) -> None:
-        """Raises the 403 of https://developers.deepgram.com/docs/errors without that right."""
-        if right not in self.rights:
-            raise Refusal(403, "INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions.")
+    def reach(self, action: Action) -> Reach:
+        return reach(action, self.columns)
+
+    def must(self, action: Action) -> None:
+        """Raises the 403 of https://developers.deepgram.com/docs/errors where it reaches nothing."""
+        if self.reach(action) is Reach.NONE:
+            raise forbidden()
+
+    def covers(self, action: Action, key_id: str | None) -> bool:
+        """Whether the action may be carried out on what this key of the project asked for, or on that key."""
+        own = self.reach(action) is Reach.OWN and key_id == self.key_id
+        return own or self.reach(action) >= Reach.PROJECT
+
+    def only_own(self, action: Action) -> str | None:
+        """The key that a list has to be narrowed to; None: it shows the whole project."""
+        return None if self.reach(action) >= Reach.PROJECT else self.key_id
 
 
 class Doorkeeper:
@@ -66,7 +65,8 @@ class Doorkeeper:
         self._clock = clock
         self._jwt_secret = jwt_secret
         self._remembered: dict[bytes, tuple[float, ApiKey]] = {}
-        self._limits: dict[str, tuple[float, KeyLimits]] = {}
+        self._limits: dict[tuple[str, str], tuple[float, KeyLimits]] = {}
+        self._first_project: str | None = None
 
     async def caller(self, request: HTTPConnection) -> Caller:
         """Who sent this; raises `Refusal` (401) for anybody unknown."""
@@ -81,13 +81,13 @@ class Doorkeeper:
         raise _invalid()
 
     def grant(self, caller: Caller, seconds: float) -> str:
-        """A token that lets its holder listen, and nothing else, for this long."""
+        """A token that lets its holder transcribe, and nothing else, for this long."""
         now = self._clock.now()
         claims = {"sub": caller.key_id, "project": caller.project, "aud": _AUDIENCE, "exp": now + seconds}
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
 
     def forget(self) -> None:
-        """Ask the ledger again from now on: a key was removed, or has other limits."""
+        """Ask the ledger again from now on: a key or a project was removed, or has other limits."""
         self._remembered.clear()
         self._limits.clear()
 
@@ -95,7 +95,13 @@ class Doorkeeper:
         key = await self._key(secret_hash(secret))
         if key is None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
             raise _invalid()
-        return Caller(key.id, key.project, rights_of(key.scopes), key, key.limits)
+        return Caller(key.id, key.project, await self.columns_of(key), key, key.limits)
+
+    async def columns_of(self, key: ApiKey) -> frozenset[str]:
+        """Of the table of permissions: what the key's scopes amount to in its project."""
+        if self._first_project is None:  # it never changes
+            self._first_project = (await self._keys.projects())[0].id
+        return effective(key.scopes, first_project=key.project == self._first_project)
 
     async def _key(self, hashed: bytes) -> ApiKey | None:
         now = self._clock.monotonic()
@@ -131,17 +137,22 @@ class Doorkeeper:
             raise _invalid()
         key_id, project = claims["sub"], claims["project"]
         limits = await self._limits_of(project, key_id)
-        return Caller(key_id, project, frozenset({Right.LISTEN}), None, limits)
+        return Caller(key_id, project, frozenset({TOKEN}), None, limits)
 
     async def _limits_of(self, project: str, key_id: str) -> KeyLimits:
-        """Those of a token's key. A token may outlive its key; then the server's settings hold."""
+        """Those of a token's key. A token may outlive its key, then the server's settings hold, but not its
+        project: that raises `Refusal` (401)."""
         now = self._clock.monotonic()
-        remembered = self._limits.get(key_id)
+        remembered = self._limits.get((project, key_id))
         if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
             return remembered[1]
-        limits = {key.id: key.limits for key in await self._keys.keys(project)}
-        self._limits = {known: (now, limits[known]) for known in limits}
-        return limits.get(key_id, KeyLimits())
+        if project not in {known.id for known in await self._keys.projects()}:
+            raise _invalid()
+        limits = {key.id: key.limits for key in await self._keys.keys(project)}.get(key_id, KeyLimits())
+        if len(self._limits) >= REMEMBERED_KEYS:
+            self._limits.clear()
+        self._limits[project, key_id] = (now, limits)
+        return limits
 
 
 def offered_scheme(connection: HTTPConnection) -> str | None:
@@ -161,22 +172,13 @@ def _credentials(connection: HTTPConnection) -> tuple[str, str]:
     return scheme, credential.strip()
 
 
-def rights_of(scopes: tuple[str, ...]) -> frozenset[Right]:
-    """What a key with these scopes may do; scopes that we do not know give no right."""
-    return frozenset({Right.READ}.union(*(_RIGHTS.get(scope, ()) for scope in scopes)))
-
-
 _SCHEMES = frozenset({"token", "bearer"})
 _ALGORITHM = "HS256"
 _AUDIENCE = "ringback:listen"
 
-_RIGHTS: dict[str, frozenset[Right]] = {
-    "owner": frozenset(Right),
-    "admin": frozenset(Right),
-    "member": frozenset({Right.LISTEN, Right.READ, Right.GRANT, Right.RESULTS}),
-    "usage:write": frozenset({Right.LISTEN, Right.RESULTS}),
-    "keys:write": frozenset({Right.MANAGE_KEYS}),
-}
+
+def forbidden() -> Refusal:
+    return Refusal(403, "INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions.")
 
 
 def _invalid() -> Refusal:

@@ -10,8 +10,9 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.egress.target import MAX_LENGTH
 from ringback.server.allowances import too_many
-from ringback.server.auth import Doorkeeper, Right
+from ringback.server.auth import Doorkeeper
 from ringback.server.body import Pace
+from ringback.server.permissions import Action
 from ringback.server.problems import UNAVAILABLE, problem_response
 from ringback.server.services import Services
 from ringback.server.wire import answer, json_body
@@ -21,7 +22,7 @@ TRIALS_AT_ONCE = 8
 
 
 class Callbacks:
-    """The route. Whoever may order a callback may try one: the same policy holds."""
+    """The route. A key that may order a callback may try one: the same policy holds."""
 
     def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
         self._try = services.try_callback
@@ -32,7 +33,7 @@ class Callbacks:
     async def test(self, request: Request) -> Response:
         """200 with what was found, whether or not the sample arrived. Nothing is stored or tried again."""
         caller = await self._doorkeeper.caller(request)
-        caller.must(Right.LISTEN)
+        caller.must(Action.TEST_CALLBACKS)
         asked = await json_body(request, self._pace, _TEST)
         if self._running >= TRIALS_AT_ONCE:
             raise too_many()

@@ -16,6 +16,7 @@ from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
 from ringback.jobs.store import JobStore
 from ringback.server.auth import Doorkeeper
+from ringback.server.permissions import Action
 from ringback.server.services import Services
 from ringback.server.wire import (
     answer,
@@ -47,10 +48,11 @@ class Deliveries:
 
     async def list(self, request: Request) -> Response:
         """Newest first; `before` is the `next` of the page before. Nothing is ever counted."""
-        caller = await caller_of_project(request, self._doorkeeper)
+        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
         where = JobFilter(
             caller.project,
             KIND,
+            accessor=caller.only_own(Action.READ_REQUESTS),
             since=query_moment(request, "start"),
             until=query_moment(request, "end", end_of_day=True),
             tags=tuple(request.query_params.getlist("tag")),

@@ -13,6 +13,7 @@ from ringback.blobs import Kept
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Doorkeeper
 from ringback.server.deliveries import described
+from ringback.server.permissions import Action
 from ringback.server.records import reads_callback_as_text, record_of
 from ringback.server.requests import filters_of, newest, request_of
 from ringback.server.services import Services
@@ -41,12 +42,12 @@ class History:
 
     async def requests(self, request: Request) -> Response:
         """Newest first; `page` counts from 0."""
-        caller = await caller_of_project(request, self._doorkeeper)
+        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
         limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
         page = query_integer(request, "page", 0, 0, DEEPEST)
         if page * limit > DEEPEST:
             raise bad_query("That page lies too deep; narrow the list with `start` and `end`.")
-        filters = filters_of(request, caller.project)
+        filters = filters_of(request, caller)
         jobs: list[Job] = []
         skip = page * limit
         async for job in newest(self._store, filters, skip + limit):
@@ -62,8 +63,8 @@ class History:
         return answer({"page": page, "limit": limit, "requests": records})
 
     async def request(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.READ_REQUESTS)
         record = await self._record_in_full(job, callback_as_text=reads_callback_as_text(request.headers))
         # Deepgram's newer SDKs read `request`; Python 3 and 4, JavaScript 1 to 4, Go and Rust the top level.
         return answer({**record, "request": record})

@@ -26,7 +26,7 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.asked import Asked, report_accepted, report_refused
-from ringback.server.auth import Doorkeeper, Right
+from ringback.server.auth import Doorkeeper
 from ringback.server.body import (
     NotJson,
     Pace,
@@ -38,6 +38,7 @@ from ringback.server.body import (
     too_large,
 )
 from ringback.server.once import once, reused, word_of
+from ringback.server.permissions import Action
 from ringback.server.problems import (
     UNAVAILABLE,
     json_response,
@@ -107,7 +108,7 @@ class Listen:
     async def _head(self, request: Request) -> Asked:
         """Everything that can be refused before a byte of the body is read."""
         caller = await self._doorkeeper.caller(request)
-        caller.must(Right.LISTEN)
+        caller.must(Action.TRANSCRIBE)
         options = parse(query_pairs(request), Mode.RECORDED)
         word = word_of(request)
         model = model_for(options, self._services.catalogue)

@@ -23,7 +23,8 @@ from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import Mode, parse
 from ringback.server.allowances import allowance_of
-from ringback.server.auth import Doorkeeper, Right, offered_scheme
+from ringback.server.auth import Doorkeeper, offered_scheme
+from ringback.server.permissions import Action
 from ringback.server.problems import FAULT, problem_response, request_id_of, safe_facts
 from ringback.server.query import query_pairs
 from ringback.server.services import Services
@@ -65,7 +66,7 @@ class Live:
     async def _asked(self, websocket: WebSocket) -> Asked:
         """Everything that can be refused without taking a place."""
         caller = await self._doorkeeper.caller(websocket)
-        caller.must(Right.LISTEN)
+        caller.must(Action.TRANSCRIBE)
         options = parse(query_pairs(websocket), Mode.LIVE)
         model = model_for(options, self._services.catalogue)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))

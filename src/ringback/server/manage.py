@@ -1,4 +1,4 @@
-"""Projects, keys, tokens: https://developers.deepgram.com/reference/manage, as far as one server has them."""
+"""Keys and tokens: https://developers.deepgram.com/reference/manage, as far as one server has them."""
 
 import uuid
 from dataclasses import replace
@@ -12,23 +12,33 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.errors import Refusal
-from ringback.keys import LARGEST_LIMIT, ApiKey, Project, new_secret, secret_hash
+from ringback.keys import (
+    LARGEST_LIMIT,
+    ApiKey,
+    KeyLimits,
+    Project,
+    new_secret,
+    operators_key_id,
+    secret_hash,
+)
 from ringback.pauses import read_pauses
+from ringback.server.allowances import loosens
 from ringback.server.auth import (
     TOKEN_SECONDS_DEFAULT,
     TOKEN_SECONDS_MOST,
     Caller,
     Doorkeeper,
-    Right,
-    rights_of,
+    forbidden,
 )
 from ringback.server.body import Pace
+from ringback.server.named import key_of, no_such_key, project_of
+from ringback.server.permissions import Action, Reach, may_give
 from ringback.server.services import Services
 from ringback.server.wire import (
     answer,
     caller_of_project,
     json_body,
-    path_uuid,
+    no_such_project,
     query_choice,
     rfc3339,
     unix_seconds,
@@ -41,53 +51,43 @@ class Manage:
     def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
         self._keys = services.keys
         self._clock = services.clock
+        self._limits = services.settings.limits
         self._doorkeeper = doorkeeper
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
-    async def projects(self, request: Request) -> Response:
-        """The one project that the key belongs to."""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Right.READ)
-        project = await self._project(caller)
-        return answer({"projects": [{"project_id": project.id, "name": project.name}]})
-
-    async def project(self, request: Request) -> Response:
-        project = await self._project(await caller_of_project(request, self._doorkeeper))
-        return answer({"project_id": project.id, "name": project.name, "mip_opt_out": True})
-
-    async def balances(self, request: Request) -> Response:
-        """None: nobody is billed here."""
-        await caller_of_project(request, self._doorkeeper)
-        return answer({"balances": []})
-
     async def list_keys(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper)
+        caller = await caller_of_project(request, self._doorkeeper, Action.READ_KEYS)
+        project = await project_of(self._keys, request)
         status = query_choice(request, "status", ("active", "expired"))
         now = self._clock.now()
         found = [
             key
-            for key in await self._keys.keys(caller.project)
-            if status is None or (status == "expired") == _is_expired(key, now)
+            for key in await self._keys.keys(project.id)
+            if caller.covers(Action.READ_KEYS, key.id)
+            and (status is None or (status == "expired") == _is_expired(key, now))
         ]
-        return answer(
-            {"api_keys": [{"member": _member(caller), "api_key": _described(key)} for key in found]}
-        )
+        return answer({"api_keys": [{"member": _member(key), "api_key": _described(key)} for key in found]})
 
     async def get_key(self, request: Request) -> Response:
         """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
         both are given."""
-        caller = await caller_of_project(request, self._doorkeeper)
-        key = await self._key(caller.project, path_uuid(request, "key_id"))
-        described, member = _described(key), _member(caller)
+        _, key = await self._asked_for(request, Action.READ_KEYS)
+        described, member = _described(key), _member(key)
         item = {"member": {**member, "api_key": described}}
         return answer({"item": item, "member": member, "api_key": described})
 
     async def create_key(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
+        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_KEYS)
+        project = await project_of(self._keys, request)
         wanted = await json_body(request, self._pace, _NEW_KEY)
         secret = new_secret()
-        key = self._new_key(wanted, caller)
-        await self._keys.add_key(key, secret_hash(secret))
+        key = self._new_key(wanted, caller, project)
+        if not may_give(caller.columns, await self._doorkeeper.columns_of(key)):
+            raise forbidden()
+        try:
+            await self._keys.add_key(key, secret_hash(secret))
+        except ValueError:  # the project was deleted in this moment
+            raise no_such_project() from None
         telemetry.event(
             "key.created", key=key.id, by=caller.key_id, project=key.project, scopes=list(key.scopes)
         )
@@ -106,9 +106,8 @@ class Manage:
     async def change_key(self, request: Request) -> Response:
         """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
         stays; null means the server's setting."""
-        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
+        caller, key = await self._asked_for(request, Action.CHANGE_KEYS)
         wanted = (await json_body(request, self._pace, _CHANGED_KEY)).limits
-        key = await self._key(caller.project, path_uuid(request, "key_id"))
         limits = key.limits
         for name in limits.__dataclass_fields__:
             value = getattr(wanted, name)
@@ -116,25 +115,32 @@ class Manage:
                 limits = replace(limits, **{name: value})
         if limits.schedule is not None:
             _must_be_a_schedule(limits.schedule)
-        if not await self._keys.set_limits(caller.project, key.id, limits):
-            raise _no_such_key()
+        if not self._may_set(caller, key, limits):
+            raise forbidden()
+        if not await self._keys.set_limits(key.project, key.id, limits):
+            raise no_such_key()
         self._doorkeeper.forget()
-        telemetry.event("key.changed", key=key.id, by=caller.key_id, project=caller.project)
+        telemetry.event("key.changed", key=key.id, by=caller.key_id, project=key.project)
         return answer({"api_key": _described(replace(key, limits=limits))})
 
     async def delete_key(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
-        key_id = path_uuid(request, "key_id")
-        if not await self._keys.remove_key(caller.project, key_id):
-            raise _no_such_key()
+        caller, key = await self._asked_for(request, Action.CHANGE_KEYS)
+        if key.id == operators_key_id(key.project):
+            raise Refusal(
+                409,
+                "KEY_IN_SETTINGS",
+                "This key stands in the server's settings (RINGBACK_API_KEY): remove it there.",
+            )
+        if not await self._keys.remove_key(key.project, key.id):
+            raise no_such_key()
         self._doorkeeper.forget()
-        telemetry.event("key.deleted", key=key_id, by=caller.key_id, project=caller.project)
+        telemetry.event("key.deleted", key=key.id, by=caller.key_id, project=key.project)
         return answer({"message": "Successfully deleted the API key."})
 
     async def check_token(self, request: Request) -> Response:
         """What the shown key is; Deepgram has this route but does not publish its shape."""
         caller = await self._doorkeeper.caller(request)
-        caller.must(Right.READ)
+        caller.must(Action.READ_PROJECT)
         key = caller.key
         assert key is not None
         return answer(
@@ -151,41 +157,37 @@ class Manage:
     async def grant_token(self, request: Request) -> Response:
         """https://developers.deepgram.com/docs/token-based-authentication"""
         caller = await self._doorkeeper.caller(request)
-        caller.must(Right.GRANT)
+        caller.must(Action.GRANT_TOKENS)
         wanted = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
         token = self._doorkeeper.grant(caller, wanted.ttl_seconds)
         return answer({"access_token": token, "expires_in": wanted.ttl_seconds})
 
-    async def _key(self, project: str, key_id: str) -> ApiKey:
-        for key in await self._keys.keys(project):
-            if key.id == key_id:
-                return key
-        raise _no_such_key()
+    async def _asked_for(self, request: Request, action: Action) -> tuple[Caller, ApiKey]:
+        """Who asks, and the key that the path names."""
+        caller = await caller_of_project(request, self._doorkeeper, action)
+        return caller, await key_of(self._keys, request, caller, action)
 
-    async def _project(self, caller: Caller) -> Project:
-        for project in await self._keys.projects():
-            if project.id == caller.project:
-                return project
-        raise Refusal(404, "PROJECT_NOT_FOUND", "Project not found.")
+    def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
+        """But for operators nobody lifts their own limits, or another's above their own."""
+        if caller.reach(Action.CHANGE_KEYS) is Reach.SERVER:
+            return True
+        return not loosens(limits, [key.limits, caller.limits], self._limits)
 
-    def _new_key(self, wanted: "_NewKey", caller: Caller) -> ApiKey:
+    def _new_key(self, wanted: "_NewKey", caller: Caller, project: Project) -> ApiKey:
         scopes = tuple(dict.fromkeys(wanted.scopes))
-        assert caller.key is not None
-        # Nobody gives away more than they have.
-        if not rights_of(scopes) <= caller.rights or ("owner" in scopes and "owner" not in caller.key.scopes):
-            raise Refusal(403, "INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions.")
         now = self._clock.now()
         expires_at = _expiry(wanted, now)
         if expires_at is not None and expires_at <= now:
             raise Refusal(400, "PAYLOAD_ERROR", "The key would have expired already.")
         return ApiKey(
             id=str(uuid.uuid4()),
-            project=caller.project,
+            project=project.id,
             comment=wanted.comment,
             scopes=scopes,
             tags=tuple(wanted.tags or ()),
             created_at=now,
             expires_at=expires_at,
+            limits=KeyLimits() if caller.reach(Action.CHANGE_KEYS) is Reach.SERVER else caller.limits,
         )
 
 
@@ -266,10 +268,6 @@ def _described(key: ApiKey) -> dict[str, object]:
     }
 
 
-def _member(caller: Caller) -> dict[str, object]:
+def _member(key: ApiKey) -> dict[str, object]:
     """This server has no people, only keys; the SDKs want somebody to be named."""
-    return {"member_id": caller.project, "email": "", "first_name": "", "last_name": ""}
-
-
-def _no_such_key() -> Refusal:
-    return Refusal(404, "KEY_NOT_FOUND", "API key not found.")
+    return {"member_id": key.project, "email": "", "first_name": "", "last_name": ""}

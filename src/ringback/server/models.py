@@ -6,6 +6,7 @@ from starlette.responses import Response
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
 from ringback.server.auth import Doorkeeper
+from ringback.server.permissions import Action
 from ringback.server.services import Services
 from ringback.server.wire import answer, caller_of_project, path_uuid
 
@@ -24,11 +25,11 @@ class Models:
         return answer(self._one(request))
 
     async def project_models(self, request: Request) -> Response:
-        await caller_of_project(request, self._doorkeeper)
+        await caller_of_project(request, self._doorkeeper, Action.READ_PROJECT)
         return answer(self._list())
 
     async def project_model(self, request: Request) -> Response:
-        await caller_of_project(request, self._doorkeeper)
+        await caller_of_project(request, self._doorkeeper, Action.READ_PROJECT)
         return answer(self._one(request))
 
     def _list(self) -> dict[str, object]:

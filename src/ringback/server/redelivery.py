@@ -1,4 +1,4 @@
-"""Again, or no more: `redeliver` for one request and for many deliveries, and `cancel`. Ours.
+"""Again, or no more: `redeliver` for one request and for many deliveries, `cancel`, and erasing. Ours.
 
 What may be sent again, and how, is `transcription.redelivery`'s to say.
 """
@@ -17,9 +17,10 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.egress.target import MAX_LENGTH
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId, Page, State
-from ringback.server.auth import Doorkeeper, Right
+from ringback.server.auth import Doorkeeper
 from ringback.server.body import Pace
 from ringback.server.deliveries import STATES, lane_of, page_of
+from ringback.server.permissions import Action
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import answer, caller_of_project, json_body, moment_of, path_uuid
@@ -49,14 +50,14 @@ class Redelivery:
 
     async def one(self, request: Request) -> Response:
         """Send the result of a request again, to the same place or, with the right to, elsewhere."""
-        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
         asked = await json_body(request, self._pace, _ONE, optional=True)
         if asked.url is None and asked.method is not None:
             raise Refusal(400, "PAYLOAD_ERROR", "`method` can be changed together with `url` only.")
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.CHANGE_REQUESTS)
         url = None
         if asked.url is not None:
-            caller.must(Right.REDIRECT)
+            caller.must(Action.REDIRECT_RESULTS)
             url = await self._services.admit(asked.url)
         delivery = None if asked.delivery_id is None else JobId(asked.delivery_id.lower())
         wanted = Wanted(delivery, url, asked.method)
@@ -74,9 +75,9 @@ class Redelivery:
 
     async def many(self, request: Request) -> Response:
         """Send again whatever a filter finds, in pages, newest first."""
-        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
+        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
         asked = await json_body(request, self._pace, _MANY)
-        where = _filter(asked, caller.project)
+        where = _filter(asked, caller.project, caller.only_own(Action.CHANGE_REQUESTS))
         if asked.dry_run:
             return answer(await self._counted(where, asked.before))
         sent, found, position = 0, 0, asked.before
@@ -99,8 +100,8 @@ class Redelivery:
 
     async def cancel(self, request: Request) -> Response:
         """End a request and its deliveries, as far as they have not ended."""
-        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.CHANGE_REQUESTS)
         # In this order: a transcription that ends in between leaves its delivery for the second question.
         cancelled = [job.id] if await self._store.cancel(job.id) else []
         live = [follower.id async for follower in self._deliveries(job, LIVE)]
@@ -116,6 +117,15 @@ class Redelivery:
             jobs=len(cancelled),
         )
         return answer({"request_id": job.id, "cancelled": cancelled})
+
+    async def erase(self, request: Request) -> Response:
+        """Leave nothing of a request: it is cancelled, and its audio, result, callbacks and record go."""
+        caller = await caller_of_project(request, self._doorkeeper, Action.ERASE_REQUESTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.ERASE_REQUESTS)
+        self._services.streams.cancel(job.id)
+        await self._services.erasing.request(job)
+        telemetry.event("request.erased", request_id=job.id, project=job.project, by=caller.key_id)
+        return answer({"request_id": job.id, "message": "Successfully deleted the request."})
 
     async def _followers(self, job: Job, wanted: Wanted) -> list[Job]:
         """Those that matter, of the thousands that a live stream may have: the one that is named, or else
@@ -208,10 +218,11 @@ _ONE = msgspec.json.Decoder(_One)
 _MANY = msgspec.json.Decoder(_Many)
 
 
-def _filter(asked: _Many, project: str) -> JobFilter:
+def _filter(asked: _Many, project: str, accessor: str | None) -> JobFilter:
     return JobFilter(
         project,
         DELIVER,
+        accessor=accessor,
         since=moment_of(asked.start, "start"),
         until=moment_of(asked.end, "end", end_of_day=True),
         tags=tuple(asked.tag),

@@ -9,6 +9,8 @@ from starlette.requests import Request
 from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
+from ringback.server.auth import Caller, forbidden
+from ringback.server.permissions import Action
 from ringback.server.wire import query_choice, query_moment
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -23,15 +25,23 @@ SHORT_PAGES_MOST = 50
 """Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
 
 
-async def request_of(store: JobStore, request_id: str, project: str) -> Job:
-    """A request of this project; raises `Refusal` (404)."""
+async def request_of(store: JobStore, request_id: str, caller: Caller, action: Action) -> Job:
+    """A request on which the caller may do this; raises `Refusal`: 404 where they may not even see it."""
     job = await store.get(JobId(request_id))
-    if job is None or job.kind not in REQUEST_KINDS or job.project != project:
-        raise Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
+    if job is None or job.kind not in REQUEST_KINDS or job.project != caller.project:
+        raise no_such_request()
+    if not caller.covers(Action.READ_REQUESTS, job.accessor):
+        raise no_such_request()
+    if not caller.covers(action, job.accessor):
+        raise forbidden()
     return job
 
 
-def filters_of(request: Request, project: str) -> list[JobFilter]:
+def no_such_request() -> Refusal:
+    return Refusal(404, "REQUEST_NOT_FOUND", "Request not found.")
+
+
+def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
     """What to list, one filter per kind; none when they name something that this server never does."""
     status = query_choice(request, "status", ("succeeded", "failed"))
     method = query_choice(request, "method", ("sync", "async", "streaming"))
@@ -40,11 +50,14 @@ def filters_of(request: Request, project: str) -> list[JobFilter]:
     if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
         return []
     request_id = request.query_params.get("request_id")
+    accessor, own = request.query_params.get("accessor"), caller.only_own(Action.READ_REQUESTS)
+    if own is not None and accessor not in (None, own):
+        return []
     where = JobFilter(
-        project,
+        caller.project,
         "",
         id=None if request_id is None else JobId(request_id.lower()),
-        accessor=request.query_params.get("accessor"),
+        accessor=accessor or own,
         method=method,
         succeeded=None if status is None else status == "succeeded",
         since=query_moment(request, "start"),

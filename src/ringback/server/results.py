@@ -11,7 +11,8 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
-from ringback.server.auth import Doorkeeper, Right
+from ringback.server.auth import Doorkeeper
+from ringback.server.permissions import Action
 from ringback.server.problems import blobs_away, json_response, problem_response
 from ringback.server.requests import request_of
 from ringback.server.services import Services
@@ -32,8 +33,8 @@ class Results:
 
     async def result(self, request: Request) -> Response:
         """The document as it was answered or delivered; its own status stands in `ringback-status`."""
-        caller = await caller_of_project(request, self._doorkeeper, Right.RESULTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller.project)
+        caller = await caller_of_project(request, self._doorkeeper, Action.FETCH_RESULTS)
+        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.FETCH_RESULTS)
         document = await self._document(job)
         try:
             body = await read_kept(self._blobs, document)

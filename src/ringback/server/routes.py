@@ -23,6 +23,7 @@ from ringback.server.problems import (
     ledger_away_handler,
     refusal_handler,
 )
+from ringback.server.projects import Projects
 from ringback.server.redelivery import Redelivery
 from ringback.server.results import Results
 from ringback.server.services import Probed, Services
@@ -91,6 +92,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     listen = Listen(services, doorkeeper)
     live = Live(services, doorkeeper)
     manage = Manage(services, doorkeeper)
+    projects = Projects(services, doorkeeper)
     history = History(services, doorkeeper)
     usage = Usage(services, doorkeeper)
     deliveries = Deliveries(services, doorkeeper)
@@ -104,8 +106,11 @@ def _routes(services: Services) -> list[BaseRoute]:
     return [
         Route(LISTEN_PATH, listen.post, methods=["POST"]),
         WebSocketRoute(LISTEN_PATH, live.serve),
-        Route("/v1/projects", manage.projects),
-        Route(project, manage.project),
+        Route("/v1/projects", projects.list),
+        Route("/v1/projects", projects.create, methods=["POST"]),
+        Route(project, projects.show),
+        Route(project, projects.rename, methods=["PATCH"]),
+        Route(project, projects.delete, methods=["DELETE"]),
         Route(f"{project}/keys", manage.list_keys),
         Route(f"{project}/keys", manage.create_key, methods=["POST"]),
         Route(f"{project}/keys/{{key_id}}", manage.get_key),
@@ -115,6 +120,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{project}/keys/{{key_id}}/signing-secret", signing.rotate, methods=["POST"]),
         Route(f"{project}/requests", history.requests),
         Route(one, history.request),
+        Route(one, redelivery.erase, methods=["DELETE"]),
         Route(f"{one}/result", results.result),
         Route(f"{one}/redeliver", redelivery.one, methods=["POST"]),
         Route(f"{one}/cancel", redelivery.cancel, methods=["POST"]),
@@ -123,7 +129,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(f"{project}/usage", usage.summary),
         Route(f"{project}/usage/fields", usage.fields),
         Route(f"{project}/usage/breakdown", usage.breakdown),
-        Route(f"{project}/balances", manage.balances),
+        Route(f"{project}/balances", projects.balances),
         Route(f"{project}/models", models.project_models),
         Route(f"{project}/models/{{model_id}}", models.project_model),
         Route("/v1/callbacks/test", callbacks.test, methods=["POST"]),

@@ -15,6 +15,7 @@ from ringback.sealing import Seal
 from ringback.server.leaving import Leaving
 from ringback.settings import Settings
 from ringback.streaming.streams import Streams
+from ringback.transcription.erasing import Erasing
 from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
 
@@ -68,6 +69,7 @@ class Services:
     store: JobStore
     keys: KeyStore
     blobs: Blobs
+    erasing: Erasing
     catalogue: Catalogue
     admit: Judge
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""

@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.callbacks.signers import LONGEST_OVERLAP, OVERLAP, Signers
-from ringback.errors import Refusal
-from ringback.server.auth import Caller, Doorkeeper, Right
+from ringback.server.auth import Caller, Doorkeeper
 from ringback.server.body import Pace
+from ringback.server.named import key_of
+from ringback.server.permissions import Action
 from ringback.server.services import Services
-from ringback.server.wire import answer, caller_of_project, json_body, path_uuid, rfc3339
+from ringback.server.wire import answer, caller_of_project, json_body, rfc3339
 
 PUBLIC_KEYS_PATH = "/.well-known/ringback/webhook-keys"
 
@@ -53,11 +54,9 @@ class Signing:
         return shown
 
     async def _asked_for(self, request: Request) -> tuple[Caller, str]:
-        caller = await caller_of_project(request, self._doorkeeper, Right.MANAGE_KEYS)
-        key_id = path_uuid(request, "key_id")
-        if key_id not in {key.id for key in await self._keys.keys(caller.project)}:
-            raise Refusal(404, "KEY_NOT_FOUND", "API key not found.")
-        return caller, key_id
+        caller = await caller_of_project(request, self._doorkeeper, Action.SIGNING_SECRETS)
+        key = await key_of(self._keys, request, caller, Action.SIGNING_SECRETS)
+        return caller, key.id
 
     async def _shown(self, key_id: str) -> Response:
         secrets = [

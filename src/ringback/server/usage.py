@@ -16,6 +16,7 @@ from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobFilter
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Doorkeeper
+from ringback.server.permissions import Action
 from ringback.server.records import config_of, features_of, model_id_of
 from ringback.server.requests import filters_of
 from ringback.server.services import Services
@@ -121,12 +122,12 @@ class Usage:
         )
 
     async def _report(self, request: Request) -> _Report:
-        caller = await caller_of_project(request, self._doorkeeper)
+        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
         until = query_moment(request, "end", end_of_day=True) or self._clock.now()
         since = query_moment(request, "start") or max(0.0, until - _MONTH)
         used: list[_Used] = []
         complete = True
-        for where in filters_of(request, caller.project):
+        for where in filters_of(request, caller):
             complete &= await self._collect(replace(where, since=since, until=until), used)
         wanted = _feature_filter(request)
         model = request.query_params.get("model")

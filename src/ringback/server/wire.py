@@ -10,8 +10,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.errors import Refusal
-from ringback.server.auth import Caller, Doorkeeper, Right
+from ringback.server.auth import Caller, Doorkeeper
 from ringback.server.body import NotJson, Pace, json_text
+from ringback.server.permissions import Action, Reach
 from ringback.server.problems import json_response
 
 Document = TypeVar("Document")
@@ -21,17 +22,21 @@ def answer(document: object, status: int = 200) -> Response:
     return json_response(msgspec.json.encode(document), status)
 
 
-async def caller_of_project(request: Request, doorkeeper: Doorkeeper, right: Right = Right.READ) -> Caller:
-    """Who asks, if the project in the path is theirs and they have the right.
+async def caller_of_project(request: Request, doorkeeper: Doorkeeper, action: Action) -> Caller:
+    """Who asks, if they may do this in the project that the path names.
 
-    A project of somebody else's is answered as one that does not exist.
+    A project of somebody else's is answered as one that does not exist, without looking for it.
     """
     caller = await doorkeeper.caller(request)
     project = path_uuid(request, "project_id")
-    if project != caller.project:
-        raise Refusal(404, "PROJECT_NOT_FOUND", "Project not found.")
-    caller.must(right)
+    if project != caller.project and caller.reach(action) is not Reach.SERVER:
+        raise no_such_project()
+    caller.must(action)
     return caller
+
+
+def no_such_project() -> Refusal:
+    return Refusal(404, "PROJECT_NOT_FOUND", "Project not found.")
 
 
 def path_uuid(request: Request, name: str) -> str:

@@ -98,6 +98,11 @@ class Streams:
             if not self._places_taken:
                 self._none_left.set()
 
+    def cancel(self, request_id: JobId) -> None:
+        """End a stream of this process at once; others learn it from the ledger, within `BEAT_SECONDS`."""
+        if stream := self._open.get(request_id):
+            stream.cancel()
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the records' leases; on stop, bring all streams to their end."""
         while not stopping.is_set():

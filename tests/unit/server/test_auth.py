@@ -10,8 +10,9 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
-from ringback.keys import ApiKey, KeyLimits, secret_hash
-from ringback.server.auth import REMEMBERED_SECONDS, Caller, Doorkeeper, Right, rights_of
+from ringback.keys import ApiKey, KeyLimits, Project, secret_hash
+from ringback.server.auth import REMEMBERED_SECONDS, Caller, Doorkeeper
+from ringback.server.permissions import TOKEN
 from ringback.storage.sqlite import SqliteLedger
 
 SECRET = "d" * 40
@@ -57,7 +58,7 @@ async def with_key(doorkeeper: Doorkeeper) -> Caller:
 async def test_a_key_tells_whose_it_is(doorkeeper: Doorkeeper, key: ApiKey) -> None:
     caller = await with_key(doorkeeper)
     assert (caller.key_id, caller.project, caller.key) == (key.id, key.project, key)
-    assert caller.rights == {Right.LISTEN, Right.READ, Right.GRANT, Right.RESULTS}
+    assert caller.columns == {"member"}
 
 
 async def test_a_key_may_be_shown_as_a_bearer(doorkeeper: Doorkeeper, key: ApiKey) -> None:
@@ -112,7 +113,7 @@ async def test_a_token_expires_on_time(
     manual_clock.advance(29.9)
     caller = await doorkeeper.caller(bearer)
     assert (caller.key_id, caller.project) == (key.id, key.project)
-    assert caller.rights == {Right.LISTEN}
+    assert caller.columns == {TOKEN}
     manual_clock.advance(0.1)
     with pytest.raises(Refusal):
         await doorkeeper.caller(bearer)
@@ -133,15 +134,29 @@ async def test_a_token_shares_the_limits_of_its_key(
     assert (await doorkeeper.caller(bearer)).limits == KeyLimits()
 
 
-@pytest.mark.parametrize(
-    ("scopes", "rights"),
-    [
-        ((), {Right.READ}),
-        (("something:else",), {Right.READ}),
-        (("usage:write",), {Right.READ, Right.LISTEN, Right.RESULTS}),
-        (("usage:write", "keys:write"), {Right.READ, Right.LISTEN, Right.RESULTS, Right.MANAGE_KEYS}),
-        (("owner",), set(Right)),
-    ],
-)
-def test_scopes_that_nobody_knows_give_nothing(scopes: tuple[str, ...], rights: set[Right]) -> None:
-    assert rights_of(scopes) == rights
+async def test_a_token_does_not_outlive_its_project(doorkeeper: Doorkeeper, ledger: SqliteLedger) -> None:
+    tenant = Project(str(uuid.uuid4()), "a tenant")
+    await ledger.add_project(tenant)
+    await ledger.add_key(
+        ApiKey(str(uuid.uuid4()), tenant.id, "", ("owner",), (), 1.0, None), secret_hash(SECRET)
+    )
+    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
+    await doorkeeper.caller(bearer)
+    assert await ledger.delete_project(tenant.id)
+    doorkeeper.forget()
+    for shown in (bearer, showing(f"Token {SECRET}")):
+        with pytest.raises(Refusal):
+            await doorkeeper.caller(shown)
+
+
+async def test_an_owner_is_an_operator_in_the_first_project_alone(
+    doorkeeper: Doorkeeper, ledger: SqliteLedger
+) -> None:
+    tenant = Project(str(uuid.uuid4()), "a tenant")
+    await ledger.add_project(tenant)
+    first = (await ledger.projects())[0]
+    columns = [
+        await doorkeeper.columns_of(ApiKey("k", project.id, "", ("owner", "metrics:read"), (), 1.0, None))
+        for project in (first, tenant)
+    ]
+    assert columns == [{"operator", "owner", "metrics:read"}, {"owner"}]

@@ -1,0 +1,108 @@
+"""Who may do what: one table, (action, scope) → how far it reaches. Pure.
+
+Every route asks for one action. A scope that is not in the table gives nothing; a key with several scopes
+reaches as far as the best of them.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+
+class Reach(IntEnum):
+    """On what an action may be carried out; each includes those before it."""
+
+    NONE = 0
+    OWN = 1
+    """What this key asked for, or this key itself."""
+    PROJECT = 2
+    """Everything of the key's project."""
+    SERVER = 3
+    """Every project, and the server as a whole."""
+
+
+class Action(StrEnum):
+    """What a route does."""
+
+    TRANSCRIBE = "transcribe"
+    GRANT_TOKENS = "make short-lived tokens"
+    TEST_CALLBACKS = "test a callback URL"
+    READ_PROJECT = "read the project's name, balances, models"
+    READ_REQUESTS = "read requests, deliveries, usage"
+    FETCH_RESULTS = "fetch results"
+    CHANGE_REQUESTS = "deliver again, cancel"
+    REDIRECT_RESULTS = "deliver to another URL"
+    ERASE_REQUESTS = "erase requests"
+    READ_KEYS = "read the descriptions of keys"
+    CHANGE_KEYS = "make, change and remove keys"
+    CHANGE_OWNERS = "the same with keys of scope `owner`"
+    SIGNING_SECRETS = "read and rotate signing secrets"
+    MANAGE_PROJECTS = "make, rename and delete projects"
+    READ_METRICS = "read metrics and status details"
+
+
+OPERATOR = "operator"
+"""What `owner` amounts to in the first project. Not a scope that a key can be given."""
+
+TOKEN = "token"  # noqa: S105 - the name of a column
+"""What a short-lived token may. Not a scope that a key can be given."""
+
+OWNER = "owner"
+METRICS = "metrics:read"
+REQUESTS_OWN = "requests:own"
+
+SCOPES = (OWNER, "admin", "member", "usage:write", "keys:write", REQUESTS_OWN, METRICS)
+"""What a key can be given; other texts are stored and shown, and give nothing."""
+
+_COLUMNS = (OPERATOR, *SCOPES, TOKEN)
+_LETTERS = {"·": Reach.NONE, "O": Reach.OWN, "P": Reach.PROJECT, "S": Reach.SERVER}
+
+# operator, owner, admin, member, usage:write, keys:write, requests:own, metrics:read, token
+_TABLE = {
+    Action.TRANSCRIBE:       "P P P P P · P · P",
+    Action.GRANT_TOKENS:     "P P P P · · P · ·",
+    Action.TEST_CALLBACKS:   "P P P P P · P · ·",
+    Action.READ_PROJECT:     "S P P P P P P · ·",
+    Action.READ_REQUESTS:    "P P P P P P O · ·",
+    Action.FETCH_RESULTS:    "P P P P P · O · ·",
+    Action.CHANGE_REQUESTS:  "P P P P P · O · ·",
+    Action.REDIRECT_RESULTS: "P P P · · · · · ·",
+    Action.ERASE_REQUESTS:   "P P P O O · O · ·",
+    Action.READ_KEYS:        "S P P P P P O · ·",
+    Action.CHANGE_KEYS:      "S P P · · P · · ·",
+    Action.CHANGE_OWNERS:    "S P · · · · · · ·",
+    Action.SIGNING_SECRETS:  "P P P · · O · · ·",
+    Action.MANAGE_PROJECTS:  "S · · · · · · · ·",
+    Action.READ_METRICS:     "S · · · · · · S ·",
+}  # fmt: skip
+
+PERMISSIONS: Mapping[tuple[Action, str], Reach] = MappingProxyType(
+    {
+        (action, column): _LETTERS[letter]
+        for action, row in _TABLE.items()
+        for column, letter in zip(_COLUMNS, row.split(), strict=True)
+    }
+)
+"""Complete: every action with every scope, and with what stands for operators and tokens."""
+
+
+def effective(scopes: Iterable[str], *, first_project: bool) -> frozenset[str]:
+    """The columns of the table that hold for a key with these scopes.
+
+    Tenants are never operators: what concerns the server as a whole counts in the first project alone.
+    """
+    known = frozenset(scopes) & frozenset(SCOPES)
+    if not first_project:
+        return known - {METRICS}
+    return known | {OPERATOR} if OWNER in known else known
+
+
+def reach(action: Action, columns: Iterable[str]) -> Reach:
+    """How far an action goes for whoever has these columns of the table."""
+    return max((PERMISSIONS[action, column] for column in columns), default=Reach.NONE)
+
+
+def may_give(giver: Iterable[str], given: Iterable[str]) -> bool:
+    """Nobody gives away more than they have."""
+    giver, given = frozenset(giver), frozenset(given)
+    return all(reach(action, given) <= reach(action, giver) for action in Action)

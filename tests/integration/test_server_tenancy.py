@@ -1,0 +1,374 @@
+"""Tenants: every route with foreign keys and ids, keys that see only their own, and whose key rules which."""
+
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import pytest
+from starlette.routing import Route, WebSocketRoute
+
+from ringback.blobs import Kept
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.jobs.job import JobId
+from ringback.keys import ApiKey, KeyLimits, Project, operators_key_id, secret_hash
+from ringback.server.routes import application
+from support.front import Answered, Front, front
+
+NOWHERE = "00000000-0000-4000-8000-000000000000"
+
+KEYLESS = {
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{model_id}"),
+    ("GET", "/v1/status"),
+    ("GET", "/v1/status/engine"),
+    ("GET", "/metrics"),
+    ("GET", "/.well-known/ringback/webhook-keys"),
+}
+"""What anybody may ask; `test_server_operator` says what they learn."""
+
+BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/v1/projects"): {"name": "mine"},
+    ("PATCH", "/v1/projects/{project_id}"): {"name": "mine"},
+    ("PATCH", "/v1/projects/{project_id}/keys/{key_id}"): {"limits": {"requests": 1}},
+    ("POST", "/v1/callbacks/test"): {"url": "http://127.0.0.1:9/"},
+}
+
+
+@dataclass(frozen=True)
+class Tenant:
+    """A project, its owner's key, and a request of it with a delivery."""
+
+    project: str
+    key_id: str
+    secret: str
+    request: str
+    delivery: str
+
+
+@pytest.fixture
+async def door(tmp_path: Path) -> AsyncIterator[Front]:
+    async with front(tmp_path) as opened:
+        yield opened
+
+
+async def key_in(door: Front, project: str, *scopes: str, limits: KeyLimits | None = None) -> tuple[str, str]:
+    """Id and secret of a new key."""
+    secret = uuid.uuid4().hex
+    key = ApiKey(str(uuid.uuid4()), project, "a comment", scopes, (), 1.0, None, limits or KeyLimits())
+    await door.ledger.add_key(key, secret_hash(secret))
+    return key.id, secret
+
+
+async def request_of(door: Front, secret: str) -> tuple[str, str]:
+    """Ids of a transcribed request and of its delivery."""
+    callback = quote("http://user:secret@127.0.0.1:9/hook", safe="")
+    asked = await door.call("POST", f"/v1/listen?callback={callback}", key=secret, data=b"RIFF")
+    assert asked.status == 200, asked.body
+    lease = await door.claim()
+    await door.finish(lease)
+    order = DeliveryOrder(lease.job.id, "http://127.0.0.1:9/", "POST", 200, None, Kept(inline="{}"))
+    delivery = delivery_job(order, project=lease.job.project, accessor=lease.job.accessor)
+    await door.ledger.add([delivery])
+    return lease.job.id, delivery.id
+
+
+async def tenant(door: Front, name: str) -> Tenant:
+    project = Project(str(uuid.uuid4()), name)
+    await door.ledger.add_project(project)
+    key_id, secret = await key_in(door, project.id, "owner")
+    return Tenant(project.id, key_id, secret, *await request_of(door, secret))
+
+
+def routes(door: Front) -> list[tuple[str, str]]:
+    """Every method and path that the application has, from its own table."""
+    found = [
+        (method, route.path)
+        for route in application(door.services).routes
+        if isinstance(route, Route)
+        for method in sorted((route.methods or set()) - {"HEAD"})
+    ]
+    assert len(found) > 30
+    return found
+
+
+async def ask(
+    door: Front, method: str, path: str, secret: str | None, *, project: str, key: str, request: str
+) -> Answered:
+    filled = path.format(project_id=project, key_id=key, request_id=request, model_id=NOWHERE)
+    return await door.call(method, filled, key=secret, json=BODIES.get((method, path)))
+
+
+def said(answer: Answered) -> tuple[int, Any]:
+    """An answer but for its own id."""
+    document = answer.json()
+    document.pop("request_id", None)
+    return answer.status, document
+
+
+async def test_foreign_projects_are_answered_as_unknown_ones_on_every_route(door: Front) -> None:
+    ours, theirs = await tenant(door, "ours"), await tenant(door, "theirs")
+    secrets = [ours.secret] + [
+        (await key_in(door, ours.project, scope))[1]
+        for scope in ("admin", "member", "usage:write", "keys:write", "requests:own", "metrics:read", "x")
+    ]
+    for method, path in routes(door):
+        if "{project_id}" not in path:
+            continue
+        for secret in secrets:
+            foreign = await ask(
+                door, method, path, secret, project=theirs.project, key=theirs.key_id, request=theirs.request
+            )
+            unknown = await ask(
+                door, method, path, secret, project=NOWHERE, key=theirs.key_id, request=theirs.request
+            )
+            assert foreign.status == 404, (method, path, foreign.body)
+            assert said(foreign) == said(unknown), (method, path)
+    await nothing_has_happened_to(door, theirs)
+
+
+async def test_foreign_ids_in_the_own_project_are_answered_as_unknown_ones(door: Front) -> None:
+    ours, theirs = await tenant(door, "ours"), await tenant(door, "theirs")
+    walked = 0
+    for method, path in routes(door):
+        if "{key_id}" not in path and "{request_id}" not in path:
+            continue
+        foreign = await ask(
+            door, method, path, ours.secret, project=ours.project, key=theirs.key_id, request=theirs.request
+        )
+        unknown = await ask(
+            door, method, path, ours.secret, project=ours.project, key=NOWHERE, request=NOWHERE
+        )
+        assert foreign.status == 404, (method, path, foreign.body)
+        assert said(foreign) == said(unknown), (method, path)
+        walked += 1
+    assert walked >= 9
+    redeliver = f"/v1/projects/{ours.project}/requests/{ours.request}/redeliver"
+    answers = [
+        said(await door.call("POST", redeliver, key=ours.secret, json={"delivery_id": delivery}))
+        for delivery in (theirs.delivery, NOWHERE)
+    ]
+    assert answers[0] == answers[1]
+    assert answers[0][0] == 404
+    await nothing_has_happened_to(door, theirs)
+
+
+async def nothing_has_happened_to(door: Front, theirs: Tenant) -> None:
+    assert theirs.project in {project.id for project in await door.ledger.projects()}
+    assert [key.id for key in await door.ledger.keys(theirs.project)] == [theirs.key_id]
+    assert (await door.ledger.keys(theirs.project))[0].limits == KeyLimits()
+    for job in (theirs.request, theirs.delivery):
+        assert await door.ledger.get(JobId(job)) is not None
+
+
+async def test_lists_show_nothing_of_others(door: Front) -> None:
+    ours, theirs = await tenant(door, "ours"), await tenant(door, "theirs")
+    for path in ("", "/keys", "/requests", "/deliveries", "/usage", f"/requests?accessor={theirs.key_id}"):
+        shown = await door.call("GET", f"/v1/projects/{ours.project}{path}", key=ours.secret)
+        assert shown.status == 200
+        for secret in (theirs.project, theirs.key_id, theirs.request, theirs.delivery):
+            assert secret.encode() not in shown.body, path
+    assert [
+        p["project_id"] for p in (await door.call("GET", "/v1/projects", key=ours.secret)).json()["projects"]
+    ] == [ours.project]
+
+
+async def test_a_foreign_credential_opens_no_route_and_no_socket(door: Front) -> None:
+    for method, path in routes(door):
+        if (method, path) in KEYLESS:
+            continue
+        for secret in (None, "f" * 40):
+            answer = await ask(door, method, path, secret, project=door.project, key=NOWHERE, request=NOWHERE)
+            assert answer.status == 401, (method, path)
+    sockets = [r for r in application(door.services).routes if isinstance(r, WebSocketRoute)]
+    assert [route.path for route in sockets] == ["/v1/listen"]
+    for secret, status in (("f" * 40, 401), (await door.add_key("whatever"), 403)):
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await door.session.ws_connect(
+                f"{door.url}/v1/listen", headers={"Authorization": f"Token {secret}"}
+            )
+        assert refused.value.status == status
+
+
+@pytest.mark.parametrize(
+    "scopes", [("whatever",), (), ("Owner", "ADMIN", "owner "), ("operator",), ("token",)]
+)
+async def test_a_key_whose_scopes_nobody_knows_can_do_nothing(door: Front, scopes: tuple[str, ...]) -> None:
+    key_id, secret = await key_in(door, door.project, *scopes)
+    for method, path in routes(door):
+        if (method, path) in KEYLESS:
+            continue
+        answer = await ask(door, method, path, secret, project=door.project, key=key_id, request=NOWHERE)
+        assert (answer.status, "PERMISSIONS" in answer.body.decode()) == (403, True), (method, path)
+
+
+async def test_a_key_that_sees_its_own_requests_alone(door: Front) -> None:
+    ours = await tenant(door, "ours")
+    key_id, secret = await key_in(door, ours.project, "requests:own")
+    request, delivery = await request_of(door, secret)
+    project = f"/v1/projects/{ours.project}"
+
+    async def get(path: str) -> Answered:
+        return await door.call("GET", project + path, key=secret)
+
+    assert [one["request_id"] for one in (await get("/requests")).json()["requests"]] == [request]
+    assert (await get(f"/requests?accessor={ours.key_id}")).json()["requests"] == []
+    assert [one["id"] for one in (await get("/deliveries")).json()["deliveries"]] == [delivery]
+    assert [one["api_key"]["api_key_id"] for one in (await get("/keys")).json()["api_keys"]] == [key_id]
+    assert (await get("/usage")).json()["results"][0]["requests"] == 1
+    assert (await get(f"/requests/{request}/result")).status == 200
+    others = {
+        ("GET", f"/requests/{ours.request}"),
+        ("GET", f"/requests/{ours.request}/result"),
+        ("POST", f"/requests/{ours.request}/redeliver"),
+        ("POST", f"/requests/{ours.request}/cancel"),
+        ("DELETE", f"/requests/{ours.request}"),
+        ("GET", f"/keys/{ours.key_id}"),
+    }
+    for method, path in others:
+        foreign = await door.call(method, project + path, key=secret)
+        unknown = await door.call(
+            method, (project + path).replace(ours.request, NOWHERE).replace(ours.key_id, NOWHERE), key=secret
+        )
+        assert foreign.status == 404, (method, path)
+        assert said(foreign) == said(unknown)
+    many = {"state": "parked", "dry_run": True}
+    await door.ledger.cancel(JobId(ours.delivery))
+    many["state"] = "cancelled"
+    counted = await door.call("POST", f"{project}/deliveries/redeliver", key=secret, json=many)
+    assert counted.json()["matching"] == 0
+    assert (await door.call("DELETE", f"{project}/requests/{request}", key=secret)).status == 200
+    assert (await get(f"/requests/{request}")).status == 404
+
+
+async def test_a_member_sees_others_requests_but_does_not_erase_them(door: Front) -> None:
+    ours = await tenant(door, "ours")
+    _, secret = await key_in(door, ours.project, "member")
+    path = f"/v1/projects/{ours.project}/requests/{ours.request}"
+    assert (await door.call("GET", path, key=secret)).status == 200
+    assert (await door.call("DELETE", path, key=secret)).status == 403
+    assert (await door.call("DELETE", path, key=ours.secret)).status == 200
+
+
+class TestKeys:
+    async def test_secrets_of_others_are_not_for_those_who_manage_keys(self, door: Front) -> None:
+        keys = f"/v1/projects/{door.project}/keys"
+        own, secret = await key_in(door, door.project, "keys:write")
+        member, _ = await key_in(door, door.project, "member")
+        for method in ("GET", "POST"):
+            assert (await door.call(method, f"{keys}/{own}/signing-secret", key=secret)).status == 200
+            assert (await door.call(method, f"{keys}/{member}/signing-secret", key=secret)).status == 403
+            assert (await door.call(method, f"{keys}/{member}/signing-secret")).status == 200
+
+    @pytest.mark.parametrize("scope", ["keys:write", "admin"])
+    async def test_an_owners_key_is_an_owners_alone(self, door: Front, scope: str) -> None:
+        owner, _ = await key_in(door, door.project, "member", "owner")
+        _, secret = await key_in(door, door.project, scope)
+        path = f"/v1/projects/{door.project}/keys/{owner}"
+        limits = {"limits": {"requests": 1}}
+        assert (await door.call("PATCH", path, key=secret, json=limits)).status == 403
+        assert (await door.call("DELETE", path, key=secret)).status == 403
+        for method in ("GET", "POST"):
+            assert (await door.call(method, f"{path}/signing-secret", key=secret)).status == 403
+        assert (await door.call("PATCH", path, json=limits)).status == 200
+        assert (await door.call("DELETE", path)).status == 200
+
+    async def test_the_key_of_the_settings_is_ended_there(self, door: Front) -> None:
+        operators = ApiKey(operators_key_id(door.project), door.project, "", ("owner",), (), 1.0, None)
+        await door.ledger.add_key(operators, secret_hash("settings"))
+        path = f"/v1/projects/{door.project}/keys/{operators.id}"
+        refused = await door.call("DELETE", path)
+        assert (refused.status, refused.json()["category"]) == (409, "KEY_IN_SETTINGS")
+        _, admin = await key_in(door, door.project, "keys:write")
+        assert (await door.call("DELETE", path, key=admin)).status == 403
+        assert (await door.call("GET", "/v1/projects", key="settings")).status == 200
+
+    @pytest.mark.parametrize("scope", ["keys:write", "admin", "owner"])
+    async def test_nobody_lifts_their_own_limits(self, door: Front, scope: str) -> None:
+        ours = await tenant(door, "ours")
+        keys = f"/v1/projects/{ours.project}/keys"
+        key_id, secret = await key_in(door, ours.project, scope, limits=KeyLimits(requests=2))
+        other, _ = await key_in(door, ours.project, "member", limits=KeyLimits(requests=1))
+
+        async def limit(key: str, requests: int | None) -> int:
+            body = {"limits": {"requests": requests}}
+            return (await door.call("PATCH", f"{keys}/{key}", key=secret, json=body)).status
+
+        assert [await limit(key_id, requests) for requests in (3, 0, None, 2, 1, 2)] == [
+            403, 403, 403, 200, 200, 403,
+        ]  # fmt: skip
+        assert [await limit(other, requests) for requests in (2, 0, 1)] == [403, 403, 200]
+        made = await door.call("POST", keys, key=secret, json={"scopes": [scope]})
+        key = {key.id: key for key in await door.ledger.keys(ours.project)}[made.json()["api_key_id"]]
+        assert key.limits == KeyLimits(requests=1)
+        assert (await door.call("PATCH", f"{keys}/{key_id}", json={"limits": {"requests": 0}})).status == 200
+
+
+async def test_a_token_may_transcribe_and_nothing_else(door: Front) -> None:
+    token = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
+    bearer = {"Authorization": f"Bearer {token}"}
+    for method, path in routes(door):
+        if (method, path) in KEYLESS or path == "/v1/listen":
+            continue
+        filled = path.format(project_id=door.project, key_id=NOWHERE, request_id=NOWHERE, model_id=NOWHERE)
+        answer = await door.call(method, filled, headers=bearer, json=BODIES.get((method, path)))
+        assert answer.status == 403, (method, path)
+    listen = await door.call(
+        "POST", "/v1/listen?callback=http%3A%2F%2F127.0.0.1:9%2F", headers=bearer, data=b"RIFF"
+    )
+    assert listen.status == 200
+
+
+class TestProjects:
+    async def test_an_operator_makes_names_and_deletes_them(self, door: Front) -> None:
+        made = await door.call("POST", "/v1/projects", json={"name": "a tenant"})
+        assert (made.status, made.json()["name"]) == (200, "a tenant")
+        path = f"/v1/projects/{made.json()['project_id']}"
+        listed = (await door.call("GET", "/v1/projects")).json()["projects"]
+        assert [project["project_id"] for project in listed] == [door.project, made.json()["project_id"]]
+        assert (await door.call("PATCH", path, json={"name": "another name"})).status == 200
+        assert (await door.call("GET", path)).json()["name"] == "another name"
+        taken = await door.call("POST", "/v1/projects", json={"name": "another name"})
+        assert (taken.status, taken.json()["category"]) == (409, "PROJECT_NAME_TAKEN")
+        key = await door.call("POST", f"{path}/keys", json={"scopes": ["owner"]})
+        assert key.status == 200
+        secret = key.json()["key"]
+        assert (await door.call("GET", path, key=secret)).status == 200
+        assert (await door.call("DELETE", path)).status == 200
+        assert (await door.call("GET", path, key=secret)).status == 401
+        assert (await door.call("DELETE", path)).status == 404
+        assert (await door.call("GET", f"{path}/keys")).status == 404
+
+    async def test_the_first_one_stays(self, door: Front) -> None:
+        refused = await door.call("DELETE", f"/v1/projects/{door.project}")
+        assert (refused.status, refused.json()["category"]) == (409, "FIRST_PROJECT")
+
+    @pytest.mark.parametrize("name", ["", " ", "a\nb", "\x1b[2J", "x" * 201, NOWHERE, "tail "])
+    async def test_a_name_can_be_shown(self, door: Front, name: str) -> None:
+        assert (await door.call("POST", "/v1/projects", json={"name": name})).status == 400
+
+    async def test_tenants_manage_none(self, door: Front) -> None:
+        ours = await tenant(door, "ours")
+        path = f"/v1/projects/{ours.project}"
+        for method, asked, body in (
+            ("POST", "/v1/projects", {"name": "more"}),
+            ("PATCH", path, {"name": "more"}),
+            ("DELETE", path, None),
+        ):
+            for secret in (ours.secret, (await key_in(door, door.project, "admin"))[1]):
+                answer = await door.call(method, asked, key=secret, json=body)
+                own = secret == ours.secret or asked == "/v1/projects"
+                assert answer.status == (403 if own else 404)
+
+    async def test_an_operator_does_not_read_what_tenants_ask(self, door: Front) -> None:
+        ours = await tenant(door, "ours")
+        path = f"/v1/projects/{ours.project}"
+        for asked in ("/requests", f"/requests/{ours.request}", "/deliveries", "/usage"):
+            assert (await door.call("GET", path + asked)).status == 404
+        assert (await door.call("GET", f"{path}/requests/{ours.request}/result")).status == 404
+        secrets = await door.call("GET", f"{path}/keys/{ours.key_id}/signing-secret")
+        assert secrets.status == 404
