@@ -149,8 +149,11 @@ def _may_be_named_by(family: Sequence[Job], blob: BlobKey, but: Set[JobId] = fro
 
 
 def _stripped_request(job: Job) -> Stripped:
-    """Without its document, the callers' URLs and the way to its audio: it cannot be asked for again."""
-    order = structs.replace(order_of(job.payload), audio=None, url=None, callback=None)
+    """Without its document, the caller's URLs and `extra`, and the way to its audio: it cannot be asked for
+    again."""
+    order = order_of(job.payload)
+    options = structs.replace(order.options, extra={})
+    order = structs.replace(order, options=options, audio=None, url=None, callback=None)
     result = job.result
     if result is not None:
         result = msgspec.json.encode(structs.replace(ending_of(result), document=Kept()))
