@@ -9,11 +9,6 @@ from ringback.settings import Settings
 API_KEY_VARIABLE = "RINGBACK_API_KEY"
 
 
-def operators_key_id(project: str) -> str:
-    """The identifier of the key that `RINGBACK_API_KEY` makes, and makes again at each start."""
-    return str(uuid.uuid5(uuid.UUID(project), API_KEY_VARIABLE))
-
-
 async def ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
     """The operator's own key, or, on the very first start, one that is made and printed once.
 

@@ -11,14 +11,23 @@ from typing import Any, TypeVar
 
 import click
 
-from ringback.bootstrap.first_key import API_KEY_VARIABLE, operators_key_id
+from ringback.bootstrap.first_key import API_KEY_VARIABLE
 from ringback.bootstrap.ledger import open_beside
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.cli.shown import printable
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.keys import LARGEST_LIMIT, ApiKey, KeyLimits, KeyStore, Project, new_secret, secret_hash
+from ringback.keys import (
+    LARGEST_LIMIT,
+    ApiKey,
+    KeyLimits,
+    KeyStore,
+    Project,
+    new_secret,
+    operators_key_id,
+    secret_hash,
+)
 from ringback.pauses import SAYS, read_pauses
 from ringback.sealing import Seal
 from ringback.settings import Settings
