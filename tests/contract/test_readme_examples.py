@@ -1,6 +1,5 @@
 """The README's examples, as they stand there: the curl, both SDKs, the live streams."""
 
-import json
 import os
 import re
 import shutil
@@ -10,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from support.program import KEY, RINGBACK, Program
+from support.program import KEY, RINGBACK, Program, free_port
 from support.receiver import Receiver
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,29 +63,46 @@ def assert_said(heard: str) -> None:
     assert heard.lower().rstrip(".") == SAID.lower().rstrip(".")
 
 
-def test_the_curl(there: dict[str, str], receiver: Receiver) -> None:
+NOT_IN_THE_SESSION = ("make demo", "make setup", "make test", "docker ")
+"""What sets this environment up, takes minutes, or needs what is not here."""
+
+
+def session(ports: dict[str, str]) -> str:
+    """All shell commands of the README, from its top to its bottom, on ports that are free."""
+    blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines()]
+    kept = [line for line in lines if not line.startswith((*NOT_IN_THE_SESSION, "make bench", "make chaos"))]
+    text = "\n".join(kept).replace(".venv/bin/ringback", str(RINGBACK))
+    for written, meant in ports.items():
+        text = text.replace(written, meant)
+    return text.replace("ringback receive", f"ringback receive --port {ports['8443']}")
+
+
+def test_every_command_works_as_printed_in_one_session(tmp_path: Path) -> None:
+    """Each `&` goes on to the end, as in a terminal; the first command that fails ends it."""
     if shutil.which("curl") is None:
         pytest.skip("there is no curl on this machine")
-    assert_called_back(json.loads(printed("sh", "-c", example("sh", "curl", there)))["request_id"], receiver)
-
-
-def test_the_commands_about_callbacks(
-    server: Program, there: dict[str, str], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    here = {"RINGBACK_DATA_DIR": str(server.data_dir), "RINGBACK_PORT": str(server.port)}
-    here |= {
-        "RINGBACK_API_KEY": KEY,
-        "RINGBACK_CALLBACK_ALLOW": "127.0.0.1",
+    ports = {"8080": str(free_port()), "8443": str(free_port())}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
+    here = {
+        "RINGBACK_DATA_DIR": str(tmp_path),
+        "RINGBACK_PORT": ports["8080"],
         "RINGBACK_CALLBACK_PORTS": "any",
     }
-    printed(str(RINGBACK), "keys", "create", "of the README", **here)
-    (key_id,) = re.findall(r"^(\S+)\s.*of the README", printed(str(RINGBACK), "keys", "list", **here), re.M)
-    commands = example(
-        "sh", "doctor callback", there | {".venv/bin/ringback": str(RINGBACK), "KEY_ID": key_id}
+    done = subprocess.run(
+        ["bash", "-ec", f"trap 'kill $(jobs -p)' EXIT\n{session(ports)}"],
+        cwd=REPOSITORY,
+        env=clean | here,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
-    tried, *_, secret = printed("sh", "-ec", commands, **here).splitlines()
-    assert tried.startswith("✓ url")
-    assert secret.startswith("whsec_")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert '{"request_id":' in done.stdout
+    assert SAID.lower().rstrip(".") in done.stdout.lower()
+    assert re.search(r"^whsec_", done.stdout, re.MULTILINE)
+    assert "POST /transcripts" in done.stdout
 
 
 def test_the_python_sdk(there: dict[str, str], receiver: Receiver) -> None:
@@ -96,11 +112,6 @@ def test_the_python_sdk(there: dict[str, str], receiver: Receiver) -> None:
 
 def test_a_live_stream_with_the_python_sdk(there: dict[str, str]) -> None:
     assert_said(printed(sys.executable, "-c", example("python", "send_media", there)))
-
-
-def test_a_live_stream_from_the_command_line(server: Program) -> None:
-    command = example("sh", "ringback listen", {".venv/bin/ringback": str(RINGBACK), "secret": KEY})
-    assert_said(printed("sh", "-c", command, RINGBACK_PORT=str(server.port)))
 
 
 def test_the_javascript_sdk(there: dict[str, str], receiver: Receiver, tmp_path: Path) -> None:

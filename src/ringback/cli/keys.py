@@ -3,7 +3,7 @@
 import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -194,7 +194,7 @@ def limits(
 
 @command.command("signing-secret")
 @with_settings
-@click.argument("key_id")
+@click.argument("key_id", required=False)
 @click.option("--rotate", is_flag=True, help="Make a new secret; the old one still signs for --overlap.")
 @click.option(
     "--overlap",
@@ -204,11 +204,12 @@ def limits(
     help="How long the old secret still signs: 90s, 30m, 24h; 0s ends it at once.",
 )
 def signing_secret(
-    config: Path | None, data_dir: str | None, key_id: str, *, rotate: bool, overlap: float
+    config: Path | None, data_dir: str | None, key_id: str | None, *, rotate: bool, overlap: float
 ) -> None:
     """Show the secret that signs a key's callbacks, for those who verify them.
 
     KEY_ID is the identifier that `ringback keys list` shows, or `server` for the server's own public keys.
+    Without it: the key that RINGBACK_API_KEY names, or the only one that there is.
     Each stands alone on a line of standard output, the newest first: docs/signing.md says how to use them.
     """
     settings = settings_of(config, data_dir)
@@ -216,15 +217,17 @@ def signing_secret(
 
     async def show(ledger: KeyStore, project: Project) -> list[str]:
         signers = Signers(ledger, seal, SystemClock())
-        if key_id not in {SERVER, *(key.id for key in await ledger.keys(project.id))}:
-            raise Misconfigured(_no_such_key(key_id))
-        if not (rotate and key_id == SERVER):  # that is the way out when the secret key is lost
+        keys = await ledger.keys(project.id)
+        signer = key_id or _default_key(keys, operators_key_id(project.id))
+        if signer not in {SERVER, *(key.id for key in keys)}:
+            raise Misconfigured(_no_such_key(signer))
+        if not (rotate and signer == SERVER):  # that is the way out when the secret key is lost
             await signers.prepare()
         if rotate:
-            await signers.rotate(key_id, overlap)
-        if key_id == SERVER:
+            await signers.rotate(signer, overlap)
+        if signer == SERVER:
             return await signers.public_keys()
-        return [secret.text for secret in await signers.shown(key_id)]
+        return [secret.text for secret in await signers.shown(signer)]
 
     for line in _in_ledger(settings, show):
         click.echo(line)
@@ -240,6 +243,16 @@ def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable
             return await work(ledger, project)
 
     return asyncio.run(run())
+
+
+def _default_key(keys: Sequence[ApiKey], operators: str) -> str:
+    """The key that is meant where none is named."""
+    found = [key.id for key in keys]
+    if operators in found:
+        return operators
+    if len(found) == 1:
+        return found[0]
+    raise Misconfigured(f"There are {len(found)} keys: name one that `ringback keys list` shows.")
 
 
 def _overlap(text: str) -> float:
