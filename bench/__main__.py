@@ -1,9 +1,11 @@
 """`python -m bench [NAME …]`: run some benchmarks, or all of them; results go to bench/results/NAME.json."""
 
 import argparse
+import sys
 from functools import partial
 
 from bench import accept, cluster, delivery, live, memory, recordings
+from bench.harness import clips
 
 BENCHMARKS = {
     "accept": accept.run,
@@ -13,6 +15,12 @@ BENCHMARKS = {
     "live": live.run,
     "cluster": cluster.run,
 }
+
+NEEDS = {"delivery": delivery.missing}
+"""What a benchmark needs that does not come with the checkout; the others need nothing more."""
+
+OF_SPEECH = {"recordings", "memory", "live"}
+SPEECH = f" (speech: {clips.source()})"
 
 
 def main() -> None:
@@ -36,9 +44,16 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
     benchmarks = BENCHMARKS | {"live": partial(live.run, peers=options.peer)}
+    left_out = 0
     for name in options.names or benchmarks:
-        print(f"{name}:", flush=True)
+        lack = NEEDS[name]() if name in NEEDS else None
+        if lack is not None:
+            print(f"{name}: not run: {lack}", flush=True)
+            left_out += 1
+            continue
+        print(f"{name}{SPEECH if name in OF_SPEECH else ''}:", flush=True)
         benchmarks[name](options.repeats).write()
+    sys.exit(1 if left_out else 0)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from bench.harness.audio import write_flac
 from bench.harness.child import Child, Facts
-from bench.harness.clips import Clip, clips, word_error_rate
+from bench.harness.clips import Clip, clips, source, word_error_rate
 from bench.harness.costs import cpu_seconds
 from bench.harness.report import Report
 from bench.harness.server import HEADERS, RunningServer
@@ -45,6 +45,7 @@ def run(repeats: int) -> Report:
         f"{len(spoken)} clips of real speech, and one recording of ten minutes",
         {
             "clips": len(spoken),
+            "clips_from": source(),
             "clip_seconds": [min(clip.seconds for clip in spoken), max(clip.seconds for clip in spoken)],
             "audio_seconds": round(sum(clip.seconds for clip in spoken), 1),
             "at_once": AT_ONCE,

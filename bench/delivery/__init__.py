@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from bench.delivery.celery import PYTHON, Celery, NoRedis
+from bench.delivery.celery import PYTHON, Celery
 from bench.delivery.load import LARGE, SMALL, Delivery, Phase, Seen, addresses, ready, steady
 from bench.delivery.ours import Late, Ours
 from bench.harness.child import Child
@@ -86,9 +86,14 @@ SLOWED = [
 DEADENED = [OURS, celery("prefork", "everysec")]
 
 
-def run(repeats: int) -> Report:
+def missing() -> str | None:
+    """What this benchmark needs and this machine lacks."""
     if shutil.which("redis-server") is None:
-        raise NoRedis
+        return "redis-server is not on PATH, and Celery needs it: `apt-get install redis-server` (Debian)"
+    return None
+
+
+def run(repeats: int) -> Report:
     report = Report("delivery", "Deliveries beside Celery with requests and Redis", how())
     with Child("bench.load.receiver", "--ports", str(PORTS)) as receiver:
         for repeat in range(min(repeats, MOST_REPEATS)):

@@ -21,14 +21,6 @@ WARM_UP = 400
 """Deliveries before anything is measured: every process or thread has its connection then."""
 
 
-class NoRedis(RuntimeError):
-    def __init__(self) -> None:
-        super().__init__(
-            "redis-server is not on PATH, and Celery needs it: `apt-get install redis-server` (Debian), or "
-            "https://redis.io/docs/latest/operate/oss_and_stack/install/"
-        )
-
-
 class Celery:
     """A context: entering it starts Redis and the worker. `pool` is Celery's: prefork or threads."""
 
@@ -119,8 +111,7 @@ class Celery:
 
     def _start_redis(self, folder: Path, port: int) -> "subprocess.Popen[bytes]":
         program = shutil.which("redis-server")
-        if program is None:
-            raise NoRedis
+        assert program is not None, "bench.delivery.missing has found it"
         command = [
             program, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", "",
             "--appendonly", "yes", "--appendfsync", self._fsync, "--daemonize", "no",

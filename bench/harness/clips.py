@@ -22,11 +22,21 @@ class Clip:
 def clips(shortest: float = 5.0, longest: float = 15.0) -> list[Clip]:
     """English clips of these lengths, longest first (the best order for every subject).
 
-    From the shared corpus when it lies beside the checkout; else the committed clips, of any length.
+    From the shared corpus when it lies beside the checkout; else from the committed clips.
     """
-    found = _read(CORPUS) if (CORPUS / "manifest.json").exists() else []
-    fitting = [clip for clip in found if shortest <= clip.seconds <= longest] or _read(COMMITTED)
-    return sorted(fitting, key=lambda clip: -clip.seconds)
+    found = [clip for clip in _read(_source()) if shortest <= clip.seconds <= longest]
+    return sorted(found, key=lambda clip: -clip.seconds)
+
+
+def source() -> str:
+    """Where `clips` come from, for the first line of a benchmark and for its results."""
+    if _source() == COMMITTED:
+        return "the clips of tests/audio; docs/performance.md has figures of a larger corpus"
+    return "the corpus beside the checkout"
+
+
+def _source() -> Path:
+    return CORPUS if (CORPUS / "manifest.json").exists() else COMMITTED
 
 
 def _read(folder: Path) -> list[Clip]:

@@ -85,7 +85,8 @@ def phrase(clip: Clip, port: int) -> Phrase:
 
 
 def plans(phrases: Sequence[Phrase], folder: Path, count: int, seconds: float) -> list[Plan]:
-    """So many streams of at least this length; each begins with another phrase."""
+    """So many streams of at least this length, and of more phrases than `FINALIZED`; each begins with another
+    phrase, as far as there are others."""
     rotated = ([*phrases[first:], *phrases[:first]] for first in (3 * n % len(phrases) for n in range(count)))
     return [_joined(turn, folder / f"{seconds}-{n}.raw", seconds) for n, turn in enumerate(rotated)]
 
@@ -103,7 +104,7 @@ def _joined(phrases: Iterable[Phrase], path: Path, seconds: float) -> Plan:
     words: list[SpokenWord] = []
     placed: list[Placed] = []
     for taken in cycle(phrases):
-        if at >= seconds * RATE:
+        if at >= seconds * RATE and len(placed) > FINALIZED:
             break
         if placed:
             pieces.append(_quiet(PAUSE, hiss))
