@@ -1,15 +1,15 @@
-"""The process in which callers' bytes meet FFmpeg: `python -m ringback.audio.child FD`.
+"""The process in which callers' bytes meet FFmpeg: `python -m ringback.audio.child FD FILES`.
 
 It may crash, hang or run out of memory; the server replaces it. It reads one order after the other from
-the socket `FD`, answers each with frames (`frames`), and ends when the server is gone.
+the socket `FD`, and the open file that belongs to it from the socket `FILES`: it can open none itself.
+It answers each with frames (`frames`), and ends when the server is gone.
 """
 
 import socket
 import sys
 import traceback
-from pathlib import Path
 
-from ringback.audio.confinement import confine
+from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import PYAV_FAULTS, opened
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
@@ -32,12 +32,13 @@ from ringback.errors import Refusal
 
 def main() -> None:
     confine()
-    server = socket.socket(fileno=int(sys.argv[1]))
+    server, files = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     try:
         silero = Silero()
+        restrict()
         _send(server, Progress(0.0))  # Ready.
         while (order := _next_order(server)) is not None:
-            _serve(order, silero, server)
+            _serve(order, _next_file(files), silero, server)
     except (BrokenPipeError, ConnectionResetError):
         return  # The server is gone, or wants no more of this file.
     except Exception:
@@ -45,17 +46,17 @@ def main() -> None:
         sys.exit(1)
 
 
-def _serve(order: Order, silero: Silero, server: socket.socket) -> None:
+def _serve(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
     try:
-        _read(order, silero, server)
+        _read(order, file, silero, server)
     except Refusal as refusal:
         _send(server, Refused(*_words(refusal)))
     except (MemoryError, *PYAV_FAULTS):
         _send(server, Refused(*_words(unreadable())))
 
 
-def _read(order: Order, silero: Silero, server: socket.socket) -> None:
-    with opened(Path(order.path), order.how) as audio:
+def _read(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
+    with opened(file, order.how) as audio:
         _send(server, Opened(audio.channels, audio.duration))
         finders = [SpeechFinder(silero, order.max_chunk) for _ in range(audio.channels)]
         decoded = told = 0
@@ -79,6 +80,12 @@ def _next_order(server: socket.socket) -> Order | None:
         return None
     body = _receive(server, LENGTHS.unpack(lengths)[0])
     return None if body is None else unpack_order(body)
+
+
+def _next_file(files: socket.socket) -> int:
+    """The descriptor of the order's file. It was sent before the order was."""
+    _, [descriptor], _, _ = socket.recv_fds(files, 1, 1)
+    return descriptor
 
 
 def _receive(server: socket.socket, size: int) -> bytes | None:

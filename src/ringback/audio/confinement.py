@@ -1,11 +1,19 @@
 """What a process may do that lets callers' bytes meet FFmpeg."""
 
 import ctypes
+import os
 import resource
 import signal
 import sys
 
 import av
+
+# PyAV imports these when it first meets such a stream, which is too late once nothing can be opened.
+import av.subtitles.codeccontext
+import av.subtitles.stream
+
+from ringback.sandbox import Profile
+from ringback.sandbox import confine as give_up_rights
 
 
 def confine() -> None:
@@ -22,6 +30,16 @@ def confine() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     av.logging.set_level(av.logging.PANIC)
+
+
+def restrict() -> None:
+    """The last step before hostile bytes: from now on nothing but what is open and loaded can be reached."""
+    # Standard error may be the server's log, or a terminal; faults are told over the socket.
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for output in (1, 2):
+        os.dup2(nowhere, output)
+    os.close(nowhere)
+    give_up_rights(Profile.DECODER)
 
 
 _ADDRESS_SPACE = 2 << 30

@@ -164,9 +164,10 @@ class _File:
 
 
 @contextmanager
-def opened(path: Path, how: Decoding) -> Iterator[Decoder]:
-    """Open a recording. Raises `Refusal` if it is not audio, `OSError` if there is no such file."""
-    with path.open("rb", buffering=0) as file:
+def opened(source: Path | int, how: Decoding) -> Iterator[Decoder]:
+    """Open a recording, by its path or by a descriptor, which is then closed. Raises `Refusal` if it is not
+    audio, `OSError` if there is no such file."""
+    with io.FileIO(source) as file:
         try:
             container = _open(file, how)
         except (OSError, *PYAV_FAULTS):

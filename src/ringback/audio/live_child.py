@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import av
 import numpy as np
 
-from ringback.audio.confinement import confine
+from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import Decode, Signals, decoder_of
 from ringback.audio.encodings import PACKETS_ONLY, Decoding, Opening, channels_of, live_opening, unreadable
 from ringback.audio.frames import LENGTHS, Broken, Ended, Opened, Refused
@@ -36,6 +36,7 @@ from ringback.errors import Refusal
 
 def main() -> None:
     confine()
+    restrict()
     server = _Server(socket.socket(fileno=int(sys.argv[1])))
     try:
         server.send(Ready())

@@ -7,16 +7,19 @@ import subprocess
 import sys
 
 
-def spawn(module: str) -> tuple[subprocess.Popen[bytes], socket.socket]:
+def spawn(module: str, *more: socket.socket) -> tuple[subprocess.Popen[bytes], socket.socket]:
     """`module` as a process of its own, and our end of the socket whose number it is told.
+
+    Then come the numbers of `more`, which stay the caller's to close.
 
     Holds the event loop up for the millisecond or two that a vfork takes.
     """
     ours, theirs = socket.socketpair()
-    command = [sys.executable, "-P", "-m", module, str(theirs.fileno())]
+    numbers = [each.fileno() for each in (theirs, *more)]
+    command = [sys.executable, "-P", "-m", module, *map(str, numbers)]
     try:
         process = subprocess.Popen(  # noqa: S603 - our own module, no caller's word in it
-            command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, env=_environment()
+            command, pass_fds=numbers, stdin=subprocess.DEVNULL, env=_environment()
         )
     except OSError:
         ours.close()

@@ -6,6 +6,8 @@ chunks). After that the file is to blame.
 """
 
 import asyncio
+import os
+import socket
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -159,30 +161,43 @@ class _ChildDied(Exception):
 
 
 class _Child:
-    """One decoding process and the socket to it."""
+    """One decoding process and the sockets to it."""
 
     def __init__(
-        self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self,
+        process: subprocess.Popen[bytes],
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        for_files: socket.socket,
     ) -> None:
+        """`for_files`: through it go the open files that orders are about."""
         self.files = 0
         self.rested = False
         self._done = False
         self._process = process
         self._reader = reader
         self._writer = writer
+        self._for_files = for_files
 
     @classmethod
     async def start(cls) -> "_Child":
         """A child that has said that it is ready. Raises `OSError` when it does not come to that."""
-        process, ours = spawn("ringback.audio.child")
+        for_files, theirs = socket.socketpair()
         try:
-            child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD))
+            with theirs:
+                process, ours = spawn("ringback.audio.child", theirs)
+        except OSError:
+            for_files.close()
+            raise
+        try:
+            child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD), for_files)
             await child._frame(_START_PATIENCE)
             return child
         except _ChildDied as died:
             await child.end()
             raise OSError(f"the decoding process did not start: {died}") from None
         except BaseException:
+            for_files.close()
             ours.close()
             process.kill()
             process.wait()
@@ -195,6 +210,13 @@ class _Child:
     def begin(self, order: Order) -> None:
         self.files += 1
         self.rested = self._done = False
+        # Opened by us, because the child can open nothing.
+        file = os.open(order.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            with suppress(ConnectionError):  # It has died: whoever listens to it hears so.
+                socket.send_fds(self._for_files, [b"f"], [file])
+        finally:
+            os.close(file)
         self._writer.write(pack_order(order))
 
     async def hear(self, patience: float) -> Heard | None:
@@ -219,6 +241,7 @@ class _Child:
     async def end(self) -> None:
         """Kill it: it holds nothing that could be lost."""
         self._process.kill()
+        self._for_files.close()
         self._writer.transport.abort()
         with suppress(ConnectionError):
             await self._writer.wait_closed()

@@ -1,0 +1,149 @@
+"""Hostile code inside the real children reaches nothing: no file, no network, no other process."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ringback.audio import live_frames
+from ringback.audio.encodings import Decoding
+from ringback.audio.frames import LENGTHS, Order, pack_order
+from ringback.audio.process import _environment
+from ringback.sandbox import check
+from ringback.sandbox.kernel import SUPPORTED
+
+pytestmark = pytest.mark.skipif(not SUPPORTED, reason="Linux alone has these layers")
+
+SCRIPT = Path(__file__).parent.parent / "support" / "hostile_code.py"
+CANARY = "canary-in-the-parents-environment"
+
+STOPPED = {"EPERM", "EACCES", "ENOSYS"}
+
+
+@dataclass
+class Place:
+    """What hostile code would be after."""
+
+    ledger: Path
+    folder: Path
+    listener: socket.socket
+
+    def known(self, **more: Any) -> dict[str, Any]:
+        return {
+            "parent": os.getpid(),
+            "ledger": str(self.ledger),
+            "folder": str(self.folder),
+            "address": self.listener.getsockname(),
+            "without": [],
+            "unconfined": False,
+            **more,
+        }
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Place]:
+    monkeypatch.setenv("RINGBACK_SECRET_KEY", CANARY)
+    folder = tmp_path / "blobs"
+    folder.mkdir()
+    (folder / "victim").write_bytes(b"somebody's recording")
+    ledger = tmp_path / "ringback.db"
+    ledger.write_bytes(b"SQLite" * 1000)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield Place(ledger, folder, listener)
+
+
+@dataclass
+class Child:
+    """How one of our children is started and made to meet a caller's bytes."""
+
+    module: str
+    replaced: list[str]
+    allowed: set[str] = field(default_factory=set)
+
+
+DECODER = Child("ringback.audio.child", ["_read"])
+LIVE = Child("ringback.audio.live_child", ["_decode"])
+
+
+def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
+    """Start the child as the server does, have the payload run in it, and return what came of it."""
+    ours, theirs = socket.socketpair()
+    files, their_files = socket.socketpair()
+    report, their_report = socket.socketpair()
+    known = place.known(replaced=child.replaced, report=their_report.fileno(), **more)
+    numbers = [each.fileno() for each in (theirs, their_files, their_report)]
+    command = [sys.executable, "-P", str(SCRIPT), child.module, json.dumps(known)]
+    process = subprocess.Popen(
+        [*command, *map(str, numbers[:2])],
+        pass_fds=numbers,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+    )
+    for each in (theirs, their_files, their_report):
+        each.close()
+    with ours, files, report, process:
+        _begin(child, place, ours, files)
+        report.settimeout(60)
+        told = b""
+        while piece := report.recv(1 << 16):
+            told += piece
+        ours.close()
+        process.kill()
+    found: dict[str, str] = json.loads(told)
+    return found
+
+
+def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket) -> None:
+    if child is DECODER:
+        with (place.folder / "victim").open("rb") as recording:
+            socket.send_fds(files, [b"f"], [recording.fileno()])
+        ours.sendall(pack_order(Order("a path of ours", Decoding(), 15.0)))
+    elif child is LIVE:
+        for buffer in live_frames.pack(live_frames.Begin(Decoding())):
+            ours.sendall(buffer)
+    assert LENGTHS.size == 8
+
+
+@pytest.mark.parametrize("child", [DECODER, LIVE], ids=["recording", "live"])
+def test_hostile_code_in_a_decoder_reaches_nothing(child: Child, place: Place) -> None:
+    found = taken_over(child, place)
+    assert CANARY not in found.pop("environment")
+    assert found.pop("threads") == "work"
+    assert {name: end for name, end in found.items() if end not in STOPPED} == {}
+    assert (place.folder / "victim").read_bytes() == b"somebody's recording"
+    assert sorted(path.name for path in place.folder.iterdir()) == ["victim"]
+    assert place.ledger.read_bytes() == b"SQLite" * 1000
+
+
+def test_without_the_sandbox_it_reaches_all_that(place: Place) -> None:
+    """So that the test above does not pass because the attempts are wrong."""
+    without = ["trace the parent", "run a shell", "type into the terminal", "fork by clone"]
+    found = taken_over(DECODER, place, unconfined=True, without=without)
+    for name in (
+        "read the parent's environment",
+        "overwrite the ledger",
+        "connect",
+        "fork",
+        "link",
+        "unlink",
+    ):
+        assert found[name] == "done"
+    assert sum(end == "done" for end in found.values()) >= 20
+
+
+def test_every_layer_is_tried_by_itself() -> None:
+    found = check.report()
+    assert found.fault is None
+    assert found.memory_hidden
+    assert found.no_new_privs
+    if found.whole:
+        assert str(found).startswith("memory hidden, no new privileges, Landlock ")
+    else:
+        assert all(words for words in found.missing)
