@@ -82,6 +82,14 @@ async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextM
     return await PostgresLedger.open(settings.database_url)
 
 
+async def open_alone(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:
+    """For a command that works on jobs. A ledger that many share is opened beside the others; of a file it
+    must be the only user: `Misconfigured` while a server has it."""
+    if settings.database_url:
+        return await open_beside(settings, clock)
+    return await SqliteLedger.open(settings.data_path / SQLITE_FILE, clock, serving=True)
+
+
 async def migrate(settings: Settings) -> Migrated:
     """Bring the ledger's schema up to date, or make it; raises `Misconfigured` where it is newer."""
     if not settings.database_url:

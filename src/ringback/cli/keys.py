@@ -1,20 +1,20 @@
 """`ringback keys`: who may use this server."""
 
-import asyncio
 import re
 import uuid
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from ringback.bootstrap.first_key import API_KEY_VARIABLE
-from ringback.bootstrap.ledger import open_beside
+from ringback.bootstrap.ledger import Ledger
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
-from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.cli.in_ledger import in_ledger, key_named, project_named
+from ringback.cli.places import Decorated, made_data_folder, settings_of, with_settings
 from ringback.cli.shown import printable
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
@@ -22,23 +22,15 @@ from ringback.keys import (
     LARGEST_LIMIT,
     ApiKey,
     KeyLimits,
-    KeyStore,
-    Project,
     new_secret,
     operators_key_id,
     secret_hash,
 )
 from ringback.pauses import SAYS, read_pauses
 from ringback.sealing import Seal
-from ringback.settings import Settings
+from ringback.server.permissions import SCOPES
 
 DAY = 86_400.0
-
-SCOPES = ("member", "admin", "owner", "usage:write", "keys:write")
-"""What `server.auth` gives rights for."""
-
-T = TypeVar("T")
-
 
 DEFAULT = "default"
 """What stands for the server's setting."""
@@ -52,6 +44,10 @@ def _number_or_default(_: click.Context, __: click.Parameter, text: str | None) 
     raise click.BadParameter(f"{text!r} is neither a whole number up to {LARGEST_LIMIT} nor `{DEFAULT}`.")
 
 
+def _of_project(what: str) -> Callable[[Decorated], Decorated]:
+    return click.option("--project", metavar="PROJECT", help=what)
+
+
 @click.group("keys")
 def command() -> None:
     """Create, list and revoke API keys, whether or not the server runs.
@@ -59,6 +55,7 @@ def command() -> None:
     \b
     Examples:
       ringback keys create "night batch"
+      ringback keys create "acme's owner" --project acme --scope owner
       ringback keys list
       ringback keys limits 6f1c2b0e-… --requests 20
       ringback keys revoke 6f1c2b0e-…
@@ -78,6 +75,7 @@ def command() -> None:
     show_default=True,
     help="What the key may do; may repeat.",
 )
+@_of_project("The project that it belongs to [default: the first].")
 @click.option("--tag", "tags", multiple=True, help="May repeat.")
 @click.option(
     "--expires-in", type=click.FloatRange(min=0, min_open=True), metavar="DAYS", help="Ends by itself."
@@ -87,6 +85,7 @@ def create(
     config: Path | None,
     data_dir: str | None,
     comment: str,
+    project: str | None,
     scopes: tuple[str, ...],
     tags: tuple[str, ...],
     expires_in: float | None,
@@ -98,33 +97,38 @@ def create(
     now = SystemClock().now()
     secret = new_secret()
 
-    async def add(ledger: KeyStore, project: Project) -> ApiKey:
+    async def add(ledger: Ledger) -> ApiKey:
         expires_at = None if expires_in is None else now + expires_in * DAY
-        key = ApiKey(str(uuid.uuid4()), project.id, comment, scopes, tags, now, expires_at)
+        place = await project_named(ledger, project)
+        key = ApiKey(str(uuid.uuid4()), place.id, comment, scopes, tags, now, expires_at)
         await ledger.add_key(key, secret_hash(secret))
         return key
 
-    key = _in_ledger(settings_of(config, data_dir), add)
+    key = in_ledger(settings_of(config, data_dir), add)
     click.echo(f"Key {key.id} is made. Keep its secret now, it is not shown again:", err=True)
     click.echo(secret)
 
 
 @command.command("list")
 @with_settings
-def list_keys(config: Path | None, data_dir: str | None) -> None:
+@_of_project("Its keys alone [default: those of all projects].")
+def list_keys(config: Path | None, data_dir: str | None, project: str | None) -> None:
     """Show every key's identifier, age, scopes and comment; never a secret."""
 
-    async def read(ledger: KeyStore, project: Project) -> list[ApiKey]:
-        return list(await ledger.keys(project.id))
+    async def read(ledger: Ledger) -> list[tuple[str, ApiKey]]:
+        projects = await ledger.projects()
+        shown = projects if project is None else [await project_named(ledger, project)]
+        named = {each.id: f"{printable(each.name)}  " if len(projects) > 1 else "" for each in projects}
+        return [(named[each.id], key) for each in shown for key in await ledger.keys(each.id)]
 
-    found = _in_ledger(settings_of(config, data_dir), read)
+    found = in_ledger(settings_of(config, data_dir), read)
     if not found:
         click.echo("There is no key yet: make one with `ringback keys create`.", err=True)
-    for key in found:
+    for place, key in found:
         ends = f"ends {_day(key.expires_at)}" if key.expires_at is not None else "has no end"
         # Whoever made a key over HTTP has chosen its comment and its scopes.
         chosen = printable(f"{','.join(key.scopes)}  {key.comment}")
-        click.echo(f"{key.id}  made {_day(key.created_at)}  {ends}  {chosen}")
+        click.echo(f"{key.id}  made {_day(key.created_at)}  {ends}  {place}{chosen}")
 
 
 @command.command("revoke")
@@ -133,12 +137,12 @@ def list_keys(config: Path | None, data_dir: str | None) -> None:
 def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     """End a key, by the identifier that `ringback keys list` shows."""
 
-    async def remove(ledger: KeyStore, project: Project) -> tuple[bool, bool]:
-        return await ledger.remove_key(project.id, key_id), key_id == operators_key_id(project.id)
+    async def remove(ledger: Ledger) -> bool:
+        key = await key_named(ledger, key_id)
+        await ledger.remove_key(key.project, key.id)
+        return key.id == operators_key_id(key.project)
 
-    removed, is_operators = _in_ledger(settings_of(config, data_dir), remove)
-    if not removed:
-        raise Misconfigured(_no_such_key(key_id))
+    is_operators = in_ledger(settings_of(config, data_dir), remove)
     click.echo(f"Key {key_id} is revoked.", err=True)
     if is_operators:
         click.echo(
@@ -178,16 +182,14 @@ def limits(
     if schedule is not None:
         changes["schedule"] = _schedule(schedule)
 
-    async def change(ledger: KeyStore, project: Project) -> KeyLimits:
-        for key in await ledger.keys(project.id):
-            if key.id == key_id:
-                changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
-                if changes:
-                    await ledger.set_limits(project.id, key_id, changed)
-                return changed
-        raise Misconfigured(_no_such_key(key_id))
+    async def change(ledger: Ledger) -> KeyLimits:
+        key = await key_named(ledger, key_id)
+        changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
+        if changes:
+            await ledger.set_limits(key.project, key.id, changed)
+        return changed
 
-    for name, value in asdict(_in_ledger(settings_of(config, data_dir), change)).items():
+    for name, value in asdict(in_ledger(settings_of(config, data_dir), change)).items():
         shown = "the server's setting" if value is None else value if value != 0 else "no limit"
         click.echo(f"{name.replace('_', ' '):<13} {shown}")
 
@@ -215,12 +217,12 @@ def signing_secret(
     settings = settings_of(config, data_dir)
     seal = Seal.of(settings.secret_key, made_data_folder(settings) / "secret.key")
 
-    async def show(ledger: KeyStore, project: Project) -> list[str]:
+    async def show(ledger: Ledger) -> list[str]:
         signers = Signers(ledger, seal, SystemClock())
-        keys = await ledger.keys(project.id)
-        signer = key_id or _default_key(keys, operators_key_id(project.id))
-        if signer not in {SERVER, *(key.id for key in keys)}:
-            raise Misconfigured(_no_such_key(signer))
+        first = await project_named(ledger, None)
+        signer = key_id or _default_key(await ledger.keys(first.id), operators_key_id(first.id))
+        if signer != SERVER:
+            await key_named(ledger, signer)
         if not (rotate and signer == SERVER):  # that is the way out when the secret key is lost
             await signers.prepare()
         if rotate:
@@ -229,20 +231,8 @@ def signing_secret(
             return await signers.public_keys()
         return [secret.text for secret in await signers.shown(signer)]
 
-    for line in _in_ledger(settings, show):
+    for line in in_ledger(settings, show):
         click.echo(line)
-
-
-def _in_ledger(settings: Settings, work: Callable[[KeyStore, Project], Awaitable[T]]) -> T:
-    """Run `work` on the default project of the ledger, which is made if there is none yet."""
-
-    async def run() -> T:
-        made_data_folder(settings)
-        async with await open_beside(settings, SystemClock()) as ledger:
-            (project, *_) = await ledger.projects()
-            return await work(ledger, project)
-
-    return asyncio.run(run())
 
 
 def _default_key(keys: Sequence[ApiKey], operators: str) -> str:
@@ -270,10 +260,6 @@ def _schedule(text: str) -> str:
         except ValueError as error:
             raise click.BadParameter(f"{error}: write {SAYS}", param_hint="--schedule") from None
     return text
-
-
-def _no_such_key(key_id: str) -> str:
-    return f"There is no key {key_id}: `ringback keys list` shows those that there are."
 
 
 def _day(seconds: float) -> str:

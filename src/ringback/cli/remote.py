@@ -60,6 +60,9 @@ class Remote:
     def post(self, path: str, body: dict[str, Any]) -> Any:
         return json.loads(self._ask("POST", path, json.dumps(body).encode()))
 
+    def delete(self, path: str) -> Any:
+        return json.loads(self._ask("DELETE", path, None))
+
     def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {"Authorization": f"Token {self.key}", "User-Agent": f"ringback/{__version__}"}
         if body is not None:

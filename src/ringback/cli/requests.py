@@ -198,6 +198,22 @@ def cancel(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
     _show(done, as_json, [f"Cancelled: {', '.join(done['cancelled'])}"])
 
 
+@command.command("delete")
+@with_server
+@click.argument("request_id")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_as_json
+def delete(remote: Remote, /, *, request_id: str, yes: bool, as_json: bool) -> None:
+    """Erase a request: it is cancelled, and its recording, result, callbacks and record go.
+
+    There is no way back.
+    """
+    if not yes:
+        click.confirm(f"Erase the request {request_id} and all that is kept of it?", abort=True, err=True)
+    done = remote.delete(f"{remote.project}/requests/{request_id}")
+    _show(done, as_json, [f"Erased: {done['request_id']}"])
+
+
 def _redeliver_one(remote: Remote, request_id: str, body: dict[str, Any], as_json: bool) -> None:
     done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", _named(**body))
     lines = [f"Due again: {delivery['id']}" for delivery in done["deliveries"]]

@@ -3,11 +3,11 @@
 | step | if the process dies right after it |
 |---|---|
 | the erasure is on record | the eraser of any process finds it, and does the rest |
-| what runs or waits is cancelled, deliveries first | as before |
+| what runs or waits is cancelled | as before |
 | audio and documents are deleted | as before |
 | the rows go: deliveries, attempts, then the request with its idempotency key | as before |
-| the write-ahead log is emptied | the next start empties it |
-| a while later all of it is done once more, and the record goes | nothing is left to do |
+| the write-ahead log is emptied | as before |
+| the record goes; of what was running, once all was done again a while later | nothing is left to do |
 
 The second time is for a worker that had not yet heard of the cancellation: it may have written a document, or
 added a response of a live stream.
@@ -88,9 +88,9 @@ class Erasing:
         """A request; once this returns nothing is left of it but what is running at this moment."""
         await self._store.begin_erasing(job.id)
         await self.one(job.id)
+        await self._store.scrub()
         if job.state not in LIVE:
             await self._store.end_erasing(job.id)
-        await self._store.scrub()
 
     async def one(self, job: JobId) -> None:
         """A request or a delivery, and what follows from it."""
@@ -153,10 +153,12 @@ class Eraser:
         requests = await self._store.erasing(SETTLED_SECONDS, AT_ONCE)
         for request in requests:
             await self._erasing.one(request)
+        if requests:
+            await self._store.scrub()
+        for request in requests:
             await self._store.end_erasing(request)
         for project in await self._store.deleted_projects():
             await self._erasing.project(project)
-            telemetry.event("project.erased", project=project)
+            if project not in await self._store.deleted_projects():
+                telemetry.event("project.erased", project=project)
         await self._store.forget_projects(FORGOTTEN_SECONDS)
-        if requests:
-            await self._store.scrub()

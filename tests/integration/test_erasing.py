@@ -1,0 +1,277 @@
+"""What is erased is gone to the last byte, on both ledgers, whatever dies on the way and who still works."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, cast
+
+import asyncpg
+import msgspec
+import pytest
+
+from ringback.blobs import Blobs, FolderBlobs, Kept, once
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import DeliveryOrder
+from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.jobs.job import Attempt, Done, GivenUp, JobFilter, JobId, NewJob, Once
+from ringback.keys import Project
+from ringback.listen.options import ListenOptions
+from ringback.server.requests import REQUEST_KINDS
+from ringback.streaming.record import StreamOrder, record_job
+from ringback.transcription.erasing import FORGOTTEN_SECONDS, SETTLED_SECONDS, Eraser, EraseStore, Erasing
+from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, order_job
+from ringback.transcription.sweep import OwnTurns
+from support.blobs import keys_of
+from support.clock import ManualClock
+from support.sealing import SEAL
+from support.stores import STORES, Store, database, sqlite
+
+TENANT = Project("22222222-2222-4222-8222-222222222222", "Kanarienvogel GmbH")
+CANARY = "kanarienvogel"
+URL = f"http://user:{CANARY}@127.0.0.1:9/{CANARY}"
+
+
+@dataclass
+class Ground:
+    """A ledger, blobs, and what erases them."""
+
+    store: Store
+    blobs: FolderBlobs
+    clock: ManualClock
+    folder: Path
+
+    @property
+    def erasing(self) -> Erasing:
+        return Erasing(self.blobs, self.store, REQUEST_KINDS)
+
+    @property
+    def eraser(self) -> Eraser:
+        return Eraser(self.erasing, self.store, OwnTurns(self.clock))
+
+    async def recording(self, *, ends: bool = True, large: bool = False) -> JobId:
+        """One with all that may be kept of it. Where it ends one callback is delivered, and one parked."""
+        name = JobId(str(uuid.uuid4()))
+        options = ListenOptions(extra={"note": CANARY}, tag=(CANARY,))
+        order = Order(options, "m", audio_key(name), "0" * 64, callback=URL)
+        job = order_job(order, name, SEAL, project=TENANT.id, accessor="k")
+        await self.blobs.put(audio_key(name), once(CANARY.encode()))
+        await self.store.add([replace(job, once=Once(f"{CANARY} {name}", b"wish"))])
+        if not ends:
+            return name
+        (lease,) = await self.store.claim(KIND, 1, 60)
+        kept = Kept(key=document_key(name)) if large else Kept(inline=f'{{"transcript": "{CANARY}"}}')
+        if large:
+            await self.blobs.put(document_key(name), once(CANARY.encode()))
+        done = Done(200, msgspec.json.encode(Ending(kept, 1.0, 1)), (self.delivery(name, kept),))
+        assert await self.store.settle(lease, done)
+        await self.store.add([self.delivery(name, kept)])
+        attempt = Attempt(1.0, 2.0, "server_error", 503, f'{{"answer": "{CANARY}"}}'.encode())
+        first, second = await self.store.claim(DELIVER, 2, 60)
+        assert await self.store.settle(first, Done(200, attempt=attempt))
+        assert await self.store.settle(second, GivenUp(503, attempt=attempt))
+        return name
+
+    def delivery(self, name: JobId, body: Kept, number: int | None = None) -> NewJob:
+        sealed = SEAL.seal(URL, f"callback of {name}")
+        origin = f"http://{CANARY}.example:80"
+        order = DeliveryOrder(name, sealed, "POST", 200, "k", body, origin=origin, number=number)
+        return delivery_job(order, project=TENANT.id, accessor="k")
+
+    async def stream(self) -> JobId:
+        """One that is open, with responses that wait for one another."""
+        name = JobId(str(uuid.uuid4()))
+        order = StreamOrder(ListenOptions(extra={"note": CANARY}), "m", SEAL.seal(URL, f"callback of {name}"))
+        await self.store.begin(record_job(order, name, project=TENANT.id, accessor="k"), 120)
+        await self.store.add([self.delivery(name, Kept(inline=CANARY), n) for n in (1, 2, 3)])
+        return name
+
+    async def erase(self, request: JobId) -> None:
+        job = await self.store.get(request)
+        assert job is not None
+        await self.erasing.request(job)
+
+    async def end_project(self) -> None:
+        """Its name has the word, too."""
+        assert await self.store.delete_project(TENANT.id)
+        await self.erasing.project(TENANT.id)
+
+    async def jobs(self) -> int:
+        pages = [await self.store.page(JobFilter(TENANT.id, k), 100) for k in (*REQUEST_KINDS, DELIVER)]
+        return sum(len(page.jobs) for page in pages)
+
+
+@pytest.fixture(params=STORES)
+async def tenant(
+    request: pytest.FixtureRequest, tmp_path: Path, manual_clock: ManualClock
+) -> AsyncIterator[Ground]:
+    async with (
+        STORES[request.param](tmp_path, manual_clock)() as store,
+        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+    ):
+        await store.add_project(TENANT)
+        yield Ground(store, blobs, manual_clock, tmp_path)
+        assert not await found(request.param, tmp_path)
+    assert not await found(request.param, tmp_path)
+
+
+@pytest.fixture
+async def file(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Ground]:
+    """On SQLite alone: what does not depend on the ledger."""
+    async with (
+        sqlite(tmp_path, manual_clock)() as store,
+        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+    ):
+        await store.add_project(TENANT)
+        yield Ground(store, blobs, manual_clock, tmp_path)
+
+
+def files_with_canary(folder: Path) -> list[str]:
+    return [str(path) for path in folder.rglob("*") if path.is_file() and has_canary(path.read_bytes())]
+
+
+async def found(ledger: str, folder: Path) -> list[str]:
+    """Where the words still stand: in files, or in rows."""
+    places = files_with_canary(folder)
+    if ledger != "sqlite":
+        connection = await asyncpg.connect(database(ledger).url)
+        tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+        for (table,) in tables:
+            rows = await connection.fetch(f'select t::text from "{table}" as t')
+            places += [table for (row,) in rows if has_canary(row.encode())]
+        await connection.close()
+    return places
+
+
+def has_canary(text: bytes) -> bool:
+    lowered = text.lower()
+    return CANARY.encode() in lowered or CANARY.encode().hex().encode() in lowered
+
+
+async def test_nothing_is_left_of_ended_requests(tenant: Ground) -> None:
+    requests = [await tenant.recording(large=large) for large in (False, True, False)]
+    assert await tenant.jobs() == 9
+    for request in requests:
+        await tenant.erase(request)
+    assert await tenant.jobs() == 0
+    assert list(await tenant.store.erasing(0.0, 10)) == []
+    await tenant.end_project()
+
+
+async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
+    waiting, stream = await tenant.recording(ends=False), await tenant.stream()
+    (lease,) = await tenant.store.claim(KIND, 1, 60)
+    (delivery,) = await tenant.store.claim(DELIVER, 5, 60)
+    for request in (waiting, stream):
+        await tenant.erase(request)
+    assert await tenant.jobs() == 0
+    assert not await tenant.store.settle(lease, Done(200, CANARY.encode()))
+    assert not await tenant.store.settle(delivery, Done(200, CANARY.encode()))
+    # Workers that have not heard of it yet.
+    await tenant.blobs.put(document_key(waiting), once(CANARY.encode()))
+    await tenant.store.add([tenant.delivery(stream, Kept(inline=CANARY), 4)])
+    await tenant.eraser.round()
+    assert await tenant.jobs() == 1
+    tenant.clock.advance(SETTLED_SECONDS)
+    await tenant.eraser.round()
+    assert await tenant.jobs() == 0
+    assert await keys_of(tenant.blobs, "result") == []
+    assert list(await tenant.store.erasing(0.0, 10)) == []
+    await tenant.end_project()
+
+
+async def test_nothing_is_left_of_a_project(tenant: Ground) -> None:
+    for large in (False, True):
+        await tenant.recording(large=large)
+    await tenant.stream()
+    running = await tenant.recording(ends=False)
+    await tenant.store.claim(KIND, 1, 60)
+    assert await tenant.store.delete_project(TENANT.id)
+    await tenant.erasing.project(TENANT.id)
+    assert await tenant.jobs() == 0
+    await tenant.blobs.put(document_key(running), once(CANARY.encode()))
+    # An upload that was admitted before.
+    await tenant.recording(ends=False)
+    tenant.clock.advance(SETTLED_SECONDS)
+    await tenant.eraser.round()
+    assert await tenant.jobs() == 0
+    tenant.clock.advance(FORGOTTEN_SECONDS)
+    await tenant.eraser.round()
+    await tenant.store.add_project(Project(TENANT.id, "again"))  # its row is gone
+
+
+async def test_others_keep_theirs(file: Ground) -> None:
+    first, second = await file.recording(large=True), await file.recording(large=True)
+    await file.erase(first)
+    assert await file.jobs() == 3
+    assert await keys_of(file.blobs, "result") == [document_key(second)]
+    assert await keys_of(file.blobs, "audio") == [audio_key(second)]
+
+
+class Dies(Exception):
+    """The process ends here."""
+
+
+class Dying:
+    """Passes everything on, until so many calls were made."""
+
+    def __init__(self, inner: object, calls: list[int]) -> None:
+        self._inner = inner
+        self._calls = calls
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        method = getattr(self._inner, name)
+
+        async def counted(*arguments: Any) -> Any:
+            if not self._calls:
+                raise Dies
+            self._calls.pop()
+            return await method(*arguments)
+
+        return counted
+
+
+async def test_a_request_that_was_half_erased_is_finished(file: Ground) -> None:
+    """The process dies before the first step, before the second, and so on."""
+    whole, steps = False, 0
+    while not whole:
+        request = await file.recording(large=True)
+        whole = await dies_after(steps, file, request)
+        begun = request in await file.store.erasing(0.0, 10)
+        assert begun or whole or steps == 0
+        file.clock.advance(SETTLED_SECONDS)
+        await file.eraser.round()
+        if steps == 0:
+            assert await file.jobs() == 3
+            await file.erase(request)
+        assert await file.jobs() == 0, steps
+        assert await keys_of(file.blobs, "audio") == await keys_of(file.blobs, "result") == []
+        steps += 1
+    assert steps > 6
+
+
+async def dies_after(steps: int, file: Ground, request: JobId) -> bool:
+    """Erase a request in a process that dies after so many steps; whether it came through."""
+    calls = [0] * steps
+    blobs, store = cast("Blobs", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
+    job = await file.store.get(request)
+    assert job is not None
+    try:
+        await Erasing(blobs, store, REQUEST_KINDS).request(job)
+    except Dies:
+        return False
+    return True
+
+
+async def test_a_project_that_was_half_erased_is_finished(file: Ground) -> None:
+    await file.recording(large=True)
+    await file.stream()
+    await file.store.delete_project(TENANT.id)
+    calls = [0] * 9
+    blobs, store = cast("Blobs", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
+    with pytest.raises(Dies):
+        await Erasing(blobs, store, REQUEST_KINDS).project(TENANT.id)
+    assert await file.jobs() > 0
+    await file.eraser.round()
+    assert await file.jobs() == 0
+    assert list(await file.store.deleted_projects()) == []
