@@ -10,8 +10,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from ringback.bootstrap.shares import Shares
-from ringback.jobs.job import JobId, Lane, NewJob
+from ringback.jobs.job import JobId
 from ringback.storage.postgres import NodeFacts, PostgresLedger
 from ringback.transcription.progress import Reached, SharedProgress
 from ringback.transcription.request import KIND
@@ -66,23 +65,6 @@ async def test_a_round_is_one_nodes_at_a_time(ledgers: tuple[PostgresLedger, Pos
     assert sum(taken) == 1
     assert not await ledgers[0].take_turn(name, 60.0)
     assert await ledgers[1].take_turn(name, 0.0)
-
-
-async def test_one_projects_share_grows_with_the_nodes_that_hear(postgres: PostgresServer) -> None:
-    caps = {KIND: 12}
-    async with (
-        await node(postgres, "api", caps=caps) as api,
-        await node(postgres, "transcribe") as first,
-        await node(postgres, "all"),
-    ):
-        lane = uuid.uuid4().hex
-        before = [NewJob(JobId(str(uuid.uuid4())), KIND, Lane(lane), "p", b"") for _ in range(30)]
-        await api.add(before)
-        await Shares(api, caps).settle()
-        assert caps == {KIND: 24}
-        assert len(await first.claim(KIND, 30, 30.0)) == 24
-        for job in before:
-            await api.cancel(job.id)
 
 
 def command(postgres: PostgresServer, folder: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":

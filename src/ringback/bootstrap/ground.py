@@ -12,6 +12,7 @@ from ringback.egress.policy import Policy
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
+from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import Seal
 from ringback.server.leaving import Leaving
 from ringback.settings import Settings
@@ -19,8 +20,11 @@ from ringback.transcription.request import KIND as TRANSCRIBE
 
 JOBS_PER_THREAD = 2
 FEWEST_JOBS = 16
-"""Recordings in work at once: many more than threads, so that a few long ones leave room for short ones.
-The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
+"""Recordings that are decoded at once: many more than threads, so that a few long ones leave room for short
+ones. The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
+
+CALLERS_CAPS = {TRANSCRIBE: UNBOUNDED_CAP}
+"""Kinds whose lanes are callers': each worker deals out its own slots."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +36,6 @@ class Ground:
     """What this process shares with other nodes; None: there are none."""
     node: str | None
     """What this process is called there."""
-    caps: dict[str, int]
-    """Kind → what one lane of it may have in work, for kinds without health; the ledger reads it at each
-    use."""
     blobs: Blobs
     seal: Seal
     signers: Signers
@@ -50,8 +51,8 @@ class Ground:
 
     @property
     def jobs_at_once(self) -> int:
-        """Recordings in work at once, in this process."""
-        return jobs_at_once(self.pool)
+        """Recordings that are decoded at once, in this process."""
+        return FEWEST_JOBS if self.pool is None else max(JOBS_PER_THREAD * self.pool.threads, FEWEST_JOBS)
 
 
 async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ground:
@@ -61,8 +62,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     policy = Policy(settings.callback.allow, settings.callback.ports)
     hears = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(Setup.of(settings)) if hears else None
-    caps = {TRANSCRIBE: share_of_one_project(jobs_at_once(pool))}
-    opened = await open_to_serve(settings, clock, caps, stack)
+    opened = await open_to_serve(settings, clock, CALLERS_CAPS, stack)
     ledger = opened.ledger
     seal = Seal.of(settings.secret_key, folder / "secret.key")
     signers = Signers(ledger, seal, clock)
@@ -77,7 +77,6 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         ledger=ledger,
         together=opened.together,
         node=opened.node,
-        caps=caps,
         blobs=blobs,
         seal=seal,
         signers=signers,
@@ -88,12 +87,3 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         leaving=Leaving(elsewhere=opened.together is not None),
         interrupted=opened.interrupted,
     )
-
-
-def jobs_at_once(pool: EnginePool | None) -> int:
-    return FEWEST_JOBS if pool is None else max(JOBS_PER_THREAD * pool.threads, FEWEST_JOBS)
-
-
-def share_of_one_project(jobs: int) -> int:
-    """One project's flood leaves some slots to the others."""
-    return jobs * 3 // 4

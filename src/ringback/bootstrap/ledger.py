@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ringback.bootstrap.shares import Nodes
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.keys import KeyStore
@@ -31,7 +30,7 @@ class Ledger(EraseStore, KeyStore, Protocol):
     """Jobs and keys."""
 
 
-class Together(Turns, Board, Nodes, Protocol):
+class Together(Turns, Board, Protocol):
     """What nodes tell one another through the ledger that they share."""
 
 

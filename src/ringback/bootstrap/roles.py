@@ -1,6 +1,6 @@
 """What each role adds to the ground, in the order of start; the end goes the other way round.
 
-progress, shares           what nodes tell one another
+progress                   how far recordings are, for other nodes
 engine, audio, hearing     recognition and decoding, in processes of their own; the ears of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
 transcribe, deliver        the two kinds of work
@@ -15,7 +15,6 @@ from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
 from ringback.bootstrap.ground import Ground
-from ringback.bootstrap.shares import Shares
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -50,6 +49,10 @@ STREAMS_PER_CORE = 8
 ABANDONED_AT_ONCE = 16
 """Records of streams whose server died, ended at a time."""
 
+CLAIMS_PER_DECODER = 32
+"""Recordings that are claimed, for each that is decoded: those beyond wait their turn at the decoders, and
+cost little. So many callers can hold their share of long recordings before the next one has to wait."""
+
 TRANSCRIPTION_LEASE = 30.0
 """Seconds; the worker prolongs it every few of them. So long waits what a node had that died."""
 
@@ -70,7 +73,7 @@ class Stages:
         self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
         if ground.together is not None:
             self._progress = shown = SharedProgress(ground.together)
-            self._means += [shown, Shares(ground.together, ground.caps)]
+            self._means.append(shown)
         if ground.pool is not None:
             self._means.append(ground.pool)
             if settings.does("transcribe"):
@@ -112,9 +115,10 @@ class Stages:
             TRANSCRIBE,
             ground.ledger,
             transcriber,
-            concurrency=ground.jobs_at_once,
+            concurrency=CLAIMS_PER_DECODER * ground.jobs_at_once,
             lease_seconds=TRANSCRIPTION_LEASE,
             clock=ground.clock,
+            per_key=ground.jobs_at_once * 3 // 4,
         )
         self._means.append(reader)
         self._work.append(_WhenReady(pool, worker))

@@ -1,15 +1,19 @@
 """How many jobs a lane may have in flight: fair shares, the health cap and the breaker. Pure.
 
+Lanes of receivers have health. Lanes of callers have none: what one of them may have in work is its share of
+each worker's slots (`Shares`), first of its project and then of its key.
+
 A lane's cap starts at 4, grows by one per 20 successes up to 32 and is halved by every bad sign. After
 5 bad signs in a row the breaker opens for 5, 10, 20, then 30 s; each time it lets one probe through, and
 only a success closes it. Waiting behind an open breaker burns no try.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import assert_never
 
-from ringback.jobs.job import Signal
+from ringback.jobs.job import Lane, Signal
 
 FIRST_CAP = 4
 LARGEST_CAP = 32
@@ -72,3 +76,85 @@ def fair_shares(rooms: Sequence[int], limit: int) -> list[int]:
         limit -= len(open_lanes[:limit])
         open_lanes = [index for index in open_lanes if shares[index] < rooms[index]]
     return shares
+
+
+PART_OF_PROJECT = 8
+"""The part of its project's free slots that one key may hold is one in so many."""
+
+MOST_CALLERS = 1_000
+"""Lanes of callers that a claim chooses from: those that have waited longest."""
+
+UNBOUNDED_CAP = 1_000_000
+"""The cap of a caller's lane: its share is decided by each worker, not in the ledger."""
+
+
+def callers_lane(project: str, key: str | None) -> Lane:
+    """The lane of what one API key asks for."""
+    return Lane(f"{project}/{key or ''}")
+
+
+def project_of(lane: Lane) -> str:
+    """The project of a caller's lane; a lane without a key (of an older version) is a project's."""
+    return lane.partition("/")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Shares:
+    """What each caller may have of one worker's slots, and what each has.
+
+    A project takes a slot only while it holds fewer than are free, and a key only while it holds less than a
+    part of what its project has left: the fewer there are, the less each may take. So the next caller finds a
+    free slot whatever those before it hold, be they dozens of keys of one project, or of projects.
+    """
+
+    slots: int
+    per_key: int
+    held: Mapping[Lane, int]
+
+    def room(self, lane: Lane) -> int:
+        """Whether this lane may be given one more slot now (1), or not (0)."""
+        return int(self._Held(self.held).may_take(lane, self))
+
+    def deal(self, ready: Sequence[tuple[Lane, int]], limit: int) -> list[int]:
+        """Up to `limit` slots for lanes of which each has so many jobs at most, one by one: to the project
+        that holds the fewest, there to the key that does, and then to the lane that comes first."""
+        held = self._Held(self.held)
+        shares = [0] * len(ready)
+        for _ in range(limit):
+            places = [
+                place
+                for place, (lane, most) in enumerate(ready)
+                if shares[place] < most and held.may_take(lane, self)
+            ]
+            if not places:
+                break
+            place = min(places, key=lambda place: (*held.of(ready[place][0]), place))
+            held.take(ready[place][0])
+            shares[place] += 1
+        return shares
+
+    def after(self, taken: Iterable[Lane]) -> "Shares":
+        """The same, with one more slot held for each of these."""
+        return replace(self, held=Counter(self.held) + Counter(taken))
+
+    class _Held:
+        """Slots by lane and by project, while they are dealt."""
+
+        def __init__(self, held: Mapping[Lane, int]) -> None:
+            self.lanes = Counter(held)
+            self.projects: Counter[str] = Counter()
+            for lane, slots in held.items():
+                self.projects[project_of(lane)] += slots
+
+        def of(self, lane: Lane) -> tuple[int, int]:
+            return self.projects[project_of(lane)], self.lanes[lane]
+
+        def may_take(self, lane: Lane, shares: "Shares") -> bool:
+            free = shares.slots - self.projects.total()
+            of_project, of_lane = self.of(lane)
+            left = (free - of_project) / PART_OF_PROJECT
+            return of_lane < min(shares.per_key, left)
+
+        def take(self, lane: Lane) -> None:
+            self.lanes[lane] += 1
+            self.projects[project_of(lane)] += 1

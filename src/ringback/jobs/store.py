@@ -10,6 +10,7 @@ from typing import Protocol
 
 from ringback.errors import RingbackError
 from ringback.jobs.job import Allowance, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
+from ringback.jobs.lane import Shares
 
 
 class LedgerUnavailable(RingbackError):
@@ -71,8 +72,13 @@ class JobStore(Protocol):
         """
         ...
 
-    async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
-        """Up to `limit` due jobs, round robin over lanes, none past its lane's cap or open breaker."""
+    async def claim(
+        self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
+    ) -> list[Lease]:
+        """Up to `limit` due jobs, round robin over lanes, none past its lane's cap or open breaker.
+
+        With `shares` the claimer deals them out itself, by what each caller holds of its slots.
+        """
         ...
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
@@ -121,8 +127,11 @@ class JobStore(Protocol):
         how many. A job stays while one that it is the parent of is there: children go first."""
         ...
 
-    async def wait_for_work(self, kind: str, timeout: float) -> None:
-        """Return when a job of this kind may be due, or after `timeout` seconds. May return too early."""
+    async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
+        """Return when a job of this kind may be due, or after `timeout` seconds. May return too early.
+
+        With `shares` only what these give room to counts.
+        """
         ...
 
     async def wait_for_end(self, job: JobId) -> Job:

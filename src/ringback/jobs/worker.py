@@ -2,6 +2,7 @@
 
 import asyncio
 import traceback
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
 
@@ -10,6 +11,7 @@ import msgspec
 from ringback import telemetry
 from ringback.clock import Clock
 from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
+from ringback.jobs.lane import Shares
 from ringback.jobs.retry import GrowingSchedule
 from ringback.jobs.store import JobStore
 
@@ -46,7 +48,10 @@ class Worker:
         lease_seconds: float,
         clock: Clock,
         grace_seconds: float = 10.0,
+        per_key: int | None = None,
     ) -> None:
+        """`per_key`: for jobs of callers' lanes: slots are dealt in fair shares of projects and keys, and no
+        key has more than these."""
         self.name = f"worker {kind}"
         self._kind = kind
         self._store = store
@@ -55,6 +60,7 @@ class Worker:
         self._lease_seconds = lease_seconds
         self._clock = clock
         self._grace_seconds = grace_seconds
+        self._per_key = per_key
         self._slots: set[_Slot] = set()
         self._slot_freed = asyncio.Event()
 
@@ -80,13 +86,37 @@ class Worker:
             self._slot_freed.clear()
             await _either(_wait_for(self._slot_freed), stop)
             return
-        leases = await self._store.claim(self._kind, free, self._lease_seconds)
+        leases = await self._store.claim(self._kind, free, self._lease_seconds, self._shares())
         for lease in leases:
             slot = _Slot(lease)
             self._slots.add(slot)
             slot.task = tasks.create_task(self._work(slot))
         if len(leases) < free:
-            await _either(self._store.wait_for_work(self._kind, POLL_SECONDS), stop)
+            await _either(self._work_or_room(), stop)
+
+    def _shares(self) -> Shares | None:
+        if self._per_key is None:
+            return None
+        held = Counter(slot.lease.job.lane for slot in self._slots)
+        return Shares(self._concurrency, self._per_key, held)
+
+    async def _work_or_room(self) -> None:
+        """Until there may be something to claim: a job, or a slot for a caller who had its share."""
+        if self._per_key is None:
+            await self._store.wait_for_work(self._kind, POLL_SECONDS)
+            return
+        self._slot_freed.clear()
+        work = asyncio.create_task(self._store.wait_for_work(self._kind, POLL_SECONDS, self._shares()))
+        room = asyncio.create_task(_wait_for(self._slot_freed))
+        try:
+            await asyncio.wait((work, room), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            room.cancel()
+            if not work.done():
+                work.cancel()
+            await asyncio.gather(work, room, return_exceptions=True)
+        if not work.cancelled():
+            work.result()
 
     async def _work(self, slot: "_Slot") -> None:
         try:

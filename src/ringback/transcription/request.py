@@ -6,7 +6,8 @@ from msgspec import structs
 from ringback.blobs import BlobKey, Kept
 from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.target import read_target
-from ringback.jobs.job import JobId, Lane, NewJob
+from ringback.jobs.job import JobId, NewJob
+from ringback.jobs.lane import callers_lane
 from ringback.listen.options import ListenOptions
 from ringback.sealing import Seal
 
@@ -48,7 +49,7 @@ def order_job(order: Order, request_id: JobId, seal: Seal, *, project: str, acce
     return NewJob(
         id=request_id,
         kind=KIND,
-        lane=Lane(project),
+        lane=callers_lane(project, accessor),
         project=project,
         payload=msgspec.json.encode(order),
         accessor=accessor,

@@ -5,7 +5,8 @@ from collections import Counter
 
 import pytest
 
-from ringback.jobs.job import Done, GivenUp, Interrupted, Lease, Outcome, Retry, Signal, State
+from ringback.jobs.job import Done, GivenUp, Interrupted, Lane, Lease, Outcome, Retry, Signal, State
+from ringback.jobs.lane import Shares
 from support.stores import MovableClock, NewJobs, Reopen, Store
 
 GOOD = Done(200, signal=Signal.GOOD)
@@ -179,3 +180,38 @@ class TestHealth:
             await store.settle(lease, BAD)
         async with reopen() as store:
             assert len(await store.claim("deliver", 9, 30.0)) == 2
+
+
+class TestSharesOfCallers:
+    """What a claimer deals out itself, by what it holds."""
+
+    async def test_each_key_gets_its_share_and_no_more(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="p/flood") for _ in range(30)])
+        await store.add([new_job(lane=lane) for lane in ("p/other", "q/k")])
+        leases = await store.claim("deliver", 20, 30.0, Shares(64, per_key=3, held={}))
+        assert by_lane(leases) == {"p/flood": 3, "p/other": 1, "q/k": 1}
+        assert all(lease.token == 1 and lease.job.state is State.LEASED for lease in leases)
+
+    async def test_what_is_held_already_counts(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="p/flood") for _ in range(4)])
+        await store.add([new_job(lane="p/other") for _ in range(4)])
+        full = Shares(64, per_key=3, held={Lane("p/flood"): 3})
+        assert by_lane(await store.claim("deliver", 20, 30.0, full)) == {"p/other": 3}
+
+    async def test_slots_left_over_are_dealt_again(self, store: Store, new_job: NewJobs) -> None:
+        """A lane may have fewer due jobs than it was dealt slots."""
+        await store.add([new_job(lane="p/one"), new_job(lane="q/many")])
+        await store.add([new_job(lane="q/many") for _ in range(3)])
+        shares = Shares(64, per_key=4, held={})
+        assert by_lane(await store.claim("deliver", 4, 30.0, shares)) == {"p/one": 1, "q/many": 3}
+
+    async def test_waiting_passes_by_what_there_is_no_room_for(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(lane="p/flood")])
+        full = Shares(64, per_key=3, held={Lane("p/flood"): 3})
+        assert await store.claim("deliver", 4, 30.0, full) == []
+        waiting = asyncio.create_task(store.wait_for_work("deliver", 30.0, full))
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
+        await store.add([new_job(lane="p/other")])
+        async with asyncio.timeout(10):
+            await waiting

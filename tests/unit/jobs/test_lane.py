@@ -1,12 +1,13 @@
 """The health of a lane, and the dealing of slots."""
 
+from collections import Counter
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.jobs.job import Signal
+from ringback.jobs.job import Lane, Signal
 from ringback.jobs.lane import (
     FAILURES_TO_OPEN,
     FIRST_CAP,
@@ -14,6 +15,8 @@ from ringback.jobs.lane import (
     OPEN_SECONDS,
     SUCCESSES_PER_STEP,
     Health,
+    Shares,
+    callers_lane,
     fair_shares,
 )
 
@@ -109,3 +112,50 @@ def test_shares_are_fair_and_whole(rooms: list[int], limit: int) -> None:
     assert all(larger - smaller <= 1 for smaller, larger in pairwise(unfilled))
     if unfilled:
         assert max(shares) - unfilled[0] <= 1
+
+
+def test_one_key_alone_gets_what_a_key_may_have() -> None:
+    shares = Shares(slots=256, per_key=12, held={})
+    assert shares.deal([(callers_lane("p", "k"), 300)], 256) == [12]
+
+
+@pytest.mark.parametrize("projects", [1, 40], ids=["keys of one project", "projects"])
+def test_the_next_caller_finds_a_slot_however_many_hold_theirs(projects: int) -> None:
+    """Each of those before it took all that it could get, one after the other, and gives nothing back."""
+    shares = Shares(slots=512, per_key=12, held={})
+    for number in range(30 if projects == 1 else projects):
+        lane = callers_lane(f"p{number % projects}", f"k{number}")
+        assert shares.room(lane) == 1, number
+        [share] = shares.deal([(lane, 300)], 256)
+        shares = shares.after([lane] * share)
+
+
+def test_slots_go_to_the_project_with_the_fewest_and_there_to_the_key_with_the_fewest() -> None:
+    flood, other = [callers_lane("flood", f"{n}") for n in range(9)], callers_lane("quiet", "k")
+    shares = Shares(slots=64, per_key=12, held={flood[0]: 8, flood[1]: 2})
+    ready = [(lane, 100) for lane in (*flood, other)]
+    dealt = shares.deal(ready, 4)
+    assert dealt[-1] == 4, "however many keys the other project has"
+    assert shares.deal(ready[:2], 3) == [0, 3]
+
+
+def test_no_lane_gets_more_than_it_asks_for() -> None:
+    shares = Shares(slots=64, per_key=12, held={})
+    assert shares.deal([(callers_lane("p", "a"), 2), (callers_lane("p", "b"), 1)], 10) == [2, 1]
+    assert shares.deal([], 10) == []
+
+
+@given(
+    st.lists(st.sampled_from(["p/a", "p/b", "q/a", "r/c", "s"]), max_size=40),
+    st.integers(1, 30),
+    st.integers(1, 12),
+)
+def test_nobody_is_dealt_past_his_share(taken: list[str], slots: int, per_key: int) -> None:
+    held = {Lane(lane): min(count, per_key) for lane, count in Counter(taken).items()}
+    shares = Shares(slots, per_key, held)
+    lanes = [Lane(lane) for lane in ("p/a", "p/b", "q/a", "r/c", "s")]
+    dealt = shares.deal([(lane, 5) for lane in lanes], 20)
+    after = shares.after(lane for lane, share in zip(lanes, dealt, strict=True) for _ in range(share))
+    assert sum(after.held.values()) <= max(slots, sum(held.values()))
+    assert all(after.held.get(lane, 0) <= per_key for lane in lanes)
+    assert all(share == 0 for lane, share in zip(lanes, dealt, strict=True) if not shares.room(lane))

@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
+import asyncpg
+
 from ringback import telemetry
 from ringback.jobs.job import (
     ENDED,
@@ -20,6 +22,7 @@ from ringback.jobs.job import (
     Page,
     State,
 )
+from ringback.jobs.lane import MOST_CALLERS, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres import erasing, keys, nodes, pages, reads, retention, schema, together
@@ -39,7 +42,10 @@ BUSY_SECONDS = 5.0
 END_POLL_SECONDS = 5.0
 """Word of an end, and the look for all ends together, come sooner."""
 
-_CLAIM = load("moves.sql")["claim"]
+_MOVES = load("moves.sql")
+_CLAIM = _MOVES["claim"]
+_CLAIM_SHARED = _MOVES["claim_shared"]
+_READY_CALLERS = _MOVES["ready_callers"]
 _FIX_CAPS = load("upkeep.sql")["fix_caps"]
 
 
@@ -118,11 +124,35 @@ class PostgresLedger:
             raise ValueError("a job that is begun waits for nothing: it has no sequence and no delay")
         return await self._writer.do(Begin(job, lease_seconds, allowance, self._serving()))
 
-    async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
-        rows = await self._database.once(_CLAIM, kind, limit, lease_seconds, self._serving())
+    async def claim(
+        self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
+    ) -> list[Lease]:
+        if shares is None:
+            rows = await self._database.once(_CLAIM, kind, limit, lease_seconds, self._serving())
+        else:
+            rows = await self._claim_shared(kind, limit, lease_seconds, shares)
         if rows:
             self._busy_until[kind] = asyncio.get_running_loop().time() + BUSY_SECONDS
         return [lease_from(kind, row) for row in rows]
+
+    async def _claim_shared(
+        self, kind: str, limit: int, lease_seconds: float, shares: Shares
+    ) -> list[asyncpg.Record]:
+        """Slots dealt to lanes that look ready; again while some of them had fewer jobs than their share."""
+        holder, claimed = self._serving(), list[asyncpg.Record]()
+        while len(claimed) < limit:
+            lanes = await self._database.fetch(_READY_CALLERS, kind, MOST_CALLERS)
+            dealt = shares.deal([(lane["name"], lane["room"]) for lane in lanes], limit - len(claimed))
+            places = [place for place, share in enumerate(dealt) if share]
+            if not places:
+                break
+            ids, counts = [lanes[place]["id"] for place in places], [dealt[place] for place in places]
+            rows = await self._database.once(_CLAIM_SHARED, ids, counts, lease_seconds, holder)
+            claimed += rows
+            shares = shares.after(row["lane"] for row in rows)
+            if not rows:
+                break  # another node has taken them: the next turn of the worker looks again
+        return claimed
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
         return await self._writer.do(Extend(leases, lease_seconds)) if leases else set()
@@ -147,14 +177,14 @@ class PostgresLedger:
 
     # Waiting.
 
-    async def wait_for_work(self, kind: str, timeout: float) -> None:
+    async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # Whoever waits is on the list before looking: what is committed after the look wakes it.
         with self._words.for_work.waiting(kind) as word:
             while (left := deadline - loop.time()) > 0:
                 word.clear()
-                ready_in = await reads.next_ready(self._database, kind)
+                ready_in = await reads.next_ready(self._database, kind, shares)
                 if ready_in is not None and ready_in <= 0:
                     return
                 busy = loop.time() < self._busy_until.get(kind, 0.0)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from ringback.jobs.job import Attempt, Job, JobId, State
+from ringback.jobs.lane import MOST_CALLERS, Shares
 from ringback.jobs.store import KindGauge
 from ringback.storage.postgres.database import Database
 from ringback.storage.postgres.queries import load
@@ -41,10 +42,10 @@ async def gauges(database: Database) -> Mapping[str, KindGauge]:
     return {kind: KindGauge(*gauge) for kind, *gauge in await database.fetch(_SQL["gauges"])}
 
 
-async def next_ready(database: Database, kind: str) -> float | None:
+async def next_ready(database: Database, kind: str, shares: Shares | None) -> float | None:
     """Seconds until a claim of this kind will find something; None: not before something changes."""
-    found = await database.value(_SQL["next_ready"], kind)
-    return None if found is None else float(found)
+    rows = await database.fetch(_SQL["next_ready"], kind, 1 if shares is None else MOST_CALLERS)
+    return next((float(wait) for wait, lane in rows if shares is None or shares.room(lane)), None)
 
 
 async def ended_of(database: Database, jobs: Sequence[JobId]) -> Sequence[JobId]:

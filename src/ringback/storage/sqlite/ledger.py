@@ -24,6 +24,7 @@ from ringback.jobs.job import (
     Page,
     State,
 )
+from ringback.jobs.lane import Shares
 from ringback.jobs.store import KindGauge, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.sqlite import erasing, keys, pages, reads, retention
@@ -116,8 +117,10 @@ class SqliteLedger:
     async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
         return await self._writer.do(lambda write: write.begin(job, lease_seconds, allowance))
 
-    async def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
-        return await self._writer.do(lambda write: write.claim(kind, limit, lease_seconds))
+    async def claim(
+        self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
+    ) -> list[Lease]:
+        return await self._writer.do(lambda write: write.claim(kind, limit, lease_seconds, shares))
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
         return await self._writer.do(lambda write: write.extend(leases, lease_seconds))
@@ -149,14 +152,14 @@ class SqliteLedger:
 
     # Waiting.
 
-    async def wait_for_work(self, kind: str, timeout: float) -> None:
+    async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # Whoever waits is on the list before looking: what is committed after the look wakes it.
         with self._for_work.waiting(kind) as word:
             while (left := deadline - loop.time()) > 0:
                 word.clear()
-                ready_at = await self._readers.do(partial(reads.next_ready, kind=kind))
+                ready_at = await self._readers.do(partial(reads.next_ready, kind=kind, shares=shares))
                 pause = left if ready_at is None else min(left, ready_at - self._writer.now())
                 if pause <= 0:
                     return

@@ -12,6 +12,7 @@ from typing import TypeVar
 import msgspec
 
 from ringback.jobs.job import Attempt, Job, JobId, State
+from ringback.jobs.lane import MOST_CALLERS, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.rows import job_from
@@ -121,9 +122,10 @@ def gauges(connection: sqlite3.Connection, now: float) -> Mapping[str, KindGauge
     }
 
 
-def next_ready(connection: sqlite3.Connection, kind: str) -> float | None:
-    row = connection.execute(_NEXT_READY, {"kind": kind}).fetchone()
-    return None if row is None else float(row[0])
+def next_ready(connection: sqlite3.Connection, kind: str, shares: Shares | None) -> float | None:
+    most = 1 if shares is None else MOST_CALLERS
+    rows = connection.execute(_NEXT_READY, {"kind": kind, "limit": most}).fetchall()
+    return next((float(moment) for moment, lane in rows if shares is None or shares.room(lane)), None)
 
 
 def _age(due_at: float | None, now: float) -> float | None:

@@ -21,7 +21,7 @@ from ringback.jobs.job import (
     Signal,
     State,
 )
-from ringback.jobs.lane import FIRST_CAP, fair_shares
+from ringback.jobs.lane import FIRST_CAP, MOST_CALLERS, Shares, fair_shares
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.recovery import Recovery
 from ringback.storage.sqlite.retention import Retention
@@ -107,7 +107,7 @@ class Transitions:
         )  # fmt: skip
         return Lease(begun, 1)
 
-    def claim(self, kind: str, limit: int, lease_seconds: float) -> list[Lease]:
+    def claim(self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None) -> list[Lease]:
         self._serving()
         self.transaction.settled.write()
         leases: list[Lease] = []
@@ -115,12 +115,19 @@ class Transitions:
         # A lane may have had fewer due jobs than its share; then the slots left are dealt out again.
         while len(leases) < limit:
             left = limit - len(leases)
-            lanes = self._execute(_READY_LANES, {"kind": kind, "now": now, "limit": left}).fetchall()
-            if not lanes:
+            most = left if shares is None else MOST_CALLERS
+            lanes = self._execute(_READY_LANES, {"kind": kind, "now": now, "limit": most}).fetchall()
+            if shares is None:
+                dealt = fair_shares([room for _lane, _name, room in lanes], left)
+            else:
+                dealt = shares.deal([(name, room) for _lane, name, room in lanes], left)
+            if not any(dealt):
                 break
-            shares = fair_shares([room for _lane, _name, room in lanes], left)
-            for (lane, name, _room), share in zip(lanes, shares, strict=True):
-                leases += self._claim_in_lane(kind, lane, name, share, now + lease_seconds)
+            for (lane, name, _room), share in zip(lanes, dealt, strict=True):
+                if share:
+                    claimed = self._claim_in_lane(kind, lane, name, share, now + lease_seconds)
+                    leases += claimed
+                    shares = shares and shares.after(lease.job.lane for lease in claimed)
         return leases
 
     def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:

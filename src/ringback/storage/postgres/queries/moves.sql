@@ -99,6 +99,15 @@ select finish_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
 -- Due jobs of one kind.
 select * from claim_2($1, $2, $3, $4);
 
+-- name: ready_callers
+-- The lanes that may be served now, those that have waited longest first, along lane_ready.
+select id, name, (case when openings > 0 then 1 else cap end) - inflight as room
+from lane where kind = $1 and ready_at <= ledger_now() order by ready_at, served, id limit $2;
+
+-- name: claim_shared
+-- Due jobs of some lanes, so many of each.
+select * from claim_6($1, $2, $3, $4);
+
 -- name: outcome
 -- Whether a transaction was committed whose answer was lost: null, 'in progress', 'committed' or 'aborted'.
 select pg_xact_status($1::text::xid8);

@@ -47,9 +47,10 @@ select kind, coalesce(queued.jobs, 0), coalesce(leased.jobs, 0), now - due.first
 from queued full join leased using (kind) left join due using (kind) cross join moment;
 
 -- name: next_ready
--- How long until a claim of this kind will find something; no row: not before something changes.
-select ready_at - ledger_now() from lane
-where kind = $1 and ready_at is not null order by ready_at limit 1;
+-- How long until a claim of this kind will find something, and in which lane; no row: not before something
+-- changes.
+select ready_at - ledger_now(), name from lane
+where kind = $1 and ready_at is not null order by ready_at limit $2;
 
 -- name: ended_of
 -- Which of these jobs are over; one that is forgotten is over, too.

@@ -48,5 +48,6 @@ select kind, min(max(ready_at, roomy_at)) from lane
 where ready_at is not null and ready_at <= :now group by kind;
 
 -- name: next_ready
--- From when on a claim of this kind will find something; no row: not before something changes.
-select ready_at from lane where kind = :kind and ready_at is not null order by ready_at limit 1;
+-- From when on a claim of this kind will find something, and in which lane; no row: not before something
+-- changes.
+select ready_at, name from lane where kind = :kind and ready_at is not null order by ready_at limit :limit;
