@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import hashlib
 import json
 import os
 import uuid
@@ -35,16 +36,22 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
+from ringback.settings import KeepSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
+from ringback.transcription.faults import AFTER_A_SURPRISE, WHILE_IT_PASSES
+from ringback.transcription.fetch import KIND as FETCH
+from ringback.transcription.fetch import Fetcher, Fetching, cancel_request, fetched, with_fetch
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import AudioNotFetched
 from ringback.transcription.request import KIND, Order, audio_key, document_key, ending_of, order_job
+from ringback.transcription.retention import Retention
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
-from ringback.transcription.transcribe import AFTER_A_SURPRISE, WHILE_IT_PASSES, Transcriber
+from ringback.transcription.transcribe import Transcriber
 from support.clock import ManualClock
 from support.sealing import SEAL
 
+AUDIO = b"no audio at all"
 CALLBACK = "https://user:secret@example.com/hook?token=1"
 
 
@@ -56,6 +63,7 @@ class House:
     blobs: FolderBlobs
     clock: ManualClock
     transcriber: Transcriber
+    fetcher: Fetcher
 
     async def accepted(self, order: Order) -> Lease:
         """A job for this order, claimed."""
@@ -74,7 +82,7 @@ async def refused_fetch(url: str) -> AsyncIterator[bytes]:
         raise AudioNotFetched(failure, "it answered 503", 40.0 if "asks" in url else None)
     if url:
         raise Refusal(400, "REMOTE_CONTENT_ERROR", f"not from {url}")
-    yield b""
+    yield AUDIO
 
 
 def job_for(order: Order) -> NewJob:
@@ -82,26 +90,38 @@ def job_for(order: Order) -> NewJob:
 
 
 @asynccontextmanager
+async def ended_with(reader: AudioReader) -> AsyncIterator[None]:
+    try:
+        yield
+    finally:
+        stopping = asyncio.Event()
+        stopping.set()
+        await reader.run(stopping)
+
+
+@asynccontextmanager
 async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
     ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
     blobs = FolderBlobs(folder / "blobs", clock)
-    async with ledger:
+    fetching = Fetching(refused_fetch, SEAL, blobs, 1_000)
+    reader = AudioReader(children=1)
+    async with ledger, ended_with(reader):
         yield House(
             ledger,
             blobs,
             clock,
             Transcriber(
-                reader=AudioReader(children=1),
+                reader=reader,
                 pool=EnginePool(Setup("none", str(folder), 1, "cpu", "default")),
                 catalogue=Catalogue("tiny.en", folder / "models"),
-                fetch=refused_fetch,
-                seal=SEAL,
+                store=ledger,
+                fetching=fetching,
                 blobs=blobs,
                 progress=Progress(),
                 clock=clock,
-                upload_limit=1_000,
                 quality=Quality.FAST,
             ),
+            Fetcher(fetching, ledger, clock),
         )
 
 
@@ -314,3 +334,102 @@ async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
     assert await house.ledger.settle(finished, Done(200))
     assert await Sweep(house.blobs, house.ledger, house.clock).round("result", asyncio.Event()) == 1
     assert await house.blobs.get(document_key(finished.job.id)) == b"words"
+
+
+class TestFetchStage:
+    """The audio of a URL is fetched by a job of its own, and the transcription is held until it has ended."""
+
+    @staticmethod
+    async def fetch_of(house: House, order: Order) -> Lease:
+        """The claimed fetch of a request for this order."""
+        await house.ledger.add(with_fetch(job_for(order)))
+        assert await house.ledger.claim(KIND, 9, 60) == [], "it takes no place of recordings meanwhile"
+        (lease,) = await house.ledger.claim(FETCH, 9, 60)
+        return lease
+
+    @staticmethod
+    async def transcription(house: House) -> Lease:
+        (lease,) = await house.ledger.claim(KIND, 9, 60)
+        return lease
+
+    async def test_the_transcription_takes_what_was_fetched(self, house: House) -> None:
+        order = Order(ListenOptions(), "tiny.en", url="")
+        lease = await self.fetch_of(house, order)
+        outcome = await house.fetcher(lease)
+        assert isinstance(outcome, Done)
+        assert await house.ledger.settle(lease, outcome)
+        transcription = await self.transcription(house)
+        end = await fetched(house.ledger, transcription.job.id)
+        assert end is not None
+        assert end.sha256 == hashlib.sha256(AUDIO).hexdigest()
+        assert await house.blobs.get(audio_key(transcription.job.id)) == AUDIO
+        done = await house.transcriber(transcription)
+        assert isinstance(done, Done)
+        assert (await document(house, done))["err_msg"].endswith("corrupt or unsupported data")
+
+    async def test_a_failed_fetch_is_told_by_the_transcription(self, house: House) -> None:
+        order = Order(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
+        lease = await self.fetch_of(house, order)
+        assert await house.ledger.settle(lease, await house.fetcher(lease))
+        done = await house.transcriber(await self.transcription(house))
+        assert isinstance(done, Done)
+        assert (done.code, len(done.follow_ups)) == (400, 1)
+        assert (await document(house, done))["err_msg"] == "not from https://example.com/a"
+
+    async def test_audio_that_may_come_later_is_fetched_again(self, house: House) -> None:
+        order = Order(ListenOptions(), "tiny.en", url="https://busy.example", callback=CALLBACK)
+        lease = await self.fetch_of(house, order)
+        outcome = await house.fetcher(lease)
+        assert isinstance(outcome, Retry)
+        assert await house.ledger.settle(lease, outcome)
+        assert await house.ledger.claim(KIND, 9, 60) == []
+
+    @pytest.mark.parametrize("losses", [0, LOSSES_BEFORE_PARKING - 1])
+    async def test_a_fault_of_ours_is_told_in_the_end_too(self, house: House, losses: int) -> None:
+        order = Order(ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK)
+        lease = await self.fetch_of(house, order)
+        tries = 0 if losses else len(AFTER_A_SURPRISE.delays)
+        outcome = await house.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
+        assert await house.ledger.settle(lease, outcome)
+        done = await house.transcriber(await self.transcription(house))
+        assert isinstance(done, Done)
+        assert (done.code, len(done.follow_ups)) == (500, 1)
+
+    async def test_cancelling_a_request_ends_its_fetch(self, house: House) -> None:
+        lease = await self.fetch_of(house, Order(ListenOptions(), "tiny.en", url="https://example.com"))
+        assert lease.job.parent is not None
+        assert await cancel_request(house.ledger, lease.job.parent)
+        assert await house.ledger.extend([lease], 60) == set(), "so its worker ends it"
+        assert await house.ledger.claim(KIND, 9, 60) == []
+        assert not await cancel_request(house.ledger, lease.job.parent)
+
+    async def test_what_a_fetch_left_is_forgotten_in_time(self, house: House) -> None:
+        lease = await self.fetch_of(
+            house, Order(ListenOptions(), "tiny.en", url="https://example.com/secret")
+        )
+        assert await house.ledger.settle(lease, await house.fetcher(lease))
+        house.clock.advance(100)
+        await Retention(house.blobs, house.ledger, KeepSettings(results=0, history=0)).round(asyncio.Event())
+        # Its own fetch is forgotten, and the transcription that still waits fetches once more.
+        assert await fetched(house.ledger, JobId(str(lease.job.parent))) is None
+        done = await house.transcriber(await self.transcription(house))
+        assert isinstance(done, Done)
+        assert done.code == 400
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "changed"])
+async def test_a_lost_recording_is_our_fault_and_not_the_audios(house: House, damage: str) -> None:
+    """However it was lost: before it was opened, or so that only the decoder finds it."""
+    audio = b"RIFF" + bytes(500)
+    sha256 = hashlib.sha256(audio).hexdigest()
+    order = Order(ListenOptions(), "tiny.en", audio=BlobKey("audio/x"), sha256=sha256, callback=CALLBACK)
+    lease = await house.accepted(order)
+    if damage != "gone":
+        await house.blobs.put(BlobKey("audio/x"), once(audio[:9] if damage == "cut" else audio[::-1]))
+    first = await house.transcriber(lease)
+    assert isinstance(first, Retry), "it may be there again in a moment"
+    tries = len(AFTER_A_SURPRISE.delays)
+    done = await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
+    assert isinstance(done, Done)
+    assert (done.code, len(done.follow_ups)) == (500, 1)
+    assert (await document(house, done))["err_code"] == "Internal Server Error"

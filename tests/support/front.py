@@ -35,6 +35,7 @@ from ringback.streaming.callbacks import Callbacks
 from ringback.streaming.session import Ears
 from ringback.streaming.streams import OpenEars, Streams
 from ringback.transcription.erasing import Erasing
+from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND, Ending, document_key
@@ -103,9 +104,11 @@ class Front:
             return Answered(response.status, lowered, body)
 
     async def claim(self) -> Lease:
-        """The next transcription, once there is one."""
+        """The next transcription, once there is one; the fetch of its audio is taken to have ended."""
         async with asyncio.timeout(10):
             while True:
+                for fetch in await self.ledger.claim(FETCH, 1, 60):
+                    assert await self.ledger.settle(fetch, Done(code=200))
                 leases = await self.ledger.claim(KIND, 1, 60)
                 if leases:
                     return leases[0]

@@ -3,7 +3,7 @@
 progress                   how far recordings are, for other nodes
 engine, audio, hearing     recognition and decoding, in processes of their own; the ears of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
-transcribe, deliver        the two kinds of work
+fetch, transcribe, deliver the kinds of work
 stream                     ends the records of streams whose server died
 http, streams              the door: opened last, closed first, its streams brought to their end
 readiness                  before anything else ends, probes are told
@@ -36,6 +36,8 @@ from ringback.streaming.record import KIND as STREAM
 from ringback.streaming.record import end_abandoned
 from ringback.streaming.streams import LEASE_SECONDS, Streams
 from ringback.transcription.erasing import Eraser, Erasing
+from ringback.transcription.fetch import KIND as FETCH
+from ringback.transcription.fetch import Fetcher, Fetching
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -52,6 +54,10 @@ ABANDONED_AT_ONCE = 16
 CLAIMS_PER_DECODER = 32
 """Recordings that are claimed, for each that is decoded: those beyond wait their turn at the decoders, and
 cost little. So many callers can hold their share of long recordings before the next one has to wait."""
+
+FETCHES_AT_ONCE = 256
+FETCHES_PER_KEY = 24
+"""Audio that callers name by URL: a fetch costs a socket and some buffers, so there may be many slow ones."""
 
 TRANSCRIPTION_LEASE = 30.0
 """Seconds; the worker prolongs it every few of them. So long waits what a node had that died."""
@@ -99,16 +105,18 @@ class Stages:
     def _transcribe(self, pool: EnginePool) -> None:
         ground = self._ground
         reader = AudioReader(children=ground.jobs_at_once)
+        fetching = Fetching(
+            self._remote().chunks, ground.seal, ground.blobs, ground.settings.limits.upload_bytes
+        )
         transcriber = Transcriber(
             reader=reader,
             pool=pool,
             catalogue=ground.catalogue,
-            fetch=self._remote().chunks,
-            seal=ground.seal,
+            store=ground.ledger,
+            fetching=fetching,
             blobs=ground.blobs,
             progress=self._progress,
             clock=ground.clock,
-            upload_limit=ground.settings.limits.upload_bytes,
             quality=Quality(ground.settings.engine.quality),
         )
         worker = Worker(
@@ -120,8 +128,17 @@ class Stages:
             clock=ground.clock,
             per_key=ground.jobs_at_once * 3 // 4,
         )
+        fetcher = Worker(
+            FETCH,
+            ground.ledger,
+            Fetcher(fetching, ground.ledger, ground.clock),
+            concurrency=FETCHES_AT_ONCE,
+            lease_seconds=TRANSCRIPTION_LEASE,
+            clock=ground.clock,
+            per_key=FETCHES_PER_KEY,
+        )
         self._means.append(reader)
-        self._work.append(_WhenReady(pool, worker))
+        self._work += [fetcher, _WhenReady(pool, worker)]
 
     def _deliver(self) -> None:
         ground = self._ground

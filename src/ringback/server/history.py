@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.blobs import Kept
+from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Doorkeeper
 from ringback.server.deliveries import described
@@ -58,7 +59,8 @@ class History:
         followers = await self._store.children_of([job.id for job in jobs if job.method == "async"], 1)
         models, as_text = self._catalogue.models(), reads_callback_as_text(request.headers)
         records = [
-            record_of(job, followers.get(job.id, ()), models, callback_as_text=as_text) for job in jobs
+            record_of(job, _deliveries(followers.get(job.id, ())), models, callback_as_text=as_text)
+            for job in jobs
         ]
         return answer({"page": page, "limit": limit, "requests": records})
 
@@ -70,7 +72,7 @@ class History:
         return answer({**record, "request": record})
 
     async def _record_in_full(self, job: Job, *, callback_as_text: bool) -> dict[str, object]:
-        deliveries = await self._store.children(job.id, DELIVERIES_SHOWN)
+        deliveries = _deliveries(await self._store.children(job.id, DELIVERIES_SHOWN))
         models = self._catalogue.models()
         record = record_of(job, deliveries, models, callback_as_text=callback_as_text)
         record["ringback"] = {
@@ -95,3 +97,8 @@ class History:
         """How far it is, on whichever node it runs."""
         reached = await self._progress.of(job.id) if job.state is State.LEASED else None
         return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
+
+
+def _deliveries(followers: Sequence[Job]) -> list[Job]:
+    """Of what belongs to a request; the fetch of its audio is none."""
+    return [job for job in followers if job.kind == DELIVER]

@@ -50,6 +50,7 @@ from ringback.server.problems import (
 from ringback.server.query import query_pairs
 from ringback.server.services import Services
 from ringback.server.waiting import Waiting, ledger_away
+from ringback.transcription.fetch import with_fetch
 from ringback.transcription.model import model_for
 from ringback.transcription.request import Order, audio_key, order_job
 
@@ -171,7 +172,8 @@ class Listen:
             audio = order.sha256 or order.url or ""
             job = replace(job, once=once(asked.word, query_pairs(request), audio, self._wish_secret))
         try:
-            await self._services.store.add([job], self._allowance(asked))
+            jobs = [job] if order.url is None else with_fetch(job)
+            await self._services.store.add(jobs, self._allowance(asked))
         except AlreadyAsked as known:
             await self._forget(order)
             if not known.same_wish:

@@ -24,6 +24,7 @@ from ringback.server.permissions import Action
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import answer, caller_of_project, json_body, moment_of, path_uuid
+from ringback.transcription.fetch import cancel_request
 from ringback.transcription.redelivery import Requeue, Send, Wanted, is_kept, redelivery, sent_again
 
 MANY_AT_ONCE = 200
@@ -103,7 +104,7 @@ class Redelivery:
         caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
         job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.CHANGE_REQUESTS)
         # In this order: a transcription that ends in between leaves its delivery for the second question.
-        cancelled = [job.id] if await self._store.cancel(job.id) else []
+        cancelled = [job.id] if await cancel_request(self._store, job.id) else []
         live = [follower.id async for follower in self._deliveries(job, LIVE)]
         # The newest first: the end of one must not send the next on its way.
         cancelled += (await _those(self._store.cancel, live))[::-1]

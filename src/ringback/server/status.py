@@ -11,6 +11,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.server.services import Probed
 from ringback.server.wire import answer
+from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 
 
@@ -57,7 +58,7 @@ class Status:
     async def metrics(self, _: Request) -> Response:
         """Prometheus' text format; the queue's gauges are read at this moment."""
         gauges = await self._probed.store.gauges()
-        for kind in (TRANSCRIBE, DELIVER):
+        for kind in (FETCH, TRANSCRIBE, DELIVER):
             # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
             gauge = gauges.get(kind, _NONE)
             telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
@@ -77,7 +78,11 @@ class Status:
         return "Healthy" if self._probed.health is None else _SYSTEM_HEALTH[self._probed.health.state]
 
 
-_ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {TRANSCRIBE: "transcribe", DELIVER: "deliver"}
+_ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
+    FETCH: "transcribe",
+    TRANSCRIBE: "transcribe",
+    DELIVER: "deliver",
+}
 _NONE = KindGauge(0, 0, None)
 
 _CRITICAL, _STOPPING = "Critical", "Stopping"

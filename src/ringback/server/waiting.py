@@ -22,6 +22,7 @@ from ringback.server.problems import (
     request_id_of,
 )
 from ringback.server.services import Services
+from ringback.transcription.fetch import cancel_request
 from ringback.transcription.request import ending_of
 
 CLIENT_CLOSED = 499
@@ -94,7 +95,7 @@ class Waiting:
     async def _cancel(self, request_id: JobId) -> None:
         """The answer stands, whether this works or not."""
         try:
-            await self._services.store.cancel(request_id)
+            await cancel_request(self._services.store, request_id)
         except LedgerUnavailable as error:
             telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
 

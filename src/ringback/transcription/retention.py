@@ -25,6 +25,7 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import JobStore, Stripped
 from ringback.settings import KeepSettings
+from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import audio_key, ending_of, order_of
 
@@ -81,6 +82,7 @@ class Retention:
         steps: list[Callable[[], Awaitable[int]]] = [
             *(partial(self._strip_requests, kind) for kind in self._requests),
             self._strip_deliveries,
+            self._strip_fetches,
             partial(self._store.drop, self._history, AT_ONCE),
         ]
         return all([await _repeated(step, stopping) for step in steps])
@@ -106,6 +108,12 @@ class Retention:
         if with_blobs:
             await self._delete_unless_needed(jobs, with_blobs)
         await self._store.strip([_stripped_delivery(job) for job in jobs])
+        return len(jobs)
+
+    async def _strip_fetches(self) -> int:
+        """Why a fetch failed may quote its URL. A transcription that still waits fetches once more."""
+        jobs = await self._store.ended(FETCH, self._results, AT_ONCE)
+        await self._store.strip([Stripped(job.id, b"{}", None) for job in jobs])
         return len(jobs)
 
     async def _delete_unless_needed(self, jobs: Sequence[Job], blobs: Mapping[JobId, BlobKey]) -> None:

@@ -6,9 +6,10 @@ own, so that a second run overwrites what the first one left.
 """
 
 import asyncio
-import traceback
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import errno
+import hashlib
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,36 +17,27 @@ import msgspec
 
 from ringback import telemetry
 from ringback.audio.reader import AudioReader
-from ringback.blobs import Blobs, Kept, OutOfReach, TooLarge, keep
+from ringback.blobs import BlobKey, Blobs, Kept, OutOfReach, keep
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
-from ringback.errors import EngineFailure, Failure, Misconfigured, Refusal
+from ringback.errors import EngineFailure, Failure, Refusal
 from ringback.features.finish import finish
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, Lease, NewJob, Outcome, Retry
-from ringback.jobs.retry import GrowingSchedule
-from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.store import JobStore
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
-from ringback.sealing import Seal
 from ringback.transcript import Transcript
+from ringback.transcription.faults import FAULT, RecordingLost, report_fault, schedule_for
+from ringback.transcription.fetch import Fetching, fetched, fetched_again
 from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
-from ringback.transcription.refetch import delay_until_refetch
 from ringback.transcription.remote import AudioNotFetched
-from ringback.transcription.request import Ending, Order, audio_key, document_key, opened_url, order_of
-
-Fetch = Callable[[str], AsyncIterator[bytes]]
-"""The bytes behind a URL, or a Refusal in Deepgram's words (`AudioNotFetched` where trying again may help);
-`bootstrap` puts `egress` behind it."""
-
-AFTER_A_SURPRISE = GrowingSchedule((1.0, 10.0))
-WHILE_IT_PASSES = GrowingSchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
-"""Seconds between tries after a fault of ours; after the last one the request is answered with a 500."""
+from ringback.transcription.request import Ending, Order, audio_key, document_key, order_of
 
 WHILE_BLOBS_ARE_AWAY = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between tries to keep a finished document, before the whole job is tried again later."""
@@ -71,22 +63,20 @@ class Transcriber:
         reader: AudioReader,
         pool: EnginePool,
         catalogue: Catalogue,
-        fetch: Fetch,
-        seal: Seal,
+        store: JobStore,
+        fetching: Fetching,
         blobs: Blobs,
         progress: Progress,
         clock: Clock,
-        upload_limit: int,
         quality: Quality,
     ) -> None:
         self._hearing = Hearing(reader, pool, progress, quality)
         self._catalogue = catalogue
-        self._fetch = fetch
-        self._seal = seal
+        self._store = store
+        self._fetching = fetching
         self._blobs = blobs
         self._progress = progress
         self._clock = clock
-        self._upload_limit = upload_limit
 
     async def __call__(self, lease: Lease) -> Outcome:
         job = lease.job
@@ -98,12 +88,12 @@ class Transcriber:
                 return self._recorded(answer, started_at)
             kept = await self._kept(job, answer)
         except Exception as error:
-            delay = _schedule_for(error).delay_after(job.tries + 1)
-            _report_fault(job, error, delay)
+            delay = schedule_for(error).delay_after(job.tries + 1)
+            report_fault(job, error, delay)
             if delay is not None:
                 return Retry(delay, attempt=Attempt(started_at, self._clock.now(), "failed"))
             # The caller must hear of it in the end. This document is small: it needs no blob.
-            answer = _refused(_OURS, job)
+            answer = _refused(FAULT, job)
             kept = await keep(self._blobs, document_key(job.id), answer.document)
         finally:
             self._progress.end(job.id)
@@ -115,16 +105,16 @@ class Transcriber:
         if job.losses >= LOSSES_BEFORE_PARKING - 1:
             # One crash more and the job would be parked, with nobody told: say now that it failed.
             telemetry.problem("transcription.poisonous", request_id=job.id, losses=job.losses)
-            return _refused(_OURS, job)
+            return _refused(FAULT, job)
         try:
             return await self._transcribe(job, order)
         except AudioNotFetched as failed:
-            return _fetched_again(failed, job, order) or _refused(failed.failure, job)
+            return fetched_again(failed, job, order) or _refused(failed.failure, job)
         except Refusal as refusal:
             return _refused(refusal.failure, job)
         except EngineFailure as failure:
             telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
-            return _refused(_OURS, job)
+            return _refused(FAULT, job)
 
     async def _kept(self, job: Job, answer: _Answer) -> Kept:
         """The document, kept. Blobs that are away for a while are waited for: else hours of work would be
@@ -142,7 +132,12 @@ class Transcriber:
     async def _transcribe(self, job: Job, order: Order) -> _Answer:
         model = self._model(order)
         async with self._audio(job, order) as (path, sha256):
-            transcript = await self._hearing.of(path, job.id, order.options, model)
+            try:
+                transcript = await self._hearing.of(path, job.id, order.options, model)
+            except Refusal:
+                # Is the audio bad, or is it no longer the audio that was accepted?
+                await asyncio.to_thread(_must_be_intact, path, sha256)
+                raise
         facts = results.ResultFacts(
             request_id=job.id,
             sha256=sha256,
@@ -155,17 +150,32 @@ class Transcriber:
 
     @asynccontextmanager
     async def _audio(self, job: Job, order: Order) -> AsyncIterator[tuple[Path, str]]:
-        """The recording as a local file, and its hash; fetched first when the request named a URL."""
+        """The recording as a local file, and its hash. Raises `RecordingLost` when it is not there."""
         key, sha256 = order.audio, order.sha256
         if key is None or sha256 is None:
-            url = opened_url(order, job.id, self._seal)
-            try:
-                stored = await self._blobs.put(audio_key(job.id), self._fetch(url), self._upload_limit)
-            except TooLarge:
-                raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
-            key, sha256 = stored.key, stored.sha256
-        async with self._blobs.local(key) as path:
+            key, sha256 = audio_key(job.id), await self._fetched(job, order)
+        async with self._local(key) as path:
             yield path, sha256
+
+    @asynccontextmanager
+    async def _local(self, key: BlobKey) -> AsyncIterator[Path]:
+        async with AsyncExitStack() as stack:
+            try:
+                path = await stack.enter_async_context(self._blobs.local(key))
+            except (KeyError, FileNotFoundError):
+                raise _lost() from None
+            yield path
+
+    async def _fetched(self, job: Job, order: Order) -> str:
+        """The hash of the audio that was fetched for this request; raises `Refusal` if it did not come."""
+        end = await fetched(self._store, job.id)
+        if end is None:
+            # Accepted by a version that had no job for it, or so long ago that the fetch is forgotten.
+            return (await self._fetching.store(job.id, order)).sha256
+        if end.sha256 is None:
+            failure = end.failure
+            raise Refusal(failure.status, failure.err_code, failure.err_msg)
+        return end.sha256
 
     def _recorded(self, again: Retry, started_at: float) -> Retry:
         return replace(again, attempt=Attempt(started_at, self._clock.now(), "not_fetched"))
@@ -191,11 +201,19 @@ class Transcriber:
         )
 
 
-def _schedule_for(error: Exception) -> GrowingSchedule:
-    """Trouble of this machine (a full disk, no file handles, a model that cannot be loaded) may be mended
-    within hours; an error that nobody foresaw will most likely come again."""
-    passing = isinstance(error, OSError | MemoryError | LedgerUnavailable | Misconfigured)
-    return WHILE_IT_PASSES if passing else AFTER_A_SURPRISE
+def _must_be_intact(path: Path, sha256: str) -> None:
+    """Raises `RecordingLost` where the file is gone, or holds other bytes than were accepted."""
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        raise _lost() from None
+    if found != sha256:
+        raise RecordingLost(errno.EIO, "the recording in the blob store is not the one that was accepted")
+
+
+def _lost() -> RecordingLost:
+    return RecordingLost(errno.ENOENT, "the recording is not in the blob store")
 
 
 def _document(heard: Transcript, options: ListenOptions, facts: results.ResultFacts) -> bytes:
@@ -221,37 +239,6 @@ def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[Ne
 
 def _refused(failure: Failure, job: Job) -> _Answer:
     return _Answer(failure.status, results.refused(failure, job.id))
-
-
-_OURS = Failure(
-    500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
-)
-
-
-def _fetched_again(failed: AudioNotFetched, job: Job, order: Order) -> Retry | None:
-    """The next try at audio that did not come; None: this was the last."""
-    delay = delay_until_refetch(job.tries + 1, failed.retry_after, caller_waits=order.callback is None)
-    telemetry.problem(
-        "transcription.not_fetched",
-        request_id=job.id,
-        tries=job.tries + 1,
-        again_in=delay,
-        reason=failed.reason,
-    )
-    return None if delay is None else Retry(delay)
-
-
-def _report_fault(job: Job, error: Exception, delay: float | None) -> None:
-    telemetry.problem(
-        "transcription.failed",
-        request_id=job.id,
-        tries=job.tries + 1,
-        again_in=delay,
-        error=type(error).__name__,
-        errno=getattr(error, "errno", None),
-        # The frames alone: an exception's text may quote what a caller sent us, a URL with its password.
-        frames=traceback.format_tb(error.__traceback__)[-5:],
-    )
 
 
 def _report(job: Job, order: Order, answer: _Answer, waited: float, worked: float) -> None:
