@@ -43,13 +43,36 @@ def children() -> list[psutil.Process]:
     return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
 
 
-async def read(reader: AudioReader, path: Path, how: Decoding | None = None) -> list[Heard]:
-    async with reader.read(path, how or Decoding()) as heard:
+async def read(reader: AudioReader, path: Path, how: Decoding | None = None, caller: str = "") -> list[Heard]:
+    async with reader.read(path, how or Decoding(), caller) as heard:
         return [item async for item in heard]
 
 
 def chunks_of(items: list[Heard]) -> list[SpeechChunk]:
     return [item for item in items if isinstance(item, SpeechChunk)]
+
+
+@pytest.fixture
+def silence(tmp_path: Path) -> Callable[[float], Path]:
+    """A small flac of that many silent seconds."""
+
+    def make(seconds: float) -> Path:
+        import av
+
+        path = tmp_path / f"silence {seconds:g}.flac"
+        if path.exists():
+            return path
+        with av.open(path, "w") as container:
+            stream = container.add_stream("flac", rate=4_000, layout="mono")
+            block = np.zeros((1, 1 << 16), np.int16)
+            for _ in range(int(seconds * 4_000 / block.shape[1])):
+                frame = av.AudioFrame.from_ndarray(block, "s16", "mono")
+                frame.sample_rate = 4_000
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make
 
 
 @pytest.fixture
@@ -414,3 +437,39 @@ async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Call
 
 def as_plain(item: Heard) -> object:
     return (item.channel, item.start, item.samples.tobytes()) if isinstance(item, SpeechChunk) else item
+
+
+async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callable[[float], Path]) -> None:
+    """Two callers hold every child, and every core, for hours: a third one is heard at once."""
+    async with running(AudioReader(children=2, at_once=1)) as reader, asyncio.timeout(60):
+        hogs = [
+            asyncio.create_task(read(reader, silence(4 * 3600), caller=caller))
+            for caller in ["p/a", "q/b", "p/a", "q/b"]
+        ]
+        while len(children()) < 2:  # noqa: ASYNC110 - no event tells of a process
+            await asyncio.sleep(0.05)
+        for caller in ("p/c", "r/d"):
+            assert chunks_of(await read(reader, SPOKEN[0], caller=caller))
+            assert not any(hog.done() for hog in hogs)
+        for hog in hogs:
+            hog.cancel()
+        await asyncio.gather(*hogs, return_exceptions=True)
+
+
+async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
+    talk: Callable[[float], Path],
+) -> None:
+    path = talk(60.0)
+    async with running(AudioReader(children=1)) as reader, asyncio.timeout(60):
+        undisturbed = await read(reader, path)
+        heard: list[Heard] = []
+        others: list[list[Heard]] = []
+        async with reader.read(path, Decoding(), "p/long") as items:
+            async for item in items:
+                heard.append(item)
+                if isinstance(item, SpeechChunk) and len(others) < 2:
+                    others.append(await read(reader, SPOKEN[0], caller="p/short"))
+    assert [type(item) for item in heard] == [type(item) for item in undisturbed]
+    for ours, theirs in zip(chunks_of(heard), chunks_of(undisturbed), strict=True):
+        assert (ours.channel, ours.start) == (theirs.channel, theirs.start)
+        assert np.array_equal(ours.samples, theirs.samples)

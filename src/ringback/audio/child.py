@@ -7,12 +7,14 @@ It answers each with frames (`frames`), and ends when the server is gone.
 
 import socket
 import sys
+import time
 import traceback
 
 from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import PYAV_FAULTS, opened
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
+    GO_ON,
     LENGTHS,
     Broken,
     Chunk,
@@ -22,6 +24,7 @@ from ringback.audio.frames import (
     Order,
     Progress,
     Refused,
+    TurnOver,
     pack,
     unpack_order,
 )
@@ -55,7 +58,24 @@ def _serve(order: Order, file: int, silero: Silero, server: socket.socket) -> No
         _send(server, Refused(*_words(unreadable())))
 
 
+class _Turn:
+    """Ends after some processor time: other recordings are to have theirs, however long this one is."""
+
+    def __init__(self, server: socket.socket) -> None:
+        self._server = server
+        self._until = time.process_time() + TURN_SECONDS
+
+    def end_in_time(self) -> None:
+        if time.process_time() < self._until:
+            return
+        _send(self._server, TurnOver())
+        if _receive(self._server, len(GO_ON)) is None:
+            raise BrokenPipeError
+        self._until = time.process_time() + TURN_SECONDS
+
+
 def _read(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
+    turn = _Turn(server)
     with opened(file, order.how) as audio:
         _send(server, Opened(audio.channels, audio.duration))
         finders = [SpeechFinder(silero, order.max_chunk) for _ in range(audio.channels)]
@@ -64,6 +84,7 @@ def _read(order: Order, file: int, silero: Silero, server: socket.socket) -> Non
             for channel, finder in enumerate(finders):
                 for start, samples in finder.hear(block[channel]):
                     _send(server, Chunk(channel, start / SAMPLE_RATE), samples)
+                turn.end_in_time()
             decoded += block.shape[1]
             if decoded - told >= _PROGRESS * SAMPLE_RATE:
                 told = decoded
@@ -107,6 +128,9 @@ def _send(server: socket.socket, frame: Frame, samples: Samples | None = None) -
 def _words(refusal: Refusal) -> tuple[int, str, str]:
     return refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg
 
+
+TURN_SECONDS = 0.25
+"""Of processor time: enough for the whole of a short recording, short for whoever waits."""
 
 _PROGRESS = 60.0
 """Seconds of audio between two signs of life."""

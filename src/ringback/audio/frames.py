@@ -70,6 +70,10 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
     duration: float
 
 
+class TurnOver(msgspec.Struct, frozen=True, tag=True):
+    """The child has worked for a turn, and goes on when the server says so (`GO_ON`)."""
+
+
 class Ended(msgspec.Struct, frozen=True, tag=True):
     channels: int
     duration: float
@@ -89,7 +93,10 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
     trace: str
 
 
-Frame = Opened | Chunk | Progress | Ended | Refused | Broken
+Frame = Opened | Chunk | Progress | TurnOver | Ended | Refused | Broken
+
+GO_ON = b"\x01"
+"""Server → child, after each `TurnOver`."""
 
 LENGTHS = struct.Struct("<II")
 """Before every frame: bytes of the header, bytes of samples."""

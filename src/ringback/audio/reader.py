@@ -1,5 +1,9 @@
 """The server's side of reading audio: child processes that decode, and what they hand over.
 
+Callers share the children, and the cores that these work on, in fair turns: a child works until it has used
+up a turn, and goes on when its caller's turn comes again. Where every child is taken, one is taken away from
+a caller who has more of them; its recording is read again later, in the way that is told below.
+
 A file that kills or hangs its child is tried once more in a fresh one, because the child may have died of
 something else; what was already handed out is not handed out again (decoding the same bytes gives the same
 chunks). After that the file is to blame.
@@ -18,6 +22,7 @@ import numpy as np
 
 from ringback.audio.encodings import Decoding, unreadable
 from ringback.audio.frames import (
+    GO_ON,
     LENGTHS,
     AudioEnd,
     AudioFacts,
@@ -30,12 +35,15 @@ from ringback.audio.frames import (
     Progress,
     Refused,
     SpeechChunk,
+    TurnOver,
     pack_order,
     unpack,
 )
 from ringback.audio.process import fate, spawn
 from ringback.audio.samples import Samples
+from ringback.audio.turns import FairTurns
 from ringback.errors import Refusal
+from ringback.system import available_cores
 from ringback.telemetry import problem
 
 __all__ = ["AudioEnd", "AudioFacts", "AudioReader", "SpeechChunk"]
@@ -54,16 +62,20 @@ class AudioReader:
         patience: float = 60.0,
         files_per_child: int = 200,
         rest: float = 60.0,
+        at_once: int | None = None,
     ) -> None:
         """`max_chunk`: seconds of the longest chunk. `patience`: seconds of work without a sign of life
         before a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
-        `rest`: seconds (to twice as many) without work after which all children but one are ended."""
+        `rest`: seconds (to twice as many) without work after which all children but one are ended.
+        `at_once`: how many may be at work at a time; None: one per core."""
         self._max_chunk = max_chunk
         self._patience = patience
         self._files_per_child = files_per_child
         self._rest = rest
-        self._free = asyncio.Semaphore(children)
-        self._starting = asyncio.Lock()
+        self._places = FairTurns(children)
+        self._turns = FairTurns(at_once or available_cores())
+        self._starting = FairTurns(1)
+        self._readings: list[_Reading] = []
         self._idle: list[_Child] = []
         self._stopped = False
 
@@ -84,33 +96,32 @@ class AudioReader:
             await self._idle.pop().end()
 
     @asynccontextmanager
-    async def read(self, path: Path, how: Decoding) -> AsyncIterator[AsyncIterator[Heard]]:
+    async def read(self, path: Path, how: Decoding, caller: str = "") -> AsyncIterator[AsyncIterator[Heard]]:
         """Read one recording: an `AudioFacts`, then chunks as they are found, then an `AudioEnd`.
 
-        Waits for a free child. Decoding stays at most a few chunks ahead of the consumer. Iterating raises
-        `Refusal` if the audio is bad. Leaving early gives the child up.
+        Waits for a child, and for turns of `caller` (`PROJECT/KEY`). Decoding stays at most a few chunks
+        ahead of the consumer. Iterating raises `Refusal` if the audio is bad. Leaving early gives the child
+        up.
         """
         _must_exist(path)
-        async with self._free:
-            heard = self._heard(path, how)
-            try:
-                yield heard
-            finally:
-                await heard.aclose()
+        heard = self._heard(path, how, caller)
+        try:
+            yield heard
+        finally:
+            await heard.aclose()
 
-    async def _heard(self, path: Path, how: Decoding) -> AsyncGenerator[Heard]:
+    async def _heard(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[Heard]:
         order = Order(str(path), how, self._max_chunk)
-        handed_out = 0
-        for attempt in (1, 2):
-            child = await self._child()
+        handed_out = deaths = 0
+        while True:
+            reading = await self._begun(caller, handed_out)
             healthy = False
             try:
-                child.begin(order)
-                seen = 0
-                while (heard := await child.hear(self._patience)) is not None:
-                    seen += 1
-                    if seen > handed_out:
-                        handed_out = seen
+                child = reading.child = await self._child(caller)
+                await reading.begin(order)
+                while (heard := await reading.hear(self._patience)) is not None:
+                    if reading.seen > handed_out:
+                        handed_out = reading.seen
                         yield heard
                 healthy = True
                 return
@@ -118,10 +129,53 @@ class AudioReader:
                 healthy = True
                 raise
             except _ChildDied as died:
-                problem("audio.child_died", attempt=attempt, handed_out=handed_out, reason=str(died))
+                if reading.child_taken:
+                    problem("audio.child_taken", handed_out=handed_out)
+                    continue
+                deaths += 1
+                problem("audio.child_died", attempt=deaths, handed_out=handed_out, reason=str(died))
+                if deaths == ATTEMPTS:
+                    raise unreadable() from None
             finally:
-                await self._give_back(child, healthy)
-        raise unreadable()
+                self._readings.remove(reading)
+                reading.end()
+                if reading.child is not None:
+                    await self._give_back(child, healthy)
+
+    async def _begun(self, caller: str, handed_out: int) -> "_Reading":
+        """A reading that has the place of a child; one is made free for it where that is fair."""
+        place = asyncio.create_task(self._places.take(caller))
+        try:
+            await asyncio.sleep(0)
+            while not place.done():
+                self._make_room(caller)
+                await asyncio.wait([place], timeout=_LOOK_AGAIN)
+        except asyncio.CancelledError:
+            if place.done():
+                self._places.give_back(caller)
+            place.cancel()
+            raise
+        reading = _Reading(caller, self._places, self._turns, handed_out)
+        self._readings.append(reading)
+        return reading
+
+    def _make_room(self, caller: str) -> None:
+        """Take a child away from whoever has more of them than is fair, if this caller waits for one."""
+        now = asyncio.get_running_loop().time()
+        fair = [
+            (self._more_than(caller, reading.caller), reading.since, reading) for reading in self._readings
+        ]
+        over = [each for each in fair if each[0] > 0 and each[2].may_lose_child(now)]
+        if over:
+            # Of the caller with the most the one that began last: the least work is done again.
+            max(over, key=lambda each: each[:2])[2].lose_child()
+
+    def _more_than(self, caller: str, other: str) -> int:
+        """How many children more the other one has, beyond the one that both may have."""
+        of_caller, of_other = self._places.held_by(caller), self._places.held_by(other)
+        same_project = caller.partition("/")[0] == other.partition("/")[0]
+        mine, theirs = of_caller[same_project], of_other[same_project]
+        return theirs - mine - (1 if mine else 0)
 
     async def _end_the_unused(self) -> None:
         """Each holds some 40 MB of its own; one stays, so that the next file need not wait for a start."""
@@ -132,14 +186,17 @@ class AudioReader:
         for child in unused:
             await child.end()
 
-    async def _child(self) -> "_Child":
+    async def _child(self, caller: str) -> "_Child":
         """An idle child, or a new one. They start one after the other: a start costs as much as decoding
         minutes of audio, and who waits for one may find that another child has become idle."""
-        return await self._idle_child() or await self._started_child()
+        return await self._idle_child() or await self._started_child(caller)
 
-    async def _started_child(self) -> "_Child":
-        async with self._starting:
+    async def _started_child(self, caller: str) -> "_Child":
+        await self._starting.take(caller)
+        try:
             return await self._idle_child() or await _Child.start()
+        finally:
+            self._starting.give_back(caller)
 
     async def _idle_child(self) -> "_Child | None":
         while self._idle:
@@ -154,6 +211,76 @@ class AudioReader:
             self._idle.append(child)
         else:
             await child.end()
+
+
+class _Reading:
+    """One recording at one child, for as long as it has it; and the turn in which the child works."""
+
+    def __init__(self, caller: str, places: FairTurns, turns: FairTurns, heard_before: int) -> None:
+        """The place is taken already. `heard_before`: what an earlier child of this recording has found."""
+        self.caller = caller
+        self.child: _Child | None = None
+        self.child_taken = False
+        self.seen = 0
+        self.since = asyncio.get_running_loop().time()
+        self._places = places
+        self._turns = turns
+        self._heard_before = heard_before
+        self._caught_up = self.since
+        self._has_place = True
+        self._has_turn = False
+
+    async def begin(self, order: Order) -> None:
+        await self._take_turn()
+        self._its_child.begin(order)
+
+    async def hear(self, patience: float) -> Heard | None:
+        """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
+        while isinstance(heard := await self._its_child.hear(patience), TurnOver):
+            self._end_turn()
+            await self._take_turn()
+            self._its_child.go_on()
+        # Not ours while the consumer is busy: the child does what is left of its turn, and then waits.
+        self._end_turn()
+        self.seen += 1
+        if self.seen <= self._heard_before:
+            self._caught_up = asyncio.get_running_loop().time()
+        return heard
+
+    def may_lose_child(self, now: float) -> bool:
+        """Not before it has gone on for a while, and for as long as it took to come back to where it was."""
+        caught_up = self._caught_up if self.seen >= self._heard_before else now
+        enough = max(_LEAST_HELD, self._caught_up - self.since)
+        return self.child is not None and not self.child_taken and now - caught_up >= enough
+
+    def lose_child(self) -> None:
+        self.child_taken = True
+        self.end()
+        self._its_child.kill()
+
+    def end(self) -> None:
+        """Give back whatever it has."""
+        self._end_turn()
+        if self._has_place:
+            self._has_place = False
+            self._places.give_back(self.caller)
+
+    @property
+    def _its_child(self) -> "_Child":
+        assert self.child is not None
+        return self.child
+
+    async def _take_turn(self) -> None:
+        await self._turns.take(self.caller)
+        if self.child_taken:
+            self._turns.give_back(self.caller)
+            raise _ChildDied("it was taken away")
+        self._has_turn = True
+
+    def _end_turn(self) -> None:
+        if self._has_turn:
+            self._has_turn = False
+            self._turns.give_back(self.caller)
 
 
 class _ChildDied(Exception):
@@ -219,7 +346,11 @@ class _Child:
             os.close(file)
         self._writer.write(pack_order(order))
 
-    async def hear(self, patience: float) -> Heard | None:
+    def go_on(self) -> None:
+        """After a `TurnOver`."""
+        self._writer.write(GO_ON)
+
+    async def hear(self, patience: float) -> Heard | TurnOver | None:
         """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
         while not self._done:
             match await self._frame(patience):
@@ -229,6 +360,8 @@ class _Child:
                     return SpeechChunk(chunk.channel, chunk.start, samples)
                 case Progress(), _:
                     continue
+                case TurnOver() as over, _:
+                    return over
                 case Ended() as ended, _:
                     self._done = True
                     return AudioEnd(ended.channels, ended.duration)
@@ -237,6 +370,9 @@ class _Child:
                 case Broken() as broken, _:
                     raise _ChildDied(broken.trace)
         return None
+
+    def kill(self) -> None:
+        self._process.kill()
 
     async def end(self) -> None:
         """Kill it: it holds nothing that could be lost."""
@@ -271,6 +407,13 @@ def _must_exist(path: Path) -> None:
     path.stat()
 
 
+ATTEMPTS = 2
+"""Children that a file may cost."""
+
+_LOOK_AGAIN = 0.5
+"""Seconds between two looks for a child that may be taken away."""
+_LEAST_HELD = 2.0
+"""Seconds for which a recording has its child at least."""
 _START_PATIENCE = 60.0
 """Seconds; a start takes half of one on an idle core."""
 _LONGEST_HEADER = 1 << 16

@@ -56,10 +56,15 @@ class Hearing:
     progress: Progress
     quality: Quality
 
-    async def of(self, path: Path, job: JobId, options: ListenOptions, model: ModelInfo) -> Transcript:
-        """The transcript of one recording; raises Refusal for bad audio, EngineFailure for our own fault."""
+    async def of(
+        self, path: Path, job: JobId, options: ListenOptions, model: ModelInfo, caller: str = ""
+    ) -> Transcript:
+        """The transcript of one recording; raises Refusal for bad audio, EngineFailure for our own fault.
+
+        `caller` (`PROJECT/KEY`): whose turns at the decoders it takes.
+        """
         try:
-            return await _Run(self, job, options, model).over(path)
+            return await _Run(self, job, options, model).over(path, caller)
         except ExceptionGroup as group:
             # Chunks are recognised side by side; the first fault is the one to tell.
             raise group.exceptions[0] from group
@@ -87,9 +92,10 @@ class _Run:
         self._duration: float | None = None
         self._recognised = 0.0
 
-    async def over(self, path: Path) -> Transcript:
+    async def over(self, path: Path, caller: str) -> Transcript:
         end = AudioEnd(channels=1, duration=0.0)
-        async with asyncio.TaskGroup() as group, self._means.reader.read(path, self._decoding) as pieces:
+        reader = self._means.reader
+        async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
             async for piece in pieces:
                 match piece:
                     case AudioFacts():

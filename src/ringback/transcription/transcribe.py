@@ -133,8 +133,8 @@ class Transcriber:
         model = self._model(order)
         async with self._audio(job, order) as (path, sha256):
             try:
-                transcript = await self._hearing.of(path, job.id, order.options, model)
-            except Refusal:
+                transcript = await self._hearing.of(path, job.id, order.options, model, job.lane)
+            except (Refusal, FileNotFoundError):
                 # Is the audio bad, or is it no longer the audio that was accepted?
                 await asyncio.to_thread(_must_be_intact, path, sha256)
                 raise
