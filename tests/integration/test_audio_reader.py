@@ -441,7 +441,7 @@ def as_plain(item: Heard) -> object:
 
 async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callable[[float], Path]) -> None:
     """Two callers hold every child, and every core, for hours: a third one is heard at once."""
-    async with running(AudioReader(children=2, at_once=1)) as reader, asyncio.timeout(60):
+    async with running(AudioReader(children=2, at_once=1)) as reader, asyncio.timeout(120):
         hogs = [
             asyncio.create_task(read(reader, silence(4 * 3600), caller=caller))
             for caller in ["p/a", "q/b", "p/a", "q/b"]
@@ -460,7 +460,7 @@ async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
     talk: Callable[[float], Path],
 ) -> None:
     path = talk(60.0)
-    async with running(AudioReader(children=1)) as reader, asyncio.timeout(60):
+    async with running(AudioReader(children=1)) as reader, asyncio.timeout(120):
         undisturbed = await read(reader, path)
         heard: list[Heard] = []
         others: list[list[Heard]] = []

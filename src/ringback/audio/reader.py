@@ -44,7 +44,7 @@ from ringback.audio.samples import Samples
 from ringback.audio.turns import FairTurns
 from ringback.errors import Refusal
 from ringback.system import available_cores
-from ringback.telemetry import problem
+from ringback.telemetry import event, problem
 
 __all__ = ["AudioEnd", "AudioFacts", "AudioReader", "SpeechChunk"]
 
@@ -76,6 +76,8 @@ class AudioReader:
         self._turns = FairTurns(at_once or available_cores())
         self._starting = FairTurns(1)
         self._readings: list[_Reading] = []
+        self._lost_child_at: dict[str, float] = {}
+        """By caller."""
         self._idle: list[_Child] = []
         self._stopped = False
 
@@ -112,9 +114,9 @@ class AudioReader:
 
     async def _heard(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[Heard]:
         order = Order(str(path), how, self._max_chunk)
-        handed_out = deaths = 0
+        handed_out = deaths = losses = 0
         while True:
-            reading = await self._begun(caller, handed_out)
+            reading = await self._begun(caller, handed_out, losses)
             healthy = False
             try:
                 child = reading.child = await self._child(caller)
@@ -130,7 +132,8 @@ class AudioReader:
                 raise
             except _ChildDied as died:
                 if reading.child_taken:
-                    problem("audio.child_taken", handed_out=handed_out)
+                    losses += 1
+                    event("audio.child_taken", losses=losses, handed_out=handed_out)
                     continue
                 deaths += 1
                 problem("audio.child_died", attempt=deaths, handed_out=handed_out, reason=str(died))
@@ -142,7 +145,7 @@ class AudioReader:
                 if reading.child is not None:
                     await self._give_back(child, healthy)
 
-    async def _begun(self, caller: str, handed_out: int) -> "_Reading":
+    async def _begun(self, caller: str, handed_out: int, losses: int) -> "_Reading":
         """A reading that has the place of a child; one is made free for it where that is fair."""
         place = asyncio.create_task(self._places.take(caller))
         try:
@@ -155,20 +158,24 @@ class AudioReader:
                 self._places.give_back(caller)
             place.cancel()
             raise
-        reading = _Reading(caller, self._places, self._turns, handed_out)
+        reading = _Reading(caller, self._places, self._turns, handed_out, losses)
         self._readings.append(reading)
         return reading
 
     def _make_room(self, caller: str) -> None:
         """Take a child away from whoever has more of them than is fair, if this caller waits for one."""
         now = asyncio.get_running_loop().time()
+        # A caller with long recordings is not to take the children of short ones.
+        times = _RETURNED if now - self._lost_child_at.get(caller, -_REMEMBERED) < _REMEMBERED else 1.0
         fair = [
             (self._more_than(caller, reading.caller), reading.since, reading) for reading in self._readings
         ]
-        over = [each for each in fair if each[0] > 0 and each[2].may_lose_child(now)]
+        over = [each for each in fair if each[0] > 0 and each[2].may_lose_child(now, times)]
         if over:
             # Of the caller with the most the one that began last: the least work is done again.
-            max(over, key=lambda each: each[:2])[2].lose_child()
+            victim = max(over, key=lambda each: each[:2])[2]
+            victim.lose_child()
+            self._lost_child_at[victim.caller] = now
 
     def _more_than(self, caller: str, other: str) -> int:
         """How many children more the other one has, beyond the one that both may have."""
@@ -216,8 +223,11 @@ class AudioReader:
 class _Reading:
     """One recording at one child, for as long as it has it; and the turn in which the child works."""
 
-    def __init__(self, caller: str, places: FairTurns, turns: FairTurns, heard_before: int) -> None:
-        """The place is taken already. `heard_before`: what an earlier child of this recording has found."""
+    def __init__(
+        self, caller: str, places: FairTurns, turns: FairTurns, heard_before: int, losses: int
+    ) -> None:
+        """The place is taken already. `heard_before`: what an earlier child of this recording has found.
+        `losses`: how many of them were taken away."""
         self.caller = caller
         self.child: _Child | None = None
         self.child_taken = False
@@ -226,6 +236,7 @@ class _Reading:
         self._places = places
         self._turns = turns
         self._heard_before = heard_before
+        self._least_held = _LEAST_HELD * 2.0**losses
         self._caught_up = self.since
         self._has_place = True
         self._has_turn = False
@@ -247,10 +258,11 @@ class _Reading:
             self._caught_up = asyncio.get_running_loop().time()
         return heard
 
-    def may_lose_child(self, now: float) -> bool:
-        """Not before it has gone on for a while, and for as long as it took to come back to where it was."""
+    def may_lose_child(self, now: float, times: float) -> bool:
+        """Not before it has gone on for a while, twice as long after each loss, and for as long as it took to
+        come back to where it was; `times` that."""
         caught_up = self._caught_up if self.seen >= self._heard_before else now
-        enough = max(_LEAST_HELD, self._caught_up - self.since)
+        enough = times * max(self._least_held, self._caught_up - self.since)
         return self.child is not None and not self.child_taken and now - caught_up >= enough
 
     def lose_child(self) -> None:
@@ -413,7 +425,9 @@ ATTEMPTS = 2
 _LOOK_AGAIN = 0.5
 """Seconds between two looks for a child that may be taken away."""
 _LEAST_HELD = 2.0
-"""Seconds for which a recording has its child at least."""
+"""Seconds for which a recording has its first child at least."""
+_RETURNED, _REMEMBERED = 10.0, 60.0
+"""So many times that, where the caller who waits has lost a child himself within so many seconds."""
 _START_PATIENCE = 60.0
 """Seconds; a start takes half of one on an idle core."""
 _LONGEST_HEADER = 1 << 16
