@@ -31,9 +31,17 @@ def schedule_for(error: Exception) -> GrowingSchedule:
 
 def report_fault(job: Job, error: Exception, again_in: float | None) -> None:
     """A fault of ours met a request, which is tried again or told of it."""
-    name = "recording_lost" if isinstance(error, RecordingLost) else "failed"
+    if isinstance(error, RecordingLost):
+        telemetry.problem(
+            "transcription.recording_lost",
+            request_id=job.id,
+            tries=job.tries + 1,
+            again_in=again_in,
+            error=str(error.strerror),
+        )
+        return
     telemetry.problem(
-        f"transcription.{name}",
+        "transcription.failed",
         request_id=job.parent or job.id,
         tries=job.tries + 1,
         again_in=again_in,
