@@ -107,6 +107,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CTranslate2's compute type; `default`: int8 on a CPU, float16 on a GPU."""
     quality: Literal["fast", "accurate"] = "fast"
     """`fast` (short windows, greedy) or `accurate` (full windows, beam 5)."""
+    warn_substitution: bool = False
+    """Whether a result whose `model` names one of Deepgram's says in its warnings which model served it."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -342,6 +344,8 @@ def _wanted(key: str) -> str:
     expected, _ = _FIELDS[key]
     if key == "callback.ports":
         return "a list of ports from 1 to 65535 (in the environment: 80,443), or 'any'"
+    if expected is bool:
+        return "true or false"
     if get_origin(expected) is Literal:
         return "one of " + ", ".join(get_args(expected))
     if key == "role":

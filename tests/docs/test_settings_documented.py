@@ -61,5 +61,7 @@ def test_the_defaults_in_the_table_are_true() -> None:
             assert cell == f"`{','.join(map(str, default))}`", key
         elif isinstance(default, float):
             assert float(cell.strip("`")) == default, key
+        elif isinstance(default, bool):
+            assert cell == f"`{str(default).lower()}`", key
         else:
             assert cell == f"`{default}`", key

@@ -105,6 +105,16 @@ async def test_a_stream_is_served_and_recorded(door: Front) -> None:
     assert request["response"]["details"]["duration"] == 1.0
 
 
+async def test_what_is_not_done_as_asked_is_told_in_the_metadata(door: Front) -> None:
+    query = f"{RAW}&diarize=undefined&punctate=true&language=&version=2024-12-20.0&model=nova-3"
+    async with stream(door.port, query, key=OWNER) as client:
+        await spoken(client)
+    warnings = client.messages[-1]["warnings"]
+    assert {warning["parameter"]: warning["type"] for warning in warnings} == dict.fromkeys(
+        ("diarize", "language", "punctate", "version"), "ignored"
+    )
+
+
 async def test_active_streams_are_counted(door: Front) -> None:
     async def active() -> int:
         count: int = (await door.call("GET", "/v1/status")).json()["active_stream_requests"]

@@ -19,7 +19,7 @@ from ringback.errors import Failure
 from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.server import waiting
-from ringback.settings import LimitSettings
+from ringback.settings import EngineSettings, LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, opened_url, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front
@@ -201,6 +201,28 @@ async def test_refused_for_its_json(door: Front, body: bytes, status: int, code:
     headers = {"Content-Type": "application/json"}
     answer = await door.call("POST", "/v1/listen", headers=headers, data=body)
     await _is_refused(door, answer, status, code, message)
+
+
+async def test_what_is_not_done_as_asked_is_accepted_and_noted(tmp_path: Path) -> None:
+    asked = "diarize=undefined&punctuate=null&language=&punctate=true&model=nova-3&version=2024-12-20.0"
+    url = "callback=http://127.0.0.1:8443/x?a=1&b=2"
+    async with front(tmp_path, engine=EngineSettings(warn_substitution=True)) as door:
+        answer = await door.call("POST", f"/v1/listen?{asked}&{url}", data=AUDIO)
+        assert answer.status == 200, answer.body
+        options = order_of((await door.claim()).job.payload).options
+    assert (options.diarize, options.punctuate, options.language) == (False, False, "en")
+    assert sorted(warning.parameter for warning in options.unserved) == [
+        *("b", "diarize", "language", "model", "punctate", "punctuate", "version")
+    ]
+
+
+@pytest.mark.parametrize("model", ["tiny.en", "aa066bfc-b5eb-52e3-91a8-8baa99b853ba"])
+async def test_every_listed_model_can_be_named(door: Front, model: str) -> None:
+    listed = (await door.call("GET", "/v1/models")).json()["stt"]
+    assert model in {name for each in listed for name in (each["name"], each["uuid"])}
+    answer = await door.call("POST", f"/v1/listen?model={model}&callback={CALLBACK}", data=AUDIO)
+    assert answer.status == 200
+    assert order_of((await door.claim()).job.payload).model == "tiny.en"
 
 
 @pytest.mark.parametrize("query", ["", f"?callback={CALLBACK}"])

@@ -29,7 +29,7 @@ from ringback.listen.options import ListenOptions
 from ringback.server.protocol import HttpServer
 from ringback.server.requests import REQUEST_KINDS
 from ringback.server.routes import Services, application
-from ringback.settings import CallbackSettings, LimitSettings, Settings
+from ringback.settings import CallbackSettings, EngineSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.streaming.callbacks import Callbacks
 from ringback.streaming.session import Ears
@@ -148,13 +148,18 @@ async def front(
     limits: LimitSettings | None = None,
     *,
     callback: CallbackSettings | None = None,
+    engine: EngineSettings | None = None,
     open_ears: OpenEars = no_ears,
 ) -> AsyncIterator[Front]:
     """The service on a port of its own, with one `owner` key."""
     clock = clock or SystemClock()
-    settings = Settings(limits=limits or LimitSettings(), callback=callback or CallbackSettings())
+    settings = Settings(
+        limits=limits or LimitSettings(),
+        callback=callback or CallbackSettings(),
+        engine=engine or EngineSettings(),
+    )
     policy = Policy(("127.0.0.1",), ())
-    engine = EngineState()
+    health = EngineState()
     blobs = FolderBlobs(folder / "blobs", clock)
     async with (
         await SqliteLedger.open(folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8}) as ledger,
@@ -196,7 +201,7 @@ async def front(
             clock=clock,
             seal=SEAL,
             signers=Signers(ledger, SEAL, clock),
-            health=engine,
+            health=health,
             jwt_secret=b"s" * 32,
         )
         server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
@@ -204,7 +209,7 @@ async def front(
         stopping = asyncio.Event()
         serving = asyncio.gather(server.run(stopping), streams.run(stopping))
         project = (await ledger.projects())[0].id
-        opened = Front(port, services, ledger, blobs, folder / "blobs", engine, project, session)
+        opened = Front(port, services, ledger, blobs, folder / "blobs", health, project, session)
         if await ledger.key_by_hash(secret_hash(OWNER)) is None:
             await opened.add_key("owner", secret=OWNER)
         try:

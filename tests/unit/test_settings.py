@@ -52,6 +52,7 @@ def test_the_environment_sets_every_kind_of_value() -> None:
             "RINGBACK_CALLBACK_ALLOW": "127.0.0.1, 10.0.0.0/8,hooks.internal,fd00::/8",
             "RINGBACK_CALLBACK_PORTS": "443,9443",
             "RINGBACK_ENGINE_QUALITY": "accurate",
+            "RINGBACK_ENGINE_WARN_SUBSTITUTION": "true",
             "RINGBACK_MODEL": "",  # empty: not set
             "PATH": "/usr/bin",
         }
@@ -60,6 +61,7 @@ def test_the_environment_sets_every_kind_of_value() -> None:
     assert settings.callback.allow == ("127.0.0.1", "10.0.0.0/8", "hooks.internal", "fd00::/8")
     assert settings.callback.ports == (443, 9443)
     assert settings.engine.quality == "accurate"
+    assert settings.engine.warn_substitution is True
 
 
 def test_any_port_is_written_any() -> None:
@@ -110,6 +112,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "mend"),
     [
+        ("RINGBACK_ENGINE_WARN_SUBSTITUTION", "perhaps", "must be true or false"),
         ("RINGBACK_PORT", "eighty", "must be a whole number from 0 to 65535"),
         ("RINGBACK_PORT", "65536", "must be a whole number from 0 to 65535"),
         ("RINGBACK_PORT", "tcp://10.0.0.1:80", "enableServiceLinks"),

@@ -61,11 +61,13 @@ class Catalogue:
     ) -> ModelInfo:
         """The model that serves this request.
 
+        `model` is a name or a uuid that `models` lists, or a name of Deepgram's; what is both means ours.
         `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is not looked at, but
         the model must know one of `candidates`, if there are any
         (https://developers.deepgram.com/docs/language-detection). A model that Deepgram has is served by
         the configured one, or, where that does not know the language, by the first that does
-        (https://developers.deepgram.com/docs/model). Raises `Refusal` 400 otherwise.
+        (https://developers.deepgram.com/docs/model), whatever `version` of Deepgram's is named. Raises
+        `Refusal` 400 otherwise.
         """
         wanted: list[str] = []
         if detect:
@@ -73,10 +75,12 @@ class Catalogue:
         elif language != "multi":
             wanted = [base_language(language)]
         several = detect or language == "multi"
-        for info in self._named(model):
-            if version in {"latest", info.version} and _speaks(info, wanted, several=several):
-                return info
-        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {self._hint(wanted)}")
+        found = [info for info in self._named(model) if _speaks(info, wanted, several=several)]
+        exact = [info for info in found if version in {"latest", info.version}]
+        if exact or (found and _is_deepgrams(model)):
+            return (exact or found)[0]
+        versions = "".join(f"{info.name} has the version {info.version}. " for info in found)
+        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {versions}{self._hint(wanted)}")
 
     def load(self, name: str, device: str, compute_type: str, threads: int) -> Recogniser:
         """The model of this name (`ModelInfo.name`), in this process. Raises `Misconfigured`.
@@ -90,14 +94,19 @@ class Catalogue:
         return entry.kind.load(entry.name, Loading(self._models, device, compute_type, threads))
 
     def _named(self, model: str | None) -> Sequence[ModelInfo]:
-        if model is None or _DEEPGRAM.fullmatch(model):
-            whisper = (model or "").removeprefix("whisper-")
-            if model != whisper and whisper in self._entries:
-                return [self._entries[whisper].info]
-            return self.models()
-        if model in self._entries:
-            return [self._entries[model].info]
-        return []
+        """Those that answer to this name, the best first."""
+        listed = self.models()
+        ours = [
+            info
+            for info in listed
+            if model is not None and (model == info.name or model.lower() == info.uuid)
+        ]
+        if not _is_deepgrams(model):
+            return ours
+        whisper = (model or "").removeprefix("whisper-")
+        if model != whisper and whisper in self._entries:
+            return [self._entries[whisper].info]
+        return [*ours, *listed]
 
     def _hint(self, wanted: Sequence[str]) -> str:
         names = "; ".join(f"{info.name} ({_spoken(info)})" for info in self.models())
@@ -132,6 +141,11 @@ _DEEPGRAM = re.compile(
     r"|whisper(-(tiny|base|small|medium|large))?"
 )
 """The names that Deepgram documents, with their domains; a plain domain is an older spelling."""
+
+
+def _is_deepgrams(model: str | None) -> bool:
+    """Whether this is a name of Deepgram's; none at all is its default."""
+    return model is None or _DEEPGRAM.fullmatch(model) is not None
 
 
 def _configured(model: str, models: Path, kinds: Mapping[str, Kind]) -> _Entry:

@@ -1,8 +1,9 @@
 """The query string of `/v1/listen`, parsed once for recordings and live streams into one frozen value.
 
-Unknown names are ignored, as the SDKs let users add any; bad values of known names are refused
-(https://developers.deepgram.com/docs/errors). The same name given twice with two values is refused too,
-unless it may repeat: silently taking one of them would deceive somebody.
+Bad values of known names are refused (https://developers.deepgram.com/docs/errors), values that set nothing
+are passed over, unknown names are ignored, as the SDKs let users add any (`unserved` says when that brings a
+warning). The same name given twice with two values is refused, unless it may repeat: silently taking one of
+them would deceive somebody.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,21 +13,20 @@ import msgspec
 
 from ringback.errors import Refusal
 from ringback.listen.parameters import MANY, Mode, Parameter, Standing, by_name
+from ringback.listen.unserved import (
+    Unserved,
+    of_known_names,
+    of_unknown_names,
+    passed_over,
+    sets_nothing,
+    shown,
+)
 from ringback.listen.values import Value
 
 __all__ = ["ListenOptions", "Mode", "Unserved", "parse"]
 
 MOST_PARAMETERS = MANY
 """A request with more query parameters than this is refused before any is read."""
-
-
-class Unserved(msgspec.Struct, frozen=True):
-    """What the caller asked for and does not get; told in `metadata.warnings`."""
-
-    parameter: str
-    type: str
-    """`unsupported` (not acted on yet), `ignored` (no meaning here) or `deprecated`."""
-    message: str
 
 
 class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -107,19 +107,22 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
         return tuple(dict.fromkeys(tag.partition("-")[0].lower() for tag in self.detect_language))
 
 
-def parse(pairs: Sequence[tuple[str, str]], mode: Mode) -> ListenOptions:
+def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: bool = False) -> ListenOptions:
     """The options of these decoded query parameters.
 
-    Raises `Refusal` (400), whose message is one line of printable ASCII, fit for the `dg-error` header.
+    `callback_unencoded`: the URL of `callback` came with a bare `?`, so that its own query may have been cut
+    at the first `&`. Raises `Refusal` (400), whose message is one line of printable ASCII, fit for the
+    `dg-error` header.
     """
     if len(pairs) > MOST_PARAMETERS:
         raise _refused(f"more than {MOST_PARAMETERS} parameters")
     known = by_name(mode)
-    texts = _gathered(pairs)
+    texts, passed = _set_and_passed_over(_gathered(pairs))
     given = {name: _read(known[name], found) for name, found in texts.items() if name in known}
     options = msgspec.convert(_fields(given), ListenOptions)
     _check_together(options, mode)
-    return _with_implied(options, _warnings(texts, given, mode))
+    unknown = of_unknown_names(pairs, callback_unencoded=callback_unencoded)
+    return _with_implied(options, (*passed, *of_known_names(texts, given, mode), *unknown))
 
 
 def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
@@ -127,16 +130,28 @@ def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     texts: dict[str, list[str]] = {}
     for name, text in pairs:
         if any(name in by_name(mode) for mode in Mode):
-            texts.setdefault(name, []).append(text)
+            texts.setdefault(name, []).extend(text.split(",") if name == "redact" else [text])
     return texts
+
+
+def _set_and_passed_over(
+    texts: Mapping[str, list[str]],
+) -> tuple[dict[str, list[str]], tuple[Unserved, ...]]:
+    """The texts that set something, and a warning for each name with one that does not."""
+    left: dict[str, list[str]] = {}
+    passed = []
+    for name, found in texts.items():
+        unset = [text for text in found if sets_nothing(name, text)]
+        passed += [passed_over(name, text) for text in unset[:1]]
+        if len(unset) < len(found):
+            left[name] = [text for text in found if not sets_nothing(name, text)]
+    return left, tuple(passed)
 
 
 def _read(parameter: Parameter, texts: list[str]) -> tuple[Value, ...]:
     """The values of one parameter, each checked; at least one."""
     if parameter.standing is Standing.IGNORED:
         return tuple(texts)
-    if parameter.name == "redact":
-        texts = [part for text in texts for part in text.split(",")]
     if len(texts) > parameter.repeats:
         texts = _as_single(parameter, texts)
     return tuple(_read_one(parameter, text) for text in texts)
@@ -157,7 +172,7 @@ def _read_one(parameter: Parameter, text: str) -> Value:
     except ValueError:
         if parameter.name == "callback":
             raise Refusal(400, "INVALID_QUERY_PARAMETER", "Invalid callback url.") from None
-        raise _refused(f"`{parameter.name}={_shown(text)}`: expected {parameter.kind.says}") from None
+        raise _refused(f"`{parameter.name}={shown(text)}`: expected {parameter.kind.says}") from None
 
 
 def _check_storable(text: str) -> None:
@@ -236,10 +251,6 @@ _NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 
-_OF_RAW_AUDIO = frozenset({"sample_rate", "channels"})
-"""A container tells these itself (docs/encoding)."""
-
-
 def _check_together(options: ListenOptions, mode: Mode) -> None:
     """The rules that hold between parameters."""
     if options.encoding in _NEEDS_RATE and options.sample_rate is None:
@@ -266,53 +277,5 @@ def _with_implied(options: ListenOptions, warnings: tuple[Unserved, ...]) -> Lis
     )
 
 
-def _warnings(
-    texts: Mapping[str, list[str]], given: Mapping[str, tuple[Value, ...]], mode: Mode
-) -> tuple[Unserved, ...]:
-    """What the caller would otherwise believe to be done; nothing for values that ask for nothing."""
-    known = by_name(mode)
-    found = []
-    for name, found_texts in texts.items():
-        if name not in known:
-            if found_texts != ["false"]:
-                found.append(_of_other_mode(name, mode))
-        elif any(_asks_for_something(known[name], value) for value in given[name]):
-            found.append(_warning(known[name]))
-        elif name in _OF_RAW_AUDIO and "encoding" not in given:
-            found.append(Unserved(name, "ignored", f"`{name}` is read only together with `encoding`."))
-    return tuple(found)
-
-
-def _asks_for_something(parameter: Parameter, value: Value) -> bool:
-    if parameter.name == "alternatives":
-        return value != 1
-    if parameter.standing is Standing.SERVED:
-        return False
-    nothing = {"", parameter.default} if parameter.name != "redact" else {"false"}
-    return str(value).lower() not in nothing
-
-
-def _of_other_mode(name: str, mode: Mode) -> Unserved:
-    place = "live streams" if mode is Mode.RECORDED else "recordings"
-    return Unserved(name, "ignored", f"`{name}` has a meaning for {place} only.")
-
-
-def _warning(parameter: Parameter) -> Unserved:
-    name = parameter.name
-    match parameter.standing:
-        case Standing.SERVED:
-            return Unserved(name, "unsupported", f"This server gives `{name}={parameter.default}` only.")
-        case Standing.UNSERVED:
-            return Unserved(name, "unsupported", f"This server does not act on `{name}` yet.")
-        case Standing.IGNORED:
-            return Unserved(name, "deprecated", f"`{name}` is an old parameter that this server ignores.")
-
-
 def _refused(why: str) -> Refusal:
     return Refusal(400, "INVALID_QUERY_PARAMETER", f"Failed to deserialize query parameters: {why}.")
-
-
-def _shown(text: str) -> str:
-    """A user's text inside our message: short, on one line, in ASCII."""
-    short = text if len(text) <= 60 else text[:60] + "..."
-    return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in short)

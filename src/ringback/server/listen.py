@@ -23,7 +23,7 @@ from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.listen import results
-from ringback.listen.options import ListenOptions, Mode, parse
+from ringback.listen.options import ListenOptions, Mode
 from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.asked import Asked, report_accepted, report_refused
 from ringback.server.auth import Doorkeeper
@@ -47,11 +47,11 @@ from ringback.server.problems import (
     safe_facts,
     speak_of,
 )
-from ringback.server.query import query_pairs
+from ringback.server.query import options_of, query_pairs
 from ringback.server.services import Services
 from ringback.server.waiting import Waiting, ledger_away
 from ringback.transcription.fetch import with_fetch
-from ringback.transcription.model import model_for
+from ringback.transcription.model import model_for, with_model_warnings
 from ringback.transcription.request import Order, audio_key, order_job
 
 FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this recording now. Please try again later")
@@ -110,9 +110,11 @@ class Listen:
         """Everything that can be refused before a byte of the body is read."""
         caller = await self._doorkeeper.caller(request)
         caller.must(Action.TRANSCRIBE)
-        options = parse(query_pairs(request), Mode.RECORDED)
+        options = options_of(request, Mode.RECORDED)
         word = word_of(request)
         model = model_for(options, self._services.catalogue)
+        told = self._services.settings.engine.warn_substitution
+        options = with_model_warnings(options, model, tell_substitution=told)
         callback = None if options.callback is None else await self._services.admit(options.callback)
         origin = None if callback is None else read_target(callback).shown
         asked = Asked(JobId(request_id_of(request)), caller, options, model, callback, origin, word)

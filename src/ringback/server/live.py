@@ -21,18 +21,18 @@ from ringback.egress.target import read_target
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
-from ringback.listen.options import Mode, parse
+from ringback.listen.options import Mode
 from ringback.server.allowances import allowance_of
 from ringback.server.auth import Doorkeeper, offered_scheme
 from ringback.server.permissions import Action
 from ringback.server.problems import FAULT, problem_response, request_id_of, safe_facts
-from ringback.server.query import query_pairs
+from ringback.server.query import options_of
 from ringback.server.services import Services
 from ringback.server.waiting import ledger_away
 from ringback.streaming.record import METHOD
 from ringback.streaming.relay import ClientLost, ClientTooSlow, Gone
 from ringback.streaming.stream import Asked
-from ringback.transcription.model import model_for
+from ringback.transcription.model import model_for, with_model_warnings
 
 WRITE_SECONDS = 10.0
 """A client that takes nothing for so long does not read."""
@@ -67,8 +67,10 @@ class Live:
         """Everything that can be refused without taking a place."""
         caller = await self._doorkeeper.caller(websocket)
         caller.must(Action.TRANSCRIBE)
-        options = parse(query_pairs(websocket), Mode.LIVE)
+        options = options_of(websocket, Mode.LIVE)
         model = model_for(options, self._services.catalogue)
+        told = self._services.settings.engine.warn_substitution
+        options = with_model_warnings(options, model, tell_substitution=told)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         callback = None if options.callback is None else await self._services.admit_live(options.callback)
         return Asked(

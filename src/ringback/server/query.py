@@ -1,12 +1,17 @@
-"""The query string of `/v1/listen`, taken apart but not yet understood."""
+"""The query string of `/v1/listen`, taken apart, and what it asks for."""
 
+import re
 import urllib.parse
 
 from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
+from ringback.listen.options import ListenOptions, Mode, parse
 
 _MOST_FIELDS = 2_000
+
+_UNENCODED_CALLBACK = re.compile(rb"(?:^|&)callback=[^&]*\?")
+"""A `callback` with a query of its own that is not percent-encoded: at the next `&` it is cut."""
 
 
 def query_pairs(connection: HTTPConnection) -> list[tuple[str, str]]:
@@ -18,3 +23,9 @@ def query_pairs(connection: HTTPConnection) -> list[tuple[str, str]]:
         )
     except ValueError:
         raise Refusal(400, "Bad Request", "Invalid query string.") from None
+
+
+def options_of(connection: HTTPConnection, mode: Mode) -> ListenOptions:
+    """What a recording or a live stream is asked for. Raises `Refusal` (400)."""
+    unencoded = _UNENCODED_CALLBACK.search(connection.scope["query_string"]) is not None
+    return parse(query_pairs(connection), mode, callback_unencoded=unencoded)

@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
+
 from ringback.engines.base import ModelInfo
 from ringback.listen.options import ListenOptions
+from ringback.listen.unserved import Unserved, shown
 
 
 class Models(Protocol):
@@ -35,3 +38,23 @@ def model_for(options: ListenOptions, models: Models) -> ModelInfo:
         options.version,
         candidates=options.candidates,
     )
+
+
+def with_model_warnings(
+    options: ListenOptions, model: ModelInfo, *, tell_substitution: bool
+) -> ListenOptions:
+    """The options, with what they wanted of `model`, which serves them, and do not get.
+
+    A version of one of Deepgram's models is never here, which is always told. That another model answers to
+    its name is what this server is for: it is told where the operator wants it told.
+    """
+    warnings = list(options.unserved)
+    asked = options.model
+    by_its_own_name = asked is None or asked == model.name or asked.lower() == model.uuid
+    if tell_substitution and not by_its_own_name:
+        what = f"`model={shown(options.model or '')}` is served by {model.name}."
+        warnings.append(Unserved("model", "unsupported", what))
+    if options.version not in {"latest", model.version}:
+        what = f"`version={shown(options.version)}` is passed over: {model.name} has version {model.version}."
+        warnings.append(Unserved("version", "ignored", what))
+    return msgspec.structs.replace(options, unserved=tuple(warnings))

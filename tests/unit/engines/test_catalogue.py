@@ -28,7 +28,7 @@ def english_only(tmp_path: Path) -> Catalogue:
 
 @pytest.mark.parametrize(
     "name",
-    [None, "nova-3", "nova-3-medical", "nova-2-phonecall", "nova", "enhanced-general", "base", "base-general",
+    [None, "nova-3", "nova-3-medical", "nova-2-phonecall", "nova", "enhanced-general", "base-general",
      "whisper", "whisper-large", "general", "meeting", "voicemail"],
 )  # fmt: skip
 def test_deepgram_s_names_mean_the_configured_model(both: Catalogue, name: str | None) -> None:
@@ -70,7 +70,8 @@ def test_our_own_names_mean_themselves(both: Catalogue) -> None:
         ("nova-9000x", "en", "latest"),
         ("no such", "en", "latest"),
         ("nova-3", "tlh", "latest"),
-        ("nova-3", "en", "2"),
+        ("tiny.en", "en", "2"),
+        ("aa066bfc-0000-4000-8000-000000000000", "en", "latest"),
     ],
 )
 def test_others_are_refused_in_deepgram_s_words_and_told_what_there_is(
@@ -91,6 +92,25 @@ def test_the_hint_names_the_extra_when_only_english_is_here(english_only: Catalo
 def test_a_version_can_be_asked_for_by_name(both: Catalogue) -> None:
     version = both.default.version
     assert both.resolve("nova-3", "en", detect=False, version=version) == both.default
+
+
+@pytest.mark.parametrize("name", [None, "nova-3", "nova-2-general", "whisper-medium"])
+def test_a_version_of_deepgram_s_own_model_is_passed_over(both: Catalogue, name: str | None) -> None:
+    assert both.resolve(name, "en", detect=False, version="2024-12-20.0").name == "tiny.en"
+    assert both.resolve(name, "fr", detect=False, version="2024-12-20.0").name == "base"
+
+
+def test_a_wrong_version_of_ours_is_told_the_right_one(both: Catalogue) -> None:
+    with pytest.raises(Refusal, match=f"tiny.en has the version {both.default.version}"):
+        both.resolve("tiny.en", "en", detect=False, version="2024-12-20.0")
+
+
+def test_every_listed_model_can_be_asked_for_by_its_name_and_its_uuid(both: Catalogue) -> None:
+    assert {info.name for info in both.models()} == {"tiny.en", "base"}
+    for info in both.models():
+        for name in (info.name, info.uuid, info.uuid.upper()):
+            for version in ("latest", info.version):
+                assert both.resolve(name, "en", detect=False, version=version) == info
 
 
 def test_the_configured_model_stands_first_and_each_stands_once(tmp_path: Path) -> None:

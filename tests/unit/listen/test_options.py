@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from ringback.errors import Refusal
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, MOST_PARAMETERS, ListenOptions, Mode, parse
-from ringback.listen.parameters import PARAMETERS, Standing
+from ringback.listen.parameters import PARAMETERS, Parameter, Standing
+from ringback.listen.unserved import MOST_UNKNOWN_NAMES, Unserved
 
 NAMES = sorted({parameter.name for parameter in PARAMETERS})
 TELLING = ["true", "false", "True", "1", "0.8", "nan", "inf", "-1", "a:b", "en", "multi", "v2", "numbers,pci"]
@@ -61,7 +62,7 @@ def test_values_have_their_types() -> None:
     )
 
 
-@pytest.mark.parametrize("value", ["True", "FALSE", "1", "0", "yes", "", " true", "true "])
+@pytest.mark.parametrize("value", ["True", "FALSE", "1", "0", "yes", "None", " true", "true "])
 def test_booleans_are_the_two_lower_case_words(value: str) -> None:
     message = refusal(f"punctuate={value}")
     assert message == (
@@ -69,7 +70,7 @@ def test_booleans_are_the_two_lower_case_words(value: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["Punctuate", "addons", "", "punctuate[]", "access_token"])
+@pytest.mark.parametrize("name", ["addons", "", "access_token", "x" * 300])
 def test_unknown_names_are_ignored(name: str) -> None:
     assert parse([(name, "\0anything")], Mode.RECORDED) == ListenOptions()
 
@@ -90,7 +91,8 @@ def test_redactions_may_be_joined_by_commas() -> None:
     assert options("redact=pci,ssn&redact=true&redact=pci").redact == ("pci", "ssn", "numbers")
     assert options("redact=false").redact == ()
     assert "cardinal" in refusal("redact=cardinal")
-    assert "expected" in refusal("redact=")
+    assert "expected" in refusal("redact=9")
+    assert options("redact=pci,,undefined&redact=").redact == ("pci",)
 
 
 def test_language_detection_takes_a_switch_or_candidates() -> None:
@@ -108,7 +110,7 @@ def test_language_tags(language: str) -> None:
     assert options(f"language={language}").language == language
 
 
-@pytest.mark.parametrize("language", ["english", "en_US", "e", "", "en-", "en--US", "en\n", "日本語"])
+@pytest.mark.parametrize("language", ["english", "en_US", "e", "en-", "en--US", "en\n", "日本語"])
 def test_what_is_not_a_language_tag(language: str) -> None:
     assert "BCP-47" in refusal(f"language={language}")
 
@@ -181,8 +183,8 @@ def test_what_is_turned_on_along_with_it(query: str, also: set[str]) -> None:
         "tag=" + "t" * 129,
         "keywords=word:loud",
         "replace=:x",
-        "search=",
-        "model=",
+        "search=" + "s" * 501,
+        "model=" + "m" * 201,
     ],
 )
 def test_values_out_of_bounds_are_refused(query: str) -> None:
@@ -274,6 +276,74 @@ def test_what_is_not_acted_on_is_said() -> None:
 )
 def test_no_warning_where_nobody_is_deceived(query: str) -> None:
     assert warned(query) == {}
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
+def test_what_sets_nothing_is_passed_over_and_told(parameter: Parameter, mode: Mode) -> None:
+    name = parameter.name
+    takes_empty = parameter.standing is Standing.IGNORED or name in {"callback", "tag"}
+    for text in ("undefined", "null") if takes_empty else ("undefined", "null", ""):
+        asked = options(f"{name}={text}&{name}={text}", mode)
+        assert msgspec.structs.replace(asked, unserved=()) == ListenOptions()
+        assert asked.unserved == (
+            Unserved(name, "ignored", f"`{name}={text}` is passed over: it sets nothing."),
+        )
+
+
+def test_what_sets_nothing_leaves_what_does() -> None:
+    asked = options("punctuate=null&punctuate=true&tag=undefined&tag=a&tag=&keyterm=&keyterm=x")
+    assert (asked.punctuate, asked.tag, asked.keyterm) == (True, ("a", ""), ("x",))
+    assert [(each.parameter, each.type) for each in asked.unserved] == [
+        ("punctuate", "ignored"),
+        ("tag", "ignored"),
+        ("keyterm", "ignored"),
+        ("keyterm", "unsupported"),
+    ]
+
+
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("punctate", "punctuate"),
+        ("Punctuate", "punctuate"),
+        ("punctuate[]", "punctuate"),
+        ("smart-format", "smart_format"),
+        ("smartFormat", "smart_format"),
+        ("utterence", "utterances"),
+        ("diarise", "diarize"),
+        ("keyterms", "keyterm"),
+        ("tags", "tag"),
+        ("call_back", "callback"),
+        ("interim_result", "interim_results"),
+    ],
+)
+def test_a_misspelt_name_is_told(name: str, near: str, mode: Mode) -> None:
+    (warning,) = options(f"{name}=true&{name}=false", mode).unserved
+    assert (warning.parameter, warning.type) == (name, "ignored")
+    assert warning.message.endswith(f"is no parameter of this server and was ignored. Did you mean `{near}`?")
+
+
+@pytest.mark.parametrize("mode", Mode)
+def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
+    pairs = [
+        ("own", "1"),
+        ("callback", "http://h/x?a=1"),
+        ("b", "2"),
+        ("tag", "t"),
+        ("c\u00e9", ""),
+        ("b", ""),
+    ]
+    asked = parse(pairs, mode, callback_unencoded=True)
+    assert [each.parameter for each in asked.unserved] == ["b", "c\\xe9"]
+    assert all("percent-encode that URL" in each.message for each in asked.unserved)
+    assert parse(pairs, mode).unserved == ()
+
+
+def test_a_flood_of_unknown_names_brings_few_warnings() -> None:
+    pairs = [(f"punctuate{number}", "true") for number in range(MOST_PARAMETERS)]
+    assert len(parse(pairs, Mode.RECORDED).unserved) == MOST_UNKNOWN_NAMES
 
 
 def test_every_unserved_parameter_warns_once_when_used() -> None:
