@@ -23,6 +23,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from ringback.errors import Misconfigured, RingbackError
 from ringback.system import sync
 
+SECRET_KEY_FILE = "secret.key"  # noqa: S105 - its name, not what is in it
+"""In the data folder, where no setting holds the secret key."""
+
 PREFIX = "sealed1."
 """How a sealed text begins; no URL does."""
 

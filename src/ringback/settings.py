@@ -215,6 +215,9 @@ def variable(key: str) -> str:
 
 
 CONFIG_VARIABLE = "RINGBACK_CONFIG"
+CONFIG_FILE = "ringback.toml"
+"""In the working directory or the data folder."""
+
 _SECRETS = frozenset({"api_key", "secret_key", "database_url", "blobs_url"})
 _WITHIN = (
     ("callback", "connect_timeout", "timeout"),
@@ -283,7 +286,7 @@ def _file(config: Path | None, given: Mapping[str, Any], environ: Mapping[str, s
     if environ.get(CONFIG_VARIABLE):
         return Path(environ[CONFIG_VARIABLE])
     data_dir = str(given.get("data_dir") or environ.get(variable("data_dir"), ""))
-    candidates = (Path("ringback.toml"), _data_path(data_dir, environ) / "ringback.toml")
+    candidates = (Path(CONFIG_FILE), _data_path(data_dir, environ) / CONFIG_FILE)
     return next((path for path in candidates if path.is_file()), None)
 
 

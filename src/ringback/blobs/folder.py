@@ -7,6 +7,7 @@ file, fdatasync, rename, fsync of the folder.
 import hashlib
 import itertools
 import os
+import shutil
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
@@ -23,6 +24,9 @@ from ringback.clock import Clock, SystemClock
 from ringback.system import sync, sync_data
 
 READ_SIZE = 1 << 20
+
+INCOMING = "incoming"
+"""The folder of what is unfinished."""
 
 THREADS = 32
 """Uploads that are on their way to the disk at a time: the file system makes many of them durable in one
@@ -47,7 +51,7 @@ class FolderBlobs:
         self._root = root
         self._reserve = reserve
         self._clock = clock or SystemClock()
-        self._incoming = root / "incoming"
+        self._incoming = root / INCOMING
         _make_private(root, ours=not shared)
         self._incoming.mkdir(exist_ok=True, mode=0o700)
         self._remove_unfinished(older_than=UNFINISHED_AFTER if shared else None)
@@ -129,11 +133,18 @@ class FolderBlobs:
         return self._root / checked(key)
 
     def _remove_unfinished(self, older_than: float | None) -> None:
-        """What a crash left half-written was never acknowledged: nobody waits for it."""
+        """What a crash left half-written was never acknowledged; the same goes for a backup's `snapshot`."""
         for path in self._incoming.iterdir():
             with suppress(FileNotFoundError):
                 if older_than is None or self._clock.now() - path.stat().st_mtime >= older_than:
-                    path.unlink()
+                    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink()
 
 
 def _make_private(root: Path, *, ours: bool) -> None:

@@ -13,7 +13,7 @@ from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.jobs.lane import UNBOUNDED_CAP
-from ringback.sealing import Seal
+from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.server.leaving import Leaving
 from ringback.settings import Settings
 from ringback.transcription.fetch import KIND as FETCH
@@ -65,7 +65,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     pool = EnginePool(Setup.of(settings)) if hears else None
     opened = await open_to_serve(settings, clock, CALLERS_CAPS, stack)
     ledger = opened.ledger
-    seal = Seal.of(settings.secret_key, folder / "secret.key")
+    seal = Seal.of(settings.secret_key, folder / SECRET_KEY_FILE)
     signers = Signers(ledger, seal, clock)
     await signers.prepare()
     blobs = await stack.enter_async_context(

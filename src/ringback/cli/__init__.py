@@ -13,6 +13,7 @@ from ringback.jobs.store import LedgerUnavailable
 COMMANDS = {
     "serve": "Start the server.",
     "migrate": "Bring the ledger's schema up to date.",
+    "backup": "Copy ledger, recordings, results and secret key, beside a running server.",
     "keys": "Create, list and revoke API keys.",
     "projects": "Create, list, rename and delete projects: the tenants of a server.",
     "requests": "See what became of requests; fetch results, send them again, cancel, erase.",

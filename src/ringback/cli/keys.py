@@ -27,7 +27,7 @@ from ringback.keys import (
     secret_hash,
 )
 from ringback.pauses import SAYS, read_pauses
-from ringback.sealing import Seal
+from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.server.permissions import SCOPES
 
 DAY = 86_400.0
@@ -215,7 +215,7 @@ def signing_secret(
     Each stands alone on a line of standard output, the newest first: docs/signing.md says how to use them.
     """
     settings = settings_of(config, data_dir)
-    seal = Seal.of(settings.secret_key, made_data_folder(settings) / "secret.key")
+    seal = Seal.of(settings.secret_key, made_data_folder(settings) / SECRET_KEY_FILE)
 
     async def show(ledger: Ledger) -> list[str]:
         signers = Signers(ledger, seal, SystemClock())

@@ -9,7 +9,7 @@ from ringback.cli.finding import Finding, Grade
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
-from ringback.sealing import Seal
+from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.settings import Settings
 
 SERVED = "server"
@@ -39,7 +39,7 @@ def ledger_of(settings: Settings) -> tuple[list[Finding], ExaminedFile | None]:
 async def secret_key(settings: Settings) -> Finding:
     """Whether the secret key opens what the ledger holds. The ledger must have the newest schema."""
     clock = SystemClock()
-    file = settings.data_path / "secret.key"
+    file = settings.data_path / SECRET_KEY_FILE
     try:
         async with await open_beside(settings, clock) as ledger:
             if not settings.secret_key and not file.exists():
