@@ -20,9 +20,8 @@ def confine() -> None:
     """Little to break, nothing to write, no life after the server's."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = _ADDRESS_SPACE if hard == resource.RLIM_INFINITY else min(hard, _ADDRESS_SPACE)
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    _at_most(resource.RLIMIT_AS, _ADDRESS_SPACE)
+    _at_most(resource.RLIMIT_DATA, _MEMORY)
     if sys.platform == "linux":
         # Elsewhere the end of the socket ends us, unless we hang at that moment.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -42,6 +41,15 @@ def restrict() -> None:
     give_up_rights(Profile.DECODER)
 
 
+def _at_most(limit: int, most: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    most = most if hard == resource.RLIM_INFINITY else min(hard, most)
+    resource.setrlimit(limit, (most, most))
+
+
 _ADDRESS_SPACE = 2 << 30
-"""Bytes; some eight times what a child maps at work. A container's index may claim as much as it likes."""
+"""Bytes, libraries included."""
+_MEMORY = 512 << 20
+"""Bytes of data. A child that has just started has 80 MB, 20 channels take 50 MB more, and the index of 24
+hours of AAC up to 330 MB. A container may claim as much as it likes."""
 _PR_SET_PDEATHSIG = 1

@@ -104,6 +104,11 @@ def unreadable() -> Refusal:
     return _refusal("failed to process audio: corrupt or unsupported data")
 
 
+def index_too_large() -> Refusal:
+    """For a container whose index alone would not fit into memory."""
+    return _refusal("failed to process audio: the index claims more samples than a recording can have")
+
+
 def too_many_channels() -> Refusal:
     return _refusal(
         f"failed to process audio: more than {MOST_CHANNELS} channels; without multichannel they are mixed"
@@ -187,9 +192,10 @@ _MAGIC = (
 _SBC_SYNC = (b"\x9c", b"\xad")
 """SBC and mSBC."""
 
-_SAFE = {"protocol_whitelist": "none", "codec_whitelist": ",".join(DECODERS)}
+_SAFE = {"protocol_whitelist": "none", "codec_whitelist": ",".join(DECODERS), "max_streams": "128"}
 """FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for. It
-decodes sound only: without the second, pictures and subtitles would be decoded in search of their form."""
+decodes sound only: without the second, pictures and subtitles would be decoded in search of their form. And
+it looks at no more tracks than an honest file has: each packet costs a look at all of them."""
 
 _SOON = {"probesize": "32768", "analyzeduration": "1"}
 """For live streams: FFmpeg would look at up to five seconds before it gave the first sample out."""

@@ -1,10 +1,12 @@
 """Starting a decoding process, and reading from its end how it ended."""
 
 import os
+import resource
 import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 
 def spawn(module: str, *more: socket.socket) -> tuple[subprocess.Popen[bytes], socket.socket]:
@@ -32,6 +34,15 @@ def spawn(module: str, *more: socket.socket) -> tuple[subprocess.Popen[bytes], s
 def fate(status: int) -> str:
     """How a process ended, in words, by its exit status."""
     return f"killed by {signal.Signals(-status).name}" if status < 0 else f"ended with status {status}"
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 where nobody can say."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_bytes().split()[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+    return pages * resource.getpagesize()
 
 
 def _environment() -> dict[str, str]:

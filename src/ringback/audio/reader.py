@@ -14,13 +14,13 @@ import os
 import socket
 import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 import msgspec
 import numpy as np
 
-from ringback.audio.encodings import Decoding, unreadable
+from ringback.audio.encodings import Decoding, index_too_large, unreadable
 from ringback.audio.frames import (
     GO_ON,
     LENGTHS,
@@ -39,7 +39,8 @@ from ringback.audio.frames import (
     pack_order,
     unpack,
 )
-from ringback.audio.process import fate, spawn
+from ringback.audio.mp4_index import LARGE_INDEX, claims_too_much, index_entries
+from ringback.audio.process import fate, resident, spawn
 from ringback.audio.samples import Samples
 from ringback.audio.turns import FairTurns
 from ringback.errors import Refusal
@@ -73,6 +74,8 @@ class AudioReader:
         self._files_per_child = files_per_child
         self._rest = rest
         self._places = FairTurns(children)
+        # Each may fill a child up to its bound: few at a time, so that the machine's memory holds out.
+        self._places_for_large = FairTurns(max(2, children // 8))
         self._turns = FairTurns(at_once or available_cores())
         self._starting = FairTurns(1)
         self._readings: list[_Reading] = []
@@ -105,12 +108,21 @@ class AudioReader:
         ahead of the consumer. Iterating raises `Refusal` if the audio is bad. Leaving early gives the child
         up.
         """
-        _must_exist(path)
-        heard = self._heard(path, how, caller)
+        large = await asyncio.to_thread(_has_large_index, path)
+        async with self._place_for_large(caller) if large else nullcontext():
+            heard = self._heard(path, how, caller)
+            try:
+                yield heard
+            finally:
+                await heard.aclose()
+
+    @asynccontextmanager
+    async def _place_for_large(self, caller: str) -> AsyncIterator[None]:
+        await self._places_for_large.take(caller)
         try:
-            yield heard
+            yield
         finally:
-            await heard.aclose()
+            self._places_for_large.give_back(caller)
 
     async def _heard(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[Heard]:
         order = Order(str(path), how, self._max_chunk)
@@ -214,7 +226,8 @@ class AudioReader:
         return None
 
     async def _give_back(self, child: "_Child", healthy: bool) -> None:
-        if healthy and child.alive and child.files < self._files_per_child and not self._stopped:
+        used_up = child.files >= self._files_per_child or child.grown
+        if healthy and child.alive and not used_up and not self._stopped:
             self._idle.append(child)
         else:
             await child.end()
@@ -346,6 +359,11 @@ class _Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
+    @property
+    def grown(self) -> bool:
+        """Whether it has kept much more memory than a fresh one has."""
+        return resident(self._process.pid) > _GROWN
+
     def begin(self, order: Order) -> None:
         self.files += 1
         self.rested = self._done = False
@@ -414,9 +432,15 @@ class _Child:
             raise _ChildDied(fate(await asyncio.to_thread(self._process.wait))) from None
 
 
-def _must_exist(path: Path) -> None:
-    """A lost file is our fault; a child would put it on the audio."""
-    path.stat()
+def _has_large_index(path: Path) -> bool:
+    """Raises `Refusal` when the index is a lie, and `OSError` for a lost file: that is our fault, and a child
+    would put it on the audio."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        entries = index_entries(file, size)
+    if claims_too_much(entries, size):
+        raise index_too_large()
+    return entries > LARGE_INDEX
 
 
 ATTEMPTS = 2
@@ -433,5 +457,7 @@ _START_PATIENCE = 60.0
 _LONGEST_HEADER = 1 << 16
 _LONGEST_PAYLOAD = 1 << 23
 """Bytes; two minutes of samples, far more than any chunk."""
+_GROWN = 192 << 20
+"""Bytes; a child that has read 20 channels or a day of AAC has less afterwards."""
 _AHEAD = 1 << 20
 """Bytes; the stream reader holds up to twice this, about two chunks."""
