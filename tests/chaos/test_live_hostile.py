@@ -2,12 +2,14 @@
 
 import asyncio
 import json
+import random
 import socket
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import quote
 
 import psutil
 import pytest
@@ -22,7 +24,9 @@ from support.live_client import (
     stream,
 )
 from support.program import KEY, Program
+from support.receiver import Receiver
 
+SPOKEN = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 FLOOD_SECONDS = 180
 ONE_BYTE_FRAMES = 3_000
 MOST_GROWTH = 200 << 20
@@ -169,6 +173,39 @@ async def test_hostile_clients_do_no_harm(program: Program) -> None:
     )
     assert growth < MOST_GROWTH
     assert statistics.median(lags) < 2
+
+
+async def test_junk_in_bare_packets_is_no_fault_of_ours(program: Program) -> None:
+    """The decoder gives up while the client still sends, at any moment of its sending."""
+    chance = random.Random(1)
+    for size in (5, 40, 400, 4_000):
+        query = "encoding=speex&sample_rate=16000"
+        async with stream(program.port, query, key=KEY, ping_interval=None) as client:
+            with suppress(ConnectionClosed):
+                for _ in range(1_000):
+                    await client.send(chance.randbytes(size))
+            assert await client.closed(60) == 1008
+            assert client.reason == "DATA-0000"
+            assert await asyncio.to_thread(settled, program, client.request_id) == 400
+
+
+@pytest.mark.parametrize("to_callback", [False, True])
+async def test_what_was_heard_is_told_before_an_undecodable_end(program: Program, to_callback: bool) -> None:
+    with Receiver() as receiver:
+        query = f"inspect_response=true&callback={quote(receiver.url, safe='')}" if to_callback else "tag=a"
+        async with stream(program.port, query, key=KEY, ping_interval=None) as client:
+            await client.send(SPOKEN.read_bytes())
+            with suppress(ConnectionClosed):
+                for _ in range(250):
+                    await client.send(bytes(range(200)) * 20)
+            assert await client.closed(60) == 1008
+            assert client.reason == "DATA-0000"
+            assert "hello there" in client.transcript
+            assert client.of("Metadata")[0]["duration"] == pytest.approx(6.0, abs=0.5)
+            if to_callback:
+                said = len(client.messages)
+                received = receiver.wait_for(lambda got: len(got) >= said, 30)
+                assert [each.json() for each in received] == client.messages
 
 
 async def test_the_server_goes_on(program: Program) -> None:

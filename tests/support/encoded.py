@@ -2,6 +2,8 @@
 
 import io
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import av
 import numpy as np
@@ -27,15 +29,25 @@ def encoded(
 ) -> bytes:
     """The signal, shape (channels, n), at `rate`, in a container. Not seekable: its header does not know its
     length, as when it is written to a socket."""
+    if options and "faststart" in options.get("movflags", ""):
+        # FFmpeg opens the file by its name once more, to move the index to its start.
+        with TemporaryDirectory() as folder:
+            path = Path(folder) / "file"
+            _encode(str(path), form, codec, rate, signal, options)
+            return path.read_bytes()
     file = io.BytesIO()
+    _encode(file if seekable else _Socket(file), form, codec, rate, signal, options or {})
+    return file.getvalue()
+
+
+def _encode(file: object, form: str, codec: str, rate: int, signal: Signal, options: dict[str, str]) -> None:
     layout = _LAYOUTS[len(signal)]
-    with av.open(file if seekable else _Socket(file), "w", format=form, options=options or {}) as container:
+    with av.open(file, "w", format=form, options=options) as container:
         stream = container.add_stream(codec, rate=rate, layout=layout)
         for frame in _frames(stream.codec_context, rate, signal):
             container.mux(stream.encode(frame))
         # FLAC ends with a packet without sound, which not every container takes.
         container.mux([packet for packet in stream.encode(None) if packet.size])
-    return file.getvalue()
 
 
 def _frames(context: av.AudioCodecContext, rate: int, signal: Signal) -> Iterator[av.AudioFrame]:

@@ -73,17 +73,22 @@ def last_resort(head: bytes) -> Opening | None:
     return None
 
 
-def live_opening(how: Decoding, head: bytes) -> Opening | None:
-    """How FFmpeg has to open a stream that begins with `head`; None: its frames are bare packets.
+def live_opening(how: Decoding, head: bytes, kind: str | None = None) -> Opening | None:
+    """How FFmpeg has to open a file of a stream that begins with `head`; None: its frames are bare packets.
 
-    `how` was found good by `check_live`, and is in lower case. Less is looked at than of a file: it is not
-    here yet.
+    `how` was found good by `check_live`, and is in lower case. `kind`: what the file was found to be
+    (`signatures.Header`). Less is looked at than of a recording: it is not here yet.
     """
     if how.encoding in PACKETS_ONLY and not has_header(head):
         return None
     plan = opening(how, head)
-    demuxer = plan.format or next((name for at, magic, name in _MAGIC if _starts(head, at, magic)), None)
-    return Opening(demuxer, {**plan.options, **_SOON})
+    demuxer = plan.format or (kind if kind in CONTAINERS else None)
+    demuxer = demuxer or next((name for at, magic, name in _MAGIC if _starts(head, at, magic)), None)
+    options = {**plan.options, **_SOON}
+    if demuxer == "wav":
+        # Who streams does not know the length yet: what the header says is often that of the first buffer.
+        options["ignore_length"] = "1"
+    return Opening(demuxer, options)
 
 
 def check_live(how: Decoding) -> None:
@@ -174,7 +179,8 @@ ENCODINGS = (*_DEMUXERS, *PACKETS_ONLY)
 """All names that `Decoding.encoding` knows."""
 
 _MAGIC = (
-    (0, b"RIFF", None),  # wav or avi
+    (8, b"WAVE", "wav"),
+    (0, b"RIFF", None),  # avi
     (0, b"RF64", "wav"),
     (0, b"fLaC", "flac"),
     (0, b"OggS", "ogg"),
@@ -197,5 +203,6 @@ _SAFE = {"protocol_whitelist": "none", "codec_whitelist": ",".join(DECODERS), "m
 decodes sound only: without the second, pictures and subtitles would be decoded in search of their form. And
 it looks at no more tracks than an honest file has: each packet costs a look at all of them."""
 
-_SOON = {"probesize": "32768", "analyzeduration": "1"}
-"""For live streams: FFmpeg would look at up to five seconds before it gave the first sample out."""
+_SOON = {"probesize": "32768", "formatprobesize": "32768", "analyzeduration": "1"}
+"""For live streams: FFmpeg would look at up to five seconds before it gave the first sample out, and at 1 MiB
+of what has no header before it gave up."""

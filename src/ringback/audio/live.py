@@ -1,49 +1,27 @@
 """The audio of a live stream → blocks at 16 kHz, as it comes.
 
-Raw samples are read here. Everything else goes to a child process, one per stream, because what FFmpeg
-parses may crash it: then this stream ends, as undecodable, and nothing else does. Bytes go in at one end
-(`feed`, `note`, `end`, in this order of time), what they are comes out at the other (`items`); `feed` waits
-while nobody takes what came out.
+A stream is a file, or several, one after the other (`splitter`). Raw samples are read here. Everything else
+goes to a child process, one per stream, because what FFmpeg parses may crash it: then this stream ends, as
+undecodable, and nothing else does. Bytes go in at one end (`feed`, `note`, `end`, in this order of time),
+what they are comes out at the other (`items`); `feed` waits while nobody takes what came out.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+
+import numpy as np
 
 from ringback.audio.encodings import PACKETS_ONLY, SAMPLES, Decoding, check_live, has_header, unreadable
-from ringback.audio.frames import Broken, Ended, Opened, Refused
-from ringback.audio.live_frames import Begin, Data, FromChild, NoMore, Note, Noted, Sound
-from ringback.audio.live_process import ChildDied, LiveChild
-from ringback.audio.samples import Block, Samples
+from ringback.audio.live_file import ChildFile, Item, LiveFile, Passed, SamplesFile, Understood
+from ringback.audio.live_process import LiveChild
+from ringback.audio.samples import SAMPLE_RATE, Block
+from ringback.audio.splitter import FileSplitter, NextFile
 from ringback.audio.wav import wav_head
 from ringback.errors import Refusal
-from ringback.telemetry import problem
-
-if TYPE_CHECKING:
-    from ringback.audio.raw import RawAudio
 
 __all__ = ["Item", "LiveDecoder", "LiveDecoders", "Passed", "Understood", "check_live"]
-
-
-@dataclass(frozen=True, slots=True)
-class Understood:
-    """The first item."""
-
-    channels: int
-    """Of every block: 1 unless `multichannel`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """All sound before a note has been handed out."""
-
-    note: int
-
-
-Item = Understood | Block | Passed
-"""A block has the shape (channels, n)."""
 
 
 class LiveDecoders:
@@ -97,73 +75,132 @@ class LiveDecoder:
         self._decoders = decoders
         self._how = replace(how, encoding=how.encoding.lower() if how.encoding else None)
         self._patience = patience
+        self._splitter = FileSplitter(
+            samples=self._how.encoding in SAMPLES, packets=self._how.encoding in PACKETS_ONLY
+        )
+        self._files: asyncio.Queue[LiveFile | None] = asyncio.Queue(_FILES_AHEAD)
+        self._child: LiveChild | None = None
+        # The file that is being fed. Until its first bytes tell what it is, they lie in `head`.
+        self._kind: str | None = None
         self._head = b""
-        self._road: _InHere | _InChild | None = None
-        self._chosen = asyncio.Event()
+        self._file: LiveFile | None = None
+        self._before: SamplesFile | None = None  # Not ended yet: the next file may go on with it.
         self._early_notes: list[int] = []
 
     async def feed(self, data: bytes) -> None:
         """One frame, as the caller sent it; bare packets are told apart by it. Waits when it must."""
-        if self._road is not None:
-            await self._road.feed(data)
+        for part in self._splitter.push(data):
+            if isinstance(part, NextFile):
+                await self._next_file(part.kind)
+            else:
+                await self._feed(part)
+
+    async def note(self, number: int) -> None:
+        """`Passed(number)` will come out when all that was fed before has."""
+        await self._feed(self._splitter.flush())
+        if file := self._file or self._before:
+            await file.note(number)
+        elif self._how.encoding in SAMPLES:
+            await (await self._choose()).note(number)
+        else:
+            self._early_notes.append(number)
+
+    async def end(self) -> None:
+        """Nothing more will be fed."""
+        await self._feed(self._splitter.flush())
+        await (self._file or await self._choose()).end()
+        await self._files.put(None)
+
+    async def items(self) -> AsyncGenerator[Item]:
+        """What comes out, until the end of the stream. Raises `Refusal` when the bytes are not audio."""
+        channels = heard = files = 0
+        silent = False
+        while (file := await self._files.get()) is not None:
+            files += 1
+            if files > _MOST_FILES + _FILES_PER_SECOND * heard / SAMPLE_RATE:
+                raise unreadable()
+            async with aclosing(file.items()) as items:
+                async for item in items:
+                    match item:
+                        case Understood() if channels:
+                            pass
+                        case Understood():
+                            channels = item.channels
+                            yield item
+                        case Passed():
+                            yield item
+                        case _:
+                            heard += item.shape[1]
+                            yield _fitted(item, channels)
+            silent = silent or (isinstance(file, ChildFile) and file.silent)
+        if silent and not heard:
+            raise unreadable()
+
+    async def close(self) -> None:
+        """Leave: what was not handed out is lost."""
+        if self._child is not None:
+            await self._child.end()
+
+    async def _feed(self, data: bytes) -> None:
+        if self._file is not None:
+            await self._file.feed(data)
             return
         self._head += data
         if self._decided():
             await self._choose()
 
-    async def note(self, number: int) -> None:
-        """`Passed(number)` will come out when all that was fed before has."""
-        if self._road is None and self._how.encoding not in SAMPLES:
-            self._early_notes.append(number)
-        else:
-            await (self._road or await self._choose()).note(number)
-
-    async def end(self) -> None:
-        """Nothing more will be fed."""
-        await (self._road or await self._choose()).end()
-
-    async def items(self) -> AsyncGenerator[Item]:
-        """What comes out, until the end of the stream. Raises `Refusal` when the bytes are not audio."""
-        await self._chosen.wait()
-        assert self._road is not None
-        async with aclosing(self._road.items()) as items:
-            async for item in items:
-                yield item
-
-    async def close(self) -> None:
-        """Leave: what was not handed out is lost."""
-        if self._road is not None:
-            await self._road.close()
+    async def _next_file(self, kind: str) -> None:
+        """What is fed from now on is another file."""
+        if self._file is None and self._head:
+            await self._choose()
+        file, self._file = self._file, None
+        if isinstance(file, SamplesFile):
+            await file.join()
+            self._before = file
+        elif file is not None:
+            await file.end()
+        self._kind = kind
 
     def _decided(self) -> bool:
-        """Whether the first bytes tell what this is."""
-        if self._how.encoding in PACKETS_ONLY:
+        """Whether the file's first bytes tell what it is."""
+        if self._how.encoding in PACKETS_ONLY and self._kind is None:
             return bool(self._head)
         if self._head[:4] == b"RIFF"[: len(self._head)]:
             known = wav_head(self._head, self._how.multichannel) is not None
             return known or len(self._head) >= _LONGEST_HEAD
         return len(self._head) >= _HEAD
 
-    async def _choose(self) -> "_InHere | _InChild":
+    async def _choose(self) -> LiveFile:
         head, self._head = self._head, b""
-        samples = self._how.encoding in SAMPLES
+        file, head = await self._open(head)
+        if file is not self._before:
+            if self._before is not None:
+                await self._before.end()
+            await self._files.put(file)
+        self._before, self._file = None, file
+        if isinstance(file, ChildFile):
+            await file.begin()
+        if head:
+            await file.feed(head)
+        early_notes, self._early_notes = self._early_notes, []
+        for number in early_notes:
+            await file.note(number)
+        return file
+
+    async def _open(self, head: bytes) -> tuple[LiveFile, bytes]:
+        """The file that begins with `head`, and what of that is to be fed to it."""
+        samples = self._how.encoding in SAMPLES and self._kind is None
         wav = wav_head(head, self._how.multichannel)
         if not head and not samples:
-            self._road = _in_here(_NO_AUDIO)
-        elif wav is not None and _is_readable(wav.how):
-            self._road = _in_here(wav.how)
-            head = head[wav.size :]
-        elif samples and not has_header(head):
-            self._road = _in_here(self._how)
-        else:
-            self._road = _InChild(await self._decoders.child(), self._how, self._patience)
-            await self._road.begin(self._how)
-        self._chosen.set()
-        if head:
-            await self._road.feed(head)
-        for number in self._early_notes:
-            await self._road.note(number)
-        return self._road
+            return self._before or SamplesFile(_NO_AUDIO), b""
+        if wav is not None and _is_readable(wav.how):
+            same = self._before is not None and self._before.how == wav.how
+            return self._before if same and self._before else SamplesFile(wav.how), head[wav.size :]
+        if samples and not has_header(head):
+            return SamplesFile(self._how), head
+        how = self._how if self._kind is None else Decoding(multichannel=self._how.multichannel)
+        self._child = self._child or await self._decoders.child()
+        return ChildFile(self._child, how, self._kind, self._patience), head
 
 
 def _is_readable(how: Decoding) -> bool:
@@ -174,126 +211,23 @@ def _is_readable(how: Decoding) -> bool:
     return True
 
 
-def _in_here(how: Decoding) -> "_InHere":
-    from ringback.audio.raw import RawAudio  # noqa: PLC0415 - brings FFmpeg, which few servers need to load
-
-    return _InHere(RawAudio(how))
-
-
-class _InHere:
-    """Raw samples."""
-
-    def __init__(self, audio: "RawAudio") -> None:
-        self._audio = audio
-        self._slice = audio.bytes_of(_SLICE)
-        self._items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING)
-        self._items.put_nowait(Understood(audio.channels))
-
-    async def feed(self, data: bytes) -> None:
-        for at in range(0, len(data), self._slice):
-            for block in self._audio.push(data[at : at + self._slice]):
-                await self._items.put(block)
-
-    async def note(self, number: int) -> None:
-        for block in self._audio.drain():
-            await self._items.put(block)
-        await self._items.put(Passed(number))
-
-    async def end(self) -> None:
-        for block in self._audio.finish():
-            await self._items.put(block)
-        await self._items.put(None)
-
-    async def items(self) -> AsyncGenerator[Item]:
-        while (item := await self._items.get()) is not None:
-            yield item
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
-class _InChild:
-    """Everything that FFmpeg reads."""
-
-    def __init__(self, child: LiveChild, how: Decoding, patience: float) -> None:
-        self._child = child
-        self._step = None if how.encoding in PACKETS_ONLY else _PIECE
-        self._patience = patience
-        self._owed = 0  # What the child has not yet taken or answered.
-
-    async def begin(self, how: Decoding) -> None:
-        await self._child.send(Begin(how))
-
-    async def feed(self, data: bytes) -> None:
-        step = self._step or len(data)
-        view = memoryview(data)
-        self._owed += 1
-        for at in range(0, len(data), step or 1):
-            await self._child.send(Data(), view[at : at + step])
-        self._owed -= 1
-
-    async def note(self, number: int) -> None:
-        self._owed += 1
-        await self._child.send(Note(number))
-
-    async def end(self) -> None:
-        self._owed += 1
-        await self._child.send(NoMore())
-
-    async def items(self) -> AsyncGenerator[Item]:
-        channels = 0
-        try:
-            while True:
-                message, samples = await self._next()
-                match message:
-                    case Opened():
-                        channels = message.channels
-                        yield Understood(channels)
-                    case Sound():
-                        yield samples.reshape(channels, -1)
-                    case Noted(number):
-                        self._owed -= 1
-                        yield Passed(number)
-                    case Ended():
-                        return
-                    case Refused():
-                        raise Refusal(message.status, message.err_code, message.err_msg)
-                    case Broken():
-                        raise ChildDied(message.trace)
-                    case _:
-                        raise ChildDied("spoke out of turn")
-        except (ChildDied, ValueError) as died:
-            problem("audio.child_died", reason=str(died))
-            raise unreadable() from None
-
-    async def close(self) -> None:
-        await self._child.end()
-
-    async def _next(self) -> tuple[FromChild, Samples]:
-        """What the child says next. Only while we wait for it does its silence count."""
-        answer = asyncio.create_task(self._child.receive())
-        owed_before = False
-        try:
-            while True:
-                done, _ = await asyncio.wait((answer,), timeout=self._patience)
-                if done:
-                    return answer.result()
-                if self._owed and owed_before:
-                    raise ChildDied(f"no sign of life in {self._patience:g} s")
-                owed_before = self._owed > 0
-        finally:
-            answer.cancel()
+def _fitted(block: Block, channels: int) -> Block:
+    """A later file may have other channels than the first, whose number counts."""
+    if len(block) == channels:
+        return block
+    fitted = np.zeros((channels, block.shape[1]), np.float32)
+    fitted[: len(block)] = block[:channels]
+    return fitted
 
 
 _HEAD = 16
 """Bytes by which containers are told apart."""
 _LONGEST_HEAD = 1 << 12
 """Bytes; a WAV file whose samples begin later is left to FFmpeg."""
-_SLICE = 0.25
-"""Seconds of raw samples that are worked on at a time: a frame may be 10 MB."""
-_PIECE = 1 << 14
-"""Bytes sent to a child at a time."""
-_WAITING = 8
-"""Items that may wait to be taken."""
 _NO_AUDIO = Decoding("linear16", 16_000)
 """How a stream is read in which nothing came."""
+_FILES_AHEAD = 8
+"""Files that may wait to be decoded."""
+_MOST_FILES, _FILES_PER_SECOND = 64, 100
+"""Files that a stream may have, and more for each second that was heard: opening one costs time, and is worth
+it for the sound in it."""

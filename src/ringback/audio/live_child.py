@@ -1,7 +1,8 @@
 """The process that decodes one live stream: `python -m ringback.audio.live_child FD`.
 
 It may crash, hang or run out of memory: then the stream ends, and nothing else does. It reads from the
-socket `FD` (`live_frames`), and ends when its stream or the server does.
+socket `FD` (`live_frames`), file after file, and ends when the server closes it: what it has said could be
+lost if it ended while the server still writes.
 """
 
 import socket
@@ -13,8 +14,16 @@ import av
 import numpy as np
 
 from ringback.audio.confinement import confine, restrict
-from ringback.audio.decode import Decode, Signals, decoder_of
-from ringback.audio.encodings import PACKETS_ONLY, Decoding, Opening, channels_of, live_opening, unreadable
+from ringback.audio.decode import PYAV_FAULTS, Decode, Signals, decoder_of
+from ringback.audio.encodings import (
+    PACKETS_ONLY,
+    Decoding,
+    Opening,
+    channels_of,
+    has_header,
+    live_opening,
+    unreadable,
+)
 from ringback.audio.frames import LENGTHS, Broken, Ended, Opened, Refused
 from ringback.audio.live_frames import (
     Begin,
@@ -40,12 +49,10 @@ def main() -> None:
     server = _Server(socket.socket(fileno=int(sys.argv[1])))
     try:
         server.send(Ready())
-        frame = server.receive()
-        if frame is None:
-            return
-        begin, _ = frame
-        assert isinstance(begin, Begin)
-        _decode(begin.how, server)
+        while (frame := server.receive()) is not None:
+            begin, _ = frame
+            assert isinstance(begin, Begin)
+            _decode(begin, server)
     except (BrokenPipeError, ConnectionResetError):
         return  # The stream is over.
     except Exception:
@@ -85,7 +92,7 @@ class _Server:
 
 
 class _Inlet:
-    """The stream as FFmpeg reads it: what there is, and a wait when there is nothing.
+    """A file as FFmpeg reads it: what there is, and a wait when there is nothing.
 
     A note is answered when FFmpeg asks for more: then it has decoded all that came before the note.
     """
@@ -94,23 +101,42 @@ class _Inlet:
         self._server = server
         self._left = b""
         self._ended = False
+        self._taken = 0  # Bytes, also …
+        self._since_sound = 0
+        self._samples = 0
+        self._rate = 0.0  # Bytes for a second of sound.
+        self.patience: float = _NEVER_HEARD
+        """Bytes that the file may go without sound."""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; empty at the end of the stream."""
+        """At most `size` bytes; empty at the end of the file, or of our patience with its silence."""
+        if self._since_sound > self.patience:
+            return b""
         while not self._left and not self._ended:
             self._left = self.frame() or b""
         piece, self._left = self._left[:size], self._left[size:]
+        self._taken += len(piece)
+        self._since_sound += len(piece)
         return piece
 
+    def sounded(self, samples: int, *, pictures: bool) -> None:
+        """So many samples were decoded. `pictures`: beside moving ones sound may pause for long."""
+        self._samples += samples
+        # At a file's end the last sound comes out late: what was taken since the one before may be no sound.
+        until_sound = self._taken - self._since_sound or self._taken
+        self._rate = until_sound * SAMPLE_RATE / self._samples
+        self._since_sound = 0
+        self.patience = float("inf") if pictures else _UNHEARD + _UNHEARD_SECONDS * self._rate
+
     def head(self, least: int) -> bytes:
-        """The first bytes, which stay to be read; fewer than `least` only at the end of the stream."""
+        """The first bytes, which stay to be read; fewer than `least` only at the end of the file."""
         while len(self._left) < least and not self._ended:
             self._left += self.frame() or b""
         return self._left
 
     def frame(self) -> bytes | None:
-        """The next frame's bytes; None at the end of the stream."""
-        while (received := self._server.receive()) is not None:
+        """The next frame's bytes; None at the end of the file."""
+        while not self._ended and (received := self._server.receive()) is not None:
             message, data = received
             match message:
                 case Data():
@@ -120,35 +146,66 @@ class _Inlet:
                 case NoMore():
                     break
                 case Begin():
-                    raise AssertionError("a stream begins once")
+                    raise AssertionError("a file begins when the one before has ended")
         self._ended = True
         return None
 
+    def skip(self) -> bool:
+        """Read what FFmpeg has left of the file; False as soon as that is too much to be passed over."""
+        left, most = len(self._left), self._most_unread()
+        while left <= most and (data := self.frame()) is not None:
+            left += len(data)
+        return left <= most
 
-def _decode(how: Decoding, server: _Server) -> None:
+    def _most_unread(self) -> float:
+        return max(_UNREAD, _UNREAD_SECONDS * self._rate) if self._samples else _NEVER_READ
+
+
+def _decode(begin: Begin, server: _Server) -> None:
+    """One file."""
+    inlet = _Inlet(server)
+    decoded = 0
+    refusal: Refusal | None = None
     try:
-        inlet = _Inlet(server)
-        packets = how.encoding in PACKETS_ONLY
-        plan = live_opening(how, inlet.head(1 if packets else _HEAD))
-        channels, blocks = _packets(how, inlet) if plan is None else _container(how, plan, inlet)
-        server.send(Opened(channels, None))
-        decoded = 0
-        for block in blocks:
+        for block in _blocks(begin, inlet, server):
             decoded += block.shape[1]
-            server.send(Sound(channels), block)
-        server.send(Ended(channels, decoded / SAMPLE_RATE))
-    except Refusal as refusal:
-        server.send(Refused(refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg))
-    except (MemoryError, av.FFmpegError, ValueError, IndexError):
-        bad = unreadable().failure
+            server.send(Sound(len(block)), block)
+    except Refusal as refused:
+        refusal = refused
+    except (MemoryError, *PYAV_FAULTS):
+        refusal = unreadable()
+    packets = begin.how.encoding in PACKETS_ONLY
+    if (packets and refusal) or not inlet.skip():
+        bad = (refusal or unreadable()).failure
         server.send(Refused(bad.status, bad.err_code, bad.err_msg))
+        while server.receive() is not None:
+            pass  # Whoever still writes to us shall come to read why that is in vain.
+    else:
+        server.send(Ended(0, decoded / SAMPLE_RATE))
 
 
-def _container(how: Decoding, plan: Opening, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
+def _blocks(begin: Begin, inlet: _Inlet, server: _Server) -> Iterator[Block]:
+    packets = begin.how.encoding in PACKETS_ONLY
+    head = inlet.head(1 if packets else _HEAD)
+    plan = live_opening(begin.how, head, begin.kind)
+    if plan is None:
+        channels, blocks = _packets(begin.how, inlet)
+        server.send(Opened(channels, None))
+        yield from blocks
+        return
+    if begin.kind is not None or has_header(head):
+        inlet.patience = _INDEX
+    with _container(plan, inlet) as container:
+        decoder = decoder_of(container, begin.how.multichannel)
+        server.send(Opened(decoder.channels, None))
+        for block in decoder.blocks(hold=0.0):
+            inlet.sounded(block.shape[1], pictures=len(container.streams) > 1)
+            yield block
+
+
+def _container(plan: Opening, inlet: _Inlet) -> av.container.InputContainer:
     # No more than 2 KB at a time: FFmpeg waits for its buffer to be full before it begins.
-    container = av.open(inlet, format=plan.format, options=dict(plan.options), buffer_size=2048)
-    decoder = decoder_of(container, how.multichannel)
-    return decoder.channels, decoder.blocks(hold=0.0)
+    return av.open(inlet, format=plan.format, options=dict(plan.options), buffer_size=2048)
 
 
 def _packets(how: Decoding, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
@@ -183,6 +240,14 @@ def _resampled(signals: Iterator[tuple[Block, int]], channels: int) -> Iterator[
 
 _HEAD = 16
 """Bytes by which containers are told apart."""
+_NEVER_HEARD, _INDEX = 96 << 10, 2 << 20
+"""Bytes that FFmpeg may take before the first sound; the second behind a header, as an index or a picture may
+follow. With more, the file counts as ended."""
+_UNHEARD, _UNHEARD_SECONDS = 32 << 10, 5.0
+"""The same later; and as many more as so many seconds of it have."""
+_NEVER_READ, _UNREAD, _UNREAD_SECONDS = 16 << 10, 4 << 10, 2.0
+"""Bytes, as above, that may be left when FFmpeg has found the file's end: an index, a tag. With more the
+stream ends: nobody shall go on talking who is not heard."""
 
 if __name__ == "__main__":
     main()

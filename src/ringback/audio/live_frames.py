@@ -11,9 +11,11 @@ from ringback.audio.frames import LENGTHS, Broken, Ended, Opened, Refused
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):
-    """To the child, first: what is coming."""
+    """To the child, before each file of its stream: what is coming."""
 
     how: Decoding
+    kind: str | None = None
+    """What the file is by its first bytes (`signatures.Header`); None: `how` tells, or the bytes will."""
 
 
 class Data(msgspec.Struct, frozen=True, tag=True):
@@ -27,7 +29,7 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 
 class NoMore(msgspec.Struct, frozen=True, tag=True):
-    """To the child: the stream has ended."""
+    """To the child: the file has ended. `Ended` or `Refused` answers it."""
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):

@@ -18,7 +18,7 @@ class ChildDied(Exception):
 
 
 class LiveChild:
-    """Made by `start`. It decodes one stream and is then ended."""
+    """Made by `start`. It decodes the files of one stream and is then ended."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -57,6 +57,8 @@ class LiveChild:
 
     async def send(self, message: ToChild, body: bytes | memoryview = b"") -> None:
         """Waits while the child has not taken what was sent before; nothing happens when it has died."""
+        if self._writer.is_closing():
+            return  # uvloop raises RuntimeError for a closed transport, asyncio only warns.
         self._writer.writelines(pack(message, body))
         with suppress(ConnectionError):
             await self._writer.drain()

@@ -44,6 +44,10 @@ class RawAudio:
             self._rest = self._rest[whole:]
             yield from self._into_16k.push(signal, self._rate)
 
+    def drop_cut_sample(self) -> None:
+        """After `drain`: what is left of a sample will not be completed."""
+        self._rest = b""
+
     def finish(self) -> Iterator[Block]:
         """There is no more; a cut sample at the end is dropped."""
         yield from self.drain()

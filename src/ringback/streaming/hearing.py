@@ -90,17 +90,29 @@ class LiveHearing:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                await self._listen(group)
-            self._events.put(Finished(max(1, len(self._channels)), self._total / SAMPLE_RATE))
-        except* Refusal:
-            self._events.put(Undecodable())
+                decodable = await self._listen(group)
+            finished = Finished(max(1, len(self._channels)), self._total / SAMPLE_RATE)
+            self._events.put(finished if decodable else Undecodable())
         except* Exception as failures:
             self._events.fail(_first(failures))
         finally:
             for _, ear in self._channels:
                 ear.close()
 
-    async def _listen(self, group: asyncio.TaskGroup) -> None:
+    async def _listen(self, group: asyncio.TaskGroup) -> bool:
+        """To the end of the stream; False: to where it could not be decoded any further. What was heard until
+        then is reported all the same."""
+        decodable = True
+        try:
+            await self._take_items(group)
+        except Refusal:
+            decodable = False
+        for channel, ear in self._channels:
+            await ear.caught_up()
+            channel.end(self._total)
+        return decodable
+
+    async def _take_items(self, group: asyncio.TaskGroup) -> None:
         async with aclosing(self._decoder.items()) as items:
             async for item in items:
                 match item:
@@ -111,9 +123,6 @@ class LiveHearing:
                     case np.ndarray():
                         self._hear(item)
                         await self._not_far_behind()
-        for channel, ear in self._channels:
-            await ear.caught_up()
-            channel.end(self._total)
 
     def _open(self, channels: int, group: asyncio.TaskGroup) -> None:
         self._events.put(Opened(channels))

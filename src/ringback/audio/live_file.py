@@ -1,0 +1,160 @@
+"""One file of a live stream: fed at one end, sound at the other."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ringback.audio.encodings import PACKETS_ONLY, Decoding, unreadable
+from ringback.audio.frames import Broken, Ended, Opened, Refused
+from ringback.audio.live_frames import Begin, Data, FromChild, NoMore, Note, Noted, Sound
+from ringback.audio.live_process import ChildDied, LiveChild
+from ringback.audio.samples import Block, Samples
+from ringback.errors import Refusal
+from ringback.telemetry import problem
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Understood:
+    """The first item of a file whose form is known."""
+
+    channels: int
+    """Of every block: 1 unless `multichannel`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """All sound before a note has been handed out."""
+
+    note: int
+
+
+Item = Understood | Block | Passed
+"""A block has the shape (channels, n)."""
+
+
+class SamplesFile:
+    """Raw samples, or a WAV file of them; read in the server."""
+
+    def __init__(self, how: Decoding) -> None:
+        from ringback.audio.raw import RawAudio  # noqa: PLC0415 - brings FFmpeg, which few servers need to load
+
+        self.how = how
+        self._audio: RawAudio = RawAudio(how)
+        self._slice = self._audio.bytes_of(_SLICE)
+        self._items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING)
+        self._items.put_nowait(Understood(self._audio.channels))
+
+    async def feed(self, data: bytes) -> None:
+        for at in range(0, len(data), self._slice):
+            for block in self._audio.push(data[at : at + self._slice]):
+                await self._items.put(block)
+
+    async def note(self, number: int) -> None:
+        for block in self._audio.drain():
+            await self._items.put(block)
+        await self._items.put(Passed(number))
+
+    async def join(self) -> None:
+        """The next bytes are the first samples of another file of the same form."""
+        for block in self._audio.drain():
+            await self._items.put(block)
+        self._audio.drop_cut_sample()
+
+    async def end(self) -> None:
+        for block in self._audio.finish():
+            await self._items.put(block)
+        await self._items.put(None)
+
+    async def items(self) -> AsyncGenerator[Item]:
+        while (item := await self._items.get()) is not None:
+            yield item
+
+
+class ChildFile:
+    """Everything that FFmpeg reads; read in the stream's child, one file after the other."""
+
+    def __init__(self, child: LiveChild, how: Decoding, kind: str | None, patience: float) -> None:
+        """`patience`: seconds in which the child must have answered a note or the end, or taken what it was
+        sent."""
+        self.silent = False
+        """Once it has ended: whether nothing could be decoded."""
+        self._child = child
+        self._begin = Begin(how, kind)
+        self._step = None if how.encoding in PACKETS_ONLY else _PIECE
+        self._patience = patience
+        self._owed = 0  # What the child has not yet taken or answered.
+
+    async def begin(self) -> None:
+        await self._child.send(self._begin)
+
+    async def feed(self, data: bytes) -> None:
+        step = self._step or len(data)
+        view = memoryview(data)
+        self._owed += 1
+        for at in range(0, len(data), step or 1):
+            await self._child.send(Data(), view[at : at + step])
+        self._owed -= 1
+
+    async def note(self, number: int) -> None:
+        self._owed += 1
+        await self._child.send(Note(number))
+
+    async def end(self) -> None:
+        self._owed += 1
+        await self._child.send(NoMore())
+
+    async def items(self) -> AsyncGenerator[Item]:
+        channels = 0
+        try:
+            while True:
+                message, samples = await self._next()
+                match message:
+                    case Opened():
+                        channels = message.channels
+                        yield Understood(channels)
+                    case Sound():
+                        yield samples.reshape(channels, -1)
+                    case Noted(number):
+                        self._owed -= 1
+                        yield Passed(number)
+                    case Ended():
+                        self.silent = message.duration == 0
+                        return
+                    case Refused():
+                        raise Refusal(message.status, message.err_code, message.err_msg)
+                    case Broken():
+                        raise ChildDied(message.trace)
+                    case _:
+                        raise ChildDied("spoke out of turn")
+        except (ChildDied, ValueError) as died:
+            problem("audio.child_died", reason=str(died))
+            raise unreadable() from None
+
+    async def _next(self) -> tuple[FromChild, Samples]:
+        """What the child says next. Only while we wait for it does its silence count."""
+        answer = asyncio.create_task(self._child.receive())
+        owed_before = False
+        try:
+            while True:
+                done, _ = await asyncio.wait((answer,), timeout=self._patience)
+                if done:
+                    return answer.result()
+                if self._owed and owed_before:
+                    raise ChildDied(f"no sign of life in {self._patience:g} s")
+                owed_before = self._owed > 0
+        finally:
+            answer.cancel()
+
+
+LiveFile = SamplesFile | ChildFile
+
+_SLICE = 0.25
+"""Seconds of raw samples that are worked on at a time: a frame may be 10 MB."""
+_PIECE = 1 << 14
+"""Bytes sent to a child at a time."""
+_WAITING = 8
+"""Items that may wait to be taken."""
