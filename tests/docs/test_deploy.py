@@ -1,5 +1,6 @@
 """deploy/ says what the program understands: commands, variables, probes, times, ports."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from click.testing import CliRunner
 from starlette.routing import Route
 
 from ringback import settings
+from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import main
 from ringback.server.leaving import PROBE_SECONDS, SPREAD_SECONDS
 from ringback.server.routes import probes
@@ -127,3 +129,52 @@ def test_no_image_floats(path: Path) -> None:
     for line in path.read_text().splitlines():
         image = line.strip().removeprefix("image: ")
         assert image == line.strip() or image == "ringback-cluster" or ":" in image
+
+
+def test_no_pod_has_rights_that_it_does_not_need() -> None:
+    found = list(pods())
+    assert len(found) == 4
+    for pod in found:
+        assert pod["automountServiceAccountToken"] is False
+        assert pod["securityContext"]["runAsNonRoot"] is True
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert context["allowPrivilegeEscalation"] is False
+            assert context["readOnlyRootFilesystem"] is True
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
+            assert set(mounted) == {"/data", "/tmp"}, "all that can be written"
+            assert set(mounted.values()) == {volume["name"] for volume in pod["volumes"]}
+
+
+def test_no_container_of_ours_has_rights_that_it_does_not_need() -> None:
+    ours = [each for each in services().values() if each["command"][0] == "ringback"]
+    assert len(ours) == 4
+    for service in ours:
+        assert service["security_opt"] == ["no-new-privileges:true"]
+        assert service["cap_drop"] == ["ALL"]
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]
+
+
+def test_compose_has_no_secret_and_names_each_that_it_needs() -> None:
+    text = (DEPLOY / "compose.yaml").read_text()
+    head, _, body = text.partition("x-node:")
+    needed = set(re.findall(r"\$\{(\w+):\?\}", body))
+    (made,) = re.findall(r"for name in ([A-Z_ ]+);", head)
+    assert needed == set(made.split())
+    assert "change-me" not in body
+
+
+def test_the_placeholders_of_kubernetes_do_not_start() -> None:
+    (secret,) = [each["stringData"] for each in manifests() if each["kind"] == "Secret"]
+    (shared,) = [each["data"] for each in manifests() if each["kind"] == "ConfigMap"]
+    loaded = settings.load(environ=shared | secret | {"RINGBACK_HOST": "0.0.0.0"})
+    assert len(weak_keys(loaded)) == 2
+
+
+def test_the_image_stands_on_an_exact_release() -> None:
+    assert re.search(
+        r"^ARG BASE=python:3\.\d+\.\d+-slim-\w+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
+    )
