@@ -111,6 +111,19 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether a result whose `model` names one of Deepgram's says in its warnings which model served it."""
 
 
+class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where metrics are read."""
+
+    listen: str = ""
+    """`host:port`: `/metrics` there alone, without a key. Empty: on the server's own port, for operators."""
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """The host and the port of `listen`; None: it has no address of its own."""
+        found = _LISTEN_FORM.fullmatch(self.listen)
+        return None if found is None else (found["host"].strip("[]"), int(found["port"]))
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = ""
     """Empty: `$XDG_DATA_HOME/ringback` (usually `~/.local/share/ringback`)."""
@@ -140,6 +153,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: KeepSettings = KeepSettings()
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
+    metrics: MetricsSettings = MetricsSettings()
 
     @property
     def data_path(self) -> Path:
@@ -198,6 +212,9 @@ def contradictions(settings: Settings) -> list[str]:
         )
     if settings.public_url and not _PUBLIC_URL_FORM.fullmatch(settings.public_url):
         faults.append("public_url: must be http(s)://host[:port], without a path")
+    if settings.metrics.listen and not _is_port(settings.metrics.address):
+        listen = settings.metrics.listen[:200]
+        faults.append(f"metrics.listen = {listen!r}: write host:port, such as 127.0.0.1:9464")
     faults += _half_a_cluster(settings)
     if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
         faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
@@ -227,6 +244,7 @@ _WITHIN = (
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
 _PUBLIC_URL_FORM = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+/?")
+_LISTEN_FORM = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 _DATABASE_FORM = re.compile(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?")
 _BLOBS_FORM = re.compile(r"(s3|gs|az)://[A-Za-z0-9][^\s@]*|file:///\S+")
 _ADDRESS_FORM = re.compile(r"[0-9.]+(/[0-9.]+)?|[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*(/\d+)?")
@@ -395,6 +413,10 @@ def _allow_fault(entry: str) -> str | None:
             "write 127.0.0.1, 10.0.0.0/8, hooks.internal or *.internal, without scheme, port or path"
         )
     return None
+
+
+def _is_port(address: tuple[str, int] | None) -> bool:
+    return address is not None and 0 < address[1] < 1 << 16
 
 
 def _half_a_cluster(settings: Settings) -> Iterator[str]:

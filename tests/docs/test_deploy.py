@@ -58,6 +58,14 @@ def environments() -> Iterator[dict[str, str]]:
             yield service["environment"]
 
 
+def metrics_port() -> int:
+    """Where all nodes have their metrics."""
+    listen = {each["RINGBACK_METRICS_LISTEN"] for each in environments() if "RINGBACK_METRICS_LISTEN" in each}
+    (address,) = {settings.MetricsSettings(each).address for each in listen}
+    assert address is not None
+    return address[1]
+
+
 def test_every_command_is_one() -> None:
     found = [tuple(command) for command in commands()]
     assert {(*command[:2],) for command in found} == {("ringback", "serve"), ("ringback", "migrate")}
@@ -88,14 +96,15 @@ async def test_every_probe_is_a_route_of_every_role(tmp_path: Path) -> None:
             continue
         template = document["spec"]["template"]
         (container,) = template["spec"]["containers"]
-        (port,) = container["ports"]
-        assert port["containerPort"] == settings.Settings().port
+        ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+        assert ports == {"http": settings.Settings().port, "metrics": metrics_port()}
         for probe in ("readinessProbe", "startupProbe"):
             assert container[probe]["httpGet"]["path"] in paths
+            assert container[probe]["httpGet"]["port"] == "http"
         assert container["readinessProbe"]["periodSeconds"] <= PROBE_SECONDS
         annotations = template["metadata"]["annotations"]
         assert annotations["prometheus.io/path"] in paths
-        assert int(annotations["prometheus.io/port"]) == port["containerPort"]
+        assert int(annotations["prometheus.io/port"]) == ports["metrics"]
 
 
 def test_nothing_is_killed_before_it_may_have_stopped() -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import threading
 from pathlib import Path
+from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
@@ -145,3 +146,14 @@ def test_a_start_after_a_kill_tells_what_it_takes_up(tmp_path: Path) -> None:
     assert [(each["level"], each["interrupted"], each["live"]) for each in events] == [
         ("warning", 1, {"deliver": 1})
     ]
+
+
+def test_metrics_have_an_address_of_their_own(tmp_path: Path) -> None:
+    port = free_port()
+    with Program(tmp_path, {"RINGBACK_METRICS_LISTEN": f"127.0.0.1:{port}"}) as program:
+        elsewhere = {"X-Forwarded-For": "192.0.2.1"}
+        assert program.get("/metrics").status == 404
+        assert program.get("/v1/status").status == 200
+        asked = Request(f"http://127.0.0.1:{port}/metrics", headers=elsewhere)
+        with build_opener(ProxyHandler({})).open(asked) as answer:
+            assert b"ringback_jobs" in answer.read()

@@ -210,3 +210,22 @@ def test_an_address_of_another_form_is_refused_and_never_shown(name: str, value:
     said = refusal(CLUSTER | {name: value})
     assert name.removeprefix("RINGBACK_").lower() in said
     assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("", None),
+        ("127.0.0.1:9464", ("127.0.0.1", 9464)),
+        ("[::1]:9464", ("::1", 9464)),
+        ("metrics.internal:1", ("metrics.internal", 1)),
+    ],
+)
+def test_metrics_may_have_an_address_of_their_own(listen: str, address: tuple[str, int] | None) -> None:
+    assert load(environ={"RINGBACK_METRICS_LISTEN": listen}).metrics.address == address
+
+
+@pytest.mark.parametrize("listen", ["9464", ":9464", "127.0.0.1", "::1:9464", "host:0", "h:65536", "a b:1"])
+def test_an_address_that_is_none_is_refused(listen: str) -> None:
+    with pytest.raises(Misconfigured, match="host:port"):
+        load(environ={"RINGBACK_METRICS_LISTEN": listen})

@@ -24,9 +24,10 @@ from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
+from ringback.server.auth import Doorkeeper
 from ringback.server.protocol import HttpServer
 from ringback.server.requests import REQUEST_KINDS
-from ringback.server.routes import Probed, Services, application, probes
+from ringback.server.routes import Probed, Services, application, metrics, probes
 from ringback.server.services import TryCallback
 from ringback.service import Service
 from ringback.settings import FetchSettings
@@ -75,6 +76,7 @@ class Stages:
         self._means: list[Service] = []
         self._work: list[Service] = []
         self._outside: list[Service] = []
+        self._live: Streams | None = None
         self._progress = Progress()
         self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
         if ground.together is not None:
@@ -87,9 +89,12 @@ class Stages:
         if settings.does("deliver"):
             self._deliver()
         self._http = self._door()
+        self._metrics = self._scraped()
 
     def bind(self) -> int:
-        """Take the port; which one. Raises `Misconfigured`."""
+        """Take the ports; which one callers have. Raises `Misconfigured`."""
+        if self._metrics is not None:
+            self._metrics.bind()
         return self._http.bind()
 
     def in_order(self) -> list[list[Service]]:
@@ -100,6 +105,8 @@ class Stages:
             Retention(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
             Eraser(self._erasing, ground.ledger, ground.together or OwnTurns(ground.clock)),
         ]
+        if self._metrics is not None:
+            housekeeping.append(self._metrics)
         return [self._means, housekeeping, self._work, [self._http, *self._outside], [ground.leaving]]
 
     def _transcribe(self, pool: EnginePool) -> None:
@@ -174,9 +181,22 @@ class Stages:
             header_seconds=settings.limits.header_seconds,
         )
 
+    def _scraped(self) -> HttpServer | None:
+        """What answers at `metrics.listen`."""
+        address = self._ground.settings.metrics.address
+        return None if address is None else HttpServer(metrics(self._probed()), *address)
+
     def _for_probes(self) -> Starlette:
         ground = self._ground
-        return probes(Probed(ground.ledger, ground.settings, ground.pool, lambda: 0, ground.leaving))
+        doorkeeper = Doorkeeper(ground.ledger, ground.clock, ground.seal.subkey("jwt"))
+        return probes(self._probed(), doorkeeper)
+
+    def _probed(self) -> Probed:
+        ground = self._ground
+        return Probed(ground.ledger, ground.settings, ground.pool, self._streams_open, ground.leaving)
+
+    def _streams_open(self) -> int:
+        return 0 if self._live is None else self._live.active
 
     def _for_callers(self) -> Starlette:
         ground = self._ground
@@ -237,6 +257,7 @@ class Stages:
         self._means.append(hearings)
         self._work.append(abandoned)
         self._outside.append(streams)
+        self._live = streams
         return streams
 
     def _remote(self) -> RemoteAudio:

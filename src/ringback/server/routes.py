@@ -31,7 +31,9 @@ from ringback.server.signing import PUBLIC_KEYS_PATH, Signing
 from ringback.server.status import Status
 from ringback.server.usage import Usage
 
-__all__ = ["Probed", "Services", "application", "probes"]
+__all__ = ["Probed", "Services", "application", "metrics", "probes"]
+
+METRICS_PATH = "/metrics"
 
 
 def application(services: Services) -> Starlette:
@@ -54,9 +56,14 @@ def application(services: Services) -> Starlette:
     )
 
 
-def probes(probed: Probed) -> Starlette:
+def probes(probed: Probed, doorkeeper: Doorkeeper | None = None) -> Starlette:
     """What a process serves that has no callers: probes and metrics."""
-    return _assembled(_probe_routes(probed), [Middleware(FrontDoor)])
+    return _assembled(_probe_routes(probed, doorkeeper), [Middleware(FrontDoor)])
+
+
+def metrics(probed: Probed) -> Starlette:
+    """What stands at `metrics.listen`: it needs no key there."""
+    return _assembled([Route(METRICS_PATH, Status(probed).exposed)], [Middleware(FrontDoor)])
 
 
 def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
@@ -137,15 +144,17 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route("/v1/models/{model_id}", models.model),
         Route("/v1/auth/token", manage.check_token),
         Route("/v1/auth/grant", manage.grant_token, methods=["POST"]),
-        *_probe_routes(services.probed),
+        *_probe_routes(services.probed, doorkeeper),
         Route(PUBLIC_KEYS_PATH, signing.public_keys),
     ]
 
 
-def _probe_routes(probed: Probed) -> list[BaseRoute]:
-    status = Status(probed)
-    return [
+def _probe_routes(probed: Probed, doorkeeper: Doorkeeper | None) -> list[BaseRoute]:
+    status = Status(probed, doorkeeper)
+    routes: list[BaseRoute] = [
         Route("/v1/status", status.status),
         Route("/v1/status/engine", status.engine),
-        Route("/metrics", status.metrics),
     ]
+    if not probed.settings.metrics.listen:
+        routes.append(Route(METRICS_PATH, status.metrics))
+    return routes

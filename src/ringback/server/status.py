@@ -8,7 +8,11 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
+from ringback.server.auth import Doorkeeper, forbidden
+from ringback.server.local import is_local
+from ringback.server.permissions import Action, Reach
 from ringback.server.services import Probed
 from ringback.server.wire import answer
 from ringback.transcription.fetch import KIND as FETCH
@@ -16,14 +20,20 @@ from ringback.transcription.request import KIND as TRANSCRIBE
 
 
 class Status:
-    """Routes for probes and scrapers; none needs a key. Every process has them, whatever its roles."""
+    """Routes for probes and scrapers. Every process has them, whatever its roles.
 
-    def __init__(self, probed: Probed) -> None:
+    Probes need no key, and learn how the server does; details and metrics are for operators: for a key that
+    may read them, and for programs on this machine.
+    """
+
+    def __init__(self, probed: Probed, doorkeeper: Doorkeeper | None = None) -> None:
+        """`doorkeeper`: None where no key counts."""
         self._probed = probed
+        self._doorkeeper = doorkeeper
         # What other nodes have left undone is no reason to send nothing here.
         self._of_others = {kind for kind, role in _ROLE_OF.items() if not probed.settings.does(role)}
 
-    async def status(self, _: Request) -> Response:
+    async def status(self, request: Request) -> Response:
         """A probe of readiness: 503 while the ledger cannot be read, when work that this process could take
         up is not, for longer than `limits.oldest_due_seconds`, and first of all when it is about to stop.
         What waits for a dead receiver does not count."""
@@ -35,28 +45,32 @@ class Status:
         except LedgerUnavailable:
             return answer({"system_health": _CRITICAL}, 503)
         overdue = self._oldest_ready(gauges) > self._probed.settings.limits.oldest_due_seconds
-        return answer(
-            {
-                "system_health": _CRITICAL if overdue else self._engine_health(),
-                "active_batch_requests": gauges.get(TRANSCRIBE, _NONE).leased,
-                "active_stream_requests": self._probed.streams(),
-                "active_listen_v2_stream_requests": 0,
-            },
-            503 if overdue else 200,
-        )
+        shown: dict[str, object] = {"system_health": _CRITICAL if overdue else self._engine_health()}
+        if await self._sees_details(request):
+            shown["active_batch_requests"] = gauges.get(TRANSCRIBE, _NONE).leased
+            shown["active_stream_requests"] = self._probed.streams()
+            shown["active_listen_v2_stream_requests"] = 0
+        return answer(shown, 503 if overdue else 200)
 
-    async def engine(self, _: Request) -> Response:
+    async def engine(self, request: Request) -> Response:
         """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
         for the first words of the body, so `engine_connection_status` must come first."""
-        if self._probed.health is None:
-            return answer({"engine_connection_status": "Not needed", "state": "none"}, 200)
-        state = self._probed.health.state
-        connected = state == "ready"
-        word = "Connected" if connected else "Disconnected"
-        return answer({"engine_connection_status": word, "state": state}, 200 if connected else 503)
+        state = "none" if self._probed.health is None else self._probed.health.state
+        shown = {"engine_connection_status": _CONNECTION.get(state, "Disconnected")}
+        if await self._sees_details(request):
+            shown["state"] = state
+        return answer(shown, 200 if state in _CONNECTION else 503)
 
-    async def metrics(self, _: Request) -> Response:
-        """Prometheus' text format; the queue's gauges are read at this moment."""
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus' text format, for operators."""
+        if not _is_local(request):
+            if self._doorkeeper is None:
+                raise forbidden()
+            (await self._doorkeeper.caller(request)).must(Action.READ_METRICS)
+        return await self.exposed(request)
+
+    async def exposed(self, _: Request) -> Response:
+        """The same for everybody, on an address of its own; the queue's gauges are read at this moment."""
         gauges = await self._probed.store.gauges()
         for kind in (FETCH, TRANSCRIBE, DELIVER):
             # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
@@ -70,12 +84,28 @@ class Status:
                 telemetry.ENGINE_SEGMENTS.labels(urgency.name.lower()).set(segments)
         return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
+    async def _sees_details(self, request: Request) -> bool:
+        """A bad key is no reason to fail a probe."""
+        if _is_local(request):
+            return True
+        if self._doorkeeper is None:
+            return False
+        try:
+            caller = await self._doorkeeper.caller(request)
+        except (Refusal, LedgerUnavailable):
+            return False
+        return caller.reach(Action.READ_METRICS) is Reach.SERVER
+
     def _oldest_ready(self, gauges: Mapping[str, KindGauge]) -> float:
         ours = (gauge for kind, gauge in gauges.items() if kind not in self._of_others)
         return max((gauge.oldest_ready or 0.0 for gauge in ours), default=0.0)
 
     def _engine_health(self) -> str:
         return "Healthy" if self._probed.health is None else _SYSTEM_HEALTH[self._probed.health.state]
+
+
+def _is_local(request: Request) -> bool:
+    return is_local(None if request.client is None else request.client.host, request.headers)
 
 
 _ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
@@ -85,5 +115,6 @@ _ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
 }
 _NONE = KindGauge(0, 0, None)
 
+_CONNECTION = {"ready": "Connected", "none": "Not needed"}
 _CRITICAL, _STOPPING = "Critical", "Stopping"
 _SYSTEM_HEALTH = {"starting": "Initializing", "ready": "Healthy", "restarting": "Degraded"}
