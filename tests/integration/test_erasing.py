@@ -20,6 +20,8 @@ from ringback.listen.options import ListenOptions
 from ringback.server.requests import REQUEST_KINDS
 from ringback.streaming.record import StreamOrder, record_job
 from ringback.transcription.erasing import FORGOTTEN_SECONDS, SETTLED_SECONDS, Eraser, EraseStore, Erasing
+from ringback.transcription.fetch import KIND as FETCH
+from ringback.transcription.fetch import with_fetch
 from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, order_job
 from ringback.transcription.sweep import OwnTurns
 from support.blobs import keys_of
@@ -97,7 +99,9 @@ class Ground:
         await self.erasing.project(TENANT.id)
 
     async def jobs(self) -> int:
-        pages = [await self.store.page(JobFilter(TENANT.id, k), 100) for k in (*REQUEST_KINDS, DELIVER)]
+        pages = [
+            await self.store.page(JobFilter(TENANT.id, k), 100) for k in (*REQUEST_KINDS, FETCH, DELIVER)
+        ]
         return sum(len(page.jobs) for page in pages)
 
 
@@ -177,6 +181,20 @@ async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
     assert await tenant.jobs() == 0
     assert await keys_of(tenant.blobs, "result") == []
     assert list(await tenant.store.erasing(0.0, 10)) == []
+    await tenant.end_project()
+
+
+async def test_audio_that_is_being_fetched_is_no_longer_waited_for(tenant: Ground) -> None:
+    name = JobId(str(uuid.uuid4()))
+    order = Order(ListenOptions(), "m", url=URL, callback=URL)
+    await tenant.store.add(with_fetch(order_job(order, name, SEAL, project=TENANT.id, accessor="k")))
+    (lease,) = await tenant.store.claim(FETCH, 1, 60)
+    await tenant.erase(name)
+    assert await tenant.jobs() == 0
+    assert not await tenant.store.settle(lease, Done(200, CANARY.encode()))
+    await tenant.blobs.put(audio_key(name), once(CANARY.encode()))
+    tenant.clock.advance(SETTLED_SECONDS)
+    await tenant.eraser.round()
     await tenant.end_project()
 
 

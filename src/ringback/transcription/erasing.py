@@ -23,6 +23,7 @@ from ringback.blobs import Blobs, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
+from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import audio_key, document_key
 from ringback.transcription.sweep import SOON_ENOUGH, Turns
 
@@ -82,7 +83,8 @@ class Erasing:
         """`requests`: the kinds of job that callers ask for."""
         self._blobs = blobs
         self._store = store
-        self._kinds = (*requests, DELIVER)
+        self._requests = requests
+        self._kinds = (*requests, FETCH, DELIVER)
 
     async def request(self, job: Job) -> None:
         """A request; once this returns nothing is left of it but what is running at this moment."""
@@ -94,6 +96,7 @@ class Erasing:
 
     async def one(self, job: JobId) -> None:
         """A request or a delivery, and what follows from it."""
+        # It first: the end of the fetch that it waits for would send it on its way.
         await self._store.cancel(job)
         await self._erase_children(job)
         await delete_all(self._blobs, [audio_key(job), document_key(job)])
@@ -113,7 +116,7 @@ class Erasing:
         await self._store.scrub()
 
     async def _one_of_many(self, job: Job) -> None:
-        if job.state in LIVE and job.kind != DELIVER:
+        if job.state in LIVE and job.kind in self._requests:
             await self._store.begin_erasing(job.id)
         await self.one(job.id)
 
