@@ -1,7 +1,9 @@
 """Fetching audio by URL: redirects, limits, and Deepgram's words for what goes wrong."""
 
 import asyncio
+import gzip
 import time
+import zlib
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,6 +15,7 @@ from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of
 from ringback.egress.target import parse_target
+from support.bad_receivers import bomb, gzip_bomb
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
@@ -91,6 +94,74 @@ async def test_deepgrams_words(door: Door, status: int, text: str) -> None:
         failed = await failure(door, receiver.url("/secret"))
     refused = refusal_of(failed).failure
     assert (refused.status, refused.err_code, refused.err_msg) == (400, "REMOTE_CONTENT_ERROR", text)
+
+
+@pytest.mark.parametrize(
+    ("coding", "packed"), [("gzip", gzip.compress(b"audio" * 9)), ("deflate", zlib.compress(b"audio" * 9))]
+)
+async def test_a_coding_that_nobody_asked_for_is_undone(door: Door, coding: str, packed: bytes) -> None:
+    async with receiving(answering(200, packed, content_encoding=coding)) as receiver:
+        assert await fetched(door, receiver.url()) == b"audio" * 9
+
+
+async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: Door) -> None:
+    bomb()  # it takes a moment to make
+    async with receiving(gzip_bomb) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        taken = 0
+        async with door.fetch(target, LIMITS) as answer:
+            async for chunk in answer.chunks:
+                assert len(chunk) <= 1 << 18
+                taken += len(chunk)
+                if taken > 1_000_000:
+                    break
+    assert taken < 1_500_000
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "detail"),
+    [
+        (answering(204), "it answered 204 Said: without a body"),
+        (answering(200), "it answered 200 Said with an empty body"),
+        (
+            answering(200, gzip.compress(b""), content_encoding="gzip"),
+            "it answered 200 Said with an empty body",
+        ),
+        (answering(200, b" <!doctype html><p>", content_type="audio/wav"), "it answered with a web page"),
+        (answering(200, b"<p>Sign in" * 99, content_type="text/html"), "it answered with a web page"),
+        (answering(200, b'{"error": 1}', content_type="application/json"), "it answered with JSON"),
+        (answering(200, b"x", content_encoding="br"), "it came with the content coding br"),
+    ],
+)
+async def test_what_is_no_audio_is_told_for_what_it_is(door: Door, behaviour: Behaviour, detail: str) -> None:
+    async with receiving(behaviour) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    assert failed.reason is FetchReason.NO_DATA
+    assert failed.detail.startswith(detail)
+    assert not failed.temporary
+
+
+@pytest.mark.parametrize(
+    ("location", "reason", "detail"),
+    [
+        ("http://", FetchReason.BAD_LOCATION, "it names no host"),
+        ("https:///secret", FetchReason.BAD_LOCATION, "it names no host"),
+        ("//", FetchReason.BAD_LOCATION, "it names no host"),
+        ("http:", FetchReason.BAD_LOCATION, ""),
+        ("ftp://127.0.0.1/", FetchReason.BAD_LOCATION, "the scheme must be http or https"),
+        ("http://10.0.0.1/secret", FetchReason.BLOCKED, "after 1 redirects: 10.0.0.1 is a private address"),
+        ("http://[::ffff:169.254.169.254]/", FetchReason.BLOCKED, "after 1 redirects: "),
+    ],
+)
+async def test_a_redirect_that_leads_nowhere_is_told(
+    door: Door, location: str, reason: FetchReason, detail: str
+) -> None:
+    async with receiving(answering(302, location=location)) as receiver:
+        failed = await failure(door, receiver.url("/secret"))
+    assert failed.reason is reason
+    assert failed.detail.startswith(detail)
+    assert not failed.temporary
+    assert receiver.connections == 1
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])

@@ -18,6 +18,7 @@ from ringback.audio.reader import AudioReader
 from ringback.blobs import BlobKey, FolderBlobs, OutOfReach, Stored, kept, once, read_kept
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.callbacks.delivery import place_of_callback
+from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
@@ -72,7 +73,7 @@ class House:
         return lease
 
 
-async def refused_fetch(url: str) -> AsyncIterator[bytes]:
+async def refused_fetch(url: str, _: Requester) -> AsyncIterator[bytes]:
     if "full" in url:
         raise OSError(errno.ENOSPC, "no space left, and a secret in the text")
     if "odd" in url:

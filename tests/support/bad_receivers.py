@@ -76,6 +76,53 @@ async def answer_without_reading(talk: Conversation) -> None:
     await asyncio.Event().wait()
 
 
+async def dripped_headers(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: ")
+    while True:
+        await talk.say(b"y")
+        await asyncio.sleep(0.05)
+
+
+async def huge_header(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000 + b"\r\n\r\n")
+    await asyncio.Event().wait()
+
+
+async def many_headers(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n")
+    await asyncio.Event().wait()
+
+
+async def headers_then_end(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: y\r\n")
+
+
+async def headers_then_reset(talk: Conversation) -> None:
+    await talk.reader.readuntil(b"\r\n\r\n")
+    await talk.say(b"HTTP/1.1 200 OK\r\nx: y\r\n")
+    await asyncio.sleep(0.05)  # a reset takes what was not read yet with it
+    talk.reset()
+
+
+async def two_lengths(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok!")
+
+
+async def nameless_header(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200 OK\r\n: y\r\n\x01\x02\r\ncontent-length: 2\r\n\r\nok")
+
+
+async def no_reason(talk: Conversation) -> None:
+    await talk.request()
+    await talk.say(b"HTTP/1.1 200\r\ncontent-length: 2\r\n\r\nok")
+
+
 # Each of these never gets as far as a status line.
 
 
@@ -97,31 +144,11 @@ async def never_reads(_: Conversation) -> None:
     await asyncio.Event().wait()
 
 
-async def dripped_headers(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\nx: ")
-    while True:
-        await talk.say(b"y")
-        await asyncio.sleep(0.05)
-
-
 async def endless_interim_answers(talk: Conversation) -> None:
     await talk.request()
     while True:
         await talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
         await asyncio.sleep(0)
-
-
-async def huge_header(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\nx: " + b"y" * 1_000_000 + b"\r\n\r\n")
-    await asyncio.Event().wait()
-
-
-async def many_headers(talk: Conversation) -> None:
-    await talk.request()
-    await talk.say(b"HTTP/1.1 200 OK\r\n" + b"x: y\r\n" * 10_000 + b"\r\n")
-    await asyncio.Event().wait()
 
 
 async def not_http(talk: Conversation) -> None:

@@ -191,8 +191,8 @@ async def front(
             catalogue=Catalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
-            try_callback=lambda url, method, key_id: trial(
-                door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=key_id
+            try_callback=lambda url, method, requester: trial(
+                door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
             ),
             admit_live=Admission(door, policy).admit_live,
             streams=streams,

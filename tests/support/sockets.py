@@ -68,6 +68,9 @@ class SocketReceiver:
 
     async def stop(self) -> None:
         assert self._server is not None
+        for listening in self._server.sockets:
+            asyncio.get_running_loop().remove_reader(listening.fileno())
+        await asyncio.sleep(0)  # asyncio loses a connection that was accepted just before its server closes
         for call in self.calls:
             if call.connection is not None:
                 call.connection.transport.abort()

@@ -20,6 +20,7 @@ from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.trial import Trial, trial
 from ringback.egress.answers import FetchLimits, Limits
+from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.jobs.rescuer import Rescuer
@@ -291,8 +292,8 @@ def _tried_by(ground: Ground) -> TryCallback:
     settings = ground.settings.callback
     limits = Limits(settings.connect_timeout, settings.timeout)
 
-    async def try_callback(url: str, method: str, key_id: str) -> Trial:
-        sign = (await ground.signers.signer(key_id)).headers
+    async def try_callback(url: str, method: str, requester: Requester) -> Trial:
+        sign = (await ground.signers.signer(requester.key)).headers
         return await trial(
             ground.door,
             ground.policy,
@@ -300,8 +301,9 @@ def _tried_by(ground: Ground) -> TryCallback:
             clock=ground.clock,
             limits=limits,
             method=method,
-            key_id=key_id,
+            key_id=requester.key,
             sign=sign,
+            requester=requester,
         )
 
     return try_callback

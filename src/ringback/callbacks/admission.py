@@ -8,6 +8,7 @@ from collections.abc import Collection
 
 from ringback.egress.answers import Blocked, Unresolvable
 from ringback.egress.door import Door
+from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.socket import LIVE
 from ringback.egress.target import HTTP, BadUrl, TargetError, parse_target
@@ -21,27 +22,27 @@ class Admission:
         self._door = door
         self._policy = policy
 
-    async def admit(self, url: str) -> str:
+    async def admit(self, url: str, requester: Requester = OPERATOR) -> str:
         """The URL as it is to be stored, credentials included. Raises `Refusal`."""
-        return await self._admit(url, HTTP)
+        return await self._admit(url, HTTP, requester)
 
-    async def admit_live(self, url: str) -> str:
+    async def admit_live(self, url: str, requester: Requester = OPERATOR) -> str:
         """The same for a live stream, whose callback may also be a WebSocket."""
-        return await self._admit(url, LIVE)
+        return await self._admit(url, LIVE, requester)
 
-    async def _admit(self, url: str, schemes: Collection[str]) -> str:
+    async def _admit(self, url: str, schemes: Collection[str], requester: Requester) -> str:
         try:
             target = parse_target(url, self._policy, ports=True, schemes=schemes)
         except TargetError as error:
             raise _unusable(error) from None
         try:
-            await self._door.check(target)
+            await self._door.check(target, requester)
         except Blocked as blocked:
             raise _invalid(str(blocked.strerror)) from None
         except Unresolvable:
             raise Refusal(400, "Bad Request", "Failed to resolve callback.") from None
         except OSError:
-            # No handle or memory left for a look-up: that says nothing about the URL.
+            # No handle, memory or thread left for a look-up: that says nothing about the URL.
             raise Refusal(503, "Service Unavailable", "Please try again later") from None
         return target.with_login
 

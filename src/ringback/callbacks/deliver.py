@@ -31,6 +31,7 @@ from ringback.callbacks.schedule import schedule_of
 from ringback.clock import Clock
 from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
 from ringback.egress.door import Door
+from ringback.egress.names import Requester
 from ringback.egress.policy import Policy
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
@@ -157,7 +158,8 @@ class Deliverer:
                 named |= await self._sign(order.key_id, webhook_id, body)
             except (LedgerUnavailable, CannotOpen) as error:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
-        answer = await self._door.send(target, order.method, named, body, self._limits)
+        requester = Requester(job.project, job.accessor or order.key_id or "")
+        answer = await self._door.send(target, order.method, named, body, self._limits, requester=requester)
         if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
             return await _not_tried(job, order, answer.detail)
         ended = self._clock.now()

@@ -15,6 +15,7 @@ from ringback.callbacks.delivery import DeliveryOrder, headers, text_of
 from ringback.clock import Clock
 from ringback.egress.answers import Answer, Blocked, Limits, NoAnswer, Phases, Silence, Unresolvable
 from ringback.egress.door import Door
+from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.target import BadUrl, Target, TargetError, parse_target
 from ringback.listen import results
@@ -83,10 +84,11 @@ async def trial(
     method: str = "POST",
     key_id: str | None = None,
     sign: Sign | None = None,
+    requester: Requester = OPERATOR,
 ) -> Trial:
     """Send one sample to `url`, by `method` (`POST` or `PUT`), as a delivery of the key `key_id` would be.
 
-    Raises `OSError` only when this machine has no descriptors or memory left for it.
+    Raises `OSError` only when this machine has no descriptors, memory or look-ups left for it.
     """
     told = _Telling(method)
     try:
@@ -96,7 +98,7 @@ async def trial(
     told.read(target)
     began = clock.monotonic()
     try:
-        await door.check(target)
+        await door.check(target, requester)
     except Blocked as blocked:
         return told.blocked(blocked, clock.monotonic() - began)
     except Unresolvable as error:
@@ -106,9 +108,8 @@ async def trial(
     request_id = str(uuid.uuid4())
     body = sample(request_id, clock.now())
     named = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
-    answer = await door.send(
-        target if target.presigned is None else target.without_login, method, named, body, limits
-    )
+    called = target if target.presigned is None else target.without_login
+    answer = await door.send(called, method, named, body, limits, requester=requester)
     if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
         raise OSError(answer.detail)
     told.sent(answer, request_id)

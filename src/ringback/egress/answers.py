@@ -28,6 +28,15 @@ class Blocked(OSError):
 class Unresolvable(OSError):
     """The name has no address now, or none was found in time."""
 
+    def __init__(self, text: str, *, temporary: bool = True) -> None:
+        super().__init__(text)
+        self.temporary = temporary
+        """False: the name servers say that there is no such name."""
+
+
+class LookupsBusy(OSError):
+    """The name was not looked up: too many look-ups hang. That says nothing of this name."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

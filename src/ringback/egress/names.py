@@ -1,29 +1,49 @@
 """Looking names up, in threads, because the system's look-up blocks; one that hangs must stop no other.
 
-A thread cannot be taken away from a look-up that hangs. So a name has at most one look-up at a time, one
-that hung is not asked again for a while, and names that have answered before have threads of their own:
-whoever brings up new names whose servers never answer does not keep results from known receivers.
+A thread cannot be taken away from a look-up that hangs. So a name has at most one look-up at a time, one that
+hung is not asked again for a while, and names that have answered before have threads of their own. One key
+and one project may hold a share of the threads only: those who bring up names whose servers never answer do
+not keep others' names from being looked up.
 """
 
 import asyncio
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from weakref import WeakValueDictionary
 
 from ringback.clock import Clock
-from ringback.egress.answers import OUR_TROUBLES, Unresolvable
+from ringback.egress.answers import OUR_TROUBLES, LookupsBusy, Unresolvable
 
 RESOLVE_SECONDS = 2.0
 THREADS_FOR_KNOWN = 32
 THREADS_FOR_NEW = 32
+SHARE_OF_KEY: Final = 0.25
+SHARE_OF_PROJECT: Final = 0.75
+"""Of the threads of either kind."""
 NAMES_KNOWN = 4_096
 HUNG_SECONDS = 20.0
 """For so long a name that hung is refused at once; shorter than the usual time between two attempts."""
 
 Resolve: TypeAlias = Callable[[str, int], list[str]]
 """The blocking look-up: host and port to addresses; raises `OSError` or `UnicodeError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requester:
+    """On whose behalf a name is looked up."""
+
+    project: str = ""
+    key: str = ""
+    """The key's identifier; empty: nobody's."""
+
+
+OPERATOR: Final = Requester()
+"""Whose look-ups have no share of their own: a command's."""
 
 
 def system_resolve(host: str, port: int) -> list[str]:
@@ -37,16 +57,52 @@ def system_resolve(host: str, port: int) -> list[str]:
     return [str(entry[4][0]) for entry in found]
 
 
+class _Threads:
+    """Room for so many look-ups at once, of which one key and one project may take a share."""
+
+    def __init__(self, most: int) -> None:
+        self._all = asyncio.Semaphore(most)
+        self._of_key = int(most * SHARE_OF_KEY)
+        self._of_project = int(most * SHARE_OF_PROJECT)
+        self._shares: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
+
+    async def take(self, requester: Requester) -> Callable[[], None]:
+        """Wait until there is room; what is returned gives it back.
+
+        The own shares come first: those who wait for them hold nothing of the others'.
+        """
+        limits = [self._all]
+        if requester != OPERATOR:
+            key = self._share(self._of_key, requester.project, requester.key)
+            limits = [key, self._share(self._of_project, requester.project), self._all]
+        taken = ExitStack()
+        try:
+            for each in limits:
+                await each.acquire()
+                taken.callback(each.release)
+        except BaseException:
+            taken.close()
+            raise
+        return taken.close
+
+    def _share(self, most: int, *whose: str) -> asyncio.Semaphore:
+        share = self._shares.get(whose)
+        if share is None:
+            share = self._shares[whose] = asyncio.Semaphore(most)
+        return share
+
+
 class Names:
-    """All look-ups of one door."""
+    """All look-ups of one process."""
 
     def __init__(self, resolve: Resolve, clock: Clock) -> None:
         self._resolve = resolve
         self._clock = clock
-        self._threads = ThreadPoolExecutor(THREADS_FOR_KNOWN + THREADS_FOR_NEW, "resolve")
-        self._room_for_known = asyncio.Semaphore(THREADS_FOR_KNOWN)
-        self._room_for_new = asyncio.Semaphore(THREADS_FOR_NEW)
-        self._shared: dict[str, asyncio.Task[list[str]]] = {}
+        self._executor = ThreadPoolExecutor(THREADS_FOR_KNOWN + THREADS_FOR_NEW, "resolve")
+        self._for_known = _Threads(THREADS_FOR_KNOWN)
+        self._for_new = _Threads(THREADS_FOR_NEW)
+        self._shared: dict[tuple[str, Requester], asyncio.Task[list[str]]] = {}
+        """What several wait for. By requester, too: until it has a thread, a look-up waits for its share."""
         self._running: dict[str, asyncio.Future[list[str]]] = {}
         """What holds a thread, by name: longer than somebody waits for it, if it hangs."""
         self._hung: dict[str, float] = {}
@@ -54,27 +110,29 @@ class Names:
         self._known: dict[str, None] = {}
         """Names whose last look-up answered in time, the one heard last at the end."""
 
-    async def addresses(self, host: str, port: int) -> list[str]:
-        """Without repetition, at least one. Raises `Unresolvable`, or `OSError` for a trouble of our own."""
+    async def addresses(self, host: str, port: int, requester: Requester = OPERATOR) -> list[str]:
+        """Without repetition, at least one. Raises `Unresolvable`, `LookupsBusy`, or another `OSError` for a
+        trouble of our own."""
         if self._hangs(host):
             raise Unresolvable(f"{host} was not resolved within {RESOLVE_SECONDS:g} s a moment ago")
-        task = self._shared.get(host)
+        place = (host, requester)
+        task = self._shared.get(place)
         if task is None:
-            task = self._shared[host] = asyncio.create_task(self._look_up(host, port))
-            task.add_done_callback(partial(self._no_longer_shared, host))
+            task = self._shared[place] = asyncio.create_task(self._look_up(host, port, requester))
+            task.add_done_callback(partial(self._no_longer_shared, place))
         return await asyncio.shield(task)
 
     def close(self) -> None:
         for waiting in (*self._shared.values(), *self._running.values()):
             waiting.cancel()
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     def _hangs(self, host: str) -> bool:
         until = self._hung.get(host)
         return until is not None and (host in self._running or self._clock.monotonic() < until)
 
-    async def _look_up(self, host: str, port: int) -> list[str]:
-        work = await self._begin(host, port)
+    async def _look_up(self, host: str, port: int, requester: Requester) -> list[str]:
+        work = self._running.get(host) or await self._begin(host, port, requester)
         await asyncio.wait({work}, timeout=RESOLVE_SECONDS)
         if not work.done():
             self._note_hang(host)
@@ -84,35 +142,41 @@ class Names:
         except OSError as error:
             if error.errno in OUR_TROUBLES:
                 raise
-            raise Unresolvable(f"{host} could not be resolved: {error.strerror or error}") from None
+            text = f"{host} could not be resolved: {error.strerror or error}"
+            raise Unresolvable(text, temporary=error.errno not in _NO_SUCH_NAME) from None
         except UnicodeError:
-            raise Unresolvable(f"{host} could not be resolved: not a valid name") from None
+            text = f"{host} could not be resolved: not a valid name"
+            raise Unresolvable(text, temporary=False) from None
         if not addresses:
             raise Unresolvable(f"{host} has no address")
         self._note_answer(host)
         return list(dict.fromkeys(addresses))
 
-    async def _begin(self, host: str, port: int) -> asyncio.Future[list[str]]:
+    async def _begin(self, host: str, port: int, requester: Requester) -> asyncio.Future[list[str]]:
         """The look-up, in a thread of its own as soon as there is room."""
-        room = self._room_for_known if host in self._known else self._room_for_new
+        threads = self._for_known if host in self._known else self._for_new
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):
-                await room.acquire()
+                give_back = await threads.take(requester)
         except TimeoutError:
-            raise Unresolvable(f"{host} was not resolved: too many look-ups of other names hang") from None
-        work = asyncio.get_running_loop().run_in_executor(self._threads, self._resolve, host, port)
+            raise LookupsBusy("too many look-ups of other names hang") from None
+        running = self._running.get(host)
+        if running is not None:  # another requester's was quicker
+            give_back()
+            return running
+        work = asyncio.get_running_loop().run_in_executor(self._executor, self._resolve, host, port)
         self._running[host] = work
-        work.add_done_callback(partial(self._ended, host, room))
+        work.add_done_callback(partial(self._ended, host, give_back))
         return work
 
-    def _ended(self, host: str, room: asyncio.Semaphore, work: asyncio.Future[list[str]]) -> None:
-        room.release()
+    def _ended(self, host: str, give_back: Callable[[], None], work: asyncio.Future[list[str]]) -> None:
+        give_back()
         del self._running[host]
         if not work.cancelled() and work.exception() is None:
             self._hung.pop(host, None)  # it came late, but the next answer comes from a cache
 
-    def _no_longer_shared(self, host: str, task: asyncio.Task[list[str]]) -> None:
-        del self._shared[host]
+    def _no_longer_shared(self, place: tuple[str, Requester], task: asyncio.Task[list[str]]) -> None:
+        del self._shared[place]
         if not task.cancelled():
             task.exception()  # heard, even if nobody waits any more
 
@@ -127,3 +191,6 @@ class Names:
         self._known[host] = None
         if len(self._known) > NAMES_KNOWN:
             del self._known[next(iter(self._known))]
+
+
+_NO_SUCH_NAME: Final = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})

@@ -1,26 +1,26 @@
-"""A WebSocket to a user's URL: through the same guarded connector, under the same policy.
+"""A WebSocket to a user's URL: through the same dialler, under the same policy.
 
-No redirects, no compression, no proxy. The other side is asked now and then whether it is still there,
-and whatever it does ends in one value or one exception of ours.
+No redirects, no compression, no proxy. The other side is asked now and then whether it is still there, and
+whatever it does ends in one value or one exception of ours.
 """
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
-from aiohttp import (
-    ClientError,
-    ClientHandlerType,
-    ClientRequest,
-    ClientResponse,
-    ClientSession,
-    ClientWebSocketResponse,
-    ClientWSTimeout,
-    WSMsgType,
-)
+from websockets import Headers
+from websockets.asyncio.client import ClientConnection
+from websockets.client import ClientProtocol
+from websockets.exceptions import ConcurrencyError, ConnectionClosed, InvalidHandshake
+from websockets.http11 import Response
+from websockets.protocol import State
+from websockets.uri import WebSocketURI
 
-from ringback.egress.connector import Dial, current_dial
-from ringback.egress.exchange import Request, request_headers
+from ringback.egress.connection import HttpConnection
+from ringback.egress.dial import SECURE, Dial, Dialler
+from ringback.egress.names import Requester
+from ringback.egress.request import Request
 from ringback.egress.target import HTTP, Target
 
 WEBSOCKET: Final = frozenset({"ws", "wss"})
@@ -28,7 +28,7 @@ LIVE: Final = HTTP | WEBSOCKET
 """Schemes that the callback of a live stream may have (https://developers.deepgram.com/docs/callback)."""
 
 HEARTBEAT_SECONDS = 10.0
-"""Pings go out this often while nothing comes in; half of it later a silent other side counts as gone."""
+"""Pings go out this often; half of it later a silent other side counts as gone."""
 CLOSE_SECONDS = 1.0
 """For the other side's answer to our close."""
 INCOMING_BYTES = 65_536
@@ -36,11 +36,7 @@ INCOMING_BYTES = 65_536
 
 
 class NotSwitched(Exception):
-    """The other side answered the handshake with this status instead of 101."""
-
-    def __init__(self, status: int) -> None:
-        super().__init__(f"it answered the WebSocket handshake with {status}")
-        self.status = status
+    """The other side did not switch to a WebSocket; the text says what it did."""
 
 
 class SocketLost(Exception):
@@ -50,99 +46,137 @@ class SocketLost(Exception):
 class OutgoingSocket:
     """One open WebSocket. `send` and `pong` may be used by two tasks at once; each of them by one."""
 
-    def __init__(self, socket: ClientWebSocketResponse, dial: Dial) -> None:
+    def __init__(self, socket: ClientConnection, address: str | None) -> None:
         self._socket = socket
-        self._dial = dial
-
-    @property
-    def address(self) -> str | None:
-        return self._dial.address
+        self.address = address
+        """The one that was called."""
+        self._pongs: asyncio.Queue[bytes] = asyncio.Queue()
+        self._reading = asyncio.create_task(self._read())
 
     async def send(self, message: bytes, seconds: float) -> None:
         """One text message. Returns when it is written or lies in a small buffer; raises `SocketLost`, also
         when the other side has not read for `seconds`."""
-        await self._write(message, WSMsgType.TEXT, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._socket.send(message, text=True)
+        except TimeoutError:
+            raise SocketLost(f"it did not read for {seconds:g} s") from None
+        except ConnectionClosed as error:
+            raise SocketLost(_how_it_ended(error)) from None
 
     async def ping(self, label: bytes, seconds: float) -> None:
         """Ask for a pong with this label; it comes once everything sent before has been read."""
-        await self._write(label, WSMsgType.PING, seconds)
+        try:
+            async with asyncio.timeout(seconds):
+                answered = await self._socket.ping(label)
+        except TimeoutError:
+            raise SocketLost(f"it did not read for {seconds:g} s") from None
+        except ConnectionClosed as error:
+            raise SocketLost(_how_it_ended(error)) from None
+        except ConcurrencyError:
+            return  # asked already
+        asyncio.ensure_future(answered).add_done_callback(lambda future: self._note_pong(label, future))
 
     async def pong(self) -> bytes:
-        """The label of the next pong. Must be awaited for all the life of the socket: this is also what reads
-        pings and the close. Raises `SocketLost`."""
-        while True:
-            message = await self._socket.receive()
-            match message.type:
-                case WSMsgType.PONG:
-                    return bytes(message.data)
-                case WSMsgType.PING:
-                    await self._write(message.data, WSMsgType.PONG, HEARTBEAT_SECONDS)
-                case WSMsgType.TEXT | WSMsgType.BINARY:
-                    pass  # a callback has nothing to say to us
-                case _:
-                    raise SocketLost(_how_it_ended(self._socket))
+        """The label of the next pong. Raises `SocketLost` at the end of the connection."""
+        waiting = asyncio.ensure_future(self._pongs.get())
+        try:
+            await asyncio.wait({waiting, self._reading}, return_when=asyncio.FIRST_COMPLETED)
+            if waiting.done():
+                return waiting.result()
+        finally:
+            waiting.cancel()
+        raise SocketLost(self._reading.result())
 
     async def close(self, code: int, reason: str) -> None:
         """Say goodbye, wait a little for the answer, and drop the connection. Never raises for the other
         side."""
         try:
-            async with asyncio.timeout(2 * CLOSE_SECONDS):
-                await self._socket.close(code=code, message=reason.encode())
-        except (TimeoutError, ClientError, OSError, RuntimeError):
-            pass
+            with suppress(TimeoutError, ConnectionClosed, OSError):
+                async with asyncio.timeout(2 * CLOSE_SECONDS):
+                    await self._socket.close(code, reason)
         finally:
-            self._dial.abort()
+            self._socket.transport.abort()
 
-    async def _write(self, data: bytes, kind: WSMsgType, seconds: float) -> None:
+    async def _read(self) -> str:
+        """Take what comes, for a callback has nothing to say to us, until the connection ends; says how."""
         try:
-            async with asyncio.timeout(seconds):
-                await self._socket.send_frame(data, kind)
-        except TimeoutError:
-            raise SocketLost(f"it did not read for {seconds:g} s") from None
-        except (ClientError, OSError):
-            raise SocketLost(_how_it_ended(self._socket)) from None
+            while True:
+                await self._socket.recv(decode=False)
+        except ConnectionClosed as error:
+            return _how_it_ended(error)
+
+    def _note_pong(self, label: bytes, answered: asyncio.Future[float]) -> None:
+        if not answered.cancelled() and answered.exception() is None:
+            self._pongs.put_nowait(label)
 
 
 async def open_socket(
-    target: Target, headers: Mapping[str, str], session: ClientSession, dial: Dial, seconds: float
+    dialler: Dialler,
+    target: Target,
+    headers: Mapping[str, str],
+    dial: Dial,
+    seconds: float,
+    *,
+    requester: Requester,
 ) -> OutgoingSocket:
     """The socket, once the other side has agreed. On any failure the connection is gone already.
 
-    Raises `aiohttp.ClientError`, `OSError` (`TimeoutError` among them), `Lost` or `NotSwitched`.
+    Raises `OSError` (`TimeoutError` among them), `Lost`, `NotHttp` or `NotSwitched`.
     """
-    token = current_dial.set(dial)
+    url = target.url
+    uri = WebSocketURI(target.scheme in SECURE, target.host, target.port, url.raw_path, url.raw_query_string)
+    handshake = ClientProtocol(uri)
+    wanted = {name: value for name, value in handshake.connect().headers.raw_items() if name != "Host"}
+    connection: HttpConnection | None = None
     try:
         async with asyncio.timeout(seconds):
-            socket = await session.ws_connect(
-                target.url,
-                headers=request_headers(Request(target, "GET", headers)),
-                autoping=False,
-                heartbeat=HEARTBEAT_SECONDS,
-                max_msg_size=INCOMING_BYTES,
-                timeout=ClientWSTimeout(ws_close=CLOSE_SECONDS),
-            )
+            connection = await dialler.connect(target, requester, dial, HttpConnection)
+            await connection.ask(Request(target, "GET", {**wanted, **headers}).head, b"", dial.note_sent)
+            if connection.answer.status != 101:
+                raise NotSwitched(f"it answered the WebSocket handshake with {connection.answer.status}")
+            await connection.headers()
+            _check(handshake, connection)
+            return OutgoingSocket(_switched(connection, uri), dial.address)
     except BaseException:
-        dial.abort()
+        if connection is not None:
+            connection.drop()
         raise
-    finally:
-        current_dial.reset(token)
-    return OutgoingSocket(socket, dial)
 
 
-async def only_switching(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
-    """Let nothing but a 101 through: the library would follow a redirect from here."""
-    response = await handler(request)
-    if response.status != 101:
-        response.close()
-        raise NotSwitched(response.status)
-    return response
+def _check(handshake: ClientProtocol, connection: HttpConnection) -> None:
+    try:
+        handshake.process_response(Response(101, "", Headers(connection.answer.headers)))
+    except InvalidHandshake:
+        raise NotSwitched("its answer to the WebSocket handshake is no valid one") from None
 
 
-def _how_it_ended(socket: ClientWebSocketResponse) -> str:
-    code = socket.close_code
-    if code is None or code == _ABNORMAL:
-        return "the connection broke off"
-    return f"it closed the connection with code {code}"
+def _switched(connection: HttpConnection, uri: WebSocketURI) -> ClientConnection:
+    """The same connection, from here on with WebSocket frames on it.
+
+    The handshake is ours and not the library's, because it refuses headers of more than 8 KB.
+    """
+    frames = ClientProtocol(uri, state=State.OPEN, max_size=INCOMING_BYTES)
+    socket = ClientConnection(
+        frames,
+        ping_interval=HEARTBEAT_SECONDS,
+        ping_timeout=HEARTBEAT_SECONDS / 2,
+        close_timeout=CLOSE_SECONDS,
+    )
+    socket.response = Response(101, "", Headers())
+    transport = connection.transport
+    transport.set_protocol(socket)
+    socket.connection_made(transport)
+    if connection.answer.after:
+        socket.data_received(connection.answer.after)
+    transport.resume_reading()
+    socket.start_keepalive()
+    return socket
 
 
-_ABNORMAL = 1006
+def _how_it_ended(error: ConnectionClosed) -> str:
+    if error.rcvd is not None:
+        return f"it closed the connection with code {error.rcvd.code}"
+    if error.sent is not None:
+        return f"the connection was given up with code {error.sent.code}"
+    return "the connection broke off"

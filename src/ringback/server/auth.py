@@ -13,6 +13,7 @@ import jwt
 from starlette.requests import HTTPConnection
 
 from ringback.clock import Clock
+from ringback.egress.names import Requester
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
 from ringback.server.permissions import TOKEN, Action, Reach, effective, reach
@@ -38,6 +39,11 @@ class Caller:
     """None when a token was shown: it names its key but is not the key."""
     limits: KeyLimits
     """What the key has of its own; tokens share it."""
+
+    @property
+    def requester(self) -> Requester:
+        """On whose behalf names are looked up."""
+        return Requester(self.project, self.key_id)
 
     def reach(self, action: Action) -> Reach:
         return reach(action, self.columns)

@@ -39,9 +39,9 @@ class Callbacks:
             raise too_many()
         self._running += 1
         try:
-            trial = await self._try(asked.url, asked.method.upper(), caller.key_id)
+            trial = await self._try(asked.url, asked.method.upper(), caller.requester)
         except OSError as error:
-            # No descriptors or memory for a connection: that says nothing about the URL.
+            # No descriptors, memory or look-ups left: that says nothing about the URL.
             telemetry.problem("callback.not_tested", error=str(error))
             return problem_response(request, UNAVAILABLE)
         finally:

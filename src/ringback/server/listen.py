@@ -115,7 +115,8 @@ class Listen:
         model = model_for(options, self._services.catalogue)
         told = self._services.settings.engine.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=told)
-        callback = None if options.callback is None else await self._services.admit(options.callback)
+        admit = self._services.admit
+        callback = None if options.callback is None else await admit(options.callback, caller.requester)
         origin = None if callback is None else read_target(callback).shown
         asked = Asked(JobId(request_id_of(request)), caller, options, model, callback, origin, word)
         declared = declared_length(request)

@@ -72,7 +72,8 @@ class Live:
         told = self._services.settings.engine.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=told)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
-        callback = None if options.callback is None else await self._services.admit_live(options.callback)
+        admit = self._services.admit_live
+        callback = None if options.callback is None else await admit(options.callback, caller.requester)
         return Asked(
             request_id=JobId(request_id_of(websocket)),
             project=caller.project,

@@ -59,7 +59,7 @@ class Redelivery:
         url = None
         if asked.url is not None:
             caller.must(Action.REDIRECT_RESULTS)
-            url = await self._services.admit(asked.url)
+            url = await self._services.admit(asked.url, caller.requester)
         delivery = None if asked.delivery_id is None else JobId(asked.delivery_id.lower())
         wanted = Wanted(delivery, url, asked.method)
         todo = redelivery(job, await self._followers(job, wanted), wanted, self._services.seal)

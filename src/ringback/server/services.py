@@ -8,6 +8,7 @@ from ringback.blobs import Blobs
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
+from ringback.egress.names import Requester
 from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
@@ -40,13 +41,13 @@ class EngineHealth(Protocol):
         ...
 
 
-Judge = Callable[[str], Awaitable[str]]
+Judge = Callable[[str, Requester], Awaitable[str]]
 """Judges a caller's URL: answers how it is to be stored, or raises `Refusal` in Deepgram's words."""
 
 
-TryCallback = Callable[[str, str, str], Awaitable[Trial]]
-"""Sends a sample to a URL, by a method, signed as this key's callbacks are; `OSError` when this machine has
-nothing left to connect with."""
+TryCallback = Callable[[str, str, Requester], Awaitable[Trial]]
+"""Sends a sample to a URL, by a method, signed as the callbacks of the requester's key are; `OSError` when
+this machine has nothing left to connect with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Services:
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
     admit_live: Judge
     """The same for a live stream, whose callback may also be a WebSocket."""
-    check_audio_url: Judge
+    check_audio_url: Callable[[str], Awaitable[str]]
     """Judges the `url` of a JSON body at submit: form and policy."""
     try_callback: TryCallback
     streams: Streams

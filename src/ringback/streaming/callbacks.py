@@ -13,6 +13,7 @@ from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callb
 from ringback.clock import Clock
 from ringback.egress.answers import Limits, NoAnswer, Silence
 from ringback.egress.door import Door
+from ringback.egress.names import Requester
 from ringback.egress.policy import Policy
 from ringback.egress.socket import LIVE, WEBSOCKET, OutgoingSocket
 from ringback.egress.target import Target, TargetError, parse_target
@@ -105,7 +106,8 @@ class Callbacks:
         }
         seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
         limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
-        return await self._door.open_socket(target, named, limits)
+        requester = Requester(wanted.project, wanted.key_id)
+        return await self._door.open_socket(target, named, limits, requester)
 
     def _deliveries(self, wanted: Wanted, target: Target) -> Relay:
         sealed = self.sealed(wanted.url, wanted.request_id)

@@ -20,6 +20,7 @@ import msgspec
 from ringback import telemetry
 from ringback.blobs import Blobs, Stored, TooLarge
 from ringback.clock import Clock
+from ringback.egress.names import Requester
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, JobId, Lease, NewJob, Outcome, Retry
 from ringback.jobs.store import JobStore
@@ -31,9 +32,9 @@ from ringback.transcription.request import Order, audio_key, opened_url, order_o
 
 KIND = "fetch"
 
-Fetch = Callable[[str], AsyncIterator[bytes]]
-"""The bytes behind a URL, or a Refusal in Deepgram's words (`AudioNotFetched` where trying again may help);
-`bootstrap` puts `egress` behind it."""
+Fetch = Callable[[str, Requester], AsyncIterator[bytes]]
+"""The bytes behind a URL, fetched on somebody's behalf, or a Refusal in Deepgram's words (`AudioNotFetched`
+where trying again may help); `bootstrap` puts `egress` behind it."""
 
 
 class FetchEnd(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -94,11 +95,12 @@ class Fetching:
     blobs: Blobs
     upload_limit: int
 
-    async def store(self, request_id: JobId, order: Order) -> Stored:
+    async def store(self, request: Job, order: Order) -> Stored:
         """Raises `Refusal` when the audio does not come, and `OSError` when it cannot be kept."""
-        url = opened_url(order, request_id, self.seal)
+        url = opened_url(order, request.id, self.seal)
+        chunks = self.fetch(url, Requester(request.project, request.accessor or ""))
         try:
-            return await self.blobs.put(audio_key(request_id), self.fetch(url), self.upload_limit)
+            return await self.blobs.put(audio_key(request.id), chunks, self.upload_limit)
         except TooLarge:
             raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
 
@@ -136,7 +138,7 @@ class Fetcher:
         if order.url is None:
             return Done(code=200)  # it was cancelled long ago, and has no contents any more
         try:
-            stored = await self._fetching.store(request.id, order)
+            stored = await self._fetching.store(request, order)
         except AudioNotFetched as failed:
             return fetched_again(failed, job, order) or _failed(failed.failure)
         except Refusal as refusal:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from ringback.clock import Clock
 from ringback.egress.answers import Blocked, FetchFailed, FetchLimits, FetchReason
 from ringback.egress.door import Door
+from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of, remote_content_refusal
 from ringback.egress.retry_after import seconds_asked
@@ -49,10 +50,10 @@ class RemoteAudio:
                 raise remote_content_refusal(FetchReason.BLOCKED, str(blocked.refused)) from None
         return target.with_login
 
-    async def chunks(self, url: str) -> AsyncIterator[bytes]:
+    async def chunks(self, url: str, requester: Requester = OPERATOR) -> AsyncIterator[bytes]:
         """The audio's bytes. Raises `Refusal`, and `AudioNotFetched` where they may come later."""
         try:
-            async with self._door.fetch(self._read(url), self._limits) as fetched:
+            async with self._door.fetch(self._read(url), self._limits, requester) as fetched:
                 async for chunk in fetched.chunks:
                     yield chunk
         except FetchFailed as failed:

@@ -171,7 +171,7 @@ class Transcriber:
         end = await fetched(self._store, job.id)
         if end is None:
             # Accepted by a version that had no job for it, or so long ago that the fetch is forgotten.
-            return (await self._fetching.store(job.id, order)).sha256
+            return (await self._fetching.store(job, order)).sha256
         if end.sha256 is None:
             failure = end.failure
             raise Refusal(failure.status, failure.err_code, failure.err_msg)

@@ -1,13 +1,14 @@
 """Look-ups of names: shared, remembered when they hang, and with room kept for those that answer."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import AsyncIterator
 
 import pytest
 
-from ringback.egress.answers import Unresolvable
-from ringback.egress.names import HUNG_SECONDS, RESOLVE_SECONDS, THREADS_FOR_NEW, Names
+from ringback.egress.answers import LookupsBusy, Unresolvable
+from ringback.egress.names import HUNG_SECONDS, RESOLVE_SECONDS, THREADS_FOR_NEW, Names, Requester
 from support.clock import ManualClock
 
 
@@ -50,7 +51,7 @@ async def names(servers: Servers, manual_clock: ManualClock) -> AsyncIterator[Na
 
 
 async def refusal(names: Names, host: str) -> str:
-    with pytest.raises(Unresolvable) as caught:
+    with pytest.raises((Unresolvable, LookupsBusy)) as caught:
         await names.addresses(host, 80)
     return str(caught.value)
 
@@ -125,3 +126,57 @@ async def test_a_name_that_could_not_be_asked_for_is_not_remembered(names: Names
     await asyncio.gather(*hanging)
     servers.release.set()
     assert await names.addresses("good.example", 80) == ["192.0.2.1"]
+
+
+async def test_one_keys_hanging_names_leave_the_others_their_new_ones(names: Names, servers: Servers) -> None:
+    servers.hanging = True
+    hog, mate, other = Requester("p", "hog"), Requester("p", "mate"), Requester("q", "other")
+    hanging = [asyncio.create_task(names.addresses(f"slow{number}.example", 80, hog)) for number in range(40)]
+    await servers.have_heard(1)
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        for number, requester in enumerate([mate, other] * 4):
+            assert await names.addresses(f"good{number}.example", 80, requester) == ["192.0.2.1"]
+    faults = await asyncio.gather(*hanging, return_exceptions=True)
+    busy = [fault for fault in faults if isinstance(fault, LookupsBusy)]
+    assert len(busy) == 40 - THREADS_FOR_NEW // 4
+    assert all(isinstance(fault, LookupsBusy | Unresolvable) for fault in faults)
+
+
+async def test_many_keys_of_one_project_leave_other_projects_room(names: Names, servers: Servers) -> None:
+    servers.hanging = True
+    hanging = [
+        asyncio.create_task(
+            names.addresses(f"slow{number}.example", 80, Requester("p", f"key {number % 10}"))
+        )
+        for number in range(50)
+    ]
+    await servers.have_heard(THREADS_FOR_NEW * 3 // 4)
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        assert await names.addresses("good.example", 80, Requester("q", "other")) == ["192.0.2.1"]
+    await asyncio.gather(*hanging, return_exceptions=True)
+
+
+async def test_who_waits_for_its_share_keeps_nobody_from_the_same_name(
+    names: Names, servers: Servers
+) -> None:
+    servers.hanging = True
+    hog, other = Requester("p", "hog"), Requester("q", "other")
+    hanging = [asyncio.create_task(names.addresses(f"slow{number}.example", 80, hog)) for number in range(40)]
+    await servers.have_heard(THREADS_FOR_NEW // 4)
+    behind = asyncio.create_task(names.addresses("good.example", 80, hog))
+    await asyncio.sleep(0)
+    async with asyncio.timeout(RESOLVE_SECONDS / 2):
+        assert await names.addresses("good.example", 80, other) == ["192.0.2.1"]
+    await asyncio.gather(*hanging, behind, return_exceptions=True)
+
+
+async def test_a_name_that_does_not_exist_is_told_from_servers_that_fail(manual_clock: ManualClock) -> None:
+    def look_up(host: str, _: int) -> list[str]:
+        raise socket.gaierror(socket.EAI_AGAIN if host.startswith("failing") else socket.EAI_NONAME, "no")
+
+    names = Names(look_up, manual_clock)
+    for host, temporary in {"failing.example": True, "nowhere.example": False}.items():
+        with pytest.raises(Unresolvable) as caught:
+            await names.addresses(host, 80)
+        assert caught.value.temporary is temporary
+    names.close()

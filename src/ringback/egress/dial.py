@@ -1,0 +1,194 @@
+"""How a connection comes about: name, addresses, socket, TLS; judged and timed at each step.
+
+The address policy stands where the socket is made: it sees the final address of names, literals and odd
+forms alike, after everything that resolves has had its say. The name's addresses are judged before, so that a
+name with one bad address among good ones is refused whole. The socket is connected to the address that was
+judged: there is no second look-up.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_address
+from itertools import chain, zip_longest
+from typing import Final, TypeVar
+
+from ringback.clock import Clock
+from ringback.egress.answers import OUR_TROUBLES, Blocked
+from ringback.egress.names import Names, Requester
+from ringback.egress.policy import Policy
+from ringback.egress.target import Target
+
+STAGGER_SECONDS: Final = 0.25
+"""After which the next address of a name is tried beside those before it (RFC 8305 §5)."""
+SECURE: Final = frozenset({"https", "wss"})
+
+P = TypeVar("P", bound=asyncio.Protocol)
+
+
+class ConnectTimeout(TimeoutError):
+    """No connection, TLS included, within the limit."""
+
+
+@dataclass(slots=True)
+class Dial:
+    """When each step of one attempt began, by the monotonic clock; None: not reached, or not needed."""
+
+    connect_seconds: float
+    clock: Clock
+    began: float
+    resolving: float | None = None
+    connecting: float | None = None
+    securing: float | None = None
+    connected: float | None = None
+    sent: float | None = None
+    address: str | None = None
+    """The one that was called, or was tried last."""
+
+    def note_connected(self, address: str | None = None) -> None:
+        """`address`: that of a connection which was open already."""
+        self.connected = self.clock.monotonic()
+        self.address = address or self.address
+
+    def note_sent(self) -> None:
+        self.sent = self.clock.monotonic()
+
+
+class Dialler:
+    """Opens connections to addresses that the policy allows."""
+
+    def __init__(self, policy: Policy, names: Names) -> None:
+        self._policy = policy
+        self._names = names
+        self._tls = verifying_tls()
+
+    async def addresses(self, target: Target, requester: Requester) -> list[str]:
+        """Where `target` may be called; raises `Blocked` if any address of its name is refused, and as
+        `Names.addresses`. Nothing is connected."""
+        refused = self._policy.host_refusal(target.host)
+        if refused is not None:
+            raise Blocked(refused)
+        if target.is_address:
+            return [target.host]
+        addresses = await self._names.addresses(target.host, target.port, requester)
+        for address in addresses:
+            refused = self._policy.refusal(ip_address(address), target.host)
+            if refused is not None:
+                raise Blocked(refused)
+        return addresses
+
+    async def connect(self, target: Target, requester: Requester, dial: Dial, protocol: Callable[[], P]) -> P:
+        """A connection with this protocol. Raises `Blocked`, `ConnectTimeout` or another `OSError`
+        (`ssl.SSLError` among them), and as `addresses`."""
+        if not target.is_address:
+            dial.resolving = dial.clock.monotonic()
+        addresses = await self.addresses(target, requester)
+        dial.connecting = dial.clock.monotonic()
+        try:
+            async with asyncio.timeout(dial.connect_seconds) as limit:
+                opened = await self._first_connected(addresses, target, dial)
+                made = await self._secured(opened, target, dial, protocol)
+        except TimeoutError:
+            if limit.expired():
+                raise ConnectTimeout from None
+            raise
+        dial.note_connected()
+        return made
+
+    async def _secured(
+        self, opened: socket.socket, target: Target, dial: Dial, protocol: Callable[[], P]
+    ) -> P:
+        secure = target.scheme in SECURE
+        if secure:
+            dial.securing = dial.clock.monotonic()
+        try:
+            _, made = await asyncio.get_running_loop().create_connection(
+                protocol,
+                sock=opened,
+                ssl=self._tls if secure else None,
+                server_hostname=target.host.removesuffix(".") if secure else None,
+            )
+        except BaseException:
+            opened.close()
+            raise
+        return made
+
+    async def _first_connected(self, addresses: Sequence[str], target: Target, dial: Dial) -> socket.socket:
+        """The first of these addresses that answers, each tried a little after the one before it."""
+        if len(addresses) == 1:
+            return await self._called(addresses[0], target, dial)
+        waiting = set[asyncio.Task[socket.socket]]()
+        fault: OSError | None = None
+        try:
+            for address in (*_alternating(addresses), None):
+                if address is not None:
+                    waiting.add(asyncio.create_task(self._called(address, target, dial)))
+                while waiting:
+                    ended, waiting = await asyncio.wait(
+                        waiting,
+                        timeout=None if address is None else STAGGER_SECONDS,
+                        return_when=asyncio.FIRST_COMPLETED,
+                    )
+                    winner = next((task for task in ended if task.exception() is None), None)
+                    if winner is not None:
+                        waiting |= ended - {winner}
+                        dial.address = str(winner.result().getpeername()[0])
+                        return winner.result()
+                    for task in ended:
+                        fault = _worse(fault, task.exception())
+                    if address is not None:
+                        break  # it is the next one's turn
+            assert fault is not None
+            raise fault
+        finally:
+            for task in waiting:
+                task.cancel()
+                task.add_done_callback(_close_unused)
+
+    async def _called(self, address: str, target: Target, dial: Dial) -> socket.socket:
+        """The last step before bytes leave: judge the address that is about to be called."""
+        judged = ip_address(address)
+        refused = self._policy.refusal(judged, target.host)
+        if refused is not None:
+            raise Blocked(refused)
+        dial.address = address
+        called = socket.socket(socket.AF_INET6 if judged.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            called.setblocking(False)
+            called.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(called, (address, target.port))
+        except BaseException:
+            called.close()
+            raise
+        return called
+
+
+def verifying_tls() -> ssl.SSLContext:
+    """Certificates and host names are checked, against OpenSSL's store (`SSL_CERT_FILE`, `SSL_CERT_DIR`)."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_default_certs()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def _alternating(addresses: Sequence[str]) -> list[str]:
+    """IPv6 and IPv4 by turns, beginning with the family of the first (RFC 8305 §4)."""
+    first = [each for each in addresses if (":" in each) == (":" in addresses[0])]
+    second = [each for each in addresses if (":" in each) != (":" in addresses[0])]
+    return [each for each in chain.from_iterable(zip_longest(first, second)) if each is not None]
+
+
+def _worse(known: OSError | None, found: BaseException | None) -> OSError:
+    """The fault to tell: a refusal or a trouble of our own before what one of several addresses did."""
+    if not isinstance(found, OSError):
+        assert found is not None
+        raise found
+    tells_more = isinstance(found, Blocked) or found.errno in OUR_TROUBLES
+    return found if known is None or tells_more else known
+
+
+def _close_unused(task: asyncio.Task[socket.socket]) -> None:
+    if not task.cancelled() and task.exception() is None:
+        task.result().close()

@@ -1,0 +1,38 @@
+"""A request to a user's URL, and its bytes. Pure."""
+
+from base64 import b64encode
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ringback.egress.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is to be said, and to whom."""
+
+    target: Target
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
+
+    @property
+    def head(self) -> bytes:
+        """The request line and all headers, with the URL's credentials as Basic authorization."""
+        url = self.target.url
+        lines = [
+            f"{self.method} {url.raw_path_qs} HTTP/1.1",
+            f"Host: {url.host_port_subcomponent}",
+            "Accept: */*",
+            "Accept-Encoding: identity",
+        ]
+        lines += [f"{name}: {value}" for name, value in self.headers.items()]
+        if self.body is not None:
+            lines.append(f"Content-Length: {len(self.body)}")
+        if self.target.login is not None:
+            credentials = b64encode(":".join(self.target.login).encode()).decode()
+            lines.append(f"Authorization: Basic {credentials}")
+        text = "\r\n".join([*lines, "", ""])
+        if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:
+            raise ValueError("a line break in a header")
+        return text.encode()

@@ -1,0 +1,142 @@
+"""Connections: which are kept, for how long, and which of a name's addresses is called."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+
+from ringback.clock import SystemClock
+from ringback.egress import idle
+from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
+from ringback.egress.door import Door
+from ringback.egress.policy import Policy
+from ringback.egress.target import parse_target
+from support.raw_receiver import Conversation, answering, receiving
+
+POLICY = Policy(["127.0.0.0/8", "names.example", "::1"])
+LIMITS = Limits(connect=2.0, total=4.0)
+
+
+@pytest.fixture
+async def door() -> AsyncIterator[Door]:
+    async with Door(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+async def attempt(door: Door, url: str) -> Answer | NoAnswer:
+    return await door.send(parse_target(url, POLICY, ports=False), "POST", {}, b"{}", LIMITS)
+
+
+async def test_an_old_connection_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "KEEP_ALIVE_SECONDS", 0.1)
+    ended = asyncio.Event()
+
+    async def until_closed(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer()
+        await talk.reader.read()
+        ended.set()
+
+    async with receiving(until_closed) as receiver:
+        await attempt(door, receiver.url())
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_the_number_of_kept_connections_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(idle, "MOST_IDLE", 2)
+    async with (
+        receiving(answering()) as first,
+        receiving(answering()) as second,
+        receiving(answering()) as third,
+    ):
+        for receiver in (first, second, third, third, second, first):
+            await attempt(door, receiver.url())
+    assert [each.connections for each in (first, second, third)] == [2, 1, 1]
+
+
+async def test_a_receiver_that_wants_no_connection_kept_is_heard(door: Door) -> None:
+    async with receiving(answering(connection="close")) as receiver:
+        for _ in range(2):
+            assert isinstance(await attempt(door, receiver.url()), Answer)
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("glued", [b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", b"\r\nx"])
+async def test_glued_answers_consume_no_second_delivery(door: Door, glued: bytes) -> None:
+    async def talkative(talk: Conversation) -> None:
+        while True:
+            await talk.request()
+            await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok" + glued)
+
+    async with receiving(talkative) as receiver:
+        answers = [await attempt(door, receiver.url()) for _ in range(3)]
+    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200, 200, 200]
+    assert receiver.connections == 3
+
+
+async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: Door) -> None:
+    whole = asyncio.Event()
+
+    async def hasty(talk: Conversation) -> None:
+        await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        await talk.request()
+        whole.set()
+
+    async with receiving(hasty) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        answer = await door.send(target, "POST", {}, b"x" * 3_000_000, LIMITS)
+        async with asyncio.timeout(5):
+            await whole.wait()
+    assert isinstance(answer, Answer)
+    [heard] = receiver.heard
+    assert len(heard.body) == 3_000_000
+
+
+async def test_a_dead_address_does_not_hold_up_the_next() -> None:
+    """Of two addresses of a name the first takes no connection: nothing answers its SYN."""
+    full = socket.create_server(("127.200.0.1", 0), backlog=0)
+    port = full.getsockname()[1]
+    waiting = [socket.socket() for _ in range(4)]
+    for each in waiting:
+        each.setblocking(False)
+        each.connect_ex(("127.200.0.1", port))
+    server = await asyncio.start_server(_take, "127.0.0.1", port)
+    resolve = {"names.example": ["127.200.0.1", "127.0.0.1"]}
+    async with server, Door(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
+        answer = await attempt(door, f"http://names.example:{port}/")
+    for each in (full, *waiting):
+        each.close()
+    assert isinstance(answer, Answer)
+    assert answer.address == "127.0.0.1"
+    assert answer.phases.connect is not None
+    assert answer.phases.connect < 1.5
+
+
+async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
+    async with receiving(answering()) as receiver:
+        resolve = {"names.example": ["127.0.0.9", "127.0.0.8", "127.0.0.1"]}
+        async with Door(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
+            answer = await attempt(door, receiver.url(host="names.example"))
+            resolve["names.example"] = ["127.0.0.9", "127.0.0.8"]
+            door_closed = await attempt(door, f"http://names.example:{_free_port()}/")
+    assert isinstance(answer, Answer)
+    assert answer.address == "127.0.0.1"
+    assert isinstance(door_closed, NoAnswer)
+    assert (door_closed.reason, door_closed.detail) == (
+        Silence.CONNECT,
+        "no connection: connection refused",
+    )
+
+
+async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+    writer.close()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
