@@ -11,6 +11,7 @@ The *conversation* alone knows Deepgram's protocol. It keeps no audio and waits 
 
 import hashlib
 from collections import Counter
+from dataclasses import replace
 from typing import assert_never
 
 from ringback.listen import controls
@@ -55,6 +56,10 @@ SILENCE = 10.0
 """Seconds without audio or a text message after which the stream ends
 (https://developers.deepgram.com/docs/audio-keep-alive)."""
 
+PAUSE = 10.0
+"""Seconds without audio, in a stream kept open by text messages, after which what is open is told. Ours: on
+Deepgram it waits for more audio, however long that takes."""
+
 PATIENCE = 30.0
 """Seconds that an ending stream waits for a sign of the ears before it ends without them."""
 
@@ -74,6 +79,11 @@ class Conversation:
         self._closed = False
         self._last_sign = now
         """Of the client; once it ends, of the ears."""
+        self._last_audio = now
+        self._paused = True
+        """Whether nothing has come since the last pause was told."""
+        self._pausing: set[int] = set()
+        """Channels on which the flush for a pause is not carried out yet."""
 
     def binary(self, data: bytes, now: float) -> list[Wish]:
         """A binary frame: audio; an empty one asks for the end
@@ -84,7 +94,8 @@ class Conversation:
             return self.end(Ending.ASKED, now)
         self._audio_came = True
         self._sha256.update(data)
-        self._last_sign = now
+        self._last_sign = self._last_audio = now
+        self._paused = False
         return [Audio(data)]
 
     def text(self, text: str, now: float) -> list[Wish]:
@@ -128,13 +139,17 @@ class Conversation:
         """Time has passed; does something only when `deadline` has come."""
         if self.deadline is None or now < self.deadline:
             return []
-        if self._ending is None:
+        if self._ending is not None:
+            return self._close(Ending.FAILED)
+        if now >= self._last_sign + SILENCE:
             return self.end(Ending.SILENT, now)
-        return self._close(Ending.FAILED)
+        self._paused = True
+        self._pausing = set(range(len(self._channels)))
+        return [Flush(None)]
 
     def resume(self, now: float) -> None:
         """The session held its reading back until now (full ears): that silence was not the client's."""
-        self._last_sign = now
+        self._last_sign = self._last_audio = now
 
     def end(self, ending: Ending, now: float) -> list[Wish]:
         """The session has a reason to end the stream: the server stops, something broke, …
@@ -156,7 +171,10 @@ class Conversation:
         """When `tick` is due next; None once closed."""
         if self._closed:
             return None
-        return self._last_sign + (SILENCE if self._ending is None else PATIENCE)
+        if self._ending is not None:
+            return self._last_sign + PATIENCE
+        silent = self._last_sign + SILENCE
+        return silent if self._paused else min(silent, self._last_audio + PAUSE)
 
     @property
     def closed(self) -> bool:
@@ -211,13 +229,23 @@ class Conversation:
         channel = self._channels[event.channel]
         match event:
             case Heard(final=True, cause=Cause.FINALIZE):
-                return channel.heard(event, from_finalize=self._finalizes.answer(event.channel))
+                return self._flushed(channel, event)
             case Heard():
                 return channel.heard(event, from_finalize=False)
             case SpeechBegan():
                 return channel.began(event)
             case Reached():
                 return channel.reached(event)
+
+    def _flushed(self, channel: LiveChannel, event: Heard) -> list[Say]:
+        """A flush was carried out: for a Finalize, or for a pause, which ends speech like any other."""
+        if self._finalizes.answer(event.channel):
+            return channel.heard(event, from_finalize=True)
+        if event.channel not in self._pausing:
+            return channel.heard(event, from_finalize=False)
+        self._pausing.remove(event.channel)
+        says = channel.heard(replace(event, cause=Cause.ENDPOINT), from_finalize=False)
+        return says + channel.paused(PAUSE)
 
     def _close(self, ending: Ending, finished: Finished | None = None) -> list[Wish]:
         """Metadata, then the close (https://developers.deepgram.com/docs/close-stream)."""

@@ -72,6 +72,10 @@ class LiveChannel:
             says.append(self._interim_until(until, ()))
         return says
 
+    def paused(self, seconds: float) -> list[Say]:
+        """No audio was sent for so long: that is a gap between words, too."""
+        return self._utterance_end(self.until + seconds)
+
     def _interim(self, event: Heard) -> list[Say]:
         end = max(_ms(event.end), self._fixed)
         overtaken = _ms(event.start) < self._fixed

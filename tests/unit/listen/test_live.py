@@ -8,6 +8,7 @@ import pytest
 
 from ringback.listen.live import (
     PATIENCE,
+    PAUSE,
     SILENCE,
     Audio,
     Cause,
@@ -20,7 +21,7 @@ from ringback.listen.live import (
     Undecodable,
 )
 from ringback.listen.live_results import MOST_ECHOED
-from support.conversations import MODEL, REQUEST, Json, Talk, final, quiet
+from support.conversations import MODEL, REQUEST, Json, Talk, final, interim, quiet, transcript
 
 KEEP_ALIVE = '{"type":"KeepAlive"}'
 CLOSE = '{"type":"CloseStream"}'
@@ -81,6 +82,68 @@ class TestKeepAlive:
         talk.conversation.resume(50.0)
         talk.tick(50.0)
         assert talk.conversation.deadline == 50.0 + SILENCE
+
+
+class TestPause:
+    """Ours: what is open is told when a stream is kept open for ten seconds without audio."""
+
+    def kept_open(self, query: str = "interim_results=true&utterance_end_ms=1000") -> Talk:
+        """Ten seconds after its last audio, with words that are open."""
+        talk = Talk(query).hear(interim("one two", 2.0))
+        talk.fresh()
+        talk.fresh_wishes()
+        talk.tick(8.0).text(KEEP_ALIVE).tick(PAUSE - 0.01)
+        assert talk.fresh_wishes() == []
+        return talk.tick(PAUSE)
+
+    def test_what_is_open_is_asked_for_once(self) -> None:
+        talk = self.kept_open()
+        assert talk.fresh_wishes() == [Flush(None)]
+        for seconds in range(11, 60, 7):
+            talk.tick(seconds).text(KEEP_ALIVE)
+        assert talk.fresh_wishes() == []
+
+    def test_it_is_told_as_the_end_of_speech(self) -> None:
+        talk = self.kept_open().hear(final("one two", 2.0, Cause.FINALIZE))
+        results, utterance_end = talk.fresh()
+        assert (results["is_final"], results["speech_final"], results["from_finalize"]) == (True, True, False)
+        assert transcript(results) == "one two"
+        assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", -1)
+
+    def test_nothing_is_told_where_nothing_is_open(self) -> None:
+        talk = Talk().text(KEEP_ALIVE).tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        assert talk.hear(final("", 0.0, Cause.FINALIZE)).fresh() == []
+
+    def test_words_that_were_final_already_get_their_utterance_end(self) -> None:
+        query = "interim_results=true&utterance_end_ms=1000&endpointing=false"
+        talk = Talk(query).hear(final("one", 2.0, Cause.LENGTH))
+        talk.fresh()
+        talk.tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        (utterance_end,) = talk.hear(final("", 2.0, Cause.FINALIZE, start=2.0)).fresh()
+        assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", 2.0)
+
+    def test_after_more_audio_it_is_told_again(self) -> None:
+        talk = self.kept_open().hear(final("one two", 2.0, Cause.FINALIZE))
+        talk.text(KEEP_ALIVE).tick(15.0).binary(b"audio")
+        talk.fresh_wishes()
+        talk.tick(20.0).text(KEEP_ALIVE).tick(25.0)
+        assert talk.fresh_wishes() == [Flush(None)]
+
+    def test_a_finalize_on_its_way_is_still_answered_once(self) -> None:
+        talk = self.kept_open().text('{"type":"Finalize"}')
+        talk.hear(final("one two", 2.0, Cause.FINALIZE), final("", 2.0, Cause.FINALIZE, start=2.0))
+        answers = [message for message in talk.fresh() if message["type"] == "Results"]
+        assert [answer["from_finalize"] for answer in answers] == [True]
+
+    def test_each_channel_is_told(self) -> None:
+        talk = Talk("multichannel=true", channels=2)
+        talk.tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        events = [final("one", 1.0, Cause.FINALIZE, channel=channel) for channel in (0, 1)]
+        assert [message["speech_final"] for message in talk.hear(*events).fresh()] == [True, True]
+
+    def test_a_stream_without_audio_has_none(self) -> None:
+        talk = Talk(channels=None).text(KEEP_ALIVE).tick(PAUSE)
+        assert talk.closed_with == Close(1011, Ending.SILENT.reason)
 
 
 class TestFinalize:
