@@ -107,6 +107,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """CTranslate2's compute type; `default`: int8 on a CPU, float16 on a GPU."""
     quality: Literal["fast", "accurate"] = "fast"
     """`fast` (short windows, greedy) or `accurate` (full windows, beam 5)."""
+    sandbox: bool = True
+    """False: the engine process keeps all rights of the server's user. Decoders never do."""
     warn_substitution: bool = False
     """Whether a result whose `model` names one of Deepgram's says in its warnings which model served it."""
 

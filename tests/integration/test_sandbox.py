@@ -1,5 +1,6 @@
 """Hostile code inside the real children reaches nothing: no file, no network, no other process."""
 
+import asyncio
 import json
 import os
 import socket
@@ -11,13 +12,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.audio import live_frames
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import LENGTHS, Order, pack_order
-from ringback.audio.process import _environment
+from ringback.audio.frames import Order, pack_order
+from ringback.audio.process import _environment as decoders_environment
+from ringback.bootstrap.sandbox_check import SandboxCheck
+from ringback.engines import messages
+from ringback.engines.base import Task, Urgency
+from ringback.engines.process import _environment as engines_environment
 from ringback.sandbox import check
 from ringback.sandbox.kernel import SUPPORTED
+from ringback.settings import EngineSettings
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="Linux alone has these layers")
 
@@ -70,6 +77,8 @@ class Child:
 
 DECODER = Child("ringback.audio.child", ["_read"])
 LIVE = Child("ringback.audio.live_child", ["_decode"])
+ENGINE = Child("ringback.engines.child", ["_answer"], {"make code"})
+"""CTranslate2 makes its kernels for the processor that it finds."""
 
 
 def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
@@ -83,19 +92,20 @@ def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
     process = subprocess.Popen(
         [*command, *map(str, numbers[:2])],
         pass_fds=numbers,
-        env=_environment(),
+        env=engines_environment() if child is ENGINE else decoders_environment(),
         stdin=subprocess.DEVNULL,
     )
     for each in (theirs, their_files, their_report):
         each.close()
     with ours, files, report, process:
-        _begin(child, place, ours, files)
-        report.settimeout(60)
-        told = b""
-        while piece := report.recv(1 << 16):
-            told += piece
-        ours.close()
-        process.kill()
+        try:
+            _begin(child, place, ours, files)
+            report.settimeout(120)
+            told = b""
+            while piece := report.recv(1 << 16):
+                told += piece
+        finally:
+            process.kill()
     found: dict[str, str] = json.loads(told)
     return found
 
@@ -108,15 +118,18 @@ def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket
     elif child is LIVE:
         for buffer in live_frames.pack(live_frames.Begin(Decoding())):
             ours.sendall(buffer)
-    assert LENGTHS.size == 8
+    else:
+        task = Task("tiny.en", "en")
+        ours.sendall(messages.head(messages.Setup("tiny.en", str(place.folder / "models"), 1)))
+        ours.sendall(messages.head(messages.Batch(1, Urgency.RECORDING, task, (10,)), 40) + bytes(40))
 
 
-@pytest.mark.parametrize("child", [DECODER, LIVE], ids=["recording", "live"])
-def test_hostile_code_in_a_decoder_reaches_nothing(child: Child, place: Place) -> None:
+@pytest.mark.parametrize("child", [DECODER, LIVE, ENGINE], ids=["recording", "live", "engine"])
+def test_hostile_code_in_a_child_reaches_nothing(child: Child, place: Place) -> None:
     found = taken_over(child, place)
     assert CANARY not in found.pop("environment")
     assert found.pop("threads") == "work"
-    assert {name: end for name, end in found.items() if end not in STOPPED} == {}
+    assert {name: end for name, end in found.items() if end not in STOPPED}.keys() == child.allowed
     assert (place.folder / "victim").read_bytes() == b"somebody's recording"
     assert sorted(path.name for path in place.folder.iterdir()) == ["victim"]
     assert place.ledger.read_bytes() == b"SQLite" * 1000
@@ -147,3 +160,13 @@ def test_every_layer_is_tried_by_itself() -> None:
         assert str(found).startswith("memory hidden, no new privileges, Landlock ")
     else:
         assert all(words for words in found.missing)
+
+
+async def test_the_server_says_what_holds() -> None:
+    stopping = asyncio.Event()
+    stopping.set()
+    with capture_logs() as told:
+        await SandboxCheck(EngineSettings()).run(stopping)
+    [line] = told
+    assert line["event"] == ("sandbox.checked" if check.report().whole else "sandbox.incomplete")
+    assert line["holds"].startswith("memory hidden, no new privileges")

@@ -15,6 +15,7 @@ from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
 from ringback.bootstrap.ground import Ground
+from ringback.bootstrap.sandbox_check import SandboxCheck
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -84,7 +85,7 @@ class Stages:
             self._progress = shown = SharedProgress(ground.together)
             self._means.append(shown)
         if ground.pool is not None:
-            self._means.append(ground.pool)
+            self._means += [ground.pool, SandboxCheck(settings.engine)]
             if settings.does("transcribe"):
                 self._transcribe(ground.pool)
         if settings.does("deliver"):

@@ -16,6 +16,7 @@ from ringback.bootstrap.weak_keys import weak_keys
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
+from ringback.sandbox import hide_memory
 from ringback.service import Service, run_in_stages
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit
@@ -33,6 +34,8 @@ def serve(settings: Settings) -> int:
     """Run the server until SIGTERM or SIGINT; the process's exit status. Raises `Misconfigured`."""
     if faults := weak_keys(settings):
         raise Misconfigured("\n".join(faults))
+    # Our environment and our memory hold secrets, and the children run as the same user.
+    hide_memory()
     telemetry.configure(settings.log_level, settings.log_format)
     _allow_open_files()
     try:

@@ -17,6 +17,7 @@ import numpy as np
 
 from ringback import telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.bootstrap.sandbox_check import gpu_note, missing_of
 from ringback.bootstrap.serving import FEWEST_OPEN_FILES, OPEN_FILES
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import trial
@@ -28,6 +29,7 @@ from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.pauses import read_pauses
+from ringback.sandbox.check import report
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit, sync
 
@@ -104,7 +106,7 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     async for finding in shared_stores(settings):
         yield finding
     if settings.does("api") or settings.does("transcribe"):
-        async for finding in _models(settings):
+        async for finding in _recognition(settings):
             yield finding
 
 
@@ -112,6 +114,15 @@ def _keys(settings: Settings) -> Iterator[Finding]:
     for fault in weak_keys(settings):
         what, _, fix = fault.partition(": make one")
         yield Finding(Grade.FAIL, "keys", what, f"make one{fix}")
+
+
+def _sandbox(settings: Settings) -> Iterator[Finding]:
+    found = report()
+    if not (missing := missing_of(found, settings.engine)):
+        yield Finding(Grade.OK, "sandbox", f"{found}{gpu_note(settings.engine)}")
+    for what in missing:
+        mend = "the server starts all the same: docs/operations.md says what each layer is for"
+        yield Finding(Grade.WARN, "sandbox", what, mend)
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
@@ -238,6 +249,13 @@ def _is_everything(entry: str) -> bool:
     with suppress(ValueError):
         return ipaddress.ip_network(entry).prefixlen == 0
     return False
+
+
+async def _recognition(settings: Settings) -> AsyncIterator[Finding]:
+    for finding in _sandbox(settings):
+        yield finding
+    async for finding in _models(settings):
+        yield finding
 
 
 async def _models(settings: Settings) -> AsyncIterator[Finding]:

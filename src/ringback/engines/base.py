@@ -90,7 +90,7 @@ class Loading:
     """Where models lie and how they are to be loaded."""
 
     models: Path
-    """The folder of models that were pulled; also where a packaged model in parts is put together."""
+    """The folder of models that were pulled."""
     device: str = "auto"
     """`cpu`, `cuda` or `auto`."""
     compute_type: str = "default"
@@ -100,7 +100,11 @@ class Loading:
 
 
 class Kind(Protocol):
-    """One kind of recogniser. Third parties add theirs with an entry point in `ringback.engines`."""
+    """One kind of recogniser. Third parties add theirs with an entry point in `ringback.engines`.
+
+    The engine process runs in a sandbox: it reads code and models, and neither writes files nor opens sockets
+    nor starts programs. A kind that needs any of that says `confined = False`.
+    """
 
     def names(self, models: Path) -> Sequence[str]:
         """Models of this kind that are at hand without being configured."""

@@ -18,6 +18,7 @@ import numpy as np
 from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recogniser
+from ringback.engines.confinement import confine
 from ringback.engines.registry import Catalogue
 from ringback.errors import Misconfigured
 
@@ -60,6 +61,9 @@ class _Engine:
         try:
             # The serving process has told which models cannot be read.
             catalogue = Catalogue(setup.model, Path(setup.models), quiet=True)
+            if setup.sandbox and catalogue.confined:
+                # Before the model is loaded: Landlock holds the threads that are started after it.
+                confine(setup)
             models = _Models(catalogue, setup)
             default = models.get(catalogue.default.name)
             default.warm()

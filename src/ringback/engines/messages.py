@@ -24,13 +24,15 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
     """Recognition threads; 0: one per core."""
     device: str = "auto"
     compute_type: str = "default"
+    sandbox: bool = True
+    """Whether the process gives up what recognising does not need."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """What these settings ask for."""
         engine = settings.engine
         models = str(settings.data_path / "models")
-        return cls(settings.model, models, engine.threads, engine.device, engine.compute_type)
+        return cls(settings.model, models, engine.threads, engine.device, engine.compute_type, engine.sandbox)
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):

@@ -91,5 +91,29 @@ def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
         [sys.executable, "-P", "-m", "ringback.engines.child", str(connection.fileno())],
         stdin=subprocess.DEVNULL,
         pass_fds=[connection.fileno()],
-        env={**os.environ, **_ENVIRONMENT},
+        env=_environment(),
     )
+
+
+def _environment() -> dict[str, str]:
+    """What Python, the models' libraries and a GPU's driver read; no secret of ours, and of no cloud's."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)} | _ENVIRONMENT
+
+
+_NEEDED = (
+    *(
+        "PATH",
+        "PYTHON",
+        "LD_",
+        "DYLD_",
+        "LANG",
+        "LC_",
+        "TZ",
+        "HOME",
+        "TMPDIR",
+        "VIRTUAL_ENV",
+        "XDG_CACHE_HOME",
+    ),
+    *("CUDA_", "NVIDIA_", "CT2_", "MKL_", "KMP_", "OMP_", "GOMP_", "DNNL_", "ONEDNN_", "OPENBLAS_", "ORT_"),
+    *("MALLOC_", "GLIBC_TUNABLES", "HF_HUB_", "TOKENIZERS_", "RAYON_"),
+)

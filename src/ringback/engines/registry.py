@@ -45,6 +45,11 @@ class Catalogue:
         """The configured model."""
         return self._default.info
 
+    @property
+    def confined(self) -> bool:
+        """Whether the configured model's kind can work in the engine process's sandbox."""
+        return getattr(self._default.kind, "confined", True)
+
     def models(self) -> Sequence[ModelInfo]:
         """Each once; the configured model first."""
         others = [entry.info for entry in self._entries.values() if entry is not self._default]

@@ -43,6 +43,9 @@ class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ScriptedKind:
+    confined = False
+    """It marks on the disk which steps have been taken."""
+
     def names(self, models: Path) -> Sequence[str]:
         return ()
 

@@ -7,8 +7,6 @@ import hashlib
 import importlib.util
 import os
 import re
-import shutil
-import tempfile
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +17,6 @@ import msgspec
 from ringback.engines import binary
 from ringback.engines.base import Loading, ModelInfo, Recogniser
 from ringback.errors import Misconfigured
-from ringback.system import sync
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "model.bin")
 
@@ -34,14 +31,16 @@ class Weights:
     binaries: tuple[Path, ...]
     """`model.bin`, or the parts that make it up, in order."""
 
-    def assembled(self, models: Path) -> Path:
-        """A folder that CTranslate2 can load; parts are put together once, in `models`."""
+    def in_memory(self) -> dict[str, bytes] | None:
+        """Name → contents of all files, where the model comes in parts; None: CTranslate2 reads `folder`.
+
+        The process that loads models writes nothing. Raises `OSError`.
+        """
         if len(self.binaries) == 1:
-            return self.folder
-        whole = models / self.name
-        if not (whole / "model.bin").exists():
-            _assemble(self, whole)
-        return whole
+            return None
+        rest = (path for path in self.folder.iterdir() if path.is_file() and path not in self.binaries)
+        files = {path.name: path.read_bytes() for path in rest}
+        return files | {"model.bin": b"".join(part.read_bytes() for part in self.binaries)}
 
 
 class WhisperKind:
@@ -66,9 +65,9 @@ class WhisperKind:
         # Here, because only the engine process is to carry CTranslate2 in its memory.
         from ringback.engines.whisper import Whisper  # noqa: PLC0415
 
-        folder = find(name, how.models).assembled(how.models)
+        weights = find(name, how.models)
         info = self.describe(name, how.models)
-        return Whisper(folder, info, how.device, how.compute_type, how.threads)
+        return Whisper(weights, info, how.device, how.compute_type, how.threads)
 
 
 def find(name: str, models: Path) -> Weights:
@@ -183,25 +182,3 @@ def _languages(tokenizer: Path) -> tuple[str, ...]:
     if not languages:
         raise ValueError("its tokenizer.json is not a Whisper tokenizer: it names no language")
     return languages
-
-
-def _assemble(weights: Weights, whole: Path) -> None:
-    """All or nothing, so that a crash half-way leaves no model that looks complete."""
-    whole.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(tempfile.mkdtemp(prefix=f".{weights.name}-", dir=whole.parent))
-    try:
-        for path in weights.folder.iterdir():
-            if path not in weights.binaries:
-                shutil.copyfile(path, staging / path.name)
-        with (staging / "model.bin").open("wb") as binary:
-            for part in weights.binaries:
-                with part.open("rb") as source:
-                    shutil.copyfileobj(source, binary, 1 << 20)
-            binary.flush()
-            sync(binary.fileno())
-        if not whole.exists():
-            staging.rename(whole)
-    except OSError as error:
-        raise Misconfigured(f"the model {weights.name} cannot be put together in {whole}: {error}") from error
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)

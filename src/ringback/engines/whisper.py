@@ -8,7 +8,6 @@ imports this module.
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import ctranslate2
@@ -22,6 +21,7 @@ from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import ModelInfo, Quality, Recognition, Task
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
+from ringback.engines.weights import Weights
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
 from ringback.transcript import Word, joined
@@ -50,12 +50,14 @@ class _Heard:
 class Whisper:
     """One model, shared by the threads of the engine process: each call runs on the thread that makes it."""
 
-    def __init__(self, folder: Path, info: ModelInfo, device: str, compute_type: str, threads: int) -> None:
+    def __init__(
+        self, weights: Weights, info: ModelInfo, device: str, compute_type: str, threads: int
+    ) -> None:
         """Load it. `threads` is how many calls may run at once. Raises `Misconfigured` if it cannot be."""
         self.info = info
         self.device = _device(device)
-        self._model = _load(folder, self.device, compute_type, threads)
-        self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._model = _load(weights, self.device, compute_type, threads)
+        self._tokens = tokenizers.Tokenizer.from_file(str(weights.folder / "tokenizer.json"))
         self._mels = MelExtractor(self._model.n_mels)
         self._tokenizers: dict[str, Tokenizer] = {}
         self._lock = threading.Lock()
@@ -228,17 +230,22 @@ def _device(wanted: str) -> str:
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
-def _load(folder: Path, device: str, compute_type: str, threads: int) -> Any:
+def _load(weights: Weights, device: str, compute_type: str, threads: int) -> Any:
     if compute_type == "default":
         compute_type = "float16" if device == "cuda" else "int8"
     try:
         return ctranslate2.models.Whisper(
-            str(folder), device=device, compute_type=compute_type, inter_threads=threads, intra_threads=1
+            str(weights.folder),
+            device=device,
+            compute_type=compute_type,
+            inter_threads=threads,
+            intra_threads=1,
+            files=weights.in_memory(),
         )
-    except (RuntimeError, ValueError) as error:
+    except (RuntimeError, ValueError, OSError) as error:
         raise Misconfigured(
-            f"the model in {folder} cannot be loaded on device {device!r} as {compute_type!r}: {error}. "
-            "Check that the folder holds a Whisper model converted for CTranslate2 "
+            f"the model in {weights.folder} cannot be loaded on device {device!r} as {compute_type!r}: "
+            f"{error}. Check that the folder holds a Whisper model converted for CTranslate2 "
             "(model.bin, config.json, tokenizer.json), and the settings engine.device and "
             "engine.compute_type."
         ) from error

@@ -29,7 +29,6 @@ def confine(profile: Profile, readable: Sequence[Path] = (), devices: Sequence[P
     To be called while the process has one thread: Landlock holds that one and those it starts. `readable`
     and `devices` are for the engines' profiles.
     """
-    hide_memory()
     held = confine_files(profile, readable, devices)
     return replace(held, seccomp=held.no_new_privs and confine_calls(profile))
 

@@ -11,27 +11,24 @@ from ringback.errors import Misconfigured
 
 def test_tiny_en_lies_in_a_package_and_needs_no_copy(tmp_path: Path) -> None:
     weights = find("tiny.en", tmp_path)
-    assert (weights.assembled(tmp_path) / "model.bin").exists()
+    assert (weights.folder / "model.bin").exists()
+    assert weights.in_memory() is None
+
+
+def test_base_is_put_together_in_memory(tmp_path: Path) -> None:
+    in_parts = find("base", tmp_path)
+    files = in_parts.in_memory()
+    assert files is not None
+    assert {"model.bin", "config.json", "tokenizer.json"} <= set(files)
+    assert len(files["model.bin"]) == sum(part.stat().st_size for part in in_parts.binaries)
     assert not list(tmp_path.iterdir())
-
-
-def test_base_is_put_together_once(tmp_path: Path) -> None:
-    models = tmp_path / "data" / "models"
-    in_parts = find("base", models)
-    described = WhisperKind().describe("base", models)
-    folder = in_parts.assembled(models)
-    assert folder == models / "base"
-    assert (folder / "model.bin").stat().st_size == sum(part.stat().st_size for part in in_parts.binaries)
-    assert [path.name for path in models.iterdir()] == ["base"]
-    # What was put together is the same model, found as a folder from now on.
-    assert find("base", models).binaries == (folder / "model.bin",)
-    assert WhisperKind().describe("base", models) == described
-
-
-def test_a_half_copied_model_is_never_taken_for_a_whole_one(tmp_path: Path) -> None:
-    (tmp_path / ".base-x7").mkdir()
-    (tmp_path / ".base-x7" / "config.json").touch()
-    assert (find("base", tmp_path).assembled(tmp_path) / "model.bin").exists()
+    # As an earlier version left it: put together in a folder, it is the same model.
+    folder = tmp_path / "base"
+    folder.mkdir()
+    for name, contents in files.items():
+        (folder / name).write_bytes(contents)
+    assert find("base", tmp_path).binaries == (folder / "model.bin",)
+    assert WhisperKind().describe("base", tmp_path).uuid == WhisperKind().describe("base", Path("/none")).uuid
 
 
 def test_a_pulled_model_goes_by_its_folder_s_name(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""Memory that others cannot read, and what is said where a layer is missing."""
+
+import subprocess
+import sys
+
+import pytest
+
+from ringback.bootstrap.sandbox_check import missing_of
+from ringback.sandbox.check import Report
+from ringback.sandbox.kernel import SUPPORTED
+from ringback.settings import EngineSettings
+
+LOOK = """
+import os, sys
+from ringback.sandbox import hide_memory, kernel
+if os.getuid() == 0:
+    os.setgid(12345)
+    os.setuid(12345)
+kernel.control_process(kernel.PR_SET_DUMPABLE, 1)
+if sys.argv[1] == "hidden":
+    assert hide_memory()
+looked_at = os.getpid()
+child = os.fork()
+if child == 0:
+    try:
+        open(f"/proc/{looked_at}/environ").read()
+    except PermissionError:
+        os._exit(13)
+    os._exit(0)
+sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
+"""
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")
+@pytest.mark.parametrize(("how", "status"), [("open", 0), ("hidden", 13)])
+def test_a_process_of_the_same_user_cannot_read_our_environment(how: str, status: int) -> None:
+    assert subprocess.run([sys.executable, "-c", LOOK, how], check=False, timeout=60).returncode == status
+
+
+WHOLE = Report(memory_hidden=True, no_new_privs=True, landlock=7, seccomp=True)
+
+
+def test_what_is_missing_is_named_with_what_it_means() -> None:
+    engine = EngineSettings()
+    assert missing_of(WHOLE, engine) == []
+    assert str(WHOLE) == "memory hidden, no new privileges, Landlock 7, seccomp"
+    without_landlock = Report(memory_hidden=True, no_new_privs=True, seccomp=True)
+    [words] = missing_of(without_landlock, engine)
+    assert "kernel 5.13" in words
+    assert len(missing_of(Report(), engine)) == 4
+    assert missing_of(Report(fault="no such processor"), engine) == ["no such processor"]
+
+
+def test_an_engine_outside_is_told_too() -> None:
+    [words] = missing_of(WHOLE, EngineSettings(sandbox=False))
+    assert "engine.sandbox" in words
