@@ -68,7 +68,7 @@ def run(_: int, peers: Sequence[str] = ()) -> Report:
         stack.enter_context(confined())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-bench-")))
         load = stack.enter_context(Child("bench.load.stream"))
-        with RunningServer() as server:
+        with RunningServer(limits_streams_per_key=str(max(AT_ONCE))) as server:
             phrases = [phrase(clip, server.port) for clip in clips(SHORTEST_CLIP, LONGEST_CLIP)]
             measuring = Measuring(
                 load,

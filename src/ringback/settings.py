@@ -67,6 +67,10 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Bytes of uploaded audio of one key that may wait or run at once (429 above); 0: no limit."""
     streams: Annotated[int, Meta(ge=0, le=100_000)] = 0
     """Live streams at once (429 above); 0: eight per core."""
+    streams_per_key: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Live streams of one key at once, on one node (429 above); 0: three quarters of `streams`."""
+    streams_per_project: Annotated[int, Meta(ge=0, le=100_000)] = 0
+    """Live streams of one project at once, on one node (429 above); 0: seven eighths of `streams`."""
     oldest_due_seconds: Seconds = 600.0
     """`/v1/status` fails (503) when a job that could be taken up has waited for longer than this."""
 

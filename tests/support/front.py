@@ -32,6 +32,7 @@ from ringback.server.routes import Services, application
 from ringback.settings import CallbackSettings, EngineSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.streaming.callbacks import Callbacks
+from ringback.streaming.places import PlaceLimits
 from ringback.streaming.session import Ears
 from ringback.streaming.streams import OpenEars, Streams
 from ringback.transcription.erasing import Erasing
@@ -180,7 +181,7 @@ async def front(
             callbacks=callbacks,
             open_ears=open_ears,
             clock=clock,
-            most=settings.limits.streams or 100,
+            places=PlaceLimits(settings.limits.streams or 100),
             grace_seconds=2,
         )
         services = Services(

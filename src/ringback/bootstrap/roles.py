@@ -35,6 +35,7 @@ from ringback.service import Service
 from ringback.settings import FetchSettings
 from ringback.streaming.callbacks import Callbacks
 from ringback.streaming.hearing import LiveHearings
+from ringback.streaming.places import PlaceLimits
 from ringback.streaming.record import KIND as STREAM
 from ringback.streaming.record import end_abandoned
 from ringback.streaming.streams import LEASE_SECONDS, Streams
@@ -241,12 +242,17 @@ class Stages:
             settings=ground.settings.callback,
             clock=ground.clock,
         )
+        limits = ground.settings.limits
         streams = Streams(
             store=ground.ledger,
             callbacks=callbacks,
             open_ears=hearings.open,
             clock=ground.clock,
-            most=ground.settings.limits.streams or STREAMS_PER_CORE * pool.threads,
+            places=PlaceLimits(
+                limits.streams or STREAMS_PER_CORE * pool.threads,
+                limits.streams_per_key,
+                limits.streams_per_project,
+            ),
         )
         abandoned = Worker(
             STREAM,

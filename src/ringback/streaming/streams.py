@@ -21,6 +21,7 @@ from ringback.jobs.job import JobId, Lease
 from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
 from ringback.listen.options import ListenOptions
 from ringback.streaming.callbacks import Callbacks, Wanted
+from ringback.streaming.places import PlaceLimits, Places
 from ringback.streaming.record import StreamOrder, ended, record_job
 from ringback.streaming.relay import Relay
 from ringback.streaming.session import Ears
@@ -50,17 +51,16 @@ class Streams:
         callbacks: Callbacks,
         open_ears: OpenEars,
         clock: Clock,
-        most: int,
+        places: PlaceLimits,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
-        """`most`: streams at once."""
+        """`places`: streams at once."""
         self._store = store
         self._callbacks = callbacks
         self._open_ears = open_ears
         self._clock = clock
-        self._most = most
         self._grace_seconds = grace_seconds
-        self._places_taken = 0
+        self._places = Places(places)
         self._open: dict[JobId, Stream] = {}
         self._stopping = asyncio.Event()
         self._none_left = asyncio.Event()
@@ -75,7 +75,7 @@ class Streams:
     async def admitted(self, asked: Asked) -> AsyncIterator[Stream]:
         """A stream that may be served; its record is settled on leaving. Raises `Refusal`: 429 where there is
         no place, 400 where the callback cannot be reached; and `LedgerUnavailable`."""
-        self._take_place()
+        self._take_place(asked)
         try:
             lease = await self._begin(asked)
             stream = Stream(asked, lease, self._clock, self._stopping)
@@ -94,8 +94,8 @@ class Streams:
                 await stream.leave()
                 await self._settle(stream)
         finally:
-            self._places_taken -= 1
-            if not self._places_taken:
+            self._places.give_back(asked.project, asked.key_id)
+            if not self._places.taken:
                 self._none_left.set()
 
     def cancel(self, request_id: JobId) -> None:
@@ -118,16 +118,10 @@ class Streams:
                 stream.cut_off()
             await self._all_over(LAST_WRITES_SECONDS)
 
-    def _take_place(self) -> None:
+    def _take_place(self, asked: Asked) -> None:
         if self._stopping.is_set():
             raise Refusal(503, "Service Unavailable", "Please try again later")
-        if self._places_taken >= self._most:
-            raise Refusal(
-                429,
-                "TOO_MANY_REQUESTS",
-                f"Too many requests. Please try again later (all {self._most} live streams are in use)",
-            )
-        self._places_taken += 1
+        self._places.take(asked.project, asked.key_id)
         self._none_left.clear()
 
     async def _begin(self, asked: Asked) -> Lease:
