@@ -62,7 +62,7 @@ bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the sa
 	$(BIN)/python -m bench $(ARGS)
 
 chaos: setup-dev ## The long form of the tests that kill and break things on purpose, for hours (ROUNDS=500).
-	RINGBACK_CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos $(STATE_MACHINE) -s --timeout 14400 $(ARGS)
+	CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos $(STATE_MACHINE) -s --timeout 14400 $(ARGS)
 
 lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet

@@ -29,7 +29,7 @@ TOLERANCE = 0.5
 MACHINE = 1.5
 """Seconds more that a machine may take which runs much else: its processes may not get a turn for as long."""
 MEMORY = 50_000_000
-ROUNDS = 5 if int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "50")) > 50 else 1
+ROUNDS = 5 if int(os.environ.get("CHAOS_ROUNDS", "50")) > 50 else 1
 HEALTHY = 160
 """Deliveries to healthy receivers in each half of the test."""
 PER_SECOND = 20.0

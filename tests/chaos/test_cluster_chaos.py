@@ -1,6 +1,6 @@
 """Three nodes of each role, and whatever can happen to them: nothing accepted is lost, each ends once.
 
-The short form meets each kind of fault once. The long one (`RINGBACK_CHAOS_ROUNDS`) goes on at random, with
+The short form meets each kind of fault once. The long one (`CHAOS_ROUNDS`) goes on at random, with
 the object store away for half a minute.
 """
 
@@ -24,7 +24,7 @@ from support.fault_proxy import Direction
 from support.receiver import Received, Receiver
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
-ROUNDS = int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "0"))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
 SAYS = "nothing is lost"
 STORE_AWAY = 30.0 if ROUNDS else 4.0
 LEASE = 30.0

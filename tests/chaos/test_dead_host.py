@@ -19,7 +19,7 @@ from ringback.storage.sqlite import SqliteLedger
 from support.program import Program
 from support.receiver import Receiver
 
-LONG = int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "50")) > 50
+LONG = int(os.environ.get("CHAOS_ROUNDS", "50")) > 50
 DEAD_ROWS = 200_000 if LONG else 20_000
 HEALTHY_HOSTS = 1_000 if LONG else 250
 SECONDS = 20.0 if LONG else 5.0

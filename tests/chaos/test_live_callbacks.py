@@ -23,7 +23,7 @@ from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, RAW, L
 from support.program import KEY, Program
 from support.receiver import Received, Receiver
 
-ROUNDS = max(1, int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "0")) // 10)
+ROUNDS = max(1, int(os.environ.get("CHAOS_ROUNDS", "0")) // 10)
 STREAMS_TO_KILL = 50
 BAD_STREAMS, GOOD_STREAMS = 100, 5
 SECONDS = 8.0

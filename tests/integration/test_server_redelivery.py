@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from ringback.blobs import INLINE_LIMIT, Kept
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -253,8 +254,10 @@ async def test_a_result_that_is_not_there_says_why(door: Front) -> None:
     assert (await get(door, f"requests/{NOWHERE}/result")).json()["category"] == "REQUEST_NOT_FOUND"
     large, _ = await transcribed(door, document=b"x" * (INLINE_LIMIT + 1))
     await door.blobs.delete(document_key(large.id))
-    gone = await get(door, f"requests/{large.id}/result")
-    assert (gone.status, gone.json()["category"]) == (404, "RESULT_NOT_KEPT")
+    with capture_logs() as events:
+        lost = await get(door, f"requests/{large.id}/result")
+    assert (lost.status, lost.json()["category"]) == (500, "INTERNAL_SERVER_ERROR"), "it is to be there yet"
+    assert {"event": "result.lost", "request_id": large.id, "log_level": "warning"} in events
 
 
 async def test_a_result_that_cannot_be_read_now_is_a_503(door: Front) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import resource
 import sqlite3
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from importlib.resources import files
@@ -434,3 +434,29 @@ def largest_file(size: int) -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def overwrite_pages(path: Path) -> None:
+    """All but the first."""
+    with path.open("r+b") as file:
+        for start in range(4096, path.stat().st_size, 4096):
+            file.seek(start)
+            file.write(b"\xa5" * 4096)
+
+
+async def test_a_damaged_file_is_unavailable_to_readers_and_writers(path: Path) -> None:
+    """Whatever page is met, and whoever meets it: never an error of the driver."""
+    async with await opened(path) as ledger:
+        await ledger.add([new_job(bytes(500)) for _ in range(400)])
+    async with await opened(path) as ledger:
+        overwrite_pages(path)
+        questions: list[Callable[[], Awaitable[object]]] = [
+            ledger.gauges,
+            lambda: ledger.get(JobId("1")),
+            lambda: ledger.page(JobFilter("p", "deliver"), 10),
+            ledger.projects,
+            lambda: ledger.key_by_hash(b"x"),
+        ]
+        for question in questions:
+            with pytest.raises(LedgerUnavailable, match="damaged: stop the server and restore a backup"):
+                await question()

@@ -1,15 +1,20 @@
 """What a node's probes say: of its own work, of its engine, and that it leaves."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Literal
 
 import aiohttp
 import pytest
 
+from ringback.blobs import FolderBlobs, NoRoom, OutOfReach
+from ringback.clock import SystemClock
+from ringback.jobs.activity import Activity
 from ringback.jobs.job import JobId, Lane, NewJob
+from ringback.jobs.store import LedgerUnavailable
 from ringback.server.leaving import Leaving
 from ringback.server.protocol import HttpServer
 from ringback.server.routes import Probed, probes
@@ -70,3 +75,64 @@ async def test_a_node_that_leaves_says_so_first(ledger: SqliteLedger) -> None:
     probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, leaving)
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert (answer.status, await answer.json()) == (503, {"system_health": "Stopping"})
+
+
+class Blobs(FolderBlobs):
+    """On a disk that is full, or away."""
+
+    trouble: OSError | None = None
+
+    async def room(self) -> None:
+        if self.trouble is not None:
+            raise self.trouble
+
+
+@pytest.mark.parametrize(
+    ("trouble", "status"), [(None, 200), (NoRoom(1), 503), (OutOfReach("for a moment"), 200)]
+)
+async def test_a_full_disk_makes_a_node_unready(
+    ledger: SqliteLedger, tmp_path: Path, trouble: OSError | None, status: int
+) -> None:
+    blobs = Blobs(tmp_path / "blobs", SystemClock())
+    blobs.trouble = trouble
+    probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Leaving(), blobs)
+    async with asked(probed) as session, session.get("/v1/status") as answer:
+        assert answer.status == status
+        assert (await answer.json()).get("reason") == (
+            None if status == 200 else "the disk has no room for new work"
+        )
+
+
+async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
+    ledger: SqliteLedger, tmp_path: Path
+) -> None:
+    probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Leaving())
+    async with asked(probed) as session:
+        with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
+            other.execute("begin immediate")
+            with pytest.raises(LedgerUnavailable, match="end that process"):
+                await ledger.rescue()
+            async with session.get("/v1/status") as answer:
+                assert (answer.status, (await answer.json())["reason"]) == (
+                    503,
+                    "the ledger cannot be written",
+                )
+            other.execute("rollback")
+        await ledger.rescue()
+        async with session.get("/v1/status") as answer:
+            assert answer.status == 200
+
+
+async def test_recordings_that_wait_are_no_fault_while_any_get_on(ledger: SqliteLedger) -> None:
+    clock = ManualClock()
+    activity = Activity(clock)
+    probed = Probed(
+        ledger, Settings(), EngineState(), lambda: 0, Leaving(), activities={"transcribe": activity}
+    )
+    async with asked(probed) as session:
+        for waited, status in ((600, 200), (1, 503), (0, 200)):
+            clock.advance(waited)
+            if not waited:
+                activity.note()
+            async with session.get("/v1/status") as answer:
+                assert answer.status == status

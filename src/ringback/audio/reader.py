@@ -13,7 +13,7 @@ import asyncio
 import os
 import socket
 import subprocess
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -64,15 +64,18 @@ class AudioReader:
         files_per_child: int = 200,
         rest: float = 60.0,
         at_once: int | None = None,
+        advanced: Callable[[], None] = lambda: None,
     ) -> None:
         """`max_chunk`: seconds of the longest chunk. `patience`: seconds of work without a sign of life
         before a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
         `rest`: seconds (to twice as many) without work after which all children but one are ended.
-        `at_once`: how many may be at work at a time; None: one per core."""
+        `at_once`: how many may be at work at a time; None: one per core.
+        `advanced`: called now and then while recordings get on."""
         self._max_chunk = max_chunk
         self._patience = patience
         self._files_per_child = files_per_child
         self._rest = rest
+        self._advanced = advanced
         self._places = FairTurns(children)
         # Each may fill a child up to its bound: few at a time, so that the machine's memory holds out.
         self._places_for_large = FairTurns(max(2, children // 8))
@@ -134,6 +137,7 @@ class AudioReader:
                 child = reading.child = await self._child(caller)
                 await reading.begin(order)
                 while (heard := await reading.hear(self._patience)) is not None:
+                    self._advanced()
                     if reading.seen > handed_out:
                         handed_out = reading.seen
                         yield heard
@@ -170,7 +174,9 @@ class AudioReader:
                 self._places.give_back(caller)
             place.cancel()
             raise
-        reading = _Reading(caller, self._places, self._turns, handed_out, losses)
+        reading = _Reading(
+            caller, self._places, self._turns, heard_before=handed_out, losses=losses, advanced=self._advanced
+        )
         self._readings.append(reading)
         return reading
 
@@ -237,7 +243,14 @@ class _Reading:
     """One recording at one child, for as long as it has it; and the turn in which the child works."""
 
     def __init__(
-        self, caller: str, places: FairTurns, turns: FairTurns, heard_before: int, losses: int
+        self,
+        caller: str,
+        places: FairTurns,
+        turns: FairTurns,
+        *,
+        heard_before: int,
+        losses: int,
+        advanced: Callable[[], None],
     ) -> None:
         """The place is taken already. `heard_before`: what an earlier child of this recording has found.
         `losses`: how many of them were taken away."""
@@ -249,6 +262,7 @@ class _Reading:
         self._places = places
         self._turns = turns
         self._heard_before = heard_before
+        self._advanced = advanced
         self._least_held = _LEAST_HELD * 2.0**losses
         self._caught_up = self.since
         self._has_place = True
@@ -261,6 +275,7 @@ class _Reading:
     async def hear(self, patience: float) -> Heard | None:
         """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
         while isinstance(heard := await self._its_child.hear(patience), TurnOver):
+            self._advanced()
             self._end_turn()
             await self._take_turn()
             self._its_child.go_on()

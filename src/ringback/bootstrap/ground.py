@@ -1,5 +1,6 @@
 """What every process stands on, whatever its roles: the ledger, the blobs, secrets, and the way out."""
 
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from ringback.egress.policy import Policy
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
+from ringback.jobs.activity import Activity
 from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.server.leaving import Leaving
@@ -47,6 +49,8 @@ class Ground:
     pool: EnginePool | None
     """The recogniser, where recordings or live streams are heard."""
     leaving: Leaving
+    activities: Mapping[str, Activity]
+    """How this process gets on with the kinds of work of callers."""
     interrupted: int
     """Jobs that were in work when an earlier process ended, and are due again."""
 
@@ -86,5 +90,6 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         catalogue=catalogue,
         pool=pool,
         leaving=Leaving(elsewhere=opened.together is not None),
+        activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )

@@ -41,7 +41,7 @@ from ringback.streaming.record import end_abandoned
 from ringback.streaming.streams import LEASE_SECONDS, Streams
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
-from ringback.transcription.fetch import Fetcher, Fetching
+from ringback.transcription.fetch import Fetcher, Fetching, noting
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -80,10 +80,10 @@ class Stages:
         self._work: list[Service] = []
         self._outside: list[Service] = []
         self._live: Streams | None = None
-        self._progress = Progress()
+        self._progress = Progress(ground.activities[TRANSCRIBE])
         self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
         if ground.together is not None:
-            self._progress = shown = SharedProgress(ground.together)
+            self._progress = shown = SharedProgress(ground.together, ground.activities[TRANSCRIBE])
             self._means.append(shown)
         if ground.pool is not None:
             self._means += [ground.pool, SandboxCheck(settings.engine)]
@@ -114,9 +114,12 @@ class Stages:
 
     def _transcribe(self, pool: EnginePool) -> None:
         ground = self._ground
-        reader = AudioReader(children=ground.jobs_at_once)
+        reader = AudioReader(children=ground.jobs_at_once, advanced=ground.activities[TRANSCRIBE].note)
         fetching = Fetching(
-            self._remote().chunks, ground.seal, ground.blobs, ground.settings.limits.upload_bytes
+            noting(self._remote().chunks, ground.activities[FETCH]),
+            ground.seal,
+            ground.blobs,
+            ground.settings.limits.upload_bytes,
         )
         transcriber = Transcriber(
             reader=reader,
@@ -137,6 +140,7 @@ class Stages:
             lease_seconds=TRANSCRIPTION_LEASE,
             clock=ground.clock,
             per_key=ground.jobs_at_once * 3 // 4,
+            activity=ground.activities[TRANSCRIBE],
         )
         fetcher = Worker(
             FETCH,
@@ -146,6 +150,7 @@ class Stages:
             lease_seconds=TRANSCRIPTION_LEASE,
             clock=ground.clock,
             per_key=FETCHES_PER_KEY,
+            activity=ground.activities[FETCH],
         )
         self._means.append(reader)
         self._work += [fetcher, _WhenReady(pool, worker)]
@@ -196,7 +201,14 @@ class Stages:
 
     def _probed(self) -> Probed:
         ground = self._ground
-        return Probed(ground.ledger, ground.settings, ground.pool, self._streams_open, ground.leaving)
+        return Probed(
+            store=ground.ledger,
+            settings=ground.settings,
+            health=ground.pool,
+            streams=self._streams_open,
+            leaving=ground.leaving,
+            activities=ground.activities,
+        )
 
     def _streams_open(self) -> int:
         return 0 if self._live is None else self._live.active
@@ -227,6 +239,7 @@ class Stages:
                 health=ground.pool,
                 jwt_secret=ground.seal.subkey("jwt"),
                 leaving=ground.leaving,
+                activities=ground.activities,
             )
         )
 

@@ -48,12 +48,8 @@ def serve(settings: Settings) -> int:
             raise fault from None
         raise
     except LedgerUnavailable as error:
-        mend = (
-            "does PostgreSQL run, and can this machine reach it?"
-            if settings.database_url
-            else f"is there room on the disk of {settings.data_path}?"
-        )
-        raise Misconfigured(f"{error}: {mend}") from None
+        hint = ": does PostgreSQL run, and can this machine reach it?" if settings.database_url else ""
+        raise Misconfigured(f"{error}{hint}") from None
     return 0
 
 

@@ -56,6 +56,11 @@ class KindGauge:
 
 
 class JobStore(Protocol):
+    @property
+    def fault(self) -> str | None:
+        """Why the last write failed, in words for the operator; None: it did not. `rescue` is a write."""
+        ...
+
     async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
         """All of them, or none. Adding an id that is already there raises `ValueError`.
 

@@ -10,6 +10,7 @@ import msgspec
 
 from ringback import telemetry
 from ringback.clock import Clock
+from ringback.jobs.activity import Activity
 from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
 from ringback.jobs.lane import Shares
 from ringback.jobs.retry import GrowingSchedule
@@ -49,6 +50,7 @@ class Worker:
         clock: Clock,
         grace_seconds: float = 10.0,
         per_key: int | None = None,
+        activity: Activity | None = None,
     ) -> None:
         """`per_key`: for jobs of callers' lanes: slots are dealt in fair shares of projects and keys, and no
         key has more than these."""
@@ -61,6 +63,7 @@ class Worker:
         self._clock = clock
         self._grace_seconds = grace_seconds
         self._per_key = per_key
+        self._activity = activity or Activity(clock)
         self._slots: set[_Slot] = set()
         self._slot_freed = asyncio.Event()
 
@@ -87,6 +90,8 @@ class Worker:
             await _either(_wait_for(self._slot_freed), stop)
             return
         leases = await self._store.claim(self._kind, free, self._lease_seconds, self._shares())
+        if leases:
+            self._activity.note()
         for lease in leases:
             slot = _Slot(lease)
             self._slots.add(slot)
@@ -125,6 +130,7 @@ class Worker:
                 await self._settle(slot, outcome)
         finally:
             self._slots.discard(slot)
+            self._activity.note()
             self._slot_freed.set()
 
     async def _handle(self, slot: "_Slot") -> Outcome | None:

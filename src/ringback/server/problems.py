@@ -110,6 +110,14 @@ def blobs_away(connection: HTTPConnection, error: OSError) -> Failure:
     return UNAVAILABLE
 
 
+def result_lost(request_id: str) -> Failure:
+    """It should be there, and is not: our loss, told as one."""
+    telemetry.problem("result.lost", request_id=request_id)
+    return Failure(
+        500, "INTERNAL_SERVER_ERROR", "The result of this request is lost. The server's log names it."
+    )
+
+
 def safe_facts(error: BaseException) -> dict[str, object]:
     """An exception as the log may show it: its text may quote what a caller sent, a URL with its password."""
     return {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)}

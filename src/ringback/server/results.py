@@ -13,11 +13,11 @@ from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
 from ringback.server.auth import Doorkeeper
 from ringback.server.permissions import Action
-from ringback.server.problems import blobs_away, json_response, problem_response
+from ringback.server.problems import blobs_away, json_response, problem_response, result_lost
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import caller_of_project, path_uuid
-from ringback.transcription.request import ending_of
+from ringback.transcription.request import ending_of, still_kept
 
 DELIVERIES_LOOKED_AT = 100
 """The latest of a request: one that ended later than it may still have what is no longer kept with it."""
@@ -28,6 +28,8 @@ class Results:
 
     def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
         self._store = services.store
+        self._clock = services.clock
+        self._keep_results = services.settings.keep.results
         self._blobs = services.blobs
         self._doorkeeper = doorkeeper
 
@@ -39,6 +41,8 @@ class Results:
         try:
             body = await read_kept(self._blobs, document)
         except KeyError:
+            if still_kept(job, self._keep_results, self._clock.now()):
+                return problem_response(request, result_lost(job.id))
             raise _not_kept() from None
         except OSError as error:
             return problem_response(request, blobs_away(request, error))

@@ -10,6 +10,7 @@ from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
 from ringback.egress.names import Requester
 from ringback.engines.base import ModelInfo, Urgency
+from ringback.jobs.activity import Activity
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.sealing import Seal
@@ -61,6 +62,10 @@ class Probed:
     streams: Callable[[], int]
     """How many live streams are open here."""
     leaving: Leaving
+    blobs: Blobs | None = None
+    """None: this process takes nothing in."""
+    activities: Mapping[str, Activity] = field(default_factory=dict)
+    """By kind of work of callers: how this process gets on with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +94,17 @@ class Services:
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""
     leaving: Leaving = field(default_factory=Leaving)
+    activities: Mapping[str, Activity] = field(default_factory=dict)
 
     @property
     def probed(self) -> Probed:
         """The part of it that is for probes."""
-        return Probed(self.store, self.settings, self.health, lambda: self.streams.active, self.leaving)
+        return Probed(
+            store=self.store,
+            settings=self.settings,
+            health=self.health,
+            streams=lambda: self.streams.active,
+            leaving=self.leaving,
+            blobs=self.blobs,
+            activities=self.activities,
+        )

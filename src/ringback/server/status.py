@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
+from ringback.blobs.port import NoRoom
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
@@ -34,23 +35,47 @@ class Status:
         self._of_others = {kind for kind, role in _ROLE_OF.items() if not probed.settings.does(role)}
 
     async def status(self, request: Request) -> Response:
-        """A probe of readiness: 503 while the ledger cannot be read, when work that this process could take
-        up is not, for longer than `limits.oldest_due_seconds`, and first of all when it is about to stop.
-        What waits for a dead receiver does not count."""
+        """A probe of readiness: 503 while the ledger cannot be read or written, or the disk has no room for
+        new work; when work that this process could take up is not, for longer than
+        `limits.oldest_due_seconds`; and first of all when it is about to stop. What waits for a dead receiver
+        does not count."""
         if self._probed.leaving.begun:
             self._probed.leaving.tell()
             return answer({"system_health": _STOPPING}, 503)
-        try:
-            gauges = await self._probed.store.gauges()
-        except LedgerUnavailable:
-            return answer({"system_health": _CRITICAL}, 503)
-        overdue = self._oldest_ready(gauges) > self._probed.settings.limits.oldest_due_seconds
-        shown: dict[str, object] = {"system_health": _CRITICAL if overdue else self._engine_health()}
+        gauges, reason = await self._looked_at()
+        shown: dict[str, object] = {"system_health": self._engine_health() if reason is None else _CRITICAL}
         if await self._sees_details(request):
+            if reason is not None:
+                shown["reason"] = reason
             shown["active_batch_requests"] = gauges.get(TRANSCRIBE, _NONE).leased
             shown["active_stream_requests"] = self._probed.streams()
             shown["active_listen_v2_stream_requests"] = 0
-        return answer(shown, 503 if overdue else 200)
+        return answer(shown, 200 if reason is None else 503)
+
+    async def _looked_at(self) -> tuple[Mapping[str, KindGauge], str | None]:
+        """The queue, and why this process can do no work now; None: it can."""
+        try:
+            gauges = await self._probed.store.gauges()
+        except LedgerUnavailable:
+            return {}, "the ledger cannot be read"
+        if self._probed.store.fault is not None:
+            return gauges, "the ledger cannot be written"
+        if not await self._has_room():
+            return gauges, "the disk has no room for new work"
+        if self._stalled(gauges) > self._probed.settings.limits.oldest_due_seconds:
+            return gauges, "work is due, and none gets through"
+        return gauges, None
+
+    async def _has_room(self) -> bool:
+        if self._probed.blobs is None:
+            return True
+        try:
+            await self._probed.blobs.room()
+        except NoRoom:
+            return False
+        except OSError:
+            return True  # a store that is away for a moment; its own callers are told
+        return True
 
     async def engine(self, request: Request) -> Response:
         """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
@@ -96,9 +121,15 @@ class Status:
             return False
         return caller.reach(Action.READ_METRICS) is Reach.SERVER
 
-    def _oldest_ready(self, gauges: Mapping[str, KindGauge]) -> float:
-        ours = (gauge for kind, gauge in gauges.items() if kind not in self._of_others)
-        return max((gauge.oldest_ready or 0.0 for gauge in ours), default=0.0)
+    def _stalled(self, gauges: Mapping[str, KindGauge]) -> float:
+        """For how many seconds work of ours has been due without any getting on."""
+        ours = {kind: gauge.oldest_ready or 0.0 for kind, gauge in gauges.items()}
+        return max((self._wait(kind, ours[kind]) for kind in ours.keys() - self._of_others), default=0.0)
+
+    def _wait(self, kind: str, oldest_ready: float) -> float:
+        # A caller's own recordings wait for one another: that is no fault while any of them get on.
+        activity = self._probed.activities.get(kind)
+        return oldest_ready if activity is None else min(oldest_ready, activity.idle_seconds)
 
     def _engine_health(self) -> str:
         return "Healthy" if self._probed.health is None else _SYSTEM_HEALTH[self._probed.health.state]

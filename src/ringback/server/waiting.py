@@ -20,10 +20,11 @@ from ringback.server.problems import (
     json_response,
     problem_response,
     request_id_of,
+    result_lost,
 )
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
-from ringback.transcription.request import ending_of
+from ringback.transcription.request import ending_of, still_kept
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
@@ -109,7 +110,8 @@ class Waiting:
         try:
             document = await self._document(ending.document)
         except KeyError:
-            return problem_response(request, NOT_KEPT)
+            gone = still_kept(job, self._services.settings.keep.results, self._services.clock.now())
+            return problem_response(request, result_lost(job.id) if gone else NOT_KEPT)
         except OSError as away:
             return problem_response(request, blobs_away(request, away))
         if job.code >= 400:

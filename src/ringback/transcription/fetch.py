@@ -22,6 +22,7 @@ from ringback.blobs import Blobs, Stored, TooLarge
 from ringback.clock import Clock
 from ringback.egress.names import Requester
 from ringback.errors import Failure, Refusal
+from ringback.jobs.activity import Activity
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, JobId, Lease, NewJob, Outcome, Retry
 from ringback.jobs.store import JobStore
 from ringback.sealing import Seal
@@ -103,6 +104,17 @@ class Fetching:
             return await self.blobs.put(audio_key(request.id), chunks, self.upload_limit)
         except TooLarge:
             raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
+
+
+def noting(fetch: Fetch, activity: Activity) -> Fetch:
+    """The same, with each piece that comes noted as activity."""
+
+    async def noted(url: str, requester: Requester) -> AsyncIterator[bytes]:
+        async for piece in fetch(url, requester):
+            activity.note()
+            yield piece
+
+    return noted
 
 
 class Fetcher:

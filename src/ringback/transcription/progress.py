@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback import telemetry
+from ringback.jobs.activity import Activity
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 
@@ -22,11 +23,15 @@ class Reached:
 class Progress:
     """A blackboard in memory: written by the handlers, read by the history routes."""
 
-    def __init__(self) -> None:
+    def __init__(self, activity: Activity | None = None) -> None:
+        """`activity`: what is told of each step."""
         self._reached: dict[JobId, Reached] = {}
+        self._activity = activity
 
     def reach(self, job: JobId, seconds: float, duration: float | None) -> None:
         self._reached[job] = Reached(seconds, duration)
+        if self._activity is not None:
+            self._activity.note()
 
     def end(self, job: JobId) -> None:
         self._reached.pop(job, None)
@@ -52,8 +57,8 @@ class SharedProgress(Progress):
 
     name = "progress"
 
-    def __init__(self, board: Board) -> None:
-        super().__init__()
+    def __init__(self, board: Board, activity: Activity | None = None) -> None:
+        super().__init__(activity)
         self._board = board
         self._shown: dict[JobId, Reached] = {}
 

@@ -6,7 +6,7 @@ from msgspec import structs
 from ringback.blobs import BlobKey, Kept
 from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.target import read_target
-from ringback.jobs.job import JobId, NewJob
+from ringback.jobs.job import Job, JobId, NewJob
 from ringback.jobs.lane import callers_lane
 from ringback.listen.options import ListenOptions
 from ringback.sealing import Seal
@@ -81,6 +81,16 @@ def origin_of_callback(order: Order) -> str | None:
     if order.callback is None or order.callback_origin is not None:
         return order.callback_origin
     return read_target(order.callback).shown  # accepted before URLs were sealed
+
+
+def still_kept(job: Job, keep_results: float, now: float) -> bool:
+    """Whether an ended request's document must still be there: nobody may have deleted it yet."""
+    return (
+        job.result is not None
+        and ending_of(job.result).document != Kept()
+        and job.finished_at is not None
+        and now < job.finished_at + keep_results
+    )
 
 
 def ending_of(result: bytes) -> Ending:

@@ -46,7 +46,7 @@ T = TypeVar("T")
 EXAMPLES = {"postgres18": 15, "postgres15": 5}
 """Of an everyday run, where a step takes ten times as long."""
 
-LONG = int(os.environ.get("RINGBACK_CHAOS_ROUNDS", "50")) > 50
+LONG = int(os.environ.get("CHAOS_ROUNDS", "50")) > 50
 LEASE_SECONDS = 30.0
 KINDS = ["deliver", "transcribe"]
 PLACES: list[Place] = [("deliver", "a"), ("deliver", "b"), ("transcribe", "p")]

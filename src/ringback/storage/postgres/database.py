@@ -47,6 +47,8 @@ _PASSING = (
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.PostgresSystemError,
+    asyncpg.DataCorruptedError,
+    asyncpg.IndexCorruptedError,
     asyncpg.LockNotAvailableError,
     asyncpg.TransactionRollbackError,
     TimeoutError,

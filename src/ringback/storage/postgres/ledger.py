@@ -60,6 +60,7 @@ class PostgresLedger:
         self._retention = Retention(database)
         self._busy_until: dict[str, float] = {}
         self._node: int | None = None
+        self._fault: str | None = None
         self.interrupted = 0
         """Jobs whose leases had run out when this node started: another had ended with them in work."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -113,6 +114,10 @@ class PostgresLedger:
     ) -> None:
         await self.close()
 
+    @property
+    def fault(self) -> str | None:
+        return self._fault or self._writer.fault
+
     # Writes of the job port.
 
     async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
@@ -161,7 +166,13 @@ class PostgresLedger:
         return await self._writer.do(Settle(lease, outcome))
 
     async def rescue(self) -> int:
-        return await self._sweep.rescue()
+        try:
+            rescued = await self._sweep.rescue()
+        except LedgerUnavailable as error:
+            self._fault = str(error)
+            raise
+        self._fault = self._writer.fault = None
+        return rescued
 
     async def cancel(self, job: JobId) -> bool:
         return await self._writer.do(Cancel(job))

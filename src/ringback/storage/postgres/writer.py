@@ -45,6 +45,8 @@ class Writer:
         self._waiting: list[_Asked[Any]] = []
         self._flights: set[asyncio.Task[None]] = set()
         self._closed = False
+        self.fault: str | None = None
+        """Why the last group could not be written; None: it could."""
 
     async def do(self, move: Move[T]) -> T:
         """Carry out `move` in the next group, and return once that is durable.
@@ -100,6 +102,8 @@ class Writer:
         try:
             changes = await self._tried(group)
         except Exception as error:
+            if isinstance(error, LedgerUnavailable):
+                self.fault = str(error)
             if len(group) == 1 or isinstance(error, LedgerUnavailable):
                 for asked in group:
                     asked.fail(error)
@@ -107,6 +111,7 @@ class Writer:
             for asked in group:
                 await self._write([asked])
             return
+        self.fault = None
         self._committed(changes)
         for asked in group:
             asked.answer()

@@ -109,6 +109,10 @@ class SqliteLedger:
     ) -> None:
         await self.close()
 
+    @property
+    def fault(self) -> str | None:
+        return self._writer.fault
+
     # Writes of the job port.
 
     async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:

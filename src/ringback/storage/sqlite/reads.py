@@ -14,6 +14,7 @@ import msgspec
 from ringback.jobs.job import Attempt, Job, JobId, State
 from ringback.jobs.lane import MOST_CALLERS, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable
+from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.rows import job_from
 from ringback.storage.sqlite.schema import connect_for_reading
@@ -67,8 +68,10 @@ class Readers:
     def _read(self, read: Callable[[sqlite3.Connection], T]) -> T:
         try:
             return read(self._connection())
-        except sqlite3.OperationalError as error:
-            raise LedgerUnavailable(f"the ledger cannot be read: {error}") from error
+        except sqlite3.DatabaseError as error:
+            if not concerns_file(error):
+                raise
+            raise unavailable("be read", error) from error
 
 
 def job_by_id(connection: sqlite3.Connection, job: JobId) -> Job | None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
+from ringback.storage.sqlite.faults import fix
 from ringback.storage.sqlite.queries import load
 
 BUSY_SECONDS = 2.0
@@ -70,7 +71,9 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.DatabaseError as error:
         if error.sqlite_errorcode in _PASSING:
-            raise LedgerUnavailable(f"the ledger {path} cannot be used just now: {error}") from error
+            raise LedgerUnavailable(
+                f"The ledger {path} cannot be used just now: {error}. To end this: {fix(error)}."
+            ) from error
         raise Misconfigured(
             f"The ledger {path} cannot be used: {error}. Restore it, or move it away."
         ) from error

@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from ringback.clock import Clock
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
+from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.steady import SteadyClock
 from ringback.storage.sqlite.transaction import Changes
 from ringback.storage.sqlite.transitions import Transitions
@@ -47,6 +48,9 @@ class Writer:
         self._waiting: list[_Asked[Any]] = []
         self._handed_over: SimpleQueue[list[_Asked[Any]] | None] = SimpleQueue()
         self._closed = False
+        self._changes_before = connection.total_changes
+        self.fault: str | None = None
+        """Why the last write failed; None: it did not. The sweep writes at least every few seconds."""
         # A daemon: a process that dies without closing its ledger shall not hang on it.
         self._thread = threading.Thread(target=self._write_until_closed, name="ledger-writer", daemon=True)
         self._thread.start()
@@ -108,14 +112,17 @@ class Writer:
             try:
                 self._run(group, self._run_plainly)
             except Exception as error:
-                if _concerns_all(error):
+                if concerns_file(error):
                     raise
                 self._roll_back()
                 self._run(group, self._run_alone)
         except Exception as error:
             self._roll_back()
+            translated = _translated(error)
+            if isinstance(translated, LedgerUnavailable):
+                self.fault = str(translated)
             for asked in group:
-                asked.error = _translated(error)
+                asked.error = translated
             return Changes()
         return self._transitions.changes
 
@@ -127,6 +134,9 @@ class Writer:
             run(asked)
         self._transitions.transaction.write()
         self._connection.execute("commit")
+        if self._connection.total_changes != self._changes_before:
+            self._changes_before = self._connection.total_changes
+            self.fault = None
 
     def _run_plainly(self, asked: "_Asked[Any]") -> None:
         try:
@@ -141,7 +151,7 @@ class Writer:
             asked.result = asked.operation(self._transitions)
             self._transitions.transaction.write()
         except Exception as error:
-            if _concerns_all(error):
+            if concerns_file(error):
                 raise
             self._connection.execute("rollback to operation")
             self._transitions.transaction.forget()
@@ -175,13 +185,7 @@ class _Asked(Generic[T]):
         self.error: Exception | None = None
 
 
-def _concerns_all(error: Exception) -> bool:
-    """Whether the database failed, rather than this operation: full, locked, broken."""
-    of_one = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_one)
-
-
 def _translated(error: Exception) -> Exception:
     if isinstance(error, sqlite3.Error):
-        return LedgerUnavailable(f"the ledger cannot be written: {error}")
+        return unavailable("be written", error)
     return error

@@ -1,0 +1,35 @@
+"""What SQLite says when the file fails, as the port has it, with what the operator can do."""
+
+import sqlite3
+
+from ringback.jobs.store import LedgerUnavailable
+
+
+def concerns_file(error: Exception) -> bool:
+    """Whether the file failed (full, locked, damaged), rather than what was asked of it."""
+    of_one = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_one)
+
+
+def unavailable(doing: str, error: sqlite3.Error) -> LedgerUnavailable:
+    """`doing`: what cannot be done, such as "be read"."""
+    return LedgerUnavailable(f"the ledger cannot {doing}: {error} ({fix(error)})")
+
+
+def fix(error: sqlite3.Error) -> str:
+    """What ends this fault, in a few words."""
+    code = getattr(error, "sqlite_errorcode", None)
+    primary = None if code is None else code & 0xFF
+    return _FIXES.get(primary, "look at the disk and the rights of its folder")
+
+
+_DAMAGED = "it is damaged: stop the server and restore a backup"
+_FIXES: dict[int | None, str] = {
+    sqlite3.SQLITE_BUSY: "another process holds its lock: end that process",
+    sqlite3.SQLITE_LOCKED: "another process holds its lock: end that process",
+    sqlite3.SQLITE_FULL: "make room on its disk",
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_READONLY: "its file or disk may only be read: correct the rights",
+    sqlite3.SQLITE_NOMEM: "this machine has no memory left",
+}
