@@ -42,7 +42,11 @@ class Status:
         if self._probed.leaving.begun:
             self._probed.leaving.tell()
             return answer({"system_health": _STOPPING}, 503)
-        gauges, reason = await self._looked_at()
+        try:
+            gauges = await self._probed.store.gauges()
+        except LedgerUnavailable:
+            return answer({"system_health": _CRITICAL}, 503)
+        reason = await self._reason(gauges)
         shown: dict[str, object] = {"system_health": self._engine_health() if reason is None else _CRITICAL}
         if await self._sees_details(request):
             if reason is not None:
@@ -52,19 +56,15 @@ class Status:
             shown["active_listen_v2_stream_requests"] = 0
         return answer(shown, 200 if reason is None else 503)
 
-    async def _looked_at(self) -> tuple[Mapping[str, KindGauge], str | None]:
-        """The queue, and why this process can do no work now; None: it can."""
-        try:
-            gauges = await self._probed.store.gauges()
-        except LedgerUnavailable:
-            return {}, "the ledger cannot be read"
+    async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:
+        """Why this process can do no work now; None: it can."""
         if self._probed.store.fault is not None:
-            return gauges, "the ledger cannot be written"
+            return "the ledger cannot be written"
         if not await self._has_room():
-            return gauges, "the disk has no room for new work"
+            return "the disk has no room for new work"
         if self._stalled(gauges) > self._probed.settings.limits.oldest_due_seconds:
-            return gauges, "work is due, and none gets through"
-        return gauges, None
+            return "work is due, and none gets through"
+        return None
 
     async def _has_room(self) -> bool:
         if self._probed.blobs is None:
