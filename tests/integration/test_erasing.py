@@ -1,7 +1,7 @@
 """What is erased is gone to the last byte, on both ledgers, whatever dies on the way and who still works."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -279,6 +279,36 @@ async def dies_after(steps: int, file: Ground, request: JobId) -> bool:
     except Dies:
         return False
     return True
+
+
+class Asking(Dying):
+    """Somebody asks for each parked delivery again, just before it would be erased."""
+
+    def __init__(self, inner: Store, times: int) -> None:
+        super().__init__(inner, [0] * 1_000)
+        self._store = inner
+        self._times = times
+
+    async def erase(self, jobs: Sequence[JobId]) -> int:
+        if self._times:
+            self._times -= 1
+            for job in jobs:
+                await self._store.requeue(job)
+        return await self._store.erase(jobs)
+
+
+@pytest.mark.parametrize("times", [1, 2, 100])
+async def test_who_asks_again_meanwhile_does_not_keep_it(file: Ground, times: int) -> None:
+    request = await file.recording(large=True)
+    job = await file.store.get(request)
+    assert job is not None
+    store = cast("EraseStore", Asking(file.store, times))
+    await Erasing(file.blobs, store, REQUEST_KINDS).request(job)
+    assert bool(await file.jobs()) is bool(await file.store.erasing(0.0, 10))
+    file.clock.advance(SETTLED_SECONDS)
+    await file.eraser.round()
+    assert await file.jobs() == 0
+    assert list(await file.store.erasing(0.0, 10)) == []
 
 
 async def test_a_project_that_was_half_erased_is_finished(file: Ground) -> None:

@@ -343,6 +343,19 @@ async def test_a_stream_whose_record_was_cancelled_is_ended(door: Front) -> None
     assert [message["type"] for message in client.messages] == ["Metadata"]
 
 
+@pytest.mark.parametrize("whole", [False, True], ids=["request", "project"])
+async def test_a_stream_that_is_erased_ends_at_once(door: Front, whole: bool) -> None:
+    made = (await door.call("POST", "/v1/projects", json={"name": "a tenant"})).json()
+    project = f"/v1/projects/{made['project_id']}"
+    key = (await door.call("POST", f"{project}/keys", json={"scopes": ["owner"]})).json()["key"]
+    async with stream(door.port, key=key) as client:
+        path = project if whole else f"{project}/requests/{client.request_id}"
+        assert (await door.call("DELETE", path, key=OWNER if whole else key)).status == 200
+        assert await client.closed() == 1008
+    assert await door.ledger.get(JobId(client.request_id)) is None
+    assert list(await door.ledger.erasing(0.0, 10)) == [client.request_id]  # until it has surely settled
+
+
 async def test_the_log_names_no_secret(door: Front) -> None:
     with capture_logs() as logs:
         await refusal(door.port, subprotocols=[Subprotocol("token"), Subprotocol("f" * 40)])

@@ -258,3 +258,16 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
 
 def _holding(folder: Path, words: bytes) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]
+
+
+async def test_extra_goes_with_the_results(attic: Attic) -> None:
+    name = JobId("00000000-0000-4000-8000-000000000099")
+    order = Order(ListenOptions(extra={"note": "private"}, tag=("t",)), "m")
+    await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+    (lease,) = await attic.ledger.claim(KIND, 1, 60)
+    assert await attic.ledger.settle(lease, Done(200, msgspec.json.encode(Ending(Kept(inline="{}"), 1.0, 1))))
+    attic.clock.advance(RESULTS)
+    await attic.round()
+    left = await attic.job(name)
+    assert b"private" not in left.payload
+    assert left.tags == ("t",)

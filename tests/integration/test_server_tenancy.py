@@ -1,6 +1,8 @@
 """Tenants: every route with foreign keys and ids, keys that see only their own, and whose key rules which."""
 
+import asyncio
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import JobId
 from ringback.keys import ApiKey, KeyLimits, Project, operators_key_id, secret_hash
 from ringback.server.routes import application
+from ringback.storage.sqlite.reads import Readers
+from support.clock import ManualClock
 from support.front import Answered, Front, front
 
 NOWHERE = "00000000-0000-4000-8000-000000000000"
@@ -112,20 +116,17 @@ def said(answer: Answered) -> tuple[int, Any]:
 
 async def test_foreign_projects_are_answered_as_unknown_ones_on_every_route(door: Front) -> None:
     ours, theirs = await tenant(door, "ours"), await tenant(door, "theirs")
-    secrets = [ours.secret] + [
-        (await key_in(door, ours.project, scope))[1]
-        for scope in ("admin", "member", "usage:write", "keys:write", "requests:own", "metrics:read", "x")
+    others = [
+        await key_in(door, ours.project, scope) for scope in ("member", "keys:write", "requests:own", "x")
     ]
+    secrets = [ours.secret, *(secret for _, secret in others)]
     for method, path in routes(door):
         if "{project_id}" not in path:
             continue
+        ids = {"key": theirs.key_id, "request": theirs.request}
+        unknown = await ask(door, method, path, ours.secret, project=NOWHERE, **ids)
         for secret in secrets:
-            foreign = await ask(
-                door, method, path, secret, project=theirs.project, key=theirs.key_id, request=theirs.request
-            )
-            unknown = await ask(
-                door, method, path, secret, project=NOWHERE, key=theirs.key_id, request=theirs.request
-            )
+            foreign = await ask(door, method, path, secret, project=theirs.project, **ids)
             assert foreign.status == 404, (method, path, foreign.body)
             assert said(foreign) == said(unknown), (method, path)
     await nothing_has_happened_to(door, theirs)
@@ -155,6 +156,41 @@ async def test_foreign_ids_in_the_own_project_are_answered_as_unknown_ones(door:
     assert answers[0] == answers[1]
     assert answers[0][0] == 404
     await nothing_has_happened_to(door, theirs)
+
+
+async def test_foreign_ids_cost_as_many_questions_as_unknown_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    questions: Counter[str] = Counter()
+    ask_ledger = Readers.do
+
+    async def counted(self: Readers, read: Any) -> Any:
+        questions["now"] += 1
+        return await ask_ledger(self, read)
+
+    monkeypatch.setattr(Readers, "do", counted)
+    # Time stands still: the key is looked up once.
+    async with front(tmp_path, ManualClock()) as door:
+        ours, theirs = await tenant(door, "ours"), await tenant(door, "theirs")
+        for method, path in routes(door):
+            if "{project_id}" not in path:
+                continue
+            own = {"key": ours.key_id, "request": ours.request}
+            foreign = {"key": theirs.key_id, "request": theirs.request}
+            unknown = {"key": NOWHERE, "request": NOWHERE}
+            for asked in (
+                ((theirs.project, foreign), (NOWHERE, foreign), (NOWHERE, own)),
+                ((ours.project, foreign), (ours.project, unknown)),
+            ):
+                if asked[0][0] == ours.project and "{key_id}" not in path and "{request_id}" not in path:
+                    continue
+                costs = set()
+                for project, ids in asked:
+                    questions.clear()
+                    answer = await ask(door, method, path, ours.secret, project=project, **ids)
+                    assert answer.status == 404
+                    costs.add(questions["now"])
+                assert len(costs) == 1, (method, path, costs)
 
 
 async def nothing_has_happened_to(door: Front, theirs: Tenant) -> None:
@@ -243,6 +279,16 @@ async def test_a_key_that_sees_its_own_requests_alone(door: Front) -> None:
     assert counted.json()["matching"] == 0
     assert (await door.call("DELETE", f"{project}/requests/{request}", key=secret)).status == 200
     assert (await get(f"/requests/{request}")).status == 404
+
+
+async def test_who_waits_for_what_is_erased_learns_that_it_was_cancelled(door: Front) -> None:
+    asked = asyncio.create_task(door.call("POST", "/v1/listen", data=b"RIFF"))
+    lease = await door.claim()
+    erased = await door.call("DELETE", f"/v1/projects/{door.project}/requests/{lease.job.id}")
+    assert erased.status == 200
+    answer = await asked
+    assert (answer.status, answer.json()["err_code"]) == (409, "REQUEST_CANCELLED")
+    assert await door.ledger.get(lease.job.id) is None
 
 
 async def test_a_member_sees_others_requests_but_does_not_erase_them(door: Front) -> None:

@@ -33,6 +33,7 @@ class Projects:
     def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
         self._keys = services.keys
         self._erasing = services.erasing
+        self._streams = services.streams
         self._doorkeeper = doorkeeper
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
@@ -83,6 +84,7 @@ class Projects:
         if not await self._keys.delete_project(project):
             raise no_such_project()
         self._doorkeeper.forget()
+        self._streams.cancel_project(project)
         telemetry.event("project.deleted", project=project, by=caller.key_id)
         with suppress(TimeoutError):
             async with asyncio.timeout(ERASING_SECONDS):

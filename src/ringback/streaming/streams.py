@@ -103,6 +103,12 @@ class Streams:
         if stream := self._open.get(request_id):
             stream.cancel()
 
+    def cancel_project(self, project: str) -> None:
+        """The same for all streams of a project."""
+        for stream in self._open.values():
+            if stream.asked.project == project:
+                stream.cancel()
+
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the records' leases; on stop, bring all streams to their end."""
         while not stopping.is_set():

@@ -89,18 +89,20 @@ class Erasing:
     async def request(self, job: Job) -> None:
         """A request; once this returns nothing is left of it but what is running at this moment."""
         await self._store.begin_erasing(job.id)
-        await self.one(job.id)
+        gone = await self.one(job.id)
         await self._store.scrub()
-        if job.state not in LIVE:
+        if gone and job.state not in LIVE:
             await self._store.end_erasing(job.id)
 
-    async def one(self, job: JobId) -> None:
-        """A request or a delivery, and what follows from it."""
+    async def one(self, job: JobId) -> bool:
+        """A request or a delivery, and what follows from it; False when something of it was asked for again
+        in this moment."""
         # It first: the end of the fetch that it waits for would send it on its way.
         await self._store.cancel(job)
         await self._erase_children(job)
         await delete_all(self._blobs, [audio_key(job), document_key(job)])
         await self._store.erase([job])
+        return await self._store.get(job) is None and not await self._store.children(job, 1)
 
     async def project(self, project: str) -> None:
         """All jobs of a project that was deleted."""
@@ -126,7 +128,7 @@ class Erasing:
             live = [child.id for child in reversed(children) if child.state in LIVE]
             await asyncio.gather(*map(self._store.cancel, live))
             if not await self._store.erase([child.id for child in children]):
-                return  # somebody has asked for them again: the next time
+                return  # somebody has asked for them again
 
 
 class Eraser:
@@ -154,11 +156,10 @@ class Eraser:
     async def round(self) -> None:
         """Whatever is on record and has settled, and deleted projects."""
         requests = await self._store.erasing(SETTLED_SECONDS, AT_ONCE)
-        for request in requests:
-            await self._erasing.one(request)
+        gone = [request for request in requests if await self._erasing.one(request)]
         if requests:
             await self._store.scrub()
-        for request in requests:
+        for request in gone:
             await self._store.end_erasing(request)
         for project in await self._store.deleted_projects():
             await self._erasing.project(project)
