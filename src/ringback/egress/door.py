@@ -23,7 +23,7 @@ from ringback.egress.answers import (
 )
 from ringback.egress.connection import HttpConnection
 from ringback.egress.dial import Dial, Dialler
-from ringback.egress.fetch import Fetch
+from ringback.egress.fetch import AudioFetch
 from ringback.egress.idle import IdleConnections
 from ringback.egress.names import OPERATOR, Names, Requester, Resolve, system_resolve
 from ringback.egress.policy import Policy
@@ -93,7 +93,7 @@ class Door:
         The size is for the consumer to bound (`blobs.put` takes a limit); the time is bounded here.
         """
         deadline = self._clock.monotonic() + limits.total
-        fetch = Fetch(self._dialler, self._policy, self._clock, requester, limits, deadline)
+        fetch = AudioFetch(self._dialler, self._policy, self._clock, requester, limits, deadline)
         try:
             yield await fetch.begin(target)
         finally:

@@ -25,7 +25,7 @@ MAX_REDIRECTS: Final = 5
 
 
 @dataclass(slots=True)
-class Fetch:
+class AudioFetch:
     """One fetch; its connections are used for nothing else."""
 
     dialler: Dialler
