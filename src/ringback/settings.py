@@ -71,6 +71,8 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Live streams of one key at once, on one node (429 above); 0: three quarters of `streams`."""
     streams_per_project: Annotated[int, Meta(ge=0, le=100_000)] = 0
     """Live streams of one project at once, on one node (429 above); 0: seven eighths of `streams`."""
+    connections_per_address: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    """Connections from one address at once (503 above); 0: half of all that there may be."""
     oldest_due_seconds: Seconds = 600.0
     """`/v1/status` fails (503) when a job that could be taken up has waited for longer than this."""
 
@@ -149,6 +151,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     first encrypts, all decrypt. Empty: `secret.key` in the data folder, made on the first start."""
     public_url: str = ""
     """Where callers reach this server (`https://speech.example.com`), for links in callbacks."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Networks of proxies of your own: their `X-Forwarded-For` says whose a request is."""
     model: Annotated[str, Meta(min_length=1)] = "tiny.en"
     """The model behind Deepgram's model names: a known name, or a folder with a CTranslate2 model."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -201,6 +205,7 @@ def load(
 def contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each well formed: one line each, with the mend."""
     faults = [fault for entry in settings.callback.allow if (fault := _allow_fault(entry))]
+    faults += [fault for entry in settings.trusted_proxies if (fault := _network_fault(entry))]
     for section, shorter, longer in _WITHIN:
         limits = getattr(settings, section)
         part, whole = getattr(limits, shorter), getattr(limits, longer)
@@ -423,6 +428,14 @@ def _allow_fault(entry: str) -> str | None:
 
 def _is_port(address: tuple[str, int] | None) -> bool:
     return address is not None and 0 < address[1] < 1 << 16
+
+
+def _network_fault(entry: str) -> str | None:
+    try:
+        ipaddress.ip_network(entry)
+    except ValueError as error:
+        return f"trusted_proxies: {error}: write a network such as 10.0.0.0/8, or one address"
+    return None
 
 
 def _half_a_cluster(settings: Settings) -> Iterator[str]:

@@ -60,6 +60,12 @@ ENGINE_RESTARTS = Counter(
     "ringback_engine_restarts_total", "Engine processes replaced after a crash or a hang.", registry=REGISTRY
 )
 
+CONNECTIONS_REFUSED = Counter(
+    "ringback_connections_refused_total",
+    "Connections refused below the routes, by reason: `full`, `address`, or the status of the answer.",
+    ["reason"], registry=REGISTRY,
+)  # fmt: skip
+
 
 def exposition() -> bytes:
     """All metrics in Prometheus' text format."""

@@ -10,6 +10,7 @@ readiness                  before anything else ends, probes are told
 """
 
 import asyncio
+import ipaddress
 
 from starlette.applications import Starlette
 
@@ -187,6 +188,8 @@ class Stages:
             settings.host,
             settings.port,
             header_seconds=settings.limits.header_seconds,
+            connections_per_address=settings.limits.connections_per_address,
+            trusted_proxies=[ipaddress.ip_network(each) for each in settings.trusted_proxies],
         )
 
     def _scraped(self) -> HttpServer | None:

@@ -243,7 +243,7 @@ _REPEATABLE = frozenset(name for mode in Mode for name, p in by_name(mode).items
 MOST_KEYTERM_WORDS = 500
 """Deepgram allows 500 tokens (docs/keyterm); a word is at least one."""
 
-MOST_LIVE_EXTRA_BYTES = 65_536
+MOST_LIVE_EXTRA_BYTES = 32_768
 """Of `extra` as JSON, which each message of a live stream carries: messages stay below 1 MiB."""
 
 # Of these encodings the bytes do not tell the rate (docs/encoding).

@@ -95,16 +95,6 @@ def length_in(text: str) -> int | None:
     return int(text.lstrip("0")[:20] or "0")
 
 
-def leaves_body_unread(request: Request) -> bool:
-    """Whether an answer given now, with the body unread, must end the connection.
-
-    Otherwise the rest of a 2 GB upload would still be read, or the next request be taken for it.
-    """
-    if "expect" in request.headers or "transfer-encoding" in request.headers:
-        return True
-    return (declared_length(request) or 0) > DRAINED_LIMIT
-
-
 def too_large(limit: int) -> Refusal:
     return Refusal(413, "PAYLOAD_TOO_LARGE", f"The request body is larger than {limit} bytes.")
 

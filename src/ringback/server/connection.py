@@ -1,256 +1,410 @@
-"""One connection: uvicorn's HTTP protocol with the limits that it lacks.
+"""One connection from a client: every state, deadline and bound that it has.
 
-uvicorn gives a client any time for its headers and the rest of an answered body, headers of any size,
-and as many connections as it likes.
+| state     | what happens                               | deadline: then                            | read |
+|-----------|--------------------------------------------|-------------------------------------------|------|
+| HEAD      | request line and headers come in           | `header_seconds`: closed (1)              | yes  |
+| SERVING   | the application answers; its body comes in | the application's: 408, 504               | (2)  |
+| DRAINING  | answered; the body's rest is thrown away   | `LINGER_SECONDS`: closed                  | yes  |
+| IDLE      | between two requests                       | `keep_alive_seconds`: closed              | yes  |
+| HANDSHAKE | the application decides about a WebSocket  | `HANDSHAKE_SECONDS`: 503                  | (2)  |
+| STREAM    | a WebSocket's messages, both ways          | `PING_SECONDS`: ping; again: closed, 1011 | (3)  |
+| CLOSING   | our close frame is out                     | `CLOSE_SECONDS`: LINGERING                | yes  |
+| LINGERING | our side is closed; all is thrown away     | `LINGER_SECONDS`, `LINGER_BYTES`: closed  | yes  |
+| CLOSED    | what was written is flushed                | `WRITE_SECONDS`: aborted                  | no   |
+
+(1) One above the limits of `capacity` gets 503. (2) As far ahead of the application as `capacity` allows, and
+not beyond the current request (`framing`). (3) While the application has no message to take.
+
+In every state: what we have written must be read at `WRITE_PACE`, or the connection is aborted. In HEAD,
+DRAINING, IDLE and LINGERING it is the client's turn: such a connection may have to give way to another one.
+
+HEAD → SERVING → IDLE → HEAD …, over DRAINING where the answer is there before the body; HEAD → HANDSHAKE →
+STREAM → CLOSING. Any → LINGERING → CLOSED at the end; straight to CLOSED where nothing more can come.
+
+A client may end its side after its request and read on (RFC 9293 §3.6): it gets its answer (`liveness`).
 """
 
 import asyncio
-import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from enum import Enum, auto
 
-from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.server import ServerState
+from websockets.exceptions import InvalidHandshake
 
 from ringback import telemetry
 from ringback.errors import Failure
-from ringback.server.problems import LISTEN_PATH, UNAVAILABLE, error_document, error_headers
+from ringback.server.capacity import Place, group_of
+from ringback.server.exchange import STATUS_LINE_BEGIN, HttpExchange, failure_answer
+from ringback.server.framing import HEADER_BYTES, End, NotServed, RequestHead, RequestParser
+from ringback.server.liveness import LeftProbe, WriteWatch
+from ringback.server.problems import LISTEN_PATH, UNAVAILABLE
+from ringback.server.shared import ServerState
+from ringback.server.status import PROBE_PATHS
+from ringback.server.websocket import CLOSE_SECONDS, HANDSHAKE_SECONDS, WebSocketExchange
 
-HEADER_BYTES = 32_768
-"""Request line and headers together; also each piece of a body's framing (chunk headers, trailers)."""
+__all__ = ["HEADER_BYTES", "Connection", "State"]
 
 LINGER_SECONDS = 10.0
 LINGER_BYTES = 256 << 20
 """How long, and how much of, a refused upload is read away, so that its sender gets to read the refusal."""
 
-CROWD_REPORTED_EVERY = 60.0
-"""Seconds between two reports that there are too many connections."""
+
+class State(Enum):
+    HEAD = auto()
+    SERVING = auto()
+    DRAINING = auto()
+    IDLE = auto()
+    HANDSHAKE = auto()
+    STREAM = auto()
+    CLOSING = auto()
+    LINGERING = auto()
+    CLOSED = auto()
 
 
-@dataclass(slots=True)
-class Crowd:
-    """How many connections there may be at a time, and how many were turned away since that was reported."""
-
-    most: int
-    turned_away: int = 0
-    report_at: float = 0.0
+_CLIENTS_TURN = frozenset({State.HEAD, State.DRAINING, State.IDLE, State.LINGERING})
 
 
-class LimitedHttpProtocol(HttpToolsProtocol):
-    """uvicorn's protocol with a time limit and a size limit for whatever is not a body's own bytes.
+class Connection(asyncio.BufferedProtocol):
+    def __init__(self, server: ServerState) -> None:
+        self.server = server
+        self.loop = server.loop
+        self.held = 0
+        self.group = ""
+        self.eof = False
+        """The client has ended its side."""
+        self.write_paused = False
+        self._transport: asyncio.Transport = None  # type: ignore[assignment] # until `connection_made`
+        self._state = State.HEAD
+        self._parser = RequestParser()
+        self._exchange: HttpExchange | None = None
+        self._websocket: WebSocketExchange | None = None
+        self._forwarded: str | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._left_probe = LeftProbe(self.loop, self.write, STATUS_LINE_BEGIN)
+        self._drained = asyncio.Event()
+        self._reading = True
+        self._linger_bytes = LINGER_BYTES
+        self._left = False
+        """Not counted any more."""
 
-    The clock runs from the first byte of a request (for the first one: from the connection's beginning)
-    to the end of its headers. A request in work is never cut off by it: what a client has begun to say
-    meanwhile is timed once its answer is out.
-    """
+    # What the event loop calls.
 
-    header_seconds: ClassVar[float] = 5.0
-    crowd: ClassVar[Crowd]
-
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self._in_headers = True
-        self._begun = False
-        self._header_bytes = 0
-        self._bytes_without_event = 0
-        self._timer: asyncio.TimerHandle | None = None
-        self._too_large = False
-        self._handed_over = False
-        self._lingering = False
-        self._bytes_left_to_linger = LINGER_BYTES
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn's own
-        super().connection_made(transport)
-        if len(self.connections) > self.crowd.most:
-            self._turn_away()
-        else:
-            self._start_timer(self.header_seconds)
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment] # uvloop's transports are no subclass of asyncio's
+        self._write_watch = WriteWatch(self._transport, self.loop)
+        peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
+        self.client: tuple[str, int] = (str(peer[0]), int(peer[1])) if peer else ("", 0)
+        self.local: tuple[str, int] = (str(local[0]), int(local[1])) if local else ("", 0)
+        self.group = group_of(self.client[0])
+        self.server.connections.add(self)
+        self._transport.set_write_buffer_limits(high=self.server.capacity.read_bytes)
+        self._place = self.server.capacity.enter(self.client[0], self.loop.time())
+        self.enter(State.HEAD)
+        if self._place is Place.NONE:
+            self.refuse(UNAVAILABLE)
+            self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._stop_timer()
-        super().connection_lost(exc)
+        self.enter(State.CLOSED)
+        self._write_watch.stop()
+        self._left_probe.stop()
+        self._leave()
+        self._let_go()
+        self.server.connections.discard(self)
+        self.server.ended.set()
+        self.write_paused = False
+        self._drained.set()
+        if self._exchange is not None:
+            self._exchange.lose()
+        if self._websocket is not None:
+            self._websocket.lose()
 
-    def data_received(self, data: bytes) -> None:
-        if self._lingering:
-            self._read_away(len(data))
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self.server.buffer[: self.server.capacity.read_bytes]
+
+    def buffer_updated(self, nbytes: int) -> None:
+        if self._state is State.LINGERING:
+            self._linger_bytes -= nbytes
+            if self._linger_bytes < 0:
+                self.close()
             return
-        self._bytes_without_event += len(data)
-        super().data_received(data)
-        if self._handed_over or self.transport.is_closing():
-            return
-        if self._bytes_without_event > HEADER_BYTES:
-            self._refuse_as_too_large()
+        data = bytes(self.server.buffer[:nbytes])
+        if self._websocket is not None:
+            self._websocket.bytes_arrived(data)
         else:
-            self._mind_the_time()
+            self._parser.receive(data)
+            self._advance()
 
-    def handle_websocket_upgrade(self) -> None:
-        self._handed_over = True
-        super().handle_websocket_upgrade()
-
-    def on_message_begin(self) -> None:
-        self._begun = True
-        self._header_bytes = 0
-        super().on_message_begin()
-
-    def on_url(self, url: bytes) -> None:
-        self._count(len(url))
-        super().on_url(url)
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._count(len(name) + len(value) + 4)
-        super().on_header(name, value)
-
-    def on_headers_complete(self) -> None:
-        self._bytes_without_event = 0
-        self._in_headers = False
-        self._begun = False
-        self._stop_timer()
-        before = self.cycle
-        super().on_headers_complete()
-        if self.cycle is not before:
-            self.cycle.transport = _ResponseTransport(self.transport, self._close_kindly)
-
-    def on_body(self, body: bytes) -> None:
-        self._bytes_without_event = 0
-        super().on_body(body)
-
-    def on_message_complete(self) -> None:
-        self._bytes_without_event = 0
-        self._in_headers = True
-        self._stop_timer()
-        super().on_message_complete()
-
-    def on_response_complete(self) -> None:
-        if self._lingering:
-            return
-        super().on_response_complete()
-        if not self.transport.is_closing():
-            self._mind_the_time()
-
-    def send_400_response(self, msg: str) -> None:
-        """Called by uvicorn for whatever its parser refuses, our own limit among it."""
-        if self.transport.is_closing():
-            return
-        if self._too_large:
-            self._refuse(
-                Failure(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request's headers are too large.")
-            )
+    def eof_received(self) -> bool:
+        """Whether the transport stays open for our answer."""
+        self.eof = True
+        if self._websocket is not None and self._state is not State.LINGERING:
+            return self._websocket.end_arrived()
+        if self._exchange is None or self._state is not State.SERVING:
+            return False
+        if self._parser.ended:
+            self._left_probe.start()
         else:
-            self._refuse(Failure(400, "Bad Request", msg))
+            self._exchange.cut_off()
+        return True
 
-    def _close_kindly(self) -> None:
-        """Close after a response; while the client still sends, only our own half.
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self._drained.clear()
+        self._write_watch.start()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self._drained.set()
+        if not self._transport.is_closing():
+            self._write_watch.stop()
+
+    # What the exchanges call.
+
+    def write(self, data: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(data)
+
+    def begin_answer(self, data: bytes) -> None:
+        """The first bytes of an answer, from its status line on."""
+        self.write(data[self._left_probe.stop() :])
+
+    @property
+    def is_last(self) -> bool:
+        """No request can follow on the current one."""
+        return self.server.stopping or (self.eof and not self._parser.unread)
+
+    async def drained(self) -> None:
+        await self._drained.wait()
+
+    def enter(self, state: State) -> None:
+        """Go to a state, with its deadline."""
+        self._state = state
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        seconds = {
+            State.HEAD: self.server.header_seconds,
+            State.DRAINING: LINGER_SECONDS,
+            State.IDLE: self.server.keep_alive_seconds,
+            State.HANDSHAKE: HANDSHAKE_SECONDS,
+            State.STREAM: self.server.ping_seconds,
+            State.CLOSING: CLOSE_SECONDS,
+            State.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
+        }.get(state)
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self._out_of_time)
+        if state in _CLIENTS_TURN and not self._left:
+            self.server.capacity.waits(self)
+        else:
+            self.server.capacity.works(self)
+
+    def enter_stream(self) -> None:
+        self.enter(State.STREAM)
+
+    def enter_closing(self) -> None:
+        if self.eof:
+            self.close()
+        else:
+            self.enter(State.CLOSING)
+
+    def answered(self) -> None:
+        """The exchange's response is complete."""
+        assert self._exchange is not None
+        self._let_go()
+        if not self._exchange.keep_alive:
+            self.finish()
+        elif not self._parser.ended:
+            self.enter(State.DRAINING)
+            self.regulate()
+        else:
+            self._next_request()
+
+    def finish(self) -> None:
+        """Nothing more will be written. While the client still sends, close our side alone.
 
         Closing a socket with bytes unread makes the kernel reset the connection, and a client that is
         still sending then sees the reset in place of the answer.
         """
-        if self.transport.is_closing():
+        if self.eof or (self._parser.ended and not self._parser.unread and self._websocket is None):
+            self.close()
+        else:
+            self.linger()
+
+    def linger(self, write_eof_after: float = 0.0) -> None:
+        if self._transport.is_closing() or self._state is State.LINGERING:
             return
-        if not self.cycle.more_body or not self.transport.can_write_eof():
-            self.transport.close()
+        if self.eof:
+            self.close()
             return
-        self._lingering = True
-        self.transport.write_eof()
-        self.flow.resume_reading()
-        self._start_timer(LINGER_SECONDS)
-
-    def _read_away(self, length: int) -> None:
-        self._bytes_left_to_linger -= length
-        if self._bytes_left_to_linger < 0:
-            self.transport.close()
-
-    def _count(self, more: int) -> None:
-        """Raising inside the parser ends in `send_400_response`."""
-        self._header_bytes += more
-        if self._header_bytes > HEADER_BYTES:
-            self._too_large = True
-            raise ValueError("headers too large")
-
-    def _refuse_as_too_large(self) -> None:
-        self._too_large = True
-        self.send_400_response("")
-
-    def _turn_away(self) -> None:
-        """One connection more than we may have. Each is answered, but only now and then is one reported."""
-        self.crowd.turned_away += 1
-        if self.loop.time() >= self.crowd.report_at:
-            telemetry.problem("connections.full", most=self.crowd.most, turned_away=self.crowd.turned_away)
-            self.crowd.turned_away = 0
-            self.crowd.report_at = self.loop.time() + CROWD_REPORTED_EVERY
-        self._answer_and_close(UNAVAILABLE)
-
-    def _refuse(self, failure: Failure) -> None:
-        request_id = self._answer_and_close(failure)
-        telemetry.event("connection.refused", request_id=request_id, status=failure.status)
-
-    def _answer_and_close(self, failure: Failure) -> str:
-        """An answer below HTTP's routes, in the form that `/v1/listen` speaks; its request_id."""
-        request_id = str(uuid.uuid4())
-        body = error_document(LISTEN_PATH, failure, request_id)
-        headers = {
-            "content-type": "application/json",
-            "content-length": str(len(body)),
-            "connection": "close",
-            "dg-request-id": request_id,
-            **error_headers(failure),
-        }
-        lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        self.transport.write(STATUS_LINE[failure.status] + lines.encode("latin-1") + b"\r\n" + body)
-        self.transport.close()
-        return request_id
-
-    def _mind_the_time(self) -> None:
-        """Start the clock if it is the client's turn."""
-        in_work = self.cycle is not None and not self.cycle.response_complete
-        if in_work or self._timer is not None:
-            return
-        if not self._in_headers:
-            # Answered already; this is the rest of its body, which nobody reads.
-            self._start_timer(LINGER_SECONDS)
-        elif self._begun or self._bytes_without_event:
-            self._start_timer(self.header_seconds)
-        elif self.cycle is not None and self.timeout_keep_alive_task is None:
-            # uvicorn ends the idle time at any byte, and starts it only with an answer.
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
-
-    def _start_timer(self, seconds: float) -> None:
-        self._timer = self.loop.call_later(seconds, self._out_of_time)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _out_of_time(self) -> None:
-        """Nothing was asked yet, so there is nothing to answer."""
-        self._timer = None
-        if not self.transport.is_closing():
-            self.transport.close()
-
-
-class _ResponseTransport(asyncio.Transport):
-    """The socket as a response sees it: the same, but for how it is closed."""
-
-    def __init__(self, socket_transport: asyncio.Transport, close: Callable[[], None]) -> None:
-        super().__init__()
-        self._socket_transport = socket_transport
-        self._close = close
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._socket_transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._socket_transport.is_closing()
+        self.enter(State.LINGERING)
+        self.regulate()
+        if write_eof_after:
+            self.loop.call_later(write_eof_after, self._write_eof)
+        else:
+            self._write_eof()
 
     def close(self) -> None:
-        self._close()
+        """Close as soon as what was written is flushed."""
+        self.enter(State.CLOSED)
+        if not self._transport.is_closing():
+            self._transport.close()
+            self._write_watch.start()
+
+    def abort(self) -> None:
+        self.enter(State.CLOSED)
+        self._transport.abort()
+
+    def refuse(self, failure: Failure, path: str = LISTEN_PATH, request_id: str | None = None) -> str:
+        """Answer below the application's routes, and read no more requests; the answer's request_id."""
+        answer, request_id = failure_answer(path, failure, request_id)
+        self.begin_answer(answer)
+        self.finish()
+        return request_id
+
+    def regulate(self) -> None:
+        """Read from the socket only while there is room for what comes."""
+        wanted = self._has_room()
+        if self.eof or self._transport.is_closing() or wanted == self._reading:
+            return
+        self._reading = wanted
+        if wanted:
+            self._transport.resume_reading()
+        else:
+            self._transport.pause_reading()
+
+    # What the server calls.
+
+    def give_way(self) -> None:
+        """The place, or the memory, is needed for a newcomer."""
+        self._leave()
+        if self._transport.get_write_buffer_size():
+            self.abort()
+        else:
+            self.close()
+
+    def stop(self) -> None:
+        """Take no more requests; what is in work goes on."""
+        if self._websocket is not None:
+            self._websocket.stop()
+        elif self._state is not State.SERVING and self._state is not State.LINGERING:
+            self.close()
+        elif self._exchange is not None:
+            self._exchange.keep_alive = False
+
+    # Inside.
+
+    def _out_of_time(self) -> None:
+        if self._websocket is not None and self._state is not State.LINGERING:
+            self._websocket.out_of_time()
+        elif self._state is State.LINGERING:
+            self.abort()
+        elif self._state is State.HEAD and self._place is not Place.ANY:
+            self.refuse(UNAVAILABLE)
+        else:
+            self.close()
+
+    def _has_room(self) -> bool:
+        if self._websocket is not None and self._state is not State.LINGERING:
+            return self._websocket.has_room
+        if self._state is not State.SERVING or self._exchange is None:
+            return True
+        room = self.server.capacity.read_bytes
+        ahead = self._parser.unread if self._parser.ended else len(self._exchange.body)
+        return ahead < (1 if self._parser.ended else room)
+
+    def _advance(self) -> None:
+        """Take what has been read as far as the state allows."""
+        try:
+            while (event := self._parser.next_event()) is not None:
+                self._take(event)
+        except NotServed as not_served:
+            self._refuse_bytes(not_served.failure)
+            return
+        self.server.capacity.holds(self, self._parser.unread)
+        if self._state is State.IDLE and self._parser.unread:
+            self.enter(State.HEAD)
+        if self.eof and self._state in (State.HEAD, State.IDLE):
+            self.close()
+        self.regulate()
+
+    def _take(self, event: RequestHead | bytes | End) -> None:
+        if isinstance(event, RequestHead):
+            self._begin(event)
+        elif self._state is State.DRAINING:
+            if event is End.OF_REQUEST:
+                self._next_request()
+        elif self._exchange is not None and self._state is State.SERVING:
+            if isinstance(event, bytes):
+                self._exchange.body_arrived(event)
+            else:
+                self._exchange.body_ended()
+
+    def _begin(self, head: RequestHead) -> None:
+        if self._place is not Place.ANY and head.path not in PROBE_PATHS:
+            self.refuse(UNAVAILABLE, head.path)
+            return
+        capacity, client = self.server.capacity, self.client
+        forwarded = capacity.forwarded(client[0], head.fields.get(b"x-forwarded-for", b""))
+        if forwarded is not None:
+            client = (forwarded, 0)
+            if head.path not in PROBE_PATHS:
+                if not capacity.take(forwarded):
+                    telemetry.CONNECTIONS_REFUSED.labels("address").inc()
+                    self.refuse(UNAVAILABLE, head.path)
+                    return
+                self._forwarded = forwarded
+        if head.handshake:
+            self.enter(State.HANDSHAKE)
+            self._open_websocket(WebSocketExchange(self, head, client), head)
+        else:
+            self.enter(State.SERVING)
+            self._exchange = HttpExchange(self, head, client)
+            self.server.start(self._exchange.run(self.server.app))
+
+    def _open_websocket(self, websocket: WebSocketExchange, head: RequestHead) -> None:
+        try:
+            websocket.accept_key()
+        except InvalidHandshake as error:
+            text = f"Failed to open a WebSocket connection: {error}."
+            self._refuse_bytes(Failure(400, "Bad Request", text), head.path)
+            return
+        self._websocket = websocket
+        websocket.task = self.server.start(websocket.run(self.server.app))
+        if unread := self._parser.take_unread():
+            websocket.bytes_arrived(unread)
+
+    def _next_request(self) -> None:
+        self._exchange = None
+        self._parser.next_request()
+        if self._place is not Place.ANY:
+            self.finish()
+            return
+        self.enter(State.IDLE)
+        self._advance()
+
+    def _refuse_bytes(self, failure: Failure, path: str = LISTEN_PATH) -> None:
+        """Not HTTP, or too much of it: strangers can send that at any rate."""
+        begun = False
+        if self._exchange is not None:
+            begun = self._exchange.started
+            self._exchange.lose()
+        if begun:
+            self.close()
+            return
+        request_id = self.refuse(failure, path)
+        telemetry.CONNECTIONS_REFUSED.labels(str(failure.status)).inc()
+        if count := self.server.capacity.refused.due(self.loop.time()):
+            telemetry.event("connection.refused", request_id=request_id, status=failure.status, count=count)
+
+    def _leave(self) -> None:
+        if not self._left:
+            self._left = True
+            self.server.capacity.leave(self, self.client[0], self._place)
+
+    def _let_go(self) -> None:
+        if self._forwarded is not None:
+            self.server.capacity.give_back(self._forwarded)
+            self._forwarded = None
+
+    def _write_eof(self) -> None:
+        if not self._transport.is_closing():
+            self._transport.write_eof()

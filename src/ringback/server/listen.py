@@ -34,7 +34,6 @@ from ringback.server.body import (
     declared_length,
     is_json,
     json_text,
-    leaves_body_unread,
     too_large,
 )
 from ringback.server.once import once, reused, word_of
@@ -82,19 +81,16 @@ class Listen:
     async def post(self, request: Request) -> Response:
         """Answer one request, and leave exactly one event about it."""
         asked: Asked | None = None
-        body_read = False
         try:
             asked = await self._head(request)
             with self._counted(asked):
                 taken = await self._take(request, asked)
-                body_read = True
                 accepted = json_response(results.accepted(asked.request_id))
                 asked = await self._accept(request, asked, taken)
         except (Refusal, LedgerUnavailable) as error:
             failure = error.failure if isinstance(error, Refusal) else ledger_away(request, error)
             report_refused(request, asked, failure)
-            close = {} if body_read or not leaves_body_unread(request) else {"connection": "close"}
-            return problem_response(request, failure, close)
+            return problem_response(request, failure)
         if asked.again:
             speak_of(request, asked.request_id)
             accepted = json_response(results.accepted(asked.request_id), headers=_REPLAYED)

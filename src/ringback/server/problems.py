@@ -23,6 +23,7 @@ from ringback.jobs.store import LedgerUnavailable
 LISTEN_PATH = "/v1/listen"
 
 FAULT = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
+NOT_FOUND = Failure(404, "NOT_FOUND", "There is nothing at this path.")
 UNAVAILABLE = Failure(503, "Service Unavailable", "Please try again later")
 
 RETRY_AFTER_SECONDS = {429: 5, 503: 2}
@@ -90,7 +91,7 @@ async def refusal_handler(request: Request, error: Exception) -> Response:
 
 
 async def http_error_handler(request: Request, error: Exception) -> Response:
-    """Starlette's own 404 and 405."""
+    """Starlette's own 405."""
     assert isinstance(error, HTTPException)
     code, text = _ROUTING.get(error.status_code, ("Bad Request", error.detail))
     failure = Failure(error.status_code, code, text)
@@ -173,7 +174,6 @@ _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.r
 _HEADER_TEXT_LIMIT = 500
 
 _ROUTING = {
-    404: ("NOT_FOUND", "There is nothing at this path."),
     405: ("METHOD_NOT_ALLOWED", "This path does not take this method."),
 }
 

@@ -1,29 +1,30 @@
-"""HTTP on the socket: uvicorn as a service of ours.
-
-uvicorn wants the process's signals to itself; here stopping is somebody else's decision. Each connection
-has the limits of `connection`, and as a WebSocket those of `websocket`.
-"""
+"""HTTP on the socket: the listening socket, and how the service ends. Each connection is `connection`'s."""
 
 import asyncio
 import contextlib
 import logging
-import math
 import resource
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Sequence
 
-import uvicorn
 from starlette.types import ASGIApp
-from uvicorn.config import Config
 
 from ringback import telemetry
 from ringback.errors import Misconfigured
-from ringback.server.connection import Crowd, LimitedHttpProtocol
+from ringback.server.capacity import Capacity, Network
+from ringback.server.connection import Connection
 from ringback.server.problems import safe_facts
-from ringback.server.websocket import MESSAGE_BYTES, PING_SECONDS, LimitedWebSocketProtocol
+from ringback.server.shared import ServerState, Stoppable
+from ringback.server.websocket import PING_SECONDS
 
 KEEP_ALIVE_SECONDS = 65
 """Longer than the minute for which common clients keep an idle connection: they should close first."""
+
+BACKLOG = 2_048
+"""Connections that wait to be taken."""
+
+LAST_WRITES_SECONDS = 3.0
+"""For the answers at the end of a stop to leave: a little more than a WebSocket's close may take."""
 
 MOST_CONNECTIONS = 10_000
 """At a time; fewer where the process may not have twice as many files open (see `most_connections`)."""
@@ -47,12 +48,16 @@ class HttpServer:
         header_seconds: float = 5.0,
         grace: float = 10.0,
         connections: int | None = None,
+        connections_per_address: int = 0,
+        trusted_proxies: Sequence[Network] = (),
     ) -> None:
         self._app = app
         self._address = (host, port)
         self._header_seconds = header_seconds
         self._grace = grace
         self._connections = most_connections() if connections is None else connections
+        self._per_address = connections_per_address or max(1, self._connections // 2)
+        self._trusted_proxies = trusted_proxies
         self._socket: socket.socket | None = None
 
     def bind(self) -> int:
@@ -68,35 +73,55 @@ class HttpServer:
     async def run(self, stopping: asyncio.Event) -> None:
         self.bind()
         assert self._socket is not None
-        _report_servers_own_words()
-        server = _Server(self._config())
-        serving = asyncio.create_task(server.serve([self._socket]))
-        stop = asyncio.create_task(stopping.wait())
-        try:
-            await asyncio.wait({serving, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
-            server.stop()
-            await serving
-            self._socket.close()
-
-    def _config(self) -> Config:
-        return Config(
+        _report_websockets_log()
+        loop = asyncio.get_running_loop()
+        state = ServerState(
             self._app,
-            http=_limited(self._header_seconds, self._connections),
-            ws=LimitedWebSocketProtocol,
-            ws_max_size=MESSAGE_BYTES,
-            ws_ping_interval=PING_SECONDS,
-            ws_ping_timeout=PING_SECONDS,
-            ws_per_message_deflate=False,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=math.ceil(self._grace),
+            loop,
+            Capacity(self._connections, self._per_address, self._trusted_proxies),
+            self._header_seconds,
+            KEEP_ALIVE_SECONDS,
+            PING_SECONDS,
         )
+        server = await loop.create_server(lambda: Connection(state), sock=self._socket, backlog=BACKLOG)
+        try:
+            await stopping.wait()
+        finally:
+            server.close()
+            self._socket.close()
+            await self._end(state)
+
+    async def _end(self, state: ServerState) -> None:
+        """What is in work has `grace` seconds to end; then it is cancelled, and its callers get 503."""
+        state.stopping = True
+        for connection in list(state.connections):
+            _guarded(connection, connection.stop)
+        await _ended(state, self._grace)
+        for task in list(state.tasks):
+            task.cancel()
+        # Requests cancelled at the end of grace still put things in order (they cancel their jobs).
+        await asyncio.gather(*state.tasks, return_exceptions=True)
+        await _ended(state, LAST_WRITES_SECONDS)
+        for connection in list(state.connections):
+            connection.abort()
+
+
+def _guarded(connection: Stoppable, act: Callable[[], None]) -> None:
+    """One connection's fault must not keep the server from stopping."""
+    try:
+        act()
+    except Exception as error:
+        telemetry.problem("connection.failed", **safe_facts(error))
+        connection.abort()
+
+
+async def _ended(state: ServerState, seconds: float) -> None:
+    """Returns when all connections and tasks have ended, or after so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while state.connections or state.tasks:
+                state.ended.clear()
+                await state.ended.wait()
 
 
 def most_connections() -> int:
@@ -106,35 +131,8 @@ def most_connections() -> int:
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server without its own signal handling; it waits to be stopped and does not poll for it."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config)
-        self._stopping = asyncio.Event()
-
-    def stop(self) -> None:
-        self._stopping.set()
-
-    async def main_loop(self) -> None:
-        """uvicorn's own looks ten times a second; the Date header needs it once."""
-        while not self._stopping.is_set() and not await self.on_tick(0):
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    await self._stopping.wait()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().shutdown(sockets)
-        # Requests cancelled at the end of grace still put things in order (they cancel their jobs).
-        await asyncio.gather(*self.server_state.tasks, return_exceptions=True)
-
-
 class _Telemetry(logging.Handler):
-    """Turns what uvicorn logs into events of ours."""
+    """Turns what `websockets` logs into events of ours."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -142,16 +140,10 @@ class _Telemetry(logging.Handler):
         telemetry.problem("http.server", message=record.getMessage(), **facts)
 
 
-def _report_servers_own_words() -> None:
-    logger = logging.getLogger("uvicorn.error")
+def _report_websockets_log() -> None:
+    logger = logging.getLogger("websockets.server")
     logger.handlers = [_Telemetry(logging.WARNING)]
     logger.propagate = False
-
-
-def _limited(header_seconds: float, connections: int) -> type[LimitedHttpProtocol]:
-    """uvicorn makes one protocol object per connection from a class; the limits ride on it."""
-    limits = {"header_seconds": header_seconds, "crowd": Crowd(connections)}
-    return type("LimitedHttpProtocol", (LimitedHttpProtocol,), limits)
 
 
 def _listening_socket(host: str, port: int) -> socket.socket:

@@ -4,7 +4,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import HTTPConnection
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
 
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
@@ -18,9 +21,11 @@ from ringback.server.manage import Manage
 from ringback.server.models import Models
 from ringback.server.problems import (
     LISTEN_PATH,
+    NOT_FOUND,
     FrontDoor,
     http_error_handler,
     ledger_away_handler,
+    problem_response,
     refusal_handler,
 )
 from ringback.server.projects import Projects
@@ -76,9 +81,19 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
             HTTPException: http_error_handler,
         },
     )
+    app.router.default = _not_found
     # `/v1/listen/` is not `/v1/listen`: a redirected POST would lose its body.
     app.router.redirect_slashes = False
     return app
+
+
+async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
+    """Also for a WebSocket handshake: Starlette would refuse that with an empty 403."""
+    response = problem_response(HTTPConnection(scope), NOT_FOUND)
+    if scope["type"] == "websocket":
+        await WebSocket(scope, receive, send).send_denial_response(response)
+    else:
+        await response(scope, receive, send)
 
 
 _EXPOSED = [

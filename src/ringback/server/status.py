@@ -19,6 +19,8 @@ from ringback.server.wire import answer
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 
+PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", "/metrics"})
+
 
 class Status:
     """Routes for probes and scrapers. Every process has them, whatever its roles.

@@ -1,20 +1,31 @@
-"""One WebSocket connection: uvicorn's protocol with the limits that it lacks.
+"""One WebSocket, as ASGI has them, over `websockets`' sans-I/O server. Its states are `connection`'s.
 
-uvicorn hands a whole read's worth of frames over at once, takes a client for dead whose pong waits behind
-audio that we do not read, drops every socket at the start of a shutdown, and waits for ever for a client
-that does not read what it was sent.
+Frames are taken a slice of bytes at a time. While the application has messages to take, or frames come too
+fast, nothing is parsed and nothing is read from the socket.
 """
 
 import asyncio
-from typing import Any, cast
+from typing import Any, Protocol
 
-from uvicorn.config import Config
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from uvicorn.server import ServerState
-from websockets.frames import Frame
+from starlette.types import ASGIApp, Message
+from websockets.datastructures import Headers
+from websockets.exceptions import InvalidState
+from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
+from websockets.protocol import OPEN
+from websockets.server import ServerProtocol
+
+from ringback import telemetry
+from ringback.errors import Failure
+from ringback.server.exchange import Wire, header_lines, scope_of, status_line
+from ringback.server.framing import RequestHead
+from ringback.server.problems import FAULT, UNAVAILABLE, safe_facts
 
 MESSAGE_BYTES = 4 << 20
 """The longest message that a client may send: two minutes of 16 kHz audio. Above: closed with 1009."""
+
+HANDSHAKE_SECONDS = 60.0
+"""For the application to decide; its own checks are faster."""
 
 PING_SECONDS = 20.0
 """Between pings of ours, and for a pong or any other sign of life after one."""
@@ -30,153 +41,318 @@ comes faster waits in the network."""
 CLOSE_SECONDS = 2.5
 """For the client to answer a close; then once more for it to read what it was sent."""
 
-LINGER_SECONDS = 1.0
-"""For a client to finish, and to see why we have stopped reading what it sends."""
+EOF_AFTER = 1.0
+"""Seconds from a close frame in the middle of what the client sends to the end of our side: some clients take
+that for a broken connection, and do not look at the close frame."""
 
 
-class LimitedWebSocketProtocol(WebSocketsSansIOProtocol):
-    """uvicorn's protocol, a slice of bytes at a time. While the application has messages to read, or frames
-    come too fast, nothing is parsed and nothing is read from the socket."""
+class ClientDisconnected(OSError):
+    """What ASGI raises in an application that sends to a client that has left."""
 
-    def __init__(
-        self,
-        config: Config,
-        server_state: ServerState,
-        app_state: dict[str, Any],
-        _loop: asyncio.AbstractEventLoop | None = None,
-    ) -> None:
-        super().__init__(config, server_state, app_state, _loop)
-        self.close_timeout = CLOSE_SECONDS
+
+class WebSocketWire(Wire, Protocol):
+    """The connection, as a WebSocket sees it."""
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop: ...
+    @property
+    def eof(self) -> bool: ...
+    def refuse(self, failure: Failure, path: str, request_id: str | None) -> object: ...
+    def enter_stream(self) -> None: ...
+    def enter_closing(self) -> None: ...
+    def linger(self, write_eof_after: float = 0.0) -> None: ...
+    def finish(self) -> None: ...
+
+
+class WebSocketExchange:
+    """The connection brings bytes, deadlines and the end; the application has `receive` and `send`."""
+
+    def __init__(self, wire: WebSocketWire, head: RequestHead, client: tuple[str, int]) -> None:
+        self.task: asyncio.Task[None] | None = None
+        self._wire = wire
+        self._head = head
+        offered = head.fields.get(b"sec-websocket-protocol", b"").decode("latin-1")
+        self._scope = {
+            **scope_of("websocket", "ws", wire, head, client),
+            "subprotocols": [name.strip() for name in offered.split(",") if name.strip()],
+            "extensions": {"websocket.http.response": {}},
+        }
+        # The handshake has been parsed already; from here on there are frames.
+        self._protocol = ServerProtocol(state=OPEN, max_size=MESSAGE_BYTES)
+        self._messages: asyncio.Queue[Message] = asyncio.Queue()
+        self._messages.put_nowait({"type": "websocket.connect"})
+        self._accepted = self._refused = self._close_sent = self._over = False
+        self._end_told = False
+        """The application has got its `websocket.disconnect`."""
         self._unparsed = bytearray()
         self._parsing: asyncio.TimerHandle | None = None
-        self._frames = 0
+        self._pieces: list[bytes] = []
+        """Of a message in several frames."""
+        self._is_text = False
         self._paid_until = 0.0
         self._heard_at = 0.0
+        self._pinged_at: float | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's transports are no subclass of asyncio's.
-        super().connection_made(_Transport(cast(asyncio.Transport, transport), self))
+    def accept_key(self) -> str:
+        """What the handshake is answered with; raises `InvalidHandshake`."""
+        headers = Headers(
+            (name.decode("ascii"), value.decode("latin-1")) for name, value in self._head.headers
+        )
+        return self._protocol.process_request(Request(self._head.target.decode("ascii"), headers))[0]
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    async def run(self, app: ASGIApp) -> None:
+        try:
+            await app(self._scope, self._receive, self._send)
+        except asyncio.CancelledError:
+            # The server stops, or the application could not decide in time.
+            self._fail(UNAVAILABLE, 1012)
+        except ClientDisconnected:
+            pass
+        except Exception as error:
+            telemetry.problem("request.failed", request_id=self._request_id, **safe_facts(error))
+            self._fail(FAULT, 1011)
+        else:
+            if not self._accepted and not self._refused and not self._over:
+                telemetry.problem("request.failed", request_id=self._request_id, error="no decision")
+                self._fail(FAULT, 1011)
+        if not self._close_sent:
+            self._wire.finish()
+
+    # What the connection brings.
+
+    @property
+    def has_room(self) -> bool:
+        return not self._unparsed and (self._is_read or not self._accepted)
+
+    def bytes_arrived(self, data: bytes) -> None:
+        self._heard_at = self._wire.loop.time()
+        self._unparsed += data
+        if self._accepted and self._parsing is None and self._is_read:
+            self._parse_some()
+        else:
+            self._wire.regulate()
+
+    def end_arrived(self) -> bool:
+        """The client has ended its side; whether we may still write."""
+        if self._close_sent or self._over:
+            return False
+        self._read_on()
+        return True
+
+    def lose(self) -> None:
+        self._over = True
         self._unparsed.clear()
         if self._parsing is not None:
             self._parsing.cancel()
-        super().connection_lost(exc)
+        self._tell_end({"code": 1005 if self._accepted else 1006})
 
-    def data_received(self, data: bytes) -> None:
-        if self.transport.is_closing():
-            return  # read away, so that the other side gets to read why
-        self._heard_at = self.loop.time()
-        self._unparsed += data
-        if self._parsing is None and not self.read_paused:
-            self._parse_some()
+    def out_of_time(self) -> None:
+        """The deadline of HANDSHAKE, STREAM or CLOSING."""
+        if self._close_sent or self._refused:
+            self._wire.linger()
+        elif not self._accepted:
+            if self.task is not None:
+                self.task.cancel()
+        elif self._pinged_at is not None and self._pinged_at > self._heard_at and self.has_room:
+            # Where we read nothing no pong can come, and a client that sends is alive.
+            self._protocol.fail(1011, "keepalive ping timeout")
+            self._close_sent = True
+            self._write()
+            self._wire.linger()
+        else:
+            self._pinged_at = self._wire.loop.time()
+            self._protocol.send_ping(b"")
+            self._write()
+            self._wire.enter_stream()
 
-    def handle_text(self, event: Frame) -> None:
-        self._frames += 1
-        super().handle_text(event)
-
-    def handle_bytes(self, event: Frame) -> None:
-        self._frames += 1
-        super().handle_bytes(event)
-
-    def handle_cont(self, event: Frame) -> None:
-        self._frames += 1
-        super().handle_cont(event)
-
-    def handle_ping(self) -> None:
-        """A pong for each ping would pile up before a client that does not read; the last one will do."""
-        self._frames += 1
-        pong = self.conn.data_to_send()
-        if self.writable.is_set():
-            self.transport.write(b"".join(pong))
-
-    def keepalive_timeout(self) -> None:
-        """No pong came in time. But where we read nothing none can come, and whoever sends is alive."""
-        if self.read_paused or self._unparsed or self._heard_at > self.ping_sent_at:
-            self.pong_timer = None
-            self.pending_ping_payload = None
-            self.schedule_ping()
-            return
-        super().keepalive_timeout()
-
-    def shutdown(self) -> None:
+    def stop(self) -> None:
         """The server stops. A stream that is served brings itself to an end."""
-        if not self.handshake_complete or self.close_sent:
-            super().shutdown()
+        if self._close_sent:
+            self._wire.linger()
 
-    async def send(self, message: Any) -> None:
-        if message["type"] == "websocket.close":
-            # Behind what a slow client has not read yet, and only for so long.
-            self.writable.set()
-        await super().send(message)
+    # What the application calls.
 
-    def read_on(self) -> bool:
-        """Whether the socket may be read again; parses what is left over first."""
-        if not self._unparsed:
-            return True
-        if self._parsing is None:
-            ahead = self._paid_until - self.loop.time()
-            self._parsing = self.loop.call_later(max(0.0, ahead - BURST_SECONDS), self._parse_some)
-        return False
+    async def _receive(self) -> Message:
+        message = await self._messages.get()
+        self._read_on()
+        return message
+
+    async def _send(self, message: Message) -> None:
+        kind = message["type"]
+        if kind != "websocket.close" and self._wire.write_paused:  # a close does not wait for a slow reader
+            await self._wire.drained()
+        if self._refused:
+            self._continue_refusal(message)
+        elif not self._accepted:
+            self._decide(message)
+        elif self._close_sent:
+            raise RuntimeError(f"{kind} after websocket.close")
+        elif kind == "websocket.close":
+            if not self._over:
+                self._close(message.get("code", 1000), message.get("reason") or "")
+        elif self._over:
+            raise ClientDisconnected
+        else:
+            self._send_message(message)
+
+    def _decide(self, message: Message) -> None:
+        if self._over:
+            raise ClientDisconnected
+        match message["type"]:
+            case "websocket.accept":
+                self._accept(message.get("subprotocol"), list(message.get("headers", ())))
+            case "websocket.http.response.start":
+                self._refused = True
+                lines = header_lines(list(message.get("headers", ())))
+                self._wire.write(status_line(message["status"]) + lines + b"connection: close\r\n\r\n")
+            case "websocket.close":
+                self._refused = True
+                forbidden = Failure(403, "INSUFFICIENT_PERMISSIONS", "The WebSocket was refused.")
+                self._wire.refuse(forbidden, self._head.path, self._request_id)
+                self._tell_end({"code": 1006})
+            case kind:
+                raise RuntimeError(f"{kind} is not expected now")
+
+    def _accept(self, subprotocol: str | None, headers: list[tuple[bytes, bytes]]) -> None:
+        if subprotocol:
+            headers.append((b"sec-websocket-protocol", subprotocol.encode("latin-1")))
+        switching = [
+            (b"upgrade", b"websocket"),
+            (b"connection", b"Upgrade"),
+            (b"sec-websocket-accept", self.accept_key().encode("ascii")),
+        ]
+        self._wire.write(status_line(101) + header_lines([*switching, *headers]) + b"\r\n")
+        self._accepted = True
+        self._wire.enter_stream()
+        self._read_on()
+
+    def _continue_refusal(self, message: Message) -> None:
+        if message["type"] != "websocket.http.response.body":
+            raise RuntimeError(f"{message['type']} in a refusal")
+        self._wire.write(message.get("body", b""))
+        if not message.get("more_body", False):
+            self._tell_end({"code": 1006})
+            self._wire.finish()
+
+    def _send_message(self, message: Message) -> None:
+        data, text = message.get("bytes"), message.get("text")
+        try:
+            if data is not None:
+                self._protocol.send_binary(data)
+            else:
+                self._protocol.send_text((text or "").encode())
+        except InvalidState:
+            raise ClientDisconnected from None
+        self._write()
+
+    def _close(self, code: int, reason: str) -> None:
+        self._protocol.send_close(code, reason)
+        self._close_sent = True
+        self._write()
+        self._tell_end({"code": code, "reason": reason})
+        self._wire.enter_closing()
+        self._read_on()
+
+    def _fail(self, failure: Failure, code: int) -> None:
+        if self._accepted:
+            if not self._close_sent and not self._over:
+                self._close(code, "")
+        elif not self._refused:
+            self._refused = True
+            self._wire.refuse(failure, self._head.path, self._request_id)
+
+    # Frames.
+
+    @property
+    def _is_read(self) -> bool:
+        """Whether messages are wanted: by the application, or to find the client's close among them."""
+        return self._messages.empty() or self._close_sent
+
+    def _read_on(self) -> None:
+        """Go on with what was read, then with the socket."""
+        if self._unparsed and self._accepted and self._is_read and self._parsing is None and not self._over:
+            ahead = self._paid_until - self._wire.loop.time()
+            self._parsing = self._wire.loop.call_later(max(0.0, ahead - BURST_SECONDS), self._parse_some)
+        elif self._wire.eof and self._accepted and not self._unparsed:
+            self._tell_end({"code": 1005})
+        self._wire.regulate()
 
     def _parse_some(self) -> None:
         self._parsing = None
         piece = bytes(self._unparsed[:SLICE])
         del self._unparsed[:SLICE]
-        self._frames = 0
-        super().data_received(piece)
-        self._paid_until = max(self._paid_until, self.loop.time()) + self._frames / FRAMES_PER_SECOND
-        if not self.read_paused and not self.transport.is_closing():
-            self.transport.pause_reading()
-            self.transport.resume_reading()
-
-
-class _Transport(asyncio.Transport):
-    """The connection's transport: reading goes on only when the protocol is ready, and a close ends it in
-    time, whether its client reads or not."""
-
-    def __init__(self, transport: asyncio.Transport, protocol: LimitedWebSocketProtocol) -> None:
-        super().__init__()
-        self._transport = transport
-        self._protocol = protocol
-        self._paused = False
-        self._closing = False
-
-    def get_extra_info(self, name: str, default: Any = None) -> Any:
-        return self._transport.get_extra_info(name, default)
-
-    def write(self, data: bytes | bytearray | memoryview) -> None:
-        self._transport.write(data)
-
-    def is_closing(self) -> bool:
-        return self._closing or self._transport.is_closing()
-
-    def pause_reading(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        if self._paused and not self.is_closing() and self._protocol.read_on():
-            self._paused = False
-            self._transport.resume_reading()
-
-    def close(self) -> None:
-        """Close our half, and read away what the client still sends: closing with bytes unread makes the
-        kernel reset the connection, and the client then sees the reset in place of the close frame."""
-        if self.is_closing():
-            return
-        self._closing = True
-        if self._paused:
-            self._transport.resume_reading()
-        loop = self._protocol.loop
-        if self._protocol.conn.parser_exc is None:
-            self._write_eof()
+        self._protocol.receive_data(piece)
+        frames = self._protocol.events_received()
+        for frame in frames:
+            assert isinstance(frame, Frame)
+            self._take(frame)
+        if not self._wire.write_paused or self._over:
+            self._write()
         else:
-            # In the middle of what it sends: some clients take an end of ours for a broken connection.
-            loop.call_later(LINGER_SECONDS, self._write_eof)
-        loop.call_later(CLOSE_SECONDS, self._transport.abort)
+            # A pong for each ping would pile up before a client that does not read; the last one will do.
+            self._protocol.data_to_send()
+        if self._protocol.parser_exc is not None and not self._over:
+            self._broken()
+        self._paid_until = max(self._paid_until, self._wire.loop.time()) + len(frames) / FRAMES_PER_SECOND
+        self._read_on()
 
-    def _write_eof(self) -> None:
-        if not self._transport.is_closing():
-            self._transport.write_eof()
+    def _take(self, frame: Frame) -> None:
+        if self._over:
+            return
+        match frame.opcode:
+            case Opcode.TEXT | Opcode.BINARY | Opcode.CONT:
+                if frame.opcode is not Opcode.CONT:
+                    self._is_text = frame.opcode is Opcode.TEXT
+                self._pieces.append(bytes(frame.data))
+                if frame.fin:
+                    self._message_arrived()
+            case Opcode.CLOSE:
+                self._closed_by_client()
+
+    def _message_arrived(self) -> None:
+        data = b"".join(self._pieces)
+        self._pieces = []
+        if self._close_sent:
+            return
+        if not self._is_text:
+            self._messages.put_nowait({"type": "websocket.receive", "bytes": data})
+            return
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            self._protocol.send_close(1007)
+            self._write()
+            self._broken()
+        else:
+            self._messages.put_nowait({"type": "websocket.receive", "text": text})
+
+    def _closed_by_client(self) -> None:
+        closed = self._protocol.close_rcvd
+        assert closed is not None
+        self._over = True
+        self._tell_end({"code": closed.code, "reason": closed.reason})
+        self._write()
+        self._wire.linger()
+
+    def _broken(self) -> None:
+        """What came is no WebSocket, or more of it than may come; `websockets` has written the close."""
+        closed = self._protocol.close_sent
+        self._over = self._close_sent = True
+        if closed is not None:
+            self._tell_end({"code": closed.code, "reason": closed.reason})
+        self._write()
+        self._wire.linger(EOF_AFTER)
+
+    def _tell_end(self, facts: dict[str, Any]) -> None:
+        if not self._end_told:
+            self._end_told = True
+            self._messages.put_nowait({"type": "websocket.disconnect", **facts})
+
+    def _write(self) -> None:
+        # An empty piece is `websockets`' word for the end of our side, which is `linger`'s to bring about.
+        self._wire.write(b"".join(self._protocol.data_to_send()))
+
+    @property
+    def _request_id(self) -> str | None:
+        state: dict[str, str] = self._scope["state"]
+        return state.get("request_id")

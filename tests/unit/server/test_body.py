@@ -9,14 +9,12 @@ from starlette.types import Message
 
 from ringback.errors import Failure, Refusal
 from ringback.server.body import (
-    DRAINED_LIMIT,
     JSON_LIMIT,
     NotJson,
     Pace,
     chunks,
     is_json,
     json_text,
-    leaves_body_unread,
     length_in,
 )
 
@@ -202,19 +200,3 @@ async def test_a_charset_that_is_none_is_refused(charset: str) -> None:
 
 async def _text_of(body: bytes, content_type: str) -> str:
     return await json_text(request({"content-type": content_type}, [piece(body, more=False)]), UNHURRIED)
-
-
-@pytest.mark.parametrize(
-    ("headers", "expected"),
-    [
-        ({}, False),
-        ({"content-length": "10"}, False),
-        ({"content-length": str(DRAINED_LIMIT + 1)}, True),
-        ({"transfer-encoding": "chunked"}, True),
-        ({"content-length": "10", "expect": "100-continue"}, True),
-    ],
-)
-def test_only_large_or_unmeasured_leftovers_end_the_connection(
-    headers: dict[str, str], expected: bool
-) -> None:
-    assert leaves_body_unread(request(headers)) is expected

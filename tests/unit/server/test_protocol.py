@@ -6,7 +6,7 @@ import json
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ from websockets.asyncio.client import connect
 
 from ringback.errors import Misconfigured
 from ringback.server import connection, protocol
+from ringback.server.capacity import Network
 from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
 
@@ -63,10 +64,21 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    app: ASGIApp = echo, grace: float = 5.0, connections: int | None = None
+    app: ASGIApp = echo,
+    grace: float = 5.0,
+    connections: int | None = None,
+    per_address: int = 0,
+    proxies: Sequence[Network] = (),
 ) -> AsyncIterator[Served]:
     server = HttpServer(
-        app, "127.0.0.1", 0, header_seconds=HEADER_SECONDS, grace=grace, connections=connections
+        app,
+        "127.0.0.1",
+        0,
+        header_seconds=HEADER_SECONDS,
+        grace=grace,
+        connections=connections,
+        connections_per_address=per_address,
+        trusted_proxies=proxies,
     )
     port = server.bind()
     stopping = asyncio.Event()
@@ -191,21 +203,24 @@ async def test_an_idle_connection_ends_also_after_a_body_that_came_late(
 
 
 async def test_more_connections_than_allowed_are_turned_away_with_an_answer() -> None:
-    async with served(connections=2) as server:
+    release, started = asyncio.Event(), asyncio.Event()
+    async with served(_held(release, started, lambda: None), connections=2, per_address=2) as server:
         kept = [await server.open() for _ in range(2)]
-        for reader, writer in kept:
-            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert status_of(await reader.readuntil(b"\r\n\r\n0")) == 200
+        for _, writer in kept:
+            writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            await started.wait()
+            started.clear()
         with capture_logs() as events:
-            answers = [await server.say(b"") for _ in range(3)]
+            answers = [await server.say(said) for said in (b"", b"GET / HTTP/1.1\r\n\r\n", b"")]
         assert [status_of(answer) for answer in answers] == [503] * 3
         assert int(headers_of(answers[0])["retry-after"]) > 0
         assert [(event["event"], event["most"]) for event in events] == [("connections.full", 2)]
-        kept[0][1].close()
-        await kept[0][1].wait_closed()
+        release.set()
+        assert [status_of(await _rest(reader)) for reader, _ in kept] == [200, 200]
         answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert status_of(answer) == 200
-        kept[1][1].close()
+        for _, writer in kept:
+            writer.close()
 
 
 def test_connections_leave_files_for_everything_else(monkeypatch: pytest.MonkeyPatch) -> None:

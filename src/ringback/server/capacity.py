@@ -1,0 +1,203 @@
+"""How many connections there may be, from whom, and how many bytes they may hold together.
+
+A stranger can open connections and say nothing: such a one gives way to a newcomer, the one that has waited
+longest first. What a caller with a key has in work is never ended for anybody else's sake.
+"""
+
+import ipaddress
+from collections import Counter
+from collections.abc import Sequence
+from enum import Enum
+from typing import Protocol
+
+from ringback import telemetry
+
+HELD_BYTES = 64 << 20
+"""That all connections together may have read and not passed on; the same once more for what is written."""
+
+READ_BYTES_MOST, READ_BYTES_LEAST = 65_536, 4_096
+"""That one connection may have read and not passed on: its share of `HELD_BYTES`, within these bounds."""
+
+PROBES_MOST = 32
+"""Connections above the limits that may still say that they are probes."""
+
+REPORTED_EVERY = 60.0
+"""Seconds between two reports of what strangers can cause at any rate."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Place(Enum):
+    """What a new connection may do."""
+
+    ANY = "any"
+    PROBE = "probe"
+    """There are too many: ask for a probe."""
+    NONE = "none"
+    """There are too many of these, too."""
+
+
+class Member(Protocol):
+    """A connection."""
+
+    held: int
+    """Bytes that it has read and not passed on."""
+    group: str
+    """Whose it is, for the limit per address (`group_of`)."""
+
+    def give_way(self) -> None:
+        """`leave`, and close: a newcomer needs the place, or the memory."""
+        ...
+
+
+class Sampled:
+    """Something that strangers can cause at any rate: all of it is counted, and reported once in a while."""
+
+    def __init__(self) -> None:
+        self._since = 0
+        self._next_at = 0.0
+
+    def due(self, now: float) -> int:
+        """Once more; how often since the last report, or 0 if it is not time for one. `now`: monotonic."""
+        self._since += 1
+        if now < self._next_at:
+            return 0
+        count, self._since, self._next_at = self._since, 0, now + REPORTED_EVERY
+        return count
+
+
+class Capacity:
+    """Shared by all connections of a server."""
+
+    def __init__(self, most: int, per_address: int, proxies: Sequence[Network] = ()) -> None:
+        """`per_address`: 0 is no limit. `proxies`: whose own addresses do not count."""
+        self.most = most
+        self.per_address = per_address or most
+        self._proxies = proxies
+        self._members = 0
+        self._probes = 0
+        self._by_address: Counter[str] = Counter()
+        self._waiting: dict[Member, None] = {}
+        """Those that wait for their client, in the order in which they began to."""
+        self._waiting_of: dict[str, dict[Member, None]] = {}
+        """The same by group."""
+        self._held = 0
+        self._full = Sampled()
+        self.refused = Sampled()
+
+    @property
+    def read_bytes(self) -> int:
+        """What one connection may hold now."""
+        share = HELD_BYTES // max(1, self._members)
+        return min(READ_BYTES_MOST, max(READ_BYTES_LEAST, share))
+
+    def enter(self, address: str, now: float) -> Place:
+        """A new connection from this address. `leave` must be called with what is answered."""
+        self._members += 1
+        if self.take(address) or (self._make_room_for(address) and self.take(address)):
+            if self._members <= self.most or self._make_room(self._waiting):
+                return Place.ANY
+            self.give_back(address)
+        telemetry.CONNECTIONS_REFUSED.labels("full").inc()
+        if count := self._full.due(now):
+            telemetry.problem("connections.full", count=count, most=self.most, per_address=self.per_address)
+        if self._probes >= PROBES_MOST:
+            return Place.NONE
+        self._probes += 1
+        return Place.PROBE
+
+    def leave(self, member: Member, address: str, place: Place) -> None:
+        self.works(member)
+        self.holds(member, 0)
+        self._members -= 1
+        if place is Place.PROBE:
+            self._probes -= 1
+        elif place is Place.ANY:
+            self.give_back(address)
+
+    def waits(self, member: Member) -> None:
+        """It is the client's turn, from now on."""
+        self.works(member)
+        self._waiting[member] = None
+        self._waiting_of.setdefault(member.group, {})[member] = None
+
+    def works(self, member: Member) -> None:
+        """It is our turn."""
+        if member in self._waiting:
+            del self._waiting[member]
+            of_group = self._waiting_of[member.group]
+            del of_group[member]
+            if not of_group:
+                del self._waiting_of[member.group]
+
+    def holds(self, member: Member, size: int) -> None:
+        self._held += size - member.held
+        member.held = size
+        while self._held > HELD_BYTES and self._make_room(self._waiting):
+            pass
+
+    def forwarded(self, address: str, header: bytes) -> str | None:
+        """For whom a trusted proxy asks: the last address of X-Forwarded-For that is no proxy of ours. None:
+        the connection's own address counts."""
+        if not self.is_proxy(address):
+            return None
+        for part in reversed(header.decode("latin-1").split(",")):
+            named = part.strip()
+            if _address(named) is None:
+                return None
+            if not self.is_proxy(named):
+                return named
+        return None
+
+    def is_proxy(self, address: str) -> bool:
+        if not self._proxies:
+            return False
+        found = _address(address)
+        return found is not None and any(found in network for network in self._proxies)
+
+    def take(self, address: str) -> bool:
+        """One more from this address; False: there are too many. Else `give_back` ends it."""
+        if self.is_proxy(address):
+            return True
+        group = group_of(address)
+        if self._by_address[group] >= self.per_address:
+            return False
+        self._by_address[group] += 1
+        return True
+
+    def give_back(self, address: str) -> None:
+        if self.is_proxy(address):
+            return
+        group = group_of(address)
+        self._by_address[group] -= 1
+        if not self._by_address[group]:
+            del self._by_address[group]
+
+    def _make_room_for(self, address: str) -> bool:
+        return self._make_room(self._waiting_of.get(group_of(address), {}))
+
+    def _make_room(self, waiting: dict[Member, None]) -> bool:
+        """End the one that has waited longest for its client."""
+        longest = next(iter(waiting), None)
+        if longest is None:
+            return False
+        longest.give_way()
+        return True
+
+
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    try:
+        found = ipaddress.ip_address(text.partition("%")[0])
+    except ValueError:
+        return None
+    return getattr(found, "ipv4_mapped", None) or found
+
+
+def group_of(address: str) -> str:
+    """Whose address it is: of IPv6 a subscriber has 64 bits' worth."""
+    if ":" not in address:
+        return address
+    found = _address(address)
+    if isinstance(found, ipaddress.IPv6Address):
+        return str(ipaddress.ip_network((int(found) >> 64 << 64, 64)))
+    return address if found is None else str(found)

@@ -1,0 +1,73 @@
+"""Whether a connection's client is still there: does it read what we write, has it left or half-closed?"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+WRITE_SECONDS = 30.0
+WRITE_PACE = 1_000
+"""Bytes a second, over so many seconds, that a client must take of what was written to it."""
+
+PROBED_AFTER: Final = (0.2, 1.0, 3.0, 10.0, 30.0, 60.0, 60.0, 60.0, 60.0)
+"""Seconds after each byte of a probe."""
+
+
+class WriteWatch:
+    """Aborts a transport whose client does not read."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._timer: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        """From now on, until `stop` or until all is sent."""
+        self.stop()
+        unsent = self._transport.get_write_buffer_size()
+        if unsent:
+            self._timer = self._loop.call_later(WRITE_SECONDS, self._judge, unsent)
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _judge(self, before: int) -> None:
+        if before - self._transport.get_write_buffer_size() < WRITE_SECONDS * WRITE_PACE:
+            self._transport.abort()
+        else:
+            self.start()
+
+
+class LeftProbe:
+    """Finds out whether a client that has ended its side of the connection still reads the other.
+
+    To us both look alike: a FIN. But the host of a client that has left answers the next byte with a reset.
+    There are bytes that can be sent without saying anything: the beginning of the status line, which is the
+    same for every answer.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, write: Callable[[bytes], None], beginning: bytes
+    ) -> None:
+        self._loop = loop
+        self._write = write
+        self._beginning = beginning
+        self._timer: asyncio.TimerHandle | None = None
+        self.sent = 0
+        """Bytes of the next answer that are out already."""
+
+    def start(self) -> None:
+        """The client has ended its side, and waits for an answer."""
+        if self.sent < len(self._beginning):
+            self._write(self._beginning[self.sent : self.sent + 1])
+            self.sent += 1
+            self._timer = self._loop.call_later(PROBED_AFTER[self.sent - 1], self.start)
+
+    def stop(self) -> int:
+        """An answer begins; how many bytes of it are out."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        sent, self.sent = self.sent, 0
+        return sent
