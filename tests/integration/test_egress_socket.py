@@ -2,11 +2,16 @@
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator
+import ssl
+from collections.abc import AsyncIterator, Callable, Coroutine
 from http import HTTPStatus
+from pathlib import Path
+from typing import Any
 
 import pytest
-from websockets.asyncio.server import ServerConnection
+import trustme
+import uvloop
+from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from ringback.clock import SystemClock
@@ -16,6 +21,7 @@ from ringback.egress.policy import Policy
 from ringback.egress.socket import LIVE, OutgoingSocket, SocketLost
 from ringback.egress.target import Target, read_target
 from support.program import free_port
+from support.raw_receiver import Conversation, receiving
 from support.sockets import Called, SocketReceiver
 
 LIMITS = Limits(connect=1, total=2)
@@ -117,6 +123,63 @@ async def test_a_receiver_that_does_not_read_counts_as_lost(door: Door) -> None:
         async with asyncio.timeout(5):
             await socket.close(1000, "")
         reading.set()
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    run: Callable[[Coroutine[Any, Any, None]], None],
+    scheme: str,
+) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    heard: list[str | bytes] = []
+
+    def enlarge(_: ServerConnection, __: Request, response: Response) -> None:
+        response.headers["Content-Security-Policy"] = "x" * 12_000
+
+    async def take(connection: ServerConnection) -> None:
+        await connection.send("welcome")  # with the handshake, most likely in one packet
+        heard.extend([message async for message in connection])
+
+    async def converse() -> None:
+        policy = Policy(("localhost",))
+        async with (
+            serve(
+                take, "127.0.0.1", 0, process_response=enlarge, ssl=tls if scheme == "wss" else None
+            ) as server,
+            Door(policy, SystemClock()) as door,
+        ):
+            port = next(iter(server.sockets)).getsockname()[1]
+            socket = await door.open_socket(target(f"{scheme}://localhost:{port}/"), {}, LIMITS)
+            assert isinstance(socket, OutgoingSocket), socket
+            await socket.send(b"x" * 300_000, 2)
+            await socket.ping(b"7", 2)
+            async with asyncio.timeout(5):
+                assert await socket.pong() == b"7"
+            await socket.close(1000, "")
+
+    run(converse())
+    assert heard == ["x" * 300_000]
+
+
+async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: Door) -> None:
+    async def pretend(talk: Conversation) -> None:
+        await talk.request()
+        await talk.say(
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: upgrade\r\n\r\n"
+        )
+        await talk.reader.read()
+
+    async with receiving(pretend) as receiver:
+        answer = await refused(door, receiver.url(scheme="ws"))
+    assert answer.reason is Silence.PROTOCOL
+    assert answer.detail == "its answer to the WebSocket handshake is no valid one"
 
 
 def redirected(connection: ServerConnection, _: Request) -> Response:

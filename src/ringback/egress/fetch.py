@@ -81,7 +81,7 @@ class AudioFetch:
             if failed.reason is Silence.OURS:
                 raise  # no fault of the URL: whoever fetches tries again
             reason = _REASONS.get(failed.reason, FetchReason.NO_DATA)
-            detail = f"after {redirects} redirects: {failed.detail}" if redirects else failed.detail
+            detail = f"after a redirect: {failed.detail}" if redirects else failed.detail
             raise FetchFailed(reason, detail, temporary=_may_pass(failed.reason, error)) from None
         except BaseException:
             self.drop()

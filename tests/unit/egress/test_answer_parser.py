@@ -1,6 +1,8 @@
 """Answers as they come in, cut at any place."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from ringback.egress.answer_parser import HEAD_BYTES, INTERIM_ANSWERS, AnswerParser
 
@@ -142,3 +144,26 @@ def test_a_switch_of_protocols_keeps_what_comes_behind_it() -> None:
 def test_a_reason_is_short_and_printable() -> None:
     parser = fed(b"HTTP/1.1 500 \x1b[31m" + b"x" * 500 + b"\r\n\r\n")
     assert parser.reason == "?[31m" + "x" * 55
+
+
+PARTS = [
+    *(b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 101 Switch\r\n", b"HTTP/1.1 103 Hints\r\n\r\n", b"HTTP/1.0 304 N\n"),
+    *(b"upgrade: websocket\r\n", b"connection: upgrade\r\n", b"connection: close\r\n", b"set-cookie : a\r\n"),
+    *(b"content-length: 5\r\n", b"content-length: -1\r\n", b"content-length: %d\r\n" % 10**30),
+    *(b"transfer-encoding: chunked\r\n", b"transfer-encoding: gzip\r\n", b" folded\r\n", b": x\r\n"),
+    *(b"\r\n", b"\n", b"\r", b"hello", b"5\r\nhello\r\n0\r\n\r\n", b"0\r\n", b"f" * 20, b"\x00\xff"),
+]
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(PARTS) | st.binary(max_size=4), max_size=12), st.integers(1, 9))
+def test_whatever_comes_is_read_alike_however_it_is_cut(parts: list[bytes], step: int) -> None:
+    data = b"HTTP/1.1 200 OK\r\n" * (step % 2) + b"".join(parts)
+    parsers = [fed(data), fed(*(data[place : place + step] for place in range(0, len(data), step)))]
+    whole, cut = ((each.status, each.complete, each.reusable, each.take()) for each in parsers)
+    assert whole[:3] == cut[:3]
+    assert not whole[1] or whole[3] == cut[3]
+    for each in parsers:
+        each.end()
+        assert each.status is None or each.over
+        assert not each.reusable
