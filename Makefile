@@ -26,7 +26,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test test-cluster lint format bench chaos lock clean
+.PHONY: help setup setup-dev demo serve test test-cluster lint format bench chaos notices sbom lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -64,6 +64,15 @@ bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the sa
 chaos: setup-dev ## The long form of the tests that kill and break things on purpose, for hours (ROUNDS=500).
 	CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos $(STATE_MACHINE) -s --timeout 14400 $(ARGS)
 
+notices: setup-dev ## Write THIRD_PARTY_NOTICES.md from the pinned requirements.
+	$(BIN)/python tools/notices.py
+
+sbom: .venvs/supply/.installed ## Write a bill of materials (CycloneDX) of what EXTRAS installs to build/.
+	@mkdir -p build
+	.venvs/supply/bin/cyclonedx-py requirements requirements/$(PROFILE).txt --pyproject pyproject.toml \
+		--output-reproducible --output-file build/ringback-$(PROFILE).cdx.json
+	@echo build/ringback-$(PROFILE).cdx.json
+
 lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet
 	$(call export,runtime,--no-default-groups --group build)
@@ -71,7 +80,7 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,cluster,--no-default-groups --group build --extra cluster)
 	$(call export,cluster-multilingual,--no-default-groups --group build --extra cluster --extra multilingual)
 	$(call export,dev,--group build --group dev --extra multilingual --extra cluster)
-	$(foreach place,$(PLACES) rivals,$(call export,$(place),--only-group $(place)) &&) true
+	$(foreach place,$(PLACES) rivals supply,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 

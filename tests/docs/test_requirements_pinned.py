@@ -49,6 +49,7 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
         ),
         ("deepgram5", ["dependency-groups.deepgram5"]),
         ("uv", ["dependency-groups.uv"]),
+        ("supply", ["dependency-groups.supply"]),
     ],
 )
 def test_the_pins_fulfil_pyproject(file: str, wanted: list[str]) -> None:
