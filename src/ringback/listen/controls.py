@@ -48,7 +48,7 @@ class Configure:
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """In the server's own list; no client sends it, and no page says what it does."""
+    """In the list of Deepgram's server, so it is no error. No client sends it, no page says what it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class Conversation:
         return [Audio(data)]
 
     def text(self, text: str, now: float) -> list[Wish]:
-        """A text frame: KeepAlive, Finalize, CloseStream, Configure; an Error answers anything else."""
+        """A text frame: KeepAlive, Sync, Finalize, CloseStream, Configure; an Error answers anything else."""
         if self._ending is not None:
             return []
         if (
@@ -107,7 +107,7 @@ class Conversation:
         ):  # Before any audio not even a KeepAlive keeps the connection (docs/audio-keep-alive).
             self._last_sign = now
         match controls.read(text):
-            case controls.KeepAlive():
+            case controls.KeepAlive() | controls.Sync():
                 return []
             case controls.Finalize(channel):
                 return self._finalize(channel, text)
@@ -191,13 +191,10 @@ class Conversation:
         self._finalizes.ask(channel)
         return [Flush(channel)]
 
-    def _answer(self, control: controls.Configure | controls.Sync | controls.Misread, text: str) -> bytes:
+    def _answer(self, control: controls.Configure | controls.Misread, text: str) -> bytes:
         match control:
             case controls.Configure():
                 return self._configure(control)
-            case controls.Sync():
-                what = "This server does nothing on `Sync`."
-                return self._messages.error("UnsupportedMessage", what, text)
             case controls.Misread(description):
                 return self._messages.error("SchemaError", description, text)
 

@@ -236,9 +236,9 @@ class TestConfigure:
             {"type": "ConfigureFailure", "request_id": REQUEST, "code": code, "description": description}
         ]
 
-    def test_sync_is_said_not_to_be_served(self) -> None:
-        (message,) = Talk().text('{"type":"Sync"}').fresh()
-        assert (message["type"], message["variant"]) == ("Error", "UnsupportedMessage")
+    def test_sync_is_a_sign_of_life_without_an_answer(self) -> None:
+        assert Talk().text('{"type":"Sync"}').fresh() == []
+        assert Talk().text('{"type":"Sync","id":7}').fresh() == []
 
 
 class TestUnreadable:
