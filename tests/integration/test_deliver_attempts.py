@@ -375,16 +375,11 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     assert receiver.connections == 0
 
 
-@pytest.mark.parametrize("error", [LedgerUnavailable("locked"), CannotOpen("lost")])
-async def test_nothing_goes_out_unsigned(
-    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
-
+def unable_to_sign(door: Door, blobs: FolderBlobs, error: Exception) -> Deliverer:
     async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
         raise error
 
-    deliverer = Deliverer(
+    return Deliverer(
         door,
         POLICY,
         blobs,
@@ -394,6 +389,14 @@ async def test_nothing_goes_out_unsigned(
         clock=SystemClock(),
         recorded=nothing_recorded,
     )
+
+
+async def test_nothing_goes_out_unsigned(
+    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
+    error = LedgerUnavailable("locked")
+    deliverer = unable_to_sign(door, blobs, error)
     async with receiving(answering()) as receiver:
         with structlog.testing.capture_logs() as events:
             outcome = await deliverer(lease(receiver.url()))
@@ -401,6 +404,27 @@ async def test_nothing_goes_out_unsigned(
     assert receiver.connections == 0
     [told] = events
     assert (told["event"], told["reason"]) == ("delivery.not_tried", f"it cannot be signed: {error}")
+
+
+async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
+    door: Door, blobs: FolderBlobs
+) -> None:
+    deliverer = unable_to_sign(door, blobs, CannotOpen("lost"))
+    async with receiving(answering()) as receiver:
+        claimed = lease(receiver.url())
+        outcomes: list[Done | Retry | GivenUp | Interrupted] = []
+        while not outcomes or isinstance(outcomes[-1], Retry):
+            job = replace(claimed.job, tries=len(outcomes))
+            outcomes.append(await deliverer(replace(claimed, job=job)))
+    assert receiver.connections == 0
+    *retries, last = outcomes
+    assert isinstance(last, GivenUp)
+    assert [each.delay for each in retries if isinstance(each, Retry)] == [5.0] * SETTINGS.retries
+    for outcome in outcomes:
+        assert isinstance(outcome, Retry | GivenUp)
+        tried = attempt_of(outcome)
+        assert (tried.outcome, tried.code) == ("unsigned", None)
+        assert json.loads(tried.detail)["reason"] == "it cannot be signed: lost"
 
 
 async def test_a_url_that_cannot_be_opened_parks_the_delivery(deliverer: Deliverer) -> None:

@@ -201,6 +201,7 @@ async def test_reads(plans: Plans) -> None:
     reads: list[tuple[Callable[[PostgresLedger], Awaitable[Any]], tuple[str, ...]]] = [
         (lambda ledger: ledger.get(jobs[0]), ("job_id", "live_job_pkey")),
         (lambda ledger: ledger.states(jobs), ("job_id", "live_job_pkey")),
+        (lambda ledger: ledger.open_breakers("deliver", [Lane("host 7")]), ("lane_kind_name_key",)),
         (lambda ledger: ledger.children_of(jobs, 100), ("job_by_parent",)),
         (lambda ledger: ledger.attempts(jobs[0], 100), ("job_id",)),
         (lambda ledger: ledger.waiting("s", 100), ("live_job_by_sequence",)),

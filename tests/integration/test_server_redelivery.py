@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,7 +16,7 @@ from ringback.blobs import INLINE_LIMIT, Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
-from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lease, Retry
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
 from ringback.listen.options import ListenOptions
 from ringback.server import history, redelivery
 from ringback.settings import KeepSettings
@@ -139,6 +140,27 @@ async def test_the_latest_attempts_of_all_deliveries_are_shown(
     deliveries = (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"]
     assert [(each["id"], len(each["attempts"])) for each in deliveries] == [(first.id, 2), (elsewhere, 6)]
     assert [each["started"][17:19] for each in deliveries[0]["attempts"]] == ["04", "05"]
+
+
+async def test_what_waits_behind_a_breaker_is_shown_so(door: Front) -> None:
+    made = [await transcribed(door) for _ in range(6)]
+    for _ in range(5):
+        lease, *others = await door.ledger.claim(DELIVER, 64, 60)
+        assert await door.ledger.settle(lease, Retry(30.0, 500, signal=Signal.BAD))
+        for other in others:
+            assert await door.ledger.settle(other, Interrupted())
+    untried = [request for request, job in made if job and (await the(door, job)).tries == 0]
+    listed = (await get(door, "deliveries?state=waiting")).json()["deliveries"]
+    shown = (await get(door, f"requests/{untried[0].id}")).json()["ringback"]["deliveries"]
+    assert len(listed) == 6
+    for delivery in (shown[0], *[each for each in listed if each["tries"] == 0]):
+        assert (delivery["state"], delivery["code"]) == ("queued", None)
+        assert (delivery["waiting"]["reason"], delivery["waiting"]["failures"]) == ("breaker", 5)
+        until = datetime.fromisoformat(delivery["waiting"]["until"]).timestamp()
+        assert until > door.services.clock.now()
+        assert delivery["next_attempt_at"] == delivery["waiting"]["until"]
+    retried = [each["waiting"]["reason"] for each in listed if each["tries"] > 0]
+    assert set(retried) == {"schedule"}
 
 
 async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front) -> None:

@@ -49,7 +49,7 @@ LARGE_READ_AT_ONCE = 8
 
 OUR_TROUBLE_DELAY = 10.0
 """Seconds until a delivery is taken up again that this machine could not make: it had no connection left, or
-nothing to sign with."""
+could not read what to sign with."""
 OUR_TROUBLE_PAUSE = 1.0
 """Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
 
@@ -156,8 +156,12 @@ class Deliverer:
         if presigned is None:
             try:
                 named |= await self._sign(order.key_id, webhook_id, body)
-            except (LedgerUnavailable, CannotOpen) as error:
+            except LedgerUnavailable as error:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
+            except CannotOpen as error:
+                # Another node may have the right key, or the operator give it back; it need not be so.
+                delay = schedule_of(order.schedule, self._settings).delay_after(job.tries + 1)
+                return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
         answer = await self._door.send(target, order.method, named, body, self._limits, requester=requester)
         if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
@@ -171,7 +175,8 @@ class Deliverer:
         _tell(job, order, target, answer=answer, outcome=outcome)
         return outcome
 
-    def _unsent(self, job: Job, verdict: Verdict, reason: str) -> GivenUp:
+    def _unsent(self, job: Job, verdict: Verdict, reason: str, delay: float | None = None) -> Retry | GivenUp:
+        """Nothing left this machine; it is tried again after `delay` seconds, or not at all."""
         now = self._clock.now()
         ATTEMPTS.labels(verdict.value).inc()
         event(
@@ -181,11 +186,13 @@ class Deliverer:
             project=job.project,
             outcome=verdict.value,
             attempt=job.tries + 1,
-            next="parked",
+            next="parked" if delay is None else "retry",
+            delay=delay,
             reason=reason,
         )
         facts = msgspec.json.encode(AttemptDetail(reason=reason))
-        return GivenUp(attempt=Attempt(now, now, verdict.value, None, facts))
+        attempt = Attempt(now, now, verdict.value, None, facts)
+        return GivenUp(attempt=attempt) if delay is None else Retry(delay, attempt=attempt)
 
 
 class _Bytes:

@@ -87,6 +87,8 @@ class Verdict(StrEnum):
     PROTOCOL = "protocol"
     BODY_LOST = "body_lost"
     """Nothing was sent: the result is no longer kept."""
+    UNSIGNED = "unsigned"
+    """Nothing was sent: the signing secret cannot be opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +225,7 @@ def _signal(verdict: Verdict) -> Signal:
             | Verdict.ODD_STATUS
             | Verdict.BLOCKED
             | Verdict.BODY_LOST
+            | Verdict.UNSIGNED
         ):
             return Signal.NEUTRAL
         case _:

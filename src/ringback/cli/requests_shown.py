@@ -45,12 +45,14 @@ def deliveries_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             _coloured(_word(record["state"])),
             _code(record["code"]),
             str(record["tries"]),
+            _next_try(record),
             printable(record["destination"]),
             tags_of(record),
         )
         for record in records
     ]
-    return table(("REQUEST", "CREATED (UTC)", "STATE", "CODE", "TRIES", "DESTINATION", "TAGS"), rows)
+    heads = ("REQUEST", "CREATED (UTC)", "STATE", "CODE", "TRIES", "NEXT (UTC)", "DESTINATION", "TAGS")
+    return table(heads, rows)
 
 
 def request_page(record: Mapping[str, Any]) -> Iterator[str]:
@@ -109,6 +111,8 @@ def counted(number: int, one: str, many: str) -> str:
 
 def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
     again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
+    if why := _why_it_waits(delivery):
+        again += f": {why}"
     state = _coloured(_word(delivery["state"]))
     yield f"Delivery  {delivery['id']}"
     yield f"          {state}{_with_code(delivery['code'])} to {printable(delivery['destination'])}{again}"
@@ -118,6 +122,33 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
         yield f"  {number:>3}.    {_attempt(attempt)}"
         if answer := attempt["detail"].get("answer"):
             yield f"          “{printable(answer)[:ANSWER_SHOWN].strip()}”"
+
+
+def _next_try(delivery: Mapping[str, Any]) -> str:
+    """When it is tried next, and whether that is so because its receiver fails."""
+    at = delivery["next_attempt_at"]
+    shown = "-" if at is None else moment(at)
+    return f"{shown} (breaker)" if _reason(delivery) == "breaker" else shown
+
+
+def _why_it_waits(delivery: Mapping[str, Any]) -> str:
+    """What a person would not expect; nothing for a retry that is not due yet."""
+    match _reason(delivery):
+        case "breaker":
+            failed = counted(delivery["waiting"]["failures"], "attempt", "attempts")
+            return (
+                f"{failed} in a row failed here; the receiver gets one delivery at a time until one succeeds"
+            )
+        case "order":
+            return "it goes after those before it"
+        case _:
+            return ""
+
+
+def _reason(delivery: Mapping[str, Any]) -> str | None:
+    """Why it waits; servers of older versions do not say."""
+    waiting = delivery.get("waiting")
+    return None if waiting is None else waiting["reason"]
 
 
 def _attempt(attempt: Mapping[str, Any]) -> str:

@@ -66,6 +66,16 @@ class Health:
         return replace(failed, openings=self.openings + 1, open_until=now + seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBreaker:
+    """A lane whose breaker is not closed: what waits there waits for the lane, not for its own time."""
+
+    until: float
+    """Unix seconds by the ledger's clock; past: one job of the lane is being tried, or about to be."""
+    failures: int
+    """In a row."""
+
+
 def fair_shares(rooms: Sequence[int], limit: int) -> list[int]:
     """Deal `limit` slots out one by one, in turn, until every lane is full or no slot is left."""
     shares = [0] * len(rooms)

@@ -9,8 +9,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringback.errors import RingbackError
-from ringback.jobs.job import Allowance, Attempt, Job, JobFilter, JobId, Lease, NewJob, Outcome, Page, State
-from ringback.jobs.lane import Shares
+from ringback.jobs.job import (
+    Allowance,
+    Attempt,
+    Job,
+    JobFilter,
+    JobId,
+    Lane,
+    Lease,
+    NewJob,
+    Outcome,
+    Page,
+    State,
+)
+from ringback.jobs.lane import OpenBreaker, Shares
 
 
 class LedgerUnavailable(RingbackError):
@@ -148,6 +160,11 @@ class JobStore(Protocol):
 
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
         """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
+        ...
+
+    async def open_breakers(self, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
+        """The breakers of these lanes that are not closed; the other lanes are missing. One question, however
+        many are asked about."""
         ...
 
     async def children(self, parent: JobId, most: int) -> list[Job]:

@@ -5,6 +5,7 @@ secrets.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +15,7 @@ from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND, order_of, webhook_id_of
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
+from ringback.jobs.lane import OpenBreaker
 from ringback.jobs.store import JobStore
 from ringback.server.auth import Doorkeeper
 from ringback.server.permissions import Action
@@ -44,6 +46,7 @@ class Deliveries:
 
     def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
         self._store = services.store
+        self._clock = services.clock
         self._doorkeeper = doorkeeper
 
     async def list(self, request: Request) -> Response:
@@ -62,12 +65,51 @@ class Deliveries:
         )
         limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
         page = await page_of(self._store, where, limit, request.query_params.get("before"))
-        return answer({"deliveries": [described(job) for job in page.jobs], "next": page.next})
+        breakers = await breakers_of(self._store, page.jobs)
+        now = self._clock.now()
+        shown = [described(job, waiting_of(job, breakers.get(job.lane), now)) for job in page.jobs]
+        return answer({"deliveries": shown, "next": page.next})
 
 
-def described(delivery: Job, attempts: Sequence[Attempt] | None = None) -> dict[str, object]:
+async def breakers_of(store: JobStore, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
+    """The open breakers that some of these deliveries wait behind."""
+    lanes = sorted({delivery.lane for delivery in deliveries if delivery.state is State.QUEUED})
+    return await store.open_breakers(KIND, lanes) if lanes else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a delivery is not under way."""
+
+    reason: str
+    """`schedule`: its next attempt is not due; `breaker`: its destination has failed too often in a row, and
+    gets one delivery at a time until one succeeds; `order`: an earlier response of its stream goes first;
+    `turn`: it is due, and waits for a free place."""
+    until: float | None
+    """Unix seconds of the next attempt, as far as it is known."""
+    failures: int | None = None
+    """In a row, of the destination, behind a breaker."""
+
+
+def waiting_of(delivery: Job, breaker: OpenBreaker | None, now: float) -> Waiting | None:
+    """What a delivery waits for; None: it does not. `breaker`: that of its destination, where it is open."""
+    if delivery.state is State.HELD:
+        return Waiting("order", None)
+    if delivery.state is not State.QUEUED:
+        return None
+    if breaker is not None and breaker.until >= delivery.due_at:
+        return Waiting("breaker", breaker.until if breaker.until > now else None, breaker.failures)
+    if delivery.due_at > now:
+        return Waiting("schedule", delivery.due_at)
+    return Waiting("turn", None) if breaker is None else Waiting("breaker", None, breaker.failures)
+
+
+def described(
+    delivery: Job, waiting: Waiting | None, attempts: Sequence[Attempt] | None = None
+) -> dict[str, object]:
     """One delivery; with `attempts`, these too."""
     order = order_of(delivery)
+    until = None if waiting is None or waiting.until is None else rfc3339(waiting.until)
     record: dict[str, object] = {
         "id": delivery.id,
         "request_id": delivery.parent,
@@ -82,7 +124,10 @@ def described(delivery: Job, attempts: Sequence[Attempt] | None = None) -> dict[
         "tags": delivery.tags,
         "kept": order.body != Kept(),
         "created": rfc3339(delivery.created_at),
-        "next_attempt_at": rfc3339(delivery.due_at) if delivery.state is State.QUEUED else None,
+        "next_attempt_at": until,
+        "waiting": None
+        if waiting is None
+        else {"reason": waiting.reason, "until": until, "failures": waiting.failures},
         "ended": None if delivery.finished_at is None else rfc3339(delivery.finished_at),
     }
     if attempts is not None:

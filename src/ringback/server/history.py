@@ -13,7 +13,7 @@ from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Doorkeeper
-from ringback.server.deliveries import described
+from ringback.server.deliveries import breakers_of, described, waiting_of
 from ringback.server.permissions import Action
 from ringback.server.records import reads_callback_as_text, record_of
 from ringback.server.requests import filters_of, newest, request_of
@@ -39,6 +39,7 @@ class History:
         self._store = services.store
         self._progress = services.progress
         self._catalogue = services.catalogue
+        self._clock = services.clock
         self._doorkeeper = doorkeeper
 
     async def requests(self, request: Request) -> Response:
@@ -85,12 +86,15 @@ class History:
         return record
 
     async def _with_attempts(self, deliveries: Sequence[Job]) -> list[dict[str, object]]:
+        breakers = await breakers_of(self._store, deliveries)
+        now = self._clock.now()
         shown: list[dict[str, object]] = []
         room = ATTEMPTS_SHOWN
         for delivery in reversed(deliveries):
             attempts = await self._store.attempts(delivery.id, room) if room else []
             room -= len(attempts)
-            shown.append(described(delivery, attempts))
+            waiting = waiting_of(delivery, breakers.get(delivery.lane), now)
+            shown.append(described(delivery, waiting, attempts))
         return shown[::-1]
 
     async def _reached(self, job: Job) -> dict[str, object] | None:

@@ -173,6 +173,33 @@ class TestHealth:
         await store.add([new_job(lane="neighbour")])
         assert by_lane(await store.claim("deliver", 64, 30.0)) == {"neighbour": 1}
 
+    async def test_breakers_that_are_not_closed_can_be_seen(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        await store.add([new_job(lane=lane) for lane in ("dead", "well") for _ in range(7)])
+        await store.add([new_job("transcribe", "dead")])
+        lanes = [Lane("dead"), Lane("well"), Lane("unknown")]
+
+        async def fail(times: int) -> None:
+            for _ in range(times):
+                leases = [each for each in await store.claim("deliver", 64, 30.0) if each.job.lane == "dead"]
+                await store.settle(leases[0], BAD)
+                await settle_all(store, leases[1:], Interrupted())
+
+        assert await store.open_breakers("deliver", []) == {}
+        await fail(4)
+        assert await store.open_breakers("deliver", lanes) == {}
+        await fail(1)
+        seen = await store.open_breakers("deliver", lanes)
+        assert {lane: breaker.failures for lane, breaker in seen.items()} == {"dead": 5}
+        assert seen[Lane("dead")].until == pytest.approx(manual_clock.now() + 5.0, abs=0.5)
+        assert await store.open_breakers("transcribe", lanes) == {}
+        manual_clock.advance(5.1)
+        assert await store.open_breakers("deliver", lanes) == seen
+        (probe,) = [each for each in await store.claim("deliver", 64, 30.0) if each.job.lane == "dead"]
+        await store.settle(probe, GOOD)
+        assert await store.open_breakers("deliver", lanes) == {}
+
     async def test_health_outlives_the_process(self, reopen: Reopen, new_job: NewJobs) -> None:
         async with reopen() as store:
             await store.add([new_job(lane="host") for _ in range(9)])

@@ -85,8 +85,33 @@ def test_a_request_that_runs_has_no_status_yet() -> None:
 
 def test_a_delivery_that_is_done_was_delivered() -> None:
     _, first, second = plain(deliveries_table([delivery(), delivery(state="done", code=200)]))
-    assert "parked     503   3      https://receiver.example:443" in first
+    assert "parked     503   3      -           https://receiver.example:443" in first
     assert "delivered  200" in second
+
+
+def test_what_waits_behind_a_breaker_says_so() -> None:
+    at = "2026-11-22T10:05:00Z"
+    waiting = {"reason": "breaker", "until": at, "failures": 7}
+    behind = delivery(state="queued", code=None, tries=0, attempts=[], next_attempt_at=at, waiting=waiting)
+    probed = {**behind, "next_attempt_at": None, "waiting": {**waiting, "until": None}}
+    later = {**behind, "waiting": {"reason": "schedule", "until": at, "failures": None}}
+    _, *lines = plain(deliveries_table([behind, probed, later]))
+    assert "0      2026-11-22 10:05:00 (breaker)  https" in lines[0]
+    assert "0      - (breaker)                    https" in lines[1]
+    assert "0      2026-11-22 10:05:00            https" in lines[2]
+    ours = {
+        "state": "done",
+        "progress": None,
+        "result_kept": True,
+        "callback_origin": None,
+        "deliveries": [behind, {**behind, "state": "held", "waiting": {"reason": "order", "until": None}}],
+    }
+    page = "\n".join(plain(request_page(request(ringback=ours))))
+    assert (
+        "next attempt 2026-11-22 10:05:00 UTC: 7 attempts in a row failed here; "
+        "the receiver gets one delivery at a time until one succeeds"
+    ) in page
+    assert "it goes after those before it" in page
 
 
 def test_a_page_tells_all_and_what_to_do() -> None:

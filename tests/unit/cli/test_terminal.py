@@ -86,6 +86,7 @@ def _delivery() -> dict[str, Any]:
     return {
         "id": BAD, "webhook_id": "w", "request_id": BAD, "created": "2026-11-22T10:00:00Z", "state": BAD,
         "code": 503, "tries": 1, "destination": BAD, "tags": [BAD], "next_attempt_at": "2026-11-22T10:05:00Z",
+        "waiting": {"reason": BAD, "until": "2026-11-22T10:05:00Z", "failures": 7},
         "attempts": [attempt],
     }  # fmt: skip
 

@@ -16,13 +16,14 @@ from ringback.jobs.job import (
     Job,
     JobFilter,
     JobId,
+    Lane,
     Lease,
     NewJob,
     Outcome,
     Page,
     State,
 )
-from ringback.jobs.lane import MOST_CALLERS, Shares
+from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres import erasing, keys, nodes, pages, reads, retention, schema, together
@@ -220,6 +221,9 @@ class PostgresLedger:
 
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
         return await reads.states(self._database, jobs)
+
+    async def open_breakers(self, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
+        return await reads.open_breakers(self._database, kind, lanes)
 
     async def children(self, parent: JobId, most: int) -> list[Job]:
         return (await self.children_of([parent], most))[parent]

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from ringback.jobs.job import Attempt, Job, JobId, State
-from ringback.jobs.lane import MOST_CALLERS, Shares
+from ringback.jobs.job import Attempt, Job, JobId, Lane, State
+from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
 from ringback.jobs.store import KindGauge
 from ringback.storage.postgres.database import Database
 from ringback.storage.postgres.queries import load
@@ -19,6 +19,11 @@ async def job_by_id(database: Database, job: JobId) -> Job | None:
 
 async def states(database: Database, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
     return {JobId(job): State(state) for job, state in await database.fetch(_SQL["states"], list(jobs))}
+
+
+async def open_breakers(database: Database, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
+    rows = await database.fetch(_SQL["open_breakers"], kind, list(lanes))
+    return {Lane(name): OpenBreaker(until, failures) for name, until, failures in rows}
 
 
 async def children_of(database: Database, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:

@@ -18,13 +18,14 @@ from ringback.jobs.job import (
     Job,
     JobFilter,
     JobId,
+    Lane,
     Lease,
     NewJob,
     Outcome,
     Page,
     State,
 )
-from ringback.jobs.lane import Shares
+from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.store import KindGauge, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.sqlite import erasing, keys, pages, reads, retention
@@ -187,6 +188,9 @@ class SqliteLedger:
 
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
         return await self._readers.do(partial(reads.states, jobs=jobs))
+
+    async def open_breakers(self, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
+        return await self._readers.do(partial(reads.open_breakers, kind=kind, lanes=lanes))
 
     async def children(self, parent: JobId, most: int) -> list[Job]:
         return (await self.children_of([parent], most))[parent]

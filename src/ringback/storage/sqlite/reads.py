@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import msgspec
 
-from ringback.jobs.job import Attempt, Job, JobId, State
-from ringback.jobs.lane import MOST_CALLERS, Shares
+from ringback.jobs.job import Attempt, Job, JobId, Lane, State
+from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.queries import load
@@ -26,6 +26,7 @@ THREADS = 2
 _SQL = load("reads.sql")
 _JOB_BY_ID = _SQL["job_by_id"]
 _STATES = _SQL["states"]
+_OPEN_BREAKERS = _SQL["open_breakers"]
 _JOBS_BY_PARENT = _SQL["jobs_by_parent"]
 _ATTEMPTS = _SQL["attempts"]
 _WAITING = _SQL["waiting"]
@@ -82,6 +83,14 @@ def job_by_id(connection: sqlite3.Connection, job: JobId) -> Job | None:
 def states(connection: sqlite3.Connection, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
     asked = {"ids": msgspec.json.encode(jobs).decode()}
     return {JobId(job): State(state) for job, state in connection.execute(_STATES, asked)}
+
+
+def open_breakers(
+    connection: sqlite3.Connection, kind: str, lanes: Sequence[Lane]
+) -> Mapping[Lane, OpenBreaker]:
+    asked = {"kind": kind, "lanes": msgspec.json.encode(lanes).decode()}
+    rows = connection.execute(_OPEN_BREAKERS, asked)
+    return {Lane(name): OpenBreaker(until, failures) for name, until, failures in rows}
 
 
 def children_of(

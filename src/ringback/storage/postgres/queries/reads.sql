@@ -11,6 +11,10 @@ from job left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number and ended_job.day = job.day
 where job.id = any($1);
 
+-- name: open_breakers
+-- Breakers that are not closed, of some lanes.
+select name, open_until, failures from lane where kind = $1 and name = any($2) and openings > 0;
+
 -- name: jobs_by_parent
 -- What followed from some jobs; the latest of each.
 select job_now.* from unnest($1::text[]) as asked (id)

@@ -11,6 +11,12 @@ from json_each(:ids) asked join job on job.id = asked.value
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number;
 
+-- name: open_breakers
+-- Breakers that are not closed, of some lanes; `lanes` is a JSON array.
+select lane.name, lane.open_until, lane.failures
+from json_each(:lanes) asked join lane on lane.kind = :kind and lane.name = asked.value
+where lane.openings > 0;
+
 -- name: jobs_by_parent
 -- What followed from some jobs, a JSON array; the latest `most` of each.
 select job_now.* from json_each(:parents) as asked cross join job_now
