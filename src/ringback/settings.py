@@ -54,6 +54,8 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Largest audio, uploaded or fetched; Deepgram's limit is 2 GB."""
     processing_seconds: Seconds = 600.0
     """A waiting (synchronous) caller gets 504 after this long."""
+    start_seconds: Annotated[float, Meta(ge=0, le=86_400)] = 120.0
+    """For a ledger or an object store that cannot be used yet when the server starts; then it gives up."""
     header_seconds: Seconds = 5.0
     """Time for a client to send its request line and headers."""
     body_bytes_per_second: Annotated[int, Meta(ge=0)] = 1_000

@@ -48,9 +48,6 @@ CALLS_AT_ONCE = 64
 ABORT_SECONDS = 10.0
 """For telling the store that an upload is over which will not be finished."""
 
-START_SECONDS = 30.0
-"""For the store to come up, when all machines are started at once."""
-
 CHECKED_BEFORE = 3600.0
 """Seconds after which what a start has tried the store with was left over by a crash."""
 
@@ -64,7 +61,8 @@ THREADS = 8
 class ObjectBlobs:
     """Blobs as objects `<prefix>/<kind>/<name>`.
 
-    An async context: entering it makes sure that the store can be used, or raises `Misconfigured`.
+    An async context: entering it makes sure that the store can be used. Raises `Misconfigured` where it
+    refuses us, and `OutOfReach` where it does not answer.
     """
 
     listing_pause = 60.0
@@ -203,24 +201,19 @@ class ObjectBlobs:
                 return await call()
 
     async def _make_sure(self) -> None:
-        """Do once what will be done all the time; raises `Misconfigured` when the store does not let us."""
-        deadline = self._clock.monotonic() + START_SECONDS
-        while True:
-            try:
-                await self._try_all()
-                return
-            except Denied as error:
-                raise Misconfigured(
-                    f"blobs_url: {self._shown} refuses us: {error}: check the bucket, the credentials in the "
-                    "environment and their rights to put, get, delete and list (docs/storage.md)"
-                ) from None
-            except OutOfReach as error:
-                if self._clock.monotonic() > deadline:
-                    raise Misconfigured(
-                        f"blobs_url: {self._shown} cannot be reached: {error}: check its endpoint and region "
-                        "(docs/storage.md)"
-                    ) from None
-                await asyncio.sleep(1)
+        """Do once what will be done all the time. Raises as entering does."""
+        try:
+            await self._try_all()
+        except Denied as error:
+            raise Misconfigured(
+                f"blobs_url: {self._shown} refuses us: {error}: check the bucket, the credentials in the "
+                "environment and their rights to put, get, delete and list (docs/storage.md)"
+            ) from None
+        except OutOfReach as error:
+            raise OutOfReach(
+                f"blobs_url: {self._shown} cannot be reached: {error}: check its endpoint and region "
+                "(docs/storage.md)"
+            ) from None
 
     async def _try_all(self) -> None:
         async with aclosing(self.listed("check", CHECKED_BEFORE)) as pages:

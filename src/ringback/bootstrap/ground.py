@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ringback.blobs import Blobs, blobs_at
+from ringback.bootstrap.dependencies import when_available
 from ringback.bootstrap.ledger import Ledger, Together, open_to_serve
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
@@ -67,13 +68,20 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     policy = Policy(settings.callback.allow, settings.callback.ports)
     hears = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(Setup.of(settings)) if hears else None
-    opened = await open_to_serve(settings, clock, CALLERS_CAPS, stack)
+    wait = settings.limits.start_seconds
+    opened = await when_available(
+        "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock
+    )
     ledger = opened.ledger
     seal = Seal.of(settings.secret_key, folder / SECRET_KEY_FILE)
     signers = Signers(ledger, seal, clock)
     await signers.prepare()
-    blobs = await stack.enter_async_context(
-        blobs_at(settings.blobs_url, folder, clock, settings.limits.disk_reserve_bytes)
+    reserve = settings.limits.disk_reserve_bytes
+    blobs = await when_available(
+        "blobs",
+        lambda: stack.enter_async_context(blobs_at(settings.blobs_url, folder, clock, reserve)),
+        wait,
+        clock,
     )
     door = await stack.enter_async_context(Door(policy, clock))
     return Ground(

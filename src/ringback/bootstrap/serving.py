@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import uvloop
 
 from ringback import __version__, telemetry
+from ringback.blobs import OutOfReach
 from ringback.bootstrap.first_key import ensure_a_key
 from ringback.bootstrap.ground import Ground, laid
 from ringback.bootstrap.roles import Stages
@@ -50,6 +52,8 @@ def serve(settings: Settings) -> int:
     except LedgerUnavailable as error:
         hint = ": does PostgreSQL run, and can this machine reach it?" if settings.database_url else ""
         raise Misconfigured(f"{error}{hint}") from None
+    except OutOfReach as error:
+        raise Misconfigured(str(error)) from None
     return 0
 
 
@@ -77,10 +81,28 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        stages = await _assembled(settings, SystemClock(), stack)
-        _spare_the_collector()
-        await run_in_stages(stages, stopping)
+        stages = await _unless_stopped(_assembled(settings, SystemClock(), stack), stopping)
+        if stages is not None:
+            _spare_the_collector()
+            await run_in_stages(stages, stopping)
     telemetry.event("server.stopped")
+
+
+async def _unless_stopped(
+    assembling: Coroutine[Any, Any, list[list[Service]]], stopping: asyncio.Event
+) -> list[list[Service]] | None:
+    """The stages; None where the server was told to stop while it still waited for what it stands on."""
+    made = asyncio.create_task(assembling)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait({made, stop}, return_when=asyncio.FIRST_COMPLETED)
+        if made.done():
+            return made.result()
+        made.cancel()
+        await asyncio.gather(made, return_exceptions=True)
+        return None
+    finally:
+        stop.cancel()
 
 
 def _spare_the_collector() -> None:

@@ -30,9 +30,7 @@ def ledger_of(settings: Settings) -> tuple[list[Finding], ExaminedFile | None]:
     except Misconfigured as error:
         return [Finding(Grade.FAIL, "ledger", str(error), RESTORE)], None
     except LedgerUnavailable as error:
-        return [
-            Finding(Grade.FAIL, "ledger", str(error), "another program holds it: find and end that one")
-        ], None
+        return [Finding(Grade.FAIL, "ledger", str(error))], None
     return list(_of_file(file, path)), file
 
 

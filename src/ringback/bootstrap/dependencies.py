@@ -1,0 +1,40 @@
+"""Waiting at the start for what the server stands on: a database, an object store, a locked ledger file.
+
+Nodes and what they need are often started together, and a restart of PostgreSQL takes a minute: a node that
+gave up at once would be left down by its service manager (systemd stops after five starts in ten seconds).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ringback import telemetry
+from ringback.blobs import OutOfReach
+from ringback.clock import Clock
+from ringback.jobs.store import LedgerUnavailable
+
+T = TypeVar("T")
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
+"""Seconds between two tries; each that fails is reported."""
+
+
+async def when_available(
+    name: str, opened: Callable[[], Awaitable[T]], wait_seconds: float, clock: Clock
+) -> T:
+    """What `opened` returns, tried again for `wait_seconds` while it is unavailable.
+
+    Raises the last `LedgerUnavailable` or `OutOfReach`, and anything else at once: that does not pass.
+    """
+    deadline = clock.monotonic() + wait_seconds
+    pause = FIRST_PAUSE
+    while True:
+        try:
+            return await opened()
+        except (LedgerUnavailable, OutOfReach) as error:
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                raise
+            telemetry.problem("start.waiting", name=name, error=str(error), gives_up_in=round(left, 1))
+        await asyncio.sleep(min(pause, left))
+        pause = min(2 * pause, LONGEST_PAUSE)
