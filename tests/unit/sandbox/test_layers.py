@@ -1,11 +1,15 @@
 """Memory that others cannot read, and what is said where a layer is missing."""
 
+import errno
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from ringback.bootstrap.sandbox_check import missing_of
+from ringback.sandbox import Layers, Profile, confine, kernel, landlock
 from ringback.sandbox.check import Report
 from ringback.sandbox.kernel import SUPPORTED
 from ringback.settings import EngineSettings
@@ -35,6 +39,32 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 @pytest.mark.parametrize(("how", "status"), [("open", 0), ("hidden", 13)])
 def test_a_process_of_the_same_user_cannot_read_our_environment(how: str, status: int) -> None:
     assert subprocess.run([sys.executable, "-c", LOOK, how], check=False, timeout=60).returncode == status
+
+
+@pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")
+@pytest.mark.parametrize(
+    ("missing", "left"),
+    [
+        (set(), Layers(no_new_privs=True, landlock=7, seccomp=True)),
+        ({"landlock_create_ruleset"}, Layers(no_new_privs=True, landlock=0, seccomp=True)),
+        ({"landlock_restrict_self"}, Layers(no_new_privs=True, landlock=0, seccomp=True)),
+        ({"seccomp"}, Layers(no_new_privs=True, landlock=7, seccomp=False)),
+        ({"prctl"}, Layers(no_new_privs=False, landlock=7, seccomp=False)),
+    ],
+)
+def test_a_kernel_without_a_layer_keeps_the_others(
+    missing: set[str], left: Layers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(name: str, *arguments: object) -> int:
+        if name in missing:
+            raise OSError(errno.ENOSYS, "")
+        if name == "landlock_create_ruleset":
+            return 7 if arguments[0] is None else os.open(os.devnull, os.O_RDONLY)
+        return 0
+
+    monkeypatch.setattr(kernel, "system_call", answer)
+    monkeypatch.setattr(landlock, "system_call", answer)
+    assert confine(Profile.ENGINE, [Path("/usr/lib"), Path("/no such folder")]) == left
 
 
 WHOLE = Report(memory_hidden=True, no_new_privs=True, landlock=7, seccomp=True)
