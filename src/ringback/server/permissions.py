@@ -98,7 +98,7 @@ def effective(scopes: Iterable[str], *, first_project: bool) -> frozenset[str]:
 
 
 def reach(action: Action, columns: Iterable[str]) -> Reach:
-    """How far an action goes for whoever has these columns of the table."""
+    """How far an action goes with these columns of the table."""
     return max((PERMISSIONS[action, column] for column in columns), default=Reach.NONE)
 
 
