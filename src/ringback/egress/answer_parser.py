@@ -28,15 +28,13 @@ class AnswerParser:
         self.fault: str | None = None
         """Why no more of it can be read, in words."""
         self.has_headers = False
-        self.buffered = 0
-        """Bytes of body that `take` would give."""
         self.after = b""
         """What came behind the headers of a 101."""
         self._head = bytearray()
         self._searched = 0
         self._interim = 0
         self._headers: dict[bytes, bytes] = {}
-        self._body: list[bytes] = []
+        self._body = bytearray()  # one piece: a host may send chunks of one byte
         self._parser: HttpResponseParser | None = None
         self._begun = False
         self._repaired = False
@@ -48,6 +46,11 @@ class AnswerParser:
     def reusable(self) -> bool:
         """Whether another request may follow on the same connection: this answer left no doubt of its end."""
         return self.complete and self._keep_alive and not self._repaired and not self._surplus
+
+    @property
+    def buffered(self) -> int:
+        """Bytes of body that `take` would give."""
+        return len(self._body)
 
     @property
     def over(self) -> bool:
@@ -89,9 +92,8 @@ class AnswerParser:
 
     def take(self) -> bytes:
         """The body's bytes that have come since the last call."""
-        body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
+        body = bytes(self._body)
         self._body.clear()
-        self.buffered = 0
         return body
 
     def _feed_head(self, data: bytes) -> None:
@@ -200,8 +202,7 @@ class AnswerParser:
 
     def on_body(self, data: bytes) -> None:
         if not self.complete:
-            self._body.append(data)
-            self.buffered += len(data)
+            self._body += data
 
     def on_message_complete(self) -> None:
         if not self.complete:
