@@ -24,8 +24,8 @@ BATCH = 4
 
 os.environ["OMP_NUM_THREADS"] = "1"
 
-from ringback.audio.decode import opened  # noqa: E402 - after the environment is set
 from ringback.audio.encodings import Decoding  # noqa: E402
+from ringback.audio.recording import opened  # noqa: E402 - after the environment is set
 from ringback.audio.samples import SAMPLE_RATE, Samples  # noqa: E402
 from ringback.audio.speech import Silero, SpeechFinder  # noqa: E402
 from ringback.engines.base import Recogniser, Task  # noqa: E402

@@ -77,6 +77,8 @@ class Transcript:
 
     duration: float
     channels: tuple[Channel, ...]
+    flaws: tuple[str, ...] = ()
+    """What of the recording could not be used, in words for the caller."""
 
 
 @dataclass(frozen=True, slots=True)

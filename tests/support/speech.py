@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ringback.audio.decode import opened
 from ringback.audio.encodings import Decoding
+from ringback.audio.recording import opened
 from ringback.audio.samples import Samples
 
 

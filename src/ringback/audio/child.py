@@ -10,14 +10,14 @@ import sys
 import time
 import traceback
 
+from ringback.audio.chunks import ChunkFinder
 from ringback.audio.confinement import confine, restrict
-from ringback.audio.decode import PYAV_FAULTS, opened
+from ringback.audio.decode import PYAV_FAULTS
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
     GO_ON,
     LENGTHS,
     Broken,
-    Chunk,
     Ended,
     Frame,
     Opened,
@@ -28,8 +28,9 @@ from ringback.audio.frames import (
     pack,
     unpack_order,
 )
+from ringback.audio.recording import Recording, opened
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.audio.speech import Silero, SpeechFinder
+from ringback.audio.speech import Silero
 from ringback.errors import Refusal
 
 
@@ -78,21 +79,23 @@ def _read(order: Order, file: int, silero: Silero, server: socket.socket) -> Non
     turn = _Turn(server)
     with opened(file, order.how) as audio:
         _send(server, Opened(audio.channels, audio.duration))
-        finders = [SpeechFinder(silero, order.max_chunk) for _ in range(audio.channels)]
+        chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
         decoded = told = 0
         for block in audio.blocks():
-            for channel, finder in enumerate(finders):
-                for start, samples in finder.hear(block[channel]):
-                    _send(server, Chunk(channel, start / SAMPLE_RATE), samples)
-                turn.end_in_time()
+            for chunk, samples in chunks.hear(block, turn.end_in_time):
+                _send(server, chunk, samples)
             decoded += block.shape[1]
             if decoded - told >= _PROGRESS * SAMPLE_RATE:
                 told = decoded
                 _send(server, Progress(decoded / SAMPLE_RATE))
-        for channel, finder in enumerate(finders):
-            for start, samples in finder.finish():
-                _send(server, Chunk(channel, start / SAMPLE_RATE), samples)
-        _send(server, Ended(audio.channels, decoded / SAMPLE_RATE))
+        for chunk, samples in chunks.finish():
+            _send(server, chunk, samples)
+        _send(server, _end_of(audio))
+
+
+def _end_of(audio: Recording) -> Ended:
+    unread = audio.unread
+    return Ended(audio.channels, audio.length, unread.bytes_share, unread.seconds_share, audio.clock.ignored)
 
 
 def _next_order(server: socket.socket) -> Order | None:

@@ -1,16 +1,12 @@
 """Whatever FFmpeg can read → 16 kHz float32 per channel, block by block, in bounded memory.
 
-What a file says about itself (duration, rate, channels) is never trusted; time is counted in decoded
-samples. **Damaged audio is transcribed as far as it goes**: a cut upload or a flipped bit should not cost
-the caller the part that can be heard. It is refused (Deepgram's 400) when nothing decodes, or when more
-packets fail than succeed: what comes out of such a file is noise, not speech.
+What a file says about itself (duration, rate, channels) is never trusted; samples are counted as they are
+decoded, and timestamps judged by `media_clock`. **Damaged audio is transcribed as far as it goes**: a cut
+upload or a flipped bit should not cost the caller the part that can be heard. It is refused (Deepgram's 400)
+when nothing decodes, or when more packets fail than succeed: what comes out of such a file is noise.
 """
 
-import errno
-import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 
 import av
 import numpy as np
@@ -20,18 +16,16 @@ from av.stream import Discard
 from ringback.audio.encodings import (
     LONGEST,
     MOST_CHANNELS,
-    Decoding,
-    Opening,
-    last_resort,
-    opening,
     too_long,
     too_many_channels,
     unreadable,
 )
 from ringback.audio.formats import DECODERS
+from ringback.audio.media_clock import MediaClock
 from ringback.audio.mixing import Mixer
 from ringback.audio.resampler import Resampler
 from ringback.audio.samples import SAMPLE_RATE, Block
+from ringback.audio.unread import FileTally
 
 Decode = Callable[[], Sequence[av.AudioFrame]]
 """Decodes one packet; may raise `FFmpegError` or `ValueError`."""
@@ -46,12 +40,20 @@ that 20 channels fit in little memory."""
 
 
 class Decoder:
-    """One opened recording. FFmpeg's parsers run here: only in a process that may die."""
+    """One opened container. FFmpeg's parsers run here: only in a process that may die."""
 
     channels: int
     """How many channels `blocks` yields."""
     duration: float | None
     """Seconds, as the container claims; None: it does not say, or says something absurd."""
+    origin: float | None
+    """What the container's clock shows at the media time 0, in seconds, if it says so."""
+    claimed: float | None
+    """Seconds from there to the end, where they are written in the file rather than guessed from its size."""
+    form: str
+    """The demuxer's first name."""
+    others: bool
+    """Whether the container holds other tracks, such as pictures."""
 
     def __init__(
         self, container: av.container.InputContainer, stream: av.AudioStream, multichannel: bool
@@ -62,32 +64,63 @@ class Decoder:
         self.channels = max(in_file, 1) if multichannel else 1
         claimed = container.duration / av.time_base if container.duration else None
         self.duration = claimed if claimed is not None and 0 < claimed <= LONGEST else None
+        self.form = container.format.name.partition(",")[0]
+        self.others = len(container.streams) > 1
+        start = None if container.start_time is None else container.start_time / av.time_base
+        length = self.duration or 0.0
+        # Durations are counted from the clock's zero, also when nothing is there.
+        from_zero = start is not None and 0 < start < length
+        self.origin = 0.0 if from_zero and self.form in _FROM_ZERO else start
+        passed = start or 0.0 if from_zero and self.form not in _FROM_ZERO else 0.0
+        self.claimed = length - passed if length and self.form in _EXACT else None
         self._container = container
         self._stream = stream
-        self._signals = Signals(self.channels)
 
     def blocks(self, hold: float = _BLOCK) -> Iterator[Block]:
         """The audio from start to end, about `hold` seconds at a time. Raises `Refusal`."""
-        into_16k = Resampler(self.channels, hold)
-        decoded = 0
-        for signal, rate in self._signals.of(packet.decode for packet in self._packets()):
-            for block in into_16k.push(signal, rate):
-                decoded += block.shape[1]
-                yield block
-            if decoded > LONGEST * SAMPLE_RATE:
-                raise too_long()
-        for block in into_16k.finish():
-            decoded += block.shape[1]
-            yield block
-        if decoded == 0:
-            raise unreadable()
+        signals = Signals(self.channels)
+        plain = self.signals(signals, MediaClock(), FileTally(0))
+        yield from into_blocks(plain, self.channels, hold)
 
-    def _packets(self) -> Iterator[av.Packet]:
+    def signals(self, into: "Signals", clock: MediaClock, tally: FileTally) -> Iterator[tuple[Block, int]]:
+        """The audio from start to end as signals and their rates. `clock` and `tally` are told what comes.
+
+        Raises `Refusal` when more packets fail than succeed.
+        """
+        for packet in self._packets(tally):
+            frames = into.frames(packet.decode)
+            tally.packet(packet.pos, packet.size, good=frames is not None)
+            for frame in frames or ():
+                rate = frame.sample_rate
+                clock.frame(_stamp(frame), frame.samples / rate if rate > 0 else 0.0)
+                yield from into.signals(frame)
+        into.check()
+
+    def _packets(self, tally: FileTally) -> Iterator[av.Packet]:
         """Until the end, or until the container cannot be followed any further."""
         try:
             yield from self._container.demux(self._stream)
         except PYAV_FAULTS:
-            return  # A failing disk is not caught: it must not look like the end of the recording.
+            # A failing disk is not caught: it must not look like the end of the recording.
+            tally.failed = True
+
+
+def into_blocks(signals: Iterable[tuple[Block, int]], channels: int, hold: float) -> Iterator[Block]:
+    """Signals of any rate as blocks at 16 kHz, about `hold` seconds at a time. Raises `Refusal` when there is
+    nothing, or no end."""
+    into_16k = Resampler(channels, hold)
+    decoded = 0
+    for signal, rate in signals:
+        for block in into_16k.push(signal, rate):
+            decoded += block.shape[1]
+            yield block
+        if decoded > LONGEST * SAMPLE_RATE:
+            raise too_long()
+    for block in into_16k.finish():
+        decoded += block.shape[1]
+        yield block
+    if decoded == 0:
+        raise unreadable()
 
 
 class Signals:
@@ -99,26 +132,38 @@ class Signals:
         self._mixer = Mixer()
         self._interleave: av.AudioResampler | None = None
         self._interleaved_form: tuple[str, str, int] | None = None
+        self._good = self._bad = 0
 
     def of(self, decodes: Iterable[Decode]) -> Iterator[tuple[Block, int]]:
         """What each of these calls decodes: a signal of −1 … 1, shape (channels, n), and its rate.
 
         Raises `Refusal` when more of them fail than succeed.
         """
-        good = bad = 0
         for decode in decodes:
-            try:
-                frames = decode()
-            except PYAV_FAULTS:
-                bad += 1
-                if bad > _BAD_PACKETS and bad > good:
-                    raise unreadable() from None
-                continue
-            good += bool(frames)
-            for frame in frames:
-                for whole in self._within_planes(frame):
-                    yield self._signal(whole), whole.sample_rate
-        if bad > good:
+            for frame in self.frames(decode) or ():
+                yield from self.signals(frame)
+        self.check()
+
+    def frames(self, decode: Decode) -> Sequence[av.AudioFrame] | None:
+        """What one call decodes; None when it fails. Raises `Refusal` when that is all they do."""
+        try:
+            frames = decode()
+        except PYAV_FAULTS:
+            self._bad += 1
+            if self._bad > _BAD_PACKETS:
+                self.check()
+            return None
+        self._good += bool(frames)
+        return frames
+
+    def signals(self, frame: av.AudioFrame) -> Iterator[tuple[Block, int]]:
+        """A frame as signals, and their rate."""
+        for whole in self._within_planes(frame):
+            yield self._signal(whole), whole.sample_rate
+
+    def check(self) -> None:
+        """Raises `Refusal` when more packets have failed than succeeded."""
+        if self._bad > self._good:
             raise unreadable()
 
     def _signal(self, frame: av.AudioFrame) -> Block:
@@ -147,35 +192,6 @@ class Signals:
         return interleaved
 
 
-class _File:
-    """Our open file, as FFmpeg may read it. An absurd offset is answered, as C does, with a negative number:
-    PyAV would print an exception."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self.read = file.read
-        self.tell = file.tell
-        self._file = file
-
-    def seek(self, offset: int, whence: int) -> int:
-        try:
-            return self._file.seek(offset, whence)
-        except (OSError, ValueError, OverflowError):
-            return -errno.EINVAL
-
-
-@contextmanager
-def opened(source: Path | int, how: Decoding) -> Iterator[Decoder]:
-    """Open a recording, by its path or by a descriptor, which is then closed. Raises `Refusal` if it is not
-    audio, `OSError` if there is no such file."""
-    with io.FileIO(source) as file:
-        try:
-            container = _open(file, how)
-        except (OSError, *PYAV_FAULTS):
-            raise unreadable() from None
-        with container:
-            yield decoder_of(container, how.multichannel)
-
-
 def decoder_of(container: av.container.InputContainer, multichannel: bool) -> Decoder:
     """The decoder of an opened container's best sound. Raises `Refusal` if it has none."""
     stream = container.streams.best("audio")
@@ -190,21 +206,11 @@ def decoder_of(container: av.container.InputContainer, multichannel: bool) -> De
     return Decoder(container, stream, multichannel)
 
 
-def _open(file: io.FileIO, how: Decoding) -> av.container.InputContainer:
-    head = file.read(16)
-    plan = opening(how, head)
-    try:
-        return _container(file, plan)
-    except av.FFmpegError:
-        if (last := last_resort(head)) is None:
-            raise
-        return _container(file, last)
-
-
-def _container(file: io.FileIO, plan: Opening) -> av.container.InputContainer:
-    file.seek(0)
-    # FFmpeg is given our open file, not its name: with `protocol_whitelist` it can open nothing by itself.
-    return av.open(_File(file), format=plan.format, options=dict(plan.options))
+def _stamp(frame: av.AudioFrame) -> float | None:
+    """What the container's clock shows at the frame's start, in seconds."""
+    if frame.pts is None or not frame.time_base:
+        return None
+    return float(frame.pts * frame.time_base.numerator / frame.time_base.denominator)
 
 
 def _to_array(frame: av.AudioFrame) -> Block:
@@ -234,3 +240,7 @@ _BAD_PACKETS = 100
 """So many failures are looked at before a file in which they are the majority is given up early."""
 _PLANES = 8
 """Planes that an FFmpeg frame keeps in place; PyAV reads past the array if there are more."""
+_EXACT = frozenset({"mov", "matroska", "wav", "flac", "ogg", "aiff"})
+"""Forms that say how long they are."""
+_FROM_ZERO = frozenset({"mov", "matroska"})
+"""Forms whose clock begins at 0 with the recording, not with a stream of which the recording is a part."""

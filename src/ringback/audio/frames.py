@@ -30,9 +30,11 @@ class SpeechChunk:
 
     channel: int
     start: float
-    """Seconds from the start of the recording."""
+    """Media time: seconds from the start of the recording."""
     samples: Samples
     """Read-only, shape (n,)."""
+    holes: tuple[tuple[float, float], ...] = ()
+    """Where within the samples time is missing, and how much: (seconds from the first sample, seconds)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,13 @@ class AudioEnd:
 
     channels: int
     duration: float
-    """Seconds that were really decoded."""
+    """Seconds of media time; of a recording with pictures, until the last of them."""
+    unread_bytes: float = 0.0
+    """Share of the bytes that could not be read, 0 to 1; 0 too when it is not worth a word."""
+    unread_seconds: float = 0.0
+    """Share of the seconds that the recording claims to hold, likewise."""
+    jumps_ignored: int = 0
+    """Timestamps too far away to be believed."""
 
 
 class Order(msgspec.Struct, frozen=True):
@@ -62,6 +70,7 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
 
     channel: int
     start: float
+    holes: tuple[tuple[float, float], ...] = ()
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
@@ -77,6 +86,9 @@ class TurnOver(msgspec.Struct, frozen=True, tag=True):
 class Ended(msgspec.Struct, frozen=True, tag=True):
     channels: int
     duration: float
+    unread_bytes: float = 0.0
+    unread_seconds: float = 0.0
+    jumps_ignored: int = 0
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):

@@ -18,6 +18,20 @@ def claims_too_much(entries: int, size: int) -> bool:
     return entries > min(LARGEST_INDEX, size + LARGE_INDEX)
 
 
+def next_file(file: BinaryIO, at: int, end: int) -> int:
+    """Where behind the MP4 at byte `at` another begins; else `end`."""
+    walk = _Walk(file)
+    place = at
+    for _ in range(_MOST_BOXES):
+        if place + 8 > end:
+            break
+        name, _, after = walk.header(place, end)
+        if name == b"ftyp" and place > at:
+            return place
+        place = after
+    return end
+
+
 class _Walk:
     """Through the boxes that matter, in their order, and through a bounded number of them."""
 
@@ -32,7 +46,7 @@ class _Walk:
             self._left -= 1
             if self._left < 0:
                 return _UNKNOWN
-            name, body, after = self._header(at, end)
+            name, body, after = self.header(at, end)
             if name in _WITHIN and depth < _DEEPEST:
                 entries += self.within(body, after, depth + 1)
             elif name == b"trun":
@@ -47,7 +61,7 @@ class _Walk:
         # Of samples as they are, each one tick long, whole chunks are remembered.
         return entries + (0 if uncompressed else in_table)
 
-    def _header(self, at: int, end: int) -> tuple[bytes, int, int]:
+    def header(self, at: int, end: int) -> tuple[bytes, int, int]:
         """A box's name, where its contents begin, and where it ends."""
         self._file.seek(at)
         head = self._file.read(16).ljust(16, b"\x00")

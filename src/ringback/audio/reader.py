@@ -402,14 +402,20 @@ class _Child:
                 case Opened() as opened, _:
                     return AudioFacts(opened.channels, opened.duration)
                 case Chunk() as chunk, samples:
-                    return SpeechChunk(chunk.channel, chunk.start, samples)
+                    return SpeechChunk(chunk.channel, chunk.start, samples, chunk.holes)
                 case Progress(), _:
                     continue
                 case TurnOver() as over, _:
                     return over
                 case Ended() as ended, _:
                     self._done = True
-                    return AudioEnd(ended.channels, ended.duration)
+                    return AudioEnd(
+                        ended.channels,
+                        ended.duration,
+                        ended.unread_bytes,
+                        ended.unread_seconds,
+                        ended.jumps_ignored,
+                    )
                 case Refused() as refused, _:
                     raise Refusal(refused.status, refused.err_code, refused.err_msg)
                 case Broken() as broken, _:

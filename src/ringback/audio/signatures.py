@@ -189,7 +189,7 @@ _MAGICS = (
     _Magic("flac", "f L a C [\0\x80] \0 \0 \x22", b"fLaC"),
     _Magic("ogg", "O g g S \0 [\x02\x06] . . . . . . . . . . . . \0 \0 \0 \0", b"OggS\0"),
     *(_Magic("matroska", _EBML.format(size=size), b"\x1aE\xdf\xa3") for size in _EBML_SIZES),
-    _Magic("mov", f"\0 \0 [\0\x01] [\x08-\xff] f t y p {_PRINTED} {_PRINTED} {_PRINTED}", b"ftyp", at=4),
+    _Magic("mov", f"\0 \0 [\0\x01] [\x08-\xff] f t y p {_PRINTED} {_PRINTED} [\\x20-~]", b"ftyp", at=4),
     _Magic("id3", "I D 3 [\x02-\x04] \0 " + _any_of(range(0, 256, 16)) + 4 * " [\0-\x7f]", b"ID3"),
     _Magic("aiff", "F O R M . . . . A I F [CF]", b"FORM"),
     _Magic("caf", "c a f f \0 \x01 \0 \0", b"caff\0"),

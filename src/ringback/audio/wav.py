@@ -2,8 +2,10 @@
 
 import struct
 from dataclasses import dataclass
+from typing import BinaryIO
 
 from ringback.audio.encodings import Decoding
+from ringback.audio.signatures import kind_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,57 @@ def wav_head(head: bytes, multichannel: bool) -> WavHead | None:
     return None
 
 
+def samples_go_on(file: BinaryIO, at: int, end: int) -> bool:
+    """Whether the WAV file at byte `at` holds more samples than its header says; False for other forms.
+
+    Programs that write the header first put the length of their first buffer there, 0 or the largest number.
+    """
+    if (data := _data(file, at)) is None:
+        return False
+    start, size = data
+    return _is_unknown(size) or _is_no_chunk(file, start + size + size % 2, end)
+
+
+def promised(file: BinaryIO, at: int, end: int) -> float:
+    """How many times as many samples the header of the WAV file at byte `at` promises as there are, which is
+    more than 1 where it was cut off; 1 for other forms."""
+    data = _data(file, at)
+    if data is None or _is_unknown(data[1]) or end <= data[0]:
+        return 1.0
+    return max(1.0, data[1] / (end - data[0]))
+
+
+def _data(file: BinaryIO, at: int) -> tuple[int, int] | None:
+    """Where the samples of the WAV file at byte `at` begin, and how many bytes of them its header names."""
+    file.seek(at)
+    head = file.read(_LONGEST_HEAD)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return None
+    place = 12
+    while place + 8 <= len(head):
+        name, size = struct.unpack_from("<4sI", head, place)
+        place += 8
+        if name == b"data":
+            return at + place, size
+        place += size + size % 2
+    return None
+
+
+def _is_unknown(size: int) -> bool:
+    return size == 0 or size >= _UNKNOWN
+
+
+def _is_no_chunk(file: BinaryIO, at: int, end: int) -> bool:
+    """Whether what stands behind the samples is neither a chunk, nor another file, nor the end."""
+    if end - at < _LEAST_TAIL:
+        return False
+    file.seek(at)
+    following = file.read(64)
+    name, size = struct.unpack_from("<4sI", following)
+    named = all(0x20 <= byte < 0x7F for byte in name)
+    return not (named and at + 8 + size <= end + 1) and kind_of(following) is None
+
+
 def _described(form: bytes, multichannel: bool) -> Decoding | None:
     if len(form) < _FMT.size:
         return None
@@ -48,3 +101,7 @@ def _described(form: bytes, multichannel: bool) -> Decoding | None:
 _FMT = struct.Struct("<HHIIHH")
 _EXTENSIBLE, _SUBFORMAT = 0xFFFE, 24
 _TAGS = {(1, 16): "linear16", (3, 32): "linear32", (6, 8): "alaw", (7, 8): "mulaw"}
+_LONGEST_HEAD = 1 << 16
+_UNKNOWN = 0xFFFF_FF00
+_LEAST_TAIL = 64
+"""Bytes behind the samples that are worth a look."""

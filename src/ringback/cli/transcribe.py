@@ -87,6 +87,8 @@ def command(
     for unserved in options.unserved:
         click.echo(f"Note: {unserved.message}", err=True)
     transcript, info = asyncio.run(_heard(file, options, settings))
+    for flaw in transcript.flaws:
+        click.echo(f"Note: {flaw}", err=True)
     click.echo(_FORMS[form](_Heard(file, transcript, options, info)))
 
 

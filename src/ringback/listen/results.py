@@ -164,7 +164,7 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts
         model_info=models,
         tags=options.tag,
         extra=options.extra,
-        warnings=options.unserved,
+        warnings=options.unserved + tuple(Unserved("audio", "partial", flaw) for flaw in transcript.flaws),
     )
 
 

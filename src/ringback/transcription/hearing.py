@@ -108,7 +108,7 @@ class _Run:
             for number in list(self._channels):
                 await self._decide(number, group)
         channels = tuple(self._channels[number].channel(self._identify) for number in range(end.channels))
-        return Transcript(end.duration, channels)
+        return Transcript(end.duration, channels, flaws_of(end))
 
     async def _take(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
         """Send a chunk on its way, or hold it until its channel's language is known."""
@@ -184,4 +184,38 @@ def _weightiest(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
 def _in_time(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word]:
     for chunk, recognition in pieces:
         for word in recognition.words:
-            yield word.shifted(chunk.start)
+            yield in_media_time(word, chunk)
+
+
+def in_media_time(word: Word, chunk: SpeechChunk) -> Word:
+    """A word of a chunk, in the recording's time. No word is longer for a hole: it lies on the side of it on
+    which its middle is."""
+    if not chunk.holes:
+        return word.shifted(chunk.start)
+    middle = (word.start + word.end) / 2
+    start, end, passed = word.start, word.end, 0.0
+    for at, seconds in chunk.holes:
+        if at <= middle:
+            start, passed = max(start, at), passed + seconds
+        else:
+            end = min(end, at)
+            break
+    return replace(word, start=start, end=end).shifted(chunk.start + passed)
+
+
+def flaws_of(end: AudioEnd) -> tuple[str, ...]:
+    """What the caller has to know of a recording that was not heard in full."""
+    flaws = []
+    if end.unread_seconds > 0:
+        flaws.append(
+            f"{_percent(end.unread_seconds)} of the seconds that the recording claims could not be read."
+        )
+    elif end.unread_bytes > 0:
+        flaws.append(f"{_percent(end.unread_bytes)} of the recording's bytes could not be read.")
+    if end.jumps_ignored:
+        flaws.append("The recording's timestamps jump too far; times after such a jump may be wrong.")
+    return tuple(flaws)
+
+
+def _percent(share: float) -> str:
+    return f"{max(1, round(100 * share))} %"

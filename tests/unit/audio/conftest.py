@@ -1,6 +1,7 @@
 """Audio files made on the spot, in whatever form FFmpeg can write."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -53,6 +54,7 @@ def make_audio(tmp_path: Path) -> MakeAudio:
                 pcm = (signal[:, at : at + step] * 32767).astype(np.int16).T.reshape(1, -1)
                 frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(pcm), format="s16", layout=layout)
                 frame.sample_rate = rate
+                frame.pts, frame.time_base = at, Fraction(1, rate)
                 file.mux(sound.encode(frame))
             for stream in (sound, picture):
                 if stream is not None:

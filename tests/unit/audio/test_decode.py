@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ringback.audio.decode import opened
 from ringback.audio.encodings import Decoding
+from ringback.audio.recording import opened
 from ringback.errors import Refusal
 
 Signal = npt.NDArray[np.float32]

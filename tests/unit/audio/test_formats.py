@@ -11,9 +11,9 @@ import pytest
 from av.codec.codec import Codec
 from av.format import ContainerFormat
 
-from ringback.audio.decode import opened
 from ringback.audio.encodings import Decoding, live_opening, opening
 from ringback.audio.formats import CONTAINERS, DECODERS, REFUSED
+from ringback.audio.recording import opened
 
 Signal = npt.NDArray[np.float32]
 Tone = Callable[..., Signal]

@@ -211,3 +211,15 @@ def test_refused_is_deepgrams_error_object() -> None:
         "err_msg": "Bad Request: failed to process audio",
         "request_id": REQUEST,
     }
+
+
+def test_a_recording_heard_in_part_has_a_warning() -> None:
+    said = Transcript(1.0, (Channel(),), ("61 % of the recording's bytes could not be read.",))
+    body = read(document(said, ListenOptions(), FACTS))
+    assert at(body, "metadata", "warnings") == [
+        {
+            "parameter": "audio",
+            "type": "partial",
+            "message": "61 % of the recording's bytes could not be read.",
+        }
+    ]

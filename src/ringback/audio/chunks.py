@@ -1,0 +1,76 @@
+"""The speech of a recording in chunks that know when they were said."""
+
+from collections.abc import Callable, Iterator
+
+from ringback.audio.frames import Chunk
+from ringback.audio.media_clock import Timeline
+from ringback.audio.samples import SAMPLE_RATE, Block, Samples
+from ringback.audio.speech import Silero, SpeechFinder
+
+
+class ChunkFinder:
+    """All channels of one recording, block after block. A long hole ends every chunk; a short one may lie
+    within, and is told with it."""
+
+    def __init__(self, silero: Silero, channels: int, max_chunk: float, timeline: Timeline) -> None:
+        """`timeline` grows while blocks come."""
+        self._silero = silero
+        self._channels = channels
+        self._max_chunk = max_chunk
+        self._timeline = timeline
+        self._known = 0  # Holes that have been looked at …
+        self._passed = 0.0  # … and seconds in those since the last cut.
+        self._heard = 0  # Samples.
+        self._begin()
+
+    def hear(self, block: Block, pause: Callable[[], None] = lambda: None) -> Iterator[tuple[Chunk, Samples]]:
+        """More audio, shape (channels, n). `pause` is called after each channel's work."""
+        begin, end = self._heard, self._heard + block.shape[1]
+        for cut in self._cuts(begin, end):
+            yield from self._feed(block[:, self._heard - begin : cut - begin], pause)
+            yield from self.finish()
+            self._begin()
+        yield from self._feed(block[:, self._heard - begin :], pause)
+
+    def finish(self) -> Iterator[tuple[Chunk, Samples]]:
+        """There is no more."""
+        for channel, finder in enumerate(self._finders):
+            for start, samples in finder.finish():
+                yield self._chunk(channel, start, samples)
+
+    def _begin(self) -> None:
+        self._began = self._heard
+        self._finders = [SpeechFinder(self._silero, self._max_chunk) for _ in range(self._channels)]
+
+    def _cuts(self, begin: int, end: int) -> list[int]:
+        """The samples before which so much time is missing that a chunk has to end."""
+        cuts = []
+        for hole in self._timeline.since(self._known):
+            at = round(hole.at * SAMPLE_RATE)
+            if at >= end:
+                break
+            self._known += 1
+            self._passed += hole.seconds
+            if self._passed >= LONG_HOLE:
+                self._passed = 0.0
+                cuts.append(max(at, begin))
+        return cuts
+
+    def _feed(self, block: Block, pause: Callable[[], None]) -> Iterator[tuple[Chunk, Samples]]:
+        if not block.shape[1]:
+            return
+        for channel, finder in enumerate(self._finders):
+            for start, samples in finder.hear(block[channel]):
+                yield self._chunk(channel, start, samples)
+            pause()
+        self._heard += block.shape[1]
+
+    def _chunk(self, channel: int, start: int, samples: Samples) -> tuple[Chunk, Samples]:
+        first = (self._began + start) / SAMPLE_RATE
+        inside = self._timeline.between(first, first + len(samples) / SAMPLE_RATE)
+        holes = tuple((hole.at - first, hole.seconds) for hole in inside)
+        return Chunk(channel, self._timeline.media(first), holes), samples
+
+
+LONG_HOLE = 2.0
+"""Seconds; as much silence would end a chunk, too."""

@@ -1,0 +1,111 @@
+"""How much of a recording could not be read; pure."""
+
+from dataclasses import dataclass
+
+SEQUENCES = frozenset(
+    {"mp3", "aac", "ac3", "eac3", "amr", "flac", "dts", "truehd", "mlp", "loas", "gsm", "sbc"}
+)
+"""Forms that are nothing but one packet behind the other: what is in no packet was not read."""
+
+
+@dataclass(slots=True)
+class FileTally:
+    """Counts the packets of one file, which begins at byte `began` of the recording."""
+
+    began: int
+    first: int | None = None
+    """Where the first packet lies …"""
+    last: int = 0
+    """… the last good one …"""
+    end: int = 0
+    """… and where that one ends."""
+    good: int = 0
+    bad: int = 0
+    """Bytes of packets that were decoded, and of those that were not."""
+    failed: bool = False
+    """The demuxer stopped with an error."""
+
+    def __post_init__(self) -> None:
+        self.last = self.end = self.began
+
+    def packet(self, pos: int | None, size: int, *, good: bool) -> None:
+        """`pos`: its first byte, counted from the file's; of a form with pages the page's."""
+        if good:
+            self.good += size
+        else:
+            self.bad += size
+        if pos is None or pos < 0:
+            return
+        if self.first is None:
+            self.first = self.began + pos
+        if good:
+            self.last = self.began + pos
+            self.end = max(self.end, self.last + size)
+
+    def lost(self, until: int, form: str, *, trailer: bool, alone: bool) -> int:
+        """Bytes that hold sound, as it seems, and were not decoded. `until`: where the next file begins.
+        `trailer`: what follows the last packet is there for another purpose. `alone`: the file holds one
+        track only."""
+        if self.first is None:
+            return 0
+        tail = max(0, until - self.end)
+        if form in _LOOSE and tail < _LOOSE_SHARE * (until - self.began):
+            tail = 0
+        if form in SEQUENCES:
+            return max(0, until - self.first - self.good - (tail if trailer else 0))
+        if self.failed or (alone and form not in _INDEXED and not trailer):
+            return self.bad + tail
+        return self.bad
+
+
+class Unread:
+    """What is missing of a whole recording."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._bytes = 0
+        self._seconds = 0.0
+        self._claimed = 0.0
+
+    def add_bytes(self, lost: int) -> None:
+        self._bytes += lost
+
+    def add_seconds(self, claimed: float, heard: float) -> None:
+        """Seconds that a file claims to hold, and those that were heard of it."""
+        if claimed - heard > max(_LEAST_SECONDS, _LEAST_SHARE * claimed):
+            self._claimed += claimed
+            self._seconds += claimed - heard
+        else:
+            self._claimed += heard
+
+    @property
+    def bytes_share(self) -> float:
+        """0.0 to 1.0."""
+        share = self._bytes / self._size if self._size else 0.0
+        return min(share, 1.0) if self._bytes >= _LEAST_BYTES and share >= _LEAST_SHARE else 0.0
+
+    @property
+    def seconds_share(self) -> float:
+        """0.0 to 1.0."""
+        return min(self._seconds / self._claimed, 1.0) if self._claimed else 0.0
+
+
+def is_trailer(head: bytes, began: bytes) -> bool:
+    """Whether bytes behind the last packet begin like tags, an index or padding: by a name in four letters,
+    by an element of Matroska, or by zeros. `began`: how the file itself begins; another one is no trailer."""
+    if len(head) < _NAME or not any(head):
+        return True
+    if all(0x20 <= byte < 0x7F for byte in head[:_NAME]) and head[:_NAME] != began[:_NAME]:
+        return True
+    return any(element in head for element in _ELEMENTS)
+
+
+_NAME = 4
+_ELEMENTS = (b"\x1cS\xbbk", b"\x12T\xc3g", b"\x11M\x9bt", b"\x10C\xa7p", b"\x19A\xa4i")
+"""Of Matroska: Cues, Tags, SeekHead, Chapters, Attachments."""
+_INDEXED = frozenset({"mov", "avi", "mxf", "gxf", "wtv", "asf"})
+"""Forms in which much that is no sound may follow the last packet."""
+_LOOSE, _LOOSE_SHARE = frozenset({"mpegts", "mpeg", "rm", "nut", "flv"}), 0.1
+"""Forms whose packets take more room than they have bytes; so much behind the last one means nothing."""
+_LEAST_BYTES, _LEAST_SECONDS, _LEAST_SHARE = 512, 0.5, 0.005
+"""Less is not worth a word."""
