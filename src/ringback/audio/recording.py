@@ -79,7 +79,7 @@ class Recording:
                     raise
             if self._decoder.form == "ogg":
                 tally.end = max(tally.end, _page_end(self._file, tally.last))
-            last, began = self._decoder, self._following(tally.end)
+            last, began = self._decoder, self._following(max(tally.end, began + 1))
             self._account(tally, last, before, began)
             if not number and began == self._size and last.others:
                 self._length = last.duration
@@ -134,8 +134,10 @@ class _View:
         self._at = base  # The file is shared: others may have moved it.
 
     def read(self, size: int) -> bytes:
+        if self._at >= self._end:
+            return b""
         self._file.seek(self._at)
-        data = self._file.read(max(0, min(size, self._end - self._at)))
+        data = self._file.read(min(size, self._end - self._at))
         self._at += len(data)
         return data
 

@@ -1,5 +1,6 @@
 """Whole bodies: several files in one, files heard in part, and the container's clock."""
 
+import io
 import random
 import struct
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ringback.audio import recording as recording_module
 from ringback.audio.encodings import Decoding
 from ringback.audio.recording import Recording, opened
 from ringback.errors import Refusal
@@ -111,6 +113,23 @@ def test_a_wav_that_names_the_length_of_its_first_buffer(
     heard, recording = read_bytes(tmp_path, bytes(data) * times)
     assert heard == pytest.approx(2.0 * times, abs=0.01)
     assert is_whole(recording)
+
+
+def test_a_file_of_which_nothing_decodes_is_not_opened_again_and_again(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opens: list[int] = []
+    real = recording_module._open
+
+    def counted(file: io.FileIO, how: Decoding, at: int) -> av.container.InputContainer:
+        opens.append(at)
+        return real(file, how, at)
+
+    monkeypatch.setattr(recording_module, "_open", counted)
+    head = make(FLAC)[:100]
+    heard, _ = read_bytes(tmp_path, make(FLAC) + head + bytes(500) + head + bytes(500))
+    assert heard == pytest.approx(2.0, abs=0.01)
+    assert len(opens) == len(set(opens)) <= 3
 
 
 def test_chunks_behind_the_samples_are_no_samples(make: Make, tmp_path: Path) -> None:
