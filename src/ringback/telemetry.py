@@ -52,6 +52,11 @@ STREAM_MESSAGES = Counter(
 STREAM_ENDS = Counter(
     "ringback_stream_ends_total", "Ended live streams, by close code.", ["code"], registry=REGISTRY
 )
+BLOB_STORE_UP = Gauge(
+    "ringback_blob_store_up", "1 while the store at blobs_url can be used and is the ledger's; 0 otherwise.",
+    registry=REGISTRY,
+)  # fmt: skip
+LEDGER_UP = Gauge("ringback_ledger_up", "1 while the ledger can be read; 0 otherwise.", registry=REGISTRY)
 ENGINE_SEGMENTS = Gauge(
     "ringback_engine_segments", "Segments that wait for the engine or are being recognised, by urgency.",
     ["urgency"], registry=REGISTRY,

@@ -5,6 +5,9 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from ringback.blobs import Blobs, blobs_at
+from ringback.blobs.place import read_place
+from ringback.blobs.tied import TiedBlobs
+from ringback.bootstrap.blob_store import tied
 from ringback.bootstrap.dependencies import when_available
 from ringback.bootstrap.ledger import Ledger, Together, open_to_serve
 from ringback.callbacks.signers import Signers
@@ -41,6 +44,8 @@ class Ground:
     node: str | None
     """What this process is called there."""
     blobs: Blobs
+    blob_store: TiedBlobs | None
+    """The same, where `blobs_url` names a store that others may share; None: they lie in the data folder."""
     seal: Seal
     signers: Signers
     policy: Policy
@@ -76,12 +81,8 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     seal = Seal.of(settings.secret_key, folder / SECRET_KEY_FILE)
     signers = Signers(ledger, seal, clock)
     await signers.prepare()
-    reserve = settings.limits.disk_reserve_bytes
-    blobs = await when_available(
-        "blobs",
-        lambda: stack.enter_async_context(blobs_at(settings.blobs_url, folder, clock, reserve)),
-        wait,
-        clock,
+    blobs, store = await when_available(
+        "blobs", lambda: _opened_blobs(settings, ledger, clock, stack), wait, clock
     )
     door = await stack.enter_async_context(Door(policy, clock))
     return Ground(
@@ -91,6 +92,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         together=opened.together,
         node=opened.node,
         blobs=blobs,
+        blob_store=store,
         seal=seal,
         signers=signers,
         policy=policy,
@@ -101,3 +103,16 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )
+
+
+async def _opened_blobs(
+    settings: Settings, ledger: Ledger, clock: Clock, stack: AsyncExitStack
+) -> tuple[Blobs, TiedBlobs | None]:
+    url = settings.blobs_url
+    async with AsyncExitStack() as undo:
+        blobs = await undo.enter_async_context(
+            blobs_at(url, settings.data_path, clock, settings.limits.disk_reserve_bytes)
+        )
+        store = await tied(ledger, blobs, read_place(url).shown) if url else None
+        stack.push_async_exit(undo.pop_all())
+    return store or blobs, store

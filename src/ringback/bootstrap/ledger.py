@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from ringback.blobs import blobs_at
+from ringback.blobs.place import read_place
+from ringback.bootstrap.blob_store import BlobStoreIdentity, begin_anew
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
-from ringback.keys import KeyStore
 from ringback.settings import Settings
 from ringback.storage.sqlite import ExaminedFile, SqliteLedger
 from ringback.storage.sqlite.examined import examine as examine_file
@@ -26,8 +28,8 @@ __all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Toget
 SQLITE_FILE = "ringback.db"
 
 
-class Ledger(EraseStore, KeyStore, Protocol):
-    """Jobs and keys."""
+class Ledger(EraseStore, BlobStoreIdentity, Protocol):
+    """Jobs, keys, and which blob store is theirs."""
 
 
 class Together(Turns, Board, Protocol):
@@ -98,6 +100,15 @@ async def migrate(settings: Settings) -> Migrated:
 
     before = await schema.version(settings.database_url)
     return Migrated(before, await schema.migrate(settings.database_url))
+
+
+async def begin_with_new_store(settings: Settings, clock: Clock) -> None:
+    """Make the empty store at `blobs_url` the ledger's. Raises `Misconfigured`, or `OSError`."""
+    async with (
+        await open_beside(settings, clock) as ledger,
+        blobs_at(settings.blobs_url, settings.data_path, clock) as blobs,
+    ):
+        await begin_anew(ledger, blobs, read_place(settings.blobs_url).shown)
 
 
 def examined_file(settings: Settings) -> ExaminedFile:

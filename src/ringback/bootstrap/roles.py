@@ -15,6 +15,7 @@ import ipaddress
 from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
+from ringback.blobs.tied import BlobStoreWatch
 from ringback.bootstrap.ground import Ground
 from ringback.bootstrap.sandbox_check import SandboxCheck
 from ringback.callbacks.admission import Admission
@@ -86,6 +87,8 @@ class Stages:
         if ground.together is not None:
             self._progress = shown = SharedProgress(ground.together, ground.activities[TRANSCRIBE])
             self._means.append(shown)
+        if ground.blob_store is not None:
+            self._means.append(BlobStoreWatch(ground.blob_store))
         if ground.pool is not None:
             self._means += [ground.pool, SandboxCheck(settings.engine)]
             if settings.does("transcribe"):
@@ -142,6 +145,7 @@ class Stages:
             clock=ground.clock,
             per_key=ground.jobs_at_once * 3 // 4,
             activity=ground.activities[TRANSCRIBE],
+            may_claim=self._may_claim,
         )
         fetcher = Worker(
             FETCH,
@@ -152,6 +156,7 @@ class Stages:
             clock=ground.clock,
             per_key=FETCHES_PER_KEY,
             activity=ground.activities[FETCH],
+            may_claim=self._may_claim,
         )
         self._means.append(reader)
         self._work += [fetcher, _WhenReady(pool, worker)]
@@ -178,8 +183,18 @@ class Stages:
                 concurrency=settings.concurrency,
                 lease_seconds=settings.timeout + DELIVERY_GRACE,
                 clock=ground.clock,
+                may_claim=self._may_claim,
             )
         )
+
+    def _may_claim(self) -> bool:
+        """Not while the store is another than the ledger's: only other nodes find what is needed."""
+        store = self._ground.blob_store
+        return store is None or store.is_ours
+
+    def _blob_fault(self) -> str | None:
+        store = self._ground.blob_store
+        return None if store is None else store.fault
 
     def _door(self) -> HttpServer:
         settings = self._ground.settings
@@ -211,6 +226,7 @@ class Stages:
             streams=self._streams_open,
             leaving=ground.leaving,
             activities=ground.activities,
+            blob_fault=self._blob_fault,
         )
 
     def _streams_open(self) -> int:
@@ -243,6 +259,7 @@ class Stages:
                 jwt_secret=ground.seal.subkey("jwt"),
                 leaving=ground.leaving,
                 activities=ground.activities,
+                blob_fault=self._blob_fault,
             )
         )
 

@@ -5,13 +5,20 @@ from pathlib import Path
 
 import click
 
-from ringback.bootstrap.ledger import migrate
+from ringback.bootstrap.ledger import begin_with_new_store, migrate
 from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.clock import SystemClock
+from ringback.errors import Misconfigured
 
 
 @click.command("migrate")
 @with_settings
-def command(config: Path | None, data_dir: str | None) -> None:
+@click.option(
+    "--new-blob-store",
+    is_flag=True,
+    help="Begin with the empty store at blobs_url: what lies in the one before is lost to this ledger.",
+)
+def command(config: Path | None, data_dir: str | None, *, new_blob_store: bool) -> None:
     """Make the ledger's schema, or bring it up to date; say from which version to which.
 
     `ringback serve` does the same at its start. Nodes of the version before go on working meanwhile, and
@@ -31,3 +38,8 @@ def command(config: Path | None, data_dir: str | None) -> None:
         click.echo(f"The ledger's schema went from version {done.before} to {done.after}.")
     else:
         click.echo(f"The ledger is made, with schema version {done.after}.")
+    if new_blob_store:
+        if not settings.blobs_url:
+            raise Misconfigured("blobs_url is not set: recordings and results lie in the data folder.")
+        asyncio.run(begin_with_new_store(settings, SystemClock()))
+        click.echo("The store at blobs_url is this ledger's from now on.")

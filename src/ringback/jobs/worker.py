@@ -51,9 +51,10 @@ class Worker:
         grace_seconds: float = 10.0,
         per_key: int | None = None,
         activity: Activity | None = None,
+        may_claim: Callable[[], bool] = lambda: True,
     ) -> None:
         """`per_key`: for jobs of callers' lanes: slots are dealt in fair shares of projects and keys, and no
-        key has more than these."""
+        key has more than these. `may_claim` is asked before each claim."""
         self.name = f"worker {kind}"
         self._kind = kind
         self._store = store
@@ -64,6 +65,7 @@ class Worker:
         self._grace_seconds = grace_seconds
         self._per_key = per_key
         self._activity = activity or Activity(clock)
+        self._may_claim = may_claim
         self._slots: set[_Slot] = set()
         self._slot_freed = asyncio.Event()
 
@@ -88,6 +90,9 @@ class Worker:
         if free == 0:
             self._slot_freed.clear()
             await _either(_wait_for(self._slot_freed), stop)
+            return
+        if not self._may_claim():
+            await _either(asyncio.sleep(POLL_SECONDS), stop)
             return
         leases = await self._store.claim(self._kind, free, self._lease_seconds, self._shares())
         if leases:

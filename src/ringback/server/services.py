@@ -66,6 +66,8 @@ class Probed:
     """None: this process takes nothing in."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
     """By kind of work of callers: how this process gets on with it."""
+    blob_fault: Callable[[], str | None] = lambda: None
+    """Why the blob store that nodes share cannot be used just now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,8 @@ class Services:
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""
     leaving: Leaving = field(default_factory=Leaving)
     activities: Mapping[str, Activity] = field(default_factory=dict)
+    blob_fault: Callable[[], str | None] = lambda: None
+    """Why the blob store that nodes share cannot be used just now."""
 
     @property
     def probed(self) -> Probed:
@@ -107,4 +111,5 @@ class Services:
             leaving=self.leaving,
             blobs=self.blobs,
             activities=self.activities,
+            blob_fault=self.blob_fault,
         )

@@ -47,7 +47,10 @@ class Status:
         try:
             gauges = await self._probed.store.gauges()
         except LedgerUnavailable:
-            return answer({"system_health": _CRITICAL}, 503)
+            critical = {"system_health": _CRITICAL}
+            if await self._sees_details(request):
+                critical["reason"] = "the ledger cannot be read"
+            return answer(critical, 503)
         reason = await self._reason(gauges)
         shown: dict[str, object] = {"system_health": self._engine_health() if reason is None else _CRITICAL}
         if await self._sees_details(request):
@@ -62,6 +65,8 @@ class Status:
         """Why this process can do no work now; None: it can."""
         if self._probed.store.fault is not None:
             return "the ledger cannot be written"
+        if (fault := self._probed.blob_fault()) is not None:
+            return fault
         if not await self._has_room():
             return "the disk has no room for new work"
         if self._stalled(gauges) > self._probed.settings.limits.oldest_due_seconds:
@@ -98,7 +103,13 @@ class Status:
 
     async def exposed(self, _: Request) -> Response:
         """The same for everybody, on an address of its own; the queue's gauges are read at this moment."""
-        gauges = await self._probed.store.gauges()
+        try:
+            gauges = await self._probed.store.gauges()
+        except LedgerUnavailable:
+            # What this process has counted itself still counts; the queue's gauges stay as they were.
+            telemetry.LEDGER_UP.set(0)
+            return Response(telemetry.exposition(), media_type=_EXPOSITION)
+        telemetry.LEDGER_UP.set(1)
         for kind in (FETCH, TRANSCRIBE, DELIVER):
             # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
             gauge = gauges.get(kind, _NONE)
@@ -109,7 +120,7 @@ class Status:
         if self._probed.health is not None:
             for urgency, segments in self._probed.health.load.items():
                 telemetry.ENGINE_SEGMENTS.labels(urgency.name.lower()).set(segments)
-        return Response(telemetry.exposition(), media_type="text/plain; version=0.0.4; charset=utf-8")
+        return Response(telemetry.exposition(), media_type=_EXPOSITION)
 
     async def _sees_details(self, request: Request) -> bool:
         """A bad key is no reason to fail a probe."""
@@ -146,6 +157,7 @@ _ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
     TRANSCRIBE: "transcribe",
     DELIVER: "deliver",
 }
+_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _NONE = KindGauge(0, 0, None)
 
 _CONNECTION = {"ready": "Connected", "none": "Not needed"}

@@ -13,6 +13,15 @@ from ringback.storage.postgres.rows import tags_from_json, tags_to_json
 _SQL = load("keys.sql")
 
 
+async def blob_store(database: Database) -> str | None:
+    identity = await database.value(_SQL["blob_store"])
+    return None if identity is None else str(identity)
+
+
+async def tie_blob_store(database: Database, identity: str) -> None:
+    await database.fetch(_SQL["tie_blob_store"], identity)
+
+
 async def projects(database: Database) -> Sequence[Project]:
     return [Project(*row) for row in await database.fetch(_SQL["projects"])]
 

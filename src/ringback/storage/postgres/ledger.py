@@ -248,6 +248,12 @@ class PostgresLedger:
 
     # The port of keys.
 
+    async def blob_store(self) -> str | None:
+        return await keys.blob_store(self._database)
+
+    async def tie_blob_store(self, identity: str) -> None:
+        await keys.tie_blob_store(self._database, identity)
+
     async def projects(self) -> Sequence[Project]:
         return await keys.projects(self._database)
 

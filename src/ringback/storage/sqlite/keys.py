@@ -22,6 +22,15 @@ _ADD_SECRET = _SQL["add_secret"]
 _DROP_SECRETS = load("retention.sql")["drop_secrets"]
 
 
+def blob_store(connection: sqlite3.Connection) -> str | None:
+    [(identity,)] = connection.execute(_SQL["blob_store"]).fetchall()
+    return None if identity is None else str(identity)
+
+
+def tie_blob_store(connection: sqlite3.Connection, identity: str) -> None:
+    connection.execute(_SQL["tie_blob_store"], {"identity": identity})
+
+
 def projects(connection: sqlite3.Connection) -> Sequence[Project]:
     return [Project(*row) for row in connection.execute(_PROJECTS)]
 

@@ -216,6 +216,12 @@ class SqliteLedger:
 
     # The port of keys.
 
+    async def blob_store(self) -> str | None:
+        return await self._readers.do(keys.blob_store)
+
+    async def tie_blob_store(self, identity: str) -> None:
+        await self._writer.do(lambda _write: keys.tie_blob_store(self._connection, identity))
+
     async def projects(self) -> Sequence[Project]:
         return await self._readers.do(keys.projects)
 

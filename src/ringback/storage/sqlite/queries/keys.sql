@@ -51,3 +51,11 @@ delete from signing_secret where key = :key and expires_at <= :now;
 -- name: add_secret
 -- It signs from now on.
 insert into signing_secret (key, sealed, created_at) values (:key, :sealed, :now);
+
+-- name: blob_store
+-- The identity of the store that recordings and results lie in.
+select blob_store from ledger where one = 1;
+
+-- name: tie_blob_store
+-- The first one that is seen stays.
+update ledger set blob_store = :identity where one = 1 and blob_store is null;

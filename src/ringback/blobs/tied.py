@@ -1,0 +1,145 @@
+"""A blob store that is known to be the ledger's own, by a marker in it whose identity the ledger has, too.
+
+Every node of a cluster must see the same store. One with another `blobs_url`, or whose shared folder is not
+mounted, would store recordings where no other node finds them, and miss those of the others.
+
+| marker in the store | at the start | while running |
+|---|---|---|
+| the ledger's identity | it is used | `fault` is None |
+| another one | refused: it belongs to another installation | `WrongStore` from every call |
+| none, and the ledger has no store yet | the marker is written | |
+| none, and the ledger has one | refused: another store, or an empty one | `WrongStore` from every call |
+| it cannot be read | waited for | `fault` says so; calls are tried all the same |
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
+
+from ringback import telemetry
+from ringback.blobs.kept import once
+from ringback.blobs.port import BlobKey, Blobs, Listed, OutOfReach, Stored
+
+MARKER = BlobKey("identity/store")
+
+CHECK_SECONDS = 5.0
+"""Between two looks at the marker; each is one small read."""
+
+
+class WrongStore(OutOfReach):
+    """The store at `blobs_url` is not the one that the ledger's recordings and results lie in."""
+
+
+async def read_marker(blobs: Blobs) -> str | None:
+    """The identity in a store; None: it has none. Raises `OSError`."""
+    try:
+        return (await blobs.get(MARKER)).decode("ascii", "replace").strip()
+    except KeyError:
+        return None
+
+
+async def write_marker(blobs: Blobs, identity: str) -> None:
+    await blobs.put(MARKER, once(identity.encode()))
+
+
+class TiedBlobs:
+    """Implements `Blobs` over a store that had the ledger's marker at the start."""
+
+    def __init__(self, blobs: Blobs, identity: str) -> None:
+        self._blobs = blobs
+        self._identity = identity
+        self._wrong = False
+        self.fault: str | None = None
+        """Why the store cannot be used just now."""
+
+    @property
+    def is_ours(self) -> bool:
+        """False once the marker was found missing or changed: no work may be claimed then."""
+        return not self._wrong
+
+    async def check(self) -> None:
+        """Look at the marker now. Raises `WrongStore`, or what the store raises."""
+        try:
+            found = await read_marker(self._blobs)
+        except OSError as error:
+            self._note(self._wrong, "the blob store cannot be reached")
+            raise error
+        self._note(found != self._identity, None)
+        self._require_ours()
+
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+        self._require_ours()
+        return await self._blobs.put(key, chunks, limit)
+
+    async def room(self) -> None:
+        self._require_ours()
+        await self._blobs.room()
+
+    async def get(self, key: BlobKey) -> bytes:
+        self._require_ours()
+        try:
+            return await self._blobs.get(key)
+        except KeyError:
+            await self.check()  # missing here, or is this another store?
+            raise
+
+    @asynccontextmanager
+    async def local(self, key: BlobKey) -> AsyncIterator[Path]:
+        self._require_ours()
+        async with AsyncExitStack() as stack:
+            try:
+                path = await stack.enter_async_context(self._blobs.local(key))
+            except KeyError:
+                await self.check()
+                raise
+            yield path
+
+    async def delete(self, key: BlobKey) -> None:
+        self._require_ours()
+        await self._blobs.delete(key)
+
+    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+        self._require_ours()
+        return self._blobs.listed(kind, older_than)
+
+    @property
+    def listing_pause(self) -> float:
+        return self._blobs.listing_pause
+
+    def _require_ours(self) -> None:
+        if self._wrong:
+            raise WrongStore(_WRONG)
+
+    def _note(self, wrong: bool, unreachable: str | None) -> None:
+        self._wrong = wrong
+        fault = _WRONG if wrong else unreachable
+        telemetry.BLOB_STORE_UP.set(0 if fault else 1)
+        if fault == self.fault:
+            return
+        self.fault = fault
+        if fault is None:
+            telemetry.event("blob_store.back")
+        else:
+            telemetry.problem("blob_store.down", reason=fault)
+
+
+class BlobStoreWatch:
+    """A service: looks at the marker every few seconds, so that probes and metrics tell of a store that is
+    away, and a node that lost its mount stops claiming."""
+
+    name = "blob store watch"
+
+    def __init__(self, blobs: TiedBlobs) -> None:
+        self._blobs = blobs
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        while not stopping.is_set():
+            with suppress(OSError):
+                await self._blobs.check()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CHECK_SECONDS):
+                    await stopping.wait()
+
+
+_WRONG = "the store at blobs_url is not the one that this ledger's recordings and results lie in"
