@@ -34,7 +34,7 @@ from ringback.listen.hearing_events import (
 )
 from ringback.listen.options import ListenOptions
 from ringback.streaming.hearing import LiveHearing, LiveHearings
-from ringback.transcript import joined
+from ringback.transcript import Word, joined
 from support.accuracy import lost_or_doubled, word_error_rate
 from support.speech import samples_of
 
@@ -242,6 +242,35 @@ async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
     assert isinstance(first, Heard)
     assert first.end == pytest.approx(half / SAMPLE_RATE, abs=0.001)
     assert first.words
+
+
+async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path: Path) -> None:
+    samples = samples_of(SPOKEN)
+    async with ears(tmp_path) as heard_by:
+        whole = finals_of(await heard(heard_by.open(), samples))
+        pairs = []
+        for cut in np.arange(0.9, 5.4, 0.35):
+            hearing = heard_by.open()
+            at = int(cut * SAMPLE_RATE)
+            await feed(hearing, samples[:at])
+            await hearing.flush(None)
+            await feed(hearing, samples[at:])
+            await hearing.end()
+            events = [event async for event in hearing.events()]
+            await hearing.close()
+            before, *after = [event.words for event in events if isinstance(event, Heard) and event.final]
+            behind = [word for words in after for word in words]
+            assert not (before and behind and before[-1].bare == behind[0].bare), f"doubled at {cut:.2f} s"
+            pairs.append((joined(whole), joined([*before, *behind])))
+    # What is cut may be misheard; it is seldom lost or told twice.
+    astray = sum(lost_or_doubled(*pair) for pair in pairs)
+    print(f"{len(pairs)} cuts: {astray} words lost or doubled, word error rate {word_error_rate(pairs):.1%}")
+    assert astray < len(pairs) / 2
+    assert word_error_rate(pairs) < 0.12
+
+
+def finals_of(events: Sequence[HearingEvent]) -> list[Word]:
+    return [word for event in events if isinstance(event, Heard) and event.final for word in event.words]
 
 
 async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path) -> None:

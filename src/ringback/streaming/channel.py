@@ -10,6 +10,7 @@ from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool, Superseded
 from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Reached, SpeechBegan
+from ringback.streaming.seam import LONGEST, Seam
 from ringback.streaming.segments import Began, Draft, Overlong, Segments, Span, Split, Step, Stretch
 from ringback.streaming.tape import Tape
 from ringback.transcript import Word
@@ -58,6 +59,7 @@ class Channel:
         self._readings: dict[Stretch, _Reading] = {}
         self._partial_took = 0.0  # Seconds, the last time.
         self._words_told = False  # Of the open span.
+        self._seam: Seam | None = None  # Where the open span begins in the middle of speech.
 
     def hear(self, samples: Samples) -> None:
         """More audio; `judge` follows."""
@@ -115,9 +117,18 @@ class Channel:
                 words = () if step.speech is None else await self._final(step.speech)
                 if step.cause is not Cause.END or step.end > step.start:
                     self._report(step.start, step.end, words, step.cause)
+                self._seam = self._seam_behind(step, words)
             case Overlong(speech):
                 split, more = self._segments.cut(await self._final(speech))
                 self._report_split(split, more)
+                self._seam = None
+
+    def _seam_behind(self, span: Span, words: Sequence[Word]) -> Seam | None:
+        if not span.in_speech:
+            return None
+        # Two cuts may lie in one word.
+        before = self._seam.told if self._seam is not None else None
+        return Seam(span.end, words[-1] if words else before)
 
     def _report_split(self, split: Split, more: Sequence[Step]) -> None:
         later, self._steps = self._steps, deque()
@@ -181,14 +192,17 @@ class Channel:
         self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
 
     async def _recognise(self, speech: Stretch, urgency: Urgency) -> tuple[Word, ...]:
-        samples = self._tape.cut(speech.start, speech.end)
+        seam = self._seam if self._seam is not None and self._seam.at == speech.start else None
+        start = speech.start if seam is None else seam.start
+        samples = self._tape.cut(start, speech.end)
         task = self._how.task
         if urgency is Urgency.LIVE_PARTIAL:
             task = replace(task, quality=Quality.DRAFT)
         heard = await self._how.pool.recognise(samples, task, urgency, self._key)
         language = heard.language if self._how.switching else None
-        at = _seconds(speech.start)
-        return tuple(replace(word.shifted(at), language=language) for word in heard.words)
+        at = _seconds(start)
+        words = tuple(replace(word.shifted(at), language=language) for word in heard.words)
+        return words if seam is None else seam.behind(words)
 
     def _drop_readings(self) -> None:
         for reading in self._readings.values():
@@ -227,5 +241,5 @@ _SURELY_WORDS = int(1.5 * SAMPLE_RATE)
 """Speech of this length, with the quiet before it, has words."""
 _QUARTER = 8
 """Windows (256 ms) after which it is told how far the ear has listened, however fast the audio comes."""
-_LEAD_IN = SAMPLE_RATE
+_LEAD_IN = int(LONGEST * SAMPLE_RATE)
 """Samples before a span's end that the next one may want."""

@@ -40,6 +40,8 @@ class Span:
     end: int
     speech: Stretch | None
     cause: Cause
+    in_speech: bool = False
+    """Whether somebody still spoke at its end, perhaps in the middle of a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +231,7 @@ class Segments:
         speech = None
         if was_open is not None and was_open.sure:
             speech = self._stretch(was_open.start, at)
-        span = Span(self._edge, at, speech, cause)
+        span = Span(self._edge, at, speech, cause, in_speech=self._track.quiet_since is None)
         floor = at if cause is Cause.LENGTH or self._track.quiet_since is None else self._after_speech(at)
         self._begin_span(at, floor)
         if self._track.quiet_since is None:

@@ -158,7 +158,16 @@ def test_a_flush_closes_what_is_open() -> None:
     assert span.speech is not None
     assert span.speech.end == 32_000
     (again,) = segments.flush(2 * 16_000, Cause.FINALIZE)
-    assert again == Span(32_000, 32_000, None, Cause.FINALIZE)
+    assert again == Span(32_000, 32_000, None, Cause.FINALIZE, in_speech=True)
+
+
+def test_a_span_tells_whether_somebody_spoke_at_its_end() -> None:
+    segments = Segments(300)
+    segments.push(talk((1.0, SPEECH), (0.2, QUIET)))
+    (quiet_end,) = spans(segments.flush(int(1.2 * 16_000), Cause.FINALIZE))
+    segments.push(windows(1.0, SPEECH))
+    (spoken_end,) = spans(segments.flush(int(2.2 * 16_000), Cause.FINALIZE))
+    assert (quiet_end.in_speech, spoken_end.in_speech) == (False, True)
 
 
 def test_speech_goes_on_after_a_flush_in_its_middle() -> None:
