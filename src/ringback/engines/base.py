@@ -23,7 +23,7 @@ class Urgency(IntEnum):
 
 class Quality(StrEnum):
     DRAFT = "draft"
-    """As fast, but heard once only, whatever it looks like; a loop is left out."""
+    """As fast, but heard once only, whatever it looks like, up to where it loops."""
     FAST = "fast"
     """Windows as short as the speech, greedy."""
     ACCURATE = "accurate"

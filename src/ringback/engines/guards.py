@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ringback.transcript import Word, joined
+
 PADDING = 4.0
 """Seconds of silence after the longest speech in a window: with less, the model runs on past the end.
 
@@ -89,27 +91,49 @@ def compression(text: str) -> float:
 
 def loops(text: str) -> bool:
     """Whether the text starts over, or says the same thing twice running."""
-    if _SAME_LETTERS.search(text):
-        return True
-    words = [word.strip(_PUNCTUATION) for word in text.lower().split()]
-    return _starts_over(words) or _stutters(words)
+    return _before_loop(text.split()) is not None
+
+
+def unlooped(words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words up to where they loop: what is said again and again is kept once."""
+    if not words:
+        return ()
+    # Without spaces a phrase cannot be told from the next: such text stands or falls as one.
+    starts = [i for i, word in enumerate(words) if word.spaced or i == 0]
+    texts = [joined(words[start:end]) for start, end in zip(starts, [*starts[1:], len(words)], strict=True)]
+    end = _before_loop(texts)
+    return tuple(words) if end is None else tuple(words[: starts[end]])
+
+
+def _before_loop(words: Sequence[str]) -> int | None:
+    """How many words there are before something is said again; None: they do not loop."""
+    bare = [word.lower().strip(_PUNCTUATION) for word in words]
+    found = [
+        end for end in (_first_same_letters(words), _starts_over(bare), _stutters(bare)) if end is not None
+    ]
+    return min(found, default=None)
 
 
 _SAME_LETTERS = re.compile(r"(\S{1,4}?)\1{5,}")
 _PUNCTUATION = ".,!?;:\"'…-"
 
 
-def _starts_over(words: Sequence[str]) -> bool:
-    """Whether the last k words are the first k again."""
-    return any(words[:k] == words[-k:] for k in range(3, len(words) // 2 + 1))
+def _first_same_letters(words: Sequence[str]) -> int | None:
+    return next((i for i, word in enumerate(words) if _SAME_LETTERS.search(word)), None)
 
 
-def _stutters(words: Sequence[str]) -> bool:
-    """Whether a phrase is repeated at once: one or two words three times over, a longer phrase twice."""
-    for n in range(1, 13):
-        times = 3 if n <= 2 else 2
-        for start in range(len(words) - n * times + 1):
-            phrase = words[start : start + n]
-            if all(phrase == words[start + n * i : start + n * (i + 1)] for i in range(1, times)):
-                return True
-    return False
+def _starts_over(words: Sequence[str]) -> int | None:
+    """Where the words begin again, if the last k of them are the first k."""
+    again = [len(words) - k for k in range(3, len(words) // 2 + 1) if words[:k] == words[-k:]]
+    return min(again, default=None)
+
+
+def _stutters(words: Sequence[str]) -> int | None:
+    """Behind the first phrase that is repeated at once: one or two words three times, a longer one twice."""
+    for end in range(1, len(words)):
+        for n in range(1, min(12, end) + 1):
+            times = 3 if n <= 2 else 2
+            phrase = words[end - n : end]
+            if all(phrase == words[end + n * (i - 1) : end + n * i] for i in range(1, times)):
+                return end
+    return None

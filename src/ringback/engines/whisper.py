@@ -24,7 +24,7 @@ from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.weights import Weights
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
-from ringback.transcript import Word, joined
+from ringback.transcript import Word
 
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
@@ -85,14 +85,12 @@ class Whisper:
         return [Recognition(part.words, part.language, part.language_confidence) for part in heard]
 
     def _drafted(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
-        """One decode each, and no loops. Speech that is cut off in the middle of a word often looks doubtful;
-        it will be heard again anyway, a moment later and longer."""
+        """One decode each, up to where it loops. Speech that is cut off in the middle of a word often looks
+        doubtful; it will be heard again anyway, a moment later and longer."""
         window = max(map(_seconds, batch)) + guards.PADDING
         heard = self._decode(batch, [task.language] * len(batch), task, window)
         return [
-            Recognition((), part.language, part.language_confidence)
-            if guards.loops(joined(part.words))
-            else Recognition(part.words, part.language, part.language_confidence)
+            Recognition(guards.unlooped(part.words), part.language, part.language_confidence)
             for part in heard
         ]
 

@@ -3,6 +3,7 @@
 import pytest
 
 from ringback.engines import guards
+from ringback.transcript import Word, joined
 
 EOT = 100
 ZERO = 200  # the token that means 0.00 s; each further one means 0.02 s more
@@ -84,6 +85,34 @@ def test_loops_are_recognised(text: str) -> None:
 )
 def test_ordinary_speech_is_not_a_loop(text: str) -> None:
     assert not guards.loops(text)
+
+
+def words(text: str, *, spaced: bool = True) -> list[Word]:
+    parts = text.split()
+    return [Word(part, n, n + 1, 0.9, spaced=spaced or n == 0) for n, part in enumerate(parts)]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("He was not an ill disposed young man.", "He was not an ill disposed young man."),
+        ("He was a young man, a young man, a young man", "He was a young man,"),
+        ("He was not an old-s-s-y-y-y-y-y-y-y-y-y", "He was not an"),
+        ("He was no no no no", "He was no"),
+        ("I am not sure. I am not sure.", "I am not sure."),
+        ("go on and tell me what you saw there, go on and tell me", "go on and tell me what you saw there,"),
+        ("well and and and so on and so on", "well and"),
+        ("yyyyyyyyyyyyyyyy", ""),
+        ("", ""),
+    ],
+)
+def test_what_comes_before_a_loop_is_kept(text: str, kept: str) -> None:
+    assert joined(guards.unlooped(words(text))) == kept
+
+
+def test_text_without_spaces_is_one_phrase() -> None:
+    assert joined(guards.unlooped(words("对 对 对 你 好", spaced=False))) == "对对对你好"
+    assert guards.unlooped(words("好 " * 9, spaced=False)) == ()
 
 
 def test_repetition_that_is_no_exact_loop_shows_in_its_compression() -> None:
