@@ -393,3 +393,31 @@ def copied(ledger: Path, folder: Path) -> Path:
     with closing(sqlite3.connect(ledger)) as source, closing(sqlite3.connect(folder / ledger.name)) as copy:
         source.backup(copy)
     return folder
+
+
+UPGRADE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+}
+
+
+@pytest.mark.parametrize("path", ["/v2/listen", "/v1/speak", "/v1/listen/", "/v1/projects"])
+async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> None:
+    async with front(tmp_path) as door:
+        answer = await door.call("GET", path, headers=UPGRADE)
+        assert (answer.status, answer.json()["category"]) == (404, "NOT_FOUND")
+        assert answer.headers["dg-error"] == "There is nothing at this path."
+        assert answer.headers["dg-request-id"] == answer.json()["request_id"]
+
+
+@pytest.mark.parametrize(("key", "query", "status"), [("wrong", "", 401), (OWNER, "?interim_results=x", 400)])
+async def test_a_refused_handshake_leaves_one_event(
+    tmp_path: Path, key: str, query: str, status: int
+) -> None:
+    async with front(tmp_path) as door:
+        with capture_logs() as events:
+            answer = await door.call("GET", f"/v1/listen{query}", key=key, headers=UPGRADE)
+        assert answer.status == status
+        assert [event["event"] for event in events] == ["request.refused"]

@@ -591,3 +591,19 @@ async def _listed(door: Front, query: str) -> list[dict[str, Any]]:
 def _keeps_secrets(body: bytes) -> None:
     for secret in (b"hook/private", b"token=1", b"user", b"secret"):
         assert secret not in body
+
+
+H2C = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": "AAMAAABkAAQAAP__"}
+
+
+async def test_an_offer_of_http_2_leaves_the_body_of_every_route_alone(door: Front) -> None:
+    """As `curl --http2` and Java's HttpClient send it on cleartext."""
+    wanted = {"scopes": ["usage:read"], "time_to_live_in_seconds": 60}
+    made = await door.call("POST", f"/v1/projects/{door.project}/keys", headers=H2C, json=wanted)
+    assert (made.status, made.json()["scopes"]) == (200, ["usage:read"])
+    assert made.json()["expiration_date"] is not None
+    token = await door.call("POST", "/v1/auth/grant", headers=H2C, json={"ttl_seconds": 77})
+    assert token.json()["expires_in"] == 77
+    path = f"/v1/projects/{door.project}/deliveries/redeliver"
+    assert (await door.call("POST", path, headers=H2C, json={"dry_run": True})).json()["dry_run"]
+    assert (await door.call("POST", path, headers=H2C, json={"dry-run": True})).status == 400

@@ -82,6 +82,8 @@ class Connection(asyncio.BufferedProtocol):
         self._drained = asyncio.Event()
         self._reading = True
         self._linger_bytes = LINGER_BYTES
+        self._waits_for_turn = False
+        """Its next request is here, and others go before it."""
         self._left = False
         """Not counted any more."""
 
@@ -131,7 +133,8 @@ class Connection(asyncio.BufferedProtocol):
             self._websocket.bytes_arrived(data)
         else:
             self._parser.receive(data)
-            self._advance()
+            if not self._waits_for_turn:
+                self._advance()
 
     def eof_received(self) -> bool:
         """Whether the transport stays open for our answer."""
@@ -306,7 +309,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._websocket is not None and self._state is not State.LINGERING:
             return self._websocket.has_room
         if self._state is not State.SERVING or self._exchange is None:
-            return True
+            return not self._waits_for_turn
         room = self.server.capacity.read_bytes
         ahead = self._parser.unread if self._parser.ended else len(self._exchange.body)
         return ahead < (1 if self._parser.ended else room)
@@ -379,7 +382,16 @@ class Connection(asyncio.BufferedProtocol):
             self.finish()
             return
         self.enter(State.IDLE)
-        self._advance()
+        if self._parser.unread:
+            self._waits_for_turn = True
+            self.server.take_turn(self._turn)
+        else:
+            self._advance()
+
+    def _turn(self) -> None:
+        self._waits_for_turn = False
+        if not self._transport.is_closing():
+            self._advance()
 
     def _refuse_bytes(self, failure: Failure, path: str = LISTEN_PATH) -> None:
         """Not HTTP, or too much of it: strangers can send that at any rate."""
