@@ -5,6 +5,7 @@ a key must be long enough that nobody can try them all: then it has to be random
 """
 
 import ipaddress
+from itertools import pairwise
 
 from ringback.settings import Settings
 
@@ -47,7 +48,8 @@ def _api_key_fault(key: str, *, exposed: bool) -> str | None:
         return "is the placeholder of an example"
     if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS:
         return f"has fewer than {SHORTEST_KEY} characters, or is the same one again and again"
-    if exposed and (len(key) < SHORTEST_EXPOSED_KEY or len(set(key)) < FEWEST_RANDOM_CHARACTERS):
+    short = len(key) < SHORTEST_EXPOSED_KEY or len(set(key)) < FEWEST_RANDOM_CHARACTERS
+    if exposed and (short or _is_a_row(key)):
         return (
             "can be guessed, and other machines reach this server: it must be at least "
             f"{SHORTEST_EXPOSED_KEY} characters of random text"
@@ -64,6 +66,11 @@ def _secret_key_fault(secret: str) -> str | None:
     return None
 
 
+def _is_a_row(key: str) -> bool:
+    """Whether the characters follow one another as in 1234567890123456."""
+    return len({ord(after) - ord(before) for before, after in pairwise(key)}) < 3
+
+
 def _is_placeholder(key: str) -> bool:
     letters = "".join(character for character in key.lower() if character.isalnum())
-    return letters.startswith(_PLACEHOLDERS)
+    return any(words in letters for words in _PLACEHOLDERS)

@@ -22,7 +22,7 @@ RANDOM = "7c0f1b5de2a94c3886f1d0e4b9a27735"
         "abababababababab",
         "change-me",
         "change-me-too",
-        "CHANGE_ME_NOW",
+        "please-change-me",
         "changeme123456789",
     ],
 )
@@ -33,7 +33,9 @@ def test_no_key_at_all_is_refused_everywhere(host: str, key: str) -> None:
     assert len(key) < 5 or key not in fault
 
 
-@pytest.mark.parametrize("key", ["secret", "first-key", "0123456789abcde"])
+@pytest.mark.parametrize(
+    "key", ["secret", "first-key", "0123456789abcde", "1234567890123456", "passwordpassword"]
+)
 def test_a_short_key_is_for_this_machine_only(key: str) -> None:
     assert weak_keys(Settings(host="127.0.0.1", api_key=key)) == []
     for host in ("0.0.0.0", "::", "192.168.1.7", "speech.example"):
