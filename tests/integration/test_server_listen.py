@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jwt
+import msgspec
 import pytest
 from structlog.testing import capture_logs
 
@@ -355,6 +356,31 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(door: Front) ->
         await _until(lambda: not any(incoming.iterdir()))
     assert await nothing_is_left(door)
     assert [(event["event"], event["status"]) for event in events] == [("request.refused", 422)]
+
+
+PART = b"RIFF" + bytes(3_000)
+
+
+@pytest.mark.parametrize("path", ["/v1/listen", f"/v1/listen?callback={CALLBACK}", "/v1/auth/grant"])
+@pytest.mark.parametrize("content_type", ["audio/wav", "application/json"])
+@pytest.mark.parametrize(
+    "framing", [(b"Content-Length: 10000", PART), (b"Transfer-Encoding: chunked", b"1000\r\n" + PART)]
+)
+async def test_a_truncated_upload_is_a_422(
+    door: Front, path: str, content_type: str, framing: tuple[bytes, bytes]
+) -> None:
+    header, body = framing
+    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    writer.write(_head(header.decode(), f"Content-Type: {content_type}", path=path) + body)
+    writer.write_eof()
+    async with asyncio.timeout(10):
+        head, _, document = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 422 ")
+    told = msgspec.json.decode(document)
+    assert "ASR_UNPROCESSABLE_ENTITY" in {told.get("err_code"), told.get("category")}
+    assert "Unable to read the entire client request." in {told.get("err_msg"), told.get("message")}
+    assert await nothing_is_left(door)
 
 
 async def test_a_waiting_caller_that_leaves_frees_its_place(door: Front) -> None:
