@@ -41,6 +41,11 @@ class Opening:
     """A demuxer's name; None: find out, among `CONTAINERS`."""
     options: Mapping[str, str]
 
+    def without(self, demuxer: str) -> "Opening":
+        """The same, but what FFmpeg takes for this form is refused at once."""
+        kept = [name for name in self.options["format_whitelist"].split(",") if name != demuxer]
+        return Opening(self.format, {**self.options, "format_whitelist": ",".join(kept)})
+
 
 def opening(how: Decoding, head: bytes) -> Opening:
     """How FFmpeg has to open audio that begins with `head` (16 bytes are enough).
@@ -85,6 +90,8 @@ def live_opening(how: Decoding, head: bytes, kind: str | None = None) -> Opening
     demuxer = plan.format or (kind if kind in CONTAINERS else None)
     demuxer = demuxer or next((name for at, magic, name in _MAGIC if _starts(head, at, magic)), None)
     options = {**plan.options, **_SOON}
+    if demuxer is None and not has_header(head):
+        options["formatprobesize"] = str(UNKNOWN_BYTES)
     if demuxer == "wav":
         # Who streams does not know the length yet: what the header says is often that of the first buffer.
         options["ignore_length"] = "1"
@@ -202,6 +209,10 @@ _SAFE = {"protocol_whitelist": "none", "codec_whitelist": ",".join(DECODERS), "m
 """FFmpeg reads from the file that we have opened and may open nothing else, whatever a file asks for. It
 decodes sound only: without the second, pictures and subtitles would be decoded in search of their form. And
 it looks at no more tracks than an honest file has: each packet costs a look at all of them."""
+
+UNKNOWN_BYTES = 8_000
+"""By so many bytes a stream without a header must show what it is. Raw samples whose `encoding` was left out
+are told so within two seconds even at one byte for each of 8,000 samples a second."""
 
 _SOON = {"probesize": "32768", "formatprobesize": "32768", "analyzeduration": "1"}
 """For live streams: FFmpeg would look at up to five seconds before it gave the first sample out, and at 1 MiB

@@ -17,6 +17,7 @@ from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import PYAV_FAULTS, Decode, Signals, decoder_of
 from ringback.audio.encodings import (
     PACKETS_ONLY,
+    UNKNOWN_BYTES,
     Decoding,
     Opening,
     channels_of,
@@ -40,6 +41,7 @@ from ringback.audio.live_frames import (
 )
 from ringback.audio.resampler import Resampler
 from ringback.audio.samples import SAMPLE_RATE, Block
+from ringback.audio.signatures import has_mpeg_frames, may_be_coded
 from ringback.errors import Refusal
 
 
@@ -107,6 +109,8 @@ class _Inlet:
         self._rate = 0.0  # Bytes for a second of sound.
         self.patience: float = _NEVER_HEARD
         """Bytes that the file may go without sound."""
+        self.unknown = False
+        """Whether it has no header that we know, and is long enough to show what it is."""
 
     def read(self, size: int) -> bytes:
         """At most `size` bytes; empty at the end of the file, or of our patience with its silence."""
@@ -175,7 +179,8 @@ def _decode(begin: Begin, server: _Server) -> None:
     except (MemoryError, *PYAV_FAULTS):
         refusal = unreadable()
     packets = begin.how.encoding in PACKETS_ONLY
-    if (packets and refusal) or not inlet.skip():
+    hopeless = refusal is not None and (packets or (inlet.unknown and not decoded))
+    if hopeless or not inlet.skip():
         bad = (refusal or unreadable()).failure
         server.send(Refused(bad.status, bad.err_code, bad.err_msg))
         while server.receive() is not None:
@@ -193,8 +198,16 @@ def _blocks(begin: Begin, inlet: _Inlet, server: _Server) -> Iterator[Block]:
         server.send(Opened(channels, None))
         yield from blocks
         return
+    beginning = b""
     if begin.kind is not None or has_header(head):
         inlet.patience = _INDEX
+    elif plan.format is None:
+        beginning = inlet.head(UNKNOWN_BYTES)[:UNKNOWN_BYTES]
+        inlet.unknown = len(beginning) == UNKNOWN_BYTES
+    if inlet.unknown and not may_be_coded(beginning):
+        raise unreadable()
+    if inlet.unknown and not has_mpeg_frames(beginning):
+        plan = plan.without("mp3")
     with _container(plan, inlet) as container:
         decoder = decoder_of(container, begin.how.multichannel)
         server.send(Opened(decoder.channels, None))

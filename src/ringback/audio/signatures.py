@@ -52,6 +52,32 @@ def kind_of(head: bytes) -> str | None:
     return next((magic.kind for magic in _MAGICS if magic.pattern.whole.match(head)), None)
 
 
+def may_be_coded(beginning: bytes) -> bool:
+    """Whether these bytes, thousands of them, can begin a file without a header; silent samples cannot."""
+    return len(set(beginning)) >= _FEWEST_VALUES
+
+
+def has_mpeg_frames(data: bytes, frames: int = 3) -> bool:
+    """Whether so many frames of MPEG audio follow each other anywhere in `data`, whatever their encoder.
+
+    FFmpeg takes a single one for MP3, which samples of noise have by chance.
+    """
+    at = data.find(_SYNC)
+    while at >= 0:
+        if _are_mpeg_frames(data, at, frames):
+            return True
+        at = data.find(_SYNC, at + 1)
+    return False
+
+
+def _are_mpeg_frames(data: bytes, at: int, frames: int) -> bool:
+    for _ in range(frames):
+        if at + _MPEG_HEADER > len(data) or not (length := _mpeg_length(data, at)):
+            return False
+        at += length
+    return True
+
+
 def _before(found: Header | Unsure | None, data: bytes) -> int:
     return len(data) if found is None else found.at
 
@@ -165,7 +191,8 @@ def _any_of(values: Iterable[int]) -> str:
 _TRIES = 16
 _SYNC, _MPEG, _ADTS = 0xFF, 0xE0, 0xF0
 _MPEG_1, _LAYER_3 = 3, 1
-_ADTS_HEADER = 7
+_ADTS_HEADER, _MPEG_HEADER = 7, 4
+_FEWEST_VALUES = 8
 _TS_PACKET = 188
 _KILOBITS = {
     (3, 1): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),

@@ -5,7 +5,14 @@ from functools import cache
 
 import pytest
 
-from ringback.audio.signatures import Header, Unsure, kind_of, next_header
+from ringback.audio.signatures import (
+    Header,
+    Unsure,
+    has_mpeg_frames,
+    kind_of,
+    may_be_coded,
+    next_header,
+)
 from support.encoded import encoded, tone
 
 JUNK = random.Random(5).randbytes(300)
@@ -98,3 +105,21 @@ def test_random_bytes_are_hardly_ever_waited_for() -> None:
     found = [next_header(chance.randbytes(16_384)[:-1] + b"\x55") for _ in range(60)]
     assert not [each for each in found if isinstance(each, Header)]
     assert sum(each is not None for each in found) < 5
+
+
+@pytest.mark.parametrize(("form", "codec", "rate"), [("mp3", "libmp3lame", 8_000), ("mp2", "mp2", 48_000)])
+@pytest.mark.parametrize("junk", [b"", JUNK])
+def test_mpeg_frames_are_found_wherever_they_begin(form: str, codec: str, rate: int, junk: bytes) -> None:
+    options = PLAIN if form == "mp3" else {}
+    assert has_mpeg_frames(junk + encoded(form, codec, rate, tone(1.0, rate), options)[5:8_000])
+
+
+def test_noise_has_no_mpeg_frames() -> None:
+    assert not any(has_mpeg_frames(random.Random(seed).randbytes(8_000)) for seed in range(20))
+    assert not has_mpeg_frames(b"\xff" * 8_000)
+
+
+def test_silent_samples_are_no_file() -> None:
+    for silence in (b"\0", b"\xff", b"\xd5", b"\xd5\x55\xd4\x54"):
+        assert not may_be_coded(silence * 2_000)
+    assert may_be_coded(JUNK * 30)
