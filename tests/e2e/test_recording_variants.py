@@ -7,6 +7,7 @@ import threading
 import wave
 from collections.abc import Iterator
 from contextlib import contextmanager
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,57 @@ def web(files: dict[str, bytes]) -> Iterator[str]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+def in_matroska(samples: np.ndarray[Any, np.dtype[np.int16]], rate: int, hole_at: float) -> bytes:
+    """FLAC in Matroska, with 20 s of which nothing was recorded."""
+    file = BytesIO()
+    with av.open(file, "w", format="matroska") as written:
+        sound = written.add_stream("flac", rate=rate, layout="mono")
+        packets = []
+        for at in range(0, len(samples), 960):
+            frame = av.AudioFrame.from_ndarray(samples[None, at : at + 960], format="s16", layout="mono")
+            frame.sample_rate, frame.pts, frame.time_base = rate, at, Fraction(1, rate)
+            packets += sound.encode(frame)
+        for packet in [*packets, *sound.encode(None)]:
+            assert packet.pts is not None
+            assert packet.time_base is not None
+            if packet.pts * packet.time_base >= hole_at:
+                packet.pts += int(20 / packet.time_base)
+                packet.dts = packet.pts
+            written.mux(packet)
+    return file.getvalue()
+
+
+def test_a_hole_in_the_recording_is_time_for_words_and_utterances(program: Program) -> None:
+    samples, rate = as_wav(clip("en"))
+    once = samples.astype(np.int16)
+    reply = program.listen(
+        in_matroska(np.concatenate((once, once)), rate, len(once) / rate), "utterances=true"
+    )
+    words = channels(reply)[0]["alternatives"][0]["words"]
+    starts = [word["start"] for word in words]
+    assert starts == sorted(starts)
+    second = [start for start in starts if start > len(once) / rate]
+    assert second[0] == pytest.approx(starts[0] + len(once) / rate + 20, abs=0.6)
+    assert abs(len(second) - len(words) / 2) <= 2
+    document = reply.json()
+    assert document["metadata"]["duration"] == pytest.approx(2 * len(once) / rate + 20, abs=0.2)
+    assert "warnings" not in document["metadata"]
+    assert all(each["end"] - each["start"] < 20 for each in document["results"]["utterances"])
+
+
+def test_a_recording_heard_in_part_says_so_to_the_waiting_and_to_the_called_back(program: Program) -> None:
+    samples, rate = as_wav(clip("en"))
+    cut = wav_of(samples[None], rate)
+    cut = cut[: len(cut) // 2]
+    told = program.listen(cut, "").json()["metadata"]["warnings"]
+    assert [warning["type"] for warning in told] == ["partial"]
+    assert "50 % of the seconds" in told[0]["message"]
+    with Receiver() as receiver:
+        assert program.listen(cut, f"callback={quote(receiver.url)}").status == 200
+        (callback,) = receiver.wait_for(bool)
+    assert callback.json()["metadata"]["warnings"] == told
 
 
 def test_audio_behind_a_url(program: Program) -> None:

@@ -44,16 +44,18 @@ class ChunkFinder:
 
     def _cuts(self, begin: int, end: int) -> list[int]:
         """The samples before which so much time is missing that a chunk has to end."""
-        cuts = []
+        cuts: list[int] = []
+        began = self._began
         for hole in self._timeline.since(self._known):
             at = round(hole.at * SAMPLE_RATE)
             if at >= end:
                 break
             self._known += 1
             self._passed += hole.seconds
-            if self._passed >= LONG_HOLE:
-                self._passed = 0.0
-                cuts.append(max(at, begin))
+            cut = max(at, begin)
+            if self._passed >= LONG_HOLE and cut - began >= _LEAST:
+                self._passed, began = 0.0, cut
+                cuts.append(cut)
         return cuts
 
     def _feed(self, block: Block, pause: Callable[[], None]) -> Iterator[tuple[Chunk, Samples]]:
@@ -74,3 +76,5 @@ class ChunkFinder:
 
 LONG_HOLE = 2.0
 """Seconds; as much silence would end a chunk, too."""
+_LEAST = SAMPLE_RATE // 2
+"""Samples between two cuts: a file may have a hole at each of its packets."""

@@ -30,6 +30,12 @@ class Timeline:
         self._until: list[float] = []  # Sums of all gaps so far.
 
     def add(self, hole: Hole) -> None:
+        """One that follows closely on the one before counts as part of it: a file may have one at each
+        sample."""
+        if self._at and hole.at - self._at[-1] < _CLOSE:
+            self._gaps[-1] += hole.seconds
+            self._until[-1] += hole.seconds
+            return
         self._at.append(hole.at)
         self._gaps.append(hole.seconds)
         self._until.append(self.missing + hole.seconds)
@@ -116,5 +122,7 @@ TOLERANCE = 0.1
 """Seconds by which timestamps may be wrong without meaning anything, as for FFmpeg's `aresample=async`."""
 FARTHEST = 12 * 3600.0
 """Seconds; no hole is believed to be longer."""
+_CLOSE = 0.01
+"""Seconds of sound between two holes that count as two; codecs have frames of 20 ms."""
 _SAME = 1e-5
 """Seconds, less than a sample: sums of floats are not exact."""

@@ -73,6 +73,14 @@ def test_short_holes_stay_within_and_are_told(silero: Silero, talk: Samples) -> 
     assert [seconds for _, seconds in chunk.holes] == [0.4, 0.4]
 
 
+def test_a_hole_at_each_packet_costs_no_more_than_some(silero: Silero, talk: Samples) -> None:
+    holes = [Hole(at / 100, 3.0) for at in range(len(talk) // 160)]
+    found = chunks_of(silero, talk, holes)
+    assert len(found) <= len(talk) / 8_000 + 1
+    assert all(len(chunk.holes) < 150 for chunk, _ in found)
+    assert [chunk.start for chunk, _ in found] == sorted(chunk.start for chunk, _ in found)
+
+
 def test_a_track_that_begins_late(silero: Silero, talk: Samples) -> None:
     ((chunk, _),) = chunks_of(silero, talk, [Hole(0.0, 4.087)])
     assert 4.0 < chunk.start < 5.0

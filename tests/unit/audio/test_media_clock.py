@@ -120,9 +120,9 @@ def test_hostile_timestamps_neither_raise_nor_turn_time_back(
 
 def test_the_holes_of_a_stretch() -> None:
     timeline = Timeline()
-    for hole in (Hole(0.0, 1.0), Hole(5.0, 2.0), Hole(5.0, 3.0), Hole(9.0, 4.0)):
+    for hole in (Hole(0.0, 1.0), Hole(5.0, 2.0), Hole(5.005, 3.0), Hole(9.0, 4.0)):
         timeline.add(hole)
-    assert timeline.between(0.0, 9.0) == [Hole(5.0, 2.0), Hole(5.0, 3.0)]
+    assert timeline.between(0.0, 9.0) == [Hole(5.0, 5.0)]
     assert timeline.media(4.9) == pytest.approx(5.9)
     assert timeline.media(5.0) == pytest.approx(11.0)
     assert timeline.missing == 10.0
