@@ -9,6 +9,7 @@ import logging
 import os
 import sys
 import threading
+import traceback
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -104,6 +105,28 @@ def configure(level: str, form: str) -> None:
     # Bound here and once: a logger that binds itself at each event costs as much as the event.
     global _log  # noqa: PLW0603 - one process, one log
     _log = structlog.get_logger().bind()
+    root = logging.getLogger()
+    if not any(isinstance(handler, _Libraries) for handler in root.handlers):
+        root.addHandler(_Libraries(logging.WARNING))
+
+
+class _Libraries(logging.Handler):
+    """Turns what libraries log into one event each: their tracebacks of many lines are no JSON.
+
+    Of an exception its type and the innermost frames; of a text the first line, for more may quote what a
+    caller sent.
+    """
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        lines = record.getMessage().splitlines() or [""]
+        problem(
+            "library.warning",
+            logger=record.name,
+            message=lines[0][:MOST_OF_A_MESSAGE],
+            error=None if error is None else type(error).__name__,
+            frames=None if error is None else traceback.format_tb(error.__traceback__)[-3:],
+        )
 
 
 class _Lines:
@@ -159,6 +182,9 @@ class _Lines:
         self._urgent.set()
         self._all_written.wait(LAST_WRITE_SECONDS)
 
+
+MOST_OF_A_MESSAGE = 200
+"""Characters of a library's own words."""
 
 EVENTS_WITHIN = 0.1
 """Seconds until an event is seen in the log; problems are seen at once."""

@@ -98,6 +98,7 @@ async def test_the_commands_work_on_the_shared_ledger(postgres: PostgresServer, 
     assert "from here" in command(postgres, tmp_path, "keys", "list").stdout
     looked = command(postgres, tmp_path, "doctor")
     assert looked.returncode == 0, looked.stdout
+    assert "deliver" in next(line for line in looked.stdout.splitlines() if "role" in line)
     for subject in ("database", "schema", "objects"):
         assert f"ok   {subject}" in looked.stdout
 

@@ -91,3 +91,22 @@ def test_the_last_lines_are_written_where_no_thread_can_be_started_at_exit() -> 
         "for number in range(100): telemetry.event('counted', number=number)"
     )
     assert [event["number"] for event in events] == list(range(100))
+
+
+def test_what_a_library_logs_is_one_event_without_what_an_exception_quotes() -> None:
+    events = log_of(
+        "import asyncio, logging\n"
+        "telemetry.configure('info', 'json')\n"
+        "def fail(): raise ValueError('a secret of a caller')\n"
+        "try: fail()\n"
+        "except ValueError: logging.getLogger('asyncpg').exception('lost it\\nin detail: secret')\n"
+        "async def forgotten():\n"
+        "    asyncio.get_running_loop().create_future().set_exception(ConnectionError('secret'))\n"
+        "asyncio.run(forgotten())\n"
+    )
+    found = [(each["event"], each["logger"], each["message"], each.get("error")) for each in events]
+    assert found == [
+        ("library.warning", "asyncpg", "lost it", "ValueError"),
+        ("library.warning", "asyncio", "Future exception was never retrieved", "ConnectionError"),
+    ]
+    assert "secret" not in json.dumps(events)

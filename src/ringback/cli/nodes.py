@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING
 
 from ringback.blobs import BlobKey, blobs_at, once
 from ringback.bootstrap.ledger import examined
@@ -13,7 +14,12 @@ from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import Settings
 
+if TYPE_CHECKING:
+    from ringback.storage.postgres.nodes import Node  # there with the extra alone
+
 OLDEST_SERVER = 15
+SILENT_SECONDS, LISTED_SECONDS = 60.0, 3_600.0
+"""Since a node's last sign of life: it has gone, or hangs; it is no longer worth a line."""
 SLOW_QUESTION, SLOW_OBJECT = 0.01, 0.5
 """Seconds. Every accepted request waits for some of the one, and for one of the other."""
 
@@ -45,7 +51,18 @@ async def _database(settings: Settings) -> list[Finding]:
     findings = [answer, _schema(found.schema, found.newest)]
     if found.schema == found.newest:
         findings.append(await secret_key(settings))
+    findings.append(Finding(Grade.OK, "role", ", ".join(settings.role)))
+    findings += [_node(node) for node in found.nodes if node.silent < LISTED_SECONDS]
     return findings
+
+
+def _node(node: "Node") -> Finding:
+    facts = node.facts
+    who = f"{', '.join(facts.roles)} on {facts.host}, version {facts.version}"
+    if node.silent < SILENT_SECONDS:
+        return Finding(Grade.OK, "node", who)
+    hint = "if it was stopped for good, nothing: what it had in work is taken up by the others"
+    return Finding(Grade.WARN, "node", f"{who}, not heard of for {node.silent:.0f} s", hint)
 
 
 def _schema(schema: int, newest: int) -> Finding:

@@ -1,4 +1,8 @@
-"""The sweep: returns the jobs of expired leases to the queue."""
+"""The sweep: returns the jobs of expired leases to the queue.
+
+After an outage of the ledger every lease may have run out, also those whose holders are well: these get the
+pause of one sweep to prolong them before any is taken away.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -19,11 +23,17 @@ class Rescuer:
         self._sweep_seconds = sweep_seconds
 
     async def run(self, stopping: asyncio.Event) -> None:
+        was_away = False
         while not stopping.is_set():
             try:
-                await self._sweep()
+                if was_away:
+                    await self._store.gauges()  # raises while the ledger is still away
+                    was_away = False
+                else:
+                    await self._sweep()
             except Exception as error:
                 telemetry.problem("jobs.sweep_failed", error=str(error))
+                was_away = True
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._sweep_seconds):
                     await stopping.wait()

@@ -27,8 +27,9 @@ from ringback.streaming.relay import Relay
 from ringback.streaming.session import Ears
 from ringback.streaming.stream import Asked, Stream
 
-LEASE_SECONDS = 120.0
-"""Of a record; an open stream's is extended all the time."""
+LEASE_SECONDS = 30.0
+"""Of a record; an open stream's is extended all the time. So long a node that died holds the places of its
+streams, in the limits of their keys too."""
 BEAT_SECONDS = 5.0
 GRACE_SECONDS = 8.0
 """For the last words of all streams when the server stops; a little less than the HTTP service waits."""

@@ -6,6 +6,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -13,6 +14,7 @@ from ringback import telemetry
 from ringback.clock import SystemClock
 from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Lease, NewJob, Outcome, Retry, State
 from ringback.jobs.rescuer import Rescuer
+from ringback.jobs.store import JobStore, LedgerUnavailable
 from ringback.jobs.worker import AFTER_OUR_FAULT, Worker
 from ringback.storage.sqlite import SqliteLedger
 
@@ -331,6 +333,40 @@ async def test_a_broken_ledger_does_not_end_the_rescuer(ledger: SqliteLedger) ->
     stopping.set()
     async with asyncio.timeout(20):
         await rescuer
+
+
+class LedgerThatWasAway:
+    """Fails so many times; then says what it was asked."""
+
+    def __init__(self, failures: int) -> None:
+        self.calls: list[str] = []
+        self._failures = failures
+        self.swept = asyncio.Event()
+
+    async def rescue(self) -> int:
+        self._note("rescue")
+        self.swept.set()
+        return 0
+
+    async def gauges(self) -> dict[str, object]:
+        self._note("gauges")
+        return {}
+
+    def _note(self, call: str) -> None:
+        self.calls.append(call)
+        if len(self.calls) <= self._failures:
+            raise LedgerUnavailable("away")
+
+
+async def test_after_an_outage_holders_get_a_pause_to_prolong_their_leases() -> None:
+    store = LedgerThatWasAway(failures=3)
+    stopping = asyncio.Event()
+    rescuer = asyncio.create_task(Rescuer(cast(JobStore, store), sweep_seconds=0.001).run(stopping))
+    async with asyncio.timeout(20):
+        await store.swept.wait()
+        stopping.set()
+        await rescuer
+    assert store.calls[:5] == ["rescue", "gauges", "gauges", "gauges", "rescue"]
 
 
 async def is_queued(ledger: SqliteLedger, job: JobId) -> bool:

@@ -1,9 +1,11 @@
 """How the database does, for those who ask before they start."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ringback.storage.postgres.database import connect
+from ringback.storage.postgres.nodes import Node, nodes
 from ringback.storage.postgres.schema import migrations, version
 
 _SERVER = "select current_setting('server_version_num')::integer"
@@ -19,6 +21,8 @@ class Examined:
     """The one that this program makes."""
     seconds: float
     """What a question takes that needs no work."""
+    nodes: Sequence[Node] = ()
+    """Those that serve from it, and those that died within a day."""
 
 
 async def examine(url: str) -> Examined:
@@ -29,6 +33,9 @@ async def examine(url: str) -> Examined:
         server = await database.value(_SERVER)
         started = time.monotonic()
         await database.value(_SERVER)
-        return Examined(server // 10_000, schema, max(migrations()), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        newest = max(migrations())
+        found = await nodes(database) if schema == newest else ()
+        return Examined(server // 10_000, schema, newest, seconds, found)
     finally:
         await database.close()
