@@ -532,9 +532,7 @@ async def test_what_nobody_foresaw_is_a_500_whose_text_nobody_sees(
     _keeps_secrets(str(events).encode())
 
 
-@pytest.mark.parametrize(
-    "path", ["/v1/projects", "{project}/keys", "{project}/requests", "{project}/usage", "/metrics"]
-)
+@pytest.mark.parametrize("path", ["/v1/projects", "{project}/keys", "{project}/requests", "{project}/usage"])
 async def test_without_a_ledger_a_route_says_when_to_come_back(door: Front, path: str) -> None:
     await door.ledger.close()
     with capture_logs() as events:
@@ -578,7 +576,8 @@ async def test_what_waits_for_a_dead_receiver_does_not_make_the_server_unready(
 async def test_without_a_ledger_the_server_is_not_ready(door: Front) -> None:
     await door.ledger.close()
     answer = await get(door, "/v1/status")
-    assert (answer.status, answer.json()) == (503, {"system_health": "Critical"})
+    critical = {"system_health": "Critical", "reason": "the ledger cannot be read"}
+    assert (answer.status, answer.json()) == (503, critical)
 
 
 async def _listed(door: Front, query: str) -> list[dict[str, Any]]:
