@@ -1,8 +1,10 @@
 """The server's side of reading audio: child processes that decode, and what they hand over.
 
 Callers share the children, and the cores that these work on, in fair turns: a child works until it has used
-up a turn, and goes on when its caller's turn comes again. Where every child is taken, one is taken away from
-a caller who has more of them; its recording is read again later, in the way that is told below.
+up a turn, and goes on when its caller's turn comes again. Half of the children are for short recordings. One
+that takes longer needs a place among the long ones, or loses its child until it has one; where these are all
+taken, one is taken away from a caller who has more of them. Its recording is read again later, in the way
+that is told below.
 
 A file that kills or hangs its child is tried once more in a fresh one, because the child may have died of
 something else; what was already handed out is not handed out again (decoding the same bytes gives the same
@@ -76,14 +78,15 @@ class AudioReader:
         self._files_per_child = files_per_child
         self._rest = rest
         self._advanced = advanced
-        self._places = FairTurns(children)
+        short = children // 2 if children >= _ENOUGH_FOR_BOTH else 0
+        self._short = FairTurns(short, leaving_some=True)
+        self._long = FairTurns(children - short)
+        self._all_are_long = not short
         # Each may fill a child up to its bound: few at a time, so that the machine's memory holds out.
         self._places_for_large = FairTurns(max(2, children // 8))
         self._turns = FairTurns(at_once or available_cores())
         self._starting = FairTurns(1)
         self._readings: list[_Reading] = []
-        self._lost_child_at: dict[str, float] = {}
-        """By caller."""
         self._idle: list[_Child] = []
         self._stopped = False
 
@@ -130,8 +133,9 @@ class AudioReader:
     async def _heard(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[Heard]:
         order = Order(str(path), how, self._max_chunk)
         handed_out = deaths = losses = 0
+        is_long = self._all_are_long
         while True:
-            reading = await self._begun(caller, handed_out, losses)
+            reading = await (self._begun_long if is_long else self._begun)(caller, handed_out, losses)
             healthy = False
             try:
                 child = reading.child = await self._child(caller)
@@ -147,6 +151,7 @@ class AudioReader:
                 healthy = True
                 raise
             except _ChildDied as died:
+                is_long = reading.is_long
                 if reading.child_taken:
                     losses += 1
                     event("audio.child_taken", losses=losses, handed_out=handed_out)
@@ -162,8 +167,13 @@ class AudioReader:
                     await self._give_back(child, healthy)
 
     async def _begun(self, caller: str, handed_out: int, losses: int) -> "_Reading":
-        """A reading that has the place of a child; one is made free for it where that is fair."""
-        place = asyncio.create_task(self._places.take(caller))
+        """A reading that has a place among the short ones."""
+        await self._short.take(caller)
+        return self._placed(caller, handed_out, losses, is_long=False)
+
+    async def _begun_long(self, caller: str, handed_out: int, losses: int) -> "_Reading":
+        """A reading that has a place among the long ones; one is made free for it where that is fair."""
+        place = asyncio.create_task(self._long.take(caller))
         try:
             await asyncio.sleep(0)
             while not place.done():
@@ -171,33 +181,34 @@ class AudioReader:
                 await asyncio.wait([place], timeout=_LOOK_AGAIN)
         except asyncio.CancelledError:
             if place.done():
-                self._places.give_back(caller)
+                self._long.give_back(caller)
             place.cancel()
             raise
+        return self._placed(caller, handed_out, losses, is_long=True)
+
+    def _placed(self, caller: str, handed_out: int, losses: int, *, is_long: bool) -> "_Reading":
         reading = _Reading(
-            caller, self._places, self._turns, heard_before=handed_out, losses=losses, advanced=self._advanced
-        )
+            caller, self._short, self._long, self._turns, is_long=is_long, heard_before=handed_out,
+            losses=losses, advanced=self._advanced,
+        )  # fmt: skip
         self._readings.append(reading)
         return reading
 
     def _make_room(self, caller: str) -> None:
-        """Take a child away from whoever has more of them than is fair, if this caller waits for one."""
+        """Take a child away from whoever has more long recordings than is fair, if this caller waits."""
         now = asyncio.get_running_loop().time()
-        # A caller with long recordings is not to take the children of short ones.
-        times = _RETURNED if now - self._lost_child_at.get(caller, -_REMEMBERED) < _REMEMBERED else 1.0
-        fair = [
-            (self._more_than(caller, reading.caller), reading.since, reading) for reading in self._readings
+        over = [
+            (more, reading.since, reading)
+            for reading in self._readings
+            if (more := self._more_than(caller, reading.caller)) > 0 and reading.may_lose_child(now)
         ]
-        over = [each for each in fair if each[0] > 0 and each[2].may_lose_child(now, times)]
         if over:
             # Of the caller with the most the one that began last: the least work is done again.
-            victim = max(over, key=lambda each: each[:2])[2]
-            victim.lose_child()
-            self._lost_child_at[victim.caller] = now
+            max(over, key=lambda each: each[:2])[2].lose_child()
 
     def _more_than(self, caller: str, other: str) -> int:
         """How many children more the other one has, beyond the one that both may have."""
-        of_caller, of_other = self._places.held_by(caller), self._places.held_by(other)
+        of_caller, of_other = self._long.held_by(caller), self._long.held_by(other)
         same_project = caller.partition("/")[0] == other.partition("/")[0]
         mine, theirs = of_caller[same_project], of_other[same_project]
         return theirs - mine - (1 if mine else 0)
@@ -245,22 +256,30 @@ class _Reading:
     def __init__(
         self,
         caller: str,
-        places: FairTurns,
+        short: FairTurns,
+        long: FairTurns,
         turns: FairTurns,
         *,
+        is_long: bool,
         heard_before: int,
         losses: int,
         advanced: Callable[[], None],
     ) -> None:
-        """The place is taken already. `heard_before`: what an earlier child of this recording has found.
+        """Its place is taken already. `heard_before`: what an earlier child of this recording has found.
         `losses`: how many of them were taken away."""
         self.caller = caller
         self.child: _Child | None = None
         self.child_taken = False
+        self.is_long = is_long
         self.seen = 0
         self.since = asyncio.get_running_loop().time()
-        self._places = places
+        self._short = short
+        self._long = long
         self._turns = turns
+        self._turns_had = 0
+        self._handed_over: float | None = None
+        self._waited = 0.0
+        """Seconds for which its child was held up by the consumer."""
         self._heard_before = heard_before
         self._advanced = advanced
         self._least_held = _LEAST_HELD * 2.0**losses
@@ -274,24 +293,44 @@ class _Reading:
 
     async def hear(self, patience: float) -> Heard | None:
         """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
+        if self._handed_over is not None:
+            self._waited += asyncio.get_running_loop().time() - self._handed_over
+        self._must_be_in_place()
         while isinstance(heard := await self._its_child.hear(patience), TurnOver):
             self._advanced()
             self._end_turn()
+            self._must_be_in_place()
             await self._take_turn()
             self._its_child.go_on()
         # Not ours while the consumer is busy: the child does what is left of its turn, and then waits.
         self._end_turn()
         self.seen += 1
+        now = asyncio.get_running_loop().time()
         if self.seen <= self._heard_before:
-            self._caught_up = asyncio.get_running_loop().time()
+            self._caught_up = now
+        else:
+            self._handed_over = now
         return heard
 
-    def may_lose_child(self, now: float, times: float) -> bool:
+    def may_lose_child(self, now: float) -> bool:
         """Not before it has gone on for a while, twice as long after each loss, and for as long as it took to
-        come back to where it was; `times` that."""
-        caught_up = self._caught_up if self.seen >= self._heard_before else now
-        enough = times * max(self._least_held, self._caught_up - self.since)
-        return self.child is not None and not self.child_taken and now - caught_up >= enough
+        come back to where it was."""
+        if not self.is_long or self.child is None or self.child_taken or self.seen < self._heard_before:
+            return False
+        return now - self._caught_up >= max(self._least_held, self._caught_up - self.since)
+
+    def _must_be_in_place(self) -> None:
+        """A recording that turns out to be long goes on among the long ones. Raises `_ChildDied` where there
+        is no place for it there."""
+        if self.is_long or (self._turns_had <= _SHORT_TURNS and self._waited < _SHORT_SECONDS):
+            return
+        if self._long.take_now(self.caller):
+            self.is_long = True
+            self._short.give_back(self.caller)
+            return
+        self.lose_child()
+        self.is_long = True
+        raise _ChildDied("it is long, and there are as many of these as may be")
 
     def lose_child(self) -> None:
         self.child_taken = True
@@ -303,7 +342,7 @@ class _Reading:
         self._end_turn()
         if self._has_place:
             self._has_place = False
-            self._places.give_back(self.caller)
+            (self._long if self.is_long else self._short).give_back(self.caller)
 
     @property
     def _its_child(self) -> "_Child":
@@ -316,6 +355,7 @@ class _Reading:
             self._turns.give_back(self.caller)
             raise _ChildDied("it was taken away")
         self._has_turn = True
+        self._turns_had += 1
 
     def _end_turn(self) -> None:
         if self._has_turn:
@@ -467,12 +507,14 @@ def _has_large_index(path: Path) -> bool:
 ATTEMPTS = 2
 """Children that a file may cost."""
 
+_ENOUGH_FOR_BOTH = 4
+"""With fewer children none is kept for short recordings."""
 _LOOK_AGAIN = 0.5
 """Seconds between two looks for a child that may be taken away."""
 _LEAST_HELD = 2.0
 """Seconds for which a recording has its first child at least."""
-_RETURNED, _REMEMBERED = 10.0, 60.0
-"""So many times that, where the caller who waits has lost a child himself within so many seconds."""
+_SHORT_TURNS, _SHORT_SECONDS = 4, 10.0
+"""What needs more turns than that, or holds up its child for longer, is no short recording."""
 _START_PATIENCE = 60.0
 """Seconds; a start takes half of one on an idle core."""
 _LONGEST_HEADER = 1 << 16

@@ -23,8 +23,11 @@ class FairTurns:
     A caller is named `PROJECT/KEY`.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, *, leaving_some: bool = False) -> None:
+        """`leaving_some`: a caller takes a place only while it holds fewer than are free (so that the next
+        caller finds one), but for its first."""
         self._free = places
+        self._leaving_some = leaving_some
         self._waiting: list[_Waiter] = []
         self._held: Counter[str] = Counter()
         """Places by project, and by caller."""
@@ -53,6 +56,14 @@ class FairTurns:
                 self.give_back(caller)
             raise
 
+    def take_now(self, caller: str) -> bool:
+        """A place, if one is free and nobody waits for it; whether it is taken."""
+        if not self._free or self._waiting:
+            return False
+        self._free -= 1
+        self._note_turn(caller)
+        return True
+
     def give_back(self, caller: str) -> None:
         for name in {caller, _project(caller)}:
             self._held[name] -= 1
@@ -62,13 +73,16 @@ class FairTurns:
         self._hand_on()
 
     def _hand_on(self) -> None:
-        while self._free and self._waiting:
-            waiter = min(self._waiting, key=self._order)
+        while self._free and (fitting := [each for each in self._waiting if self._may_take(each.caller)]):
+            waiter = min(fitting, key=self._order)
             self._waiting.remove(waiter)
             self._free -= 1
             self._note_turn(waiter.caller)
             if not waiter.granted.done():
                 waiter.granted.set_result(None)
+
+    def _may_take(self, caller: str) -> bool:
+        return not self._leaving_some or self._held[caller] < self._free
 
     def _note_turn(self, caller: str) -> None:
         if len(self._last_turn) > MOST_REMEMBERED:

@@ -82,3 +82,24 @@ async def test_who_no_longer_waits_holds_nothing(granted: bool) -> None:
     if not granted:
         callers.turns.give_back("p/a")
     assert (callers.turns.free, callers.turns.held_by("p/b")) == (1, (0, 0))
+
+
+async def test_places_may_be_left_to_the_next_caller() -> None:
+    callers = Callers(FairTurns(8, leaving_some=True))
+    await callers.ask(*["p/a"] * 8)
+    assert callers.served == ["p/a"] * 4
+    await callers.ask(*["p/b"] * 8, *["q/c"] * 8, *["q/d"] * 8)
+    assert callers.served[4:] == ["p/b", "p/b", "q/c", "q/d"]
+    callers.turns.give_back("p/a")
+    await settle()
+    assert callers.served[8:] == [], "a and the others hold as many as would be left"
+    await callers.ask("r/e")
+    assert callers.served[8:] == ["r/e"]
+
+
+async def test_a_place_that_is_free_is_taken_at_once_unless_somebody_waits() -> None:
+    turns = FairTurns(1)
+    assert turns.take_now("p/a")
+    assert not turns.take_now("q/b")
+    turns.give_back("p/a")
+    assert turns.take_now("q/b")

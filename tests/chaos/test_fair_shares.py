@@ -1,0 +1,167 @@
+"""One key takes all it can get; another key sends a 3-second clip every second, and is served as ever.
+
+Slow hosts, silence of many channels, a flood of recordings, and long recordings of several keys at once.
+"""
+
+import json
+import os
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from support.cluster import cluster
+from support.postgres import servers
+from support.program import Program
+
+CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
+LONG = int(os.environ.get("CHAOS_ROUNDS", "0")) > 0
+CLIPS = 30 if LONG else 5
+FLOOD = 300 if LONG else 60
+HOURS_OF_SILENCE = 8.0 if LONG else 1.0
+LATEST = 3.0 if LONG else 10.0
+"""Seconds, for the slowest. The long form has the machine to itself; the everyday one shares its cores."""
+NOBODY = "callback=http://127.0.0.1:9/"
+"""A receiver that is not there: nobody waits for these results."""
+
+
+class Drip(BaseHTTPRequestHandler):
+    """A host that sends 1.5 KB of audio a second, for ever."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "100000000")
+        self.end_headers()
+        try:
+            while not self.server.over.wait(0.5):  # type: ignore[attr-defined] # set below
+                self.wfile.write(bytes(750))
+        except OSError:
+            return
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextmanager
+def drip() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Drip)
+    over = server.over = threading.Event()  # type: ignore[attr-defined] # for `Drip`
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/slow.wav"
+    finally:
+        over.set()
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(scope="module")
+def silence(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Eight silent channels: hours of work in some kilobytes."""
+    path = tmp_path_factory.mktemp("silence") / "silence.flac"
+    with av.open(path, "w") as container:
+        stream = container.add_stream("flac", rate=4_000, layout="7.1")
+        block = np.zeros((1, 8 << 15), np.int16)
+        for _ in range(int(HOURS_OF_SILENCE * 3600 * 4_000) >> 15):
+            frame = av.AudioFrame.from_ndarray(block, "s16", "7.1")
+            frame.sample_rate = 4_000
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path.read_bytes()
+
+
+def submit(
+    program: Program, body: bytes, key: str, content_type: str = "audio/flac", query: str = ""
+) -> None:
+    reply = program.listen(body, f"{NOBODY}{query}", content_type, key=key)
+    assert reply.status == 200, reply
+
+
+def new_key(program: Program) -> str:
+    reply = program.post(f"/v1/projects/{program.project}/keys", {"comment": "another", "scopes": ["member"]})
+    assert reply.status == 200, reply
+    return str(reply.json()["key"])
+
+
+def clip_times(program: Program, key: str) -> list[float]:
+    """How long each clip takes, one begun every second."""
+    audio, took = CLIP.read_bytes(), []
+    for _ in range(CLIPS):
+        began = time.monotonic()
+        reply = program.listen(audio, "", "audio/flac", timeout=60, key=key)
+        assert reply.status == 200, reply
+        took.append(time.monotonic() - began)
+        time.sleep(max(0.0, 1.0 - took[-1]))
+    return took
+
+
+def told(name: str, quiet: list[float], took: list[float]) -> None:
+    print(
+        f"{name}: a 3-second clip of another key took {statistics.median(took):.2f} s at the median, "
+        f"{max(took):.2f} s at most (when quiet: {statistics.median(quiet):.2f} s)"
+    )
+    assert max(took) < LATEST
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    with Program(tmp_path_factory.mktemp("fair") / "data") as running:
+        running.wait_until_ready()
+        clip_times(running, new_key(running))
+        yield running
+
+
+@pytest.fixture
+def quiet(program: Program) -> list[float]:
+    return clip_times(program, new_key(program))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_hosts_that_send_slowly_hold_up_nobody(program: Program, quiet: list[float]) -> None:
+    hog, key = new_key(program), new_key(program)
+    with drip() as url:
+        for _ in range(12):
+            submit(program, json.dumps({"url": url}).encode(), hog, "application/json")
+        program.wait_until(
+            lambda: program.metric('ringback_jobs{kind="fetch",state="leased"}') == 12, 30, "no fetches"
+        )
+        told("12 slow hosts", quiet, clip_times(program, key))
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(600)
+def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
+    program: Program, quiet: list[float], silence: bytes
+) -> None:
+    hogs, key = [new_key(program) for _ in range(3)], new_key(program)
+    for hog in hogs[:2]:
+        for _ in range(12):
+            submit(program, silence, hog, query="&multichannel=true")
+    told("24 long silences of two keys", quiet, clip_times(program, key))
+    for _ in range(FLOOD):
+        submit(program, CLIP.read_bytes(), hogs[2])
+    told(f"the same, and a flood of {FLOOD} recordings", quiet, clip_times(program, key))
+    assert program.get("/v1/status").json()["system_health"] == "Healthy"
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(900)
+@pytest.mark.skipif(not servers(), reason="needs PostgreSQL")
+def test_a_flood_on_two_nodes_holds_up_nobody(tmp_path: Path) -> None:
+    with cluster(tmp_path, each=2) as nodes:
+        nodes.wait_until_ready()
+        api = nodes.of("api")[0]
+        hog, key = new_key(api), new_key(api)
+        clip_times(api, key)
+        quiet = clip_times(api, key)
+        for _ in range(FLOOD):
+            submit(api, CLIP.read_bytes(), hog)
+        told(f"two nodes, a flood of {FLOOD} recordings", quiet, clip_times(api, key))
