@@ -17,6 +17,7 @@ import psutil
 import pytest
 import uvloop
 
+from ringback.audio import reader as reader_module
 from ringback.audio.encodings import Decoding
 from ringback.audio.frames import Progress, pack
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, Heard, SpeechChunk
@@ -457,18 +458,17 @@ async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callab
 
 
 async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
-    talk: Callable[[float], Path],
+    talk: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = talk(60.0)
+    monkeypatch.setattr(reader_module, "_LEAST_HELD", 0.0)
+    path = talk(900.0)
     async with running(AudioReader(children=1)) as reader, asyncio.timeout(120):
         undisturbed = await read(reader, path)
-        heard: list[Heard] = []
-        others: list[list[Heard]] = []
-        async with reader.read(path, Decoding(), "p/long") as items:
-            async for item in items:
-                heard.append(item)
-                if isinstance(item, SpeechChunk) and len(others) < 2:
-                    others.append(await read(reader, SPOKEN[0], caller="p/short"))
+        long = asyncio.create_task(read(reader, path, caller="p/long"))
+        await asyncio.sleep(0.1)
+        assert chunks_of(await read(reader, SPOKEN[0], caller="p/short"))
+        assert not long.done(), "it was asked for first, and its child was taken away"
+        heard = await long
     assert [type(item) for item in heard] == [type(item) for item in undisturbed]
     for ours, theirs in zip(chunks_of(heard), chunks_of(undisturbed), strict=True):
         assert (ours.channel, ours.start) == (theirs.channel, theirs.start)

@@ -15,6 +15,7 @@ from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import PYAV_FAULTS
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
+    ABANDON,
     GO_ON,
     LENGTHS,
     Broken,
@@ -53,10 +54,16 @@ def main() -> None:
 def _serve(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
     try:
         _read(order, file, silero, server)
+    except _Abandoned:
+        return
     except Refusal as refusal:
         _send(server, Refused(*_words(refusal)))
     except (MemoryError, *PYAV_FAULTS):
         _send(server, Refused(*_words(unreadable())))
+
+
+class _Abandoned(Exception):
+    """The server wants no more of this file now."""
 
 
 class _Turn:
@@ -70,8 +77,11 @@ class _Turn:
         if time.process_time() < self._until:
             return
         _send(self._server, TurnOver())
-        if _receive(self._server, len(GO_ON)) is None:
+        word = _receive(self._server, len(GO_ON))
+        if word is None:
             raise BrokenPipeError
+        if word == ABANDON:
+            raise _Abandoned
         self._until = time.process_time() + TURN_SECONDS
 
 

@@ -80,7 +80,7 @@ class Progress(msgspec.Struct, frozen=True, tag=True):
 
 
 class TurnOver(msgspec.Struct, frozen=True, tag=True):
-    """The child has worked for a turn, and goes on when the server says so (`GO_ON`)."""
+    """The child has worked for a turn, and goes on, or leaves the file, when the server says so."""
 
 
 class Ended(msgspec.Struct, frozen=True, tag=True):
@@ -107,8 +107,8 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
 
 Frame = Opened | Chunk | Progress | TurnOver | Ended | Refused | Broken
 
-GO_ON = b"\x01"
-"""Server → child, after each `TurnOver`."""
+GO_ON, ABANDON = b"\x01", b"\x00"
+"""Server → child, after each `TurnOver`: another turn, or no more of this file."""
 
 LENGTHS = struct.Struct("<II")
 """Before every frame: bytes of the header, bytes of samples."""

@@ -24,6 +24,7 @@ import numpy as np
 
 from ringback.audio.encodings import Decoding, index_too_large, unreadable
 from ringback.audio.frames import (
+    ABANDON,
     GO_ON,
     LENGTHS,
     AudioEnd,
@@ -85,7 +86,7 @@ class AudioReader:
         # Each may fill a child up to its bound: few at a time, so that the machine's memory holds out.
         self._places_for_large = FairTurns(max(2, children // 8))
         self._turns = FairTurns(at_once or available_cores())
-        self._starting = FairTurns(1)
+        self._starting = FairTurns(1, weigh=self._readings_of)
         self._readings: list[_Reading] = []
         self._idle: list[_Child] = []
         self._stopped = False
@@ -150,12 +151,12 @@ class AudioReader:
             except Refusal:
                 healthy = True
                 raise
+            except _ChildTaken:
+                healthy = is_long = True
+                losses += 1
+                event("audio.child_taken", losses=losses, handed_out=handed_out)
             except _ChildDied as died:
                 is_long = reading.is_long
-                if reading.child_taken:
-                    losses += 1
-                    event("audio.child_taken", losses=losses, handed_out=handed_out)
-                    continue
                 deaths += 1
                 problem("audio.child_died", attempt=deaths, handed_out=handed_out, reason=str(died))
                 if deaths == ATTEMPTS:
@@ -204,7 +205,7 @@ class AudioReader:
         ]
         if over:
             # Of the caller with the most the one that began last: the least work is done again.
-            max(over, key=lambda each: each[:2])[2].lose_child()
+            max(over, key=lambda each: each[:2])[2].is_to_yield = True
 
     def _more_than(self, caller: str, other: str) -> int:
         """How many children more the other one has, beyond the one that both may have."""
@@ -225,17 +226,22 @@ class AudioReader:
     async def _child(self, caller: str) -> "_Child":
         """An idle child, or a new one. They start one after the other: a start costs as much as decoding
         minutes of audio, and who waits for one may find that another child has become idle."""
-        return await self._idle_child() or await self._started_child(caller)
+        return await self._idle_child(caller) or await self._started_child(caller)
+
+    def _readings_of(self, caller: str) -> int:
+        return sum(reading.caller == caller for reading in self._readings)
 
     async def _started_child(self, caller: str) -> "_Child":
         await self._starting.take(caller)
         try:
-            return await self._idle_child() or await _Child.start()
+            return await self._idle_child(caller) or await _Child.start()
         finally:
             self._starting.give_back(caller)
 
-    async def _idle_child(self) -> "_Child | None":
-        while self._idle:
+    async def _idle_child(self, caller: str) -> "_Child | None":
+        # The last one is left to the next caller: a start takes long where much is going on.
+        kept = 0 if self._all_are_long or self._readings_of(caller) <= SHARE_OF_IDLE else 1
+        while len(self._idle) > kept:
             child = self._idle.pop()  # The one used last, so that the others may rest.
             if child.alive:
                 return child
@@ -269,7 +275,8 @@ class _Reading:
         `losses`: how many of them were taken away."""
         self.caller = caller
         self.child: _Child | None = None
-        self.child_taken = False
+        self.is_to_yield = False
+        """Another caller needs its child more, at the end of its turn."""
         self.is_long = is_long
         self.seen = 0
         self.since = asyncio.get_running_loop().time()
@@ -295,11 +302,10 @@ class _Reading:
         """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
         if self._handed_over is not None:
             self._waited += asyncio.get_running_loop().time() - self._handed_over
-        self._must_be_in_place()
         while isinstance(heard := await self._its_child.hear(patience), TurnOver):
             self._advanced()
             self._end_turn()
-            self._must_be_in_place()
+            self._yield_child_if_due()
             await self._take_turn()
             self._its_child.go_on()
         # Not ours while the consumer is busy: the child does what is left of its turn, and then waits.
@@ -315,27 +321,22 @@ class _Reading:
     def may_lose_child(self, now: float) -> bool:
         """Not before it has gone on for a while, twice as long after each loss, and for as long as it took to
         come back to where it was."""
-        if not self.is_long or self.child is None or self.child_taken or self.seen < self._heard_before:
+        if not self.is_long or self.child is None or self.is_to_yield or self.seen < self._heard_before:
             return False
         return now - self._caught_up >= max(self._least_held, self._caught_up - self.since)
 
-    def _must_be_in_place(self) -> None:
-        """A recording that turns out to be long goes on among the long ones. Raises `_ChildDied` where there
-        is no place for it there."""
-        if self.is_long or (self._turns_had <= _SHORT_TURNS and self._waited < _SHORT_SECONDS):
-            return
-        if self._long.take_now(self.caller):
-            self.is_long = True
-            self._short.give_back(self.caller)
-            return
-        self.lose_child()
-        self.is_long = True
-        raise _ChildDied("it is long, and there are as many of these as may be")
-
-    def lose_child(self) -> None:
-        self.child_taken = True
-        self.end()
-        self._its_child.kill()
+    def _yield_child_if_due(self) -> None:
+        """At the end of a turn. A recording that turns out to be long goes on among the long ones; raises
+        `_ChildTaken` where there is no place for it there, or another caller is to have it."""
+        if not self.is_long and (self._turns_had > _SHORT_TURNS or self._waited > _SHORT_SECONDS):
+            if self._long.take_now(self.caller):
+                self.is_long = True
+                self._short.give_back(self.caller)
+            else:
+                self.is_to_yield = True
+        if self.is_to_yield:
+            self._its_child.abandon()
+            raise _ChildTaken
 
     def end(self) -> None:
         """Give back whatever it has."""
@@ -351,9 +352,6 @@ class _Reading:
 
     async def _take_turn(self) -> None:
         await self._turns.take(self.caller)
-        if self.child_taken:
-            self._turns.give_back(self.caller)
-            raise _ChildDied("it was taken away")
         self._has_turn = True
         self._turns_had += 1
 
@@ -361,6 +359,10 @@ class _Reading:
         if self._has_turn:
             self._has_turn = False
             self._turns.give_back(self.caller)
+
+
+class _ChildTaken(Exception):
+    """Another recording has it from now on."""
 
 
 class _ChildDied(Exception):
@@ -398,17 +400,21 @@ class _Child:
             raise
         try:
             child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD), for_files)
-            await child._frame(_START_PATIENCE)
-            return child
-        except _ChildDied as died:
-            await child.end()
-            raise OSError(f"the decoding process did not start: {died}") from None
         except BaseException:
             for_files.close()
             ours.close()
             process.kill()
             process.wait()
             raise
+        try:
+            await child._frame(_START_PATIENCE)
+        except _ChildDied as died:
+            await child.end()
+            raise OSError(f"the decoding process did not start: {died}") from None
+        except BaseException:
+            await child.end()
+            raise
+        return child
 
     @property
     def alive(self) -> bool:
@@ -434,6 +440,10 @@ class _Child:
     def go_on(self) -> None:
         """After a `TurnOver`."""
         self._writer.write(GO_ON)
+
+    def abandon(self) -> None:
+        """After a `TurnOver`: it is ready for another order."""
+        self._writer.write(ABANDON)
 
     async def hear(self, patience: float) -> Heard | TurnOver | None:
         """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
@@ -461,9 +471,6 @@ class _Child:
                 case Broken() as broken, _:
                     raise _ChildDied(broken.trace)
         return None
-
-    def kill(self) -> None:
-        self._process.kill()
 
     async def end(self) -> None:
         """Kill it: it holds nothing that could be lost."""
@@ -504,6 +511,8 @@ def _has_large_index(path: Path) -> bool:
     return entries > LARGE_INDEX
 
 
+SHARE_OF_IDLE = 2
+"""Readings of one caller that may take the last idle child."""
 ATTEMPTS = 2
 """Children that a file may cost."""
 

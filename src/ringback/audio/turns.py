@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 
 MOST_REMEMBERED = 10_000
@@ -23,9 +24,12 @@ class FairTurns:
     A caller is named `PROJECT/KEY`.
     """
 
-    def __init__(self, places: int, *, leaving_some: bool = False) -> None:
-        """`leaving_some`: a caller takes a place only while it holds fewer than are free (so that the next
-        caller finds one), but for its first."""
+    def __init__(
+        self, places: int, *, leaving_some: bool = False, weigh: Callable[[str], int] = lambda _: 0
+    ) -> None:
+        """`leaving_some`: a caller takes a place only while it holds fewer than are free, so that the next
+        caller finds one. `weigh`: what a caller has elsewhere; who has least goes first."""
+        self._weigh = weigh
         self._free = places
         self._leaving_some = leaving_some
         self._waiting: list[_Waiter] = []
@@ -95,6 +99,7 @@ class FairTurns:
     def _order(self, waiter: _Waiter) -> tuple[int, ...]:
         caller, project = waiter.caller, _project(waiter.caller)
         return (
+            self._weigh(caller),
             self._held[project],
             self._held[caller],
             self._last_turn.get(project, 0),
