@@ -23,7 +23,7 @@ def ringback(server: Program, *arguments: str, key: str = "") -> str:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
     assert done.returncode == 0, done.stderr
@@ -60,7 +60,7 @@ def test_what_a_tenant_had_is_gone(tmp_path: Path) -> None:
             shown = server.get(f"{path}/{request}", key)
             return [each["state"] for each in shown.json()["request"]["ringback"]["deliveries"]] == ["parked"]
 
-        server.wait_until(lambda: parked(first), 60, "the callback is not parked")
+        server.wait_until(lambda: parked(first), 180, "the callback is not parked")
         result = server.get(f"{path}/{first}/result", key).json()
         heard = result["results"]["channels"][0]["alternatives"][0]["transcript"]
         words = [CANARY.encode(), heard.encode()]
@@ -72,6 +72,6 @@ def test_what_a_tenant_had_is_gone(tmp_path: Path) -> None:
         assert server.get(f"{path}/{first}", key).status == 404
         ringback(server, "projects", "delete", "acme", "--yes")
         assert server.get(f"{path}/{second}", key).status == 401
-        server.wait_until(lambda: not places(server, words), 60, "something is left")
+        server.wait_until(lambda: not places(server, words), 180, "something is left")
         assert server.stop() == 0
         assert places(server, words) == []
