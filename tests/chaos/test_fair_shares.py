@@ -154,6 +154,7 @@ def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
 
 
 @pytest.mark.chaos
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(not servers(), reason="needs PostgreSQL")
 def test_a_flood_on_two_nodes_holds_up_nobody(tmp_path: Path) -> None:
