@@ -14,7 +14,7 @@ ROUNDS ?= 500
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
-PLACES := deepgram5 livekit pipecat
+PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit pipecat
 INSTALL := $(BIN)/.installed-
 
 # uv from PATH, or our own copy of it, pinned by hash.

@@ -16,7 +16,6 @@ from support.receiver import Receiver
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
-PYTHON_5 = REPOSITORY / ".venvs" / "deepgram5" / "bin" / "python"
 NODE_MODULES = HERE / "js" / "node_modules" / "@deepgram" / "sdk"
 
 
@@ -24,10 +23,19 @@ def _python_7() -> list[str]:
     return [sys.executable, str(HERE / "conversation.py")]
 
 
+def _python_of(place: str) -> list[str]:
+    interpreter = REPOSITORY / ".venvs" / place / "bin" / "python"
+    if not interpreter.exists():
+        pytest.skip(f"{place} is not installed: run `make test`")
+    return [str(interpreter), str(HERE / "conversation.py")]
+
+
+def _python_6() -> list[str]:
+    return _python_of("deepgram6")
+
+
 def _python_5() -> list[str]:
-    if not PYTHON_5.exists():
-        pytest.skip("deepgram-sdk 5 is not installed: run `make test`")
-    return [str(PYTHON_5), str(HERE / "conversation.py")]
+    return _python_of("deepgram5")
 
 
 def _javascript() -> list[str]:
@@ -39,7 +47,7 @@ def _javascript() -> list[str]:
     return [node, str(HERE / "js" / "conversation.mjs")]
 
 
-SDKS = {"python-7": _python_7, "python-5": _python_5, "javascript-5": _javascript}
+SDKS = {"python-7": _python_7, "python-6": _python_6, "python-5": _python_5, "javascript-5": _javascript}
 
 
 @pytest.fixture(scope="module", params=SDKS)

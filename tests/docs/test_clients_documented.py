@@ -11,11 +11,19 @@ REPOSITORY = Path(__file__).parents[2]
 def test_every_tested_version_is_named() -> None:
     groups = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["dependency-groups"]
     others = [*groups["livekit"], *groups["pipecat"], *_of(groups["dev"], "deepctl")]
-    sdks = [entry.partition("==")[2] for entry in [*_of(groups["dev"], "deepgram-sdk"), *groups["deepgram5"]]]
+    places = [groups["dev"], *(groups[f"deepgram{generation}"] for generation in (6, 5, 4, 3))]
+    sdks = [_of(entries, "deepgram-sdk")[0].partition("==")[2] for entries in places]
     package = json.loads((REPOSITORY / "tests" / "contract" / "js" / "package.json").read_text())
     text = (REPOSITORY / "docs" / "clients.md").read_text()
-    assert f"| {', '.join(sdks)} |" in text
-    assert f"| {package['dependencies']['@deepgram/sdk']} (Node" in text
+    assert f"| {', '.join(sdks[:3])} |" in text
+    assert f"| {', '.join(sdks[3:])} |" in text
+    scripts = package["dependencies"]
+    assert f"| {scripts['@deepgram/sdk']} (Node" in text
+    older = [scripts[f"deepgram-sdk-{generation}"].rpartition("@")[2] for generation in (4, 3)]
+    assert f"| {', '.join(older)} |" in text
+    for name in ("@ai-sdk/deepgram", "@livekit/agents-plugin-deepgram"):
+        assert f"| {name} {scripts[name]} |" in text
+    assert f"| {groups['litellm'][0].partition('==')[2]} |" in text
     for entry in others:
         name, _, version = re.sub(r"\[.*\]", "", entry).partition("==")
         assert f"| {name} {version} |" in text

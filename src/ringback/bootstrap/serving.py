@@ -130,6 +130,7 @@ async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) ->
         port=port,
         roles=settings.role,
         node=ground.node,
+        project=(await ground.ledger.projects())[0].id,
         version=__version__,
         data_dir=str(settings.data_path),
         model=None if ground.pool is None else ground.catalogue.default.name,
