@@ -107,7 +107,9 @@ class EnginePool:
         count = Counter(segment.urgency for segment in itertools.chain(self._waiting, *in_hand))
         return {urgency: count[urgency] for urgency in Urgency}
 
-    async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
+    async def recognise(
+        self, samples: Samples, task: Task, urgency: Urgency, turn: str = "", caller: str = ""
+    ) -> Recognition:
         """What is said in this segment of at most 30 s.
 
         Recordings take turns by `turn`, a key such as the request's id. A live partial takes the place of
@@ -120,7 +122,7 @@ class EnginePool:
         """
         if self._unusable is not None:
             raise self._unusable
-        segment = Segment(next(self._numbers), samples, task, urgency, turn)
+        segment = Segment(next(self._numbers), samples, task, urgency, turn, caller=caller)
         answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         self._answers[segment.number] = answer
         self._wait(segment)

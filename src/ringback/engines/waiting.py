@@ -1,5 +1,6 @@
 """Which segments are recognised next, and together: pure."""
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -33,6 +34,9 @@ class Segment:
     """Nothing of its turn waited when it came; given by the queue."""
     place: int = -1
     """Where it stands among its like: its number, or that of the first segment whose place it took."""
+
+    caller: str = ""
+    """Whose recording it is (`PROJECT/KEY`): of newcomers, that whose caller has least goes first."""
 
     def __post_init__(self) -> None:
         if self.place < 0:
@@ -134,7 +138,10 @@ class Waiting:
             return None
         served = {segment.turn for batch in in_flight for segment in batch}
         newcomers = (segment for segment in self if segment.newcomer and segment.turn not in served)
-        return min(newcomers, key=_order, default=None)
+        # Of a flood each recording is a newcomer: that of a caller with little else goes before it.
+        work = Counter(segment.caller for batch in in_flight for segment in batch)
+        work.update(segment.caller for segment in self)
+        return min(newcomers, key=lambda each: (work[each.caller], *_order(each)), default=None)
 
     def _alike(self, head: Segment, in_flight: Collection[Sequence[Segment]]) -> list[Segment]:
         """Who may go with it, in their order."""

@@ -76,6 +76,7 @@ class _Run:
     def __init__(self, means: Hearing, job: JobId, options: ListenOptions, model: ModelInfo) -> None:
         self._means = means
         self._job = job
+        self._caller = ""
         self._decoding = Decoding(
             options.encoding, options.sample_rate, options.channels, options.multichannel
         )
@@ -94,6 +95,7 @@ class _Run:
 
     async def over(self, path: Path, caller: str) -> Transcript:
         end = AudioEnd(channels=1, duration=0.0)
+        self._caller = caller
         reader = self._means.reader
         async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
             async for piece in pieces:
@@ -147,7 +149,9 @@ class _Run:
             self._room.release()
 
     async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
-        return await self._means.pool.recognise(chunk.samples, task, Urgency.RECORDING, self._job)
+        return await self._means.pool.recognise(
+            chunk.samples, task, Urgency.RECORDING, self._job, self._caller
+        )
 
     def _keep(self, chunk: SpeechChunk, recognition: Recognition) -> None:
         # Only the place in time is still needed: a recording's samples must not pile up here.

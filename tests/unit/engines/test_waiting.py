@@ -298,3 +298,13 @@ def test_live_speech_shares_a_batch_across_streams_however_many_recordings_wait(
     many = [make(3.0, urgency=Urgency.LIVE_FINAL, turn=str(i)) for i in range(8)]
     queue = waiting(*many)
     assert queue.take_batch([], threads=2, limit=4) == many[:4]
+
+
+def test_a_recording_of_another_caller_goes_before_a_flood_of_short_ones(make: Make) -> None:
+    flood = [make(turn=f"flood {number}") for number in range(20)]
+    for segment in flood:
+        segment.caller = "p/flood"
+    other = make(turn="other")
+    other.caller = "p/other"
+    queue = waiting(*flood, other)
+    assert other in queue.take_batch([], threads=2, limit=4)
