@@ -10,9 +10,9 @@ from ringback.egress.content import PIECE, BadCoding, Unpacker, what_it_is_inste
 AUDIO = bytes(range(256)) * 4_000
 RAW_DEFLATE = zlib.compressobj(wbits=-15)
 PACKED = {
-    "gzip": gzip.compress(AUDIO),
-    "x-gzip": gzip.compress(AUDIO[:1_000]) + gzip.compress(AUDIO[1_000:]),
-    "GZIP": gzip.compress(AUDIO) + bytes(512),
+    "gzip": gzip.compress(AUDIO, mtime=0),
+    "x-gzip": gzip.compress(AUDIO[:1_000], mtime=0) + gzip.compress(AUDIO[1_000:], mtime=0),
+    "GZIP": gzip.compress(AUDIO, mtime=0) + bytes(512),
     "deflate": zlib.compress(AUDIO),
     "identity, deflate": RAW_DEFLATE.compress(AUDIO) + RAW_DEFLATE.flush(),
 }
