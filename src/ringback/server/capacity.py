@@ -82,18 +82,14 @@ class Capacity:
         self._waiting_of: dict[str, dict[Member, None]] = {}
         """The same by group."""
         self._held = 0
+        self.read_bytes = READ_BYTES_MOST
+        """What one connection may hold now."""
         self._full = Sampled()
         self.refused = Sampled()
 
-    @property
-    def read_bytes(self) -> int:
-        """What one connection may hold now."""
-        share = HELD_BYTES // max(1, self._members)
-        return min(READ_BYTES_MOST, max(READ_BYTES_LEAST, share))
-
     def enter(self, address: str, now: float) -> Place:
         """A new connection from this address. `leave` must be called with what is answered."""
-        self._members += 1
+        self._count(1)
         if self.take(address) or (self._make_room_for(address) and self.take(address)):
             if self._members <= self.most or self._make_room(self._waiting):
                 return Place.ANY
@@ -109,7 +105,7 @@ class Capacity:
     def leave(self, member: Member, address: str, place: Place) -> None:
         self.works(member)
         self.holds(member, 0)
-        self._members -= 1
+        self._count(-1)
         if place is Place.PROBE:
             self._probes -= 1
         elif place is Place.ANY:
@@ -172,6 +168,11 @@ class Capacity:
         self._by_address[group] -= 1
         if not self._by_address[group]:
             del self._by_address[group]
+
+    def _count(self, change: int) -> None:
+        self._members += change
+        share = HELD_BYTES // max(1, self._members)
+        self.read_bytes = min(READ_BYTES_MOST, max(READ_BYTES_LEAST, share))
 
     def _make_room_for(self, address: str) -> bool:
         return self._make_room(self._waiting_of.get(group_of(address), {}))

@@ -59,7 +59,7 @@ class State(Enum):
     CLOSED = auto()
 
 
-_CLIENTS_TURN = frozenset({State.HEAD, State.DRAINING, State.IDLE, State.LINGERING})
+_CLIENTS_TURN = (State.IDLE, State.HEAD, State.DRAINING, State.LINGERING)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -77,7 +77,12 @@ class Connection(asyncio.BufferedProtocol):
         self._exchange: HttpExchange | None = None
         self._websocket: WebSocketExchange | None = None
         self._forwarded: str | None = None
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: float | None = None
+        """Of the state, on the loop's clock."""
+        self._timer: asyncio.TimerHandle | None = None
+        """For the deadline, or an earlier one that has passed into nothing: moving a timer for each request
+        costs more than letting one end for nothing now and then."""
+        self._timer_at = 0.0
         self._left_probe = LeftProbe(self.loop, self.write, STATUS_LINE_BEGIN)
         self._drained = asyncio.Event()
         self._reading = True
@@ -120,7 +125,8 @@ class Connection(asyncio.BufferedProtocol):
             self._websocket.lose()
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        return self.server.buffer[: self.server.capacity.read_bytes]
+        size, buffer = self.server.capacity.read_bytes, self.server.buffer
+        return buffer if size == len(buffer) else buffer[:size]
 
     def buffer_updated(self, nbytes: int) -> None:
         if self._state is State.LINGERING:
@@ -181,20 +187,14 @@ class Connection(asyncio.BufferedProtocol):
     def enter(self, state: State) -> None:
         """Go to a state, with its deadline."""
         self._state = state
-        if self._deadline is not None:
-            self._deadline.cancel()
+        seconds = self._seconds_in(state)
+        if seconds is None:
             self._deadline = None
-        seconds = {
-            State.HEAD: self.server.header_seconds,
-            State.DRAINING: LINGER_SECONDS,
-            State.IDLE: self.server.keep_alive_seconds,
-            State.HANDSHAKE: HANDSHAKE_SECONDS,
-            State.STREAM: self.server.ping_seconds,
-            State.CLOSING: CLOSE_SECONDS,
-            State.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
-        }.get(state)
-        if seconds is not None:
-            self._deadline = self.loop.call_later(seconds, self._out_of_time)
+        else:
+            self._deadline = self.loop.time() + seconds
+            self._set_timer(self._deadline)
+        if state is State.CLOSED:
+            self._stop_timer()
         if state in _CLIENTS_TURN and not self._left:
             self.server.capacity.waits(self)
         else:
@@ -295,6 +295,42 @@ class Connection(asyncio.BufferedProtocol):
 
     # Inside.
 
+    def _seconds_in(self, state: State) -> float | None:
+        if state is State.IDLE:
+            return self.server.keep_alive_seconds
+        if state is State.SERVING:
+            return None
+        return {
+            State.HEAD: self.server.header_seconds,
+            State.DRAINING: LINGER_SECONDS,
+            State.HANDSHAKE: HANDSHAKE_SECONDS,
+            State.STREAM: self.server.ping_seconds,
+            State.CLOSING: CLOSE_SECONDS,
+            State.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
+        }.get(state)
+
+    def _set_timer(self, at: float) -> None:
+        if self._timer is not None and self._timer_at > at:
+            self._stop_timer()
+        if self._timer is None:
+            self._timer_at = at
+            self._timer = self.loop.call_at(at, self._timer_ended)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _timer_ended(self) -> None:
+        self._timer = None
+        if self._deadline is None:
+            return
+        if self._deadline > self.loop.time():
+            self._set_timer(self._deadline)
+        else:
+            self._deadline = None
+            self._out_of_time()
+
     def _out_of_time(self) -> None:
         if self._websocket is not None and self._state is not State.LINGERING:
             self._websocket.out_of_time()
@@ -385,8 +421,10 @@ class Connection(asyncio.BufferedProtocol):
         if self._parser.unread:
             self._waits_for_turn = True
             self.server.take_turn(self._turn)
+        elif self.eof:
+            self.close()
         else:
-            self._advance()
+            self.regulate()
 
     def _turn(self) -> None:
         self._waits_for_turn = False

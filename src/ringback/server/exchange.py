@@ -43,10 +43,10 @@ class HttpExchange:
 
     def __init__(self, wire: Wire, head: RequestHead, client: tuple[str, int]) -> None:
         self.keep_alive = head.keep_alive
-        self.body = bytearray()
+        self.body: bytes | bytearray = b""
         """What the application has not taken yet."""
         self.started = False
-        """The response has begun."""
+        """Some of the response is out, and cannot be taken back."""
         self._wire = wire
         self._head = head
         self._scope = scope_of("http", "http", wire, head, client)
@@ -55,6 +55,9 @@ class HttpExchange:
         self._cut_off = False
         self._lost = False
         self._complete = False
+        self._answer_head = b""
+        """Status line and headers, once the application has sent them. They go out with the first of the
+        body (ASGI demands it): one write costs half of two."""
         self._chunked = False
         self._left: int | None = None
         """Bytes that the response's Content-Length still promises."""
@@ -77,7 +80,12 @@ class HttpExchange:
     # What the connection brings.
 
     def body_arrived(self, data: bytes) -> None:
-        self.body += data
+        if self.body:
+            if isinstance(self.body, bytes):
+                self.body = bytearray(self.body)
+            self.body += data
+        else:
+            self.body = data  # usually all there is until it is taken: no copy
         self._news.set()
 
     def body_ended(self) -> None:
@@ -102,12 +110,12 @@ class HttpExchange:
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._awaits_continue = False
         if not self._cut_off and not self._complete:
-            await self._news.wait()
+            if not self._news.is_set():
+                await self._news.wait()
             self._news.clear()
         if self._cut_off or self._complete:
             return {"type": "http.disconnect"}
-        body = bytes(self.body)
-        self.body.clear()
+        body, self.body = bytes(self.body), b""
         self._wire.regulate()
         return {"type": "http.request", "body": body, "more_body": self._more_body}
 
@@ -117,9 +125,9 @@ class HttpExchange:
         if self._lost:
             return
         kind = message["type"]
-        if not self.started and kind == "http.response.start":
+        if not self._answer_head and kind == "http.response.start":
             self._start(message["status"], list(message.get("headers", ())))
-        elif self.started and not self._complete and kind == "http.response.body":
+        elif self._answer_head and not self._complete and kind == "http.response.body":
             self._continue(message.get("body", b""), message.get("more_body", False))
         else:
             raise RuntimeError(f"{kind} is not expected now")
@@ -139,25 +147,26 @@ class HttpExchange:
         if self._left is None and self._head.method != "HEAD" and status not in (204, 304):
             self._chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
-        self.started = True
         self._awaits_continue = False
-        self._wire.begin_answer(b"".join((*lines, b"\r\n")))
+        self._answer_head = b"".join((*lines, b"\r\n"))
 
     def _continue(self, body: bytes, more: bool) -> None:
         if self._head.method == "HEAD":
-            self._left = 0
+            self._left, body = 0, b""
         elif self._chunked:
-            self._wire.write(
-                (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
-            )
+            body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
         else:
             self._left = (self._left or 0) - len(body)
             if self._left < 0:
                 raise RuntimeError("a response longer than its Content-Length")
+        if self._left and not more:
+            raise RuntimeError("a response shorter than its Content-Length")
+        if self.started:
             self._wire.write(body)
+        else:
+            self.started = True
+            self._wire.begin_answer(self._answer_head + body)
         if not more:
-            if self._left:
-                raise RuntimeError("a response shorter than its Content-Length")
             self._complete = True
             self._news.set()
             self._wire.answered()
@@ -227,9 +236,9 @@ def failure_answer(path: str, failure: Failure, request_id: str | None = None) -
 
 def header_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
     """Raises `RuntimeError` for what is no header."""
-    for name, value in headers:
-        if _NO_NAME.search(name) or _NO_VALUE.search(value):
-            raise RuntimeError("a response header that cannot be sent")
+    names, values = b"".join([name for name, _ in headers]), b"".join([value for _, value in headers])
+    if _NO_NAME.search(names) or _NO_VALUE.search(values):
+        raise RuntimeError("a response header that cannot be sent")
     return b"".join([b"%s: %s\r\n" % header for header in headers])
 
 

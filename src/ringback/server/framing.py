@@ -1,6 +1,6 @@
 """HTTP/1.1 requests out of bytes (RFC 9112), without a socket. httptools parses; what it leaves open is here.
 
-Three rules that httptools (llhttp) does not have:
+What httptools (llhttp) does not have:
 
 - One request at a time. llhttp parses all that it is given, so it is given no byte beyond the end of the
   current request; what follows stays unparsed until `next_request`. Pipelined requests cost their bytes and
@@ -8,6 +8,7 @@ Three rules that httptools (llhttp) does not have:
 - A head is parsed when it is complete, and may have `HEADER_BYTES`. Until then it is a buffer.
 - An offer to upgrade to anything but WebSocket is ignored (RFC 9110 §7.8): llhttp would take the body for the
   other protocol. So would it for a WebSocket handshake with a body, which is none (RFC 6455 §4.1).
+- A body with a length is counted and not parsed: what was read is passed on as it is.
 """
 
 from collections import deque
@@ -60,7 +61,8 @@ class RequestHead:
     @property
     def length(self) -> int | None:
         """Bytes of the body, by its Content-Length."""
-        return length_in(self.fields.get(b"content-length", b"").strip().decode("latin-1"))
+        value = self.fields.get(b"content-length")
+        return None if value is None else length_in(value.strip().decode("latin-1"))
 
     @property
     def expects_continue(self) -> bool:
@@ -84,7 +86,7 @@ class RequestParser:
         self._head: RequestHead | None = None
         self._ended = False
         self._left: int | None = None
-        """Bytes of a body with a length that are still to come; None: a body in chunks."""
+        """Bytes of the current body that are still to come, by its length; None: a body in chunks."""
         self._framing = 0
         """Bytes since something was learned from them."""
         self._target = b""
@@ -104,6 +106,10 @@ class RequestParser:
         return self._ended
 
     def receive(self, data: bytes) -> None:
+        if self._left and not self._unread:
+            rest = data[self._left :]
+            self._count(data[: self._left])
+            data = rest
         self._unread += data
 
     def next_request(self) -> None:
@@ -127,6 +133,8 @@ class RequestParser:
             piece = self._taken(size)
             if self._head is None:
                 self._read_head(piece)
+            elif self._left is not None:
+                self._count(piece)
             else:
                 self._feed(piece)
         return self._events.popleft()
@@ -137,9 +145,7 @@ class RequestParser:
         A body with a length ends there; a head, and a body in chunks, end with an empty line.
         """
         if self._head is not None and self._left is not None:
-            size = min(self._left, len(self._unread))
-            self._left -= size
-            return size
+            return min(self._left, len(self._unread))
         end = self._unread.find(_EMPTY_LINE)
         if end >= 0:
             size = end + len(_EMPTY_LINE)
@@ -174,10 +180,21 @@ class RequestParser:
         self._events.appendleft(head)
         if head.handshake:
             self._ended = True
+        elif self._left:
+            self._parser = httptools.HttpRequestParser(self)  # the other one waits for the body
         elif self._offered:
             # llhttp has left HTTP here. Given the same head without the offer, it goes on to the body.
             self._parser = httptools.HttpRequestParser(self)
             self._feed(_without_offer(head))
+
+    def _count(self, piece: bytes) -> None:
+        """Some of a body with a length, and no more than that."""
+        assert self._left is not None
+        self._left -= len(piece)
+        self._events.append(piece)
+        if not self._left:
+            self._ended = True
+            self._events.append(End.OF_REQUEST)
 
     def _feed(self, piece: bytes) -> None:
         try:
@@ -200,7 +217,12 @@ class RequestParser:
         raw_path = url.path or b"/"
         fields: dict[bytes, bytes] = {}
         for name, value in self._headers:
-            fields[name] = fields[name] + b", " + value if name in fields else value
+            if name in fields:
+                if name == b"host":
+                    raise NotServed(_NOT_HTTP)
+                fields[name] += b", " + value
+            else:
+                fields[name] = value
         head = RequestHead(
             method=method,
             target=self._target,
@@ -212,7 +234,7 @@ class RequestParser:
             fields=fields,
             keep_alive=self._keep_alive and version == "1.1",
         )
-        if sum(name == b"host" for name, _ in head.headers) > 1 or method == "CONNECT":
+        if method == "CONNECT":
             raise NotServed(_NOT_HTTP)
         if fields.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
             raise NotServed(Failure(501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked."))

@@ -360,6 +360,44 @@ async def bad_header(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"a\r\nb: c")]})
 
 
+async def no_body(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def too_long(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
+    await send({"type": "http.response.body", "body": b"ab"})
+
+
+async def too_short(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+    await send({"type": "http.response.body", "body": b"ab"})
+
+
+@pytest.mark.parametrize("app", [no_body, too_long, too_short])
+async def test_an_answer_that_fails_before_its_body_is_a_500(
+    app: Callable[[Scope, Receive, Send], Awaitable[None]],
+) -> None:
+    async with served(app) as server:
+        with capture_logs() as events:
+            answer = await server.say(GET)
+        assert status_of(answer) == 500
+        assert [event["event"] for event in events] == ["request.failed"]
+
+
+async def test_an_answer_that_fails_within_its_body_is_cut_off() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
+        await send({"type": "http.response.body", "body": b"a", "more_body": True})
+        await send({"type": "http.response.body", "body": b"b"})
+
+    async with served(app) as server:
+        with capture_logs() as events:
+            answer = await server.say(GET)
+        assert not answer or answer.endswith(b"\r\n\r\na")
+        assert [event["event"] for event in events] == ["request.failed"]
+
+
 @pytest.mark.parametrize("app", [broken, silent, bad_header])
 @pytest.mark.parametrize("data", [GET, HANDSHAKE + b"\r\n"])
 async def test_an_application_that_fails_is_a_500(

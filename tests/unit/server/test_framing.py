@@ -197,6 +197,21 @@ def test_nothing_beyond_the_current_request_is_parsed() -> None:
     assert parser.unread == len(GET) * 999
 
 
+def test_a_body_with_a_length_is_passed_on_as_it_was_read() -> None:
+    """And what follows is not parsed before its turn."""
+    parser, body = RequestParser(), bytes(60_000)
+    parser.receive(lines(POST, "Content-Length: 120000"))
+    assert isinstance(parser.next_event(), RequestHead)
+    parser.receive(body)
+    assert parser.next_event() is body
+    assert parser.next_event() is None
+    parser.receive(body + GET + GET)
+    assert [parser.next_event() for _ in range(3)] == [body, End.OF_REQUEST, None]
+    assert parser.unread == 2 * len(GET)
+    parser.next_request()
+    assert isinstance(parser.next_event(), RequestHead)
+
+
 def test_trailers_are_no_headers() -> None:
     parser = RequestParser()
     parser.receive(lines(POST, "Transfer-Encoding: chunked", body="0\r\nAuthorization: x\r\n\r\n"))
