@@ -177,6 +177,11 @@ class Conversation:
         return silent if self._paused else min(silent, self._last_audio + PAUSE)
 
     @property
+    def ending(self) -> bool:
+        """Whether the end was asked for; what was said before may still come."""
+        return self._ending is not None
+
+    @property
     def closed(self) -> bool:
         """Whether `Close` was wished."""
         return self._closed

@@ -97,7 +97,11 @@ class _Client:
         message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
             # Only a close frame brings a reason, even an empty one.
-            return Gone(int(message.get("code", _NO_CODE)), cleanly=message.get("reason") is not None)
+            return Gone(
+                int(message.get("code", _NO_CODE)),
+                cleanly=message.get("reason") is not None,
+                reads=message.get("half_closed", False),
+            )
         data: bytes | None = message.get("bytes")
         text: str | None = message.get("text")
         return data if data is not None else text or ""

@@ -45,6 +45,9 @@ EOF_AFTER = 1.0
 """Seconds from a close frame in the middle of what the client sends to the end of our side: some clients take
 that for a broken connection, and do not look at the close frame."""
 
+_NEVER_SENT = frozenset({1005, 1006, 1015})
+"""Codes for ends without a close frame, or without a code in it (RFC 6455 §7.4.1)."""
+
 
 class ClientDisconnected(OSError):
     """What ASGI raises in an application that sends to a client that has left."""
@@ -246,7 +249,10 @@ class WebSocketExchange:
         self._write()
 
     def _close(self, code: int, reason: str) -> None:
-        self._protocol.send_close(code, reason)
+        if code in _NEVER_SENT:
+            self._protocol.send_close()
+        else:
+            self._protocol.send_close(code, reason)
         self._close_sent = True
         self._write()
         self._tell_end({"code": code, "reason": reason})
@@ -274,7 +280,7 @@ class WebSocketExchange:
             ahead = self._paid_until - self._wire.loop.time()
             self._parsing = self._wire.loop.call_later(max(0.0, ahead - BURST_SECONDS), self._parse_some)
         elif self._wire.eof and self._accepted and not self._unparsed:
-            self._tell_end({"code": 1005})
+            self._tell_end({"code": 1005, "half_closed": True})  # it may still read
         self._wire.regulate()
 
     def _parse_some(self) -> None:

@@ -18,6 +18,8 @@ class Gone:
 
     code: int
     cleanly: bool
+    reads: bool = False
+    """The client has ended its own side alone (RFC 9293 §3.6), and may read on."""
 
 
 class ClientLost(Exception):

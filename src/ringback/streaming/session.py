@@ -182,7 +182,12 @@ class Session:
                     await self._carry_out(self._conversation.text(text, self._clock.monotonic()))
 
     async def _let_go(self, gone: Gone) -> None:
-        """The client has left. A callback still gets what was said until then."""
+        """The client has left. A callback still gets what was said until then.
+
+        A client that ended its side behind its CloseStream waits for its results.
+        """
+        if gone.reads and self._conversation.ending:
+            return
         if self._outlives_client:
             await self._bring_to_an_end(Ending.CLIENT_GONE)
         else:

@@ -156,6 +156,27 @@ async def test_a_client_that_half_closes_a_refused_handshake_reads_the_refusal()
         assert status_of(await half_closed(server, HANDSHAKE + b"\r\n")) == 403
 
 
+@pytest.mark.parametrize("code", [1005, 1006, 1015])
+async def test_a_stream_whose_client_ends_its_side_without_a_close_frame_may_still_be_closed(
+    code: int,
+) -> None:
+    ends: list[Any] = []
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        ends.append(await receive())
+        await send({"type": "websocket.send", "text": "the rest"})
+        await send({"type": "websocket.close", "code": code})  # no code that a close frame may have
+
+    async with served(serve) as server:
+        with capture_logs() as logs:
+            answer = await half_closed(server, HANDSHAKE + b"\r\n")
+    assert ends == [{"type": "websocket.disconnect", "code": 1005, "half_closed": True}]
+    assert answer.partition(b"\r\n\r\n")[2] == b"\x81\x08the rest\x88\x00"
+    assert logs == []
+
+
 @pytest.mark.parametrize("leave", ["close", "reset"])
 async def test_a_client_that_leaves_is_noticed(leave: str) -> None:
     started, gone = asyncio.Event(), asyncio.Event()

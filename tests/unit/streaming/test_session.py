@@ -225,6 +225,21 @@ async def test_a_client_that_leaves_ends_its_stream_at_once(gone: Gone, status: 
     assert run.ears.abandoned
 
 
+async def test_a_client_that_half_closes_behind_its_close_stream_gets_its_results() -> None:
+    run = begun()
+    run.socket.put(SECOND[:16_000], CLOSE_STREAM, Gone(1005, cleanly=False, reads=True))
+    assert await run.end() == Ended(1000, "", 200)
+    assert types(run.socket.sent) == ["Results", "Metadata"]
+
+
+async def test_a_client_that_half_closes_without_an_end_broke_off() -> None:
+    run = begun()
+    run.ears.room.clear()
+    run.socket.put(Gone(1005, cleanly=False, reads=True))
+    assert (await run.end()).status == 499
+    assert run.ears.abandoned
+
+
 async def test_a_callback_gets_the_last_words_of_a_client_that_left() -> None:
     callback = Target()
     run = begun(callback=callback)
