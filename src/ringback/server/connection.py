@@ -26,6 +26,7 @@ A client may end its side after its request and read on (RFC 9293 §3.6): it get
 
 import asyncio
 from enum import Enum, auto
+from functools import partial
 
 from websockets.exceptions import InvalidHandshake
 
@@ -397,7 +398,14 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self.enter(State.SERVING)
             self._exchange = HttpExchange(self, head, client)
-            self.server.start(self._exchange.run(self.server.app))
+            if head.path in PROBE_PATHS:
+                self._run(self._exchange)
+            else:
+                self.server.begin(partial(self._run, self._exchange))
+
+    def _run(self, exchange: HttpExchange) -> None:
+        if not exchange.lost:
+            self.server.start(exchange.run(self.server.app))
 
     def _open_websocket(self, websocket: WebSocketExchange, head: RequestHead) -> None:
         try:

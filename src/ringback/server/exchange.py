@@ -53,7 +53,8 @@ class HttpExchange:
         self._more_body = True
         self._awaits_continue = head.expects_continue
         self._cut_off = False
-        self._lost = False
+        self.lost = False
+        """Nobody reads an answer any more."""
         self._complete = False
         self._answer_head = b""
         """Status line and headers, once the application has sent them. They go out with the first of the
@@ -73,7 +74,7 @@ class HttpExchange:
             telemetry.problem("request.failed", request_id=self._request_id, **safe_facts(error))
             self._fail(FAULT)
         else:
-            if not self._complete and not self._lost:
+            if not self._complete and not self.lost:
                 telemetry.problem("request.failed", request_id=self._request_id, error="no complete response")
                 self._fail(FAULT)
 
@@ -100,13 +101,13 @@ class HttpExchange:
 
     def lose(self) -> None:
         """Nobody reads an answer any more."""
-        self._lost = self._cut_off = True
+        self.lost = self._cut_off = True
         self._news.set()
 
     # What the application calls.
 
     async def _receive(self) -> Message:
-        if self._awaits_continue and self._more_body and not self._lost:
+        if self._awaits_continue and self._more_body and not self.lost:
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._awaits_continue = False
         if not self._cut_off and not self._complete:
@@ -122,7 +123,7 @@ class HttpExchange:
     async def _send(self, message: Message) -> None:
         if self._wire.write_paused:
             await self._wire.drained()
-        if self._lost:
+        if self.lost:
             return
         kind = message["type"]
         if not self._answer_head and kind == "http.response.start":
@@ -183,7 +184,7 @@ class HttpExchange:
 
     def _fail(self, failure: Failure) -> None:
         """The application gives no answer, or not the rest of it."""
-        if self._lost or self._complete:
+        if self.lost or self._complete:
             return
         if self.started:
             # What has begun cannot be taken back; the client must not take it for all.

@@ -10,8 +10,8 @@ from starlette.types import ASGIApp
 
 from ringback.server.capacity import READ_BYTES_MOST, Capacity
 
-PIPELINED_AT_ONCE = 8
-"""Pipelined requests that are begun in one turn of the event loop."""
+BEGUN_AT_ONCE = 8
+"""Requests of as many connections that are begun in one turn of the event loop; of what waits, one more."""
 
 
 class Stoppable(Protocol):
@@ -37,22 +37,41 @@ class ServerState:
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES_MOST)))
     """What is read lies here until it is taken, in the same turn of the loop."""
 
+    begun: int = 0
+    """Requests, in this turn of the loop."""
+    waiting: deque[Callable[[], None]] = field(default_factory=deque)
+    """Connections whose first, or next, request is here: more than one turn of the loop begins."""
     pipelined: deque[Callable[[], None]] = field(default_factory=deque)
-    """Connections whose next request is here already, in the order of their turns."""
+    """Connections whose next request came before the last one was answered. All others go before them."""
+
+    def begin(self, go_on: Callable[[], None]) -> None:
+        """Begin a request. In each turn of the loop a few are: were it all of them, everybody else would wait
+        for a thousand strangers."""
+        if self.begun == BEGUN_AT_ONCE:
+            self._wait(self.waiting, go_on)
+            return
+        if not self.begun:
+            self.loop.call_soon(self._next_turn)
+        self.begun += 1
+        go_on()
 
     def take_turn(self, go_on: Callable[[], None]) -> None:
-        """Go on with a pipelined request. In each turn of the loop a few connections do: were it all of them,
-        everybody else would wait for a thousand strangers."""
-        if not self.pipelined:
-            self.loop.call_soon(self._turns)
-        self.pipelined.append(go_on)
+        """Go on with a pipelined request."""
+        self._wait(self.pipelined, go_on)
 
-    def _turns(self) -> None:
-        now = [self.pipelined.popleft() for _ in range(min(PIPELINED_AT_ONCE, len(self.pipelined)))]
-        if self.pipelined:
-            self.loop.call_soon(self._turns)
-        for go_on in now:
-            go_on()
+    def _wait(self, queue: deque[Callable[[], None]], go_on: Callable[[], None]) -> None:
+        if not self.waiting and not self.pipelined:
+            self.loop.call_soon(self._one_more)
+        queue.append(go_on)
+
+    def _next_turn(self) -> None:
+        self.begun = 0
+
+    def _one_more(self) -> None:
+        go_on = (self.waiting or self.pipelined).popleft()
+        if self.waiting or self.pipelined:
+            self.loop.call_soon(self._one_more)
+        go_on()
 
     def start(self, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that the stop waits for."""
