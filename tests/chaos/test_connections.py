@@ -3,12 +3,14 @@
 import asyncio
 import contextlib
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 
+from support import short_grace
 from support.program import KEY, Program
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
@@ -31,19 +33,25 @@ STUCK = (
 """What a client may say, and then nothing more."""
 
 ADDRESS_LIMIT = 45
+GRACE = 1.0
+"""Seconds; the ten that it is otherwise are only waited for."""
+
 MOST_GROWTH = 150 << 20
 """Bytes: a hundredth of what as many pipelined requests took when all of them were parsed at once."""
 
 
-@pytest.fixture
-def program(tmp_path: Path) -> Iterator[Program]:
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """Of both tests: a start takes longer than either. The last one stops it."""
+    tmp_path = tmp_path_factory.mktemp("connections")
     script = tmp_path / "script.json"
     script.write_text(json.dumps({"steps": [{"words": "hello there", "delay": 25}]}))
     settings = {
         "RINGBACK_MODEL": f"scripted:{script}",
         "RINGBACK_LIMITS_CONNECTIONS_PER_ADDRESS": str(ADDRESS_LIMIT),
     }
-    with Program(tmp_path / "data", settings) as running:
+    command = (sys.executable, short_grace.__file__, str(GRACE))
+    with Program(tmp_path / "data", settings, command=command) as running:
         running.wait_until_ready()
         yield running
 
