@@ -25,6 +25,8 @@ FADING = 0.15
 FASTSTART = {"movflags": "faststart"}
 FRAGMENTED = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
 PLAIN = {"write_xing": "0", "id3v2_version": "0"}
+
+
 def in_the_long_form(*cases: object) -> list[object]:
     """Each stream starts a process of its own: the everyday form has one for each promise."""
     return [pytest.param(case, marks=pytest.mark.slow) for case in cases]

@@ -71,6 +71,7 @@ class Connection(asyncio.BufferedProtocol):
         self.group = ""
         self.eof = False
         """The client has ended its side."""
+        self._ended = False  # Our side: nothing more is written.
         self.write_paused = False
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until `connection_made`
         self._state = State.HEAD
@@ -170,7 +171,8 @@ class Connection(asyncio.BufferedProtocol):
     # What the exchanges call.
 
     def write(self, data: bytes) -> None:
-        if not self._transport.is_closing():
+        """Nothing happens once our side has ended: transports raise on such a write, even of no bytes."""
+        if not self._ended and not self._transport.is_closing():
             self._transport.write(data)
 
     def begin_answer(self, data: bytes) -> None:
@@ -464,5 +466,6 @@ class Connection(asyncio.BufferedProtocol):
             self._forwarded = None
 
     def _write_eof(self) -> None:
-        if not self._transport.is_closing():
+        if not self._ended and not self._transport.is_closing():
+            self._ended = True
             self._transport.write_eof()

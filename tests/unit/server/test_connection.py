@@ -443,3 +443,36 @@ async def test_a_websocket_that_takes_no_close_is_cut_off(monkeypatch: pytest.Mo
         answer = await server.say(HANDSHAKE + b"\r\n")
         assert status_of(answer) == 101
         assert answer.endswith(b"\x88\x02\x03\xe8")
+
+
+CLOSE_FRAME, PING_FRAME = b"\x88\x82\0\0\0\0\x03\xe8", b"\x89\x80\0\0\0\0"
+
+
+@pytest.mark.parametrize(
+    "behind", [CLOSE_FRAME, CLOSE_FRAME + PING_FRAME, PING_FRAME, PING_FRAME + CLOSE_FRAME]
+)
+async def test_what_comes_behind_a_websockets_end_is_no_fault(
+    behind: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Transports raise on a write behind their end, even of no bytes, and the loop breaks the connection."""
+    monkeypatch.setattr("ringback.server.connection.CLOSE_SECONDS", 0.2)
+
+    async def close(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.close", "code": 1000})
+
+    faults: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, facts: faults.append(facts))
+    async with served(close) as server:
+        reader, writer = await server.open()
+        writer.write(HANDSHAKE + b"\r\n")
+        if behind.startswith(PING_FRAME):
+            await reader.read()  # To our side's end: the client took too long to answer the close.
+        else:
+            await reader.readuntil(b"\x88\x02\x03\xe8")
+        writer.write(behind)
+        await reader.read()
+        writer.write_eof()
+        await reader.read()
+        writer.close()
+    assert faults == []
