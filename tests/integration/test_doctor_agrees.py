@@ -13,7 +13,7 @@ import pytest
 
 from ringback.cli.doctor import _port
 from ringback.cli.finding import Finding, Grade
-from ringback.cli.ledger_file import ledger_of, secret_key
+from ringback.cli.ledger_file import ledger_of, secret_key_beside
 from ringback.settings import Settings, load
 from support.program import RINGBACK, Program, free_port
 
@@ -25,9 +25,7 @@ def settings_of(folder: Path) -> Settings:
 def examined(folder: Path) -> list[Finding]:
     settings = settings_of(folder)
     findings, file = ledger_of(settings)
-    if file is not None and file.schema == file.newest and not file.damage:
-        findings.append(asyncio.run(secret_key(settings)))
-    return findings
+    return [*findings, *asyncio.run(secret_key_beside(settings, file))]
 
 
 def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -66,6 +64,12 @@ def damage_the_secret_key(folder: Path) -> None:
     (folder / "secret.key").write_bytes(b"x")
 
 
+def damage_the_secret_key_of_no_ledger(folder: Path) -> None:
+    damage_the_secret_key(folder)
+    for file in folder.glob("ringback.db*"):
+        file.unlink()
+
+
 def write_text_over_the_ledger(folder: Path) -> None:
     (folder / "ringback.db").write_text("This is no database. " * 1_000)
 
@@ -94,6 +98,7 @@ def make_it_newer(folder: Path) -> None:
         (lose_the_secret_key, "put back the copy"),
         (replace_the_secret_key, "Put back the file secret.key"),
         (damage_the_secret_key, "put back the copy"),
+        (damage_the_secret_key_of_no_ledger, "put back the copy"),
         (write_text_over_the_ledger, "restore"),
         (clear_the_header, "restore"),
         (overwrite_pages, "restore"),

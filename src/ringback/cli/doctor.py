@@ -23,7 +23,7 @@ from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import trial
 from ringback.cli.engine import engine_here
 from ringback.cli.finding import Finding, Grade
-from ringback.cli.ledger_file import SERVED, ledger_of, secret_key
+from ringback.cli.ledger_file import SERVED, ledger_of, secret_key_beside
 from ringback.cli.nodes import shared_stores
 from ringback.cli.places import made_data_folder, settings_of, with_settings
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
@@ -99,9 +99,12 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     for finding in of_ledger:
         yield finding
     served = file is not None and file.served
-    if file is not None and file.schema == file.newest and not file.damage:
-        yield await secret_key(settings)
-    for finding in (*_open_files(), *_port(settings, served), *_callbacks(settings)):
+    for finding in (
+        *await secret_key_beside(settings, file),
+        *_open_files(),
+        *_port(settings, served),
+        *_callbacks(settings),
+    ):
         yield finding
     async for finding in shared_stores(settings):
         yield finding

@@ -34,6 +34,19 @@ def ledger_of(settings: Settings) -> tuple[list[Finding], ExaminedFile | None]:
     return list(_of_file(file, path)), file
 
 
+async def secret_key_beside(settings: Settings, ledger: ExaminedFile | None) -> list[Finding]:
+    """Whether the secret key opens what the ledger holds; where that cannot be tried, whether it is a key."""
+    if ledger is not None and ledger.schema == ledger.newest and not ledger.damage:
+        return [await secret_key(settings)]
+    file = settings.data_path / SECRET_KEY_FILE
+    if not settings.database_url and not settings.secret_key and file.exists():
+        try:
+            Seal.of(settings.secret_key, file)
+        except Misconfigured as error:
+            return [Finding(Grade.FAIL, "secret key", str(error))]
+    return []
+
+
 async def secret_key(settings: Settings) -> Finding:
     """Whether the secret key opens what the ledger holds. The ledger must have the newest schema."""
     clock = SystemClock()
