@@ -21,7 +21,7 @@ class Unpacker:
     def __init__(self, coding: str | None) -> None:
         """Raises `BadCoding` for one that is not known here."""
         names = [each.strip().lower() for each in (coding or "").split(",")]
-        self._names = [each for each in names if each not in {"", "identity"}]
+        self._names = [each for each in names if each not in _NO_CODINGS]
         if len(self._names) > 1 or set(self._names) - _KNOWN:
             raise BadCoding(
                 f"it came with the content coding {_shown(coding or '')}, although none was asked for"
@@ -94,6 +94,8 @@ def _shown(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text[:40])
 
 
+_NO_CODINGS: Final = frozenset({"", "identity", "none", "binary", "utf-8", "aws-chunked"})
+"""The last four are none, but stand in the headers of objects as uploaders left them there."""
 _KNOWN: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _PAGES: Final = frozenset({"text/html", "application/xhtml+xml"})
 _PAGE: Final = re.compile(rb"<(!doctype\s+html|html[\s>])", re.IGNORECASE)

@@ -30,7 +30,9 @@ def test_codings_are_undone(coding: str, piece: int) -> None:
     assert unpacked(coding, PACKED[coding], piece) == AUDIO
 
 
-@pytest.mark.parametrize("coding", [None, "", "identity", "gzip"])
+@pytest.mark.parametrize(
+    "coding", [None, "", "identity", "gzip", "none", "binary", "UTF-8", "aws-chunked", "aws-chunked,gzip"]
+)
 @pytest.mark.parametrize("body", [b"RIFF....", b"R", b""])
 def test_plain_bytes_stay_as_they_are_whatever_their_header_says(coding: str | None, body: bytes) -> None:
     assert unpacked(coding, body, 1) == body
