@@ -1,12 +1,15 @@
 """What several kinds of tests share: the corpus, and time that moves only when told to."""
 
 import json
+import logging
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
+from ringback import telemetry
 from support.clips import Clip
 from support.clock import ManualClock
 from support.s3 import S3
@@ -36,6 +39,16 @@ def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3]:
 @pytest.fixture
 def manual_clock() -> ManualClock:
     return ManualClock()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before() -> Iterator[None]:
+    """What a command that runs in this very process sets for its log does not reach the tests behind it."""
+    log, configuration, handlers = telemetry._log, structlog.get_config(), [*logging.getLogger().handlers]
+    yield
+    telemetry._log = log
+    structlog.configure(**configuration)
+    logging.getLogger().handlers[:] = handlers
 
 
 EVENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")

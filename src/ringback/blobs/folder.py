@@ -4,6 +4,7 @@ Bytes that an acknowledged request stands on are durable when `put` returns: wri
 file, fdatasync, rename, fsync of the folder.
 """
 
+import errno
 import hashlib
 import itertools
 import os
@@ -149,8 +150,11 @@ def _remove(path: Path) -> None:
 
 def _make_private(root: Path, *, ours: bool) -> None:
     """`mkdir` with parents gives them what the umask leaves. A folder that others share is theirs, too."""
-    root.parent.mkdir(parents=True, exist_ok=True)
-    root.mkdir(exist_ok=True, mode=0o700)
+    try:
+        root.parent.mkdir(parents=True, exist_ok=True)
+        root.mkdir(exist_ok=True, mode=0o700)
+    except FileExistsError:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root)) from None
     if ours and root.stat().st_uid == os.geteuid():
         root.chmod(0o700)
 
