@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pytest
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
 from support.accuracy import word_error_rate
-from support.live_client import CLOSE_STREAM, FINALIZE, RAW, LiveClient, stream
+from support.encoded import encoded
+from support.live_client import CLOSE_STREAM, FINALIZE, RATE, RAW, LiveClient, stream
 from support.program import KEY, Program
 from support.receiver import Receiver
 from support.sockets import Called, SocketReceiver
@@ -109,6 +111,24 @@ async def test_both_kinds_of_callbacks_get_the_words(program: Program) -> None:
     assert [each.headers["ringback-sequence"] for each in arrived] == [
         str(number) for number in range(1, len(arrived) + 1)
     ]
+
+
+async def test_a_callback_gets_the_words_of_every_file(program: Program) -> None:
+    """A recorder is restarted with other channels and another rate. Nor is the end a warning in the log."""
+    audio, text = clip()
+    mono = np.frombuffer(audio, "<i2").astype(np.float32)[None] / np.float32(32_768)
+    stereo = np.repeat(np.repeat(mono, 3, axis=1), 2, axis=0)
+    files = encoded("ogg", "libopus", RATE, mono) + encoded("ogg", "libopus", 3 * RATE, stereo)
+    before = program.log.count("library.warning")
+    async with SocketReceiver() as socket:
+        async with stream(program.port, f"callback={quote(socket.url, safe='')}", key=KEY) as client:
+            for at in range(0, len(files), 2_000):
+                await client.send(files[at : at + 2_000])
+            await client.send(CLOSE_STREAM)
+            assert await client.closed(60) == 1000
+        (call,) = await socket.wait_for(lambda calls: calls[0].code == 1000)
+    assert errors([json.loads(message) for message in call.messages], f"{text} {text}") < FAR_TOO_MANY
+    assert program.log.count("library.warning") == before
 
 
 async def test_a_callback_that_dies_kills_its_stream_within_a_second(program: Program) -> None:
