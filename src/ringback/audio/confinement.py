@@ -50,6 +50,6 @@ def _at_most(limit: int, most: int) -> None:
 _ADDRESS_SPACE = 2 << 30
 """Bytes, libraries included."""
 _MEMORY = 512 << 20
-"""Bytes of data. A child that has just started has 80 MB, 20 channels take 50 MB more, and the index of 24
+"""Bytes of data. A child that has just started has 80 MB, 20 channels take 130 MB more, and the index of 24
 hours of AAC up to 330 MB. A container may claim as much as it likes."""
 _PR_SET_PDEATHSIG = 1

@@ -50,6 +50,8 @@ class Decoder:
     """What the container's clock shows at the media time 0, in seconds, if it says so."""
     claimed: float | None
     """Seconds from there to the end, where they are written in the file rather than guessed from its size."""
+    rate: int
+    """Samples of one channel for each second, as the header says."""
     form: str
     """The demuxer's first name."""
     others: bool
@@ -72,7 +74,10 @@ class Decoder:
         from_zero = start is not None and 0 < start < length
         self.origin = 0.0 if from_zero and self.form in _FROM_ZERO else start
         passed = start or 0.0 if from_zero and self.form not in _FROM_ZERO else 0.0
-        self.claimed = length - passed if length and self.form in _EXACT else None
+        self.claimed = length - passed if length and self.form in _EXACT and not self.others else None
+        if self.others and self.form == "mov" and stream.duration and stream.time_base:
+            self.claimed = float(((stream.start_time or 0) + stream.duration) * stream.time_base)
+        self.rate = stream.codec_context.sample_rate
         self._container = container
         self._stream = stream
 
@@ -89,12 +94,21 @@ class Decoder:
         """
         for packet in self._packets(tally):
             frames = into.frames(packet.decode)
-            tally.packet(packet.pos, packet.size, good=frames is not None)
+            most = self._most_bytes(frames) if frames else None
+            tally.packet(packet.pos, packet.size, good=frames is not None, most=most)
             for frame in frames or ():
                 rate = frame.sample_rate
                 clock.frame(_stamp(frame), frame.samples / rate if rate > 0 else 0.0)
                 yield from into.signals(frame)
         into.check()
+
+    def _most_bytes(self, frames: Sequence[av.AudioFrame]) -> int | None:
+        """So many bytes the packet of these frames can have had; None: nobody knows."""
+        if self.form != "flac":
+            return None  # Others know the length of a packet, and leave out what is behind it.
+        # A frame of FLAC is no longer than its samples as they are, and a header.
+        size: int = sum(_LONGEST_HEADER + f.samples * f.layout.nb_channels * f.format.bytes for f in frames)
+        return size
 
     def _packets(self, tally: FileTally) -> Iterator[av.Packet]:
         """Until the end, or until the container cannot be followed any further."""
@@ -240,7 +254,9 @@ _BAD_PACKETS = 100
 """So many failures are looked at before a file in which they are the majority is given up early."""
 _PLANES = 8
 """Planes that an FFmpeg frame keeps in place; PyAV reads past the array if there are more."""
-_EXACT = frozenset({"mov", "matroska", "wav", "flac", "ogg", "aiff"})
-"""Forms that say how long they are."""
+_EXACT = frozenset({"mov", "matroska", "wav", "flac", "ogg", "aiff", "au", "tta", "wv"})
+"""Forms that say how long they are, and are believed by FFmpeg."""
+_LONGEST_HEADER = 256
+"""Bytes; FLAC's for a frame and its channels are shorter."""
 _FROM_ZERO = frozenset({"mov", "matroska"})
 """Forms whose clock begins at 0 with the recording, not with a stream of which the recording is a part."""

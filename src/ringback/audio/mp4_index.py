@@ -32,6 +32,19 @@ def next_file(file: BinaryIO, at: int, end: int) -> int:
     return end
 
 
+def boxes_end(file: BinaryIO, at: int, end: int) -> int:
+    """Where behind the boxes of the MP4 at byte `at` something else begins; else `end`."""
+    walk = _Walk(file)
+    for _ in range(_MOST_BOXES):
+        if at + 8 > end:
+            break
+        name, _, after = walk.header(at, end)
+        if not all(0x20 <= byte < 0x7F for byte in name):
+            return at
+        at = after
+    return end
+
+
 class _Walk:
     """Through the boxes that matter, in their order, and through a bounded number of them."""
 

@@ -16,14 +16,16 @@ from pathlib import Path
 
 import av
 
+from ringback.audio.declared import mp3_frames, promised
 from ringback.audio.decode import PYAV_FAULTS, Decoder, Signals, decoder_of, into_blocks
 from ringback.audio.encodings import Decoding, Opening, last_resort, opening, unreadable
 from ringback.audio.media_clock import MediaClock
-from ringback.audio.mp4_index import next_file
+from ringback.audio.mp4_index import boxes_end, next_file
 from ringback.audio.samples import Block
 from ringback.audio.signatures import Header, kind_of, next_header
-from ringback.audio.unread import FileTally, Unread, is_trailer
-from ringback.audio.wav import promised, samples_go_on
+from ringback.audio.tags import before_tags, behind_elements, behind_tags, id3_bytes
+from ringback.audio.unread import SEQUENCES, FileTally, Unread, is_trailer
+from ringback.audio.wav import samples_go_on
 from ringback.errors import Refusal
 
 
@@ -79,7 +81,8 @@ class Recording:
                     raise
             if self._decoder.form == "ogg":
                 tally.end = max(tally.end, _page_end(self._file, tally.last))
-            last, began = self._decoder, self._following(max(tally.end, began + 1))
+            end = tally.last if tally.swallowed else tally.end
+            last, began = self._decoder, self._following(max(end, began + 1))
             self._account(tally, last, before, began)
             if not number and began == self._size and last.others:
                 self._length = last.duration
@@ -113,14 +116,34 @@ class Recording:
             at = found + 1
 
     def _account(self, tally: FileTally, decoder: Decoder, before: float, end: int) -> None:
+        until = max(tally.end, min(end, before_tags(self._file, end)))
+        behind = tally.end
+        if decoder.form == "matroska":
+            behind = behind_elements(self._file, behind, until)
+        behind = behind_tags(self._file, behind, until)
         self._file.seek(tally.began)
         began = self._file.read(4)
-        self._file.seek(tally.end)
+        self._file.seek(behind)
         trailer = is_trailer(self._file.read(64), began)
-        self.unread.add_bytes(tally.lost(end, decoder.form, trailer=trailer, alone=not decoder.others))
-        if decoder.claimed is not None and not decoder.others:
-            cut = promised(self._file, tally.began, self._size)
-            self.unread.add_seconds(decoder.claimed * cut, self.clock.now - before)
+        tags, alone = behind - tally.end, not decoder.others
+        lost = tally.lost(until, decoder.form, tags=tags, trailer=trailer, alone=alone)
+        if lost and decoder.form in SEQUENCES:
+            lost = max(0, lost - id3_bytes(self._file, tally.first or tally.began, tally.end))
+        if decoder.form == "mov":
+            lost += until - boxes_end(self._file, tally.began, until)
+        self.unread.add_bytes(lost)
+        heard = self.clock.now - before
+        if (claimed := self._claimed(tally.began, decoder, heard)) is not None:
+            self.unread.add_seconds(claimed, heard)
+
+    def _claimed(self, began: int, decoder: Decoder, heard: float) -> float | None:
+        """Seconds that the file at byte `began` says to hold; None: it does not say."""
+        if decoder.form == "mp3":
+            frames = mp3_frames(self._file, began)
+            samples = 1152 if decoder.rate >= _MPEG_1_RATE else 576
+            return frames * samples / decoder.rate if frames and decoder.rate > 0 else None
+        cut = promised(self._file, began, self._size)
+        return heard * cut if cut > 1 else decoder.claimed
 
 
 class _View:
@@ -177,7 +200,7 @@ def _open(file: io.FileIO, how: Decoding, at: int) -> av.container.InputContaine
         plan = replace(plan, format="wav", options={**plan.options, "ignore_length": "1"})
         end = _find(file, _WAV, at + 12, end)
     elif plan.format is None:
-        end = _end(file, at, kind_of(head), end)
+        end = _end(file, at, kind_of(head, whole=True), end)
     try:
         return _container(_View(file, at, end), plan)
     except av.FFmpegError:
@@ -218,6 +241,8 @@ def _end(file: io.FileIO, at: int, kind: str | None, size: int) -> int:
     """Where the file at byte `at` ends, if its demuxer would stumble over the header of the next one."""
     if kind == "mov":
         return next_file(file, at, size)
+    if kind == "amr":  # Its frames have no mark: all bytes are some.
+        return _next_header(file, at + 6, size) or size
     place = at + 4
     while kind == "ogg" and (after := _page_end(file, place - 4)) > place - 4 and _begins(file, after):
         place = after + 4  # Streams side by side: their first pages come before all others.
@@ -250,10 +275,13 @@ _LARGE_WINDOW = 1 << 20
 _LONGEST_HEADER = 64
 _OGG_HEAD = 27
 _FARTHEST = 1 << 62
+_MPEG_1_RATE = 32_000
+"""Hz; MP3 of lower rates has half as many samples in a frame."""
 _WAV = re.compile(rb"RIFF.{4}WAVEfmt ", re.DOTALL)
 _OGG = re.compile(rb"OggS\x00[\x02\x06].{12}\x00{4}", re.DOTALL)
 _HEADERS = {
     "ogg": _OGG,
     "flac": re.compile(rb"fLaC[\x00\x80]\x00\x00\x22"),
+    "rm": re.compile(rb"\.RMF\x00\x00\x00\x12"),
     "caf": re.compile(rb"caff\x00\x01\x00\x00desc"),
 }

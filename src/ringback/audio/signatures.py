@@ -32,14 +32,15 @@ def next_header(
 ) -> Header | Unsure | None:
     """The first file that begins at or after `data[start]`.
 
-    `frames`: how many bare frames in a row begin a file; 0: they never do. `inside`: kinds whose bare frames
-    begin nothing here, because the audio consists of them. `data` is at most some 16 KiB: of each kind only
-    16 places are looked at, so that bytes made to look like headers cost no time.
+    `frames`: how many bare frames in a row begin a file; 0: they never do, but forms that nobody streams do.
+    `inside`: kinds whose bare frames begin nothing here, because the audio consists of them. `data` is at
+    most some 16 KiB: of each kind only 16 places are looked at, so that bytes made to look like headers cost
+    no time.
     """
     found: Header | Unsure | None = None
     if unfinished := _UNFINISHED.search(data, max(start, len(data) - _LONGEST + 1)):
         found = Unsure(unfinished.start())
-    for magic in _MAGICS:
+    for magic in _MAGICS if frames else (*_MAGICS, *_MAGICS_OF_FILES):
         found = magic.first(data, start, _before(found, data)) or found
     for family in _FAMILIES if frames else ():
         if family.kind not in inside:
@@ -47,9 +48,11 @@ def next_header(
     return found
 
 
-def kind_of(head: bytes) -> str | None:
-    """The kind of the container that begins with these bytes; None: they are no whole header."""
-    return next((magic.kind for magic in _MAGICS if magic.pattern.whole.match(head)), None)
+def kind_of(head: bytes, *, whole: bool = False) -> str | None:
+    """The kind of the container that begins with these bytes; None: they are no whole header. `whole`: also
+    of forms that nobody streams."""
+    magics = (*_MAGICS, *_MAGICS_OF_FILES) if whole else _MAGICS
+    return next((magic.kind for magic in magics if magic.pattern.whole.match(head)), None)
 
 
 def may_be_coded(beginning: bytes) -> bool:
@@ -225,6 +228,17 @@ _MAGICS = (
     _Magic("amr", "\\# ! A M R \n", b"#!AMR\n"),
     _Magic("amr", "\\# ! A M R - W B \n", b"#!AMR-WB\n"),
     _Magic("flv", "F L V \x01 [\0-\x05] \0 \0 \0 \t", b"FLV\x01"),
+)
+_MAGICS_OF_FILES = (
+    _Magic("tta", "T T A 1 [\x01\x02] \0 [\x01-\x20] \0", b"TTA1"),
+    # Each block has this header; the first one of a file is of its sample 0.
+    _Magic("wv", "w v p k . . . . [\x02-\x10] \x04 . . . . . . \0 \0 \0 \0", b"wvpk"),
+    _Magic("voc", "C r e a t i v e \\x20 V o i c e \\x20 F i l e \x1a", b"Creative Voice"),
+    _Magic(
+        "wtv", "\xb7 \xd8 \0 \\x20 7 I \xda \x11 \xa6 N \0 \x07 \xe9 \\^ \xad \x8d", b"\xb7\xd8\0 7I\xda\x11"
+    ),
+    _Magic("mmf", "M M M D . . . . C N T I", b"MMMD"),
+    _Magic("rm", "\\. R M F \0 \0 \0 \x12", b".RMF\0\0\0"),
 )
 _LONGEST = max(magic.pattern.size for magic in _MAGICS)
 _UNFINISHED = re.compile(

@@ -24,12 +24,20 @@ class FileTally:
     """Bytes of packets that were decoded, and of those that were not."""
     failed: bool = False
     """The demuxer stopped with an error."""
+    swallowed: bool = False
+    """The last good packet has more bytes than what was decoded from it can have had: what follows the sound
+    was taken for a part of it."""
 
     def __post_init__(self) -> None:
         self.last = self.end = self.began
 
-    def packet(self, pos: int | None, size: int, *, good: bool) -> None:
-        """`pos`: its first byte, counted from the file's; of a form with pages the page's."""
+    def packet(self, pos: int | None, size: int, *, good: bool, most: int | None = None) -> None:
+        """`pos`: its first byte, counted from the file's; of a form with pages the page's. `most`: bytes that
+        its sound can have had, if that is known."""
+        if good:
+            if size:  # The end of the file is a packet of none.
+                self.swallowed = most is not None and size > most
+            size = size if most is None else min(size, most)
         if good:
             self.good += size
         else:
@@ -42,20 +50,21 @@ class FileTally:
             self.last = self.began + pos
             self.end = max(self.end, self.last + size)
 
-    def lost(self, until: int, form: str, *, trailer: bool, alone: bool) -> int:
+    def lost(self, until: int, form: str, *, tags: int, trailer: bool, alone: bool) -> int:
         """Bytes that hold sound, as it seems, and were not decoded. `until`: where the next file begins.
-        `trailer`: what follows the last packet is there for another purpose. `alone`: the file holds one
-        track only."""
+        `tags`: bytes of tags and padding before it. `trailer`: what else follows the last packet is there for
+        another purpose. `alone`: the file holds one track only."""
         if self.first is None:
             return 0
-        tail = max(0, until - self.end)
-        if form in _LOOSE and tail < _LOOSE_SHARE * (until - self.began):
+        size = until - self.began
+        tail = max(0, until - self.end - tags)
+        if form in _LOOSE and tail < _LOOSE_SHARE * size:
             tail = 0
         if form in SEQUENCES:
-            return max(0, until - self.first - self.good - (tail if trailer else 0))
+            return max(0, until - self.first - self.good - tags - (tail if trailer else 0))
         if self.failed or (alone and form not in _INDEXED and not trailer):
-            return self.bad + tail
-        return self.bad
+            return min(self.bad + tail, max(0, size - self.good))
+        return min(self.bad, max(0, size - self.good))
 
 
 class Unread:

@@ -42,22 +42,13 @@ def samples_go_on(file: BinaryIO, at: int, end: int) -> bool:
 
     Programs that write the header first put the length of their first buffer there, 0 or the largest number.
     """
-    if (data := _data(file, at)) is None:
+    if (data := wav_samples(file, at)) is None:
         return False
     start, size = data
-    return _is_unknown(size) or _is_no_chunk(file, start + size + size % 2, end)
+    return is_unknown(size) or _is_no_chunk(file, start + size + size % 2, end)
 
 
-def promised(file: BinaryIO, at: int, end: int) -> float:
-    """How many times as many samples the header of the WAV file at byte `at` promises as there are, which is
-    more than 1 where it was cut off; 1 for other forms."""
-    data = _data(file, at)
-    if data is None or _is_unknown(data[1]) or end <= data[0]:
-        return 1.0
-    return max(1.0, data[1] / (end - data[0]))
-
-
-def _data(file: BinaryIO, at: int) -> tuple[int, int] | None:
+def wav_samples(file: BinaryIO, at: int) -> tuple[int, int] | None:
     """Where the samples of the WAV file at byte `at` begin, and how many bytes of them its header names."""
     file.seek(at)
     head = file.read(_LONGEST_HEAD)
@@ -73,8 +64,9 @@ def _data(file: BinaryIO, at: int) -> tuple[int, int] | None:
     return None
 
 
-def _is_unknown(size: int) -> bool:
-    return size == 0 or size >= _UNKNOWN
+def is_unknown(size: int) -> bool:
+    """Whether it is the number of bytes that programs write which do not know how many there will be."""
+    return size == 0 or any(least <= size <= most for least, most in _UNKNOWN)
 
 
 def _is_no_chunk(file: BinaryIO, at: int, end: int) -> bool:
@@ -102,6 +94,7 @@ _FMT = struct.Struct("<HHIIHH")
 _EXTENSIBLE, _SUBFORMAT = 0xFFFE, 24
 _TAGS = {(1, 16): "linear16", (3, 32): "linear32", (6, 8): "alaw", (7, 8): "mulaw"}
 _LONGEST_HEAD = 1 << 16
-_UNKNOWN = 0xFFFF_FF00
+_UNKNOWN = ((0x7FFF_0000, 0x8000_1000), (0xFFFF_0000, 0xFFFF_FFFF))
+"""The largest numbers with a sign (SoX, arecord, GStreamer) and without (FFmpeg), some less the header."""
 _LEAST_TAIL = 64
 """Bytes behind the samples that are worth a look."""

@@ -73,7 +73,17 @@ OTHERS: list[Form] = [
     ("avi", "libmp3lame", 44_100, 1),
     ("flv", "libmp3lame", 44_100, 1),
     ("amr", "libopencore_amrnb", 8_000, 1),
+    ("tta", "tta", 16_000, 1),
+    ("wv", "wavpack", 16_000, 1),
+    ("voc", "pcm_u8", 16_000, 1),
+    ("wtv", "mp2", 48_000, 1),
+    ("mmf", "adpcm_yamaha", 8_000, 1),
+    ("rm", "ac3", 44_100, 1),
+    ("au", "pcm_s16be", 16_000, 1),
 ]
+AMR, TTA, WV, AU = (next(form for form in OTHERS if form[0] == name) for name in ("amr", "tta", "wv", "au"))
+W64, AIFF, CAF = OTHERS[:3]
+AC3, TS = ("ac3", "ac3", 48_000, 1), ("mpegts", "mp2", 48_000, 1)
 
 
 @pytest.mark.parametrize(
@@ -82,6 +92,7 @@ OTHERS: list[Form] = [
         *((form, form) for form in [WAV16, WAV24, OPUS, M4A, FLAC, WEBM, MP3, AAC, *OTHERS]),
         *((OPUS, OPUS2), (OPUS2, OPUS, OPUS2), (OGG_FLAC, OGG_FLAC2), (M4A, M4A2, M4A), (FLAC, FLAC2)),
         *((WEBM, WEBM2), (MP3, MP32), (AAC, AAC2), (WAV16, WAV24), (OPUS, WAV16, WEBM, M4A, FLAC)),
+        *((FLAC, WAV16), (FLAC, OPUS, FLAC, M4A), (FLAC, MP3), (AMR, WAV16), (AMR, OPUS)),
     ],
 )
 def test_files_one_behind_the_other_are_all_heard(
@@ -102,7 +113,7 @@ def test_a_fragmented_mp4_whose_recorder_began_again(make: Make, tmp_path: Path)
 
 
 @pytest.mark.parametrize("form", [WAV16, WAV24, ("wav", "pcm_u8", 8_000, 1)])
-@pytest.mark.parametrize("length", [3_200, 0, 0xFFFF_FFFF])
+@pytest.mark.parametrize("length", [3_200, 0, 0xFFFF_FFFF, 0x7FFF_FFFF, 0x7FFF_F000, 0x8000_0000])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_wav_that_names_the_length_of_its_first_buffer(
     form: Form, length: int, times: int, make: Make, tmp_path: Path
@@ -139,11 +150,9 @@ def test_chunks_behind_the_samples_are_no_samples(make: Make, tmp_path: Path) ->
     assert is_whole(recording)
 
 
-@pytest.mark.parametrize(
-    "form", [MP3, AAC, OPUS, WEBM, FLAC, ("ac3", "ac3", 48_000, 1), ("mpegts", "mp2", 48_000, 1)]
-)
+@pytest.mark.parametrize("form", [MP3, AAC, OPUS, WEBM, FLAC, AC3, TS, TTA, ("mp4", *M4A[1:])])
 def test_a_damaged_tail_is_told(form: Form, make: Make, tmp_path: Path) -> None:
-    whole = make(form, seconds=6.0)
+    whole = make(form, {"movflags": "faststart"} if form[0] == "mp4" else None, seconds=6.0)
     sound = len(whole) * 3 // 4
     junk = random.Random(1).randbytes(len(whole) - sound)
     heard, recording = read_bytes(tmp_path, whole[:sound] + junk)
@@ -152,12 +161,24 @@ def test_a_damaged_tail_is_told(form: Form, make: Make, tmp_path: Path) -> None:
     assert told == pytest.approx(0.25, abs=0.12)
 
 
-@pytest.mark.parametrize("form", [WAV16, FLAC, WEBM, ("aiff", "pcm_s16be", 44_100, 1)])
+@pytest.mark.parametrize("form", [FLAC, MP3, M4A, WEBM, ("mov", "pcm_s16le", 48_000, 1), TTA, WV, CAF, TS])
+def test_junk_behind_a_whole_file_is_told(form: Form, make: Make, tmp_path: Path) -> None:
+    whole = make(form)
+    junk = random.Random(2).randbytes(max(len(whole) // 2, 10_000))
+    heard, recording = read_bytes(tmp_path, whole + junk)
+    assert heard == pytest.approx(2.0, abs=0.15)
+    share = len(junk) / (len(whole) + len(junk))
+    assert recording.unread.bytes_share == pytest.approx(share, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    "form", [WAV16, FLAC, WEBM, AIFF, MP3, ("mp3", "libmp3lame", 16_000, 1), W64, CAF, AU, TTA]
+)
 def test_an_upload_that_was_cut_is_told(form: Form, make: Make, tmp_path: Path) -> None:
     whole = make(form, seconds=6.0)
     heard, recording = read_bytes(tmp_path, whole[: len(whole) // 2])
     assert heard < 3.5
-    assert recording.unread.seconds_share == pytest.approx(0.5, abs=0.15)
+    assert recording.unread.seconds_share == pytest.approx(1 - heard / 6.0, abs=0.03)
 
 
 def test_damage_in_the_middle_is_a_hole_in_time(make: Make, tmp_path: Path) -> None:
@@ -170,13 +191,55 @@ def test_damage_in_the_middle_is_a_hole_in_time(make: Make, tmp_path: Path) -> N
     assert recording.unread.bytes_share == pytest.approx(1 / 3, abs=0.1)
 
 
-def test_a_mere_trailer_is_no_damage(make: Make, tmp_path: Path) -> None:
-    for data in (
-        make(MP3) + b"TAG" + bytes(125),
-        make(MP3) + b"APETAGEX" + b"\x01" * 5_000,
-        make(WEBM) + bytes(9_000),
-    ):
-        assert is_whole(read_bytes(tmp_path, data)[1])
+def test_a_film_that_was_cut_is_told(tone: Tone, make_audio: MakeAudio, tmp_path: Path) -> None:
+    options = {"movflags": "faststart"}
+    whole = make_audio(tone(440, 6.0, 44_100), 44_100, "mp4", "aac", video=True, options=options).read_bytes()
+    assert is_whole(read_bytes(tmp_path, whole)[1])
+    heard, recording = read_bytes(tmp_path, whole[: -len(whole) // 3])
+    assert heard < 5
+    assert recording.unread.seconds_share == pytest.approx(1 - heard / 6, abs=0.05)
+
+
+ID3V1 = b"TAG" + b"A song".ljust(125, b"\x00")
+ID3V2 = b"ID3\x04\x00\x00" + bytes((0, 0, 0x30, 0)) + random.Random(3).randbytes(0x1800)
+APE_SIZE = struct.pack("<II", 2_000, 5_032)
+APE = (
+    *(b"APETAGEX" + APE_SIZE + bytes(3) + b"\x01" + bytes(3) + b"\xa0" + bytes(8), b"\x01" * 5_000),
+    b"APETAGEX" + APE_SIZE + bytes(3) + b"\x01" + bytes(3) + b"\x80" + bytes(8),
+)
+LYRICS = b"LYRICSBEGIN" + b"IND00002x0" * 200 + b"002011LYRICS200"
+LIST = b"LIST" + struct.pack("<I", 21) + b"INFOISFT" + bytes(14)
+VOID = b"\xec\x01" + (5_000).to_bytes(7, "big") + bytes(5_000)
+FREE = struct.pack(">I4s", 8_008, b"free") + random.Random(4).randbytes(8_000)
+
+
+@pytest.mark.parametrize(
+    ("form", "trailer"),
+    [
+        *(
+            (MP3, each)
+            for each in (ID3V1, b"".join(APE), b"".join(APE) + ID3V1, LYRICS + ID3V1, bytes(9_000))
+        ),
+        *(
+            (WAV16, each)
+            for each in (ID3V1, ID3V2, LIST, LIST + ID3V2, b"id3 \x0a\x18\x00\x00" + ID3V2, b"\r\n")
+        ),
+        *(
+            (form, bytes(20_000))
+            for form in (AAC, FLAC, OPUS, WEBM, M4A, AC3, TS, CAF, W64, TTA, WV, *OTHERS)
+        ),
+        *((form, ID3V1) for form in (AC3, FLAC, AAC, M4A, AIFF)),
+        *((WEBM, VOID), (M4A, FREE), (FLAC, b"".join(APE))),
+    ],
+)
+def test_a_mere_trailer_is_no_damage(form: Form, trailer: bytes, make: Make, tmp_path: Path) -> None:
+    assert is_whole(read_bytes(tmp_path, make(form) + trailer)[1])
+
+
+def test_songs_with_covers_one_behind_the_other_are_whole(make: Make, tmp_path: Path) -> None:
+    heard, recording = read_bytes(tmp_path, (ID3V2 + make(MP3)) * 3)
+    assert heard == pytest.approx(6.0, abs=0.3)
+    assert is_whole(recording)
 
 
 def moved(path: Path, form: str, by: Callable[[float], float], *, pictures: float = 0.0) -> Path:
