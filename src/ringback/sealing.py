@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ringback.errors import Misconfigured, RingbackError
-from ringback.system import sync
+from ringback.system import sync, sync_folder
 
 SECRET_KEY_FILE = "secret.key"  # noqa: S105 - its name, not what is in it
 """In the data folder, where no setting holds the secret key."""
@@ -178,7 +178,7 @@ def _read_or_make(path: Path) -> bytes:
         _name(with_content, path)
     finally:
         with_content.unlink(missing_ok=True)
-    _sync(path.parent)
+    sync_folder(path.parent)
     return path.read_bytes()
 
 
@@ -190,12 +190,3 @@ def _name(made: Path, path: Path) -> None:
         return
     except OSError:  # a file system without links
         made.rename(path)
-
-
-def _sync(folder: Path) -> None:
-    """Without this a power cut may lose the name of a file whose key has already sealed something."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -41,6 +41,18 @@ def sync(descriptor: int) -> None:
     os.fsync(descriptor)
 
 
+def sync_folder(path: Path) -> None:
+    """Make the names in a folder durable: a power cut could lose files although their bytes are on the disk.
+
+    Raises `OSError`.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        sync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def raise_open_files_limit(most: int) -> int:
     """Raise the soft limit of open files towards the hard one, to `most` at most; the limit that holds now.
 

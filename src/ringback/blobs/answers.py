@@ -18,7 +18,7 @@ def translated(key: BlobKey | None = None) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        if key is None or _code(error) in NO_BUCKET:
+        if key is None or _code(error) in _NO_BUCKET:
             raise Denied(_words(error)) from None
         raise KeyError(key) from None
     except TimeoutError:
@@ -29,7 +29,7 @@ def translated(key: BlobKey | None = None) -> Iterator[None]:
 
 def _is_refusal(error: BaseError) -> bool:
     """Listings hide a refusal in a general error: its text has the status."""
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _code(error) in NO_BUCKET:
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or _code(error) in _NO_BUCKET:
         return True
     return _STATUS.search(str(error)) is not None
 
@@ -51,4 +51,4 @@ def _code(error: Exception) -> str:
 _CODE = re.compile(r"<Code>(\w{1,100})</Code>")
 _STATUS = re.compile(r"status code: 40[13]\b")
 _QUERY = re.compile(r"\?\S*")
-NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})

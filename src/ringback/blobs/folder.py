@@ -22,7 +22,7 @@ from ringback.blobs.disk import spare
 from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked, is_key
 from ringback.blobs.threads import Threads
 from ringback.clock import Clock, SystemClock
-from ringback.system import sync, sync_data
+from ringback.system import sync_data, sync_folder
 
 READ_SIZE = 1 << 20
 
@@ -229,17 +229,9 @@ class _Folder:
             # Only a sync that began after the rename is sure to cover it.
             if self._synced <= begun_before:
                 self._begun += 1
-                _sync_folder(self._path)
+                sync_folder(self._path)
                 self._synced = self._begun
 
     def _make(self) -> None:
         self._path.mkdir(exist_ok=True, mode=0o700)
-        _sync_folder(self._path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        sync(descriptor)
-    finally:
-        os.close(descriptor)
+        sync_folder(self._path.parent)

@@ -64,10 +64,10 @@ def _folders(root: Path) -> list[str]:
 
 
 def _link(source: Path, target: Path) -> None:
-    with suppress(FileExistsError, FileNotFoundError):  # linked already, or deleted since it was listed
-        try:
-            os.link(source, target)
-        except (FileExistsError, FileNotFoundError):
-            raise
-        except OSError:  # a file system without links
+    try:
+        os.link(source, target)
+    except (FileExistsError, FileNotFoundError):
+        return  # linked already, or deleted since it was listed
+    except OSError:  # a file system without links
+        with suppress(FileNotFoundError):
             shutil.copyfile(source, target)

@@ -62,9 +62,9 @@ class TiedBlobs:
         """Look at the marker now. Raises `WrongStore`, or what the store raises."""
         try:
             found = await read_marker(self._blobs)
-        except OSError as error:
+        except OSError:
             self._note(self._wrong, "the blob store cannot be reached")
-            raise error
+            raise
         self._note(found != self._identity, None)
         self._require_ours()
 

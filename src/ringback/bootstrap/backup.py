@@ -17,7 +17,7 @@ from ringback.settings import CONFIG_FILE, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.storage.sqlite.copied import copy_ledger
 from ringback.storage.sqlite.examined import examine
-from ringback.system import sync
+from ringback.system import sync, sync_folder
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import order_of
 
@@ -158,10 +158,5 @@ def _check(ledger: Path) -> None:
 
 
 def _sync_folders(target: Path) -> None:
-    """Without this a power cut may lose names of files that are on the disk."""
     for folder in (target, *(path for path in (target / "blobs").rglob("*") if path.is_dir())):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            sync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
