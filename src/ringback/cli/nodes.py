@@ -15,7 +15,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import Settings
 
 if TYPE_CHECKING:
-    from ringback.storage.postgres.nodes import Node  # there with the extra alone
+    from ringback.bootstrap.ledger import Node  # there with the extra alone
 
 OLDEST_SERVER = 15
 SILENT_SECONDS, LISTED_SECONDS = 60.0, 3_600.0
