@@ -223,6 +223,20 @@ class TestParked:
         assert await states(store, [first, later]) == after
         assert (await claim_one()).job.id == first.id
 
+    async def test_asked_for_again_while_a_later_one_is_in_work_that_is_lost(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: MovableClock
+    ) -> None:
+        first, later = new_job(lane="a", sequence="s"), new_job(lane="b", sequence="s")
+        await store.add([first])
+        await park(store, claim_one)
+        await store.add([later])
+        await claim_one()
+        assert await store.requeue(first.id)
+        manual_clock.advance(31.0)
+        assert await store.rescue() == 1
+        assert await states(store, [first, later]) == [QUEUED, HELD]
+        assert (await claim_one()).job.id == first.id
+
 
 class TestCancelled:
     async def test_the_first_lets_the_next_one_go(self, store: Store, three: list[NewJob]) -> None:
