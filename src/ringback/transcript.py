@@ -21,13 +21,18 @@ class Word:
     """Whether a space stands before this word; False inside Chinese, Japanese or Thai text."""
     speaker: int | None = None
     language: str | None = None
+    word: str | None = None
+    """Its bare form where the text does not show it: `(617) 555-4987`, `[SSN_1]`, `****`. See `bare`."""
 
     @property
     def bare(self) -> str:
         """The word in lower case and without the punctuation around it; empty when it is nothing else.
 
-        Apostrophes and hyphens inside stay, and so does what is spoken: `%`, `&`, `@`, `#`.
+        Apostrophes and hyphens inside stay, and so does what is spoken: `%`, `&`, `@`, `#`. A word that a
+        feature wrote carries its own bare form.
         """
+        if self.word is not None:
+            return self.word
         common = self.text.strip(".,?!")
         if common.isalnum():  # nearly every word, and much quicker than the whole rule
             return common.lower()

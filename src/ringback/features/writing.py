@@ -1,0 +1,71 @@
+"""Entities written into words: which form the options ask for, times and punctuation kept. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ringback.features.spans import Entity, FormattedWords, NumberFormats, Part
+from ringback.transcript import Word
+
+
+def write(words: Sequence[Word], entities: Sequence[Entity], formats: NumberFormats) -> FormattedWords:
+    """The words with every entity written as the options ask; all other words are the same objects.
+
+    `entities` are in order and do not overlap. An output word lies from the start of the first input word it
+    covers to the end of the last, with the mean of their confidences.
+    """
+    written: list[Word] = []
+    ranges: list[tuple[int, int]] = []
+    done = 0
+    for entity in entities:
+        written += words[done : entity.first]
+        first = len(written)
+        for part in _parts(entity, formats):
+            written += _write_part(words, part, bool(entity.label))
+        ranges.append((first, len(written)))
+        done = entity.end
+    written += words[done:]
+    return FormattedWords(tuple(written), tuple(ranges))
+
+
+def _parts(entity: Entity, formats: NumberFormats) -> tuple[Part, ...]:
+    if entity.label:
+        return (Part(entity.first, entity.end, entity.label),)
+    if formats.measurements and entity.measured:
+        return entity.measured
+    unchanged = (Part(entity.first, entity.end, None),)
+    if formats.smart_format:
+        return entity.smart or unchanged
+    return (formats.numerals and entity.numerals) or unchanged
+
+
+def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[Word]:
+    covered = words[part.first : part.end]
+    if part.text is None:
+        yield from covered
+        return
+    opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text)
+    text = opening + part.text + closing
+    if len(covered) == 1 and covered[0].text == text:
+        yield covered[0]
+        return
+    yield replace(
+        covered[0],
+        text=text,
+        word=text if redacted else part.text.lower(),
+        end=covered[-1].end,
+        confidence=sum(word.confidence for word in covered) / len(covered),
+    )
+
+
+def opening_of(text: str) -> str:
+    """The punctuation of the sentence before a word: brackets and quotes."""
+    return text[: len(text) - len(text.lstrip(_OPENING))]
+
+
+def closing_of(text: str) -> str:
+    """The punctuation of the sentence behind a word, such as `.`, `,` or `."`."""
+    return text[len(text.rstrip(_CLOSING)) :]
+
+
+_OPENING = "\"'“‘«([¿¡"
+_CLOSING = ".,?!;:…\"'”’»)]"
