@@ -42,6 +42,8 @@ class KeyLimits:
     """Bytes of uploaded audio that may wait or run at once; 0: no limit."""
     schedule: str | None = None
     """Of its callbacks, in the grammar of `callback.schedule`."""
+    daily_audio_seconds: int | None = None
+    """Seconds of audio in a day of UTC, every channel counted; 0: no limit."""
 
 
 @dataclass(frozen=True, slots=True)

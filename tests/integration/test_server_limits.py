@@ -80,7 +80,7 @@ async def test_a_keys_own_limits_count_before_the_servers(tmp_path: Path) -> Non
         assert is_too_many(await send(door))
 
 
-@pytest.mark.parametrize("name", ["requests", "queued_bytes"])
+@pytest.mark.parametrize("name", ["requests", "queued_bytes", "daily_audio_seconds"])
 async def test_a_limit_that_no_ledger_can_hold_is_refused(door: Front, name: str) -> None:
     for number in (2**63, 10**30):
         refused = await limit(door, **{name: number})
@@ -122,7 +122,9 @@ async def test_uploads_that_are_still_coming_in_count_too(tmp_path: Path) -> Non
 async def test_limits_are_changed_one_by_one(door: Front) -> None:
     await limit(door, requests=3, schedule="5s,1m")
     limits = (await limit(door, queued_bytes=7)).json()["api_key"]["limits"]
-    assert limits == {"requests": 3, "queued_bytes": 7, "schedule": "5s,1m"}
+    assert limits == {
+        "requests": 3, "queued_bytes": 7, "schedule": "5s,1m", "daily_audio_seconds": None,
+    }  # fmt: skip
     (key,) = await door.ledger.keys(door.project)
     assert key.limits == KeyLimits(3, 7, "5s,1m")
 

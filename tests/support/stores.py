@@ -9,6 +9,7 @@ from typing import Protocol
 import asyncpg
 
 from ringback.clock import Clock
+from ringback.jobs.daily_audio import DailyAudioStore
 from ringback.jobs.job import JobId, Lease, NewJob, Once
 from ringback.keys import KeyStore
 from ringback.storage.postgres import PostgresLedger, migrate
@@ -20,8 +21,8 @@ FIXED_CAPS = {"transcribe": 3}
 """Kinds with a fixed cap; all others have health."""
 
 
-class Store(KeyStore, EraseStore, Protocol):
-    """All ports: every ledger keeps jobs and keys, and erases."""
+class Store(KeyStore, EraseStore, DailyAudioStore, Protocol):
+    """All ports: every ledger keeps jobs and keys, counts the day's audio, and erases."""
 
 
 class MovableClock(Clock, Protocol):
@@ -143,7 +144,7 @@ EMPTY = ";".join(
         f"delete from {table}"
         for table in (
             *("api_key", "signing_secret", "node", "lane", "job", "hour", "live_job", "ended_job", "attempt"),
-            *("usage", "word", "erasing"),
+            *("usage", "word", "erasing", "daily_audio"),
         )
     ]
     + ["delete from project where created_at > 0"]

@@ -12,6 +12,7 @@ from ringback.blobs.place import read_place
 from ringback.bootstrap.blob_store import BlobStoreIdentity, begin_anew
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
+from ringback.jobs.daily_audio import DailyAudioStore
 from ringback.settings import Settings
 from ringback.storage.sqlite import ExaminedFile, SqliteLedger
 from ringback.storage.sqlite.examined import examine as examine_file
@@ -29,8 +30,8 @@ __all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Toget
 SQLITE_FILE = "ringback.db"
 
 
-class Ledger(EraseStore, BlobStoreIdentity, Protocol):
-    """Jobs, keys, and which blob store is theirs."""
+class Ledger(EraseStore, DailyAudioStore, BlobStoreIdentity, Protocol):
+    """Jobs, keys, the audio they use in a day, and which blob store is theirs."""
 
 
 class Together(Turns, Board, Protocol):

@@ -145,6 +145,8 @@ class Done:
     follow_ups: tuple[NewJob, ...] = ()
     attempt: Attempt | None = None
     signal: Signal = Signal.NEUTRAL
+    audio_seconds: float = 0.0
+    """What it adds to the day's audio of the job's accessor and project."""
 
 
 @dataclass(frozen=True, slots=True)

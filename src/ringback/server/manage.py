@@ -215,6 +215,7 @@ class _Limits(msgspec.Struct, forbid_unknown_fields=True):
     requests: _Number | UnsetType | None = UNSET
     queued_bytes: _Number | UnsetType | None = UNSET
     schedule: _Text | UnsetType | None = UNSET
+    daily_audio_seconds: _Number | UnsetType | None = UNSET
 
 
 class _ChangedKey(msgspec.Struct, forbid_unknown_fields=True):
@@ -264,6 +265,7 @@ def _described(key: ApiKey) -> dict[str, object]:
             "requests": key.limits.requests,
             "queued_bytes": key.limits.queued_bytes,
             "schedule": key.limits.schedule,
+            "daily_audio_seconds": key.limits.daily_audio_seconds,
         },
     }
 

@@ -57,7 +57,7 @@ async def test_a_removed_key_works_no_longer(store: Store, key: ApiKey) -> None:
 
 async def test_a_key_has_limits_of_its_own(store: Store, key: ApiKey) -> None:
     digest = secret_hash(new_secret())
-    limited = replace(key, limits=KeyLimits(3, 1_000_000, "standard"))
+    limited = replace(key, limits=KeyLimits(3, 1_000_000, "standard", 3_600))
     await store.add_key(limited, digest)
     assert await store.key_by_hash(digest) == limited
     for limits in (KeyLimits(requests=0), KeyLimits()):

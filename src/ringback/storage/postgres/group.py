@@ -18,6 +18,7 @@ from ringback.storage.postgres.rows import Live, LockedLane, Parked, tags_to_jso
 from ringback.storage.postgres.wanted import Wanted
 
 _SQL = load("moves.sql")
+_COUNT_AUDIO = load("daily_audio.sql")["count"]
 
 DAY = 86_400.0
 
@@ -60,6 +61,7 @@ class Group:
         self._parked_in_order: list[tuple[str, int]] = []
         self._sequences: set[str] = set()
         self._usage: dict[tuple[str, str], tuple[int, int, int]] = {}
+        self._audio: dict[str, float] = {}
 
     # Locking and looking.
 
@@ -187,6 +189,12 @@ class Group:
             )
         )  # fmt: skip
 
+    def count_audio(self, holders: Sequence[str | None], seconds: float) -> None:
+        """These have used so much more today."""
+        for holder in holders:
+            if holder is not None:
+                self._audio[holder] = self._audio.get(holder, 0.0) + seconds
+
     def release(self, live: Live, signal: Signal) -> None:
         """A job of a lane is no longer in flight, and its attempt said this of the lane's health."""
         lane = self._lanes[live.lane]
@@ -216,6 +224,8 @@ class Group:
             await self._write_revived(connection)
         if self._parked_in_order:
             await self._park_behind(connection)
+        if self._audio:
+            await connection.fetch(_COUNT_AUDIO, moment, list(self._audio), list(self._audio.values()))
         await self._finish(connection)
 
     async def _write_revived(self, connection: Connection) -> None:

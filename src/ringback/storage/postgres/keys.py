@@ -41,7 +41,7 @@ async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
         added = await database.once(
             _SQL["add_key"], key.id, key.project, key.comment, tags_to_json(key.scopes),
             tags_to_json(key.tags), key.created_at, key.expires_at, secret_hash, limits.requests,
-            limits.queued_bytes, limits.schedule,
+            limits.queued_bytes, limits.schedule, limits.daily_audio_seconds,
         )  # fmt: skip
     except asyncpg.IntegrityConstraintViolationError as error:
         raise ValueError(f"the key cannot be added: {error}") from None
@@ -50,8 +50,11 @@ async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
 
 
 async def set_limits(database: Database, project: str, key: str, limits: KeyLimits) -> bool:
-    asked = (project, key, limits.requests, limits.queued_bytes, limits.schedule)
-    return bool(await database.fetch(_SQL["set_limits"], *asked))
+    changed = await database.fetch(
+        _SQL["set_limits"], project, key, limits.requests, limits.queued_bytes, limits.schedule,
+        limits.daily_audio_seconds,
+    )  # fmt: skip
+    return bool(changed)
 
 
 async def remove_key(database: Database, project: str, key: str) -> bool:

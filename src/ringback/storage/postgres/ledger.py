@@ -48,10 +48,14 @@ _CLAIM = _MOVES["claim"]
 _CLAIM_SHARED = _MOVES["claim_shared"]
 _READY_CALLERS = _MOVES["ready_callers"]
 _FIX_CAPS = load("upkeep.sql")["fix_caps"]
+_AUDIO = load("daily_audio.sql")
 
 
 class PostgresLedger:
-    """Implements `JobStore`, `KeyStore` and `EraseStore` for many nodes. Made by `open`."""
+    """Implements `JobStore`, `KeyStore`, `DailyAudioStore` and `EraseStore` for many nodes.
+
+    Made by `open`.
+    """
 
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database
@@ -286,6 +290,16 @@ class PostgresLedger:
 
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
         await keys.rotate_signing_secret(self._database, key, sealed, now, overlap)
+
+    # The port of the day's audio.
+
+    async def audio_used(self, holders: Sequence[str]) -> Mapping[str, float]:
+        rows = await self._database.fetch(_AUDIO["used"], list(holders))
+        used = {row["holder"]: row["seconds"] for row in rows}
+        return {holder: used.get(holder, 0.0) for holder in holders}
+
+    async def count_audio(self, seconds: Mapping[str, float]) -> None:
+        await self._database.once(_AUDIO["count_now"], list(seconds), list(seconds.values()))
 
     # The port of erasing.
 

@@ -101,6 +101,8 @@ class Settle(Move[bool]):
                 if any(job.once is not None for job in outcome.follow_ups):
                     raise ValueError("nobody asked for a follow-up: it has no word")
                 _end(group, held, State.DONE, outcome)
+                if outcome.audio_seconds:
+                    group.count_audio((held.accessor, held.project), outcome.audio_seconds)
                 for job in outcome.follow_ups:
                     group.add(job)
             case GivenUp():

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ringback.jobs.daily_audio import DAYS_KEPT
 from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
 from ringback.storage.postgres.database import Connection, Database
@@ -16,6 +17,7 @@ from ringback.storage.postgres.rows import job_from
 _SQL = load("upkeep.sql")
 
 _ENDED_NUMBERS = load("erasing.sql")["ended_numbers"]
+_FORGET_AUDIO = load("daily_audio.sql")["forget"]
 
 LOOK_AT = 4
 """Rows that a drop looks at for each one that it may drop: some wait for their children."""
@@ -62,6 +64,7 @@ class Retention:
             dropped += await self._drop([row for row in chosen if row.childless])
         await self._database.fetch(_SQL["drop_old_words"], limit)
         await self._database.fetch(_SQL["drop_hours"], limit)
+        await self._database.fetch(_FORGET_AUDIO, DAYS_KEPT)
         return dropped
 
     async def erase(self, jobs: Sequence[JobId]) -> int:

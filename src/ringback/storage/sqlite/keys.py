@@ -95,6 +95,7 @@ def _of_limits(limits: KeyLimits) -> Mapping[str, object]:
         "requests": limits.requests,
         "queued_bytes": limits.queued_bytes,
         "schedule": limits.schedule,
+        "daily_audio_seconds": limits.daily_audio_seconds,
     }
 
 

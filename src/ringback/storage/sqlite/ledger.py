@@ -28,7 +28,7 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.store import KindGauge, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.sqlite import erasing, keys, pages, reads, retention
+from ringback.storage.sqlite import daily_audio, erasing, keys, pages, reads, retention
 from ringback.storage.sqlite.reads import Readers
 from ringback.storage.sqlite.schema import connect, empty_wal, lock_for_serving, prepare
 from ringback.storage.sqlite.transaction import Changes
@@ -41,7 +41,7 @@ POLL_SECONDS = 2.0
 
 
 class SqliteLedger:
-    """Implements `JobStore`, `KeyStore` and `EraseStore` in one file. Made by `open`."""
+    """Implements `JobStore`, `KeyStore`, `DailyAudioStore` and `EraseStore` in one file. Made by `open`."""
 
     def __init__(
         self,
@@ -257,6 +257,16 @@ class SqliteLedger:
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
         await self._writer.do(
             lambda _write: keys.rotate_signing_secret(self._connection, key, sealed, now, overlap)
+        )
+
+    # The port of the day's audio.
+
+    async def audio_used(self, holders: Sequence[str]) -> Mapping[str, float]:
+        return await self._readers.do(partial(daily_audio.used, holders=holders, now=self._writer.now()))
+
+    async def count_audio(self, seconds: Mapping[str, float]) -> None:
+        await self._writer.do(
+            lambda write: write.transaction.daily_audio.count(seconds, write.transaction.now)
         )
 
     # The port of erasing.

@@ -72,6 +72,7 @@ class Retention:
                 if looks:
                     self._places.pop(walk, None)  # it was walked to its end
         self._clear_up(left, limit)
+        self._transaction.daily_audio.forget(self._transaction.now)
         return dropped
 
     def erase(self, jobs: Sequence[JobId]) -> int:

@@ -4,6 +4,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from ringback.jobs.job import JobId, State
+from ringback.storage.sqlite.daily_audio import DailyAudio
 from ringback.storage.sqlite.rows import Live
 from ringback.storage.sqlite.settled import Settled
 from ringback.storage.sqlite.usage import Usage
@@ -26,6 +27,7 @@ class Transaction:
         self.executemany = connection.executemany
         self.settled = Settled(connection)
         self.usage = Usage(connection)
+        self.daily_audio = DailyAudio(connection)
         self.hour_is_marked = False
         """Whether the hour in which this transaction's jobs are added stands in the ledger."""
         self.now = 0.0
@@ -41,11 +43,13 @@ class Transaction:
         """Write what was gathered: before the transaction, or a savepoint in it, ends."""
         self.settled.write()
         self.usage.write()
+        self.daily_audio.write()
 
     def forget(self) -> None:
         """What was gathered since the last `write` was rolled back."""
         self.settled.forget()
         self.usage.forget()
+        self.daily_audio.discard()
         self.hour_is_marked = False
 
     def end(

@@ -150,6 +150,8 @@ class Transitions:
         match outcome:
             case Done():
                 self._end(held, State.DONE, outcome)
+                if outcome.audio_seconds:
+                    self._count_audio(held, outcome.audio_seconds)
                 self._follow_up(outcome.follow_ups)
             case GivenUp():
                 self._end(held, State.PARKED, outcome)
@@ -292,6 +294,11 @@ class Transitions:
             if state is State.PARKED:
                 self._sequences.park_behind(held)
             self._sequences.put_in_order(held.sequence)
+
+    def _count_audio(self, held: Live, seconds: float) -> None:
+        holders = (held.accessor, held.project)
+        used = {holder: seconds for holder in holders if holder is not None}
+        self.transaction.daily_audio.count(used, self.transaction.now)
 
     def _queue(self, held: Live, delay: float, tries: int, losses: int, code: int | None) -> None:
         due_at = self.transaction.now + delay

@@ -7,24 +7,28 @@ select id, name from project where deleted_at is null order by created_at, name,
 -- name: add_key
 -- A hash or an id that is already there breaks a unique constraint. Nothing is added to a deleted project.
 insert into api_key
-    (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule)
-select $1, project.id, $3, $4, $5, $6, $7, $8, $9, $10, $11
+    (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule,
+    daily_audio_seconds)
+select $1, project.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12
 from project where project.id = $2 and project.deleted_at is null for share
 returning id;
 
 -- name: key_by_hash
 -- Who asks?
-select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule,
+    daily_audio_seconds
 from api_key where hash = $1;
 
 -- name: keys_of_project
 -- Oldest first.
-select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule,
+    daily_audio_seconds
 from api_key where project = $1 order by created_at, id;
 
 -- name: set_limits
 -- What a key has of its own.
-update api_key set requests = $3, queued_bytes = $4, schedule = $5
+update api_key set requests = $3, queued_bytes = $4, schedule = $5,
+    daily_audio_seconds = $6
 where project = $1 and id = $2 returning id;
 
 -- name: remove_key

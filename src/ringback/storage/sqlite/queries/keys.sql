@@ -11,24 +11,28 @@ select id, name from project where deleted_at is null order by created_at, name,
 -- name: add_key
 -- A hash or an id that is already there breaks a unique constraint. Nothing is added to a deleted project.
 insert into api_key
-    (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule)
+    (id, project, comment, scopes, tags, created_at, expires_at, hash, requests, queued_bytes, schedule,
+    daily_audio_seconds)
 select :id, :project, :comment, :scopes, :tags, :created_at, :expires_at, :hash, :requests, :queued_bytes,
-    :schedule
+    :schedule, :daily_audio_seconds
 where exists (select 1 from project where id = :project and deleted_at is null);
 
 -- name: key_by_hash
 -- Who asks?
-select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule,
+    daily_audio_seconds
 from api_key where hash = :hash;
 
 -- name: keys_of_project
 -- Oldest first.
-select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule
+select id, project, comment, scopes, tags, created_at, expires_at, requests, queued_bytes, schedule,
+    daily_audio_seconds
 from api_key where project = :project order by created_at, id;
 
 -- name: set_limits
 -- What a key has of its own.
-update api_key set requests = :requests, queued_bytes = :queued_bytes, schedule = :schedule
+update api_key set requests = :requests, queued_bytes = :queued_bytes, schedule = :schedule,
+    daily_audio_seconds = :daily_audio_seconds
 where project = :project and id = :id;
 
 -- name: remove_key
