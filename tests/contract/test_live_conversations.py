@@ -2,7 +2,7 @@
 
 Each file of `conversations/` is one conversation in the shapes that Deepgram documents or was seen to send
 (`from` names the page). Its steps are what the client does (`audio`, `text`, `frame`), what the ears report
-(`hears`), or the time (`at`, seconds); after each stands what the conversation says and wishes at that
+(`hears`), or the time (`at`, seconds); after each stands what the conversation says and actions at that
 moment, in order, key by key. Only the `metadata` of Results is written once, below.
 
 The official SDKs' own types validate each message: Python 7 here, Python 5 in its own environment.
@@ -25,20 +25,20 @@ from deepgram.listen.v1.types.listen_v1speech_started import ListenV1SpeechStart
 from deepgram.listen.v1.types.listen_v1utterance_end import ListenV1UtteranceEnd
 
 from ringback.listen.live import (
-    Audio,
+    Action,
     Cause,
-    Close,
-    End,
+    CloseSocket,
+    EndAudio,
+    FeedAudio,
     Finished,
-    Flush,
+    FlushRecogniser,
     Heard,
     HearingEvent,
     Opened,
     Reached,
-    Say,
+    SendMessage,
     SpeechBegan,
     Undecodable,
-    Wish,
 )
 from ringback.transcript import Word
 from support.conversations import MODEL, REQUEST, Json, Talk
@@ -80,7 +80,7 @@ def test_word_for_word(path: Path) -> None:
     record = json.loads(path.read_text())
     talk = Talk(record["query"], channels=None)
     for number, step in enumerate(record["steps"]):
-        told = [_as_written(wish) for wish in _take(talk, step)]
+        told = [_as_written(action) for action in _take(talk, step)]
         # As text, so that the order of the keys counts too.
         assert json.dumps(told, indent=1) == json.dumps(step.get("out", []), indent=1), (
             f"step {number}: {step}"
@@ -143,8 +143,8 @@ def test_the_rust_sdk_finds_what_it_requires() -> None:
         assert {name: type(message[name]) for name in kinds} == kinds
 
 
-def _take(talk: Talk, step: Json) -> list[Wish]:
-    talk.wishes.clear()
+def _take(talk: Talk, step: Json) -> list[Action]:
+    talk.actions.clear()
     now = cast(float, step.get("at", talk.now))
     talk.tick(now)
     match step:
@@ -156,7 +156,7 @@ def _take(talk: Talk, step: Json) -> list[Wish]:
             talk.binary(b"")
         case {"hears": dict(event)}:
             talk.hear(_event(cast(Json, event)))
-    return list(talk.wishes)
+    return list(talk.actions)
 
 
 def _event(told: Json) -> HearingEvent:
@@ -169,21 +169,21 @@ def _event(told: Json) -> HearingEvent:
     return kind(**fields)  # type: ignore[arg-type]  # the files' fields bear the events' names
 
 
-def _as_written(wish: Wish) -> object:
-    """A wish as the files write it."""
-    match wish:
-        case Say(message):
+def _as_written(action: Action) -> object:
+    """A action as the files write it."""
+    match action:
+        case SendMessage(message):
             said = cast(Json, json.loads(message))
             if said["type"] == "Results":
                 assert said.pop("metadata") == RESULTS_METADATA
             return said
-        case Close(code, reason):
+        case CloseSocket(code, reason):
             return {"close": code, "reason": reason}
-        case Audio(data):
+        case FeedAudio(data):
             return {"audio": data.decode()}
-        case Flush(channel):
+        case FlushRecogniser(channel):
             return {"flush": channel}
-        case End():
+        case EndAudio():
             return "end"
 
 
@@ -194,5 +194,7 @@ def _all_messages() -> list[Json]:
         record = json.loads(path.read_text())
         talk = Talk(record["query"], channels=None)
         for step in record["steps"]:
-            messages += [cast(Json, json.loads(w.message)) for w in _take(talk, step) if isinstance(w, Say)]
+            messages += [
+                cast(Json, json.loads(w.message)) for w in _take(talk, step) if isinstance(w, SendMessage)
+            ]
     return messages

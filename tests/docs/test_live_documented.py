@@ -4,17 +4,17 @@ from pathlib import Path
 
 import pytest
 
+from ringback.listen.actions import CloseReason
 from ringback.listen.controls import LONGEST, MOST_CHANNELS
 from ringback.listen.live_results import MOST_ECHOED
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES
-from ringback.listen.wishes import Ending
 from ringback.server.websocket import FRAMES_PER_SECOND, MESSAGE_BYTES, PING_SECONDS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "live.md").read_text()
 
 
-@pytest.mark.parametrize("ending", [e for e in Ending if e.code != 1000])
-def test_each_ending_has_its_row(ending: Ending) -> None:
+@pytest.mark.parametrize("ending", [e for e in CloseReason if e.code != 1000])
+def test_each_ending_has_its_row(ending: CloseReason) -> None:
     assert f"| {ending.code} | `{ending.reason}` |" in PAGE
 
 

@@ -5,18 +5,18 @@ from collections.abc import Iterable
 from typing import cast
 
 from ringback.listen.live import (
+    Action,
     Cause,
-    Close,
+    CloseReason,
+    CloseSocket,
     Conversation,
-    Ending,
     Heard,
     HearingEvent,
     MessageKind,
     Opened,
     Reached,
-    Say,
+    SendMessage,
     StreamFacts,
-    Wish,
 )
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.listen.written import ModelFacts
@@ -50,50 +50,50 @@ class Talk:
         self.now = now
         self.conversation = Conversation(live_options(query), FACTS, now)
         self.said: list[tuple[MessageKind, Json]] = []
-        self.wishes: list[Wish] = []
+        self.actions: list[Action] = []
         if channels is not None:
             self.binary(b"audio")
             self.hear(Opened(channels))
         self.fresh()
 
     def binary(self, data: bytes) -> "Talk":
-        return self._keep(self.conversation.binary(data, self.now))
+        return self._keep(self.conversation.receive_binary(data, self.now))
 
     def text(self, text: str | Json) -> "Talk":
         message = text if isinstance(text, str) else json.dumps(text)
-        return self._keep(self.conversation.text(message, self.now))
+        return self._keep(self.conversation.receive_text(message, self.now))
 
     def hear(self, *events: HearingEvent) -> "Talk":
         for event in events:
-            self._keep(self.conversation.hear(event, self.now))
+            self._keep(self.conversation.receive_event(event, self.now))
         return self
 
     def tick(self, now: float) -> "Talk":
         self.now = now
         return self._keep(self.conversation.tick(now))
 
-    def end(self, ending: Ending) -> "Talk":
-        return self._keep(self.conversation.end(ending, self.now))
+    def end(self, ending: CloseReason) -> "Talk":
+        return self._keep(self.conversation.end_stream(ending, self.now))
 
     def fresh(self) -> list[Json]:
         """The messages since the last call."""
         found, self.said = [message for _, message in self.said], []
         return found
 
-    def fresh_wishes(self) -> list[Wish]:
+    def fresh_wishes(self) -> list[Action]:
         """All but messages, since the last call."""
-        found, self.wishes = self.wishes, []
-        return [wish for wish in found if not isinstance(wish, Say)]
+        found, self.actions = self.actions, []
+        return [action for action in found if not isinstance(action, SendMessage)]
 
     @property
-    def closed_with(self) -> Close | None:
-        return next((wish for wish in self.wishes if isinstance(wish, Close)), None)
+    def closed_with(self) -> CloseSocket | None:
+        return next((action for action in self.actions if isinstance(action, CloseSocket)), None)
 
-    def _keep(self, wishes: Iterable[Wish]) -> "Talk":
-        for wish in wishes:
-            self.wishes.append(wish)
-            if isinstance(wish, Say):
-                self.said.append((wish.kind, cast(Json, json.loads(wish.message))))
+    def _keep(self, actions: Iterable[Action]) -> "Talk":
+        for action in actions:
+            self.actions.append(action)
+            if isinstance(action, SendMessage):
+                self.said.append((action.kind, cast(Json, json.loads(action.message))))
         return self
 
 

@@ -1,7 +1,7 @@
 """What the ears of a live stream report: words, silence, the end. Times are seconds of audio since the
 stream's start, never of any clock.
 
-The ears carry out `Audio`, `Flush` and `End` (`listen.wishes`) strictly in the order they were wished, and
+The ears carry out `Audio`, `Flush` and `End` (`listen.actions`) strictly in the order they were wished, and
 report in this order:
 
 1. `Opened`, once, when the audio is understood: before anything else but `Undecodable`.

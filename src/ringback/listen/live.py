@@ -2,7 +2,7 @@
 
 How the three fit: the *session* (`streaming.session`) owns the sockets and the clock. It hands every frame
 of the client (`binary`, `text`), every event of the ears (`hear`) and the passing of time (`tick`, due at
-`deadline`) to the conversation, with its clock's monotonic `now`, and carries out the wishes that come back,
+`deadline`) to the conversation, with its clock's monotonic `now`, and carries out the actions that come back,
 in their order: `Audio`, `Flush` and `End` into the one lane to the ears, `Say` to the relay, `Close` last.
 The *ears* (`streaming.hearing`) turn audio into hearing events (`listen.hearing_events` says in what order);
 the session applies the text features to `Heard.words` before it hands them over.
@@ -15,6 +15,16 @@ from dataclasses import replace
 from typing import assert_never
 
 from ringback.listen import controls
+from ringback.listen.actions import (
+    Action,
+    CloseReason,
+    CloseSocket,
+    EndAudio,
+    FeedAudio,
+    FlushRecogniser,
+    MessageKind,
+    SendMessage,
+)
 from ringback.listen.hearing_events import (
     Cause,
     Finished,
@@ -28,39 +38,38 @@ from ringback.listen.hearing_events import (
 from ringback.listen.live_channel import LiveChannel
 from ringback.listen.live_results import LiveMessages, StreamFacts
 from ringback.listen.options import ListenOptions
-from ringback.listen.wishes import Audio, Close, End, Ending, Flush, MessageKind, Say, Wish
 
 __all__ = [
-    "Audio",
+    "Action",
     "Cause",
-    "Close",
+    "CloseReason",
+    "CloseSocket",
     "Conversation",
-    "End",
-    "Ending",
+    "EndAudio",
+    "FeedAudio",
     "Finished",
-    "Flush",
+    "FlushRecogniser",
     "Heard",
     "HearingEvent",
     "MessageKind",
     "Opened",
     "Reached",
-    "Say",
+    "SendMessage",
     "SpeechBegan",
     "StreamFacts",
     "Undecodable",
-    "Wish",
 ]
 
 
-SILENCE = 10.0
+IDLE_TIMEOUT = 10.0
 """Seconds without audio or a text message after which the stream ends
 (https://developers.deepgram.com/docs/audio-keep-alive)."""
 
-PAUSE = 10.0
+AUDIO_PAUSE = 10.0
 """Seconds without audio, in a stream kept open by text messages, after which what is open is told. Ours: on
 Deepgram it waits for more audio, however long that takes."""
 
-PATIENCE = 30.0
+RECOGNISER_TIMEOUT = 30.0
 """Seconds that an ending stream waits for a sign of the ears before it ends without them."""
 
 
@@ -74,7 +83,7 @@ class Conversation:
         self._finalizes = _Finalizes()
         self._sha256 = hashlib.sha256()
         self._audio_came = False
-        self._ending: Ending | None = None
+        self._ending: CloseReason | None = None
         """Set once the end was asked for; the ears may still be at work."""
         self._closed = False
         self._last_sign = now
@@ -85,20 +94,20 @@ class Conversation:
         self._pausing: set[int] = set()
         """Channels on which the flush for a pause is not carried out yet."""
 
-    def binary(self, data: bytes, now: float) -> list[Wish]:
+    def receive_binary(self, data: bytes, now: float) -> list[Action]:
         """A binary frame: audio; an empty one asks for the end
         (https://developers.deepgram.com/docs/close-stream)."""
         if self._ending is not None:
             return []
         if not data:
-            return self.end(Ending.ASKED, now)
+            return self.end_stream(CloseReason.CLOSE_STREAM, now)
         self._audio_came = True
         self._sha256.update(data)
         self._last_sign = self._last_audio = now
         self._paused = False
-        return [Audio(data)]
+        return [FeedAudio(data)]
 
-    def text(self, text: str, now: float) -> list[Wish]:
+    def receive_text(self, text: str, now: float) -> list[Action]:
         """A text frame: KeepAlive, Sync, Finalize, CloseStream, Configure; an Error answers anything else."""
         if self._ending is not None:
             return []
@@ -112,11 +121,11 @@ class Conversation:
             case controls.Finalize(channel):
                 return self._finalize(channel, text)
             case controls.CloseStream():
-                return self.end(Ending.ASKED, now)
+                return self.end_stream(CloseReason.CLOSE_STREAM, now)
             case other:
-                return [Say(self._answer(other, text), MessageKind.ANSWER)]
+                return [SendMessage(self._answer(other, text), MessageKind.ANSWER)]
 
-    def hear(self, event: HearingEvent, now: float) -> list[Wish]:
+    def receive_event(self, event: HearingEvent, now: float) -> list[Action]:
         """The ears report. Events of channels that were not opened are dropped."""
         if self._closed:
             return []
@@ -127,31 +136,31 @@ class Conversation:
                 self._open(channels)
                 return []
             case Heard() | SpeechBegan() | Reached():
-                return list(self._hear_channel(event))
+                return list(self._receive_channel_event(event))
             case Undecodable():
-                return self._close(Ending.UNDECODABLE)
+                return self._close(CloseReason.UNDECODABLE)
             case Finished():
-                return self._close(self._ending or Ending.FAILED, event)
+                return self._close(self._ending or CloseReason.FAILED, event)
             case _ as never:
                 assert_never(never)
 
-    def tick(self, now: float) -> list[Wish]:
+    def tick(self, now: float) -> list[Action]:
         """Time has passed; does something only when `deadline` has come."""
         if self.deadline is None or now < self.deadline:
             return []
         if self._ending is not None:
-            return self._close(Ending.FAILED)
-        if now >= self._last_sign + SILENCE:
-            return self.end(Ending.SILENT, now)
+            return self._close(CloseReason.FAILED)
+        if now >= self._last_sign + IDLE_TIMEOUT:
+            return self.end_stream(CloseReason.IDLE_TIMEOUT, now)
         self._paused = True
         self._pausing = set(range(len(self._channels)))
-        return [Flush(None)]
+        return [FlushRecogniser(None)]
 
     def resume(self, now: float) -> None:
         """The session held its reading back until now (full ears): that silence was not the client's."""
         self._last_sign = self._last_audio = now
 
-    def end(self, ending: Ending, now: float) -> list[Wish]:
+    def end_stream(self, ending: CloseReason, now: float) -> list[Action]:
         """The session has a reason to end the stream: the server stops, something broke, …
 
         A graceful ending lets the ears finish; any other one, or one without any audio, is done at once.
@@ -164,7 +173,7 @@ class Conversation:
             return []
         self._ending = ending
         self._last_sign = now
-        return [End()]
+        return [EndAudio()]
 
     @property
     def deadline(self) -> float | None:
@@ -172,9 +181,9 @@ class Conversation:
         if self._closed:
             return None
         if self._ending is not None:
-            return self._last_sign + PATIENCE
-        silent = self._last_sign + SILENCE
-        return silent if self._paused else min(silent, self._last_audio + PAUSE)
+            return self._last_sign + RECOGNISER_TIMEOUT
+        silent = self._last_sign + IDLE_TIMEOUT
+        return silent if self._paused else min(silent, self._last_audio + AUDIO_PAUSE)
 
     @property
     def ending(self) -> bool:
@@ -186,15 +195,15 @@ class Conversation:
         """Whether `Close` was wished."""
         return self._closed
 
-    def _finalize(self, channel: int | None, text: str) -> list[Wish]:
+    def _finalize(self, channel: int | None, text: str) -> list[Action]:
         """Each Finalize is answered, on every channel that it covers
         (https://developers.deepgram.com/docs/finalize). Deepgram may leave the answer out when nothing was
         open, and its callers wait for it in vain."""
         if channel is not None and self._channels and channel >= len(self._channels):
             why = f"Could not deserialize last text message: the audio has no channel {channel}"
-            return [Say(self._messages.error("SchemaError", why, text), MessageKind.ANSWER)]
+            return [SendMessage(self._messages.error("SchemaError", why, text), MessageKind.ANSWER)]
         self._finalizes.ask(channel)
-        return [Flush(channel)]
+        return [FlushRecogniser(channel)]
 
     def _answer(self, control: controls.Configure | controls.Misread, text: str) -> bytes:
         match control:
@@ -203,29 +212,31 @@ class Conversation:
             case controls.Misread(description):
                 return self._messages.error("SchemaError", description, text)
 
-    def _configure(self, wanted: controls.Configure) -> bytes:
+    def _configure(self, requested: controls.Configure) -> bytes:
         """What changes nothing succeeds; the rest this server does not do in the middle of a stream
         (https://developers.deepgram.com/docs/configure)."""
-        if wanted.keyterms:
+        if requested.keyterms:
             what = "This server does not act on keyterms yet."
             return self._messages.not_configured("CONFIGURE_KEYTERMS_NOT_SUPPORTED", what)
-        if changed := self._changed_by(wanted):
+        if changed := self._changed_by(requested):
             names = ", ".join(f"`{name[:100]}`" for name in changed[:20])
             what = f"This server cannot change {names} during a stream."
             return self._messages.not_configured("CONFIGURE_INTERNAL_ERROR", what)
-        return self._messages.configured(wanted.keyterms)
+        return self._messages.configured(requested.keyterms)
 
-    def _changed_by(self, wanted: controls.Configure) -> list[str]:
+    def _changed_by(self, requested: controls.Configure) -> list[str]:
         now = self._options
-        features = [name for name, value in wanted.features.items() if getattr(now, name, False) is not value]
-        return [*features, *wanted.others]
+        features = [
+            name for name, value in requested.features.items() if getattr(now, name, False) is not value
+        ]
+        return [*features, *requested.others]
 
     def _open(self, channels: int) -> None:
         if not self._channels:
             self._messages.opened(channels)
             self._channels = [LiveChannel(n, self._options, self._messages) for n in range(channels)]
 
-    def _hear_channel(self, event: Heard | SpeechBegan | Reached) -> list[Say]:
+    def _receive_channel_event(self, event: Heard | SpeechBegan | Reached) -> list[SendMessage]:
         if not 0 <= event.channel < len(self._channels):
             return []
         channel = self._channels[event.channel]
@@ -239,7 +250,7 @@ class Conversation:
             case Reached():
                 return channel.reached(event)
 
-    def _flushed(self, channel: LiveChannel, event: Heard) -> list[Say]:
+    def _flushed(self, channel: LiveChannel, event: Heard) -> list[SendMessage]:
         """A flush was carried out: for a Finalize, or for a pause, which ends speech like any other."""
         if self._finalizes.answer(event.channel):
             return channel.heard(event, from_finalize=True)
@@ -247,9 +258,9 @@ class Conversation:
             return channel.heard(event, from_finalize=False)
         self._pausing.remove(event.channel)
         says = channel.heard(replace(event, cause=Cause.ENDPOINT), from_finalize=False)
-        return says + channel.paused(PAUSE)
+        return says + channel.paused(AUDIO_PAUSE)
 
-    def _close(self, ending: Ending, finished: Finished | None = None) -> list[Wish]:
+    def _close(self, ending: CloseReason, finished: Finished | None = None) -> list[Action]:
         """Metadata, then the close (https://developers.deepgram.com/docs/close-stream)."""
         self._ending, self._closed = ending, True
         if finished is not None:
@@ -257,9 +268,9 @@ class Conversation:
         else:
             duration = max((channel.until for channel in self._channels), default=0.0)
             channels = len(self._channels)
-        sha256 = self._sha256.hexdigest() if ending is Ending.ASKED else "incomplete"
-        metadata = Say(self._messages.metadata(sha256, duration, channels), MessageKind.METADATA)
-        return [metadata, Close(ending.code, ending.reason)]
+        sha256 = self._sha256.hexdigest() if ending is CloseReason.CLOSE_STREAM else "incomplete"
+        metadata = SendMessage(self._messages.metadata(sha256, duration, channels), MessageKind.METADATA)
+        return [metadata, CloseSocket(ending.code, ending.reason)]
 
 
 class _Finalizes:

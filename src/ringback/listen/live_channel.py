@@ -12,10 +12,10 @@ The rules, with their pages:
 
 from collections.abc import Sequence
 
+from ringback.listen.actions import MessageKind, SendMessage
 from ringback.listen.hearing_events import Cause, Heard, Reached, SpeechBegan
 from ringback.listen.live_results import LiveMessages, Span, pieces
 from ringback.listen.options import ListenOptions
-from ringback.listen.wishes import MessageKind, Say
 from ringback.transcript import Word
 
 EMPTY_INTERIM_MS = 1_000
@@ -45,20 +45,20 @@ class LiveChannel:
         """Seconds of stream for which there was a result."""
         return self._told / 1000
 
-    def heard(self, event: Heard, *, from_finalize: bool) -> list[Say]:
+    def heard(self, event: Heard, *, from_finalize: bool) -> list[SendMessage]:
         """Results, or nothing where they are not asked for. `from_finalize`: it answers a Finalize."""
         if event.final:
             return self._final(event, from_finalize)
         return self._interim(event) if self._options.interim_results else []
 
-    def began(self, event: SpeechBegan) -> list[Say]:
+    def began(self, event: SpeechBegan) -> list[SendMessage]:
         """SpeechStarted (https://developers.deepgram.com/docs/speech-started)."""
         if not self._options.vad_events:
             return []
         self._unclosed = True
-        return [Say(self._messages.speech_started(self._index, event.at), MessageKind.SPEECH_STARTED)]
+        return [SendMessage(self._messages.speech_started(self._index, event.at), MessageKind.SPEECH_STARTED)]
 
-    def reached(self, event: Reached) -> list[Say]:
+    def reached(self, event: Reached) -> list[SendMessage]:
         """What silence brings: an interim without words now and then, and UtteranceEnd.
 
         Only where the whole open span is silent: what was said in it the recogniser may still owe us.
@@ -72,11 +72,11 @@ class LiveChannel:
             says.append(self._interim_until(until, ()))
         return says
 
-    def paused(self, seconds: float) -> list[Say]:
+    def paused(self, seconds: float) -> list[SendMessage]:
         """No audio was sent for so long: that is a gap between words, too."""
         return self._utterance_end(self.until + seconds)
 
-    def _interim(self, event: Heard) -> list[Say]:
+    def _interim(self, event: Heard) -> list[SendMessage]:
         end = max(_ms(event.end), self._fixed)
         overtaken = _ms(event.start) < self._fixed
         if overtaken or (end == self._fixed and not event.words):
@@ -86,14 +86,14 @@ class LiveChannel:
         self._unclosed = self._unclosed or self._open_words
         return [*says, self._interim_until(end, event.words)]
 
-    def _interim_until(self, end: int, words: Sequence[Word]) -> Say:
+    def _interim_until(self, end: int, words: Sequence[Word]) -> SendMessage:
         self._told = max(self._told, end)
         span = Span(self._index, self._fixed, end)
         # More words than one message can hold are a recogniser's fault, which the final will show.
         message = self._messages.results(span, next(pieces(words)), final=False)
-        return Say(message, MessageKind.INTERIM)
+        return SendMessage(message, MessageKind.INTERIM)
 
-    def _final(self, event: Heard, from_finalize: bool) -> list[Say]:
+    def _final(self, event: Heard, from_finalize: bool) -> list[SendMessage]:
         start, end = self._fixed, max(_ms(event.end), self._fixed)
         if start == end and not event.words and not from_finalize:
             return []
@@ -108,7 +108,7 @@ class LiveChannel:
 
     def _finals(
         self, span: Span, words: Sequence[Word], speech_final: bool, from_finalize: bool
-    ) -> list[Say]:
+    ) -> list[SendMessage]:
         """One final; more only for more words than a message can hold, the flags on the last."""
         parts = list(pieces(words))
         starts = [span.start]
@@ -124,7 +124,7 @@ class LiveChannel:
                 speech_final=speech_final and last,
                 from_finalize=from_finalize and last,
             )
-            says.append(Say(message, MessageKind.FINAL))
+            says.append(SendMessage(message, MessageKind.FINAL))
         return says
 
     def _closes_speech(self, event: Heard, length: int, from_finalize: bool) -> bool:
@@ -144,12 +144,12 @@ class LiveChannel:
             case Cause.LENGTH | Cause.UPDATE:
                 return False
 
-    def _utterance_end(self, quiet_until: float) -> list[Say]:
+    def _utterance_end(self, quiet_until: float) -> list[SendMessage]:
         last_word_end = self._gap.found(quiet_until)
         if last_word_end is None:
             return []
         message = self._messages.utterance_end(self._index, last_word_end)
-        return [Say(message, MessageKind.UTTERANCE_END)]
+        return [SendMessage(message, MessageKind.UTTERANCE_END)]
 
 
 class _Gap:

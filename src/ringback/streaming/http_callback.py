@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 
 from ringback.jobs.job import NewJob
 from ringback.jobs.store import JobStore, LedgerUnavailable
-from ringback.listen.wishes import Ending, Say
+from ringback.listen.actions import CloseReason, SendMessage
 from ringback.streaming.relay import RelayLost
 
 Delivery = Callable[[int, bytes], NewJob]
@@ -33,7 +33,7 @@ class HttpCallback:
         self._room = backlog
         self._said = 0
 
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         await self._mind_the_backlog(len(messages))
         jobs = [self._delivery(self._said + n, each.message) for n, each in enumerate(messages, 1)]
         await self._add(jobs)
@@ -55,7 +55,7 @@ class HttpCallback:
                 return  # `_add` will tell
             self._room = self._backlog - waiting
         if self._room < more:
-            raise RelayLost(Ending.CALLBACK_BEHIND, f"more than {self._backlog} responses wait for it")
+            raise RelayLost(CloseReason.CALLBACK_BEHIND, f"more than {self._backlog} responses wait for it")
         self._room -= more
 
     async def _add(self, jobs: Sequence[NewJob]) -> None:
@@ -65,4 +65,4 @@ class HttpCallback:
             except LedgerUnavailable as error:
                 trouble = str(error)
                 await asyncio.sleep(PAUSE)
-        raise RelayLost(Ending.FAILED, trouble)
+        raise RelayLost(CloseReason.FAILED, trouble)

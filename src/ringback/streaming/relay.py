@@ -1,4 +1,4 @@
-"""Where live results go: to the client, to a callback, or to both; always in the order they were wished.
+"""Where live results go: to the client, to a callback, or to both; always in the order they were produced.
 
 A relay that cannot go on ends its stream (https://developers.deepgram.com/docs/callback: "If the WebSocket
 connection is disconnected, the entire real-time stream is killed").
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ringback.listen.wishes import Ending, MessageKind, Say
+from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +47,13 @@ class Client(Protocol):
 class RelayLost(Exception):
     """Results can no longer be passed on: the stream ends with `ending`. The text says more, for the log."""
 
-    def __init__(self, ending: Ending, detail: str) -> None:
+    def __init__(self, ending: CloseReason, detail: str) -> None:
         super().__init__(detail)
         self.ending = ending
 
 
 class Relay(Protocol):
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         """Pass these on, in this order. They count as said when this returns. Raises `RelayLost`."""
         ...
 
@@ -72,12 +72,12 @@ class ClientRelay:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         for each in messages:
             try:
                 await self._client.send(each.message)
             except ClientTooSlow:
-                raise RelayLost(Ending.UNREAD, "its send buffer stays full") from None
+                raise RelayLost(CloseReason.CLIENT_TOO_SLOW, "its send buffer stays full") from None
             except ClientLost:
                 return
 
@@ -101,7 +101,7 @@ class ToCallback:
         self._client = ClientRelay(client)
         self._inspect = inspect
 
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         results = [each for each in messages if each.kind is not MessageKind.ANSWER]
         if results:
             await self._callback.say(results)

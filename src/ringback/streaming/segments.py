@@ -235,7 +235,7 @@ class Segments:
         floor = at if cause is Cause.LENGTH or self._track.quiet_since is None else self._after_speech(at)
         self._begin_span(at, floor)
         if self._track.quiet_since is None:
-            # In the middle of a word, at the caller's wish.
+            # In the middle of a word, as the caller asked.
             self._open = self._reopened(at // WINDOW, [])
         return span
 

@@ -15,10 +15,19 @@ from typing import Protocol, assert_never
 
 from ringback.clock import Clock
 from ringback.features.finish import finish_words
+from ringback.listen.actions import (
+    Action,
+    CloseReason,
+    CloseSocket,
+    EndAudio,
+    FeedAudio,
+    FlushRecogniser,
+    MessageKind,
+    SendMessage,
+)
 from ringback.listen.hearing_events import Finished, Heard, HearingEvent, Opened, Reached
 from ringback.listen.live import Conversation
 from ringback.listen.options import ListenOptions
-from ringback.listen.wishes import Audio, Close, End, Ending, Flush, MessageKind, Say, Wish
 from ringback.streaming.relay import Client, Gone, Relay, RelayLost
 
 MOST_UNSAID = 1_000
@@ -62,7 +71,7 @@ class Ended:
     """More than the client is told."""
 
     @classmethod
-    def by(cls, ending: Ending, detail: str | None = None) -> "Ended":
+    def by(cls, ending: CloseReason, detail: str | None = None) -> "Ended":
         return cls(ending.code, ending.reason, _STATUSES[ending], detail)
 
 
@@ -108,7 +117,7 @@ class Session:
         self._clock = clock
         self._outlives_client = outlives_client
         self._report = report
-        self._unsaid: asyncio.Queue[Say | Close] = asyncio.Queue(MOST_UNSAID)
+        self._unsaid: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue(MOST_UNSAID)
         self._ended: Ended | None = None
         self._over = asyncio.Event()
         self._cancelled = asyncio.Event()
@@ -121,10 +130,10 @@ class Session:
         try:
             await self._run_lanes(stopping)
         except asyncio.CancelledError:
-            self._end(Ended.by(Ending.STOPPING))
+            self._end(Ended.by(CloseReason.SERVER_STOPPING))
         except ExceptionGroup as group:
             self._report(group.exceptions[0])
-            self._end(Ended.by(Ending.FAILED))
+            self._end(Ended.by(CloseReason.FAILED))
         assert self._ended is not None
         await self._part(self._ended)
         return self._ended
@@ -177,9 +186,9 @@ class Session:
                 case bytes() as data:
                     self.tally.frames += 1
                     self.tally.size += len(data)
-                    await self._carry_out(self._conversation.binary(data, self._clock.monotonic()))
+                    await self._carry_out(self._conversation.receive_binary(data, self._clock.monotonic()))
                 case str() as text:
-                    await self._carry_out(self._conversation.text(text, self._clock.monotonic()))
+                    await self._carry_out(self._conversation.receive_text(text, self._clock.monotonic()))
 
     async def _let_go(self, gone: Gone) -> None:
         """The client has left. A callback still gets what was said until then.
@@ -189,43 +198,45 @@ class Session:
         if gone.reads and self._conversation.ending:
             return
         if self._outlives_client:
-            await self._bring_to_an_end(Ending.CLIENT_GONE)
+            await self._bring_to_an_end(CloseReason.CLIENT_GONE)
         else:
             self._end(Ended(gone.code, "", _status_of(gone)))
 
-    async def _bring_to_an_end(self, ending: Ending) -> None:
-        await self._carry_out(self._conversation.end(ending, self._clock.monotonic()))
+    async def _bring_to_an_end(self, ending: CloseReason) -> None:
+        await self._carry_out(self._conversation.end_stream(ending, self._clock.monotonic()))
 
-    async def _carry_out(self, wishes: Iterable[Wish]) -> None:
-        for wish in wishes:
-            match wish:
-                case Say() | Close():
-                    await self._unsaid.put(wish)
+    async def _carry_out(self, actions: Iterable[Action]) -> None:
+        for action in actions:
+            match action:
+                case SendMessage() | CloseSocket():
+                    await self._unsaid.put(action)
                 case _:
                     async with self._lane_in:
-                        await self._tell_ears(wish)
+                        await self._tell_ears(action)
 
-    async def _tell_ears(self, wish: Audio | Flush | End) -> None:
-        match wish:
-            case Audio():
+    async def _tell_ears(self, action: FeedAudio | FlushRecogniser | EndAudio) -> None:
+        match action:
+            case FeedAudio():
                 # While the ears are full nothing is read, so that a silence is not the client's.
                 self._feeding = True
-                await self._ears.feed(wish.data)
+                await self._ears.feed(action.data)
                 self._feeding = False
                 self._conversation.resume(self._clock.monotonic())
-            case Flush():
-                await self._ears.flush(wish.channel)
-            case End():
+            case FlushRecogniser():
+                await self._ears.flush(action.channel)
+            case EndAudio():
                 await self._ears.end()
             case _:
-                assert_never(wish)
+                assert_never(action)
 
     # Out
 
     async def _give_out(self) -> None:
         async for event in self._ears.events():
             self._count(event)
-            await self._carry_out(self._conversation.hear(self._as_asked(event), self._clock.monotonic()))
+            await self._carry_out(
+                self._conversation.receive_event(self._as_asked(event), self._clock.monotonic())
+            )
         if not self._conversation.closed:
             raise RuntimeError("the ears fell silent before the end")
 
@@ -249,24 +260,26 @@ class Session:
     async def _speak(self) -> None:
         while True:
             batch = await self._next_batch()
-            messages = [wish for wish in batch if isinstance(wish, Say)]
+            messages = [action for action in batch if isinstance(action, SendMessage)]
             try:
                 await self._relay.say(messages)
             except RelayLost as lost:
                 return self._end(Ended.by(lost.ending, str(lost)))
             self._count_said(messages)
             last = batch[-1]
-            if isinstance(last, Close):
-                return self._end(Ended.by(Ending((last.code, last.reason))))
+            if isinstance(last, CloseSocket):
+                return self._end(Ended.by(CloseReason((last.code, last.reason))))
 
-    async def _next_batch(self) -> list[Say | Close]:
+    async def _next_batch(self) -> list[SendMessage | CloseSocket]:
         """What waits, up to the close, after which nothing may come."""
         batch = [await self._unsaid.get()]
-        while not isinstance(batch[-1], Close) and len(batch) < LARGEST_BATCH and not self._unsaid.empty():
+        while (
+            not isinstance(batch[-1], CloseSocket) and len(batch) < LARGEST_BATCH and not self._unsaid.empty()
+        ):
             batch.append(self._unsaid.get_nowait())
         return batch
 
-    def _count_said(self, messages: Iterable[Say]) -> None:
+    def _count_said(self, messages: Iterable[SendMessage]) -> None:
         for each in messages:
             self.tally.said[each.kind] += 1
             if each.kind is MessageKind.METADATA:
@@ -287,24 +300,24 @@ class Session:
 
     async def _mind_stop(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
-        await self._bring_to_an_end(Ending.STOPPING)
+        await self._bring_to_an_end(CloseReason.SERVER_STOPPING)
 
     async def _mind_cancel(self) -> None:
         await self._cancelled.wait()
-        await self._bring_to_an_end(Ending.CANCELLED)
+        await self._bring_to_an_end(CloseReason.CANCELLED)
 
 
 _STATUSES = {
-    Ending.ASKED: 200,
-    Ending.CLIENT_GONE: 200,
-    Ending.SILENT: 408,
-    Ending.CANCELLED: 499,
-    Ending.UNREAD: 408,
-    Ending.UNDECODABLE: 400,
-    Ending.FAILED: 500,
-    Ending.CALLBACK_LOST: 502,
-    Ending.CALLBACK_BEHIND: 503,
-    Ending.STOPPING: 503,
+    CloseReason.CLOSE_STREAM: 200,
+    CloseReason.CLIENT_GONE: 200,
+    CloseReason.IDLE_TIMEOUT: 408,
+    CloseReason.CANCELLED: 499,
+    CloseReason.CLIENT_TOO_SLOW: 408,
+    CloseReason.UNDECODABLE: 400,
+    CloseReason.FAILED: 500,
+    CloseReason.CALLBACK_LOST: 502,
+    CloseReason.CALLBACK_BEHIND: 503,
+    CloseReason.SERVER_STOPPING: 503,
 }
 
 _CLOSED_FOR_THE_CLIENT = {1002: 400, 1007: 400, 1009: 413}

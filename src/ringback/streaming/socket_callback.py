@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from ringback.clock import Clock
 from ringback.egress.answers import NoAnswer
 from ringback.egress.socket import OutgoingSocket, SocketLost
-from ringback.listen.wishes import Ending, Say
+from ringback.listen.actions import CloseReason, SendMessage
 from ringback.streaming.relay import RelayLost
 
 Open = Callable[[int], Awaitable[OutgoingSocket | NoAnswer]]
@@ -40,7 +40,7 @@ class SocketCallback:
         self._connected = asyncio.Event()
         self._connected.set()
 
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         for each in messages:
             await self._connected.wait()
             socket = self._socket
@@ -132,7 +132,7 @@ class Unread:
         self._bytes += len(message)
         self._said += 1
         if len(self._messages) > MOST_UNREAD or self._bytes > MOST_UNREAD_BYTES:
-            raise RelayLost(Ending.CALLBACK_BEHIND, "it reads less than it is sent")
+            raise RelayLost(CloseReason.CALLBACK_BEHIND, "it reads less than it is sent")
 
     def confirm(self, label: bytes) -> None:
         """Everything up to the message of this number was read; a label that is not ours says nothing."""
@@ -144,7 +144,7 @@ class Unread:
 
 
 def _lost(error: SocketLost) -> RelayLost:
-    return RelayLost(Ending.CALLBACK_LOST, str(error))
+    return RelayLost(CloseReason.CALLBACK_LOST, str(error))
 
 
 def _growing_pauses() -> Iterator[float]:

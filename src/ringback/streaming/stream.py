@@ -10,10 +10,10 @@ from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure
 from ringback.jobs.job import Allowance, JobId, Lease
+from ringback.listen.actions import CloseReason, MessageKind
 from ringback.listen.live import Conversation, StreamFacts
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelFacts
-from ringback.listen.wishes import Ending, MessageKind
 from ringback.streaming.record import StreamEnding, error_document
 from ringback.streaming.relay import Client, ClientRelay, Relay, ToCallback
 from ringback.streaming.session import Ears, Ended, Session
@@ -85,7 +85,7 @@ class Stream:
         """Put away what was opened for a stream that was never served."""
         if self._session is None:
             if self.callback is not None:
-                await self.callback.close(Ending.STOPPING.code, "")
+                await self.callback.close(CloseReason.SERVER_STOPPING.code, "")
             if self.ears is not None:
                 await self.ears.close()
 

@@ -7,16 +7,16 @@ from typing import cast
 import pytest
 
 from ringback.listen.live import (
-    PATIENCE,
-    PAUSE,
-    SILENCE,
-    Audio,
+    AUDIO_PAUSE,
+    IDLE_TIMEOUT,
+    RECOGNISER_TIMEOUT,
     Cause,
-    Close,
-    End,
-    Ending,
+    CloseReason,
+    CloseSocket,
+    EndAudio,
+    FeedAudio,
     Finished,
-    Flush,
+    FlushRecogniser,
     Opened,
     Undecodable,
 )
@@ -30,7 +30,7 @@ CLOSE = '{"type":"CloseStream"}'
 class TestAudio:
     def test_goes_to_the_ears_as_it_is(self) -> None:
         talk = Talk(channels=None).binary(b"one").binary(b"two")
-        assert talk.fresh_wishes() == [Audio(b"one"), Audio(b"two")]
+        assert talk.fresh_wishes() == [FeedAudio(b"one"), FeedAudio(b"two")]
         assert talk.fresh() == []
 
 
@@ -45,15 +45,15 @@ class TestKeepAlive:
         talk = Talk().hear(final("one", 1.0, Cause.LENGTH))
         talk.fresh()
         talk.fresh_wishes()
-        talk.tick(SILENCE - 0.01)
+        talk.tick(IDLE_TIMEOUT - 0.01)
         assert talk.fresh_wishes() == []
-        talk.tick(SILENCE)
-        assert talk.fresh_wishes() == [End()], "what was heard is still told"
+        talk.tick(IDLE_TIMEOUT)
+        assert talk.fresh_wishes() == [EndAudio()], "what was heard is still told"
         talk.hear(final("two", 2.0, Cause.END, start=1.0), Finished(1, 2.0))
         results, metadata = talk.fresh()
         assert results["is_final"] is True
         assert (metadata["type"], metadata["sha256"], metadata["duration"]) == ("Metadata", "incomplete", 2.0)
-        assert talk.closed_with == Close(1011, Ending.SILENT.reason)
+        assert talk.closed_with == CloseSocket(1011, CloseReason.IDLE_TIMEOUT.reason)
 
     @pytest.mark.parametrize("text", [KEEP_ALIVE, '{"type":"Finalize"}', "what?"])
     def test_any_text_message_keeps_a_stream_with_audio(self, text: str) -> None:
@@ -61,27 +61,27 @@ class TestKeepAlive:
         talk = Talk()
         for seconds in range(9, 100, 9):
             talk.tick(seconds).text(text)
-        assert End() not in talk.wishes
-        assert talk.conversation.deadline == 99 + SILENCE
+        assert EndAudio() not in talk.actions
+        assert talk.conversation.deadline == 99 + IDLE_TIMEOUT
 
     def test_does_not_keep_a_stream_that_never_had_audio(self) -> None:
         talk = Talk(channels=None)
         for seconds in range(3, 10, 3):
             talk.tick(seconds).text(KEEP_ALIVE)
-        assert talk.conversation.deadline == SILENCE
-        talk.tick(SILENCE)
-        assert talk.closed_with == Close(1011, Ending.SILENT.reason)
+        assert talk.conversation.deadline == IDLE_TIMEOUT
+        talk.tick(IDLE_TIMEOUT)
+        assert talk.closed_with == CloseSocket(1011, CloseReason.IDLE_TIMEOUT.reason)
 
     def test_what_the_ears_report_is_no_sign_of_the_client(self) -> None:
         talk = Talk().tick(9.0)
         talk.hear(final("one", 1.0), quiet(5.0, 1.0))
-        assert talk.conversation.deadline == SILENCE
+        assert talk.conversation.deadline == IDLE_TIMEOUT
 
     def test_a_silence_that_the_server_made_itself_does_not_count(self) -> None:
         talk = Talk()
         talk.conversation.resume(50.0)
         talk.tick(50.0)
-        assert talk.conversation.deadline == 50.0 + SILENCE
+        assert talk.conversation.deadline == 50.0 + IDLE_TIMEOUT
 
 
 class TestPause:
@@ -92,13 +92,13 @@ class TestPause:
         talk = Talk(query).hear(interim("one two", 2.0))
         talk.fresh()
         talk.fresh_wishes()
-        talk.tick(8.0).text(KEEP_ALIVE).tick(PAUSE - 0.01)
+        talk.tick(8.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE - 0.01)
         assert talk.fresh_wishes() == []
-        return talk.tick(PAUSE)
+        return talk.tick(AUDIO_PAUSE)
 
     def test_what_is_open_is_asked_for_once(self) -> None:
         talk = self.kept_open()
-        assert talk.fresh_wishes() == [Flush(None)]
+        assert talk.fresh_wishes() == [FlushRecogniser(None)]
         for seconds in range(11, 60, 7):
             talk.tick(seconds).text(KEEP_ALIVE)
         assert talk.fresh_wishes() == []
@@ -111,14 +111,14 @@ class TestPause:
         assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", -1)
 
     def test_nothing_is_told_where_nothing_is_open(self) -> None:
-        talk = Talk().text(KEEP_ALIVE).tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        talk = Talk().text(KEEP_ALIVE).tick(9.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
         assert talk.hear(final("", 0.0, Cause.FINALIZE)).fresh() == []
 
     def test_words_that_were_final_already_get_their_utterance_end(self) -> None:
         query = "interim_results=true&utterance_end_ms=1000&endpointing=false"
         talk = Talk(query).hear(final("one", 2.0, Cause.LENGTH))
         talk.fresh()
-        talk.tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        talk.tick(9.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
         (utterance_end,) = talk.hear(final("", 2.0, Cause.FINALIZE, start=2.0)).fresh()
         assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", 2.0)
 
@@ -127,7 +127,7 @@ class TestPause:
         talk.text(KEEP_ALIVE).tick(15.0).binary(b"audio")
         talk.fresh_wishes()
         talk.tick(20.0).text(KEEP_ALIVE).tick(25.0)
-        assert talk.fresh_wishes() == [Flush(None)]
+        assert talk.fresh_wishes() == [FlushRecogniser(None)]
 
     def test_a_finalize_on_its_way_is_still_answered_once(self) -> None:
         talk = self.kept_open().text('{"type":"Finalize"}')
@@ -137,13 +137,13 @@ class TestPause:
 
     def test_each_channel_is_told(self) -> None:
         talk = Talk("multichannel=true", channels=2)
-        talk.tick(9.0).text(KEEP_ALIVE).tick(PAUSE)
+        talk.tick(9.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
         events = [final("one", 1.0, Cause.FINALIZE, channel=channel) for channel in (0, 1)]
         assert [message["speech_final"] for message in talk.hear(*events).fresh()] == [True, True]
 
     def test_a_stream_without_audio_has_none(self) -> None:
-        talk = Talk(channels=None).text(KEEP_ALIVE).tick(PAUSE)
-        assert talk.closed_with == Close(1011, Ending.SILENT.reason)
+        talk = Talk(channels=None).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
+        assert talk.closed_with == CloseSocket(1011, CloseReason.IDLE_TIMEOUT.reason)
 
 
 class TestFinalize:
@@ -151,7 +151,7 @@ class TestFinalize:
 
     def test_flushes_and_the_answer_says_so(self) -> None:
         talk = Talk().text('{"type":"Finalize"}')
-        assert talk.fresh_wishes()[-1] == Flush(None)
+        assert talk.fresh_wishes()[-1] == FlushRecogniser(None)
         (message,) = talk.hear(final("so far", 1.0, Cause.FINALIZE)).fresh()
         flags = [message[flag] for flag in ("is_final", "speech_final", "from_finalize")]
         assert flags == [True, True, True], "as seen on Deepgram's wire"
@@ -171,14 +171,14 @@ class TestFinalize:
     def test_each_is_answered_once_per_channel(self) -> None:
         talk = Talk("multichannel=true", channels=2).text('{"type":"Finalize"}')
         talk.text('{"type":"Finalize","channel":1}')
-        assert talk.fresh_wishes()[-2:] == [Flush(None), Flush(1)]
+        assert talk.fresh_wishes()[-2:] == [FlushRecogniser(None), FlushRecogniser(1)]
         for channel in (0, 1, 1, 1, 0):
             talk.hear(final("", 0.0, Cause.FINALIZE, channel=channel))
         assert [message["channel_index"] for message in talk.fresh()] == [[0, 2], [1, 2], [1, 2]]
 
     def test_before_the_audio_is_understood_the_ears_sort_it_out(self) -> None:
         talk = Talk(channels=None).binary(b"x").text('{"type":"Finalize","channel":3}')
-        assert talk.fresh_wishes() == [Audio(b"x"), Flush(3)]
+        assert talk.fresh_wishes() == [FeedAudio(b"x"), FlushRecogniser(3)]
         assert talk.hear(Opened(1), final("", 0.0, Cause.FINALIZE)).fresh() == []
 
     def test_of_a_channel_that_the_audio_has_not_is_an_error(self) -> None:
@@ -190,7 +190,7 @@ class TestFinalize:
             "description": "Could not deserialize last text message: the audio has no channel 2",
             "message": '{"type":"Finalize","channel":2}',
         }
-        assert Flush(2) not in talk.wishes
+        assert FlushRecogniser(2) not in talk.actions
 
 
 class TestConfigure:
@@ -275,7 +275,7 @@ class TestTheEnd:
         talk = Talk("tag=t&extra=a:b&punctuate=true")
         talk.fresh_wishes()
         talk.text(CLOSE) if how == "text" else talk.binary(b"")
-        assert talk.fresh_wishes() == [End()]
+        assert talk.fresh_wishes() == [EndAudio()]
         talk.hear(final("Bye.", 1.5, Cause.END), Finished(1, 1.5))
         results, metadata = talk.fresh()
         assert [results[flag] for flag in ("is_final", "speech_final", "from_finalize")] == [
@@ -296,7 +296,7 @@ class TestTheEnd:
             "tags": ["t"],
             "extra": {"a": "b"},
         }
-        assert talk.closed_with == Close(1000, "")
+        assert talk.closed_with == CloseSocket(1000, "")
         assert talk.conversation.closed
 
     def test_without_audio_it_comes_at_once_and_names_no_models(self) -> None:
@@ -305,7 +305,7 @@ class TestTheEnd:
         assert metadata["sha256"] == hashlib.sha256(b"").hexdigest()
         assert (metadata["duration"], metadata["channels"]) == (0.0, 0)
         assert not {"models", "model_info"} & set(metadata)
-        assert talk.fresh_wishes() == [Close(1000, "")]
+        assert talk.fresh_wishes() == [CloseSocket(1000, "")]
 
     def test_nothing_is_taken_once_it_was_asked_for(self) -> None:
         talk = Talk().text(CLOSE)
@@ -320,7 +320,7 @@ class TestTheEnd:
         talk.fresh()
         talk.fresh_wishes()
         talk.binary(b"x").text(CLOSE).hear(final("late", 2.0), Finished(1, 2.0), Undecodable()).tick(1e6)
-        talk.end(Ending.FAILED)
+        talk.end(CloseReason.FAILED)
         assert talk.fresh() == []
         assert talk.fresh_wishes() == []
         assert talk.conversation.deadline is None
@@ -330,43 +330,43 @@ class TestTheEnd:
         talk = Talk(channels=None).binary(b"not audio").hear(Undecodable())
         (metadata,) = talk.fresh()
         assert (metadata["type"], metadata["duration"], metadata["channels"]) == ("Metadata", 0.0, 0)
-        assert talk.closed_with == Close(1008, "DATA-0000")
+        assert talk.closed_with == CloseSocket(1008, "DATA-0000")
 
-    @pytest.mark.parametrize("ending", [e for e in Ending if not e.graceful])
-    def test_a_reason_of_the_server_that_waits_for_nothing(self, ending: Ending) -> None:
+    @pytest.mark.parametrize("ending", [e for e in CloseReason if not e.graceful])
+    def test_a_reason_of_the_server_that_waits_for_nothing(self, ending: CloseReason) -> None:
         talk = Talk().hear(final("one", 2.5))
         talk.fresh()
         talk.fresh_wishes()
         (metadata,) = talk.end(ending).fresh()
         assert (metadata["sha256"], metadata["duration"], metadata["channels"]) == ("incomplete", 2.5, 1)
-        assert talk.fresh_wishes() == [Close(ending.code, ending.reason)]
+        assert talk.fresh_wishes() == [CloseSocket(ending.code, ending.reason)]
 
-    @pytest.mark.parametrize("ending", [Ending.STOPPING, Ending.CLIENT_GONE])
-    def test_a_reason_of_the_server_that_lets_the_last_words_out(self, ending: Ending) -> None:
+    @pytest.mark.parametrize("ending", [CloseReason.SERVER_STOPPING, CloseReason.CLIENT_GONE])
+    def test_a_reason_of_the_server_that_lets_the_last_words_out(self, ending: CloseReason) -> None:
         talk = Talk()
-        assert talk.conversation.end(ending, 1.0) == [End()]
-        assert talk.conversation.end(Ending.STOPPING, 1.0) == [], "the first reason stands"
+        assert talk.conversation.end_stream(ending, 1.0) == [EndAudio()]
+        assert talk.conversation.end_stream(CloseReason.SERVER_STOPPING, 1.0) == [], "the first reason stands"
         talk.hear(final("one", 2.5, Cause.END), Finished(1, 2.5))
         assert [message["type"] for message in talk.fresh()] == ["Results", "Metadata"]
-        assert talk.closed_with == Close(ending.code, ending.reason)
+        assert talk.closed_with == CloseSocket(ending.code, ending.reason)
 
     def test_an_end_at_once_overtakes_one_that_waits(self) -> None:
         talk = Talk().text(CLOSE)
-        assert talk.conversation.end(Ending.CALLBACK_LOST, 1.0)[-1] == Close(
-            1011, Ending.CALLBACK_LOST.reason
+        assert talk.conversation.end_stream(CloseReason.CALLBACK_LOST, 1.0)[-1] == CloseSocket(
+            1011, CloseReason.CALLBACK_LOST.reason
         )
 
     def test_ears_that_give_no_sign_are_not_waited_for_for_ever(self) -> None:
-        talk = Talk().text(CLOSE).tick(PATIENCE - 1)
-        talk.hear(quiet(1.0, 0.0)).tick(PATIENCE + 1)
+        talk = Talk().text(CLOSE).tick(RECOGNISER_TIMEOUT - 1)
+        talk.hear(quiet(1.0, 0.0)).tick(RECOGNISER_TIMEOUT + 1)
         assert talk.fresh() == [], "they are at work"
-        talk.tick(2 * PATIENCE - 1)
-        assert talk.closed_with == Close(1011, Ending.FAILED.reason)
+        talk.tick(2 * RECOGNISER_TIMEOUT - 1)
+        assert talk.closed_with == CloseSocket(1011, CloseReason.FAILED.reason)
         assert talk.fresh()[-1]["type"] == "Metadata"
 
     def test_ears_that_finish_unasked_have_failed(self) -> None:
         talk = Talk().hear(Finished(1, 1.0))
-        assert talk.closed_with == Close(1011, Ending.FAILED.reason)
+        assert talk.closed_with == CloseSocket(1011, CloseReason.FAILED.reason)
 
 
 class TestWhatIsTold:

@@ -12,22 +12,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ringback.listen.live import (
-    Audio,
+    Action,
     Cause,
-    Close,
+    CloseReason,
+    CloseSocket,
     Conversation,
-    End,
-    Ending,
+    EndAudio,
+    FeedAudio,
     Finished,
-    Flush,
+    FlushRecogniser,
     Heard,
     MessageKind,
     Opened,
     Reached,
-    Say,
+    SendMessage,
     SpeechBegan,
     Undecodable,
-    Wish,
 )
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Word
@@ -75,25 +75,27 @@ class LiveLaws(RuleBasedStateMachine):
         self.ends = 0
         if opened:
             self.audio(b"x")
-            self.keep(self.conversation.hear(Opened(2), self.now))
+            self.keep(self.conversation.receive_event(Opened(2), self.now))
 
     @rule(data=st.binary(min_size=1, max_size=8))
     def audio(self, data: bytes) -> None:
         ending = self.ends > 0
-        wishes = self.conversation.binary(data, self.now)
-        assert wishes == ([] if ending or self.closes else [Audio(data)])
+        actions = self.conversation.receive_binary(data, self.now)
+        assert actions == ([] if ending or self.closes else [FeedAudio(data)])
 
     @rule(text=st.text(max_size=40) | st.sampled_from(CONTROLS).map(lambda kind: json.dumps({"type": kind})))
     def text(self, text: str) -> None:
-        self.keep(self.conversation.text(text, self.now))
+        self.keep(self.conversation.receive_text(text, self.now))
 
     @rule(channel=CHANNELS)
     def finalize(self, channel: int) -> None:
-        self.keep(self.conversation.text(json.dumps({"type": "Finalize", "channel": channel}), self.now))
+        self.keep(
+            self.conversation.receive_text(json.dumps({"type": "Finalize", "channel": channel}), self.now)
+        )
 
     @rule(channels=st.integers(1, 3))
     def opened(self, channels: int) -> None:
-        self.keep(self.conversation.hear(Opened(channels), self.now))
+        self.keep(self.conversation.receive_event(Opened(channels), self.now))
 
     @rule(
         channel=CHANNELS,
@@ -107,7 +109,7 @@ class LiveLaws(RuleBasedStateMachine):
         self, channel: int, start: float, length: float, words: tuple[Word, ...], final: bool, cause: Cause
     ) -> None:
         event = Heard(channel, start, start + length, words, final, cause)
-        self.keep(self.conversation.hear(event, self.now))
+        self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(
         channel=CHANNELS,
@@ -122,17 +124,17 @@ class LiveLaws(RuleBasedStateMachine):
         """As well-made ears report: where the last final ended."""
         start = self.fixed.get(channel, 0.0)
         event = Heard(channel, start, start + length, words, final, cause)
-        self.keep(self.conversation.hear(event, self.now))
+        self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(channel=CHANNELS, at=TIMES)
     def began(self, channel: int, at: float) -> None:
-        self.keep(self.conversation.hear(SpeechBegan(channel, at), self.now))
+        self.keep(self.conversation.receive_event(SpeechBegan(channel, at), self.now))
 
     @rule(channel=CHANNELS, ahead=st.floats(0, 5), quiet=st.booleans())
     def reached(self, channel: int, ahead: float, quiet: bool) -> None:
         fixed = self.fixed.get(channel, 0.0)
         event = Reached(channel, fixed + ahead, fixed if quiet else None)
-        self.keep(self.conversation.hear(event, self.now))
+        self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(seconds=st.floats(0, 12))
     def tick(self, seconds: float) -> None:
@@ -148,24 +150,24 @@ class LiveLaws(RuleBasedStateMachine):
     # The rules below end it. They ask for a chance, so that most runs are long.
 
     @rule(
-        ending=st.sampled_from(Ending),
+        ending=st.sampled_from(CloseReason),
         how=st.sampled_from(["frame", "text", "server", "finished", "undecodable"]),
         chance=st.integers(0, 9),
     )
-    def end(self, ending: Ending, how: str, chance: int) -> None:
+    def end(self, ending: CloseReason, how: str, chance: int) -> None:
         if chance:
             return
         match how:
             case "frame":
-                self.keep(self.conversation.binary(b"", self.now))
+                self.keep(self.conversation.receive_binary(b"", self.now))
             case "text":
-                self.keep(self.conversation.text('{"type":"CloseStream"}', self.now))
+                self.keep(self.conversation.receive_text('{"type":"CloseStream"}', self.now))
             case "server":
-                self.keep(self.conversation.end(ending, self.now))
+                self.keep(self.conversation.end_stream(ending, self.now))
             case "finished":
-                self.keep(self.conversation.hear(Finished(2, 30.0), self.now))
+                self.keep(self.conversation.receive_event(Finished(2, 30.0), self.now))
             case _:
-                self.keep(self.conversation.hear(Undecodable(), self.now))
+                self.keep(self.conversation.receive_event(Undecodable(), self.now))
 
     @invariant()
     def closed_is_for_good(self) -> None:
@@ -174,28 +176,28 @@ class LiveLaws(RuleBasedStateMachine):
             assert self.conversation.deadline is None
             assert self.conversation.tick(self.now + 1000) == []
 
-    def keep(self, wishes: list[Wish]) -> None:
-        """Hold each wish against the laws."""
-        for wish in wishes:
+    def keep(self, actions: list[Action]) -> None:
+        """Hold each action against the laws."""
+        for action in actions:
             assert self.closes == 0, "nothing comes after Close"
-            match wish:
-                case Say():
-                    self.keep_message(wish)
-                case Flush(channel):
+            match action:
+                case SendMessage():
+                    self.keep_message(action)
+                case FlushRecogniser(channel):
                     assert self.ends == 0
                     self.finalized[channel] = self.finalized.get(channel, 0) + 1
-                case End():
+                case EndAudio():
                     self.ends += 1
-                case Close(code, reason):
+                case CloseSocket(code, reason):
                     self.closes += 1
                     assert self.metadata == 1, "Metadata comes before Close"
                     assert code in {1000, 1001, 1008, 1011}
                     assert len(reason.encode()) <= 123
-                case Audio():
+                case FeedAudio():
                     raise AssertionError("only a binary frame makes audio")
         assert self.ends <= 1
 
-    def keep_message(self, say: Say) -> None:
+    def keep_message(self, say: SendMessage) -> None:
         assert len(say.message) < MOST_BYTES
         message = cast(Json, json.loads(say.message.decode()))
         if say.kind is MessageKind.ANSWER:

@@ -9,8 +9,8 @@ import pytest
 from ringback.errors import Failure
 from ringback.jobs.job import Done, JobId, Lane, NewJob
 from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 from ringback.listen.options import ListenOptions
-from ringback.listen.wishes import Ending, MessageKind, Say
 from ringback.streaming import http_callback
 from ringback.streaming.http_callback import HttpCallback
 from ringback.streaming.record import StreamEnding, StreamOrder, ended, error_document, record_job
@@ -51,7 +51,7 @@ def test_what_is_kept_for_sending_again_is_bounded() -> None:
     unread = filled(MOST_UNREAD)
     with pytest.raises(RelayLost) as lost:
         unread.add(b"one more")
-    assert lost.value.ending is Ending.CALLBACK_BEHIND
+    assert lost.value.ending is CloseReason.CALLBACK_BEHIND
     large = Unread()
     for _ in range(8):
         large.add(b"x" * 1_000_000)
@@ -87,8 +87,8 @@ def callback(ledger: Ledger, backlog: int) -> HttpCallback:
     return HttpCallback(ledger, REQUEST, delivery, backlog)  # type: ignore[arg-type] # as far as it is used
 
 
-def final(text: bytes = b"{}") -> Say:
-    return Say(text, MessageKind.FINAL)
+def final(text: bytes = b"{}") -> SendMessage:
+    return SendMessage(text, MessageKind.FINAL)
 
 
 async def test_responses_are_numbered_over_batches() -> None:
@@ -111,7 +111,7 @@ async def test_the_ledger_is_asked_only_when_the_room_may_be_used_up() -> None:
     assert ledger.asked == 1
     with pytest.raises(RelayLost) as lost:
         await relay.say([final()])
-    assert (ledger.asked, lost.value.ending, len(ledger.added)) == (2, Ending.CALLBACK_BEHIND, 19)
+    assert (ledger.asked, lost.value.ending, len(ledger.added)) == (2, CloseReason.CALLBACK_BEHIND, 19)
 
 
 async def test_a_ledger_that_stays_away_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,7 +120,7 @@ async def test_a_ledger_that_stays_away_ends_the_stream(monkeypatch: pytest.Monk
     relay = callback(Ledger(away=1_000), 10)
     with pytest.raises(RelayLost) as lost:
         await relay.say([final()])
-    assert lost.value.ending is Ending.FAILED
+    assert lost.value.ending is CloseReason.FAILED
 
 
 def test_a_record_reads_as_a_request_of_the_history() -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from ringback.clock import SystemClock
+from ringback.listen.actions import CloseReason, SendMessage
 from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Opened, Undecodable
 from ringback.listen.live import Conversation, StreamFacts
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelFacts
-from ringback.listen.wishes import Ending, Say
 from ringback.streaming.relay import (
     ClientLost,
     ClientRelay,
@@ -66,12 +66,12 @@ class Target:
     closes: list[tuple[int, str]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def say(self, messages: Sequence[Say]) -> None:
+    async def say(self, messages: Sequence[SendMessage]) -> None:
         self.said += [json.loads(each.message) for each in messages]
 
     async def lost(self) -> RelayLost:
         await self.gone.wait()
-        return RelayLost(Ending.CALLBACK_LOST, "it hung up")
+        return RelayLost(CloseReason.CALLBACK_LOST, "it hung up")
 
     async def close(self, code: int, reason: str) -> None:
         self.closes.append((code, reason))
@@ -194,7 +194,7 @@ async def test_a_silent_client_is_closed() -> None:
     await until(lambda: bool(run.socket.sent))
     clock.advance(11)
     ended = await run.end()
-    assert (ended.code, ended.reason) == (1011, Ending.SILENT.reason)
+    assert (ended.code, ended.reason) == (1011, CloseReason.IDLE_TIMEOUT.reason)
     assert ended.status == 408
     assert types(run.socket.sent)[-1] == "Metadata"
 
@@ -248,7 +248,7 @@ async def test_a_callback_gets_the_last_words_of_a_client_that_left() -> None:
     assert ended.status == 200
     assert types(callback.said) == ["Results", "Metadata"]
     assert words(callback.said) == ["word0"]
-    assert callback.closes == [(1000, Ending.CLIENT_GONE.reason)]
+    assert callback.closes == [(1000, CloseReason.CLIENT_GONE.reason)]
 
 
 async def test_with_a_callback_the_client_gets_no_results() -> None:
@@ -278,15 +278,15 @@ async def test_a_lost_callback_ends_the_stream_at_once() -> None:
     run.socket.put(SECOND)
     callback.gone.set()
     ended = await run.end()
-    assert ended == Ended(1011, Ending.CALLBACK_LOST.reason, 502, "it hung up")
-    assert run.socket.closes == [(1011, Ending.CALLBACK_LOST.reason)]
+    assert ended == Ended(1011, CloseReason.CALLBACK_LOST.reason, 502, "it hung up")
+    assert run.socket.closes == [(1011, CloseReason.CALLBACK_LOST.reason)]
 
 
 async def test_a_client_that_does_not_read_is_closed() -> None:
     run = begun(socket=Socket(trouble=ClientTooSlow()))
     run.socket.put(SECOND)
     ended = await run.end()
-    assert (ended.code, ended.reason, ended.status) == (1008, Ending.UNREAD.reason, 408)
+    assert (ended.code, ended.reason, ended.status) == (1008, CloseReason.CLIENT_TOO_SLOW.reason, 408)
 
 
 async def test_a_socket_that_takes_no_more_is_left_to_its_reader() -> None:
@@ -299,7 +299,7 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
     released = asyncio.Event()
 
     class Slow(Target):
-        async def say(self, messages: Sequence[Say]) -> None:
+        async def say(self, messages: Sequence[SendMessage]) -> None:
             await released.wait()
             await super().say(messages)
 
@@ -330,7 +330,11 @@ async def test_a_stop_brings_the_last_words_and_says_why() -> None:
     await until(lambda: bool(run.ears.fed))
     run.stopping.set()
     ended = await run.end()
-    assert (ended.code, ended.reason, ended.status) == (Ending.STOPPING.code, Ending.STOPPING.reason, 503)
+    assert (ended.code, ended.reason, ended.status) == (
+        CloseReason.SERVER_STOPPING.code,
+        CloseReason.SERVER_STOPPING.reason,
+        503,
+    )
     assert types(run.socket.sent) == ["Results", "Metadata"]
 
 
@@ -342,8 +346,12 @@ async def test_whoever_is_cut_off_still_closes_everything() -> None:
     await asyncio.sleep(0)
     run.task.cancel()
     ended = await run.end()
-    assert ended.code == Ending.STOPPING.code
-    assert run.socket.closes == callback.closes == [(Ending.STOPPING.code, Ending.STOPPING.reason)]
+    assert ended.code == CloseReason.SERVER_STOPPING.code
+    assert (
+        run.socket.closes
+        == callback.closes
+        == [(CloseReason.SERVER_STOPPING.code, CloseReason.SERVER_STOPPING.reason)]
+    )
     assert run.ears.abandoned
 
 
@@ -351,5 +359,5 @@ async def test_a_fault_is_told_to_nobody_but_the_log() -> None:
     run = begun()
     run.ears.tell(None)  # silent before the end: the ears break their promise
     ended = await run.end()
-    assert (ended.code, ended.reason, ended.status) == (1011, Ending.FAILED.reason, 500)
+    assert (ended.code, ended.reason, ended.status) == (1011, CloseReason.FAILED.reason, 500)
     assert len(run.faults) == 1

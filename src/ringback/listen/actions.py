@@ -1,45 +1,44 @@
-"""What the live conversation wants done: things for the ears, messages for the relay, and the close."""
+"""What a live conversation asks its session to do: feed the recogniser, send messages, close the socket."""
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 
 class MessageKind(StrEnum):
-    """What a message is, for those who pass it on without reading it."""
+    """What a message is, for code that passes it on without parsing it."""
 
     INTERIM = "interim"
-    """Results that may still change: a newer one makes it worthless."""
+    """Results that may still change; worthless once newer ones exist."""
     FINAL = "final"
     SPEECH_STARTED = "speech_started"
     UTTERANCE_END = "utterance_end"
     METADATA = "metadata"
     ANSWER = "answer"
-    """To a text message of the client (Error, ConfigureSuccess, ConfigureFailure): of no meaning to a
-    callback."""
+    """To a text message of the client (Error, ConfigureSuccess, ConfigureFailure); not sent to callbacks."""
 
 
 @dataclass(frozen=True, slots=True)
-class Audio:
-    """Bytes for the ears."""
+class FeedAudio:
+    """Bytes for the recogniser, as the client sent them."""
 
     data: bytes
 
 
 @dataclass(frozen=True, slots=True)
-class Flush:
-    """The ears shall report what is open as final; in one lane with the audio, which it cannot overtake."""
+class FlushRecogniser:
+    """Report the open span as final. Queued behind the audio that came before it."""
 
     channel: int | None
     """None: every channel."""
 
 
 @dataclass(frozen=True, slots=True)
-class End:
-    """No more audio comes: the ears shall report what is open, then `Finished`. In the same lane."""
+class EndAudio:
+    """No more audio comes: report what is open, then `RecognitionFinished`. Queued behind the audio."""
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
+class SendMessage:
     """One text message, JSON in UTF-8, shorter than 1 MiB."""
 
     message: bytes
@@ -47,31 +46,31 @@ class Say:
 
 
 @dataclass(frozen=True, slots=True)
-class Close:
-    """Close the socket; always the last wish, and told once."""
+class CloseSocket:
+    """Close the socket. Always the last action, and there is exactly one."""
 
     code: int
     reason: str
     """At most 123 bytes (RFC 6455, section 5.5)."""
 
 
-Wish = Audio | Flush | End | Say | Close
+Action = FeedAudio | FlushRecogniser | EndAudio | SendMessage | CloseSocket
 
 
-class Ending(Enum):
-    """Why a conversation ends, with its close code and reason."""
+class CloseReason(Enum):
+    """Why a conversation ends, with the code and the reason of the close frame."""
 
-    ASKED = 1000, ""
+    CLOSE_STREAM = 1000, ""
     """CloseStream or an empty binary frame (https://developers.deepgram.com/docs/close-stream)."""
     CLIENT_GONE = 1000, "The client has gone."
-    """The client's socket is lost; what it said is still heard to its end, for a callback's sake."""
-    SILENT = (
+    """The client's socket is lost; its audio is still recognised to the end, for the callback."""
+    IDLE_TIMEOUT = (
         1011,
         "Deepgram did not receive audio data or a text message within the timeout window. "
         "See https://dpgr.am/net0001",
     )
     """https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors"""
-    STOPPING = 1001, "The server is stopping."
+    SERVER_STOPPING = 1001, "The server is stopping."
     UNDECODABLE = 1008, "DATA-0000"
     """Same page."""
     FAILED = (
@@ -81,7 +80,7 @@ class Ending(Enum):
     """Same page: trouble on the server's side."""
     CANCELLED = 1008, "The request was cancelled."
     """Over HTTP, by somebody who may: its record is ended."""
-    UNREAD = 1008, "The client does not read what it is sent."
+    CLIENT_TOO_SLOW = 1008, "The client does not read what it is sent."
     CALLBACK_LOST = 1011, "The callback's connection was lost, and with it this stream's results."
     CALLBACK_BEHIND = 1011, "The callback has fallen too far behind this stream."
 
@@ -95,5 +94,10 @@ class Ending(Enum):
 
     @property
     def graceful(self) -> bool:
-        """Whether what was heard so far is still told before the end."""
-        return self in {Ending.ASKED, Ending.CLIENT_GONE, Ending.SILENT, Ending.STOPPING}
+        """Whether the audio received so far is still recognised and its results sent before the close."""
+        return self in {
+            CloseReason.CLOSE_STREAM,
+            CloseReason.CLIENT_GONE,
+            CloseReason.IDLE_TIMEOUT,
+            CloseReason.SERVER_STOPPING,
+        }
