@@ -26,19 +26,19 @@ from deepgram.listen.v1.types.listen_v1utterance_end import ListenV1UtteranceEnd
 
 from ringback.listen.live import (
     Action,
+    AudioOpened,
     Cause,
     CloseSocket,
     EndAudio,
     FeedAudio,
-    Finished,
     FlushRecogniser,
-    Heard,
-    HearingEvent,
-    Opened,
-    Reached,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
     SendMessage,
-    SpeechBegan,
+    SpeechStarted,
     Undecodable,
+    VadProgress,
 )
 from ringback.transcript import Word
 from support.conversations import MODEL, REQUEST, Json, Talk
@@ -65,13 +65,13 @@ TYPES = {
     "ConfigureSuccess": ListenV1ConfigureSuccess,
     "ConfigureFailure": ListenV1ConfigureFailure,
 }
-EVENTS: dict[str, type[HearingEvent]] = {
-    "opened": Opened,
-    "heard": Heard,
-    "speech_began": SpeechBegan,
-    "reached": Reached,
+EVENTS: dict[str, type[RecognitionEvent]] = {
+    "opened": AudioOpened,
+    "heard": RecognitionResult,
+    "speech_began": SpeechStarted,
+    "reached": VadProgress,
     "undecodable": Undecodable,
-    "finished": Finished,
+    "finished": RecognitionFinished,
 }
 
 
@@ -159,10 +159,10 @@ def _take(talk: Talk, step: Json) -> list[Action]:
     return list(talk.actions)
 
 
-def _event(told: Json) -> HearingEvent:
+def _event(told: Json) -> RecognitionEvent:
     fields = dict(told)
     kind = EVENTS[cast(str, fields.pop("event"))]
-    if kind is Heard:
+    if kind is RecognitionResult:
         words = cast(list[tuple[str, float, float, float]], fields["words"])
         fields["words"] = tuple(Word(text, start, end, share) for text, start, end, share in words)
         fields["cause"] = Cause(cast(str, fields["cause"]))

@@ -14,11 +14,11 @@ from deepgram.types.listen_v1response import ListenV1Response
 
 from ringback.features.finish import finish
 from ringback.listen.options import Mode, parse
-from ringback.listen.results import ModelFacts, ResultFacts, accepted, document
+from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, result_document
 from ringback.transcript import Alternative, Channel, Transcript, Word
 
 REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
-MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
 TEXT = "Well, Mr. Smith, it's done. Is it? Yes!"
 
 Json = dict[str, object]
@@ -36,8 +36,8 @@ def _made(*pairs: tuple[str, str]) -> bytes:
     """The document of a recording with speech on one channel and silence on the other."""
     options = parse(pairs, Mode.RECORDED)
     finished = finish(Transcript(12.5, (_channel(TEXT, speaker=0), Channel())), options)
-    facts = ResultFacts(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
-    return document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
+    facts = ResultMetadata(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
+    return result_document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
 
 
 PLAIN = _made()
@@ -76,7 +76,7 @@ def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
 
 def test_the_python_sdk_tells_a_result_from_an_acceptance() -> None:
     result = construct_type(type_=MediaTranscribeResponse, object_=json.loads(FULL))
-    acceptance = construct_type(type_=MediaTranscribeResponse, object_=json.loads(accepted(REQUEST)))
+    acceptance = construct_type(type_=MediaTranscribeResponse, object_=json.loads(accepted_body(REQUEST)))
     assert isinstance(result, ListenV1Response)
     assert isinstance(acceptance, ListenV1AcceptedResponse)
     assert acceptance.request_id == REQUEST

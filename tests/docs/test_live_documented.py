@@ -6,7 +6,7 @@ import pytest
 
 from ringback.listen.actions import CloseReason
 from ringback.listen.controls import LONGEST, MOST_CHANNELS
-from ringback.listen.live_results import MOST_ECHOED
+from ringback.listen.live_messages import MOST_ECHOED
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES
 from ringback.server.websocket import FRAMES_PER_SECOND, MESSAGE_BYTES, PING_SECONDS
 

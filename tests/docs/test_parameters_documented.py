@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringback.listen.options import MOST_PARAMETERS
-from ringback.listen.parameters import BOTH, LIVE, MANY, PARAMETERS, RECORDED, Parameter, Standing
+from ringback.listen.parameters import BOTH, LIVE, MANY, PARAMETERS, RECORDED, Parameter, Support
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
 ROW = re.compile(
@@ -14,7 +14,7 @@ ROW = re.compile(
 )
 
 FOR = {BOTH: "both", RECORDED: "recordings", LIVE: "live"}
-ACTED_ON = {Standing.SERVED: "yes", Standing.UNSERVED: "not yet", Standing.IGNORED: "ignored"}
+ACTED_ON = {Support.SERVED: "yes", Support.UNSERVED: "not yet", Support.IGNORED: "ignored"}
 
 
 def rows() -> dict[tuple[str, str], list[str]]:
@@ -31,12 +31,12 @@ def rows() -> dict[tuple[str, str], list[str]]:
 def row_of(parameter: Parameter) -> list[str]:
     return [
         parameter.page,
-        "any" if parameter.standing is Standing.IGNORED else parameter.kind.says,
+        "any" if parameter.support is Support.IGNORED else parameter.kind.description,
         f"`{parameter.default}`" if parameter.default else "",
         {1: "", MANY: "yes"}.get(parameter.repeats, f"up to {parameter.repeats}"),
         FOR[parameter.modes],
-        ACTED_ON[parameter.standing],
-        parameter.means,
+        ACTED_ON[parameter.support],
+        parameter.description,
     ]
 
 

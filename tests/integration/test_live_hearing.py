@@ -22,17 +22,17 @@ from ringback.engines.base import ModelInfo, Task, Urgency
 from ringback.engines.messages import Setup
 from ringback.engines.pool import EnginePool
 from ringback.errors import EngineFailure
-from ringback.listen.hearing_events import (
-    Cause,
-    Finished,
-    Heard,
-    HearingEvent,
-    Opened,
-    Reached,
-    SpeechBegan,
-    Undecodable,
-)
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    Cause,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    SpeechStarted,
+    Undecodable,
+    VadProgress,
+)
 from ringback.streaming.hearing import LiveHearing, LiveHearings
 from ringback.transcript import Word, joined
 from support.accuracy import lost_or_doubled, word_error_rate
@@ -104,7 +104,7 @@ async def feed(hearing: LiveHearing, samples: Samples) -> None:
         await hearing.feed(frame)
 
 
-async def heard(hearing: LiveHearing, samples: Samples) -> list[HearingEvent]:
+async def heard(hearing: LiveHearing, samples: Samples) -> list[RecognitionEvent]:
     """All events of a stream of these samples."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -119,29 +119,33 @@ async def _fed_to_the_end(hearing: LiveHearing, samples: Samples) -> None:
     await hearing.end()
 
 
-async def until(hearing: LiveHearing, wanted: type | Cause) -> HearingEvent:
+async def until(hearing: LiveHearing, wanted: type | Cause) -> RecognitionEvent:
     """The next event of this kind, or the next final for this cause."""
     async for event in hearing.events():
         if isinstance(wanted, Cause):
-            if isinstance(event, Heard) and event.final and event.cause is wanted:
+            if isinstance(event, RecognitionResult) and event.final and event.cause is wanted:
                 return event
         elif isinstance(event, wanted):
             return event
     raise AssertionError(f"the stream ended without {wanted}")
 
 
-def finals(events: Sequence[HearingEvent], channel: int = 0) -> list[Heard]:
-    return [each for each in events if isinstance(each, Heard) and each.final and each.channel == channel]
+def finals(events: Sequence[RecognitionEvent], channel: int = 0) -> list[RecognitionResult]:
+    return [
+        each
+        for each in events
+        if isinstance(each, RecognitionResult) and each.final and each.channel == channel
+    ]
 
 
-def text(events: Sequence[HearingEvent], channel: int = 0) -> str:
+def text(events: Sequence[RecognitionEvent], channel: int = 0) -> str:
     return " ".join(joined(final.words) for final in finals(events, channel) if final.words)
 
 
-def keeps_its_laws(events: Sequence[HearingEvent]) -> None:
-    """What `listen.hearing_events` promises of every stream."""
-    assert isinstance(events[0], Opened)
-    assert isinstance(events[-1], Finished)
+def keeps_its_laws(events: Sequence[RecognitionEvent]) -> None:
+    """What `listen.recognition_events` promises of every stream."""
+    assert isinstance(events[0], AudioOpened)
+    assert isinstance(events[-1], RecognitionFinished)
     for channel in range(events[0].channels):
         closed = finals(events, channel)
         assert [final.start for final in closed] == [0.0, *(final.end for final in closed[:-1])]
@@ -149,7 +153,7 @@ def keeps_its_laws(events: Sequence[HearingEvent]) -> None:
         for final in closed:
             times = [final.start, *(t for word in final.words for t in (word.start, word.end)), final.end]
             assert times == sorted(times)
-        reached = [each.until for each in events if isinstance(each, Reached) and each.channel == channel]
+        reached = [each.until for each in events if isinstance(each, VadProgress) and each.channel == channel]
         assert reached == sorted(reached)
         assert max((b - a for a, b in pairwise(reached)), default=0.0) <= 0.26
 
@@ -189,7 +193,7 @@ def chosen(corpus: "list[Clip]", names: Sequence[str]) -> "list[Clip]":
 async def test_it_can_be_read_along(tmp_path: Path) -> None:
     async with ears(tmp_path) as heard_by:
         hearing = heard_by.open(interim_results=True)
-        partials: list[Heard] = []
+        partials: list[RecognitionResult] = []
         began = time.monotonic()
         first = 0.0
         reading = asyncio.create_task(until_final(hearing, partials))
@@ -208,11 +212,11 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
     assert joined(partials[-1].words).split()[:4] == joined(final.words).split()[:4]
 
 
-async def until_final(hearing: LiveHearing, partials: list[Heard]) -> Heard:
+async def until_final(hearing: LiveHearing, partials: list[RecognitionResult]) -> RecognitionResult:
     async for event in hearing.events():
-        if isinstance(event, Heard) and not event.final:
+        if isinstance(event, RecognitionResult) and not event.final:
             partials.append(event)
-        elif isinstance(event, Heard) and event.words:
+        elif isinstance(event, RecognitionResult) and event.words:
             return event
     raise AssertionError("no final")
 
@@ -220,7 +224,7 @@ async def until_final(hearing: LiveHearing, partials: list[Heard]) -> Heard:
 async def test_without_interim_results_there_are_none(tmp_path: Path) -> None:
     async with ears(tmp_path) as heard_by:
         events = await heard(heard_by.open(), samples_of(SPOKEN))
-    assert all(event.final for event in events if isinstance(event, Heard))
+    assert all(event.final for event in events if isinstance(event, RecognitionResult))
 
 
 async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
@@ -236,10 +240,10 @@ async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
         await feed(hearing, samples[half:])
         began = time.monotonic()
         await hearing.end()
-        await until(hearing, Finished)
+        await until(hearing, RecognitionFinished)
         print(f"after Finalize {after_finalize:.2f} s, after the end {time.monotonic() - began:.2f} s")
         await hearing.close()
-    assert isinstance(first, Heard)
+    assert isinstance(first, RecognitionResult)
     assert first.end == pytest.approx(half / SAMPLE_RATE, abs=0.001)
     assert first.words
 
@@ -258,7 +262,9 @@ async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path:
             await hearing.end()
             events = [event async for event in hearing.events()]
             await hearing.close()
-            before, *after = [event.words for event in events if isinstance(event, Heard) and event.final]
+            before, *after = [
+                event.words for event in events if isinstance(event, RecognitionResult) and event.final
+            ]
             behind = [word for words in after for word in words]
             assert not (before and behind and before[-1].bare == behind[0].bare), f"doubled at {cut:.2f} s"
             pairs.append((joined(whole), joined([*before, *behind])))
@@ -269,8 +275,13 @@ async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path:
     assert word_error_rate(pairs) < 0.12
 
 
-def finals_of(events: Sequence[HearingEvent]) -> list[Word]:
-    return [word for event in events if isinstance(event, Heard) and event.final for word in event.words]
+def finals_of(events: Sequence[RecognitionEvent]) -> list[Word]:
+    return [
+        word
+        for event in events
+        if isinstance(event, RecognitionResult) and event.final
+        for word in event.words
+    ]
 
 
 async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path) -> None:
@@ -280,7 +291,9 @@ async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path)
             await hearing.flush(None)
         answers = [await until(hearing, Cause.FINALIZE) for _ in range(3)]
         await hearing.close()
-    assert [(a.start, a.end, a.words) for a in answers if isinstance(a, Heard)] == [(0.0, 0.0, ())] * 3
+    assert [(a.start, a.end, a.words) for a in answers if isinstance(a, RecognitionResult)] == [
+        (0.0, 0.0, ())
+    ] * 3
 
 
 async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) -> None:
@@ -289,7 +302,7 @@ async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) ->
     async with ears(tmp_path) as heard_by:
         events = await heard(heard_by.open(channels=2, multichannel=True), both)
     keeps_its_laws(events)
-    assert events[0] == Opened(2)
+    assert events[0] == AudioOpened(2)
     assert "amiable" in text(events, 0)
     assert text(events, 1) == ""
 
@@ -301,7 +314,7 @@ async def test_music_and_noise_say_nothing(corpus: "list[Clip]", tmp_path: Path)
     assert [text(events) for events in streams] == [""] * len(noises)
     for events in streams:
         keeps_its_laws(events)
-        assert not [event for event in events if isinstance(event, SpeechBegan)]
+        assert not [event for event in events if isinstance(event, SpeechStarted)]
 
 
 async def test_what_is_no_audio_is_undecodable(tmp_path: Path) -> None:
@@ -335,7 +348,7 @@ async def test_leaving_early_leaves_nothing_behind(tmp_path: Path) -> None:
     async with ears(tmp_path, scripted(tmp_path, '{"then": "hang"}')) as heard_by:
         hearing = heard_by.open(SCRIPTED, interim_results=True)
         await feed(hearing, samples_of(SPOKEN)[: 3 * SAMPLE_RATE])
-        await until(hearing, SpeechBegan)
+        await until(hearing, SpeechStarted)
         await hearing.close()
         assert heard_by.pool.load[Urgency.LIVE_FINAL] == 0
 

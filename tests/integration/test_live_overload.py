@@ -15,7 +15,7 @@ import numpy as np
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.waiting import Segment, Waiting
-from ringback.listen.hearing_events import Cause
+from ringback.listen.recognition_events import Cause
 from ringback.streaming.segments import Draft, Segments, Span, Stretch
 
 THREADS, BATCH = 2, 4

@@ -212,7 +212,7 @@ async def test_what_is_not_done_as_asked_is_accepted_and_noted(tmp_path: Path) -
         assert answer.status == 200, answer.body
         options = order_of((await door.claim()).job.payload).options
     assert (options.diarize, options.punctuate, options.language) == (False, False, "en")
-    assert sorted(warning.parameter for warning in options.unserved) == [
+    assert sorted(warning.parameter for warning in options.warnings) == [
         *("b", "diarize", "language", "model", "punctate", "punctuate", "version")
     ]
 

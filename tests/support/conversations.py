@@ -4,27 +4,27 @@ import json
 from collections.abc import Iterable
 from typing import cast
 
+from ringback.listen.json_parts import ModelMetadata
 from ringback.listen.live import (
     Action,
+    AudioOpened,
     Cause,
     CloseReason,
     CloseSocket,
     Conversation,
-    Heard,
-    HearingEvent,
     MessageKind,
-    Opened,
-    Reached,
+    RecognitionEvent,
+    RecognitionResult,
     SendMessage,
-    StreamFacts,
+    StreamMetadata,
+    VadProgress,
 )
 from ringback.listen.options import ListenOptions, Mode, parse
-from ringback.listen.written import ModelFacts
 from ringback.transcript import Word
 
 REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
-MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
-FACTS = StreamFacts(REQUEST, 1_800_000_000.25, (MODEL,))
+MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+FACTS = StreamMetadata(REQUEST, 1_800_000_000.25, (MODEL,))
 
 Json = dict[str, object]
 
@@ -53,7 +53,7 @@ class Talk:
         self.actions: list[Action] = []
         if channels is not None:
             self.binary(b"audio")
-            self.hear(Opened(channels))
+            self.hear(AudioOpened(channels))
         self.fresh()
 
     def binary(self, data: bytes) -> "Talk":
@@ -63,7 +63,7 @@ class Talk:
         message = text if isinstance(text, str) else json.dumps(text)
         return self._keep(self.conversation.receive_text(message, self.now))
 
-    def hear(self, *events: HearingEvent) -> "Talk":
+    def hear(self, *events: RecognitionEvent) -> "Talk":
         for event in events:
             self._keep(self.conversation.receive_event(event, self.now))
         return self
@@ -97,20 +97,20 @@ class Talk:
         return self
 
 
-def interim(text: str, end: float, *, start: float = 0.0, channel: int = 0) -> Heard:
+def interim(text: str, end: float, *, start: float = 0.0, channel: int = 0) -> RecognitionResult:
     """An open span and its words, which end where the span ends."""
-    return Heard(channel, start, end, spoken(text, start, end), final=False, cause=Cause.UPDATE)
+    return RecognitionResult(channel, start, end, spoken(text, start, end), final=False, cause=Cause.UPDATE)
 
 
 def final(
     text: str, end: float, cause: Cause = Cause.ENDPOINT, *, start: float = 0.0, channel: int = 0
-) -> Heard:
+) -> RecognitionResult:
     """A final span and its words, which end where the span ends."""
-    return Heard(channel, start, end, spoken(text, start, end), final=True, cause=cause)
+    return RecognitionResult(channel, start, end, spoken(text, start, end), final=True, cause=cause)
 
 
-def quiet(until: float, since: float, channel: int = 0) -> Reached:
-    return Reached(channel, until, since)
+def quiet(until: float, since: float, channel: int = 0) -> VadProgress:
+    return VadProgress(channel, until, since)
 
 
 def transcript(message: Json) -> str:

@@ -124,7 +124,7 @@ class Front:
 
     async def refuse(self, lease: Lease, failure: Failure) -> None:
         """End a job as the transcriber does when the recording is at fault."""
-        await self.finish(lease, results.refused(failure, lease.job.id), failure.status)
+        await self.finish(lease, results.error_body(failure, lease.job.id), failure.status)
 
 
 @dataclass(frozen=True)

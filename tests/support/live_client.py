@@ -13,8 +13,15 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import JobId
-from ringback.listen.hearing_events import Cause, Finished, Heard, HearingEvent, Opened, Reached
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    Cause,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    VadProgress,
+)
 from ringback.transcript import Word
 
 RATE = 16_000
@@ -144,7 +151,7 @@ class ToldEars:
         self.room = asyncio.Event()
         """Cleared: the ears are full."""
         self.room.set()
-        self._events: asyncio.Queue[HearingEvent | None] = asyncio.Queue()
+        self._events: asyncio.Queue[RecognitionEvent | None] = asyncio.Queue()
         self._channels = channels
         self._opened = False
         self._told = 0.0
@@ -163,10 +170,10 @@ class ToldEars:
         self.fed += data
         if not self._opened:
             self._opened = True
-            self.tell(Opened(self._channels))
+            self.tell(AudioOpened(self._channels))
         while self.heard - self._told >= 1:
             self._final(self._told + 1, Cause.ENDPOINT)
-        self.tell(Reached(0, self.heard, None))
+        self.tell(VadProgress(0, self.heard, None))
 
     async def flush(self, channel: int | None) -> None:
         self._final(self.heard, Cause.FINALIZE)
@@ -174,17 +181,17 @@ class ToldEars:
     async def end(self) -> None:
         if self.heard > self._told:
             self._final(self.heard, Cause.END)
-        self.tell(Finished(self._channels, self.heard))
+        self.tell(RecognitionFinished(self._channels, self.heard))
         self.tell(None)
 
-    async def events(self) -> AsyncIterator[HearingEvent]:
+    async def events(self) -> AsyncIterator[RecognitionEvent]:
         while (event := await self._events.get()) is not None:
             yield event
 
     async def close(self) -> None:
         self.abandoned = True
 
-    def tell(self, event: HearingEvent | None) -> None:
+    def tell(self, event: RecognitionEvent | None) -> None:
         """Report this next; None: fall silent."""
         self._events.put_nowait(event)
 
@@ -192,7 +199,7 @@ class ToldEars:
         words: Sequence[Word] = ()
         if end > self._told:
             words = (word(f"Word{int(self._told)}.", self._told, end),)
-        self.tell(Heard(0, self._told, end, tuple(words), final=True, cause=cause))
+        self.tell(RecognitionResult(0, self._told, end, tuple(words), final=True, cause=cause))
         self._told = end
 
 

@@ -120,10 +120,10 @@ def sample(request_id: str, now: float) -> bytes:
     """A small result document, in the form of a real one."""
     words = ["This", "is", "a", "test", "of", "your", "callback."]
     heard = tuple(Word(word, 0.3 * place, 0.3 * place + 0.25, 1.0) for place, word in enumerate(words))
-    facts = results.ResultFacts(request_id, sha256="0" * 64, created=now, models=())
+    facts = results.ResultMetadata(request_id, sha256="0" * 64, created=now, models=())
     options = ListenOptions(punctuate=True, tag=("ringback-test",))
     transcript = Transcript(0.3 * len(words), (Channel(Alternative(heard)),))
-    return results.document(transcript, options, facts)
+    return results.result_document(transcript, options, facts)
 
 
 def _headers(

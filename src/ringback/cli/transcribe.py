@@ -84,8 +84,8 @@ def command(
     """
     settings = settings_of(config, data_dir, model=model)
     options = parse(list(_pairs(asked, parameters)), Mode.RECORDED)
-    for unserved in options.unserved:
-        click.echo(f"Note: {unserved.message}", err=True)
+    for warning in options.warnings:
+        click.echo(f"Note: {warning.message}", err=True)
     transcript, info = asyncio.run(_heard(file, options, settings))
     for flaw in transcript.flaws:
         click.echo(f"Note: {flaw}", err=True)
@@ -159,14 +159,14 @@ def _json(heard: _Heard) -> str:
     with heard.file.open("rb") as audio:
         sha256 = hashlib.file_digest(audio, "sha256").hexdigest()
     model = heard.model
-    facts = results.ResultFacts(
+    facts = results.ResultMetadata(
         request_id=str(uuid.uuid4()),
         sha256=sha256,
         created=SystemClock().now(),
-        models=(results.ModelFacts(model.uuid, model.name, model.version, model.arch),),
+        models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
     )
     finished = heard.finished
-    document = results.document(
+    document = results.result_document(
         finished.transcript, heard.options, facts, finished.utterances, finished.paragraphs
     )
     return document.decode()

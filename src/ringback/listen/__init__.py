@@ -1,1 +1,1 @@
-"""The contract of `/v1/listen`: what may be asked, and how the answers look. Pure, no I/O."""
+"""The contract of `/v1/listen`: its query parameters, live messages and result documents. Pure, no I/O."""

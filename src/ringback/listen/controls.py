@@ -1,4 +1,4 @@
-"""The text messages of a live client, read: what it wants, or why we cannot tell.
+"""Parses the text messages of a live client (KeepAlive, Finalize, CloseStream, Configure, Sync).
 
 https://developers.deepgram.com/docs/audio-keep-alive, /docs/finalize, /docs/close-stream, /docs/configure.
 What cannot be read is described in the words and with the line and column that Deepgram's server gives.
@@ -43,17 +43,17 @@ class Configure:
     """None: as they are."""
     features: Mapping[str, bool]
     others: tuple[str, ...]
-    """Other fields that want something changed."""
+    """Other fields that ask for a change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sync:
-    """In the list of Deepgram's server, so it is no error. No client sends it, no page says what it does."""
+    """Listed by Deepgram's server, so it is no error. No client sends it, and no page documents it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Misread:
-    """Not a message that we know."""
+    """A message that cannot be read; `description` becomes the Error's."""
 
     description: str
 
@@ -62,7 +62,7 @@ Control = KeepAlive | Finalize | CloseStream | Configure | Sync | Misread
 
 
 def read(text: str) -> Control:
-    """What the message asks for; never raises, whatever the text."""
+    """The control that the message holds. Never raises, whatever the text."""
     if len(text) > LONGEST:
         return _misread(f"the message is longer than {LONGEST} characters")
     try:

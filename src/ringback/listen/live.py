@@ -1,12 +1,15 @@
-"""The live conversation, sans-IO: what a client sends and what the ears hear in, what is to be done out.
+"""Deepgram's live protocol, sans-IO: frames, recognition events and the time in, actions out.
 
-How the three fit: the *session* (`streaming.session`) owns the sockets and the clock. It hands every frame
-of the client (`binary`, `text`), every event of the ears (`hear`) and the passing of time (`tick`, due at
-`deadline`) to the conversation, with its clock's monotonic `now`, and carries out the actions that come back,
-in their order: `Audio`, `Flush` and `End` into the one lane to the ears, `Say` to the relay, `Close` last.
-The *ears* (`streaming.hearing`) turn audio into hearing events (`listen.hearing_events` says in what order);
-the session applies the text features to `Heard.words` before it hands them over.
-The *conversation* alone knows Deepgram's protocol. It keeps no audio and waits for nothing.
+Three parts work together:
+
+- The *session* (`streaming.session`) owns the sockets and the clock. It passes every frame of the
+  client (`receive_binary`, `receive_text`), every event of the recogniser (`receive_event`) and the passing
+  of time (`tick`, due at `deadline`) to the conversation, with its clock's monotonic `now`. It carries out
+  the actions that come back in their order: `FeedAudio`, `FlushRecogniser` and `EndAudio` go into one queue
+  to the recogniser, `SendMessage` to the relay, `CloseSocket` comes last.
+- The *recogniser* (`streaming.hearing`) turns audio into events; `listen.recognition_events` defines their
+  order. The session applies the text features to a result's words before it passes the result on.
+- The *conversation* alone knows the protocol. It keeps no audio and waits for nothing.
 """
 
 import hashlib
@@ -25,39 +28,39 @@ from ringback.listen.actions import (
     MessageKind,
     SendMessage,
 )
-from ringback.listen.hearing_events import (
-    Cause,
-    Finished,
-    Heard,
-    HearingEvent,
-    Opened,
-    Reached,
-    SpeechBegan,
-    Undecodable,
-)
 from ringback.listen.live_channel import LiveChannel
-from ringback.listen.live_results import LiveMessages, StreamFacts
+from ringback.listen.live_messages import LiveMessages, StreamMetadata
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    Cause,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    SpeechStarted,
+    Undecodable,
+    VadProgress,
+)
 
 __all__ = [
     "Action",
+    "AudioOpened",
     "Cause",
     "CloseReason",
     "CloseSocket",
     "Conversation",
     "EndAudio",
     "FeedAudio",
-    "Finished",
     "FlushRecogniser",
-    "Heard",
-    "HearingEvent",
     "MessageKind",
-    "Opened",
-    "Reached",
+    "RecognitionEvent",
+    "RecognitionFinished",
+    "RecognitionResult",
     "SendMessage",
-    "SpeechBegan",
-    "StreamFacts",
+    "SpeechStarted",
+    "StreamMetadata",
     "Undecodable",
+    "VadProgress",
 ]
 
 
@@ -66,17 +69,17 @@ IDLE_TIMEOUT = 10.0
 (https://developers.deepgram.com/docs/audio-keep-alive)."""
 
 AUDIO_PAUSE = 10.0
-"""Seconds without audio, in a stream kept open by text messages, after which what is open is told. Ours: on
-Deepgram it waits for more audio, however long that takes."""
+"""Seconds without audio, in a stream kept open by text messages, after which the open span becomes final.
+Ours: on Deepgram it stays open until more audio comes, however long that takes."""
 
 RECOGNISER_TIMEOUT = 30.0
-"""Seconds that an ending stream waits for a sign of the ears before it ends without them."""
+"""Seconds that an ending stream waits for the recogniser's next event before it closes without it."""
 
 
 class Conversation:
     """One stream's conversation. Every method returns what is to be done now; after `Close`, nothing more."""
 
-    def __init__(self, options: ListenOptions, facts: StreamFacts, now: float) -> None:
+    def __init__(self, options: ListenOptions, facts: StreamMetadata, now: float) -> None:
         self._options = options
         self._messages = LiveMessages(options, facts)
         self._channels: list[LiveChannel] = []
@@ -84,13 +87,13 @@ class Conversation:
         self._sha256 = hashlib.sha256()
         self._audio_came = False
         self._ending: CloseReason | None = None
-        """Set once the end was asked for; the ears may still be at work."""
+        """Set once the stream is ending; the recogniser may still be at work."""
         self._closed = False
         self._last_sign = now
-        """Of the client; once it ends, of the ears."""
+        """When the client last sent something; once the stream is ending, when the recogniser last did."""
         self._last_audio = now
         self._paused = True
-        """Whether nothing has come since the last pause was told."""
+        """Whether no audio has come since the last pause was handled."""
         self._pausing: set[int] = set()
         """Channels on which the flush for a pause is not carried out yet."""
 
@@ -125,21 +128,21 @@ class Conversation:
             case other:
                 return [SendMessage(self._answer(other, text), MessageKind.ANSWER)]
 
-    def receive_event(self, event: HearingEvent, now: float) -> list[Action]:
-        """The ears report. Events of channels that were not opened are dropped."""
+    def receive_event(self, event: RecognitionEvent, now: float) -> list[Action]:
+        """An event of the recogniser. Events of channels that were not opened are dropped."""
         if self._closed:
             return []
         if self._ending is not None:
             self._last_sign = now
         match event:
-            case Opened(channels):
+            case AudioOpened(channels):
                 self._open(channels)
                 return []
-            case Heard() | SpeechBegan() | Reached():
+            case RecognitionResult() | SpeechStarted() | VadProgress():
                 return list(self._receive_channel_event(event))
             case Undecodable():
                 return self._close(CloseReason.UNDECODABLE)
-            case Finished():
+            case RecognitionFinished():
                 return self._close(self._ending or CloseReason.FAILED, event)
             case _ as never:
                 assert_never(never)
@@ -157,13 +160,13 @@ class Conversation:
         return [FlushRecogniser(None)]
 
     def resume(self, now: float) -> None:
-        """The session held its reading back until now (full ears): that silence was not the client's."""
+        """The session stopped reading until now (recogniser behind): that silence was not the client's."""
         self._last_sign = self._last_audio = now
 
     def end_stream(self, ending: CloseReason, now: float) -> list[Action]:
         """The session has a reason to end the stream: the server stops, something broke, …
 
-        A graceful ending lets the ears finish; any other one, or one without any audio, is done at once.
+        A graceful end lets the recogniser finish; any other one, or one without any audio, is done at once.
         """
         if self._closed:
             return []
@@ -187,12 +190,12 @@ class Conversation:
 
     @property
     def ending(self) -> bool:
-        """Whether the end was asked for; what was said before may still come."""
+        """Whether the stream is ending; results of earlier audio may still come."""
         return self._ending is not None
 
     @property
     def closed(self) -> bool:
-        """Whether `Close` was wished."""
+        """Whether `CloseSocket` was returned."""
         return self._closed
 
     def _finalize(self, channel: int | None, text: str) -> list[Action]:
@@ -233,34 +236,36 @@ class Conversation:
 
     def _open(self, channels: int) -> None:
         if not self._channels:
-            self._messages.opened(channels)
+            self._messages.set_channels(channels)
             self._channels = [LiveChannel(n, self._options, self._messages) for n in range(channels)]
 
-    def _receive_channel_event(self, event: Heard | SpeechBegan | Reached) -> list[SendMessage]:
+    def _receive_channel_event(
+        self, event: RecognitionResult | SpeechStarted | VadProgress
+    ) -> list[SendMessage]:
         if not 0 <= event.channel < len(self._channels):
             return []
         channel = self._channels[event.channel]
         match event:
-            case Heard(final=True, cause=Cause.FINALIZE):
+            case RecognitionResult(final=True, cause=Cause.FINALIZE):
                 return self._flushed(channel, event)
-            case Heard():
-                return channel.heard(event, from_finalize=False)
-            case SpeechBegan():
-                return channel.began(event)
-            case Reached():
-                return channel.reached(event)
+            case RecognitionResult():
+                return channel.add_result(event, from_finalize=False)
+            case SpeechStarted():
+                return channel.speech_started(event)
+            case VadProgress():
+                return channel.vad_progress(event)
 
-    def _flushed(self, channel: LiveChannel, event: Heard) -> list[SendMessage]:
+    def _flushed(self, channel: LiveChannel, event: RecognitionResult) -> list[SendMessage]:
         """A flush was carried out: for a Finalize, or for a pause, which ends speech like any other."""
         if self._finalizes.answer(event.channel):
-            return channel.heard(event, from_finalize=True)
+            return channel.add_result(event, from_finalize=True)
         if event.channel not in self._pausing:
-            return channel.heard(event, from_finalize=False)
+            return channel.add_result(event, from_finalize=False)
         self._pausing.remove(event.channel)
-        says = channel.heard(replace(event, cause=Cause.ENDPOINT), from_finalize=False)
-        return says + channel.paused(AUDIO_PAUSE)
+        messages = channel.add_result(replace(event, cause=Cause.ENDPOINT), from_finalize=False)
+        return messages + channel.audio_paused(AUDIO_PAUSE)
 
-    def _close(self, ending: CloseReason, finished: Finished | None = None) -> list[Action]:
+    def _close(self, ending: CloseReason, finished: RecognitionFinished | None = None) -> list[Action]:
         """Metadata, then the close (https://developers.deepgram.com/docs/close-stream)."""
         self._ending, self._closed = ending, True
         if finished is not None:

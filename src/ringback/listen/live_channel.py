@@ -1,11 +1,11 @@
-"""One channel of a live stream: where its results stand, and what is said of each thing heard on it.
+"""One channel of a live stream: how far its results are, and which messages each event brings.
 
 The rules, with their pages:
 
 - Interims and finals: https://developers.deepgram.com/docs/understand-endpointing-interim-results. Finals
   follow each other without a gap, each interim starts where the last final ended, and both are sent through
   silence too, with no words.
-- `speech_final` closes an utterance: whoever joins the finals up to it has all that was said.
+- `speech_final` closes an utterance: the finals up to it, joined, are the whole utterance.
 - UtteranceEnd: https://developers.deepgram.com/docs/utterance-end. The clock starts at the end of the last
   final word and listens to words, not to sound, so that noise cannot hold it up.
 """
@@ -13,16 +13,16 @@ The rules, with their pages:
 from collections.abc import Sequence
 
 from ringback.listen.actions import MessageKind, SendMessage
-from ringback.listen.hearing_events import Cause, Heard, Reached, SpeechBegan
-from ringback.listen.live_results import LiveMessages, Span, pieces
+from ringback.listen.live_messages import LiveMessages, ResultSpan, split_words
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import Cause, RecognitionResult, SpeechStarted, VadProgress
 from ringback.transcript import Word
 
 EMPTY_INTERIM_MS = 1_000
 """Of silence: as often as Deepgram's own server, whose Engine steps by one second."""
 
 SHORTEST_WORD_MS = 100
-"""A final may end that much before the silence is thought to begin: no word has room between."""
+"""A final may end this much before the silence is thought to begin: no word fits in between."""
 
 
 class LiveChannel:
@@ -30,117 +30,122 @@ class LiveChannel:
         self._index = index
         self._options = options
         self._messages = messages
-        self._fixed = 0
+        self._final_until = 0
         """Milliseconds: up to here the results are final."""
-        self._told = 0
-        """Milliseconds: up to here there was a result, final or not."""
+        self._reported_until = 0
+        """Milliseconds: up to here a result was sent, final or not."""
         self._open_words = False
         """Whether the last interim of the open span had words."""
-        self._unclosed = False
-        """Whether the client was told of speech that no `speech_final` has closed yet."""
-        self._gap = _Gap(options.utterance_end_ms)
+        self._utterance_open = False
+        """Whether speech was reported that no `speech_final` has closed yet."""
+        self._gap = _UtteranceGap(options.utterance_end_ms)
 
     @property
     def until(self) -> float:
         """Seconds of stream for which there was a result."""
-        return self._told / 1000
+        return self._reported_until / 1000
 
-    def heard(self, event: Heard, *, from_finalize: bool) -> list[SendMessage]:
-        """Results, or nothing where they are not asked for. `from_finalize`: it answers a Finalize."""
+    def add_result(self, event: RecognitionResult, *, from_finalize: bool) -> list[SendMessage]:
+        """Results; no interims unless the caller asked for them. `from_finalize`: it answers a Finalize."""
         if event.final:
             return self._final(event, from_finalize)
         return self._interim(event) if self._options.interim_results else []
 
-    def began(self, event: SpeechBegan) -> list[SendMessage]:
+    def speech_started(self, event: SpeechStarted) -> list[SendMessage]:
         """SpeechStarted (https://developers.deepgram.com/docs/speech-started)."""
         if not self._options.vad_events:
             return []
-        self._unclosed = True
+        self._utterance_open = True
         return [SendMessage(self._messages.speech_started(self._index, event.at), MessageKind.SPEECH_STARTED)]
 
-    def reached(self, event: Reached) -> list[SendMessage]:
+    def vad_progress(self, event: VadProgress) -> list[SendMessage]:
         """What silence brings: an interim without words now and then, and UtteranceEnd.
 
-        Only where the whole open span is silent: what was said in it the recogniser may still owe us.
+        Only where the whole open span is silent: for speech in it the recogniser may still send words.
         """
-        quiet = event.quiet_since is not None and _ms(event.quiet_since) - self._fixed < SHORTEST_WORD_MS
+        quiet = (
+            event.quiet_since is not None and _ms(event.quiet_since) - self._final_until < SHORTEST_WORD_MS
+        )
         if not self._options.interim_results or not quiet or self._open_words:
             return []
         until = _ms(event.until)
-        says = self._utterance_end(event.until)
-        if until - self._told >= EMPTY_INTERIM_MS:
-            says.append(self._interim_until(until, ()))
-        return says
+        messages = self._utterance_end(event.until)
+        if until - self._reported_until >= EMPTY_INTERIM_MS:
+            messages.append(self._interim_until(until, ()))
+        return messages
 
-    def paused(self, seconds: float) -> list[SendMessage]:
+    def audio_paused(self, seconds: float) -> list[SendMessage]:
         """No audio was sent for so long: that is a gap between words, too."""
         return self._utterance_end(self.until + seconds)
 
-    def _interim(self, event: Heard) -> list[SendMessage]:
-        end = max(_ms(event.end), self._fixed)
-        overtaken = _ms(event.start) < self._fixed
-        if overtaken or (end == self._fixed and not event.words):
+    def _interim(self, event: RecognitionResult) -> list[SendMessage]:
+        end = max(_ms(event.end), self._final_until)
+        overtaken = _ms(event.start) < self._final_until
+        if overtaken or (end == self._final_until and not event.words):
             return []
-        says = self._utterance_end(event.words[0].start if event.words else event.end)
+        messages = self._utterance_end(event.words[0].start if event.words else event.end)
         self._open_words = bool(event.words)
-        self._unclosed = self._unclosed or self._open_words
-        return [*says, self._interim_until(end, event.words)]
+        self._utterance_open = self._utterance_open or self._open_words
+        return [*messages, self._interim_until(end, event.words)]
 
     def _interim_until(self, end: int, words: Sequence[Word]) -> SendMessage:
-        self._told = max(self._told, end)
-        span = Span(self._index, self._fixed, end)
+        self._reported_until = max(self._reported_until, end)
+        span = ResultSpan(self._index, self._final_until, end)
         # More words than one message can hold are a recogniser's fault, which the final will show.
-        message = self._messages.results(span, next(pieces(words)), final=False)
+        message = self._messages.results(span, next(split_words(words)), final=False)
         return SendMessage(message, MessageKind.INTERIM)
 
-    def _final(self, event: Heard, from_finalize: bool) -> list[SendMessage]:
-        start, end = self._fixed, max(_ms(event.end), self._fixed)
+    def _final(self, event: RecognitionResult, from_finalize: bool) -> list[SendMessage]:
+        start, end = self._final_until, max(_ms(event.end), self._final_until)
         if start == end and not event.words and not from_finalize:
             return []
-        says = self._utterance_end(event.words[0].start if event.words else event.end)
+        messages = self._utterance_end(event.words[0].start if event.words else event.end)
         speech_final = self._closes_speech(event, end - start, from_finalize)
-        says += self._finals(Span(self._index, start, end), event.words, speech_final, from_finalize)
-        self._fixed = self._told = end
+        messages += self._finals(
+            ResultSpan(self._index, start, end), event.words, speech_final, from_finalize
+        )
+        self._final_until = self._reported_until = end
         self._open_words = False
-        self._unclosed = not speech_final and (self._unclosed or bool(event.words))
+        self._utterance_open = not speech_final and (self._utterance_open or bool(event.words))
         self._gap.finalised(event.words, speech_final)
-        return says
+        return messages
 
     def _finals(
-        self, span: Span, words: Sequence[Word], speech_final: bool, from_finalize: bool
+        self, span: ResultSpan, words: Sequence[Word], speech_final: bool, from_finalize: bool
     ) -> list[SendMessage]:
         """One final; more only for more words than a message can hold, the flags on the last."""
-        parts = list(pieces(words))
+        parts = list(split_words(words))
         starts = [span.start]
         for part in parts[1:]:
             starts.append(min(max(_ms(part[0].start), starts[-1]), span.end))
-        says = []
+        messages = []
         for part, start, end in zip(parts, starts, [*starts[1:], span.end], strict=True):
             last = part is parts[-1]
             message = self._messages.results(
-                Span(self._index, start, end),
+                ResultSpan(self._index, start, end),
                 part,
                 final=True,
                 speech_final=speech_final and last,
                 from_finalize=from_finalize and last,
             )
-            says.append(SendMessage(message, MessageKind.FINAL))
-        return says
+            messages.append(SendMessage(message, MessageKind.FINAL))
+        return messages
 
-    def _closes_speech(self, event: Heard, length: int, from_finalize: bool) -> bool:
+    def _closes_speech(self, event: RecognitionResult, length: int, from_finalize: bool) -> bool:
         """A pause closes an utterance, and so do a Finalize and the end of the stream, as seen on Deepgram's
         wire. Silence without speech before it closes nothing: an empty `speech_final` out of nowhere makes
         voice agents take a turn that nobody has."""
-        said = self._unclosed or bool(event.words)
+        speech_open = self._utterance_open or bool(event.words)
         match event.cause:
             case Cause.ENDPOINT:
                 return self._options.endpointing is not None
             case Cause.SILENCE:
-                return said and self._options.endpointing is not None and length >= self._options.endpointing
+                endpointing = self._options.endpointing
+                return speech_open and endpointing is not None and length >= endpointing
             case Cause.FINALIZE:
-                return said and from_finalize
+                return speech_open and from_finalize
             case Cause.END:
-                return said
+                return speech_open
             case Cause.LENGTH | Cause.UPDATE:
                 return False
 
@@ -152,7 +157,7 @@ class LiveChannel:
         return [SendMessage(message, MessageKind.UTTERANCE_END)]
 
 
-class _Gap:
+class _UtteranceGap:
     """Looks for a gap of `utterance_end_ms` after the last final word; each is found once."""
 
     def __init__(self, utterance_end_ms: int | None) -> None:

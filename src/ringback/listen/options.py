@@ -1,9 +1,9 @@
 """The query string of `/v1/listen`, parsed once for recordings and live streams into one frozen value.
 
 Bad values of known names are refused (https://developers.deepgram.com/docs/errors), values that set nothing
-are passed over, unknown names are ignored, as the SDKs let users add any (`unserved` says when that brings a
-warning). The same name given twice with two values is refused, unless it may repeat: silently taking one of
-them would deceive somebody.
+are ignored with a warning, unknown names are ignored, as the SDKs let users add any (`parameter_warnings`
+decides when that brings a warning). The same name given twice with two values is refused, unless it may
+repeat: silently taking one of the two would mislead the caller.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,25 +12,25 @@ from typing import Literal
 import msgspec
 
 from ringback.errors import Refusal
-from ringback.listen.parameters import MANY, Mode, Parameter, Standing, by_name
-from ringback.listen.unserved import (
-    Unserved,
-    of_known_names,
-    of_unknown_names,
-    passed_over,
-    sets_nothing,
-    shown,
+from ringback.listen.parameter_warnings import (
+    ParameterWarning,
+    is_unset,
+    known_parameter_warnings,
+    printable,
+    unknown_parameter_warnings,
+    unset_warning,
 )
+from ringback.listen.parameters import MANY, Mode, Parameter, Support, by_name
 from ringback.listen.values import Value
 
-__all__ = ["ListenOptions", "Mode", "Unserved", "parse"]
+__all__ = ["ListenOptions", "Mode", "ParameterWarning", "parse"]
 
 MOST_PARAMETERS = MANY
 """A request with more query parameters than this is refused before any is read."""
 
 
 class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What was asked for; fields bear the names of the query parameters.
+    """The options of one request; fields have the names of the query parameters.
 
     What one parameter turns on in another is already done: `smart_format` sets `punctuate` and
     `paragraphs`. Survives JSON unchanged, so that it can ride in a job's payload.
@@ -96,8 +96,8 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     utterance_end_ms: int | None = None
     vad_events: bool = False
 
-    unserved: tuple[Unserved, ...] = ()
-    """What of all this the server does not act on."""
+    warnings: tuple[ParameterWarning, ...] = msgspec.field(default=(), name="unserved")
+    """What of all this the server does not act on. Stored jobs hold it under its first name."""
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -117,15 +117,15 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
     if len(pairs) > MOST_PARAMETERS:
         raise _refused(f"more than {MOST_PARAMETERS} parameters")
     known = by_name(mode)
-    texts, passed = _set_and_passed_over(_gathered(pairs))
-    given = {name: _read(known[name], found) for name, found in texts.items() if name in known}
+    texts, unset = _without_unset(_texts_by_name(pairs))
+    given = {name: _read(known[name], values) for name, values in texts.items() if name in known}
     options = msgspec.convert(_fields(given), ListenOptions)
     _check_together(options, mode)
-    unknown = of_unknown_names(pairs, callback_unencoded=callback_unencoded)
-    return _with_implied(options, (*passed, *of_known_names(texts, given, mode), *unknown))
+    unknown = unknown_parameter_warnings(pairs, callback_unencoded=callback_unencoded)
+    return _with_implied(options, (*unset, *known_parameter_warnings(texts, given, mode), *unknown))
 
 
-def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
+def _texts_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     """Each known name with its texts; those of another mode too, which bring a warning."""
     texts: dict[str, list[str]] = {}
     for name, text in pairs:
@@ -134,23 +134,23 @@ def _gathered(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:
     return texts
 
 
-def _set_and_passed_over(
+def _without_unset(
     texts: Mapping[str, list[str]],
-) -> tuple[dict[str, list[str]], tuple[Unserved, ...]]:
+) -> tuple[dict[str, list[str]], tuple[ParameterWarning, ...]]:
     """The texts that set something, and a warning for each name with one that does not."""
-    left: dict[str, list[str]] = {}
-    passed = []
-    for name, found in texts.items():
-        unset = [text for text in found if sets_nothing(name, text)]
-        passed += [passed_over(name, text) for text in unset[:1]]
-        if len(unset) < len(found):
-            left[name] = [text for text in found if not sets_nothing(name, text)]
-    return left, tuple(passed)
+    given: dict[str, list[str]] = {}
+    warnings = []
+    for name, values in texts.items():
+        unset = [text for text in values if is_unset(name, text)]
+        warnings += [unset_warning(name, text) for text in unset[:1]]
+        if len(unset) < len(values):
+            given[name] = [text for text in values if not is_unset(name, text)]
+    return given, tuple(warnings)
 
 
 def _read(parameter: Parameter, texts: list[str]) -> tuple[Value, ...]:
     """The values of one parameter, each checked; at least one."""
-    if parameter.standing is Standing.IGNORED:
+    if parameter.support is Support.IGNORED:
         return tuple(texts)
     if len(texts) > parameter.repeats:
         texts = _as_single(parameter, texts)
@@ -172,7 +172,9 @@ def _read_one(parameter: Parameter, text: str) -> Value:
     except ValueError:
         if parameter.name == "callback":
             raise Refusal(400, "INVALID_QUERY_PARAMETER", "Invalid callback url.") from None
-        raise _refused(f"`{parameter.name}={shown(text)}`: expected {parameter.kind.says}") from None
+        raise _refused(
+            f"`{parameter.name}={printable(text)}`: expected {parameter.kind.description}"
+        ) from None
 
 
 def _check_storable(text: str) -> None:
@@ -246,7 +248,7 @@ MOST_KEYTERM_WORDS = 500
 MOST_LIVE_EXTRA_BYTES = 32_768
 """Of `extra` as JSON, which each message of a live stream carries: messages stay below 1 MiB."""
 
-# Of these encodings the bytes do not tell the rate (docs/encoding).
+# In these encodings the bytes do not hold the rate (docs/encoding).
 _NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
@@ -266,14 +268,14 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
         raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all")
 
 
-def _with_implied(options: ListenOptions, warnings: tuple[Unserved, ...]) -> ListenOptions:
+def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]) -> ListenOptions:
     """What some turn on in others (docs/smart-format, /paragraphs, /detect-entities, /diarization)."""
     return msgspec.structs.replace(
         options,
         paragraphs=options.paragraphs or options.smart_format,
         punctuate=options.punctuate or options.smart_format or options.paragraphs or options.detect_entities,
         diarize=options.diarize or options.diarize_model is not None,
-        unserved=warnings,
+        warnings=warnings,
     )
 
 

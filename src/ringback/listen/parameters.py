@@ -18,7 +18,7 @@ from ringback.listen.values import (
     REDACTION,
     REPLACEMENT,
     SCHEDULE,
-    Kind,
+    ValueKind,
     choice,
     integer,
     seconds,
@@ -33,7 +33,7 @@ class Mode(StrEnum):
     LIVE = "live"
 
 
-class Standing(StrEnum):
+class Support(StrEnum):
     """What this server does with a parameter."""
 
     SERVED = "served"
@@ -54,11 +54,11 @@ LIVE = frozenset({Mode.LIVE})
 @dataclass(frozen=True, slots=True)
 class Parameter:
     name: str
-    kind: Kind
-    standing: Standing
+    kind: ValueKind
+    support: Support
     page: str
     """The page of developers.deepgram.com that says so; of a parameter of ours, the page in `docs/`."""
-    means: str
+    description: str
     default: str = "false"
     """As the user would write it; empty: none."""
     repeats: int = 1
@@ -66,7 +66,7 @@ class Parameter:
     modes: frozenset[Mode] = BOTH
 
 
-SERVED, UNSERVED, IGNORED = Standing
+SERVED, UNSERVED, IGNORED = Support
 _SPEC = "reference/speech-to-text/listen-pre-recorded"
 _LIVE = "reference/speech-to-text/listen-streaming"
 _MODES = choice("extended", "strict")
@@ -296,7 +296,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         text(128, empty=True),
         SERVED,
         "docs/stt-tagging",
-        "Labels, told again in `metadata.tags` and in the request history.",
+        "Labels, repeated in `metadata.tags` and in the request history.",
         default="",
         repeats=MANY,
     ),
@@ -305,7 +305,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         KEY_AND_VALUE,
         SERVED,
         "docs/extra-metadata",
-        "Told again as the object `metadata.extra`; of one key given twice the last value stands.",
+        "Repeated as the object `metadata.extra`; of a key given twice the last value counts.",
         default="",
         repeats=MANY,
     ),

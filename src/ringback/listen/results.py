@@ -12,24 +12,24 @@ from dataclasses import dataclass
 import msgspec
 
 from ringback.errors import Failure
-from ringback.listen.options import ListenOptions, Unserved
-from ringback.listen.written import (
-    ModelFacts,
-    WrittenModel,
-    WrittenWord,
-    WrittenWords,
+from ringback.listen.json_parts import (
+    JsonModel,
+    JsonWord,
+    ModelMetadata,
+    WordWriter,
     rfc3339,
     seconds,
     share,
 )
+from ringback.listen.options import ListenOptions, ParameterWarning
 from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, joined
 
-__all__ = ["ModelFacts", "ResultFacts", "accepted", "document", "refused"]
+__all__ = ["ModelMetadata", "ResultMetadata", "accepted_body", "error_body", "result_document"]
 
 
 @dataclass(frozen=True, slots=True)
-class ResultFacts:
-    """What the document tells beside the words."""
+class ResultMetadata:
+    """What the document holds beside the words."""
 
     request_id: str
     """A UUID."""
@@ -37,18 +37,18 @@ class ResultFacts:
     """Of the submitted audio, in hexadecimal digits."""
     created: float
     """Unix seconds."""
-    models: tuple[ModelFacts, ...]
+    models: tuple[ModelMetadata, ...]
 
 
-def document(
+def result_document(
     transcript: Transcript,
     options: ListenOptions,
-    facts: ResultFacts,
+    facts: ResultMetadata,
     utterances: Sequence[Utterance] | None = None,
     paragraphs: Sequence[Sequence[Paragraph]] | None = None,
 ) -> bytes:
-    """The whole result; `paragraphs` holds those of each channel. None: not asked for, not told."""
-    words = WrittenWords(options)
+    """The whole result; `paragraphs` holds those of each channel. None: not asked for, left out."""
+    words = WordWriter(options)
     return _ENCODER.encode(
         _Document(
             metadata=_metadata(transcript, options, facts),
@@ -68,12 +68,12 @@ def document(
     )
 
 
-def accepted(request_id: str) -> bytes:
+def accepted_body(request_id: str) -> bytes:
     """The immediate answer to a request with a callback (https://developers.deepgram.com/docs/callback)."""
     return _ENCODER.encode({"request_id": request_id})
 
 
-def refused(failure: Failure, request_id: str) -> bytes:
+def error_body(failure: Failure, request_id: str) -> bytes:
     """Deepgram's error object (https://developers.deepgram.com/docs/errors)."""
     body = {"err_code": failure.err_code, "err_msg": failure.err_msg, "request_id": request_id}
     return _ENCODER.encode(body)
@@ -101,7 +101,7 @@ class _Paragraphs(msgspec.Struct):
 class _Alternative(msgspec.Struct, omit_defaults=True):
     transcript: str
     confidence: float
-    words: list[WrittenWord]
+    words: list[JsonWord]
     paragraphs: _Paragraphs | None = None
     languages: list[str] | None = None
 
@@ -118,7 +118,7 @@ class _Utterance(msgspec.Struct, omit_defaults=True):
     confidence: float
     channel: int
     transcript: str
-    words: list[WrittenWord]
+    words: list[JsonWord]
     id: str
     speaker: int | None = None
     languages: list[str] | None = None
@@ -137,10 +137,10 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     duration: float
     channels: int
     models: list[str]
-    model_info: dict[str, WrittenModel]
+    model_info: dict[str, JsonModel]
     tags: tuple[str, ...] = ()
     extra: dict[str, str] = {}
-    warnings: tuple[Unserved, ...] = ()
+    warnings: tuple[ParameterWarning, ...] = ()
 
 
 class _Document(msgspec.Struct):
@@ -151,8 +151,8 @@ class _Document(msgspec.Struct):
 _ENCODER = msgspec.json.Encoder()
 
 
-def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts) -> _Metadata:
-    models = {model.uuid: WrittenModel.of(model) for model in facts.models}
+def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetadata) -> _Metadata:
+    models = {model.uuid: JsonModel.of(model) for model in facts.models}
     return _Metadata(
         transaction_key="deprecated",  # Deepgram sends this very word, and the Rust SDK wants the field.
         request_id=facts.request_id,
@@ -164,20 +164,21 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultFacts
         model_info=models,
         tags=options.tag,
         extra=options.extra,
-        warnings=options.unserved + tuple(Unserved("audio", "partial", flaw) for flaw in transcript.flaws),
+        warnings=options.warnings
+        + tuple(ParameterWarning("audio", "partial", flaw) for flaw in transcript.flaws),
     )
 
 
-def _channel(channel: Channel, words: WrittenWords, paragraphs: Sequence[Paragraph] | None) -> _Channel:
-    said = channel.alternative
+def _channel(channel: Channel, words: WordWriter, paragraphs: Sequence[Paragraph] | None) -> _Channel:
+    best = channel.alternative
     return _Channel(
         alternatives=[
             _Alternative(
-                transcript=said.text,
-                confidence=share(said.confidence),
-                words=words.write(said.words),
+                transcript=best.text,
+                confidence=share(best.confidence),
+                words=words.write(best.words),
                 paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
-                languages=words.languages(said.words),
+                languages=words.languages(best.words),
             )
         ],
         detected_language=channel.language,
@@ -215,7 +216,7 @@ def _sentence(sentence: Sentence) -> _Sentence:
     )
 
 
-def _utterance(utterance: Utterance, words: WrittenWords, utterance_id: str) -> _Utterance:
+def _utterance(utterance: Utterance, words: WordWriter, utterance_id: str) -> _Utterance:
     return _Utterance(
         start=seconds(utterance.start),
         end=seconds(utterance.end),

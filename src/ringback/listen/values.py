@@ -1,4 +1,4 @@
-"""What a query parameter may be set to: each kind reads one text, or says that it cannot.
+"""The kinds of values of query parameters: each parses one text or raises `ValueError`.
 
 Every kind is strict on purpose: `int()` and `float()` would also take `1_000`, ` 7 `, `nan` and Arabic
 digits, none of which Deepgram's server takes.
@@ -15,15 +15,15 @@ Value = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
-    """A kind of value. `says` is what refusals and the documentation tell the user of it."""
+class ValueKind:
+    """A kind of value. `description` stands in refusals and in the documentation."""
 
-    says: str
+    description: str
     read: Callable[[str], Value]
     """The value of a text; `ValueError` when the text is not of this kind."""
 
 
-def choice(*allowed: str, any_case: bool = False) -> Kind:
+def choice(*allowed: str, any_case: bool = False) -> ValueKind:
     """One of these words; with `any_case` the result is in upper case, as `allowed` must be."""
 
     def read(text: str) -> str:
@@ -32,29 +32,29 @@ def choice(*allowed: str, any_case: bool = False) -> Kind:
             raise ValueError(text)
         return word
 
-    says = _either(allowed)
-    return Kind(f"{says}, in any case" if any_case else says, read)
+    description = _either(allowed)
+    return ValueKind(f"{description}, in any case" if any_case else description, read)
 
 
-def integer(low: int, high: int) -> Kind:
+def integer(low: int, high: int) -> ValueKind:
     def read(text: str) -> int:
         if not _INTEGER.fullmatch(text) or not low <= int(text) <= high:
             raise ValueError(text)
         return int(text)
 
-    return Kind(f"a whole number from {low} to {high}", read)
+    return ValueKind(f"a whole number from {low} to {high}", read)
 
 
-def seconds(high: float) -> Kind:
+def seconds(high: float) -> ValueKind:
     def read(text: str) -> float:
         if not _DECIMAL.fullmatch(text) or not 0.0 < float(text) <= high:
             raise ValueError(text)
         return float(text)
 
-    return Kind(f"seconds, more than 0 and at most {high:g}", read)
+    return ValueKind(f"seconds, more than 0 and at most {high:g}", read)
 
 
-def text(longest: int, *, empty: bool = False) -> Kind:
+def text(longest: int, *, empty: bool = False) -> ValueKind:
     """Any text of at most `longest` characters."""
 
     def read(given: str) -> str:
@@ -62,10 +62,10 @@ def text(longest: int, *, empty: bool = False) -> Kind:
             raise ValueError(given)
         return given
 
-    return Kind(f"text of at most {longest} characters", read)
+    return ValueKind(f"text of at most {longest} characters", read)
 
 
-def shaped(says: str, pattern: str, longest: int) -> Kind:
+def shaped(description: str, pattern: str, longest: int) -> ValueKind:
     """Text that the pattern matches as a whole."""
     shape = re.compile(pattern, re.DOTALL)
 
@@ -74,7 +74,7 @@ def shaped(says: str, pattern: str, longest: int) -> Kind:
             raise ValueError(given)
         return given
 
-    return Kind(says, read)
+    return ValueKind(description, read)
 
 
 def _either(words: tuple[str, ...]) -> str:
@@ -113,12 +113,12 @@ _NOT_REDACTABLE = frozenset({"cardinal", "ordinal", "percent"})
 
 _MILLISECONDS = integer(0, 60_000)
 
-BOOLEAN = Kind("`true` or `false`", _read_boolean)
+BOOLEAN = ValueKind("`true` or `false`", _read_boolean)
 LANGUAGE = shaped("a BCP-47 language tag, such as `en` or `pt-BR`, or `multi`", f"multi|{_TAG}", 35)
 LANGUAGE_TAG = shaped("a BCP-47 language tag, such as `en` or `pt-BR`", _TAG, 35)
 DETECTION = shaped("`true`, `false` or a BCP-47 language tag", f"true|false|{_TAG}", 35)
-ENDPOINTING = Kind("milliseconds from 0 to 60000, `true` or `false`", _read_endpointing)
-REDACTION = Kind(
+ENDPOINTING = ValueKind("milliseconds from 0 to 60000, `true` or `false`", _read_endpointing)
+REDACTION = ValueKind(
     "`true`, `false`, `pci`, `pii`, `phi`, `numbers`, `aggressive_numbers`, `ssn` or an entity type",
     _read_redaction,
 )
@@ -127,4 +127,4 @@ REPLACEMENT = shaped("`find:replacement` of at most 500 characters", r"[^:]+(:.*
 KEYWORD = shaped(
     "`word` or `word:boost`, where boost is a number", r"[^:]+(:-?[0-9]{1,6}(\.[0-9]{1,6})?)?", 200
 )
-SCHEDULE = Kind(PAUSES_SAY, _read_schedule)
+SCHEDULE = ValueKind(PAUSES_SAY, _read_schedule)

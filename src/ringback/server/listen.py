@@ -85,7 +85,7 @@ class Listen:
             asked = await self._head(request)
             with self._counted(asked):
                 taken = await self._take(request, asked)
-                accepted = json_response(results.accepted(asked.request_id))
+                accepted = json_response(results.accepted_body(asked.request_id))
                 asked = await self._accept(request, asked, taken)
         except (Refusal, LedgerUnavailable) as error:
             failure = error.failure if isinstance(error, Refusal) else ledger_away(request, error)
@@ -93,7 +93,7 @@ class Listen:
             return problem_response(request, failure)
         if asked.again:
             speak_of(request, asked.request_id)
-            accepted = json_response(results.accepted(asked.request_id), headers=_REPLAYED)
+            accepted = json_response(results.accepted_body(asked.request_id), headers=_REPLAYED)
         if asked.callback is not None:
             report_accepted(request, asked)
             return accepted

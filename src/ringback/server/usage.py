@@ -174,7 +174,7 @@ def _feature_filter(request: Request) -> _FeatureFilter:
     return _FeatureFilter(frozenset(found["true"]), frozenset(found["false"]))
 
 
-_FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "unserved"}
+_FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "warnings"}
 
 
 def _used(job: Job, models: Sequence[ModelInfo]) -> _Used:

@@ -9,7 +9,13 @@ from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool, Superseded
-from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Reached, SpeechBegan
+from ringback.listen.recognition_events import (
+    Cause,
+    RecognitionEvent,
+    RecognitionResult,
+    SpeechStarted,
+    VadProgress,
+)
 from ringback.streaming.seam import LONGEST, Seam
 from ringback.streaming.segments import Began, Draft, Overlong, Segments, Span, Split, Step, Stretch
 from ringback.streaming.tape import Tape
@@ -39,7 +45,7 @@ class Channel:
         stream: str,
         how: Recognising,
         *,
-        emit: Callable[[HearingEvent], None],
+        emit: Callable[[RecognitionEvent], None],
         progressed: Callable[[], None],
     ) -> None:
         """`emit` takes each event at once; `progressed` is called whenever `settled` has grown."""
@@ -53,7 +59,7 @@ class Channel:
         self._segments = Segments(how.endpointing)
         self._tape = Tape()
         self._judged = 0
-        self._steps: deque[Span | Overlong | Reached] = deque()
+        self._steps: deque[Span | Overlong | VadProgress] = deque()
         self._wake = asyncio.Event()
         self._ended = False
         self._readings: dict[Stretch, _Reading] = {}
@@ -100,18 +106,18 @@ class Channel:
         self._queue(self._segments.push(windows))
         quiet = self._segments.quiet_since
         until = _seconds(self._judged * WINDOW)
-        self._steps.append(Reached(self.number, until, None if quiet is None else _seconds(quiet)))
+        self._steps.append(VadProgress(self.number, until, None if quiet is None else _seconds(quiet)))
 
     def _queue(self, steps: Iterable[Step]) -> None:
         for step in steps:
             if isinstance(step, Began):
-                self._emit(SpeechBegan(self.number, _seconds(step.at)))
+                self._emit(SpeechStarted(self.number, _seconds(step.at)))
             else:
                 self._steps.append(step)
 
-    async def _perform(self, step: Span | Overlong | Reached) -> None:
+    async def _perform(self, step: Span | Overlong | VadProgress) -> None:
         match step:
-            case Reached():
+            case VadProgress():
                 self._emit(step)
             case Span():
                 words = () if step.speech is None else await self._final(step.speech)
@@ -139,7 +145,9 @@ class Channel:
     def _report(self, start: int, end: int, words: Sequence[Word], cause: Cause) -> None:
         self._drop_readings()
         placed = tuple(_within(word, _seconds(start), _seconds(end)) for word in words)
-        self._emit(Heard(self.number, _seconds(start), _seconds(end), placed, final=True, cause=cause))
+        self._emit(
+            RecognitionResult(self.number, _seconds(start), _seconds(end), placed, final=True, cause=cause)
+        )
         self._words_told = False
         self._tape.forget(end - _LEAD_IN)
         self._settle(end)
@@ -189,7 +197,7 @@ class Channel:
         self._words_told = self._words_told or bool(words)
         start, end = _seconds(draft.start), _seconds(draft.speech.end)
         placed = tuple(_within(word, start, end) for word in words)
-        self._emit(Heard(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
+        self._emit(RecognitionResult(self.number, start, end, placed, final=False, cause=Cause.UPDATE))
 
     async def _recognise(self, speech: Stretch, urgency: Urgency) -> tuple[Word, ...]:
         seam = self._seam if self._seam is not None and self._seam.at == speech.start else None

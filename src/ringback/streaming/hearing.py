@@ -19,8 +19,8 @@ from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.engines.base import ModelInfo, Task
 from ringback.engines.pool import EnginePool
 from ringback.errors import Refusal
-from ringback.listen.hearing_events import Finished, HearingEvent, Opened, Undecodable
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
 from ringback.streaming.channel import Channel, Recognising
 
 
@@ -73,12 +73,12 @@ class LiveHearing:
         """There is no more audio."""
         await self._decoder.end()
 
-    async def events(self) -> AsyncIterator[HearingEvent]:
+    async def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `Finished` or `Undecodable`. Raises `EngineFailure` or `Misconfigured` when we fail."""
         while True:
             event = await self._events.next()
             yield event
-            if isinstance(event, Finished | Undecodable):
+            if isinstance(event, RecognitionFinished | Undecodable):
                 return
 
     async def close(self) -> None:
@@ -91,7 +91,7 @@ class LiveHearing:
         try:
             async with asyncio.TaskGroup() as group:
                 decodable = await self._listen(group)
-            finished = Finished(max(1, len(self._channels)), self._total / SAMPLE_RATE)
+            finished = RecognitionFinished(max(1, len(self._channels)), self._total / SAMPLE_RATE)
             self._events.put(finished if decodable else Undecodable())
         except* Exception as failures:
             self._events.fail(_first(failures))
@@ -125,7 +125,7 @@ class LiveHearing:
                         await self._not_far_behind()
 
     def _open(self, channels: int, group: asyncio.TaskGroup) -> None:
-        self._events.put(Opened(channels))
+        self._events.put(AudioOpened(channels))
         for number in range(channels):
             channel = Channel(
                 number, self._stream, self._how, emit=self._events.put, progressed=self._room.set
@@ -156,12 +156,12 @@ class _Events:
     """What was heard and has not been fetched."""
 
     def __init__(self) -> None:
-        self._waiting: deque[HearingEvent] = deque()
+        self._waiting: deque[RecognitionEvent] = deque()
         self._failure: Exception | None = None
         self._put = asyncio.Event()
         self._fetched = asyncio.Event()
 
-    def put(self, event: HearingEvent) -> None:
+    def put(self, event: RecognitionEvent) -> None:
         self._waiting.append(event)
         self._put.set()
 
@@ -170,7 +170,7 @@ class _Events:
         self._failure = failure
         self._put.set()
 
-    async def next(self) -> HearingEvent:
+    async def next(self) -> RecognitionEvent:
         while not self._waiting:
             if self._failure is not None:
                 raise self._failure

@@ -69,7 +69,7 @@ def ended(ending: StreamEnding, status: int, started_at: float, ended_at: float)
 
 
 def error_document(failure: Failure, request_id: JobId) -> Kept:
-    return Kept(inline=results.refused(failure, request_id).decode())
+    return Kept(inline=results.error_body(failure, request_id).decode())
 
 
 async def end_abandoned(lease: Lease) -> Done:

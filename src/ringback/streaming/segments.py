@@ -20,7 +20,7 @@ from itertools import pairwise
 from ringback.audio.chunker import SURE, WINDOW
 from ringback.audio.endpointing import Pause, SpeechTrack, Turn
 from ringback.audio.samples import SAMPLE_RATE
-from ringback.listen.hearing_events import Cause
+from ringback.listen.recognition_events import Cause
 from ringback.transcript import Word
 
 

@@ -25,9 +25,15 @@ from ringback.listen.actions import (
     MessageKind,
     SendMessage,
 )
-from ringback.listen.hearing_events import Finished, Heard, HearingEvent, Opened, Reached
 from ringback.listen.live import Conversation
 from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    VadProgress,
+)
 from ringback.streaming.relay import Client, Gone, Relay, RelayLost
 
 MOST_UNSAID = 1_000
@@ -49,7 +55,7 @@ class Ears(Protocol):
 
     async def end(self) -> None: ...
 
-    def events(self) -> AsyncIterator[HearingEvent]:
+    def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `Finished` or `Undecodable`."""
         ...
 
@@ -240,18 +246,18 @@ class Session:
         if not self._conversation.closed:
             raise RuntimeError("the ears fell silent before the end")
 
-    def _as_asked(self, event: HearingEvent) -> HearingEvent:
-        if isinstance(event, Heard):
+    def _as_asked(self, event: RecognitionEvent) -> RecognitionEvent:
+        if isinstance(event, RecognitionResult):
             return replace(event, words=finish_words(event.words, self._options))
         return event
 
-    def _count(self, event: HearingEvent) -> None:
+    def _count(self, event: RecognitionEvent) -> None:
         match event:
-            case Opened():
+            case AudioOpened():
                 self.tally.channels = event.channels
-            case Reached():
+            case VadProgress():
                 self.tally.heard = max(self.tally.heard, event.until)
-            case Finished():
+            case RecognitionFinished():
                 self.tally.channels = event.channels
                 self.tally.heard = event.duration
             case _:

@@ -11,9 +11,9 @@ from ringback.engines.base import ModelInfo
 from ringback.errors import Failure
 from ringback.jobs.job import Allowance, JobId, Lease
 from ringback.listen.actions import CloseReason, MessageKind
-from ringback.listen.live import Conversation, StreamFacts
+from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
-from ringback.listen.results import ModelFacts
+from ringback.listen.results import ModelMetadata
 from ringback.streaming.record import StreamEnding, error_document
 from ringback.streaming.relay import Client, ClientRelay, Relay, ToCallback
 from ringback.streaming.session import Ears, Ended, Session
@@ -115,10 +115,10 @@ class Stream:
     def _why(self) -> str:
         return "The client left." if self._ended is None or not self._ended.reason else self._ended.reason
 
-    def _facts(self) -> StreamFacts:
+    def _facts(self) -> StreamMetadata:
         model = self.asked.model
-        facts = ModelFacts(model.uuid, model.name, model.version, model.arch)
-        return StreamFacts(self.asked.request_id, self.began, (facts,))
+        facts = ModelMetadata(model.uuid, model.name, model.version, model.arch)
+        return StreamMetadata(self.asked.request_id, self.began, (facts,))
 
     def _report(self, ended: Ended, seconds: float) -> None:
         """The canonical event of a stream."""

@@ -7,7 +7,7 @@ import msgspec
 
 from ringback.engines.base import ModelInfo
 from ringback.listen.options import ListenOptions
-from ringback.listen.unserved import Unserved, shown
+from ringback.listen.parameter_warnings import ParameterWarning, printable
 
 
 class Models(Protocol):
@@ -48,13 +48,14 @@ def with_model_warnings(
     A version of one of Deepgram's models is never here, which is always told. That another model answers to
     its name is what this server is for: it is told where the operator wants it told.
     """
-    warnings = list(options.unserved)
+    warnings = list(options.warnings)
     asked = options.model
     by_its_own_name = asked is None or asked == model.name or asked.lower() == model.uuid
     if tell_substitution and not by_its_own_name:
-        what = f"`model={shown(options.model or '')}` is served by {model.name}."
-        warnings.append(Unserved("model", "unsupported", what))
+        what = f"`model={printable(options.model or '')}` is served by {model.name}."
+        warnings.append(ParameterWarning("model", "unsupported", what))
     if options.version not in {"latest", model.version}:
-        what = f"`version={shown(options.version)}` is passed over: {model.name} has version {model.version}."
-        warnings.append(Unserved("version", "ignored", what))
-    return msgspec.structs.replace(options, unserved=tuple(warnings))
+        version = printable(options.version)
+        what = f"`version={version}` is passed over: {model.name} has version {model.version}."
+        warnings.append(ParameterWarning("version", "ignored", what))
+    return msgspec.structs.replace(options, warnings=tuple(warnings))

@@ -138,11 +138,11 @@ class Transcriber:
                 # Is the audio bad, or is it no longer the audio that was accepted?
                 await asyncio.to_thread(_must_be_intact, path, sha256)
                 raise
-        facts = results.ResultFacts(
+        facts = results.ResultMetadata(
             request_id=job.id,
             sha256=sha256,
             created=job.created_at,
-            models=(results.ModelFacts(model.uuid, model.name, model.version, model.arch),),
+            models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
         )
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
         document = await asyncio.to_thread(_document, transcript, order.options, facts)
@@ -216,9 +216,11 @@ def _lost() -> RecordingLost:
     return RecordingLost(errno.ENOENT, "the recording is not in the blob store")
 
 
-def _document(heard: Transcript, options: ListenOptions, facts: results.ResultFacts) -> bytes:
+def _document(heard: Transcript, options: ListenOptions, facts: results.ResultMetadata) -> bytes:
     finished = finish(heard, options)
-    return results.document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
+    return results.result_document(
+        finished.transcript, options, facts, finished.utterances, finished.paragraphs
+    )
 
 
 def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[NewJob, ...]:
@@ -238,7 +240,7 @@ def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[Ne
 
 
 def _refused(failure: Failure, job: Job) -> _Answer:
-    return _Answer(failure.status, results.refused(failure, job.id))
+    return _Answer(failure.status, results.error_body(failure, job.id))
 
 
 def _report(job: Job, order: Order, answer: _Answer, waited: float, worked: float) -> None:

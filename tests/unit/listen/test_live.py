@@ -10,17 +10,17 @@ from ringback.listen.live import (
     AUDIO_PAUSE,
     IDLE_TIMEOUT,
     RECOGNISER_TIMEOUT,
+    AudioOpened,
     Cause,
     CloseReason,
     CloseSocket,
     EndAudio,
     FeedAudio,
-    Finished,
     FlushRecogniser,
-    Opened,
+    RecognitionFinished,
     Undecodable,
 )
-from ringback.listen.live_results import MOST_ECHOED
+from ringback.listen.live_messages import MOST_ECHOED
 from support.conversations import MODEL, REQUEST, Json, Talk, final, interim, quiet, transcript
 
 KEEP_ALIVE = '{"type":"KeepAlive"}'
@@ -49,7 +49,7 @@ class TestKeepAlive:
         assert talk.fresh_wishes() == []
         talk.tick(IDLE_TIMEOUT)
         assert talk.fresh_wishes() == [EndAudio()], "what was heard is still told"
-        talk.hear(final("two", 2.0, Cause.END, start=1.0), Finished(1, 2.0))
+        talk.hear(final("two", 2.0, Cause.END, start=1.0), RecognitionFinished(1, 2.0))
         results, metadata = talk.fresh()
         assert results["is_final"] is True
         assert (metadata["type"], metadata["sha256"], metadata["duration"]) == ("Metadata", "incomplete", 2.0)
@@ -179,7 +179,7 @@ class TestFinalize:
     def test_before_the_audio_is_understood_the_ears_sort_it_out(self) -> None:
         talk = Talk(channels=None).binary(b"x").text('{"type":"Finalize","channel":3}')
         assert talk.fresh_wishes() == [FeedAudio(b"x"), FlushRecogniser(3)]
-        assert talk.hear(Opened(1), final("", 0.0, Cause.FINALIZE)).fresh() == []
+        assert talk.hear(AudioOpened(1), final("", 0.0, Cause.FINALIZE)).fresh() == []
 
     def test_of_a_channel_that_the_audio_has_not_is_an_error(self) -> None:
         talk = Talk("multichannel=true", channels=2).text('{"type":"Finalize","channel":2}')
@@ -276,7 +276,7 @@ class TestTheEnd:
         talk.fresh_wishes()
         talk.text(CLOSE) if how == "text" else talk.binary(b"")
         assert talk.fresh_wishes() == [EndAudio()]
-        talk.hear(final("Bye.", 1.5, Cause.END), Finished(1, 1.5))
+        talk.hear(final("Bye.", 1.5, Cause.END), RecognitionFinished(1, 1.5))
         results, metadata = talk.fresh()
         assert [results[flag] for flag in ("is_final", "speech_final", "from_finalize")] == [
             True,
@@ -312,14 +312,16 @@ class TestTheEnd:
         talk.fresh_wishes()
         talk.binary(b"more").text('{"type":"Finalize"}').text("what?").text(CLOSE).binary(b"")
         assert talk.fresh_wishes() == []
-        metadata = talk.hear(Finished(1, 1.0)).fresh()[-1]
+        metadata = talk.hear(RecognitionFinished(1, 1.0)).fresh()[-1]
         assert metadata["sha256"] == hashlib.sha256(b"audio").hexdigest()
 
     def test_nothing_comes_after_the_close(self) -> None:
-        talk = Talk().text(CLOSE).hear(Finished(1, 1.0))
+        talk = Talk().text(CLOSE).hear(RecognitionFinished(1, 1.0))
         talk.fresh()
         talk.fresh_wishes()
-        talk.binary(b"x").text(CLOSE).hear(final("late", 2.0), Finished(1, 2.0), Undecodable()).tick(1e6)
+        talk.binary(b"x").text(CLOSE).hear(
+            final("late", 2.0), RecognitionFinished(1, 2.0), Undecodable()
+        ).tick(1e6)
         talk.end(CloseReason.FAILED)
         assert talk.fresh() == []
         assert talk.fresh_wishes() == []
@@ -346,7 +348,7 @@ class TestTheEnd:
         talk = Talk()
         assert talk.conversation.end_stream(ending, 1.0) == [EndAudio()]
         assert talk.conversation.end_stream(CloseReason.SERVER_STOPPING, 1.0) == [], "the first reason stands"
-        talk.hear(final("one", 2.5, Cause.END), Finished(1, 2.5))
+        talk.hear(final("one", 2.5, Cause.END), RecognitionFinished(1, 2.5))
         assert [message["type"] for message in talk.fresh()] == ["Results", "Metadata"]
         assert talk.closed_with == CloseSocket(ending.code, ending.reason)
 
@@ -365,7 +367,7 @@ class TestTheEnd:
         assert talk.fresh()[-1]["type"] == "Metadata"
 
     def test_ears_that_finish_unasked_have_failed(self) -> None:
-        talk = Talk().hear(Finished(1, 1.0))
+        talk = Talk().hear(RecognitionFinished(1, 1.0))
         assert talk.closed_with == CloseSocket(1011, CloseReason.FAILED.reason)
 
 
@@ -381,7 +383,12 @@ class TestWhatIsTold:
         }
 
     def test_what_is_not_done_is_told_from_the_first_results_on(self) -> None:
-        talk = Talk("redact=pci&no_delay=true").hear(final("one", 1.0)).text(CLOSE).hear(Finished(1, 1.0))
+        talk = (
+            Talk("redact=pci&no_delay=true")
+            .hear(final("one", 1.0))
+            .text(CLOSE)
+            .hear(RecognitionFinished(1, 1.0))
+        )
         results, metadata = talk.fresh()
         unsupported = {
             "parameter": "redact",

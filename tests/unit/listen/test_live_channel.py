@@ -5,7 +5,7 @@ from typing import cast
 
 import pytest
 
-from ringback.listen.live import Cause, Heard, Opened, Reached, SpeechBegan
+from ringback.listen.live import AudioOpened, Cause, RecognitionResult, SpeechStarted, VadProgress
 from ringback.transcript import Word
 from support.conversations import Json, Talk, final, interim, quiet, spoken, transcript
 
@@ -70,7 +70,7 @@ class TestInterimsAndFinals:
     def test_no_empty_interim_takes_back_words_that_are_still_open(self) -> None:
         talk = Talk("interim_results=true").hear(interim("one", 1.0))
         talk.fresh()
-        talk.hear(quiet(5.0, 0.0), Reached(0, 6.0, 4.0), Reached(0, 7.0, None))
+        talk.hear(quiet(5.0, 0.0), VadProgress(0, 6.0, 4.0), VadProgress(0, 7.0, None))
         assert talk.fresh() == []
 
     def test_silence_is_told_again_once_the_words_are_final(self) -> None:
@@ -79,7 +79,7 @@ class TestInterimsAndFinals:
         assert spans(talk.hear(quiet(2.5, 1.0)).fresh()) == [("interim", 1.5, 2.5, "")]
 
     def test_an_empty_interim_is_not_sent_while_somebody_speaks(self) -> None:
-        talk = Talk("interim_results=true").hear(Reached(0, 2.0, None), Reached(0, 4.0, 2.5))
+        talk = Talk("interim_results=true").hear(VadProgress(0, 2.0, None), VadProgress(0, 4.0, 2.5))
         assert talk.fresh() == []
 
     def test_empty_results_say_so_as_deepgram_does(self) -> None:
@@ -92,7 +92,11 @@ class TestInterimsAndFinals:
 
     def test_more_words_than_fit_become_several_finals_with_the_flags_on_the_last(self) -> None:
         words = tuple(Word("x" * 500, n * 0.01, n * 0.01, 1.0) for n in range(200))
-        talk = Talk().text('{"type":"Finalize"}').hear(Heard(0, 0.0, 2.0, words, True, Cause.FINALIZE))
+        talk = (
+            Talk()
+            .text('{"type":"Finalize"}')
+            .hear(RecognitionResult(0, 0.0, 2.0, words, True, Cause.FINALIZE))
+        )
         found = spans(talk.fresh())
         assert len(found) == 3
         assert [span[0] for span in found] == ["is_final", "is_final", "is_final+speech_final+from_finalize"]
@@ -105,7 +109,7 @@ class TestInterimsAndFinals:
         talk.fresh()
         times = [5.0 if n % 2 else 0.0 for n in range(300)]
         words = tuple(Word("x" * 500, time, time, 1.0) for time in times)
-        found = spans(talk.hear(Heard(0, 1.0, 2.0, words, True, Cause.LENGTH)).fresh())
+        found = spans(talk.hear(RecognitionResult(0, 1.0, 2.0, words, True, Cause.LENGTH)).fresh())
         assert len(found) > 2
         assert [found[0][1], found[-1][2]] == [1.0, 2.0]
         assert all(one[2] == other[1] for one, other in pairwise(found))
@@ -146,7 +150,7 @@ class TestSpeechFinal:
 
     def test_speech_that_was_told_and_then_taken_back_is_closed(self) -> None:
         """A client that heard SpeechStarted, or saw an interim, waits for the end of that speech."""
-        talk = Talk("vad_events=true").hear(SpeechBegan(0, 0.5), final("", 3.0, Cause.SILENCE))
+        talk = Talk("vad_events=true").hear(SpeechStarted(0, 0.5), final("", 3.0, Cause.SILENCE))
         assert talk.fresh()[-1]["speech_final"] is True
         talk = Talk("interim_results=true").hear(interim("hm", 1.0), final("", 3.0, Cause.SILENCE))
         assert talk.fresh()[-1]["speech_final"] is True
@@ -160,10 +164,10 @@ class TestSpeechStarted:
     """https://developers.deepgram.com/docs/speech-started"""
 
     def test_only_where_asked_for(self) -> None:
-        assert Talk().hear(SpeechBegan(0, 0.5)).fresh() == []
+        assert Talk().hear(SpeechStarted(0, 0.5)).fresh() == []
 
     def test_its_shape(self) -> None:
-        talk = Talk("vad_events=true&multichannel=true", channels=2).hear(SpeechBegan(1, 0.5004))
+        talk = Talk("vad_events=true&multichannel=true", channels=2).hear(SpeechStarted(1, 0.5004))
         assert talk.fresh() == [{"type": "SpeechStarted", "channel": [1, 2], "timestamp": 0.5}]
 
 
@@ -178,7 +182,7 @@ class TestUtteranceEnd:
     def test_the_concrete_example_of_the_page(self) -> None:
         talk = Talk(self.QUERY).hear(interim("Hello", 0.5), interim("Hello there", 1.0))
         words = (Word("Hello", 0.1, 0.6, 0.9), Word("there", 0.7, 1.2, 0.9))
-        talk.hear(Heard(0, 0.0, 2.0, words, True, Cause.LENGTH), quiet(2.1, 1.3))
+        talk.hear(RecognitionResult(0, 0.0, 2.0, words, True, Cause.LENGTH), quiet(2.1, 1.3))
         assert self.ends(talk) == []
         talk.hear(quiet(2.2, 1.3))
         assert talk.said[0][1] == {"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 1.2}
@@ -191,20 +195,24 @@ class TestUtteranceEnd:
         talk.hear(final("Hello there.", 3.4, Cause.LENGTH), interim("", 4.7, start=3.4))
         talk.fresh()
         words = (Word("I'm", 5.5, 5.7, 0.9),)
-        talk.hear(Heard(0, 3.4, 5.7, words, False, Cause.UPDATE))
+        talk.hear(RecognitionResult(0, 3.4, 5.7, words, False, Cause.UPDATE))
         assert [message["type"] for message in talk.fresh()] == ["UtteranceEnd", "Results"]
 
     def test_words_within_the_gap_begin_another_wait(self) -> None:
         talk = Talk(self.QUERY).hear(final("one", 1.0, Cause.LENGTH))
-        talk.hear(Heard(0, 1.0, 2.5, spoken("two", 1.5, 2.0), False, Cause.UPDATE), quiet(2.9, 2.0))
-        talk.hear(Heard(0, 1.0, 2.5, spoken("two", 1.5, 2.0), True, Cause.LENGTH), quiet(2.9, 2.0))
+        talk.hear(
+            RecognitionResult(0, 1.0, 2.5, spoken("two", 1.5, 2.0), False, Cause.UPDATE), quiet(2.9, 2.0)
+        )
+        talk.hear(
+            RecognitionResult(0, 1.0, 2.5, spoken("two", 1.5, 2.0), True, Cause.LENGTH), quiet(2.9, 2.0)
+        )
         assert self.ends(talk) == []
         talk.hear(quiet(3.0, 2.0))
         assert self.ends(talk) == [2.0]
 
     def test_noise_does_not_hold_it_up(self) -> None:
         """Speech detection hears something; the recogniser finds no words in it."""
-        talk = Talk(self.QUERY).hear(final("one", 1.0, Cause.LENGTH), Reached(0, 2.5, None))
+        talk = Talk(self.QUERY).hear(final("one", 1.0, Cause.LENGTH), VadProgress(0, 2.5, None))
         assert self.ends(talk) == []
         assert self.ends(talk.hear(interim("", 2.5, start=1.0))) == [1.0]
 
@@ -238,7 +246,9 @@ class TestChannels:
 
     def test_what_nobody_opened_is_not_told(self) -> None:
         talk = Talk(channels=None)
-        talk.binary(b"x").hear(final("early", 1.0), Opened(1), final("stray", 1.0, channel=1), Opened(7))
+        talk.binary(b"x").hear(
+            final("early", 1.0), AudioOpened(1), final("stray", 1.0, channel=1), AudioOpened(7)
+        )
         assert talk.fresh() == []
         (message,) = talk.hear(final("one", 1.0)).fresh()
         assert message["channel_index"] == [0, 1]

@@ -13,21 +13,21 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ringback.listen.live import (
     Action,
+    AudioOpened,
     Cause,
     CloseReason,
     CloseSocket,
     Conversation,
     EndAudio,
     FeedAudio,
-    Finished,
     FlushRecogniser,
-    Heard,
     MessageKind,
-    Opened,
-    Reached,
+    RecognitionFinished,
+    RecognitionResult,
     SendMessage,
-    SpeechBegan,
+    SpeechStarted,
     Undecodable,
+    VadProgress,
 )
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Word
@@ -75,7 +75,7 @@ class LiveLaws(RuleBasedStateMachine):
         self.ends = 0
         if opened:
             self.audio(b"x")
-            self.keep(self.conversation.receive_event(Opened(2), self.now))
+            self.keep(self.conversation.receive_event(AudioOpened(2), self.now))
 
     @rule(data=st.binary(min_size=1, max_size=8))
     def audio(self, data: bytes) -> None:
@@ -95,7 +95,7 @@ class LiveLaws(RuleBasedStateMachine):
 
     @rule(channels=st.integers(1, 3))
     def opened(self, channels: int) -> None:
-        self.keep(self.conversation.receive_event(Opened(channels), self.now))
+        self.keep(self.conversation.receive_event(AudioOpened(channels), self.now))
 
     @rule(
         channel=CHANNELS,
@@ -108,7 +108,7 @@ class LiveLaws(RuleBasedStateMachine):
     def heard(
         self, channel: int, start: float, length: float, words: tuple[Word, ...], final: bool, cause: Cause
     ) -> None:
-        event = Heard(channel, start, start + length, words, final, cause)
+        event = RecognitionResult(channel, start, start + length, words, final, cause)
         self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(
@@ -123,17 +123,17 @@ class LiveLaws(RuleBasedStateMachine):
     ) -> None:
         """As well-made ears report: where the last final ended."""
         start = self.fixed.get(channel, 0.0)
-        event = Heard(channel, start, start + length, words, final, cause)
+        event = RecognitionResult(channel, start, start + length, words, final, cause)
         self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(channel=CHANNELS, at=TIMES)
     def began(self, channel: int, at: float) -> None:
-        self.keep(self.conversation.receive_event(SpeechBegan(channel, at), self.now))
+        self.keep(self.conversation.receive_event(SpeechStarted(channel, at), self.now))
 
     @rule(channel=CHANNELS, ahead=st.floats(0, 5), quiet=st.booleans())
     def reached(self, channel: int, ahead: float, quiet: bool) -> None:
         fixed = self.fixed.get(channel, 0.0)
-        event = Reached(channel, fixed + ahead, fixed if quiet else None)
+        event = VadProgress(channel, fixed + ahead, fixed if quiet else None)
         self.keep(self.conversation.receive_event(event, self.now))
 
     @rule(seconds=st.floats(0, 12))
@@ -165,7 +165,7 @@ class LiveLaws(RuleBasedStateMachine):
             case "server":
                 self.keep(self.conversation.end_stream(ending, self.now))
             case "finished":
-                self.keep(self.conversation.receive_event(Finished(2, 30.0), self.now))
+                self.keep(self.conversation.receive_event(RecognitionFinished(2, 30.0), self.now))
             case _:
                 self.keep(self.conversation.receive_event(Undecodable(), self.now))
 

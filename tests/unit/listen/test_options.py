@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from ringback.errors import Refusal
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, MOST_PARAMETERS, ListenOptions, Mode, parse
-from ringback.listen.parameters import PARAMETERS, Parameter, Standing
-from ringback.listen.unserved import MOST_UNKNOWN_NAMES, Unserved
+from ringback.listen.parameter_warnings import MOST_UNKNOWN_NAMES, ParameterWarning
+from ringback.listen.parameters import PARAMETERS, Parameter, Support
 
 NAMES = sorted({parameter.name for parameter in PARAMETERS})
 TELLING = ["true", "false", "True", "1", "0.8", "nan", "inf", "-1", "a:b", "en", "multi", "v2", "numbers,pci"]
@@ -33,7 +33,7 @@ def _pair(part: str) -> tuple[str, str]:
 
 
 def warned(query: str, mode: Mode = Mode.RECORDED) -> dict[str, str]:
-    return {warning.parameter: warning.type for warning in options(query, mode).unserved}
+    return {warning.parameter: warning.type for warning in options(query, mode).warnings}
 
 
 def test_nothing_asked_is_deepgrams_defaults() -> None:
@@ -282,19 +282,19 @@ def test_no_warning_where_nobody_is_deceived(query: str) -> None:
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
 def test_what_sets_nothing_is_passed_over_and_told(parameter: Parameter, mode: Mode) -> None:
     name = parameter.name
-    takes_empty = parameter.standing is Standing.IGNORED or name in {"callback", "tag"}
+    takes_empty = parameter.support is Support.IGNORED or name in {"callback", "tag"}
     for text in ("undefined", "null") if takes_empty else ("undefined", "null", ""):
         asked = options(f"{name}={text}&{name}={text}", mode)
-        assert msgspec.structs.replace(asked, unserved=()) == ListenOptions()
-        assert asked.unserved == (
-            Unserved(name, "ignored", f"`{name}={text}` is passed over: it sets nothing."),
+        assert msgspec.structs.replace(asked, warnings=()) == ListenOptions()
+        assert asked.warnings == (
+            ParameterWarning(name, "ignored", f"`{name}={text}` is passed over: it sets nothing."),
         )
 
 
 def test_what_sets_nothing_leaves_what_does() -> None:
     asked = options("punctuate=null&punctuate=true&tag=undefined&tag=a&tag=&keyterm=&keyterm=x")
     assert (asked.punctuate, asked.tag, asked.keyterm) == (True, ("a", ""), ("x",))
-    assert [(each.parameter, each.type) for each in asked.unserved] == [
+    assert [(each.parameter, each.type) for each in asked.warnings] == [
         ("punctuate", "ignored"),
         ("tag", "ignored"),
         ("keyterm", "ignored"),
@@ -320,7 +320,7 @@ def test_what_sets_nothing_leaves_what_does() -> None:
     ],
 )
 def test_a_misspelt_name_is_told(name: str, near: str, mode: Mode) -> None:
-    (warning,) = options(f"{name}=true&{name}=false", mode).unserved
+    (warning,) = options(f"{name}=true&{name}=false", mode).warnings
     assert (warning.parameter, warning.type) == (name, "ignored")
     assert warning.message.endswith(f"is no parameter of this server and was ignored. Did you mean `{near}`?")
 
@@ -336,14 +336,14 @@ def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
         ("b", ""),
     ]
     asked = parse(pairs, mode, callback_unencoded=True)
-    assert [each.parameter for each in asked.unserved] == ["b", "c\\xe9"]
-    assert all("percent-encode that URL" in each.message for each in asked.unserved)
-    assert parse(pairs, mode).unserved == ()
+    assert [each.parameter for each in asked.warnings] == ["b", "c\\xe9"]
+    assert all("percent-encode that URL" in each.message for each in asked.warnings)
+    assert parse(pairs, mode).warnings == ()
 
 
 def test_a_flood_of_unknown_names_brings_few_warnings() -> None:
     pairs = [(f"punctuate{number}", "true") for number in range(MOST_PARAMETERS)]
-    assert len(parse(pairs, Mode.RECORDED).unserved) == MOST_UNKNOWN_NAMES
+    assert len(parse(pairs, Mode.RECORDED).warnings) == MOST_UNKNOWN_NAMES
 
 
 def test_every_unserved_parameter_warns_once_when_used() -> None:
@@ -351,7 +351,7 @@ def test_every_unserved_parameter_warns_once_when_used() -> None:
     example_of |= {"diarize_model": "v1", "utterance_end_ms": "1000", "endpointing": "300"}
     texts = {"search", "replace", "keywords", "keyterm", "custom_topic", "custom_intent"}
     for parameter in PARAMETERS:
-        if parameter.standing is Standing.UNSERVED:
+        if parameter.support is Support.UNSERVED:
             value = "word" if parameter.name in texts else example_of.get(parameter.name, "true")
             for mode in parameter.modes:
                 pairs = [(parameter.name, value)]
@@ -359,7 +359,7 @@ def test_every_unserved_parameter_warns_once_when_used() -> None:
                     pairs = [("redact", "pci"), ("redact", "ssn")]
                 if parameter.name == "utterance_end_ms":
                     pairs.append(("interim_results", "true"))
-                unserved = [warning.parameter for warning in parse(pairs, mode).unserved]
+                unserved = [warning.parameter for warning in parse(pairs, mode).warnings]
                 assert unserved.count(parameter.name) == 1
 
 
@@ -401,12 +401,12 @@ def test_a_known_parameter_alone_survives_json(name: str, text: str, mode: Mode)
 
 def test_what_is_read_only_for_raw_audio_is_named_when_it_is_not_read() -> None:
     bare = parse([("sample_rate", "8000"), ("channels", "2")], Mode.RECORDED)
-    assert [(warning.parameter, warning.type) for warning in bare.unserved] == [
+    assert [(warning.parameter, warning.type) for warning in bare.warnings] == [
         ("sample_rate", "ignored"),
         ("channels", "ignored"),
     ]
     raw = [("encoding", "linear16"), ("sample_rate", "8000"), ("channels", "2")]
-    assert parse(raw, Mode.RECORDED).unserved == ()
+    assert parse(raw, Mode.RECORDED).warnings == ()
 
 
 def test_candidates_are_languages_without_regions() -> None:

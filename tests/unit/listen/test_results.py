@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.errors import Failure
-from ringback.listen.options import ListenOptions, Unserved
-from ringback.listen.results import ModelFacts, ResultFacts, accepted, document, refused
+from ringback.listen.options import ListenOptions, ParameterWarning
+from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, error_body, result_document
 from ringback.transcript import Alternative, Channel, Paragraph, Sentence, Transcript, Utterance, Word
 
 REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
-MODEL = ModelFacts("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
-FACTS = ResultFacts(REQUEST, "ab" * 32, 1_800_000_000.25, (MODEL,))
+MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
+FACTS = ResultMetadata(REQUEST, "ab" * 32, 1_800_000_000.25, (MODEL,))
 HELLO = Word("Hello,", 0.12345, 0.5, 0.98765432)
 WORLD = Word("World!", 0.5, 1.0, 1.0)
 SAID = Transcript(2.0, (Channel(Alternative((HELLO, WORLD))),))
@@ -39,7 +39,7 @@ FIRST = ("results", "channels", 0, "alternatives", 0)
 
 def test_the_whole_document_of_a_plain_request() -> None:
     plain = Transcript(2.0, (Channel(Alternative((Word("hello", 0.12345, 0.5, 0.98765432),))),))
-    assert read(document(plain, ListenOptions(), FACTS)) == {
+    assert read(result_document(plain, ListenOptions(), FACTS)) == {
         "metadata": {
             "transaction_key": "deprecated",
             "request_id": REQUEST,
@@ -67,7 +67,7 @@ def test_the_whole_document_of_a_plain_request() -> None:
 
 
 def test_punctuated_words_stand_beside_bare_ones() -> None:
-    body = read(document(SAID, ListenOptions(punctuate=True), FACTS))
+    body = read(result_document(SAID, ListenOptions(punctuate=True), FACTS))
     assert at(body, *FIRST, "transcript") == "Hello, World!"
     words = cast(list[Json], at(body, *FIRST, "words"))
     assert [(word["word"], word["punctuated_word"]) for word in words] == [
@@ -78,7 +78,7 @@ def test_punctuated_words_stand_beside_bare_ones() -> None:
 
 def test_silence_is_an_empty_transcript() -> None:
     silent = Transcript(3.0, (Channel(),))
-    body = document(silent, ListenOptions(), FACTS, (), ((),))
+    body = result_document(silent, ListenOptions(), FACTS, (), ((),))
     assert at(read(body), *FIRST) == {
         "transcript": "",
         "confidence": 0.0,
@@ -91,9 +91,9 @@ def test_silence_is_an_empty_transcript() -> None:
 
 def test_what_the_caller_attached_comes_back() -> None:
     options = ListenOptions(
-        tag=("a", "b"), extra={"k": "v"}, unserved=(Unserved("redact", "unsupported", "Not yet."),)
+        tag=("a", "b"), extra={"k": "v"}, warnings=(ParameterWarning("redact", "unsupported", "Not yet."),)
     )
-    metadata = at(read(document(SAID, options, FACTS)), "metadata")
+    metadata = at(read(result_document(SAID, options, FACTS)), "metadata")
     assert at(metadata, "tags") == ["a", "b"]
     assert at(metadata, "extra") == {"k": "v"}
     assert at(metadata, "warnings") == [{"parameter": "redact", "type": "unsupported", "message": "Not yet."}]
@@ -102,7 +102,7 @@ def test_what_the_caller_attached_comes_back() -> None:
 def test_utterances() -> None:
     spoken = Word("Right.", 1.5, 2.0, 0.5, speaker=1)
     options = ListenOptions(punctuate=True)
-    body = document(SAID, options, FACTS, (Utterance(0, (HELLO, WORLD)), Utterance(0, (spoken,))))
+    body = result_document(SAID, options, FACTS, (Utterance(0, (HELLO, WORLD)), Utterance(0, (spoken,))))
     first, second = cast(list[Json], at(read(body), "results", "utterances"))
     assert (first["start"], first["end"], first["channel"]) == (0.123, 1.0, 0)
     assert (first["transcript"], first["confidence"]) == ("Hello, World!", 0.9938)
@@ -117,7 +117,7 @@ def test_paragraphs() -> None:
         Paragraph((Sentence((HELLO, WORLD)), Sentence((Word("Yes.", 1.0, 1.2, 0.9),)))),
         Paragraph((Sentence((Word("So.", 4.0, 4.2, 0.9),)),)),
     )
-    found = at(read(document(SAID, ListenOptions(), FACTS, None, (paragraphs,))), *FIRST, "paragraphs")
+    found = at(read(result_document(SAID, ListenOptions(), FACTS, None, (paragraphs,))), *FIRST, "paragraphs")
     assert at(found, "transcript") == "\nHello, World! Yes.\n\nSo."
     assert at(found, "paragraphs", 0) == {
         "sentences": [
@@ -132,7 +132,7 @@ def test_paragraphs() -> None:
 
 def test_paragraphs_name_their_speaker() -> None:
     one = Paragraph((Sentence((HELLO,)),), speaker=0)
-    found = at(read(document(SAID, ListenOptions(), FACTS, None, ((one,),))), *FIRST, "paragraphs")
+    found = at(read(result_document(SAID, ListenOptions(), FACTS, None, ((one,),))), *FIRST, "paragraphs")
     assert at(found, "transcript") == "\nSpeaker 0: Hello,"
     assert at(found, "paragraphs", 0, "speaker") == 0
 
@@ -140,7 +140,7 @@ def test_paragraphs_name_their_speaker() -> None:
 def test_a_language_that_was_found_out() -> None:
     found_out = Transcript(1.0, (Channel(Alternative(), "es", 0.87654), Channel()))
     channels = at(
-        read(document(found_out, ListenOptions(detect_language=True), FACTS)), "results", "channels"
+        read(result_document(found_out, ListenOptions(detect_language=True), FACTS)), "results", "channels"
     )
     assert (at(channels, 0, "detected_language"), at(channels, 0, "language_confidence")) == ("es", 0.8765)
     assert "detected_language" not in cast(Json, at(channels, 1))
@@ -149,26 +149,26 @@ def test_a_language_that_was_found_out() -> None:
 def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
     words = tuple(Word(t, 0, 1, 1.0, language=lang) for t, lang in [("a", "en"), ("b", "es"), ("c", "es")])
     said = Transcript(1.0, (Channel(Alternative(words)),))
-    told = read(document(said, ListenOptions(language="multi"), FACTS, (Utterance(0, words[:1]),)))
+    told = read(result_document(said, ListenOptions(language="multi"), FACTS, (Utterance(0, words[:1]),)))
     assert at(told, *FIRST, "languages") == ["es", "en"]
     assert at(told, *FIRST, "words", 0, "language") == "en"
     assert at(told, "results", "utterances", 0, "languages") == ["en"]
-    silent = read(document(said, ListenOptions(), FACTS))
+    silent = read(result_document(said, ListenOptions(), FACTS))
     assert "languages" not in cast(Json, at(silent, *FIRST))
     assert "language" not in cast(Json, at(silent, *FIRST, "words", 0))
 
 
 def test_the_models_of_several_channels_are_named_once() -> None:
-    other = ModelFacts("9a1f0d2c-1111-5222-8333-444455557777", "base", "1", "whisper")
-    facts = ResultFacts(REQUEST, "ab" * 32, 0.0, (MODEL, other, MODEL))
-    metadata = at(read(document(SAID, ListenOptions(), facts)), "metadata")
+    other = ModelMetadata("9a1f0d2c-1111-5222-8333-444455557777", "base", "1", "whisper")
+    facts = ResultMetadata(REQUEST, "ab" * 32, 0.0, (MODEL, other, MODEL))
+    metadata = at(read(result_document(SAID, ListenOptions(), facts)), "metadata")
     assert at(metadata, "models") == [MODEL.uuid, other.uuid]
     assert at(metadata, "created") == "1970-01-01T00:00:00.000Z"
 
 
 def test_whole_seconds_are_still_decimals_and_counts_are_not() -> None:
     said = Transcript(2, (Channel(Alternative((Word("a", 0, 1, 1),))),))
-    body = document(said, ListenOptions(), FACTS)
+    body = result_document(said, ListenOptions(), FACTS)
     assert b'"duration":2.0,"channels":1,' in body
     assert b'"start":0.0,"end":1.0,"confidence":1.0' in body
 
@@ -176,12 +176,12 @@ def test_whole_seconds_are_still_decimals_and_counts_are_not() -> None:
 @pytest.mark.parametrize(("given_", "told"), [(float("nan"), 0.0), (-0.1, 0.0), (1.0000001, 1.0)])
 def test_confidence_is_a_share(given_: float, told: float) -> None:
     said = Transcript(1.0, (Channel(Alternative((Word("a", 0, 1, given_),))),))
-    assert at(read(document(said, ListenOptions(), FACTS)), *FIRST, "confidence") == told
+    assert at(read(result_document(said, ListenOptions(), FACTS)), *FIRST, "confidence") == told
 
 
 def test_a_lone_mark_is_still_a_word_when_punctuated() -> None:
     said = Transcript(1.0, (Channel(Alternative((Word("–", 0, 1, 1.0),))),))
-    body = read(document(said, ListenOptions(punctuate=True), FACTS))
+    body = read(result_document(said, ListenOptions(punctuate=True), FACTS))
     assert at(body, *FIRST, "words", 0, "word") == "–"
 
 
@@ -192,7 +192,7 @@ def test_the_same_result_is_the_same_bytes(texts: list[str]) -> None:
         words = tuple(Word(text, float(i), i + 0.5, 0.9) for i, text in enumerate(texts))
         utterances = (Utterance(0, words),) if words else ()
         said = Transcript(30.0, (Channel(Alternative(words)),))
-        return document(said, ListenOptions(punctuate=True), FACTS, utterances)
+        return result_document(said, ListenOptions(punctuate=True), FACTS, utterances)
 
     body = make()
     assert body == make()
@@ -201,12 +201,12 @@ def test_the_same_result_is_the_same_bytes(texts: list[str]) -> None:
 
 
 def test_accepted_is_exactly_the_request_id() -> None:
-    assert accepted(REQUEST) == b'{"request_id":"%s"}' % REQUEST.encode()
+    assert accepted_body(REQUEST) == b'{"request_id":"%s"}' % REQUEST.encode()
 
 
 def test_refused_is_deepgrams_error_object() -> None:
     failure = Failure(400, "Bad Request", "Bad Request: failed to process audio")
-    assert read(refused(failure, REQUEST)) == {
+    assert read(error_body(failure, REQUEST)) == {
         "err_code": "Bad Request",
         "err_msg": "Bad Request: failed to process audio",
         "request_id": REQUEST,
@@ -215,7 +215,7 @@ def test_refused_is_deepgrams_error_object() -> None:
 
 def test_a_recording_heard_in_part_has_a_warning() -> None:
     said = Transcript(1.0, (Channel(),), ("61 % of the recording's bytes could not be read.",))
-    body = read(document(said, ListenOptions(), FACTS))
+    body = read(result_document(said, ListenOptions(), FACTS))
     assert at(body, "metadata", "warnings") == [
         {
             "parameter": "audio",

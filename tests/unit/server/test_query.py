@@ -9,7 +9,7 @@ from ringback.server.query import options_of
 
 def warned(query: str, mode: Mode) -> list[str]:
     connection = HTTPConnection({"type": "http", "query_string": query.encode()})
-    return [warning.parameter for warning in options_of(connection, mode).unserved]
+    return [warning.parameter for warning in options_of(connection, mode).warnings]
 
 
 @pytest.mark.parametrize("mode", Mode)

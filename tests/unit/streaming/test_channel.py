@@ -9,7 +9,7 @@ import numpy as np
 from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
-from ringback.listen.hearing_events import Cause, Heard, HearingEvent
+from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
 from ringback.streaming.channel import Channel, Recognising
 from ringback.transcript import Word
 
@@ -33,9 +33,11 @@ class Engine:
         return Recognition(tuple(words), "en", None)
 
 
-async def heard(engine: Engine, *parts: tuple[float, tuple[float, float], Sequence[str]]) -> list[Heard]:
+async def heard(
+    engine: Engine, *parts: tuple[float, tuple[float, float], Sequence[str]]
+) -> list[RecognitionResult]:
     """What is told of a channel that hears these: (seconds, sound, what the engine makes of it)."""
-    events: list[HearingEvent] = []
+    events: list[RecognitionEvent] = []
     how = Recognising(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, True, 300)
     channel = Channel(0, "stream", how, emit=events.append, progressed=lambda: None)
     running = asyncio.create_task(channel.run())
@@ -50,7 +52,7 @@ async def heard(engine: Engine, *parts: tuple[float, tuple[float, float], Sequen
                 await asyncio.sleep(0)
     channel.end(total)
     await running
-    return [event for event in events if isinstance(event, Heard)]
+    return [event for event in events if isinstance(event, RecognitionResult)]
 
 
 async def test_a_noise_is_told_without_words() -> None:

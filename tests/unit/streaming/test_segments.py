@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.listen.hearing_events import Cause
+from ringback.listen.recognition_events import Cause
 from ringback.streaming.segments import Began, Draft, Heard, Overlong, Segments, Span, Step, Stretch
 from ringback.transcript import Word
 

@@ -10,10 +10,16 @@ import pytest
 
 from ringback.clock import SystemClock
 from ringback.listen.actions import CloseReason, SendMessage
-from ringback.listen.hearing_events import Cause, Heard, HearingEvent, Opened, Undecodable
-from ringback.listen.live import Conversation, StreamFacts
+from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
-from ringback.listen.results import ModelFacts
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    Cause,
+    RecognitionEvent,
+    RecognitionResult,
+    Undecodable,
+)
+from ringback.listen.results import ModelMetadata
 from ringback.streaming.relay import (
     ClientLost,
     ClientRelay,
@@ -28,8 +34,8 @@ from support.clock import ManualClock
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ToldEars, word
 
 SECOND = bytes(BYTES_PER_SECOND)
-FACTS = StreamFacts(
-    "f0b5a2e6-0f39-4a92-b2a5-000000000000", 1_800_000_000.0, (ModelFacts("u", "tiny.en", "1", "whisper"),)
+FACTS = StreamMetadata(
+    "f0b5a2e6-0f39-4a92-b2a5-000000000000", 1_800_000_000.0, (ModelMetadata("u", "tiny.en", "1", "whisper"),)
 )
 
 
@@ -305,7 +311,7 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
 
     callback = Slow()
     run = begun(callback=callback)
-    run.ears.tell(Opened(1))
+    run.ears.tell(AudioOpened(1))
     told = 2 * MOST_UNSAID
     for number in range(told):
         run.ears.tell(final(number))
@@ -319,9 +325,9 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
     assert words(callback.said) == ["a"] * told
 
 
-def final(number: int) -> HearingEvent:
+def final(number: int) -> RecognitionEvent:
     said = (word("a", number, number + 0.5),)
-    return Heard(0, float(number), number + 1.0, said, final=True, cause=Cause.LENGTH)
+    return RecognitionResult(0, float(number), number + 1.0, said, final=True, cause=Cause.LENGTH)
 
 
 async def test_a_stop_brings_the_last_words_and_says_why() -> None:

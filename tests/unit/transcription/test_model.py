@@ -4,7 +4,7 @@ import pytest
 
 from ringback.engines.base import ModelInfo
 from ringback.listen.options import ListenOptions
-from ringback.listen.unserved import Unserved
+from ringback.listen.parameter_warnings import ParameterWarning
 from ringback.transcription.model import with_model_warnings
 
 TINY = ModelInfo("tiny.en", "whisper", "ct2-1", "aa066bfc-b5eb-52e3-91a8-8baa99b853ba", ("en",))
@@ -15,7 +15,7 @@ def warned(options: ListenOptions, *, tell: bool) -> list[tuple[str, str]]:
     assert ListenOptions(model=told.model, version=told.version) == ListenOptions(
         options.model, options.version
     )
-    return [(warning.parameter, warning.type) for warning in told.unserved]
+    return [(warning.parameter, warning.type) for warning in told.warnings]
 
 
 @pytest.mark.parametrize("model", [None, "tiny.en", TINY.uuid, TINY.uuid.upper()])
@@ -26,16 +26,18 @@ def test_its_own_names_are_no_substitution(model: str | None) -> None:
 def test_a_substitution_is_told_where_the_operator_wants_it() -> None:
     asked = ListenOptions(model="nova-3")
     assert warned(asked, tell=False) == []
-    assert with_model_warnings(asked, TINY, tell_substitution=True).unserved == (
-        Unserved("model", "unsupported", "`model=nova-3` is served by tiny.en."),
+    assert with_model_warnings(asked, TINY, tell_substitution=True).warnings == (
+        ParameterWarning("model", "unsupported", "`model=nova-3` is served by tiny.en."),
     )
 
 
 def test_a_version_that_is_not_served_is_always_told() -> None:
-    earlier = Unserved("redact", "unsupported", "")
-    asked = ListenOptions(model="nova-3", version="2024-12-20.0", unserved=(earlier,))
-    assert with_model_warnings(asked, TINY, tell_substitution=False).unserved == (
+    earlier = ParameterWarning("redact", "unsupported", "")
+    asked = ListenOptions(model="nova-3", version="2024-12-20.0", warnings=(earlier,))
+    assert with_model_warnings(asked, TINY, tell_substitution=False).warnings == (
         earlier,
-        Unserved("version", "ignored", "`version=2024-12-20.0` is passed over: tiny.en has version ct2-1."),
+        ParameterWarning(
+            "version", "ignored", "`version=2024-12-20.0` is passed over: tiny.en has version ct2-1."
+        ),
     )
     assert warned(ListenOptions(version="ct2-1"), tell=False) == []

@@ -5,7 +5,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.listen.live_results import LiveMessages, Span, pieces
+from ringback.listen.live_messages import LiveMessages, ResultSpan, split_words
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, ListenOptions
 from ringback.transcript import Word
 from support.conversations import FACTS, live_options, spoken
@@ -22,14 +22,14 @@ def longest(text: str) -> Word:
 
 def test_the_largest_piece_fits() -> None:
     words = [longest("\x01" * length) for length in (1, 7, 100) for _ in range(5_000)]
-    for piece in pieces(words):
-        message = LiveMessages(OPTIONS, FACTS).results(Span(19, 0, 10**8), piece, final=True)
+    for piece in split_words(words):
+        message = LiveMessages(OPTIONS, FACTS).results(ResultSpan(19, 0, 10**8), piece, final=True)
         assert len(message) < MIB
 
 
 def test_one_word_beyond_measure_is_cut() -> None:
-    (piece,) = pieces([longest("\x01" * 10_000_000)])
-    assert len(LiveMessages(OPTIONS, FACTS).results(Span(0, 0, 1), piece, final=True)) < MIB
+    (piece,) = split_words([longest("\x01" * 10_000_000)])
+    assert len(LiveMessages(OPTIONS, FACTS).results(ResultSpan(0, 0, 1), piece, final=True)) < MIB
 
 
 def test_the_longest_metadata_fits() -> None:
@@ -41,23 +41,25 @@ def test_the_longest_metadata_fits() -> None:
 def test_what_a_span_of_speech_holds_is_one_piece() -> None:
     """Whisper writes 448 tokens for a window at most."""
     words = spoken(" ".join(["extraordinarily"] * 448), 0.0, 30.0)
-    assert list(pieces(words)) == [list(words)]
+    assert list(split_words(words)) == [list(words)]
 
 
 def test_no_words_are_one_piece_too() -> None:
-    assert list(pieces(())) == [[]]
+    assert list(split_words(())) == [[]]
 
 
 @given(st.lists(st.integers(0, 12_000), max_size=60))
 def test_pieces_lose_no_word(lengths: list[int]) -> None:
     words = [Word("x" * length, n, n + 1, 1.0) for n, length in enumerate(lengths)]
-    assert [word.start for piece in pieces(words) for word in piece] == [word.start for word in words]
+    assert [word.start for piece in split_words(words) for word in piece] == [word.start for word in words]
 
 
 def test_no_languages_are_no_list() -> None:
     """LiveKit takes the first of them without looking whether there is one."""
     messages = LiveMessages(live_options("language=multi"), FACTS)
-    empty = json.loads(messages.results(Span(0, 0, 1), (), final=True))
+    empty = json.loads(messages.results(ResultSpan(0, 0, 1), (), final=True))
     assert "languages" not in empty["channel"]["alternatives"][0]
-    said = json.loads(messages.results(Span(0, 0, 1), (Word("sí", 0, 1, 1.0, language="es"),), final=True))
+    said = json.loads(
+        messages.results(ResultSpan(0, 0, 1), (Word("sí", 0, 1, 1.0, language="es"),), final=True)
+    )
     assert said["channel"]["alternatives"][0]["languages"] == ["es"]

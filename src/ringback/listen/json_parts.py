@@ -1,4 +1,4 @@
-"""What every JSON document of `/v1/listen` writes in the same way: words, models, times, confidences."""
+"""The parts that results and live messages share as JSON: words, models, times, confidences."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ from ringback.transcript import Word
 
 
 @dataclass(frozen=True, slots=True)
-class ModelFacts:
+class ModelMetadata:
     """The model that ran."""
 
     uuid: str
@@ -21,7 +21,7 @@ class ModelFacts:
     arch: str
 
 
-class WrittenWord(msgspec.Struct, omit_defaults=True, gc=False):
+class JsonWord(msgspec.Struct, omit_defaults=True, gc=False):
     word: str
     start: float
     end: float
@@ -31,30 +31,30 @@ class WrittenWord(msgspec.Struct, omit_defaults=True, gc=False):
     language: str | None = None
 
 
-class WrittenModel(msgspec.Struct):
+class JsonModel(msgspec.Struct):
     name: str
     version: str
     arch: str
 
     @classmethod
-    def of(cls, model: ModelFacts) -> "WrittenModel":
+    def of(cls, model: ModelMetadata) -> "JsonModel":
         return cls(model.name, model.version, model.arch)
 
 
-class WrittenWords:
+class WordWriter:
     """How words are written under the options of this request."""
 
     def __init__(self, options: ListenOptions) -> None:
         self._punctuated = options.punctuate
         self._multilingual = options.language == "multi"
-        self._written: dict[int, WrittenWord] = {}
+        self._written: dict[int, JsonWord] = {}
         """By identity: a word stands once in its channel and once in its utterance."""
 
-    def write(self, words: Iterable[Word]) -> list[WrittenWord]:
+    def write(self, words: Iterable[Word]) -> list[JsonWord]:
         return [self._written.get(id(word)) or self._write(word) for word in words]
 
-    def _write(self, word: Word) -> WrittenWord:
-        written = WrittenWord(
+    def _write(self, word: Word) -> JsonWord:
+        written = JsonWord(
             word.bare or word.text,
             seconds(word.start),
             seconds(word.end),
@@ -67,7 +67,7 @@ class WrittenWords:
         return written
 
     def languages(self, words: Iterable[Word]) -> list[str] | None:
-        """The languages spoken, the most spoken first; told only when several may be."""
+        """The languages spoken, the most spoken first; None unless the request is multilingual."""
         if not self._multilingual:
             return None
         return [language for language, _ in Counter(w.language for w in words if w.language).most_common()]
@@ -84,5 +84,5 @@ def seconds(time: float) -> float:
 
 
 def share(confidence: float) -> float:
-    """From 0 to 1; NaN, which JSON cannot say, becomes 0."""
+    """From 0 to 1; NaN, which JSON does not have, becomes 0."""
     return int(min(1.0, max(0.0, confidence)) * 10_000 + 0.5) / 10_000
