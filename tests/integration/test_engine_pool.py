@@ -191,7 +191,7 @@ async def test_a_short_recording_goes_past_many_long_ones_that_came_before(scrip
     order: list[str] = []
 
     async def recognise(turn: str, seconds: float) -> None:
-        await pool.recognise(tone(QUIET, seconds), TASK, Urgency.RECORDING, turn=turn)
+        await pool.recognise(tone(QUIET, seconds), TASK, Urgency.RECORDING, source=turn)
         order.append(turn)
 
     async with running(EnginePool(setup)) as pool:

@@ -14,7 +14,7 @@ import numpy as np
 
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Quality, Task, Urgency
-from ringback.engines.waiting import Segment, Waiting
+from ringback.engines.segment_queue import Segment, SegmentQueue
 from ringback.listen.recognition_events import Cause
 from ringback.streaming.segments import Draft, Segments, Span, Stretch
 
@@ -41,7 +41,7 @@ class Engine:
 
     now: float = 0.0
     work: float = 0.0
-    waiting: Waiting = field(default_factory=Waiting)
+    waiting: SegmentQueue = field(default_factory=SegmentQueue)
     running: list[list[Segment]] = field(default_factory=list)
     agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     told: dict[int, Callable[[], None]] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Engine:
         samples = np.broadcast_to(np.float32(0), (speech.end - speech.start,))
         segment = Segment(next(self.numbers), samples, task, urgency, turn)
         self.told[segment.number] = done
-        self.waiting.add(segment)
+        self.waiting.put_segment(segment)
         self.begin()
 
     def begin(self) -> None:

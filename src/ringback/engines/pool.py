@@ -19,7 +19,7 @@ from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.process import EngineProcess, started
-from ringback.engines.waiting import CRASHES_BEFORE_FAILURE, Segment, Waiting
+from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.system import available_cores
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
@@ -74,7 +74,7 @@ class EnginePool:
         self.state: State = "starting"
         self._setup = msgspec.structs.replace(setup, threads=self.threads)
         self._patience = patience or Patience()
-        self._waiting = Waiting()
+        self._waiting = SegmentQueue()
         self._answers: dict[int, asyncio.Future[Recognition]] = {}
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
@@ -95,7 +95,7 @@ class EnginePool:
     @property
     def idle(self) -> int:
         """Threads of the engine that have nothing to do, and none of what waits is for them: time for more
-        thorough work. Partials wait for threads of their own (`Waiting`)."""
+        thorough work. Partials wait for threads of their own (`SegmentQueue`)."""
         if self._life is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
             return 0
         return max(0, self._life.threads - len(self._life.in_flight))
@@ -108,12 +108,12 @@ class EnginePool:
         return {urgency: count[urgency] for urgency in Urgency}
 
     async def recognise(
-        self, samples: Samples, task: Task, urgency: Urgency, turn: str = "", caller: str = ""
+        self, samples: Samples, task: Task, urgency: Urgency, source: str = "", caller: str = ""
     ) -> Recognition:
         """What is said in this segment of at most 30 s.
 
-        Recordings take turns by `turn`, a key such as the request's id. A live partial takes the place of
-        the one that still waits with the same `turn`, whose call raises `Superseded`. The queue takes all
+        Recordings take turns by `source`, a key such as the request's id. A live partial takes the place of
+        the one that still waits with the same `source`, whose call raises `Superseded`. The queue takes all
         that it is offered: each caller bounds its own share, and so the memory, which is recordings at once ×
         segments that each offers at once × 1 MB for 15 s. Cancelling the call takes its segment out of the
         queue.
@@ -122,7 +122,7 @@ class EnginePool:
         """
         if self._unusable is not None:
             raise self._unusable
-        segment = Segment(next(self._numbers), samples, task, urgency, turn, caller=caller)
+        segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
         answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         self._answers[segment.number] = answer
         self._wait(segment)
@@ -131,7 +131,7 @@ class EnginePool:
             return await answer
         finally:
             del self._answers[segment.number]
-            self._waiting.discard(segment)
+            self._waiting.discard_segment(segment)
 
     async def ready(self) -> None:
         """Return when the configured model is loaded and warm. Raises `Misconfigured` if it never will be."""
@@ -275,7 +275,7 @@ class EnginePool:
             self._wait(segment)
 
     def _wait(self, segment: Segment) -> None:
-        older = self._waiting.add(segment)
+        older = self._waiting.put_segment(segment)
         if older is not None:
             self._refuse(older, Superseded())
 

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 
 from ringback.engines import messages
-from ringback.engines.waiting import Segment
+from ringback.engines.segment_queue import Segment
 
 _ENVIRONMENT = {
     # CTranslate2 and numpy would each start a thread per core for every one of our threads.

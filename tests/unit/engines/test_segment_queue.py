@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.engines.base import Quality, Task, Urgency
-from ringback.engines.waiting import Segment, Waiting
+from ringback.engines.segment_queue import Segment, SegmentQueue
 
 TASK = Task("tiny.en")
 Make = Callable[..., Segment]
@@ -37,10 +37,10 @@ def maker() -> Make:
     return segment
 
 
-def waiting(*segments: Segment) -> Waiting:
-    queue = Waiting()
+def waiting(*segments: Segment) -> SegmentQueue:
+    queue = SegmentQueue()
     for segment in segments:
-        queue.add(segment)
+        queue.put_segment(segment)
     return queue
 
 
@@ -71,8 +71,8 @@ def test_the_urgent_go_first_and_past_batches_that_lie_ready(make: Make) -> None
     queue = waiting(*recordings)
     in_flight = [queue.take_batch([], threads=2, limit=4) for _ in range(4)]
     partial, final = make(urgency=Urgency.LIVE_PARTIAL), make(urgency=Urgency.LIVE_FINAL)
-    queue.add(partial)
-    queue.add(final)
+    queue.put_segment(partial)
+    queue.put_segment(final)
     assert queue.take_batch(in_flight, threads=2, limit=4) == [final]
     assert queue.take_batch([*in_flight, [final]], threads=2, limit=4) == [partial]
     assert queue.take_batch([*in_flight, [final], [partial]], threads=2, limit=4) == []
@@ -100,18 +100,18 @@ def test_a_suspect_runs_with_nothing_beside_it(make: Make) -> None:
 def test_who_left_is_not_recognised(make: Make) -> None:
     gone, other = make(), make()
     queue = waiting(gone, other)
-    queue.discard(gone)
-    queue.discard(gone)
+    queue.discard_segment(gone)
+    queue.discard_segment(gone)
     assert len(queue) == 1
     assert queue.take_batch([], threads=1, limit=4) == [other]
     assert queue.take_batch([], threads=1, limit=4) == []
 
 
 def turns(batches: list[list[Segment]]) -> list[str]:
-    return [segment.turn for batch in batches for segment in batch]
+    return [segment.source for batch in batches for segment in batch]
 
 
-def taken(queue: Waiting, limit: int = 1) -> list[list[Segment]]:
+def taken(queue: SegmentQueue, limit: int = 1) -> list[list[Segment]]:
     """All batches until the queue is empty, each over before the next is asked for."""
     return list(iter(lambda: queue.take_batch([], threads=1, limit=limit), []))
 
@@ -121,7 +121,7 @@ def test_recordings_take_turns_by_their_request_and_each_keeps_its_order(make: M
     batches = taken(waiting(*segments))
     assert turns(batches) == ["a", "b", "c", "a", "b", "a"]
     for turn in "abc":
-        numbers = [segment.number for (segment,) in batches if segment.turn == turn]
+        numbers = [segment.number for (segment,) in batches if segment.source == turn]
         assert numbers == sorted(numbers)
 
 
@@ -138,7 +138,7 @@ def test_live_speech_takes_no_turns(make: Make) -> None:
 def test_what_was_cut_off_by_a_crash_keeps_its_place(make: Make) -> None:
     queue = waiting(*(make(turn=turn) for turn in "aab"))
     (first,) = queue.take_batch([], threads=1, limit=1)
-    queue.add(first)
+    queue.put_segment(first)
     assert queue.take_batch([], threads=1, limit=1) == [first]
 
 
@@ -158,7 +158,7 @@ def test_a_newcomer_waits_for_one_more_batch_however_many_long_recordings_wait(
     longs: list[tuple[Task, float]], more: int, begun: int, newcomer: tuple[Task, float], limit: int
 ) -> None:
     make = maker()
-    queue = Waiting()
+    queue = SegmentQueue()
     offer_all(queue, make, longs, limit + more)
     # Each of the long ones has had a segment recognised; the newcomer comes anywhere in a round.
     for _ in range(len(longs) + begun):
@@ -166,7 +166,7 @@ def test_a_newcomer_waits_for_one_more_batch_however_many_long_recordings_wait(
         offer_all(queue, make, longs, limit + more)
     task, seconds = newcomer
     new = make(seconds, task, turn="new")
-    queue.add(new)
+    queue.put_segment(new)
     assert new in [*queue.take_batch([], 1, limit), *queue.take_batch([], 1, limit)]
 
 
@@ -177,7 +177,7 @@ def test_newcomers_go_in_the_order_in_which_they_came(turns_before: int, chunks:
     make = maker()
     queue = waiting(*(make(turn=str(i)) for i in range(turns_before) for _ in range(chunks)))
     new = make(1.0, turn="new")
-    queue.add(new)
+    queue.put_segment(new)
     ahead = 0
     while new not in queue.take_batch([], 1, limit):
         ahead += 1
@@ -189,9 +189,9 @@ def test_a_recording_all_of_whose_segments_are_being_recognised_is_no_newcomer(m
     queue = waiting(long, *(make(turn="other") for _ in range(4)))
     in_flight = [queue.take_batch([], 1, 1)]
     assert in_flight == [[long]]
-    queue.add(make(turn="long"))
+    queue.put_segment(make(turn="long"))
     new = make(1.0, turn="new")
-    queue.add(new)
+    queue.put_segment(new)
     batches = [queue.take_batch(in_flight, 1, 1) for _ in range(3)]
     assert turns(batches) == ["other", "new", "other"]
 
@@ -202,13 +202,13 @@ def test_newcomers_without_end_do_not_starve_a_long_recording(
     longs: list[tuple[Task, float]], chunks: int, limit: int
 ) -> None:
     make = maker()
-    queue = Waiting()
+    queue = SegmentQueue()
     offer_all(queue, make, longs, chunks)
     served: Counter[str] = Counter()
     # In the first round the long ones are newcomers themselves; then they have every second batch.
     for number in range(3 * len(longs) + 1):
-        queue.add(make(1.0, Task("other"), turn=f"short {number}"))
-        served.update(segment.turn for segment in queue.take_batch([], 1, limit))
+        queue.put_segment(make(1.0, Task("other"), turn=f"short {number}"))
+        served.update(segment.source for segment in queue.take_batch([], 1, limit))
     assert all(served[str(i)] >= 2 for i in range(len(longs)))
 
 
@@ -226,12 +226,12 @@ def test_requests_of_one_kind_advance_side_by_side(lengths: list[int]) -> None:
         assert all(count <= slowest + 1 for count, rest in zip(done, left, strict=True) if rest)
 
 
-def offer_all(queue: Waiting, make: Make, longs: list[tuple[Task, float]], chunks: int) -> None:
+def offer_all(queue: SegmentQueue, make: Make, longs: list[tuple[Task, float]], chunks: int) -> None:
     """Each long recording keeps so many chunks in the queue, as its window allows."""
     for i, (task, seconds) in enumerate(longs):
-        waits = sum(segment.turn == str(i) for segment in queue)
+        waits = sum(segment.source == str(i) for segment in queue)
         for _ in range(chunks - waits):
-            queue.add(make(seconds, task, turn=str(i)))
+            queue.put_segment(make(seconds, task, turn=str(i)))
 
 
 def partial(make: Make, turn: str, seconds: float = 5.0) -> Segment:
@@ -240,10 +240,10 @@ def partial(make: Make, turn: str, seconds: float = 5.0) -> Segment:
 
 def test_the_latest_partial_of_a_stream_takes_the_place_of_the_one_that_waits(make: Make) -> None:
     early, other, late = partial(make, "a"), partial(make, "b"), partial(make, "a")
-    queue = Waiting()
-    assert queue.add(early) is None
-    assert queue.add(other) is None
-    assert queue.add(late) is early
+    queue = SegmentQueue()
+    assert queue.put_segment(early) is None
+    assert queue.put_segment(other) is None
+    assert queue.put_segment(late) is early
     assert queue.take_batch([], threads=1, limit=1) == [late]
     assert queue.take_batch([], threads=1, limit=1) == [other]
 
@@ -251,7 +251,7 @@ def test_the_latest_partial_of_a_stream_takes_the_place_of_the_one_that_waits(ma
 def test_an_older_partial_that_comes_back_after_a_crash_is_out_of_date(make: Make) -> None:
     early, late = partial(make, "a"), partial(make, "a")
     queue = waiting(late)
-    assert queue.add(early) is early
+    assert queue.put_segment(early) is early
     assert list(queue) == [late]
 
 
@@ -268,7 +268,7 @@ def test_a_partial_does_not_lie_ready_where_it_cannot_be_replaced(make: Make) ->
     queue = waiting(partial(make, "c"))
     assert queue.take_batch(running, threads=2, limit=4) == []
     final = make(urgency=Urgency.LIVE_FINAL)
-    queue.add(final)
+    queue.put_segment(final)
     assert queue.take_batch(running, threads=2, limit=4) == [final]
 
 
