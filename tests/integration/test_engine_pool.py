@@ -18,8 +18,8 @@ import uvloop
 
 from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
-from ringback.engines.messages import Setup
-from ringback.engines.pool import EnginePool, Patience
+from ringback.engines.messages import EngineSetup
+from ringback.engines.pool import EnginePool, EngineTimeouts
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.telemetry import ENGINE_RESTARTS
 from ringback.transcript import joined
@@ -28,22 +28,22 @@ from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent / "audio"
 TASK = Task("scripted")
-IMPATIENT = Patience(batch=1.0, per_audio_second=0.0)
+SHORT_TIMEOUTS = EngineTimeouts(batch=1.0, per_audio_second=0.0)
 
 POISON, QUIET, LOUD = 0.9, 0.1, 0.5
 """Peaks by which a script tells segments apart."""
 
-Scripted = Callable[..., Setup]
+Scripted = Callable[..., EngineSetup]
 
 
 @pytest.fixture
 def scripted(tmp_path: Path) -> Scripted:
     """Set-up of an engine that follows these steps."""
 
-    def setup(*steps: dict[str, Any], threads: int = 2) -> Setup:
+    def setup(*steps: dict[str, Any], threads: int = 2) -> EngineSetup:
         script = tmp_path / "script.json"
         script.write_text(json.dumps({"steps": steps}))
-        return Setup(f"scripted:{script}", str(tmp_path), threads)
+        return EngineSetup(f"scripted:{script}", str(tmp_path), threads)
 
     return setup
 
@@ -99,8 +99,8 @@ async def recognise_clips(pool: EnginePool) -> list[str]:
 
 async def test_a_killed_engine_costs_nobody_a_word(tmp_path: Path) -> None:
     before = restarts()
-    async with running(EnginePool(Setup("tiny.en", str(tmp_path), 2))) as pool:
-        await pool.ready()
+    async with running(EnginePool(EngineSetup("tiny.en", str(tmp_path), 2))) as pool:
+        await pool.wait_ready()
         undisturbed = await recognise_clips(pool)
         disturbed = asyncio.create_task(recognise_clips(pool))
         for _ in range(2):
@@ -150,7 +150,7 @@ async def test_a_segment_on_which_the_recogniser_raises_fails_alone_without_a_re
 async def test_a_hung_engine_is_replaced_and_only_the_hung_segment_pays(scripted: Scripted) -> None:
     setup = scripted({"words": "fine"}, {"peak": around(POISON), "then": "hang"})
     before = restarts()
-    async with running(EnginePool(setup, IMPATIENT)) as pool:
+    async with running(EnginePool(setup, SHORT_TIMEOUTS)) as pool:
         hung = asyncio.create_task(pool.recognise(tone(POISON), TASK, Urgency.RECORDING))
         others = [pool.recognise(tone(QUIET), TASK, Urgency.RECORDING) for _ in range(6)]
         assert [text(heard) for heard in await asyncio.gather(*others)] == ["fine"] * 6
@@ -161,7 +161,7 @@ async def test_a_hung_engine_is_replaced_and_only_the_hung_segment_pays(scripted
 
 async def test_a_passing_hang_is_healed(scripted: Scripted) -> None:
     setup = scripted({"peak": around(POISON), "words": "back", "then": "hang", "once": True})
-    async with running(EnginePool(setup, IMPATIENT)) as pool:
+    async with running(EnginePool(setup, SHORT_TIMEOUTS)) as pool:
         assert text(await pool.recognise(tone(POISON), TASK, Urgency.RECORDING)) == "back"
 
 
@@ -174,7 +174,7 @@ async def test_the_urgent_overtake_recordings_that_wait(scripted: Scripted) -> N
         order.append(name)
 
     async with running(EnginePool(setup)) as pool:
-        await pool.ready()
+        await pool.wait_ready()
         async with asyncio.TaskGroup() as group:
             for _ in range(20):
                 group.create_task(recognise("recording", Urgency.RECORDING))
@@ -195,7 +195,7 @@ async def test_a_short_recording_goes_past_many_long_ones_that_came_before(scrip
         order.append(turn)
 
     async with running(EnginePool(setup)) as pool:
-        await pool.ready()
+        await pool.wait_ready()
         async with asyncio.TaskGroup() as group:
             for _ in range(6):
                 for number in range(16):
@@ -221,7 +221,7 @@ async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch
         return weakref.ref(samples)
 
     async with running(EnginePool(scripted({"words": "slow", "delay": 0.2}, threads=1))) as pool:
-        await pool.ready()
+        await pool.wait_ready()
         begun = await cancelled()
         await until(lambda: pool.in_flight == 0)
         assert begun() is None
@@ -240,7 +240,7 @@ async def test_a_cancelled_call_s_segment_is_never_recognised(scripted: Scripted
     setup = scripted({"words": "slow", "delay": 0.2}, {"peak": around(POISON), "then": "crash"}, threads=1)
     before = restarts()
     async with running(EnginePool(setup)) as pool:
-        await pool.ready()
+        await pool.wait_ready()
         first = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
         second = asyncio.create_task(pool.recognise(tone(QUIET, 9.0), TASK, Urgency.RECORDING))
         third = asyncio.create_task(pool.recognise(tone(POISON, 20.0), TASK, Urgency.RECORDING))
@@ -265,16 +265,16 @@ async def test_calls_before_the_engine_runs_wait_for_it(scripted: Scripted) -> N
 async def test_what_is_in_flight_at_a_stop_may_land(scripted: Scripted) -> None:
     pool = EnginePool(scripted({"words": "landed", "delay": 0.3}, threads=1))
     async with running(pool):
-        await pool.ready()
+        await pool.wait_ready()
         call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
         await until(lambda: bool(pool.in_flight))
     assert text(await call) == "landed"
 
 
 async def test_who_waits_past_the_grace_is_cancelled(scripted: Scripted) -> None:
-    pool = EnginePool(scripted({"then": "hang"}), Patience(grace=0.1))
+    pool = EnginePool(scripted({"then": "hang"}), EngineTimeouts(grace=0.1))
     async with running(pool):
-        await pool.ready()
+        await pool.wait_ready()
         call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
         await until(lambda: bool(pool.in_flight))
     with pytest.raises(asyncio.CancelledError):
@@ -282,11 +282,11 @@ async def test_who_waits_past_the_grace_is_cancelled(scripted: Scripted) -> None
 
 
 async def test_a_model_that_is_not_here_is_told_to_everybody_with_its_mend(tmp_path: Path) -> None:
-    pool = EnginePool(Setup("large-v3", str(tmp_path), 1))
+    pool = EnginePool(EngineSetup("large-v3", str(tmp_path), 1))
     waiting = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
     with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
         await pool.run(asyncio.Event())
-    for call in (waiting, pool.ready(), pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)):
+    for call in (waiting, pool.wait_ready(), pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)):
         with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
             await call
 

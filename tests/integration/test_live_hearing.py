@@ -19,7 +19,7 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioReader, SpeechChunk
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import ModelInfo, Task, Urgency
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.errors import EngineFailure
 from ringback.listen.options import ListenOptions
@@ -80,14 +80,14 @@ class Ears:
 
 @asynccontextmanager
 async def ears(models: Path, model: str = "tiny.en") -> AsyncIterator[Ears]:
-    pool, reader = EnginePool(Setup(model, str(models), 2)), AudioReader(children=1)
+    pool, reader = EnginePool(EngineSetup(model, str(models), 2)), AudioReader(children=1)
     hearings = LiveHearings(pool)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         for service in (pool, hearings, reader):
             services.create_task(service.run(stopping))
         try:
-            await pool.ready()
+            await pool.wait_ready()
             yield Ears(pool, hearings, reader)
         finally:
             stopping.set()

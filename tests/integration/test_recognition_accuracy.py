@@ -16,7 +16,7 @@ import pytest
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioReader, SpeechChunk
 from ringback.engines.base import Quality, Task, Urgency
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
@@ -48,7 +48,7 @@ class Listener:
 
 @asynccontextmanager
 async def listening(models: Path) -> AsyncIterator[Listener]:
-    reader, pool = AudioReader(children=1), EnginePool(Setup("tiny.en", str(models)))
+    reader, pool = AudioReader(children=1), EnginePool(EngineSetup("tiny.en", str(models)))
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         services.create_task(reader.run(stopping))

@@ -120,7 +120,7 @@ def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket
             ours.sendall(buffer)
     else:
         task = Task("tiny.en", "en")
-        ours.sendall(messages.head(messages.Setup("tiny.en", str(place.folder / "models"), 1)))
+        ours.sendall(messages.head(messages.EngineSetup("tiny.en", str(place.folder / "models"), 1)))
         ours.sendall(messages.head(messages.Batch(1, Urgency.RECORDING, task, (10,)), 40) + bytes(40))
 
 

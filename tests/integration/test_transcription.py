@@ -20,7 +20,7 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.errors import Failure, Refusal
@@ -113,7 +113,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
             clock,
             Transcriber(
                 reader=reader,
-                pool=EnginePool(Setup("none", str(folder), 1, "cpu", "default")),
+                pool=EnginePool(EngineSetup("none", str(folder), 1, "cpu", "default")),
                 catalogue=Catalogue("tiny.en", folder / "models"),
                 store=ledger,
                 fetching=fetching,

@@ -14,7 +14,7 @@ from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.jobs.activity import Activity
@@ -72,7 +72,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     catalogue = Catalogue(settings.model, folder / "models")
     policy = Policy(settings.callback.allow, settings.callback.ports)
     hears = settings.does("api") or settings.does("transcribe")
-    pool = EnginePool(Setup.of(settings)) if hears else None
+    pool = EnginePool(EngineSetup.of(settings)) if hears else None
     wait = settings.limits.start_seconds
     opened = await when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock

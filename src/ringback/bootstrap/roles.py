@@ -315,7 +315,7 @@ class _WhenReady:
         self._work = work
 
     async def run(self, stopping: asyncio.Event) -> None:
-        ready = asyncio.create_task(self._pool.ready())
+        ready = asyncio.create_task(self._pool.wait_ready())
         stop = asyncio.create_task(stopping.wait())
         try:
             await asyncio.wait({ready, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -266,7 +266,7 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
     try:
         async with engine_here(settings) as engine:
             started = time.monotonic()
-            await engine.pool.ready()
+            await engine.pool.wait_ready()
             default = engine.catalogue.default
             task = Task(
                 default.name, "en" if "en" in default.languages else None, Quality(settings.engine.quality)

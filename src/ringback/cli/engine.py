@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ringback.audio.reader import AudioReader
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import Catalogue
 from ringback.settings import Settings
@@ -24,7 +24,7 @@ async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     stopping = asyncio.Event()
     catalogue = Catalogue(settings.model, settings.data_path / "models")
-    engine = EngineHere(catalogue, EnginePool(Setup.of(settings)), AudioReader(children=1))
+    engine = EngineHere(catalogue, EnginePool(EngineSetup.of(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:
             for service in (engine.pool, engine.reader):

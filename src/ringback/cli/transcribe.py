@@ -122,7 +122,7 @@ async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tupl
     telemetry.configure("warning", "text")
     async with engine_here(settings) as engine:
         model = model_for(options, engine.catalogue)
-        await engine.pool.ready()
+        await engine.pool.wait_ready()
         with Bar("Transcribing") as bar:
             hearing = Hearing(engine.reader, engine.pool, _Shown(bar), Quality(settings.engine.quality))
             return await hearing.of(file, JobId(str(uuid.uuid4())), options, model), model

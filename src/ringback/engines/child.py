@@ -24,7 +24,7 @@ from ringback.errors import Misconfigured
 
 
 def main() -> None:
-    # A Ctrl-C or a stop reaches the whole process group; when to end is the serving process' to say.
+    # A Ctrl-C or a stop reaches the whole process group; the serving process decides when this one ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as connection:
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 _GPU_THREADS = 2
-"""One batch computes while the other's words are put together."""
+"""While one batch is computed, the words of the other one are put together."""
 
 
 class _Engine:
@@ -49,7 +49,7 @@ class _Engine:
         if frame is None:
             return
         setup, _ = frame
-        assert isinstance(setup, messages.Setup)
+        assert isinstance(setup, messages.EngineSetup)
         if not self._start(setup):
             return
         while (frame := self._receive()) is not None:
@@ -57,9 +57,9 @@ class _Engine:
             assert isinstance(message, messages.Batch)
             self._batches.put((message.urgency, message.id, message, samples))
 
-    def _start(self, setup: messages.Setup) -> bool:
+    def _start(self, setup: messages.EngineSetup) -> bool:
         try:
-            # The serving process has told which models cannot be read.
+            # The serving process has logged which models cannot be read.
             catalogue = Catalogue(setup.model, Path(setup.models), quiet=True)
             if setup.sandbox and catalogue.confined:
                 # Before the model is loaded: Landlock holds the threads that are started after it.
@@ -68,18 +68,18 @@ class _Engine:
             default = models.get(catalogue.default.name)
             default.warm()
         except Misconfigured as problem:
-            self._send(messages.Unusable(str(problem)))
+            self._send(messages.EngineUnusable(str(problem)))
             return False
         threads = min(setup.threads, _GPU_THREADS) if default.device == "cuda" else setup.threads
         for number in range(threads):
             threading.Thread(target=self._work, args=(models,), name=f"engine-{number}", daemon=True).start()
-        self._send(messages.Ready(default.info, default.device, threads))
+        self._send(messages.EngineReady(default.info, default.device, threads))
         return True
 
     def _work(self, models: "_Models") -> None:
         while True:
             _, _, batch, samples = self._batches.get()
-            self._send(messages.Taken(batch.id))
+            self._send(messages.BatchStarted(batch.id))
             self._send(_answer(models, batch, samples))
 
     def _receive(self) -> tuple[messages.ToEngine, Samples] | None:
@@ -117,7 +117,7 @@ class _Engine:
 class _Models:
     """Loaded models, shared by all threads; each is loaded when it is first asked for."""
 
-    def __init__(self, catalogue: Catalogue, setup: messages.Setup) -> None:
+    def __init__(self, catalogue: Catalogue, setup: messages.EngineSetup) -> None:
         self._catalogue = catalogue
         self._setup = setup
         self._loaded: dict[str, Recogniser] = {}
@@ -137,11 +137,11 @@ def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> message
     try:
         recognitions = models.get(batch.task.model).recognise(segments, batch.task)
     except Misconfigured as problem:
-        return messages.Failed(batch.id, str(problem), mend=True)
+        return messages.BatchFailed(batch.id, str(problem), misconfigured=True)
     except Exception as error:
         traceback.print_exc()
-        return messages.Failed(batch.id, f"{type(error).__name__}: {error}")
-    return messages.Recognised(batch.id, recognitions)
+        return messages.BatchFailed(batch.id, f"{type(error).__name__}: {error}")
+    return messages.BatchRecognised(batch.id, recognitions)
 
 
 if __name__ == "__main__":

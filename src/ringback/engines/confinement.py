@@ -6,12 +6,12 @@ import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.sandbox import Profile
 from ringback.sandbox import confine as give_up_rights
 
 
-def confine(setup: Setup) -> None:
+def confine(setup: EngineSetup) -> None:
     """To be called before models are loaded, by the process's only thread."""
     devices = [] if setup.device == "cpu" else gpu_devices()
     profile = Profile.GPU_ENGINE if devices else Profile.ENGINE
@@ -36,7 +36,7 @@ def _code() -> Iterator[Path]:
     yield from map(Path, ("/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib", "/etc/ld.so.cache"))
 
 
-def _models(setup: Setup) -> Iterator[Path]:
+def _models(setup: EngineSetup) -> Iterator[Path]:
     """Their folders, and what links in them lead to: caches of downloads keep the files elsewhere."""
     roots = [Path(setup.models)]
     if os.sep in setup.model:

@@ -1,4 +1,4 @@
-"""What the serving process and the engine process say to each other, over a socket pair.
+"""The messages between the serving process and the engine process, over a socket pair.
 
 A frame is two little-endian 32-bit lengths, a msgpack header (one of the messages below) and a body: the
 samples of a batch as raw 32-bit floats, otherwise nothing.
@@ -13,8 +13,8 @@ from ringback.engines.base import ModelInfo, Recognition, Task, Urgency
 from ringback.settings import Settings
 
 
-class Setup(msgspec.Struct, frozen=True, tag=True):
-    """To the engine, first: which models, and how to run them."""
+class EngineSetup(msgspec.Struct, frozen=True, tag=True):
+    """To the engine, first: which model to load, and how to run it."""
 
     model: str
     """The setting `model`; loaded and warmed at once."""
@@ -25,18 +25,18 @@ class Setup(msgspec.Struct, frozen=True, tag=True):
     device: str = "auto"
     compute_type: str = "default"
     sandbox: bool = True
-    """Whether the process gives up what recognising does not need."""
+    """Whether the process gives up the rights that it does not need (`ringback.sandbox`)."""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """What these settings ask for."""
+        """The set-up that these settings describe."""
         engine = settings.engine
         models = str(settings.data_path / "models")
         return cls(settings.model, models, engine.threads, engine.device, engine.compute_type, engine.sandbox)
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):
-    """To the engine: recognise these segments, whose samples follow one another in the body."""
+    """To the engine: recognise these segments; the body holds their samples, one after the other."""
 
     id: int
     urgency: Urgency
@@ -45,44 +45,46 @@ class Batch(msgspec.Struct, frozen=True, tag=True):
     """Samples of each segment."""
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
+class EngineReady(msgspec.Struct, frozen=True, tag=True):
     """From the engine: the configured model is loaded and warm."""
 
     model: ModelInfo
     device: str
     threads: int
-    """How many it has started: on a GPU few suffice, however many cores there are."""
+    """Recognition threads that were started: on a GPU fewer than there are cores."""
 
 
-class Unusable(msgspec.Struct, frozen=True, tag=True):
-    """From the engine, instead of `Ready`: the operator must act."""
+class EngineUnusable(msgspec.Struct, frozen=True, tag=True):
+    """From the engine, in place of `EngineReady`: the configured model cannot be used."""
 
-    mend: str
+    reason: str
+    """What is wrong and how to fix it, for the operator."""
 
 
-class Taken(msgspec.Struct, frozen=True, tag=True):
-    """From the engine: a thread has begun this batch; if the process dies now, this may be why."""
+class BatchStarted(msgspec.Struct, frozen=True, tag=True):
+    """From the engine: a thread has begun this batch. If the process dies now, the batch is a suspect."""
 
     id: int
 
 
-class Recognised(msgspec.Struct, frozen=True, tag=True):
+class BatchRecognised(msgspec.Struct, frozen=True, tag=True):
     """From the engine: one recognition per segment, in order."""
 
     id: int
     recognitions: list[Recognition]
 
 
-class Failed(msgspec.Struct, frozen=True, tag=True):
-    """From the engine: the recogniser raised; with `mend`, the operator must act."""
+class BatchFailed(msgspec.Struct, frozen=True, tag=True):
+    """From the engine: the recogniser raised."""
 
     id: int
     reason: str
-    mend: bool = False
+    misconfigured: bool = False
+    """The batch's model cannot be loaded: trying again is of no use, and `reason` says how to fix it."""
 
 
-ToEngine = Setup | Batch
-FromEngine = Ready | Unusable | Taken | Recognised | Failed
+ToEngine = EngineSetup | Batch
+FromEngine = EngineReady | EngineUnusable | BatchStarted | BatchRecognised | BatchFailed
 
 LENGTHS = struct.Struct("<II")
 

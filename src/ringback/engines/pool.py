@@ -18,7 +18,7 @@ import msgspec
 from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recognition, Task, Urgency
-from ringback.engines.process import EngineProcess, started
+from ringback.engines.process import EngineProcess, engine_process
 from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.system import available_cores
@@ -28,15 +28,15 @@ State = Literal["starting", "ready", "restarting"]
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
-    """How long the pool waits for its engine, in seconds."""
+class EngineTimeouts:
+    """How long the pool waits for the engine process, in seconds."""
 
     start: float = 300.0
     """For the configured model to be loaded: a large one may come from a slow disk."""
     batch: float = 60.0
-    """For any batch; it may be the first one of a model, which is then loaded."""
+    """For a batch, from when a thread has begun it. Its model may have to be loaded first."""
     per_audio_second: float = 10.0
-    """More for a batch, per second of its audio."""
+    """Added to `batch` for each second of audio in it."""
     grace: float = 5.0
     """For the batches in flight, when we stop."""
 
@@ -53,7 +53,7 @@ class _InFlight:
 
 
 @dataclass(slots=True)
-class _Life:
+class _EngineRun:
     """One engine process from its start to its end."""
 
     process: EngineProcess
@@ -69,54 +69,54 @@ class EnginePool:
 
     name = "engine"
 
-    def __init__(self, setup: messages.Setup, patience: Patience | None = None) -> None:
+    def __init__(self, setup: messages.EngineSetup, timeouts: EngineTimeouts | None = None) -> None:
         self.threads = setup.threads or available_cores()
         self.state: State = "starting"
         self._setup = msgspec.structs.replace(setup, threads=self.threads)
-        self._patience = patience or Patience()
+        self._timeouts = timeouts or EngineTimeouts()
         self._waiting = SegmentQueue()
         self._answers: dict[int, asyncio.Future[Recognition]] = {}
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
-        self._life: _Life | None = None
+        self._engine: _EngineRun | None = None
         self._dispatch_due = False
 
     @property
     def pid(self) -> int | None:
         """The engine process' id, while there is one."""
-        return self._life.process.pid if self._life else None
+        return self._engine.process.pid if self._engine else None
 
     @property
     def in_flight(self) -> int:
         """Batches that the engine process has."""
-        return len(self._life.in_flight) if self._life else 0
+        return len(self._engine.in_flight) if self._engine else 0
 
     @property
     def idle(self) -> int:
-        """Threads of the engine that have nothing to do, and none of what waits is for them: time for more
-        thorough work. Partials wait for threads of their own (`SegmentQueue`)."""
-        if self._life is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
+        """Free threads of the engine process; 0 while finals or recordings wait for one.
+
+        Waiting partials do not count: they never get all threads (`SegmentQueue`)."""
+        if self._engine is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
             return 0
-        return max(0, self._life.threads - len(self._life.in_flight))
+        return max(0, self._engine.threads - len(self._engine.in_flight))
 
     @property
     def load(self) -> Mapping[Urgency, int]:
         """Segments that wait or are being recognised, by urgency."""
-        in_hand = [batch.segments for batch in self._life.in_flight.values()] if self._life else []
+        in_hand = [batch.segments for batch in self._engine.in_flight.values()] if self._engine else []
         count = Counter(segment.urgency for segment in itertools.chain(self._waiting, *in_hand))
         return {urgency: count[urgency] for urgency in Urgency}
 
     async def recognise(
         self, samples: Samples, task: Task, urgency: Urgency, source: str = "", caller: str = ""
     ) -> Recognition:
-        """What is said in this segment of at most 30 s.
+        """Recognise one segment of at most 30 s.
 
-        Recordings take turns by `source`, a key such as the request's id. A live partial takes the place of
-        the one that still waits with the same `source`, whose call raises `Superseded`. The queue takes all
-        that it is offered: each caller bounds its own share, and so the memory, which is recordings at once ×
-        segments that each offers at once × 1 MB for 15 s. Cancelling the call takes its segment out of the
-        queue.
+        Recordings take turns by `source`, a key such as the request's id. A live partial replaces the one
+        that still waits with the same `source`, whose call then raises `Superseded`. The queue is not
+        bounded: each caller bounds how many segments it has in it (1 MB of memory for 15 s of audio).
+        Cancelling the call removes its segment from the queue.
         Raises `EngineFailure` after the third crash or failure on this segment, and `Misconfigured` when
         its model cannot be loaded.
         """
@@ -125,7 +125,7 @@ class EnginePool:
         segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
         answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
         self._answers[segment.number] = answer
-        self._wait(segment)
+        self._enqueue(segment)
         self._dispatch_soon()
         try:
             return await answer
@@ -133,7 +133,7 @@ class EnginePool:
             del self._answers[segment.number]
             self._waiting.discard_segment(segment)
 
-    async def ready(self) -> None:
+    async def wait_ready(self) -> None:
         """Return when the configured model is loaded and warm. Raises `Misconfigured` if it never will be."""
         await self._ready.wait()
         if self._unusable is not None:
@@ -142,180 +142,180 @@ class EnginePool:
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep an engine process until told to stop. Raises `Misconfigured` when none can be kept.
 
-        At the end, segments in flight have a grace; who still waits after it is cancelled.
+        At the end, segments in flight have `EngineTimeouts.grace`; calls that still wait are cancelled.
         """
         stop = asyncio.create_task(stopping.wait())
         failed_starts = 0
         try:
             while not stop.done():
-                was_ready = await self._live(stop)
+                was_ready = await self._run_engine(stop)
                 failed_starts = 0 if was_ready else failed_starts + 1
-                if failed_starts == _STARTS_BEFORE_GIVING_UP:
+                if failed_starts == _MAX_FAILED_STARTS:
                     raise Misconfigured(
                         f"the engine process ended {failed_starts} times while loading the model "
-                        f"{self._setup.model!r}. Its last words are in the log above; too little memory for "
+                        f"{self._setup.model!r}. Its last output is in the log above; too little memory for "
                         "the model is the usual reason: try a smaller one (setting `model`), or run "
                         "`ringback doctor`."
                     )
         except Misconfigured as cause:
-            self._give_up(cause)
+            self._fail_all(cause)
             raise
         finally:
             stop.cancel()
             for answer in self._answers.values():
                 answer.cancel()
 
-    async def _live(self, stop: asyncio.Task[bool]) -> bool:
-        """One engine process, from start to end; whether it ever was ready."""
-        async with started(self._setup) as process:
+    async def _run_engine(self, stop: asyncio.Task[bool]) -> bool:
+        """Start an engine process and use it until it ends. Returns whether it ever was ready."""
+        async with engine_process(self._setup) as process:
             began = time.monotonic()
-            life = _Life(process)
+            engine = _EngineRun(process)
             self._ready.clear()
-            hearing = asyncio.create_task(self._hear(life))
+            receiving = asyncio.create_task(self._receive_messages(engine))
             loading = asyncio.create_task(self._ready.wait())
             try:
-                await _first_of(hearing, loading, stop, timeout=self._patience.start)
+                await _first_of(receiving, loading, stop, timeout=self._timeouts.start)
                 was_ready = loading.done()
                 if was_ready:
                     event("engine.started", pid=process.pid, seconds=round(time.monotonic() - began, 3))
-                    await _first_of(hearing, life.hung, stop)
+                    await _first_of(receiving, engine.hung, stop)
                 if stop.done():
-                    await self._drain(life, hearing)
+                    await self._drain(engine, receiving)
                     return was_ready
-                if hearing.done():
-                    hearing.result()
+                if receiving.done():
+                    receiving.result()
             finally:
-                self._life = None
-                hearing.cancel()
+                self._engine = None
+                receiving.cancel()
                 loading.cancel()
-                await asyncio.gather(hearing, loading, return_exceptions=True)
-        self._bury(life)
+                await asyncio.gather(receiving, loading, return_exceptions=True)
+        self._on_engine_exit(engine)
         return was_ready
 
-    async def _hear(self, life: _Life) -> None:
-        """Act on what the engine says, until it ends."""
-        while (message := await life.process.receive()) is not None:
+    async def _receive_messages(self, engine: _EngineRun) -> None:
+        """Act on the engine's messages, until it ends."""
+        while (message := await engine.process.receive_message()) is not None:
             match message:
-                case messages.Ready():
-                    self._begin(life, message)
-                case messages.Unusable():
-                    raise Misconfigured(message.mend)
-                case messages.Taken():
-                    self._start_clock(life, message.id)
-                case messages.Recognised():
-                    self._finish(life, message)
-                case messages.Failed():
-                    self._fail(life, message)
+                case messages.EngineReady():
+                    self._on_ready(engine, message)
+                case messages.EngineUnusable():
+                    raise Misconfigured(message.reason)
+                case messages.BatchStarted():
+                    self._start_clock(engine, message.id)
+                case messages.BatchRecognised():
+                    self._on_recognised(engine, message)
+                case messages.BatchFailed():
+                    self._on_failed(engine, message)
 
-    def _begin(self, life: _Life, ready: messages.Ready) -> None:
-        life.threads = ready.threads
-        life.batch_limit = _GPU_BATCH if ready.device == "cuda" else _CPU_BATCH
-        self._life = life
+    def _on_ready(self, engine: _EngineRun, ready: messages.EngineReady) -> None:
+        engine.threads = ready.threads
+        engine.batch_limit = _GPU_BATCH if ready.device == "cuda" else _CPU_BATCH
+        self._engine = engine
         self.state = "ready"
         self._ready.set()
         self._dispatch()
 
-    def _start_clock(self, life: _Life, number: int) -> None:
-        batch = life.in_flight[number]
+    def _start_clock(self, engine: _EngineRun, number: int) -> None:
+        batch = engine.in_flight[number]
         seconds = sum(segment.seconds for segment in batch.segments)
-        limit = self._patience.batch + self._patience.per_audio_second * seconds
-        batch.deadline = asyncio.get_running_loop().call_later(limit, _note_hang, life, number)
+        limit = self._timeouts.batch + self._timeouts.per_audio_second * seconds
+        batch.deadline = asyncio.get_running_loop().call_later(limit, _set_hung, engine, number)
 
-    def _finish(self, life: _Life, message: messages.Recognised) -> None:
-        batch = self._landed(life, message.id)
+    def _on_recognised(self, engine: _EngineRun, message: messages.BatchRecognised) -> None:
+        batch = self._pop_batch(engine, message.id)
         for segment, recognition in zip(batch.segments, message.recognitions, strict=True):
             answer = self._answers.get(segment.number)
             if answer is not None and not answer.done():
                 answer.set_result(recognition)
         self._dispatch()
 
-    def _fail(self, life: _Life, message: messages.Failed) -> None:
-        batch = self._landed(life, message.id)
+    def _on_failed(self, engine: _EngineRun, message: messages.BatchFailed) -> None:
+        batch = self._pop_batch(engine, message.id)
         for segment in batch.segments:
-            if message.mend:
-                self._refuse(segment, Misconfigured(message.reason))
+            if message.misconfigured:
+                self._fail_segment(segment, Misconfigured(message.reason))
             else:
-                self._again(segment, message.reason, suspect=True)
+                self._retry(segment, message.reason, suspect=True)
         self._dispatch()
 
-    def _landed(self, life: _Life, number: int) -> _InFlight:
-        batch = life.in_flight.pop(number)
+    def _pop_batch(self, engine: _EngineRun, number: int) -> _InFlight:
+        batch = engine.in_flight.pop(number)
         if batch.deadline is not None:
             batch.deadline.cancel()
         return batch
 
-    def _bury(self, life: _Life) -> None:
-        """The engine ended on its own, or hung and was killed: its segments go back to the queue."""
-        hung = life.hung.result() if life.hung.done() else None
+    def _on_engine_exit(self, engine: _EngineRun) -> None:
+        """The engine process has died, or hung and was killed: its segments go back to the queue."""
+        hung = engine.hung.result() if engine.hung.done() else None
         self.state = "restarting"
         ENGINE_RESTARTS.inc()
         problem(
             "engine.died",
-            pid=life.process.pid,
-            status=life.process.status,
+            pid=engine.process.pid,
+            status=engine.process.status,
             reason="hang" if hung is not None else "crash",
-            batches=len(life.in_flight),
+            batches=len(engine.in_flight),
         )
-        for number, batch in list(life.in_flight.items()):
-            self._landed(life, number)
-            # Only what was running may be to blame; of a hang we even know which.
+        for number, batch in list(engine.in_flight.items()):
+            self._pop_batch(engine, number)
+            # Only a batch that was running can be the cause; of a hang we know which one.
             suspect = number == hung if hung is not None else batch.deadline is not None
             for segment in batch.segments:
-                self._again(segment, "it hung" if hung is not None else "it crashed", suspect=suspect)
+                self._retry(segment, "it hung" if hung is not None else "it crashed", suspect=suspect)
 
-    def _again(self, segment: Segment, reason: str, *, suspect: bool) -> None:
+    def _retry(self, segment: Segment, reason: str, *, suspect: bool) -> None:
         if segment.number not in self._answers:
             return
         segment.crashes += suspect
         if segment.crashes >= CRASHES_BEFORE_FAILURE:
-            self._refuse(
+            self._fail_segment(
                 segment, EngineFailure(f"the engine failed {segment.crashes} times on one segment: {reason}")
             )
         else:
-            self._wait(segment)
+            self._enqueue(segment)
 
-    def _wait(self, segment: Segment) -> None:
+    def _enqueue(self, segment: Segment) -> None:
         older = self._waiting.put_segment(segment)
         if older is not None:
-            self._refuse(older, Superseded())
+            self._fail_segment(older, Superseded())
 
-    def _refuse(self, segment: Segment, error: EngineFailure | Misconfigured | Superseded) -> None:
+    def _fail_segment(self, segment: Segment, error: EngineFailure | Misconfigured | Superseded) -> None:
         answer = self._answers.get(segment.number)
         if answer is not None and not answer.done():
             answer.set_exception(error)
 
     def _dispatch_soon(self) -> None:
-        """At the end of this turn of the loop, so that segments that come together can go together."""
+        """Dispatch at the end of this turn of the loop, so that segments offered together share a batch."""
         if not self._dispatch_due:
             self._dispatch_due = True
             asyncio.get_running_loop().call_soon(self._dispatch)
 
     def _dispatch(self) -> None:
         self._dispatch_due = False
-        life = self._life
-        if life is None:
+        engine = self._engine
+        if engine is None:
             return
         while segments := self._waiting.take_batch(
-            [batch.segments for batch in life.in_flight.values()], life.threads, life.batch_limit
+            [batch.segments for batch in engine.in_flight.values()], engine.threads, engine.batch_limit
         ):
             number = next(self._numbers)
-            life.in_flight[number] = _InFlight(segments)
-            life.process.recognise(number, segments)
+            engine.in_flight[number] = _InFlight(segments)
+            engine.process.send_batch(number, segments)
 
-    async def _drain(self, life: _Life, hearing: asyncio.Task[None]) -> None:
-        """Nothing new; what is in flight may land."""
-        self._life = None
-        landings = [
+    async def _drain(self, engine: _EngineRun, receiving: asyncio.Task[None]) -> None:
+        """Send nothing more, and wait for the segments in flight."""
+        self._engine = None
+        pending = [
             self._answers[segment.number]
-            for batch in life.in_flight.values()
+            for batch in engine.in_flight.values()
             for segment in batch.segments
             if segment.number in self._answers
         ]
-        if landings:
-            all_landed = asyncio.gather(*landings, return_exceptions=True)
-            await _first_of(hearing, all_landed, timeout=self._patience.grace)
+        if pending:
+            all_answered = asyncio.gather(*pending, return_exceptions=True)
+            await _first_of(receiving, all_answered, timeout=self._timeouts.grace)
 
-    def _give_up(self, cause: Misconfigured) -> None:
+    def _fail_all(self, cause: Misconfigured) -> None:
         self._unusable = cause
         self._ready.set()
         for answer in self._answers.values():
@@ -325,14 +325,14 @@ class EnginePool:
 
 _CPU_BATCH = 4
 _GPU_BATCH = 16
-_STARTS_BEFORE_GIVING_UP = 3
+_MAX_FAILED_STARTS = 3
 
 
 async def _first_of(*futures: asyncio.Future[Any], timeout: float | None = None) -> None:
-    """Return when one of them is done; leave the others alone."""
+    """Return when one of them is done; the others go on."""
     await asyncio.wait(futures, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
 
 
-def _note_hang(life: _Life, number: int) -> None:
-    if not life.hung.done():
-        life.hung.set_result(number)
+def _set_hung(engine: _EngineRun, number: int) -> None:
+    if not engine.hung.done():
+        engine.hung.set_result(number)

@@ -26,7 +26,7 @@ _ENVIRONMENT = {
 
 
 class EngineProcess:
-    """Made by `started`; every send returns at once."""
+    """Made by `engine_process`. Sending does not block: messages are buffered."""
 
     def __init__(
         self, process: subprocess.Popen[bytes], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -39,16 +39,16 @@ class EngineProcess:
     def pid(self) -> int:
         return self._process.pid
 
-    def recognise(self, number: int, segments: list[Segment]) -> None:
-        """Hand it a batch: at least one segment, all with one task and one urgency."""
+    def send_batch(self, number: int, segments: list[Segment]) -> None:
+        """Send a batch: at least one segment, all with the same task and urgency."""
         lengths = tuple(len(segment.samples) for segment in segments)
         batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths)
         self._writer.write(messages.head(batch, 4 * sum(lengths)))
         for segment in segments:
             self._writer.write(np.ascontiguousarray(segment.samples, np.float32).tobytes())
 
-    async def receive(self) -> messages.FromEngine | None:
-        """What it says next; None when it has died, or speaks in riddles and must be replaced."""
+    async def receive_message(self) -> messages.FromEngine | None:
+        """The next message; None when the process has died, or sent something that is not a message."""
         try:
             lengths = await self._reader.readexactly(messages.LENGTHS.size)
             header_size, _ = messages.LENGTHS.unpack(lengths)
@@ -61,7 +61,7 @@ class EngineProcess:
         """Its exit status once it has ended; negative for a signal."""
         return self._process.returncode
 
-    async def end(self) -> None:
+    async def kill(self) -> None:
         """Kill it, and close our side."""
         self._process.kill()
         self._writer.close()
@@ -71,8 +71,8 @@ class EngineProcess:
 
 
 @asynccontextmanager
-async def started(setup: messages.Setup) -> AsyncIterator[EngineProcess]:
-    """A fresh engine process that has been told its set-up; it is gone when the context ends."""
+async def engine_process(setup: messages.EngineSetup) -> AsyncIterator[EngineProcess]:
+    """A new engine process that was sent its set-up; killed when the context ends."""
     ours, theirs = socket.socketpair()
     with theirs:
         process = await asyncio.to_thread(_spawn, theirs)
@@ -83,7 +83,7 @@ async def started(setup: messages.Setup) -> AsyncIterator[EngineProcess]:
         writer.write(messages.head(setup))
         yield engine
     finally:
-        await engine.end()
+        await engine.kill()
 
 
 def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
@@ -96,7 +96,7 @@ def _spawn(connection: socket.socket) -> subprocess.Popen[bytes]:
 
 
 def _environment() -> dict[str, str]:
-    """What Python, the models' libraries and a GPU's driver read; no secret of ours, and of no cloud's."""
+    """What Python, the models' libraries and a GPU's driver read; never a secret of this server's."""
     return {name: value for name, value in os.environ.items() if name.startswith(_NEEDED)} | _ENVIRONMENT
 
 
