@@ -321,13 +321,13 @@ async def test_the_engine_ends_when_the_serving_process_is_killed(scripted: Scri
 
 _HOST = """
 import asyncio, sys
-from ringback.engines.messages import Setup
+from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 
 async def main():
-    pool = EnginePool(Setup(sys.argv[1], sys.argv[2], 1))
+    pool = EnginePool(EngineSetup(sys.argv[1], sys.argv[2], 1))
     service = asyncio.create_task(pool.run(asyncio.Event()))
-    await pool.ready()
+    await pool.wait_ready()
     print(pool.pid, flush=True)
     await service
 
