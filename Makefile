@@ -12,6 +12,7 @@ ROUNDS ?= 500
 # Much of the suite waits: two processes take a little over half the time. A file's tests stay together, and
 # the files keep their order: the longest, those that break things on purpose, are begun first.
 WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest --durations 10 --durations-min 1 $(WORKERS)
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit pipecat
@@ -26,7 +27,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test test-cluster lint format bench chaos notices sbom lock clean
+.PHONY: help setup setup-dev demo serve test test-clients test-long test-all test-cluster lint format bench chaos notices sbom lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -42,8 +43,17 @@ demo: setup ## A recording in, a callback out, on this machine, in under a minut
 serve: setup ## Start the server on http://127.0.0.1:8080 (settings: docs/settings.md).
 	@$(BIN)/ringback serve
 
-test: setup-dev lint ## Check style, types and walls, then run the whole suite.
-	$(BIN)/python -m pytest -m 'not slow' $(WORKERS) $(ARGS)
+test: $(INSTALL)dev lint ## Check style, types and import rules, then run the everyday suite.
+	$(PYTEST) -m 'not slow and not clients' $(ARGS)
+
+test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
+	$(PYTEST) -m 'clients and not slow' $(ARGS)
+
+test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
+	$(PYTEST) -m 'slow and not clients' $(ARGS)
+
+test-all: setup-dev lint ## Run all of these in one go: what CI does.
+	$(PYTEST) $(ARGS)
 
 test-cluster: setup-dev ## Run what clients expect against three nodes of each role.
 	RINGBACK_TEST_CLUSTER=3 $(BIN)/python -m pytest tests/contract $(ARGS)

@@ -2,8 +2,9 @@
 
 import json
 import logging
+import os
 import re
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import structlog
 from ringback import telemetry
 from support.clips import Clip
 from support.clock import ManualClock
+from support.postgres import servers
 from support.s3 import S3
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
@@ -49,6 +51,44 @@ def logging_as_before() -> Iterator[None]:
     telemetry._log = log
     structlog.configure(**configuration)
     logging.getLogger().handlers[:] = handlers
+
+
+CLIENTS = Path(__file__).parent / "contract"
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m is looked at
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what every session need not run: other people's clients, and PostgreSQLs beside the newest."""
+    older = {*list(servers())[1:]}
+    for item in items:
+        if item.path.is_relative_to(CLIENTS):
+            item.add_marker("clients")
+        parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if any(isinstance(value, str) and value in older for value in parameters):
+            item.add_marker("slow")
+
+
+SKIPS = (
+    "no kernel headers on this machine",
+    "PyAV was built from source here",
+    "the speech corpus",
+    "mounting a small disk needs root",
+)
+"""Why a test may be skipped even where `CI_FORBIDS_SKIPS` is set, as CI does: all else is installed there."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Make a skip for any other reason a failure: no promise goes unnoticed for want of a program."""
+    report = yield
+    if "CI_FORBIDS_SKIPS" in os.environ and report.skipped and not hasattr(report, "wasxfail"):
+        reason = str(call.excinfo.value) if call.excinfo else ""
+        if not any(allowed in reason for allowed in SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"skipped, where nothing may be: {reason}"
+    return report
 
 
 EVENT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \[")

@@ -16,7 +16,7 @@ from support.program import Program
 from support.receiver import Received, Receiver
 
 CLIPS = Path(__file__).parent.parent / "audio"
-ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "50"))
+ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "15"))
 IN_FLIGHT_AT_A_KILL = 512
 """The default of RINGBACK_CALLBACK_CONCURRENCY: only what was being sent can be sent twice."""
 

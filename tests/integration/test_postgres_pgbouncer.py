@@ -74,8 +74,8 @@ async def test_transactions_that_hop_between_connections_lose_nothing(url: str) 
             NewJob(JobId(str(uuid.uuid4())), "deliver", Lane(f"lane {number % 20}"), project, b"{}")
             for number in range(JOBS)
         ]
-        ends = [asyncio.create_task(other.wait_for_end(job.id)) for job in jobs[:10]]
         await asyncio.gather(*(one.add([job]) for job in jobs))
+        ends = [asyncio.create_task(other.wait_for_end(job.id)) for job in jobs[:10]]
         done = await asyncio.gather(work_through(one), work_through(other))
         async with asyncio.timeout(60):
             ended = await asyncio.gather(*ends)
