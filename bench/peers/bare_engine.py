@@ -29,7 +29,7 @@ from ringback.audio.recording import opened  # noqa: E402 - after the environmen
 from ringback.audio.samples import SAMPLE_RATE, Samples  # noqa: E402
 from ringback.audio.speech import Silero, SpeechFinder  # noqa: E402
 from ringback.engines.base import Recogniser, Task  # noqa: E402
-from ringback.engines.registry import Catalogue  # noqa: E402
+from ringback.engines.registry import ModelCatalogue  # noqa: E402
 from ringback.transcript import Word, joined  # noqa: E402
 
 LONGEST_CHUNK = 15.0
@@ -38,7 +38,7 @@ TASK = Task("tiny.en", "en")
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as models:
-        catalogue = Catalogue("tiny.en", Path(models))
+        catalogue = ModelCatalogue("tiny.en", Path(models))
         recogniser = catalogue.load("tiny.en", "cpu", "default", THREADS)
     recogniser.warm()
     silero = Silero()

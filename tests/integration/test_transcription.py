@@ -22,7 +22,7 @@ from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
@@ -114,7 +114,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
             Transcriber(
                 reader=reader,
                 pool=EnginePool(EngineSetup("none", str(folder), 1, "cpu", "default")),
-                catalogue=Catalogue("tiny.en", folder / "models"),
+                catalogue=ModelCatalogue("tiny.en", folder / "models"),
                 store=ledger,
                 fetching=fetching,
                 blobs=blobs,

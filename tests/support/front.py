@@ -20,7 +20,7 @@ from ringback.egress.answers import FetchLimits, Limits
 from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.engines.base import ModelInfo, Urgency
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Failure
 from ringback.jobs.job import Done, JobId, Lease
 from ringback.keys import ApiKey, secret_hash
@@ -189,7 +189,7 @@ async def front(
             keys=ledger,
             blobs=blobs,
             erasing=Erasing(blobs, ledger, REQUEST_KINDS),
-            catalogue=Catalogue(settings.model, folder / "models"),
+            catalogue=ModelCatalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
             try_callback=lambda url, method, requester: trial(

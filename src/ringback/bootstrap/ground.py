@@ -16,7 +16,7 @@ from ringback.egress.door import Door
 from ringback.egress.policy import Policy
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.jobs.activity import Activity
 from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import SECRET_KEY_FILE, Seal
@@ -51,7 +51,7 @@ class Ground:
     policy: Policy
     door: Door
     """The way out, to callers' URLs."""
-    catalogue: Catalogue
+    catalogue: ModelCatalogue
     pool: EnginePool | None
     """The recogniser, where recordings or live streams are heard."""
     leaving: Leaving
@@ -69,7 +69,7 @@ class Ground:
 async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ground:
     """All of it, opened and proved; what must be closed at the end is on the stack."""
     folder = settings.data_path
-    catalogue = Catalogue(settings.model, folder / "models")
+    catalogue = ModelCatalogue(settings.model, folder / "models")
     policy = Policy(settings.callback.allow, settings.callback.ports)
     hears = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(EngineSetup.of(settings)) if hears else None

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from ringback.audio.reader import AudioReader
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class EngineHere:
-    catalogue: Catalogue
+    catalogue: ModelCatalogue
     pool: EnginePool
     reader: AudioReader
 
@@ -23,7 +23,7 @@ class EngineHere:
 async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     stopping = asyncio.Event()
-    catalogue = Catalogue(settings.model, settings.data_path / "models")
+    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
     engine = EngineHere(catalogue, EnginePool(EngineSetup.of(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:

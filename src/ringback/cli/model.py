@@ -9,7 +9,7 @@ from ringback.cli.bar import Bar
 from ringback.cli.places import settings_of, with_settings
 from ringback.engines.base import ModelInfo
 from ringback.engines.pull import pull
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 
 MANY_LANGUAGES = 4
 
@@ -33,7 +33,7 @@ def list_models(config: Path | None, data_dir: str | None) -> None:
     """Show the models that requests may name; the first serves Deepgram's names (nova-3, base …)."""
     settings = settings_of(config, data_dir)
     telemetry.configure("warning", "text")
-    for info in Catalogue(settings.model, settings.data_path / "models").models():
+    for info in ModelCatalogue(settings.model, settings.data_path / "models").models():
         click.echo(f"{info.name:<24} {info.arch:<10} {info.version:<18} {_languages(info)}")
 
 

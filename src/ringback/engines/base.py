@@ -1,4 +1,4 @@
-"""What a recogniser is: its facts, and one blocking verb over a batch of speech segments.
+"""What a recogniser is: facts about its model, and one blocking call over a batch of speech segments.
 
 Recordings and live streams share it. No asyncio, no HTTP, none of Deepgram's JSON.
 """
@@ -14,7 +14,7 @@ from ringback.transcript import Word
 
 
 class Urgency(IntEnum):
-    """Who goes first when there is more speech than processor."""
+    """The order in which segments are recognised when the processor is busy; smaller goes first."""
 
     LIVE_FINAL = 0
     LIVE_PARTIAL = 1
@@ -23,7 +23,7 @@ class Urgency(IntEnum):
 
 class Quality(StrEnum):
     DRAFT = "draft"
-    """As fast, but heard once only, whatever it looks like, up to where it loops."""
+    """As FAST, but decoded once only, without fallback, and cut at a repetition loop."""
     FAST = "fast"
     """Windows as short as the speech, greedy."""
     ACCURATE = "accurate"
@@ -37,25 +37,25 @@ class Task:
     model: str
     """The configured model's name (`ModelInfo.name`)."""
     language: str | None = "en"
-    """A two-letter code; None: find out."""
+    """A two-letter code; None: detect it."""
     quality: Quality = Quality.FAST
     candidates: tuple[str, ...] = ()
-    """When the language is to be found out: only among these, if any."""
+    """When the language is to be detected: only among these, if any."""
 
 
 @dataclass(frozen=True, slots=True)
 class Recognition:
-    """What was heard in one segment. Word times are seconds from the segment's start."""
+    """The words of one segment. Word times are seconds from the segment's start."""
 
     words: tuple[Word, ...]
     language: str
     language_confidence: float | None = None
-    """Set when the language was found out."""
+    """Its probability, 0 to 1, when the language was detected."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The truth about a model, as `model_info` and `/v1/models` tell it."""
+    """Facts about a model, as `model_info` and `/v1/models` show them."""
 
     name: str
     arch: str
@@ -77,7 +77,7 @@ class Recogniser(Protocol):
         ...
 
     def warm(self) -> None:
-        """Do once what the first call would otherwise be slow for."""
+        """Run once, so that the first call is not slower than the others."""
         ...
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
@@ -86,11 +86,11 @@ class Recogniser(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Loading:
-    """Where models lie and how they are to be loaded."""
+class LoadOptions:
+    """Where models are and how to load them."""
 
     models: Path
-    """The folder of models that were pulled."""
+    """The folder of pulled models."""
     device: str = "auto"
     """`cpu`, `cuda` or `auto`."""
     compute_type: str = "default"
@@ -99,21 +99,21 @@ class Loading:
     """How many calls of `Recogniser.recognise` may run at once."""
 
 
-class Kind(Protocol):
-    """One kind of recogniser. Third parties add theirs with an entry point in `ringback.engines`.
+class RecogniserKind(Protocol):
+    """One kind of recogniser. Other packages add theirs with an entry point in `ringback.engines`.
 
-    The engine process runs in a sandbox: it reads code and models, and neither writes files nor opens sockets
-    nor starts programs. A kind that needs any of that says `confined = False`.
+    The engine process runs in a sandbox: it reads code and models, and can neither write files nor open
+    sockets nor start programs. A kind that needs any of that sets `confined = False`.
     """
 
     def names(self, models: Path) -> Sequence[str]:
-        """Models of this kind that are at hand without being configured."""
+        """Models of this kind that are installed or pulled."""
         ...
 
     def describe(self, name: str, models: Path) -> ModelInfo:
-        """Facts about a model, without loading it. Raises `Misconfigured` if it is not here."""
+        """Facts about a model, without loading it. Raises `Misconfigured` if it is not on this machine."""
         ...
 
-    def load(self, name: str, how: Loading) -> Recogniser:
+    def load(self, name: str, options: LoadOptions) -> Recogniser:
         """The model, ready to recognise. Only the engine process calls this. Raises `Misconfigured`."""
         ...

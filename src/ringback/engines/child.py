@@ -19,7 +19,7 @@ from ringback.audio.samples import Samples
 from ringback.engines import messages
 from ringback.engines.base import Recogniser
 from ringback.engines.confinement import confine
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Misconfigured
 
 
@@ -60,7 +60,7 @@ class _Engine:
     def _start(self, setup: messages.EngineSetup) -> bool:
         try:
             # The serving process has logged which models cannot be read.
-            catalogue = Catalogue(setup.model, Path(setup.models), quiet=True)
+            catalogue = ModelCatalogue(setup.model, Path(setup.models), quiet=True)
             if setup.sandbox and catalogue.confined:
                 # Before the model is loaded: Landlock holds the threads that are started after it.
                 confine(setup)
@@ -117,7 +117,7 @@ class _Engine:
 class _Models:
     """Loaded models, shared by all threads; each is loaded when it is first asked for."""
 
-    def __init__(self, catalogue: Catalogue, setup: messages.EngineSetup) -> None:
+    def __init__(self, catalogue: ModelCatalogue, setup: messages.EngineSetup) -> None:
         self._catalogue = catalogue
         self._setup = setup
         self._loaded: dict[str, Recogniser] = {}

@@ -1,7 +1,7 @@
-"""What keeps short windows honest: pure rules over what Whisper wrote.
+"""Checks of what Whisper decoded in a short window: hallucination, repetition, an early end. Pure.
 
-Trained on windows of 30 s, Whisper may run on, repeat itself or stop early when its window is shorter.
-These rules find each of that; `whisper` decodes such a segment again.
+Whisper was trained on windows of 30 s. In a shorter one it may write on past the speech, repeat itself or
+stop early. These rules find each of that; `whisper` then decodes the segment again.
 """
 
 import math
@@ -16,13 +16,14 @@ PADDING = 4.0
 """Seconds of silence after the longest speech in a window: with less, the model runs on past the end.
 
 With 3 s one short segment in ten has to be decoded again, with 4 s one in forty, which is cheaper."""
-WIDER = 6.0
-"""Seconds by which the window is wider when a doubtful segment is decoded again.
+FALLBACK_PADDING = 6.0
+"""Seconds by which the window is wider when a segment is decoded again (Whisper's temperature fallback has
+the same place).
 
 As good as the 30 s that Whisper was trained on (118 clips: 4.3 and 4.4 % errors, one word apart), at a fifth
 of the work."""
-LEFT_OVER = 1.2
-"""Seconds between the last timestamp and the end of the speech beyond which the rest is decoded again."""
+MAX_REMAINDER = 1.2
+"""Seconds between the last timestamp and the end of the speech; more than that is decoded again."""
 
 _WHISPER_CAP = 224
 _MAX_COMPRESSION = 2.4
@@ -31,13 +32,13 @@ _TIMESTAMP_STEP = 0.02
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """The believable part of what a decode wrote."""
+class DecodedText:
+    """The usable part of what one decode wrote."""
 
     tokens: tuple[int, ...]
     """Text tokens, without timestamps."""
-    heard_until: float
-    """Seconds from the segment's start up to which its speech is accounted for."""
+    decoded_until: float
+    """Seconds from the segment's start up to which the text covers its speech."""
 
 
 def token_cap(seconds: float, *, english: bool) -> int:
@@ -45,7 +46,9 @@ def token_cap(seconds: float, *, english: bool) -> int:
     return min(_WHISPER_CAP, math.ceil((8 if english else 20) * seconds) + 8)
 
 
-def believable(tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int) -> Draft:
+def usable_part(
+    tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int
+) -> DecodedText:
     """Drop what follows a timestamp at or past the segment's end; find how far the text reaches.
 
     `eot` is the first special token, `timestamp_begin` the token that means 0.00 s.
@@ -60,53 +63,53 @@ def believable(tokens: Sequence[int], eot: int, timestamp_begin: int, duration: 
             if last_time >= duration - _TIMESTAMP_STEP / 2:
                 break
     if closed == len(text):
-        return Draft(tuple(text), min(last_time, duration))
+        return DecodedText(tuple(text), min(last_time, duration))
     if len(tokens) >= cap and closed:
-        # Cut off in the middle of a sentence: that sentence belongs to the rest, which is decoded again.
-        return Draft(tuple(text[:closed]), min(last_time, duration))
-    # The text ends without a timestamp: the model has said all, but not until when.
-    return Draft(tuple(text), duration)
+        # Cut off in the middle of a sentence, which is left to the remainder that is decoded again.
+        return DecodedText(tuple(text[:closed]), min(last_time, duration))
+    # The text ends without a timestamp: it is complete, and taken to reach the segment's end.
+    return DecodedText(tuple(text), duration)
 
 
-def rest_is_due(heard_until: float, duration: float) -> bool:
-    """Whether so much of the segment is unaccounted for that it must be decoded again."""
-    return duration - heard_until > LEFT_OVER
+def remainder_is_due(decoded_until: float, duration: float) -> bool:
+    """Whether so much of the segment is not covered that the remainder must be decoded too."""
+    return duration - decoded_until > MAX_REMAINDER
 
 
-def doubtful(text: str, log_probability: float) -> bool:
-    """Whether this reads like a loop, or like a guess."""
-    return is_guess(log_probability) or compression(text) > _MAX_COMPRESSION or loops(text)
+def needs_fallback(text: str, log_probability: float) -> bool:
+    """Whether the text looks like a repetition loop, or like a guess: it should be decoded again."""
+    return is_improbable(log_probability) or compression_ratio(text) > _MAX_COMPRESSION or repeats(text)
 
 
-def is_guess(log_probability: float) -> bool:
-    """Whether the mean log-probability of the tokens says that the model did not know."""
+def is_improbable(log_probability: float) -> bool:
+    """Whether the mean log-probability of the tokens is below Whisper's threshold."""
     return log_probability < _MIN_LOG_PROBABILITY
 
 
-def compression(text: str) -> float:
-    """How many times smaller zlib makes the text; repetition compresses well."""
+def compression_ratio(text: str) -> float:
+    """How many times smaller zlib makes the text; repetition compresses well. Whisper's own measure."""
     raw = text.encode()
     return len(raw) / len(zlib.compress(raw)) if raw else 0.0
 
 
-def loops(text: str) -> bool:
-    """Whether the text starts over, or says the same thing twice running."""
-    return _before_loop(text.split()) is not None
+def repeats(text: str) -> bool:
+    """Whether the text starts over, or has the same phrase twice running."""
+    return _first_repetition(text.split()) is not None
 
 
-def unlooped(words: Sequence[Word]) -> tuple[Word, ...]:
-    """The words up to where they loop: what is said again and again is kept once."""
+def before_repetition(words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words before a repetition loop; the phrase that is repeated is kept once."""
     if not words:
         return ()
-    # Without spaces a phrase cannot be told from the next: such text stands or falls as one.
+    # Text without spaces is one phrase: it is kept or dropped as a whole.
     starts = [i for i, word in enumerate(words) if word.spaced or i == 0]
     texts = [joined(words[start:end]) for start, end in zip(starts, [*starts[1:], len(words)], strict=True)]
-    end = _before_loop(texts)
+    end = _first_repetition(texts)
     return tuple(words) if end is None else tuple(words[: starts[end]])
 
 
-def _before_loop(words: Sequence[str]) -> int | None:
-    """How many words there are before something is said again; None: they do not loop."""
+def _first_repetition(words: Sequence[str]) -> int | None:
+    """How many words there are before a repetition begins; None: there is none."""
     bare = [word.lower().strip(_PUNCTUATION) for word in words]
     found = [
         end for end in (_first_same_letters(words), _starts_over(bare), _stutters(bare)) if end is not None
@@ -124,8 +127,8 @@ def _first_same_letters(words: Sequence[str]) -> int | None:
 
 def _starts_over(words: Sequence[str]) -> int | None:
     """Where the words begin again, if the last k of them are the first k."""
-    again = [len(words) - k for k in range(3, len(words) // 2 + 1) if words[:k] == words[-k:]]
-    return min(again, default=None)
+    starts = [len(words) - k for k in range(3, len(words) // 2 + 1) if words[:k] == words[-k:]]
+    return min(starts, default=None)
 
 
 def _stutters(words: Sequence[str]) -> int | None:

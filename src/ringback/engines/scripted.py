@@ -1,10 +1,10 @@
-"""The recogniser that says what a test told it: the only double in the project, never a default.
+"""A recogniser that answers from a script, for tests. Never a default.
 
-It is chosen by the model name `scripted:/path/script.json`. The script's `steps` say what to do with a
-segment: the first step whose `peak` range holds the segment's loudest sample, else the steps without
-`peak`, in turn and over again. A step:
+It is chosen by the model name `scripted:/path/script.json`. A segment is answered by one of the script's
+`steps`: the first one whose `peak` range holds the segment's loudest sample, else the steps without `peak`,
+one after the other and over again. A step:
 
-    words     what was said, spread evenly over the segment
+    words     the words to return, spread evenly over the segment
     peak      [low, high]: only segments whose loudest sample lies there
     then      "crash" (the process dies), "hang" (the call never returns), "fail" (it raises)
     once      true: `then` happens only the first time, even if the process has been replaced since
@@ -24,12 +24,12 @@ import msgspec
 import numpy as np
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import Loading, ModelInfo, Recogniser, Recognition, Task
+from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, Recognition, Task
 from ringback.errors import Misconfigured
 from ringback.transcript import Word
 
 
-class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ScriptStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: str = ""
     peak: tuple[float, float] | None = None
     then: Literal["answer", "crash", "hang", "fail"] = "answer"
@@ -37,14 +37,14 @@ class Step(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     delay: float = 0.0
 
 
-class Script(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    steps: tuple[Step, ...]
+class RecogniserScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    steps: tuple[ScriptStep, ...]
     languages: tuple[str, ...] = ("en",)
 
 
 class ScriptedKind:
     confined = False
-    """It marks on the disk which steps have been taken."""
+    """It marks on the disk which `once` steps have been taken."""
 
     def names(self, models: Path) -> Sequence[str]:
         return ()
@@ -54,8 +54,8 @@ class ScriptedKind:
         identity = str(uuid.uuid5(uuid.NAMESPACE_URL, f"scripted:{name}"))
         return ModelInfo("scripted", "scripted", "1", identity, script.languages)
 
-    def load(self, name: str, how: Loading) -> Recogniser:
-        return Scripted(Path(name), self.describe(name, how.models))
+    def load(self, name: str, options: LoadOptions) -> Recogniser:
+        return Scripted(Path(name), self.describe(name, options.models))
 
 
 class Scripted:
@@ -85,7 +85,7 @@ class Scripted:
         words = _spread(step.words.split(), len(segment) / SAMPLE_RATE)
         return Recognition(words, task.language or self.info.languages[0], None if task.language else 1.0)
 
-    def _step(self, peak: float) -> tuple[int, Step]:
+    def _step(self, peak: float) -> tuple[int, ScriptStep]:
         for index, step in self._steps:
             if step.peak is not None and step.peak[0] <= peak <= step.peak[1]:
                 return index, step
@@ -94,7 +94,7 @@ class Scripted:
             self._turn += 1
             return in_turn[(self._turn - 1) % len(in_turn)]
 
-    def _still_acts(self, index: int, step: Step) -> bool:
+    def _still_acts(self, index: int, step: ScriptStep) -> bool:
         if not step.once:
             return True
         mark = self._path.with_suffix(f".{index}.done")
@@ -105,9 +105,9 @@ class Scripted:
         return True
 
 
-def _read(path: Path) -> Script:
+def _read(path: Path) -> RecogniserScript:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Script)
+        return msgspec.json.decode(path.read_bytes(), type=RecogniserScript)
     except (OSError, msgspec.DecodeError) as error:
         raise Misconfigured(
             f"the script {path} of the scripted recogniser cannot be read: {error}"

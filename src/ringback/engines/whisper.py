@@ -1,8 +1,7 @@
 """Whisper through CTranslate2, with windows no longer than the speech.
 
-Whisper engines pad whatever they decode to 30 s. CTranslate2 takes shorter windows, which makes a short
-segment several times cheaper; `guards` says what that needs to stay truthful. Only the engine process
-imports this module.
+Whisper engines pad every segment to 30 s. CTranslate2 takes shorter windows, which makes a short segment
+several times cheaper; `guards` has the checks that this needs. Only the engine process imports this module.
 """
 
 import threading
@@ -29,22 +28,22 @@ from ringback.transcript import Word
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
 _ENCODED_PER_SECOND = 50
-_MOST_ATTENTION = FULL_WINDOW**2
+_MAX_ATTENTION = FULL_WINDOW**2
 """Attention takes memory by the square of the window: a batch may take that of one full window."""
-_MOST_RESTS = 4
+_MAX_REMAINDERS = 4
 _NO_SPEECH = 0.6
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
-    """What one decode made of one segment."""
+class _Decoded:
+    """One decoded segment."""
 
     words: tuple[Word, ...]
     language: str
     language_confidence: float | None
-    heard_until: float
-    doubtful: bool
+    decoded_until: float
+    needs_fallback: bool
 
 
 class Whisper:
@@ -65,147 +64,161 @@ class Whisper:
         self._suppressed = list(get_suppressed_tokens(english, [-1]))
 
     def warm(self) -> None:
-        # Quiet noise: the least that runs every part.
+        # Quiet noise: enough to run every part once.
         noise = np.random.default_rng(0).normal(0.0, 1e-3, SAMPLE_RATE).astype(np.float32)
         self.recognise([noise], Task(self.info.name, "en"))
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         """One recognition per segment; the first one's language is found out when the task asks for it."""
         if task.quality is Quality.DRAFT:
-            return self._drafted(batch, task)
-        heard = self._guarded(batch, task, [task.language] * len(batch))
-        for _ in range(_MOST_RESTS):
-            due = [i for i, part in enumerate(heard) if _rest_is_due(part, batch[i])]
+            return self._decode_drafts(batch, task)
+        decoded = self._decode_with_fallback(batch, task, [task.language] * len(batch))
+        for _ in range(_MAX_REMAINDERS):
+            due = [i for i, part in enumerate(decoded) if _remainder_is_due(part, batch[i])]
             if not due:
                 break
-            rests = [batch[i][_sample(heard[i].heard_until) :] for i in due]
-            more = self._guarded(rests, task, [heard[i].language for i in due])
-            for i, part in zip(due, more, strict=True):
-                heard[i] = _followed(heard[i], part)
-        return [Recognition(part.words, part.language, part.language_confidence) for part in heard]
+            remainders = [batch[i][_sample(decoded[i].decoded_until) :] for i in due]
+            decoded_remainders = self._decode_with_fallback(
+                remainders, task, [decoded[i].language for i in due]
+            )
+            for i, part in zip(due, decoded_remainders, strict=True):
+                decoded[i] = _appended(decoded[i], part)
+        return [Recognition(part.words, part.language, part.language_confidence) for part in decoded]
 
-    def _drafted(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
-        """One decode each, up to where it loops. Speech that is cut off in the middle of a word often looks
-        doubtful; it will be heard again anyway, a moment later and longer."""
+    def _decode_drafts(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
+        """Decode each segment once, up to a repetition loop.
+
+        No fallback: speech that is cut off in the middle of a word often seems to need one, and it will be
+        decoded again anyway, a moment later and longer.
+        """
         window = max(map(_seconds, batch)) + guards.PADDING
-        heard = self._decode(batch, [task.language] * len(batch), task, window)
+        decoded = self._decode(batch, [task.language] * len(batch), task, window)
         return [
-            Recognition(guards.unlooped(part.words), part.language, part.language_confidence)
-            for part in heard
+            Recognition(guards.before_repetition(part.words), part.language, part.language_confidence)
+            for part in decoded
         ]
 
-    def _guarded(self, batch: Sequence[Samples], task: Task, languages: Sequence[str | None]) -> list[_Heard]:
-        """Decode; what looks doubtful once more, in a wider window."""
+    def _decode_with_fallback(
+        self, batch: Sequence[Samples], task: Task, languages: Sequence[str | None]
+    ) -> list[_Decoded]:
+        """Decode; segments that need a fallback once more, in a wider window."""
         accurate = task.quality is Quality.ACCURATE
         window = FULL_WINDOW if accurate else max(map(_seconds, batch)) + guards.PADDING
-        heard = self._decode(batch, languages, task, window)
-        again = [i for i, part in enumerate(heard) if part.doubtful]
-        if again and window < FULL_WINDOW:
-            segments = [batch[i] for i in again]
-            wider = min(window + guards.WIDER, FULL_WINDOW)
-            retried = self._decode(segments, [heard[i].language for i in again], task, wider)
-            for i, part in zip(again, retried, strict=True):
-                heard[i] = replace(part, language_confidence=heard[i].language_confidence)
-        return heard
+        decoded = self._decode(batch, languages, task, window)
+        retry_indices = [i for i, part in enumerate(decoded) if part.needs_fallback]
+        if retry_indices and window < FULL_WINDOW:
+            segments = [batch[i] for i in retry_indices]
+            wider = min(window + guards.FALLBACK_PADDING, FULL_WINDOW)
+            retried = self._decode(segments, [decoded[i].language for i in retry_indices], task, wider)
+            for i, part in zip(retry_indices, retried, strict=True):
+                decoded[i] = replace(part, language_confidence=decoded[i].language_confidence)
+        return decoded
 
     def _decode(
         self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
-    ) -> list[_Heard]:
-        """Each segment in a window of this many seconds, so many at once as memory allows."""
-        at_once = len(batch) if self.device == "cuda" else max(1, int(_MOST_ATTENTION / window**2))
+    ) -> list[_Decoded]:
+        """Decode each segment in a window of `window` seconds, as many at once as memory allows."""
+        at_once = len(batch) if self.device == "cuda" else max(1, int(_MAX_ATTENTION / window**2))
         return [
-            heard
+            decoded
             for i in range(0, len(batch), at_once)
-            for heard in self._decode_at_once(
+            for decoded in self._decode_at_once(
                 batch[i : i + at_once], languages[i : i + at_once], task, window
             )
         ]
 
     def _decode_at_once(
         self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
-    ) -> list[_Heard]:
+    ) -> list[_Decoded]:
         mels = self._mels.batch(batch, _frames(window))
         encoded = self._model.encode(ctranslate2.StorageView.from_array(mels))
-        found = self._languages(encoded, languages, task.candidates)
-        spoken = [language for language, _ in found]
+        languages_found = self._languages(encoded, languages, task.candidates)
+        spoken_languages = [language for language, _ in languages_found]
         longest = max(map(_seconds, batch))
-        cap = guards.token_cap(longest, english=all(language == "en" for language in spoken))
+        cap = guards.token_cap(longest, english=all(language == "en" for language in spoken_languages))
         results = self._model.generate(
             encoded,
-            [self._prompt(language) for language in spoken],
+            [self._prompt(language) for language in spoken_languages],
             beam_size=5 if task.quality is Quality.ACCURATE else 1,
             max_length=2 * cap,  # CTranslate2 writes at most half of this
             suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
         )
-        drafts = [
-            self._draft(result, _seconds(segment), cap)
+        texts = [
+            self._usable_part(result, _seconds(segment), cap)
             for result, segment in zip(results, batch, strict=True)
         ]
-        words = self._words(encoded, drafts, spoken, batch)
-        return [self._judged(*facts) for facts in zip(results, drafts, words, found, batch, strict=True)]
+        words = self._align_words(encoded, texts, spoken_languages, batch)
+        return [
+            self._decoded_segment(*facts)
+            for facts in zip(results, texts, words, languages_found, batch, strict=True)
+        ]
 
-    def _draft(self, result: Any, duration: float, cap: int) -> guards.Draft:
+    def _usable_part(self, result: Any, duration: float, cap: int) -> guards.DecodedText:
         tokenizer = self._tokenizer("en")
-        return guards.believable(
+        return guards.usable_part(
             result.sequences_ids[0], tokenizer.eot, tokenizer.timestamp_begin, duration, cap
         )
 
-    def _judged(
+    def _decoded_segment(
         self,
         result: Any,
-        draft: guards.Draft,
+        usable: guards.DecodedText,
         words: tuple[Word, ...],
-        found: tuple[str, float | None],
+        language: tuple[str, float | None],
         segment: Samples,
-    ) -> _Heard:
-        text = self._tokens.decode(draft.tokens)
+    ) -> _Decoded:
+        text = self._tokens.decode(usable.tokens)
         log_probability = float(result.scores[0])
-        silent = result.no_speech_prob > _NO_SPEECH and guards.is_guess(log_probability)
-        nothing = not words and guards.rest_is_due(0.0, _seconds(segment))
-        return _Heard(
+        silent = result.no_speech_prob > _NO_SPEECH and guards.is_improbable(log_probability)
+        nothing = not words and guards.remainder_is_due(0.0, _seconds(segment))
+        return _Decoded(
             words=() if silent else words,
-            language=found[0],
-            language_confidence=found[1],
-            heard_until=_seconds(segment) if silent else draft.heard_until,
-            doubtful=nothing or silent or guards.doubtful(text, log_probability),
+            language=language[0],
+            language_confidence=language[1],
+            decoded_until=_seconds(segment) if silent else usable.decoded_until,
+            needs_fallback=nothing or silent or guards.needs_fallback(text, log_probability),
         )
 
     def _languages(
-        self, encoded: Any, asked: Sequence[str | None], candidates: Sequence[str]
+        self, encoded: Any, requested: Sequence[str | None], candidates: Sequence[str]
     ) -> list[tuple[str, float | None]]:
-        """The language of each segment, and how sure that is where it was found out."""
+        """The language of each segment, with its probability where it was detected."""
         if not self._model.is_multilingual:
-            return [("en", None if language else 1.0) for language in asked]
-        known = [(language, None) for language in asked if language is not None]
-        if len(known) == len(asked):
+            return [("en", None if language else 1.0) for language in requested]
+        known = [(language, None) for language in requested if language is not None]
+        if len(known) == len(requested):
             return [*known]
         return [
             (language, None) if language else _most_likely(ranked, candidates)
-            for language, ranked in zip(asked, self._model.detect_language(encoded), strict=True)
+            for language, ranked in zip(requested, self._model.detect_language(encoded), strict=True)
         ]
 
-    def _words(
-        self, encoded: Any, drafts: Sequence[guards.Draft], languages: Sequence[str], batch: Sequence[Samples]
+    def _align_words(
+        self,
+        encoded: Any,
+        texts: Sequence[guards.DecodedText],
+        languages: Sequence[str],
+        batch: Sequence[Samples],
     ) -> list[tuple[Word, ...]]:
-        words: list[tuple[Word, ...]] = [()] * len(drafts)
+        words: list[tuple[Word, ...]] = [()] * len(texts)
         for language in dict.fromkeys(languages):
             # The alignment takes one start sequence, and so one language, at a time.
-            chosen = [i for i, draft in enumerate(drafts) if languages[i] == language and draft.tokens]
+            chosen = [i for i, text in enumerate(texts) if languages[i] == language and text.tokens]
             if not chosen:
                 continue
             tokenizer = self._tokenizer(language)
             aligned = self._model.align(
                 _rows(encoded, chosen),
                 tokenizer.sot_sequence,
-                [list(drafts[i].tokens) for i in chosen],
+                [list(texts[i].tokens) for i in chosen],
                 [min(_frames(_seconds(batch[i])), 3000) for i in chosen],
             )
             for i, alignment in zip(chosen, aligned, strict=True):
-                pieces = _pieces(tokenizer, drafts[i].tokens, alignment)
+                pieces = _pieces(tokenizer, texts[i].tokens, alignment)
                 words[i] = words_of(
-                    pieces, by_spaces=language not in _WITHOUT_SPACES, duration=drafts[i].heard_until
+                    pieces, by_spaces=language not in _WITHOUT_SPACES, duration=texts[i].decoded_until
                 )
         return words
 
@@ -222,9 +235,9 @@ class Whisper:
             return self._tokenizers[language]
 
 
-def _device(wanted: str) -> str:
-    if wanted != "auto":
-        return wanted
+def _device(requested: str) -> str:
+    if requested != "auto":
+        return requested
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
@@ -286,16 +299,16 @@ def _most_likely(ranked: Sequence[tuple[str, float]], candidates: Sequence[str])
     return language, share / total
 
 
-def _rest_is_due(heard: _Heard, segment: Samples) -> bool:
-    return heard.heard_until > 0 and guards.rest_is_due(heard.heard_until, _seconds(segment))
+def _remainder_is_due(decoded: _Decoded, segment: Samples) -> bool:
+    return decoded.decoded_until > 0 and guards.remainder_is_due(decoded.decoded_until, _seconds(segment))
 
 
-def _followed(heard: _Heard, rest: _Heard) -> _Heard:
-    """Both in a row; a rest in which nothing is heard leaves nothing to look for."""
-    at = heard.heard_until
-    until = at + rest.heard_until if rest.words else float("inf")
+def _appended(decoded: _Decoded, rest: _Decoded) -> _Decoded:
+    """Both, one after the other; a remainder without words ends the segment."""
+    at = decoded.decoded_until
+    until = at + rest.decoded_until if rest.words else float("inf")
     return replace(
-        heard, words=heard.words + tuple(word.shifted(at) for word in rest.words), heard_until=until
+        decoded, words=decoded.words + tuple(word.shifted(at) for word in rest.words), decoded_until=until
     )
 
 

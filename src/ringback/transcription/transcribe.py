@@ -23,7 +23,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.errors import EngineFailure, Failure, Refusal
 from ringback.features.finish import finish
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, Lease, NewJob, Outcome, Retry
@@ -62,7 +62,7 @@ class Transcriber:
         *,
         reader: AudioReader,
         pool: EnginePool,
-        catalogue: Catalogue,
+        catalogue: ModelCatalogue,
         store: JobStore,
         fetching: Fetching,
         blobs: Blobs,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ringback.engines.base import Recogniser, Task
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.transcript import joined
 from support.speech import samples_of
 
@@ -16,7 +16,7 @@ AUDIO = Path(__file__).parent.parent.parent / "audio"
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
     folder = tmp_path_factory.mktemp("models")
-    return Catalogue("tiny.en", folder).load("base", "cpu", "default", 1)
+    return ModelCatalogue("tiny.en", folder).load("base", "cpu", "default", 1)
 
 
 def test_each_segment_of_a_batch_is_heard_in_its_own_language(base: Recogniser) -> None:

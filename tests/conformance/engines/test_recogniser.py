@@ -11,7 +11,7 @@ import pytest
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Recogniser, Task
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from support.accuracy import word_error_rate
 from support.speech import samples_of
 
@@ -27,17 +27,17 @@ MOST_ERRORS = {Quality.DRAFT: 0.5, Quality.FAST: 0.2, Quality.ACCURATE: 0.2}
 
 
 def tiny_en(folder: Path) -> Recogniser:
-    return Catalogue("tiny.en", folder).load("tiny.en", "cpu", "default", 2)
+    return ModelCatalogue("tiny.en", folder).load("tiny.en", "cpu", "default", 2)
 
 
 def base(folder: Path) -> Recogniser:
-    return Catalogue("tiny.en", folder).load("base", "cpu", "default", 2)
+    return ModelCatalogue("tiny.en", folder).load("base", "cpu", "default", 2)
 
 
 def scripted(folder: Path) -> Recogniser:
     script = folder / "script.json"
     script.write_text(json.dumps({"steps": [{"words": SCRIPTED}]}))
-    return Catalogue(f"scripted:{script}", folder).load("scripted", "cpu", "default", 2)
+    return ModelCatalogue(f"scripted:{script}", folder).load("scripted", "cpu", "default", 2)
 
 
 @pytest.fixture(scope="module", params=[tiny_en, base, scripted])

@@ -9,7 +9,7 @@ from ringback.audio.samples import Samples
 from ringback.engines import guards
 from ringback.engines.base import Quality, Task
 from ringback.engines.mel import FRAMES_PER_SECOND, Mels
-from ringback.engines.registry import Catalogue
+from ringback.engines.registry import ModelCatalogue
 from ringback.engines.whisper import Whisper
 
 
@@ -19,7 +19,7 @@ from ringback.engines.whisper import Whisper
 def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: Quality, decodes: int
 ) -> None:
-    model = Catalogue("tiny.en", tmp_path).load("tiny.en", "cpu", "default", 1)
+    model = ModelCatalogue("tiny.en", tmp_path).load("tiny.en", "cpu", "default", 1)
     assert isinstance(model, Whisper)
     windows: list[float] = []
     batch = model._mels.batch

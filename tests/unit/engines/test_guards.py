@@ -13,44 +13,44 @@ def at(seconds: float) -> int:
     return ZERO + round(seconds / 0.02)
 
 
-def believable(tokens: list[int], duration: float, cap: int = 99) -> guards.Draft:
-    return guards.believable(tokens, EOT, ZERO, duration, cap)
+def usable_part(tokens: list[int], duration: float, cap: int = 99) -> guards.DecodedText:
+    return guards.usable_part(tokens, EOT, ZERO, duration, cap)
 
 
 def test_text_and_its_end_are_kept() -> None:
-    assert believable([at(0), 1, 2, at(1.5), at(1.6), 3, at(3.0)], 3.2) == guards.Draft((1, 2, 3), 3.0)
+    assert usable_part([at(0), 1, 2, at(1.5), at(1.6), 3, at(3.0)], 3.2) == guards.DecodedText((1, 2, 3), 3.0)
 
 
 def test_what_follows_a_timestamp_past_the_end_is_dropped() -> None:
-    assert believable([at(0), 1, 2, at(3.4), at(3.4), 1, 2, at(5)], 3.2) == guards.Draft((1, 2), 3.2)
+    assert usable_part([at(0), 1, 2, at(3.4), at(3.4), 1, 2, at(5)], 3.2) == guards.DecodedText((1, 2), 3.2)
 
 
 def test_a_timestamp_exactly_at_the_end_is_the_end() -> None:
-    assert believable([at(0), 1, at(3.2), 9, 9], 3.2) == guards.Draft((1,), 3.2)
+    assert usable_part([at(0), 1, at(3.2), 9, 9], 3.2) == guards.DecodedText((1,), 3.2)
 
 
 def test_a_text_without_a_last_timestamp_reaches_to_the_end() -> None:
-    assert believable([at(0), 1, 2], 3.0) == guards.Draft((1, 2), 3.0)
+    assert usable_part([at(0), 1, 2], 3.0) == guards.DecodedText((1, 2), 3.0)
 
 
 def test_a_sentence_cut_off_by_the_cap_is_left_to_the_rest() -> None:
     tokens = [at(0), 1, 2, at(4.0), at(4.0), 3, 4]
-    assert believable(tokens, 15.0, cap=len(tokens)) == guards.Draft((1, 2), 4.0)
+    assert usable_part(tokens, 15.0, cap=len(tokens)) == guards.DecodedText((1, 2), 4.0)
 
 
 def test_a_first_sentence_cut_off_by_the_cap_is_all_there_is() -> None:
     tokens = [at(0), 1, 2, 3]
     # The timestamp before it closes nothing, and so nothing of it may be dropped.
-    assert believable(tokens, 15.0, cap=len(tokens)) == guards.Draft((1, 2, 3), 15.0)
+    assert usable_part(tokens, 15.0, cap=len(tokens)) == guards.DecodedText((1, 2, 3), 15.0)
 
 
 def test_nothing_heard_accounts_for_nothing() -> None:
-    assert believable([at(0)], 3.0) == guards.Draft((), 0.0)
+    assert usable_part([at(0)], 3.0) == guards.DecodedText((), 0.0)
 
 
 @pytest.mark.parametrize(("heard", "duration", "due"), [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False)])
 def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration: float, due: bool) -> None:
-    assert guards.rest_is_due(heard, duration) is due
+    assert guards.remainder_is_due(heard, duration) is due
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration
     ],
 )
 def test_loops_are_recognised(text: str) -> None:
-    assert guards.loops(text)
+    assert guards.repeats(text)
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_loops_are_recognised(text: str) -> None:
     ],
 )
 def test_ordinary_speech_is_not_a_loop(text: str) -> None:
-    assert not guards.loops(text)
+    assert not guards.repeats(text)
 
 
 def words(text: str, *, spaced: bool = True) -> list[Word]:
@@ -107,23 +107,23 @@ def words(text: str, *, spaced: bool = True) -> list[Word]:
     ],
 )
 def test_what_comes_before_a_loop_is_kept(text: str, kept: str) -> None:
-    assert joined(guards.unlooped(words(text))) == kept
+    assert joined(guards.before_repetition(words(text))) == kept
 
 
 def test_text_without_spaces_is_one_phrase() -> None:
-    assert joined(guards.unlooped(words("对 对 对 你 好", spaced=False))) == "对对对你好"
-    assert guards.unlooped(words("好 " * 9, spaced=False)) == ()
+    assert joined(guards.before_repetition(words("对 对 对 你 好", spaced=False))) == "对对对你好"
+    assert guards.before_repetition(words("好 " * 9, spaced=False)) == ()
 
 
 def test_repetition_that_is_no_exact_loop_shows_in_its_compression() -> None:
     text = " ".join(f"the number {n} and then" for n in range(40))
-    assert guards.compression(text) > 2.4
-    assert guards.doubtful(text, -0.1)
+    assert guards.compression_ratio(text) > 2.4
+    assert guards.needs_fallback(text, -0.1)
 
 
 def test_a_guess_is_doubtful_however_it_reads() -> None:
-    assert guards.doubtful("a perfectly ordinary sentence", -1.2)
-    assert not guards.doubtful("a perfectly ordinary sentence", -0.3)
+    assert guards.needs_fallback("a perfectly ordinary sentence", -1.2)
+    assert not guards.needs_fallback("a perfectly ordinary sentence", -0.3)
 
 
 def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> None:
