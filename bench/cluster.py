@@ -120,8 +120,8 @@ class _Measuring:
         if subject.python is None:
             await schema.migrate(url)
         else:
-            command = [subject.python, "-m", subject.module, "install", url]
-            await asyncio.to_thread(subprocess.run, command, check=True)
+            command = [str(subject.python), "-m", subject.module, "install", url]
+            await asyncio.to_thread(lambda: subprocess.run(command, check=True))
 
     def round(self, repeat: int, rows: int) -> None:
         turn = 1 if repeat % 2 == 0 else -1

@@ -24,6 +24,8 @@ WARM_UP = 400
 class Celery:
     """A context: entering it starts Redis and the worker. `pool` is Celery's: prefork or threads."""
 
+    pids: tuple[int, ...]
+
     def __init__(
         self,
         receiver: Child,

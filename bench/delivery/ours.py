@@ -19,7 +19,7 @@ from bench.delivery.load import Delivery, Phase, Seen, body
 from bench.harness.child import Child
 from bench.harness.costs import cpu_seconds
 from bench.harness.server import KEY, RunningServer
-from ringback.blobs import FolderBlobs, Kept, keep
+from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
 from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
 from ringback.clock import SystemClock
 from ringback.jobs.job import JobId, NewJob
@@ -38,6 +38,8 @@ class Late(RuntimeError):
 
 class Ours:
     """A context: entering it fills the ledger and starts the server."""
+
+    pids: tuple[int, ...]
 
     def __init__(
         self,
@@ -104,11 +106,11 @@ class Ours:
             # The long part is done: from here on it takes a second or two.
             self._up_at = time.time() + seconds
             for phase in self._phases:
-                kept = await keep(blobs, f"results/{uuid.uuid4()}", body(phase.body_bytes).encode())
-                for group in _groups(phase.deliveries):
-                    jobs = [self._job(each.url, kept, self._until(phase, each)) for each in group]
+                kept = await keep(blobs, BlobKey(f"results/{uuid.uuid4()}"), body(phase.body_bytes).encode())
+                for deliveries in _groups(phase.deliveries):
+                    jobs = [self._job(each.url, kept, self._until(phase, each)) for each in deliveries]
                     await ledger.add(jobs)
-                    for each, job in zip(group, jobs, strict=True):
+                    for each, job in zip(deliveries, jobs, strict=True):
                         # By the ledger's clock: the group took a moment to write.
                         found = await ledger.get(job.id) if phase.timed else None
                         self._due[each.path] = found.due_at if found else self._up_at + phase.starts

@@ -93,7 +93,7 @@ async def main(ports: int) -> None:
             return {}
         with suppress(TimeoutError):
             await asyncio.wait_for(counter.all_there.wait(), command["wait"])
-        seen = {
+        seen: Facts = {
             "count": counter.count,
             "distinct": len(counter.came_at),
             "seconds": counter.last - counter.first,

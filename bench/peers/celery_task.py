@@ -5,6 +5,7 @@ Runs in the environment of requirements/rivals.txt. BROKER_URL names the Redis.
 
 import os
 import threading
+from typing import Any
 
 import requests
 from celery import Celery
@@ -25,13 +26,14 @@ own = threading.local()
 
 def session() -> requests.Session:
     """One for each thread or process, so that connections are kept."""
-    if not hasattr(own, "session"):
-        own.session = requests.Session()
-    return own.session
+    kept: requests.Session | None = getattr(own, "session", None)
+    if kept is None:
+        kept = own.session = requests.Session()
+    return kept
 
 
-@app.task(bind=True, max_retries=10)
-def deliver(self, url, body):
+@app.task(bind=True, max_retries=10)  # type: ignore[untyped-decorator] # Celery has no types
+def deliver(self: Any, url: str, body: str) -> None:
     headers = {"content-type": "application/json"}
     try:
         session().post(url, data=body, headers=headers, timeout=(1, 10)).raise_for_status()

@@ -42,7 +42,8 @@ class PgQueuerQueue:
             await self._queries.enqueue([RECORDING] * some, [PAYLOAD.encode()] * some, [0] * some)
 
     async def claim(self, kind: str, limit: int) -> Sequence[Job]:
-        return await self._queries.dequeue(limit, {kind: UNLIMITED}, self._id, None, STALE)
+        jobs: Sequence[Job] = await self._queries.dequeue(limit, {kind: UNLIMITED}, self._id, None, STALE)
+        return jobs
 
     async def settle(self, job: Job, follow_up: bool) -> None:
         if follow_up:

@@ -12,7 +12,7 @@ import json
 import subprocess
 import warnings
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from deepgram.core.unchecked_base_model import construct_type
@@ -56,7 +56,7 @@ RESULTS_METADATA = {
     "model_info": {"name": MODEL.name, "version": MODEL.version, "arch": MODEL.arch},
     "model_uuid": MODEL.uuid,
 }
-TYPES = {
+TYPES: dict[str, Any] = {
     "Results": ListenV1Results,
     "Metadata": ListenV1Metadata,
     "SpeechStarted": ListenV1SpeechStarted,
@@ -98,7 +98,8 @@ def test_the_python_sdk_validates_it(kind: str) -> None:
         if message["type"] == kind:
             model = TYPES[kind].model_validate(message, strict=True)
             assert set(model.model_extra or {}) <= {"models", "model_info", "extra", "tags", "warnings"}
-            assert type(construct_type(type_=V1SocketClientResponse, object_=message)) is TYPES[kind]
+            lenient = construct_type(type_=cast(Any, V1SocketClientResponse), object_=message)
+            assert type(lenient) is TYPES[kind]
 
 
 def test_the_python_sdk_of_the_generation_before_validates_all_that_it_knows() -> None:

@@ -3,14 +3,16 @@
 import json
 import re
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from deepgram.core.unchecked_base_model import construct_type
 from deepgram.listen.v1.media.types.media_transcribe_response import MediaTranscribeResponse
 from deepgram.types.listen_v1accepted_response import ListenV1AcceptedResponse
 from deepgram.types.listen_v1response import ListenV1Response
+from pydantic import BaseModel
 
 from ringback.features.finish import finish
 from ringback.listen.options import Mode, parse
@@ -54,29 +56,32 @@ def test_the_python_sdk_validates_it(body: bytes) -> None:
     response = ListenV1Response.model_validate_json(body)
     assert response.metadata.request_id == REQUEST
     assert response.metadata.created == datetime.fromtimestamp(1_800_000_000.5, UTC)
-    assert response.results.channels[0].alternatives[0].words[0].word == "well"
-    assert response.results.channels[1].alternatives[0].transcript == ""
+    first, second = (channel.alternatives or [] for channel in response.results.channels)
+    assert next(word.word for word in first[0].words or []) == "well"
+    assert second[0].transcript == ""
 
 
 def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
     """Names that the type does not declare would be read by nobody; these four other clients read."""
     response = ListenV1Response.model_validate_json(FULL)
-    unknown = set(response.metadata.model_extra) | set(response.results.model_extra)
-    for channel in response.results.channels:
-        unknown |= set(channel.model_extra)
-        for alternative in channel.alternatives:
-            unknown |= set(alternative.model_extra)
-            unknown |= {name for word in alternative.words for name in word.model_extra}
-            unknown |= set(alternative.paragraphs.model_extra)
-            unknown |= {name for p in alternative.paragraphs.paragraphs for name in p.model_extra}
-    for utterance in response.results.utterances:
-        unknown |= set(utterance.model_extra) | {n for w in utterance.words for n in w.model_extra}
-    assert unknown == {"extra", "warnings", "language_confidence", "punctuated_word"}
+    assert set(_undeclared(response)) == {"extra", "warnings", "language_confidence", "punctuated_word"}
+
+
+def _undeclared(value: object) -> Iterator[str]:
+    """Fields that are in a document and not in the SDK's types."""
+    if isinstance(value, BaseModel):
+        yield from value.model_extra or {}
+        for name in type(value).model_fields:
+            yield from _undeclared(getattr(value, name))
+    elif isinstance(value, list):
+        for each in value:
+            yield from _undeclared(each)
 
 
 def test_the_python_sdk_tells_a_result_from_an_acceptance() -> None:
-    result = construct_type(type_=MediaTranscribeResponse, object_=json.loads(FULL))
-    acceptance = construct_type(type_=MediaTranscribeResponse, object_=json.loads(accepted_body(REQUEST)))
+    either = cast(Any, MediaTranscribeResponse)
+    result = construct_type(type_=either, object_=json.loads(FULL))
+    acceptance = construct_type(type_=either, object_=json.loads(accepted_body(REQUEST)))
     assert isinstance(result, ListenV1Response)
     assert isinstance(acceptance, ListenV1AcceptedResponse)
     assert acceptance.request_id == REQUEST

@@ -6,10 +6,14 @@ of ours. On stdin: a JSON list of messages.
 
 import json
 import sys
+from typing import Any, cast
 
 from deepgram.core.pydantic_utilities import parse_obj_as
 from deepgram.listen.v1.socket_client import V1SocketClientResponse
 
+CLIENT_RESPONSE = cast(Any, V1SocketClientResponse)
+"""A union; `parse_obj_as` takes it, its annotation does not say so."""
+
 if __name__ == "__main__":
-    parsed = [parse_obj_as(V1SocketClientResponse, message) for message in json.load(sys.stdin)]
+    parsed: list[Any] = [parse_obj_as(CLIENT_RESPONSE, message) for message in json.load(sys.stdin)]
     print(json.dumps([message.type for message in parsed]))

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioEnd, AudioReader
 from ringback.errors import Refusal
+from support.encoded import add_sound
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
 FORMS = [
@@ -45,7 +46,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
         path = folder / f"{form}-{codec}"
         options = {"movflags": "faststart"} if form == "mp4" else {}
         with av.open(str(CLIP)) as source, av.open(str(path), "w", format=form, options=options) as file:
-            sound = file.add_stream(codec, rate=rate, layout="mono")
+            sound = add_sound(file, codec, rate)
             for frame in source.decode(audio=0):
                 frame.pts = None
                 file.mux(sound.encode(frame))

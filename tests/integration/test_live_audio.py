@@ -16,6 +16,7 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.live import LiveDecoder, LiveDecoders, Passed, Understood
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.errors import Refusal
+from support.encoded import add_sound, sound_codec
 
 Signal = npt.NDArray[np.float32]
 SECONDS = 3.0
@@ -33,7 +34,7 @@ def in_container(form: str, codec: str, rate: int, channels: int = 1) -> bytes:
     file = io.BytesIO()
     layout = {1: "mono", 2: "stereo"}[channels]
     with av.open(_Outlet(file), "w", format=form) as container:
-        stream = container.add_stream(codec, rate=rate, layout=layout)
+        stream = add_sound(container, codec, rate, layout)
         for frame in frames_for(stream.codec_context, rate, channels):
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -41,8 +42,7 @@ def in_container(form: str, codec: str, rate: int, channels: int = 1) -> bytes:
 
 
 def packets_of(codec: str, rate: int) -> list[bytes]:
-    context = av.CodecContext.create(codec, "w")
-    context.sample_rate, context.layout, context.format = rate, "mono", "s16"
+    context = sound_codec(codec, "w", rate, "s16")
     packets = [packet for frame in frames_for(context, rate, 1) for packet in context.encode(frame)]
     return [bytes(packet) for packet in [*packets, *context.encode(None)]]
 
@@ -73,8 +73,7 @@ def raw(form: str, rate: int, channels: int = 1) -> bytes:
     if form == "linear16":
         return linear.tobytes()
     codec = {"mulaw": "pcm_mulaw", "alaw": "pcm_alaw"}[form]
-    context = av.CodecContext.create(codec, "w")
-    context.sample_rate, context.layout, context.format = rate, "mono", "s16"
+    context = sound_codec(codec, "w", rate, "s16")
     frame = av.AudioFrame.from_ndarray(linear[None], format="s16", layout="mono")
     frame.sample_rate = rate
     return b"".join(bytes(packet) for packet in [*context.encode(frame), *context.encode(None)])

@@ -11,7 +11,7 @@ import pytest
 from ringback.audio.encodings import Decoding
 from ringback.audio.live import LiveDecoder, LiveDecoders, Understood
 from ringback.errors import Refusal
-from support.encoded import encoded, tone
+from support.encoded import encoded, sound_codec, tone
 
 CLIP = Path(__file__).parents[1] / "audio" / "librivox_0930.flac"
 SECONDS = 2.0
@@ -27,9 +27,7 @@ def speech(codec: str, rate: int) -> bytes:
         resampler = av.AudioResampler(format="s16", layout="mono", rate=rate)
         frames = [out for frame in container.decode(audio=0) for out in resampler.resample(frame)]
     linear = np.concatenate([frame.to_ndarray() for frame in frames], axis=1)
-    context = av.CodecContext.create(codec, "w")
-    context.sample_rate, context.layout = rate, "mono"
-    context.format = "flt" if codec == "pcm_f32le" else "s16"
+    context = sound_codec(codec, "w", rate, "flt" if codec == "pcm_f32le" else "s16")
     samples = (linear / 32768).astype(np.float32) if codec == "pcm_f32le" else linear
     frame = av.AudioFrame.from_ndarray(samples, format=context.format.name, layout="mono")
     frame.sample_rate = rate

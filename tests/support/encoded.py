@@ -4,6 +4,7 @@ import io
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Literal
 
 import av
 import numpy as np
@@ -40,10 +41,35 @@ def encoded(
     return file.getvalue()
 
 
+def add_sound(
+    container: av.container.OutputContainer,
+    codec: str,
+    rate: int,
+    layout: str = "mono",
+    options: dict[str, str] | None = None,
+) -> av.AudioStream:
+    """A stream of the container to encode into."""
+    stream = container.add_stream(codec, rate=rate, options=options, layout=layout)
+    assert isinstance(stream, av.AudioStream)
+    return stream
+
+
+def sound_codec(
+    name: str, mode: Literal["r", "w"], rate: int, sample_format: str | None = None
+) -> av.AudioCodecContext:
+    """A codec for one channel without a container; it encodes samples of `sample_format`."""
+    codec = av.CodecContext.create(name, mode)
+    assert isinstance(codec, av.AudioCodecContext)
+    codec.sample_rate, codec.layout = rate, av.AudioLayout("mono")
+    if sample_format is not None:
+        codec.format = av.AudioFormat(sample_format)
+    return codec
+
+
 def _encode(file: object, form: str, codec: str, rate: int, signal: Signal, options: dict[str, str]) -> None:
     layout = _LAYOUTS[len(signal)]
     with av.open(file, "w", format=form, options=options) as container:
-        stream = container.add_stream(codec, rate=rate, layout=layout)
+        stream = add_sound(container, codec, rate, layout)
         for frame in _frames(stream.codec_context, rate, signal):
             container.mux(stream.encode(frame))
         # FLAC ends with a packet without sound, which not every container takes.

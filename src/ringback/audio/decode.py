@@ -110,7 +110,7 @@ class Decoder:
         size: int = sum(_LONGEST_HEADER + f.samples * f.layout.nb_channels * f.format.bytes for f in frames)
         return size
 
-    def _packets(self, tally: FileTally) -> Iterator[av.Packet]:
+    def _packets(self, tally: FileTally) -> "Iterator[av.Packet[av.AudioStream]]":
         """Until the end, or until the container cannot be followed any further."""
         try:
             yield from self._container.demux(self._stream)

@@ -218,7 +218,7 @@ def _blocks(begin: Begin, inlet: _Inlet, server: _Server) -> Iterator[Block]:
 
 def _container(plan: Opening, inlet: _Inlet) -> av.container.InputContainer:
     # No more than 2 KB at a time: FFmpeg waits for its buffer to be full before it begins.
-    return av.open(inlet, format=plan.format, options=dict(plan.options), buffer_size=2048)
+    return av.open(inlet, "r", format=plan.format, options=dict(plan.options), buffer_size=2048)
 
 
 def _packets(how: Decoding, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
@@ -226,6 +226,7 @@ def _packets(how: Decoding, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
     assert how.encoding is not None
     interleaved = channels_of(how)
     codec = av.CodecContext.create(how.encoding, "r")
+    assert isinstance(codec, av.AudioCodecContext)
     codec.sample_rate = how.sample_rate or 48_000
     codec.layout = {1: "mono", 2: "stereo"}.get(interleaved, f"{interleaved}C")
     channels = interleaved if how.multichannel else 1

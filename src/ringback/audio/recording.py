@@ -211,7 +211,7 @@ def _open(file: io.FileIO, how: Decoding, at: int) -> av.container.InputContaine
 
 def _container(view: _View, plan: Opening) -> av.container.InputContainer:
     # FFmpeg is given our open file, not its name: with `protocol_whitelist` it can open nothing by itself.
-    return av.open(view, format=plan.format, options=dict(plan.options))
+    return av.open(view, "r", format=plan.format, options=dict(plan.options))
 
 
 def _page_end(file: io.FileIO, at: int) -> int:

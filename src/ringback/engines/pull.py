@@ -7,7 +7,7 @@ from typing import Any
 
 import huggingface_hub
 from huggingface_hub import errors
-from huggingface_hub.utils import tqdm
+from huggingface_hub.utils.tqdm import tqdm
 
 from ringback.engines.weights import NEEDED_FILES
 from ringback.errors import Misconfigured
@@ -71,10 +71,10 @@ def _check(repository: str, folder: Path) -> None:
 def _reporting_to(progress: Progress) -> type[Any]:
     """A progress bar that draws nothing and tells `progress` about the bytes."""
 
-    class Reporting(tqdm):  # type: ignore[misc] # the hub, which has no types for us, wants a class of tqdm's
+    class Reporting(tqdm):  # the hub wants a class of tqdm's
         def __init__(self, *args: Any, **options: Any) -> None:
             self.counts_bytes = options.get("unit") == "B"
-            super().__init__(*args, **{**options, "disable": True})
+            super().__init__(*args, **{**options, "disable": True})  # type: ignore[no-untyped-call]
 
         def update(self, n: float | None = 1) -> bool | None:
             self.n += n or 0

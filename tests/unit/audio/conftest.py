@@ -9,6 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from support.encoded import add_sound
+
 Signal = npt.NDArray[np.float32]
 MakeAudio = Callable[..., Path]
 
@@ -44,7 +46,7 @@ def make_audio(tmp_path: Path) -> MakeAudio:
             picture = file.add_stream("mpeg4", rate=10) if video else None
             if picture is not None:
                 picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-            sound = file.add_stream(codec, rate=rate, layout=layout)
+            sound = add_sound(file, codec, rate, layout)
             if codec == "wmav2":
                 sound.bit_rate = 64_000
             step = max(rate // 10, 1)
@@ -56,9 +58,9 @@ def make_audio(tmp_path: Path) -> MakeAudio:
                 frame.sample_rate = rate
                 frame.pts, frame.time_base = at, Fraction(1, rate)
                 file.mux(sound.encode(frame))
-            for stream in (sound, picture):
-                if stream is not None:
-                    file.mux(stream.encode(None))
+            file.mux(sound.encode(None))
+            if picture is not None:
+                file.mux(picture.encode(None))
         return path
 
     return make

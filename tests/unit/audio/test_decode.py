@@ -11,6 +11,7 @@ import pytest
 from ringback.audio.encodings import Decoding
 from ringback.audio.recording import opened
 from ringback.errors import Refusal
+from support.encoded import add_sound
 
 Signal = npt.NDArray[np.float32]
 Tone = Callable[..., Signal]
@@ -125,7 +126,7 @@ def test_more_planes_than_pyav_can_hand_out(
     tones = np.concatenate([tone(300 + 100 * i, 2.0, 48_000) for i in range(12)])
     path = tmp_path / form
     with av.open(str(path), "w", format=form) as file:
-        sound = file.add_stream(codec, rate=48_000, layout="12C", options=options)
+        sound = add_sound(file, codec, 48_000, "12C", options)
         packed = np.ascontiguousarray(tones.T.reshape(1, -1))
         frame = av.AudioFrame.from_ndarray(packed, format="flt", layout="12C")
         frame.sample_rate = 48_000

@@ -105,6 +105,6 @@ def test_no_picture_is_decoded_in_search_of_its_form(tmp_path: Path) -> None:
     live = live_opening(Decoding(), data[:16])
     assert live is not None
     for plan in (opening(Decoding(), data[:16]), live):
-        with av.open(io.BytesIO(data), options=dict(plan.options)) as file:
+        with av.open(io.BytesIO(data), "r", options=dict(plan.options)) as file:
             assert file.streams.video[0].width == 0
             assert sum(frame.samples for frame in file.decode(audio=0)) > 100_000

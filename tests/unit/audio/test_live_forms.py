@@ -10,6 +10,7 @@ from ringback.audio.encodings import ENCODINGS, Decoding, check_live
 from ringback.audio.raw import RawAudio
 from ringback.audio.wav import wav_head
 from ringback.errors import Refusal
+from support.encoded import sound_codec
 
 
 @pytest.mark.parametrize("encoding", [None, *ENCODINGS, "MuLaw"])
@@ -37,8 +38,7 @@ def test_what_could_not_be_is_refused_with_the_mend(how: Decoding, mend: str) ->
 @pytest.mark.parametrize("law", ["mulaw", "alaw"])
 def test_companded_bytes_mean_what_ffmpeg_says(law: str) -> None:
     every = bytes(range(256)) * 2
-    codec = av.CodecContext.create(f"pcm_{law}", "r")
-    codec.sample_rate, codec.layout = 16_000, "mono"
+    codec = sound_codec(f"pcm_{law}", "r", 16_000)
     (frame,) = codec.decode(av.Packet(every))
     (block,) = RawAudio(Decoding(law, 16_000)).push(every)
     assert (np.round(block[0] * 32768) == frame.to_ndarray()[0]).all()

@@ -264,7 +264,7 @@ def moved(path: Path, form: str, by: Callable[[float], float], *, pictures: floa
             packet.dts = packet.pts
             packet.stream = sound
             packets.append(packet)
-        for packet in sorted(packets, key=lambda each: each.pts * each.time_base):
+        for packet in sorted(packets, key=lambda each: (each.pts or 0) * each.time_base):
             file.mux(packet)
     return target
 
