@@ -19,8 +19,9 @@ import uvloop
 
 from ringback.audio import reader as reader_module
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Progress, pack
+from ringback.audio.frames import Progress
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, Heard, SpeechChunk
+from ringback.child_process.framing import pack
 from ringback.errors import Refusal
 
 CLIPS = Path(__file__).parent.parent / "audio"

@@ -13,9 +13,10 @@ import uvloop
 from ringback.audio.encodings import Decoding
 from ringback.audio.frames import Refused
 from ringback.audio.live import LiveDecoder, LiveDecoders, Passed, Understood
+from ringback.audio.live_file import start_live_child
 from ringback.audio.live_frames import Begin, Data, NoMore
-from ringback.audio.live_process import ChildDied, LiveChild
 from ringback.audio.samples import SAMPLE_RATE
+from ringback.child_process.process import ChildDied
 from ringback.errors import Refusal
 from support.encoded import encoded, tone
 
@@ -232,7 +233,7 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
     """uvloop raises RuntimeError for a closed transport, where asyncio only warns."""
 
     async def fed() -> None:
-        child = await LiveChild.start()
+        child = await start_live_child()
         child._process.kill()
         for _ in range(100):
             await child.send(Data(), bytes(1 << 16))
@@ -246,7 +247,7 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
 
 async def test_a_child_stays_until_it_is_ended() -> None:
     """If it left while somebody wrote to it, its last words could be lost."""
-    child = await LiveChild.start()
+    child = await start_live_child()
     await child.send(Begin(Decoding("speex", 16_000)))
     for _ in range(200):
         await child.send(Data(), bytes(range(100)))

@@ -16,12 +16,13 @@ from structlog.testing import capture_logs
 
 from ringback.audio import live_frames
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Order, pack_order
-from ringback.audio.process import _environment as decoders_environment
+from ringback.audio.frames import Order
+from ringback.audio.reader import RECORDING_CHILD
 from ringback.bootstrap.sandbox_check import SandboxCheck
+from ringback.child_process.framing import pack
 from ringback.engines import messages
 from ringback.engines.base import Task, Urgency
-from ringback.engines.process import _environment as engines_environment
+from ringback.engines.process import ENGINE as ENGINE_PROGRAM
 from ringback.sandbox import check
 from ringback.sandbox.kernel import SUPPORTED
 from ringback.settings import EngineSettings
@@ -92,7 +93,7 @@ def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
     process = subprocess.Popen(
         [*command, *map(str, numbers[:2])],
         pass_fds=numbers,
-        env=engines_environment() if child is ENGINE else decoders_environment(),
+        env=(ENGINE_PROGRAM if child is ENGINE else RECORDING_CHILD).environment(),
         stdin=subprocess.DEVNULL,
     )
     for each in (theirs, their_files, their_report):
@@ -114,14 +115,13 @@ def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket
     if child is DECODER:
         with (place.folder / "victim").open("rb") as recording:
             socket.send_fds(files, [b"f"], [recording.fileno()])
-        ours.sendall(pack_order(Order("a path of ours", Decoding(), 15.0)))
+        sent = [*pack(Order("a path of ours", Decoding(), 15.0))]
     elif child is LIVE:
-        for buffer in live_frames.pack(live_frames.Begin(Decoding())):
-            ours.sendall(buffer)
+        sent = [*pack(live_frames.Begin(Decoding()))]
     else:
-        task = Task("tiny.en", "en")
-        ours.sendall(messages.head(messages.EngineSetup("tiny.en", str(place.folder / "models"), 1)))
-        ours.sendall(messages.head(messages.Batch(1, Urgency.RECORDING, task, (10,)), 40) + bytes(40))
+        batch = messages.Batch(1, Urgency.RECORDING, Task("tiny.en", "en"), (10,))
+        sent = [*pack(messages.EngineSetup("tiny.en", str(place.folder / "models"), 1)), *pack(batch, bytes(40))]
+    ours.sendall(b"".join(sent))
 
 
 @pytest.mark.parametrize("child", [DECODER, LIVE, ENGINE], ids=["recording", "live", "engine"])

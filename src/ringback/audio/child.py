@@ -10,56 +10,59 @@ import sys
 import time
 import traceback
 
+import numpy as np
+
 from ringback.audio.chunks import ChunkFinder
 from ringback.audio.confinement import confine, restrict
 from ringback.audio.decode import PYAV_FAULTS
 from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
-    ABANDON,
-    GO_ON,
-    LENGTHS,
+    TO_CHILD,
+    Abandon,
     Broken,
     Ended,
-    Frame,
     Opened,
     Order,
     Progress,
     Refused,
+    ToChild,
     TurnOver,
-    pack,
-    unpack_order,
 )
 from ringback.audio.recording import Recording, opened
-from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.audio.samples import SAMPLE_RATE
 from ringback.audio.speech import Silero
+from ringback.child_process.connection import ServerConnection
 from ringback.errors import Refusal
 
 
 def main() -> None:
     confine()
-    server, files = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    connection, files = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
+    server = ServerConnection(connection, TO_CHILD)
     try:
         silero = Silero()
         restrict()
-        _send(server, Progress(0.0))  # Ready.
-        while (order := _next_order(server)) is not None:
+        server.send(Progress(0.0))  # Ready.
+        while (received := server.receive()) is not None:
+            order, _ = received
+            assert isinstance(order, Order)
             _serve(order, _next_file(files), silero, server)
-    except (BrokenPipeError, ConnectionResetError):
+    except ConnectionError:
         return  # The server is gone, or wants no more of this file.
     except Exception:
-        _send(server, Broken(traceback.format_exc(limit=-5)))
+        server.send(Broken(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
-def _serve(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
+def _serve(order: Order, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     try:
         _read(order, file, silero, server)
     except _Abandoned:
         return
     except Refusal as refusal:
-        _send(server, Refused(*_words(refusal)))
+        server.send(Refused.of(refusal))
     except (MemoryError, *PYAV_FAULTS):
-        _send(server, Refused(*_words(unreadable())))
+        server.send(Refused.of(unreadable()))
 
 
 class _Abandoned(Exception):
@@ -69,38 +72,38 @@ class _Abandoned(Exception):
 class _Turn:
     """Ends after some processor time: other recordings are to have theirs, however long this one is."""
 
-    def __init__(self, server: socket.socket) -> None:
+    def __init__(self, server: ServerConnection[ToChild]) -> None:
         self._server = server
         self._until = time.process_time() + TURN_SECONDS
 
     def end_in_time(self) -> None:
         if time.process_time() < self._until:
             return
-        _send(self._server, TurnOver())
-        word = _receive(self._server, len(GO_ON))
-        if word is None:
+        self._server.send(TurnOver())
+        received = self._server.receive()
+        if received is None:
             raise BrokenPipeError
-        if word == ABANDON:
+        if isinstance(received[0], Abandon):
             raise _Abandoned
         self._until = time.process_time() + TURN_SECONDS
 
 
-def _read(order: Order, file: int, silero: Silero, server: socket.socket) -> None:
+def _read(order: Order, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     turn = _Turn(server)
     with opened(file, order.how) as audio:
-        _send(server, Opened(audio.channels, audio.duration))
+        server.send(Opened(audio.channels, audio.duration))
         chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
         decoded = told = 0
         for block in audio.blocks():
             for chunk, samples in chunks.hear(block, turn.end_in_time):
-                _send(server, chunk, samples)
+                server.send(chunk, np.ascontiguousarray(samples, np.float32).data)
             decoded += block.shape[1]
             if decoded - told >= _PROGRESS * SAMPLE_RATE:
                 told = decoded
-                _send(server, Progress(decoded / SAMPLE_RATE))
+                server.send(Progress(decoded / SAMPLE_RATE))
         for chunk, samples in chunks.finish():
-            _send(server, chunk, samples)
-        _send(server, _end_of(audio))
+            server.send(chunk, np.ascontiguousarray(samples, np.float32).data)
+        server.send(_end_of(audio))
 
 
 def _end_of(audio: Recording) -> Ended:
@@ -108,38 +111,10 @@ def _end_of(audio: Recording) -> Ended:
     return Ended(audio.channels, audio.length, unread.bytes_share, unread.seconds_share, audio.clock.ignored)
 
 
-def _next_order(server: socket.socket) -> Order | None:
-    lengths = _receive(server, LENGTHS.size)
-    if lengths is None:
-        return None
-    body = _receive(server, LENGTHS.unpack(lengths)[0])
-    return None if body is None else unpack_order(body)
-
-
 def _next_file(files: socket.socket) -> int:
     """The descriptor of the order's file. It was sent before the order was."""
     _, [descriptor], _, _ = socket.recv_fds(files, 1, 1)
     return descriptor
-
-
-def _receive(server: socket.socket, size: int) -> bytes | None:
-    received = bytearray()
-    while len(received) < size:
-        piece = server.recv(size - len(received))
-        if not piece:
-            return None
-        received += piece
-    return bytes(received)
-
-
-def _send(server: socket.socket, frame: Frame, samples: Samples | None = None) -> None:
-    """Blocks while the server has not read what was sent before: its pace is ours."""
-    for buffer in pack(frame, samples):
-        server.sendall(buffer)
-
-
-def _words(refusal: Refusal) -> tuple[int, str, str]:
-    return refusal.failure.status, refusal.failure.err_code, refusal.failure.err_msg
 
 
 TURN_SECONDS = 0.25

@@ -1,17 +1,15 @@
-"""What is read from a recording, and how it travels from the child process to the server.
-
-One frame is two lengths (little-endian, 32 bits each), a msgpack header and raw float32 samples; only
-chunks have samples.
+"""What is read from a recording, and the messages between the server and the child that reads it
+(`child_process.framing`). Only a chunk has a body: its samples.
 """
 
-import struct
 from dataclasses import dataclass
+from typing import Self
 
 import msgspec
-import numpy as np
 
 from ringback.audio.encodings import Decoding
 from ringback.audio.samples import Samples
+from ringback.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +50,20 @@ class AudioEnd:
     """Timestamps too far away to be believed."""
 
 
-class Order(msgspec.Struct, frozen=True):
-    """Server → child: read this file."""
+class Order(msgspec.Struct, frozen=True, tag=True):
+    """To the child: read this file."""
 
     path: str
     how: Decoding
     max_chunk: float
+
+
+class GoOn(msgspec.Struct, frozen=True, tag=True):
+    """To the child, after a `TurnOver`: work for another turn."""
+
+
+class Abandon(msgspec.Struct, frozen=True, tag=True):
+    """To the child, after a `TurnOver`: no more of this file."""
 
 
 class Opened(msgspec.Struct, frozen=True, tag=True):
@@ -98,6 +104,15 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
     err_code: str
     err_msg: str
 
+    @classmethod
+    def of(cls, refusal: Refusal) -> Self:
+        failure = refusal.failure
+        return cls(failure.status, failure.err_code, failure.err_msg)
+
+    @property
+    def refusal(self) -> Refusal:
+        return Refusal(self.status, self.err_code, self.err_msg)
+
 
 class Broken(msgspec.Struct, frozen=True, tag=True):
     """The child is at fault; it ends after this frame."""
@@ -105,37 +120,9 @@ class Broken(msgspec.Struct, frozen=True, tag=True):
     trace: str
 
 
-Frame = Opened | Chunk | Progress | TurnOver | Ended | Refused | Broken
-
-GO_ON, ABANDON = b"\x01", b"\x00"
-"""Server → child, after each `TurnOver`: another turn, or no more of this file."""
-
-LENGTHS = struct.Struct("<II")
-"""Before every frame: bytes of the header, bytes of samples."""
+ToChild = Order | GoOn | Abandon
+FromChild = Opened | Chunk | Progress | TurnOver | Ended | Refused | Broken
 
 
-def pack(frame: Frame, samples: Samples | None = None) -> list[bytes | memoryview]:
-    """The frame as buffers to be sent one after the other."""
-    header = _ENCODER.encode(frame)
-    if samples is None:
-        return [LENGTHS.pack(len(header), 0) + header]
-    payload = np.ascontiguousarray(samples, dtype=np.float32).data.cast("B")
-    return [LENGTHS.pack(len(header), len(payload)) + header, payload]
-
-
-def unpack(header: bytes) -> Frame:
-    return _FRAME.decode(header)
-
-
-def pack_order(order: Order) -> bytes:
-    body = _ENCODER.encode(order)
-    return LENGTHS.pack(len(body), 0) + body
-
-
-def unpack_order(body: bytes) -> Order:
-    return _ORDER.decode(body)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_FRAME: msgspec.msgpack.Decoder[Frame] = msgspec.msgpack.Decoder(Frame)
-_ORDER = msgspec.msgpack.Decoder(Order)
+TO_CHILD: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
+FROM_CHILD: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)

@@ -14,8 +14,16 @@ from dataclasses import replace
 import numpy as np
 
 from ringback.audio.encodings import PACKETS_ONLY, SAMPLES, Decoding, check_live, has_header, unreadable
-from ringback.audio.live_file import ChildFile, Item, LiveFile, Passed, SamplesFile, Understood
-from ringback.audio.live_process import LiveChild
+from ringback.audio.live_file import (
+    ChildFile,
+    Item,
+    LiveChild,
+    LiveFile,
+    Passed,
+    SamplesFile,
+    Understood,
+    start_live_child,
+)
 from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.splitter import FileSplitter, NextFile
 from ringback.audio.wav import wav_head
@@ -51,7 +59,7 @@ class LiveDecoders:
                 taken.cancel()
                 self._taken.clear()
                 while not stop.done() and len(self._ready) < self._spare:
-                    self._ready.append(await LiveChild.start())
+                    self._ready.append(await start_live_child())
         finally:
             stop.cancel()
             while self._ready:
@@ -65,7 +73,7 @@ class LiveDecoders:
             if child.alive:
                 return child
             await child.end()
-        return await LiveChild.start()
+        return await start_live_child()
 
 
 class LiveDecoder:

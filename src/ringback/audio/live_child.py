@@ -25,72 +25,43 @@ from ringback.audio.encodings import (
     live_opening,
     unreadable,
 )
-from ringback.audio.frames import LENGTHS, Broken, Ended, Opened, Refused
+from ringback.audio.frames import Broken, Ended, Opened, Refused
 from ringback.audio.live_frames import (
+    TO_LIVE_CHILD,
     Begin,
     Data,
-    FromChild,
     NoMore,
     Note,
     Noted,
     Ready,
     Sound,
-    ToChild,
-    pack,
-    to_child,
+    ToLiveChild,
 )
 from ringback.audio.resampler import Resampler
 from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.signatures import has_mpeg_frames, may_be_coded
+from ringback.child_process.connection import ServerConnection
 from ringback.errors import Refusal
 
 
 def main() -> None:
     confine()
     restrict()
-    server = _Server(socket.socket(fileno=int(sys.argv[1])))
+    server = Server(socket.socket(fileno=int(sys.argv[1])), TO_LIVE_CHILD)
     try:
         server.send(Ready())
         while (frame := server.receive()) is not None:
             begin, _ = frame
             assert isinstance(begin, Begin)
             _decode(begin, server)
-    except (BrokenPipeError, ConnectionResetError):
+    except ConnectionError:
         return  # The stream is over.
     except Exception:
         server.send(Broken(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
-class _Server:
-    """The other end."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-
-    def send(self, message: FromChild, block: Block | None = None) -> None:
-        """Blocks while the server has not read what was sent before: its pace is ours."""
-        # The channels of a container's interleaved samples are no neighbours in memory.
-        for buffer in pack(message, b"" if block is None else np.ascontiguousarray(block).data):
-            self._connection.sendall(buffer)
-
-    def receive(self) -> tuple[ToChild, bytes] | None:
-        """The next message and its bytes; None when the server is gone."""
-        lengths = self._read(LENGTHS.size)
-        if lengths is None:
-            return None
-        header_size, body_size = LENGTHS.unpack(lengths)
-        header, body = self._read(header_size), self._read(body_size)
-        return None if header is None or body is None else (to_child(header), body)
-
-    def _read(self, size: int) -> bytes | None:
-        received = bytearray()
-        while len(received) < size:
-            piece = self._connection.recv(size - len(received))
-            if not piece:
-                return None
-            received += piece
-        return bytes(received)
+Server = ServerConnection[ToLiveChild]
 
 
 class _Inlet:
@@ -99,7 +70,7 @@ class _Inlet:
     A note is answered when FFmpeg asks for more: then it has decoded all that came before the note.
     """
 
-    def __init__(self, server: _Server) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
         self._left = b""
         self._ended = False
@@ -144,7 +115,7 @@ class _Inlet:
             message, data = received
             match message:
                 case Data():
-                    return data
+                    return bytes(data)
                 case Note(number):
                     self._server.send(Noted(number))
                 case NoMore():
@@ -165,7 +136,7 @@ class _Inlet:
         return max(_UNREAD, _UNREAD_SECONDS * self._rate) if self._samples else _NEVER_READ
 
 
-def _decode(begin: Begin, server: _Server) -> None:
+def _decode(begin: Begin, server: Server) -> None:
     """One file."""
     inlet = _Inlet(server)
     decoded = 0
@@ -173,7 +144,8 @@ def _decode(begin: Begin, server: _Server) -> None:
     try:
         for block in _blocks(begin, inlet, server):
             decoded += block.shape[1]
-            server.send(Sound(len(block)), block)
+            # The channels of a container's interleaved samples are no neighbours in memory.
+            server.send(Sound(len(block)), np.ascontiguousarray(block).data)
     except Refusal as refused:
         refusal = refused
     except (MemoryError, *PYAV_FAULTS):
@@ -181,15 +153,14 @@ def _decode(begin: Begin, server: _Server) -> None:
     packets = begin.how.encoding in PACKETS_ONLY
     hopeless = refusal is not None and (packets or (inlet.unknown and not decoded))
     if hopeless or not inlet.skip():
-        bad = (refusal or unreadable()).failure
-        server.send(Refused(bad.status, bad.err_code, bad.err_msg))
+        server.send(Refused.of(refusal or unreadable()))
         while server.receive() is not None:
             pass  # Whoever still writes to us shall come to read why that is in vain.
     else:
         server.send(Ended(0, decoded / SAMPLE_RATE))
 
 
-def _blocks(begin: Begin, inlet: _Inlet, server: _Server) -> Iterator[Block]:
+def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
     packets = begin.how.encoding in PACKETS_ONLY
     head = inlet.head(1 if packets else _HEAD)
     plan = live_opening(begin.how, head, begin.kind)

@@ -3,18 +3,34 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from ringback.audio.encodings import PACKETS_ONLY, Decoding, unreadable
 from ringback.audio.frames import Broken, Ended, Opened, Refused
-from ringback.audio.live_frames import Begin, Data, FromChild, NoMore, Note, Noted, Sound
-from ringback.audio.live_process import ChildDied, LiveChild
-from ringback.audio.samples import Block, Samples
-from ringback.errors import Refusal
+from ringback.audio.live_frames import FROM_LIVE_CHILD, Begin, Data, FromLiveChild, NoMore, Note, Noted, Sound
+from ringback.audio.samples import Block
+from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from ringback.telemetry import problem
 
-if TYPE_CHECKING:
-    pass
+LiveChild = ChildProcess[FromLiveChild]
+"""Decodes the files of one stream, and is then ended."""
+
+_PROGRAM = ChildProgram(
+    "ringback.audio.live_child",
+    FROM_LIVE_CHILD,
+    # A packet decodes to much less, but a header may come with twenty channels and long frames.
+    max_body_bytes=1 << 26,
+    # Half a second of sound, and of what it is made from.
+    buffered_bytes=1 << 16,
+)
+_START_PATIENCE = 60.0
+"""Seconds; a start takes a third of one on an idle core."""
+
+
+async def start_live_child() -> LiveChild:
+    """Raises `OSError`."""
+    return await ChildProcess.start(_PROGRAM, ready_within=_START_PATIENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +127,13 @@ class ChildFile:
         channels = 0
         try:
             while True:
-                message, samples = await self._next()
+                message, body = await self._next()
                 match message:
                     case Opened():
                         channels = message.channels
                         yield Understood(channels)
                     case Sound():
-                        yield samples.reshape(channels, -1)
+                        yield np.frombuffer(body, np.float32).reshape(channels, -1)
                     case Noted(number):
                         self._owed -= 1
                         yield Passed(number)
@@ -125,7 +141,7 @@ class ChildFile:
                         self.silent = message.duration == 0
                         return
                     case Refused():
-                        raise Refusal(message.status, message.err_code, message.err_msg)
+                        raise message.refusal
                     case Broken():
                         raise ChildDied(message.trace)
                     case _:
@@ -134,7 +150,7 @@ class ChildFile:
             problem("audio.child_died", reason=str(died))
             raise unreadable() from None
 
-    async def _next(self) -> tuple[FromChild, Samples]:
+    async def _next(self) -> tuple[FromLiveChild, bytes]:
         """What the child says next. Only while we wait for it does its silence count."""
         answer = asyncio.create_task(self._child.receive())
         owed_before = False

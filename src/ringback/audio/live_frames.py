@@ -1,13 +1,12 @@
-"""What the server and a child that decodes one live stream say to each other.
+"""The messages between the server and a child that decodes one live stream (`child_process.framing`).
 
-A frame is two lengths (`frames.LENGTHS`), a msgpack header (one of these messages) and a body: bytes as the
-caller sent them, or raw float32 samples, all of one channel before all of the next.
+Bodies are bytes as the caller sent them, or raw float32 samples, all of one channel before all of the next.
 """
 
 import msgspec
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import LENGTHS, Broken, Ended, Opened, Refused
+from ringback.audio.frames import Broken, Ended, Opened, Refused
 
 
 class Begin(msgspec.Struct, frozen=True, tag=True):
@@ -48,25 +47,8 @@ class Noted(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
-ToChild = Begin | Data | Note | NoMore
-FromChild = Ready | Opened | Sound | Noted | Ended | Refused | Broken
+ToLiveChild = Begin | Data | Note | NoMore
+FromLiveChild = Ready | Opened | Sound | Noted | Ended | Refused | Broken
 
-
-def pack(message: ToChild | FromChild, body: bytes | memoryview = b"") -> list[bytes | memoryview]:
-    """The frame as buffers to be sent one after the other."""
-    header = _ENCODER.encode(message)
-    body = memoryview(body).cast("B")
-    return [LENGTHS.pack(len(header), len(body)) + header, *([body] if len(body) else [])]
-
-
-def to_child(header: bytes) -> ToChild:
-    return _TO_CHILD.decode(header)
-
-
-def from_child(header: bytes) -> FromChild:
-    return _FROM_CHILD.decode(header)
-
-
-_ENCODER = msgspec.msgpack.Encoder()
-_TO_CHILD: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)
-_FROM_CHILD: msgspec.msgpack.Decoder[FromChild] = msgspec.msgpack.Decoder(FromChild)
+TO_LIVE_CHILD: msgspec.msgpack.Decoder[ToLiveChild] = msgspec.msgpack.Decoder(ToLiveChild)
+FROM_LIVE_CHILD: msgspec.msgpack.Decoder[FromLiveChild] = msgspec.msgpack.Decoder(FromLiveChild)

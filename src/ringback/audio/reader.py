@@ -14,38 +14,33 @@ chunks). After that the file is to blame.
 import asyncio
 import os
 import socket
-import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from ringback.audio.encodings import Decoding, index_too_large, unreadable
 from ringback.audio.frames import (
-    ABANDON,
-    GO_ON,
-    LENGTHS,
+    FROM_CHILD,
+    Abandon,
     AudioEnd,
     AudioFacts,
     Broken,
     Chunk,
     Ended,
-    Frame,
+    FromChild,
+    GoOn,
     Opened,
     Order,
     Progress,
     Refused,
     SpeechChunk,
     TurnOver,
-    pack_order,
-    unpack,
 )
 from ringback.audio.mp4_index import LARGE_INDEX, claims_too_much, index_entries
-from ringback.audio.process import fate, resident, spawn
-from ringback.audio.samples import Samples
 from ringback.audio.turns import FairTurns
+from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from ringback.errors import Refusal
 from ringback.system import available_cores
 from ringback.telemetry import event, problem
@@ -155,7 +150,7 @@ class AudioReader:
                 healthy = is_long = True
                 losses += 1
                 event("audio.child_taken", losses=losses, handed_out=handed_out)
-            except _ChildDied as died:
+            except ChildDied as died:
                 is_long = reading.is_long
                 deaths += 1
                 problem("audio.child_died", attempt=deaths, handed_out=handed_out, reason=str(died))
@@ -299,7 +294,7 @@ class _Reading:
         self._its_child.begin(order)
 
     async def hear(self, patience: float) -> Heard | None:
-        """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
+        """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
         if self._handed_over is not None:
             self._waited += asyncio.get_running_loop().time() - self._handed_over
         while isinstance(heard := await self._its_child.hear(patience), TurnOver):
@@ -365,27 +360,15 @@ class _ChildTaken(Exception):
     """Another recording has it from now on."""
 
 
-class _ChildDied(Exception):
-    """It crashed, hung, spoke nonsense, or reported a fault of its own; the message says which."""
-
-
 class _Child:
     """One decoding process and the sockets to it."""
 
-    def __init__(
-        self,
-        process: subprocess.Popen[bytes],
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        for_files: socket.socket,
-    ) -> None:
+    def __init__(self, process: ChildProcess[FromChild], for_files: socket.socket) -> None:
         """`for_files`: through it go the open files that orders are about."""
         self.files = 0
         self.rested = False
         self._done = False
         self._process = process
-        self._reader = reader
-        self._writer = writer
         self._for_files = for_files
 
     @classmethod
@@ -394,36 +377,20 @@ class _Child:
         for_files, theirs = socket.socketpair()
         try:
             with theirs:
-                process, ours = spawn("ringback.audio.child", theirs)
-        except OSError:
-            for_files.close()
-            raise
-        try:
-            child = cls(process, *await asyncio.open_unix_connection(sock=ours, limit=_AHEAD), for_files)
+                process = await ChildProcess.start(RECORDING_CHILD, theirs, ready_within=_START_PATIENCE)
         except BaseException:
             for_files.close()
-            ours.close()
-            process.kill()
-            process.wait()
             raise
-        try:
-            await child._frame(_START_PATIENCE)
-        except _ChildDied as died:
-            await child.end()
-            raise OSError(f"the decoding process did not start: {died}") from None
-        except BaseException:
-            await child.end()
-            raise
-        return child
+        return cls(process, for_files)
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        return self._process.alive
 
     @property
     def grown(self) -> bool:
         """Whether it has kept much more memory than a fresh one has."""
-        return resident(self._process.pid) > _GROWN
+        return self._process.resident_bytes > _GROWN
 
     def begin(self, order: Order) -> None:
         self.files += 1
@@ -435,23 +402,24 @@ class _Child:
                 socket.send_fds(self._for_files, [b"f"], [file])
         finally:
             os.close(file)
-        self._writer.write(pack_order(order))
+        self._process.write(order)
 
     def go_on(self) -> None:
         """After a `TurnOver`."""
-        self._writer.write(GO_ON)
+        self._process.write(GoOn())
 
     def abandon(self) -> None:
         """After a `TurnOver`: it is ready for another order."""
-        self._writer.write(ABANDON)
+        self._process.write(Abandon())
 
     async def hear(self, patience: float) -> Heard | TurnOver | None:
-        """What the child finds next; None after the end. Raises `Refusal`, `_ChildDied`."""
+        """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
         while not self._done:
-            match await self._frame(patience):
+            match await self._process.receive(patience):
                 case Opened() as opened, _:
                     return AudioFacts(opened.channels, opened.duration)
-                case Chunk() as chunk, samples:
+                case Chunk() as chunk, body:
+                    samples = np.frombuffer(body, np.float32)
                     return SpeechChunk(chunk.channel, chunk.start, samples, chunk.holes)
                 case Progress(), _:
                     continue
@@ -467,37 +435,15 @@ class _Child:
                         ended.jumps_ignored,
                     )
                 case Refused() as refused, _:
-                    raise Refusal(refused.status, refused.err_code, refused.err_msg)
+                    raise refused.refusal
                 case Broken() as broken, _:
-                    raise _ChildDied(broken.trace)
+                    raise ChildDied(broken.trace)
         return None
 
     async def end(self) -> None:
         """Kill it: it holds nothing that could be lost."""
-        self._process.kill()
         self._for_files.close()
-        self._writer.transport.abort()
-        with suppress(ConnectionError):
-            await self._writer.wait_closed()
-        await asyncio.to_thread(self._process.wait)
-
-    async def _frame(self, patience: float) -> tuple[Frame, Samples]:
-        try:
-            # Only the time in which we wait for the child counts, not that of a slow consumer.
-            async with asyncio.timeout(patience):
-                lengths = await self._reader.readexactly(LENGTHS.size)
-                header, payload = LENGTHS.unpack(lengths)
-                # The child met hostile bytes: it is not trusted with our memory either.
-                if header > _LONGEST_HEADER or payload > _LONGEST_PAYLOAD or payload % 4:
-                    raise _ChildDied("sent a frame of an impossible size")
-                frame = unpack(await self._reader.readexactly(header))
-                return frame, np.frombuffer(await self._reader.readexactly(payload), np.float32)
-        except msgspec.DecodeError as nonsense:
-            raise _ChildDied(f"sent a frame that is none: {nonsense}") from None
-        except TimeoutError:
-            raise _ChildDied(f"no sign of life in {patience:g} s") from None
-        except (asyncio.IncompleteReadError, ConnectionError):
-            raise _ChildDied(fate(await asyncio.to_thread(self._process.wait))) from None
+        await self._process.end()
 
 
 def _has_large_index(path: Path) -> bool:
@@ -526,10 +472,13 @@ _SHORT_TURNS, _SHORT_SECONDS = 4, 10.0
 """What needs more turns than that, or holds up its child for longer, is no short recording."""
 _START_PATIENCE = 60.0
 """Seconds; a start takes half of one on an idle core."""
-_LONGEST_HEADER = 1 << 16
-_LONGEST_PAYLOAD = 1 << 23
-"""Bytes; two minutes of samples, far more than any chunk."""
 _GROWN = 192 << 20
 """Bytes; a child that has read 20 channels or a day of AAC has less afterwards."""
-_AHEAD = 1 << 20
-"""Bytes; the stream reader holds up to twice this, about two chunks."""
+RECORDING_CHILD = ChildProgram(
+    "ringback.audio.child",
+    FROM_CHILD,
+    # Two minutes of samples, far more than any chunk.
+    max_body_bytes=1 << 23,
+    # The stream reader holds up to twice this, about two chunks.
+    buffered_bytes=1 << 20,
+)

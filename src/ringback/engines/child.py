@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from ringback.audio.samples import Samples
+from ringback.child_process.connection import ServerConnection
 from ringback.engines import messages
 from ringback.engines.base import Recogniser
 from ringback.engines.confinement import confine
@@ -28,7 +29,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     with socket.socket(fileno=int(sys.argv[1])) as connection:
-        _Engine(connection).run()
+        _Engine(ServerConnection(connection, messages.TO_ENGINE)).run()
     # Threads may be deep in native code; there is nothing to clean up that the kernel does not.
     os._exit(0)
 
@@ -38,24 +39,23 @@ _GPU_THREADS = 2
 
 
 class _Engine:
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
-        self._sending = threading.Lock()
+    def __init__(self, server: ServerConnection[messages.ToEngine]) -> None:
+        self._server = server
         self._batches: queue.PriorityQueue[tuple[int, int, messages.Batch, Samples]] = queue.PriorityQueue()
 
     def run(self) -> None:
         """Work until the other side ends."""
-        frame = self._receive()
+        frame = self._server.receive()
         if frame is None:
             return
         setup, _ = frame
         assert isinstance(setup, messages.EngineSetup)
         if not self._start(setup):
             return
-        while (frame := self._receive()) is not None:
+        while (frame := self._server.receive()) is not None:
             message, samples = frame
             assert isinstance(message, messages.Batch)
-            self._batches.put((message.urgency, message.id, message, samples))
+            self._batches.put((message.urgency, message.id, message, np.frombuffer(samples, np.float32)))
 
     def _start(self, setup: messages.EngineSetup) -> bool:
         try:
@@ -82,34 +82,9 @@ class _Engine:
             self._send(messages.BatchStarted(batch.id))
             self._send(_answer(models, batch, samples))
 
-    def _receive(self) -> tuple[messages.ToEngine, Samples] | None:
-        """The next message and its samples; None when the other side has ended."""
-        lengths = self._read(messages.LENGTHS.size)
-        if lengths is None:
-            return None
-        header_size, body_size = messages.LENGTHS.unpack(lengths)
-        header, body = self._read(header_size), self._read(body_size)
-        if header is None or body is None:
-            return None
-        return messages.to_engine(bytes(header)), np.frombuffer(body, np.float32)
-
-    def _read(self, size: int) -> bytearray | None:
-        data = bytearray(size)
-        view = memoryview(data)
-        while view:
-            try:
-                count = self._connection.recv_into(view)
-            except ConnectionError:
-                return None
-            if count == 0:
-                return None
-            view = view[count:]
-        return data
-
     def _send(self, message: messages.FromEngine) -> None:
         try:
-            with self._sending:
-                self._connection.sendall(messages.head(message))
+            self._server.send(message)
         except ConnectionError:
             os._exit(0)
 

@@ -1,10 +1,8 @@
-"""The messages between the serving process and the engine process, over a socket pair.
+"""The messages between the serving process and the engine process (`child_process.framing`).
 
-A frame is two little-endian 32-bit lengths, a msgpack header (one of the messages below) and a body: the
-samples of a batch as raw 32-bit floats, otherwise nothing.
+The body of a batch is its samples as raw 32-bit floats; the others have none.
 """
 
-import struct
 from typing import Self
 
 import msgspec
@@ -86,22 +84,5 @@ class BatchFailed(msgspec.Struct, frozen=True, tag=True):
 ToEngine = EngineSetup | Batch
 FromEngine = EngineReady | EngineUnusable | BatchStarted | BatchRecognised | BatchFailed
 
-LENGTHS = struct.Struct("<II")
-
-
-def head(message: ToEngine | FromEngine, body_size: int = 0) -> bytes:
-    """The frame up to its body."""
-    header = msgspec.msgpack.encode(message)
-    return LENGTHS.pack(len(header), body_size) + header
-
-
-def to_engine(header: bytes) -> ToEngine:
-    return _to_engine.decode(header)
-
-
-def from_engine(header: bytes) -> FromEngine:
-    return _from_engine.decode(header)
-
-
-_to_engine: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
-_from_engine: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+TO_ENGINE: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
+FROM_ENGINE: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)

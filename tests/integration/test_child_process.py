@@ -1,0 +1,105 @@
+"""A child process as the server sees it, whatever the child does."""
+
+import asyncio
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ringback.audio.encodings import Decoding
+from ringback.audio.frames import FROM_CHILD, FromChild, Order, Progress
+from ringback.child_process import process as process_module
+from ringback.child_process.framing import pack
+from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
+
+PROGRAM = ChildProgram(
+    "stub_child", FROM_CHILD, max_body_bytes=1 << 10, inherits=("STUB_",), sets=(("STUB_SET", "ours"),)
+)
+READY = b"".join(pack(Progress(0.0)))
+
+
+@pytest.fixture
+def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of the stub's module."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+def write(folder: Path, code: str, sent: bytes = READY) -> None:
+    connect = f"server = socket.socket(fileno=int(sys.argv[1]))\nserver.sendall({sent!r})\n"
+    (folder / "stub_child.py").write_text(f"import os, socket, sys, time\n{connect}{code}\n")
+
+
+async def started() -> ChildProcess[FromChild]:
+    return await ChildProcess.start(PROGRAM, ready_within=60)
+
+
+@pytest.mark.parametrize(
+    ("code", "sent", "reason"),
+    [
+        ("os._exit(3)", b"", "ended with status 3"),
+        ("os.kill(os.getpid(), 9)", b"", "killed by SIGKILL"),
+        ("server.close(); time.sleep(600)", b"", "closed its socket"),
+        ("time.sleep(600)", b"\xff" * 8, "impossible size"),
+        ("time.sleep(600)", b"".join(pack(Progress(0.0), bytes(2_000))), "impossible size"),
+        ("time.sleep(600)", b"".join(pack(Progress(0.0), bytes(3))), "impossible size"),
+        ("time.sleep(600)", (1).to_bytes(4, "little") + bytes(4) + b"\xc0", "a frame that is none"),
+        ("time.sleep(600)", b"".join(pack(Order("a", Decoding(), 1.0))), "a frame that is none"),
+    ],
+)
+async def test_what_became_of_a_child_is_said(
+    stub: Path, code: str, sent: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(process_module, "EXIT_SECONDS", 0.1 if "close" in code else 60.0)
+    write(stub, code, READY + sent)
+    child = await started()
+    with pytest.raises(ChildDied, match=reason):
+        await child.receive()
+    await child.send(Order("a", Decoding(), 1.0))
+    await child.end()
+    assert child.status is not None
+    assert not psutil.pid_exists(child.pid)
+
+
+async def test_silence_counts_from_the_question(stub: Path) -> None:
+    write(stub, "time.sleep(600)")
+    child = await started()
+    with pytest.raises(ChildDied, match=r"no sign of life in 0\.01 s"):
+        await child.receive(0.01)
+    assert child.alive
+    await child.end()
+
+
+async def test_a_child_that_does_not_come_up_is_an_error_of_the_system(stub: Path) -> None:
+    write(stub, "os._exit(3)", b"")
+    with pytest.raises(OSError, match="stub_child did not start: ended with status 3"):
+        await started()
+    assert not psutil.Process().children()
+
+
+async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
+    write(stub, "time.sleep(600)", b"")
+    starting = asyncio.create_task(started())
+    await asyncio.sleep(0)
+    (child,) = psutil.Process().children()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not child.is_running()
+
+
+def test_no_secret_is_in_the_environment() -> None:
+    server = {
+        "PATH": "/bin",
+        "RINGBACK_API_KEY": "s",
+        "AWS_SECRET_ACCESS_KEY": "s",
+        "STUB_A": "a",
+        "STUB_SET": "b",
+    }
+    assert PROGRAM.environment(server) == {
+        "PATH": "/bin",
+        "STUB_A": "a",
+        "STUB_SET": "ours",
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
