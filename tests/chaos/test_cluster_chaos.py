@@ -14,17 +14,20 @@ import urllib.error
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import asyncpg
 import pytest
 
-from support.cluster import Cluster, Node, cluster, scripted
+from support.cluster import ROLES, Cluster, Node, cluster, scripted
 from support.fault_proxy import Direction
 from support.receiver import Received, Receiver
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
+Role = Literal["api", "transcribe", "deliver"]
 SAYS = "nothing is lost"
 STORE_AWAY = 30.0 if ROUNDS else 4.0
 LEASE = 30.0
@@ -71,13 +74,16 @@ class Submitter:
 
 
 class Faults:
-    """What is done to the cluster. Each is over when it returns, but for a frozen node, which thaws later."""
+    """What is done to the cluster. Each is over when it returns; but a frozen node thaws later, and one that
+    was killed comes back meanwhile."""
 
     def __init__(self, nodes: Cluster, seed: int) -> None:
         self.nodes = nodes
         self.random = random.Random(seed)
         self.done: Counter[str] = Counter()
         self._frozen: list[tuple[float, Node]] = []
+        self._restarts: dict[Role, Future[None]] = {}
+        self._starters = ThreadPoolExecutor(len(ROLES))
 
     def all(self) -> list[Callable[[], None]]:
         return [
@@ -85,6 +91,7 @@ class Faults:
             self.kill_a_transcriber,
             self.kill_a_deliverer,
             self.crash_the_database,
+            self.restart_without_the_database,
             self.cut_the_connections,
             self.take_the_store_away,
             self.silence_one_half,
@@ -121,6 +128,21 @@ class Faults:
         self.nodes.postgres.start()
         self.done["database crashed"] += 1
 
+    def restart_without_the_database(self) -> None:
+        """A node that finds no database waits for it, for `limits.start_seconds`."""
+        node = self._a_running_node("deliver")
+        self.nodes.postgres.kill()
+        node.kill()
+        waited = node.log.count('"event":"start.waiting"')
+        self._restarts["deliver"] = self._starters.submit(node.start)
+        node.wait_until(
+            lambda: node.log.count('"event":"start.waiting"') > waited,
+            60,
+            "it does not wait for the database",
+        )
+        self.nodes.postgres.start()
+        self.done["restarted without the database"] += 1
+
     def cut_the_connections(self) -> None:
         ask(
             self.nodes, "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()"
@@ -147,12 +169,29 @@ class Faults:
         node.way.mend()
         self.done[f"silenced {'both ways' if len(directions) == 2 else 'one way'}"] += 1
 
-    def _kill(self, role: str) -> None:
-        frozen = {id(node) for _, node in self._frozen}
-        node = self.random.choice([each for each in self.nodes.of(role) if id(each) not in frozen])
+    def _kill(self, role: Role) -> None:
+        node = self._a_running_node(role)
         node.kill()
-        threading.Thread(target=node.start, daemon=True).start()
+        self._restarts[role] = self._starters.submit(node.start)
         self.done[f"{role} killed"] += 1
+
+    def _a_running_node(self, role: Role) -> Node:
+        """None that is frozen, or has not come back: of each role one restarts at a time."""
+        self._wait_for_restart(role)
+        frozen = {id(node) for _, node in self._frozen}
+        return self.random.choice([each for each in self.nodes.of(role) if id(each) not in frozen])
+
+    def _wait_for_restart(self, role: Role) -> None:
+        """Fails where the node did not come back."""
+        if role in self._restarts:
+            self._restarts.pop(role).result()
+
+    def end(self) -> None:
+        """Wait until every node is back."""
+        self.thaw()
+        for role in list(self._restarts):
+            self._wait_for_restart(role)
+        self._starters.shutdown()
 
     def _holds(self, node: Node) -> bool:
         return bool(
@@ -209,7 +248,7 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
         for fault in rounds + [moments.choice(faults.all()) for _ in range(ROUNDS)]:
             fault()
             time.sleep(moments.uniform(0.3, 1.5))  # a random moment is what this test is about
-        faults.thaw()
+        faults.end()
         for submitter in submitters:
             submitter.end()
         accepted = set().union(*(submitter.accepted for submitter in submitters))

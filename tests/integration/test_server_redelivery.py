@@ -430,7 +430,7 @@ async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: Manu
         assert await keeper.round(stopping)
         assert list((door.folder / "result").iterdir()) == []
         gone = await get(door, f"requests/{request.id}/result")
-        assert (gone.status, gone.json()["category"]) == (404, "RESULT_NOT_KEPT")
+        assert (gone.status, gone.json()["category"]) == (410, "RESULT_NOT_KEPT")
         again = await redeliver(door, request)
         assert (again.status, again.json()["category"]) == (410, "RESULT_NOT_KEPT")
         many = await post(door, "deliveries/redeliver", {})

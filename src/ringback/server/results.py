@@ -17,7 +17,7 @@ from ringback.server.problems import blobs_away, json_response, problem_response
 from ringback.server.requests import request_of
 from ringback.server.services import Services
 from ringback.server.wire import caller_of_project, path_uuid
-from ringback.transcription.request import ending_of, still_kept
+from ringback.transcription.request import ending_of, not_kept, still_kept
 
 DELIVERIES_LOOKED_AT = 100
 """The latest of a request: one that ended later than it may still have what is no longer kept with it."""
@@ -43,7 +43,7 @@ class Results:
         except KeyError:
             if still_kept(job, self._keep_results, self._clock.now()):
                 return problem_response(request, result_lost(job.id))
-            raise _not_kept() from None
+            raise not_kept() from None
         except OSError as error:
             return problem_response(request, blobs_away(request, error))
         return json_response(body, headers={"ringback-status": str(job.code)})
@@ -61,8 +61,4 @@ class Results:
         for follower in await self._store.children(job.id, DELIVERIES_LOOKED_AT):
             if follower.kind == DELIVER and (body := delivery_of(follower).body) != Kept():
                 return body
-        raise _not_kept()
-
-
-def _not_kept() -> Refusal:
-    return Refusal(404, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
+        raise not_kept()

@@ -25,7 +25,7 @@ from ringback.server.problems import (
 )
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
-from ringback.transcription.request import ending_of, still_kept
+from ringback.transcription.request import ending_of, not_kept, still_kept
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
@@ -37,7 +37,6 @@ AWAY_SECONDS = 20.0
 """For which a caller waits on for a result that is there, but cannot be read."""
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
-NOT_KEPT = Failure(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
 
 
 class ClientGone(Exception):
@@ -115,7 +114,7 @@ class Waiting:
             document = await self._document(ending.document)
         except KeyError:
             gone = still_kept(job, self._services.settings.keep.results, self._services.clock.now())
-            return problem_response(request, result_lost(job.id) if gone else NOT_KEPT)
+            return problem_response(request, result_lost(job.id) if gone else not_kept().failure)
         except OSError as away:
             return problem_response(request, blobs_away(request, away))
         if job.code >= 400:

@@ -23,7 +23,7 @@ from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobId, NewJob, State
 from ringback.sealing import Seal
-from ringback.transcription.request import KIND, ending_of, order_of
+from ringback.transcription.request import KIND, ending_of, not_kept, order_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def sent_again(delivery: Job) -> NewJob:
     if delivery.state in LIVE:
         raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
     if not is_kept(delivery):
-        raise _not_kept()
+        raise not_kept()
     order = delivery_of(delivery)
     return _job(structs.replace(order, webhook_id=webhook_id_of(order, delivery)), delivery)
 
@@ -92,7 +92,7 @@ def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Se
     if deliveries:
         before = deliveries[-1]
         if not is_kept(before):
-            raise _not_kept()
+            raise not_kept()
         order = delivery_of(before)
         order = structs.replace(order, webhook_id=webhook_id_of(order, before))
     else:
@@ -110,7 +110,7 @@ def _first(request: Job) -> DeliveryOrder:
         raise Refusal(409, "NO_RESULT", "This request has no result that could be sent.")
     document = ending_of(request.result).document
     if document == Kept():
-        raise _not_kept()
+        raise not_kept()
     return DeliveryOrder(
         request_id=request.id,
         url="",
@@ -128,7 +128,7 @@ def _without_delivery(request: Job) -> Requeue:
     if request.kind == KIND and request.state is State.PARKED:
         order = order_of(request.payload)
         if order.audio is None and order.url is None:
-            raise _not_kept()
+            raise not_kept()
         return Requeue((request.id,))
     if request.state is State.CANCELLED:
         raise Refusal(409, "REQUEST_CANCELLED", "The request was cancelled: it has no result.")
@@ -142,7 +142,3 @@ def _must_have_ended(request: Job) -> None:
 
 def _job(order: DeliveryOrder, like: Job) -> NewJob:
     return order_job(order, project=like.project, accessor=like.accessor, tags=like.tags)
-
-
-def _not_kept() -> Refusal:
-    return Refusal(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")

@@ -6,6 +6,7 @@ from msgspec import structs
 from ringback.blobs import BlobKey, Kept
 from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.target import read_target
+from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobId, NewJob
 from ringback.jobs.lane import callers_lane
 from ringback.listen.options import ListenOptions
@@ -93,6 +94,11 @@ def still_kept(job: Job, keep_results: float, now: float) -> bool:
         and job.finished_at is not None
         and now < job.finished_at + keep_results
     )
+
+
+def not_kept() -> Refusal:
+    """A result that was there, and was deleted in time."""
+    return Refusal(410, "RESULT_NOT_KEPT", "The result of this request is no longer kept.")
 
 
 def ending_of(result: bytes) -> Ending:
