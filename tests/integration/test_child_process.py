@@ -54,9 +54,9 @@ async def test_what_became_of_a_child_is_said(
     write(stub, code, READY + sent)
     child = await started()
     with pytest.raises(ChildDied, match=reason):
-        await child.receive()
-    await child.send(Order("a", Decoding(), 1.0))
-    await child.end()
+        await child.receive_message()
+    await child.send_message(Order("a", Decoding(), 1.0))
+    await child.kill()
     assert child.status is not None
     assert not psutil.pid_exists(child.pid)
 
@@ -65,9 +65,9 @@ async def test_silence_counts_from_the_question(stub: Path) -> None:
     write(stub, "time.sleep(600)")
     child = await started()
     with pytest.raises(ChildDied, match=r"no sign of life in 0\.01 s"):
-        await child.receive(0.01)
+        await child.receive_message(0.01)
     assert child.alive
-    await child.end()
+    await child.kill()
 
 
 async def test_a_child_that_does_not_come_up_is_an_error_of_the_system(stub: Path) -> None:

@@ -236,11 +236,11 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
         child = await start_live_child()
         child._process.kill()
         for _ in range(100):
-            await child.send(Data(), bytes(1 << 16))
+            await child.send_message(Data(), bytes(1 << 16))
         with pytest.raises(ChildDied):
-            await child.receive()
-        await child.send(NoMore())
-        await child.end()
+            await child.receive_message()
+        await child.send_message(NoMore())
+        await child.kill()
 
     uvloop.run(fed())
 
@@ -248,12 +248,12 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
 async def test_a_child_stays_until_it_is_ended() -> None:
     """If it left while somebody wrote to it, its last words could be lost."""
     child = await start_live_child()
-    await child.send(Begin(Decoding("speex", 16_000)))
+    await child.send_message(Begin(Decoding("speex", 16_000)))
     for _ in range(200):
-        await child.send(Data(), bytes(range(100)))
+        await child.send_message(Data(), bytes(range(100)))
     async with asyncio.timeout(60):
-        while not isinstance((await child.receive())[0], Refused):
+        while not isinstance((await child.receive_message())[0], Refused):
             pass
-    await child.send(Data(), bytes(1 << 20))
+    await child.send_message(Data(), bytes(1 << 20))
     assert child.alive
-    await child.end()
+    await child.kill()

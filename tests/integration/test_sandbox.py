@@ -120,7 +120,10 @@ def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket
         sent = [*pack(live_frames.Begin(Decoding()))]
     else:
         batch = messages.Batch(1, Urgency.RECORDING, Task("tiny.en", "en"), (10,))
-        sent = [*pack(messages.EngineSetup("tiny.en", str(place.folder / "models"), 1)), *pack(batch, bytes(40))]
+        sent = [
+            *pack(messages.EngineSetup("tiny.en", str(place.folder / "models"), 1)),
+            *pack(batch, bytes(40)),
+        ]
     ours.sendall(b"".join(sent))
 
 

@@ -42,15 +42,15 @@ def main() -> None:
     try:
         silero = Silero()
         restrict()
-        server.send(Progress(0.0))  # Ready.
-        while (received := server.receive()) is not None:
+        server.send_message(Progress(0.0))  # Ready.
+        while (received := server.receive_message()) is not None:
             order, _ = received
             assert isinstance(order, Order)
             _serve(order, _next_file(files), silero, server)
     except ConnectionError:
         return  # The server is gone, or wants no more of this file.
     except Exception:
-        server.send(Broken(traceback.format_exc(limit=-5)))
+        server.send_message(Broken(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
@@ -60,9 +60,9 @@ def _serve(order: Order, file: int, silero: Silero, server: ServerConnection[ToC
     except _Abandoned:
         return
     except Refusal as refusal:
-        server.send(Refused.of(refusal))
+        server.send_message(Refused.of(refusal))
     except (MemoryError, *PYAV_FAULTS):
-        server.send(Refused.of(unreadable()))
+        server.send_message(Refused.of(unreadable()))
 
 
 class _Abandoned(Exception):
@@ -79,8 +79,8 @@ class _Turn:
     def end_in_time(self) -> None:
         if time.process_time() < self._until:
             return
-        self._server.send(TurnOver())
-        received = self._server.receive()
+        self._server.send_message(TurnOver())
+        received = self._server.receive_message()
         if received is None:
             raise BrokenPipeError
         if isinstance(received[0], Abandon):
@@ -91,19 +91,19 @@ class _Turn:
 def _read(order: Order, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     turn = _Turn(server)
     with opened(file, order.how) as audio:
-        server.send(Opened(audio.channels, audio.duration))
+        server.send_message(Opened(audio.channels, audio.duration))
         chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
         decoded = told = 0
         for block in audio.blocks():
             for chunk, samples in chunks.hear(block, turn.end_in_time):
-                server.send(chunk, np.ascontiguousarray(samples, np.float32).data)
+                server.send_message(chunk, np.ascontiguousarray(samples, np.float32).data)
             decoded += block.shape[1]
             if decoded - told >= _PROGRESS * SAMPLE_RATE:
                 told = decoded
-                server.send(Progress(decoded / SAMPLE_RATE))
+                server.send_message(Progress(decoded / SAMPLE_RATE))
         for chunk, samples in chunks.finish():
-            server.send(chunk, np.ascontiguousarray(samples, np.float32).data)
-        server.send(_end_of(audio))
+            server.send_message(chunk, np.ascontiguousarray(samples, np.float32).data)
+        server.send_message(_end_of(audio))
 
 
 def _end_of(audio: Recording) -> Ended:

@@ -63,7 +63,7 @@ class LiveDecoders:
         finally:
             stop.cancel()
             while self._ready:
-                await self._ready.pop().end()
+                await self._ready.pop().kill()
 
     async def child(self) -> LiveChild:
         """A fresh child. Raises `OSError` when none can be started."""
@@ -72,7 +72,7 @@ class LiveDecoders:
             child = self._ready.pop()
             if child.alive:
                 return child
-            await child.end()
+            await child.kill()
         return await start_live_child()
 
 
@@ -147,7 +147,7 @@ class LiveDecoder:
     async def close(self) -> None:
         """Leave: what was not handed out is lost."""
         if self._child is not None:
-            await self._child.end()
+            await self._child.kill()
 
     async def _feed(self, data: bytes) -> None:
         if self._file is not None:

@@ -49,15 +49,15 @@ def main() -> None:
     restrict()
     server = Server(socket.socket(fileno=int(sys.argv[1])), TO_LIVE_CHILD)
     try:
-        server.send(Ready())
-        while (frame := server.receive()) is not None:
+        server.send_message(Ready())
+        while (frame := server.receive_message()) is not None:
             begin, _ = frame
             assert isinstance(begin, Begin)
             _decode(begin, server)
     except ConnectionError:
         return  # The stream is over.
     except Exception:
-        server.send(Broken(traceback.format_exc(limit=-5)))
+        server.send_message(Broken(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
@@ -111,13 +111,13 @@ class _Inlet:
 
     def frame(self) -> bytes | None:
         """The next frame's bytes; None at the end of the file."""
-        while not self._ended and (received := self._server.receive()) is not None:
+        while not self._ended and (received := self._server.receive_message()) is not None:
             message, data = received
             match message:
                 case Data():
                     return bytes(data)
                 case Note(number):
-                    self._server.send(Noted(number))
+                    self._server.send_message(Noted(number))
                 case NoMore():
                     break
                 case Begin():
@@ -145,7 +145,7 @@ def _decode(begin: Begin, server: Server) -> None:
         for block in _blocks(begin, inlet, server):
             decoded += block.shape[1]
             # The channels of a container's interleaved samples are no neighbours in memory.
-            server.send(Sound(len(block)), np.ascontiguousarray(block).data)
+            server.send_message(Sound(len(block)), np.ascontiguousarray(block).data)
     except Refusal as refused:
         refusal = refused
     except (MemoryError, *PYAV_FAULTS):
@@ -153,11 +153,11 @@ def _decode(begin: Begin, server: Server) -> None:
     packets = begin.how.encoding in PACKETS_ONLY
     hopeless = refusal is not None and (packets or (inlet.unknown and not decoded))
     if hopeless or not inlet.skip():
-        server.send(Refused.of(refusal or unreadable()))
-        while server.receive() is not None:
+        server.send_message(Refused.of(refusal or unreadable()))
+        while server.receive_message() is not None:
             pass  # Whoever still writes to us shall come to read why that is in vain.
     else:
-        server.send(Ended(0, decoded / SAMPLE_RATE))
+        server.send_message(Ended(0, decoded / SAMPLE_RATE))
 
 
 def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
@@ -166,7 +166,7 @@ def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
     plan = live_opening(begin.how, head, begin.kind)
     if plan is None:
         channels, blocks = _packets(begin.how, inlet)
-        server.send(Opened(channels, None))
+        server.send_message(Opened(channels, None))
         yield from blocks
         return
     beginning = b""
@@ -181,7 +181,7 @@ def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
         plan = plan.without("mp3")
     with _container(plan, inlet) as container:
         decoder = decoder_of(container, begin.how.multichannel)
-        server.send(Opened(decoder.channels, None))
+        server.send_message(Opened(decoder.channels, None))
         for block in decoder.blocks(hold=0.0):
             inlet.sounded(block.shape[1], pictures=len(container.streams) > 1)
             yield block

@@ -105,23 +105,23 @@ class ChildFile:
         self._owed = 0  # What the child has not yet taken or answered.
 
     async def begin(self) -> None:
-        await self._child.send(self._begin)
+        await self._child.send_message(self._begin)
 
     async def feed(self, data: bytes) -> None:
         step = self._step or len(data)
         view = memoryview(data)
         self._owed += 1
         for at in range(0, len(data), step or 1):
-            await self._child.send(Data(), view[at : at + step])
+            await self._child.send_message(Data(), view[at : at + step])
         self._owed -= 1
 
     async def note(self, number: int) -> None:
         self._owed += 1
-        await self._child.send(Note(number))
+        await self._child.send_message(Note(number))
 
     async def end(self) -> None:
         self._owed += 1
-        await self._child.send(NoMore())
+        await self._child.send_message(NoMore())
 
     async def items(self) -> AsyncGenerator[Item]:
         channels = 0
@@ -152,7 +152,7 @@ class ChildFile:
 
     async def _next(self) -> tuple[FromLiveChild, bytes]:
         """What the child says next. Only while we wait for it does its silence count."""
-        answer = asyncio.create_task(self._child.receive())
+        answer = asyncio.create_task(self._child.receive_message())
         owed_before = False
         try:
             while True:

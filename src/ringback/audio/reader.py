@@ -402,20 +402,20 @@ class _Child:
                 socket.send_fds(self._for_files, [b"f"], [file])
         finally:
             os.close(file)
-        self._process.write(order)
+        self._process.write_message(order)
 
     def go_on(self) -> None:
         """After a `TurnOver`."""
-        self._process.write(GoOn())
+        self._process.write_message(GoOn())
 
     def abandon(self) -> None:
         """After a `TurnOver`: it is ready for another order."""
-        self._process.write(Abandon())
+        self._process.write_message(Abandon())
 
     async def hear(self, patience: float) -> Heard | TurnOver | None:
         """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
         while not self._done:
-            match await self._process.receive(patience):
+            match await self._process.receive_message(patience):
                 case Opened() as opened, _:
                     return AudioFacts(opened.channels, opened.duration)
                 case Chunk() as chunk, body:
@@ -443,7 +443,7 @@ class _Child:
     async def end(self) -> None:
         """Kill it: it holds nothing that could be lost."""
         self._for_files.close()
-        await self._process.end()
+        await self._process.kill()
 
 
 def _has_large_index(path: Path) -> bool:

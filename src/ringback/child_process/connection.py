@@ -19,14 +19,14 @@ class ServerConnection(Generic[ToChild]):
         self._decoder = decoder
         self._sending = threading.Lock()
 
-    def send(self, message: msgspec.Struct, *body: Bytes) -> None:
+    def send_message(self, message: msgspec.Struct, *body: Bytes) -> None:
         """Blocks while the server has not read what was sent before: its pace is the child's. May be called
         by any thread. Raises `ConnectionError` when the server is gone."""
         with self._sending:
             for buffer in pack(message, *body):
                 self._socket.sendall(buffer)
 
-    def receive(self) -> tuple[ToChild, bytearray] | None:
+    def receive_message(self) -> tuple[ToChild, bytearray] | None:
         """The next message and its body; None when the server has closed its side, or is gone."""
         lengths = self._read(LENGTHS.size)
         if lengths is None:

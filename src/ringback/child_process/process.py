@@ -57,7 +57,7 @@ class ChildDied(Exception):
 
 
 class ChildProcess(Generic[FromChild]):
-    """Made by `start`. Whoever starts it must `end` it."""
+    """Made by `start`. Whoever starts it must `kill` it."""
 
     def __init__(
         self,
@@ -95,12 +95,12 @@ class ChildProcess(Generic[FromChild]):
         if ready_within is None:
             return child
         try:
-            await child.receive(ready_within)
+            await child.receive_message(ready_within)
         except ChildDied as died:
-            await child.end()
+            await child.kill()
             raise OSError(f"{program.module} did not start: {died}") from None
         except BaseException:
-            await child.end()
+            await child.kill()
             raise
         return child
 
@@ -126,18 +126,18 @@ class ChildProcess(Generic[FromChild]):
             return 0
         return pages * resource.getpagesize()
 
-    def write(self, message: msgspec.Struct, *body: Bytes) -> None:
-        """Send without a wait; nothing happens when it has died: `receive` says so."""
+    def write_message(self, message: msgspec.Struct, *body: Bytes) -> None:
+        """Send without a wait; nothing happens when it has died: `receive_message` says so."""
         if not self._writer.is_closing():  # uvloop raises RuntimeError there, asyncio only warns.
             self._writer.writelines(pack(message, *body))
 
-    async def send(self, message: msgspec.Struct, *body: Bytes) -> None:
+    async def send_message(self, message: msgspec.Struct, *body: Bytes) -> None:
         """The same; waits while the child has not taken what was sent before."""
-        self.write(message, *body)
+        self.write_message(message, *body)
         with suppress(ConnectionError):
             await self._writer.drain()
 
-    async def receive(self, patience: float | None = None) -> tuple[FromChild, bytes]:
+    async def receive_message(self, patience: float | None = None) -> tuple[FromChild, bytes]:
         """Its next message, with its body of whole float32 values. Raises `ChildDied`, also after `patience`
         seconds without one."""
         try:
@@ -154,7 +154,7 @@ class ChildProcess(Generic[FromChild]):
         except (asyncio.IncompleteReadError, ConnectionError):
             raise ChildDied(await self._describe_exit()) from None
 
-    async def end(self) -> None:
+    async def kill(self) -> None:
         """Kill it: it holds nothing that could be lost."""
         self._process.kill()
         self._writer.transport.abort()

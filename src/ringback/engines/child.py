@@ -45,14 +45,14 @@ class _Engine:
 
     def run(self) -> None:
         """Work until the other side ends."""
-        frame = self._server.receive()
+        frame = self._server.receive_message()
         if frame is None:
             return
         setup, _ = frame
         assert isinstance(setup, messages.EngineSetup)
         if not self._start(setup):
             return
-        while (frame := self._server.receive()) is not None:
+        while (frame := self._server.receive_message()) is not None:
             message, samples = frame
             assert isinstance(message, messages.Batch)
             self._batches.put((message.urgency, message.id, message, np.frombuffer(samples, np.float32)))
@@ -84,7 +84,7 @@ class _Engine:
 
     def _send(self, message: messages.FromEngine) -> None:
         try:
-            self._server.send(message)
+            self._server.send_message(message)
         except ConnectionError:
             os._exit(0)
 

@@ -39,12 +39,12 @@ class EngineProcess:
         lengths = tuple(len(segment.samples) for segment in segments)
         batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths)
         samples = (np.ascontiguousarray(segment.samples, np.float32).data for segment in segments)
-        self._child.write(batch, *samples)
+        self._child.write_message(batch, *samples)
 
     async def receive_message(self) -> messages.FromEngine | None:
         """The next message; None when the process has died, or sent something that is not a message."""
         try:
-            message, _ = await self._child.receive()
+            message, _ = await self._child.receive_message()
         except ChildDied:
             return None
         return message
@@ -60,7 +60,7 @@ async def engine_process(setup: messages.EngineSetup) -> AsyncIterator[EnginePro
     """A new engine process that was sent its set-up; killed when the context ends."""
     child = await ChildProcess.start(ENGINE)
     try:
-        child.write(setup)
+        child.write_message(setup)
         yield EngineProcess(child)
     finally:
-        await child.end()
+        await child.kill()

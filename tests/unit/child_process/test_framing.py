@@ -64,12 +64,12 @@ def test_a_child_reads_frames_that_come_in_pieces_until_the_server_has_closed() 
     sending.start()
     with theirs:
         server = ServerConnection(theirs, frames.TO_CHILD)
-        assert server.receive() == (order, bytearray(b"1234"))
-        assert server.receive() == (frames.GoOn(), bytearray())
-        assert server.receive() is None
+        assert server.receive_message() == (order, bytearray(b"1234"))
+        assert server.receive_message() == (frames.GoOn(), bytearray())
+        assert server.receive_message() is None
         sending.join()
         with pytest.raises(ConnectionError):
-            server.send(frames.TurnOver())
+            server.send_message(frames.TurnOver())
 
 
 def test_a_refusal_keeps_its_words_on_the_way() -> None:
