@@ -89,6 +89,12 @@ against an FFmpeg of their own, without them: `pip install --no-binary av av==VE
 | cryptography | OpenSSL | Apache-2.0 |
 | onnxruntime | its own `ThirdPartyNotices.txt` lists them | |
 
+## Word lists in this repository
+
+`src/ringback/features/profanity_words/` has the "List of Dirty, Naughty, Obscene, and Otherwise Bad Words" of LDNOOBW,
+(c) 2012-2020 Shutterstock, Inc., CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Changed: sorted, in lower case; in English without
+entries that have a clean, medical or proper meaning, and with some compounds added.
+
 ## Audio in this repository
 
 `tests/audio/` has recordings of LibriVox (public domain) and of Asterisk's sounds (CC BY-SA 3.0): `tests/audio/LICENSES.md`.

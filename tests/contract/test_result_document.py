@@ -39,7 +39,15 @@ def _made(*pairs: tuple[str, str]) -> bytes:
     options = parse(pairs, Mode.RECORDED)
     finished = finish(Transcript(12.5, (_channel(TEXT, speaker=0), Channel())), options)
     facts = ResultMetadata(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
-    return result_document(finished.transcript, options, facts, finished.utterances, finished.paragraphs)
+    return result_document(
+        finished.transcript,
+        options,
+        facts,
+        utterances=finished.utterances,
+        paragraphs=finished.paragraphs,
+        entities=finished.entities,
+        search=finished.search,
+    )
 
 
 PLAIN = _made()

@@ -168,12 +168,6 @@ def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     help="Bytes of uploaded audio that may wait or run at once; 0: no limit.",
 )
 @click.option(
-    "--daily-audio-seconds",
-    callback=_number_or_default,
-    metavar="N|default",
-    help="Seconds of audio in a day of UTC, every channel counted; 0: no limit.",
-)
-@click.option(
     "--schedule", metavar="TEXT|default", help="Of its callbacks: standard, deepgram, or pauses (10s,5m,2h)."
 )
 def limits(
@@ -188,18 +182,16 @@ def limits(
     if schedule is not None:
         changes["schedule"] = _schedule(schedule)
 
-    async def change(ledger: Ledger) -> tuple[KeyLimits, float]:
+    async def change(ledger: Ledger) -> KeyLimits:
         key = await key_named(ledger, key_id)
         changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
         if changes:
             await ledger.set_limits(key.project, key.id, changed)
-        return changed, (await ledger.audio_used([key.id]))[key.id]
+        return changed
 
-    changed, used = in_ledger(settings_of(config, data_dir), change)
-    for name, value in asdict(changed).items():
+    for name, value in asdict(in_ledger(settings_of(config, data_dir), change)).items():
         shown = "the server's setting" if value is None else value if value != 0 else "no limit"
-        click.echo(f"{name.replace('_', ' '):<19} {shown}")
-    click.echo(f"{'audio seconds today':<19} {used:.0f}")
+        click.echo(f"{name.replace('_', ' '):<13} {shown}")
 
 
 @command.command("signing-secret")

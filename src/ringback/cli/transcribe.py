@@ -167,7 +167,13 @@ def _json(heard: _Heard) -> str:
     )
     finished = heard.finished
     document = results.result_document(
-        finished.transcript, heard.options, facts, finished.utterances, finished.paragraphs
+        finished.transcript,
+        heard.options,
+        facts,
+        utterances=finished.utterances,
+        paragraphs=finished.paragraphs,
+        entities=finished.entities,
+        search=finished.search,
     )
     return document.decode()
 

@@ -31,6 +31,33 @@ class JsonWord(msgspec.Struct, omit_defaults=True, gc=False):
     language: str | None = None
 
 
+class JsonEntity(msgspec.Struct, omit_defaults=True, gc=False):
+    """https://developers.deepgram.com/docs/detect-entities; `end_word` is exclusive. What was redacted has
+    its label for both values."""
+
+    label: str
+    value: str
+    confidence: float
+    start_word: int
+    end_word: int
+    raw_value: str | None = None
+    """As it was said."""
+
+
+class JsonHit(msgspec.Struct, gc=False):
+    """https://developers.deepgram.com/docs/search"""
+
+    confidence: float
+    start: float
+    end: float
+    snippet: str
+
+
+class JsonSearch(msgspec.Struct, gc=False):
+    query: str
+    hits: list[JsonHit]
+
+
 class JsonModel(msgspec.Struct):
     name: str
     version: str

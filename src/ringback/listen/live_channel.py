@@ -12,7 +12,10 @@ The rules, with their pages:
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from ringback.listen.actions import MessageKind, SendMessage
+from ringback.listen.json_parts import JsonEntity
 from ringback.listen.live_messages import LiveMessages, ResultSpan, split_words
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import Cause, RecognitionResult, SpeechStarted, VadProgress
@@ -101,9 +104,7 @@ class LiveChannel:
             return []
         messages = self._utterance_end(event.words[0].start if event.words else event.end)
         speech_final = self._closes_speech(event, end - start, from_finalize)
-        messages += self._finals(
-            ResultSpan(self._index, start, end), event.words, speech_final, from_finalize
-        )
+        messages += self._finals(ResultSpan(self._index, start, end), event, speech_final, from_finalize)
         self._final_until = self._reported_until = end
         self._open_words = False
         self._utterance_open = not speech_final and (self._utterance_open or bool(event.words))
@@ -111,10 +112,11 @@ class LiveChannel:
         return messages
 
     def _finals(
-        self, span: ResultSpan, words: Sequence[Word], speech_final: bool, from_finalize: bool
+        self, span: ResultSpan, event: RecognitionResult, speech_final: bool, from_finalize: bool
     ) -> list[SendMessage]:
         """One final; more only for more words than a message can hold, the flags on the last."""
-        parts = list(split_words(words))
+        parts = list(split_words(event.words))
+        first = 0
         starts = [span.start]
         for part in parts[1:]:
             starts.append(min(max(_ms(part[0].start), starts[-1]), span.end))
@@ -127,9 +129,22 @@ class LiveChannel:
                 final=True,
                 speech_final=speech_final and last,
                 from_finalize=from_finalize and last,
+                entities=self._entities(event, first, first + len(part)),
+                search=event.search if self._options.search and last else None,
             )
+            first += len(part)
             messages.append(SendMessage(message, MessageKind.FINAL))
         return messages
+
+    def _entities(self, event: RecognitionResult, first: int, end: int) -> list[JsonEntity] | None:
+        """Those in the words `first` ≤ i < `end`, with their indices from `first` on."""
+        if not self._options.detect_entities:
+            return None
+        return [
+            replace(each, start_word=each.start_word - first, end_word=each.end_word - first)
+            for each in event.entities
+            if first <= each.start_word and each.end_word <= end
+        ]
 
     def _closes_speech(self, event: RecognitionResult, length: int, from_finalize: bool) -> bool:
         """A pause closes an utterance, and so do a Finalize and the end of the stream, as seen on Deepgram's

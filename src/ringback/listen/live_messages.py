@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from ringback.listen.json_parts import (
+    JsonEntity,
     JsonModel,
+    JsonSearch,
     JsonWord,
     ModelMetadata,
     WordWriter,
@@ -67,8 +69,11 @@ class LiveMessages:
         final: bool,
         speech_final: bool = False,
         from_finalize: bool = False,
+        entities: Sequence[JsonEntity] | None = None,
+        search: Sequence[JsonSearch] | None = None,
     ) -> bytes:
-        """Results of a span; the words must be one of the pieces that `split_words` made."""
+        """Results of a span; the words must be one of the pieces that `split_words` made. `entities` (indices
+        into these words) and `search`: None where not asked for."""
         best = Alternative(tuple(words))
         writer = WordWriter(self._options)
         alternative = _LiveAlternative(
@@ -77,6 +82,7 @@ class LiveMessages:
             words=writer.write(best.words),
             # Left out where no word has a language: there are clients that take the first without looking.
             languages=writer.languages(best.words) or None,
+            entities=entities,
         )
         return _ENCODER.encode(
             _LiveResults(
@@ -85,9 +91,11 @@ class LiveMessages:
                 start=span.start / 1000,
                 is_final=final,
                 speech_final=speech_final,
-                channel=_LiveChannel([alternative]),
+                channel=_LiveAlternatives([alternative], search),
                 metadata=self._results_metadata,
                 from_finalize=from_finalize,
+                # The pages show them in the alternative, the SDKs' types have them here.
+                entities=entities,
             )
         )
 
@@ -157,8 +165,9 @@ def split_words(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
 _CHARACTER_BYTES = 18
 _WORD_BYTES = 200
 _LONGEST_WORD = 10_000
-_WORDS_BYTES = 800_000
-"""Bytes; what else is in a message (`extra` above all) is bounded by `listen.options`."""
+_WORDS_BYTES = 400_000
+"""Bytes. Entities repeat at most all of the words twice; what else is in a message (`extra`, the terms of
+`search`) is bounded by `listen.options`."""
 
 
 class _LiveAlternative(msgspec.Struct, omit_defaults=True, gc=False):
@@ -166,21 +175,24 @@ class _LiveAlternative(msgspec.Struct, omit_defaults=True, gc=False):
     confidence: float
     words: list[JsonWord]
     languages: list[str] | None = None
+    entities: Sequence[JsonEntity] | None = None
 
 
-class _LiveChannel(msgspec.Struct):
+class _LiveAlternatives(msgspec.Struct, omit_defaults=True):
     alternatives: list[_LiveAlternative]
+    search: Sequence[JsonSearch] | None = None
 
 
-class _LiveResults(msgspec.Struct, tag_field="type", tag="Results"):
+class _LiveResults(msgspec.Struct, omit_defaults=True, tag_field="type", tag="Results"):
     channel_index: tuple[int, int]
     duration: float
     start: float
     is_final: bool
     speech_final: bool
-    channel: _LiveChannel
+    channel: _LiveAlternatives
     metadata: msgspec.Raw
     from_finalize: bool
+    entities: Sequence[JsonEntity] | None = None
 
 
 class _LiveResultsMetadata(msgspec.Struct, omit_defaults=True):

@@ -95,6 +95,7 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """Milliseconds; None: silence never ends a span."""
     utterance_end_ms: int | None = None
     vad_events: bool = False
+    no_delay: bool = False
 
     warnings: tuple[ParameterWarning, ...] = msgspec.field(default=(), name="unserved")
     """What of all this the server does not act on. Stored jobs hold it under its first name."""

@@ -158,7 +158,8 @@ PARAMETERS: tuple[Parameter, ...] = (
         BOOLEAN,
         SERVED,
         "docs/smart-format",
-        "Punctuation and paragraphs; numbers, dates and the like stay as the model writes them.",
+        "Punctuation and paragraphs; numbers, dates, times, amounts, phone numbers, mail and web addresses "
+        "as people write them.",
     ),
     Parameter(
         "paragraphs",
@@ -185,21 +186,23 @@ PARAMETERS: tuple[Parameter, ...] = (
         default="0.8",
         modes=RECORDED,
     ),
-    Parameter("filler_words", BOOLEAN, SERVED, "docs/filler-words", "Keep “uh” and “um”."),
-    Parameter("numerals", BOOLEAN, UNSERVED, "docs/numerals", "Spoken numbers as digits."),
-    Parameter("measurements", BOOLEAN, UNSERVED, "docs/measurements", "Units abbreviated.", modes=RECORDED),
+    Parameter("filler_words", BOOLEAN, SERVED, "docs/filler-words", "Keep “uh” and “um”; English."),
+    Parameter("numerals", BOOLEAN, SERVED, "docs/numerals", "Spoken numbers as digits."),
+    Parameter(
+        "measurements", BOOLEAN, SERVED, "docs/measurements", "Units after numbers abbreviated; English."
+    ),
     Parameter(
         "dictation",
         BOOLEAN,
-        UNSERVED,
+        SERVED,
         "docs/dictation",
-        "“Comma” becomes “,”. Without `punctuate=true` it has no effect.",
+        "“Comma” becomes “,”; English. Without `punctuate=true` it has no effect.",
     ),
-    Parameter("profanity_filter", BOOLEAN, UNSERVED, "docs/profanity-filter", "Mask or drop profanity."),
+    Parameter("profanity_filter", BOOLEAN, SERVED, "docs/profanity-filter", "Profanity as asterisks."),
     Parameter(
         "redact",
         REDACTION,
-        UNSERVED,
+        SERVED,
         "docs/redaction",
         "Replace what is sensitive by labels; several values may also be joined with commas.",
         repeats=100,
@@ -216,7 +219,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "replace",
         REPLACEMENT,
-        UNSERVED,
+        SERVED,
         "docs/find-and-replace",
         "Replace words in the transcript; no replacement: delete them.",
         default="",
@@ -377,7 +380,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "detect_entities",
         BOOLEAN,
-        UNSERVED,
+        SERVED,
         "docs/detect-entities",
         "Names, places, dates and the like; turns `punctuate` on.",
     ),
@@ -412,6 +415,14 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter(
         "vad_events", BOOLEAN, SERVED, "docs/speech-started", "Send SpeechStarted messages.", modes=LIVE
     ),
+    Parameter(
+        "no_delay",
+        BOOLEAN,
+        SERVED,
+        "docs/smart-format",
+        "Never hold words back to see whether a number goes on.",
+        modes=LIVE,
+    ),
     # Of old clients
     Parameter("tier", _OLD, IGNORED, _SPEC, "The model's tier: name a `model` instead.", default=""),
     Parameter("ner", _OLD, IGNORED, _SPEC, "Old name of `detect_entities`."),
@@ -420,7 +431,6 @@ PARAMETERS: tuple[Parameter, ...] = (
     Parameter("translate", _OLD, IGNORED, _SPEC, "Translation.", default=""),
     Parameter("keyword_boost", _OLD, IGNORED, _SPEC, "How `keywords` act.", default=""),
     Parameter("diarize_version", _OLD, IGNORED, _SPEC, "Old name of `diarize_model`.", default=""),
-    Parameter("no_delay", _OLD, IGNORED, _LIVE, "Do not hold results back: this server never does."),
     Parameter("times", _OLD, IGNORED, _SPEC, "Word times: they are always there.", default="true"),
 )
 

@@ -16,6 +16,7 @@ order, and reports in this order:
 from dataclasses import dataclass
 from enum import StrEnum
 
+from ringback.listen.json_parts import JsonEntity, JsonSearch
 from ringback.transcript import Word
 
 
@@ -54,9 +55,14 @@ class RecognitionResult:
     start: float
     end: float
     words: tuple[Word, ...]
-    """In order, with times since the stream's start, formatted as they will be sent."""
+    """In order, with times since the stream's start. The recogniser's; after `features.live`, formatted as
+    they will be sent."""
     final: bool
     cause: Cause
+    entities: tuple[JsonEntity, ...] = ()
+    """Of a formatted final: the entities in its words."""
+    search: tuple[JsonSearch, ...] = ()
+    """Of a formatted final: what was found for each term of `search`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ import msgspec
 
 from ringback.errors import Failure
 from ringback.listen.json_parts import (
+    JsonEntity,
     JsonModel,
+    JsonSearch,
     JsonWord,
     ModelMetadata,
     WordWriter,
@@ -44,17 +46,27 @@ def result_document(
     transcript: Transcript,
     options: ListenOptions,
     facts: ResultMetadata,
+    *,
     utterances: Sequence[Utterance] | None = None,
     paragraphs: Sequence[Sequence[Paragraph]] | None = None,
+    entities: Sequence[Sequence[JsonEntity]] | None = None,
+    search: Sequence[Sequence[JsonSearch]] | None = None,
 ) -> bytes:
-    """The whole result; `paragraphs` holds those of each channel. None: not asked for, left out."""
+    """The whole result; `paragraphs`, `entities` and `search` hold those of each channel. None: not asked
+    for, left out."""
     words = WordWriter(options)
     return _ENCODER.encode(
         _Document(
             metadata=_metadata(transcript, options, facts),
             results=_Results(
                 channels=[
-                    _channel(channel, words, paragraphs[index] if paragraphs is not None else None)
+                    _channel(
+                        channel,
+                        words,
+                        None if paragraphs is None else paragraphs[index],
+                        None if entities is None else entities[index],
+                        None if search is None else search[index],
+                    )
                     for index, channel in enumerate(transcript.channels)
                 ],
                 utterances=None
@@ -104,10 +116,12 @@ class _Alternative(msgspec.Struct, omit_defaults=True):
     words: list[JsonWord]
     paragraphs: _Paragraphs | None = None
     languages: list[str] | None = None
+    entities: Sequence[JsonEntity] | None = None
 
 
 class _Channel(msgspec.Struct, omit_defaults=True):
     alternatives: list[_Alternative]
+    search: Sequence[JsonSearch] | None = None
     detected_language: str | None = None
     language_confidence: float | None = None
 
@@ -169,7 +183,13 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetad
     )
 
 
-def _channel(channel: Channel, words: WordWriter, paragraphs: Sequence[Paragraph] | None) -> _Channel:
+def _channel(
+    channel: Channel,
+    words: WordWriter,
+    paragraphs: Sequence[Paragraph] | None,
+    entities: Sequence[JsonEntity] | None,
+    search: Sequence[JsonSearch] | None,
+) -> _Channel:
     best = channel.alternative
     return _Channel(
         alternatives=[
@@ -179,8 +199,10 @@ def _channel(channel: Channel, words: WordWriter, paragraphs: Sequence[Paragraph
                 words=words.write(best.words),
                 paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
                 languages=words.languages(best.words),
+                entities=entities,
             )
         ],
+        search=search,
         detected_language=channel.language,
         language_confidence=None
         if channel.language_confidence is None

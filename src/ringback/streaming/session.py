@@ -10,11 +10,11 @@ here is only who waits for whom, and for how long.
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from ringback.clock import Clock
-from ringback.features.finish import finish_words
+from ringback.features.live import LiveText
 from ringback.listen.actions import (
     Action,
     CloseReason,
@@ -31,7 +31,6 @@ from ringback.listen.recognition_events import (
     AudioOpened,
     RecognitionEvent,
     RecognitionFinished,
-    RecognitionResult,
     VadProgress,
 )
 from ringback.streaming.relay import Client, Gone, Relay, RelayLost
@@ -119,14 +118,14 @@ class Session:
         self._relay = relay
         self._ears = ears
         self._conversation = conversation
-        self._options = options
+        self._text = LiveText(options)
         self._clock = clock
         self._outlives_client = outlives_client
         self._report = report
         self._unsaid: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue(MOST_UNSAID)
         self._ended: Ended | None = None
         self._over = asyncio.Event()
-        self._ordered: asyncio.Queue[CloseReason] = asyncio.Queue()
+        self._cancelled = asyncio.Event()
         self._lane_in = asyncio.Lock()
         self._feeding = False
 
@@ -144,9 +143,9 @@ class Session:
         await self._part(self._ended)
         return self._ended
 
-    def end(self, reason: CloseReason) -> None:
-        """Bring it to this end, for a reason from outside."""
-        self._ordered.put_nowait(reason)
+    def cancel(self) -> None:
+        """End it now, whatever is still to be heard: its record was ended from outside."""
+        self._cancelled.set()
 
     async def _run_lanes(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -159,7 +158,7 @@ class Session:
                     self._mind_deadlines(),
                     self._mind_relay(),
                     self._mind_stop(stopping),
-                    self._mind_orders(),
+                    self._mind_cancel(),
                 )
             ]
             await self._over.wait()
@@ -240,16 +239,10 @@ class Session:
     async def _give_out(self) -> None:
         async for event in self._ears.events():
             self._count(event)
-            await self._carry_out(
-                self._conversation.receive_event(self._as_asked(event), self._clock.monotonic())
-            )
+            for formatted in self._text.hear(event):
+                await self._carry_out(self._conversation.receive_event(formatted, self._clock.monotonic()))
         if not self._conversation.closed:
             raise RuntimeError("the ears fell silent before the end")
-
-    def _as_asked(self, event: RecognitionEvent) -> RecognitionEvent:
-        if isinstance(event, RecognitionResult):
-            return replace(event, words=finish_words(event.words, self._options))
-        return event
 
     def _count(self, event: RecognitionEvent) -> None:
         match event:
@@ -308,9 +301,9 @@ class Session:
         await stopping.wait()
         await self._bring_to_an_end(CloseReason.SERVER_STOPPING)
 
-    async def _mind_orders(self) -> None:
-        while True:
-            await self._bring_to_an_end(await self._ordered.get())
+    async def _mind_cancel(self) -> None:
+        await self._cancelled.wait()
+        await self._bring_to_an_end(CloseReason.CANCELLED)
 
 
 _STATUSES = {
@@ -318,7 +311,6 @@ _STATUSES = {
     CloseReason.CLIENT_GONE: 200,
     CloseReason.IDLE_TIMEOUT: 408,
     CloseReason.CANCELLED: 499,
-    CloseReason.AUDIO_USED_UP: 429,
     CloseReason.CLIENT_TOO_SLOW: 408,
     CloseReason.UNDECODABLE: 400,
     CloseReason.FAILED: 500,

@@ -2,10 +2,11 @@
 
 import pytest
 
-from ringback.features.formatting import plain
+from ringback.features.edits import apply_edits
+from ringback.features.plain import plain
 from ringback.features.spans import Entity, NumberFormats, Part
 from ringback.features.writing import write
-from ringback.transcript import Alternative, Channel, Transcript, Word
+from ringback.transcript import Word
 
 SMART = NumberFormats(smart_format=True)
 NUMERALS = NumberFormats(numerals=True)
@@ -87,5 +88,4 @@ def test_the_bare_form_of_a_formatted_word_is_its_own() -> None:
 
 def test_plain_words_keep_the_bare_form_that_a_feature_gave() -> None:
     asterisks = Word("****,", 0.0, 1.0, 1.0, word="****")
-    transcript = Transcript(1.0, (Channel(Alternative((asterisks,))),))
-    assert plain(transcript).channels[0].alternative.text == "****"
+    assert apply_edits([asterisks], plain([asterisks]))[0].text == "****"

@@ -384,21 +384,21 @@ class TestWhatIsTold:
 
     def test_what_is_not_done_is_told_from_the_first_results_on(self) -> None:
         talk = (
-            Talk("redact=pci&no_delay=true")
+            Talk("diarize=true&tier=nova")
             .hear(final("one", 1.0))
             .text(CLOSE)
             .hear(RecognitionFinished(1, 1.0))
         )
         results, metadata = talk.fresh()
         unsupported = {
-            "parameter": "redact",
+            "parameter": "diarize",
             "type": "unsupported",
-            "message": "This server does not act on `redact` yet.",
+            "message": "This server does not act on `diarize` yet.",
         }
         assert cast(Json, results["metadata"])["warnings"] == [unsupported]
         assert [cast(Json, w)["parameter"] for w in cast(list[object], metadata["warnings"])] == [
-            "redact",
-            "no_delay",
+            "diarize",
+            "tier",
         ]
 
     def test_punctuation_is_told_beside_the_bare_word(self) -> None:

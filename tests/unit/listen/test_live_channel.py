@@ -98,8 +98,8 @@ class TestInterimsAndFinals:
             .hear(RecognitionResult(0, 0.0, 2.0, words, True, Cause.FINALIZE))
         )
         found = spans(talk.fresh())
-        assert len(found) == 3
-        assert [span[0] for span in found] == ["is_final", "is_final", "is_final+speech_final+from_finalize"]
+        assert len(found) == 5
+        assert [span[0] for span in found] == ["is_final"] * 4 + ["is_final+speech_final+from_finalize"]
         assert [found[0][1], found[-1][2]] == [0.0, 2.0]
         assert all(one[2] == other[1] for one, other in pairwise(found))
         assert " ".join(span[3] for span in found) == " ".join(word.text for word in words)

@@ -255,11 +255,13 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
 
 
 def test_what_is_not_acted_on_is_said() -> None:
-    assert warned("diarize=true&keyterm=x&redact=false,pci&summarize=v2") == dict.fromkeys(
-        ["diarize", "keyterm", "redact", "summarize"], "unsupported"
+    assert warned("diarize=true&language_hint=de&redact=false,pci&summarize=v2") == dict.fromkeys(
+        ["diarize", "language_hint", "summarize"], "unsupported"
     )
     assert warned("alternatives=3") == {"alternatives": "unsupported"}
-    assert warned("tier=nova&no_delay=true") == dict.fromkeys(["tier", "no_delay"], "deprecated")
+    assert warned("tier=nova&translate=de") == dict.fromkeys(["tier", "translate"], "deprecated")
+    assert warned("no_delay=true") == {"no_delay": "ignored"}
+    assert warned("no_delay=true&redact=pci&numerals=true", Mode.LIVE) == {}
     assert warned("interim_results=true") == {"interim_results": "ignored"}
     assert warned("utterances=true", Mode.LIVE) == {"utterances": "ignored"}
     assert warned("search=false") == {"search": "unsupported"}

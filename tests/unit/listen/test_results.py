@@ -78,7 +78,7 @@ def test_punctuated_words_stand_beside_bare_ones() -> None:
 
 def test_silence_is_an_empty_transcript() -> None:
     silent = Transcript(3.0, (Channel(),))
-    body = result_document(silent, ListenOptions(), FACTS, (), ((),))
+    body = result_document(silent, ListenOptions(), FACTS, utterances=(), paragraphs=((),))
     assert at(read(body), *FIRST) == {
         "transcript": "",
         "confidence": 0.0,
@@ -102,7 +102,9 @@ def test_what_the_caller_attached_comes_back() -> None:
 def test_utterances() -> None:
     spoken = Word("Right.", 1.5, 2.0, 0.5, speaker=1)
     options = ListenOptions(punctuate=True)
-    body = result_document(SAID, options, FACTS, (Utterance(0, (HELLO, WORLD)), Utterance(0, (spoken,))))
+    body = result_document(
+        SAID, options, FACTS, utterances=(Utterance(0, (HELLO, WORLD)), Utterance(0, (spoken,)))
+    )
     first, second = cast(list[Json], at(read(body), "results", "utterances"))
     assert (first["start"], first["end"], first["channel"]) == (0.123, 1.0, 0)
     assert (first["transcript"], first["confidence"]) == ("Hello, World!", 0.9938)
@@ -117,7 +119,9 @@ def test_paragraphs() -> None:
         Paragraph((Sentence((HELLO, WORLD)), Sentence((Word("Yes.", 1.0, 1.2, 0.9),)))),
         Paragraph((Sentence((Word("So.", 4.0, 4.2, 0.9),)),)),
     )
-    found = at(read(result_document(SAID, ListenOptions(), FACTS, None, (paragraphs,))), *FIRST, "paragraphs")
+    found = at(
+        read(result_document(SAID, ListenOptions(), FACTS, paragraphs=(paragraphs,))), *FIRST, "paragraphs"
+    )
     assert at(found, "transcript") == "\nHello, World! Yes.\n\nSo."
     assert at(found, "paragraphs", 0) == {
         "sentences": [
@@ -132,7 +136,9 @@ def test_paragraphs() -> None:
 
 def test_paragraphs_name_their_speaker() -> None:
     one = Paragraph((Sentence((HELLO,)),), speaker=0)
-    found = at(read(result_document(SAID, ListenOptions(), FACTS, None, ((one,),))), *FIRST, "paragraphs")
+    found = at(
+        read(result_document(SAID, ListenOptions(), FACTS, paragraphs=((one,),))), *FIRST, "paragraphs"
+    )
     assert at(found, "transcript") == "\nSpeaker 0: Hello,"
     assert at(found, "paragraphs", 0, "speaker") == 0
 
@@ -149,7 +155,9 @@ def test_a_language_that_was_found_out() -> None:
 def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
     words = tuple(Word(t, 0, 1, 1.0, language=lang) for t, lang in [("a", "en"), ("b", "es"), ("c", "es")])
     said = Transcript(1.0, (Channel(Alternative(words)),))
-    told = read(result_document(said, ListenOptions(language="multi"), FACTS, (Utterance(0, words[:1]),)))
+    told = read(
+        result_document(said, ListenOptions(language="multi"), FACTS, utterances=(Utterance(0, words[:1]),))
+    )
     assert at(told, *FIRST, "languages") == ["es", "en"]
     assert at(told, *FIRST, "words", 0, "language") == "en"
     assert at(told, "results", "utterances", 0, "languages") == ["en"]
@@ -192,7 +200,7 @@ def test_the_same_result_is_the_same_bytes(texts: list[str]) -> None:
         words = tuple(Word(text, float(i), i + 0.5, 0.9) for i, text in enumerate(texts))
         utterances = (Utterance(0, words),) if words else ()
         said = Transcript(30.0, (Channel(Alternative(words)),))
-        return result_document(said, ListenOptions(punctuate=True), FACTS, utterances)
+        return result_document(said, ListenOptions(punctuate=True), FACTS, utterances=utterances)
 
     body = make()
     assert body == make()

@@ -1,0 +1,160 @@
+"""Dictation: spoken marks as marks (https://developers.deepgram.com/docs/dictation). Pure.
+
+Seven commands: period, comma, colon, question mark, exclamation mark, new line, new paragraph. The mark
+stands on the word before, in place of what the model wrote there; a command takes the marks around itself
+away. A sentence begins with a capital behind `.`, `?`, `!` and a new paragraph. "The grace period" and
+"colon cancer" are no commands: what a command's words would be beside says so.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from ringback.features.writing import closing_of
+from ringback.transcript import Word
+
+PAUSE = 0.5
+"""Seconds before or behind a word that set it apart as a command."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What is said, and what is written for it."""
+
+    said: tuple[str, ...]
+    mark: str
+    ends: bool = False
+    """Whether a sentence begins behind it."""
+    breaks: bool = False
+    """Whether a line does."""
+
+
+COMMANDS = (
+    Command(("question", "mark"), "?", ends=True),
+    Command(("exclamation", "mark"), "!", ends=True),
+    Command(("new", "line"), "\n", breaks=True),
+    Command(("newline",), "\n", breaks=True),
+    Command(("new", "paragraph"), "\n\n", ends=True, breaks=True),
+    Command(("period",), ".", ends=True),
+    Command(("comma",), ","),
+    Command(("colon",), ":"),
+)
+
+
+def dictate(words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words with each command carried out. A command with no word before it leaves its mark as a word."""
+    bares = [word.bare for word in words]
+    written: list[Word] = []
+    capital = line_begins = False
+    at = 0
+    while at < len(words):
+        command = _command_at(words, bares, at)
+        if command is not None:
+            _carry_out(command, written, words[at])
+            capital = command.ends or (capital and command.breaks)
+            line_begins = command.breaks
+            at += len(command.said)
+            continue
+        word = words[at]
+        if capital and word.text[:1].islower():
+            word = replace(word, text=word.text[:1].upper() + word.text[1:])
+        written.append(replace(word, spaced=False) if line_begins else word)
+        capital = line_begins = False
+        at += 1
+    return tuple(written)
+
+
+def _command_at(words: Sequence[Word], bares: Sequence[str], at: int) -> Command | None:
+    for command in COMMANDS:
+        end = at + len(command.said)
+        if tuple(bares[at:end]) == command.said:
+            return command if _is_meant(words, bares, at, end) else None
+    return None
+
+
+def _carry_out(command: Command, written: list[Word], said: Word) -> None:
+    if not written:
+        written.append(replace(said, text=command.mark, word=command.mark))
+        return
+    before = written[-1]
+    text = before.text.rstrip(" ")
+    if command.breaks:
+        text = (text.rstrip(",;:-…") if command.ends else text) + command.mark
+    else:
+        text = text.rstrip(_MARKS) + command.mark
+    written[-1] = replace(before, text=text, word=before.bare)
+
+
+def _is_meant(words: Sequence[Word], bares: Sequence[str], first: int, end: int) -> bool:
+    """Whether the words are a command, not words of the sentence."""
+    noun = _noun_before(bares, first)
+    if noun is _Noun.CERTAIN or _compound(bares, end):
+        return False
+    return noun is not _Noun.LIKELY or _set_apart(words, first, end)
+
+
+def _set_apart(words: Sequence[Word], first: int, end: int) -> bool:
+    """Whether there is a pause or a mark before or behind, a capital behind, or nothing."""
+    if end == len(words) or closing_of(words[end - 1].text):
+        return True
+    if first and (closing_of(words[first - 1].text) or words[first].start - words[first - 1].end >= PAUSE):
+        return True
+    following = words[end]
+    return following.start - words[end - 1].end >= PAUSE or (
+        following.text[:1].isupper() and following.bare not in _ALWAYS_CAPITAL
+    )
+
+
+class _Noun(Enum):
+    """Whether the words before make a noun of the command's word."""
+
+    NO = "no"
+    LIKELY = "likely"
+    CERTAIN = "certain"
+
+
+def _noun_before(bares: Sequence[str], first: int) -> _Noun:
+    before = bares[max(0, first - 2) : first]
+    name = bares[first]
+    if not before:
+        return _Noun.NO
+    if before[-1] in _DETERMINERS | _ORDERING or before[-1] in _BEFORE_NOUN.get(name, frozenset()):
+        return _Noun.CERTAIN
+    # "the waiting period", but "… in the chest comma": only of a period are there so many kinds.
+    if name == "period" and len(before) == 2 and before[0] in _DETERMINERS:
+        return _Noun.LIKELY
+    return _Noun.NO
+
+
+def _compound(bares: Sequence[str], end: int) -> bool:
+    following = bares[end] if end < len(bares) else ""
+    return following in _BEHIND_NOUN.get(bares[end - 1], frozenset())
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MARKS = ".,?!;:…"
+_DETERMINERS = _words(
+    "a an the this that each every any another no some one my your his her its our their per"
+)
+_ORDERING = _words("first second third last next same")
+_BEFORE_NOUN = {
+    "period": _words(
+        "grace trial time waiting notice jurassic cretaceous triassic cooling review pay payment billing "
+        "reporting probation probationary cooling-off transition long short menstrual incubation rest "
+        "enrollment fiscal retention recovery warranty holding lunch class historical"
+    ),
+    "colon": _words("semi ascending descending transverse sigmoid spastic"),
+    "comma": _words("inverted oxford serial"),
+    "new": _words("brand"),
+}
+_BEHIND_NOUN = {
+    "period": _words("of in drama piece costume pains cramps"),
+    "colon": _words("cancer cleanse polyp polyps surgery resection screening"),
+    "comma": _words("separated delimited splice"),
+    "line": _words("of"),
+    "mark": _words("of"),
+}
+_ALWAYS_CAPITAL = _words("i i'm i'll i've i'd")

@@ -1,0 +1,58 @@
+"""Changes to a sequence of words that other positions can be carried over: pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ringback.transcript import Word
+
+Range = tuple[int, int]
+"""Words `first` ≤ i < `end`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """`words[first:end]` give way to `words`; at least one word does."""
+
+    first: int
+    end: int
+    words: tuple[Word, ...]
+
+
+def outside(edits: Sequence[Edit], closed: Sequence[Range]) -> list[Edit]:
+    """The edits that touch none of the closed ranges."""
+    return [edit for edit in edits if not any(edit.first < end and first < edit.end for first, end in closed)]
+
+
+def apply_edits(words: Sequence[Word], edits: Sequence[Edit]) -> tuple[Word, ...]:
+    """The words after the edits, which are in order and do not overlap; all others are the same objects."""
+    if not edits:
+        return tuple(words)
+    changed: list[Word] = []
+    done = 0
+    for edit in edits:
+        changed += words[done : edit.first]
+        changed += edit.words
+        done = edit.end
+    changed += words[done:]
+    return tuple(changed)
+
+
+def moved(ranges: Sequence[Range], edits: Sequence[Edit]) -> tuple[Range, ...]:
+    """Where the ranges are after the edits. One that an edit reaches into covers all that the edit wrote; one
+    of which nothing is left is empty."""
+    if not edits:
+        return tuple(ranges)
+    return tuple(
+        (_moved(first, edits, at_end=False), _moved(end, edits, at_end=True)) for first, end in ranges
+    )
+
+
+def _moved(position: int, edits: Sequence[Edit], *, at_end: bool) -> int:
+    shift = 0
+    for edit in edits:
+        if edit.first >= position:
+            break
+        if position < edit.end:
+            return edit.first + shift + (len(edit.words) if at_end else 0)
+        shift += len(edit.words) - (edit.end - edit.first)
+    return position + shift

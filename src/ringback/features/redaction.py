@@ -1,0 +1,279 @@
+"""What `redact` hides (https://developers.deepgram.com/docs/redaction). Pure.
+
+Recognisers drop digits, double them and mishear the words before them. So no check digit and no exact length
+is needed to hide something: the number of digits, and the cues before them, say what they may be, and
+whatever an asked type may own is hidden. Where several may own it, the nearest cue names the label.
+
+| type | without a cue | behind its cue (within 8 words, another channel's too) |
+|---|---|---|
+| credit_card | 12 digits or more | 8 or more |
+| ssn | 9 | 4, or 7 to 11 |
+| phone_number | 7, 10 or 11 | 7 to 13 |
+| cvv | – | 2 to 4 |
+| credit_card_expiration | – | 3 to 8, or a date |
+| dob | – | 4 to 8, or a date |
+| other numbers | 6 or more (numerical_pii) | see `_BEHIND_CUE` |
+
+`numbers` hides any three digits in a row besides, `aggressive_numbers` every numeral.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from ringback.features.redaction_cues import Cues
+from ringback.features.spans import Entity
+from ringback.listen.entity_types import Wanted
+from ringback.transcript import Word
+
+UNNAMED = "[REDACTED]"
+"""The label of digits that were caught by their number alone, and of everything in results that may
+change."""
+
+SHORTEST_RUN = 3
+"""Digits in a row that `numbers` hides whatever they are."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSpan:
+    """A name, place or address in `words[first:end]`; `kind` is Deepgram's type in lower case."""
+
+    first: int
+    end: int
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """`words[first:end]` are to be hidden; `kind` None: by the number of their digits alone."""
+
+    first: int
+    end: int
+    kind: str | None
+
+
+class Labels:
+    """The labels of one request or stream: `[SSN_1]`, then `[SSN_2]`; asked for in order of time."""
+
+    def __init__(self) -> None:
+        self._given: Counter[str] = Counter()
+
+    def next(self, kind: str | None) -> str:
+        """The label for the next one of this type."""
+        if kind is None:
+            return UNNAMED
+        self._given[kind] += 1
+        return f"[{kind.upper()}_{self._given[kind]}]"
+
+
+def find_hidden(
+    words: Sequence[Word],
+    entities: Sequence[Entity],
+    names: Sequence[NamedSpan],
+    wanted: Wanted,
+    cues: Cues,
+    *,
+    settled: bool = True,
+) -> tuple[Hidden, ...]:
+    """What is to be hidden, in order and without overlap. Not `settled`: in a result that may change, any
+    three digits are hidden that a wanted type might come to own."""
+    if not wanted:
+        return ()
+    rather = wanted if settled else Wanted(wanted.types, wanted.runs or wanted.numeric, wanted.numerals)
+    found = [Hidden(span.first, span.end, span.kind) for span in names if wanted.covers(span.kind)]
+    for run in _runs(words, entities):
+        hidden = _judge(run, words, rather, cues.of(run.first, words[run.first].start))
+        if hidden is not None:
+            found.append(hidden)
+    return tuple(_merged(found))
+
+
+def hide(entities: Sequence[Entity], hidden: Sequence[Hidden], labels: Sequence[str]) -> tuple[Entity, ...]:
+    """The entities in order, each that a hidden span touches in its place a label; `labels`: one per span."""
+    left = [each for each in entities if not any(each.first < h.end and h.first < each.end for h in hidden)]
+    marked = [
+        Entity(span.first, span.end, span.kind or "", "").hidden(label)
+        for span, label in zip(hidden, labels, strict=True)
+    ]
+    return tuple(sorted([*left, *marked], key=lambda entity: entity.first))
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+# What may own how many digits behind its cue.
+_BEHIND_CUE = {
+    "credit_card": range(8, 1_000),
+    "cvv": range(2, 5),
+    "credit_card_expiration": range(3, 9),
+    "ssn": (4, *range(7, 12)),
+    "phone_number": range(7, 14),
+    "account_number": range(4, 25),
+    "bank_account": range(4, 35),
+    "routing_number": range(6, 12),
+    "passport_number": range(5, 13),
+    "driver_license": range(4, 16),
+    "healthcare_number": range(5, 16),
+    "vehicle_id": range(2, 18),
+    "password": range(3, 17),
+    "dob": range(4, 9),
+    "location_zip": range(4, 10),
+    "location_coordinate": range(2, 20),
+    "age": range(1, 4),
+}
+_NO_LONGER_THAN = 3  # "aged forty five years": an age is a number by itself.
+
+_PLAIN = _words(
+    "digits cardinal phone_number credit_card ssn account_number location_zip numerical_pii cvv "
+    "bank_account routing_number credit_card_expiration passport_number password vehicle_id "
+    "healthcare_number driver_license"
+)
+"""Kinds that are digits one after the other: two that touch may be one number."""
+
+_BETWEEN = _words("and then uh um er dash hyphen space so okay ok yes yeah")
+"""What people say between the groups of one number."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    first: int
+    end: int
+    kind: str
+    digits: str
+
+
+def _runs(words: Sequence[Word], entities: Sequence[Entity]) -> Iterator[_Run]:
+    """The entities, those of one number as one; and every digit that none of them covers."""
+    current: _Run | None = None
+    for run in _with_uncovered(words, _with_ibans(words, entities)):
+        if current is not None and _is_one_number(words, current, run):
+            current = _Run(current.first, run.end, "digits", current.digits + run.digits)
+            continue
+        if current is not None:
+            yield current
+        current = run
+    if current is not None:
+        yield current
+
+
+def _is_one_number(words: Sequence[Word], run: _Run, following: _Run) -> bool:
+    if not (_is_plain(words, run) and _is_plain(words, following)):
+        return False
+    between = words[run.end : following.first]
+    if len(between) > 2 or any(word.bare not in _BETWEEN for word in between):
+        return False
+    if between and "cardinal" in {run.kind, following.kind}:
+        return False  # "between one hundred and two hundred"
+    ends = words[following.first - 1].text.endswith((".", "?", "!"))
+    return not ends or len(following.digits) >= 2
+
+
+def _is_plain(words: Sequence[Word], run: _Run) -> bool:
+    written = all(any(c.isdigit() for c in word.text) for word in words[run.first : run.end])
+    return run.kind in _PLAIN or (written and run.kind in {"date", "time"})
+
+
+def _with_ibans(words: Sequence[Word], entities: Sequence[Entity]) -> list[_Run]:
+    runs = [_Run(each.first, each.end, each.kind, each.digits) for each in entities]
+    for iban in _ibans(words):
+        runs = [run for run in runs if run.end <= iban.first or iban.end <= run.first] + [iban]
+    return sorted(runs, key=lambda run: run.first)
+
+
+def _ibans(words: Sequence[Word]) -> Iterator[_Run]:
+    """International bank account numbers, together or in groups: two letters, two digits, 11 more or so."""
+    at = 0
+    while at < len(words):
+        end, text = at, ""
+        if _IBAN_BEGINS.match(words[at].text):
+            while end < len(words) and _IBAN_GROUP.fullmatch(group := words[end].text.strip(".,?!")):
+                text += group
+                end += 1
+        if len(text) >= _SHORTEST_IBAN:
+            yield _Run(at, end, "bank_account", re.sub(r"\D", "", text))
+        at = max(end, at + 1)
+
+
+_IBAN_BEGINS = re.compile(r"[A-Z]{2}[0-9]{2}")
+_IBAN_GROUP = re.compile(r"[A-Z0-9]+")
+_SHORTEST_IBAN = 14
+
+
+def _with_uncovered(words: Sequence[Word], runs: Sequence[_Run]) -> Iterator[_Run]:
+    at = 0
+    for run in [*runs, _Run(len(words), len(words), "", "")]:
+        for index in range(at, run.first):
+            digits = "".join(c for c in words[index].text if c.isdigit())
+            if digits:
+                yield _Run(index, index + 1, "digits", digits)
+        if run.kind:
+            yield run
+        at = max(at, run.end)
+
+
+def _judge(run: _Run, words: Sequence[Word], wanted: Wanted, cues: Sequence[str]) -> Hidden | None:
+    for kind in _possible_types(run, words, cues):
+        if wanted.covers(kind):
+            return Hidden(run.first, run.end, kind)
+    if (wanted.runs and len(run.digits) >= SHORTEST_RUN) or (wanted.numerals and run.digits):
+        return Hidden(run.first, run.end, None)
+    return None
+
+
+def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> Iterator[str]:
+    """What the run may be, the likeliest first."""
+    count = len(run.digits)
+    plain = _is_plain(words, run)
+    for cue in cues:
+        if count not in _BEHIND_CUE[cue]:
+            continue
+        if plain or (run.kind == "date" and cue in {"dob", "credit_card_expiration"}):
+            yield cue
+    if plain and _is_age(run, words):
+        yield "age"
+    yield run.kind
+    if not plain:
+        return
+    if count >= 12:
+        yield "credit_card"
+    if count == 9:
+        yield "ssn"
+    if count in {7, 10, 11}:
+        yield "phone_number"
+    if count >= 6 and run.kind != "cardinal":
+        yield "numerical_pii"
+
+
+def _is_age(run: _Run, words: Sequence[Word]) -> bool:
+    behind = " ".join(word.bare for word in words[run.end : run.end + 3])
+    return len(run.digits) <= _NO_LONGER_THAN and _YEARS_OLD.match(behind) is not None
+
+
+_YEARS_OLD = re.compile(r"(years?|months?|weeks?)[ -](old|of age)\b")
+
+
+def _merged(found: Sequence[Hidden]) -> Iterator[Hidden]:
+    """Overlapping spans as one, under the type of the longer one."""
+    current: Hidden | None = None
+    for span in sorted(found, key=lambda each: (each.first, -each.end)):
+        if current is not None and span.first < current.end:
+            longer = max(current, span, key=lambda each: each.end - each.first)
+            current = Hidden(current.first, max(current.end, span.end), longer.kind)
+            continue
+        if current is not None:
+            yield current
+        current = span
+    if current is not None:
+        yield current
+
+
+def number_open_from(words: Sequence[Word], entities: Sequence[Entity]) -> int:
+    """The first word of a number that the words end in; the number of words: they end in none. For a live
+    stream, where the rest of it may follow: no length says that a card is complete."""
+    last = len(words)
+    while last and words[last - 1].bare in _BETWEEN:
+        last -= 1
+    runs = [run for run in _runs(words, entities) if run.end >= last and _is_plain(words, run)]
+    return runs[-1].first if runs else len(words)

@@ -1,0 +1,227 @@
+"""What the text options make of one channel's words: the steps, in the one order that is right. Pure.
+
+| | step | module |
+|---|---|---|
+| 1 | the recogniser's words, terms repaired (`keyterm`) | `engines` |
+| 2 | search | `search`, over the recogniser's words |
+| 3 | fillers left out or respelt | `fillers` |
+| 4 | dictation | `dictating` |
+| 5 | numbers and other entities found, once | `entities`; names by a model |
+| 6 | redaction: labels in place of what is to be hidden, closed to all later steps | `redaction` |
+| 7 | `smart_format`, `numerals`, `measurements` | `writing` |
+| 8 | profanity masked | `profanity` |
+| 9 | find and replace | `replacing` |
+| 10 | `punctuate=false`: plain words | `plain` |
+| 11 | utterances, paragraphs, entities with their indices, snippets | `finish`, `live` |
+
+Recordings (`finish`) and live streams (`live`) go through the same functions: `speak` (3, 4), `look_into` (5,
+what is to be hidden), `write_out` (6 to 10, and the entities).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ringback.features.dictating import dictate
+from ringback.features.edits import Edit, Range, apply_edits, moved, outside
+from ringback.features.entities import find_entities
+from ringback.features.fillers import with_fillers, without_fillers
+from ringback.features.plain import plain
+from ringback.features.profanity import mask_profanity
+from ringback.features.redaction import Hidden, NamedSpan, find_hidden, hide
+from ringback.features.redaction_cues import Cues
+from ringback.features.replacing import Replacement, replace_words, replacements
+from ringback.features.spans import Context, Entity, NumberFormats
+from ringback.features.writing import closing_of, opening_of, write
+from ringback.listen.entity_types import ALL, Wanted, wanted
+from ringback.listen.json_parts import JsonEntity, share
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Word, joined
+
+
+@dataclass(frozen=True, slots=True)
+class TextSteps:
+    """The steps that the options of a request ask for; read once per request or stream."""
+
+    fillers: bool
+    dictation: bool
+    formats: NumberFormats
+    redact: Wanted
+    profanity: bool
+    replacements: tuple[Replacement, ...]
+    punctuate: bool
+    entities: bool
+    """Whether they are to be reported."""
+    raw_values: bool
+    """Whether with their words as they were said: where formatting may have changed them."""
+
+    @classmethod
+    def of(cls, options: ListenOptions, *, live: bool = False) -> "TextSteps":
+        formats = NumberFormats(options.smart_format, options.numerals, options.measurements)
+        return cls(
+            fillers=options.filler_words,
+            dictation=options.dictation and options.punctuate,
+            formats=formats,
+            redact=wanted(options.redact),
+            profanity=options.profanity_filter,
+            replacements=replacements(options.replace),
+            punctuate=options.punctuate,
+            entities=options.detect_entities,
+            raw_values=live or formats != NumberFormats(),
+        )
+
+    @property
+    def reads_spans(self) -> bool:
+        """Whether anything depends on numbers and other entities."""
+        return self.entities or bool(self.redact) or self.formats != NumberFormats()
+
+    @property
+    def reads_names(self) -> bool:
+        """Whether the model of names has something to find."""
+        return self.entities or self.redact.named
+
+    def speak(self, words: Sequence[Word], language: str) -> tuple[Word, ...]:
+        """The words without fillers and with dictated marks."""
+        said = with_fillers(words, language) if self.fillers else without_fillers(words, language)
+        return dictate(said) if self.dictation and is_english(language) else said
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """Words of one channel after `TextSteps.speak`, with what is known about them."""
+
+    words: tuple[Word, ...]
+    language: str
+    """BCP-47."""
+    names: tuple[NamedSpan, ...] = ()
+    before: tuple[str, ...] = ()
+    """The bare words right before the first one."""
+    others: tuple[Word, ...] = ()
+    """What other channels said, in order of time: their cues count."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found in words, before anything is written."""
+
+    spoken: Spoken
+    entities: tuple[Entity, ...]
+    hidden: tuple[Hidden, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenOut:
+    """Words as asked for, and the entities in them."""
+
+    words: tuple[Word, ...]
+    entities: tuple[JsonEntity, ...] = ()
+
+
+def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Looked:
+    """The entities in the words, and which of the words are to be hidden. Not `settled`: of a result that may
+    change, in which every run of digits is hidden that a wanted type might come to own."""
+    if not steps.reads_spans:
+        return Looked(spoken, (), ())
+    context = Context(spoken.before, spoken.others)
+    entities = find_entities(spoken.words, spoken.language, context)
+    cues = Cues([word.bare for word in spoken.words], spoken.before, spoken.others)
+    hidden = find_hidden(spoken.words, entities, spoken.names, steps.redact, cues, settled=settled)
+    return Looked(spoken, entities, hidden)
+
+
+def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> WrittenOut:
+    """The words as asked for; `labels`: one for each hidden span."""
+    spoken = looked.spoken
+    entities = hide(looked.entities, looked.hidden, labels)
+    text = _Text(spoken.words, _reported(entities, spoken, looked.hidden))
+    text.edit(_written(spoken.words, entities, steps.formats))
+    text.close([(entity.first, entity.end) for entity in entities if entity.label])
+    if steps.profanity:
+        text.edit(mask_profanity(text.words, spoken.language))
+    text.edit(replace_words(text.words, steps.replacements))
+    if not steps.punctuate:
+        text.edit(plain(text.words), closed=False)
+    return WrittenOut(text.words, text.mentions(spoken.words, raw=steps.raw_values) if steps.entities else ())
+
+
+def is_english(language: str) -> bool:
+    return language.lower().startswith("en")
+
+
+class _Text:
+    """Words on their way through the steps, and where their entities are."""
+
+    def __init__(self, words: Sequence[Word], told: Sequence[tuple[Range, str, str]]) -> None:
+        """`told`: of each entity its words, its kind and the label that stands for it, if it is hidden."""
+        self.words = tuple(words)
+        self._spoken = [where for where, _, _ in told]
+        self._told = told
+        self._ranges: tuple[Range, ...] = tuple(self._spoken)
+        self._closed: tuple[Range, ...] = ()
+        self._edits: list[Sequence[Edit]] = []
+
+    def edit(self, edits: Sequence[Edit], *, closed: bool = True) -> None:
+        """Carry out the edits, but those of `closed` words."""
+        allowed = outside(edits, self._closed) if closed and self._closed else list(edits)
+        self.words = apply_edits(self.words, allowed)
+        self._ranges = moved(self._ranges, allowed)
+        self._closed = moved(self._closed, allowed)
+        self._edits.append(allowed)
+
+    def close(self, ranges: Sequence[Range]) -> None:
+        """From now on these are not touched; given in the words as they were at first."""
+        closed = tuple(ranges)
+        for edits in self._edits:
+            closed = moved(closed, edits)
+        self._closed = closed
+
+    def mentions(self, spoken: Sequence[Word], *, raw: bool) -> tuple[JsonEntity, ...]:
+        """The entities of which something is left, in order."""
+        found = []
+        for (first, end), (was, kind, label) in zip(self._ranges, self._told, strict=True):
+            if first < end:
+                said = label or " ".join(word.bare for word in spoken[was[0] : was[1]])
+                found.append(_mention(self.words[first:end], kind, label, said if raw else None, first))
+        return tuple(found)
+
+
+def _mention(words: Sequence[Word], kind: str, label: str, raw: str | None, first: int) -> JsonEntity:
+    text = joined(words)
+    value = label or text[len(opening_of(text)) : len(text) - len(closing_of(text))]
+    confidence = sum(word.confidence for word in words) / len(words)
+    return JsonEntity(kind.upper(), value, share(confidence), first, first + len(words), raw)
+
+
+def _reported(
+    entities: Sequence[Entity], spoken: Spoken, hidden: Sequence[Hidden]
+) -> list[tuple[Range, str, str]]:
+    """What `detect_entities` tells, in order: what was found by rules, hidden or not, and names. A number
+    inside a name or an address is a part of it."""
+    names = [name for name in spoken.names if not any(_touch(name, each) for each in hidden)]
+    told = [((name.first, name.end), name.kind, "") for name in names]
+    told += [
+        ((each.first, each.end), each.kind, each.label)
+        for each in entities
+        if each.kind in ALL and (each.label or not any(_touch(each, name) for name in names))
+    ]
+    return sorted(told)
+
+
+def _touch(one: Entity | NamedSpan | Hidden, other: Entity | NamedSpan | Hidden) -> bool:
+    return one.first < other.end and other.first < one.end
+
+
+def _written(words: Sequence[Word], entities: Sequence[Entity], formats: NumberFormats) -> list[Edit]:
+    """The entities' written forms, as edits."""
+    formatted = write(words, entities, formats)
+    edits = [
+        Edit(entity.first, entity.end, formatted.words[first:end])
+        for entity, (first, end) in zip(entities, formatted.ranges, strict=True)
+    ]
+    return [edit for edit in edits if any(a is not b for a, b in _pairs(words, edit))]
+
+
+def _pairs(words: Sequence[Word], edit: Edit) -> Sequence[tuple[Word | None, Word | None]]:
+    before = words[edit.first : edit.end]
+    if len(before) != len(edit.words):
+        return [(None, before[0])]
+    return list(zip(before, edit.words, strict=True))

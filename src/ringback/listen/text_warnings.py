@@ -1,0 +1,51 @@
+"""Warnings about text options that do less than their names say, in this language or on this server. Pure."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from ringback.listen.entity_types import undetected
+from ringback.listen.options import ListenOptions
+from ringback.listen.parameter_warnings import ParameterWarning
+
+_ENGLISH_ONLY = ("measurements", "dictation", "detect_entities")
+
+
+def with_text_warnings(options: ListenOptions, *, names: bool) -> ListenOptions:
+    """The options, with a warning for each of them that is not acted on in full. `names`: this server has the
+    model that finds names and places."""
+    found = (*_of_language(options), *_of_redaction(options, names), *_of_entities(options, names))
+    return msgspec.structs.replace(options, warnings=(*options.warnings, *found)) if found else options
+
+
+def _of_language(options: ListenOptions) -> Iterator[ParameterWarning]:
+    if options.dictation and not options.punctuate:
+        yield ParameterWarning("dictation", "ignored", "`dictation` needs `punctuate=true`.")
+    if not _is_foreign(options):
+        return
+    for name in _ENGLISH_ONLY:
+        if getattr(options, name):
+            yield ParameterWarning(name, "unsupported", f"`{name}` acts on English only.")
+    if options.redact:
+        what = "In other languages than English `redact` hides numbers only."
+        yield ParameterWarning("redact", "unsupported", what)
+
+
+def _is_foreign(options: ListenOptions) -> bool:
+    """Whether another language than English is sure to be spoken."""
+    unknown = options.language == "multi" or bool(options.detect_language)
+    return not unknown and options.language.partition("-")[0].lower() != "en"
+
+
+def _of_redaction(options: ListenOptions, names: bool) -> Iterator[ParameterWarning]:
+    for value in options.redact:
+        types = undetected(value, names=names)
+        if types:
+            what = f"`redact={value}`: nothing on this server detects {', '.join(types)}."
+            yield ParameterWarning("redact", "unsupported", what)
+
+
+def _of_entities(options: ListenOptions, names: bool) -> Iterator[ParameterWarning]:
+    if options.detect_entities and not names:
+        what = "`detect_entities` finds no names and places on this server: it has no model for them."
+        yield ParameterWarning("detect_entities", "unsupported", what)

@@ -1,0 +1,71 @@
+"""Dictated marks."""
+
+import pytest
+
+from ringback.features.dictating import dictate
+from ringback.transcript import Word, joined
+
+
+def words_of(text: str) -> tuple[Word, ...]:
+    """`|`: a pause of a second before the next word."""
+    words, at = [], 0.0
+    for each in text.split():
+        if each == "|":
+            at += 1.0
+            continue
+        words.append(Word(each, at, at + 0.4, 0.9))
+        at += 0.5
+    return tuple(words)
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("Headache, comma, nausea. Period.", "Headache, nausea."),
+        ("What is it? Question mark.", "What is it?"),
+        ("Is it raining? Question mark", "Is it raining?"),
+        ("Stop exclamation mark, go home, period.", "Stop! Go home."),
+        ("dear anna comma new line thank you period", "dear anna,\nthank you."),
+        ("first point period new paragraph second point period", "first point.\n\nSecond point."),
+        (
+            "started two days ago period vital signs are normal",
+            "started two days ago. Vital signs are normal",
+        ),
+        ("with a headache comma nausea comma and vomiting period", "with a headache, nausea, and vomiting."),
+        ("as follows colon one", "as follows: one"),
+        ("we met. New line. Then we left.", "we met.\nThen we left."),
+        ("the bank | period | then home", "the bank. Then home"),
+    ],
+)
+def test_commands(said: str, written: str) -> None:
+    assert joined(dictate(words_of(said))) == written
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "the grace period ends today",
+        "the jurassic period lasted long",
+        "colon cancer is common",
+        "he used a semi colon",
+        "a period of time",
+        "there is a question mark over it",
+        "a brand new line of products",
+        "the waiting period is over",
+        "put the comma here",
+    ],
+)
+def test_words_that_are_no_commands(said: str) -> None:
+    assert joined(dictate(words_of(said))) == said
+
+
+def test_a_mark_keeps_the_bare_form_of_its_word() -> None:
+    assert [(word.text, word.bare) for word in dictate(words_of("Dear Anna comma new line thanks"))] == [
+        ("Dear", "dear"),
+        ("Anna,\n", "anna"),
+        ("thanks", "thanks"),
+    ]
+
+
+def test_a_command_with_no_word_before_it() -> None:
+    assert joined(dictate(words_of("Period. Next"))) == ". Next"

@@ -1,0 +1,79 @@
+"""Find and replace."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.features.edits import apply_edits
+from ringback.features.replacing import replace_words, replacements
+from ringback.transcript import Word, joined
+
+
+def words_of(text: str) -> tuple[Word, ...]:
+    return tuple(Word(each, float(i), i + 0.5, 0.9) for i, each in enumerate(text.split()))
+
+
+def replaced(text: str, *values: str) -> tuple[Word, ...]:
+    words = words_of(text)
+    return apply_edits(words, replace_words(words, replacements(values)))
+
+
+@pytest.mark.parametrize(
+    ("said", "values", "written"),
+    [
+        ("Epistemology is hard.", ["epistemology:monkey"], "monkey is hard."),
+        ("ask ZenDesk, or zendesk", ["ZenDesk:Zendesk"], "ask Zendesk, or zendesk"),
+        ("ask ZenDesk, or zendesk.", ["zendesk:Zendesk"], "ask Zendesk, or Zendesk."),
+        ("a new york minute", ["york:Yorkshire", "new york:NYC"], "a NYC minute"),
+        ("to the U.S.,", ["U.S.:America"], "to the America,"),
+        ("Say it, please.", ["please"], "Say it."),
+        ("Say it. Um, please", ["um:"], "Say it. please"),
+        ("one two", ["one:two", "two:three"], "two three"),
+        ("his name", ["name:first and last name"], "his first and last name"),
+        ("a:b stays", ["a:b:c"], "a:b stays"),
+        ("a stays", ["a:b:c"], "b:c stays"),
+        ("Hello", ["...:x", "!"], "Hello"),
+    ],
+)
+def test_finds(said: str, values: list[str], written: str) -> None:
+    assert joined(replaced(said, *values)) == written
+
+
+def test_a_find_meets_one_word_of_several_parts() -> None:
+    words = [Word("(617) 555-4987,", 0.0, 3.0, 0.9, word="(617) 555-4987")]
+    edits = replace_words(words, replacements(["(617) 555-4987:our number"]))
+    assert joined(apply_edits(words, edits)) == "our number,"
+
+
+def test_what_is_written_carries_its_own_bare_form() -> None:
+    assert [word.bare for word in replaced("ask zendesk.", "zendesk:Zendesk")] == ["ask", "Zendesk"]
+
+
+def test_as_many_words_have_the_times_of_those_they_stand_for() -> None:
+    assert [(w.text, w.start, w.end) for w in replaced("in new york.", "new york:old town")] == [
+        ("in", 0.0, 0.5),
+        ("old", 1.0, 1.5),
+        ("town.", 2.0, 2.5),
+    ]
+
+
+def test_more_or_fewer_share_the_span() -> None:
+    assert [(w.text, w.start, w.end) for w in replaced("new york", "new york:a b c d e")] == [
+        ("a", 0.0, 0.3),
+        ("b", 0.3, 0.6),
+        ("c", 0.6, 0.9),
+        ("d", 0.9, 1.2),
+        ("e", 1.2, 1.5),
+    ]
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.sampled_from(["the", "cat,", "Cat", "sat.", "on", "mat?"]), max_size=8),
+    st.lists(st.sampled_from(["cat:dog", "Cat:Dog", "the cat:x y", "sat:", "on:over it"]), max_size=4),
+)
+def test_once_is_enough_where_no_replacement_is_a_find(texts: list[str], values: list[str]) -> None:
+    wanted = replacements(values)
+    words = words_of(" ".join(texts))
+    once = apply_edits(words, replace_words(words, wanted))
+    assert apply_edits(once, replace_words(once, wanted)) == once
