@@ -1,0 +1,224 @@
+"""Money, percentages and measures: a number and what it counts. Pure, English."""
+
+from ringback.features.measures import measure_symbol
+from ringback.features.numbers import AtomKind
+from ringback.features.passage import Passage
+from ringback.features.readings import Number, read_digits, read_number
+from ringback.features.spans import Entity, Part
+from ringback.features.vocabulary import words
+
+CURRENCIES = {
+    **dict.fromkeys(("dollar", "dollars", "usd", "bucks"), "$"),
+    **dict.fromkeys(("euro", "euros"), "€"),
+    **dict.fromkeys(("pound", "pounds", "quid"), "£"),
+    "yen": "¥",
+    **dict.fromkeys(("rupee", "rupees"), "₹"),
+}
+_CENTS = {"cent": "$", "cents": "$"}
+_SYMBOLS = "$€£¥₹"
+MONEY_CUES = words(
+    "total totals totaled totalled subtotal balance charge charged charges price priced cost costs bill "
+    "billed amount fee fees invoice invoiced paid pay pays owe owed owes due refund refunded payment "
+    "quoted quote rent worth deposit spent spend sells sold"
+)
+_STERLING_CUES = MONEY_CUES | words("sterling british pence it's tip fare ticket buy bought sell")
+_WEIGHT_CUES = words("weigh weighs weighed weight lost lose gained gain heavy lift lifted")
+
+
+def find_percent(passage: Passage, number: Number) -> Entity | None:
+    """“two point five percent”, “15 per cent”."""
+    i = number.end
+    if number.ordinal or not passage.follows(i):
+        return None
+    if passage.text(i) in ("percent", "%"):
+        end = i + 1
+    elif passage.texts(i, i + 2) == ["per", "cent"]:
+        end = i + 2
+    else:
+        return None
+    if number.scale:
+        return None
+    return passage.single("percent", number.digits, number.first, end, f"{number.text()}%")
+
+
+def find_money(passage: Passage, number: Number) -> Entity | None:
+    """“forty seven dollars and fifty cents”, “2.5 million dollars”, “$12 and 50 cents”, “99 cents”."""
+    i = number.end
+    if number.ordinal or not passage.follows(i):
+        return None
+    text = passage.text(i)
+    if text in _CENTS and not number.scale:
+        return _cents_alone(passage, number)
+    symbol = CURRENCIES.get(text)
+    if symbol is None or (symbol == "£" and not _is_sterling(passage, number)):
+        return None
+    if number.scale:
+        return _millions(passage, number, symbol)
+    cents = None if number.fraction else _read_cents(passage, i + 1, symbol)
+    if cents is None:
+        fraction = (
+            number.fraction.ljust(2, "0") if number.fraction and not number.written else number.fraction
+        )
+        amount = _amount(number, symbol, fraction)
+        return passage.single("money", number.digits, number.first, i + 1, amount)
+    fraction, end = cents
+    digits = number.digits + fraction.lstrip("0")
+    return passage.single("money", digits, number.first, end, _amount(number, symbol, fraction))
+
+
+def _amount(number: Number, symbol: str, fraction: str) -> str:
+    whole = number.text().lstrip("-").partition(".")[0] if number.written else f"{number.whole:,}"
+    if number.written and "," not in whole and number.whole >= 10_000:
+        whole = f"{number.whole:,}"
+    return f"{'-' if number.negative else ''}{symbol}{whole}{'.' + fraction if fraction else ''}"
+
+
+def _is_sterling(passage: Passage, number: Number) -> bool:
+    if passage.text(number.end) == "quid":
+        return True
+    if passage.cue(number.first, _WEIGHT_CUES) or passage.text(number.end + 1) in ("of", "per"):
+        return False
+    return passage.cue(number.first, _STERLING_CUES) or _read_cents(passage, number.end + 1, "£") is not None
+
+
+def _cents_alone(passage: Passage, number: Number) -> Entity | None:
+    if number.fraction or number.whole > 99:
+        return None
+    text = f"{'-' if number.negative else ''}$0.{number.whole:02d}"
+    return passage.single("money", number.digits, number.first, number.end + 1, text)
+
+
+def _millions(passage: Passage, number: Number, symbol: str) -> Entity | None:
+    scale = number.end - 1
+    if not passage.is_whole(number.first, scale):
+        return None
+    sign, digits = ("-", number.text()[1:]) if number.negative else ("", number.text())
+    return passage.entity(
+        "money",
+        number.digits,
+        passage.part(number.first, scale, f"{sign}{symbol}{digits}"),
+        passage.part(scale, number.end + 1, number.scale),
+    )
+
+
+def _read_cents(passage: Passage, i: int, symbol: str) -> tuple[str, int] | None:
+    """Two digits behind the currency: “and fifty cents”, “twenty cents”, “fifty” at the end of the phrase."""
+    if not passage.follows(i):
+        return None
+    start = i + 1 if passage.text(i) == "and" and passage.follows(i + 1) else i
+    number = read_number(passage.atoms, start)
+    if number is None or number.ordinal or number.fraction or number.scale or not 0 < number.whole < 100:
+        return None
+    if passage.text(number.end) in ("cent", "cents", "pence") and passage.follows(number.end):
+        return f"{number.whole:02d}", number.end + 1
+    alone = start == i and number.whole >= 10 and _phrase_ends(passage, number.end)
+    return (f"{number.whole:02d}", number.end) if alone else None
+
+
+def _phrase_ends(passage: Passage, i: int) -> bool:
+    return not passage.follows(i) or passage.text(i) in _PHRASE_ENDS
+
+
+_PHRASE_ENDS = words("a per each for and plus or in on at with today tomorrow please now right")
+
+
+def find_written_money(passage: Passage, i: int) -> Entity | None:
+    """`$12`, `$12 and 50 cents`, `$2.5 million`, `$3 billion dollars`: what the model wrote with its sign."""
+    text = passage.text(i)
+    amount = text.lstrip("-").lstrip(_SYMBOLS).rstrip("kmb")
+    digits = "".join(character for character in text if character.isdigit())
+    if not digits or not amount.replace(",", "").replace(".", "", 1).isdigit():
+        return None
+    sign = next(character for character in text if character in _SYMBOLS)
+    original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
+    end = i + 1
+    if passage.kind(end) is AtomKind.SCALE and passage.follows(end):
+        extra = passage.follows(end + 1) and CURRENCIES.get(passage.text(end + 1)) == sign
+        scale = passage.part(end, end + 2 if extra else end + 1, passage.text(end))
+        return passage.entity("money", digits, passage.part(i, end, original), scale)
+    if passage.follows(end) and CURRENCIES.get(passage.text(end)) == sign:
+        end += 1
+    cents = _read_cents(passage, end, sign) if "." not in text and text[-1].isdigit() else None
+    if cents is not None and passage.text(cents[1] - 1) in ("cent", "cents", "pence"):
+        return passage.single("money", digits + cents[0].lstrip("0"), i, cents[1], f"{original}.{cents[0]}")
+    return passage.single("money", digits, i, end, original)
+
+
+def is_written_money(text: str) -> bool:
+    return text.lstrip("-")[:1] in tuple(_SYMBOLS) and any(character.isdigit() for character in text)
+
+
+def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
+    """“three forty two ninety nine” as $342.99: only behind a word for an amount, within five words."""
+    if not passage.cue(i, MONEY_CUES, 5):
+        return None
+    pairs, end = _pairs(passage, i)
+    if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end) or not _amount_ends(passage, end):
+        return None
+    if len(pairs[-1]) != 2 or any(len(pair) != 2 for pair in pairs[1:]) or pairs[0].startswith("0"):
+        return None
+    whole = int("".join(pairs[:-1]))
+    if passage.follows(end) and CURRENCIES.get(passage.text(end)):
+        return None
+    return passage.single("money", "".join(pairs), i, end, f"${whole:,}.{pairs[-1]}")
+
+
+def _amount_ends(passage: Passage, end: int) -> bool:
+    """Whether nothing behind it shows that the number counts something else."""
+    return not (
+        passage.follows(end)
+        and (
+            passage.kind(end) in (AtomKind.SCALE, AtomKind.HUNDRED, AtomKind.ORDINAL, AtomKind.DIGITS)
+            or passage.text(end) in ("percent", "point", "am", "pm", "o'clock")
+            or measure_symbol(passage, end) is not None
+        )
+    )
+
+
+def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
+    """Spoken groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”."""
+    pairs: list[str] = []
+    end = i
+    while end < len(passage.atoms) and (end == i or passage.follows(end)):
+        kind = passage.kind(end)
+        if (
+            kind is AtomKind.OH
+            and pairs
+            and passage.kind(end + 1) is AtomKind.UNIT
+            and passage.follows(end + 1)
+        ):
+            pairs.append("0" + passage.atoms[end + 1].digits)
+            end += 2
+        elif kind in (AtomKind.TEEN, AtomKind.TENS) or (kind is AtomKind.UNIT and not pairs):
+            said = read_digits(passage.atoms, end)
+            if said is None or len(said[0]) > 2:
+                break
+            pairs.append(said[0])
+            end = said[1]
+        else:
+            break
+    return pairs, end
+
+
+def find_measure(passage: Passage, number: Number) -> Entity | None:
+    """“twenty five degrees celsius”: `smart_format` writes the number, `measurements` the symbol, too."""
+    if number.ordinal or number.scale or not passage.follows(number.end):
+        return None
+    unit = measure_symbol(passage, number.end)
+    if unit is None or not passage.is_whole(number.first, number.end):
+        return None
+    symbol, end = unit
+    amount = passage.part(number.first, number.end, number.text())
+    measured = (amount, passage.part(number.end, end, symbol))
+    if symbol in _DOSES:
+        smart: tuple[Part, ...] = measured
+    elif number.is_small:
+        smart = ()
+    else:
+        smart = (amount, passage.part(number.end, end, None))
+    first, last = measured[0].first, measured[-1].end
+    return Entity(first, last, "cardinal", number.digits, smart, measured=measured)
+
+
+_DOSES = ("mg", "mcg")
+"""Doses are written with their symbol in any case, as Deepgram's own output mostly has them."""

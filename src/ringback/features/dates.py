@@ -1,0 +1,190 @@
+"""Dates, years, quarters: “january fifth nineteen ninety”, “in twenty ten”, “q three”. Pure, English."""
+
+from ringback.features.numbers import AtomKind
+from ringback.features.passage import Passage
+from ringback.features.readings import Number, ordinal_ending, read_number, read_year
+from ringback.features.spans import Entity, Part
+from ringback.features.vocabulary import words
+
+_MONTH_NAMES = "january february march april may june july august september october november december"
+MONTHS = {name: name.capitalize() for name in _MONTH_NAMES.split()}
+_ALSO_WORDS = ("may", "march")
+"""Months only with a day or a year, in a form that leaves no doubt."""
+_WEEKDAYS = words("monday tuesday wednesday thursday friday saturday sunday")
+_BEFORE_DATES = words(
+    "on by until till in since before after from to through and between is was due dated of for the"
+)
+_BEFORE_YEARS = words(
+    "in since by of from to until till before after during year around circa early late mid summer spring "
+    "winter fall autumn starting ended began class launched founded established born season through back "
+    "copyright and between"
+)
+_BIRTH = words("dob birth born birthday birthdate")
+_DECADE_NAMES = "hundreds tens twenties thirties forties fifties sixties seventies eighties nineties"
+_DECADES = {name: 10 * place for place, name in enumerate(_DECADE_NAMES.split())}
+
+
+def date_kind(passage: Passage, i: int) -> str:
+    return "dob" if passage.cue(i, _BIRTH, 6) else "date"
+
+
+def find_month_date(passage: Passage, i: int) -> Entity | None:
+    """A date that begins with its month: “march tenth”, “april twenty twenty four”, `June 3rd, 2022`."""
+    month = MONTHS.get(passage.text(i))
+    if month is None or passage.atoms[i].stop.startswith((".", "?", "!")) or i + 1 >= len(passage.atoms):
+        return None
+    start = i + 2 if passage.text(i + 1) == "the" and passage.kind(i + 2) is AtomKind.ORDINAL else i + 1
+    day = _read_day(passage, start)
+    year = read_year(passage.atoms, i + 1) if start == i + 1 and not passage.atoms[i].stop else None
+    if year is not None and (day is None or year[1] > day.end):
+        # “may twenty twenty four” is a month and a year; “june twelve twenty ten” is not.
+        return _month_year(passage, i, month, year)
+    if day is None or not _is_date(passage, i, day):
+        return None
+    parts: list[Part] = [passage.part(i, i + 1, month)]
+    parts.append(passage.part(i + 1, day.end, str(day.whole)))
+    digits = str(day.whole)
+    year = _year_behind(passage, day.end)
+    if year is not None:
+        comma = "" if passage.atoms[day.end - 1].stop else ","
+        parts[-1] = passage.part(i + 1, day.end, f"{day.whole}{comma}")
+        parts.append(passage.part(day.end, year[1], str(year[0])))
+        digits += str(year[0])
+    return passage.entity(date_kind(passage, i), digits, *parts)
+
+
+def _read_day(passage: Passage, i: int) -> Number | None:
+    number = read_number(passage.atoms, i) if i < len(passage.atoms) else None
+    if number is None or number.fraction or number.scale or number.negative or not 1 <= number.whole <= 31:
+        return None
+    return number if passage.is_whole(number.first, number.end) else None
+
+
+def _is_date(passage: Passage, i: int, day: Number) -> bool:
+    if day.ordinal:
+        return True
+    year = _year_behind(passage, day.end)
+    if passage.text(day.end) in (
+        "percent",
+        "dollars",
+        "people",
+        "million",
+        "thousand",
+        "o'clock",
+        "am",
+        "pm",
+    ):
+        return False
+    if passage.text(i) in _ALSO_WORDS:
+        return year is not None or passage.previous(i) in _BEFORE_DATES - {"the", "and", "is", "to"}
+    return True
+
+
+def _year_behind(passage: Passage, i: int) -> tuple[int, int] | None:
+    """A year behind a day; the model's comma may stand between."""
+    if i >= len(passage.atoms) or passage.atoms[i - 1].stop not in ("", ","):
+        return None
+    start = i + 1 if passage.text(i) == "of" and read_year(passage.atoms, i + 1) else i
+    year = read_year(passage.atoms, start) if start == i else None
+    return year if year is not None and 1500 <= year[0] < 2100 else None
+
+
+def _month_year(passage: Passage, i: int, month: str, year: tuple[int, int]) -> Entity | None:
+    if not passage.is_whole(i + 1, year[1]):
+        return None
+    return passage.entity(
+        date_kind(passage, i),
+        str(year[0]),
+        passage.part(i, i + 1, month),
+        passage.part(i + 1, year[1], str(year[0])),
+    )
+
+
+def find_day_of_month(passage: Passage, number: Number) -> Entity | None:
+    """“the third of may two thousand and nine” as `3rd of May 2009`."""
+    end = number.end
+    if not number.ordinal or not 1 <= number.whole <= 31 or not passage.follows(end):
+        return None
+    of = passage.text(end) == "of"
+    name = end + 1 if of else end
+    month = MONTHS.get(passage.text(name))
+    if month is None or not passage.follows(name) or not passage.is_whole(number.first, end):
+        return None
+    if not of and passage.text(name) in _ALSO_WORDS and _year_behind(passage, name + 1) is None:
+        return None
+    parts = [passage.part(number.first, end, f"{number.whole}{ordinal_ending(number.whole)}")]
+    if of:
+        parts.append(passage.part(end, end + 1, None))
+    parts.append(passage.part(name, name + 1, month))
+    digits = str(number.whole)
+    year = _year_behind(passage, name + 1)
+    if year is not None:
+        parts.append(passage.part(name + 1, year[1], str(year[0])))
+        digits += str(year[0])
+    return passage.entity(date_kind(passage, number.first), digits, *parts)
+
+
+def find_weekday_ordinal(passage: Passage, number: Number) -> Entity | None:
+    """“monday the third” as `3rd`."""
+    i = number.first
+    if not number.ordinal or not 1 <= number.whole <= 31 or passage.text(i - 1) != "the":
+        return None
+    if passage.text(i - 2) not in _WEEKDAYS:
+        return None
+    return passage.single("date", number.digits, i, number.end, number.text())
+
+
+def find_decade(passage: Passage, i: int) -> Entity | None:
+    """“the nineteen eighties”, “eighteen hundreds”."""
+    century, name = passage.atoms[i], passage.text(i + 1)
+    if century.kind not in (AtomKind.TEEN, AtomKind.TENS) or not 11 <= century.value <= 20:
+        return None
+    if name not in _DECADES or not passage.follows(i + 1):
+        return None
+    decade = century.value * 100 + _DECADES[name]
+    return passage.single("date", str(decade), i, i + 2, f"{decade}s")
+
+
+def find_year(passage: Passage, i: int) -> Entity | None:
+    """A year by itself: behind a word that asks for one, or when it is said as no other number is."""
+    year = read_year(passage.atoms, i)
+    if year is None or not passage.is_whole(i, year[1]):
+        return None
+    value, end = year
+    number = read_number(passage.atoms, i)
+    if number is not None and number.end > end:
+        return None
+    if passage.kind(i) is AtomKind.DIGITS:
+        kind = "date" if passage.previous(i) in _BEFORE_YEARS else "cardinal"
+        return passage.single(kind, str(value), i, end, passage.text(i))
+    if not _is_year(passage, i, value, end):
+        return None
+    return passage.single("date", str(value), i, end, str(value))
+
+
+def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
+    """Whether spoken words that may be a year are one."""
+    asked = passage.previous(i) in _BEFORE_YEARS
+    if passage.kind(i) is AtomKind.UNIT:  # two thousand and ten
+        counts = passage.follows(end) and passage.text(end).endswith("s") and passage.text(end) != "was"
+        return not counts and (asked or value % 100 != 0)
+    if asked:
+        return True
+    goes_on = passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN)
+    return not goes_on and (value < 2000 or value % 100 >= 10)
+
+
+def find_quarter(passage: Passage, i: int) -> Entity | None:
+    """“q three” as `Q3`, “q one twenty twenty six” as `Q1 2026`."""
+    if passage.text(i) != "q" or not passage.follows(i + 1) or passage.kind(i + 1) is not AtomKind.UNIT:
+        return None
+    unit = passage.atoms[i + 1].value
+    if unit > 4 or not passage.is_whole(i, i + 2):
+        return None
+    parts = [passage.part(i, i + 2, f"Q{unit}")]
+    digits = str(unit)
+    year = read_year(passage.atoms, i + 2) if passage.follows(i + 2) else None
+    if year is not None and passage.is_whole(i + 2, year[1]):
+        parts.append(passage.part(i + 2, year[1], str(year[0])))
+        digits += str(year[0])
+    return passage.entity("date", digits, *parts)

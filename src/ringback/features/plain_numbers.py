@@ -1,0 +1,51 @@
+"""What `numerals` alone writes: numbers in digits, digit by digit as said, without commas. Pure."""
+
+from ringback.features.numbers import SINGLE_DIGITS, AtomKind
+from ringback.features.passage import Passage
+from ringback.features.readings import read_number
+from ringback.features.spans import Part
+
+_KEPT = ("one", "first", "second", "a", "oh", "o")
+"""Left alone where they stand alone: a pronoun, an order, a moment, a sigh."""
+
+
+def numeral_parts(passage: Passage, first: int, end: int) -> tuple[Part, ...]:
+    """Parts over the words of `atoms[first:end]`; empty where nothing would change."""
+    parts: list[Part] = []
+    i = first
+    while i < end:
+        number = _number_at(passage, i, end)
+        if number is None:
+            parts.append(passage.part(i, i + 1, None))
+            i += 1
+            while i < end and not passage.atoms[i].first:
+                i += 1
+        else:
+            text, after = number
+            parts.append(passage.part(i, after, text))
+            i = after
+    return () if all(part.text is None for part in parts) else tuple(parts)
+
+
+def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
+    atom = passage.atoms[i]
+    if atom.kind is AtomKind.OH:
+        return ("0", i + 1) if end - i > 1 or _digit_before(passage, i) else None
+    number = read_number(passage.atoms, i)
+    if number is None or number.end > end or not passage.is_whole(i, number.end):
+        return None
+    if number.end == i + 1 and atom.text in _KEPT and end - i == 1 and not _digit_before(passage, i):
+        return None
+    text = number.text(grouped=False)
+    if number.scale:
+        zeros = {"million": 6, "billion": 9, "trillion": 12}[number.scale]
+        if number.fraction or number.written:
+            return (
+                None if number.end - 1 == i and not number.written else (f"{text} {number.scale}", number.end)
+            )
+        text += "0" * zeros
+    return text, number.end
+
+
+def _digit_before(passage: Passage, i: int) -> bool:
+    return passage.follows(i) and passage.kind(i - 1) in SINGLE_DIGITS | {AtomKind.DIGITS}

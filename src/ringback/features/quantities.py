@@ -1,0 +1,161 @@
+"""Numbers that stand for themselves: cardinals, ordinals, decimals, pairs, house numbers. Pure, English."""
+
+from ringback.features.identifiers import read_run
+from ringback.features.numbers import SINGLE_DIGITS, AtomKind
+from ringback.features.passage import Passage
+from ringback.features.readings import Number, read_digits
+from ringback.features.spans import Entity
+from ringback.features.vocabulary import words
+
+_STREETS = words(
+    "street avenue road drive lane boulevard court way place parkway highway terrace circle square trail "
+    "alley broadway st ave rd dr ln blvd ct pl pkwy"
+)
+_ROUND = words(
+    "about around over under nearly almost take least most than to of only exactly roughly approximately"
+)
+_IDIOMS = words("times thanks reasons miles ways things")
+_FRACTIONS = words(
+    "half halves third thirds quarter quarters fourth fourths fifth fifths sixth sixths seventh sevenths "
+    "eighth eighths ninth ninths tenth tenths"
+)
+
+
+def find_house_number(passage: Passage, i: int) -> Entity | None:
+    """“twelve thirty four maple drive” as `1234 maple drive`."""
+    run = read_run(passage, i)
+    if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
+        return None
+    street = _street_end(passage, run.end)
+    if street is None or _is_ordinal_name(passage, run.end):
+        return None
+    number = passage.part(i, run.end, run.digits)
+    return passage.entity("location_address", run.digits, number, passage.part(run.end, street, None))
+
+
+def _is_ordinal_name(passage: Passage, i: int) -> bool:
+    """“thirty third street”: the tens belong to the street's name."""
+    following = passage.atoms[i]
+    return (
+        passage.kind(i - 1) is AtomKind.TENS and following.kind is AtomKind.ORDINAL and following.value < 10
+    )
+
+
+def _street_end(passage: Passage, i: int) -> int | None:
+    """The end of a street's name that begins at atom `i`: up to three words and “street” or the like."""
+    for end in range(i, min(i + 4, len(passage.atoms))):
+        if not passage.follows(end) or passage.text(end) in _NOT_IN_STREETS:
+            return None
+        if passage.text(end) in _STREETS and (end > i or passage.text(end) == "broadway"):
+            return end + 1
+    return None
+
+
+_NOT_IN_STREETS = words(
+    "in on at to the a an of for from with and or is are was way people minutes miles days years percent "
+    "cars feet blocks houses more other per each every by"
+)
+
+
+def find_pair(passage: Passage, i: int) -> Entity | None:
+    """“one hundred twenty over eighty”, “oh seven slash twenty eight”, “twenty twenty vision”."""
+    texts = passage.texts(i, i + 3)
+    if texts == ["twenty", "twenty", "vision"]:
+        return passage.single("cardinal", "2020", i, i + 2, "20/20")
+    if texts == ["twenty", "four", "seven"] and passage.kind(i + 3) not in SINGLE_DIGITS:
+        return passage.single("cardinal", "247", i, i + 3, "24/7")
+    return _slashed(passage, i)
+
+
+def _slashed(passage: Passage, i: int) -> Entity | None:
+    groups: list[str] = []
+    end = i
+    while True:
+        group = ""
+        while len(group) < 4 and (end == i or passage.follows(end)):
+            said = read_digits(passage.atoms, end)
+            if said is None:
+                break
+            group, end = group + said[0], said[1]
+        if not group:
+            return None
+        groups.append(group)
+        if passage.text(end) not in ("slash", "over") or not passage.follows(end) or len(groups) == 3:
+            break
+        sign = passage.text(end)
+        end += 1
+    if len(groups) < 2:
+        return None
+    if sign == "over" and (len(groups) > 2 or not _is_blood_pressure(groups)):
+        return None
+    kind = "cardinal"
+    if passage.cue(i, ("expires", "expiration", "expiry", "exp", "expiring"), 5):
+        kind = "credit_card_expiration"
+    elif len(groups) == 3:
+        kind = "date"
+    return passage.single(kind, "".join(groups), i, end, "/".join(groups))
+
+
+def _is_blood_pressure(groups: list[str]) -> bool:
+    high, low = (int(group) for group in groups)
+    return 60 <= high <= 260 and 30 <= low < high
+
+
+def find_number(passage: Passage, number: Number) -> Entity | None:
+    """A number that nothing else claimed, as prose has it: from ten on in digits, below as it was said."""
+    first, end = number.first, number.end
+    if not passage.is_whole(first, end) or _is_fraction(passage, number):
+        return None
+    kind = "ordinal" if number.ordinal else "cardinal"
+    if number.scale:
+        return _scaled(passage, number, kind)
+    if _stays(passage, number):
+        return Entity(
+            passage.part(first, end, None).first, passage.part(first, end, None).end, kind, number.digits
+        )
+    return passage.single(kind, number.digits, first, end, number.text())
+
+
+def _scaled(passage: Passage, number: Number, kind: str) -> Entity | None:
+    scale = number.end - 1
+    if passage.text(number.first) == "a" or not passage.is_whole(number.first, scale):
+        return None  # “a million” is hardly ever a count
+    amount = passage.part(number.first, scale, number.text())
+    return passage.entity(kind, number.digits, amount, passage.part(scale, number.end, number.scale))
+
+
+def _stays(passage: Passage, number: Number) -> bool:
+    if number.written:
+        return False
+    if number.ordinal:
+        return number.whole < 10
+    if number.is_small:
+        return True
+    if passage.text(number.first) == "a" and number.end == number.first + 2:
+        behind = passage.text(number.end) if passage.follows(number.end) else ""
+        return behind in _IDIOMS or passage.previous(number.first) not in _ROUND
+    bare_scale = number.end == number.first + 1 and passage.kind(number.first) in (
+        AtomKind.HUNDRED,
+        AtomKind.SCALE,
+    )
+    return bare_scale or (number.negative and number.whole == 0)
+
+
+def _is_fraction(passage: Passage, number: Number) -> bool:
+    """“one third”, “three quarters”: left as they were said."""
+    if number.ordinal or number.fraction or number.written or number.scale:
+        return False
+    return passage.follows(number.end) and passage.text(number.end) in _FRACTIONS and number.whole < 10
+
+
+def find_round_by_ear(passage: Passage, number: Number) -> Number | None:
+    """“two fifty”, “one eighty” as 250 and 180, where a unit or the like follows: the whole, as a number."""
+    atoms, i = passage.atoms, number.first
+    if atoms[i].kind is not AtomKind.UNIT or number.end != i + 1 or not passage.follows(i + 1):
+        return None
+    if passage.kind(i + 1) not in (AtomKind.TEEN, AtomKind.TENS):
+        return None
+    said = read_digits(atoms, i + 1)
+    if said is None or len(said[0]) != 2:
+        return None
+    return Number(i, said[1], atoms[i].value * 100 + int(said[0]))
