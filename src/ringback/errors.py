@@ -22,6 +22,8 @@ class Failure:
     status: int
     err_code: str
     err_msg: str
+    retry_after: int | None = None
+    """Seconds after which it is worth trying again; None: what is usual for the status."""
 
 
 class RingbackError(Exception):
@@ -31,9 +33,9 @@ class RingbackError(Exception):
 class Refusal(RingbackError):
     """The request cannot be served as it stands; `failure` is the whole answer."""
 
-    def __init__(self, status: int, err_code: str, err_msg: str) -> None:
+    def __init__(self, status: int, err_code: str, err_msg: str, *, retry_after: int | None = None) -> None:
         super().__init__(err_msg)
-        self.failure = Failure(status, err_code, err_msg)
+        self.failure = Failure(status, err_code, err_msg, retry_after)
 
 
 class Misconfigured(RingbackError):

@@ -67,6 +67,11 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Recordings of one key that may wait or run at once (429 above); 0: no limit. A key may have its own."""
     queued_bytes_per_key: Annotated[int, Meta(ge=0)] = 0
     """Bytes of uploaded audio of one key that may wait or run at once (429 above); 0: no limit."""
+    daily_audio_seconds_per_key: Annotated[int, Meta(ge=0)] = 0
+    """Seconds of audio, every channel counted, that one key may use in a day of UTC (429 above); 0: no limit.
+    A key may have its own."""
+    daily_audio_seconds_per_project: Annotated[int, Meta(ge=0)] = 0
+    """The same for all keys of one project together."""
     streams: Annotated[int, Meta(ge=0, le=100_000)] = 0
     """Live streams at once (429 above); 0: eight per core."""
     streams_per_key: Annotated[int, Meta(ge=0, le=100_000)] = 0

@@ -21,9 +21,12 @@ from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import ListenOptions
+from ringback.quota import seconds_to_tomorrow
 from ringback.server import protocol
 from ringback.settings import LimitSettings
+from ringback.streaming import streams
 from ringback.streaming.record import KIND, end_abandoned
+from support.clock import ManualClock
 from support.front import OWNER, Front, front
 from support.live_client import (
     BYTES_PER_SECOND,
@@ -228,6 +231,47 @@ async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> N
         await record(door, client.request_id)
         async with stream(door.port, key=OWNER) as client:
             await spoken(client)
+
+
+async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
+    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
+    clock = ManualClock()
+    limits = LimitSettings(daily_audio_seconds_per_key=3)
+    async with front(tmp_path, clock, limits, open_ears=ears) as door:
+        other = await door.add_key("member")
+        async with stream(door.port, key=OWNER) as client:
+            await client.send(SECOND * 2)
+            await client.wait_for("Results")
+            await client.send(SECOND)
+            assert await client.closed() == 1008
+        assert "audio for today" in (client.connection.close_reason or "")
+        assert client.of("Metadata")[0]["duration"] == 3.0
+        ended = await record(door, client.request_id)
+        assert ended.code == 429
+        refused = await refusal(door.port, key=OWNER)
+        assert "this key has used its 3 seconds" in words_of(refused, 429)[1]
+        assert int(refused.response.headers["retry-after"]) == seconds_to_tomorrow(clock.now())
+        async with stream(door.port, key=other) as another:
+            await spoken(another)
+
+
+async def test_what_a_stream_heard_is_counted_once_with_its_end(
+    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
+    limits = LimitSettings(daily_audio_seconds_per_project=1_000)
+    async with front(tmp_path, limits=limits, open_ears=ears) as door:
+        async with stream(door.port, key=OWNER) as client:
+            for seconds in (1, 2, 3):
+                await client.send(SECOND * seconds)
+                while (await door.ledger.audio_used([door.project]))[door.project] < seconds:  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+            await client.send(CLOSE_STREAM)
+            await client.closed()
+        await record(door, client.request_id)
+        assert (await door.ledger.audio_used([door.project]))[door.project] == 6.0
 
 
 async def test_a_ledger_that_is_away_refuses_the_handshake(

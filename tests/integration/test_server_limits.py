@@ -9,9 +9,12 @@ from urllib.parse import quote
 import pytest
 
 from ringback.blobs import FolderBlobs, NoRoom
+from ringback.jobs.daily_audio import DAY
 from ringback.keys import LARGEST_LIMIT, KeyLimits
+from ringback.quota import used_up
 from ringback.settings import LimitSettings
 from ringback.transcription.request import order_of
+from support.clock import ManualClock
 from support.front import OWNER, Answered, Front, front
 
 CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
@@ -117,6 +120,40 @@ async def test_uploads_that_are_still_coming_in_count_too(tmp_path: Path) -> Non
         assert is_too_many(refused)
         let_go.set()
         assert (await coming).status == 200
+
+
+async def test_a_key_that_has_used_its_audio_for_today_is_told_when_tomorrow_begins(tmp_path: Path) -> None:
+    clock = ManualClock(1_800_000_000.0 // DAY * DAY + DAY - 100)
+    async with front(tmp_path, clock, LimitSettings(daily_audio_seconds_per_key=60)) as door:
+        other = await door.add_key("member")
+        known = (await door.call("GET", "/v1/auth/token")).json()["api_key_id"]
+        assert (await send(door)).status == 200
+        await door.ledger.count_audio({known: 60.0})
+        refused = await send(door)
+        assert (refused.status, refused.json()["err_code"]) == (429, "TOO_MANY_REQUESTS")
+        assert "60 seconds of audio for today" in refused.json()["err_msg"]
+        assert refused.headers["retry-after"] == "100"
+        assert (await send(door, key=other)).status == 200
+        shown = await door.call("GET", f"/v1/projects/{door.project}/keys/{known}")
+        assert shown.json()["api_key"]["ringback"] == {"audio_seconds_today": 60.0}
+        clock.advance(100)
+        assert (await send(door)).status == 200
+
+
+async def test_a_project_has_a_limit_of_audio_for_all_its_keys(tmp_path: Path) -> None:
+    async with front(tmp_path, limits=LimitSettings(daily_audio_seconds_per_project=60)) as door:
+        other = await door.add_key("member")
+        await door.ledger.count_audio({door.project: 60.0})
+        for key in (OWNER, other):
+            assert "this project" in (await send(door, key=key)).json()["err_msg"]
+
+
+async def test_a_waiting_caller_whose_turn_comes_too_late_is_told_to_come_tomorrow(tmp_path: Path) -> None:
+    async with front(tmp_path, ManualClock(1_800_000_000.0 // DAY * DAY)) as door:
+        asked = asyncio.create_task(door.call("POST", "/v1/listen", data=b"RIFF"))
+        await door.refuse(await door.claim(), used_up("why", door.services.clock.now()).failure)
+        answer = await asked
+        assert (answer.status, answer.headers["retry-after"]) == (429, "86400")
 
 
 async def test_limits_are_changed_one_by_one(door: Front) -> None:

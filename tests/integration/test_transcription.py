@@ -37,7 +37,8 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
-from ringback.settings import KeepSettings
+from ringback.quota import AudioQuota
+from ringback.settings import KeepSettings, LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
 from ringback.transcription.faults import AFTER_A_SURPRISE, WHILE_IT_PASSES
@@ -86,6 +87,37 @@ async def refused_fetch(url: str, _: Requester) -> AsyncIterator[bytes]:
     yield AUDIO
 
 
+def limited(callback: str | None = None) -> Order:
+    return Order(ListenOptions(), "tiny.en", url="https://x.com", callback=callback, counts_audio=True)
+
+
+async def test_a_waiting_caller_is_refused_when_the_days_audio_is_used_up(house: House) -> None:
+    lease = await house.accepted(limited())
+    await house.ledger.count_audio({"key": 10.0})
+    done = await house.transcriber(lease)
+    assert isinstance(done, Done)
+    assert (done.code, done.audio_seconds) == (429, 0.0)
+    assert (await document(house, done))["err_code"] == "TOO_MANY_REQUESTS"
+
+
+async def test_what_is_called_back_waits_for_the_next_day_or_a_higher_limit(house: House) -> None:
+    lease = await house.accepted(limited(callback=CALLBACK))
+    await house.ledger.count_audio({"key": 10.0})
+    again = await house.transcriber(lease)
+    assert isinstance(again, Interrupted)
+    assert 0 < again.delay <= transcribe.UNTIL_ASKED_AGAIN
+    house.clock.advance(86_400)
+    assert isinstance(await house.transcriber(lease), Done)
+
+
+async def test_what_was_accepted_without_a_limit_is_not_counted(house: House) -> None:
+    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://x.com"))
+    await house.ledger.count_audio({"key": 10.0})
+    done = await house.transcriber(lease)
+    assert isinstance(done, Done)
+    assert done.code == 400
+
+
 def job_for(order: Order) -> NewJob:
     return order_job(order, JobId(str(uuid.uuid4())), SEAL, project="p", accessor="key")
 
@@ -121,6 +153,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
                 progress=Progress(),
                 clock=clock,
                 quality=Quality.FAST,
+                quota=AudioQuota(ledger, LimitSettings(daily_audio_seconds_per_key=10), clock),
             ),
             Fetcher(fetching, ledger, clock),
         )

@@ -26,6 +26,7 @@ from ringback.jobs.job import Done, JobId, Lease
 from ringback.keys import ApiKey, secret_hash
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
+from ringback.quota import AudioQuota
 from ringback.server.protocol import HttpServer
 from ringback.server.requests import REQUEST_KINDS
 from ringback.server.routes import Services, application
@@ -176,12 +177,14 @@ async def front(
             settings=settings.callback,
             clock=clock,
         )
+        quota = AudioQuota(ledger, settings.limits, clock)
         streams = Streams(
             store=ledger,
             callbacks=callbacks,
             open_ears=open_ears,
             clock=clock,
             places=PlaceLimits(settings.limits.streams or 100),
+            quota=quota,
             grace_seconds=2,
         )
         services = Services(
@@ -197,6 +200,7 @@ async def front(
             ),
             admit_live=Admission(door, policy).admit_live,
             streams=streams,
+            quota=quota,
             progress=Progress(),
             settings=settings,
             clock=clock,

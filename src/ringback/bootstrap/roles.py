@@ -28,6 +28,7 @@ from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
+from ringback.quota import AudioQuota
 from ringback.server.auth import Doorkeeper
 from ringback.server.protocol import HttpServer
 from ringback.server.requests import REQUEST_KINDS
@@ -82,6 +83,7 @@ class Stages:
         self._work: list[Service] = []
         self._outside: list[Service] = []
         self._live: Streams | None = None
+        self._quota = AudioQuota(ground.ledger, settings.limits, ground.clock)
         self._progress = Progress(ground.activities[TRANSCRIBE])
         self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
         if ground.together is not None:
@@ -135,6 +137,7 @@ class Stages:
             progress=self._progress,
             clock=ground.clock,
             quality=Quality(ground.settings.engine.quality),
+            quota=self._quota,
         )
         worker = Worker(
             TRANSCRIBE,
@@ -250,6 +253,7 @@ class Stages:
                 check_audio_url=self._remote().judge,
                 try_callback=_tried_by(ground),
                 streams=streams,
+                quota=self._quota,
                 progress=self._progress,
                 settings=settings,
                 clock=ground.clock,
@@ -286,6 +290,7 @@ class Stages:
                 limits.streams_per_key,
                 limits.streams_per_project,
             ),
+            quota=self._quota,
         )
         abandoned = Worker(
             STREAM,

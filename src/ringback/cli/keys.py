@@ -168,6 +168,12 @@ def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     help="Bytes of uploaded audio that may wait or run at once; 0: no limit.",
 )
 @click.option(
+    "--daily-audio-seconds",
+    callback=_number_or_default,
+    metavar="N|default",
+    help="Seconds of audio in a day of UTC, every channel counted; 0: no limit.",
+)
+@click.option(
     "--schedule", metavar="TEXT|default", help="Of its callbacks: standard, deepgram, or pauses (10s,5m,2h)."
 )
 def limits(
@@ -182,16 +188,18 @@ def limits(
     if schedule is not None:
         changes["schedule"] = _schedule(schedule)
 
-    async def change(ledger: Ledger) -> KeyLimits:
+    async def change(ledger: Ledger) -> tuple[KeyLimits, float]:
         key = await key_named(ledger, key_id)
         changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
         if changes:
             await ledger.set_limits(key.project, key.id, changed)
-        return changed
+        return changed, (await ledger.audio_used([key.id]))[key.id]
 
-    for name, value in asdict(in_ledger(settings_of(config, data_dir), change)).items():
+    changed, used = in_ledger(settings_of(config, data_dir), change)
+    for name, value in asdict(changed).items():
         shown = "the server's setting" if value is None else value if value != 0 else "no limit"
-        click.echo(f"{name.replace('_', ' '):<13} {shown}")
+        click.echo(f"{name.replace('_', ' '):<19} {shown}")
+    click.echo(f"{'audio seconds today':<19} {used:.0f}")
 
 
 @command.command("signing-secret")

@@ -80,6 +80,7 @@ class CloseReason(Enum):
     """Same page: trouble on the server's side."""
     CANCELLED = 1008, "The request was cancelled."
     """Over HTTP, by somebody who may: its record is ended."""
+    AUDIO_USED_UP = 1008, "This key or project has used its seconds of audio for today, until midnight UTC."
     CLIENT_TOO_SLOW = 1008, "The client does not read what it is sent."
     CALLBACK_LOST = 1011, "The callback's connection was lost, and with it this stream's results."
     CALLBACK_BEHIND = 1011, "The callback has fallen too far behind this stream."
@@ -100,4 +101,5 @@ class CloseReason(Enum):
             CloseReason.CLIENT_GONE,
             CloseReason.IDLE_TIMEOUT,
             CloseReason.SERVER_STOPPING,
+            CloseReason.AUDIO_USED_UP,
         }

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from ringback.errors import Refusal
 from ringback.jobs.job import Allowance
 from ringback.keys import KeyLimits
+from ringback.quota import DailyLimits
 from ringback.settings import LimitSettings
 
 
@@ -23,9 +24,14 @@ def largest_upload(allowance: Allowance, limits: LimitSettings) -> int:
 
 def loosens(new: KeyLimits, bounds: Iterable[KeyLimits], limits: LimitSettings) -> bool:
     """Whether a key with `new` might have more in work than all of the others."""
-    allowance, *others = (allowance_of(each, limits) for each in (new, *bounds))
-    more_jobs = _most(allowance.jobs) > max(_most(other.jobs) for other in others)
-    return more_jobs or _most(allowance.weight) > max(_most(other.weight) for other in others)
+    figures, *others = (_figures(each, limits) for each in (new, *bounds))
+    return any(figure > max(most) for figure, *most in zip(figures, *others, strict=True))
+
+
+def _figures(own: KeyLimits, limits: LimitSettings) -> tuple[float, float, float]:
+    """Jobs, weight, and the day's audio."""
+    allowance = allowance_of(own, limits)
+    return _most(allowance.jobs), _most(allowance.weight), _most(DailyLimits.of(own, limits).key or None)
 
 
 def _most(limit: int | None) -> float:

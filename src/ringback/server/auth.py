@@ -16,6 +16,7 @@ from ringback.clock import Clock
 from ringback.egress.names import Requester
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
+from ringback.quota import Holder
 from ringback.server.permissions import TOKEN, Action, Reach, effective, reach
 
 TOKEN_SECONDS_DEFAULT = 30
@@ -44,6 +45,11 @@ class Caller:
     def requester(self) -> Requester:
         """On whose behalf names are looked up."""
         return Requester(self.project, self.key_id)
+
+    @property
+    def holder(self) -> Holder:
+        """On whose account audio is heard."""
+        return Holder(self.project, self.key_id)
 
     def reach(self, action: Action) -> Reach:
         return reach(action, self.columns)

@@ -24,6 +24,7 @@ from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
+from ringback.quota import DailyLimits
 from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.asked import Asked, report_accepted, report_refused
 from ringback.server.auth import Doorkeeper
@@ -115,6 +116,7 @@ class Listen:
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         origin = None if callback is None else read_target(callback).shown
         asked = Asked(JobId(request_id_of(request)), caller, options, model, callback, origin, word)
+        await self._services.quota.check(caller.holder, self._daily_limits(asked))
         declared = declared_length(request)
         largest = self._largest(asked)
         if declared is not None and declared > largest:
@@ -137,7 +139,8 @@ class Listen:
 
     async def _take(self, request: Request, asked: Asked) -> _Taken:
         """The body, read to its end: audio is kept, a URL is judged."""
-        order = Order(_with_schedule(asked), asked.model.name, callback=asked.callback)
+        counts = self._daily_limits(asked) is not None
+        order = Order(_with_schedule(asked), asked.model.name, callback=asked.callback, counts_audio=counts)
         if is_json(request):
             url = await self._services.check_audio_url(await _url_in(request, self._pace))
             await self._make_sure_of_room(asked)
@@ -194,6 +197,9 @@ class Listen:
 
     def _allowance(self, asked: Asked) -> Allowance:
         return allowance_of(asked.caller.limits, self._limits)
+
+    def _daily_limits(self, asked: Asked) -> DailyLimits | None:
+        return self._services.quota.limits(asked.caller.limits)
 
     def _largest(self, asked: Asked) -> int:
         return largest_upload(self._allowance(asked), self._limits)

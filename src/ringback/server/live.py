@@ -72,6 +72,8 @@ class Live:
         told = self._services.settings.engine.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=told)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
+        limits = self._services.quota.limits(caller.limits)
+        await self._services.quota.check(caller.holder, limits)
         admit = self._services.admit_live
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         return Asked(
@@ -84,6 +86,7 @@ class Live:
             callback_origin=None if callback is None else read_target(callback, LIVE).shown,
             schedule=chosen(options.callback_schedule, caller.limits.schedule),
             allowance=allowance_of(caller.limits, self._services.settings.limits),
+            counts_audio=limits is not None,
         )
 
 

@@ -52,6 +52,7 @@ class Manage:
         self._keys = services.keys
         self._clock = services.clock
         self._limits = services.settings.limits
+        self._quota = services.quota
         self._doorkeeper = doorkeeper
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
@@ -72,7 +73,9 @@ class Manage:
         """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
         both are given."""
         _, key = await self._asked_for(request, Action.READ_KEYS)
-        described, member = _described(key), _member(key)
+        used = await self._quota.audio_used([key.id])
+        described = {**_described(key), "ringback": {"audio_seconds_today": round(used[key.id], 3)}}
+        member = _member(key)
         item = {"member": {**member, "api_key": described}}
         return answer({"item": item, "member": member, "api_key": described})
 

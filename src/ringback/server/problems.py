@@ -75,8 +75,9 @@ def error_headers(failure: Failure) -> dict[str, str]:
     headers = {"dg-error": header_text(failure.err_msg)}
     if failure.status == 401:
         headers["www-authenticate"] = "Token"
-    if failure.status in RETRY_AFTER_SECONDS:
-        headers["retry-after"] = str(RETRY_AFTER_SECONDS[failure.status])
+    retry_after = failure.retry_after or RETRY_AFTER_SECONDS.get(failure.status)
+    if retry_after is not None:
+        headers["retry-after"] = str(retry_after)
     return headers
 
 

@@ -13,6 +13,7 @@ from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.activity import Activity
 from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
+from ringback.quota import AudioQuota
 from ringback.sealing import Seal
 from ringback.server.leaving import Leaving
 from ringback.settings import Settings
@@ -87,6 +88,7 @@ class Services:
     """Judges the `url` of a JSON body at submit: form and policy."""
     try_callback: TryCallback
     streams: Streams
+    quota: AudioQuota
     progress: Progress
     settings: Settings
     clock: Clock

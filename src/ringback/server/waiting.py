@@ -11,6 +11,7 @@ from ringback.blobs import Kept, read_kept
 from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
+from ringback.quota import seconds_to_tomorrow
 from ringback.server.asked import Asked, report_answered
 from ringback.server.problems import (
     FAULT,
@@ -28,6 +29,9 @@ from ringback.transcription.request import ending_of, not_kept, still_kept
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
+
+TOO_MANY = 429
+"""How a recording ends whose turn comes when the day's audio of its key or project is used up."""
 
 AWAY_SECONDS = 20.0
 """For which a caller waits on for a result that is there, but cannot be read."""
@@ -115,7 +119,10 @@ class Waiting:
             return problem_response(request, blobs_away(request, away))
         if job.code >= 400:
             error = _ERROR.decode(document)
-            return json_response(document, job.code, {"dg-error": header_text(error.err_msg)})
+            headers = {"dg-error": header_text(error.err_msg)}
+            if job.code == TOO_MANY:
+                headers["retry-after"] = str(seconds_to_tomorrow(self._services.clock.now()))
+            return json_response(document, job.code, headers)
         headers = {}
         if ending.model is not None:
             names = {model.uuid: model.name for model in self._services.catalogue.models()}

@@ -57,14 +57,18 @@ def record_job(order: StreamOrder, request_id: JobId, *, project: str, accessor:
     )
 
 
-def ended(ending: StreamEnding, status: int, started_at: float, ended_at: float) -> Done:
-    """The end of a stream, whichever it was: nothing about it will be tried again."""
+def ended(
+    ending: StreamEnding, status: int, started_at: float, ended_at: float, audio_seconds: float = 0.0
+) -> Done:
+    """The end of a stream, whichever it was: nothing about it will be tried again. `audio_seconds`: what is
+    not counted yet for its key and project."""
     return Done(
         code=status,
         result=msgspec.json.encode(ending),
         attempt=Attempt(
             started_at, max(started_at, ended_at), "streamed" if status == 200 else "broken", status
         ),
+        audio_seconds=audio_seconds,
     )
 
 

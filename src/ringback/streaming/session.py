@@ -125,7 +125,7 @@ class Session:
         self._unsaid: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue(MOST_UNSAID)
         self._ended: Ended | None = None
         self._over = asyncio.Event()
-        self._cancelled = asyncio.Event()
+        self._ordered: asyncio.Queue[CloseReason] = asyncio.Queue()
         self._lane_in = asyncio.Lock()
         self._feeding = False
 
@@ -143,9 +143,9 @@ class Session:
         await self._part(self._ended)
         return self._ended
 
-    def cancel(self) -> None:
-        """End it now, whatever is still to be heard: its record was ended from outside."""
-        self._cancelled.set()
+    def end(self, reason: CloseReason) -> None:
+        """Bring it to this end, for a reason from outside."""
+        self._ordered.put_nowait(reason)
 
     async def _run_lanes(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
@@ -158,7 +158,7 @@ class Session:
                     self._mind_deadlines(),
                     self._mind_relay(),
                     self._mind_stop(stopping),
-                    self._mind_cancel(),
+                    self._mind_orders(),
                 )
             ]
             await self._over.wait()
@@ -301,9 +301,9 @@ class Session:
         await stopping.wait()
         await self._bring_to_an_end(CloseReason.SERVER_STOPPING)
 
-    async def _mind_cancel(self) -> None:
-        await self._cancelled.wait()
-        await self._bring_to_an_end(CloseReason.CANCELLED)
+    async def _mind_orders(self) -> None:
+        while True:
+            await self._bring_to_an_end(await self._ordered.get())
 
 
 _STATUSES = {
@@ -311,6 +311,7 @@ _STATUSES = {
     CloseReason.CLIENT_GONE: 200,
     CloseReason.IDLE_TIMEOUT: 408,
     CloseReason.CANCELLED: 499,
+    CloseReason.AUDIO_USED_UP: 429,
     CloseReason.CLIENT_TOO_SLOW: 408,
     CloseReason.UNDECODABLE: 400,
     CloseReason.FAILED: 500,

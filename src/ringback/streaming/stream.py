@@ -14,6 +14,7 @@ from ringback.listen.actions import CloseReason, MessageKind
 from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelMetadata
+from ringback.quota import Holder
 from ringback.streaming.record import StreamEnding, error_document
 from ringback.streaming.relay import Client, ClientRelay, Relay, ToCallback
 from ringback.streaming.session import Ears, Ended, Session
@@ -34,6 +35,13 @@ class Asked:
     """As it may be shown."""
     schedule: str | None
     allowance: Allowance
+    counts_audio: bool = False
+    """Whether its key or project has a daily limit of audio."""
+
+    @property
+    def holder(self) -> Holder:
+        """On whose account audio is heard."""
+        return Holder(self.project, self.key_id)
 
 
 class Stream:
@@ -51,6 +59,7 @@ class Stream:
         self._session: Session | None = None
         self._ended: Ended | None = None
         self._task: asyncio.Task[object] | None = None
+        self._counted = 0.0
 
     async def serve(self, client: Client) -> None:
         """Until the client's socket is closed."""
@@ -73,9 +82,23 @@ class Stream:
         self._ended = await self._session.run(self._stopping)
         self._report(self._ended, self._clock.monotonic() - opened)
 
-    def cancel(self) -> None:
+    def end(self, reason: CloseReason) -> None:
+        """End it now, or once what was heard is told: as is right for this reason."""
         if self._session is not None:
-            self._session.cancel()
+            self._session.end(reason)
+
+    def uncounted(self) -> float:
+        """Seconds of audio, every channel counted, that were heard and not yet taken from here."""
+        if self._session is None or not self.asked.counts_audio:
+            return 0.0
+        tally = self._session.tally
+        heard = tally.heard * max(1, tally.channels)
+        more, self._counted = heard - self._counted, heard
+        return max(0.0, more)
+
+    def give_back(self, seconds: float) -> None:
+        """These could not be counted: they are still to be."""
+        self._counted -= seconds
 
     def cut_off(self) -> None:
         if self._task is not None:

@@ -19,7 +19,9 @@ from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
 from ringback.jobs.job import JobId, Lease
 from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
+from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
+from ringback.quota import AudioQuota, Holder
 from ringback.streaming.callbacks import Callbacks, Wanted
 from ringback.streaming.places import PlaceLimits, Places
 from ringback.streaming.record import StreamOrder, ended, record_job
@@ -53,6 +55,7 @@ class Streams:
         open_ears: OpenEars,
         clock: Clock,
         places: PlaceLimits,
+        quota: AudioQuota,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """`places`: streams at once."""
@@ -62,6 +65,7 @@ class Streams:
         self._clock = clock
         self._grace_seconds = grace_seconds
         self._places = Places(places)
+        self._quota = quota
         self._open: dict[JobId, Stream] = {}
         self._stopping = asyncio.Event()
         self._none_left = asyncio.Event()
@@ -102,18 +106,19 @@ class Streams:
     def cancel(self, request_id: JobId) -> None:
         """End a stream of this process at once; others learn it from the ledger, within `BEAT_SECONDS`."""
         if stream := self._open.get(request_id):
-            stream.cancel()
+            stream.end(CloseReason.CANCELLED)
 
     def cancel_project(self, project: str) -> None:
         """The same for all streams of a project."""
         for stream in self._open.values():
             if stream.asked.project == project:
-                stream.cancel()
+                stream.end(CloseReason.CANCELLED)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Keep the records' leases; on stop, bring all streams to their end."""
         while not stopping.is_set():
             await self._keep_leases()
+            await self._count_audio()
             try:
                 async with asyncio.timeout(BEAT_SECONDS):
                     await stopping.wait()
@@ -160,7 +165,8 @@ class Streams:
         )
 
     async def _settle(self, stream: "Stream") -> None:
-        outcome = ended(stream.ending(), stream.status, stream.began, self._clock.now())
+        now = self._clock.now()
+        outcome = ended(stream.ending(), stream.status, stream.began, now, stream.uncounted())
         pauses = int(SETTLING_SECONDS)
         for _ in range(pauses):
             try:
@@ -181,7 +187,33 @@ class Streams:
             return
         for stream in open_now:
             if stream.lease.job.id not in held:
-                stream.cancel()
+                stream.end(CloseReason.CANCELLED)
+
+    async def _count_audio(self) -> None:
+        """What limited keys and projects have heard since the last beat; whoever is at the end of the day's
+        audio is brought to the end of the stream."""
+        counted = [stream for stream in self._open.values() if stream.asked.counts_audio]
+        if not counted:
+            return
+        heard = [(stream, stream.uncounted()) for stream in counted]
+        try:
+            await self._quota.count([(stream.asked.holder, seconds) for stream, seconds in heard])
+        except LedgerUnavailable as error:
+            telemetry.problem("streams.audio_not_counted", error=str(error))
+            for stream, seconds in heard:
+                stream.give_back(seconds)
+            return
+        for holder in {stream.asked.holder for stream in counted}:
+            if await self._is_used_up(holder):
+                for stream in counted:
+                    if stream.asked.holder == holder:
+                        stream.end(CloseReason.AUDIO_USED_UP)
+
+    async def _is_used_up(self, holder: Holder) -> bool:
+        try:
+            return await self._quota.refusal_now(holder) is not None
+        except LedgerUnavailable:
+            return False  # the next beat asks again
 
     async def _all_over(self, seconds: float) -> bool:
         try:

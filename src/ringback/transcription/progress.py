@@ -33,6 +33,11 @@ class Progress:
         if self._activity is not None:
             self._activity.note()
 
+    def here(self, job: JobId) -> float:
+        """Seconds of audio that this process has recognised of it."""
+        reached = self._reached.get(job)
+        return 0.0 if reached is None else reached.seconds
+
     def end(self, job: JobId) -> None:
         self._reached.pop(job, None)
 

@@ -30,6 +30,8 @@ class Order(msgspec.Struct, frozen=True):
     """The callback's URL as it was judged at submit; in the ledger sealed, for `place_of_callback`."""
     callback_origin: str | None = None
     """`scheme://host:port` of the callback, which needs no secrecy."""
+    counts_audio: bool = False
+    """Whether its key or project had a daily limit of audio when it was accepted: see `quota`."""
 
 
 class Ending(msgspec.Struct, frozen=True):

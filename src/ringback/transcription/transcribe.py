@@ -26,10 +26,21 @@ from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
 from ringback.errors import EngineFailure, Failure, Refusal
 from ringback.features.finish import finish
-from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, Lease, NewJob, Outcome, Retry
+from ringback.jobs.job import (
+    LOSSES_BEFORE_PARKING,
+    Attempt,
+    Done,
+    Interrupted,
+    Job,
+    Lease,
+    NewJob,
+    Outcome,
+    Retry,
+)
 from ringback.jobs.store import JobStore
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
+from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
 from ringback.transcript import Transcript
 from ringback.transcription.faults import FAULT, RecordingLost, report_fault, schedule_for
 from ringback.transcription.fetch import Fetching, fetched, fetched_again
@@ -42,6 +53,9 @@ from ringback.transcription.request import Ending, Order, audio_key, document_ke
 WHILE_BLOBS_ARE_AWAY = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between tries to keep a finished document, before the whole job is tried again later."""
 
+UNTIL_ASKED_AGAIN = 600.0
+"""Seconds after which a recording that waits for tomorrow looks whether its limit was raised."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
@@ -52,6 +66,8 @@ class _Answer:
     duration: float = 0.0
     channels: int = 0
     model: str | None = None
+    heard: float = 0.0
+    """Seconds of audio that were worked on, every channel counted."""
 
 
 class Transcriber:
@@ -69,6 +85,7 @@ class Transcriber:
         progress: Progress,
         clock: Clock,
         quality: Quality,
+        quota: AudioQuota,
     ) -> None:
         self._hearing = Hearing(reader, pool, progress, quality)
         self._catalogue = catalogue
@@ -77,6 +94,7 @@ class Transcriber:
         self._blobs = blobs
         self._progress = progress
         self._clock = clock
+        self._quota = quota
 
     async def __call__(self, lease: Lease) -> Outcome:
         job = lease.job
@@ -84,6 +102,8 @@ class Transcriber:
         started_at = self._clock.now()
         try:
             answer = await self._answer(job, order)
+            if isinstance(answer, Interrupted):
+                return answer
             if isinstance(answer, Retry):
                 return self._recorded(answer, started_at)
             kept = await self._kept(job, answer)
@@ -99,22 +119,34 @@ class Transcriber:
             self._progress.end(job.id)
         return self._end(job, order, answer, kept, started_at)
 
-    async def _answer(self, job: Job, order: Order) -> _Answer | Retry:
-        """What the caller is to hear, good or bad, or when its audio is fetched again; raises for what may
-        pass otherwise."""
+    async def _answer(self, job: Job, order: Order) -> _Answer | Retry | Interrupted:
+        """What the caller is to hear, good or bad, or when its audio is fetched again, or when its recording
+        may be heard; raises for what may pass otherwise."""
         if job.losses >= LOSSES_BEFORE_PARKING - 1:
             # One crash more and the job would be parked, with nobody told: say now that it failed.
             telemetry.problem("transcription.poisonous", request_id=job.id, losses=job.losses)
             return _refused(FAULT, job)
+        if order.counts_audio and (used_up := await self._used_up(job)):
+            return used_up
         try:
             return await self._transcribe(job, order)
         except AudioNotFetched as failed:
             return fetched_again(failed, job, order) or _refused(failed.failure, job)
         except Refusal as refusal:
-            return _refused(refusal.failure, job)
+            return replace(_refused(refusal.failure, job), heard=self._progress.here(job.id))
         except EngineFailure as failure:
             telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))
             return _refused(FAULT, job)
+
+    async def _used_up(self, job: Job) -> _Answer | Interrupted | None:
+        """None while its key and project have audio left today. Else who waits for the answer hears so now,
+        and what is called back is heard tomorrow, or when the limit is raised."""
+        refusal = await self._quota.refusal_now(Holder(job.project, job.accessor or ""))
+        if refusal is None:
+            return None
+        if job.method == "sync":
+            return _refused(refusal.failure, job)
+        return Interrupted(min(UNTIL_ASKED_AGAIN, seconds_to_tomorrow(self._clock.now())))
 
     async def _kept(self, job: Job, answer: _Answer) -> Kept:
         """The document, kept. Blobs that are away for a while are waited for: else hours of work would be
@@ -146,7 +178,8 @@ class Transcriber:
         )
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
         document = await asyncio.to_thread(_document, transcript, order.options, facts)
-        return _Answer(200, document, transcript.duration, len(transcript.channels), model.uuid)
+        duration, channels = transcript.duration, len(transcript.channels)
+        return _Answer(200, document, duration, channels, model.uuid, duration * channels)
 
     @asynccontextmanager
     async def _audio(self, job: Job, order: Order) -> AsyncIterator[tuple[Path, str]]:
@@ -198,6 +231,7 @@ class Transcriber:
             attempt=Attempt(
                 started_at, ended_at, "transcribed" if answer.status == 200 else "refused", answer.status
             ),
+            audio_seconds=answer.heard if order.counts_audio else 0.0,
         )
 
 

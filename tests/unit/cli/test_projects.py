@@ -52,7 +52,7 @@ def test_its_keys_end_with_it() -> None:
     assert "default  requests:own  ours" in listed
     assert "theirs" not in run_keys("list", "--project", first).stdout
     theirs = run_keys("list", "--project", made).stdout.split()[0]
-    assert "requests      5" in run_keys("limits", theirs, "--requests", "5").stdout
+    assert "requests            5" in run_keys("limits", theirs, "--requests", "5").stdout
     assert run_keys("signing-secret", theirs).stdout.startswith("whsec_")
     run("delete", made, "--yes")
     assert theirs not in run_keys("list").stdout
