@@ -41,6 +41,8 @@ class Task:
     quality: Quality = Quality.FAST
     candidates: tuple[str, ...] = ()
     """When the language is to be detected: only among these, if any."""
+    terms: tuple[str, ...] = ()
+    """`keyterm`: what may be said and is easily misheard, as it is to be written. Drafts do without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from faster_whisper.transcribe import get_suppressed_tokens
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import ModelInfo, Quality, Recognition, Task
+from ringback.engines.keyterm_rescoring import HeardSegment, KeytermRescorer
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.weights import Weights
 from ringback.engines.words import Piece, words_of
@@ -61,6 +62,7 @@ class Whisper:
         self._tokenizers: dict[str, Tokenizer] = {}
         self._lock = threading.Lock()
         english = self._tokenizer("en")
+        self._rescorer = KeytermRescorer(self._model, self._tokens, self._tokenizer, _rows)
         self._suppressed = list(get_suppressed_tokens(english, [-1]))
 
     def warm(self) -> None:
@@ -150,6 +152,8 @@ class Whisper:
             for result, segment in zip(results, batch, strict=True)
         ]
         words = self._align_words(encoded, texts, spoken_languages, batch)
+        if task.terms and task.quality is not Quality.DRAFT:
+            words = self._with_terms(encoded, words, spoken_languages, batch, task.terms)
         return [
             self._decoded_segment(*facts)
             for facts in zip(results, texts, words, languages_found, batch, strict=True)
@@ -222,6 +226,20 @@ class Whisper:
                 )
         return words
 
+    def _with_terms(
+        self,
+        encoded: Any,
+        words: Sequence[tuple[Word, ...]],
+        languages: Sequence[str],
+        batch: Sequence[Samples],
+        terms: Sequence[str],
+    ) -> list[tuple[Word, ...]]:
+        segments = [
+            HeardSegment(said, language, _frames(_seconds(samples)))
+            for said, language, samples in zip(words, languages, batch, strict=True)
+        ]
+        return self._rescorer.rescore(encoded, segments, terms)
+
     def _prompt(self, language: str) -> list[int]:
         prompt: list[int] = self._tokenizer(language).sot_sequence
         return prompt
@@ -263,8 +281,8 @@ def _load(weights: Weights, device: str, compute_type: str, threads: int) -> Any
 
 
 def _rows(encoded: Any, chosen: Sequence[int]) -> Any:
-    """Some segments of an encoder output; all of them need no copy."""
-    if len(chosen) == encoded.shape[0]:
+    """These segments of an encoder output; all of them in order need no copy."""
+    if list(chosen) == list(range(encoded.shape[0])):
         return encoded
     on_cpu = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
     if on_cpu.dtype != ctranslate2.DataType.float32:

@@ -1,0 +1,129 @@
+"""`keyterm` on encoder output: how probable is a segment's text with a term in it? Engine process only."""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tokenizers
+from faster_whisper.tokenizer import Tokenizer
+
+from ringback.engines import keyterms
+from ringback.engines.keyterms import Judgement, KeytermCandidate
+from ringback.transcript import Word, joined
+
+LONGEST_PROMPT = 223
+"""Tokens: half of the text that the decoder can hold, and the token that begins a prompt."""
+LONGEST_TEXT = 215
+
+
+@dataclass(frozen=True, slots=True)
+class HeardSegment:
+    """One segment of the batch, as it was heard."""
+
+    words: tuple[Word, ...]
+    language: str
+    frames: int
+
+
+class KeytermRescorer:
+    """Puts terms in the place of what was heard, where the model thinks that they were said."""
+
+    def __init__(
+        self,
+        model: Any,
+        tokens: tokenizers.Tokenizer,
+        tokenizer: Callable[[str], Tokenizer],
+        rows: Callable[[Any, Sequence[int]], Any],
+    ) -> None:
+        self._model = model
+        self._tokens = tokens
+        self._tokenizer = tokenizer
+        self._rows = rows
+
+    def rescore(
+        self, encoded: Any, segments: Sequence[HeardSegment], terms: Sequence[str]
+    ) -> list[tuple[Word, ...]]:
+        """The words of each segment, with the terms that were said in it."""
+        usable = keyterms.usable(terms)
+        asked = [
+            _Question(row, segment, candidate)
+            for row, segment in enumerate(segments)
+            for candidate in keyterms.candidates(segment.words, usable)
+        ]
+        said: list[list[tuple[KeytermCandidate, float]]] = [[] for _ in segments]
+        for question, gain in self._possible(encoded, asked):
+            said[question.row].append((question.candidate, gain))
+        return [keyterms.with_terms(segment.words, of) for segment, of in zip(segments, said, strict=True)]
+
+    def _possible(self, encoded: Any, asked: Sequence["_Question"]) -> Iterator[tuple["_Question", float]]:
+        """The questions that are answered with yes, each with the term's gain."""
+        unsure: list[tuple[_Question, float]] = []
+        for prompted in _grouped(asked, lambda each: (each.segment.language, each.candidate.term)):
+            prompt = self._prompt(prompted[0].segment.language, prompted[0].candidate.term)
+            for question, gain in self._gains(encoded, prompted, prompt):
+                match keyterms.judge(question.candidate, gain):
+                    case Judgement.SAID:
+                        yield question, gain
+                    case Judgement.UNSURE:
+                        unsure.append((question, gain))
+        gains = dict(unsure)
+        for questions in _grouped(gains, lambda each: each.segment.language):
+            plain = self._tokenizer(questions[0].segment.language).sot_sequence
+            for question, gain in self._gains(encoded, questions, plain):
+                if keyterms.is_likely_unprompted(gain):
+                    yield question, gains[question]
+
+    def _gains(
+        self, encoded: Any, questions: Sequence["_Question"], start: list[int]
+    ) -> Iterator[tuple["_Question", float]]:
+        """How much more probable each segment's text is with the term, behind these start tokens; questions
+        whose text is too long are left out."""
+        texts = {each: [self._text(text) for text in each.texts] for each in questions}
+        fitting = [each for each, pair in texts.items() if max(len(text) for text in pair) <= LONGEST_TEXT]
+        if not fitting:
+            return
+        aligned = self._model.align(
+            self._rows(encoded, [each.row for each in fitting for _ in texts[each]]),
+            start,
+            [text for each in fitting for text in texts[each]],
+            [each.segment.frames for each in fitting for _ in texts[each]],
+        )
+        logs = [float(np.log(np.maximum(each.text_token_probs, 1e-10)).sum()) for each in aligned]
+        for number, question in enumerate(fitting):
+            heard, changed = logs[2 * number : 2 * number + 2]
+            yield question, changed - heard
+
+    def _prompt(self, language: str, term: str) -> list[int]:
+        """Start tokens behind a text that came before: a glossary of one term."""
+        tokenizer = self._tokenizer(language)
+        glossary = self._tokens.encode(f" Glossary: {term}.", add_special_tokens=False).ids
+        return [tokenizer.sot_prev, *glossary[: LONGEST_PROMPT - 1], *tokenizer.sot_sequence]
+
+    def _text(self, text: str) -> list[int]:
+        tokens: list[int] = self._tokens.encode(f" {text}", add_special_tokens=False).ids
+        return tokens
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Question:
+    """Was it rather this term, in this row of the batch?"""
+
+    row: int
+    segment: HeardSegment
+    candidate: KeytermCandidate
+
+    @property
+    def texts(self) -> tuple[str, str]:
+        """As heard, and with the term."""
+        words = self.segment.words
+        return joined(words), joined(keyterms.with_term(words, self.candidate))
+
+
+def _grouped(
+    asked: Iterable[_Question], by: Callable[[_Question], Hashable]
+) -> Iterable[Sequence[_Question]]:
+    groups: dict[Hashable, list[_Question]] = {}
+    for each in asked:
+        groups.setdefault(by(each), []).append(each)
+    return groups.values()

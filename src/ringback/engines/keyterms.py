@@ -1,0 +1,155 @@
+"""`keyterm`: where a term may have been misheard, and whether it was. Pure.
+
+Sound proposes, the recogniser decides: a term that sounds like some of the words heard is written in their
+place, and the model is asked how probable either text is for the audio (`keyterm_rescoring`). Deepgram biases
+its search instead (https://developers.deepgram.com/docs/keyterm); CTranslate2 has no way to.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+import numpy as np
+
+from ringback.sounds.likeness import Sound, likenesses, sounds_of
+from ringback.sounds.windows import windows
+from ringback.transcript import Word
+
+MOST_TERM_WORDS = 8
+MOST_TERM_LETTERS = 60
+"""Longer ones are no terms, and are passed over: what they would cost is not worth asking."""
+
+MOST_CANDIDATES = 12
+"""In one segment, the most alike first: it bounds what a list of terms can cost."""
+
+_WIDEST = 4
+"""Words that one word may have been misheard as."""
+_LEAST_LIKENESS = 0.5
+_SURE_GAIN = -1.0
+"""The text with the term is as probable as the one heard, or nearly: models prefer common words."""
+_ALIKE, _POSSIBLE_GAIN, _POSSIBLE_GAIN_UNPROMPTED = 0.7, -6.5, -14.7
+_SHORT = 4
+"""Letters of a term that is easily a part of something else: likeness alone says little of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeytermCandidate:
+    """The words `first` ≤ i < `end` sound like the term."""
+
+    term: str
+    first: int
+    end: int
+    likeness: float
+
+
+def usable(terms: Iterable[str]) -> tuple[str, ...]:
+    """Those that can be looked for, each once."""
+    return tuple(term for term in dict.fromkeys(" ".join(each.split()) for each in terms) if _is_usable(term))
+
+
+def candidates(words: Sequence[Word], terms: Sequence[str]) -> list[KeytermCandidate]:
+    """Where each term may have been misheard, the most alike first, none of one term over another of it.
+
+    Where it is written already, there is nothing to change.
+    """
+    sounds = [(term, sound) for term in terms for sound in sounds_of(term) if sound]
+    widest = max([_WIDEST, *(len(term.split()) + 1 for term in terms)])
+    near = list(windows([word.text for word in words], range(1, min(widest, len(words)) + 1)))
+    if not sounds or not near:
+        return []
+    alike = likenesses([sound for _, sound in sounds], [window.sound for window in near])
+    found = [
+        KeytermCandidate(sounds[row][0], near[column].first, near[column].end, float(alike[row, column]))
+        for row, column in np.argwhere(alike >= _LEAST_LIKENESS)
+    ]
+    return _best(found, words)
+
+
+class Judgement(Enum):
+    SAID = auto()
+    UNSURE = auto()
+    """To be asked again without the term in the prompt."""
+    NOT_SAID = auto()
+
+
+def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
+    """Whether the term was said. `gain`: log-probability of the segment's text with the term less that of the
+    text as heard, both behind a prompt with the term."""
+    if gain >= _SURE_GAIN:
+        return Judgement.SAID
+    alike = candidate.likeness >= _ALIKE and len(candidate.term) > _SHORT
+    return Judgement.UNSURE if alike and gain >= _POSSIBLE_GAIN else Judgement.NOT_SAID
+
+
+def is_likely_unprompted(gain: float) -> bool:
+    """The same gain without the prompt: whether it settles an `UNSURE` one."""
+    return gain >= _POSSIBLE_GAIN_UNPROMPTED
+
+
+def with_term(words: Sequence[Word], candidate: KeytermCandidate) -> tuple[Word, ...]:
+    """The words with the term in place of those that it sounds like: as the caller writes it, between the
+    punctuation that was there."""
+    old = words[candidate.first : candidate.end]
+    return (*words[: candidate.first], *_written(old, candidate.term), *words[candidate.end :])
+
+
+def with_terms(words: Sequence[Word], said: Iterable[tuple[KeytermCandidate, float]]) -> tuple[Word, ...]:
+    """The words with all these terms, those of greater gain first where they claim the same words."""
+    chosen: list[KeytermCandidate] = []
+    for candidate, _ in sorted(said, key=lambda each: -each[1]):
+        if not any(_overlap(candidate, other) for other in chosen):
+            chosen.append(candidate)
+    changed = tuple(words)
+    for candidate in sorted(chosen, key=lambda each: -each.first):
+        changed = with_term(changed, candidate)
+    return changed
+
+
+def _is_usable(term: str) -> bool:
+    sound: Sound = sounds_of(term)[0]
+    return bool(sound) and len(sound.letters) <= MOST_TERM_LETTERS and len(term.split()) <= MOST_TERM_WORDS
+
+
+def _best(found: Iterable[KeytermCandidate], words: Sequence[Word]) -> list[KeytermCandidate]:
+    best: list[KeytermCandidate] = []
+    for each in sorted(
+        found, key=lambda each: (-each.likeness, each.end - each.first, each.first, each.term)
+    ):
+        if not any(each.term == other.term and _overlap(each, other) for other in best):
+            best.append(each)
+    return [each for each in best if not _is_written(each, words)][:MOST_CANDIDATES]
+
+
+def _is_written(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
+    text = " ".join(word.text for word in words[candidate.first : candidate.end])
+    return candidate.term in {text, text.strip(_PUNCTUATION)}
+
+
+def _overlap(one: KeytermCandidate, other: KeytermCandidate) -> bool:
+    return one.first < other.end and other.first < one.end
+
+
+def _written(old: Sequence[Word], term: str) -> list[Word]:
+    """A word for each of the term's; over the time of the words heard, by their letters."""
+    parts = term.split()
+    before = old[0].text[: len(old[0].text) - len(old[0].text.lstrip(_OPENING))]
+    after = old[-1].text[len(old[-1].text.rstrip(_PUNCTUATION)) :]
+    texts = list(parts)
+    texts[0] = before + texts[0]
+    texts[-1] += "" if texts[-1].endswith(after) else after
+    edges = _edges(old, parts)
+    confidence = sum(word.confidence for word in old) / len(old)
+    return [
+        replace(old[0], text=text, start=start, end=end, confidence=confidence, spaced=old[0].spaced or i > 0)
+        for i, (text, start, end) in enumerate(zip(texts, edges, edges[1:], strict=False))
+    ]
+
+
+def _edges(old: Sequence[Word], parts: Sequence[str]) -> list[float]:
+    start, end = old[0].start, old[-1].end
+    letters = np.cumsum([0, *map(len, parts)])
+    return [round(start + (end - start) * float(share), 3) for share in letters / letters[-1]]
+
+
+_OPENING = "\"'“¿([{-"
+_PUNCTUATION = ".,!?;:\"'”…)]}-"

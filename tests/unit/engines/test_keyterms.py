@@ -1,0 +1,103 @@
+import itertools
+
+from ringback.engines import keyterms
+from ringback.engines.keyterms import Judgement, KeytermCandidate
+from ringback.transcript import Word, joined
+
+
+def heard(text: str) -> list[Word]:
+    return [Word(each, i * 0.5, i * 0.5 + 0.4, 0.6) for i, each in enumerate(text.split())]
+
+
+def proposed(text: str, *terms: str) -> list[tuple[str, str]]:
+    words = heard(text)
+    return [
+        (each.term, joined(words[each.first : each.end])) for each in keyterms.candidates(words, list(terms))
+    ]
+
+
+def test_a_term_is_proposed_where_it_sounds_near() -> None:
+    assert proposed("Take met for men twice a day.", "Metformin", "Zendesk")[0] == (
+        "Metformin",
+        "met for men",
+    )
+
+
+def test_a_term_that_is_written_already_is_not() -> None:
+    assert proposed("Call Acme, now.", "Acme") == []
+    assert proposed("Call acme, now.", "Acme") == [("Acme", "acme,")]
+
+
+def test_one_term_is_proposed_once_for_the_same_words() -> None:
+    found = keyterms.candidates(heard("ask her risk again and asterisk"), ["Asterisk"])
+    spans = sorted((each.first, each.end) for each in found)
+    assert all(end <= first for (_, end), (first, _) in itertools.pairwise(spans))
+
+
+def test_the_most_alike_go_first_and_few_are_asked() -> None:
+    terms = [f"Metformi{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
+    found = keyterms.candidates(heard("metformin met form in"), terms)
+    assert len(found) == keyterms.MOST_CANDIDATES
+    assert [each.likeness for each in found] == sorted((each.likeness for each in found), reverse=True)
+
+
+def test_the_term_keeps_its_writing_the_sentence_its_marks_and_the_words_their_times() -> None:
+    words = heard('He said "met for men," and left.')
+    changed = keyterms.with_term(words, KeytermCandidate("Metformin", 2, 5, 0.8))
+    assert joined(changed) == 'He said "Metformin," and left.'
+    assert (changed[2].start, changed[2].end, changed[2].confidence) == (1.0, 2.4, 0.6)
+    assert changed[:2] == tuple(words[:2])
+    assert changed[3:] == tuple(words[5:])
+
+
+def test_a_term_of_several_words_is_as_many_words_within_the_same_time() -> None:
+    changed = keyterms.with_term(heard("from why combinator?"), KeytermCandidate("Y Combinator", 1, 3, 0.8))
+    assert [word.text for word in changed] == ["from", "Y", "Combinator?"]
+    assert (changed[1].start, changed[2].end) == (0.5, 1.4)
+    assert changed[1].end == changed[2].start
+
+
+def test_a_mark_of_the_term_is_not_doubled() -> None:
+    changed = keyterms.with_term(heard("search ya who!"), KeytermCandidate("Yahoo!", 1, 3, 0.8))
+    assert joined(changed) == "search Yahoo!"
+
+
+def test_of_two_terms_for_the_same_words_the_one_with_more_gain_stands() -> None:
+    words = heard("take met for men daily")
+    said = [
+        (KeytermCandidate("Metformin", 1, 4, 0.7), 1.5),
+        (KeytermCandidate("Metoprolol", 1, 3, 0.9), -0.5),
+    ]
+    assert joined(keyterms.with_terms(words, said)) == "take Metformin daily"
+
+
+def test_judgement_is_by_the_gain_and_for_the_unsure_by_the_sound() -> None:
+    far, near = KeytermCandidate("Metformin", 0, 1, 0.55), KeytermCandidate("Metformin", 0, 1, 0.75)
+    short = KeytermCandidate("SSN", 0, 1, 0.9)
+    assert keyterms.judge(far, -0.5) is keyterms.judge(short, -1.0) is Judgement.SAID
+    assert keyterms.judge(far, -1.5) is Judgement.NOT_SAID
+    assert keyterms.judge(near, -1.5) is Judgement.UNSURE
+    assert keyterms.judge(near, -7.0) is Judgement.NOT_SAID
+    assert keyterms.judge(short, -1.5) is Judgement.NOT_SAID
+    assert keyterms.is_likely_unprompted(-10.0)
+    assert not keyterms.is_likely_unprompted(-20.0)
+
+
+def test_what_cannot_be_a_term_is_passed_over() -> None:
+    hostile = [
+        "",
+        " ",
+        "\u200b",
+        "?!",
+        "x" * 10_000,
+        "a b c d e f g h i",
+        "\ud800",
+        " Acme  Corp ",
+        "Acme Corp",
+    ]
+    assert keyterms.usable(hostile) == ("Acme Corp",)
+
+
+def test_nothing_heard_or_nothing_asked_proposes_nothing() -> None:
+    assert keyterms.candidates([], ["Acme"]) == []
+    assert keyterms.candidates(heard("acme"), []) == []
