@@ -13,7 +13,7 @@ from starlette.routing import Route
 from ringback import settings
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import main
-from ringback.server.leaving import PROBE_SECONDS, SPREAD_SECONDS
+from ringback.server.drain import PROBE_SECONDS, SPREAD_SECONDS
 from ringback.server.routes import probes
 from support.front import front
 
@@ -89,7 +89,9 @@ def test_every_variable_is_a_setting_and_together_they_start() -> None:
 
 async def test_every_probe_is_a_route_of_every_role(tmp_path: Path) -> None:
     async with front(tmp_path) as opened:
-        paths = {route.path for route in probes(opened.services.probed).routes if isinstance(route, Route)}
+        paths = {
+            route.path for route in probes(opened.services.probe_sources).routes if isinstance(route, Route)
+        }
     assert len(paths) == 3
     for document in manifests():
         if document["kind"] != "Deployment":

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from starlette.routing import Route, WebSocketRoute
 
-from ringback.server.problems import LISTEN_PATH
+from ringback.server.error_responses import LISTEN_PATH
 from ringback.server.routes import application
 from support.front import front
 

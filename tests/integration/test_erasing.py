@@ -17,7 +17,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import Attempt, Done, GivenUp, JobFilter, JobId, NewJob, Once
 from ringback.keys import Project
 from ringback.listen.options import ListenOptions
-from ringback.server.requests import REQUEST_KINDS
+from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.streaming.record import StreamOrder, record_job
 from ringback.transcription.erasing import FORGOTTEN_SECONDS, SETTLED_SECONDS, Eraser, EraseStore, Erasing
 from ringback.transcription.fetch import KIND as FETCH

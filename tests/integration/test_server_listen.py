@@ -19,7 +19,7 @@ from ringback.callbacks.delivery import place_of_callback
 from ringback.errors import Failure
 from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
 from ringback.jobs.store import LedgerUnavailable
-from ringback.server import waiting
+from ringback.server import sync_responder
 from ringback.settings import EngineSettings, LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, opened_url, order_of
@@ -97,7 +97,7 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
         return await real(blobs, key)
 
     monkeypatch.setattr(FolderBlobs, "get", away)
-    monkeypatch.setattr(waiting, "AWAY_SECONDS", 0.5)
+    monkeypatch.setattr(sync_responder, "BLOB_RETRY_SECONDS", 0.5)
     asking = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
     document = b'{"results":"' + b"x" * INLINE_LIMIT + b'"}'
     await door.finish(await door.claim(), document)

@@ -18,7 +18,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.engines.base import Urgency
 from ringback.jobs.job import Attempt, Done, Job, JobId, Retry, Signal
 from ringback.listen.options import ListenOptions
-from ringback.server import usage
+from ringback.server import usage_routes
 from ringback.settings import LimitSettings
 from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription.request import Ending
@@ -445,9 +445,9 @@ async def test_the_fields_of_usage_are_those_that_were_asked_for(door: Front) ->
 
 
 async def test_usage_says_when_it_left_out_the_oldest(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage, "USAGE_PAGE", 2)
+    monkeypatch.setattr(usage_routes, "USAGE_PAGE", 2)
     for most, counted, complete in ((4, 4, False), (6, 5, True)):
-        monkeypatch.setattr(usage, "USAGE_MOST", most)
+        monkeypatch.setattr(usage_routes, "USAGE_MOST", most)
         for _ in range(0 if complete else 5):
             await submit(door, finish=200)
         report = (await get(door, "{project}/usage")).json()

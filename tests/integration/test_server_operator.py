@@ -79,7 +79,7 @@ async def test_a_key_for_metrics_can_do_nothing_else(door: Front) -> None:
 
 
 async def test_metrics_stand_at_an_address_of_their_own(door: Front) -> None:
-    server = HttpServer(metrics(door.services.probed), "127.0.0.1", 0)
+    server = HttpServer(metrics(door.services.probe_sources), "127.0.0.1", 0)
     url, stopping = f"http://127.0.0.1:{server.bind()}", asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     async with aiohttp.ClientSession(url) as session:
@@ -92,7 +92,7 @@ async def test_metrics_stand_at_an_address_of_their_own(door: Front) -> None:
 
 
 async def test_then_they_are_not_on_the_port_of_callers(door: Front) -> None:
-    probed = door.services.probed
+    probed = door.services.probe_sources
     own = msgspec.structs.replace(probed.settings, metrics=MetricsSettings("127.0.0.1:9464"))
     paths = {getattr(route, "path", "") for route in probes(replace(probed, settings=own)).routes}
     assert paths == {"/v1/status", "/v1/status/engine"}

@@ -18,7 +18,7 @@ from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callba
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
 from ringback.listen.options import ListenOptions
-from ringback.server import history, redelivery
+from ringback.server import history_routes, request_command_routes
 from ringback.settings import KeepSettings
 from ringback.streaming.record import StreamEnding, StreamOrder, record_job
 from ringback.transcription import retention
@@ -136,7 +136,7 @@ async def test_the_latest_attempts_of_all_deliveries_are_shown(
         for lease in await door.ledger.claim(DELIVER, 9, 60):
             attempt = Attempt(number, number, "server_error", 500)
             assert await door.ledger.settle(lease, Retry(0.0, 500, attempt))
-    monkeypatch.setattr(history, "ATTEMPTS_SHOWN", 8)
+    monkeypatch.setattr(history_routes, "ATTEMPTS_SHOWN", 8)
     deliveries = (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"]
     assert [(each["id"], len(each["attempts"])) for each in deliveries] == [(first.id, 2), (elsewhere, 6)]
     assert [each["started"][17:19] for each in deliveries[0]["attempts"]] == ["04", "05"]
@@ -378,8 +378,8 @@ async def test_many_are_sent_again_after_a_dry_run(door: Front) -> None:
 
 
 async def test_many_end_at_a_bound_and_go_on_from_there(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redelivery, "MANY_AT_ONCE", 2)
-    monkeypatch.setattr(redelivery, "MANY_MOST", 3)
+    monkeypatch.setattr(request_command_routes, "DELIVERIES_PER_PAGE", 2)
+    monkeypatch.setattr(request_command_routes, "MOST_DELIVERIES", 3)
     for _ in range(5):
         await parked(door)
     first = (await post(door, "deliveries/redeliver", {})).json()
@@ -449,7 +449,7 @@ async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: Manu
 async def test_a_streams_responses_come_back_in_their_order(
     door: Front, monkeypatch: pytest.MonkeyPatch, many: bool
 ) -> None:
-    monkeypatch.setattr(redelivery, "MANY_AT_ONCE", 2)
+    monkeypatch.setattr(request_command_routes, "DELIVERIES_PER_PAGE", 2)
     stream = JobId("00000000-0000-4000-8000-00000000000a")
     record = record_job(StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
     lease = await door.ledger.begin(record, 60)

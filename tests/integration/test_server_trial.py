@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.server.callbacks import TRIALS_AT_ONCE
+from ringback.server.callback_test_route import TESTS_AT_ONCE
 from support.front import OWNER, Answered, Front, front
 
 PATH = "/v1/callbacks/test"
@@ -86,9 +86,9 @@ async def test_who_may_not_order_a_callback_may_not_try_one(door: Front) -> None
 async def test_so_many_at_a_time(door: Front) -> None:
     async with Silent() as receiver:
         body = {"url": f"http://127.0.0.1:{receiver.port}/"}
-        running = [asyncio.create_task(attempt(door, body)) for _ in range(TRIALS_AT_ONCE)]
+        running = [asyncio.create_task(attempt(door, body)) for _ in range(TESTS_AT_ONCE)]
         async with asyncio.timeout(10):
-            while receiver.taken < TRIALS_AT_ONCE:  # noqa: ASYNC110 - sockets, not events
+            while receiver.taken < TESTS_AT_ONCE:  # noqa: ASYNC110 - sockets, not events
                 await asyncio.sleep(0.01)
         refused = await attempt(door, body)
         assert (refused.status, refused.json()["category"]) == (429, "TOO_MANY_REQUESTS")

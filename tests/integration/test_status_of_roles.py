@@ -15,9 +15,9 @@ from ringback.clock import SystemClock
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import JobId, Lane, NewJob
 from ringback.jobs.store import LedgerUnavailable
-from ringback.server.leaving import Leaving
+from ringback.server.drain import Drain
 from ringback.server.protocol import HttpServer
-from ringback.server.routes import Probed, probes
+from ringback.server.routes import ProbeSources, probes
 from ringback.service import run_in_stages
 from ringback.settings import Settings
 from ringback.storage.sqlite import SqliteLedger
@@ -38,7 +38,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 
 
 @asynccontextmanager
-async def asked(probed: Probed) -> AsyncIterator[aiohttp.ClientSession]:
+async def asked(probed: ProbeSources) -> AsyncIterator[aiohttp.ClientSession]:
     server = HttpServer(probes(probed), "127.0.0.1", 0)
     url, stopping = f"http://127.0.0.1:{server.bind()}", asyncio.Event()
     running = asyncio.create_task(run_in_stages([[server]], stopping))
@@ -52,14 +52,14 @@ async def asked(probed: Probed) -> AsyncIterator[aiohttp.ClientSession]:
     ("role", "status"), [("all", 503), ("transcribe", 503), ("api", 200), ("deliver", 200)]
 )
 async def test_a_node_answers_for_its_own_work(ledger: SqliteLedger, role: Role, status: int) -> None:
-    probed = Probed(ledger, Settings(role=(role,)), EngineState(), lambda: 0, Leaving())
+    probed = ProbeSources(ledger, Settings(role=(role,)), EngineState(), lambda: 0, Drain())
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json())["system_health"] == {200: "Healthy", 503: "Critical"}[status]
 
 
 async def test_a_node_that_hears_nothing_needs_no_engine(ledger: SqliteLedger) -> None:
-    probed = Probed(ledger, Settings(role=("deliver",)), None, lambda: 0, Leaving())
+    probed = ProbeSources(ledger, Settings(role=("deliver",)), None, lambda: 0, Drain())
     async with asked(probed) as session:
         async with session.get("/v1/status/engine") as answer:
             assert (answer.status, (await answer.json())["state"]) == (200, "none")
@@ -70,9 +70,9 @@ async def test_a_node_that_hears_nothing_needs_no_engine(ledger: SqliteLedger) -
 
 
 async def test_a_node_that_leaves_says_so_first(ledger: SqliteLedger) -> None:
-    leaving = Leaving(elsewhere=True)
-    leaving.begun = True
-    probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, leaving)
+    leaving = Drain(other_nodes=True)
+    leaving.started = True
+    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, leaving)
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert (answer.status, await answer.json()) == (503, {"system_health": "Stopping"})
 
@@ -95,7 +95,7 @@ async def test_a_full_disk_makes_a_node_unready(
 ) -> None:
     blobs = Blobs(tmp_path / "blobs", SystemClock())
     blobs.trouble = trouble
-    probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Leaving(), blobs)
+    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Drain(), blobs)
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json()).get("reason") == (
@@ -106,7 +106,7 @@ async def test_a_full_disk_makes_a_node_unready(
 async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
     ledger: SqliteLedger, tmp_path: Path
 ) -> None:
-    probed = Probed(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Leaving())
+    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Drain())
     async with asked(probed) as session:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
             other.execute("begin immediate")
@@ -126,8 +126,8 @@ async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
 async def test_recordings_that_wait_are_no_fault_while_any_get_on(ledger: SqliteLedger) -> None:
     clock = ManualClock()
     activity = Activity(clock)
-    probed = Probed(
-        ledger, Settings(), EngineState(), lambda: 0, Leaving(), activities={"transcribe": activity}
+    probed = ProbeSources(
+        ledger, Settings(), EngineState(), lambda: 0, Drain(), activities={"transcribe": activity}
     )
     async with asked(probed) as session:
         for waited, status in ((600, 200), (1, 503), (0, 200)):

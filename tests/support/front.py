@@ -28,7 +28,7 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota
 from ringback.server.protocol import HttpServer
-from ringback.server.requests import REQUEST_KINDS
+from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import Services, application
 from ringback.settings import CallbackSettings, EngineSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
@@ -195,10 +195,10 @@ async def front(
             catalogue=ModelCatalogue(settings.model, folder / "models"),
             admit=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
-            try_callback=lambda url, method, requester: trial(
+            test_callback=lambda url, method, requester: trial(
                 door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
             ),
-            admit_live=Admission(door, policy).admit_live,
+            admit_live_callback=Admission(door, policy).admit_live,
             streams=streams,
             quota=quota,
             progress=Progress(),

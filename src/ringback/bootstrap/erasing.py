@@ -6,7 +6,7 @@ from ringback.blobs import blobs_at
 from ringback.bootstrap.ledger import open_alone
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
-from ringback.server.requests import REQUEST_KINDS
+from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.settings import Settings
 from ringback.transcription.erasing import Erasing
 

@@ -20,7 +20,7 @@ from ringback.engines.registry import ModelCatalogue
 from ringback.jobs.activity import Activity
 from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import SECRET_KEY_FILE, Seal
-from ringback.server.leaving import Leaving
+from ringback.server.drain import Drain
 from ringback.settings import Settings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -54,7 +54,7 @@ class Ground:
     catalogue: ModelCatalogue
     pool: EnginePool | None
     """The recogniser, where recordings or live streams are heard."""
-    leaving: Leaving
+    leaving: Drain
     activities: Mapping[str, Activity]
     """How this process gets on with the kinds of work of callers."""
     interrupted: int
@@ -99,7 +99,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         door=door,
         catalogue=catalogue,
         pool=pool,
-        leaving=Leaving(elsewhere=opened.together is not None),
+        leaving=Drain(other_nodes=opened.together is not None),
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )

@@ -29,11 +29,11 @@ from ringback.engines.pool import EnginePool
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
 from ringback.quota import AudioQuota
-from ringback.server.auth import Doorkeeper
+from ringback.server.auth import Authenticator
 from ringback.server.protocol import HttpServer
-from ringback.server.requests import REQUEST_KINDS
-from ringback.server.routes import Probed, Services, application, metrics, probes
-from ringback.server.services import TryCallback
+from ringback.server.request_lookup import REQUEST_KINDS
+from ringback.server.routes import ProbeSources, Services, application, metrics, probes
+from ringback.server.services import TestCallback
 from ringback.service import Service
 from ringback.settings import FetchSettings
 from ringback.streaming.callbacks import Callbacks
@@ -217,17 +217,17 @@ class Stages:
 
     def _for_probes(self) -> Starlette:
         ground = self._ground
-        doorkeeper = Doorkeeper(ground.ledger, ground.clock, ground.seal.subkey("jwt"))
-        return probes(self._probed(), doorkeeper)
+        authenticator = Authenticator(ground.ledger, ground.clock, ground.seal.subkey("jwt"))
+        return probes(self._probed(), authenticator)
 
-    def _probed(self) -> Probed:
+    def _probed(self) -> ProbeSources:
         ground = self._ground
-        return Probed(
+        return ProbeSources(
             store=ground.ledger,
             settings=ground.settings,
             health=ground.pool,
             streams=self._streams_open,
-            leaving=ground.leaving,
+            drain=ground.leaving,
             activities=ground.activities,
             blob_fault=self._blob_fault,
         )
@@ -248,10 +248,10 @@ class Stages:
                 blobs=ground.blobs,
                 erasing=self._erasing,
                 catalogue=ground.catalogue,
-                admit=admission.admit,
-                admit_live=admission.admit_live,
+                admit_callback=admission.admit,
+                admit_live_callback=admission.admit_live,
                 check_audio_url=self._remote().judge,
-                try_callback=_tried_by(ground),
+                test_callback=_tried_by(ground),
                 streams=streams,
                 quota=self._quota,
                 progress=self._progress,
@@ -261,7 +261,7 @@ class Stages:
                 signers=ground.signers,
                 health=ground.pool,
                 jwt_secret=ground.seal.subkey("jwt"),
-                leaving=ground.leaving,
+                drain=ground.leaving,
                 activities=ground.activities,
                 blob_fault=self._blob_fault,
             )
@@ -332,7 +332,7 @@ class _WhenReady:
         await self._work.run(stopping)
 
 
-def _tried_by(ground: Ground) -> TryCallback:
+def _tried_by(ground: Ground) -> TestCallback:
     """What tries a callback URL as a delivery would."""
     settings = ground.settings.callback
     limits = Limits(settings.connect_timeout, settings.timeout)

@@ -17,15 +17,15 @@ from ringback.egress.names import Requester
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
 from ringback.quota import Holder
-from ringback.server.permissions import TOKEN, Action, Reach, effective, reach
+from ringback.server.permissions import TOKEN, Permission, Reach, effective, reach
 
 TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
 
-REMEMBERED_SECONDS = 1.0
+CACHE_SECONDS = 1.0
 """A key removed elsewhere (by the command line) still works this long; removed here, not at all."""
 
-REMEMBERED_KEYS = 10_000
+CACHED_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,45 +51,45 @@ class Caller:
         """On whose account audio is heard."""
         return Holder(self.project, self.key_id)
 
-    def reach(self, action: Action) -> Reach:
-        return reach(action, self.columns)
+    def reach(self, permission: Permission) -> Reach:
+        return reach(permission, self.columns)
 
-    def must(self, action: Action) -> None:
+    def require(self, permission: Permission) -> None:
         """Raises the 403 of https://developers.deepgram.com/docs/errors where it reaches nothing."""
-        if self.reach(action) is Reach.NONE:
+        if self.reach(permission) is Reach.NONE:
             raise forbidden()
 
-    def covers(self, action: Action, key_id: str | None) -> bool:
+    def covers(self, permission: Permission, key_id: str | None) -> bool:
         """Whether the action may be carried out on what this key of the project asked for, or on that key."""
-        own = self.reach(action) is Reach.OWN and key_id == self.key_id
-        return own or self.reach(action) >= Reach.PROJECT
+        own = self.reach(permission) is Reach.OWN and key_id == self.key_id
+        return own or self.reach(permission) >= Reach.PROJECT
 
-    def only_own(self, action: Action) -> str | None:
+    def narrowed_to_key(self, permission: Permission) -> str | None:
         """The key that a list has to be narrowed to; None: it shows the whole project."""
-        return None if self.reach(action) >= Reach.PROJECT else self.key_id
+        return None if self.reach(permission) >= Reach.PROJECT else self.key_id
 
 
-class Doorkeeper:
+class Authenticator:
     """Checks credentials. Keys are found by the hash of their secret, so that nothing is compared in text."""
 
     def __init__(self, keys: KeyStore, clock: Clock, jwt_secret: bytes) -> None:
         self._keys = keys
         self._clock = clock
         self._jwt_secret = jwt_secret
-        self._remembered: dict[bytes, tuple[float, ApiKey]] = {}
-        self._limits: dict[tuple[str, str], tuple[float, KeyLimits]] = {}
+        self._cached_keys: dict[bytes, tuple[float, ApiKey]] = {}
+        self._cached_limits: dict[tuple[str, str], tuple[float, KeyLimits]] = {}
         self._first_project: str | None = None
 
-    async def caller(self, request: HTTPConnection) -> Caller:
+    async def authenticate(self, request: HTTPConnection) -> Caller:
         """Who sent this; raises `Refusal` (401) for anybody unknown."""
         scheme, credential = _credentials(request)
         if scheme.lower() == "token" and credential:
-            return await self._holder_of_key(credential)
+            return await self._caller_with_key(credential)
         if scheme.lower() == "bearer" and credential:
             claims = self._claims_of(credential)
             if claims is None:
-                return await self._holder_of_key(credential)
-            return await self._holder_of_token(claims)
+                return await self._caller_with_key(credential)
+            return await self._caller_with_token(claims)
         raise _invalid()
 
     def grant(self, caller: Caller, seconds: float) -> str:
@@ -98,12 +98,12 @@ class Doorkeeper:
         claims = {"sub": caller.key_id, "project": caller.project, "aud": _AUDIENCE, "exp": now + seconds}
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
 
-    def forget(self) -> None:
+    def clear_cache(self) -> None:
         """Ask the ledger again from now on: a key or a project was removed, or has other limits."""
-        self._remembered.clear()
-        self._limits.clear()
+        self._cached_keys.clear()
+        self._cached_limits.clear()
 
-    async def _holder_of_key(self, secret: str) -> Caller:
+    async def _caller_with_key(self, secret: str) -> Caller:
         key = await self._key(secret_hash(secret))
         if key is None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
             raise _invalid()
@@ -117,16 +117,16 @@ class Doorkeeper:
 
     async def _key(self, hashed: bytes) -> ApiKey | None:
         now = self._clock.monotonic()
-        remembered = self._remembered.get(hashed)
-        if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
-            return remembered[1]
+        cached = self._cached_keys.get(hashed)
+        if cached is not None and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
         key = await self._keys.key_by_hash(hashed)
         if key is None:
-            self._remembered.pop(hashed, None)
+            self._cached_keys.pop(hashed, None)
             return None
-        if len(self._remembered) >= REMEMBERED_KEYS:
-            self._remembered.clear()
-        self._remembered[hashed] = (now, key)
+        if len(self._cached_keys) >= CACHED_KEYS:
+            self._cached_keys.clear()
+        self._cached_keys[hashed] = (now, key)
         return key
 
     def _claims_of(self, token: str) -> dict[str, Any] | None:
@@ -144,7 +144,7 @@ class Doorkeeper:
             return None
         return claims
 
-    async def _holder_of_token(self, claims: dict[str, Any]) -> Caller:
+    async def _caller_with_token(self, claims: dict[str, Any]) -> Caller:
         if claims["exp"] <= self._clock.now():
             raise _invalid()
         key_id, project = claims["sub"], claims["project"]
@@ -155,15 +155,15 @@ class Doorkeeper:
         """Those of a token's key. A token may outlive its key, then the server's settings hold, but not its
         project: that raises `Refusal` (401)."""
         now = self._clock.monotonic()
-        remembered = self._limits.get((project, key_id))
-        if remembered is not None and now - remembered[0] < REMEMBERED_SECONDS:
-            return remembered[1]
+        cached = self._cached_limits.get((project, key_id))
+        if cached is not None and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
         if project not in {known.id for known in await self._keys.projects()}:
             raise _invalid()
         limits = {key.id: key.limits for key in await self._keys.keys(project)}.get(key_id, KeyLimits())
-        if len(self._limits) >= REMEMBERED_KEYS:
-            self._limits.clear()
-        self._limits[project, key_id] = (now, limits)
+        if len(self._cached_limits) >= CACHED_KEYS:
+            self._cached_limits.clear()
+        self._cached_limits[project, key_id] = (now, limits)
         return limits
 
 

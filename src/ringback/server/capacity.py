@@ -27,7 +27,7 @@ REPORTED_EVERY = 60.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Place(Enum):
+class Admission(Enum):
     """What a new connection may do."""
 
     ANY = "any"
@@ -37,7 +37,7 @@ class Place(Enum):
     """There are too many of these, too."""
 
 
-class Member(Protocol):
+class CountedConnection(Protocol):
     """A connection."""
 
     held: int
@@ -45,12 +45,12 @@ class Member(Protocol):
     group: str
     """Whose it is, for the limit per address (`group_of`)."""
 
-    def give_way(self) -> None:
-        """`leave`, and close: a newcomer needs the place, or the memory."""
+    def evict(self) -> None:
+        """`release_connection`, and close: a newcomer needs the place, or the memory."""
         ...
 
 
-class Sampled:
+class ReportLimiter:
     """Something that strangers can cause at any rate: all of it is counted, and reported once in a while."""
 
     def __init__(self) -> None:
@@ -74,65 +74,65 @@ class Capacity:
         self.most = most
         self.per_address = per_address or most
         self._proxies = proxies
-        self._members = 0
+        self._connections = 0
         self._probes = 0
         self._by_address: Counter[str] = Counter()
-        self._waiting: dict[Member, None] = {}
+        self._waiting: dict[CountedConnection, None] = {}
         """Those that wait for their client, in the order in which they began to."""
-        self._waiting_of: dict[str, dict[Member, None]] = {}
+        self._waiting_by_group: dict[str, dict[CountedConnection, None]] = {}
         """The same by group."""
         self._held = 0
         self.read_bytes = READ_BYTES_MOST
         """What one connection may hold now."""
-        self._full = Sampled()
-        self.refused = Sampled()
+        self._full = ReportLimiter()
+        self.refused = ReportLimiter()
 
-    def enter(self, address: str, now: float) -> Place:
-        """A new connection from this address. `leave` must be called with what is answered."""
+    def admit_connection(self, address: str, now: float) -> Admission:
+        """A new connection from this address. `release_connection` must be called with what is answered."""
         self._count(1)
-        if self.take(address) or (self._make_room_for(address) and self.take(address)):
-            if self._members <= self.most or self._make_room(self._waiting):
-                return Place.ANY
-            self.give_back(address)
+        if self.take_address(address) or (self._evict_from_address(address) and self.take_address(address)):
+            if self._connections <= self.most or self._evict_longest_waiting(self._waiting):
+                return Admission.ANY
+            self.release_address(address)
         telemetry.CONNECTIONS_REFUSED.labels("full").inc()
         if count := self._full.due(now):
             telemetry.problem("connections.full", count=count, most=self.most, per_address=self.per_address)
         if self._probes >= PROBES_MOST:
-            return Place.NONE
+            return Admission.NONE
         self._probes += 1
-        return Place.PROBE
+        return Admission.PROBE
 
-    def leave(self, member: Member, address: str, place: Place) -> None:
-        self.works(member)
-        self.holds(member, 0)
+    def release_connection(self, connection: CountedConnection, address: str, admission: Admission) -> None:
+        self.mark_working(connection)
+        self.set_held_bytes(connection, 0)
         self._count(-1)
-        if place is Place.PROBE:
+        if admission is Admission.PROBE:
             self._probes -= 1
-        elif place is Place.ANY:
-            self.give_back(address)
+        elif admission is Admission.ANY:
+            self.release_address(address)
 
-    def waits(self, member: Member) -> None:
+    def mark_waiting(self, connection: CountedConnection) -> None:
         """It is the client's turn, from now on."""
-        self.works(member)
-        self._waiting[member] = None
-        self._waiting_of.setdefault(member.group, {})[member] = None
+        self.mark_working(connection)
+        self._waiting[connection] = None
+        self._waiting_by_group.setdefault(connection.group, {})[connection] = None
 
-    def works(self, member: Member) -> None:
+    def mark_working(self, connection: CountedConnection) -> None:
         """It is our turn."""
-        if member in self._waiting:
-            del self._waiting[member]
-            of_group = self._waiting_of[member.group]
-            del of_group[member]
+        if connection in self._waiting:
+            del self._waiting[connection]
+            of_group = self._waiting_by_group[connection.group]
+            del of_group[connection]
             if not of_group:
-                del self._waiting_of[member.group]
+                del self._waiting_by_group[connection.group]
 
-    def holds(self, member: Member, size: int) -> None:
-        self._held += size - member.held
-        member.held = size
-        while self._held > HELD_BYTES and self._make_room(self._waiting):
+    def set_held_bytes(self, connection: CountedConnection, size: int) -> None:
+        self._held += size - connection.held
+        connection.held = size
+        while self._held > HELD_BYTES and self._evict_longest_waiting(self._waiting):
             pass
 
-    def forwarded(self, address: str, header: bytes) -> str | None:
+    def forwarded_client(self, address: str, header: bytes) -> str | None:
         """For whom a trusted proxy asks: the last address of X-Forwarded-For that is no proxy of ours. None:
         the connection's own address counts."""
         if not self.is_proxy(address):
@@ -151,8 +151,8 @@ class Capacity:
         found = _address(address)
         return found is not None and any(found in network for network in self._proxies)
 
-    def take(self, address: str) -> bool:
-        """One more from this address; False: there are too many. Else `give_back` ends it."""
+    def take_address(self, address: str) -> bool:
+        """One more from this address; False: there are too many. Else `release_address` ends it."""
         if self.is_proxy(address):
             return True
         group = group_of(address)
@@ -161,7 +161,7 @@ class Capacity:
         self._by_address[group] += 1
         return True
 
-    def give_back(self, address: str) -> None:
+    def release_address(self, address: str) -> None:
         if self.is_proxy(address):
             return
         group = group_of(address)
@@ -170,19 +170,19 @@ class Capacity:
             del self._by_address[group]
 
     def _count(self, change: int) -> None:
-        self._members += change
-        share = HELD_BYTES // max(1, self._members)
+        self._connections += change
+        share = HELD_BYTES // max(1, self._connections)
         self.read_bytes = min(READ_BYTES_MOST, max(READ_BYTES_LEAST, share))
 
-    def _make_room_for(self, address: str) -> bool:
-        return self._make_room(self._waiting_of.get(group_of(address), {}))
+    def _evict_from_address(self, address: str) -> bool:
+        return self._evict_longest_waiting(self._waiting_by_group.get(group_of(address), {}))
 
-    def _make_room(self, waiting: dict[Member, None]) -> bool:
+    def _evict_longest_waiting(self, waiting: dict[CountedConnection, None]) -> bool:
         """End the one that has waited longest for its client."""
         longest = next(iter(waiting), None)
         if longest is None:
             return False
-        longest.give_way()
+        longest.evict()
         return True
 
 

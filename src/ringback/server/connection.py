@@ -32,23 +32,23 @@ from websockets.exceptions import InvalidHandshake
 
 from ringback import telemetry
 from ringback.errors import Failure
-from ringback.server.capacity import Place, group_of
+from ringback.server.capacity import Admission, group_of
+from ringback.server.error_responses import LISTEN_PATH, UNAVAILABLE
 from ringback.server.exchange import STATUS_LINE_BEGIN, HttpExchange, failure_answer
-from ringback.server.framing import HEADER_BYTES, End, NotServed, RequestHead, RequestParser
-from ringback.server.liveness import LeftProbe, WriteWatch
-from ringback.server.problems import LISTEN_PATH, UNAVAILABLE
-from ringback.server.shared import ServerState
-from ringback.server.status import PROBE_PATHS
+from ringback.server.framing import HEADER_BYTES, End, RequestHead, RequestParser, UnservableRequest
+from ringback.server.liveness import HalfCloseProbe, WriteWatch
+from ringback.server.server_state import ServerState
+from ringback.server.status_routes import PROBE_PATHS
 from ringback.server.websocket import CLOSE_SECONDS, HANDSHAKE_SECONDS, WebSocketExchange
 
-__all__ = ["HEADER_BYTES", "Connection", "State"]
+__all__ = ["HEADER_BYTES", "Connection", "ConnectionState"]
 
 LINGER_SECONDS = 10.0
 LINGER_BYTES = 256 << 20
 """How long, and how much of, a refused upload is read away, so that its sender gets to read the refusal."""
 
 
-class State(Enum):
+class ConnectionState(Enum):
     HEAD = auto()
     SERVING = auto()
     DRAINING = auto()
@@ -60,7 +60,12 @@ class State(Enum):
     CLOSED = auto()
 
 
-_CLIENTS_TURN = (State.IDLE, State.HEAD, State.DRAINING, State.LINGERING)
+_CLIENTS_TURN = (
+    ConnectionState.IDLE,
+    ConnectionState.HEAD,
+    ConnectionState.DRAINING,
+    ConnectionState.LINGERING,
+)
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -74,7 +79,7 @@ class Connection(asyncio.BufferedProtocol):
         self._ended = False  # Our side: nothing more is written.
         self.write_paused = False
         self._transport: asyncio.Transport = None  # type: ignore[assignment] # until `connection_made`
-        self._state = State.HEAD
+        self._state = ConnectionState.HEAD
         self._parser = RequestParser()
         self._exchange: HttpExchange | None = None
         self._websocket: WebSocketExchange | None = None
@@ -85,13 +90,13 @@ class Connection(asyncio.BufferedProtocol):
         """For the deadline, or an earlier one that has passed into nothing: moving a timer for each request
         costs more than letting one end for nothing now and then."""
         self._timer_at = 0.0
-        self._left_probe = LeftProbe(self.loop, self.write, STATUS_LINE_BEGIN)
+        self._half_close_probe = HalfCloseProbe(self.loop, self.write, STATUS_LINE_BEGIN)
         self._drained = asyncio.Event()
         self._reading = True
         self._linger_bytes = LINGER_BYTES
         self._waits_for_turn = False
         """Its next request is here, and others go before it."""
-        self._left = False
+        self._released = False
         """Not counted any more."""
 
     # What the event loop calls.
@@ -105,18 +110,18 @@ class Connection(asyncio.BufferedProtocol):
         self.group = group_of(self.client[0])
         self.server.connections.add(self)
         self._transport.set_write_buffer_limits(high=self.server.capacity.read_bytes)
-        self._place = self.server.capacity.enter(self.client[0], self.loop.time())
-        self.enter(State.HEAD)
-        if self._place is Place.NONE:
+        self._admission = self.server.capacity.admit_connection(self.client[0], self.loop.time())
+        self.enter(ConnectionState.HEAD)
+        if self._admission is Admission.NONE:
             self.refuse(UNAVAILABLE)
             self.close()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.enter(State.CLOSED)
+        self.enter(ConnectionState.CLOSED)
         self._write_watch.stop()
-        self._left_probe.stop()
-        self._leave()
-        self._let_go()
+        self._half_close_probe.stop()
+        self._release()
+        self._release_forwarded()
         self.server.connections.discard(self)
         self.server.ended.set()
         self.write_paused = False
@@ -131,7 +136,7 @@ class Connection(asyncio.BufferedProtocol):
         return buffer if size == len(buffer) else buffer[:size]
 
     def buffer_updated(self, nbytes: int) -> None:
-        if self._state is State.LINGERING:
+        if self._state is ConnectionState.LINGERING:
             self._linger_bytes -= nbytes
             if self._linger_bytes < 0:
                 self.close()
@@ -147,12 +152,12 @@ class Connection(asyncio.BufferedProtocol):
     def eof_received(self) -> bool:
         """Whether the transport stays open for our answer."""
         self.eof = True
-        if self._websocket is not None and self._state is not State.LINGERING:
+        if self._websocket is not None and self._state is not ConnectionState.LINGERING:
             return self._websocket.end_arrived()
-        if self._exchange is None or self._state is not State.SERVING:
+        if self._exchange is None or self._state is not ConnectionState.SERVING:
             return False
         if self._parser.ended:
-            self._left_probe.start()
+            self._half_close_probe.start()
         else:
             self._exchange.cut_off()
         return True
@@ -177,7 +182,7 @@ class Connection(asyncio.BufferedProtocol):
 
     def begin_answer(self, data: bytes) -> None:
         """The first bytes of an answer, from its status line on."""
-        self.write(data[self._left_probe.stop() :])
+        self.write(data[self._half_close_probe.stop() :])
 
     @property
     def is_last(self) -> bool:
@@ -187,7 +192,7 @@ class Connection(asyncio.BufferedProtocol):
     async def drained(self) -> None:
         await self._drained.wait()
 
-    def enter(self, state: State) -> None:
+    def enter(self, state: ConnectionState) -> None:
         """Go to a state, with its deadline."""
         self._state = state
         seconds = self._seconds_in(state)
@@ -196,31 +201,31 @@ class Connection(asyncio.BufferedProtocol):
         else:
             self._deadline = self.loop.time() + seconds
             self._set_timer(self._deadline)
-        if state is State.CLOSED:
+        if state is ConnectionState.CLOSED:
             self._stop_timer()
-        if state in _CLIENTS_TURN and not self._left:
-            self.server.capacity.waits(self)
+        if state in _CLIENTS_TURN and not self._released:
+            self.server.capacity.mark_waiting(self)
         else:
-            self.server.capacity.works(self)
+            self.server.capacity.mark_working(self)
 
     def enter_stream(self) -> None:
-        self.enter(State.STREAM)
+        self.enter(ConnectionState.STREAM)
 
     def enter_closing(self) -> None:
         if self.eof:
             self.close()
         else:
-            self.enter(State.CLOSING)
+            self.enter(ConnectionState.CLOSING)
 
     def answered(self) -> None:
         """The exchange's response is complete."""
         assert self._exchange is not None
-        self._let_go()
+        self._release_forwarded()
         if not self._exchange.keep_alive:
             self.finish()
         elif not self._parser.ended:
-            self.enter(State.DRAINING)
-            self.regulate()
+            self.enter(ConnectionState.DRAINING)
+            self.update_reading()
         else:
             self._next_request()
 
@@ -236,13 +241,13 @@ class Connection(asyncio.BufferedProtocol):
             self.linger()
 
     def linger(self, write_eof_after: float = 0.0) -> None:
-        if self._transport.is_closing() or self._state is State.LINGERING:
+        if self._transport.is_closing() or self._state is ConnectionState.LINGERING:
             return
         if self.eof:
             self.close()
             return
-        self.enter(State.LINGERING)
-        self.regulate()
+        self.enter(ConnectionState.LINGERING)
+        self.update_reading()
         if write_eof_after:
             self.loop.call_later(write_eof_after, self._write_eof)
         else:
@@ -250,13 +255,13 @@ class Connection(asyncio.BufferedProtocol):
 
     def close(self) -> None:
         """Close as soon as what was written is flushed."""
-        self.enter(State.CLOSED)
+        self.enter(ConnectionState.CLOSED)
         if not self._transport.is_closing():
             self._transport.close()
             self._write_watch.start()
 
     def abort(self) -> None:
-        self.enter(State.CLOSED)
+        self.enter(ConnectionState.CLOSED)
         self._transport.abort()
 
     def refuse(self, failure: Failure, path: str = LISTEN_PATH, request_id: str | None = None) -> str:
@@ -266,22 +271,22 @@ class Connection(asyncio.BufferedProtocol):
         self.finish()
         return request_id
 
-    def regulate(self) -> None:
+    def update_reading(self) -> None:
         """Read from the socket only while there is room for what comes."""
-        wanted = self._has_room()
-        if self.eof or self._transport.is_closing() or wanted == self._reading:
+        has_room = self._has_room()
+        if self.eof or self._transport.is_closing() or has_room == self._reading:
             return
-        self._reading = wanted
-        if wanted:
+        self._reading = has_room
+        if has_room:
             self._transport.resume_reading()
         else:
             self._transport.pause_reading()
 
     # What the server calls.
 
-    def give_way(self) -> None:
+    def evict(self) -> None:
         """The place, or the memory, is needed for a newcomer."""
-        self._leave()
+        self._release()
         if self._transport.get_write_buffer_size():
             self.abort()
         else:
@@ -291,25 +296,25 @@ class Connection(asyncio.BufferedProtocol):
         """Take no more requests; what is in work goes on."""
         if self._websocket is not None:
             self._websocket.stop()
-        elif self._state is not State.SERVING and self._state is not State.LINGERING:
+        elif self._state is not ConnectionState.SERVING and self._state is not ConnectionState.LINGERING:
             self.close()
         elif self._exchange is not None:
             self._exchange.keep_alive = False
 
     # Inside.
 
-    def _seconds_in(self, state: State) -> float | None:
-        if state is State.IDLE:
+    def _seconds_in(self, state: ConnectionState) -> float | None:
+        if state is ConnectionState.IDLE:
             return self.server.keep_alive_seconds
-        if state is State.SERVING:
+        if state is ConnectionState.SERVING:
             return None
         return {
-            State.HEAD: self.server.header_seconds,
-            State.DRAINING: LINGER_SECONDS,
-            State.HANDSHAKE: HANDSHAKE_SECONDS,
-            State.STREAM: self.server.ping_seconds,
-            State.CLOSING: CLOSE_SECONDS,
-            State.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
+            ConnectionState.HEAD: self.server.header_seconds,
+            ConnectionState.DRAINING: LINGER_SECONDS,
+            ConnectionState.HANDSHAKE: HANDSHAKE_SECONDS,
+            ConnectionState.STREAM: self.server.ping_seconds,
+            ConnectionState.CLOSING: CLOSE_SECONDS,
+            ConnectionState.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
         }.get(state)
 
     def _set_timer(self, at: float) -> None:
@@ -335,19 +340,19 @@ class Connection(asyncio.BufferedProtocol):
             self._out_of_time()
 
     def _out_of_time(self) -> None:
-        if self._websocket is not None and self._state is not State.LINGERING:
+        if self._websocket is not None and self._state is not ConnectionState.LINGERING:
             self._websocket.out_of_time()
-        elif self._state is State.LINGERING:
+        elif self._state is ConnectionState.LINGERING:
             self.abort()
-        elif self._state is State.HEAD and self._place is not Place.ANY:
+        elif self._state is ConnectionState.HEAD and self._admission is not Admission.ANY:
             self.refuse(UNAVAILABLE)
         else:
             self.close()
 
     def _has_room(self) -> bool:
-        if self._websocket is not None and self._state is not State.LINGERING:
+        if self._websocket is not None and self._state is not ConnectionState.LINGERING:
             return self._websocket.has_room
-        if self._state is not State.SERVING or self._exchange is None:
+        if self._state is not ConnectionState.SERVING or self._exchange is None:
             return not self._waits_for_turn
         room = self.server.capacity.read_bytes
         ahead = self._parser.unread if self._parser.ended else len(self._exchange.body)
@@ -358,47 +363,47 @@ class Connection(asyncio.BufferedProtocol):
         try:
             while (event := self._parser.next_event()) is not None:
                 self._take(event)
-        except NotServed as not_served:
+        except UnservableRequest as not_served:
             self._refuse_bytes(not_served.failure)
             return
-        self.server.capacity.holds(self, self._parser.unread)
-        if self._state is State.IDLE and self._parser.unread:
-            self.enter(State.HEAD)
-        if self.eof and self._state in (State.HEAD, State.IDLE):
+        self.server.capacity.set_held_bytes(self, self._parser.unread)
+        if self._state is ConnectionState.IDLE and self._parser.unread:
+            self.enter(ConnectionState.HEAD)
+        if self.eof and self._state in (ConnectionState.HEAD, ConnectionState.IDLE):
             self.close()
-        self.regulate()
+        self.update_reading()
 
     def _take(self, event: RequestHead | bytes | End) -> None:
         if isinstance(event, RequestHead):
             self._begin(event)
-        elif self._state is State.DRAINING:
+        elif self._state is ConnectionState.DRAINING:
             if event is End.OF_REQUEST:
                 self._next_request()
-        elif self._exchange is not None and self._state is State.SERVING:
+        elif self._exchange is not None and self._state is ConnectionState.SERVING:
             if isinstance(event, bytes):
                 self._exchange.body_arrived(event)
             else:
                 self._exchange.body_ended()
 
     def _begin(self, head: RequestHead) -> None:
-        if self._place is not Place.ANY and head.path not in PROBE_PATHS:
+        if self._admission is not Admission.ANY and head.path not in PROBE_PATHS:
             self.refuse(UNAVAILABLE, head.path)
             return
         capacity, client = self.server.capacity, self.client
-        forwarded = capacity.forwarded(client[0], head.fields.get(b"x-forwarded-for", b""))
+        forwarded = capacity.forwarded_client(client[0], head.fields.get(b"x-forwarded-for", b""))
         if forwarded is not None:
             client = (forwarded, 0)
             if head.path not in PROBE_PATHS:
-                if not capacity.take(forwarded):
+                if not capacity.take_address(forwarded):
                     telemetry.CONNECTIONS_REFUSED.labels("address").inc()
                     self.refuse(UNAVAILABLE, head.path)
                     return
                 self._forwarded = forwarded
         if head.handshake:
-            self.enter(State.HANDSHAKE)
+            self.enter(ConnectionState.HANDSHAKE)
             self._open_websocket(WebSocketExchange(self, head, client), head)
         else:
-            self.enter(State.SERVING)
+            self.enter(ConnectionState.SERVING)
             self._exchange = HttpExchange(self, head, client)
             if head.path in PROBE_PATHS:
                 self._run(self._exchange)
@@ -424,19 +429,19 @@ class Connection(asyncio.BufferedProtocol):
     def _next_request(self) -> None:
         self._exchange = None
         self._parser.next_request()
-        if self._place is not Place.ANY:
+        if self._admission is not Admission.ANY:
             self.finish()
             return
-        self.enter(State.IDLE)
+        self.enter(ConnectionState.IDLE)
         if self._parser.unread:
             self._waits_for_turn = True
-            self.server.take_turn(self._turn)
+            self.server.take_turn(self._on_turn)
         elif self.eof:
             self.close()
         else:
-            self.regulate()
+            self.update_reading()
 
-    def _turn(self) -> None:
+    def _on_turn(self) -> None:
         self._waits_for_turn = False
         if not self._transport.is_closing():
             self._advance()
@@ -455,14 +460,14 @@ class Connection(asyncio.BufferedProtocol):
         if count := self.server.capacity.refused.due(self.loop.time()):
             telemetry.event("connection.refused", request_id=request_id, status=failure.status, count=count)
 
-    def _leave(self) -> None:
-        if not self._left:
-            self._left = True
-            self.server.capacity.leave(self, self.client[0], self._place)
+    def _release(self) -> None:
+        if not self._released:
+            self._released = True
+            self.server.capacity.release_connection(self, self.client[0], self._admission)
 
-    def _let_go(self) -> None:
+    def _release_forwarded(self) -> None:
         if self._forwarded is not None:
-            self.server.capacity.give_back(self._forwarded)
+            self.server.capacity.release_address(self._forwarded)
             self._forwarded = None
 
     def _write_eof(self) -> None:

@@ -14,8 +14,14 @@ from starlette.types import ASGIApp, Message, Scope
 from ringback import telemetry
 from ringback.errors import Failure
 from ringback.server.body import DRAINED_LIMIT
+from ringback.server.error_responses import (
+    INTERNAL_ERROR,
+    UNAVAILABLE,
+    error_document,
+    error_headers,
+    exception_facts,
+)
 from ringback.server.framing import RequestHead
-from ringback.server.problems import FAULT, UNAVAILABLE, error_document, error_headers, safe_facts
 
 STATUS_LINE_BEGIN: Final = b"HTTP/1.1 "
 """Of every answer, whatever its status."""
@@ -33,7 +39,7 @@ class Wire(Protocol):
     def begin_answer(self, data: bytes) -> None: ...
     def write(self, data: bytes) -> None: ...
     async def drained(self) -> None: ...
-    def regulate(self) -> None: ...
+    def update_reading(self) -> None: ...
     def answered(self) -> None: ...
     def abort(self) -> None: ...
 
@@ -62,7 +68,7 @@ class HttpExchange:
         self._chunked = False
         self._left: int | None = None
         """Bytes that the response's Content-Length still promises."""
-        self._news = asyncio.Event()
+        self._changed = asyncio.Event()
 
     async def run(self, app: ASGIApp) -> None:
         try:
@@ -71,12 +77,12 @@ class HttpExchange:
             # The server stops, and this has taken longer than its grace.
             self._fail(UNAVAILABLE)
         except Exception as error:
-            telemetry.problem("request.failed", request_id=self._request_id, **safe_facts(error))
-            self._fail(FAULT)
+            telemetry.problem("request.failed", request_id=self._request_id, **exception_facts(error))
+            self._fail(INTERNAL_ERROR)
         else:
             if not self._complete and not self.lost:
                 telemetry.problem("request.failed", request_id=self._request_id, error="no complete response")
-                self._fail(FAULT)
+                self._fail(INTERNAL_ERROR)
 
     # What the connection brings.
 
@@ -87,22 +93,22 @@ class HttpExchange:
             self.body += data
         else:
             self.body = data  # usually all there is until it is taken: no copy
-        self._news.set()
+        self._changed.set()
 
     def body_ended(self) -> None:
         self._more_body = False
-        self._news.set()
+        self._changed.set()
 
     def cut_off(self) -> None:
         """The client has ended its side before its body's end. It may still read an answer."""
         self.keep_alive = False
         self._cut_off = True
-        self._news.set()
+        self._changed.set()
 
     def lose(self) -> None:
         """Nobody reads an answer any more."""
         self.lost = self._cut_off = True
-        self._news.set()
+        self._changed.set()
 
     # What the application calls.
 
@@ -111,13 +117,13 @@ class HttpExchange:
             self._wire.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._awaits_continue = False
         if not self._cut_off and not self._complete:
-            if not self._news.is_set():
-                await self._news.wait()
-            self._news.clear()
+            if not self._changed.is_set():
+                await self._changed.wait()
+            self._changed.clear()
         if self._cut_off or self._complete:
             return {"type": "http.disconnect"}
         body, self.body = bytes(self.body), b""
-        self._wire.regulate()
+        self._wire.update_reading()
         return {"type": "http.request", "body": body, "more_body": self._more_body}
 
     async def _send(self, message: Message) -> None:
@@ -134,16 +140,16 @@ class HttpExchange:
             raise RuntimeError(f"{kind} is not expected now")
 
     def _start(self, status: int, headers: list[tuple[bytes, bytes]]) -> None:
-        lines, said_close = [status_line(status), header_lines(headers)], False
+        lines, close_sent = [status_line(status), header_lines(headers)], False
         for name, value in headers:
             lowered = name.lower()
             if lowered == b"content-length":
                 self._left = int(value)
             elif lowered == b"connection" and b"close" in value.lower():
-                self.keep_alive, said_close = False, True
+                self.keep_alive, close_sent = False, True
         if self._leaves_body_unread() or self._wire.is_last:
             self.keep_alive = False
-        if not self.keep_alive and not said_close:
+        if not self.keep_alive and not close_sent:
             lines.append(b"connection: close\r\n")
         if self._left is None and self._head.method != "HEAD" and status not in (204, 304):
             self._chunked = True
@@ -169,7 +175,7 @@ class HttpExchange:
             self._wire.begin_answer(self._answer_head + body)
         if not more:
             self._complete = True
-            self._news.set()
+            self._changed.set()
             self._wire.answered()
 
     def _leaves_body_unread(self) -> bool:

@@ -25,7 +25,7 @@ HEADER_BYTES = 32_768
 """Request line and headers together; also each piece of a body's framing (chunk headers, trailers)."""
 
 
-class NotServed(Exception):
+class UnservableRequest(Exception):
     """The bytes are no request, or one that this server does not serve: answer, and read no more."""
 
     def __init__(self, failure: Failure) -> None:
@@ -85,13 +85,13 @@ class RequestParser:
         self._events: deque[Event] = deque()
         self._head: RequestHead | None = None
         self._ended = False
-        self._left: int | None = None
+        self._body_left: int | None = None
         """Bytes of the current body that are still to come, by its length; None: a body in chunks."""
         self._framing = 0
         """Bytes since something was learned from them."""
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
-        self._offered = False
+        self._upgrade_offered = False
         """The head offers to upgrade."""
         self._keep_alive = False
 
@@ -106,9 +106,9 @@ class RequestParser:
         return self._ended
 
     def receive(self, data: bytes) -> None:
-        if self._left and not self._unread:
-            rest = data[self._left :]
-            self._count(data[: self._left])
+        if self._body_left and not self._unread:
+            rest = data[self._body_left :]
+            self._count(data[: self._body_left])
             data = rest
         self._unread += data
 
@@ -125,15 +125,15 @@ class RequestParser:
         return data
 
     def next_event(self) -> Event | None:
-        """None: more bytes are needed, or the current request must be answered first. Raises `NotServed`."""
+        """None: more bytes are needed, or the current request must be answered first. Raises `UnservableRequest`."""
         while not self._events:
             size = 0 if self._ended else self._next_piece()
             if not size:
                 return None
-            piece = self._taken(size)
+            piece = self._take_bytes(size)
             if self._head is None:
                 self._read_head(piece)
-            elif self._left is not None:
+            elif self._body_left is not None:
                 self._count(piece)
             else:
                 self._feed(piece)
@@ -144,24 +144,24 @@ class RequestParser:
 
         A body with a length ends there; a head, and a body in chunks, end with an empty line.
         """
-        if self._head is not None and self._left is not None:
-            return min(self._left, len(self._unread))
+        if self._head is not None and self._body_left is not None:
+            return min(self._body_left, len(self._unread))
         end = self._unread.find(_EMPTY_LINE)
         if end >= 0:
             size = end + len(_EMPTY_LINE)
         elif self._head is None:
             size = 0
             if self._unread and self._unread[0] not in _FIRST_BYTES:
-                raise NotServed(_NOT_HTTP)
+                raise UnservableRequest(_NOT_HTTP)
         else:
             size = max(0, len(self._unread) - 3)  # the last three may be the beginning of an empty line
         pending = size or len(self._unread) if self._head is None else 0
         if self._framing + pending > HEADER_BYTES:
-            raise NotServed(_TOO_LARGE)
+            raise UnservableRequest(_TOO_LARGE)
         self._framing += size
         return size
 
-    def _taken(self, size: int) -> bytes:
+    def _take_bytes(self, size: int) -> bytes:
         if size == len(self._unread):
             return self.take_unread()
         with memoryview(self._unread) as view:
@@ -175,24 +175,24 @@ class RequestParser:
         self._feed(piece)
         if not self._target:
             return
-        self._head = head = self._judged()
-        self._left = None if b"transfer-encoding" in head.fields else head.length or 0
+        self._head = head = self._checked_head()
+        self._body_left = None if b"transfer-encoding" in head.fields else head.length or 0
         self._events.appendleft(head)
         if head.handshake:
             self._ended = True
-        elif self._left:
+        elif self._body_left:
             self._parser = httptools.HttpRequestParser(self)  # the other one waits for the body
-        elif self._offered:
+        elif self._upgrade_offered:
             # llhttp has left HTTP here. Given the same head without the offer, it goes on to the body.
             self._parser = httptools.HttpRequestParser(self)
-            self._feed(_without_offer(head))
+            self._feed(_without_upgrade(head))
 
     def _count(self, piece: bytes) -> None:
         """Some of a body with a length, and no more than that."""
-        assert self._left is not None
-        self._left -= len(piece)
+        assert self._body_left is not None
+        self._body_left -= len(piece)
         self._events.append(piece)
-        if not self._left:
+        if not self._body_left:
             self._ended = True
             self._events.append(End.OF_REQUEST)
 
@@ -202,24 +202,26 @@ class RequestParser:
         except httptools.HttpParserUpgrade:
             pass  # noticed in `on_headers_complete`
         except httptools.HttpParserError as error:
-            raise NotServed(_NOT_HTTP) from error
+            raise UnservableRequest(_NOT_HTTP) from error
 
-    def _judged(self) -> RequestHead:
-        """The head that was just parsed; raises `NotServed` for what llhttp lets pass."""
+    def _checked_head(self) -> RequestHead:
+        """The head that was just parsed; raises `UnservableRequest` for what llhttp lets pass."""
         version = self._parser.get_http_version()
         method = self._parser.get_method().decode("ascii")
         if version not in ("1.0", "1.1"):
-            raise NotServed(Failure(505, "HTTP_VERSION_NOT_SUPPORTED", "This server speaks HTTP/1.1."))
+            raise UnservableRequest(
+                Failure(505, "HTTP_VERSION_NOT_SUPPORTED", "This server speaks HTTP/1.1.")
+            )
         try:
             url = httptools.parse_url(self._target)
         except httptools.HttpParserInvalidURLError as error:  # the target of CONNECT, for one
-            raise NotServed(_NOT_HTTP) from error
+            raise UnservableRequest(_NOT_HTTP) from error
         raw_path = url.path or b"/"
         fields: dict[bytes, bytes] = {}
         for name, value in self._headers:
             if name in fields:
                 if name == b"host":
-                    raise NotServed(_NOT_HTTP)
+                    raise UnservableRequest(_NOT_HTTP)
                 fields[name] += b", " + value
             else:
                 fields[name] = value
@@ -235,12 +237,14 @@ class RequestParser:
             keep_alive=self._keep_alive and version == "1.1",
         )
         if method == "CONNECT":
-            raise NotServed(_NOT_HTTP)
+            raise UnservableRequest(_NOT_HTTP)
         if fields.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
-            raise NotServed(Failure(501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked."))
-        if self._offered and method == "GET" and fields[b"upgrade"].lower() == b"websocket":
+            raise UnservableRequest(
+                Failure(501, "NOT_IMPLEMENTED", "The only Transfer-Encoding here is chunked.")
+            )
+        if self._upgrade_offered and method == "GET" and fields[b"upgrade"].lower() == b"websocket":
             if head.has_body:
-                raise NotServed(Failure(400, "Bad Request", "A WebSocket handshake has no body."))
+                raise UnservableRequest(Failure(400, "Bad Request", "A WebSocket handshake has no body."))
             head.handshake = version == "1.1"
         return head
 
@@ -255,7 +259,7 @@ class RequestParser:
 
     def on_headers_complete(self) -> None:
         self._framing = 0
-        self._offered = self._parser.should_upgrade()
+        self._upgrade_offered = self._parser.should_upgrade()
         self._keep_alive = self._parser.should_keep_alive()
 
     def on_body(self, body: bytes) -> None:
@@ -263,12 +267,12 @@ class RequestParser:
         self._events.append(body)
 
     def on_message_complete(self) -> None:
-        if not self._offered:
+        if not self._upgrade_offered:
             self._ended = True
             self._events.append(End.OF_REQUEST)
 
 
-def _without_offer(head: RequestHead) -> bytes:
+def _without_upgrade(head: RequestHead) -> bytes:
     lines = [b"%s %s HTTP/%s" % (head.method.encode(), head.target, head.version.encode())]
     lines += [b"%s: %s" % pair for pair in head.headers if pair[0] != b"upgrade"]
     return b"\r\n".join(lines) + _EMPTY_LINE

@@ -39,7 +39,7 @@ class WriteWatch:
             self.start()
 
 
-class LeftProbe:
+class HalfCloseProbe:
     """Finds out whether a client that has ended its side of the connection still reads the other.
 
     To us both look alike: a FIN. But the host of a client that has left answers the next byte with a reset.

@@ -21,7 +21,7 @@ class Reach(IntEnum):
     """Every project, and the server as a whole."""
 
 
-class Action(StrEnum):
+class Permission(StrEnum):
     """What a route does."""
 
     TRANSCRIBE = "transcribe"
@@ -59,24 +59,24 @@ _LETTERS = {"·": Reach.NONE, "O": Reach.OWN, "P": Reach.PROJECT, "S": Reach.SER
 
 # operator, owner, admin, member, usage:write, keys:write, requests:own, metrics:read, token
 _TABLE = {
-    Action.TRANSCRIBE:       "P P P P P · P · P",
-    Action.GRANT_TOKENS:     "P P P P · · P · ·",
-    Action.TEST_CALLBACKS:   "P P P P P · P · ·",
-    Action.READ_PROJECT:     "S P P P P P P · ·",
-    Action.READ_REQUESTS:    "P P P P P P O · ·",
-    Action.FETCH_RESULTS:    "P P P P P · O · ·",
-    Action.CHANGE_REQUESTS:  "P P P P P · O · ·",
-    Action.REDIRECT_RESULTS: "P P P · · · · · ·",
-    Action.ERASE_REQUESTS:   "P P P O O · O · ·",
-    Action.READ_KEYS:        "S P P P P P O · ·",
-    Action.CHANGE_KEYS:      "S P P · · P · · ·",
-    Action.CHANGE_OWNERS:    "S P · · · · · · ·",
-    Action.SIGNING_SECRETS:  "P P P · · O · · ·",
-    Action.MANAGE_PROJECTS:  "S · · · · · · · ·",
-    Action.READ_METRICS:     "S · · · · · · S ·",
+    Permission.TRANSCRIBE:       "P P P P P · P · P",
+    Permission.GRANT_TOKENS:     "P P P P · · P · ·",
+    Permission.TEST_CALLBACKS:   "P P P P P · P · ·",
+    Permission.READ_PROJECT:     "S P P P P P P · ·",
+    Permission.READ_REQUESTS:    "P P P P P P O · ·",
+    Permission.FETCH_RESULTS:    "P P P P P · O · ·",
+    Permission.CHANGE_REQUESTS:  "P P P P P · O · ·",
+    Permission.REDIRECT_RESULTS: "P P P · · · · · ·",
+    Permission.ERASE_REQUESTS:   "P P P O O · O · ·",
+    Permission.READ_KEYS:        "S P P P P P O · ·",
+    Permission.CHANGE_KEYS:      "S P P · · P · · ·",
+    Permission.CHANGE_OWNERS:    "S P · · · · · · ·",
+    Permission.SIGNING_SECRETS:  "P P P · · O · · ·",
+    Permission.MANAGE_PROJECTS:  "S · · · · · · · ·",
+    Permission.READ_METRICS:     "S · · · · · · S ·",
 }  # fmt: skip
 
-PERMISSIONS: Mapping[tuple[Action, str], Reach] = MappingProxyType(
+PERMISSIONS: Mapping[tuple[Permission, str], Reach] = MappingProxyType(
     {
         (action, column): _LETTERS[letter]
         for action, row in _TABLE.items()
@@ -97,12 +97,12 @@ def effective(scopes: Iterable[str], *, first_project: bool) -> frozenset[str]:
     return known | {OPERATOR} if OWNER in known else known
 
 
-def reach(action: Action, columns: Iterable[str]) -> Reach:
+def reach(permission: Permission, columns: Iterable[str]) -> Reach:
     """How far an action goes with these columns of the table."""
-    return max((PERMISSIONS[action, column] for column in columns), default=Reach.NONE)
+    return max((PERMISSIONS[permission, column] for column in columns), default=Reach.NONE)
 
 
-def may_give(giver: Iterable[str], given: Iterable[str]) -> bool:
+def may_grant(granter: Iterable[str], granted: Iterable[str]) -> bool:
     """Nobody gives away more than they have."""
-    giver, given = frozenset(giver), frozenset(given)
-    return all(reach(action, given) <= reach(action, giver) for action in Action)
+    granter, granted = frozenset(granter), frozenset(granted)
+    return all(reach(action, granted) <= reach(action, granter) for action in Permission)

@@ -13,8 +13,8 @@ from ringback import telemetry
 from ringback.errors import Misconfigured
 from ringback.server.capacity import Capacity, Network
 from ringback.server.connection import Connection
-from ringback.server.problems import safe_facts
-from ringback.server.shared import ServerState, Stoppable
+from ringback.server.error_responses import exception_facts
+from ringback.server.server_state import ServerState, Stoppable
 from ringback.server.websocket import PING_SECONDS
 
 KEEP_ALIVE_SECONDS = 65
@@ -111,7 +111,7 @@ def _guarded(connection: Stoppable, act: Callable[[], None]) -> None:
     try:
         act()
     except Exception as error:
-        telemetry.problem("connection.failed", **safe_facts(error))
+        telemetry.problem("connection.failed", **exception_facts(error))
         connection.abort()
 
 
@@ -136,7 +136,7 @@ class _Telemetry(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        facts = {} if error is None else safe_facts(error)
+        facts = {} if error is None else exception_facts(error)
         telemetry.problem("http.server", message=record.getMessage(), **facts)
 
 

@@ -11,32 +11,32 @@ from starlette.websockets import WebSocket
 
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
-from ringback.server.auth import Doorkeeper
-from ringback.server.callbacks import Callbacks
-from ringback.server.deliveries import Deliveries
-from ringback.server.history import History
-from ringback.server.listen import Listen
-from ringback.server.live import Live
-from ringback.server.manage import Manage
-from ringback.server.models import Models
-from ringback.server.problems import (
+from ringback.server.auth import Authenticator
+from ringback.server.callback_test_route import CallbackTestRoute
+from ringback.server.delivery_routes import DeliveryRoutes
+from ringback.server.error_responses import (
     LISTEN_PATH,
     NOT_FOUND,
-    FrontDoor,
+    RequestIdMiddleware,
+    error_response,
     http_error_handler,
-    ledger_away_handler,
-    problem_response,
+    ledger_unavailable_handler,
     refusal_handler,
 )
-from ringback.server.projects import Projects
-from ringback.server.redelivery import Redelivery
-from ringback.server.results import Results
-from ringback.server.services import Probed, Services
-from ringback.server.signing import PUBLIC_KEYS_PATH, Signing
-from ringback.server.status import Status
-from ringback.server.usage import Usage
+from ringback.server.history_routes import HistoryRoutes
+from ringback.server.key_routes import KeyRoutes
+from ringback.server.listen_route import ListenRoute
+from ringback.server.live_route import LiveRoute
+from ringback.server.model_routes import ModelRoutes
+from ringback.server.project_routes import ProjectRoutes
+from ringback.server.request_command_routes import RequestCommandRoutes
+from ringback.server.result_route import ResultRoute
+from ringback.server.services import ProbeSources, Services
+from ringback.server.signing_routes import PUBLIC_KEYS_PATH, SigningRoutes
+from ringback.server.status_routes import StatusRoutes
+from ringback.server.usage_routes import UsageRoutes
 
-__all__ = ["Probed", "Services", "application", "metrics", "probes"]
+__all__ = ["ProbeSources", "Services", "application", "metrics", "probes"]
 
 METRICS_PATH = "/metrics"
 
@@ -56,19 +56,19 @@ def application(services: Services) -> Starlette:
                 allow_credentials=False,
                 expose_headers=_EXPOSED,
             ),
-            Middleware(FrontDoor),
+            Middleware(RequestIdMiddleware),
         ],
     )
 
 
-def probes(probed: Probed, doorkeeper: Doorkeeper | None = None) -> Starlette:
+def probes(probed: ProbeSources, authenticator: Authenticator | None = None) -> Starlette:
     """What a process serves that has no callers: probes and metrics."""
-    return _assembled(_probe_routes(probed, doorkeeper), [Middleware(FrontDoor)])
+    return _assembled(_probe_routes(probed, authenticator), [Middleware(RequestIdMiddleware)])
 
 
-def metrics(probed: Probed) -> Starlette:
+def metrics(probed: ProbeSources) -> Starlette:
     """What stands at `metrics.listen`: it needs no key there."""
-    return _assembled([Route(METRICS_PATH, Status(probed).exposed)], [Middleware(FrontDoor)])
+    return _assembled([Route(METRICS_PATH, StatusRoutes(probed).exposed)], [Middleware(RequestIdMiddleware)])
 
 
 def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
@@ -77,7 +77,7 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
         middleware=middleware,
         exception_handlers={
             Refusal: refusal_handler,
-            LedgerUnavailable: ledger_away_handler,
+            LedgerUnavailable: ledger_unavailable_handler,
             HTTPException: http_error_handler,
         },
     )
@@ -89,7 +89,7 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """Also for a WebSocket handshake: Starlette would refuse that with an empty 403."""
-    response = problem_response(HTTPConnection(scope), NOT_FOUND)
+    response = error_response(HTTPConnection(scope), NOT_FOUND)
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
@@ -110,19 +110,19 @@ _EXPOSED = [
 
 
 def _routes(services: Services) -> list[BaseRoute]:
-    doorkeeper = Doorkeeper(services.keys, services.clock, services.jwt_secret)
-    listen = Listen(services, doorkeeper)
-    live = Live(services, doorkeeper)
-    manage = Manage(services, doorkeeper)
-    projects = Projects(services, doorkeeper)
-    history = History(services, doorkeeper)
-    usage = Usage(services, doorkeeper)
-    deliveries = Deliveries(services, doorkeeper)
-    results = Results(services, doorkeeper)
-    redelivery = Redelivery(services, doorkeeper)
-    callbacks = Callbacks(services, doorkeeper)
-    signing = Signing(services, doorkeeper)
-    models = Models(services, doorkeeper)
+    authenticator = Authenticator(services.keys, services.clock, services.jwt_secret)
+    listen = ListenRoute(services, authenticator)
+    live = LiveRoute(services, authenticator)
+    manage = KeyRoutes(services, authenticator)
+    projects = ProjectRoutes(services, authenticator)
+    history = HistoryRoutes(services, authenticator)
+    usage = UsageRoutes(services, authenticator)
+    deliveries = DeliveryRoutes(services, authenticator)
+    results = ResultRoute(services, authenticator)
+    redelivery = RequestCommandRoutes(services, authenticator)
+    callbacks = CallbackTestRoute(services, authenticator)
+    signing = SigningRoutes(services, authenticator)
+    models = ModelRoutes(services, authenticator)
     project = "/v1/projects/{project_id}"
     one = f"{project}/requests/{{request_id}}"
     return [
@@ -144,10 +144,10 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route(one, history.request),
         Route(one, redelivery.erase, methods=["DELETE"]),
         Route(f"{one}/result", results.result),
-        Route(f"{one}/redeliver", redelivery.one, methods=["POST"]),
+        Route(f"{one}/redeliver", redelivery.redeliver_request, methods=["POST"]),
         Route(f"{one}/cancel", redelivery.cancel, methods=["POST"]),
         Route(f"{project}/deliveries", deliveries.list),
-        Route(f"{project}/deliveries/redeliver", redelivery.many, methods=["POST"]),
+        Route(f"{project}/deliveries/redeliver", redelivery.redeliver_matching, methods=["POST"]),
         Route(f"{project}/usage", usage.summary),
         Route(f"{project}/usage/fields", usage.fields),
         Route(f"{project}/usage/breakdown", usage.breakdown),
@@ -159,13 +159,13 @@ def _routes(services: Services) -> list[BaseRoute]:
         Route("/v1/models/{model_id}", models.model),
         Route("/v1/auth/token", manage.check_token),
         Route("/v1/auth/grant", manage.grant_token, methods=["POST"]),
-        *_probe_routes(services.probed, doorkeeper),
+        *_probe_routes(services.probe_sources, authenticator),
         Route(PUBLIC_KEYS_PATH, signing.public_keys),
     ]
 
 
-def _probe_routes(probed: Probed, doorkeeper: Doorkeeper | None) -> list[BaseRoute]:
-    status = Status(probed, doorkeeper)
+def _probe_routes(probed: ProbeSources, authenticator: Authenticator | None) -> list[BaseRoute]:
+    status = StatusRoutes(probed, authenticator)
     routes: list[BaseRoute] = [
         Route("/v1/status", status.status),
         Route("/v1/status/engine", status.engine),

@@ -15,7 +15,7 @@ from ringback.jobs.store import JobStore
 from ringback.keys import KeyStore
 from ringback.quota import AudioQuota
 from ringback.sealing import Seal
-from ringback.server.leaving import Leaving
+from ringback.server.drain import Drain
 from ringback.settings import Settings
 from ringback.streaming.streams import Streams
 from ringback.transcription.erasing import Erasing
@@ -23,7 +23,7 @@ from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
 
 
-class Catalogue(Models, Protocol):
+class ServedModels(Models, Protocol):
     """The models that this server has."""
 
     def models(self) -> Sequence[ModelInfo]: ...
@@ -43,17 +43,17 @@ class EngineHealth(Protocol):
         ...
 
 
-Judge = Callable[[str, Requester], Awaitable[str]]
+AdmitUrl = Callable[[str, Requester], Awaitable[str]]
 """Judges a caller's URL: answers how it is to be stored, or raises `Refusal` in Deepgram's words."""
 
 
-TryCallback = Callable[[str, str, Requester], Awaitable[Trial]]
+TestCallback = Callable[[str, str, Requester], Awaitable[Trial]]
 """Sends a sample to a URL, by a method, signed as the callbacks of the requester's key are; `OSError` when
 this machine has nothing left to connect with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Probed:
+class ProbeSources:
     """What probes and scrapers look at, of any process."""
 
     store: JobStore
@@ -62,7 +62,7 @@ class Probed:
     """None: this process needs no engine."""
     streams: Callable[[], int]
     """How many live streams are open here."""
-    leaving: Leaving
+    drain: Drain
     blobs: Blobs | None = None
     """None: this process takes nothing in."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
@@ -79,14 +79,14 @@ class Services:
     keys: KeyStore
     blobs: Blobs
     erasing: Erasing
-    catalogue: Catalogue
-    admit: Judge
+    catalogue: ServedModels
+    admit_callback: AdmitUrl
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
-    admit_live: Judge
+    admit_live_callback: AdmitUrl
     """The same for a live stream, whose callback may also be a WebSocket."""
     check_audio_url: Callable[[str], Awaitable[str]]
     """Judges the `url` of a JSON body at submit: form and policy."""
-    try_callback: TryCallback
+    test_callback: TestCallback
     streams: Streams
     quota: AudioQuota
     progress: Progress
@@ -97,20 +97,20 @@ class Services:
     health: EngineHealth
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""
-    leaving: Leaving = field(default_factory=Leaving)
+    drain: Drain = field(default_factory=Drain)
     activities: Mapping[str, Activity] = field(default_factory=dict)
     blob_fault: Callable[[], str | None] = lambda: None
     """Why the blob store that nodes share cannot be used just now."""
 
     @property
-    def probed(self) -> Probed:
+    def probe_sources(self) -> ProbeSources:
         """The part of it that is for probes."""
-        return Probed(
+        return ProbeSources(
             store=self.store,
             settings=self.settings,
             health=self.health,
             streams=lambda: self.streams.active,
-            leaving=self.leaving,
+            drain=self.drain,
             blobs=self.blobs,
             activities=self.activities,
             blob_fault=self.blob_fault,

@@ -17,9 +17,9 @@ from websockets.server import ServerProtocol
 
 from ringback import telemetry
 from ringback.errors import Failure
+from ringback.server.error_responses import INTERNAL_ERROR, UNAVAILABLE, exception_facts
 from ringback.server.exchange import Wire, header_lines, scope_of, status_line
 from ringback.server.framing import RequestHead
-from ringback.server.problems import FAULT, UNAVAILABLE, safe_facts
 
 MESSAGE_BYTES = 4 << 20
 """The longest message that a client may send: two minutes of 16 kHz audio. Above: closed with 1009."""
@@ -85,15 +85,15 @@ class WebSocketExchange:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._messages.put_nowait({"type": "websocket.connect"})
         self._accepted = self._refused = self._close_sent = self._over = False
-        self._end_told = False
+        self._disconnect_queued = False
         """The application has got its `websocket.disconnect`."""
         self._unparsed = bytearray()
         self._parsing: asyncio.TimerHandle | None = None
         self._pieces: list[bytes] = []
         """Of a message in several frames."""
         self._is_text = False
-        self._paid_until = 0.0
-        self._heard_at = 0.0
+        self._rate_paid_until = 0.0
+        self._received_at = 0.0
         self._pinged_at: float | None = None
 
     def accept_key(self) -> str:
@@ -112,12 +112,12 @@ class WebSocketExchange:
         except ClientDisconnected:
             pass
         except Exception as error:
-            telemetry.problem("request.failed", request_id=self._request_id, **safe_facts(error))
-            self._fail(FAULT, 1011)
+            telemetry.problem("request.failed", request_id=self._request_id, **exception_facts(error))
+            self._fail(INTERNAL_ERROR, 1011)
         else:
             if not self._accepted and not self._refused and not self._over:
                 telemetry.problem("request.failed", request_id=self._request_id, error="no decision")
-                self._fail(FAULT, 1011)
+                self._fail(INTERNAL_ERROR, 1011)
         if not self._close_sent:
             self._wire.finish()
 
@@ -128,12 +128,12 @@ class WebSocketExchange:
         return not self._unparsed and (self._is_read or not self._accepted)
 
     def bytes_arrived(self, data: bytes) -> None:
-        self._heard_at = self._wire.loop.time()
+        self._received_at = self._wire.loop.time()
         self._unparsed += data
         if self._accepted and self._parsing is None and self._is_read:
             self._parse_some()
         else:
-            self._wire.regulate()
+            self._wire.update_reading()
 
     def end_arrived(self) -> bool:
         """The client has ended its side; whether we may still write."""
@@ -147,7 +147,7 @@ class WebSocketExchange:
         self._unparsed.clear()
         if self._parsing is not None:
             self._parsing.cancel()
-        self._tell_end({"code": 1005 if self._accepted else 1006})
+        self._put_disconnect({"code": 1005 if self._accepted else 1006})
 
     def out_of_time(self) -> None:
         """The deadline of HANDSHAKE, STREAM or CLOSING."""
@@ -156,7 +156,7 @@ class WebSocketExchange:
         elif not self._accepted:
             if self.task is not None:
                 self.task.cancel()
-        elif self._pinged_at is not None and self._pinged_at > self._heard_at and self.has_room:
+        elif self._pinged_at is not None and self._pinged_at > self._received_at and self.has_room:
             # Where we read nothing no pong can come, and a client that sends is alive.
             self._protocol.fail(1011, "keepalive ping timeout")
             self._close_sent = True
@@ -212,7 +212,7 @@ class WebSocketExchange:
                 self._refused = True
                 forbidden = Failure(403, "INSUFFICIENT_PERMISSIONS", "The WebSocket was refused.")
                 self._wire.refuse(forbidden, self._head.path, self._request_id)
-                self._tell_end({"code": 1006})
+                self._put_disconnect({"code": 1006})
             case kind:
                 raise RuntimeError(f"{kind} is not expected now")
 
@@ -234,7 +234,7 @@ class WebSocketExchange:
             raise RuntimeError(f"{message['type']} in a refusal")
         self._wire.write(message.get("body", b""))
         if not message.get("more_body", False):
-            self._tell_end({"code": 1006})
+            self._put_disconnect({"code": 1006})
             self._wire.finish()
 
     def _send_message(self, message: Message) -> None:
@@ -255,7 +255,7 @@ class WebSocketExchange:
             self._protocol.send_close(code, reason)
         self._close_sent = True
         self._write()
-        self._tell_end({"code": code, "reason": reason})
+        self._put_disconnect({"code": code, "reason": reason})
         self._wire.enter_closing()
         self._read_on()
 
@@ -277,11 +277,11 @@ class WebSocketExchange:
     def _read_on(self) -> None:
         """Go on with what was read, then with the socket."""
         if self._unparsed and self._accepted and self._is_read and self._parsing is None and not self._over:
-            ahead = self._paid_until - self._wire.loop.time()
+            ahead = self._rate_paid_until - self._wire.loop.time()
             self._parsing = self._wire.loop.call_later(max(0.0, ahead - BURST_SECONDS), self._parse_some)
         elif self._wire.eof and self._accepted and not self._unparsed:
-            self._tell_end({"code": 1005, "half_closed": True})  # it may still read
-        self._wire.regulate()
+            self._put_disconnect({"code": 1005, "half_closed": True})  # it may still read
+        self._wire.update_reading()
 
     def _parse_some(self) -> None:
         self._parsing = None
@@ -299,7 +299,9 @@ class WebSocketExchange:
             self._protocol.data_to_send()
         if self._protocol.parser_exc is not None and not self._over:
             self._broken()
-        self._paid_until = max(self._paid_until, self._wire.loop.time()) + len(frames) / FRAMES_PER_SECOND
+        self._rate_paid_until = (
+            max(self._rate_paid_until, self._wire.loop.time()) + len(frames) / FRAMES_PER_SECOND
+        )
         self._read_on()
 
     def _take(self, frame: Frame) -> None:
@@ -336,7 +338,7 @@ class WebSocketExchange:
         closed = self._protocol.close_rcvd
         assert closed is not None
         self._over = True
-        self._tell_end({"code": closed.code, "reason": closed.reason})
+        self._put_disconnect({"code": closed.code, "reason": closed.reason})
         self._write()
         self._wire.linger()
 
@@ -345,13 +347,13 @@ class WebSocketExchange:
         closed = self._protocol.close_sent
         self._over = self._close_sent = True
         if closed is not None:
-            self._tell_end({"code": closed.code, "reason": closed.reason})
+            self._put_disconnect({"code": closed.code, "reason": closed.reason})
         self._write()
         self._wire.linger(EOF_AFTER)
 
-    def _tell_end(self, facts: dict[str, Any]) -> None:
-        if not self._end_told:
-            self._end_told = True
+    def _put_disconnect(self, facts: dict[str, Any]) -> None:
+        if not self._disconnect_queued:
+            self._disconnect_queued = True
             self._messages.put_nowait({"type": "websocket.disconnect", **facts})
 
     def _write(self) -> None:

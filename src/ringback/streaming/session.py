@@ -55,7 +55,7 @@ class Ears(Protocol):
     async def end(self) -> None: ...
 
     def events(self) -> AsyncIterator[RecognitionEvent]:
-        """Until `Finished` or `Undecodable`."""
+        """Until `RecognitionFinished` or `Undecodable`."""
         ...
 
     async def close(self) -> None:

@@ -11,7 +11,7 @@ from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, Project, secret_hash
-from ringback.server.auth import REMEMBERED_SECONDS, Caller, Doorkeeper
+from ringback.server.auth import CACHE_SECONDS, Authenticator, Caller
 from ringback.server.permissions import TOKEN
 from ringback.storage.sqlite import SqliteLedger
 
@@ -33,8 +33,8 @@ async def ledger(tmp_path: Path, manual_clock: MovableClock) -> AsyncIterator[Sq
 
 
 @pytest.fixture
-def doorkeeper(ledger: SqliteLedger, manual_clock: MovableClock) -> Doorkeeper:
-    return Doorkeeper(ledger, manual_clock, b"s" * 32)
+def authenticator(ledger: SqliteLedger, manual_clock: MovableClock) -> Authenticator:
+    return Authenticator(ledger, manual_clock, b"s" * 32)
 
 
 @pytest.fixture
@@ -51,112 +51,114 @@ def showing(authorization: str) -> HTTPConnection:
     return HTTPConnection({"type": "http", "headers": [(b"authorization", authorization.encode())]})
 
 
-async def with_key(doorkeeper: Doorkeeper) -> Caller:
-    return await doorkeeper.caller(showing(f"Token {SECRET}"))
+async def with_key(authenticator: Authenticator) -> Caller:
+    return await authenticator.authenticate(showing(f"Token {SECRET}"))
 
 
-async def test_a_key_tells_whose_it_is(doorkeeper: Doorkeeper, key: ApiKey) -> None:
-    caller = await with_key(doorkeeper)
+async def test_a_key_tells_whose_it_is(authenticator: Authenticator, key: ApiKey) -> None:
+    caller = await with_key(authenticator)
     assert (caller.key_id, caller.project, caller.key) == (key.id, key.project, key)
     assert caller.columns == {"member"}
 
 
-async def test_a_key_may_be_shown_as_a_bearer(doorkeeper: Doorkeeper, key: ApiKey) -> None:
-    assert await doorkeeper.caller(showing(f"Bearer {SECRET}")) == await with_key(doorkeeper)
+async def test_a_key_may_be_shown_as_a_bearer(authenticator: Authenticator, key: ApiKey) -> None:
+    assert await authenticator.authenticate(showing(f"Bearer {SECRET}")) == await with_key(authenticator)
 
 
 async def test_a_key_that_looks_like_a_token_is_a_key(
-    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+    authenticator: Authenticator, key: ApiKey, ledger: SqliteLedger
 ) -> None:
     secret = "a.b.c" * 8
     other = replace(key, id=str(uuid.uuid4()))
     await ledger.add_key(other, secret_hash(secret))
-    assert (await doorkeeper.caller(showing(f"Bearer {secret}"))).key_id == other.id
+    assert (await authenticator.authenticate(showing(f"Bearer {secret}"))).key_id == other.id
 
 
 async def test_a_key_removed_by_another_process_stops_within_the_remembered_time(
-    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger, manual_clock: MovableClock
+    authenticator: Authenticator, key: ApiKey, ledger: SqliteLedger, manual_clock: MovableClock
 ) -> None:
-    await with_key(doorkeeper)
+    await with_key(authenticator)
     await ledger.remove_key(key.project, key.id)
-    await with_key(doorkeeper)
-    manual_clock.advance(REMEMBERED_SECONDS)
+    await with_key(authenticator)
+    manual_clock.advance(CACHE_SECONDS)
     with pytest.raises(Refusal):
-        await with_key(doorkeeper)
+        await with_key(authenticator)
 
 
 async def test_a_key_removed_here_stops_at_once(
-    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+    authenticator: Authenticator, key: ApiKey, ledger: SqliteLedger
 ) -> None:
-    await with_key(doorkeeper)
+    await with_key(authenticator)
     await ledger.remove_key(key.project, key.id)
-    doorkeeper.forget()
+    authenticator.clear_cache()
     with pytest.raises(Refusal):
-        await with_key(doorkeeper)
+        await with_key(authenticator)
 
 
 async def test_a_remembered_key_still_expires_on_time(
-    doorkeeper: Doorkeeper, key: ApiKey, manual_clock: MovableClock
+    authenticator: Authenticator, key: ApiKey, manual_clock: MovableClock
 ) -> None:
     manual_clock.advance(3599.5)
-    await with_key(doorkeeper)
+    await with_key(authenticator)
     manual_clock.advance(0.5)
     with pytest.raises(Refusal) as caught:
-        await with_key(doorkeeper)
+        await with_key(authenticator)
     assert caught.value.failure.status == 401
 
 
 async def test_a_token_expires_on_time(
-    doorkeeper: Doorkeeper, key: ApiKey, manual_clock: MovableClock
+    authenticator: Authenticator, key: ApiKey, manual_clock: MovableClock
 ) -> None:
-    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
+    bearer = showing(f"Bearer {authenticator.grant(await with_key(authenticator), 30)}")
     manual_clock.advance(29.9)
-    caller = await doorkeeper.caller(bearer)
+    caller = await authenticator.authenticate(bearer)
     assert (caller.key_id, caller.project) == (key.id, key.project)
     assert caller.columns == {TOKEN}
     manual_clock.advance(0.1)
     with pytest.raises(Refusal):
-        await doorkeeper.caller(bearer)
+        await authenticator.authenticate(bearer)
 
 
 async def test_a_token_shares_the_limits_of_its_key(
-    doorkeeper: Doorkeeper, key: ApiKey, ledger: SqliteLedger
+    authenticator: Authenticator, key: ApiKey, ledger: SqliteLedger
 ) -> None:
-    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
-    assert (await doorkeeper.caller(bearer)).limits == KeyLimits()
+    bearer = showing(f"Bearer {authenticator.grant(await with_key(authenticator), 30)}")
+    assert (await authenticator.authenticate(bearer)).limits == KeyLimits()
     limits = KeyLimits(requests=3, schedule="5s")
     assert await ledger.set_limits(key.project, key.id, limits)
-    doorkeeper.forget()
-    assert (await doorkeeper.caller(bearer)).limits == limits
-    assert (await with_key(doorkeeper)).limits == limits
+    authenticator.clear_cache()
+    assert (await authenticator.authenticate(bearer)).limits == limits
+    assert (await with_key(authenticator)).limits == limits
     await ledger.remove_key(key.project, key.id)
-    doorkeeper.forget()
-    assert (await doorkeeper.caller(bearer)).limits == KeyLimits()
+    authenticator.clear_cache()
+    assert (await authenticator.authenticate(bearer)).limits == KeyLimits()
 
 
-async def test_a_token_does_not_outlive_its_project(doorkeeper: Doorkeeper, ledger: SqliteLedger) -> None:
+async def test_a_token_does_not_outlive_its_project(
+    authenticator: Authenticator, ledger: SqliteLedger
+) -> None:
     tenant = Project(str(uuid.uuid4()), "a tenant")
     await ledger.add_project(tenant)
     await ledger.add_key(
         ApiKey(str(uuid.uuid4()), tenant.id, "", ("owner",), (), 1.0, None), secret_hash(SECRET)
     )
-    bearer = showing(f"Bearer {doorkeeper.grant(await with_key(doorkeeper), 30)}")
-    await doorkeeper.caller(bearer)
+    bearer = showing(f"Bearer {authenticator.grant(await with_key(authenticator), 30)}")
+    await authenticator.authenticate(bearer)
     assert await ledger.delete_project(tenant.id)
-    doorkeeper.forget()
+    authenticator.clear_cache()
     for shown in (bearer, showing(f"Token {SECRET}")):
         with pytest.raises(Refusal):
-            await doorkeeper.caller(shown)
+            await authenticator.authenticate(shown)
 
 
 async def test_an_owner_is_an_operator_in_the_first_project_alone(
-    doorkeeper: Doorkeeper, ledger: SqliteLedger
+    authenticator: Authenticator, ledger: SqliteLedger
 ) -> None:
     tenant = Project(str(uuid.uuid4()), "a tenant")
     await ledger.add_project(tenant)
     first = (await ledger.projects())[0]
     columns = [
-        await doorkeeper.columns_of(ApiKey("k", project.id, "", ("owner", "metrics:read"), (), 1.0, None))
+        await authenticator.columns_of(ApiKey("k", project.id, "", ("owner", "metrics:read"), (), 1.0, None))
         for project in (first, tenant)
     ]
     assert columns == [{"operator", "owner", "metrics:read"}, {"owner"}]

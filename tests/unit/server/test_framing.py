@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.server.framing import HEADER_BYTES, End, NotServed, RequestHead, RequestParser
+from ringback.server.framing import HEADER_BYTES, End, RequestHead, RequestParser, UnservableRequest
 
 CRLF = "\r\n"
 
@@ -181,7 +181,7 @@ def test_requests_that_are_served(name: str, piece: int) -> None:
 @pytest.mark.parametrize("name", REFUSED)
 def test_requests_that_are_not(name: str, piece: int) -> None:
     data, status = REFUSED[name]
-    with pytest.raises(NotServed) as caught:
+    with pytest.raises(UnservableRequest) as caught:
         requests_in(data, piece)
     assert caught.value.failure.status == status
 

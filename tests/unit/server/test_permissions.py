@@ -9,10 +9,10 @@ from ringback.server.permissions import (
     PERMISSIONS,
     SCOPES,
     TOKEN,
-    Action,
+    Permission,
     Reach,
     effective,
-    may_give,
+    may_grant,
     reach,
 )
 
@@ -20,7 +20,7 @@ DOCS = Path(__file__).parents[3] / "docs" / "http.md"
 
 COLUMNS = (OPERATOR, *SCOPES, TOKEN)
 
-A, OWN, PROJECT, SERVER = Action, Reach.OWN, Reach.PROJECT, Reach.SERVER
+A, OWN, PROJECT, SERVER = Permission, Reach.OWN, Reach.PROJECT, Reach.SERVER
 
 READER = {A.READ_PROJECT: PROJECT, A.READ_REQUESTS: PROJECT, A.READ_KEYS: PROJECT}
 WRITER = READER | {
@@ -38,7 +38,7 @@ ADMIN = MEMBER | {
     A.SIGNING_SECRETS: PROJECT,
 }
 OWNER = ADMIN | {A.CHANGE_OWNERS: PROJECT}
-EXPECTED: dict[str, dict[Action, Reach]] = {
+EXPECTED: dict[str, dict[Permission, Reach]] = {
     "operator": OWNER
     | dict.fromkeys(
         (
@@ -67,25 +67,25 @@ EXPECTED: dict[str, dict[Action, Reach]] = {
 
 
 @pytest.mark.parametrize("column", COLUMNS)
-@pytest.mark.parametrize("action", Action)
-def test_every_action_with_every_scope(action: Action, column: str) -> None:
+@pytest.mark.parametrize("action", Permission)
+def test_every_action_with_every_scope(action: Permission, column: str) -> None:
     assert PERMISSIONS[action, column] == EXPECTED[column].get(action, Reach.NONE)
 
 
 def test_the_table_has_nothing_else() -> None:
-    assert set(PERMISSIONS) == {(action, column) for action in Action for column in COLUMNS}
+    assert set(PERMISSIONS) == {(action, column) for action in Permission for column in COLUMNS}
 
 
 @pytest.mark.parametrize("scope", ["", "Owner", "ADMIN", "owner ", "operator", "token", "whatever", "*"])
 @pytest.mark.parametrize("first", [True, False])
 def test_other_texts_give_nothing(scope: str, first: bool) -> None:
     columns = effective((scope,), first_project=first)
-    assert {reach(action, columns) for action in Action} == {Reach.NONE}
+    assert {reach(action, columns) for action in Permission} == {Reach.NONE}
 
 
 def test_tenants_are_never_operators() -> None:
     columns = effective(SCOPES, first_project=False)
-    assert all(reach(action, columns) <= Reach.PROJECT for action in Action)
+    assert all(reach(action, columns) <= Reach.PROJECT for action in Permission)
 
 
 def test_several_scopes_reach_as_far_as_the_best() -> None:
@@ -107,14 +107,14 @@ def test_several_scopes_reach_as_far_as_the_best() -> None:
     ],
 )
 def test_nobody_gives_more_than_they_have(giver: tuple[str, ...], given: tuple[str, ...], may: bool) -> None:
-    assert may_give(effective(giver, first_project=True), effective(given, first_project=True)) is may
+    assert may_grant(effective(giver, first_project=True), effective(given, first_project=True)) is may
 
 
 def test_the_documented_table_is_this_one() -> None:
     words = {Reach.NONE: "", Reach.OWN: "own", Reach.PROJECT: "project", Reach.SERVER: "server"}
     rows = [
         f"| {action.value} | {' | '.join(words[PERMISSIONS[action, column]] for column in COLUMNS)} |"
-        for action in Action
+        for action in Permission
     ]
     for row in rows:
         assert row in DOCS.read_text(), row

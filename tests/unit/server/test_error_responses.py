@@ -5,7 +5,13 @@ import json
 import pytest
 
 from ringback.errors import Failure
-from ringback.server.problems import LISTEN_PATH, UNAVAILABLE, error_document, error_headers, header_text
+from ringback.server.error_responses import (
+    LISTEN_PATH,
+    UNAVAILABLE,
+    error_document,
+    error_headers,
+    header_text,
+)
 
 FAILURE = Failure(400, "Bad Request", "No.")
 

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from ringback.server.capacity import Capacity
 from ringback.server.connection import Connection
-from ringback.server.shared import BEGUN_AT_ONCE, ServerState
+from ringback.server.server_state import REQUESTS_PER_TURN, ServerState
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -45,18 +45,18 @@ async def test_of_many_requests_a_few_begin_in_each_turn_of_the_loop() -> None:
     server = state()
     begun: list[object] = []
     server.take_turn(partial(begun.append, "pipelined"))
-    for n in range(BEGUN_AT_ONCE + 2):
+    for n in range(REQUESTS_PER_TURN + 2):
         server.begin(partial(begun.append, n))
     seen = [begun[:]]
     for _ in range(3):
         await asyncio.sleep(0)
         seen.append(begun[:])
-    at_once = list(range(BEGUN_AT_ONCE))
+    at_once = list(range(REQUESTS_PER_TURN))
     assert seen[0] == at_once
     assert seen[1:] == [
-        [*at_once, BEGUN_AT_ONCE],
-        [*at_once, BEGUN_AT_ONCE, BEGUN_AT_ONCE + 1],
-        [*at_once, BEGUN_AT_ONCE, BEGUN_AT_ONCE + 1, "pipelined"],
+        [*at_once, REQUESTS_PER_TURN],
+        [*at_once, REQUESTS_PER_TURN, REQUESTS_PER_TURN + 1],
+        [*at_once, REQUESTS_PER_TURN, REQUESTS_PER_TURN + 1, "pipelined"],
     ]
     server.begin(partial(begun.append, "later"))
     assert begun[-1] == "later"
@@ -64,21 +64,21 @@ async def test_of_many_requests_a_few_begin_in_each_turn_of_the_loop() -> None:
 
 async def test_a_probe_does_not_wait_behind_a_burst() -> None:
     server = state()
-    connections = [said(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(BEGUN_AT_ONCE + 1)]
-    assert len(server.tasks) == BEGUN_AT_ONCE
+    connections = [said(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(REQUESTS_PER_TURN + 1)]
+    assert len(server.tasks) == REQUESTS_PER_TURN
     connections.append(said(server, b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"))
-    assert len(server.tasks) == BEGUN_AT_ONCE + 1
+    assert len(server.tasks) == REQUESTS_PER_TURN + 1
     await asyncio.sleep(0)
-    assert len(server.tasks) == BEGUN_AT_ONCE + 2
+    assert len(server.tasks) == REQUESTS_PER_TURN + 2
     await ended(server, connections)
 
 
 async def test_a_request_whose_client_has_left_before_its_turn_is_not_begun() -> None:
     server = state()
-    connections = [said(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(BEGUN_AT_ONCE + 1)]
+    connections = [said(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(REQUESTS_PER_TURN + 1)]
     connections[-1].connection_lost(None)
     await asyncio.sleep(0)
-    assert len(server.tasks) == BEGUN_AT_ONCE
+    assert len(server.tasks) == REQUESTS_PER_TURN
     await ended(server, connections[:-1])
 
 

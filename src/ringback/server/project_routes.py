@@ -16,39 +16,39 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.errors import Refusal
 from ringback.keys import LONGEST_PROJECT_NAME, Project, is_project_name
-from ringback.server.auth import Doorkeeper
+from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
-from ringback.server.named import project_of
-from ringback.server.permissions import Action, Reach
+from ringback.server.path_lookup import project_of
+from ringback.server.permissions import Permission, Reach
+from ringback.server.request_parsing import answer, caller_of_project, json_body, no_such_project, path_uuid
 from ringback.server.services import Services
-from ringback.server.wire import answer, caller_of_project, json_body, no_such_project, path_uuid
 
 ERASING_SECONDS = 20.0
 """For which a call waits until all of a project is erased; what is left then the eraser does."""
 
 
-class Projects:
+class ProjectRoutes:
     """The routes."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._keys = services.keys
         self._erasing = services.erasing
         self._streams = services.streams
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
     async def list(self, request: Request) -> Response:
         """The caller's own; for operators it stands first, and the others follow."""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.READ_PROJECT)
-        every = caller.reach(Action.READ_PROJECT) is Reach.SERVER
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.READ_PROJECT)
+        every = caller.reach(Permission.READ_PROJECT) is Reach.SERVER
         found = [each for each in await self._keys.projects() if every or each.id == caller.project]
         found.sort(key=lambda each: each.id != caller.project)
-        return answer({"projects": [_described(project) for project in found]})
+        return answer({"projects": [_project_document(project) for project in found]})
 
     async def create(self, request: Request) -> Response:
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.MANAGE_PROJECTS)
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.MANAGE_PROJECTS)
         name = _checked((await json_body(request, self._pace, _NAMED)).name)
         project = Project(str(uuid.uuid4()), name)
         try:
@@ -56,15 +56,15 @@ class Projects:
         except ValueError:
             raise _name_taken() from None
         telemetry.event("project.created", project=project.id, by=caller.key_id)
-        return answer(_described(project))
+        return answer(_project_document(project))
 
     async def show(self, request: Request) -> Response:
-        await caller_of_project(request, self._doorkeeper, Action.READ_PROJECT)
+        await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         project = await project_of(self._keys, request)
-        return answer({**_described(project), "mip_opt_out": True})
+        return answer({**_project_document(project), "mip_opt_out": True})
 
     async def rename(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Action.MANAGE_PROJECTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.MANAGE_PROJECTS)
         name = _checked((await json_body(request, self._pace, _NAMED)).name)
         project = path_uuid(request, "project_id")
         try:
@@ -77,13 +77,13 @@ class Projects:
 
     async def delete(self, request: Request) -> Response:
         """Its keys stop working at once; requests, results and callbacks are erased."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.MANAGE_PROJECTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.MANAGE_PROJECTS)
         project = path_uuid(request, "project_id")
         if project == (await self._keys.projects())[0].id:
             raise Refusal(409, "FIRST_PROJECT", "The first project is the operator's: it cannot be deleted.")
         if not await self._keys.delete_project(project):
             raise no_such_project()
-        self._doorkeeper.forget()
+        self._authenticator.clear_cache()
         self._streams.cancel_project(project)
         telemetry.event("project.deleted", project=project, by=caller.key_id)
         with suppress(TimeoutError):
@@ -93,7 +93,7 @@ class Projects:
 
     async def balances(self, request: Request) -> Response:
         """None: nobody is billed here."""
-        await caller_of_project(request, self._doorkeeper, Action.READ_PROJECT)
+        await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         await project_of(self._keys, request)
         return answer({"balances": []})
 
@@ -111,7 +111,7 @@ def _checked(name: str) -> str:
     return name
 
 
-def _described(project: Project) -> dict[str, object]:
+def _project_document(project: Project) -> dict[str, object]:
     return {"project_id": project.id, "name": project.name}
 
 

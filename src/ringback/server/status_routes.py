@@ -11,41 +11,41 @@ from ringback.blobs.port import NoRoom
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
-from ringback.server.auth import Doorkeeper, forbidden
-from ringback.server.local import is_local
-from ringback.server.permissions import Action, Reach
-from ringback.server.services import Probed
-from ringback.server.wire import answer
+from ringback.server.auth import Authenticator, forbidden
+from ringback.server.loopback import is_local
+from ringback.server.permissions import Permission, Reach
+from ringback.server.request_parsing import answer
+from ringback.server.services import ProbeSources
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 
 PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", "/metrics"})
 
 
-class Status:
+class StatusRoutes:
     """Routes for probes and scrapers. Every process has them, whatever its roles.
 
     Probes need no key, and learn how the server does; details and metrics are for operators: for a key that
     may read them, and for programs on this machine.
     """
 
-    def __init__(self, probed: Probed, doorkeeper: Doorkeeper | None = None) -> None:
-        """`doorkeeper`: None where no key counts."""
-        self._probed = probed
-        self._doorkeeper = doorkeeper
+    def __init__(self, probed: ProbeSources, authenticator: Authenticator | None = None) -> None:
+        """`authenticator`: None where no key counts."""
+        self._sources = probed
+        self._authenticator = authenticator
         # What other nodes have left undone is no reason to send nothing here.
-        self._of_others = {kind for kind, role in _ROLE_OF.items() if not probed.settings.does(role)}
+        self._other_roles_kinds = {kind for kind, role in _ROLE_OF.items() if not probed.settings.does(role)}
 
     async def status(self, request: Request) -> Response:
         """A probe of readiness: 503 while the ledger cannot be read or written, or the disk has no room for
         new work; when work that this process could take up is not, for longer than
         `limits.oldest_due_seconds`; and first of all when it is about to stop. What waits for a dead receiver
         does not count."""
-        if self._probed.leaving.begun:
-            self._probed.leaving.tell()
+        if self._sources.drain.started:
+            self._sources.drain.probe_answered()
             return answer({"system_health": _STOPPING}, 503)
         try:
-            gauges = await self._probed.store.gauges()
+            gauges = await self._sources.store.gauges()
         except LedgerUnavailable:
             critical = {"system_health": _CRITICAL}
             if await self._sees_details(request):
@@ -57,27 +57,27 @@ class Status:
             if reason is not None:
                 shown["reason"] = reason
             shown["active_batch_requests"] = gauges.get(TRANSCRIBE, _NONE).leased
-            shown["active_stream_requests"] = self._probed.streams()
+            shown["active_stream_requests"] = self._sources.streams()
             shown["active_listen_v2_stream_requests"] = 0
         return answer(shown, 200 if reason is None else 503)
 
     async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:
         """Why this process can do no work now; None: it can."""
-        if self._probed.store.fault is not None:
+        if self._sources.store.fault is not None:
             return "the ledger cannot be written"
-        if (fault := self._probed.blob_fault()) is not None:
+        if (fault := self._sources.blob_fault()) is not None:
             return fault
         if not await self._has_room():
             return "the disk has no room for new work"
-        if self._stalled(gauges) > self._probed.settings.limits.oldest_due_seconds:
+        if self._stalled(gauges) > self._sources.settings.limits.oldest_due_seconds:
             return "work is due, and none gets through"
         return None
 
     async def _has_room(self) -> bool:
-        if self._probed.blobs is None:
+        if self._sources.blobs is None:
             return True
         try:
-            await self._probed.blobs.room()
+            await self._sources.blobs.room()
         except NoRoom:
             return False
         except OSError:
@@ -87,7 +87,7 @@ class Status:
     async def engine(self, request: Request) -> Response:
         """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
         for the first words of the body, so `engine_connection_status` must come first."""
-        state = "none" if self._probed.health is None else self._probed.health.state
+        state = "none" if self._sources.health is None else self._sources.health.state
         shown = {"engine_connection_status": _CONNECTION.get(state, "Disconnected")}
         if await self._sees_details(request):
             shown["state"] = state
@@ -96,15 +96,15 @@ class Status:
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format, for operators."""
         if not _is_local(request):
-            if self._doorkeeper is None:
+            if self._authenticator is None:
                 raise forbidden()
-            (await self._doorkeeper.caller(request)).must(Action.READ_METRICS)
+            (await self._authenticator.authenticate(request)).require(Permission.READ_METRICS)
         return await self.exposed(request)
 
     async def exposed(self, _: Request) -> Response:
         """The same for everybody, on an address of its own; the queue's gauges are read at this moment."""
         try:
-            gauges = await self._probed.store.gauges()
+            gauges = await self._sources.store.gauges()
         except LedgerUnavailable:
             # What this process has counted itself still counts; the queue's gauges stay as they were.
             telemetry.LEDGER_UP.set(0)
@@ -117,8 +117,8 @@ class Status:
             telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
             telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
             telemetry.OLDEST_READY.labels(kind).set(gauge.oldest_ready or 0.0)
-        if self._probed.health is not None:
-            for urgency, segments in self._probed.health.load.items():
+        if self._sources.health is not None:
+            for urgency, segments in self._sources.health.load.items():
                 telemetry.ENGINE_SEGMENTS.labels(urgency.name.lower()).set(segments)
         return Response(telemetry.exposition(), media_type=_EXPOSITION)
 
@@ -126,26 +126,28 @@ class Status:
         """A bad key is no reason to fail a probe."""
         if _is_local(request):
             return True
-        if self._doorkeeper is None:
+        if self._authenticator is None:
             return False
         try:
-            caller = await self._doorkeeper.caller(request)
+            caller = await self._authenticator.authenticate(request)
         except (Refusal, LedgerUnavailable):
             return False
-        return caller.reach(Action.READ_METRICS) is Reach.SERVER
+        return caller.reach(Permission.READ_METRICS) is Reach.SERVER
 
     def _stalled(self, gauges: Mapping[str, KindGauge]) -> float:
         """For how many seconds work of ours has been due without any getting on."""
         ours = {kind: gauge.oldest_ready or 0.0 for kind, gauge in gauges.items()}
-        return max((self._wait(kind, ours[kind]) for kind in ours.keys() - self._of_others), default=0.0)
+        return max(
+            (self._wait(kind, ours[kind]) for kind in ours.keys() - self._other_roles_kinds), default=0.0
+        )
 
     def _wait(self, kind: str, oldest_ready: float) -> float:
         # A caller's own recordings wait for one another: that is no fault while any of them get on.
-        activity = self._probed.activities.get(kind)
+        activity = self._sources.activities.get(kind)
         return oldest_ready if activity is None else min(oldest_ready, activity.idle_seconds)
 
     def _engine_health(self) -> str:
-        return "Healthy" if self._probed.health is None else _SYSTEM_HEALTH[self._probed.health.state]
+        return "Healthy" if self._sources.health is None else _SYSTEM_HEALTH[self._sources.health.state]
 
 
 def _is_local(request: Request) -> bool:

@@ -11,41 +11,43 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
-from ringback.server.auth import Doorkeeper
-from ringback.server.permissions import Action
-from ringback.server.problems import blobs_away, json_response, problem_response, result_lost
-from ringback.server.requests import request_of
+from ringback.server.auth import Authenticator
+from ringback.server.error_responses import blobs_unavailable, error_response, json_response, result_lost
+from ringback.server.permissions import Permission
+from ringback.server.request_lookup import request_of
+from ringback.server.request_parsing import caller_of_project, path_uuid
 from ringback.server.services import Services
-from ringback.server.wire import caller_of_project, path_uuid
 from ringback.transcription.request import ending_of, not_kept, still_kept
 
 DELIVERIES_LOOKED_AT = 100
 """The latest of a request: one that ended later than it may still have what is no longer kept with it."""
 
 
-class Results:
+class ResultRoute:
     """The route; it needs the right to results, which short-lived tokens do not have."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store
         self._clock = services.clock
         self._keep_results = services.settings.keep.results
         self._blobs = services.blobs
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def result(self, request: Request) -> Response:
         """The document as it was answered or delivered; its own status stands in `ringback-status`."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.FETCH_RESULTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.FETCH_RESULTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.FETCH_RESULTS)
+        job = await request_of(
+            self._store, path_uuid(request, "request_id"), caller, Permission.FETCH_RESULTS
+        )
         document = await self._document(job)
         try:
             body = await read_kept(self._blobs, document)
         except KeyError:
             if still_kept(job, self._keep_results, self._clock.now()):
-                return problem_response(request, result_lost(job.id))
+                return error_response(request, result_lost(job.id))
             raise not_kept() from None
         except OSError as error:
-            return problem_response(request, blobs_away(request, error))
+            return error_response(request, blobs_unavailable(request, error))
         return json_response(body, headers={"ringback-status": str(job.code)})
 
     async def _document(self, job: Job) -> Kept:

@@ -22,7 +22,7 @@ from ringback.jobs.store import LedgerUnavailable
 
 LISTEN_PATH = "/v1/listen"
 
-FAULT = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
+INTERNAL_ERROR = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
 NOT_FOUND = Failure(404, "NOT_FOUND", "There is nothing at this path.")
 UNAVAILABLE = Failure(503, "Service Unavailable", "Please try again later")
 
@@ -32,12 +32,12 @@ at once, and what a key has in work (429) ends all the time."""
 
 
 def request_id_of(connection: HTTPConnection) -> str:
-    """The id that `FrontDoor` gave this request, as `dg-request-id` says it."""
+    """The id that `RequestIdMiddleware` gave this request, as `dg-request-id` says it."""
     request_id: str = connection.scope["state"]["request_id"]
     return request_id
 
 
-def speak_of(connection: HTTPConnection, request_id: str) -> None:
+def set_request_id(connection: HTTPConnection, request_id: str) -> None:
     """Answer in the name of a request that was accepted before: this one is the same, sent again."""
     connection.scope["state"]["request_id"] = request_id
 
@@ -46,7 +46,7 @@ def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | N
     return Response(body, status, headers, media_type="application/json")
 
 
-def problem_response(
+def error_response(
     request: HTTPConnection, failure: Failure, headers: Mapping[str, str] | None = None
 ) -> Response:
     """The failure in the form that this path speaks."""
@@ -88,7 +88,7 @@ def header_text(text: str) -> str:
 
 async def refusal_handler(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)
-    return problem_response(request, error.failure)
+    return error_response(request, error.failure)
 
 
 async def http_error_handler(request: Request, error: Exception) -> Response:
@@ -96,17 +96,17 @@ async def http_error_handler(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     code, text = _ROUTING.get(error.status_code, ("Bad Request", error.detail))
     failure = Failure(error.status_code, code, text)
-    return problem_response(request, failure, error.headers)
+    return error_response(request, failure, error.headers)
 
 
-async def ledger_away_handler(request: Request, error: Exception) -> Response:
+async def ledger_unavailable_handler(request: Request, error: Exception) -> Response:
     """Nothing was changed: the caller may ask again."""
     assert isinstance(error, LedgerUnavailable)
     telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
-    return problem_response(request, UNAVAILABLE)
+    return error_response(request, UNAVAILABLE)
 
 
-def blobs_away(connection: HTTPConnection, error: OSError) -> Failure:
+def blobs_unavailable(connection: HTTPConnection, error: OSError) -> Failure:
     """Nothing is lost: the caller may ask again."""
     telemetry.problem("blobs.unavailable", request_id=request_id_of(connection), error=str(error))
     return UNAVAILABLE
@@ -120,12 +120,12 @@ def result_lost(request_id: str) -> Failure:
     )
 
 
-def safe_facts(error: BaseException) -> dict[str, object]:
+def exception_facts(error: BaseException) -> dict[str, object]:
     """An exception as the log may show it: its text may quote what a caller sent, a URL with its password."""
     return {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)}
 
 
-class FrontDoor:
+class RequestIdMiddleware:
     """Gives every request its id, and turns what nobody foresaw into a 500 without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -151,10 +151,10 @@ class FrontDoor:
         try:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
-            telemetry.problem("request.failed", request_id=state["request_id"], **safe_facts(error))
+            telemetry.problem("request.failed", request_id=state["request_id"], **exception_facts(error))
             # A response that has begun cannot be taken back: returning here makes the server cut it off.
             if scope["type"] == "http" and not started:
-                response = problem_response(HTTPConnection(scope), FAULT)
+                response = error_response(HTTPConnection(scope), INTERNAL_ERROR)
                 await response(scope, receive, send_with_id)
 
 

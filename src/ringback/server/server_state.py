@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from ringback.server.capacity import READ_BYTES_MOST, Capacity
 
-BEGUN_AT_ONCE = 8
+REQUESTS_PER_TURN = 8
 """Requests of as many connections that are begun in one turn of the event loop; of what waits, one more."""
 
 
@@ -44,34 +44,34 @@ class ServerState:
     pipelined: deque[Callable[[], None]] = field(default_factory=deque)
     """Connections whose next request came before the last one was answered. All others go before them."""
 
-    def begin(self, go_on: Callable[[], None]) -> None:
+    def begin(self, callback: Callable[[], None]) -> None:
         """Begin a request. In each turn of the loop a few are: were it all of them, everybody else would wait
         for a thousand strangers."""
-        if self.begun == BEGUN_AT_ONCE:
-            self._wait(self.waiting, go_on)
+        if self.begun == REQUESTS_PER_TURN:
+            self._wait(self.waiting, callback)
             return
         if not self.begun:
             self.loop.call_soon(self._next_turn)
         self.begun += 1
-        go_on()
+        callback()
 
-    def take_turn(self, go_on: Callable[[], None]) -> None:
+    def take_turn(self, callback: Callable[[], None]) -> None:
         """Go on with a pipelined request."""
-        self._wait(self.pipelined, go_on)
+        self._wait(self.pipelined, callback)
 
-    def _wait(self, queue: deque[Callable[[], None]], go_on: Callable[[], None]) -> None:
+    def _wait(self, queue: deque[Callable[[], None]], callback: Callable[[], None]) -> None:
         if not self.waiting and not self.pipelined:
-            self.loop.call_soon(self._one_more)
-        queue.append(go_on)
+            self.loop.call_soon(self._run_next)
+        queue.append(callback)
 
     def _next_turn(self) -> None:
         self.begun = 0
 
-    def _one_more(self) -> None:
-        go_on = (self.waiting or self.pipelined).popleft()
+    def _run_next(self) -> None:
+        callback = (self.waiting or self.pipelined).popleft()
         if self.waiting or self.pipelined:
-            self.loop.call_soon(self._one_more)
-        go_on()
+            self.loop.call_soon(self._run_next)
+        callback()
 
     def start(self, running: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """A task that the stop waits for."""

@@ -12,13 +12,13 @@ from starlette.responses import Response
 from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import Job, State
-from ringback.server.auth import Doorkeeper
-from ringback.server.deliveries import breakers_of, described, waiting_of
-from ringback.server.permissions import Action
-from ringback.server.records import reads_callback_as_text, record_of
-from ringback.server.requests import filters_of, newest, request_of
+from ringback.server.auth import Authenticator
+from ringback.server.delivery_routes import breakers_of, delivery_document, waiting_of
+from ringback.server.permissions import Permission
+from ringback.server.request_lookup import filters_of, newest, request_of
+from ringback.server.request_parsing import answer, bad_query, caller_of_project, path_uuid, query_integer
+from ringback.server.request_records import reads_callback_as_text, record_of
 from ringback.server.services import Services
-from ringback.server.wire import answer, bad_query, caller_of_project, path_uuid, query_integer
 from ringback.transcription.request import ending_of, order_of, origin_of_callback
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
@@ -32,19 +32,19 @@ ATTEMPTS_SHOWN = 500
 """Of all these together, the latest: each may have kept 16 KiB of an answer."""
 
 
-class History:
+class HistoryRoutes:
     """The routes about what was asked before."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store
         self._progress = services.progress
         self._catalogue = services.catalogue
         self._clock = services.clock
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def requests(self, request: Request) -> Response:
         """Newest first; `page` counts from 0."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
         page = query_integer(request, "page", 0, 0, DEEPEST)
         if page * limit > DEEPEST:
@@ -66,19 +66,21 @@ class History:
         return answer({"page": page, "limit": limit, "requests": records})
 
     async def request(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.READ_REQUESTS)
-        record = await self._record_in_full(job, callback_as_text=reads_callback_as_text(request.headers))
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
+        job = await request_of(
+            self._store, path_uuid(request, "request_id"), caller, Permission.READ_REQUESTS
+        )
+        record = await self._full_record(job, callback_as_text=reads_callback_as_text(request.headers))
         # Deepgram's newer SDKs read `request`; Python 3 and 4, JavaScript 1 to 4, Go and Rust the top level.
         return answer({**record, "request": record})
 
-    async def _record_in_full(self, job: Job, *, callback_as_text: bool) -> dict[str, object]:
+    async def _full_record(self, job: Job, *, callback_as_text: bool) -> dict[str, object]:
         deliveries = _deliveries(await self._store.children(job.id, DELIVERIES_SHOWN))
         models = self._catalogue.models()
         record = record_of(job, deliveries, models, callback_as_text=callback_as_text)
         record["ringback"] = {
             "state": job.state,
-            "progress": await self._reached(job),
+            "progress": await self._progress_of(job),
             "callback_origin": origin_of_callback(order_of(job.payload)),
             "result_kept": job.result is not None and ending_of(job.result).document != Kept(),
             "deliveries": await self._with_attempts(deliveries),
@@ -88,16 +90,16 @@ class History:
     async def _with_attempts(self, deliveries: Sequence[Job]) -> list[dict[str, object]]:
         breakers = await breakers_of(self._store, deliveries)
         now = self._clock.now()
-        shown: list[dict[str, object]] = []
-        room = ATTEMPTS_SHOWN
+        documents: list[dict[str, object]] = []
+        attempts_left = ATTEMPTS_SHOWN
         for delivery in reversed(deliveries):
-            attempts = await self._store.attempts(delivery.id, room) if room else []
-            room -= len(attempts)
+            attempts = await self._store.attempts(delivery.id, attempts_left) if attempts_left else []
+            attempts_left -= len(attempts)
             waiting = waiting_of(delivery, breakers.get(delivery.lane), now)
-            shown.append(described(delivery, waiting, attempts))
-        return shown[::-1]
+            documents.append(delivery_document(delivery, waiting, attempts))
+        return documents[::-1]
 
-    async def _reached(self, job: Job) -> dict[str, object] | None:
+    async def _progress_of(self, job: Job) -> dict[str, object] | None:
         """How far it is, on whichever node it runs."""
         reached = await self._progress.of(job.id) if job.state is State.LEASED else None
         return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}

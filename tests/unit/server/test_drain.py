@@ -4,31 +4,31 @@ import asyncio
 
 import pytest
 
-from ringback.server.leaving import PROBE_SECONDS, SPREAD_SECONDS, Leaving
+from ringback.server.drain import PROBE_SECONDS, SPREAD_SECONDS, Drain
 
 
-async def left(leaving: Leaving, told: bool) -> float:
+async def left(leaving: Drain, told: bool) -> float:
     """How many seconds it holds the stop up."""
     stopping = asyncio.Event()
     running = asyncio.create_task(leaving.run(stopping))
     started = asyncio.get_running_loop().time()
     stopping.set()
     if told:
-        leaving.tell()
+        leaving.probe_answered()
     await running
-    assert leaving.begun
+    assert leaving.started
     return asyncio.get_running_loop().time() - started
 
 
 async def test_one_machine_has_nowhere_else_to_go() -> None:
-    assert await left(Leaving(), told=False) < SPREAD_SECONDS
+    assert await left(Drain(), told=False) < SPREAD_SECONDS
 
 
 async def test_a_probe_that_was_told_ends_the_wait_a_moment_later() -> None:
-    seconds = await left(Leaving(elsewhere=True), told=True)
+    seconds = await left(Drain(other_nodes=True), told=True)
     assert SPREAD_SECONDS <= seconds < PROBE_SECONDS
 
 
 async def test_nobody_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ringback.server.leaving.PROBE_SECONDS", 0.2)
-    assert await left(Leaving(elsewhere=True), told=False) >= 0.2
+    monkeypatch.setattr("ringback.server.drain.PROBE_SECONDS", 0.2)
+    assert await left(Drain(other_nodes=True), told=False) >= 0.2

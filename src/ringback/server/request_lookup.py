@@ -10,8 +10,8 @@ from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
 from ringback.server.auth import Caller, forbidden
-from ringback.server.permissions import Action
-from ringback.server.wire import query_choice, query_moment
+from ringback.server.permissions import Permission
+from ringback.server.request_parsing import query_choice, query_moment
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
 
@@ -25,14 +25,14 @@ SHORT_PAGES_MOST = 50
 """Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
 
 
-async def request_of(store: JobStore, request_id: str, caller: Caller, action: Action) -> Job:
+async def request_of(store: JobStore, request_id: str, caller: Caller, permission: Permission) -> Job:
     """A request on which the caller may do this; raises `Refusal`: 404 where they may not even see it."""
     job = await store.get(JobId(request_id))
     if job is None or job.kind not in REQUEST_KINDS or job.project != caller.project:
         raise no_such_request()
-    if not caller.covers(Action.READ_REQUESTS, job.accessor):
+    if not caller.covers(Permission.READ_REQUESTS, job.accessor):
         raise no_such_request()
-    if not caller.covers(action, job.accessor):
+    if not caller.covers(permission, job.accessor):
         raise forbidden()
     return job
 
@@ -50,7 +50,7 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
     if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
         return []
     request_id = request.query_params.get("request_id")
-    accessor, own = request.query_params.get("accessor"), caller.only_own(Action.READ_REQUESTS)
+    accessor, own = request.query_params.get("accessor"), caller.narrowed_to_key(Permission.READ_REQUESTS)
     if own is not None and accessor not in (None, own):
         return []
     where = JobFilter(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from ringback.errors import Refusal
-from ringback.server.wire import query_integer, query_moment, rfc3339, unix_seconds
+from ringback.server.request_parsing import query_integer, query_moment, rfc3339, unix_seconds
 
 
 def asking(**parameters: str) -> Request:

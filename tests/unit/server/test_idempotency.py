@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
-from ringback.server.once import LONGEST_WORD, once, word_of
+from ringback.server.idempotency import LONGEST_KEY, idempotency_key_of, with_fingerprint
 
 SECRET = b"s" * 32
 Pairs = list[tuple[str, str]]
@@ -21,13 +21,13 @@ def saying(word: str | None) -> HTTPConnection:
 
 @pytest.mark.parametrize(("said", "word"), [(None, None), (" monday ", "monday"), ('"8e03-95"', '"8e03-95"')])
 def test_a_word_is_taken_as_it_is(said: str | None, word: str | None) -> None:
-    assert word_of(saying(said)) == word
+    assert idempotency_key_of(saying(said)) == word
 
 
-@pytest.mark.parametrize("word", ["", "  ", "\xe9", "a\x01b", "x" * (LONGEST_WORD + 1)])
+@pytest.mark.parametrize("word", ["", "  ", "\xe9", "a\x01b", "x" * (LONGEST_KEY + 1)])
 def test_a_word_that_cannot_be_kept_is_refused(word: str) -> None:
     with pytest.raises(Refusal) as caught:
-        word_of(saying(word))
+        idempotency_key_of(saying(word))
     assert caught.value.failure.status == 400
 
 
@@ -37,14 +37,16 @@ PAIRS = st.lists(st.tuples(st.text(max_size=5), st.text(max_size=5)), max_size=6
 @given(PAIRS, st.randoms(), st.text())
 def test_the_order_of_parameters_means_nothing(pairs: Pairs, random: Random, audio: str) -> None:
     shuffled = sorted(pairs, key=lambda _: random.random())
-    assert once("w", pairs, audio, SECRET) == once("w", shuffled, audio, SECRET)
+    assert with_fingerprint("w", pairs, audio, SECRET) == with_fingerprint("w", shuffled, audio, SECRET)
 
 
 @given(PAIRS, PAIRS, st.text(), st.text())
 def test_two_wishes_are_never_taken_for_one(first: Pairs, second: Pairs, audio: str, other: str) -> None:
     same = sorted(first) == sorted(second) and audio == other
-    assert (once("w", first, audio, SECRET) == once("w", second, other, SECRET)) == same
+    assert (
+        with_fingerprint("w", first, audio, SECRET) == with_fingerprint("w", second, other, SECRET)
+    ) == same
 
 
 def test_without_the_secret_nothing_can_be_guessed() -> None:
-    assert once("w", [], "", SECRET).wish != once("w", [], "", b"t" * 32).wish
+    assert with_fingerprint("w", [], "", SECRET).wish != with_fingerprint("w", [], "", b"t" * 32).wish

@@ -5,8 +5,8 @@ from starlette.requests import Request
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyStore, Project
 from ringback.server.auth import Caller, forbidden
-from ringback.server.permissions import OWNER, Action
-from ringback.server.wire import no_such_project, path_uuid
+from ringback.server.permissions import OWNER, Permission
+from ringback.server.request_parsing import no_such_project, path_uuid
 
 
 async def project_of(keys: KeyStore, request: Request) -> Project:
@@ -18,18 +18,20 @@ async def project_of(keys: KeyStore, request: Request) -> Project:
     raise no_such_project()
 
 
-async def key_of(keys: KeyStore, request: Request, caller: Caller, action: Action) -> ApiKey:
+async def key_of(keys: KeyStore, request: Request, caller: Caller, permission: Permission) -> ApiKey:
     """The key that the path names, if the caller may do this with it; raises `Refusal`: 404 where they may
     not even see it. Keys with the scope `owner` are changed by owners alone."""
     project = await project_of(keys, request)
     key_id = path_uuid(request, "key_id")
     for key in await keys.keys(project.id):
-        if key.id == key_id and caller.covers(Action.READ_KEYS, key.id):
+        if key.id == key_id and caller.covers(Permission.READ_KEYS, key.id):
             break
     else:
         raise no_such_key()
-    guarded = OWNER in key.scopes and action is not Action.READ_KEYS
-    if not caller.covers(action, key.id) or (guarded and not caller.covers(Action.CHANGE_OWNERS, key.id)):
+    guarded = OWNER in key.scopes and permission is not Permission.READ_KEYS
+    if not caller.covers(permission, key.id) or (
+        guarded and not caller.covers(Permission.CHANGE_OWNERS, key.id)
+    ):
         raise forbidden()
     return key
 

@@ -10,8 +10,8 @@ import msgspec
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
 from ringback.listen.options import ListenOptions
-from ringback.server.problems import LISTEN_PATH
-from ringback.server.wire import rfc3339
+from ringback.server.error_responses import LISTEN_PATH
+from ringback.server.request_parsing import rfc3339
 from ringback.transcription.request import Ending, Order, ending_of, order_of, origin_of_callback
 
 
@@ -63,8 +63,8 @@ def features_of(options: ListenOptions) -> list[str]:
 
 def config_of(options: ListenOptions) -> dict[str, object]:
     """What was asked beyond the defaults, without the callback's URL and without the caller's own words."""
-    asked: dict[str, object] = msgspec.to_builtins(options)
-    return {name: value for name, value in asked.items() if name not in _NOT_SHOWN}
+    options_given: dict[str, object] = msgspec.to_builtins(options)
+    return {name: value for name, value in options_given.items() if name not in _HIDDEN}
 
 
 def _response(job: Job, order: Order, models: Sequence[ModelInfo]) -> dict[str, object]:
@@ -95,7 +95,7 @@ def _details(job: Job, order: Order, ending: Ending | None, models: Sequence[Mod
     }
 
 
-_NOT_SHOWN = frozenset({"callback", "unserved", "tag", "extra"})
+_HIDDEN = frozenset({"callback", "unserved", "tag", "extra"})
 
 
 def _callback(deliveries: Sequence[Job]) -> dict[str, object]:

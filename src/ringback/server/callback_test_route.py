@@ -10,40 +10,40 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.egress.target import MAX_LENGTH
 from ringback.server.allowances import too_many
-from ringback.server.auth import Doorkeeper
+from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
-from ringback.server.permissions import Action
-from ringback.server.problems import UNAVAILABLE, problem_response
+from ringback.server.error_responses import UNAVAILABLE, error_response
+from ringback.server.permissions import Permission
+from ringback.server.request_parsing import answer, json_body
 from ringback.server.services import Services
-from ringback.server.wire import answer, json_body
 
-TRIALS_AT_ONCE = 8
+TESTS_AT_ONCE = 8
 """Each lasts as long as an attempt may; more are told to come again (429)."""
 
 
-class Callbacks:
+class CallbackTestRoute:
     """The route. A key that may order a callback may try one: the same policy holds."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
-        self._try = services.try_callback
-        self._doorkeeper = doorkeeper
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
+        self._send_test = services.test_callback
+        self._authenticator = authenticator
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
         self._running = 0
 
     async def test(self, request: Request) -> Response:
         """200 with what was found, whether or not the sample arrived. Nothing is stored or tried again."""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.TEST_CALLBACKS)
-        asked = await json_body(request, self._pace, _TEST)
-        if self._running >= TRIALS_AT_ONCE:
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.TEST_CALLBACKS)
+        body = await json_body(request, self._pace, _TEST)
+        if self._running >= TESTS_AT_ONCE:
             raise too_many()
         self._running += 1
         try:
-            trial = await self._try(asked.url, asked.method.upper(), caller.requester)
+            trial = await self._send_test(body.url, body.method.upper(), caller.requester)
         except OSError as error:
             # No descriptors, memory or look-ups left: that says nothing about the URL.
             telemetry.problem("callback.not_tested", error=str(error))
-            return problem_response(request, UNAVAILABLE)
+            return error_response(request, UNAVAILABLE)
         finally:
             self._running -= 1
         telemetry.event(

@@ -4,7 +4,7 @@ import pytest
 
 from ringback.jobs.job import Job, JobId, Lane, State
 from ringback.jobs.lane import OpenBreaker
-from ringback.server.deliveries import Waiting, waiting_of
+from ringback.server.delivery_routes import WaitReason, waiting_of
 
 NOW = 1_000.0
 
@@ -20,24 +20,24 @@ def job(state: State, due_at: float) -> Job:
 @pytest.mark.parametrize(
     ("due_at", "breaker", "waiting"),
     [
-        (NOW + 9, None, Waiting("schedule", NOW + 9)),
-        (NOW - 9, None, Waiting("turn", None)),
-        (NOW - 9, OpenBreaker(NOW + 5, 7), Waiting("breaker", NOW + 5, 7)),
-        (NOW + 4, OpenBreaker(NOW + 5, 7), Waiting("breaker", NOW + 5, 7)),
-        (NOW + 9, OpenBreaker(NOW + 5, 7), Waiting("schedule", NOW + 9)),
+        (NOW + 9, None, WaitReason("schedule", NOW + 9)),
+        (NOW - 9, None, WaitReason("turn", None)),
+        (NOW - 9, OpenBreaker(NOW + 5, 7), WaitReason("breaker", NOW + 5, 7)),
+        (NOW + 4, OpenBreaker(NOW + 5, 7), WaitReason("breaker", NOW + 5, 7)),
+        (NOW + 9, OpenBreaker(NOW + 5, 7), WaitReason("schedule", NOW + 9)),
         # It is being tried, or about to be: the end of that is not known.
-        (NOW - 9, OpenBreaker(NOW - 1, 7), Waiting("breaker", None, 7)),
-        (NOW - 1, OpenBreaker(NOW - 2, 7), Waiting("breaker", None, 7)),
+        (NOW - 9, OpenBreaker(NOW - 1, 7), WaitReason("breaker", None, 7)),
+        (NOW - 1, OpenBreaker(NOW - 2, 7), WaitReason("breaker", None, 7)),
     ],
 )
 def test_what_is_queued_waits_for_its_time_its_destination_or_its_turn(
-    due_at: float, breaker: OpenBreaker | None, waiting: Waiting
+    due_at: float, breaker: OpenBreaker | None, waiting: WaitReason
 ) -> None:
     assert waiting_of(job(State.QUEUED, due_at), breaker, NOW) == waiting
 
 
 def test_what_is_held_waits_for_those_before_it() -> None:
-    assert waiting_of(job(State.HELD, NOW - 9), OpenBreaker(NOW + 5, 7), NOW) == Waiting("order", None)
+    assert waiting_of(job(State.HELD, NOW - 9), OpenBreaker(NOW + 5, 7), NOW) == WaitReason("order", None)
 
 
 @pytest.mark.parametrize("state", [State.LEASED, State.DONE, State.PARKED, State.CANCELLED])

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.errors import Refusal
-from ringback.server.auth import Caller, Doorkeeper
+from ringback.server.auth import Authenticator, Caller
 from ringback.server.body import NotJson, Pace, json_text
-from ringback.server.permissions import Action, Reach
-from ringback.server.problems import json_response
+from ringback.server.error_responses import json_response
+from ringback.server.permissions import Permission, Reach
 
 Document = TypeVar("Document")
 
@@ -22,16 +22,16 @@ def answer(document: object, status: int = 200) -> Response:
     return json_response(msgspec.json.encode(document), status)
 
 
-async def caller_of_project(request: Request, doorkeeper: Doorkeeper, action: Action) -> Caller:
+async def caller_of_project(request: Request, authenticator: Authenticator, permission: Permission) -> Caller:
     """Who asks, if they may do this in the project that the path names.
 
     A project of somebody else's is answered as one that does not exist, without looking for it.
     """
-    caller = await doorkeeper.caller(request)
+    caller = await authenticator.authenticate(request)
     project = path_uuid(request, "project_id")
-    if project != caller.project and caller.reach(action) is not Reach.SERVER:
+    if project != caller.project and caller.reach(permission) is not Reach.SERVER:
         raise no_such_project()
-    caller.must(action)
+    caller.require(permission)
     return caller
 
 

@@ -26,8 +26,7 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
 from ringback.quota import DailyLimits
 from ringback.server.allowances import allowance_of, largest_upload, too_many
-from ringback.server.asked import Asked, report_accepted, report_refused
-from ringback.server.auth import Doorkeeper
+from ringback.server.auth import Authenticator
 from ringback.server.body import (
     NotJson,
     Pace,
@@ -37,19 +36,20 @@ from ringback.server.body import (
     json_text,
     too_large,
 )
-from ringback.server.once import once, reused, word_of
-from ringback.server.permissions import Action
-from ringback.server.problems import (
+from ringback.server.error_responses import (
     UNAVAILABLE,
+    error_response,
+    exception_facts,
     json_response,
-    problem_response,
     request_id_of,
-    safe_facts,
-    speak_of,
+    set_request_id,
 )
+from ringback.server.idempotency import idempotency_key_of, key_reused, with_fingerprint
+from ringback.server.permissions import Permission
 from ringback.server.query import options_of, query_pairs
+from ringback.server.request_context import RequestContext, report_accepted, report_refused
 from ringback.server.services import Services
-from ringback.server.waiting import Waiting, ledger_away
+from ringback.server.sync_responder import SyncResponder, ledger_unavailable
 from ringback.transcription.fetch import with_fetch
 from ringback.transcription.model import model_for, with_model_warnings
 from ringback.transcription.request import Order, audio_key, order_job
@@ -58,7 +58,7 @@ FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this recording n
 
 
 @dataclass(frozen=True, slots=True)
-class _Taken:
+class _ReceivedBody:
     """A request whose body has been read to its end."""
 
     order: Order
@@ -66,149 +66,160 @@ class _Taken:
     """Bytes of uploaded audio."""
 
 
-class Listen:
+class ListenRoute:
     """The route; one object serves all requests."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._limits = services.settings.limits
         self._pace = Pace(self._limits.body_bytes_per_second)
-        self._waiting = Waiting(services)
-        self._wish_secret = services.seal.subkey("wishes")
-        self._coming_in: Counter[str] = Counter()
+        self._sync_responder = SyncResponder(services)
+        self._fingerprint_secret = services.seal.subkey("wishes")
+        self._uploads_in_progress: Counter[str] = Counter()
         """Uploads on their way in, by key."""
 
     async def post(self, request: Request) -> Response:
         """Answer one request, and leave exactly one event about it."""
-        asked: Asked | None = None
+        context: RequestContext | None = None
         try:
-            asked = await self._head(request)
-            with self._counted(asked):
-                taken = await self._take(request, asked)
-                accepted = json_response(results.accepted_body(asked.request_id))
-                asked = await self._accept(request, asked, taken)
+            context = await self._check_head(request)
+            with self._count_upload(context):
+                received = await self._receive_body(request, context)
+                accepted = json_response(results.accepted_body(context.request_id))
+                context = await self._accept(request, context, received)
         except (Refusal, LedgerUnavailable) as error:
-            failure = error.failure if isinstance(error, Refusal) else ledger_away(request, error)
-            report_refused(request, asked, failure)
-            return problem_response(request, failure)
-        if asked.again:
-            speak_of(request, asked.request_id)
-            accepted = json_response(results.accepted_body(asked.request_id), headers=_REPLAYED)
-        if asked.callback is not None:
-            report_accepted(request, asked)
+            failure = error.failure if isinstance(error, Refusal) else ledger_unavailable(request, error)
+            report_refused(request, context, failure)
+            return error_response(request, failure)
+        if context.replayed:
+            set_request_id(request, context.request_id)
+            accepted = json_response(results.accepted_body(context.request_id), headers=_REPLAYED)
+        if context.callback is not None:
+            report_accepted(request, context)
             return accepted
-        answer = await self._waiting.answer(request, asked)
-        if asked.again:
+        answer = await self._sync_responder.answer(request, context)
+        if context.replayed:
             answer.headers.update(_REPLAYED)
         return answer
 
-    async def _head(self, request: Request) -> Asked:
+    async def _check_head(self, request: Request) -> RequestContext:
         """Everything that can be refused before a byte of the body is read."""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.TRANSCRIBE)
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.TRANSCRIBE)
         options = options_of(request, Mode.RECORDED)
-        word = word_of(request)
+        key = idempotency_key_of(request)
         model = model_for(options, self._services.catalogue)
-        told = self._services.settings.engine.warn_substitution
-        options = with_model_warnings(options, model, tell_substitution=told)
-        admit = self._services.admit
+        warn = self._services.settings.engine.warn_substitution
+        options = with_model_warnings(options, model, tell_substitution=warn)
+        admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         origin = None if callback is None else read_target(callback).shown
-        asked = Asked(JobId(request_id_of(request)), caller, options, model, callback, origin, word)
-        await self._services.quota.check(caller.holder, self._daily_limits(asked))
+        context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, origin, key)
+        await self._services.quota.check(caller.holder, self._daily_limits(context))
         declared = declared_length(request)
-        largest = self._largest(asked)
+        largest = self._largest(context)
         if declared is not None and declared > largest:
             raise too_large(largest)
-        return asked
+        return context
 
     @contextmanager
-    def _counted(self, asked: Asked) -> Iterator[None]:
+    def _count_upload(self, context: RequestContext) -> Iterator[None]:
         """The ledger counts what a key has in work; this, what is still coming in."""
-        most, key = self._allowance(asked).jobs, asked.caller.key_id
-        if most is not None and self._coming_in[key] >= most:
+        most, key = self._allowance(context).jobs, context.caller.key_id
+        if most is not None and self._uploads_in_progress[key] >= most:
             raise too_many()
-        self._coming_in[key] += 1
+        self._uploads_in_progress[key] += 1
         try:
             yield
         finally:
-            self._coming_in[key] -= 1
-            if not self._coming_in[key]:
-                del self._coming_in[key]
+            self._uploads_in_progress[key] -= 1
+            if not self._uploads_in_progress[key]:
+                del self._uploads_in_progress[key]
 
-    async def _take(self, request: Request, asked: Asked) -> _Taken:
+    async def _receive_body(self, request: Request, context: RequestContext) -> _ReceivedBody:
         """The body, read to its end: audio is kept, a URL is judged."""
-        counts = self._daily_limits(asked) is not None
-        order = Order(_with_schedule(asked), asked.model.name, callback=asked.callback, counts_audio=counts)
+        counts = self._daily_limits(context) is not None
+        order = Order(
+            _with_schedule(context), context.model.name, callback=context.callback, counts_audio=counts
+        )
         if is_json(request):
             url = await self._services.check_audio_url(await _url_in(request, self._pace))
-            await self._make_sure_of_room(asked)
-            return _Taken(msgspec.structs.replace(order, url=url))
-        largest = self._largest(asked)
+            await self._check_space(context)
+            return _ReceivedBody(msgspec.structs.replace(order, url=url))
+        largest = self._largest(context)
         try:
             async with aclosing(_audio(request, self._pace)) as audio:
-                stored = await self._services.blobs.put(audio_key(asked.request_id), audio, largest)
+                stored = await self._services.blobs.put(audio_key(context.request_id), audio, largest)
         except TooLarge:
             raise too_large(largest) from None
         except OSError as error:
-            raise _not_kept("blobs", asked, error) from error
-        return _Taken(msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256), stored.size)
+            raise _storage_refusal("blobs", context, error) from error
+        return _ReceivedBody(
+            msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256), stored.size
+        )
 
-    async def _make_sure_of_room(self, asked: Asked) -> None:
+    async def _check_space(self, context: RequestContext) -> None:
         """What will be fetched needs room as what is uploaded does."""
         try:
             await self._services.blobs.room()
         except OSError as error:
-            raise _not_kept("blobs", asked, error) from error
+            raise _storage_refusal("blobs", context, error) from error
 
-    async def _accept(self, request: Request, asked: Asked, taken: _Taken) -> Asked:
+    async def _accept(
+        self, request: Request, context: RequestContext, received: _ReceivedBody
+    ) -> RequestContext:
         """Durable when this returns: as a job of its own, or as the one that the same word asked for before.
 
         Nothing after it may turn a callback request into a 5xx: the SDKs would send the same recording again.
         """
-        order, caller, seal = taken.order, asked.caller, self._services.seal
-        job = order_job(order, asked.request_id, seal, project=caller.project, accessor=caller.key_id)
-        job = replace(job, weight=taken.weight)
-        if asked.word is not None:
+        order, caller, seal = received.order, context.caller, self._services.seal
+        job = order_job(order, context.request_id, seal, project=caller.project, accessor=caller.key_id)
+        job = replace(job, weight=received.weight)
+        if context.idempotency_key is not None:
             audio = order.sha256 or order.url or ""
-            job = replace(job, once=once(asked.word, query_pairs(request), audio, self._wish_secret))
+            job = replace(
+                job,
+                once=with_fingerprint(
+                    context.idempotency_key, query_pairs(request), audio, self._fingerprint_secret
+                ),
+            )
         try:
             jobs = [job] if order.url is None else with_fetch(job)
-            await self._services.store.add(jobs, self._allowance(asked))
+            await self._services.store.add(jobs, self._allowance(context))
         except AlreadyAsked as known:
-            await self._forget(order)
+            await self._delete_upload(order)
             if not known.same_wish:
-                raise reused() from None
-            return replace(asked, request_id=known.job, again=True)
+                raise key_reused() from None
+            return replace(context, request_id=known.job, replayed=True)
         except OverAllowance:
-            await self._forget(order)
+            await self._delete_upload(order)
             raise too_many() from None
         except Exception as error:
-            await self._forget(order)
-            raise _not_kept("ledger", asked, error) from error
-        return asked
+            await self._delete_upload(order)
+            raise _storage_refusal("ledger", context, error) from error
+        return context
 
-    async def _forget(self, order: Order) -> None:
+    async def _delete_upload(self, order: Order) -> None:
         """Nothing was accepted that needs this recording."""
         if order.audio is not None:
             with suppress(OSError):  # the sweep of orphans finds it
                 await self._services.blobs.delete(order.audio)
 
-    def _allowance(self, asked: Asked) -> Allowance:
-        return allowance_of(asked.caller.limits, self._limits)
+    def _allowance(self, context: RequestContext) -> Allowance:
+        return allowance_of(context.caller.limits, self._limits)
 
-    def _daily_limits(self, asked: Asked) -> DailyLimits | None:
-        return self._services.quota.limits(asked.caller.limits)
+    def _daily_limits(self, context: RequestContext) -> DailyLimits | None:
+        return self._services.quota.limits(context.caller.limits)
 
-    def _largest(self, asked: Asked) -> int:
-        return largest_upload(self._allowance(asked), self._limits)
+    def _largest(self, context: RequestContext) -> int:
+        return largest_upload(self._allowance(context), self._limits)
 
 
-def _with_schedule(asked: Asked) -> ListenOptions:
+def _with_schedule(context: RequestContext) -> ListenOptions:
     """The options, with the schedule that the request or else its key wants for the callback."""
-    schedule = chosen(asked.options.callback_schedule, asked.caller.limits.schedule)
-    return msgspec.structs.replace(asked.options, callback_schedule=schedule)
+    schedule = chosen(context.options.callback_schedule, context.caller.limits.schedule)
+    return msgspec.structs.replace(context.options, callback_schedule=schedule)
 
 
 async def _audio(request: Request, pace: Pace) -> AsyncGenerator[bytes, None]:
@@ -236,8 +247,8 @@ async def _url_in(request: Request, pace: Pace) -> str:
         raise Refusal(400, "Bad Request", _NO_JSON) from None
 
 
-def _not_kept(where: str, asked: Asked, error: Exception) -> Refusal:
-    telemetry.problem("request.not_kept", request_id=asked.request_id, where=where, **_cause(error))
+def _storage_refusal(where: str, context: RequestContext, error: Exception) -> Refusal:
+    telemetry.problem("request.not_kept", request_id=context.request_id, where=where, **_cause(error))
     full = isinstance(error, OSError) and error.errno in _NO_ROOM
     failure = FULL if full else UNAVAILABLE
     return Refusal(failure.status, failure.err_code, failure.err_msg)
@@ -246,7 +257,7 @@ def _not_kept(where: str, asked: Asked, error: Exception) -> Refusal:
 def _cause(error: Exception) -> dict[str, object]:
     """The disk's own words and the ledger's name no URL; of anything else only the frames may be shown."""
     known = isinstance(error, OSError | LedgerUnavailable)
-    return {"error": str(error)} if known else safe_facts(error)
+    return {"error": str(error)} if known else exception_facts(error)
 
 
 class _Remote(msgspec.Struct):

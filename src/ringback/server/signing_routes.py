@@ -9,43 +9,43 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.callbacks.signers import LONGEST_OVERLAP, OVERLAP, Signers
-from ringback.server.auth import Caller, Doorkeeper
+from ringback.server.auth import Authenticator, Caller
 from ringback.server.body import Pace
-from ringback.server.named import key_of
-from ringback.server.permissions import Action
+from ringback.server.path_lookup import key_of
+from ringback.server.permissions import Permission
+from ringback.server.request_parsing import answer, caller_of_project, json_body, rfc3339
 from ringback.server.services import Services
-from ringback.server.wire import answer, caller_of_project, json_body, rfc3339
 
 PUBLIC_KEYS_PATH = "/.well-known/ringback/webhook-keys"
 
 
-class Signing:
+class SigningRoutes:
     """The routes about signatures."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._keys = services.keys
         self._signers: Signers = services.signers
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
     async def show(self, request: Request) -> Response:
         """The secrets that sign now, the newest first."""
-        _, key_id = await self._asked_for(request)
-        return await self._shown(key_id)
+        _, key_id = await self._caller_and_key(request)
+        return await self._secrets_response(key_id)
 
     async def rotate(self, request: Request) -> Response:
         """A new secret signs from now on, and the one before it for a while more."""
-        caller, key_id = await self._asked_for(request)
-        wanted = await json_body(request, self._pace, _ROTATION, optional=True)
-        await self._signers.rotate(key_id, wanted.overlap_seconds)
+        caller, key_id = await self._caller_and_key(request)
+        body = await json_body(request, self._pace, _ROTATION, optional=True)
+        await self._signers.rotate(key_id, body.overlap_seconds)
         telemetry.event(
             "signing_secret.rotated",
             key=key_id,
             by=caller.key_id,
             project=caller.project,
-            overlap_s=wanted.overlap_seconds,
+            overlap_s=body.overlap_seconds,
         )
-        return await self._shown(key_id)
+        return await self._secrets_response(key_id)
 
     async def public_keys(self, request: Request) -> Response:
         """For everybody: what is public needs no key."""
@@ -53,12 +53,12 @@ class Signing:
         shown.headers["cache-control"] = "public, max-age=300"
         return shown
 
-    async def _asked_for(self, request: Request) -> tuple[Caller, str]:
-        caller = await caller_of_project(request, self._doorkeeper, Action.SIGNING_SECRETS)
-        key = await key_of(self._keys, request, caller, Action.SIGNING_SECRETS)
+    async def _caller_and_key(self, request: Request) -> tuple[Caller, str]:
+        caller = await caller_of_project(request, self._authenticator, Permission.SIGNING_SECRETS)
+        key = await key_of(self._keys, request, caller, Permission.SIGNING_SECRETS)
         return caller, key.id
 
-    async def _shown(self, key_id: str) -> Response:
+    async def _secrets_response(self, key_id: str) -> Response:
         secrets = [
             {
                 "secret": secret.text,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.server.local import is_local
+from ringback.server.loopback import is_local
 
 
 @pytest.mark.parametrize("peer", ["127.0.0.1", "127.8.9.10", "::1"])

@@ -15,12 +15,12 @@ from starlette.responses import Response
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobFilter
 from ringback.listen.options import ListenOptions
-from ringback.server.auth import Doorkeeper
-from ringback.server.permissions import Action
-from ringback.server.records import config_of, features_of, model_id_of
-from ringback.server.requests import filters_of
+from ringback.server.auth import Authenticator
+from ringback.server.permissions import Permission
+from ringback.server.request_lookup import filters_of
+from ringback.server.request_parsing import answer, bad_query, caller_of_project, query_choice, query_moment
+from ringback.server.request_records import config_of, features_of, model_id_of
 from ringback.server.services import Services
-from ringback.server.wire import answer, bad_query, caller_of_project, query_choice, query_moment
 from ringback.transcription.request import ending_of, order_of
 
 USAGE_MOST, USAGE_PAGE = 2_000, 200
@@ -29,7 +29,7 @@ each brings its result along."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Used:
+class _RequestUsage:
     """One request."""
 
     day: str
@@ -44,11 +44,11 @@ class _Used:
     method: str
     tags: tuple[str, ...]
     features: tuple[str, ...]
-    asked: frozenset[str]
+    parameters: frozenset[str]
     """Query parameters that were set to something else than their default."""
 
 
-_GROUPINGS: Mapping[str, Callable[[_Used], str]] = {
+_GROUPINGS: Mapping[str, Callable[[_RequestUsage], str]] = {
     "accessor": lambda used: used.accessor,
     "endpoint": lambda _: "listen",
     "feature_set": lambda used: ",".join(used.features),
@@ -64,7 +64,7 @@ _GROUPINGS: Mapping[str, Callable[[_Used], str]] = {
 class _Report:
     start: str
     end: str
-    used: Sequence[_Used]
+    used: Sequence[_RequestUsage]
     complete: bool
     """False: the oldest requests of the period are missing."""
 
@@ -80,14 +80,14 @@ class _Report:
         )
 
 
-class Usage:
+class UsageRoutes:
     """The routes; all take the filters of the request history, and `start` and `end`."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store
         self._catalogue = services.catalogue
         self._clock = services.clock
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def summary(self, request: Request) -> Response:
         """Hours and requests per day."""
@@ -122,30 +122,34 @@ class Usage:
         )
 
     async def _report(self, request: Request) -> _Report:
-        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         until = query_moment(request, "end", end_of_day=True) or self._clock.now()
         since = query_moment(request, "start") or max(0.0, until - _MONTH)
-        used: list[_Used] = []
+        used: list[_RequestUsage] = []
         complete = True
         for where in filters_of(request, caller):
             complete &= await self._collect(replace(where, since=since, until=until), used)
-        wanted = _feature_filter(request)
+        feature_filter = _feature_filter(request)
         model = request.query_params.get("model")
         return _Report(
             _day(since),
             _day(until),
-            [each for each in used if wanted.lets(each.asked) and model in (None, each.model_id)],
+            [
+                each
+                for each in used
+                if feature_filter.matches(each.parameters) and model in (None, each.model_id)
+            ],
             complete,
         )
 
-    async def _collect(self, where: JobFilter, used: list[_Used]) -> bool:
+    async def _collect(self, where: JobFilter, used: list[_RequestUsage]) -> bool:
         """Adds the newest `USAGE_MOST`; whether those are all."""
         models = self._catalogue.models()
         position: str | None = None
         for _ in range(USAGE_MOST // USAGE_PAGE):
             page = await self._store.page(where, USAGE_PAGE, position)
             # Reads every result: not on the event loop.
-            used += await asyncio.to_thread(lambda jobs: [_used(job, models) for job in jobs], page.jobs)
+            used += await asyncio.to_thread(lambda jobs: [_usage_of(job, models) for job in jobs], page.jobs)
             position = page.next
             if position is None:
                 return True
@@ -160,8 +164,8 @@ class _FeatureFilter:
     one_of: frozenset[str]
     none_of: frozenset[str]
 
-    def lets(self, asked: frozenset[str]) -> bool:
-        return not asked & self.none_of and (not self.one_of or bool(asked & self.one_of))
+    def matches(self, parameters: frozenset[str]) -> bool:
+        return not parameters & self.none_of and (not self.one_of or bool(parameters & self.one_of))
 
 
 def _feature_filter(request: Request) -> _FeatureFilter:
@@ -177,13 +181,13 @@ def _feature_filter(request: Request) -> _FeatureFilter:
 _FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "warnings"}
 
 
-def _used(job: Job, models: Sequence[ModelInfo]) -> _Used:
+def _usage_of(job: Job, models: Sequence[ModelInfo]) -> _RequestUsage:
     order = order_of(job.payload)
     ending = None if job.result is None else ending_of(job.result)
-    asked = set(config_of(order.options))
+    parameters = set(config_of(order.options))
     if order.callback is not None:
-        asked.add("callback")
-    return _Used(
+        parameters.add("callback")
+    return _RequestUsage(
         day=_day(job.created_at),
         hours=0.0 if ending is None else ending.duration / 3600,
         channels=1 if ending is None else max(1, ending.channels),
@@ -194,19 +198,21 @@ def _used(job: Job, models: Sequence[ModelInfo]) -> _Used:
         method=job.method,
         tags=job.tags,
         features=tuple(features_of(order.options)),
-        asked=frozenset(asked),
+        parameters=frozenset(parameters),
     )
 
 
-def _grouped(used: Iterable[_Used], grouping: str | None = None) -> list[tuple[str, str, list[_Used]]]:
+def _grouped(
+    used: Iterable[_RequestUsage], grouping: str | None = None
+) -> list[tuple[str, str, list[_RequestUsage]]]:
     """Day, group and the requests of both, in this order."""
-    groups: dict[tuple[str, str], list[_Used]] = {}
+    groups: dict[tuple[str, str], list[_RequestUsage]] = {}
     for each in used:
         groups.setdefault((each.day, _GROUPINGS[grouping](each) if grouping else ""), []).append(each)
     return [(day, group, found) for (day, group), found in sorted(groups.items())]
 
 
-def _summed(day: str, used: Sequence[_Used]) -> dict[str, object]:
+def _summed(day: str, used: Sequence[_RequestUsage]) -> dict[str, object]:
     return {
         "start": day,
         "end": day,
@@ -218,7 +224,9 @@ def _summed(day: str, used: Sequence[_Used]) -> dict[str, object]:
     }
 
 
-def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_Used]) -> dict[str, object]:
+def _broken_down(
+    day: str, grouping: str | None, group: str, used: Sequence[_RequestUsage]
+) -> dict[str, object]:
     return {
         **_hours(used),
         "agent_hours": 0.0,
@@ -234,7 +242,7 @@ def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_Use
     }
 
 
-def _hours(used: Sequence[_Used]) -> dict[str, object]:
+def _hours(used: Sequence[_RequestUsage]) -> dict[str, object]:
     """`total_hours` counts every channel."""
     return {
         "hours": sum(each.hours for each in used),

@@ -15,11 +15,11 @@ from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Caller
 from ringback.server.body import declared_length, is_json
-from ringback.server.problems import request_id_of, safe_facts
+from ringback.server.error_responses import exception_facts, request_id_of
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestContext:
     """Everything but the audio."""
 
     request_id: JobId
@@ -31,9 +31,9 @@ class Asked:
     """As it is to be stored, credentials and all."""
     callback_origin: str | None
     """As the log may show it."""
-    word: str | None = None
+    idempotency_key: str | None = None
     """Its `Idempotency-Key`."""
-    again: bool = False
+    replayed: bool = False
     """Whether the word was known."""
 
     @property
@@ -41,48 +41,48 @@ class Asked:
         return "sync" if self.callback is None else "async"
 
 
-def report_accepted(request: Request, asked: Asked) -> None:
+def report_accepted(request: Request, context: RequestContext) -> None:
     """Never raises: the request is accepted, and a 5xx now would have it sent again."""
     try:
-        telemetry.REQUESTS.labels(asked.method, "200").inc()
+        telemetry.REQUESTS.labels(context.method, "200").inc()
         telemetry.event(
             "request.accepted",
-            callback=asked.callback_origin,
-            **_facts(request, asked),
+            callback=context.callback_origin,
+            **_facts(request, context),
             source=_source(request),
-            again=asked.again or None,
+            again=context.replayed or None,
         )
     except Exception as error:
         with suppress(Exception):
-            telemetry.problem("request.not_reported", request_id=asked.request_id, **safe_facts(error))
+            telemetry.problem("request.not_reported", request_id=context.request_id, **exception_facts(error))
 
 
-def report_answered(request: Request, asked: Asked, status: int, seconds: float) -> None:
-    telemetry.REQUESTS.labels(asked.method, str(status)).inc()
+def report_answered(request: Request, context: RequestContext, status: int, seconds: float) -> None:
+    telemetry.REQUESTS.labels(context.method, str(status)).inc()
     telemetry.event(
         "request.answered",
-        **_facts(request, asked),
+        **_facts(request, context),
         source=_source(request),
-        again=asked.again or None,
+        again=context.replayed or None,
         status=status,
         seconds=round(seconds, 3),
     )
 
 
-def report_refused(request: Request, asked: Asked | None, failure: Failure) -> None:
-    method = "unknown" if asked is None else asked.method
+def report_refused(request: Request, context: RequestContext | None, failure: Failure) -> None:
+    method = "unknown" if context is None else context.method
     telemetry.REQUESTS.labels(method, str(failure.status)).inc()
-    facts = {"request_id": request_id_of(request)} if asked is None else _facts(request, asked)
+    facts = {"request_id": request_id_of(request)} if context is None else _facts(request, context)
     telemetry.event("request.refused", **facts, status=failure.status, err_code=failure.err_code)
 
 
-def _facts(request: Request, asked: Asked) -> dict[str, object]:
+def _facts(request: Request, context: RequestContext) -> dict[str, object]:
     return {
-        "request_id": asked.request_id,
-        "project": asked.caller.project,
-        "key": asked.caller.key_id,
-        "method": asked.method,
-        "model": asked.model.name,
+        "request_id": context.request_id,
+        "project": context.caller.project,
+        "key": context.caller.key_id,
+        "method": context.method,
+        "model": context.model.name,
         "bytes": declared_length(request),
     }
 

@@ -17,10 +17,9 @@ from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker
 from ringback.jobs.store import JobStore
-from ringback.server.auth import Doorkeeper
-from ringback.server.permissions import Action
-from ringback.server.services import Services
-from ringback.server.wire import (
+from ringback.server.auth import Authenticator
+from ringback.server.permissions import Permission
+from ringback.server.request_parsing import (
     answer,
     bad_query,
     caller_of_project,
@@ -28,6 +27,7 @@ from ringback.server.wire import (
     query_moment,
     rfc3339,
 )
+from ringback.server.services import Services
 
 PAGE_DEFAULT, PAGE_MOST = 50, 1_000
 
@@ -41,21 +41,21 @@ STATES: Mapping[str, frozenset[State]] = {
 """The words of the filter `state`; the ledger's own words (`queued`, `done` …) will do, too."""
 
 
-class Deliveries:
+class DeliveryRoutes:
     """The route that lists them."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store
         self._clock = services.clock
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def list(self, request: Request) -> Response:
         """Newest first; `before` is the `next` of the page before. Nothing is ever counted."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.READ_REQUESTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         where = JobFilter(
             caller.project,
             KIND,
-            accessor=caller.only_own(Action.READ_REQUESTS),
+            accessor=caller.narrowed_to_key(Permission.READ_REQUESTS),
             since=query_moment(request, "start"),
             until=query_moment(request, "end", end_of_day=True),
             tags=tuple(request.query_params.getlist("tag")),
@@ -67,8 +67,10 @@ class Deliveries:
         page = await page_of(self._store, where, limit, request.query_params.get("before"))
         breakers = await breakers_of(self._store, page.jobs)
         now = self._clock.now()
-        shown = [described(job, waiting_of(job, breakers.get(job.lane), now)) for job in page.jobs]
-        return answer({"deliveries": shown, "next": page.next})
+        described = [
+            delivery_document(job, waiting_of(job, breakers.get(job.lane), now)) for job in page.jobs
+        ]
+        return answer({"deliveries": described, "next": page.next})
 
 
 async def breakers_of(store: JobStore, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
@@ -78,7 +80,7 @@ async def breakers_of(store: JobStore, deliveries: Sequence[Job]) -> Mapping[Lan
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class WaitReason:
     """Why a delivery is not under way."""
 
     reason: str
@@ -91,21 +93,21 @@ class Waiting:
     """In a row, of the destination, behind a breaker."""
 
 
-def waiting_of(delivery: Job, breaker: OpenBreaker | None, now: float) -> Waiting | None:
+def waiting_of(delivery: Job, breaker: OpenBreaker | None, now: float) -> WaitReason | None:
     """What a delivery waits for; None: it does not. `breaker`: that of its destination, where it is open."""
     if delivery.state is State.HELD:
-        return Waiting("order", None)
+        return WaitReason("order", None)
     if delivery.state is not State.QUEUED:
         return None
     if breaker is not None and breaker.until >= delivery.due_at:
-        return Waiting("breaker", breaker.until if breaker.until > now else None, breaker.failures)
+        return WaitReason("breaker", breaker.until if breaker.until > now else None, breaker.failures)
     if delivery.due_at > now:
-        return Waiting("schedule", delivery.due_at)
-    return Waiting("turn", None) if breaker is None else Waiting("breaker", None, breaker.failures)
+        return WaitReason("schedule", delivery.due_at)
+    return WaitReason("turn", None) if breaker is None else WaitReason("breaker", None, breaker.failures)
 
 
-def described(
-    delivery: Job, waiting: Waiting | None, attempts: Sequence[Attempt] | None = None
+def delivery_document(
+    delivery: Job, waiting: WaitReason | None, attempts: Sequence[Attempt] | None = None
 ) -> dict[str, object]:
     """One delivery; with `attempts`, these too."""
     order = order_of(delivery)

@@ -26,15 +26,14 @@ from ringback.server.allowances import loosens
 from ringback.server.auth import (
     TOKEN_SECONDS_DEFAULT,
     TOKEN_SECONDS_MOST,
+    Authenticator,
     Caller,
-    Doorkeeper,
     forbidden,
 )
 from ringback.server.body import Pace
-from ringback.server.named import key_of, no_such_key, project_of
-from ringback.server.permissions import Action, Reach, may_give
-from ringback.server.services import Services
-from ringback.server.wire import (
+from ringback.server.path_lookup import key_of, no_such_key, project_of
+from ringback.server.permissions import Permission, Reach, may_grant
+from ringback.server.request_parsing import (
     answer,
     caller_of_project,
     json_body,
@@ -43,49 +42,52 @@ from ringback.server.wire import (
     rfc3339,
     unix_seconds,
 )
+from ringback.server.services import Services
 
 
-class Manage:
+class KeyRoutes:
     """The routes about who may ask."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._keys = services.keys
         self._clock = services.clock
         self._limits = services.settings.limits
         self._quota = services.quota
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
     async def list_keys(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Action.READ_KEYS)
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_KEYS)
         project = await project_of(self._keys, request)
         status = query_choice(request, "status", ("active", "expired"))
         now = self._clock.now()
         found = [
             key
             for key in await self._keys.keys(project.id)
-            if caller.covers(Action.READ_KEYS, key.id)
+            if caller.covers(Permission.READ_KEYS, key.id)
             and (status is None or (status == "expired") == _is_expired(key, now))
         ]
-        return answer({"api_keys": [{"member": _member(key), "api_key": _described(key)} for key in found]})
+        return answer(
+            {"api_keys": [{"member": _member(key), "api_key": _key_document(key)} for key in found]}
+        )
 
     async def get_key(self, request: Request) -> Response:
         """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
         both are given."""
-        _, key = await self._asked_for(request, Action.READ_KEYS)
+        _, key = await self._caller_and_key(request, Permission.READ_KEYS)
         used = await self._quota.audio_used([key.id])
-        described = {**_described(key), "ringback": {"audio_seconds_today": round(used[key.id], 3)}}
+        described = {**_key_document(key), "ringback": {"audio_seconds_today": round(used[key.id], 3)}}
         member = _member(key)
         item = {"member": {**member, "api_key": described}}
         return answer({"item": item, "member": member, "api_key": described})
 
     async def create_key(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_KEYS)
+        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_KEYS)
         project = await project_of(self._keys, request)
-        wanted = await json_body(request, self._pace, _NEW_KEY)
+        body = await json_body(request, self._pace, _NEW_KEY)
         secret = new_secret()
-        key = self._new_key(wanted, caller, project)
-        if not may_give(caller.columns, await self._doorkeeper.columns_of(key)):
+        key = self._new_key(body, caller, project)
+        if not may_grant(caller.columns, await self._authenticator.columns_of(key)):
             raise forbidden()
         try:
             await self._keys.add_key(key, secret_hash(secret))
@@ -109,25 +111,25 @@ class Manage:
     async def change_key(self, request: Request) -> Response:
         """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
         stays; null means the server's setting."""
-        caller, key = await self._asked_for(request, Action.CHANGE_KEYS)
-        wanted = (await json_body(request, self._pace, _CHANGED_KEY)).limits
+        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
+        changes = (await json_body(request, self._pace, _CHANGED_KEY)).limits
         limits = key.limits
         for name in limits.__dataclass_fields__:
-            value = getattr(wanted, name)
+            value = getattr(changes, name)
             if value is not UNSET:
                 limits = replace(limits, **{name: value})
         if limits.schedule is not None:
-            _must_be_a_schedule(limits.schedule)
+            _check_schedule(limits.schedule)
         if not self._may_set(caller, key, limits):
             raise forbidden()
         if not await self._keys.set_limits(key.project, key.id, limits):
             raise no_such_key()
-        self._doorkeeper.forget()
+        self._authenticator.clear_cache()
         telemetry.event("key.changed", key=key.id, by=caller.key_id, project=key.project)
-        return answer({"api_key": _described(replace(key, limits=limits))})
+        return answer({"api_key": _key_document(replace(key, limits=limits))})
 
     async def delete_key(self, request: Request) -> Response:
-        caller, key = await self._asked_for(request, Action.CHANGE_KEYS)
+        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
         if key.id == operators_key_id(key.project):
             raise Refusal(
                 409,
@@ -136,14 +138,14 @@ class Manage:
             )
         if not await self._keys.remove_key(key.project, key.id):
             raise no_such_key()
-        self._doorkeeper.forget()
+        self._authenticator.clear_cache()
         telemetry.event("key.deleted", key=key.id, by=caller.key_id, project=key.project)
         return answer({"message": "Successfully deleted the API key."})
 
     async def check_token(self, request: Request) -> Response:
         """What the shown key is; Deepgram has this route but does not publish its shape."""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.READ_PROJECT)
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.READ_PROJECT)
         key = caller.key
         assert key is not None
         return answer(
@@ -159,38 +161,38 @@ class Manage:
 
     async def grant_token(self, request: Request) -> Response:
         """https://developers.deepgram.com/docs/token-based-authentication"""
-        caller = await self._doorkeeper.caller(request)
-        caller.must(Action.GRANT_TOKENS)
-        wanted = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
-        token = self._doorkeeper.grant(caller, wanted.ttl_seconds)
-        return answer({"access_token": token, "expires_in": wanted.ttl_seconds})
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.GRANT_TOKENS)
+        body = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
+        token = self._authenticator.grant(caller, body.ttl_seconds)
+        return answer({"access_token": token, "expires_in": body.ttl_seconds})
 
-    async def _asked_for(self, request: Request, action: Action) -> tuple[Caller, ApiKey]:
+    async def _caller_and_key(self, request: Request, action: Permission) -> tuple[Caller, ApiKey]:
         """Who asks, and the key that the path names."""
-        caller = await caller_of_project(request, self._doorkeeper, action)
+        caller = await caller_of_project(request, self._authenticator, action)
         return caller, await key_of(self._keys, request, caller, action)
 
     def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
         """But for operators nobody lifts their own limits, or another's above their own."""
-        if caller.reach(Action.CHANGE_KEYS) is Reach.SERVER:
+        if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER:
             return True
         return not loosens(limits, [key.limits, caller.limits], self._limits)
 
-    def _new_key(self, wanted: "_NewKey", caller: Caller, project: Project) -> ApiKey:
-        scopes = tuple(dict.fromkeys(wanted.scopes))
+    def _new_key(self, body: "_NewKey", caller: Caller, project: Project) -> ApiKey:
+        scopes = tuple(dict.fromkeys(body.scopes))
         now = self._clock.now()
-        expires_at = _expiry(wanted, now)
+        expires_at = _expiry(body, now)
         if expires_at is not None and expires_at <= now:
             raise Refusal(400, "PAYLOAD_ERROR", "The key would have expired already.")
         return ApiKey(
             id=str(uuid.uuid4()),
             project=project.id,
-            comment=wanted.comment,
+            comment=body.comment,
             scopes=scopes,
-            tags=tuple(wanted.tags or ()),
+            tags=tuple(body.tags or ()),
             created_at=now,
             expires_at=expires_at,
-            limits=KeyLimits() if caller.reach(Action.CHANGE_KEYS) is Reach.SERVER else caller.limits,
+            limits=KeyLimits() if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER else caller.limits,
         )
 
 
@@ -234,18 +236,18 @@ _CHANGED_KEY = msgspec.json.Decoder(_ChangedKey)
 _NEW_TOKEN = msgspec.json.Decoder(_NewToken)
 
 
-def _expiry(wanted: _NewKey, now: float) -> float | None:
-    if wanted.expiration_date is not None and wanted.time_to_live_in_seconds is not None:
+def _expiry(body: _NewKey, now: float) -> float | None:
+    if body.expiration_date is not None and body.time_to_live_in_seconds is not None:
         raise Refusal(400, "PAYLOAD_ERROR", "Give `expiration_date` or `time_to_live_in_seconds`, not both.")
-    if wanted.expiration_date is not None:
+    if body.expiration_date is not None:
         try:
-            return unix_seconds(wanted.expiration_date)
+            return unix_seconds(body.expiration_date)
         except ValueError:
             raise Refusal(400, "PAYLOAD_ERROR", "`expiration_date` lies out of range.") from None
-    return None if wanted.time_to_live_in_seconds is None else now + wanted.time_to_live_in_seconds
+    return None if body.time_to_live_in_seconds is None else now + body.time_to_live_in_seconds
 
 
-def _must_be_a_schedule(text: str) -> None:
+def _check_schedule(text: str) -> None:
     try:
         read_pauses(text)
     except ValueError as error:
@@ -256,7 +258,7 @@ def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
 
 
-def _described(key: ApiKey) -> dict[str, object]:
+def _key_document(key: ApiKey) -> dict[str, object]:
     return {
         "api_key_id": key.id,
         "comment": key.comment,

@@ -12,17 +12,17 @@ from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.quota import seconds_to_tomorrow
-from ringback.server.asked import Asked, report_answered
-from ringback.server.problems import (
-    FAULT,
+from ringback.server.error_responses import (
+    INTERNAL_ERROR,
     UNAVAILABLE,
-    blobs_away,
+    blobs_unavailable,
+    error_response,
     header_text,
     json_response,
-    problem_response,
     request_id_of,
     result_lost,
 )
+from ringback.server.request_context import RequestContext, report_answered
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
 from ringback.transcription.request import ending_of, not_kept, still_kept
@@ -33,7 +33,7 @@ CLIENT_CLOSED = 499
 TOO_MANY = 429
 """How a recording ends whose turn comes when the day's audio of its key or project is used up."""
 
-AWAY_SECONDS = 20.0
+BLOB_RETRY_SECONDS = 20.0
 """For which a caller waits on for a result that is there, but cannot be read."""
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
@@ -43,41 +43,41 @@ class ClientGone(Exception):
     """The client closed the connection before it had its answer."""
 
 
-class Waiting:
+class SyncResponder:
     """Waits for the end of jobs, with a limit to its patience."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._patience = services.settings.limits.processing_seconds
+        self._timeout = services.settings.limits.processing_seconds
 
-    async def answer(self, request: Request, asked: Asked) -> Response:
+    async def answer(self, request: Request, context: RequestContext) -> Response:
         """The document of the request's job, or why there is none."""
         started = self._services.clock.monotonic()
         job: Job | None = None
         try:
-            job = await self._end_of(request, asked.request_id)
+            job = await self._end_of(request, context.request_id)
         except ClientGone:
             status = CLIENT_CLOSED
             response = Response(status_code=status)
         except TimeoutError:
             status = 504
-            response = problem_response(request, self._too_long())
+            response = error_response(request, self._timeout_failure())
         except LedgerUnavailable as error:
             status = UNAVAILABLE.status
-            response = problem_response(request, ledger_away(request, error))
+            response = error_response(request, ledger_unavailable(request, error))
         except KeyError:
             # It was erased meanwhile.
             status = CANCELLED.status
-            response = problem_response(request, CANCELLED)
+            response = error_response(request, CANCELLED)
         else:
             response = await self._response(request, job)
             status = response.status_code
         finally:
-            if job is None and asked.word is None:
+            if job is None and context.idempotency_key is None:
                 # Nobody waits any more, and nobody can ask again: another request may have the engine.
-                await self._cancel(asked.request_id)
+                await self._cancel(context.request_id)
         waited = self._services.clock.monotonic() - started
-        report_answered(request, asked, status, waited)
+        report_answered(request, context, status, waited)
         return response
 
     async def _end_of(self, request: Request, request_id: JobId) -> Job:
@@ -85,7 +85,7 @@ class Waiting:
         end = asyncio.create_task(self._services.store.wait_for_end(request_id))
         gone = asyncio.create_task(_disconnected(request))
         try:
-            await asyncio.wait({end, gone}, timeout=self._patience, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({end, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
             if end.done():
                 return end.result()
             if gone.done():
@@ -105,18 +105,18 @@ class Waiting:
 
     async def _response(self, request: Request, job: Job) -> Response:
         if job.state is State.CANCELLED:
-            return problem_response(request, CANCELLED)
+            return error_response(request, CANCELLED)
         if job.result is None or job.code is None:
             # Parked after too many crashes.
-            return problem_response(request, FAULT)
+            return error_response(request, INTERNAL_ERROR)
         ending = ending_of(job.result)
         try:
             document = await self._document(ending.document)
         except KeyError:
             gone = still_kept(job, self._services.settings.keep.results, self._services.clock.now())
-            return problem_response(request, result_lost(job.id) if gone else not_kept().failure)
+            return error_response(request, result_lost(job.id) if gone else not_kept().failure)
         except OSError as away:
-            return problem_response(request, blobs_away(request, away))
+            return error_response(request, blobs_unavailable(request, away))
         if job.code >= 400:
             error = _ERROR.decode(document)
             headers = {"dg-error": header_text(error.err_msg)}
@@ -130,26 +130,26 @@ class Waiting:
             headers = {"dg-model-uuid": ending.model, "dg-model-name": header_text(name)}
         return json_response(document, job.code, headers)
 
-    async def _document(self, kept: Kept) -> bytes:
+    async def _document(self, stored: Kept) -> bytes:
         """The work is done and the caller still there: blobs that are away for a moment are waited for."""
-        until = self._services.clock.monotonic() + AWAY_SECONDS
+        until = self._services.clock.monotonic() + BLOB_RETRY_SECONDS
         while True:
             try:
-                return await read_kept(self._services.blobs, kept)
+                return await read_kept(self._services.blobs, stored)
             except OSError:
                 if self._services.clock.monotonic() > until:
                     raise
             await asyncio.sleep(1)
 
-    def _too_long(self) -> Failure:
+    def _timeout_failure(self) -> Failure:
         return Failure(
             504,
             "GATEWAY_TIMEOUT",
-            f"Processing took longer than {self._patience:g} seconds. Use a callback for long recordings.",
+            f"Processing took longer than {self._timeout:g} seconds. Use a callback for long recordings.",
         )
 
 
-def ledger_away(request: HTTPConnection, error: LedgerUnavailable) -> Failure:
+def ledger_unavailable(request: HTTPConnection, error: LedgerUnavailable) -> Failure:
     telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
     return UNAVAILABLE
 
@@ -160,8 +160,8 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-class _Error(msgspec.Struct):
+class _ErrorBody(msgspec.Struct):
     err_msg: str = ""
 
 
-_ERROR = msgspec.json.Decoder(_Error)
+_ERROR = msgspec.json.Decoder(_ErrorBody)

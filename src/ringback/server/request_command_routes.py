@@ -17,53 +17,55 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.egress.target import MAX_LENGTH
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId, Page, State
-from ringback.server.auth import Doorkeeper
+from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
-from ringback.server.deliveries import STATES, lane_of, page_of
-from ringback.server.permissions import Action
-from ringback.server.requests import request_of
+from ringback.server.delivery_routes import STATES, lane_of, page_of
+from ringback.server.permissions import Permission
+from ringback.server.request_lookup import request_of
+from ringback.server.request_parsing import answer, caller_of_project, json_body, moment_of, path_uuid
 from ringback.server.services import Services
-from ringback.server.wire import answer, caller_of_project, json_body, moment_of, path_uuid
 from ringback.transcription.fetch import cancel_request
 from ringback.transcription.redelivery import Requeue, Send, Wanted, is_kept, redelivery, sent_again
 
-MANY_AT_ONCE = 200
+DELIVERIES_PER_PAGE = 200
 """Deliveries per question, and per group of writes; between two of them others have their turn."""
 
-MANY_MOST = 5_000
+MOST_DELIVERIES = 5_000
 """Deliveries that one call takes up; its `next` goes on from there."""
 
-PAGES_MOST = 100
+MOST_PAGES = 100
 """Pages that one call reads: where a filter fits to few deliveries of many, pages come back short."""
 
 FIRST_IDS = 10
 """How many of them a dry run names."""
 
 
-class Redelivery:
+class RequestCommandRoutes:
     """The routes that change what becomes of a request."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
         self._store = services.store
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
         self._pace = Pace(services.settings.limits.body_bytes_per_second)
 
-    async def one(self, request: Request) -> Response:
+    async def redeliver_request(self, request: Request) -> Response:
         """Send the result of a request again, to the same place or, with the right to, elsewhere."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
-        asked = await json_body(request, self._pace, _ONE, optional=True)
-        if asked.url is None and asked.method is not None:
+        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
+        body = await json_body(request, self._pace, _ONE, optional=True)
+        if body.url is None and body.method is not None:
             raise Refusal(400, "PAYLOAD_ERROR", "`method` can be changed together with `url` only.")
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.CHANGE_REQUESTS)
+        job = await request_of(
+            self._store, path_uuid(request, "request_id"), caller, Permission.CHANGE_REQUESTS
+        )
         url = None
-        if asked.url is not None:
-            caller.must(Action.REDIRECT_RESULTS)
-            url = await self._services.admit(asked.url, caller.requester)
-        delivery = None if asked.delivery_id is None else JobId(asked.delivery_id.lower())
-        wanted = Wanted(delivery, url, asked.method)
-        todo = redelivery(job, await self._followers(job, wanted), wanted, self._services.seal)
-        ids = await self._do(todo)
+        if body.url is not None:
+            caller.require(Permission.REDIRECT_RESULTS)
+            url = await self._services.admit_callback(body.url, caller.requester)
+        delivery = None if body.delivery_id is None else JobId(body.delivery_id.lower())
+        wanted = Wanted(delivery, url, body.method)
+        todo = redelivery(job, await self._candidates(job, wanted), wanted, self._services.seal)
+        ids = await self._carry_out(todo)
         telemetry.event(
             "request.redelivered",
             request_id=job.id,
@@ -74,25 +76,25 @@ class Redelivery:
         )
         return answer({"request_id": job.id, "deliveries": [{"id": id_, "state": "queued"} for id_ in ids]})
 
-    async def many(self, request: Request) -> Response:
+    async def redeliver_matching(self, request: Request) -> Response:
         """Send again whatever a filter finds, in pages, newest first."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
-        asked = await json_body(request, self._pace, _MANY)
-        where = _filter(asked, caller.project, caller.only_own(Action.CHANGE_REQUESTS))
-        if asked.dry_run:
-            return answer(await self._counted(where, asked.before))
-        sent, found, position = 0, 0, asked.before
+        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
+        body = await json_body(request, self._pace, _MANY)
+        where = _filter(body, caller.project, caller.narrowed_to_key(Permission.CHANGE_REQUESTS))
+        if body.dry_run:
+            return answer(await self._dry_run(where, body.before))
+        sent, found, position = 0, 0, body.before
         parked: list[JobId] = []
-        async for page in self._pages(where, asked.before):
+        async for page in self._pages(where, body.before):
             found, position = found + len(page.jobs), page.next
             kept = [job for job in page.jobs if is_kept(job)]
-            if asked.state == "parked":
+            if body.state == "parked":
                 parked += [job.id for job in kept]
             elif kept:
                 await self._store.add([sent_again(job) for job in reversed(kept)])
                 sent += len(kept)
         # The oldest first: the responses of a live stream take their old places, in their old order.
-        sent += len(await _those(self._store.requeue, parked[::-1]))
+        sent += len(await _change_each(self._store.requeue, parked[::-1]))
         skipped = found - sent
         telemetry.event(
             "deliveries.redelivered", project=caller.project, by=caller.key_id, jobs=sent, skipped=skipped
@@ -101,13 +103,15 @@ class Redelivery:
 
     async def cancel(self, request: Request) -> Response:
         """End a request and its deliveries, as far as they have not ended."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.CHANGE_REQUESTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.CHANGE_REQUESTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
+        job = await request_of(
+            self._store, path_uuid(request, "request_id"), caller, Permission.CHANGE_REQUESTS
+        )
         # In this order: a transcription that ends in between leaves its delivery for the second question.
         cancelled = [job.id] if await cancel_request(self._store, job.id) else []
         live = [follower.id async for follower in self._deliveries(job, LIVE)]
         # The newest first: the end of one must not send the next on its way.
-        cancelled += (await _those(self._store.cancel, live))[::-1]
+        cancelled += (await _change_each(self._store.cancel, live))[::-1]
         if not cancelled:
             raise Refusal(409, "REQUEST_ENDED", "The request has ended: there is nothing to cancel.")
         telemetry.event(
@@ -121,14 +125,16 @@ class Redelivery:
 
     async def erase(self, request: Request) -> Response:
         """Leave nothing of a request: it is cancelled, and its audio, result, callbacks and record go."""
-        caller = await caller_of_project(request, self._doorkeeper, Action.ERASE_REQUESTS)
-        job = await request_of(self._store, path_uuid(request, "request_id"), caller, Action.ERASE_REQUESTS)
+        caller = await caller_of_project(request, self._authenticator, Permission.ERASE_REQUESTS)
+        job = await request_of(
+            self._store, path_uuid(request, "request_id"), caller, Permission.ERASE_REQUESTS
+        )
         self._services.streams.cancel(job.id)
         await self._services.erasing.request(job)
         telemetry.event("request.erased", request_id=job.id, project=job.project, by=caller.key_id)
         return answer({"request_id": job.id, "message": "Successfully deleted the request."})
 
-    async def _followers(self, job: Job, wanted: Wanted) -> list[Job]:
+    async def _candidates(self, job: Job, wanted: Wanted) -> list[Job]:
         """Those that matter, of the thousands that a live stream may have: the one that is named, or else
         what was given up and the latest. In the order of their making."""
         if wanted.delivery is not None:
@@ -145,24 +151,24 @@ class Redelivery:
         where = JobFilter(job.project, DELIVER, parent=job.id, states=states)
         position: str | None = None
         while True:
-            page = await self._store.page(where, MANY_AT_ONCE, position)
+            page = await self._store.page(where, DELIVERIES_PER_PAGE, position)
             for delivery in page.jobs:
                 yield delivery
             position = page.next
             if position is None:
                 return
 
-    async def _do(self, todo: Requeue | Send) -> Sequence[JobId]:
+    async def _carry_out(self, todo: Requeue | Send) -> Sequence[JobId]:
         """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
         if isinstance(todo, Requeue):
-            ids = await _those(self._store.requeue, todo.jobs)
+            ids = await _change_each(self._store.requeue, todo.jobs)
             if not ids:
                 raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")
             return ids
         await self._store.add([todo.job])
         return [todo.job.id]
 
-    async def _counted(self, where: JobFilter, position: str | None) -> dict[str, object]:
+    async def _dry_run(self, where: JobFilter, position: str | None) -> dict[str, object]:
         """What a redelivery with this filter would take up."""
         count = 0
         first: list[JobId] = []
@@ -174,33 +180,33 @@ class Redelivery:
 
     async def _pages(self, where: JobFilter, position: str | None) -> AsyncIterator[Page]:
         """Pages from a position on, up to both limits."""
-        room = MANY_MOST
-        for _ in range(PAGES_MOST):
-            page = await page_of(self._store, where, min(MANY_AT_ONCE, room), position)
+        left = MOST_DELIVERIES
+        for _ in range(MOST_PAGES):
+            page = await page_of(self._store, where, min(DELIVERIES_PER_PAGE, left), position)
             yield page
-            room, position = room - len(page.jobs), page.next
-            if position is None or room == 0:
+            left, position = left - len(page.jobs), page.next
+            if position is None or left == 0:
                 return
 
 
-async def _those(change: Callable[[JobId], Awaitable[bool]], jobs: Sequence[JobId]) -> list[JobId]:
+async def _change_each(change: Callable[[JobId], Awaitable[bool]], jobs: Sequence[JobId]) -> list[JobId]:
     """The jobs that were changed. Many at a time, so that the ledger takes them in few commits: a live stream
     may have thousands of responses on their way."""
     changed: list[JobId] = []
-    for start in range(0, len(jobs), MANY_AT_ONCE):
-        some = jobs[start : start + MANY_AT_ONCE]
+    for start in range(0, len(jobs), DELIVERIES_PER_PAGE):
+        some = jobs[start : start + DELIVERIES_PER_PAGE]
         done = await asyncio.gather(*map(change, some))
         changed += [job for job, was in zip(some, done, strict=True) if was]
     return changed
 
 
-class _One(msgspec.Struct, forbid_unknown_fields=True):
+class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
     url: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
     delivery_id: Annotated[str, Meta(max_length=64)] | None = None
     method: Literal["POST", "PUT"] | None = None
 
 
-class _Many(msgspec.Struct, forbid_unknown_fields=True):
+class _RedeliverMatching(msgspec.Struct, forbid_unknown_fields=True):
     """A word that is not known is refused: a filter that was misspelt would send everything again."""
 
     state: Literal["parked", "delivered", "cancelled"] = "parked"
@@ -215,19 +221,19 @@ class _Many(msgspec.Struct, forbid_unknown_fields=True):
 
 _PARKED = frozenset({State.PARKED})
 
-_ONE = msgspec.json.Decoder(_One)
-_MANY = msgspec.json.Decoder(_Many)
+_ONE = msgspec.json.Decoder(_RedeliverRequest)
+_MANY = msgspec.json.Decoder(_RedeliverMatching)
 
 
-def _filter(asked: _Many, project: str, accessor: str | None) -> JobFilter:
+def _filter(body: _RedeliverMatching, project: str, accessor: str | None) -> JobFilter:
     return JobFilter(
         project,
         DELIVER,
         accessor=accessor,
-        since=moment_of(asked.start, "start"),
-        until=moment_of(asked.end, "end", end_of_day=True),
-        tags=tuple(asked.tag),
-        states=STATES[asked.state],
-        lane=lane_of(asked.destination, project),
-        code=asked.code,
+        since=moment_of(body.start, "start"),
+        until=moment_of(body.end, "end", end_of_day=True),
+        tags=tuple(body.tag),
+        states=STATES[body.state],
+        lane=lane_of(body.destination, project),
+        code=body.code,
     )

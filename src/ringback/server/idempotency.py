@@ -14,30 +14,30 @@ from starlette.requests import HTTPConnection
 from ringback.errors import Refusal
 from ringback.jobs.job import Once
 
-LONGEST_WORD = 255
+LONGEST_KEY = 255
 
 
-def word_of(request: HTTPConnection) -> str | None:
+def idempotency_key_of(request: HTTPConnection) -> str | None:
     """The caller's word; raises `Refusal` (400) for one that cannot be kept."""
-    word: str | None = request.headers.get("idempotency-key")
-    if word is None:
+    key: str | None = request.headers.get("idempotency-key")
+    if key is None:
         return None
-    word = word.strip()
-    if not word or len(word) > LONGEST_WORD or not (word.isascii() and word.isprintable()):
+    key = key.strip()
+    if not key or len(key) > LONGEST_KEY or not (key.isascii() and key.isprintable()):
         raise Refusal(
-            400, "INVALID_HEADER", f"Idempotency-Key must be 1 to {LONGEST_WORD} printable ASCII characters."
+            400, "INVALID_HEADER", f"Idempotency-Key must be 1 to {LONGEST_KEY} printable ASCII characters."
         )
-    return word
+    return key
 
 
-def once(word: str, query: Sequence[tuple[str, str]], audio: str, secret: bytes) -> Once:
+def with_fingerprint(key: str, query: Sequence[tuple[str, str]], audio: str, secret: bytes) -> Once:
     """The word with a fingerprint of all that was asked: the parameters in any order, and the audio's hash or
     URL. Keyed, because a query may hold a password that could be guessed from a plain hash."""
-    wish = msgspec.json.encode([sorted(query), audio])
-    return Once(word, hmac.digest(secret, wish, "sha256"))
+    request = msgspec.json.encode([sorted(query), audio])
+    return Once(key, hmac.digest(secret, request, "sha256"))
 
 
-def reused() -> Refusal:
+def key_reused() -> Refusal:
     return Refusal(
         422,
         "IDEMPOTENCY_KEY_REUSED",

@@ -23,12 +23,12 @@ from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import Mode
 from ringback.server.allowances import allowance_of
-from ringback.server.auth import Doorkeeper, offered_scheme
-from ringback.server.permissions import Action
-from ringback.server.problems import FAULT, problem_response, request_id_of, safe_facts
+from ringback.server.auth import Authenticator, offered_scheme
+from ringback.server.error_responses import INTERNAL_ERROR, error_response, exception_facts, request_id_of
+from ringback.server.permissions import Permission
 from ringback.server.query import options_of
 from ringback.server.services import Services
-from ringback.server.waiting import ledger_away
+from ringback.server.sync_responder import ledger_unavailable
 from ringback.streaming.record import METHOD
 from ringback.streaming.relay import ClientLost, ClientTooSlow, Gone
 from ringback.streaming.stream import Asked
@@ -38,43 +38,43 @@ WRITE_SECONDS = 10.0
 """A client that takes nothing for so long does not read."""
 
 
-class Live:
+class LiveRoute:
     """The route; one object serves all streams."""
 
-    def __init__(self, services: Services, doorkeeper: Doorkeeper) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
-        self._doorkeeper = doorkeeper
+        self._authenticator = authenticator
 
     async def serve(self, websocket: WebSocket) -> None:
         """Answer one handshake; after a 101, serve the stream to its end."""
         try:
-            asked = await self._asked(websocket)
-            async with self._services.streams.admitted(asked) as stream:
+            order = await self._check_handshake(websocket)
+            async with self._services.streams.admitted(order) as stream:
                 await websocket.accept(subprotocol=offered_scheme(websocket))
                 telemetry.REQUESTS.labels(METHOD, "101").inc()
                 await stream.serve(_Client(websocket))
         except Refusal as refusal:
             await _refuse(websocket, refusal.failure)
         except LedgerUnavailable as error:
-            await _refuse(websocket, ledger_away(websocket, error))
+            await _refuse(websocket, ledger_unavailable(websocket, error))
         except WebSocketDisconnect:
             pass  # it left during its handshake
         except Exception as error:
-            telemetry.problem("request.failed", request_id=request_id_of(websocket), **safe_facts(error))
-            await _refuse(websocket, FAULT)
+            telemetry.problem("request.failed", request_id=request_id_of(websocket), **exception_facts(error))
+            await _refuse(websocket, INTERNAL_ERROR)
 
-    async def _asked(self, websocket: WebSocket) -> Asked:
+    async def _check_handshake(self, websocket: WebSocket) -> Asked:
         """Everything that can be refused without taking a place."""
-        caller = await self._doorkeeper.caller(websocket)
-        caller.must(Action.TRANSCRIBE)
+        caller = await self._authenticator.authenticate(websocket)
+        caller.require(Permission.TRANSCRIBE)
         options = options_of(websocket, Mode.LIVE)
         model = model_for(options, self._services.catalogue)
-        told = self._services.settings.engine.warn_substitution
-        options = with_model_warnings(options, model, tell_substitution=told)
+        warn = self._services.settings.engine.warn_substitution
+        options = with_model_warnings(options, model, tell_substitution=warn)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         limits = self._services.quota.limits(caller.limits)
         await self._services.quota.check(caller.holder, limits)
-        admit = self._services.admit_live
+        admit = self._services.admit_live_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         return Asked(
             request_id=JobId(request_id_of(websocket)),
@@ -133,7 +133,7 @@ async def _refuse(websocket: WebSocket, failure: Failure) -> None:
         err_code=failure.err_code,
     )
     with suppress(WebSocketDisconnect, RuntimeError):  # it is gone, or was accepted before something broke
-        await websocket.send_denial_response(problem_response(websocket, failure))
+        await websocket.send_denial_response(error_response(websocket, failure))
 
 
 _NO_CODE: Final = 1005

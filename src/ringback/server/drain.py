@@ -10,7 +10,7 @@ SPREAD_SECONDS = 1.0
 """From the probe's answer until the last balancer has heard of it."""
 
 
-class Leaving:
+class Drain:
     """A service; the last stage, so that it is the first to be stopped.
 
     Where there are no other nodes to go to (`elsewhere` is false), it holds up nothing.
@@ -18,20 +18,20 @@ class Leaving:
 
     name = "readiness"
 
-    def __init__(self, elsewhere: bool = False) -> None:
-        self._elsewhere = elsewhere
-        self._told = asyncio.Event()
-        self.begun = False
+    def __init__(self, other_nodes: bool = False) -> None:
+        self._other_nodes = other_nodes
+        self._probed = asyncio.Event()
+        self.started = False
 
-    def tell(self) -> None:
+    def probe_answered(self) -> None:
         """A probe has been answered that we leave."""
-        self._told.set()
+        self._probed.set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
-        self.begun = True
-        if self._elsewhere:
+        self.started = True
+        if self._other_nodes:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PROBE_SECONDS):
-                    await self._told.wait()
+                    await self._probed.wait()
                     await asyncio.sleep(SPREAD_SECONDS)
