@@ -16,7 +16,7 @@ from ringback.transcript import Alternative, Channel, Paragraph, Transcript, Utt
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What `listen.results` writes; None: not context for. `paragraphs`, `entities` and `search` are
+    """What `listen.results` writes; None: not asked for. `paragraphs`, `entities` and `search` are
     those of each channel."""
 
     transcript: Transcript

@@ -125,7 +125,10 @@ class RequestParser:
         return data
 
     def next_event(self) -> Event | None:
-        """None: more bytes are needed, or the current request must be answered first. Raises `UnservableRequest`."""
+        """None: more bytes are needed, or the current request must be answered first.
+
+        Raises `UnservableRequest`.
+        """
         while not self._events:
             size = 0 if self._ended else self._next_piece()
             if not size:

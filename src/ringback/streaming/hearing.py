@@ -74,7 +74,7 @@ class LiveHearing:
         await self._decoder.end()
 
     async def events(self) -> AsyncIterator[RecognitionEvent]:
-        """Until `RecognitionFinished` or `Undecodable`. Raises `EngineFailure` or `Misconfigured` when we fail."""
+        """Until `RecognitionFinished` or `Undecodable`. Raises `EngineFailure` or `Misconfigured`."""
         while True:
             event = await self._events.next()
             yield event
