@@ -193,7 +193,7 @@ async def front(
             blobs=blobs,
             erasing=Erasing(blobs, ledger, REQUEST_KINDS),
             catalogue=ModelCatalogue(settings.model, folder / "models"),
-            admit=Admission(door, policy).admit,
+            admit_callback=Admission(door, policy).admit,
             check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
             test_callback=lambda url, method, requester: trial(
                 door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
