@@ -22,6 +22,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from ringback.features.numbers import AtomKind, atoms_of
 from ringback.features.redaction_cues import Cues
 from ringback.features.spans import Entity
 from ringback.listen.entity_types import Wanted
@@ -123,7 +124,7 @@ _BEHIND_CUE = {
     "location_coordinate": range(2, 20),
     "age": range(1, 4),
 }
-_NO_LONGER_THAN = 3  # "aged forty five years": an age is a number by itself.
+_LONGEST_AGE = 3
 
 _PLAIN = _words(
     "digits cardinal phone_number credit_card ssn account_number location_zip numerical_pii cvv "
@@ -166,8 +167,9 @@ def _is_one_number(words: Sequence[Word], run: _Run, following: _Run) -> bool:
         return False
     if between and "cardinal" in {run.kind, following.kind}:
         return False  # "between one hundred and two hundred"
+    # "It was in 2019. Three of us …", but also "4539. 1488." and "4. 5. 3. 9."
     ends = words[following.first - 1].text.endswith((".", "?", "!"))
-    return not ends or len(following.digits) >= 2
+    return not ends or len(following.digits) >= 2 or len(words[run.end - 1].bare) == 1
 
 
 def _is_plain(words: Sequence[Word], run: _Run) -> bool:
@@ -202,24 +204,42 @@ _SHORTEST_IBAN = 14
 
 
 def _with_uncovered(words: Sequence[Word], runs: Sequence[_Run]) -> Iterator[_Run]:
+    """The runs, and a run for each other word that is or holds digits: no grammar foresees everything."""
+    said = _digits_said(words)
     at = 0
     for run in [*runs, _Run(len(words), len(words), "", "")]:
         for index in range(at, run.first):
-            digits = "".join(c for c in words[index].text if c.isdigit())
-            if digits:
+            if digits := said.get(index):
                 yield _Run(index, index + 1, "digits", digits)
         if run.kind:
             yield run
         at = max(at, run.end)
 
 
+def _digits_said(words: Sequence[Word]) -> dict[int, str]:
+    """By word: the digits in it, written or as a number below a hundred."""
+    said: dict[int, str] = {}
+    for atom in atoms_of(words):
+        digits = "" if atom.kind is AtomKind.ORDINAL else atom.digits
+        if digits:
+            said[atom.word] = said.get(atom.word, "") + digits
+    return said
+
+
 def _judge(run: _Run, words: Sequence[Word], wanted: Wanted, cues: Sequence[str]) -> Hidden | None:
     for kind in _possible_types(run, words, cues):
         if wanted.covers(kind):
             return Hidden(run.first, run.end, kind)
-    if (wanted.runs and len(run.digits) >= SHORTEST_RUN) or (wanted.numerals and run.digits):
+    if wanted.runs and len(run.digits) >= SHORTEST_RUN:
+        return Hidden(run.first, run.end, None)
+    if wanted.numerals and run.digits and not _may_be_a_pronoun(run, words):
         return Hidden(run.first, run.end, None)
     return None
+
+
+def _may_be_a_pronoun(run: _Run, words: Sequence[Word]) -> bool:
+    """“no one”, “oh”"""
+    return run.end - run.first == 1 and words[run.first].bare in {"one", "oh", "o"}
 
 
 def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> Iterator[str]:
@@ -234,7 +254,7 @@ def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> It
     if plain and _is_age(run, words):
         yield "age"
     yield run.kind
-    if not plain:
+    if not plain or _is_value(run, words):
         return
     if count >= 12:
         yield "credit_card"
@@ -242,16 +262,32 @@ def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> It
         yield "ssn"
     if count in {7, 10, 11}:
         yield "phone_number"
-    if count >= 6 and run.kind != "cardinal":
+    if count >= 6:
         yield "numerical_pii"
 
 
+def _is_value(run: _Run, words: Sequence[Word]) -> bool:
+    """“1,200,000” and “two hundred thousand” are amounts, whatever the number of their digits."""
+    covered = words[run.first : run.end]
+    return run.kind == "cardinal" and any(
+        word.bare in _SCALES or _THOUSANDS.fullmatch(word.bare) for word in covered
+    )
+
+
+_SCALES = _words("hundred thousand million billion trillion")
+_THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
+
+
 def _is_age(run: _Run, words: Sequence[Word]) -> bool:
+    if len(run.digits) > _LONGEST_AGE:
+        return False
     behind = " ".join(word.bare for word in words[run.end : run.end + 3])
-    return len(run.digits) <= _NO_LONGER_THAN and _YEARS_OLD.match(behind) is not None
+    before = words[run.first - 1].bare if run.first else ""
+    return _YEARS_OLD.match(behind) is not None or before in _TURNED
 
 
-_YEARS_OLD = re.compile(r"(years?|months?|weeks?)[ -](old|of age)\b")
+_YEARS_OLD = re.compile(r"((years?|months?|weeks?)[ -](old|of age)|y/o)\b")
+_TURNED = _words("turn turned turning turns")
 
 
 def _merged(found: Sequence[Hidden]) -> Iterator[Hidden]:

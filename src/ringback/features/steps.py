@@ -31,7 +31,7 @@ from ringback.features.redaction import Hidden, NamedSpan, find_hidden, hide
 from ringback.features.redaction_cues import Cues
 from ringback.features.replacing import Replacement, replace_words, replacements
 from ringback.features.spans import Context, Entity, NumberFormats
-from ringback.features.writing import closing_of, opening_of, write
+from ringback.features.writing import write
 from ringback.listen.entity_types import ALL, Wanted, wanted
 from ringback.listen.json_parts import JsonEntity, share
 from ringback.listen.options import ListenOptions
@@ -186,7 +186,7 @@ class _Text:
 
 def _mention(words: Sequence[Word], kind: str, label: str, raw: str | None, first: int) -> JsonEntity:
     text = joined(words)
-    value = label or text[len(opening_of(text)) : len(text) - len(closing_of(text))]
+    value = label or text.strip(_AROUND)
     confidence = sum(word.confidence for word in words) / len(words)
     return JsonEntity(kind.upper(), value, share(confidence), first, first + len(words), raw)
 
@@ -225,3 +225,7 @@ def _pairs(words: Sequence[Word], edit: Edit) -> Sequence[tuple[Word | None, Wor
     if len(before) != len(edit.words):
         return [(None, before[0])]
     return list(zip(before, edit.words, strict=True))
+
+
+_AROUND = ".,?!;:…\"'“”‘’«»¿¡\n"
+"""Marks of the sentence; brackets may be a phone number's own."""
