@@ -16,7 +16,7 @@ from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.segment_queue import Segment, SegmentQueue
 from ringback.listen.recognition_events import Cause
-from ringback.streaming.segments import Draft, Segments, Span, Stretch
+from ringback.streaming.segmenter import FinalSpan, PartialSpan, SampleRange, Segmenter
 
 THREADS, BATCH = 2, 4
 SECONDS = 40
@@ -31,7 +31,7 @@ class Speaker:
     """Talks in phrases; never listens."""
 
     name: str
-    segments: Segments = field(default_factory=lambda: Segments(300))
+    segments: Segmenter = field(default_factory=lambda: Segmenter(300))
     partial_took: float = 0.0
 
 
@@ -51,7 +51,7 @@ class Engine:
         heapq.heappush(self.agenda, (time, next(self.numbers), what))
 
     def recognise(
-        self, speech: Stretch, task: Task, urgency: Urgency, turn: str, done: Callable[[], None]
+        self, speech: SampleRange, task: Task, urgency: Urgency, turn: str, done: Callable[[], None]
     ) -> None:
         samples = np.broadcast_to(np.float32(0), (speech.end - speech.start,))
         segment = Segment(next(self.numbers), samples, task, urgency, turn)
@@ -96,20 +96,20 @@ def overheard(streams: int) -> Figures:
     engine, figures, chance = Engine(), Figures(), random.Random(streams)
 
     def hear(speaker: Speaker, window: tuple[float, float]) -> None:
-        for step in speaker.segments.push([window]):
-            if isinstance(step, Span) and step.speech is not None and step.cause is Cause.ENDPOINT:
+        for step in speaker.segments.push_windows([window]):
+            if isinstance(step, FinalSpan) and step.speech is not None and step.cause is Cause.ENDPOINT:
                 finish(speaker, step.speech)
         pause = int(2.0 * speaker.partial_took * SAMPLE_RATE)
-        if draft := speaker.segments.draft(pause=pause, ahead=False):
+        if draft := speaker.segments.next_partial(pause=pause, ahead=False):
             read(speaker, draft)
 
-    def finish(speaker: Speaker, speech: Stretch) -> None:
+    def finish(speaker: Speaker, speech: SampleRange) -> None:
         due = engine.now
         engine.recognise(
             speech, FINAL, Urgency.LIVE_FINAL, speaker.name, lambda: figures.late.append(engine.now - due)
         )
 
-    def read(speaker: Speaker, draft: Draft) -> None:
+    def read(speaker: Speaker, draft: PartialSpan) -> None:
         asked = engine.now
 
         def told() -> None:

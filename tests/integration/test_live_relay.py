@@ -25,7 +25,7 @@ from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.jobs.worker import Worker
 from ringback.settings import CallbackSettings
-from ringback.streaming import http_callback
+from ringback.streaming import http_relay
 from support.front import OWNER, Front, front
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, RAW, LiveClient, stream, told_ears
 from support.receiver import Received, Receiver
@@ -42,7 +42,10 @@ async def house(
 ) -> AsyncIterator[Front]:
     """The server, with the worker that delivers."""
     clock, policy = SystemClock(), Policy(("127.0.0.1",))
-    async with front(folder, callback=settings, open_ears=told_ears) as door, Door(policy, clock) as egress:
+    async with (
+        front(folder, callback=settings, open_recogniser=told_ears) as door,
+        Door(policy, clock) as egress,
+    ):
         deliverer = Deliverer(
             egress,
             policy,
@@ -335,7 +338,7 @@ async def test_a_stream_that_runs_too_far_ahead_of_its_receiver_is_ended(tmp_pat
 async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(http_callback, "PAUSE", 0.01)
+    monkeypatch.setattr(http_relay, "RETRY_SECONDS", 0.01)
     async with house(tmp_path, deliver=False) as door:
         async with stream(door.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
             add, refusals = door.ledger.add, iter(range(3))

@@ -35,7 +35,7 @@ from support.live_client import (
     KEEP_ALIVE,
     RAW,
     LiveClient,
-    ToldEars,
+    ScriptedRecogniser,
     refusal,
     stream,
 )
@@ -48,10 +48,10 @@ class Ears:
     """Opens the ears of all streams, and keeps them for the test to look at."""
 
     def __init__(self) -> None:
-        self.all: list[ToldEars] = []
+        self.all: list[ScriptedRecogniser] = []
 
-    def __call__(self, options: ListenOptions, model: ModelInfo, request_id: JobId) -> ToldEars:
-        self.all.append(ToldEars())
+    def __call__(self, options: ListenOptions, model: ModelInfo, request_id: JobId) -> ScriptedRecogniser:
+        self.all.append(ScriptedRecogniser())
         return self.all[-1]
 
 
@@ -62,7 +62,7 @@ def ears() -> Ears:
 
 @pytest.fixture
 async def door(tmp_path: Path, ears: Ears) -> AsyncIterator[Front]:
-    async with front(tmp_path, limits=LimitSettings(streams=3), open_ears=ears) as opened:
+    async with front(tmp_path, limits=LimitSettings(streams=3), open_recogniser=ears) as opened:
         yield opened
 
 
@@ -221,7 +221,7 @@ async def test_more_streams_than_there_are_places_are_refused_at_once(door: Fron
 
 async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> None:
     limits = LimitSettings(streams=10, requests_per_key=1)
-    async with front(tmp_path, limits=limits, open_ears=ears) as door:
+    async with front(tmp_path, limits=limits, open_recogniser=ears) as door:
         other = await door.add_key("member")
         async with stream(door.port, key=OWNER) as client:
             assert "this key" in words_of(await refusal(door.port, key=OWNER), 429)[1]
@@ -239,7 +239,7 @@ async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
     monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
     clock = ManualClock()
     limits = LimitSettings(daily_audio_seconds_per_key=3)
-    async with front(tmp_path, clock, limits, open_ears=ears) as door:
+    async with front(tmp_path, clock, limits, open_recogniser=ears) as door:
         other = await door.add_key("member")
         async with stream(door.port, key=OWNER) as client:
             await client.send(SECOND * 2)
@@ -262,7 +262,7 @@ async def test_what_a_stream_heard_is_counted_once_with_its_end(
 ) -> None:
     monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
     limits = LimitSettings(daily_audio_seconds_per_project=1_000)
-    async with front(tmp_path, limits=limits, open_ears=ears) as door:
+    async with front(tmp_path, limits=limits, open_recogniser=ears) as door:
         async with stream(door.port, key=OWNER) as client:
             for seconds in (1, 2, 3):
                 await client.send(SECOND * seconds)
@@ -335,7 +335,7 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
     tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "PING_SECONDS", 0.4)
-    async with front(tmp_path, open_ears=ears) as door:
+    async with front(tmp_path, open_recogniser=ears) as door:
         async with stream(door.port, key=OWNER, reading=False, ping_interval=None) as client:
             client.connection.transport.pause_reading()  # so that no ping of the server's is answered
             for _ in range(20):
@@ -350,7 +350,7 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
 
 
 async def test_a_stop_tells_the_last_words(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
         await client.send(SECOND[: BYTES_PER_SECOND // 2])
         while not ears.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
             await asyncio.sleep(0.01)
@@ -370,7 +370,7 @@ def stopped() -> asyncio.Event:
 
 
 async def test_streams_that_do_not_end_are_cut_off_at_a_stop(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
         ears.all[0].room.clear()
         await client.send(SECOND)
         await door.services.streams.run(stopped())  # two seconds of grace
@@ -419,7 +419,7 @@ async def test_deflate_is_declined(door: Front) -> None:
 
 
 async def test_the_record_of_a_server_that_died_is_ended_as_a_fault(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_ears=ears) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
         lost = copied(tmp_path / "ringback.db", tmp_path / "found")
         await spoken(client)
     async with front(lost) as after:

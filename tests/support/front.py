@@ -32,10 +32,10 @@ from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import Services, application
 from ringback.settings import CallbackSettings, EngineSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
-from ringback.streaming.callbacks import Callbacks
-from ringback.streaming.places import PlaceLimits
-from ringback.streaming.session import Ears
-from ringback.streaming.streams import OpenEars, Streams
+from ringback.streaming.callback_opener import CallbackOpener
+from ringback.streaming.session import StreamRecogniser
+from ringback.streaming.stream_limits import StreamLimits
+from ringback.streaming.stream_service import OpenRecogniser, StreamService
 from ringback.transcription.erasing import Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
@@ -139,7 +139,7 @@ class Answered:
         return msgspec.json.decode(self.body)
 
 
-def no_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> Ears:
+def no_recogniser(options: ListenOptions, model: ModelInfo, request_id: JobId) -> StreamRecogniser:
     raise AssertionError("this front is for recordings")
 
 
@@ -151,7 +151,7 @@ async def front(
     *,
     callback: CallbackSettings | None = None,
     engine: EngineSettings | None = None,
-    open_ears: OpenEars = no_ears,
+    open_recogniser: OpenRecogniser = no_recogniser,
 ) -> AsyncIterator[Front]:
     """The service on a port of its own, with one `owner` key."""
     clock = clock or SystemClock()
@@ -168,7 +168,7 @@ async def front(
         Door(policy, clock) as door,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
-        callbacks = Callbacks(
+        callbacks = CallbackOpener(
             door=door,
             policy=policy,
             store=ledger,
@@ -178,12 +178,12 @@ async def front(
             clock=clock,
         )
         quota = AudioQuota(ledger, settings.limits, clock)
-        streams = Streams(
+        streams = StreamService(
             store=ledger,
             callbacks=callbacks,
-            open_ears=open_ears,
+            open_recogniser=open_recogniser,
             clock=clock,
-            places=PlaceLimits(settings.limits.streams or 100),
+            places=StreamLimits(settings.limits.streams or 100),
             quota=quota,
             grace_seconds=2,
         )

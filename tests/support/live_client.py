@@ -139,7 +139,7 @@ def word(text: str, start: float, end: float) -> Word:
     return Word(text, start, end, 0.9)
 
 
-class ToldEars:
+class ScriptedRecogniser:
     """Ears that report a word for each second of audio, final at once, and nothing of their own.
 
     They keep the ears' promises: what is fed, flushed and ended is reported in that order.
@@ -165,7 +165,7 @@ class ToldEars:
         """Events that nobody has asked for yet."""
         return self._events.qsize()
 
-    async def feed(self, data: bytes) -> None:
+    async def feed_audio(self, data: bytes) -> None:
         await self.room.wait()
         self.fed += data
         if not self._opened:
@@ -175,10 +175,10 @@ class ToldEars:
             self._final(self._told + 1, Cause.ENDPOINT)
         self.tell(VadProgress(0, self.heard, None))
 
-    async def flush(self, channel: int | None) -> None:
+    async def flush_channel(self, channel: int | None) -> None:
         self._final(self.heard, Cause.FINALIZE)
 
-    async def end(self) -> None:
+    async def end_audio(self) -> None:
         if self.heard > self._told:
             self._final(self.heard, Cause.END)
         self.tell(RecognitionFinished(self._channels, self.heard))
@@ -203,5 +203,5 @@ class ToldEars:
         self._told = end
 
 
-def told_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> ToldEars:
-    return ToldEars()
+def told_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> ScriptedRecogniser:
+    return ScriptedRecogniser()

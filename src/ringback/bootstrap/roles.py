@@ -36,12 +36,12 @@ from ringback.server.routes import ProbeSources, Services, application, metrics,
 from ringback.server.services import TestCallback
 from ringback.service import Service
 from ringback.settings import FetchSettings
-from ringback.streaming.callbacks import Callbacks
-from ringback.streaming.hearing import LiveHearings
-from ringback.streaming.places import PlaceLimits
+from ringback.streaming.callback_opener import CallbackOpener
+from ringback.streaming.live_recogniser import LiveRecognition
 from ringback.streaming.record import KIND as STREAM
 from ringback.streaming.record import end_abandoned
-from ringback.streaming.streams import LEASE_SECONDS, Streams
+from ringback.streaming.stream_limits import StreamLimits
+from ringback.streaming.stream_service import LEASE_SECONDS, StreamService
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, noting
@@ -82,7 +82,7 @@ class Stages:
         self._means: list[Service] = []
         self._work: list[Service] = []
         self._outside: list[Service] = []
-        self._live: Streams | None = None
+        self._live: StreamService | None = None
         self._quota = AudioQuota(ground.ledger, settings.limits, ground.clock)
         self._progress = Progress(ground.activities[TRANSCRIBE])
         self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
@@ -267,10 +267,10 @@ class Stages:
             )
         )
 
-    def _streams(self, pool: EnginePool) -> Streams:
+    def _streams(self, pool: EnginePool) -> StreamService:
         ground = self._ground
-        hearings = LiveHearings(pool)
-        callbacks = Callbacks(
+        hearings = LiveRecognition(pool)
+        callbacks = CallbackOpener(
             door=ground.door,
             policy=ground.policy,
             store=ground.ledger,
@@ -280,12 +280,12 @@ class Stages:
             clock=ground.clock,
         )
         limits = ground.settings.limits
-        streams = Streams(
+        streams = StreamService(
             store=ground.ledger,
             callbacks=callbacks,
-            open_ears=hearings.open,
+            open_recogniser=hearings.open,
             clock=ground.clock,
-            places=PlaceLimits(
+            places=StreamLimits(
                 limits.streams or STREAMS_PER_CORE * pool.threads,
                 limits.streams_per_key,
                 limits.streams_per_project,

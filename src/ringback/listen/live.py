@@ -7,8 +7,8 @@ Three parts work together:
   of time (`tick`, due at `deadline`) to the conversation, with its clock's monotonic `now`. It carries out
   the actions that come back in their order: `FeedAudio`, `FlushRecogniser` and `EndAudio` go into one queue
   to the recogniser, `SendMessage` to the relay, `CloseSocket` comes last.
-- The *recogniser* (`streaming.hearing`) turns audio into events; `listen.recognition_events` defines their
-  order. The session applies the text features to a result's words before it passes the result on.
+- The *recogniser* (`streaming.live_recogniser`) turns audio into events; `listen.recognition_events` defines
+  their order. The session applies the text features to a result's words before it passes the result on.
 - The *conversation* alone knows the protocol. It keeps no audio and waits for nothing.
 """
 

@@ -29,9 +29,9 @@ from ringback.server.permissions import Permission
 from ringback.server.query import options_of
 from ringback.server.services import Services
 from ringback.server.sync_responder import ledger_unavailable
+from ringback.streaming.admitted_stream import StreamRequest
 from ringback.streaming.record import METHOD
-from ringback.streaming.relay import ClientLost, ClientTooSlow, Gone
-from ringback.streaming.stream import Asked
+from ringback.streaming.relay import ClientClosed, ClientLost, ClientTooSlow
 from ringback.transcription.model import model_for, with_model_warnings
 
 WRITE_SECONDS = 10.0
@@ -63,7 +63,7 @@ class LiveRoute:
             telemetry.problem("request.failed", request_id=request_id_of(websocket), **exception_facts(error))
             await _refuse(websocket, INTERNAL_ERROR)
 
-    async def _check_handshake(self, websocket: WebSocket) -> Asked:
+    async def _check_handshake(self, websocket: WebSocket) -> StreamRequest:
         """Everything that can be refused without taking a place."""
         caller = await self._authenticator.authenticate(websocket)
         caller.require(Permission.TRANSCRIBE)
@@ -76,7 +76,7 @@ class LiveRoute:
         await self._services.quota.check(caller.holder, limits)
         admit = self._services.admit_live_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
-        return Asked(
+        return StreamRequest(
             request_id=JobId(request_id_of(websocket)),
             project=caller.project,
             key_id=caller.key_id,
@@ -96,11 +96,11 @@ class _Client:
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket
 
-    async def receive(self) -> bytes | str | Gone:
+    async def receive_message(self) -> bytes | str | ClientClosed:
         message = await self._websocket.receive()
         if message["type"] == "websocket.disconnect":
             # Only a close frame brings a reason, even an empty one.
-            return Gone(
+            return ClientClosed(
                 int(message.get("code", _NO_CODE)),
                 cleanly=message.get("reason") is not None,
                 reads=message.get("half_closed", False),
@@ -109,7 +109,7 @@ class _Client:
         text: str | None = message.get("text")
         return data if data is not None else text or ""
 
-    async def send(self, message: bytes) -> None:
+    async def send_message(self, message: bytes) -> None:
         try:
             async with asyncio.timeout(WRITE_SECONDS):
                 await self._websocket.send({"type": "websocket.send", "text": message.decode()})

@@ -17,7 +17,7 @@ from ringback.quota import AudioQuota
 from ringback.sealing import Seal
 from ringback.server.drain import Drain
 from ringback.settings import Settings
-from ringback.streaming.streams import Streams
+from ringback.streaming.stream_service import StreamService
 from ringback.transcription.erasing import Erasing
 from ringback.transcription.model import Models
 from ringback.transcription.progress import Progress
@@ -87,7 +87,7 @@ class Services:
     check_audio_url: Callable[[str], Awaitable[str]]
     """Judges the `url` of a JSON body at submit: form and policy."""
     test_callback: TestCallback
-    streams: Streams
+    streams: StreamService
     quota: AudioQuota
     progress: Progress
     settings: Settings

@@ -13,17 +13,17 @@ from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Gone:
-    """The client's socket is closed: with this code, by the client itself (`cleanly`) or by its loss."""
+class ClientClosed:
+    """The client's socket is closed: with this code, by a close frame (`cleanly`) or because it was lost."""
 
     code: int
     cleanly: bool
     reads: bool = False
-    """The client has ended its own side alone (RFC 9293 §3.6), and may read on."""
+    """The client has closed only its sending side (RFC 9293 §3.6), and may still read."""
 
 
 class ClientLost(Exception):
-    """The client's socket takes no more."""
+    """The client's socket is closed: nothing can be sent."""
 
 
 class ClientTooSlow(ClientLost):
@@ -31,11 +31,11 @@ class ClientTooSlow(ClientLost):
 
 
 class Client(Protocol):
-    """The client's socket, as the server room has it."""
+    """The client's socket; implemented by `server.live`."""
 
-    async def receive(self) -> bytes | str | Gone: ...
+    async def receive_message(self) -> bytes | str | ClientClosed: ...
 
-    async def send(self, message: bytes) -> None:
+    async def send_message(self, message: bytes) -> None:
         """One text message; waits while the send buffer is full. Raises `ClientLost`."""
         ...
 
@@ -45,7 +45,7 @@ class Client(Protocol):
 
 
 class RelayLost(Exception):
-    """Results can no longer be passed on: the stream ends with `ending`. The text says more, for the log."""
+    """Messages can no longer be sent: the stream ends with this reason. The text is for the log."""
 
     def __init__(self, ending: CloseReason, detail: str) -> None:
         super().__init__(detail)
@@ -53,35 +53,35 @@ class RelayLost(Exception):
 
 
 class Relay(Protocol):
-    async def say(self, messages: Sequence[SendMessage]) -> None:
-        """Pass these on, in this order. They count as said when this returns. Raises `RelayLost`."""
+    async def send_messages(self, messages: Sequence[SendMessage]) -> None:
+        """Send these, in this order. They count as sent when this returns. Raises `RelayLost`."""
         ...
 
-    async def lost(self) -> RelayLost:
-        """Return as soon as the other side is known to be lost, even while nothing is said."""
+    async def wait_lost(self) -> RelayLost:
+        """Return when the other side is known to be lost, also while nothing is sent."""
         ...
 
     async def close(self, code: int, reason: str) -> None:
-        """Nothing more will be said. Never raises."""
+        """Nothing more will be sent. Never raises."""
         ...
 
 
 class ClientRelay:
-    """To the client alone. Its loss is noticed where its audio is read."""
+    """To the client alone. That it is lost is noticed where its audio is read."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def say(self, messages: Sequence[SendMessage]) -> None:
+    async def send_messages(self, messages: Sequence[SendMessage]) -> None:
         for each in messages:
             try:
-                await self._client.send(each.message)
+                await self._client.send_message(each.message)
             except ClientTooSlow:
                 raise RelayLost(CloseReason.CLIENT_TOO_SLOW, "its send buffer stays full") from None
             except ClientLost:
                 return
 
-    async def lost(self) -> RelayLost:
+    async def wait_lost(self) -> RelayLost:
         never: asyncio.Future[RelayLost] = asyncio.get_running_loop().create_future()
         return await never
 
@@ -89,11 +89,11 @@ class ClientRelay:
         """The session closes the client's socket itself, whatever the relay is."""
 
 
-class ToCallback:
-    """To a callback, in place of the client; with `inspect` (`inspect_response=true`) to the client as well,
-    afterwards: what the client sees, the callback has (for HTTP: has coming, durably).
+class CallbackAndClientRelay:
+    """To a callback in place of the client; with `inspect` (`inspect_response=true`) to both.
 
-    What answers the client's own text messages is for the client alone.
+    The callback comes first: what the client sees was sent to the callback, or for HTTP was committed as a
+    delivery. Answers to the client's own text messages go to the client alone.
     """
 
     def __init__(self, callback: Relay, client: Client, *, inspect: bool) -> None:
@@ -101,15 +101,15 @@ class ToCallback:
         self._client = ClientRelay(client)
         self._inspect = inspect
 
-    async def say(self, messages: Sequence[SendMessage]) -> None:
+    async def send_messages(self, messages: Sequence[SendMessage]) -> None:
         results = [each for each in messages if each.kind is not MessageKind.ANSWER]
         if results:
-            await self._callback.say(results)
+            await self._callback.send_messages(results)
         shown = [each for each in messages if self._inspect or each.kind is MessageKind.ANSWER]
-        await self._client.say(shown)
+        await self._client.send_messages(shown)
 
-    async def lost(self) -> RelayLost:
-        return await self._callback.lost()
+    async def wait_lost(self) -> RelayLost:
+        return await self._callback.wait_lost()
 
     async def close(self, code: int, reason: str) -> None:
         await self._callback.close(code, reason)

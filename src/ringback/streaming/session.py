@@ -1,10 +1,10 @@
-"""One live stream from its first frame to its last word: two lanes under one TaskGroup.
+"""One live stream from its first frame to its last message: tasks under one TaskGroup.
 
-    in    client → conversation → audio, Flush, End → ears      (one lane: none of them overtakes another)
-    out   ears → words as asked for → conversation → messages → relay
+    in    client → conversation → FeedAudio, FlushRecogniser, EndAudio → recogniser     (strictly in order)
+    out   recogniser → formatting → conversation → messages → relay
 
-Either lane's end ends both. What the protocol says is the conversation's to know, what is heard the ears';
-here is only who waits for whom, and for how long.
+The first task that ends the session ends all of them. `listen.live` decides what is sent, the recogniser what
+was said; this module has the waiting and the deadlines.
 """
 
 import asyncio
@@ -33,38 +33,38 @@ from ringback.listen.recognition_events import (
     RecognitionFinished,
     VadProgress,
 )
-from ringback.streaming.relay import Client, Gone, Relay, RelayLost
+from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
 
-MOST_UNSAID = 1_000
-"""Messages that may wait for the relay; above, the lanes wait."""
+MAX_OUTBOX = 1_000
+"""Messages that may wait for the relay; with more, whoever adds one waits."""
 LARGEST_BATCH = 64
-"""Messages that are passed on together."""
+"""Messages that are sent to the relay together."""
 TICK_SECONDS = 0.25
-"""How exactly deadlines are kept."""
+"""How often deadlines are checked."""
 
 
-class Ears(Protocol):
-    """What hears one stream. `feed`, `flush` and `end` are carried out in the order of the calls."""
+class StreamRecogniser(Protocol):
+    """Recognises one stream. `feed_audio`, `flush_channel` and `end_audio` are carried out in call order."""
 
-    async def feed(self, data: bytes) -> None:
-        """Waits while more lies unheard than may."""
+    async def feed_audio(self, data: bytes) -> None:
+        """Waits while recognition is too far behind."""
         ...
 
-    async def flush(self, channel: int | None) -> None: ...
+    async def flush_channel(self, channel: int | None) -> None: ...
 
-    async def end(self) -> None: ...
+    async def end_audio(self) -> None: ...
 
     def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `RecognitionFinished` or `Undecodable`."""
         ...
 
     async def close(self) -> None:
-        """Abandon what is not heard yet."""
+        """Stop; what is not recognised yet is lost."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class SessionEnd:
     """How a stream ended."""
 
     code: int
@@ -73,237 +73,236 @@ class Ended:
     status: int
     """Of the stream's record, in HTTP's terms."""
     detail: str | None = None
-    """More than the client is told."""
+    """For the log only."""
 
     @classmethod
-    def by(cls, ending: CloseReason, detail: str | None = None) -> "Ended":
+    def by(cls, ending: CloseReason, detail: str | None = None) -> "SessionEnd":
         return cls(ending.code, ending.reason, _STATUSES[ending], detail)
 
 
 @dataclass(slots=True)
-class Tally:
-    """What a session has done so far."""
+class SessionTally:
+    """Counts of what a session has done so far."""
 
     channels: int = 0
-    heard: float = 0.0
-    """Seconds of audio."""
+    audio_seconds: float = 0.0
     frames: int = 0
     size: int = 0
-    """Bytes of them."""
-    said: Counter[MessageKind] = field(default_factory=Counter)
-    """Messages passed on, by kind."""
+    """Bytes of all frames."""
+    sent: Counter[MessageKind] = field(default_factory=Counter)
+    """Messages sent to the relay, by kind."""
     metadata: bytes | None = None
-    """The last message of a stream that came to its end."""
+    """The Metadata message, once it was sent."""
 
 
 class Session:
-    """Runs once. It closes the ears, the relay and the client's socket, however it ends."""
+    """Runs once. It closes the recogniser, the relay and the client's socket, however it ends."""
 
     def __init__(
         self,
         *,
         client: Client,
         relay: Relay,
-        ears: Ears,
+        recogniser: StreamRecogniser,
         conversation: Conversation,
         options: ListenOptions,
         clock: Clock,
         outlives_client: bool,
         report: Callable[[BaseException], None],
     ) -> None:
-        """`outlives_client`: somebody else gets the results too, and shall get all of them. `report` is told
-        of what nobody foresaw."""
-        self.tally = Tally()
+        """`outlives_client`: a callback gets the results, so the stream goes on to its end when the client
+        has gone. `report` takes unexpected exceptions."""
+        self.tally = SessionTally()
         self._client = client
         self._relay = relay
-        self._ears = ears
+        self._recogniser = recogniser
         self._conversation = conversation
         self._text = LiveText(options)
         self._clock = clock
         self._outlives_client = outlives_client
         self._report = report
-        self._unsaid: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue(MOST_UNSAID)
-        self._ended: Ended | None = None
+        self._outbox: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue(MAX_OUTBOX)
+        self._ended: SessionEnd | None = None
         self._over = asyncio.Event()
-        self._ordered: asyncio.Queue[CloseReason] = asyncio.Queue()
-        self._lane_in = asyncio.Lock()
+        self._end_requests: asyncio.Queue[CloseReason] = asyncio.Queue()
+        self._order_of_input = asyncio.Lock()
         self._feeding = False
 
-    async def run(self, stopping: asyncio.Event) -> Ended:
-        """Serve the stream to its end. Once `stopping` is set it is brought to a good end early; cancelled,
-        to a bad one."""
+    async def run(self, stopping: asyncio.Event) -> SessionEnd:
+        """Serve the stream to its end. When `stopping` is set, open results are still sent first; when this
+        is cancelled, they are not."""
         try:
-            await self._run_lanes(stopping)
+            await self._run_tasks(stopping)
         except asyncio.CancelledError:
-            self._end(Ended.by(CloseReason.SERVER_STOPPING))
+            self._end(SessionEnd.by(CloseReason.SERVER_STOPPING))
         except ExceptionGroup as group:
             self._report(group.exceptions[0])
-            self._end(Ended.by(CloseReason.FAILED))
+            self._end(SessionEnd.by(CloseReason.FAILED))
         assert self._ended is not None
-        await self._part(self._ended)
+        await self._close_all(self._ended)
         return self._ended
 
     def end(self, reason: CloseReason) -> None:
-        """Bring it to this end, for a reason from outside."""
-        self._ordered.put_nowait(reason)
+        """End it with this reason, which comes from outside: cancelled, or over its quota."""
+        self._end_requests.put_nowait(reason)
 
-    async def _run_lanes(self, stopping: asyncio.Event) -> None:
+    async def _run_tasks(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
-            lanes = [
-                group.create_task(lane)
-                for lane in (
-                    self._take_in(),
-                    self._give_out(),
-                    self._speak(),
-                    self._mind_deadlines(),
-                    self._mind_relay(),
-                    self._mind_stop(stopping),
-                    self._mind_orders(),
+            tasks = [
+                group.create_task(task)
+                for task in (
+                    self._receive_frames(),
+                    self._forward_events(),
+                    self._relay_messages(),
+                    self._watch_deadlines(),
+                    self._watch_relay(),
+                    self._watch_stop(stopping),
+                    self._watch_end_requests(),
                 )
             ]
             await self._over.wait()
-            for lane in lanes:
-                lane.cancel()
+            for task in tasks:
+                task.cancel()
 
-    async def _part(self, ended: Ended) -> None:
-        """Leave nothing open; also while we are being cancelled."""
+    async def _close_all(self, ended: SessionEnd) -> None:
+        """Close everything, also while this is being cancelled."""
         await asyncio.shield(
             asyncio.gather(
                 self._client.close(ended.code, ended.reason),
                 self._relay.close(ended.code, ended.reason),
-                self._ears.close(),
+                self._recogniser.close(),
             )
         )
 
-    def _end(self, ended: Ended) -> None:
-        """The first end stands."""
+    def _end(self, ended: SessionEnd) -> None:
+        """Only the first end counts."""
         if self._ended is None:
             self._ended = ended
         self._over.set()
 
     # In
 
-    async def _take_in(self) -> None:
+    async def _receive_frames(self) -> None:
         while True:
-            match await self._client.receive():
-                case Gone() as gone:
-                    return await self._let_go(gone)
+            match await self._client.receive_message():
+                case ClientClosed() as closed:
+                    return await self._on_client_closed(closed)
                 case bytes() as data:
                     self.tally.frames += 1
                     self.tally.size += len(data)
-                    await self._carry_out(self._conversation.receive_binary(data, self._clock.monotonic()))
+                    await self._perform(self._conversation.receive_binary(data, self._clock.monotonic()))
                 case str() as text:
-                    await self._carry_out(self._conversation.receive_text(text, self._clock.monotonic()))
+                    await self._perform(self._conversation.receive_text(text, self._clock.monotonic()))
 
-    async def _let_go(self, gone: Gone) -> None:
-        """The client has left. A callback still gets what was said until then.
+    async def _on_client_closed(self, closed: ClientClosed) -> None:
+        """The client has gone. A callback still gets the results of the audio until then.
 
         A client that ended its side behind its CloseStream waits for its results.
         """
-        if gone.reads and self._conversation.ending:
+        if closed.reads and self._conversation.ending:
             return
         if self._outlives_client:
-            await self._bring_to_an_end(CloseReason.CLIENT_GONE)
+            await self._end_conversation(CloseReason.CLIENT_GONE)
         else:
-            self._end(Ended(gone.code, "", _status_of(gone)))
+            self._end(SessionEnd(closed.code, "", _status_of(closed)))
 
-    async def _bring_to_an_end(self, ending: CloseReason) -> None:
-        await self._carry_out(self._conversation.end_stream(ending, self._clock.monotonic()))
+    async def _end_conversation(self, ending: CloseReason) -> None:
+        await self._perform(self._conversation.end_stream(ending, self._clock.monotonic()))
 
-    async def _carry_out(self, actions: Iterable[Action]) -> None:
+    async def _perform(self, actions: Iterable[Action]) -> None:
         for action in actions:
             match action:
                 case SendMessage() | CloseSocket():
-                    await self._unsaid.put(action)
+                    await self._outbox.put(action)
                 case _:
-                    async with self._lane_in:
-                        await self._tell_ears(action)
+                    async with self._order_of_input:
+                        await self._control_recogniser(action)
 
-    async def _tell_ears(self, action: FeedAudio | FlushRecogniser | EndAudio) -> None:
+    async def _control_recogniser(self, action: FeedAudio | FlushRecogniser | EndAudio) -> None:
         match action:
             case FeedAudio():
-                # While the ears are full nothing is read, so that a silence is not the client's.
+                # While this waits nothing is read from the client, so its silence must not count.
                 self._feeding = True
-                await self._ears.feed(action.data)
+                await self._recogniser.feed_audio(action.data)
                 self._feeding = False
                 self._conversation.resume(self._clock.monotonic())
             case FlushRecogniser():
-                await self._ears.flush(action.channel)
+                await self._recogniser.flush_channel(action.channel)
             case EndAudio():
-                await self._ears.end()
+                await self._recogniser.end_audio()
             case _:
                 assert_never(action)
 
     # Out
 
-    async def _give_out(self) -> None:
-        async for event in self._ears.events():
+    async def _forward_events(self) -> None:
+        async for event in self._recogniser.events():
             self._count(event)
             for formatted in self._text.hear(event):
-                await self._carry_out(self._conversation.receive_event(formatted, self._clock.monotonic()))
+                await self._perform(self._conversation.receive_event(formatted, self._clock.monotonic()))
         if not self._conversation.closed:
-            raise RuntimeError("the ears fell silent before the end")
+            raise RuntimeError("the recogniser ended before the conversation")
 
     def _count(self, event: RecognitionEvent) -> None:
         match event:
             case AudioOpened():
                 self.tally.channels = event.channels
             case VadProgress():
-                self.tally.heard = max(self.tally.heard, event.until)
+                self.tally.audio_seconds = max(self.tally.audio_seconds, event.until)
             case RecognitionFinished():
                 self.tally.channels = event.channels
-                self.tally.heard = event.duration
+                self.tally.audio_seconds = event.duration
             case _:
                 pass
 
-    async def _speak(self) -> None:
+    async def _relay_messages(self) -> None:
         while True:
             batch = await self._next_batch()
             messages = [action for action in batch if isinstance(action, SendMessage)]
             try:
-                await self._relay.say(messages)
-            except RelayLost as lost:
-                return self._end(Ended.by(lost.ending, str(lost)))
-            self._count_said(messages)
+                await self._relay.send_messages(messages)
+            except RelayLost as wait_lost:
+                return self._end(SessionEnd.by(wait_lost.ending, str(wait_lost)))
+            self._count_sent(messages)
             last = batch[-1]
             if isinstance(last, CloseSocket):
-                return self._end(Ended.by(CloseReason((last.code, last.reason))))
+                return self._end(SessionEnd.by(CloseReason((last.code, last.reason))))
 
     async def _next_batch(self) -> list[SendMessage | CloseSocket]:
-        """What waits, up to the close, after which nothing may come."""
-        batch = [await self._unsaid.get()]
+        """The waiting messages, up to a close, after which none may be sent."""
+        batch = [await self._outbox.get()]
         while (
-            not isinstance(batch[-1], CloseSocket) and len(batch) < LARGEST_BATCH and not self._unsaid.empty()
+            not isinstance(batch[-1], CloseSocket) and len(batch) < LARGEST_BATCH and not self._outbox.empty()
         ):
-            batch.append(self._unsaid.get_nowait())
+            batch.append(self._outbox.get_nowait())
         return batch
 
-    def _count_said(self, messages: Iterable[SendMessage]) -> None:
+    def _count_sent(self, messages: Iterable[SendMessage]) -> None:
         for each in messages:
-            self.tally.said[each.kind] += 1
+            self.tally.sent[each.kind] += 1
             if each.kind is MessageKind.METADATA:
                 self.tally.metadata = each.message
 
-    # Beside
+    # Watching
 
-    async def _mind_deadlines(self) -> None:
+    async def _watch_deadlines(self) -> None:
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now, deadline = self._clock.monotonic(), self._conversation.deadline
             if deadline is not None and now >= deadline and not self._feeding:
-                await self._carry_out(self._conversation.tick(now))
+                await self._perform(self._conversation.tick(now))
 
-    async def _mind_relay(self) -> None:
-        lost = await self._relay.lost()
-        self._end(Ended.by(lost.ending, str(lost)))
+    async def _watch_relay(self) -> None:
+        wait_lost = await self._relay.wait_lost()
+        self._end(SessionEnd.by(wait_lost.ending, str(wait_lost)))
 
-    async def _mind_stop(self, stopping: asyncio.Event) -> None:
+    async def _watch_stop(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
-        await self._bring_to_an_end(CloseReason.SERVER_STOPPING)
+        await self._end_conversation(CloseReason.SERVER_STOPPING)
 
-    async def _mind_orders(self) -> None:
+    async def _watch_end_requests(self) -> None:
         while True:
-            await self._bring_to_an_end(await self._ordered.get())
+            await self._end_conversation(await self._end_requests.get())
 
 
 _STATUSES = {
@@ -321,9 +320,10 @@ _STATUSES = {
 }
 
 _CLOSED_FOR_THE_CLIENT = {1002: 400, 1007: 400, 1009: 413}
-"""Codes with which the protocol itself has closed the socket, for what the client sent."""
+"""Close codes of the WebSocket protocol for a client's faulty messages, and the status of the record."""
 
 
-def _status_of(gone: Gone) -> int:
-    """A client that says goodbye got what it wanted; one that breaks off is a 499, as with recordings."""
-    return _CLOSED_FOR_THE_CLIENT.get(gone.code, 200 if gone.cleanly else 499)
+def _status_of(closed: ClientClosed) -> int:
+    """A client that closed cleanly got its results: 200. One whose connection broke: 499, as for
+    recordings."""
+    return _CLOSED_FOR_THE_CLIENT.get(closed.code, 200 if closed.cleanly else 499)

@@ -29,7 +29,7 @@ def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
         return batch(segments, frames)
 
     monkeypatch.setattr(model._mels, "batch", spied)
-    monkeypatch.setattr(guards, "doubtful", lambda *_: True)
+    monkeypatch.setattr(guards, "needs_fallback", lambda *_: True)
     noise = np.random.default_rng(0).normal(0.0, 1e-3, 8_000).astype(np.float32)
     model.recognise([noise], Task("tiny.en", "en", quality=quality))
     assert len(windows) == decodes

@@ -11,52 +11,52 @@ from ringback.jobs.job import Done, JobId, Lane, NewJob
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 from ringback.listen.options import ListenOptions
-from ringback.streaming import http_callback
-from ringback.streaming.http_callback import HttpCallback
+from ringback.streaming import http_relay
+from ringback.streaming.http_relay import HttpCallbackRelay
 from ringback.streaming.record import StreamEnding, StreamOrder, ended, error_document, record_job
 from ringback.streaming.relay import RelayLost
-from ringback.streaming.socket_callback import MOST_UNREAD, Unread
+from ringback.streaming.websocket_relay import MAX_UNREAD, UnacknowledgedMessages
 from ringback.transcription.request import ending_of, order_of
 
 REQUEST = JobId("f0b5a2e6-0f39-4a92-b2a5-000000000000")
 
 
-def filled(count: int) -> Unread:
-    unread = Unread()
+def filled(count: int) -> UnacknowledgedMessages:
+    unread = UnacknowledgedMessages()
     for number in range(1, count + 1):
-        unread.add(str(number).encode())
+        unread.add_message(str(number).encode())
     return unread
 
 
 def test_a_pong_confirms_everything_before_its_ping() -> None:
     unread = filled(5)
-    assert (unread.first, unread.label) == (1, b"5")
-    unread.confirm(b"3")
+    assert (unread.first, unread.ping_payload) == (1, b"5")
+    unread.confirm_read(b"3")
     assert list(unread) == [b"4", b"5"]
     assert unread.first == 4
-    unread.confirm(b"2")
+    unread.confirm_read(b"2")
     assert unread.first == 4
-    unread.confirm(b"5")
+    unread.confirm_read(b"5")
     assert (list(unread), unread.first) == ([], 6)
 
 
 @pytest.mark.parametrize("label", [b"", b"nonsense", b"-1", b"9" * 30, "٣".encode()])
 def test_a_pong_that_is_not_ours_confirms_no_more_than_was_said(label: bytes) -> None:
     unread = filled(2)
-    unread.confirm(label)
+    unread.confirm_read(label)
     assert unread.first in (1, 3)
 
 
 def test_what_is_kept_for_sending_again_is_bounded() -> None:
-    unread = filled(MOST_UNREAD)
+    unread = filled(MAX_UNREAD)
     with pytest.raises(RelayLost) as lost:
-        unread.add(b"one more")
+        unread.add_message(b"one more")
     assert lost.value.ending is CloseReason.CALLBACK_BEHIND
-    large = Unread()
+    large = UnacknowledgedMessages()
     for _ in range(8):
-        large.add(b"x" * 1_000_000)
+        large.add_message(b"x" * 1_000_000)
     with pytest.raises(RelayLost):
-        large.add(b"x" * 1_000_000)
+        large.add_message(b"x" * 1_000_000)
 
 
 @dataclass
@@ -80,11 +80,11 @@ class Ledger:
         return min(most, len(self.added) - self.done)
 
 
-def callback(ledger: Ledger, backlog: int) -> HttpCallback:
+def callback(ledger: Ledger, backlog: int) -> HttpCallbackRelay:
     def delivery(number: int, message: bytes) -> NewJob:
         return NewJob(JobId(str(number)), "deliver", Lane("l"), "p", message)
 
-    return HttpCallback(ledger, REQUEST, delivery, backlog)  # type: ignore[arg-type] # as far as it is used
+    return HttpCallbackRelay(ledger, REQUEST, delivery, backlog)  # type: ignore[arg-type] # as far as it is used
 
 
 def final(text: bytes = b"{}") -> SendMessage:
@@ -94,8 +94,8 @@ def final(text: bytes = b"{}") -> SendMessage:
 async def test_responses_are_numbered_over_batches() -> None:
     ledger = Ledger()
     relay = callback(ledger, 100)
-    await relay.say([final(b"a"), final(b"b")])
-    await relay.say([final(b"c")])
+    await relay.send_messages([final(b"a"), final(b"b")])
+    await relay.send_messages([final(b"c")])
     assert [(job.id, job.payload) for job in ledger.added] == [("1", b"a"), ("2", b"b"), ("3", b"c")]
 
 
@@ -103,23 +103,23 @@ async def test_the_ledger_is_asked_only_when_the_room_may_be_used_up() -> None:
     ledger = Ledger()
     relay = callback(ledger, 10)
     for _ in range(10):
-        await relay.say([final()])
+        await relay.send_messages([final()])
     assert ledger.asked == 0
     ledger.done = 9
     for _ in range(9):
-        await relay.say([final()])
+        await relay.send_messages([final()])
     assert ledger.asked == 1
     with pytest.raises(RelayLost) as lost:
-        await relay.say([final()])
+        await relay.send_messages([final()])
     assert (ledger.asked, lost.value.ending, len(ledger.added)) == (2, CloseReason.CALLBACK_BEHIND, 19)
 
 
 async def test_a_ledger_that_stays_away_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_callback, "PAUSE", 0.001)
-    monkeypatch.setattr(http_callback, "LEDGER_SECONDS", 0.01)
+    monkeypatch.setattr(http_relay, "RETRY_SECONDS", 0.001)
+    monkeypatch.setattr(http_relay, "LEDGER_SECONDS", 0.01)
     relay = callback(Ledger(away=1_000), 10)
     with pytest.raises(RelayLost) as lost:
-        await relay.say([final()])
+        await relay.send_messages([final()])
     assert lost.value.ending is CloseReason.FAILED
 
 

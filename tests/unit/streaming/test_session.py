@@ -21,17 +21,17 @@ from ringback.listen.recognition_events import (
 )
 from ringback.listen.results import ModelMetadata
 from ringback.streaming.relay import (
+    CallbackAndClientRelay,
+    ClientClosed,
     ClientLost,
     ClientRelay,
     ClientTooSlow,
-    Gone,
     Relay,
     RelayLost,
-    ToCallback,
 )
-from ringback.streaming.session import LARGEST_BATCH, MOST_UNSAID, Ended, Session
+from ringback.streaming.session import LARGEST_BATCH, MAX_OUTBOX, Session, SessionEnd
 from support.clock import ManualClock
-from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ToldEars, word
+from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ScriptedRecogniser, word
 
 SECOND = bytes(BYTES_PER_SECOND)
 FACTS = StreamMetadata(
@@ -45,13 +45,13 @@ class Socket:
 
     sent: list[dict[str, Any]] = field(default_factory=list)
     closes: list[tuple[int, str]] = field(default_factory=list)
-    frames: asyncio.Queue[bytes | str | Gone] = field(default_factory=asyncio.Queue)
+    frames: asyncio.Queue[bytes | str | ClientClosed] = field(default_factory=asyncio.Queue)
     trouble: Exception | None = None
 
-    async def receive(self) -> bytes | str | Gone:
+    async def receive_message(self) -> bytes | str | ClientClosed:
         return await self.frames.get()
 
-    async def send(self, message: bytes) -> None:
+    async def send_message(self, message: bytes) -> None:
         if self.trouble is not None:
             raise self.trouble
         self.sent.append(json.loads(message))
@@ -59,7 +59,7 @@ class Socket:
     async def close(self, code: int, reason: str) -> None:
         self.closes.append((code, reason))
 
-    def put(self, *frames: bytes | str | Gone) -> None:
+    def put(self, *frames: bytes | str | ClientClosed) -> None:
         for frame in frames:
             self.frames.put_nowait(frame)
 
@@ -72,10 +72,10 @@ class Target:
     closes: list[tuple[int, str]] = field(default_factory=list)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def say(self, messages: Sequence[SendMessage]) -> None:
+    async def send_messages(self, messages: Sequence[SendMessage]) -> None:
         self.said += [json.loads(each.message) for each in messages]
 
-    async def lost(self) -> RelayLost:
+    async def wait_lost(self) -> RelayLost:
         await self.gone.wait()
         return RelayLost(CloseReason.CALLBACK_LOST, "it hung up")
 
@@ -88,13 +88,13 @@ class Run:
     """A session under way."""
 
     socket: Socket
-    ears: ToldEars
+    ears: ScriptedRecogniser
     session: Session
     stopping: asyncio.Event
     faults: list[BaseException]
-    task: asyncio.Task[Ended]
+    task: asyncio.Task[SessionEnd]
 
-    async def end(self) -> Ended:
+    async def end(self) -> SessionEnd:
         async with asyncio.timeout(10):
             return await self.task
 
@@ -105,19 +105,19 @@ def begun(
     callback: Relay | None = None,
     clock: SystemClock | ManualClock | None = None,
     socket: Socket | None = None,
-    ears: ToldEars | None = None,
+    ears: ScriptedRecogniser | None = None,
 ) -> Run:
-    socket, ears, stopping = socket or Socket(), ears or ToldEars(), asyncio.Event()
+    socket, ears, stopping = socket or Socket(), ears or ScriptedRecogniser(), asyncio.Event()
     faults: list[BaseException] = []
     options = query or ListenOptions(encoding="linear16", sample_rate=16_000)
     clock = clock or SystemClock()
     relay: Relay = ClientRelay(socket)
     if callback is not None:
-        relay = ToCallback(callback, socket, inspect=options.inspect_response)
+        relay = CallbackAndClientRelay(callback, socket, inspect=options.inspect_response)
     session = Session(
         client=socket,
         relay=relay,
-        ears=ears,
+        recogniser=ears,
         conversation=Conversation(options, FACTS, clock.monotonic()),
         options=options,
         clock=clock,
@@ -150,13 +150,13 @@ async def test_a_stream_runs_to_its_end() -> None:
     run = begun()
     run.socket.put(SECOND, SECOND, SECOND[: BYTES_PER_SECOND // 2], CLOSE_STREAM)
     ended = await run.end()
-    assert ended == Ended(1000, "", 200)
+    assert ended == SessionEnd(1000, "", 200)
     assert words(run.socket.sent) == ["word0", "word1", "word2"]
     assert types(run.socket.sent)[-1] == "Metadata"
     assert run.socket.closes == [(1000, "")]
     assert run.ears.abandoned
     tally = run.session.tally
-    assert (tally.frames, tally.size, tally.heard) == (3, int(2.5 * BYTES_PER_SECOND), 2.5)
+    assert (tally.frames, tally.size, tally.audio_seconds) == (3, int(2.5 * BYTES_PER_SECOND), 2.5)
     assert tally.metadata is not None
 
 
@@ -209,20 +209,20 @@ async def test_undecodable_audio_is_closed_with_its_code() -> None:
     run = begun()
     run.ears.tell(Undecodable())
     run.ears.tell(None)
-    assert await run.end() == Ended(1008, "DATA-0000", 400)
+    assert await run.end() == SessionEnd(1008, "DATA-0000", 400)
 
 
 @pytest.mark.parametrize(
     ("gone", "status"),
     [
-        (Gone(1000, cleanly=True), 200),
-        (Gone(1005, cleanly=True), 200),
-        (Gone(1005, cleanly=False), 499),
-        (Gone(1009, cleanly=True), 413),
-        (Gone(1007, cleanly=True), 400),
+        (ClientClosed(1000, cleanly=True), 200),
+        (ClientClosed(1005, cleanly=True), 200),
+        (ClientClosed(1005, cleanly=False), 499),
+        (ClientClosed(1009, cleanly=True), 413),
+        (ClientClosed(1007, cleanly=True), 400),
     ],
 )
-async def test_a_client_that_leaves_ends_its_stream_at_once(gone: Gone, status: int) -> None:
+async def test_a_client_that_leaves_ends_its_stream_at_once(gone: ClientClosed, status: int) -> None:
     run = begun()
     run.ears.room.clear()
     run.socket.put(gone)
@@ -233,15 +233,15 @@ async def test_a_client_that_leaves_ends_its_stream_at_once(gone: Gone, status: 
 
 async def test_a_client_that_half_closes_behind_its_close_stream_gets_its_results() -> None:
     run = begun()
-    run.socket.put(SECOND[:16_000], CLOSE_STREAM, Gone(1005, cleanly=False, reads=True))
-    assert await run.end() == Ended(1000, "", 200)
+    run.socket.put(SECOND[:16_000], CLOSE_STREAM, ClientClosed(1005, cleanly=False, reads=True))
+    assert await run.end() == SessionEnd(1000, "", 200)
     assert types(run.socket.sent) == ["Results", "Metadata"]
 
 
 async def test_a_client_that_half_closes_without_an_end_broke_off() -> None:
     run = begun()
     run.ears.room.clear()
-    run.socket.put(Gone(1005, cleanly=False, reads=True))
+    run.socket.put(ClientClosed(1005, cleanly=False, reads=True))
     assert (await run.end()).status == 499
     assert run.ears.abandoned
 
@@ -249,7 +249,7 @@ async def test_a_client_that_half_closes_without_an_end_broke_off() -> None:
 async def test_a_callback_gets_the_last_words_of_a_client_that_left() -> None:
     callback = Target()
     run = begun(callback=callback)
-    run.socket.put(SECOND[:16_000], Gone(1005, cleanly=False))
+    run.socket.put(SECOND[:16_000], ClientClosed(1005, cleanly=False))
     ended = await run.end()
     assert ended.status == 200
     assert types(callback.said) == ["Results", "Metadata"]
@@ -284,7 +284,7 @@ async def test_a_lost_callback_ends_the_stream_at_once() -> None:
     run.socket.put(SECOND)
     callback.gone.set()
     ended = await run.end()
-    assert ended == Ended(1011, CloseReason.CALLBACK_LOST.reason, 502, "it hung up")
+    assert ended == SessionEnd(1011, CloseReason.CALLBACK_LOST.reason, 502, "it hung up")
     assert run.socket.closes == [(1011, CloseReason.CALLBACK_LOST.reason)]
 
 
@@ -297,7 +297,7 @@ async def test_a_client_that_does_not_read_is_closed() -> None:
 
 async def test_a_socket_that_takes_no_more_is_left_to_its_reader() -> None:
     run = begun(socket=Socket(trouble=ClientLost()))
-    run.socket.put(SECOND, SECOND, Gone(1005, cleanly=False))
+    run.socket.put(SECOND, SECOND, ClientClosed(1005, cleanly=False))
     assert (await run.end()).status == 499
 
 
@@ -305,19 +305,19 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
     released = asyncio.Event()
 
     class Slow(Target):
-        async def say(self, messages: Sequence[SendMessage]) -> None:
+        async def send_messages(self, messages: Sequence[SendMessage]) -> None:
             await released.wait()
-            await super().say(messages)
+            await super().send_messages(messages)
 
     callback = Slow()
     run = begun(callback=callback)
     run.ears.tell(AudioOpened(1))
-    told = 2 * MOST_UNSAID
+    told = 2 * MAX_OUTBOX
     for number in range(told):
         run.ears.tell(final(number))
     for _ in range(10 * told):
         await asyncio.sleep(0)
-    assert run.ears.untold >= told - MOST_UNSAID - 2 * LARGEST_BATCH
+    assert run.ears.untold >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
     released.set()
     await until(lambda: len(callback.said) == told)
     run.socket.put(CLOSE_STREAM)

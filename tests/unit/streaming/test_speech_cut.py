@@ -3,19 +3,19 @@
 import pytest
 
 from ringback.audio.samples import SAMPLE_RATE
-from ringback.streaming.seam import LONGEST, Seam
+from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
 from ringback.transcript import Word
 
 CUT = 2.0
 
 
-def seam(told: str = "", start: float = 1.6, end: float = 2.0) -> Seam:
-    return Seam(int(CUT * SAMPLE_RATE), Word(told, start, end, 0.9) if told else None)
+def seam(told: str = "", start: float = 1.6, end: float = 2.0) -> SpeechCut:
+    return SpeechCut(int(CUT * SAMPLE_RATE), Word(told, start, end, 0.9) if told else None)
 
 
-def behind(cut: Seam, *words: tuple[str, float]) -> str:
+def behind(cut: SpeechCut, *words: tuple[str, float]) -> str:
     spoken = [Word(text, start, start + 0.3, 0.9) for text, start in words]
-    return " ".join(word.text for word in cut.behind(spoken))
+    return " ".join(word.text for word in cut.words_after(spoken))
 
 
 @pytest.mark.parametrize(
@@ -48,5 +48,5 @@ def test_the_told_word_is_heard_again_from_its_beginning() -> None:
 
 
 def test_no_more_is_wanted_again_than_there_is() -> None:
-    assert seam("consider", CUT - LONGEST - 0.1, 1.2).start == CUT * SAMPLE_RATE
-    assert Seam(800, None).start == 0
+    assert seam("consider", CUT - MAX_OVERLAP - 0.1, 1.2).start == CUT * SAMPLE_RATE
+    assert SpeechCut(800, None).start == 0

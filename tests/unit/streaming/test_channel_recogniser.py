@@ -10,7 +10,7 @@ from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
-from ringback.streaming.channel import Channel, Recognising
+from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
 from ringback.transcript import Word
 
 WINDOW = 512
@@ -38,15 +38,15 @@ async def heard(
 ) -> list[RecognitionResult]:
     """What is told of a channel that hears these: (seconds, sound, what the engine makes of it)."""
     events: list[RecognitionEvent] = []
-    how = Recognising(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, True, 300)
-    channel = Channel(0, "stream", how, emit=events.append, progressed=lambda: None)
+    how = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, True, 300)
+    channel = ChannelRecogniser(0, "stream", how, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
     for seconds, sound, words in parts:
         engine.words = tuple(words)
         for _ in range(round(seconds * 16_000 / WINDOW)):
-            channel.hear(np.zeros(WINDOW, np.float32))
-            channel.judge([sound])
+            channel.push_samples(np.zeros(WINDOW, np.float32))
+            channel.push_windows([sound])
             total += WINDOW
             for _ in range(5):
                 await asyncio.sleep(0)

@@ -33,7 +33,7 @@ from ringback.listen.recognition_events import (
     Undecodable,
     VadProgress,
 )
-from ringback.streaming.hearing import LiveHearing, LiveHearings
+from ringback.streaming.live_recogniser import LiveRecogniser, LiveRecognition
 from ringback.transcript import Word, joined
 from support.accuracy import lost_or_doubled, word_error_rate
 from support.speech import samples_of
@@ -59,12 +59,12 @@ MOST_WORSE = 0.015
 class Ears:
     """A running engine, and the ears on it."""
 
-    def __init__(self, pool: EnginePool, hearings: LiveHearings, reader: AudioReader) -> None:
+    def __init__(self, pool: EnginePool, hearings: LiveRecognition, reader: AudioReader) -> None:
         self.pool = pool
         self.hearings = hearings
         self.reader = reader
 
-    def open(self, model: ModelInfo = MODEL, **asked: object) -> LiveHearing:
+    def open(self, model: ModelInfo = MODEL, **asked: object) -> LiveRecogniser:
         given: dict[str, object] = {"encoding": "linear16", "sample_rate": SAMPLE_RATE} | asked
         return self.hearings.open(ListenOptions(**given), model, "stream")  # type: ignore[arg-type]
 
@@ -81,7 +81,7 @@ class Ears:
 @asynccontextmanager
 async def ears(models: Path, model: str = "tiny.en") -> AsyncIterator[Ears]:
     pool, reader = EnginePool(EngineSetup(model, str(models), 2)), AudioReader(children=1)
-    hearings = LiveHearings(pool)
+    hearings = LiveRecognition(pool)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         for service in (pool, hearings, reader):
@@ -99,12 +99,12 @@ def frames(samples: Samples) -> Iterable[bytes]:
     return (data[at : at + 2 * FRAME] for at in range(0, len(data), 2 * FRAME))
 
 
-async def feed(hearing: LiveHearing, samples: Samples) -> None:
+async def feed(hearing: LiveRecogniser, samples: Samples) -> None:
     for frame in frames(samples):
-        await hearing.feed(frame)
+        await hearing.feed_audio(frame)
 
 
-async def heard(hearing: LiveHearing, samples: Samples) -> list[RecognitionEvent]:
+async def heard(hearing: LiveRecogniser, samples: Samples) -> list[RecognitionEvent]:
     """All events of a stream of these samples."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -114,12 +114,12 @@ async def heard(hearing: LiveHearing, samples: Samples) -> list[RecognitionEvent
         await hearing.close()
 
 
-async def _fed_to_the_end(hearing: LiveHearing, samples: Samples) -> None:
+async def _fed_to_the_end(hearing: LiveRecogniser, samples: Samples) -> None:
     await feed(hearing, samples)
-    await hearing.end()
+    await hearing.end_audio()
 
 
-async def until(hearing: LiveHearing, wanted: type | Cause) -> RecognitionEvent:
+async def until(hearing: LiveRecogniser, wanted: type | Cause) -> RecognitionEvent:
     """The next event of this kind, or the next final for this cause."""
     async for event in hearing.events():
         if isinstance(wanted, Cause):
@@ -198,9 +198,9 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
         first = 0.0
         reading = asyncio.create_task(until_final(hearing, partials))
         for frame in frames(samples_of(SPOKEN)):
-            await hearing.feed(frame)
+            await hearing.feed_audio(frame)
             await asyncio.sleep(0.1 - (time.monotonic() - began) % 0.1)
-        await hearing.end()
+        await hearing.end_audio()
         final = await reading
         await hearing.close()
         first = partials[0].end
@@ -212,7 +212,7 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
     assert joined(partials[-1].words).split()[:4] == joined(final.words).split()[:4]
 
 
-async def until_final(hearing: LiveHearing, partials: list[RecognitionResult]) -> RecognitionResult:
+async def until_final(hearing: LiveRecogniser, partials: list[RecognitionResult]) -> RecognitionResult:
     async for event in hearing.events():
         if isinstance(event, RecognitionResult) and not event.final:
             partials.append(event)
@@ -234,12 +234,12 @@ async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
         hearing = heard_by.open()
         await feed(hearing, samples[:half])
         began = time.monotonic()
-        await hearing.flush(None)
+        await hearing.flush_channel(None)
         first = await until(hearing, Cause.FINALIZE)
         after_finalize = time.monotonic() - began
         await feed(hearing, samples[half:])
         began = time.monotonic()
-        await hearing.end()
+        await hearing.end_audio()
         await until(hearing, RecognitionFinished)
         print(f"after Finalize {after_finalize:.2f} s, after the end {time.monotonic() - began:.2f} s")
         await hearing.close()
@@ -257,9 +257,9 @@ async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path:
             hearing = heard_by.open()
             at = int(cut * SAMPLE_RATE)
             await feed(hearing, samples[:at])
-            await hearing.flush(None)
+            await hearing.flush_channel(None)
             await feed(hearing, samples[at:])
-            await hearing.end()
+            await hearing.end_audio()
             events = [event async for event in hearing.events()]
             await hearing.close()
             before, *after = [
@@ -288,7 +288,7 @@ async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path)
     async with ears(tmp_path, scripted(tmp_path)) as heard_by:
         hearing = heard_by.open(SCRIPTED)
         for _ in range(3):
-            await hearing.flush(None)
+            await hearing.flush_channel(None)
         answers = [await until(hearing, Cause.FINALIZE) for _ in range(3)]
         await hearing.close()
     assert [(a.start, a.end, a.words) for a in answers if isinstance(a, RecognitionResult)] == [

@@ -1,4 +1,4 @@
-"""The places for live streams of one process, and what each key and project may have of them. No I/O."""
+"""How many live streams one process may have, and each key and project of them. No I/O."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from ringback.errors import Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class PlaceLimits:
-    """Live streams at once: of all, of one key, of one project. The last two: 0 for the usual share."""
+class StreamLimits:
+    """Live streams at once: of all, of one key, of one project. 0 for the last two: the default share."""
 
     most: int
     per_key: int = 0
@@ -25,10 +25,10 @@ class PlaceLimits:
         return self.per_project or self.most - self.most // 8
 
 
-class Places:
-    """Who has places now."""
+class StreamSlots:
+    """Counts the slots in use, by key and by project."""
 
-    def __init__(self, limits: PlaceLimits) -> None:
+    def __init__(self, limits: StreamLimits) -> None:
         self._limits = limits
         self._keys: Counter[str] = Counter()
         self._projects: Counter[str] = Counter()
@@ -37,8 +37,8 @@ class Places:
     def taken(self) -> int:
         return self._projects.total()
 
-    def take(self, project: str, key: str) -> None:
-        """Raises `Refusal` (429) where there is none for this key."""
+    def take_slot(self, project: str, key: str) -> None:
+        """Raises `Refusal` (429) where no slot is free for this key."""
         limits = self._limits
         if self.taken >= limits.most:
             raise _full(f"all {limits.most} live streams are in use")
@@ -49,7 +49,7 @@ class Places:
         self._keys[key] += 1
         self._projects[project] += 1
 
-    def give_back(self, project: str, key: str) -> None:
+    def release_slot(self, project: str, key: str) -> None:
         for counter, name in ((self._keys, key), (self._projects, project)):
             counter[name] -= 1
             if not counter[name]:

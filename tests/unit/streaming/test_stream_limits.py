@@ -3,15 +3,15 @@
 import pytest
 
 from ringback.errors import Refusal
-from ringback.streaming.places import PlaceLimits, Places
+from ringback.streaming.stream_limits import StreamLimits, StreamSlots
 
 
-def taken_by(places: Places, *callers: tuple[str, str]) -> list[str]:
+def taken_by(places: StreamSlots, *callers: tuple[str, str]) -> list[str]:
     """What each was told: empty where it got a place."""
     told = []
     for project, key in callers:
         try:
-            places.take(project, key)
+            places.take_slot(project, key)
         except Refusal as refusal:
             told.append(f"{refusal.failure.status}: {refusal.failure.err_msg}")
         else:
@@ -20,7 +20,7 @@ def taken_by(places: Places, *callers: tuple[str, str]) -> list[str]:
 
 
 def test_one_key_leaves_places_to_others_of_its_project_and_these_to_other_projects() -> None:
-    places = Places(PlaceLimits(16))
+    places = StreamSlots(StreamLimits(16))
     first = taken_by(places, *[("p", "a")] * 20)
     assert [not told for told in first].count(True) == 12
     assert first[-1].startswith("429: ")
@@ -31,17 +31,17 @@ def test_one_key_leaves_places_to_others_of_its_project_and_these_to_other_proje
     assert taken_by(places, ("q", "c"), ("q", "d")) == ["", ""]
     [told] = taken_by(places, ("r", "e"))
     assert "all 16" in told
-    places.give_back("p", "a")
+    places.release_slot("p", "a")
     assert taken_by(places, ("r", "e")) == [""]
 
 
 @pytest.mark.parametrize("most", [1, 2, 3])
 def test_few_places_are_everybodys(most: int) -> None:
-    assert taken_by(Places(PlaceLimits(most)), *[("p", "a")] * most) == [""] * most
+    assert taken_by(StreamSlots(StreamLimits(most)), *[("p", "a")] * most) == [""] * most
 
 
 def test_shares_may_be_set() -> None:
-    places = Places(PlaceLimits(16, per_key=2, per_project=3))
+    places = StreamSlots(StreamLimits(16, per_key=2, per_project=3))
     assert [not told for told in taken_by(places, *[("p", "a")] * 3, *[("p", "b")] * 2)] == [
         True,
         True,

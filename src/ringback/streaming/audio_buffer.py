@@ -7,8 +7,8 @@ import numpy as np
 from ringback.audio.samples import Samples
 
 
-class Tape:
-    """Samples by their index in the stream; what is not needed any more is let go block by block."""
+class AudioBuffer:
+    """Samples by their index in the stream; discarded block by block when they are not needed any more."""
 
     def __init__(self) -> None:
         self._blocks: deque[Samples] = deque()
@@ -20,7 +20,7 @@ class Tape:
         self._blocks.append(samples)
         self.end += len(samples)
 
-    def cut(self, start: int, end: int) -> Samples:
+    def read(self, start: int, end: int) -> Samples:
         """Samples `start` ≤ i < `end`, as far as they are still there."""
         pieces: list[Samples] = [np.zeros(0, np.float32)]
         at = self._from
@@ -30,7 +30,7 @@ class Tape:
             at += len(block)
         return np.concatenate(pieces)
 
-    def forget(self, before: int) -> None:
-        """Samples before this index are not asked for again."""
-        while self._blocks and self._from + len(self._blocks[0]) <= before:
+    def discard_before(self, index: int) -> None:
+        """Samples before this index will not be read again."""
+        while self._blocks and self._from + len(self._blocks[0]) <= index:
             self._from += len(self._blocks.popleft())

@@ -1,11 +1,11 @@
-"""All live streams of this process: how many there may be, their records, and their common end.
+"""All live streams of this process: their limits, their records, and their end when the server stops.
 
 | step | if the process dies right after it |
 |---|---|
-| a place is taken, the record begun | the record's lease is of an older boot: the next start ends it (500) |
-| the way to the callback is opened | as before; a WebSocket receiver sees its socket break |
+| a slot is taken, the record begun | the record's lease is of an older boot: the next start ends it (500) |
+| the relay to the callback is opened | as before; a WebSocket receiver sees its socket break |
 | the handshake is answered | the client sees its socket break |
-| a response is said over HTTP | its delivery is found at the next start |
+| a message is sent over HTTP | its delivery is found at the next start |
 | the record is settled | nothing is left to do |
 """
 
@@ -22,28 +22,28 @@ from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
 from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder
-from ringback.streaming.callbacks import Callbacks, Wanted
-from ringback.streaming.places import PlaceLimits, Places
+from ringback.streaming.admitted_stream import AdmittedStream, StreamRequest
+from ringback.streaming.callback_opener import CallbackOpener, StreamCallback
 from ringback.streaming.record import StreamOrder, ended, record_job
 from ringback.streaming.relay import Relay
-from ringback.streaming.session import Ears
-from ringback.streaming.stream import Asked, Stream
+from ringback.streaming.session import StreamRecogniser
+from ringback.streaming.stream_limits import StreamLimits, StreamSlots
 
 LEASE_SECONDS = 30.0
-"""Of a record; an open stream's is extended all the time. So long a node that died holds the places of its
-streams, in the limits of their keys too."""
+"""Of a record; extended as long as the stream is open. The streams of a node that died count against the
+limits of their keys until it ends."""
 BEAT_SECONDS = 5.0
 GRACE_SECONDS = 8.0
-"""For the last words of all streams when the server stops; a little less than the HTTP service waits."""
+"""For the last results of all streams when the server stops; a little less than the HTTP service waits."""
 LAST_WRITES_SECONDS = 5.0
 SETTLING_SECONDS = 30.0
-"""How long a ledger that takes nothing is asked to; afterwards the record's lease runs out."""
+"""How long settling a record is tried while the ledger cannot write; then the record's lease runs out."""
 
-OpenEars = Callable[[ListenOptions, ModelInfo, JobId], Ears]
+OpenRecogniser = Callable[[ListenOptions, ModelInfo, JobId], StreamRecogniser]
 
 
-class Streams:
-    """A service, and the door to all streams."""
+class StreamService:
+    """A Service; admits streams and keeps their records' leases."""
 
     name = "streams"
 
@@ -51,22 +51,22 @@ class Streams:
         self,
         *,
         store: JobStore,
-        callbacks: Callbacks,
-        open_ears: OpenEars,
+        callbacks: CallbackOpener,
+        open_recogniser: OpenRecogniser,
         clock: Clock,
-        places: PlaceLimits,
+        places: StreamLimits,
         quota: AudioQuota,
         grace_seconds: float = GRACE_SECONDS,
     ) -> None:
         """`places`: streams at once."""
         self._store = store
         self._callbacks = callbacks
-        self._open_ears = open_ears
+        self._open_recogniser = open_recogniser
         self._clock = clock
         self._grace_seconds = grace_seconds
-        self._places = Places(places)
+        self._places = StreamSlots(places)
         self._quota = quota
-        self._open: dict[JobId, Stream] = {}
+        self._open: dict[JobId, AdmittedStream] = {}
         self._stopping = asyncio.Event()
         self._none_left = asyncio.Event()
         self._none_left.set()
@@ -77,45 +77,48 @@ class Streams:
         return len(self._open)
 
     @asynccontextmanager
-    async def admitted(self, asked: Asked) -> AsyncIterator[Stream]:
-        """A stream that may be served; its record is settled on leaving. Raises `Refusal`: 429 where there is
-        no place, 400 where the callback cannot be reached; and `LedgerUnavailable`."""
-        self._take_place(asked)
+    async def admitted(self, request: StreamRequest) -> AsyncIterator[AdmittedStream]:
+        """A stream that may be served; its record is settled when the context ends.
+
+        Raises `Refusal`: 429 where no slot is free, 400 where the callback cannot be reached; and
+        `LedgerUnavailable`.
+        """
+        self._take_slot(request)
         try:
-            lease = await self._begin(asked)
-            stream = Stream(asked, lease, self._clock, self._stopping)
+            lease = await self._begin(request)
+            stream = AdmittedStream(request, lease, self._clock, self._stopping)
             try:
-                stream.callback = await self._way_to_callback(asked)
-                stream.ears = self._open_ears(asked.options, asked.model, asked.request_id)
-                self._open[asked.request_id] = stream
+                stream.callback = await self._open_callback(request)
+                stream.recogniser = self._open_recogniser(request.options, request.model, request.request_id)
+                self._open[request.request_id] = stream
                 telemetry.STREAMS.set(len(self._open))
                 yield stream
             except Refusal as refusal:
                 stream.refused = refusal.failure
                 raise
             finally:
-                self._open.pop(asked.request_id, None)
+                self._open.pop(request.request_id, None)
                 telemetry.STREAMS.set(len(self._open))
-                await stream.leave()
+                await stream.close_unserved()
                 await self._settle(stream)
         finally:
-            self._places.give_back(asked.project, asked.key_id)
+            self._places.release_slot(request.project, request.key_id)
             if not self._places.taken:
                 self._none_left.set()
 
     def cancel(self, request_id: JobId) -> None:
-        """End a stream of this process at once; others learn it from the ledger, within `BEAT_SECONDS`."""
+        """End a stream of this process at once. Those of other nodes end within `BEAT_SECONDS`."""
         if stream := self._open.get(request_id):
             stream.end(CloseReason.CANCELLED)
 
     def cancel_project(self, project: str) -> None:
         """The same for all streams of a project."""
         for stream in self._open.values():
-            if stream.asked.project == project:
+            if stream.request.project == project:
                 stream.end(CloseReason.CANCELLED)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep the records' leases; on stop, bring all streams to their end."""
+        """Extend the records' leases; on stop, end all streams."""
         while not stopping.is_set():
             await self._keep_leases()
             await self._count_audio()
@@ -125,23 +128,27 @@ class Streams:
             except TimeoutError:
                 pass
         self._stopping.set()
-        if not await self._all_over(self._grace_seconds):
+        if not await self._wait_all_ended(self._grace_seconds):
             for stream in self._open.values():
-                stream.cut_off()
-            await self._all_over(LAST_WRITES_SECONDS)
+                stream.abort()
+            await self._wait_all_ended(LAST_WRITES_SECONDS)
 
-    def _take_place(self, asked: Asked) -> None:
+    def _take_slot(self, request: StreamRequest) -> None:
         if self._stopping.is_set():
             raise Refusal(503, "Service Unavailable", "Please try again later")
-        self._places.take(asked.project, asked.key_id)
+        self._places.take_slot(request.project, request.key_id)
         self._none_left.clear()
 
-    async def _begin(self, asked: Asked) -> Lease:
-        sealed = None if asked.callback is None else self._callbacks.sealed(asked.callback, asked.request_id)
-        order = StreamOrder(asked.options, asked.model.name, sealed, asked.callback_origin)
-        job = record_job(order, asked.request_id, project=asked.project, accessor=asked.key_id)
+    async def _begin(self, request: StreamRequest) -> Lease:
+        sealed_url = (
+            None
+            if request.callback is None
+            else self._callbacks.seal_url(request.callback, request.request_id)
+        )
+        order = StreamOrder(request.options, request.model.name, sealed_url, request.callback_origin)
+        job = record_job(order, request.request_id, project=request.project, accessor=request.key_id)
         try:
-            return await self._store.begin(job, LEASE_SECONDS, asked.allowance)
+            return await self._store.begin(job, LEASE_SECONDS, request.allowance)
         except OverAllowance:
             raise Refusal(
                 429,
@@ -149,22 +156,22 @@ class Streams:
                 "Too many requests. Please try again later (this key has as many live streams as it may)",
             ) from None
 
-    async def _way_to_callback(self, asked: Asked) -> Relay | None:
-        if asked.callback is None:
+    async def _open_callback(self, request: StreamRequest) -> Relay | None:
+        if request.callback is None:
             return None
-        return await self._callbacks.open(
-            Wanted(
-                request_id=asked.request_id,
-                url=asked.callback,
-                method=asked.options.callback_method,
-                project=asked.project,
-                key_id=asked.key_id,
-                tags=asked.options.tag,
-                schedule=asked.schedule,
+        return await self._callbacks.open_relay(
+            StreamCallback(
+                request_id=request.request_id,
+                url=request.callback,
+                method=request.options.callback_method,
+                project=request.project,
+                key_id=request.key_id,
+                tags=request.options.tag,
+                schedule=request.schedule,
             )
         )
 
-    async def _settle(self, stream: "Stream") -> None:
+    async def _settle(self, stream: "AdmittedStream") -> None:
         now = self._clock.now()
         outcome = ended(stream.ending(), stream.status, stream.began, now, stream.uncounted())
         pauses = int(SETTLING_SECONDS)
@@ -190,23 +197,23 @@ class Streams:
                 stream.end(CloseReason.CANCELLED)
 
     async def _count_audio(self) -> None:
-        """What limited keys and projects have heard since the last beat; whoever is at the end of the day's
-        audio is brought to the end of the stream."""
-        counted = [stream for stream in self._open.values() if stream.asked.counts_audio]
+        """Count the audio of limited keys and projects since the last beat; end the streams of those that have
+        used up their daily quota."""
+        counted = [stream for stream in self._open.values() if stream.request.counts_audio]
         if not counted:
             return
         heard = [(stream, stream.uncounted()) for stream in counted]
         try:
-            await self._quota.count([(stream.asked.holder, seconds) for stream, seconds in heard])
+            await self._quota.count([(stream.request.holder, seconds) for stream, seconds in heard])
         except LedgerUnavailable as error:
             telemetry.problem("streams.audio_not_counted", error=str(error))
             for stream, seconds in heard:
                 stream.give_back(seconds)
             return
-        for holder in {stream.asked.holder for stream in counted}:
+        for holder in {stream.request.holder for stream in counted}:
             if await self._is_used_up(holder):
                 for stream in counted:
-                    if stream.asked.holder == holder:
+                    if stream.request.holder == holder:
                         stream.end(CloseReason.AUDIO_USED_UP)
 
     async def _is_used_up(self, holder: Holder) -> bool:
@@ -215,7 +222,7 @@ class Streams:
         except LedgerUnavailable:
             return False  # the next beat asks again
 
-    async def _all_over(self, seconds: float) -> bool:
+    async def _wait_all_ended(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
                 await self._none_left.wait()

@@ -1,4 +1,4 @@
-"""Opening the way to a live stream's callback, before the stream is accepted.
+"""Opens the relay to a live stream's callback, before the stream is accepted.
 
 https://developers.deepgram.com/docs/callback: `http(s)` gets one request per response, `ws(s)` one WebSocket
 per stream with one text message per response.
@@ -22,19 +22,19 @@ from ringback.jobs.job import JobId, NewJob
 from ringback.jobs.store import JobStore
 from ringback.sealing import Seal
 from ringback.settings import CallbackSettings
-from ringback.streaming.http_callback import HttpCallback
+from ringback.streaming.http_relay import HttpCallbackRelay
 from ringback.streaming.relay import Relay
-from ringback.streaming.socket_callback import SocketCallback
+from ringback.streaming.websocket_relay import WebSocketCallbackRelay
 
 Sign = Callable[[str, str, bytes], Awaitable[Mapping[str, str]]]
-"""Of a key's id, a `webhook-id` and a body: the headers that prove them ours."""
+"""Of a key's id, a `webhook-id` and a body: the headers that sign them."""
 
 HANDSHAKE_SECONDS = 5.0
-"""For the whole way to a WebSocket callback: the client waits for its own handshake meanwhile."""
+"""For the whole handshake with a WebSocket callback: the client waits for its own meanwhile."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StreamCallback:
     """A stream's callback."""
 
     request_id: JobId
@@ -45,11 +45,11 @@ class Wanted:
     key_id: str
     tags: tuple[str, ...]
     schedule: str | None
-    """The pauses between attempts that the request or its key wants; None: the server's."""
+    """The retry delays that the request or its key names; None: the server's."""
 
 
-class Callbacks:
-    """Makes the relay to a callback."""
+class CallbackOpener:
+    """Makes the relay to a callback; the same for all streams."""
 
     def __init__(
         self,
@@ -70,14 +70,14 @@ class Callbacks:
         self._settings = settings
         self._clock = clock
 
-    async def open(self, wanted: Wanted) -> Relay:
-        """The way to the callback. Raises `Refusal` (400) where a WebSocket cannot be opened."""
-        target = self._target(wanted.url)
+    async def open_relay(self, callback: StreamCallback) -> Relay:
+        """The relay to the callback. Raises `Refusal` (400) where a WebSocket cannot be opened."""
+        target = self._target(callback.url)
         if target.scheme in WEBSOCKET:
-            return await self._socket(wanted, target)
-        return self._deliveries(wanted, target)
+            return await self._open_websocket_relay(callback, target)
+        return self._http_relay(callback, target)
 
-    def sealed(self, url: str, request_id: JobId) -> str:
+    def seal_url(self, url: str, request_id: JobId) -> str:
         """The URL as it may stand in the ledger."""
         return self._seal.seal(url, place_of_callback(request_id))
 
@@ -87,50 +87,52 @@ class Callbacks:
         except TargetError as error:
             raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({error})") from None
 
-    async def _socket(self, wanted: Wanted, target: Target) -> Relay:
+    async def _open_websocket_relay(self, callback: StreamCallback, target: Target) -> Relay:
         async def opened(first: int) -> OutgoingSocket | NoAnswer:
-            return await self._open_socket(wanted, target, first)
+            return await self._open_socket(callback, target, first)
 
         socket = await opened(1)
         if isinstance(socket, NoAnswer):
-            raise _unreachable(socket)
-        return SocketCallback(socket, opened, self._clock, self._settings.reconnect_seconds)
+            raise _refusal_of(socket)
+        return WebSocketCallbackRelay(socket, opened, self._clock, self._settings.reconnect_seconds)
 
-    async def _open_socket(self, wanted: Wanted, target: Target, first: int) -> OutgoingSocket | NoAnswer:
-        named = {
+    async def _open_socket(
+        self, callback: StreamCallback, target: Target, first: int
+    ) -> OutgoingSocket | NoAnswer:
+        headers = {
             "User-Agent": f"ringback/{__version__}",
-            "dg-request-id": wanted.request_id,
-            "dg-token": wanted.key_id,
+            "dg-request-id": callback.request_id,
+            "dg-token": callback.key_id,
             "ringback-sequence": str(first),
-            **await self._sign(wanted.key_id, wanted.request_id, b""),
+            **await self._sign(callback.key_id, callback.request_id, b""),
         }
         seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
         limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
-        requester = Requester(wanted.project, wanted.key_id)
-        return await self._door.open_socket(target, named, limits, requester)
+        requester = Requester(callback.project, callback.key_id)
+        return await self._door.open_socket(target, headers, limits, requester)
 
-    def _deliveries(self, wanted: Wanted, target: Target) -> Relay:
-        sealed = self.sealed(wanted.url, wanted.request_id)
+    def _http_relay(self, callback: StreamCallback, target: Target) -> Relay:
+        sealed_url = self.seal_url(callback.url, callback.request_id)
 
         def delivery(number: int, message: bytes) -> NewJob:
             order = DeliveryOrder(
-                request_id=wanted.request_id,
-                url=sealed,
-                method=wanted.method,
+                request_id=callback.request_id,
+                url=sealed_url,
+                method=callback.method,
                 status=200,
-                key_id=wanted.key_id,
+                key_id=callback.key_id,
                 body=Kept(inline=message.decode()),
-                schedule=wanted.schedule,
+                schedule=callback.schedule,
                 origin=target.shown,
                 number=number,
             )
-            return order_job(order, project=wanted.project, accessor=wanted.key_id, tags=wanted.tags)
+            return order_job(order, project=callback.project, accessor=callback.key_id, tags=callback.tags)
 
-        return HttpCallback(self._store, wanted.request_id, delivery, self._settings.live_backlog)
+        return HttpCallbackRelay(self._store, callback.request_id, delivery, self._settings.live_backlog)
 
 
-def _unreachable(why: NoAnswer) -> Refusal:
-    """In Deepgram's words where it has some (https://developers.deepgram.com/docs/errors)."""
+def _refusal_of(why: NoAnswer) -> Refusal:
+    """In Deepgram's words where it documents some (https://developers.deepgram.com/docs/errors)."""
     if why.reason is Silence.DNS:
         return Refusal(400, "Bad Request", "Failed to resolve callback.")
     if why.reason is Silence.BLOCKED:

@@ -1,0 +1,214 @@
+"""Recognises live streams: encoded bytes in, recognition events out. `segmenter` decides what is recognised.
+
+A stream has one decoder, and for each channel a VAD stream and a `ChannelRecogniser`. Audio, flushes and the
+end pass the decoder strictly in order, and a channel's finals are recognised one after the other, so that
+they come out in order. `feed_audio` waits while recognition is some seconds behind: faster audio is slowed
+down, nothing is dropped.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+import numpy as np
+
+from ringback.audio.encodings import Decoding
+from ringback.audio.live import LiveDecoders, Passed, Understood
+from ringback.audio.samples import SAMPLE_RATE, Block
+from ringback.audio.vad import VadService, VadStream
+from ringback.engines.base import ModelInfo, Task
+from ringback.engines.pool import EnginePool
+from ringback.errors import Refusal
+from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
+from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
+
+
+class LiveRecognition:
+    """A Service: the decoders and the VAD, which all streams share."""
+
+    name = "live-recognition"
+
+    def __init__(self, pool: EnginePool) -> None:
+        self.pool = pool
+        self.decoders = LiveDecoders()
+        self.vad = VadService()
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.decoders.run(stopping))
+            group.create_task(self.vad.run(stopping))
+
+    def open(self, options: ListenOptions, model: ModelInfo, stream: str) -> "LiveRecogniser":
+        """The recogniser of one stream, whose format `audio.live.check_live` has accepted. `stream`: its
+        id."""
+        return LiveRecogniser(self, options, model, stream)
+
+
+class LiveRecogniser:
+    """One stream. `close` must be awaited, however it ended."""
+
+    def __init__(
+        self, shared: LiveRecognition, options: ListenOptions, model: ModelInfo, stream: str
+    ) -> None:
+        decoding = Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel)
+        self._shared = shared
+        self._settings = _recognising(options, model, shared.pool)
+        self._stream = stream
+        self._decoder = shared.decoders.open(decoding)
+        self._flushes: deque[int | None] = deque()
+        self._channels: list[tuple[ChannelRecogniser, VadStream]] = []
+        self._events = _EventQueue()
+        self._progress = asyncio.Event()
+        self._samples = 0  # Samples that came out of the decoder.
+        self._running = asyncio.create_task(self._run(), name=f"recogniser-{stream}")
+
+    async def feed_audio(self, data: bytes) -> None:
+        """One frame, as it arrived; waits while recognition is too far behind."""
+        await self._decoder.feed(data)
+
+    async def flush_channel(self, channel: int | None) -> None:
+        """Finalize the open span of this channel (None: of all), once all audio before it is recognised."""
+        self._flushes.append(channel)
+        await self._decoder.note(0)
+
+    async def end_audio(self) -> None:
+        """There is no more audio."""
+        await self._decoder.end()
+
+    async def events(self) -> AsyncIterator[RecognitionEvent]:
+        """Until `RecognitionFinished` or `Undecodable`. Raises `EngineFailure`, `Misconfigured`."""
+        while True:
+            event = await self._events.next_event()
+            yield event
+            if isinstance(event, RecognitionFinished | Undecodable):
+                return
+
+    async def close(self) -> None:
+        """Stop: what was not reported is lost."""
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        await self._decoder.close()
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                decodable = await self._run_channels(group)
+            finished = RecognitionFinished(max(1, len(self._channels)), self._samples / SAMPLE_RATE)
+            self._events.put_event(finished if decodable else Undecodable())
+        except* Exception as failures:
+            self._events.fail(_first(failures))
+        finally:
+            for _, vad in self._channels:
+                vad.close()
+
+    async def _run_channels(self, group: asyncio.TaskGroup) -> bool:
+        """Recognise to the end of the stream, or (False) to where it cannot be decoded any further. What was
+        decoded until then is reported in either case."""
+        decodable = True
+        try:
+            await self._process_items(group)
+        except Refusal:
+            decodable = False
+        for channel, vad in self._channels:
+            await vad.wait_processed()
+            channel.end(self._samples)
+        return decodable
+
+    async def _process_items(self, group: asyncio.TaskGroup) -> None:
+        async with aclosing(self._decoder.items()) as items:
+            async for item in items:
+                match item:
+                    case Understood(channels):
+                        self._open(channels, group)
+                    case Passed():
+                        await self._flush(self._flushes.popleft())
+                    case np.ndarray():
+                        self._push_block(item)
+                        await self._wait_not_behind()
+
+    def _open(self, channels: int, group: asyncio.TaskGroup) -> None:
+        self._events.put_event(AudioOpened(channels))
+        for number in range(channels):
+            channel = ChannelRecogniser(
+                number,
+                self._stream,
+                self._settings,
+                emit=self._events.put_event,
+                on_progress=self._progress.set,
+            )
+            self._channels.append((channel, self._shared.vad.open_stream(channel.push_windows)))
+            group.create_task(channel.run(), name=f"recogniser-{self._stream}-{number}")
+
+    def _push_block(self, block: Block) -> None:
+        for (channel, vad), samples in zip(self._channels, block, strict=True):
+            channel.push_samples(samples)
+            vad.push_samples(samples)
+        self._samples += block.shape[1]
+
+    async def _flush(self, number: int | None) -> None:
+        for channel, vad in self._channels:
+            if number is None or channel.number == number:
+                await vad.wait_processed()
+                channel.flush_at(self._samples)
+
+    async def _wait_not_behind(self) -> None:
+        while self._samples - min(channel.done_until for channel, _ in self._channels) > _MAX_BEHIND:
+            self._progress.clear()
+            await self._progress.wait()
+        await self._events.wait_fetched()
+
+
+class _EventQueue:
+    """Events that were not fetched yet."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[RecognitionEvent] = deque()
+        self._failure: Exception | None = None
+        self._put = asyncio.Event()
+        self._fetched = asyncio.Event()
+
+    def put_event(self, event: RecognitionEvent) -> None:
+        self._waiting.append(event)
+        self._put.set()
+
+    def fail(self, failure: Exception) -> None:
+        """Raised by `next_event` after the events before it."""
+        self._failure = failure
+        self._put.set()
+
+    async def next_event(self) -> RecognitionEvent:
+        while not self._waiting:
+            if self._failure is not None:
+                raise self._failure
+            self._put.clear()
+            await self._put.wait()
+        self._fetched.set()
+        return self._waiting.popleft()
+
+    async def wait_fetched(self) -> None:
+        """Wait while too many events are here."""
+        while len(self._waiting) > _MAX_UNFETCHED:
+            self._fetched.clear()
+            await self._fetched.wait()
+
+
+def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> RecognitionSettings:
+    identify = bool(options.detect_language)
+    switching = options.language == "multi" and not identify
+    language = None if identify or switching else options.language.partition("-")[0].lower()
+    task = Task(model.name, language, candidates=options.candidates)
+    return RecognitionSettings(pool, task, switching, options.interim_results, options.endpointing)
+
+
+def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
+    """Channels work concurrently; the first fault is reported."""
+    failure = failures.exceptions[0]
+    return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
+
+
+_MAX_BEHIND = 8 * SAMPLE_RATE
+"""Samples that may be pushed and not done (`ChannelRecogniser.done_until`) before `feed_audio` waits."""
+_MAX_UNFETCHED = 256
+"""Events that may wait to be fetched before `feed_audio` waits."""
