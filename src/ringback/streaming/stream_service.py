@@ -197,8 +197,8 @@ class StreamService:
                 stream.end(CloseReason.CANCELLED)
 
     async def _count_audio(self) -> None:
-        """Count the audio of limited keys and projects since the last beat; end the streams of those that have
-        used up their daily quota."""
+        """Count the audio of limited keys and projects since the last beat; end the streams of those that
+        have used up their daily quota."""
         counted = [stream for stream in self._open.values() if stream.request.counts_audio]
         if not counted:
             return
