@@ -256,7 +256,7 @@ async def orders_of_laxer_days(data: Path, urls: Sequence[str]) -> list[JobId]:
         jobs = []
         for url in urls:
             try:
-                stored = read_target(url).with_login
+                stored = read_target(url).reveal_url()
             except TargetError:
                 continue
             order = DeliveryOrder(str(uuid.uuid4()), stored, "POST", 200, None, Kept(inline="{}"))

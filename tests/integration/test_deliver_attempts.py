@@ -21,7 +21,7 @@ from ringback.callbacks.deliver import Deliverer, Recorded
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.target import read_target
 from ringback.errors import Refusal
@@ -42,8 +42,8 @@ DOCUMENT = '{"metadata":{"request_id":"' + REQUEST + '"},"results":{"said":"very
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
@@ -53,12 +53,12 @@ def blobs(tmp_path: Path) -> FolderBlobs:
 
 
 @pytest.fixture
-def deliverer(door: Door, blobs: FolderBlobs) -> Deliverer:
+def deliverer(door: EgressClient, blobs: FolderBlobs) -> Deliverer:
     return deliverer_with(door, blobs, nothing_recorded)
 
 
 def deliverer_with(
-    door: Door, blobs: FolderBlobs, recorded: Recorded, settings: CallbackSettings = SETTINGS
+    door: EgressClient, blobs: FolderBlobs, recorded: Recorded, settings: CallbackSettings = SETTINGS
 ) -> Deliverer:
     return Deliverer(
         door,
@@ -77,7 +77,7 @@ def deliverer_with(
 def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int = 0) -> Lease:
     """A claimed delivery to `url`."""
     kept = Kept(inline=DOCUMENT) if body is None else body
-    origin = read_target(url).shown
+    origin = read_target(url).origin
     sealed = SEAL.seal(url, place_of_callback(REQUEST))
     order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
     new = order_job(order, project="project-1", accessor="key-1")
@@ -181,7 +181,7 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
 
 
 async def test_large_results_for_receivers_that_hang_hold_up_no_others(
-    door: Door, blobs: FolderBlobs
+    door: EgressClient, blobs: FolderBlobs
 ) -> None:
     kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
@@ -203,7 +203,7 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 
 
 async def test_large_results_in_flight_are_bounded_in_bytes(
-    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+    door: EgressClient, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliver, "LARGE_BYTES", 3 * INLINE_LIMIT)
     kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
@@ -228,7 +228,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
     assert most <= 2
 
 
-async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -> None:
+async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: FolderBlobs) -> None:
     recorded: list[Attempt] = []
 
     async def so_far(_: JobId, most: int) -> list[Attempt]:
@@ -271,7 +271,7 @@ async def test_after_a_413_only_a_link_is_sent(door: Door, blobs: FolderBlobs) -
     ]
 
 
-async def test_a_413_from_before_a_redelivery_is_forgotten(door: Door, blobs: FolderBlobs) -> None:
+async def test_a_413_from_before_a_redelivery_is_forgotten(door: EgressClient, blobs: FolderBlobs) -> None:
     async def refused_long_ago(_: JobId, most: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)][-most:]
 
@@ -284,7 +284,7 @@ async def test_a_413_from_before_a_redelivery_is_forgotten(door: Door, blobs: Fo
     assert "result_url" in json.loads(thin.body)
 
 
-async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBlobs) -> None:
+async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: FolderBlobs) -> None:
     async def refused_once(_: JobId, __: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413)]
 
@@ -297,7 +297,7 @@ async def test_what_a_live_stream_said_is_never_thin(door: Door, blobs: FolderBl
     assert heard.body == DOCUMENT.encode()
 
 
-async def test_a_ledger_that_is_away_burns_no_try(door: Door, blobs: FolderBlobs) -> None:
+async def test_a_ledger_that_is_away_burns_no_try(door: EgressClient, blobs: FolderBlobs) -> None:
     async def away(_: JobId, __: int) -> list[Attempt]:
         raise LedgerUnavailable("locked")
 
@@ -357,7 +357,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     blobs: FolderBlobs,
 ) -> None:
     policy = Policy()
-    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
+    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
         deliverer = Deliverer(
             door,
             policy,
@@ -375,7 +375,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     assert receiver.connections == 0
 
 
-def unable_to_sign(door: Door, blobs: FolderBlobs, error: Exception) -> Deliverer:
+def unable_to_sign(door: EgressClient, blobs: FolderBlobs, error: Exception) -> Deliverer:
     async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
         raise error
 
@@ -392,7 +392,7 @@ def unable_to_sign(door: Door, blobs: FolderBlobs, error: Exception) -> Delivere
 
 
 async def test_nothing_goes_out_unsigned(
-    door: Door, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+    door: EgressClient, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
     error = LedgerUnavailable("locked")
@@ -407,7 +407,7 @@ async def test_nothing_goes_out_unsigned(
 
 
 async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
-    door: Door, blobs: FolderBlobs
+    door: EgressClient, blobs: FolderBlobs
 ) -> None:
     deliverer = unable_to_sign(door, blobs, CannotOpen("lost"))
     async with receiving(answering()) as receiver:
@@ -446,7 +446,9 @@ async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer
         assert isinstance(await deliverer(replace(claimed, job=job)), Done)
 
 
-async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(door: Door, blobs: FolderBlobs) -> None:
+async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
+    door: EgressClient, blobs: FolderBlobs
+) -> None:
     policy = Policy(["127.0.0.1"], [443])
     deliverer = Deliverer(
         door, policy, blobs, SETTINGS, seal=SEAL, sign=sign, clock=SystemClock(), recorded=nothing_recorded
@@ -517,7 +519,7 @@ async def test_admission_in_deepgrams_words(url: str, code: str, text: str) -> N
         raise OSError(-2, "Name or service not known")
 
     policy = Policy(ports=[80, 443, 8080, 8443])
-    async with Door(policy, SystemClock(), look_up) as door:
+    async with EgressClient(policy, SystemClock(), look_up) as door:
         with pytest.raises(Refusal) as caught:
             await Admission(door, policy).admit(url)
     failure = caught.value.failure
@@ -526,6 +528,6 @@ async def test_admission_in_deepgrams_words(url: str, code: str, text: str) -> N
 
 async def test_an_admitted_url_is_stored_as_it_will_be_called() -> None:
     policy = Policy()
-    async with Door(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as door:
+    async with EgressClient(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as door:
         stored = await Admission(door, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
     assert stored == "https://user:p%40ss@receiver.example/a?b=%2F"

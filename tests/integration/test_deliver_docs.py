@@ -13,7 +13,7 @@ from ringback.blobs import FolderBlobs, Kept
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
 from ringback.clock import SystemClock
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.jobs.job import Done, Job, Lease, State
 from ringback.settings import CallbackSettings
@@ -96,7 +96,7 @@ async def _delivered(url: str, folder: Path) -> bool:
         accessor=None, method=new.method, tags=(), state=State.LEASED, tries=0, losses=0, created_at=0.0,
         due_at=0.0, finished_at=None, code=None, result=None,
     )  # fmt: skip
-    async with Door(policy, SystemClock()) as door:
+    async with EgressClient(policy, SystemClock()) as door:
         blobs = FolderBlobs(folder / "blobs", SystemClock())
         deliverer = Deliverer(
             door,

@@ -14,9 +14,9 @@ import trustme
 
 from ringback.callbacks.trial import Phase, Trial, trial
 from ringback.clock import SystemClock
-from ringback.egress.answers import Limits
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
@@ -25,12 +25,12 @@ RINGBACK = Path(sys.executable).with_name("ringback")
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def tried(door: Door, url: str, method: str = "POST") -> Trial:
+async def tried(door: EgressClient, url: str, method: str = "POST") -> Trial:
     return await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, method=method)
 
 
@@ -42,7 +42,7 @@ def phases(found: Trial) -> list[Phase]:
     return [step.phase for step in found.steps if step.ok]
 
 
-async def test_a_sample_that_arrives(door: Door) -> None:
+async def test_a_sample_that_arrives(door: EgressClient) -> None:
     async with receiving(answering(202, b"thanks")) as receiver:
         found = await tried(
             door, receiver.url("/hush", host="localhost").replace("//", "//user:hush@"), "PUT"
@@ -63,7 +63,7 @@ async def test_a_sample_that_arrives(door: Door) -> None:
     assert spoken == "This is a test of your callback."
 
 
-async def test_it_is_signed_like_a_real_one(door: Door) -> None:
+async def test_it_is_signed_like_a_real_one(door: EgressClient) -> None:
     def sign(webhook_id: str, moment: float, body: bytes) -> Mapping[str, str]:
         return {"webhook-signature": f"{webhook_id} {moment > 1e9} {len(body)}"}
 
@@ -91,7 +91,7 @@ async def test_it_is_signed_like_a_real_one(door: Door) -> None:
     ],
 )
 async def test_what_fails_before_anything_is_sent(
-    door: Door, url: str, failed: Phase, said: str, mend: str
+    door: EgressClient, url: str, failed: Phase, said: str, mend: str
 ) -> None:
     found = await tried(door, url)
     phases(found)
@@ -102,15 +102,15 @@ async def test_what_fails_before_anything_is_sent(
     assert found.request_id is None
 
 
-async def test_a_name_that_leads_inside(door: Door) -> None:
-    async with Door(POLICY, SystemClock(), lambda *_: ["10.0.0.1"]) as strict:
+async def test_a_name_that_leads_inside(door: EgressClient) -> None:
+    async with EgressClient(POLICY, SystemClock(), lambda *_: ["10.0.0.1"]) as strict:
         found = await tried(strict, "http://inner.example/")
     assert phases(found) == ["url", "dns"]
     assert found.failed is Phase.POLICY
     assert "10.0.0.1" not in str(found)
 
 
-async def test_a_port_that_callbacks_may_not_name(door: Door) -> None:
+async def test_a_port_that_callbacks_may_not_name(door: EgressClient) -> None:
     found = await trial(door, Policy(ports=[443]), "http://127.0.0.1:81/", clock=SystemClock(), limits=LIMITS)
     assert found.failed is Phase.POLICY
     assert found.mend is not None
@@ -145,7 +145,9 @@ async def speaks_something_else(talk: Conversation) -> None:
         (answering(500, b"boom"), Phase.STATUS, "its log"),
     ],
 )
-async def test_what_a_receiver_does_wrong(door: Door, behaviour: Behaviour, failed: Phase, mend: str) -> None:
+async def test_what_a_receiver_does_wrong(
+    door: EgressClient, behaviour: Behaviour, failed: Phase, mend: str
+) -> None:
     async with receiving(behaviour) as receiver:
         found = await tried(door, receiver.url())
     phases(found)
@@ -161,7 +163,7 @@ async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    async with Door(POLICY, SystemClock()) as door, receiving(answering(), context) as receiver:
+    async with EgressClient(POLICY, SystemClock()) as door, receiving(answering(), context) as receiver:
         good = await tried(door, receiver.url(scheme="https", host="localhost"))
         bad = await tried(door, receiver.url(scheme="https"))
     assert phases(good) == ["url", "dns", "policy", "connect", "tls", "send", "first_byte", "status"]
@@ -169,14 +171,14 @@ async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bad.failed is Phase.TLS
 
 
-async def test_a_receiver_that_does_not_speak_tls(door: Door) -> None:
+async def test_a_receiver_that_does_not_speak_tls(door: EgressClient) -> None:
     async with receiving(never_answers) as receiver:
         found = await tried(door, receiver.url(scheme="https"))
     assert phases(found) == ["url", "policy", "connect"]
     assert found.failed is Phase.TLS
 
 
-async def test_a_receiver_that_accepts_no_connection(door: Door) -> None:
+async def test_a_receiver_that_accepts_no_connection(door: EgressClient) -> None:
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)

@@ -12,10 +12,17 @@ import pytest
 
 from ringback.callbacks.admission import Admission
 from ringback.clock import SystemClock
-from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason, Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of
+from ringback.egress.responses import (
+    FetchFailed,
+    FetchLimits,
+    FetchReason,
+    Limits,
+    NoResponse,
+    NoResponseReason,
+)
 from ringback.egress.socket import LIVE
 from ringback.egress.target import TargetError, parse_target
 from ringback.errors import Refusal
@@ -59,10 +66,10 @@ def look_up(host: str, _: int) -> list[str]:
 
 
 @pytest.fixture
-async def strict() -> AsyncIterator[tuple[Door, Policy]]:
+async def strict() -> AsyncIterator[tuple[EgressClient, Policy]]:
     """The door as it is by default: nothing is allowed that is not public."""
     policy = Policy()
-    async with Door(policy, SystemClock(), look_up) as door:
+    async with EgressClient(policy, SystemClock(), look_up) as door:
         yield door, policy
 
 
@@ -71,7 +78,9 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("url", URLS)
-async def test_refused_through_every_door(strict: tuple[Door, Policy], connects: list[str], url: str) -> None:
+async def test_refused_through_every_door(
+    strict: tuple[EgressClient, Policy], connects: list[str], url: str
+) -> None:
     door, policy = strict
     async with receiving(answering()) as receiver:
         url = url.replace("{port}", str(receiver.port))
@@ -82,9 +91,9 @@ async def test_refused_through_every_door(strict: tuple[Door, Policy], connects:
             target = parse_target(url, policy, ports=False)
         except TargetError:
             return
-        sent = await door.send(target, "POST", {}, b"{}", LIMITS)
-        assert isinstance(sent, NoAnswer)
-        assert sent.reason in {Silence.BLOCKED, Silence.DNS}
+        sent = await door.send_request(target, "POST", {}, b"{}", LIMITS)
+        assert isinstance(sent, NoResponse)
+        assert sent.reason in {NoResponseReason.BLOCKED, NoResponseReason.DNS}
         with pytest.raises(FetchFailed) as failed:
             async with door.fetch(target, FETCH_LIMITS):
                 pytest.fail("it was fetched")
@@ -92,16 +101,16 @@ async def test_refused_through_every_door(strict: tuple[Door, Policy], connects:
         assert refusal_of(failed.value).failure.err_code == "REMOTE_CONTENT_ERROR"
         over_socket = parse_target(f"ws{url[4:]}", policy, ports=False, schemes=LIVE)
         opened = await door.open_socket(over_socket, {}, LIMITS)
-        assert isinstance(opened, NoAnswer)
-        assert opened.reason in {Silence.BLOCKED, Silence.DNS}
+        assert isinstance(opened, NoResponse)
+        assert opened.reason in {NoResponseReason.BLOCKED, NoResponseReason.DNS}
     assert receiver.connections == 0
     assert connects == []
 
 
 async def test_the_proof_would_see_a_connection(connects: list[str]) -> None:
     policy = Policy(["127.0.0.1"])
-    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        await door.send(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
+        await door.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
     assert connects == ["127.0.0.1"]
 
 
@@ -110,15 +119,15 @@ async def test_a_name_that_turns_inward_after_admission(connects: list[str], lat
     """Rebinding: the answer at submit was good, the one at delivery is not."""
     answers = iter([["93.184.216.34"], later, later])
     policy = Policy()
-    async with Door(policy, SystemClock(), lambda *_: next(answers)) as door:
+    async with EgressClient(policy, SystemClock(), lambda *_: next(answers)) as door:
         url = await Admission(door, policy).admit("http://rebinding.example/")
         target = parse_target(url, policy, ports=True)
-        sent = await door.send(target, "POST", {}, b"{}", LIMITS)
+        sent = await door.send_request(target, "POST", {}, b"{}", LIMITS)
         with pytest.raises(FetchFailed) as failed:
             async with door.fetch(target, FETCH_LIMITS):
                 pytest.fail("it was fetched")
-    assert isinstance(sent, NoAnswer)
-    assert sent.reason is Silence.BLOCKED
+    assert isinstance(sent, NoResponse)
+    assert sent.reason is NoResponseReason.BLOCKED
     assert failed.value.reason is FetchReason.BLOCKED
     assert connects == []
 
@@ -127,12 +136,12 @@ async def test_the_address_that_was_judged_is_the_one_that_is_called(connects: l
     """One look-up per connection: there is no second answer to fall for."""
     answers = [["127.0.0.9"], ["127.0.0.1"]]
     policy = Policy(["127.0.0.9"])
-    door = Door(policy, SystemClock(), lambda *_: answers.pop(0))
+    door = EgressClient(policy, SystemClock(), lambda *_: answers.pop(0))
     async with door, receiving(answering()) as receiver:
         url = receiver.url(host="rebinding.example")
-        sent = await door.send(parse_target(url, policy, ports=False), "POST", {}, b"{}", LIMITS)
-    assert isinstance(sent, NoAnswer)
-    assert sent.reason is Silence.CONNECT
+        sent = await door.send_request(parse_target(url, policy, ports=False), "POST", {}, b"{}", LIMITS)
+    assert isinstance(sent, NoResponse)
+    assert sent.reason is NoResponseReason.CONNECT
     assert connects == ["127.0.0.9"]
     assert answers == [["127.0.0.1"]]
 
@@ -141,7 +150,7 @@ async def test_the_address_that_was_judged_is_the_one_that_is_called(connects: l
 @pytest.mark.parametrize("status", [301, 307])
 async def test_a_redirect_is_judged_anew(connects: list[str], location: str, status: int) -> None:
     policy = Policy(["127.0.0.1"])
-    door = Door(policy, SystemClock(), look_up)
+    door = EgressClient(policy, SystemClock(), look_up)
     async with door, receiving(answering(status, location=location)) as receiver:
         target = parse_target(receiver.url(), policy, ports=False)
         with pytest.raises(FetchFailed) as failed:
@@ -154,14 +163,14 @@ async def test_a_redirect_is_judged_anew(connects: list[str], location: str, sta
 
 async def test_a_host_allowed_by_name_opens_no_other(connects: list[str]) -> None:
     policy = Policy(["loopback.example"])
-    async with Door(policy, SystemClock(), look_up) as door, receiving(answering()) as receiver:
+    async with EgressClient(policy, SystemClock(), look_up) as door, receiving(answering()) as receiver:
         by_name = parse_target(receiver.url(host="loopback.example"), policy, ports=False)
         by_address = parse_target(receiver.url(), policy, ports=False)
         answer, refused = await asyncio.gather(
-            *(door.send(target, "POST", {}, b"", LIMITS) for target in (by_name, by_address))
+            *(door.send_request(target, "POST", {}, b"", LIMITS) for target in (by_name, by_address))
         )
-    assert not isinstance(answer, NoAnswer)
-    assert isinstance(refused, NoAnswer)
+    assert not isinstance(answer, NoResponse)
+    assert isinstance(refused, NoResponse)
     assert connects == ["127.0.0.1"]
 
 
@@ -171,8 +180,8 @@ async def test_the_environments_proxy_is_ignored(
     monkeypatch.setenv("HTTP_PROXY", "http://10.0.0.1:3128")
     monkeypatch.setenv("ALL_PROXY", "http://10.0.0.1:3128")
     policy = Policy(["127.0.0.1"])
-    async with Door(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        await door.send(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
+        await door.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
     assert all(ip_address(address).is_loopback for address in connects)
     assert receiver.connections == 1
 
@@ -186,10 +195,13 @@ async def test_a_slow_name_server_is_given_two_seconds() -> None:
         return [host]
 
     policy = Policy()
-    async with Door(policy, SystemClock(), hang) as door:
+    async with EgressClient(policy, SystemClock(), hang) as door:
         target = parse_target("http://slow.example/", policy, ports=False)
-        answer = await door.send(target, "POST", {}, b"", Limits(1.0, 10.0))
+        answer = await door.send_request(target, "POST", {}, b"", Limits(1.0, 10.0))
         release.set()
-    assert isinstance(answer, NoAnswer)
-    assert (answer.reason, answer.detail) == (Silence.DNS, "slow.example was not resolved within 2 s")
+    assert isinstance(answer, NoResponse)
+    assert (answer.reason, answer.detail) == (
+        NoResponseReason.DNS,
+        "slow.example was not resolved within 2 s",
+    )
     assert answer.phases.total < 2.5

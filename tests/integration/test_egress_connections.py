@@ -8,9 +8,9 @@ import pytest
 
 from ringback.clock import SystemClock
 from ringback.egress import idle
-from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import parse_target
 from support.raw_receiver import Conversation, answering, receiving
 
@@ -19,16 +19,16 @@ LIMITS = Limits(connect=2.0, total=4.0)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def attempt(door: Door, url: str) -> Answer | NoAnswer:
-    return await door.send(parse_target(url, POLICY, ports=False), "POST", {}, b"{}", LIMITS)
+async def attempt(door: EgressClient, url: str) -> ReceiverResponse | NoResponse:
+    return await door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, b"{}", LIMITS)
 
 
-async def test_an_old_connection_is_closed(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_old_connection_is_closed(door: EgressClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "KEEP_ALIVE_SECONDS", 0.1)
     ended = asyncio.Event()
 
@@ -44,7 +44,9 @@ async def test_an_old_connection_is_closed(door: Door, monkeypatch: pytest.Monke
             await ended.wait()
 
 
-async def test_the_number_of_kept_connections_is_bounded(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_number_of_kept_connections_is_bounded(
+    door: EgressClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(idle, "MOST_IDLE", 2)
     async with (
         receiving(answering()) as first,
@@ -56,15 +58,15 @@ async def test_the_number_of_kept_connections_is_bounded(door: Door, monkeypatch
     assert [each.connections for each in (first, second, third)] == [2, 1, 1]
 
 
-async def test_a_receiver_that_wants_no_connection_kept_is_heard(door: Door) -> None:
+async def test_a_receiver_that_wants_no_connection_kept_is_heard(door: EgressClient) -> None:
     async with receiving(answering(connection="close")) as receiver:
         for _ in range(2):
-            assert isinstance(await attempt(door, receiver.url()), Answer)
+            assert isinstance(await attempt(door, receiver.url()), ReceiverResponse)
     assert receiver.connections == 2
 
 
 @pytest.mark.parametrize("glued", [b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", b"\r\nx"])
-async def test_glued_answers_consume_no_second_delivery(door: Door, glued: bytes) -> None:
+async def test_glued_answers_consume_no_second_delivery(door: EgressClient, glued: bytes) -> None:
     async def talkative(talk: Conversation) -> None:
         while True:
             await talk.request()
@@ -72,11 +74,11 @@ async def test_glued_answers_consume_no_second_delivery(door: Door, glued: bytes
 
     async with receiving(talkative) as receiver:
         answers = [await attempt(door, receiver.url()) for _ in range(3)]
-    assert [answer.status for answer in answers if isinstance(answer, Answer)] == [200, 200, 200]
+    assert [answer.status for answer in answers if isinstance(answer, ReceiverResponse)] == [200, 200, 200]
     assert receiver.connections == 3
 
 
-async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: Door) -> None:
+async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: EgressClient) -> None:
     whole = asyncio.Event()
 
     async def hasty(talk: Conversation) -> None:
@@ -86,10 +88,10 @@ async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: Doo
 
     async with receiving(hasty) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        answer = await door.send(target, "POST", {}, b"x" * 3_000_000, LIMITS)
+        answer = await door.send_request(target, "POST", {}, b"x" * 3_000_000, LIMITS)
         async with asyncio.timeout(5):
             await whole.wait()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     [heard] = receiver.heard
     assert len(heard.body) == 3_000_000
 
@@ -104,11 +106,11 @@ async def test_a_dead_address_does_not_hold_up_the_next() -> None:
         each.connect_ex(("127.200.0.1", port))
     server = await asyncio.start_server(_take, "127.0.0.1", port)
     resolve = {"names.example": ["127.200.0.1", "127.0.0.1"]}
-    async with server, Door(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
+    async with server, EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
         answer = await attempt(door, f"http://names.example:{port}/")
     for each in (full, *waiting):
         each.close()
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     assert answer.address == "127.0.0.1"
     assert answer.phases.connect is not None
     assert answer.phases.connect < 1.5
@@ -117,15 +119,15 @@ async def test_a_dead_address_does_not_hold_up_the_next() -> None:
 async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
     async with receiving(answering()) as receiver:
         resolve = {"names.example": ["127.0.0.9", "127.0.0.8", "127.0.0.1"]}
-        async with Door(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
+        async with EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
             answer = await attempt(door, receiver.url(host="names.example"))
             resolve["names.example"] = ["127.0.0.9", "127.0.0.8"]
             door_closed = await attempt(door, f"http://names.example:{_free_port()}/")
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     assert answer.address == "127.0.0.1"
-    assert isinstance(door_closed, NoAnswer)
+    assert isinstance(door_closed, NoResponse)
     assert (door_closed.reason, door_closed.detail) == (
-        Silence.CONNECT,
+        NoResponseReason.CONNECT,
         "no connection: connection refused",
     )
 

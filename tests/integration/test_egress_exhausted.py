@@ -14,9 +14,9 @@ from ringback.blobs import FolderBlobs, Kept
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, order_job
 from ringback.clock import SystemClock
-from ringback.egress.answers import FetchLimits, Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import FetchLimits, Limits, NoResponse, NoResponseReason
 from ringback.egress.target import parse_target
 from ringback.jobs.job import Interrupted, Job, Lease, State
 from ringback.settings import CallbackSettings
@@ -39,25 +39,25 @@ def no_descriptors() -> Iterator[None]:
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "nowhere.invalid"])
-async def test_no_socket_is_no_silence_of_the_receivers(door: Door, host: str) -> None:
+async def test_no_socket_is_no_silence_of_the_receivers(door: EgressClient, host: str) -> None:
     async with receiving(answering()) as receiver:
         target = parse_target(receiver.url(host=host), POLICY, ports=False)
         with no_descriptors():
-            answer = await door.send(target, "POST", {}, b"{}", Limits(1.0, 5.0))
-    assert isinstance(answer, NoAnswer)
+            answer = await door.send_request(target, "POST", {}, b"{}", Limits(1.0, 5.0))
+    assert isinstance(answer, NoResponse)
     assert (answer.reason, answer.detail) == (
-        Silence.OURS,
+        NoResponseReason.OURS,
         "not tried: too many open files on this machine",
     )
 
 
-async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: Door) -> None:
+async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: EgressClient) -> None:
     async with receiving(answering()) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
         with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
@@ -65,7 +65,7 @@ async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: Door) -> Non
                 pytest.fail("it was fetched")
 
 
-async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: Door, tmp_path: Path) -> None:
+async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClient, tmp_path: Path) -> None:
     deliverer = Deliverer(
         door,
         POLICY,

@@ -10,10 +10,10 @@ import pytest
 
 from ringback import __version__
 from ringback.clock import SystemClock
-from ringback.egress.answers import FetchFailed, FetchLimits, FetchReason
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of
+from ringback.egress.responses import FetchFailed, FetchLimits, FetchReason
 from ringback.egress.target import parse_target
 from support.bad_receivers import bomb, gzip_bomb
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
@@ -23,19 +23,19 @@ LIMITS = FetchLimits(connect=0.5, response=0.7, total=1.5)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def fetched(door: Door, url: str, limits: FetchLimits = LIMITS) -> bytes:
+async def fetched(door: EgressClient, url: str, limits: FetchLimits = LIMITS) -> bytes:
     """All bytes behind `url`."""
     async with door.fetch(parse_target(url, POLICY, ports=False), limits) as answer:
         assert answer.status == 200
         return b"".join([chunk async for chunk in answer.chunks])
 
 
-async def failure(door: Door, url: str, limits: FetchLimits = LIMITS) -> FetchFailed:
+async def failure(door: EgressClient, url: str, limits: FetchLimits = LIMITS) -> FetchFailed:
     """Why nothing came from `url`; within its time."""
     began = time.monotonic()
     with pytest.raises(FetchFailed) as failed:
@@ -45,7 +45,7 @@ async def failure(door: Door, url: str, limits: FetchLimits = LIMITS) -> FetchFa
     return failed.value
 
 
-async def test_the_bytes_come_as_they_are(door: Door) -> None:
+async def test_the_bytes_come_as_they_are(door: EgressClient) -> None:
     audio = bytes(range(256)) * 20_000
     async with receiving(answering(200, audio, content_encoding="gzip")) as receiver:
         assert await fetched(door, receiver.url("/a.wav?secret=1")) == audio
@@ -54,7 +54,7 @@ async def test_the_bytes_come_as_they_are(door: Door) -> None:
     assert heard.headers["accept-encoding"] == "identity"
 
 
-async def test_credentials_are_sent_and_stay_with_their_origin(door: Door) -> None:
+async def test_credentials_are_sent_and_stay_with_their_origin(door: EgressClient) -> None:
     async def lead_elsewhere(talk: Conversation) -> None:
         heard = await talk.request()
         if heard.line.startswith("GET /first"):
@@ -68,7 +68,7 @@ async def test_credentials_are_sent_and_stay_with_their_origin(door: Door) -> No
     assert [heard.headers.get("authorization") for heard in other.heard] == [None]
 
 
-async def test_redirects_end(door: Door) -> None:
+async def test_redirects_end(door: EgressClient) -> None:
     async with receiving(answering(307, location="/again")) as receiver:
         failed = await failure(door, receiver.url())
     assert failed.reason is FetchReason.TOO_MANY_REDIRECTS
@@ -89,7 +89,7 @@ async def test_redirects_end(door: Door) -> None:
         ),
     ],
 )
-async def test_deepgrams_words(door: Door, status: int, text: str) -> None:
+async def test_deepgrams_words(door: EgressClient, status: int, text: str) -> None:
     async with receiving(answering(status)) as receiver:
         failed = await failure(door, receiver.url("/secret"))
     refused = refusal_of(failed).failure
@@ -100,12 +100,14 @@ async def test_deepgrams_words(door: Door, status: int, text: str) -> None:
     ("coding", "packed"),
     [("gzip", gzip.compress(b"audio" * 9, mtime=0)), ("deflate", zlib.compress(b"audio" * 9))],
 )
-async def test_a_coding_that_nobody_asked_for_is_undone(door: Door, coding: str, packed: bytes) -> None:
+async def test_a_coding_that_nobody_asked_for_is_undone(
+    door: EgressClient, coding: str, packed: bytes
+) -> None:
     async with receiving(answering(200, packed, content_encoding=coding)) as receiver:
         assert await fetched(door, receiver.url()) == b"audio" * 9
 
 
-async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: Door) -> None:
+async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: EgressClient) -> None:
     bomb()  # it takes a moment to make
     async with receiving(gzip_bomb) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
@@ -134,7 +136,9 @@ async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: Door) -> None:
         (answering(200, b"x", content_encoding="br"), "it came with the content coding br"),
     ],
 )
-async def test_what_is_no_audio_is_told_for_what_it_is(door: Door, behaviour: Behaviour, detail: str) -> None:
+async def test_what_is_no_audio_is_told_for_what_it_is(
+    door: EgressClient, behaviour: Behaviour, detail: str
+) -> None:
     async with receiving(behaviour) as receiver:
         failed = await failure(door, receiver.url("/secret"))
     assert failed.reason is FetchReason.NO_DATA
@@ -155,7 +159,7 @@ async def test_what_is_no_audio_is_told_for_what_it_is(door: Door, behaviour: Be
     ],
 )
 async def test_a_redirect_that_leads_nowhere_is_told(
-    door: Door, location: str, reason: FetchReason, detail: str
+    door: EgressClient, location: str, reason: FetchReason, detail: str
 ) -> None:
     async with receiving(answering(302, location=location)) as receiver:
         failed = await failure(door, receiver.url("/secret"))
@@ -167,7 +171,7 @@ async def test_a_redirect_that_leads_nowhere_is_told(
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
 async def test_what_may_pass_is_told_apart_with_the_time_that_the_host_asks_for(
-    door: Door, status: int
+    door: EgressClient, status: int
 ) -> None:
     async with receiving(answering(status, retry_after="7")) as receiver:
         failed = await failure(door, receiver.url("/secret"))
@@ -175,13 +179,13 @@ async def test_what_may_pass_is_told_apart_with_the_time_that_the_host_asks_for(
 
 
 @pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 410, 451])
-async def test_what_the_same_url_will_give_again_is_final(door: Door, status: int) -> None:
+async def test_what_the_same_url_will_give_again_is_final(door: EgressClient, status: int) -> None:
     async with receiving(answering(status)) as receiver:
         failed = await failure(door, receiver.url("/secret"))
     assert not failed.temporary
 
 
-async def test_the_host_is_told_who_asks(door: Door) -> None:
+async def test_the_host_is_told_who_asks(door: EgressClient) -> None:
     async with receiving(answering(200, b"audio")) as receiver:
         await fetched(door, receiver.url())
     [heard] = receiver.heard
@@ -229,7 +233,7 @@ async def reset(talk: Conversation) -> None:
     ],
 )
 async def test_a_bad_host_yields_no_data_in_time(
-    door: Door, behaviour: Behaviour, detail: str, temporary: bool
+    door: EgressClient, behaviour: Behaviour, detail: str, temporary: bool
 ) -> None:
     async with receiving(behaviour) as receiver:
         failed = await failure(door, receiver.url("/secret"))
@@ -237,7 +241,7 @@ async def test_a_bad_host_yields_no_data_in_time(
     assert failed.temporary is temporary
 
 
-async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: Door) -> None:
+async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: EgressClient) -> None:
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=1_000, pace_window=0.4)
     began = time.monotonic()
     async with receiving(dripping) as receiver:
@@ -247,7 +251,7 @@ async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: D
     assert failed.detail == "too slow: less than 1000 bytes a second over 0.4 s"
 
 
-async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: Door) -> None:
+async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: EgressClient) -> None:
     async def steady(talk: Conversation) -> None:
         await talk.request()
         await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n")
@@ -260,7 +264,7 @@ async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: Door) -> Non
         assert len(await fetched(door, receiver.url(), limits)) == 50_000
 
 
-async def test_our_own_slowness_is_not_held_against_the_host(door: Door) -> None:
+async def test_our_own_slowness_is_not_held_against_the_host(door: EgressClient) -> None:
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100_000, pace_window=0.3)
     audio = bytes(2_000_000)
     async with receiving(answering(200, audio)) as receiver:
@@ -274,7 +278,7 @@ async def test_our_own_slowness_is_not_held_against_the_host(door: Door) -> None
     assert taken == len(audio)
 
 
-async def test_a_consumer_that_stops_early_frees_the_connection(door: Door) -> None:
+async def test_a_consumer_that_stops_early_frees_the_connection(door: EgressClient) -> None:
     ended = asyncio.Event()
 
     async def until_closed(talk: Conversation) -> None:
@@ -292,7 +296,7 @@ async def test_a_consumer_that_stops_early_frees_the_connection(door: Door) -> N
             await ended.wait()
 
 
-async def test_a_slow_consumer_slows_the_host(door: Door) -> None:
+async def test_a_slow_consumer_slows_the_host(door: EgressClient) -> None:
     """Back-pressure: what is not taken is not read into memory."""
     sent = 0
 

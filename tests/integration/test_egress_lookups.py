@@ -8,10 +8,10 @@ import pytest
 
 from ringback.callbacks.admission import Admission
 from ringback.clock import SystemClock
-from ringback.egress.answers import FetchLimits, Limits, LookupsBusy, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import SHARE_OF_KEY, THREADS_FOR_NEW, Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import FetchLimits, Limits, LookupsBusy, NoResponse, NoResponseReason
 from ringback.egress.socket import LIVE
 from ringback.egress.target import parse_target
 from ringback.errors import Refusal
@@ -23,7 +23,7 @@ LIMITS = Limits(3.0, 6.0)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
+async def door() -> AsyncIterator[EgressClient]:
     """One whose share of the look-ups is taken by names that hang, for the key `HOG`."""
     release, asked = threading.Event(), threading.Semaphore(0)
 
@@ -34,9 +34,9 @@ async def door() -> AsyncIterator[Door]:
         return ["127.0.0.1"]
 
     share = int(THREADS_FOR_NEW * SHARE_OF_KEY)
-    async with Door(POLICY, SystemClock(), look_up) as opened:
+    async with EgressClient(POLICY, SystemClock(), look_up) as opened:
         targets = [parse_target(f"http://slow{n}.example/", POLICY, ports=False) for n in range(share)]
-        hanging = [asyncio.create_task(opened.check(target, HOG)) for target in targets]
+        hanging = [asyncio.create_task(opened.check_address(target, HOG)) for target in targets]
         for _ in targets:
             await asyncio.to_thread(asked.acquire)
         yield opened
@@ -44,7 +44,7 @@ async def door() -> AsyncIterator[Door]:
         await asyncio.gather(*hanging, return_exceptions=True)
 
 
-async def admitted(door: Door, url: str) -> int:
+async def admitted(door: EgressClient, url: str) -> int:
     try:
         await Admission(door, POLICY).admit(url, HOG)
     except Refusal as refusal:
@@ -52,18 +52,18 @@ async def admitted(door: Door, url: str) -> int:
     return 200
 
 
-async def fetch(door: Door, url: str) -> None:
+async def fetch(door: EgressClient, url: str) -> None:
     async with door.fetch(parse_target(url, POLICY, ports=False), FetchLimits(3, 6, 9), HOG):
         pytest.fail("it was fetched")
 
 
-async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone(door: Door) -> None:
+async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone(door: EgressClient) -> None:
     async with receiving(answering()) as receiver:
         url = receiver.url(host="new.example")
         over_socket = parse_target(f"ws{url[4:]}", POLICY, ports=False, schemes=LIVE)
         behind = asyncio.gather(
             admitted(door, url),
-            door.send(parse_target(url, POLICY, ports=False), "POST", {}, b"", LIMITS, requester=HOG),
+            door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, b"", LIMITS, requester=HOG),
             door.open_socket(over_socket, {}, LIMITS, HOG),
             fetch(door, url),
             return_exceptions=True,
@@ -73,9 +73,9 @@ async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone
             await Admission(door, POLICY).admit(url, OTHER)
         status, sent, opened, fetched = await behind
     assert status == 503
-    assert isinstance(sent, NoAnswer)
-    assert isinstance(opened, NoAnswer)
-    assert sent.reason is opened.reason is Silence.OURS
+    assert isinstance(sent, NoResponse)
+    assert isinstance(opened, NoResponse)
+    assert sent.reason is opened.reason is NoResponseReason.OURS
     assert "too many look-ups" in sent.detail
     assert isinstance(fetched, LookupsBusy)
     assert receiver.connections == 0

@@ -12,9 +12,16 @@ import pytest
 import trustme
 
 from ringback.clock import SystemClock
-from ringback.egress.answers import BODY_LIMIT, Answer, FetchLimits, Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import (
+    BODY_LIMIT,
+    FetchLimits,
+    Limits,
+    NoResponse,
+    NoResponseReason,
+    ReceiverResponse,
+)
 from ringback.egress.target import parse_target
 from support.bad_receivers import (
     answer_without_reading,
@@ -50,24 +57,26 @@ TOLERANCE = 0.5
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(POLICY, SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def attempt(door: Door, url: str, body: bytes = b"{}", limits: Limits = LIMITS) -> Answer | NoAnswer:
+async def attempt(
+    door: EgressClient, url: str, body: bytes = b"{}", limits: Limits = LIMITS
+) -> ReceiverResponse | NoResponse:
     """One attempt, which must end in time."""
     began = time.monotonic()
-    answer = await door.send(parse_target(url, POLICY, ports=False), "POST", {}, body, limits)
+    answer = await door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, body, limits)
     assert time.monotonic() - began < limits.total + TOLERANCE
     return answer
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404, 410, 413, 500, 503])
-async def test_a_status_is_an_answer(door: Door, status: int) -> None:
+async def test_a_status_is_an_answer(door: EgressClient, status: int) -> None:
     async with receiving(answering(status, location="http://127.0.0.1:1/", retry_after="7")) as receiver:
         answer = await attempt(door, receiver.url())
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     assert (answer.status, answer.retry_after, answer.address) == (status, "7", "127.0.0.1")
     assert receiver.connections == 1
 
@@ -93,10 +102,10 @@ async def test_a_status_is_an_answer(door: Door, status: int) -> None:
         no_reason,
     ],
 )
-async def test_the_status_line_decides(door: Door, behaviour: Behaviour) -> None:
+async def test_the_status_line_decides(door: EgressClient, behaviour: Behaviour) -> None:
     async with receiving(behaviour) as receiver:
         answer = await attempt(door, receiver.url(), body=b"x" * 20_000_000)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     assert answer.status == 200
     assert len(answer.body) <= BODY_LIMIT
 
@@ -116,7 +125,7 @@ UNUSUAL_HEADERS = {
 
 
 @pytest.mark.parametrize("headers", UNUSUAL_HEADERS.values(), ids=UNUSUAL_HEADERS)
-async def test_answers_that_other_clients_read_are_read_whole(door: Door, headers: bytes) -> None:
+async def test_answers_that_other_clients_read_are_read_whole(door: EgressClient, headers: bytes) -> None:
     body = b"6\r\nthanks\r\n0\r\n\r\n" if b"chunked" in headers else b"thanks"
 
     async def unusual(talk: Conversation) -> None:
@@ -128,7 +137,7 @@ async def test_answers_that_other_clients_read_are_read_whole(door: Door, header
         answers = [await attempt(door, receiver.url()) for _ in range(2)]
         async with door.fetch(parse_target(receiver.url(), POLICY, ports=False), FETCH_LIMITS) as fetched:
             audio = b"".join([chunk async for chunk in fetched.chunks])
-    assert [answer.body for answer in answers if isinstance(answer, Answer)] == [b"thanks"] * 2
+    assert [answer.body for answer in answers if isinstance(answer, ReceiverResponse)] == [b"thanks"] * 2
     assert audio == b"thanks"
     assert len(receiver.heard) == 3, "each was sent once"
 
@@ -136,42 +145,44 @@ async def test_answers_that_other_clients_read_are_read_whole(door: Door, header
 @pytest.mark.parametrize(
     ("behaviour", "reason"),
     [
-        (hang_up, Silence.RESET),
-        (reset, Silence.RESET),
-        (silence, Silence.TIMEOUT),
-        (never_reads, Silence.TIMEOUT),
-        (endless_interim_answers, Silence.PROTOCOL),
-        (not_http, Silence.PROTOCOL),
+        (hang_up, NoResponseReason.RESET),
+        (reset, NoResponseReason.RESET),
+        (silence, NoResponseReason.TIMEOUT),
+        (never_reads, NoResponseReason.TIMEOUT),
+        (endless_interim_answers, NoResponseReason.PROTOCOL),
+        (not_http, NoResponseReason.PROTOCOL),
     ],
 )
-async def test_no_status_line_is_no_answer(door: Door, behaviour: Behaviour, reason: Silence) -> None:
+async def test_no_status_line_is_no_answer(
+    door: EgressClient, behaviour: Behaviour, reason: NoResponseReason
+) -> None:
     async with receiving(behaviour) as receiver:
         answer = await attempt(door, receiver.url("/secret?key=1"), body=b"x" * 20_000_000)
-    assert isinstance(answer, NoAnswer)
+    assert isinstance(answer, NoResponse)
     assert answer.reason is reason
     assert "secret" not in answer.detail
     assert receiver.connections == 1, "an attempt on a fresh connection is made once"
 
 
-async def test_nobody_listens(door: Door) -> None:
+async def test_nobody_listens(door: EgressClient) -> None:
     async with receiving(silence) as receiver:
         pass
     answer = await attempt(door, receiver.url())
-    assert isinstance(answer, NoAnswer)
-    assert (answer.reason, answer.detail) == (Silence.CONNECT, "no connection: connection refused")
+    assert isinstance(answer, NoResponse)
+    assert (answer.reason, answer.detail) == (NoResponseReason.CONNECT, "no connection: connection refused")
     assert answer.address == "127.0.0.1", "the address that was tried"
 
 
-async def test_a_put_is_sent_once_too(door: Door) -> None:
+async def test_a_put_is_sent_once_too(door: EgressClient) -> None:
     """aiohttp by itself sends a PUT again when the connection is lost."""
     async with receiving(hang_up) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        answer = await door.send(target, "PUT", {}, b"{}", LIMITS)
-    assert isinstance(answer, NoAnswer)
+        answer = await door.send_request(target, "PUT", {}, b"{}", LIMITS)
+    assert isinstance(answer, NoResponse)
     assert receiver.connections == 1
 
 
-async def test_a_kept_connection_that_died_costs_no_attempt(door: Door) -> None:
+async def test_a_kept_connection_that_died_costs_no_attempt(door: EgressClient) -> None:
     async def once_per_connection(talk: Conversation) -> None:
         await talk.request()
         await talk.answer()  # without `connection: close`, and then closed all the same, on the next request
@@ -182,12 +193,12 @@ async def test_a_kept_connection_that_died_costs_no_attempt(door: Door) -> None:
     async with receiving(once_per_connection) as receiver:
         for _ in range(2):
             answer = await attempt(door, receiver.url())
-            assert isinstance(answer, Answer)
+            assert isinstance(answer, ReceiverResponse)
             assert answer.status == 200
     assert receiver.connections == 2
 
 
-async def test_an_answer_to_nothing_is_nobodys_answer(door: Door) -> None:
+async def test_an_answer_to_nothing_is_nobodys_answer(door: EgressClient) -> None:
     """What a receiver says on an idle connection must not be taken for its answer to the next delivery."""
     dropped = asyncio.Event()
 
@@ -206,13 +217,13 @@ async def test_an_answer_to_nothing_is_nobodys_answer(door: Door) -> None:
         async with asyncio.timeout(5):
             await dropped.wait()
         second = await attempt(door, receiver.url())
-    assert isinstance(first, Answer)
-    assert isinstance(second, Answer)
+    assert isinstance(first, ReceiverResponse)
+    assert isinstance(second, ReceiverResponse)
     assert (first.body, second.body) == (b"asked for", b"asked for")
     assert receiver.connections == 2
 
 
-async def test_it_is_known_whether_the_request_was_sent(door: Door) -> None:
+async def test_it_is_known_whether_the_request_was_sent(door: EgressClient) -> None:
     async with receiving(silence) as deaf, receiving(never_reads) as busy:
         sent = await attempt(door, deaf.url())
         unsent = await attempt(door, busy.url(), body=b"x" * 20_000_000)
@@ -221,7 +232,7 @@ async def test_it_is_known_whether_the_request_was_sent(door: Door) -> None:
     assert unsent.phases.sent is None
 
 
-async def test_interim_answers_are_passed_over(door: Door) -> None:
+async def test_interim_answers_are_passed_over(door: EgressClient) -> None:
     async def hint_first(talk: Conversation) -> None:
         await talk.request()
         await talk.say(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 3)
@@ -229,11 +240,11 @@ async def test_interim_answers_are_passed_over(door: Door) -> None:
 
     async with receiving(hint_first) as receiver:
         answer = await attempt(door, receiver.url())
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, ReceiverResponse)
     assert answer.status == 201
 
 
-async def test_a_cancelled_attempt_leaves_no_connection(door: Door) -> None:
+async def test_a_cancelled_attempt_leaves_no_connection(door: EgressClient) -> None:
     heard, ended = asyncio.Event(), asyncio.Event()
 
     async def until_closed(talk: Conversation) -> None:
@@ -250,7 +261,7 @@ async def test_a_cancelled_attempt_leaves_no_connection(door: Door) -> None:
             await ended.wait()
 
 
-async def test_connections_are_kept(door: Door) -> None:
+async def test_connections_are_kept(door: EgressClient) -> None:
     async with receiving(answering(200, b"thanks")) as receiver:
         answers = [await attempt(door, receiver.url()) for _ in range(3)]
     assert receiver.connections == 1
@@ -259,11 +270,11 @@ async def test_connections_are_kept(door: Door) -> None:
     assert all(answer.phases.connect is None for answer in later)
 
 
-async def test_a_receiver_without_tls_is_not_waited_for(door: Door) -> None:
+async def test_a_receiver_without_tls_is_not_waited_for(door: EgressClient) -> None:
     async with receiving(never_reads) as receiver:
         answer = await attempt(door, receiver.url(scheme="https"), limits=Limits(0.3, 5.0))
-    assert isinstance(answer, NoAnswer)
-    assert (answer.reason, answer.detail) == (Silence.TIMEOUT, "no connection within 0.3 s")
+    assert isinstance(answer, NoResponse)
+    assert (answer.reason, answer.detail) == (NoResponseReason.TIMEOUT, "no connection within 0.3 s")
     assert answer.phases.total < 0.3 + TOLERANCE
 
 
@@ -281,7 +292,7 @@ async def test_tls_is_verified_against_the_machines_store(
     known.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     results = {}
-    async with Door(POLICY, SystemClock()) as door:
+    async with EgressClient(POLICY, SystemClock()) as door:
         for name, tls in {
             "good": _tls_of(known, "localhost"),
             "unknown authority": _tls_of(unknown, "localhost"),
@@ -290,17 +301,17 @@ async def test_tls_is_verified_against_the_machines_store(
             async with receiving(answering(), tls) as receiver:
                 results[name] = await attempt(door, receiver.url(scheme="https", host="localhost"))
     good, *bad = results.values()
-    assert isinstance(good, Answer)
+    assert isinstance(good, ReceiverResponse)
     assert good.phases.tls is not None
-    assert all(isinstance(answer, NoAnswer) and answer.reason is Silence.TLS for answer in bad)
-    assert not any(isinstance(answer, Answer) for answer in bad)
+    assert all(isinstance(answer, NoResponse) and answer.reason is NoResponseReason.TLS for answer in bad)
+    assert not any(isinstance(answer, ReceiverResponse) for answer in bad)
 
 
-async def test_what_is_sent(door: Door) -> None:
+async def test_what_is_sent(door: EgressClient) -> None:
     async with receiving(answering()) as receiver:
         url = f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/a%2Fb?c=%41&d=e%20f#g"
         target = parse_target(url, POLICY, ports=False)
-        await door.send(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
+        await door.send_request(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
     [heard] = receiver.heard
     assert heard.line == "PUT /a%2Fb?c=%41&d=e%20f HTTP/1.1"
     assert heard.body == b'{"a":1}'
@@ -315,7 +326,7 @@ async def test_what_is_sent(door: Door) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
-async def test_the_length_is_exact_at_every_size(door: Door, size: int) -> None:
+async def test_the_length_is_exact_at_every_size(door: EgressClient, size: int) -> None:
     async with receiving(answering()) as receiver:
         await attempt(door, receiver.url(), b"x" * size)
     [heard] = receiver.heard
@@ -324,14 +335,14 @@ async def test_the_length_is_exact_at_every_size(door: Door, size: int) -> None:
     assert len(heard.body) == size
 
 
-async def test_cookies_are_not_kept(door: Door) -> None:
+async def test_cookies_are_not_kept(door: EgressClient) -> None:
     async with receiving(answering(set_cookie="a=b")) as receiver:
         for _ in range(2):
             await attempt(door, receiver.url())
     assert all("cookie" not in heard.headers for heard in receiver.heard)
 
 
-async def test_memory_stays_flat_under_bad_receivers(door: Door) -> None:
+async def test_memory_stays_flat_under_bad_receivers(door: EgressClient) -> None:
     process = psutil.Process()
     rises: list[int] = []
 
@@ -350,7 +361,7 @@ async def test_memory_stays_flat_under_bad_receivers(door: Door) -> None:
     assert max(rises) < 50_000_000
 
 
-async def test_a_bad_receiver_does_not_slow_a_good_one(door: Door) -> None:
+async def test_a_bad_receiver_does_not_slow_a_good_one(door: EgressClient) -> None:
     async with receiving(silence) as bad, receiving(answering()) as good:
         waiting = [asyncio.create_task(attempt(door, bad.url())) for _ in range(50)]
         for _ in range(20):

@@ -15,9 +15,9 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.http11 import Request, Response
 
 from ringback.clock import SystemClock
-from ringback.egress.answers import Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits, NoResponse, NoResponseReason
 from ringback.egress.socket import LIVE, OutgoingSocket, SocketLost
 from ringback.egress.target import Target, read_target
 from support.program import free_port
@@ -28,8 +28,8 @@ LIMITS = Limits(connect=1, total=2)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[Door]:
-    async with Door(Policy(("127.0.0.1",)), SystemClock()) as opened:
+async def door() -> AsyncIterator[EgressClient]:
+    async with EgressClient(Policy(("127.0.0.1",)), SystemClock()) as opened:
         yield opened
 
 
@@ -37,24 +37,24 @@ def target(url: str) -> Target:
     return read_target(url, LIVE)
 
 
-async def opened(door: Door, url: str) -> OutgoingSocket:
+async def opened(door: EgressClient, url: str) -> OutgoingSocket:
     socket = await door.open_socket(target(url), {"dg-request-id": "one"}, LIMITS)
     assert isinstance(socket, OutgoingSocket), socket
     return socket
 
 
-async def refused(door: Door, url: str) -> NoAnswer:
+async def refused(door: EgressClient, url: str) -> NoResponse:
     answer = await door.open_socket(target(url), {}, LIMITS)
-    assert isinstance(answer, NoAnswer), answer
+    assert isinstance(answer, NoResponse), answer
     return answer
 
 
-async def test_messages_arrive_in_order_and_the_close_is_told(door: Door) -> None:
+async def test_messages_arrive_in_order_and_the_close_is_told(door: EgressClient) -> None:
     async with SocketReceiver() as receiver:
         url = receiver.url.replace("ws://", "ws://user:pa%20ss@")
         socket = await opened(door, url + "?a=1&a=%2F")
         for number in range(100):
-            await socket.send(b'{"n":%d}' % number, 2)
+            await socket.send_message(b'{"n":%d}' % number, 2)
         await socket.close(1000, "done")
         (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
     assert call.messages == [f'{{"n":{number}}}' for number in range(100)]
@@ -65,13 +65,13 @@ async def test_messages_arrive_in_order_and_the_close_is_told(door: Door) -> Non
     assert "sec-websocket-extensions" not in call.headers
 
 
-async def test_a_pong_says_that_what_came_before_was_read(door: Door) -> None:
+async def test_a_pong_says_that_what_came_before_was_read(door: EgressClient) -> None:
     async with SocketReceiver() as receiver:
         socket = await opened(door, receiver.url)
-        await socket.send(b"{}", 2)
-        await socket.ping(b"7", 2)
+        await socket.send_message(b"{}", 2)
+        await socket.send_ping(b"7", 2)
         async with asyncio.timeout(5):
-            assert await socket.pong() == b"7"
+            assert await socket.receive_pong() == b"7"
         await socket.close(1000, "")
 
 
@@ -93,23 +93,23 @@ async def talk_too_much(_: Called, connection: ServerConnection) -> None:
     [(hang_up, "code 4321"), (break_off, "broke off"), (talk_too_much, "code 1009")],
 )
 async def test_the_end_of_a_socket_is_noticed_while_nothing_is_sent(
-    door: Door, handle: object, words: str
+    door: EgressClient, handle: object, words: str
 ) -> None:
     async with SocketReceiver(handle) as receiver:  # type: ignore[arg-type] # one of the above
         socket = await opened(door, receiver.url)
         with pytest.raises(SocketLost, match=words):
             async with asyncio.timeout(5):
-                await socket.pong()
+                await socket.receive_pong()
         await socket.close(1000, "")
 
 
 async def send_for_ever(socket: OutgoingSocket) -> None:
     async with asyncio.timeout(20):
         while True:
-            await socket.send(b"x" * 60_000, 0.3)
+            await socket.send_message(b"x" * 60_000, 0.3)
 
 
-async def test_a_receiver_that_does_not_read_counts_as_lost(door: Door) -> None:
+async def test_a_receiver_that_does_not_read_counts_as_lost(door: EgressClient) -> None:
     reading = asyncio.Event()
 
     async def never_read(_: Called, connection: ServerConnection) -> None:
@@ -153,22 +153,22 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
             serve(
                 take, "127.0.0.1", 0, process_response=enlarge, ssl=tls if scheme == "wss" else None
             ) as server,
-            Door(policy, SystemClock()) as door,
+            EgressClient(policy, SystemClock()) as door,
         ):
             port = next(iter(server.sockets)).getsockname()[1]
             socket = await door.open_socket(target(f"{scheme}://localhost:{port}/"), {}, LIMITS)
             assert isinstance(socket, OutgoingSocket), socket
-            await socket.send(b"x" * 300_000, 2)
-            await socket.ping(b"7", 2)
+            await socket.send_message(b"x" * 300_000, 2)
+            await socket.send_ping(b"7", 2)
             async with asyncio.timeout(5):
-                assert await socket.pong() == b"7"
+                assert await socket.receive_pong() == b"7"
             await socket.close(1000, "")
 
     run(converse())
     assert heard == ["x" * 300_000]
 
 
-async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: Door) -> None:
+async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: EgressClient) -> None:
     async def pretend(talk: Conversation) -> None:
         await talk.request()
         await talk.say(
@@ -178,7 +178,7 @@ async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: Door)
 
     async with receiving(pretend) as receiver:
         answer = await refused(door, receiver.url(scheme="ws"))
-    assert answer.reason is Silence.PROTOCOL
+    assert answer.reason is NoResponseReason.PROTOCOL
     assert answer.detail == "its answer to the WebSocket handshake is no valid one"
 
 
@@ -193,31 +193,33 @@ def forbidden(connection: ServerConnection, _: Request) -> Response:
 
 
 @pytest.mark.parametrize(("handshake", "status"), [(redirected, 302), (forbidden, 403)])
-async def test_only_a_switch_of_protocols_opens_a_socket(door: Door, handshake: object, status: int) -> None:
+async def test_only_a_switch_of_protocols_opens_a_socket(
+    door: EgressClient, handshake: object, status: int
+) -> None:
     async with SocketReceiver(handshake=handshake) as receiver:  # type: ignore[arg-type] # as above
         answer = await refused(door, receiver.url)
-    assert answer.reason is Silence.PROTOCOL
+    assert answer.reason is NoResponseReason.PROTOCOL
     assert str(status) in answer.detail
 
 
-async def test_where_nobody_listens_the_phase_is_named(door: Door) -> None:
+async def test_where_nobody_listens_the_phase_is_named(door: EgressClient) -> None:
     answer = await refused(door, f"ws://127.0.0.1:{free_port()}/")
-    assert (answer.reason, answer.detail) == (Silence.CONNECT, "no connection: connection refused")
+    assert (answer.reason, answer.detail) == (NoResponseReason.CONNECT, "no connection: connection refused")
 
 
 async def test_private_addresses_stay_closed() -> None:
-    async with Door(Policy(), SystemClock()) as strict, SocketReceiver() as receiver:
+    async with EgressClient(Policy(), SystemClock()) as strict, SocketReceiver() as receiver:
         answer = await refused(strict, receiver.url)
         by_name = await refused(strict, receiver.url.replace("127.0.0.1", "localhost"))
         assert not receiver.calls
-    assert answer.reason is by_name.reason is Silence.BLOCKED
+    assert answer.reason is by_name.reason is NoResponseReason.BLOCKED
 
 
-async def test_an_endless_handshake_ends_in_time(door: Door) -> None:
+async def test_an_endless_handshake_ends_in_time(door: EgressClient) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(10):
         answer = await refused(door, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
-    assert answer.reason is Silence.TIMEOUT
+    assert answer.reason is NoResponseReason.TIMEOUT

@@ -19,7 +19,7 @@ from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.signers import Signers
 from ringback.clock import SystemClock
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
@@ -44,7 +44,7 @@ async def house(
     clock, policy = SystemClock(), Policy(("127.0.0.1",))
     async with (
         front(folder, callback=settings, open_recogniser=told_ears) as door,
-        Door(policy, clock) as egress,
+        EgressClient(policy, clock) as egress,
     ):
         deliverer = Deliverer(
             egress,

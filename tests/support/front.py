@@ -16,9 +16,9 @@ from ringback.callbacks.admission import Admission
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import trial
 from ringback.clock import Clock, SystemClock
-from ringback.egress.answers import FetchLimits, Limits
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.base import ModelInfo, Urgency
 from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Failure
@@ -165,11 +165,11 @@ async def front(
     blobs = FolderBlobs(folder / "blobs", clock)
     async with (
         await SqliteLedger.open(folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8}) as ledger,
-        Door(policy, clock) as door,
+        EgressClient(policy, clock) as door,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
         callbacks = CallbackOpener(
-            door=door,
+            egress=door,
             policy=policy,
             store=ledger,
             seal=SEAL,

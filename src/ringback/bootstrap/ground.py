@@ -12,7 +12,7 @@ from ringback.bootstrap.dependencies import when_available
 from ringback.bootstrap.ledger import Ledger, Together, open_to_serve
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
@@ -49,7 +49,7 @@ class Ground:
     seal: Seal
     signers: Signers
     policy: Policy
-    door: Door
+    egress: EgressClient
     """The way out, to callers' URLs."""
     catalogue: ModelCatalogue
     pool: EnginePool | None
@@ -84,7 +84,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     blobs, store = await when_available(
         "blobs", lambda: _opened_blobs(settings, ledger, clock, stack), wait, clock
     )
-    door = await stack.enter_async_context(Door(policy, clock))
+    egress = await stack.enter_async_context(EgressClient(policy, clock))
     return Ground(
         settings=settings,
         clock=clock,
@@ -96,7 +96,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         seal=seal,
         signers=signers,
         policy=policy,
-        door=door,
+        egress=egress,
         catalogue=catalogue,
         pool=pool,
         leaving=Drain(other_nodes=opened.together is not None),

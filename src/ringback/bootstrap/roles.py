@@ -22,8 +22,8 @@ from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.trial import Trial, trial
-from ringback.egress.answers import FetchLimits, Limits
 from ringback.egress.names import Requester
+from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.jobs.rescuer import Rescuer
@@ -168,7 +168,7 @@ class Stages:
         ground = self._ground
         settings = ground.settings.callback
         deliverer = Deliverer(
-            ground.door,
+            ground.egress,
             ground.policy,
             ground.blobs,
             settings,
@@ -240,7 +240,7 @@ class Stages:
         settings = ground.settings
         assert ground.pool is not None
         streams = self._streams(ground.pool)
-        admission = Admission(ground.door, ground.policy)
+        admission = Admission(ground.egress, ground.policy)
         return application(
             Services(
                 store=ground.ledger,
@@ -271,7 +271,7 @@ class Stages:
         ground = self._ground
         hearings = LiveRecognition(pool)
         callbacks = CallbackOpener(
-            door=ground.door,
+            egress=ground.egress,
             policy=ground.policy,
             store=ground.ledger,
             seal=ground.seal,
@@ -308,7 +308,7 @@ class Stages:
 
     def _remote(self) -> RemoteAudio:
         ground = self._ground
-        return RemoteAudio(ground.door, ground.policy, _fetch_limits(ground.settings.fetch), ground.clock)
+        return RemoteAudio(ground.egress, ground.policy, _fetch_limits(ground.settings.fetch), ground.clock)
 
 
 class _WhenReady:
@@ -340,7 +340,7 @@ def _tried_by(ground: Ground) -> TestCallback:
     async def try_callback(url: str, method: str, requester: Requester) -> Trial:
         sign = (await ground.signers.signer(requester.key)).headers
         return await trial(
-            ground.door,
+            ground.egress,
             ground.policy,
             url,
             clock=ground.clock,

@@ -6,10 +6,10 @@ cannot be delivered is refused before the request is accepted, with the mend aft
 
 from collections.abc import Collection
 
-from ringback.egress.answers import Blocked, Unresolvable
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Blocked, Unresolvable
 from ringback.egress.socket import LIVE
 from ringback.egress.target import HTTP, BadUrl, TargetError, parse_target
 from ringback.errors import Refusal
@@ -18,8 +18,8 @@ from ringback.errors import Refusal
 class Admission:
     """Says whether a callback URL may be used, now and by this server's policy."""
 
-    def __init__(self, door: Door, policy: Policy) -> None:
-        self._door = door
+    def __init__(self, egress: EgressClient, policy: Policy) -> None:
+        self._egress = egress
         self._policy = policy
 
     async def admit(self, url: str, requester: Requester = OPERATOR) -> str:
@@ -36,7 +36,7 @@ class Admission:
         except TargetError as error:
             raise _unusable(error) from None
         try:
-            await self._door.check(target, requester)
+            await self._egress.check_address(target, requester)
         except Blocked as blocked:
             raise _invalid(str(blocked.strerror)) from None
         except Unresolvable:
@@ -44,7 +44,7 @@ class Admission:
         except OSError:
             # No handle, memory or thread left for a look-up: that says nothing about the URL.
             raise Refusal(503, "Service Unavailable", "Please try again later") from None
-        return target.with_login
+        return target.reveal_url()
 
 
 def _unusable(error: TargetError) -> Refusal:

@@ -29,10 +29,10 @@ from ringback.callbacks.delivery import (
 )
 from ringback.callbacks.schedule import schedule_of
 from ringback.clock import Clock
-from ringback.egress.answers import Answer, Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
 from ringback.jobs.store import LedgerUnavailable
@@ -66,7 +66,7 @@ class Deliverer:
 
     def __init__(
         self,
-        door: Door,
+        egress: EgressClient,
         policy: Policy,
         blobs: Blobs,
         settings: CallbackSettings,
@@ -78,7 +78,7 @@ class Deliverer:
         public_url: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
-        self._door = door
+        self._egress = egress
         self._policy = policy
         self._blobs = blobs
         self._limits = Limits(settings.connect_timeout, settings.timeout)
@@ -150,7 +150,7 @@ class Deliverer:
         began = self._clock.now()
         presigned = target.presigned
         if presigned is not None:
-            target = target.without_login
+            target = target.without_credentials
         webhook_id = webhook_id_of(order, job)
         named = headers(order, webhook_id, job.tries + 1, presigned)
         if presigned is None:
@@ -163,8 +163,10 @@ class Deliverer:
                 delay = schedule_of(order.schedule, self._settings).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
-        answer = await self._door.send(target, order.method, named, body, self._limits, requester=requester)
-        if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
+        answer = await self._egress.send_request(
+            target, order.method, named, body, self._limits, requester=requester
+        )
+        if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
             return await _not_tried(job, order, answer.detail)
         ended = self._clock.now()
         schedule = schedule_of(order.schedule, self._settings)
@@ -230,7 +232,7 @@ def _tell(
     order: DeliveryOrder,
     target: Target,
     *,
-    answer: Answer | NoAnswer,
+    answer: ReceiverResponse | NoResponse,
     outcome: Done | Retry | GivenUp,
 ) -> None:
     """The canonical event of an attempt: every fact but path, query, credentials and content."""
@@ -244,14 +246,14 @@ def _tell(
         request_id=order.request_id,
         project=job.project,
         outcome=verdict,
-        status=answer.status if isinstance(answer, Answer) else None,
+        status=answer.status if isinstance(answer, ReceiverResponse) else None,
         attempt=job.tries + 1,
         next=_next(outcome),
         delay=round(outcome.delay, 3) if isinstance(outcome, Retry) else None,
-        destination=target.shown,
+        destination=target.origin,
         address=answer.address,
         method=order.method,
-        reason=answer.detail if isinstance(answer, NoAnswer) else None,
+        reason=answer.detail if isinstance(answer, NoResponse) else None,
         dns_s=phases.dns,
         connect_s=phases.connect,
         tls_s=phases.tls,

@@ -17,7 +17,7 @@ import msgspec
 
 from ringback import __version__
 from ringback.blobs import Kept
-from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
+from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Presigned, read_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
@@ -109,7 +109,7 @@ def order_job(
     order: DeliveryOrder, *, project: str, accessor: str | None, tags: Sequence[str] = ()
 ) -> NewJob:
     """The delivery as a job with an id of its own, in its destination's lane."""
-    origin = order.origin or read_target(order.url).shown
+    origin = order.origin or read_target(order.url).origin
     return NewJob(
         id=JobId(str(uuid.uuid4())),
         kind=KIND,
@@ -174,15 +174,20 @@ def is_refused_for_size(attempts: Sequence[Attempt]) -> bool:
 
 
 def judge(
-    answer: Answer | NoAnswer, tries: int, schedule: Schedule | GrowingSchedule, *, jitter: float, now: float
+    answer: ReceiverResponse | NoResponse,
+    tries: int,
+    schedule: Schedule | GrowingSchedule,
+    *,
+    jitter: float,
+    now: float,
 ) -> Judgement:
-    """What becomes of a delivery after its attempt number `tries`; `Silence.OURS` was none.
+    """What becomes of a delivery after its attempt number `tries`; `NoResponseReason.OURS` was none.
 
     `jitter` (0 to 1) is how much of the allowed jitter to add; `now` (Unix seconds) reads dates in
     `Retry-After`.
     """
     verdict = _verdict(answer)
-    code = answer.status if isinstance(answer, Answer) else None
+    code = answer.status if isinstance(answer, ReceiverResponse) else None
     signal = _signal(verdict)
     match verdict:
         case Verdict.DELIVERED:
@@ -195,8 +200,8 @@ def judge(
             return Judgement(verdict, code, outcome)
 
 
-def _verdict(answer: Answer | NoAnswer) -> Verdict:
-    if isinstance(answer, NoAnswer):
+def _verdict(answer: ReceiverResponse | NoResponse) -> Verdict:
+    if isinstance(answer, NoResponse):
         return _SILENCES[answer.reason]
     if answer.status == 410:
         return Verdict.GONE
@@ -233,13 +238,17 @@ def _signal(verdict: Verdict) -> Signal:
 
 
 def _delay(
-    answer: Answer | NoAnswer, tries: int, schedule: Schedule | GrowingSchedule, jitter: float, now: float
+    answer: ReceiverResponse | NoResponse,
+    tries: int,
+    schedule: Schedule | GrowingSchedule,
+    jitter: float,
+    now: float,
 ) -> float | None:
     """Seconds until the next attempt: never sooner than the schedule says, later if the receiver asks."""
     delay = schedule.delay_after(tries)
     if delay is None:
         return None
-    asked = seconds_asked(answer.retry_after, now) if isinstance(answer, Answer) else None
+    asked = seconds_asked(answer.retry_after, now) if isinstance(answer, ReceiverResponse) else None
     if asked is not None and asked > 0:
         delay = max(delay, min(max(asked, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER))
     return delay + jitter * min(MAX_JITTER, delay / 10)
@@ -260,9 +269,9 @@ class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     phases: Phases | None = None
 
 
-def detail(answer: Answer | NoAnswer, *, thin: bool = False) -> bytes:
+def detail(answer: ReceiverResponse | NoResponse, *, thin: bool = False) -> bytes:
     """One attempt's facts as JSON."""
-    if isinstance(answer, NoAnswer):
+    if isinstance(answer, NoResponse):
         facts = AttemptDetail(answer.address, answer.detail, thin=thin, phases=answer.phases)
     else:
         text = text_of(answer.body)
@@ -295,13 +304,13 @@ _CLASSES = {
     5: Verdict.SERVER_ERROR,
 }
 
-# Without `Silence.OURS`, which says nothing of the receiver.
+# Without `NoResponseReason.OURS`, which says nothing of the receiver.
 _SILENCES = {
-    Silence.DNS: Verdict.UNRESOLVED,
-    Silence.BLOCKED: Verdict.BLOCKED,
-    Silence.CONNECT: Verdict.UNREACHABLE,
-    Silence.TLS: Verdict.TLS,
-    Silence.TIMEOUT: Verdict.TIMEOUT,
-    Silence.RESET: Verdict.RESET,
-    Silence.PROTOCOL: Verdict.PROTOCOL,
+    NoResponseReason.DNS: Verdict.UNRESOLVED,
+    NoResponseReason.BLOCKED: Verdict.BLOCKED,
+    NoResponseReason.CONNECT: Verdict.UNREACHABLE,
+    NoResponseReason.TLS: Verdict.TLS,
+    NoResponseReason.TIMEOUT: Verdict.TIMEOUT,
+    NoResponseReason.RESET: Verdict.RESET,
+    NoResponseReason.PROTOCOL: Verdict.PROTOCOL,
 }

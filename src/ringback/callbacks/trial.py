@@ -13,10 +13,18 @@ import msgspec
 from ringback.blobs import Kept
 from ringback.callbacks.delivery import DeliveryOrder, headers, text_of
 from ringback.clock import Clock
-from ringback.egress.answers import Answer, Blocked, Limits, NoAnswer, Phases, Silence, Unresolvable
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import (
+    Blocked,
+    Limits,
+    NoResponse,
+    NoResponseReason,
+    Phases,
+    ReceiverResponse,
+    Unresolvable,
+)
 from ringback.egress.target import BadUrl, Target, TargetError, parse_target
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
@@ -75,7 +83,7 @@ class Trial(msgspec.Struct, frozen=True):
 
 
 async def trial(
-    door: Door,
+    egress: EgressClient,
     policy: Policy,
     url: str,
     *,
@@ -98,7 +106,7 @@ async def trial(
     told.read(target)
     began = clock.monotonic()
     try:
-        await door.check(target, requester)
+        await egress.check_address(target, requester)
     except Blocked as blocked:
         return told.blocked(blocked, clock.monotonic() - began)
     except Unresolvable as error:
@@ -108,12 +116,12 @@ async def trial(
     request_id = str(uuid.uuid4())
     body = sample(request_id, clock.now())
     named = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
-    called = target if target.presigned is None else target.without_login
-    answer = await door.send(called, method, named, body, limits, requester=requester)
-    if isinstance(answer, NoAnswer) and answer.reason is Silence.OURS:
+    called = target if target.presigned is None else target.without_credentials
+    answer = await egress.send_request(called, method, named, body, limits, requester=requester)
+    if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
         raise OSError(answer.detail)
     told.sent(answer, request_id)
-    return told.no_answer(answer) if isinstance(answer, NoAnswer) else told.answer(answer)
+    return told.no_answer(answer) if isinstance(answer, NoResponse) else told.answer(answer)
 
 
 def sample(request_id: str, now: float) -> bytes:
@@ -153,9 +161,9 @@ class _Telling:
 
     def read(self, target: Target) -> None:
         self._target = target
-        self._trial = msgspec.structs.replace(self._trial, destination=target.shown)
-        credentials = ", with credentials for Basic authorization" if target.login else ""
-        self._done(Phase.URL, None, f"{target.shown}{credentials}")
+        self._trial = msgspec.structs.replace(self._trial, destination=target.origin)
+        credentials = ", with credentials for Basic authorization" if target.credentials else ""
+        self._done(Phase.URL, None, f"{target.origin}{credentials}")
 
     def bad_url(self, error: TargetError) -> Trial:
         if error.reason is BadUrl.PORT:
@@ -174,12 +182,12 @@ class _Telling:
             self._done(Phase.DNS, seconds, f"{self._target.host} has an address")
         self._done(Phase.POLICY, None, "this server may call it")
 
-    def sent(self, answer: Answer | NoAnswer, request_id: str) -> None:
+    def sent(self, answer: ReceiverResponse | NoResponse, request_id: str) -> None:
         """All that went well once the request was on its way."""
         assert self._target is not None
         self._trial = msgspec.structs.replace(self._trial, address=answer.address)
         phases = answer.phases
-        failed = _failed_phase(answer, self._target) if isinstance(answer, NoAnswer) else None
+        failed = _failed_phase(answer, self._target) if isinstance(answer, NoResponse) else None
         if failed in {Phase.DNS, Phase.POLICY, Phase.CONNECT}:
             return
         way = "on a connection that was open already" if phases.connect is None else f"to {answer.address}"
@@ -196,14 +204,14 @@ class _Telling:
             waited = None if phases.first_byte is None else phases.first_byte - (phases.sent or 0.0)
             self._done(Phase.FIRST_BYTE, waited, "it answered")
 
-    def no_answer(self, answer: NoAnswer) -> Trial:
+    def no_answer(self, answer: NoResponse) -> Trial:
         assert self._target is not None
         phase = _failed_phase(answer, self._target)
         if phase is Phase.POLICY:
             return self.fail(phase, None, *_rule_and_mend(answer.detail))
         return self.fail(phase, None, answer.detail, _MENDS[phase])
 
-    def answer(self, answer: Answer) -> Trial:
+    def answer(self, answer: ReceiverResponse) -> Trial:
         text = (text_of(answer.body) or "")[:SHOWN] or None
         self._trial = msgspec.structs.replace(self._trial, status=answer.status, answer=text)
         mend = _mend_of_status(answer.status, self._trial.method)
@@ -224,21 +232,21 @@ class _Telling:
         self._trial = msgspec.structs.replace(self._trial, steps=(*self._trial.steps, step))
 
 
-def _failed_phase(answer: NoAnswer, target: Target) -> Phase:
+def _failed_phase(answer: NoResponse, target: Target) -> Phase:
     match answer.reason:
-        case Silence.DNS:
+        case NoResponseReason.DNS:
             return Phase.DNS
-        case Silence.BLOCKED:
+        case NoResponseReason.BLOCKED:
             return Phase.POLICY
-        case Silence.CONNECT:
+        case NoResponseReason.CONNECT:
             return Phase.CONNECT
-        case Silence.TLS:
+        case NoResponseReason.TLS:
             return Phase.TLS
-        case Silence.TIMEOUT | Silence.RESET:
+        case NoResponseReason.TIMEOUT | NoResponseReason.RESET:
             return _phase_in_work(answer.phases, target)
-        case Silence.PROTOCOL:
+        case NoResponseReason.PROTOCOL:
             return Phase.STATUS
-        case Silence.OURS:
+        case NoResponseReason.OURS:
             raise AssertionError("nothing was tried")
         case _:
             assert_never(answer.reason)

@@ -10,9 +10,9 @@ from ringback.callbacks.trial import Step, Trial, trial
 from ringback.cli.places import settings_of, with_settings
 from ringback.cli.shown import printable
 from ringback.clock import SystemClock
-from ringback.egress.answers import Limits
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits
 from ringback.settings import CallbackSettings
 
 ANSWER_LINES = 5
@@ -49,9 +49,9 @@ def command(config: Path | None, data_dir: str | None, url: str, method: str) ->
 
 async def _tried(settings: CallbackSettings, url: str, method: str) -> Trial:
     policy = Policy(settings.allow, settings.ports)
-    async with Door(policy, SystemClock()) as door:
+    async with EgressClient(policy, SystemClock()) as egress:
         return await trial(
-            door,
+            egress,
             policy,
             url,
             clock=SystemClock(),

@@ -1,1 +1,2 @@
-"""The only door to URLs that users give us: callbacks to call and audio to fetch."""
+"""The HTTP and WebSocket client for URLs that users give us: callbacks and audio. Nothing else connects to
+them."""

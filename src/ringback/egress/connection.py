@@ -12,7 +12,7 @@ READ_AHEAD: Final = 524_288
 """Bytes of an answer's body that may wait to be read."""
 
 
-class Lost(Exception):
+class ConnectionBroken(Exception):
     """The connection went before a status line came."""
 
 
@@ -51,9 +51,9 @@ class HttpConnection(asyncio.Protocol):
         waiting = self._unsent or self._writing_paused or self._reading_paused
         return not self.gone and not waiting and self.answer.reusable
 
-    async def ask(self, head: bytes, body: bytes, on_sent: Callable[[], None]) -> None:
+    async def send_request(self, head: bytes, body: bytes, on_sent: Callable[[], None]) -> None:
         """Send a request, and wait for the status line of its answer. `on_sent` is called once all of it has
-        been handed to the system. Raises `Lost` or `NotHttp`."""
+        been handed to the system. Raises `ConnectionBroken` or `NotHttp`."""
         self._answer = answer = AnswerParser()
         self._unsent = memoryview(body)[PIECE:]
         self._on_sent = on_sent
@@ -63,10 +63,10 @@ class HttpConnection(asyncio.Protocol):
             if answer.fault is not None:
                 raise NotHttp(answer.fault)
             if self.gone:
-                raise Lost
+                raise ConnectionBroken
             await self._progress()
 
-    async def finish(self, enough: int) -> None:
+    async def finish_response(self, enough: int) -> None:
         """Wait for the rest of the answer, or for so many bytes of its body; send what is still unsent."""
         answer = self.answer
         while not self.gone and answer.buffered < enough and answer.fault is None:
@@ -74,7 +74,7 @@ class HttpConnection(asyncio.Protocol):
                 return
             await self._progress()
 
-    async def headers(self) -> None:
+    async def receive_headers(self) -> None:
         """Wait for the answer's headers. Raises `NotHttp`."""
         answer = self.answer
         while not answer.has_headers:
@@ -82,7 +82,7 @@ class HttpConnection(asyncio.Protocol):
                 raise NotHttp(answer.fault)
             await self._progress()
 
-    async def read(self) -> bytes:
+    async def receive_body(self) -> bytes:
         """What has come of the body since the last call; nothing at its end. Raises `NotHttp` where it breaks
         off."""
         answer = self.answer

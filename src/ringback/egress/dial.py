@@ -16,9 +16,9 @@ from itertools import chain, zip_longest
 from typing import Final, TypeVar
 
 from ringback.clock import Clock
-from ringback.egress.answers import OUR_TROUBLES, Blocked
 from ringback.egress.names import Names, Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import OUR_TROUBLES, Blocked
 from ringback.egress.target import Target
 
 STAGGER_SECONDS: Final = 0.25

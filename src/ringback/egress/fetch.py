@@ -11,14 +11,21 @@ from yarl import URL
 
 from ringback import __version__
 from ringback.clock import Clock
-from ringback.egress.answers import Fetched, FetchFailed, FetchLimits, FetchReason, Silence, Unresolvable
 from ringback.egress.connection import HttpConnection, NotHttp
 from ringback.egress.content import FIRST_BYTES, BadCoding, Unpacker, what_it_is_instead
 from ringback.egress.dial import Dial, Dialler
 from ringback.egress.names import Requester
+from ringback.egress.no_response import no_response
 from ringback.egress.policy import Policy
 from ringback.egress.request import Request
-from ringback.egress.silence import no_answer
+from ringback.egress.responses import (
+    FetchFailed,
+    FetchLimits,
+    FetchReason,
+    FetchResponse,
+    NoResponseReason,
+    Unresolvable,
+)
 from ringback.egress.target import Target, TargetError, parse_target
 
 MAX_REDIRECTS: Final = 5
@@ -38,7 +45,7 @@ class AudioFetch:
     connection: HttpConnection | None = None
     """The one in use."""
 
-    async def begin(self, target: Target) -> Fetched:
+    async def begin(self, target: Target) -> FetchResponse:
         """The answer that the redirects lead to, if it is one with a body. Raises `FetchFailed`, or for a
         trouble of our own `OSError`."""
         for redirects in range(MAX_REDIRECTS + 1):
@@ -54,7 +61,7 @@ class AudioFetch:
                 length = answer.header(b"content-length")
                 packed = answer.header(b"content-encoding") is not None
                 size = int(length) if length is not None and length.isdigit() and not packed else None
-                return Fetched(answer.status, self._chunks(connection), size)
+                return FetchResponse(answer.status, self._chunks(connection), size)
             else:
                 raise _refused_by_host(connection)
         raise FetchFailed(FetchReason.TOO_MANY_REDIRECTS, f"more than {MAX_REDIRECTS}")
@@ -73,12 +80,12 @@ class AudioFetch:
                 self.connection = connection = await self.dialler.connect(
                     target, self.requester, dial, HttpConnection
                 )
-                await connection.ask(Request(target, "GET", headers).head, b"", dial.note_sent)
-                await connection.headers()
+                await connection.send_request(Request(target, "GET", headers).head, b"", dial.note_sent)
+                await connection.receive_headers()
         except Exception as error:
             self.drop()
-            failed = no_answer(error, dial, self.clock.monotonic(), seconds)
-            if failed.reason is Silence.OURS:
+            failed = no_response(error, dial, self.clock.monotonic(), seconds)
+            if failed.reason is NoResponseReason.OURS:
                 raise  # no fault of the URL: whoever fetches tries again
             reason = _REASONS.get(failed.reason, FetchReason.NO_DATA)
             detail = f"after a redirect: {failed.detail}" if redirects else failed.detail
@@ -102,8 +109,8 @@ class AudioFetch:
             raise FetchFailed(FetchReason.BAD_LOCATION, str(error)) from None
         except ValueError:
             raise FetchFailed(FetchReason.BAD_LOCATION, "it cannot be read") from None
-        if following.login is None and following.shown == target.shown:
-            return following.with_same_login(target)
+        if following.credentials is None and following.origin == target.origin:
+            return following.with_credentials_of(target)
         return following
 
     async def _chunks(self, connection: HttpConnection) -> AsyncGenerator[bytes, None]:
@@ -139,7 +146,7 @@ class AudioFetch:
             patience = max(0.0, limits.pace_window - waited) if limits.bytes_per_second else left
             try:
                 async with asyncio.timeout(min(left, patience)):
-                    chunk = await connection.read()
+                    chunk = await connection.receive_body()
             except TimeoutError:
                 if left <= patience:
                     raise FetchFailed(FetchReason.NO_DATA, "it took too long") from None
@@ -164,13 +171,13 @@ def _audio(first: bytes, connection: HttpConnection) -> bytes:
     return first
 
 
-def _may_pass(reason: Silence, error: Exception) -> bool:
+def _may_pass(reason: NoResponseReason, error: Exception) -> bool:
     match reason:
-        case Silence.BLOCKED:
+        case NoResponseReason.BLOCKED:
             return False
-        case Silence.DNS:
+        case NoResponseReason.DNS:
             return isinstance(error, Unresolvable) and error.temporary
-        case Silence.TLS:
+        case NoResponseReason.TLS:
             return not isinstance(error, ssl.SSLCertVerificationError)
         case _:
             return True
@@ -201,4 +208,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _WITHOUT_CONTENT: Final = frozenset({204, 205})
 _TEMPORARY: Final = frozenset({408, 425, 429})
 """Statuses below 500 that say nothing against the URL (RFC 9110 §15.5.9, RFC 8470 §5.2, RFC 6585 §4)."""
-_REASONS: Final = {Silence.BLOCKED: FetchReason.BLOCKED, Silence.DNS: FetchReason.UNRESOLVABLE}
+_REASONS: Final = {
+    NoResponseReason.BLOCKED: FetchReason.BLOCKED,
+    NoResponseReason.DNS: FetchReason.UNRESOLVABLE,
+}

@@ -20,7 +20,7 @@ class IdleConnections:
         """All of them, the one that is idle for longest first."""
         self._sweep: asyncio.TimerHandle | None = None
 
-    def take(self, origin: str) -> HttpConnection | None:
+    def take_connection(self, origin: str) -> HttpConnection | None:
         """One that is open as far as is known, if there is any."""
         while (kept := self._of.get(origin)) is not None:
             connection = kept[-1]
@@ -30,7 +30,7 @@ class IdleConnections:
             connection.drop()
         return None
 
-    def keep(self, origin: str, connection: HttpConnection) -> None:
+    def keep_connection(self, origin: str, connection: HttpConnection) -> None:
         connection.idle_since = self._loop.time()
         self._of.setdefault(origin, []).append(connection)
         self._origins[connection] = origin

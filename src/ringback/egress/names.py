@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from ringback.clock import Clock
-from ringback.egress.answers import OUR_TROUBLES, LookupsBusy, Unresolvable
+from ringback.egress.responses import OUR_TROUBLES, LookupsBusy, Unresolvable
 
 RESOLVE_SECONDS = 2.0
 THREADS_FOR_KNOWN = 32

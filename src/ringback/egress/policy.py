@@ -20,7 +20,7 @@ Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class PolicyRefusal:
     """Why an address or a host may not be called."""
 
     subject: str
@@ -54,7 +54,7 @@ class Policy:
         if bad:
             raise Misconfigured(f"RINGBACK_CALLBACK_PORTS: {bad[0]} is not a port (1 to 65535)")
 
-    def host_refusal(self, host: str) -> Refused | None:
+    def host_refusal(self, host: str) -> PolicyRefusal | None:
         """Judge a host before it is resolved: None when it may be resolved, or is a good address.
 
         `host` is lower case, ASCII, without brackets: as `egress.target` leaves it.
@@ -64,16 +64,16 @@ class Policy:
         except ValueError:
             pass
         if _plain(host) in _METADATA_HOSTS and _plain(host) not in self._hosts:
-            return Refused(host, "a cloud metadata service (allowed only when named exactly)")
+            return PolicyRefusal(host, "a cloud metadata service (allowed only when named exactly)")
         return None
 
-    def refusal(self, address: Address, host: str) -> Refused | None:
+    def refusal(self, address: Address, host: str) -> PolicyRefusal | None:
         """Judge one address that `host` stands for (it may be the host itself); None: it may be called."""
         subject = str(address) if _is_address(host) else f"an address of {host}"
         for each in _readings(address):
             rule = self._rule_against(each, host)
             if rule is not None:
-                return Refused(subject, rule)
+                return PolicyRefusal(subject, rule)
         return None
 
     def _rule_against(self, address: Address, host: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from ringback.egress.answers import FetchFailed, FetchReason
+from ringback.egress.responses import FetchFailed, FetchReason
 from ringback.errors import Refusal
 
 

@@ -9,7 +9,7 @@ from ringback.egress.target import Target
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is to be said, and to whom."""
+    """A request, before it is sent."""
 
     target: Target
     method: str
@@ -29,8 +29,8 @@ class Request:
         lines += [f"{name}: {value}" for name, value in self.headers.items()]
         if self.body is not None:
             lines.append(f"Content-Length: {len(self.body)}")
-        if self.target.login is not None:
-            credentials = b64encode(":".join(self.target.login).encode()).decode()
+        if self.target.credentials is not None:
+            credentials = b64encode(":".join(self.target.credentials).encode()).decode()
             lines.append(f"Authorization: Basic {credentials}")
         text = "\r\n".join([*lines, "", ""])
         if text.count("\n") != len(lines) + 1 or text.count("\r") != len(lines) + 1:

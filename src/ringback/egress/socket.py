@@ -53,7 +53,7 @@ class OutgoingSocket:
         self._pongs: asyncio.Queue[bytes] = asyncio.Queue()
         self._reading = asyncio.create_task(self._read())
 
-    async def send(self, message: bytes, seconds: float) -> None:
+    async def send_message(self, message: bytes, seconds: float) -> None:
         """One text message. Returns when it is written or lies in a small buffer; raises `SocketLost`, also
         when the other side has not read for `seconds`."""
         try:
@@ -64,7 +64,7 @@ class OutgoingSocket:
         except ConnectionClosed as error:
             raise SocketLost(_how_it_ended(error)) from None
 
-    async def ping(self, label: bytes, seconds: float) -> None:
+    async def send_ping(self, label: bytes, seconds: float) -> None:
         """Ask for a pong with this label; it comes once everything sent before has been read."""
         try:
             async with asyncio.timeout(seconds):
@@ -77,7 +77,7 @@ class OutgoingSocket:
             return  # asked already
         asyncio.ensure_future(answered).add_done_callback(lambda future: self._note_pong(label, future))
 
-    async def pong(self) -> bytes:
+    async def receive_pong(self) -> bytes:
         """The label of the next pong. Raises `SocketLost` at the end of the connection."""
         waiting = asyncio.ensure_future(self._pongs.get())
         try:
@@ -122,7 +122,7 @@ async def open_socket(
 ) -> OutgoingSocket:
     """The socket, once the other side has agreed. On any failure the connection is gone already.
 
-    Raises `OSError` (`TimeoutError` among them), `Lost`, `NotHttp` or `NotSwitched`.
+    Raises `OSError` (`TimeoutError` among them), `ConnectionBroken`, `NotHttp` or `NotSwitched`.
     """
     url = target.url
     uri = WebSocketURI(target.scheme in SECURE, target.host, target.port, url.raw_path, url.raw_query_string)
@@ -132,10 +132,12 @@ async def open_socket(
     try:
         async with asyncio.timeout(seconds):
             connection = await dialler.connect(target, requester, dial, HttpConnection)
-            await connection.ask(Request(target, "GET", {**wanted, **headers}).head, b"", dial.note_sent)
+            await connection.send_request(
+                Request(target, "GET", {**wanted, **headers}).head, b"", dial.note_sent
+            )
             if connection.answer.status != 101:
                 raise NotSwitched(f"it answered the WebSocket handshake with {connection.answer.status}")
-            await connection.headers()
+            await connection.receive_headers()
             _check(handshake, connection)
             return OutgoingSocket(_switched(connection, uri), dial.address)
     except BaseException:

@@ -1,7 +1,7 @@
-"""A user's URL, read once, by the parser that the client itself uses. Pure.
+"""A user's URL, parsed once, by the parser that the client itself uses. Pure.
 
-Two parsers that disagree about one URL are how a request ends up where nobody looked; so the URL is
-read here, and everything later (resolving, judging, connecting, storing) uses this reading.
+Two parsers that disagree about one URL are how a request ends up where nobody checked. So a URL is parsed
+here, and resolving, the address policy, connecting and storing all use the result.
 """
 
 import re
@@ -34,7 +34,7 @@ class BadUrl(StrEnum):
 
 
 class Presigned(StrEnum):
-    """How a URL is signed whose query lets its holder store one object, and nothing else."""
+    """How a presigned URL is signed, whose query permits its holder to store one object and nothing else."""
 
     WITHOUT_TYPE = "without type"
     """S3's and GCS's version 4, which sign only what they name; Azure's SAS, which signs no header at all."""
@@ -45,14 +45,14 @@ class Presigned(StrEnum):
 class TargetError(ValueError):
     """A URL that cannot be used: `reason` says what is wrong with it, the message what to do about it."""
 
-    def __init__(self, reason: BadUrl, mend: str) -> None:
-        super().__init__(mend)
+    def __init__(self, reason: BadUrl, hint: str) -> None:
+        super().__init__(hint)
         self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes. Only `shown` may be logged: path and query of a URL may be secrets."""
+    """Where a request goes. Only `origin` may be logged: path and query of a URL may be secrets."""
 
     url: URL
     """Without credentials."""
@@ -60,11 +60,11 @@ class Target:
     host: str
     """Lower case, ASCII, without brackets."""
     port: int
-    login: tuple[str, str] | None
+    credentials: tuple[str, str] | None
     """User and password from the URL, percent-decoded."""
 
     @property
-    def shown(self) -> str:
+    def origin(self) -> str:
         """`scheme://host:port`, for logs and lanes."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.scheme}://{host}:{self.port}"
@@ -85,19 +85,18 @@ class Target:
         return Presigned.WITH_TYPE if "Signature" in names else None
 
     @property
-    def without_login(self) -> "Target":
-        return replace(self, login=None)
+    def without_credentials(self) -> "Target":
+        return replace(self, credentials=None)
 
-    def with_same_login(self, other: "Target") -> "Target":
-        """This place, with the credentials that `other` has."""
-        return replace(self, login=other.login)
+    def with_credentials_of(self, other: "Target") -> "Target":
+        """This target, with the credentials of `other`."""
+        return replace(self, credentials=other.credentials)
 
-    @property
-    def with_login(self) -> str:
-        """The whole URL again, credentials included, for the ledger only."""
-        if self.login is None:
+    def reveal_url(self) -> str:
+        """The whole URL, with the credentials: a secret, to be sealed or sent, never shown or logged."""
+        if self.credentials is None:
             return str(self.url)
-        return str(self.url.with_user(self.login[0]).with_password(self.login[1]))
+        return str(self.url.with_user(self.credentials[0]).with_password(self.credentials[1]))
 
 
 def parse_target(url: str, policy: Policy, *, ports: bool, schemes: Collection[str] = HTTP) -> Target:
@@ -120,11 +119,13 @@ def read_target(url: str, schemes: Collection[str] = HTTP) -> Target:
     start = _START.match(url)
     if start is None:
         raise TargetError(BadUrl.NO_SCHEME, "begin it with https:// or http://")
-    origin = _read_origin(start[0], frozenset(schemes))
-    written = _as_written(url, start.end(), origin)
-    target = Target(written, origin.scheme, origin.host, origin.port, origin.login)
+    parsed_origin = _read_origin(start[0], frozenset(schemes))
+    written = _as_written(url, start.end(), parsed_origin)
+    target = Target(
+        written, parsed_origin.scheme, parsed_origin.host, parsed_origin.port, parsed_origin.credentials
+    )
     # Percent-encoding makes a URL longer, and what is stored must be readable again.
-    _refuse_long_text(target.with_login)
+    _refuse_long_text(target.reveal_url())
     return target
 
 
@@ -144,19 +145,19 @@ def _refuse_odd_text(url: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Origin:
+class _ParsedOrigin:
     """What stands before a URL's path."""
 
     scheme: str
     host: str
     port: int
-    login: tuple[str, str] | None
+    credentials: tuple[str, str] | None
     authority: str
     """Host and port as they stand in the request: without credentials, and without a default port."""
 
 
 @lru_cache(maxsize=1024)
-def _read_origin(start: str, schemes: frozenset[str]) -> _Origin:
+def _read_origin(start: str, schemes: frozenset[str]) -> _ParsedOrigin:
     """Read `scheme://authority`. Kept, because many deliveries go to one receiver: reading it anew took
     a tenth of the event loop's time per delivery."""
     parsed = _parse(start)
@@ -168,7 +169,7 @@ def _read_origin(start: str, schemes: frozenset[str]) -> _Origin:
         raise TargetError(BadUrl.PORT, "port 0 cannot be called")
     bare = parsed.with_user(None)
     authority = (bare.with_port(None) if bare.is_default_port() else bare).raw_authority
-    return _Origin(parsed.scheme, host, port, _login(start, parsed), authority)
+    return _ParsedOrigin(parsed.scheme, host, port, _credentials(start, parsed), authority)
 
 
 def _parse(url: str) -> URL:
@@ -198,7 +199,7 @@ def _host(parsed: URL) -> str:
     return host
 
 
-def _login(start: str, parsed: URL) -> tuple[str, str] | None:
+def _credentials(start: str, parsed: URL) -> tuple[str, str] | None:
     if start.count("@") > 1:
         raise TargetError(BadUrl.CREDENTIALS, "an @ in user or password must be written %40")
     if parsed.user is None and not parsed.password:
@@ -212,7 +213,7 @@ def _login(start: str, parsed: URL) -> tuple[str, str] | None:
     return user, password
 
 
-def _as_written(url: str, end_of_start: int, origin: _Origin) -> URL:
+def _as_written(url: str, end_of_start: int, parsed_origin: _ParsedOrigin) -> URL:
     """The URL for the request line: host and port as parsed; path and query as the user wrote them.
 
     Re-quoting is avoided where it can be, because presigned URLs are signed as they are written.
@@ -223,7 +224,11 @@ def _as_written(url: str, end_of_start: int, origin: _Origin) -> URL:
         encoded = _parse(url)
         path, query = encoded.raw_path, encoded.raw_query_string
     return URL.build(
-        scheme=origin.scheme, authority=origin.authority, path=path or "/", query_string=query, encoded=True
+        scheme=parsed_origin.scheme,
+        authority=parsed_origin.authority,
+        path=path or "/",
+        query_string=query,
+        encoded=True,
     )
 
 

@@ -160,7 +160,7 @@ def lane_of(destination: str | None, project: str) -> Lane | None:
     if destination is None:
         return None
     try:
-        return Lane(f"{read_target(destination).shown} {project}")
+        return Lane(f"{read_target(destination).origin} {project}")
     except TargetError as error:
         raise bad_query(f"`destination` must be scheme://host or scheme://host:port: {error}.") from None
 

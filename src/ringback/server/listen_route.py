@@ -114,7 +114,7 @@ class ListenRoute:
         options = with_model_warnings(options, model, tell_substitution=warn)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
-        origin = None if callback is None else read_target(callback).shown
+        origin = None if callback is None else read_target(callback).origin
         context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, origin, key)
         await self._services.quota.check(caller.holder, self._daily_limits(context))
         declared = declared_length(request)

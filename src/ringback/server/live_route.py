@@ -83,7 +83,7 @@ class LiveRoute:
             options=options,
             model=model,
             callback=callback,
-            callback_origin=None if callback is None else read_target(callback, LIVE).shown,
+            callback_origin=None if callback is None else read_target(callback, LIVE).origin,
             schedule=chosen(options.callback_schedule, caller.limits.schedule),
             allowance=allowance_of(caller.limits, self._services.settings.limits),
             counts_audio=limits is not None,

@@ -11,10 +11,10 @@ from ringback import __version__
 from ringback.blobs import Kept
 from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
 from ringback.clock import Clock
-from ringback.egress.answers import Limits, NoAnswer, Silence
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
 from ringback.egress.policy import Policy
+from ringback.egress.responses import Limits, NoResponse, NoResponseReason
 from ringback.egress.socket import LIVE, WEBSOCKET, OutgoingSocket
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.errors import Refusal
@@ -54,7 +54,7 @@ class CallbackOpener:
     def __init__(
         self,
         *,
-        door: Door,
+        egress: EgressClient,
         policy: Policy,
         store: JobStore,
         seal: Seal,
@@ -62,7 +62,7 @@ class CallbackOpener:
         settings: CallbackSettings,
         clock: Clock,
     ) -> None:
-        self._door = door
+        self._egress = egress
         self._policy = policy
         self._store = store
         self._seal = seal
@@ -88,17 +88,17 @@ class CallbackOpener:
             raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({error})") from None
 
     async def _open_websocket_relay(self, callback: StreamCallback, target: Target) -> Relay:
-        async def opened(first: int) -> OutgoingSocket | NoAnswer:
+        async def opened(first: int) -> OutgoingSocket | NoResponse:
             return await self._open_socket(callback, target, first)
 
         socket = await opened(1)
-        if isinstance(socket, NoAnswer):
+        if isinstance(socket, NoResponse):
             raise _refusal_of(socket)
         return WebSocketCallbackRelay(socket, opened, self._clock, self._settings.reconnect_seconds)
 
     async def _open_socket(
         self, callback: StreamCallback, target: Target, first: int
-    ) -> OutgoingSocket | NoAnswer:
+    ) -> OutgoingSocket | NoResponse:
         headers = {
             "User-Agent": f"ringback/{__version__}",
             "dg-request-id": callback.request_id,
@@ -109,7 +109,7 @@ class CallbackOpener:
         seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
         limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
         requester = Requester(callback.project, callback.key_id)
-        return await self._door.open_socket(target, headers, limits, requester)
+        return await self._egress.open_socket(target, headers, limits, requester)
 
     def _http_relay(self, callback: StreamCallback, target: Target) -> Relay:
         sealed_url = self.seal_url(callback.url, callback.request_id)
@@ -123,7 +123,7 @@ class CallbackOpener:
                 key_id=callback.key_id,
                 body=Kept(inline=message.decode()),
                 schedule=callback.schedule,
-                origin=target.shown,
+                origin=target.origin,
                 number=number,
             )
             return order_job(order, project=callback.project, accessor=callback.key_id, tags=callback.tags)
@@ -131,12 +131,12 @@ class CallbackOpener:
         return HttpCallbackRelay(self._store, callback.request_id, delivery, self._settings.live_backlog)
 
 
-def _refusal_of(why: NoAnswer) -> Refusal:
+def _refusal_of(why: NoResponse) -> Refusal:
     """In Deepgram's words where it documents some (https://developers.deepgram.com/docs/errors)."""
-    if why.reason is Silence.DNS:
+    if why.reason is NoResponseReason.DNS:
         return Refusal(400, "Bad Request", "Failed to resolve callback.")
-    if why.reason is Silence.BLOCKED:
+    if why.reason is NoResponseReason.BLOCKED:
         return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({why.detail})")
-    if why.reason is Silence.OURS:
+    if why.reason is NoResponseReason.OURS:
         return Refusal(503, "Service Unavailable", "Please try again later")
     return Refusal(400, "Bad Request", f"Failed to connect to callback. ({why.reason}: {why.detail})")

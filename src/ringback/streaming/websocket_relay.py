@@ -11,12 +11,12 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from ringback.clock import Clock
-from ringback.egress.answers import NoAnswer
+from ringback.egress.responses import NoResponse
 from ringback.egress.socket import OutgoingSocket, SocketLost
 from ringback.listen.actions import CloseReason, SendMessage
 from ringback.streaming.relay import RelayLost
 
-Open = Callable[[int], Awaitable[OutgoingSocket | NoAnswer]]
+Open = Callable[[int], Awaitable[OutgoingSocket | NoResponse]]
 """Opens a socket, given the number of its first message, counted from 1 over the whole stream."""
 
 WRITE_SECONDS = 5.0
@@ -46,7 +46,7 @@ class WebSocketCallbackRelay:
             if self._reconnect_seconds:
                 self._unread.add_message(each.message)
             try:
-                await socket.send(each.message, WRITE_SECONDS)
+                await socket.send_message(each.message, WRITE_SECONDS)
             except SocketLost as error:
                 await self._drop(socket, error)
         if self._reconnect_seconds and self._connected.is_set():
@@ -56,7 +56,7 @@ class WebSocketCallbackRelay:
         while True:
             try:
                 while True:
-                    self._unread.confirm_read(await self._socket.pong())
+                    self._unread.confirm_read(await self._socket.receive_pong())
             except SocketLost as error:
                 self._connected.clear()
                 if not await self._reconnect():
@@ -76,7 +76,7 @@ class WebSocketCallbackRelay:
     async def _send_ping(self) -> None:
         socket = self._socket
         try:
-            await socket.ping(self._unread.ping_payload, WRITE_SECONDS)
+            await socket.send_ping(self._unread.ping_payload, WRITE_SECONDS)
         except SocketLost as error:
             await self._drop(socket, error)
 
@@ -95,8 +95,8 @@ class WebSocketCallbackRelay:
         """Send on the new connection what may not have been read on the old one, then use it."""
         try:
             for message in tuple(self._unread):
-                await socket.send(message, WRITE_SECONDS)
-            await socket.ping(self._unread.ping_payload, WRITE_SECONDS)
+                await socket.send_message(message, WRITE_SECONDS)
+            await socket.send_ping(self._unread.ping_payload, WRITE_SECONDS)
         except SocketLost:
             await socket.close(DROPPED_CLOSE_CODE, "")
             return False

@@ -98,7 +98,7 @@ def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Se
     else:
         order = _first(request)
     sealed = seal.seal(wanted.url, place_of_callback(order.request_id))
-    origin = read_target(wanted.url).shown
+    origin = read_target(wanted.url).origin
     order = structs.replace(order, url=sealed, origin=origin, method=wanted.method or order.method)
     return _job(order, deliveries[-1] if deliveries else request)
 

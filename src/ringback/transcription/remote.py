@@ -6,11 +6,11 @@ https://developers.deepgram.com/docs/errors has the refusals (`REMOTE_CONTENT_ER
 from collections.abc import AsyncIterator
 
 from ringback.clock import Clock
-from ringback.egress.answers import Blocked, FetchFailed, FetchLimits, FetchReason
-from ringback.egress.door import Door
+from ringback.egress.client import EgressClient
 from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of, remote_content_refusal
+from ringback.egress.responses import Blocked, FetchFailed, FetchLimits, FetchReason
 from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.errors import Failure, Refusal
@@ -30,8 +30,8 @@ class AudioNotFetched(Refusal):
 class RemoteAudio:
     """The way to callers' audio URLs, with failures in Deepgram's words."""
 
-    def __init__(self, door: Door, policy: Policy, limits: FetchLimits, clock: Clock) -> None:
-        self._door = door
+    def __init__(self, egress: EgressClient, policy: Policy, limits: FetchLimits, clock: Clock) -> None:
+        self._egress = egress
         self._policy = policy
         self._limits = limits
         self._clock = clock
@@ -45,15 +45,15 @@ class RemoteAudio:
         target = self._read(url)
         if target.is_address:
             try:
-                await self._door.check(target)
+                await self._egress.check_address(target)
             except Blocked as blocked:
                 raise remote_content_refusal(FetchReason.BLOCKED, str(blocked.refused)) from None
-        return target.with_login
+        return target.reveal_url()
 
     async def chunks(self, url: str, requester: Requester = OPERATOR) -> AsyncIterator[bytes]:
         """The audio's bytes. Raises `Refusal`, and `AudioNotFetched` where they may come later."""
         try:
-            async with self._door.fetch(self._read(url), self._limits, requester) as fetched:
+            async with self._egress.fetch(self._read(url), self._limits, requester) as fetched:
                 async for chunk in fetched.chunks:
                     yield chunk
         except FetchFailed as failed:

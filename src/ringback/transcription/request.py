@@ -83,7 +83,7 @@ def origin_of_callback(order: Order) -> str | None:
     """Where the callback of an order from the ledger goes, as far as it may be shown."""
     if order.callback is None or order.callback_origin is not None:
         return order.callback_origin
-    return read_target(order.callback).shown  # accepted before URLs were sealed
+    return read_target(order.callback).origin  # accepted before URLs were sealed
 
 
 def still_kept(job: Job, keep_results: float, now: float) -> bool:
@@ -111,7 +111,7 @@ def _sealed(order: Order, request_id: JobId, seal: Seal) -> Order:
     if order.url is not None:
         order = structs.replace(order, url=seal.seal(order.url, _place_of_url(request_id)))
     if order.callback is not None:
-        origin = read_target(order.callback).shown
+        origin = read_target(order.callback).origin
         sealed = seal.seal(order.callback, place_of_callback(request_id))
         order = structs.replace(order, callback=sealed, callback_origin=origin)
     return order

@@ -21,7 +21,7 @@ from ringback.callbacks.delivery import (
     webhook_id_of,
 )
 from ringback.callbacks.schedule import chosen, schedule_of
-from ringback.egress.answers import BODY_LIMIT, Answer, NoAnswer, Phases, Silence
+from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.target import read_target
 from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
 from ringback.jobs.retry import GrowingSchedule, Schedule
@@ -41,12 +41,12 @@ ORDER = DeliveryOrder(
 )
 
 
-def answered(status: int, retry_after: str | None = None, body: bytes = b"") -> Answer:
-    return Answer(status, retry_after, body, PHASES, "93.184.216.34")
+def answered(status: int, retry_after: str | None = None, body: bytes = b"") -> ReceiverResponse:
+    return ReceiverResponse(status, retry_after, body, PHASES, "93.184.216.34")
 
 
-def silent(reason: Silence) -> NoAnswer:
-    return NoAnswer(reason, "in words", PHASES, None)
+def silent(reason: NoResponseReason) -> NoResponse:
+    return NoResponse(reason, "in words", PHASES, None)
 
 
 @pytest.mark.parametrize(
@@ -64,28 +64,31 @@ def silent(reason: Silence) -> NoAnswer:
         (answered(500), Verdict.SERVER_ERROR, Retry, Signal.BAD),
         (answered(503), Verdict.SERVER_ERROR, Retry, Signal.BAD),
         (answered(999), Verdict.ODD_STATUS, Retry, Signal.NEUTRAL),
-        (silent(Silence.DNS), Verdict.UNRESOLVED, Retry, Signal.BAD),
-        (silent(Silence.BLOCKED), Verdict.BLOCKED, GivenUp, Signal.NEUTRAL),
-        (silent(Silence.CONNECT), Verdict.UNREACHABLE, Retry, Signal.BAD),
-        (silent(Silence.TLS), Verdict.TLS, Retry, Signal.BAD),
-        (silent(Silence.TIMEOUT), Verdict.TIMEOUT, Retry, Signal.BAD),
-        (silent(Silence.RESET), Verdict.RESET, Retry, Signal.BAD),
-        (silent(Silence.PROTOCOL), Verdict.PROTOCOL, Retry, Signal.BAD),
+        (silent(NoResponseReason.DNS), Verdict.UNRESOLVED, Retry, Signal.BAD),
+        (silent(NoResponseReason.BLOCKED), Verdict.BLOCKED, GivenUp, Signal.NEUTRAL),
+        (silent(NoResponseReason.CONNECT), Verdict.UNREACHABLE, Retry, Signal.BAD),
+        (silent(NoResponseReason.TLS), Verdict.TLS, Retry, Signal.BAD),
+        (silent(NoResponseReason.TIMEOUT), Verdict.TIMEOUT, Retry, Signal.BAD),
+        (silent(NoResponseReason.RESET), Verdict.RESET, Retry, Signal.BAD),
+        (silent(NoResponseReason.PROTOCOL), Verdict.PROTOCOL, Retry, Signal.BAD),
     ],
 )
 def test_what_an_answer_means(
-    answer: Answer | NoAnswer, verdict: Verdict, outcome: type[Done | Retry | GivenUp], signal: Signal
+    answer: ReceiverResponse | NoResponse,
+    verdict: Verdict,
+    outcome: type[Done | Retry | GivenUp],
+    signal: Signal,
 ) -> None:
     judgement = judge(answer, 1, DEEPGRAM, jitter=0.0, now=NOW)
     assert judgement.verdict is verdict
     assert isinstance(judgement.outcome, outcome)
     assert judgement.outcome.signal is signal
-    assert judgement.code == (answer.status if isinstance(answer, Answer) else None)
+    assert judgement.code == (answer.status if isinstance(answer, ReceiverResponse) else None)
     assert judgement.outcome.code == judgement.code
 
 
 def test_every_silence_has_its_verdict() -> None:
-    theirs = set(Silence) - {Silence.OURS}
+    theirs = set(NoResponseReason) - {NoResponseReason.OURS}
     assert {judge(silent(reason), 1, DEEPGRAM, jitter=0, now=NOW).verdict for reason in theirs} == {
         Verdict.UNRESOLVED,
         Verdict.BLOCKED,
@@ -285,7 +288,7 @@ def test_what_is_no_text_is_kept_exactly(body: bytes) -> None:
 
 
 def test_the_record_of_a_silence_says_why() -> None:
-    facts = json.loads(detail(silent(Silence.TIMEOUT)))
+    facts = json.loads(detail(silent(NoResponseReason.TIMEOUT)))
     assert facts["reason"] == "in words"
     assert "answer" not in facts
 

@@ -7,8 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from ringback.egress.answers import LookupsBusy, Unresolvable
 from ringback.egress.names import HUNG_SECONDS, RESOLVE_SECONDS, THREADS_FOR_NEW, Names, Requester
+from ringback.egress.responses import LookupsBusy, Unresolvable
 from support.clock import ManualClock
 
 

@@ -3,49 +3,49 @@
 import os
 import ssl
 
-from ringback.egress.answers import (
+from ringback.egress.connection import ConnectionBroken, NotHttp
+from ringback.egress.dial import ConnectTimeout, Dial
+from ringback.egress.responses import (
     OUR_TROUBLES,
     Blocked,
     LookupsBusy,
-    NoAnswer,
+    NoResponse,
+    NoResponseReason,
     Phases,
-    Silence,
     Unresolvable,
 )
-from ringback.egress.connection import Lost, NotHttp
-from ringback.egress.dial import ConnectTimeout, Dial
 
 
-def no_answer(error: Exception, dial: Dial, now: float, seconds: float) -> NoAnswer:
+def no_response(error: Exception, dial: Dial, now: float, seconds: float) -> NoResponse:
     reason, detail = _reason(error, dial, seconds)
-    return NoAnswer(reason, detail, phases(dial, None, now), dial.address)
+    return NoResponse(reason, detail, phases(dial, None, now), dial.address)
 
 
-def _reason(error: Exception, dial: Dial, seconds: float) -> tuple[Silence, str]:  # noqa: C901, PLR0911 - a table
+def _reason(error: Exception, dial: Dial, seconds: float) -> tuple[NoResponseReason, str]:  # noqa: C901, PLR0911 - a table
     """What happened, in our words."""
     match error:
         case Blocked():
-            return Silence.BLOCKED, str(error.refused)
+            return NoResponseReason.BLOCKED, str(error.refused)
         case LookupsBusy():
-            return Silence.OURS, f"not tried: {error}"
+            return NoResponseReason.OURS, f"not tried: {error}"
         case Unresolvable():
-            return Silence.DNS, str(error)
+            return NoResponseReason.DNS, str(error)
         case ConnectTimeout():
-            return Silence.TIMEOUT, f"no connection within {dial.connect_seconds:g} s"
+            return NoResponseReason.TIMEOUT, f"no connection within {dial.connect_seconds:g} s"
         case TimeoutError() if error.errno is None:
-            return Silence.TIMEOUT, f"no answer within {seconds:.3g} s"
-        case Lost():
-            return Silence.RESET, "the connection was closed before an answer came"
+            return NoResponseReason.TIMEOUT, f"no answer within {seconds:.3g} s"
+        case ConnectionBroken():
+            return NoResponseReason.RESET, "the connection was closed before an answer came"
         case NotHttp():
-            return Silence.PROTOCOL, str(error)
+            return NoResponseReason.PROTOCOL, str(error)
         case ssl.SSLCertVerificationError():
-            return Silence.TLS, f"the certificate was not accepted: {_certificate_fault(error)}"
+            return NoResponseReason.TLS, f"the certificate was not accepted: {_certificate_fault(error)}"
         case OSError() if error.errno in OUR_TROUBLES:
-            return Silence.OURS, f"not tried: {os.strerror(error.errno).lower()} on this machine"
+            return NoResponseReason.OURS, f"not tried: {os.strerror(error.errno).lower()} on this machine"
         case OSError() if dial.securing is not None:
-            return Silence.TLS, "the TLS handshake failed"
+            return NoResponseReason.TLS, "the TLS handshake failed"
         case OSError():
-            return Silence.CONNECT, f"no connection: {_system_fault(error)}"
+            return NoResponseReason.CONNECT, f"no connection: {_system_fault(error)}"
         case _:
             raise error
 

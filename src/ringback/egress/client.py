@@ -1,8 +1,8 @@
-"""The door: one client for everything that users' URLs name.
+"""The client for users' URLs: callbacks, WebSocket callbacks, audio.
 
-Callbacks go over kept connections; audio and WebSockets each have one of their own, as the second try has
-when a kept connection turns out to be dead. No redirects for callbacks, no cookies, no proxies from the
-environment.
+Callbacks use kept-alive connections. Audio and WebSockets each get a new one; so does the second attempt
+when a kept-alive connection turns out to be closed. No redirects for callbacks, no cookies, no proxies from
+the environment.
 """
 
 import asyncio
@@ -12,32 +12,32 @@ from types import TracebackType
 from typing import Final, Self
 
 from ringback.clock import Clock
-from ringback.egress.answers import (
-    BODY_LIMIT,
-    Answer,
-    Fetched,
-    FetchLimits,
-    Limits,
-    NoAnswer,
-    Silence,
-)
 from ringback.egress.connection import HttpConnection
 from ringback.egress.dial import Dial, Dialler
 from ringback.egress.fetch import AudioFetch
 from ringback.egress.idle import IdleConnections
 from ringback.egress.names import OPERATOR, Names, Requester, Resolve, system_resolve
+from ringback.egress.no_response import no_response, phases
 from ringback.egress.policy import Policy
 from ringback.egress.request import Request
-from ringback.egress.silence import no_answer, phases
+from ringback.egress.responses import (
+    BODY_LIMIT,
+    FetchLimits,
+    FetchResponse,
+    Limits,
+    NoResponse,
+    NoResponseReason,
+    ReceiverResponse,
+)
 from ringback.egress.socket import NotSwitched, OutgoingSocket, open_socket
 from ringback.egress.target import Target
 
 BODY_SECONDS: Final = 1.0
-"""The status has decided by then; the rest of the answer is read only for the record."""
+"""For the response's body, which is read only for the record: the status has decided already."""
 
 
-class Door:
-    """An async context; whoever holds it may send and fetch. `requester`: on whose behalf."""
+class EgressClient:
+    """An async context. `requester`: on whose behalf a request is made."""
 
     def __init__(self, policy: Policy, clock: Clock, resolve: Resolve = system_resolve) -> None:
         self._policy = policy
@@ -56,11 +56,12 @@ class Door:
         self._idle.close()
         self._names.close()
 
-    async def check(self, target: Target, requester: Requester = OPERATOR) -> None:
-        """Resolve and judge now; raises `Blocked`, and as `Names.addresses`. Nothing is connected."""
+    async def check_address(self, target: Target, requester: Requester = OPERATOR) -> None:
+        """Resolve the host and apply the address policy, without connecting. Raises `Blocked`, and as
+        `Names.addresses`."""
         await self._dialler.addresses(target, requester)
 
-    async def send(
+    async def send_request(
         self,
         target: Target,
         method: str,
@@ -69,16 +70,16 @@ class Door:
         limits: Limits,
         *,
         requester: Requester = OPERATOR,
-    ) -> Answer | NoAnswer:
+    ) -> ReceiverResponse | NoResponse:
         """Make one attempt. Never raises for what a receiver does; ends within `limits.total`.
 
         The URL's credentials are added as Basic authorization.
         """
         request = Request(target, method, headers, body)
         began = self._clock.monotonic()
-        kept = self._idle.take(target.shown)
+        kept = self._idle.take_connection(target.origin)
         answer = await self._exchange(request, kept, limits, began, requester)
-        if kept is not None and isinstance(answer, NoAnswer) and answer.reason is Silence.RESET:
+        if kept is not None and isinstance(answer, NoResponse) and answer.reason is NoResponseReason.RESET:
             # The receiver had closed an idle connection: nobody has seen this attempt yet.
             answer = await self._exchange(request, None, limits, began, requester)
         return answer
@@ -86,9 +87,9 @@ class Door:
     @asynccontextmanager
     async def fetch(
         self, target: Target, limits: FetchLimits, requester: Requester = OPERATOR
-    ) -> AsyncIterator[Fetched]:
-        """GET, following up to five redirects, each judged anew. Raises `FetchFailed`, or for a trouble of
-        our own `OSError`.
+    ) -> AsyncIterator[FetchResponse]:
+        """GET, following up to five redirects, each checked against the policy. Raises `FetchFailed`, or
+        `OSError` when this machine has no resources left for it.
 
         The size is for the consumer to bound (`blobs.put` takes a limit); the time is bounded here.
         """
@@ -101,19 +102,19 @@ class Door:
 
     async def open_socket(
         self, target: Target, headers: Mapping[str, str], limits: Limits, requester: Requester = OPERATOR
-    ) -> OutgoingSocket | NoAnswer:
+    ) -> OutgoingSocket | NoResponse:
         """A WebSocket to `target`, whose scheme is `ws` or `wss`, credentials as with `send`.
 
-        A 101 within `limits.total` or nothing: every other answer is a `NoAnswer` too.
+        A 101 within `limits.total` or nothing: every other answer is a `NoResponse` too.
         """
         dial = Dial(limits.connect, self._clock, self._clock.monotonic())
         try:
             return await open_socket(self._dialler, target, headers, dial, limits.total, requester=requester)
         except NotSwitched as error:
             now = self._clock.monotonic()
-            return NoAnswer(Silence.PROTOCOL, str(error), phases(dial, now, now), dial.address)
+            return NoResponse(NoResponseReason.PROTOCOL, str(error), phases(dial, now, now), dial.address)
         except Exception as error:
-            return no_answer(error, dial, self._clock.monotonic(), limits.total)
+            return no_response(error, dial, self._clock.monotonic(), limits.total)
 
     async def _exchange(
         self,
@@ -122,7 +123,7 @@ class Door:
         limits: Limits,
         began: float,
         requester: Requester,
-    ) -> Answer | NoAnswer:
+    ) -> ReceiverResponse | NoResponse:
         dial = Dial(limits.connect, self._clock, began)
         end = began + limits.total
         connection = kept
@@ -132,11 +133,11 @@ class Door:
                     connection = await self._dialler.connect(request.target, requester, dial, HttpConnection)
                 else:
                     dial.note_connected(connection.address)
-                await connection.ask(request.head, request.body or b"", dial.note_sent)
+                await connection.send_request(request.head, request.body or b"", dial.note_sent)
         except Exception as error:
             if connection is not None:
                 connection.drop()
-            return no_answer(error, dial, self._clock.monotonic(), limits.total)
+            return no_response(error, dial, self._clock.monotonic(), limits.total)
         except BaseException:
             if connection is not None:
                 connection.drop()
@@ -145,7 +146,7 @@ class Door:
         await self._finish(connection, request.target, min(BODY_SECONDS, end - answered))
         answer = connection.answer
         assert answer.status is not None, "it has been waited for"
-        return Answer(
+        return ReceiverResponse(
             status=answer.status,
             retry_after=(answer.header(b"retry-after") or "")[:100] or None,
             body=answer.take()[:BODY_LIMIT],
@@ -158,11 +159,11 @@ class Door:
         try:
             if not connection.reusable:
                 async with asyncio.timeout(seconds):
-                    await connection.finish(BODY_LIMIT)
+                    await connection.finish_response(BODY_LIMIT)
         except TimeoutError:
             pass
         finally:
             if connection.reusable:
-                self._idle.keep(target.shown, connection)
+                self._idle.keep_connection(target.origin, connection)
             else:
                 connection.drop()

@@ -1,26 +1,26 @@
-"""What may come of a request to a user's URL. Whatever a receiver does is one of these values."""
+"""What a request to a user's URL may result in. Whatever a receiver does is one of these values."""
 
 import errno
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ringback.egress.policy import Refused
+from ringback.egress.policy import PolicyRefusal
 
 POLICY_ERRNO = 0x52_42
-"""Beyond any errno of the system, so that "blocked by policy" is told apart however it is wrapped."""
+"""Beyond any errno of the system, so that "blocked by policy" is recognised however it is wrapped."""
 
 OUR_TROUBLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
-"""Errnos that say nothing of the other side: this machine or process has run out of something."""
+"""Errnos that say nothing about the other side: this machine or process has run out of a resource."""
 
 BODY_LIMIT = 16_384
-"""Bytes of an answer's body that are read."""
+"""Bytes of a response's body that are read."""
 
 
 class Blocked(OSError):
     """The address policy refuses this address or host; nothing was connected."""
 
-    def __init__(self, refused: Refused) -> None:
+    def __init__(self, refused: PolicyRefusal) -> None:
         super().__init__(POLICY_ERRNO, str(refused))
         self.refused = refused
 
@@ -35,7 +35,7 @@ class Unresolvable(OSError):
 
 
 class LookupsBusy(OSError):
-    """The name was not looked up: too many look-ups hang. That says nothing of this name."""
+    """The name was not looked up: too many look-ups hang. That says nothing about this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +73,8 @@ class Phases:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """The receiver answered: `status` decides, whatever became of the body after it."""
+class ReceiverResponse:
+    """The receiver answered: `status` decides, whatever happened to the body after it."""
 
     status: int
     retry_after: str | None
@@ -84,8 +84,8 @@ class Answer:
     address: str | None
 
 
-class Silence(StrEnum):
-    """Why there was no answer."""
+class NoResponseReason(StrEnum):
+    """Why there was no response."""
 
     DNS = "dns"
     BLOCKED = "blocked"
@@ -99,10 +99,10 @@ class Silence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class NoAnswer:
+class NoResponse:
     """No status line came back."""
 
-    reason: Silence
+    reason: NoResponseReason
     detail: str
     """In words, for the record; holds no path, query or credentials."""
     phases: Phases
@@ -140,12 +140,12 @@ class FetchFailed(Exception):
         self.temporary = temporary
         """Whether the same URL may well yield the audio in a while."""
         self.retry_after = retry_after
-        """What the host said of when that is (RFC 9110 §10.2.3)."""
+        """The host's `Retry-After` (RFC 9110 §10.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
-    """An answer with status 2xx whose body is still to be read."""
+class FetchResponse:
+    """A response with status 2xx whose body is still to be read."""
 
     status: int
     chunks: AsyncIterator[bytes]
