@@ -35,6 +35,7 @@ from ringback.listen.live import (
     RecognitionEvent,
     RecognitionFinished,
     RecognitionResult,
+    Reconfigure,
     SendMessage,
     SpeechStarted,
     Undecodable,
@@ -186,6 +187,8 @@ def _as_written(action: Action) -> object:
             return {"flush": channel}
         case EndAudio():
             return "end"
+        case Reconfigure(numerals, keyterms):
+            return {"reconfigure": [numerals, keyterms]}
 
 
 def _all_messages() -> list[Json]:

@@ -148,6 +148,7 @@ class ScriptedRecogniser:
     def __init__(self, channels: int = 1) -> None:
         self.fed = bytearray()
         self.abandoned = False
+        self.keyterms: tuple[str, ...] = ()
         self.room = asyncio.Event()
         """Cleared: the ears are full."""
         self.room.set()
@@ -183,6 +184,9 @@ class ScriptedRecogniser:
             self._final(self.heard, Cause.END)
         self.tell(RecognitionFinished(self._channels, self.heard))
         self.tell(None)
+
+    def use_keyterms(self, keyterms: Sequence[str]) -> None:
+        self.keyterms = tuple(keyterms)
 
     async def events(self) -> AsyncIterator[RecognitionEvent]:
         while (event := await self._events.get()) is not None:

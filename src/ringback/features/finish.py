@@ -7,7 +7,8 @@ from heapq import merge
 
 from ringback.features.paragraphs import paragraphs
 from ringback.features.redaction import Hidden, Labels, NamedSpan
-from ringback.features.steps import Looked, Spoken, TextSteps, look_into, write_out
+from ringback.features.search import search
+from ringback.features.steps import Looked, Spoken, TextSteps, look_into, reported, write_out
 from ringback.features.utterances import utterances
 from ringback.listen.json_parts import JsonEntity, JsonSearch
 from ringback.listen.options import ListenOptions
@@ -61,6 +62,17 @@ def finish(
         if options.paragraphs
         else None,
         tuple(out.entities for out in written) if options.detect_entities else None,
+        _searched(heard, transcript, looked, options) if options.search else None,
+    )
+
+
+def _searched(
+    heard: Transcript, finished: Transcript, looked: Sequence[Looked], options: ListenOptions
+) -> tuple[tuple[JsonSearch, ...], ...]:
+    """Searched in what was heard, cut from what is written."""
+    return tuple(
+        reported(search(before.alternative.words, options.search), after.alternative.words, each.hidden_times)
+        for before, after, each in zip(heard.channels, finished.channels, looked, strict=True)
     )
 
 

@@ -17,15 +17,17 @@ While words are held an interim has them, where the caller wants interims. With 
 held.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from heapq import merge
 
 from ringback.features.entities import open_from
 from ringback.features.redaction import UNNAMED, Labels, NamedSpan, number_open_from
 from ringback.features.redaction_cues import REACH
+from ringback.features.search import LiveSearch, SearchHit, SearchResult
 from ringback.features.spans import Context, NumberFormats
-from ringback.features.steps import Spoken, TextSteps, look_into, write_out
+from ringback.features.steps import Spoken, TextSteps, look_into, reported, write_out
+from ringback.listen.json_parts import JsonSearch
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
     Cause,
@@ -55,6 +57,11 @@ class _ChannelText:
     """Why the final of the held words came."""
     recent: tuple[Word, ...] = ()
     """The last words that were reported, as they were said."""
+    search: LiveSearch = field(default_factory=lambda: LiveSearch(()))
+    found: list[SearchResult] = field(default_factory=list)
+    """What was found in finals, and not reported yet."""
+    hidden: tuple[tuple[float, float], ...] = ()
+    """When something hidden was said, in the results reported last."""
 
 
 @dataclass(slots=True)
@@ -89,6 +96,7 @@ class LiveText:
         """What is to be reported in place of this event. `names`: those found in `spoken(event)`."""
         match event:
             case RecognitionResult(final=True):
+                self._look_for_terms(event)
                 return list(self._final(event, self._read(event, names)))
             case RecognitionResult():
                 return [self._interim(event, self._read(event, names))]
@@ -100,7 +108,9 @@ class LiveText:
                 return [event]
 
     def _of(self, channel: int) -> _ChannelText:
-        return self._channels.setdefault(channel, _ChannelText())
+        if channel not in self._channels:
+            self._channels[channel] = _ChannelText(search=LiveSearch(self.options.search))
+        return self._channels[channel]
 
     def _language(self, words: Sequence[Word]) -> str:
         if self.options.language != "multi":
@@ -160,7 +170,33 @@ class LiveText:
         out = write_out(looked, [self._labels.next(span.kind) for span in looked.hidden], self._steps)
         text.held = ()
         text.recent = (*text.recent, *spoken.words)[-REACH:]
-        return replace(event, words=out.words, cause=cause, entities=out.entities)
+        found = self._found_until(text, event.end, out.words, looked.hidden_times)
+        return replace(event, words=out.words, cause=cause, entities=out.entities, search=found)
+
+    def _look_for_terms(self, event: RecognitionResult) -> None:
+        if self.options.search and event.words:
+            text = self._of(event.channel)
+            text.found += text.search.final(event.words)
+
+    def _found_until(
+        self,
+        text: _ChannelText,
+        end: float,
+        words: Sequence[Word],
+        hidden: tuple[tuple[float, float], ...],
+    ) -> tuple[JsonSearch, ...]:
+        """The hits in what is reported now; those in words that are still held wait with them."""
+        ready = [_hits(each, lambda hit: hit.end <= end) for each in text.found]
+        text.found = [
+            each for each in (_hits(each, lambda hit: hit.end > end) for each in text.found) if each.hits
+        ]
+        closed = text.hidden + hidden
+        text.hidden = hidden
+        merged = tuple(
+            SearchResult(query, tuple(hit for each in ready if each.query == query for hit in each.hits))
+            for query in self.options.search
+        )
+        return reported(merged, words, closed)
 
     def _after_silence(self, event: VadProgress) -> Iterator[RecognitionResult]:
         text = self._of(event.channel)
@@ -179,6 +215,10 @@ class LiveText:
         held = self._of(channel).held
         event = RecognitionResult(channel, held[0].start, end, (), final=True, cause=cause)
         return self._report(event, self._with_context(channel, held), cause)
+
+
+def _hits(result: SearchResult, wanted: Callable[[SearchHit], bool]) -> SearchResult:
+    return SearchResult(result.query, tuple(hit for hit in result.hits if wanted(hit)))
 
 
 def _first_words(spoken: Spoken, count: int) -> Spoken:

@@ -30,10 +30,11 @@ from ringback.features.profanity import mask_profanity
 from ringback.features.redaction import Hidden, NamedSpan, find_hidden, hide
 from ringback.features.redaction_cues import Cues
 from ringback.features.replacing import Replacement, replace_words, replacements
+from ringback.features.search import SearchResult, snippet
 from ringback.features.spans import Context, Entity, NumberFormats
 from ringback.features.writing import write
 from ringback.listen.entity_types import ALL, Wanted, wanted
-from ringback.listen.json_parts import JsonEntity, share
+from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Word, joined
 
@@ -107,6 +108,12 @@ class Looked:
     entities: tuple[Entity, ...]
     hidden: tuple[Hidden, ...]
 
+    @property
+    def hidden_times(self) -> tuple[tuple[float, float], ...]:
+        """From when to when something hidden was said."""
+        words = self.spoken.words
+        return tuple((words[span.first].start, words[span.end - 1].end) for span in self.hidden)
+
 
 @dataclass(frozen=True, slots=True)
 class WrittenOut:
@@ -141,6 +148,24 @@ def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> Writte
     if not steps.punctuate:
         text.edit(plain(text.words), closed=False)
     return WrittenOut(text.words, text.mentions(spoken.words, raw=steps.raw_values) if steps.entities else ())
+
+
+def reported(
+    found: Sequence[SearchResult], words: Sequence[Word], hidden: Sequence[tuple[float, float]]
+) -> tuple[JsonSearch, ...]:
+    """What was found, with snippets of the finished words. A hit in something hidden is left out: it would
+    say what stands behind the label."""
+    return tuple(
+        JsonSearch(
+            result.query,
+            [
+                JsonHit(share(hit.confidence), seconds(hit.start), seconds(hit.end), snippet(hit, words))
+                for hit in result.hits
+                if not any(hit.start < end and start < hit.end for start, end in hidden)
+            ],
+        )
+        for result in found
+    )
 
 
 def is_english(language: str) -> bool:

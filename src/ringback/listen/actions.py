@@ -38,6 +38,14 @@ class EndAudio:
 
 
 @dataclass(frozen=True, slots=True)
+class Reconfigure:
+    """Change these from now on (https://developers.deepgram.com/docs/configure); None: leave it as it is."""
+
+    numerals: bool | None
+    keyterms: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
 class SendMessage:
     """One text message, JSON in UTF-8, shorter than 1 MiB."""
 
@@ -54,7 +62,7 @@ class CloseSocket:
     """At most 123 bytes (RFC 6455, section 5.5)."""
 
 
-Action = FeedAudio | FlushRecogniser | EndAudio | SendMessage | CloseSocket
+Action = FeedAudio | FlushRecogniser | EndAudio | Reconfigure | SendMessage | CloseSocket
 
 
 class CloseReason(Enum):

@@ -26,11 +26,12 @@ from ringback.listen.actions import (
     FeedAudio,
     FlushRecogniser,
     MessageKind,
+    Reconfigure,
     SendMessage,
 )
 from ringback.listen.live_channel import LiveChannel
 from ringback.listen.live_messages import LiveMessages, StreamMetadata
-from ringback.listen.options import ListenOptions
+from ringback.listen.options import ListenOptions, keyterm_fault
 from ringback.listen.recognition_events import (
     AudioOpened,
     Cause,
@@ -56,6 +57,7 @@ __all__ = [
     "RecognitionEvent",
     "RecognitionFinished",
     "RecognitionResult",
+    "Reconfigure",
     "SendMessage",
     "SpeechStarted",
     "StreamMetadata",
@@ -125,8 +127,11 @@ class Conversation:
                 return self._finalize(channel, text)
             case controls.CloseStream():
                 return self.end_stream(CloseReason.CLOSE_STREAM, now)
-            case other:
-                return [SendMessage(self._answer(other, text), MessageKind.ANSWER)]
+            case controls.Configure() as requested:
+                return self._configure(requested)
+            case controls.Misread(description):
+                error = self._messages.error("SchemaError", description, text)
+                return [SendMessage(error, MessageKind.ANSWER)]
 
     def receive_event(self, event: RecognitionEvent, now: float) -> list[Action]:
         """An event of the recogniser. Events of channels that were not opened are dropped."""
@@ -208,29 +213,31 @@ class Conversation:
         self._finalizes.ask(channel)
         return [FlushRecogniser(channel)]
 
-    def _answer(self, control: controls.Configure | controls.Misread, text: str) -> bytes:
-        match control:
-            case controls.Configure():
-                return self._configure(control)
-            case controls.Misread(description):
-                return self._messages.error("SchemaError", description, text)
-
-    def _configure(self, requested: controls.Configure) -> bytes:
-        """What changes nothing succeeds; the rest this server does not do in the middle of a stream
+    def _configure(self, requested: controls.Configure) -> list[Action]:
+        """One answer for each message; where something cannot be changed, nothing is
         (https://developers.deepgram.com/docs/configure)."""
-        if requested.keyterms:
-            what = "This server does not act on keyterms yet."
-            return self._messages.not_configured("CONFIGURE_KEYTERMS_NOT_SUPPORTED", what)
-        if changed := self._changed_by(requested):
-            names = ", ".join(f"`{name[:100]}`" for name in changed[:20])
-            what = f"This server cannot change {names} during a stream."
-            return self._messages.not_configured("CONFIGURE_INTERNAL_ERROR", what)
-        return self._messages.configured(requested.keyterms)
+        failure = self._not_configurable(requested)
+        if failure is not None:
+            return [SendMessage(self._messages.not_configured(*failure), MessageKind.ANSWER)]
+        answer = SendMessage(self._messages.configured(requested.keyterms), MessageKind.ANSWER)
+        change = Reconfigure(requested.features.get("numerals"), requested.keyterms)
+        return [answer] if change == Reconfigure(None, None) else [change, answer]
 
-    def _changed_by(self, requested: controls.Configure) -> list[str]:
+    def _not_configurable(self, requested: controls.Configure) -> tuple[str, str] | None:
+        """The code and the description of what cannot be done."""
+        if requested.keyterms is not None and (why := keyterm_fault(requested.keyterms)):
+            return "CONFIGURE_INTERNAL_ERROR", why
+        if changed := self._unchangeable(requested):
+            names = ", ".join(f"`{name[:100]}`" for name in changed[:20])
+            return "CONFIGURE_INTERNAL_ERROR", f"This server cannot change {names} during a stream."
+        return None
+
+    def _unchangeable(self, requested: controls.Configure) -> list[str]:
         now = self._options
         features = [
-            name for name, value in requested.features.items() if getattr(now, name, False) is not value
+            name
+            for name, value in requested.features.items()
+            if name != "numerals" and getattr(now, name, False) is not value
         ]
         return [*features, *requested.others]
 

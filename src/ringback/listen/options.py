@@ -101,6 +101,13 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """What of all this the server does not act on. Stored jobs hold it under its first name."""
 
     @property
+    def terms(self) -> tuple[str, ...]:
+        """What the recogniser is to expect: `keyterm`, and `keywords` without their boosts. A boost of 0 or
+        less asks for a word to be suppressed, which the recogniser cannot do."""
+        words = (value.partition(":") for value in self.keywords)
+        return (*self.keyterm, *(word for word, _, boost in words if float(boost or 1) > 0))
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """The languages (without regions) that `detect_language` allows; none: any."""
         if not isinstance(self.detect_language, tuple):
@@ -254,6 +261,13 @@ _NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 
+def keyterm_fault(terms: Sequence[str]) -> str | None:
+    """Why these are too many, or None."""
+    if sum(len(term.split()) for term in terms) > MOST_KEYTERM_WORDS:
+        return f"`keyterm` has more than {MOST_KEYTERM_WORDS} words in all"
+    return None
+
+
 def _check_together(options: ListenOptions, mode: Mode) -> None:
     """The rules that hold between parameters."""
     if options.encoding in _NEEDS_RATE and options.sample_rate is None:
@@ -261,8 +275,8 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
     fixed = _FIXED_RATE.get(options.encoding or "")
     if fixed and options.sample_rate not in {None, fixed}:
         raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`")
-    if sum(len(term.split()) for term in options.keyterm) > MOST_KEYTERM_WORDS:
-        raise _refused(f"`keyterm` has more than {MOST_KEYTERM_WORDS} words in all")
+    if fault := keyterm_fault(options.keyterm):
+        raise _refused(fault)
     if options.utterance_end_ms is not None and not options.interim_results:
         raise _refused("`utterance_end_ms` needs `interim_results=true`")
     if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:

@@ -76,6 +76,10 @@ class ChannelRecogniser:
         self._words_reported = False  # Of the open span.
         self._cut: SpeechCut | None = None  # Where the open span begins in the middle of speech.
 
+    def use_settings(self, settings: RecognitionSettings) -> None:
+        """Recognise so from now on."""
+        self._settings = settings
+
     def push_samples(self, samples: Samples) -> None:
         """More audio; `push_windows` follows once the VAD has processed it."""
         self._buffer.append(samples)

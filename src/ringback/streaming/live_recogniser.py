@@ -8,8 +8,9 @@ down, nothing is dropped.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 import numpy as np
 
@@ -76,6 +77,12 @@ class LiveRecogniser:
     async def end_audio(self) -> None:
         """There is no more audio."""
         await self._decoder.end()
+
+    def use_keyterms(self, keyterms: Sequence[str]) -> None:
+        """In place of those so far, for what is recognised from now on."""
+        self._settings = replace(self._settings, task=replace(self._settings.task, terms=tuple(keyterms)))
+        for channel, _ in self._channels:
+            channel.use_settings(self._settings)
 
     async def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `RecognitionFinished` or `Undecodable`. Raises `EngineFailure`, `Misconfigured`."""
@@ -198,7 +205,7 @@ def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> 
     identify = bool(options.detect_language)
     switching = options.language == "multi" and not identify
     language = None if identify or switching else options.language.partition("-")[0].lower()
-    task = Task(model.name, language, candidates=options.candidates)
+    task = Task(model.name, language, candidates=options.candidates, terms=options.terms)
     return RecognitionSettings(pool, task, switching, options.interim_results, options.endpointing)
 
 

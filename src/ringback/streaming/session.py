@@ -9,7 +9,7 @@ was said; this module has the waiting and the deadlines.
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
@@ -23,6 +23,7 @@ from ringback.listen.actions import (
     FeedAudio,
     FlushRecogniser,
     MessageKind,
+    Reconfigure,
     SendMessage,
 )
 from ringback.listen.live import Conversation
@@ -53,6 +54,10 @@ class StreamRecogniser(Protocol):
     async def flush_channel(self, channel: int | None) -> None: ...
 
     async def end_audio(self) -> None: ...
+
+    def use_keyterms(self, keyterms: Sequence[str]) -> None:
+        """In place of those so far, for what is recognised from now on."""
+        ...
 
     def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `RecognitionFinished` or `Undecodable`."""
@@ -218,7 +223,7 @@ class Session:
                     async with self._order_of_input:
                         await self._control_recogniser(action)
 
-    async def _control_recogniser(self, action: FeedAudio | FlushRecogniser | EndAudio) -> None:
+    async def _control_recogniser(self, action: FeedAudio | FlushRecogniser | EndAudio | Reconfigure) -> None:
         match action:
             case FeedAudio():
                 # While this waits nothing is read from the client, so its silence must not count.
@@ -230,8 +235,16 @@ class Session:
                 await self._recogniser.flush_channel(action.channel)
             case EndAudio():
                 await self._recogniser.end_audio()
+            case Reconfigure():
+                self._reconfigure(action)
             case _:
                 assert_never(action)
+
+    def _reconfigure(self, change: Reconfigure) -> None:
+        if change.numerals is not None:
+            self._text.switch_numerals(change.numerals)
+        if change.keyterms is not None:
+            self._recogniser.use_keyterms(change.keyterms)
 
     # Out
 

@@ -87,6 +87,7 @@ class _Run:
             language=None if self._identify or self._switching else _code(options.language),
             quality=means.quality,
             candidates=options.candidates,
+            terms=options.terms,
         )
         self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * means.pool.threads)
         self._channels: defaultdict[int, _Heard] = defaultdict(_Heard)

@@ -18,6 +18,7 @@ from ringback.listen.live import (
     FeedAudio,
     FlushRecogniser,
     RecognitionFinished,
+    Reconfigure,
     Undecodable,
 )
 from ringback.listen.live_messages import MOST_ECHOED
@@ -201,8 +202,6 @@ class TestConfigure:
         ("fields", "answer"),
         [
             ({}, {}),
-            ({"keyterms": []}, {"keyterms": []}),
-            ({"features": {"numerals": False}}, {}),
             ({"features": {"punctuate": True}}, {}),
         ],
     )
@@ -214,14 +213,19 @@ class TestConfigure:
         ("fields", "code", "description"),
         [
             (
-                {"keyterms": ["x"]},
-                "CONFIGURE_KEYTERMS_NOT_SUPPORTED",
-                "This server does not act on keyterms yet.",
+                {"keyterms": ["x "] * 501},
+                "CONFIGURE_INTERNAL_ERROR",
+                "`keyterm` has more than 500 words in all",
             ),
             (
-                {"features": {"numerals": True, "punctuate": True}, "processors": {"a": 1}},
+                {"features": {"smart_format": True, "punctuate": True}, "processors": {"a": 1}},
                 "CONFIGURE_INTERNAL_ERROR",
-                "This server cannot change `numerals`, `processors` during a stream.",
+                "This server cannot change `smart_format`, `processors` during a stream.",
+            ),
+            (
+                {"features": {"numerals": True, "smart_format": True}, "keyterms": ["x"]},
+                "CONFIGURE_INTERNAL_ERROR",
+                "This server cannot change `smart_format` during a stream.",
             ),
             (
                 {"features": {"__class__": True}},
@@ -235,6 +239,24 @@ class TestConfigure:
         assert talk.fresh() == [
             {"type": "ConfigureFailure", "request_id": REQUEST, "code": code, "description": description}
         ]
+
+    @pytest.mark.parametrize(
+        ("fields", "change", "answer"),
+        [
+            ({"keyterms": []}, Reconfigure(None, ()), {"keyterms": []}),
+            ({"keyterms": ["Acme"]}, Reconfigure(None, ("Acme",)), {"keyterms": ["Acme"]}),
+            ({"features": {"numerals": True}}, Reconfigure(True, None), {}),
+            (
+                {"features": {"numerals": False}, "keyterms": ["a b"]},
+                Reconfigure(False, ("a b",)),
+                {"keyterms": ["a b"]},
+            ),
+        ],
+    )
+    def test_numerals_and_keyterms_are_changed(self, fields: Json, change: Reconfigure, answer: Json) -> None:
+        talk = Talk("punctuate=true").text({"type": "Configure", **fields})
+        assert [each for each in talk.actions if isinstance(each, Reconfigure)] == [change]
+        assert talk.fresh() == [{"type": "ConfigureSuccess", "request_id": REQUEST, **answer}]
 
     def test_sync_is_a_sign_of_life_without_an_answer(self) -> None:
         assert Talk().text('{"type":"Sync"}').fresh() == []
