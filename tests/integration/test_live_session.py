@@ -24,7 +24,7 @@ from ringback.listen.options import ListenOptions
 from ringback.quota import seconds_to_tomorrow
 from ringback.server import protocol
 from ringback.settings import LimitSettings
-from ringback.streaming import streams
+from ringback.streaming import stream_service
 from ringback.streaming.record import KIND, end_abandoned
 from support.clock import ManualClock
 from support.front import OWNER, Front, front
@@ -236,7 +236,7 @@ async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> N
 async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
     tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     clock = ManualClock()
     limits = LimitSettings(daily_audio_seconds_per_key=3)
     async with front(tmp_path, clock, limits, open_recogniser=ears) as door:
@@ -260,7 +260,7 @@ async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
 async def test_what_a_stream_heard_is_counted_once_with_its_end(
     tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "BEAT_SECONDS", 0.02)
+    monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     limits = LimitSettings(daily_audio_seconds_per_project=1_000)
     async with front(tmp_path, limits=limits, open_recogniser=ears) as door:
         async with stream(door.port, key=OWNER) as client:
