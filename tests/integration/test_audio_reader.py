@@ -101,6 +101,20 @@ def talk(tmp_path: Path) -> Callable[[float], Path]:
     return make
 
 
+async def test_a_child_is_ready_before_the_first_recording_comes() -> None:
+    async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
+        while not (ready := children()):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+        await read(reader, SPOKEN[0])
+        assert children() == ready
+
+
+async def test_a_stop_does_not_wait_for_the_first_child() -> None:
+    async with running(AudioReader(children=4)), asyncio.timeout(60):
+        while not children():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+
+
 async def test_facts_come_first_then_chunks_then_the_end(talk: Callable[[float], Path]) -> None:
     async with running(AudioReader(1)) as reader:
         path = talk(40)

@@ -91,7 +91,9 @@ class AudioReader:
         return "audio"
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Ends the idle children when told to stop; a busy one ends with its recording."""
+        """Keeps a child ready from the start on, and ends the idle ones when told to stop; a busy one ends
+        with its recording."""
+        first = asyncio.create_task(self._start_first())
         while not stopping.is_set():
             try:
                 async with asyncio.timeout(self._rest):
@@ -99,8 +101,19 @@ class AudioReader:
             except TimeoutError:
                 await self._end_the_unused()
         self._stopped = True
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
         while self._idle:
             await self._idle.pop().end()
+
+    async def _start_first(self) -> None:
+        """A start takes seconds where much is going on: the first recording need not wait for it."""
+        try:
+            child = await self._started_child("")
+        except OSError as error:
+            problem("audio.child_not_started", error=str(error))
+        else:
+            await self._give_back(child, healthy=True)
 
     @asynccontextmanager
     async def read(self, path: Path, how: Decoding, caller: str = "") -> AsyncIterator[AsyncIterator[Heard]]:

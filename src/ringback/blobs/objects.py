@@ -18,6 +18,7 @@ import obstore
 
 from ringback.blobs.answers import translated
 from ringback.blobs.body import Body, blocks
+from ringback.blobs.copy_room import CopyRoom
 from ringback.blobs.disk import spare
 from ringback.blobs.feed import Feed
 from ringback.blobs.fetched import Fetched
@@ -83,6 +84,7 @@ class ObjectBlobs:
         self._clock = clock or SystemClock()
         self._reserve = reserve
         self._shown = shown
+        self._copies = CopyRoom()
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
         self._threads = Threads(THREADS)
 
@@ -120,16 +122,18 @@ class ObjectBlobs:
     @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         checked(key)
-        path = self._fetched.name()
-        try:
-            await self._threads.run(partial(path.touch, 0o600))
-            async with aclosing(self._pieces(key)) as pieces:
-                async for piece in pieces:
-                    await self._threads.run(partial(self._append, path, piece))
-            yield path
-        finally:
-            # To remove a long one takes the file system its time.
-            await self._threads.run(partial(path.unlink, missing_ok=True))
+        meta = await self._call(partial(obstore.head_async, self._store, key), key)
+        async with self._copies.of(meta["size"]):
+            path = self._fetched.name()
+            try:
+                await self._threads.run(partial(path.touch, 0o600))
+                async with aclosing(self._pieces(key)) as pieces:
+                    async for piece in pieces:
+                        await self._threads.run(partial(self._append, path, piece))
+                yield path
+            finally:
+                # To remove a long one takes the file system its time.
+                await self._threads.run(partial(path.unlink, missing_ok=True))
 
     async def delete(self, key: BlobKey) -> None:
         with suppress(KeyError):
