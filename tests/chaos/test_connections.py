@@ -12,27 +12,14 @@ import pytest
 
 from support import short_grace
 from support.program import KEY, Program
+from support.stuck import GET, STUCK
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-HANDSHAKE = (
-    b"GET /v1/listen HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-)
-STUCK = (
-    b"",
-    b"GET / HT",
-    GET,
-    b"POST /v1/listen HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\nab",
-    HANDSHAKE + b"Content-Length: 5\r\n\r\n",
-    HANDSHAKE + b"Transfer-Encoding: chunked\r\n\r\n",
-    HANDSHAKE + b"X: " + b"y" * 9_000 + b"\r\n\r\n",
-    HANDSHAKE + b"".join(b"X-%d: y\r\n" % n for n in range(200)) + b"\r\n",
-    HANDSHAKE.replace(b"GET", b"POST") + b"Content-Length: 5\r\n\r\n",
-)
-"""What a client may say, and then nothing more."""
-
-ADDRESS_LIMIT = 45
+ADDRESS_LIMIT = 300
+MORE = 30
+"""Connections above it."""
+PIPELINING = 40
+"""Connections."""
 GRACE = 1.0
 """Seconds; the ten that it is otherwise are only waited for."""
 
@@ -68,7 +55,7 @@ async def test_pipelined_requests_cost_their_bytes_and_no_more(program: Program)
     assert program.process is not None
     server = psutil.Process(program.process.pid)
     before = server.memory_info().rss
-    writers = [await say(program, GET * (20 << 10)) for _ in range(ADDRESS_LIMIT - 5)]  # some 500 KiB each
+    writers = [await say(program, GET * (20 << 10)) for _ in range(PIPELINING)]  # some 500 KiB each
     for _ in range(5):
         assert (await asyncio.to_thread(program.get, "/v1/status")).status == 200
     growth = server.memory_info().rss - before
@@ -86,7 +73,7 @@ async def test_connections_that_say_no_more_leave_places_to_others_and_the_stop_
     waiting = asyncio.create_task(asyncio.to_thread(program.listen, CLIP.read_bytes(), "", "audio/flac"))
     at_work = lambda: bool(program.get("/v1/status").json()["active_batch_requests"])  # noqa: E731
     await asyncio.to_thread(program.wait_until, at_work, 30, "the recording is not taken up")
-    writers = [await say(program, STUCK[n % len(STUCK)]) for n in range(3 * ADDRESS_LIMIT)]
+    writers = [await say(program, STUCK[n % len(STUCK)]) for n in range(ADDRESS_LIMIT + MORE)]
     for _ in range(3):
         assert (await asyncio.to_thread(program.get, "/v1/status")).status == 200
         assert (await asyncio.to_thread(program.get, "/v1/projects", KEY)).status == 200

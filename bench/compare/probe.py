@@ -1,0 +1,95 @@
+"""One measurement of the tree whose `bench` and `ringback` are on the path: `python probe.py NAME`; JSON.
+
+It runs on both commits, so it uses of their `bench` only what both have.
+"""
+
+import http.client
+import json
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from urllib.parse import urlencode
+
+CLIP = "tests/audio/phone_en_auth_incorrect.flac"
+CONNECTIONS = 16
+SECONDS = 5.0
+DELIVERIES = 3_000
+RECORDINGS, AT_ONCE = 48, 4
+
+
+def accepts() -> dict[str, float]:
+    """Submits of 100 KB with a callback; what was accepted is held back from being decoded."""
+    from bench.accept import decoding_stopped
+    from bench.harness.child import Child
+    from bench.harness.costs import cpu_seconds
+    from bench.harness.server import HEADERS, RunningServer
+
+    target = "/v1/listen?" + urlencode({"callback": "http://127.0.0.1:9/callback"})
+    with Child("bench.load.submit") as load, RunningServer() as server, decoding_stopped(server.pid):
+        how = {"port": server.port, "target": target, "headers": HEADERS, "connections": CONNECTIONS}
+        load.ask(**how, seconds=1.0, warm_up=0.0)
+        before = cpu_seconds(server.pid)
+        figures = load.ask(**how, seconds=SECONDS, warm_up=0.0)
+        spent = cpu_seconds(server.pid) - before
+    return {
+        "cpu_us": 1e6 * spent / figures["answered"],
+        "per_second": figures["per_second"],
+        "p99_ms": figures["p99_ms"],
+    }
+
+
+def deliveries() -> dict[str, float]:
+    """Callbacks of 2 KB that lie in the ledger and are due together."""
+    from bench.delivery.load import ready
+    from bench.delivery.ours import Ours
+    from bench.harness.child import Child
+
+    with Child("bench.load.receiver", "--ports", "64") as receiver:
+        phase = ready("ready", DELIVERIES, receiver.facts["ports"], 0.0)
+        with Ours(receiver, [phase]) as ours:
+            seen = ours.play(phase)
+    if seen.distinct != DELIVERIES:
+        raise RuntimeError(f"{seen.distinct} of {DELIVERIES} deliveries came")
+    return {"cpu_us": 1e6 * seen.cpu / seen.count, "per_second": seen.count / seen.seconds}
+
+
+def recordings() -> dict[str, float]:
+    """A 3-second clip, whose callers wait for it, so many at a time."""
+    from bench.harness.costs import cpu_seconds
+    from bench.harness.server import RunningServer
+
+    with RunningServer() as server, ThreadPoolExecutor(AT_ONCE) as threads:
+        heard = _caller(server.port)
+        list(threads.map(heard, range(2 * AT_ONCE)))
+        before, began = cpu_seconds(server.pid), time.monotonic()
+        list(threads.map(heard, range(RECORDINGS)))
+        took, spent = time.monotonic() - began, cpu_seconds(server.pid) - before
+    return {"cpu_us": 1e6 * spent / RECORDINGS, "per_second": RECORDINGS / took}
+
+
+def _caller(port: int) -> Callable[[int], None]:
+    from bench.harness.server import HEADERS
+
+    clip = Path(CLIP).read_bytes()
+
+    def heard(_: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+        connection.request("POST", "/v1/listen", clip, HEADERS | {"content-type": "audio/flac"})
+        answer = connection.getresponse()
+        if answer.status != 200 or b"transcript" not in answer.read():
+            raise RuntimeError(f"a recording ended with {answer.status}")
+        connection.close()
+
+    return heard
+
+
+PROBES: dict[str, Callable[[], dict[str, float]]] = {
+    "accepts": accepts,
+    "deliveries": deliveries,
+    "recordings": recordings,
+}
+
+if __name__ == "__main__":
+    print(json.dumps(PROBES[sys.argv[1]]()))
