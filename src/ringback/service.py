@@ -1,8 +1,12 @@
-"""A service: a name and a `run()` that ends when it is told to stop; and the order in which many do."""
+"""A service: a name and a `run()` that ends when `stopping` is set; the order in which many do; and the two
+forms that most of their loops have."""
 
 import asyncio
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from typing import Protocol, TypeVar
+
+T = TypeVar("T")
 
 
 class Service(Protocol):
@@ -20,6 +24,35 @@ class Service(Protocol):
 
 class ServiceEnded(Exception):
     """A service returned although nobody asked it to."""
+
+
+async def every(seconds: float, work: Callable[[], Awaitable[float | None]], stopping: asyncio.Event) -> None:
+    """Do the work now, and again so many seconds after each end of it, until `stopping` is set.
+
+    The work may return another pause, in seconds, for once. What it raises ends the loop.
+    """
+    while not stopping.is_set():
+        pause = await work()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds if pause is None else pause):
+                await stopping.wait()
+
+
+async def until(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
+    """What the work returns; None where `stopping` is set first: then it was cancelled, and has ended.
+
+    Raises what the work raises, also when that is its answer to being cancelled.
+    """
+    task = asyncio.ensure_future(work)
+    stop = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+    return None if task.cancelled() else task.result()
 
 
 async def run_in_stages(stages: Sequence[Sequence[Service]], stopping: asyncio.Event) -> None:

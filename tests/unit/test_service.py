@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from ringback.service import ServiceEnded, run_in_stages
+from ringback.service import ServiceEnded, every, run_in_stages, until
 
 
 class Recorded:
@@ -61,3 +61,74 @@ async def test_a_service_that_fails_brings_all_down_with_its_own_error() -> None
     with pytest.raises(ExceptionGroup) as raised:
         await run_in_stages([[Recorded("a", diary)], [Recorded("b", diary, failing=True)]], asyncio.Event())
     assert raised.group_contains(OSError, match="b")
+
+
+async def test_work_is_done_again_and_again_until_the_stop() -> None:
+    stopping = asyncio.Event()
+    rounds: list[int] = []
+
+    async def work() -> float | None:
+        rounds.append(len(rounds))
+        if len(rounds) == 3:
+            stopping.set()
+        return 0.0 if len(rounds) < 3 else None
+
+    await every(3_600.0, work, stopping)
+    assert rounds == [0, 1, 2]
+    await every(0.0, work, stopping)
+    assert rounds == [0, 1, 2]
+
+
+async def test_a_pause_ends_with_the_stop() -> None:
+    stopping, begun = asyncio.Event(), asyncio.Event()
+
+    async def work() -> None:
+        begun.set()
+
+    running = asyncio.create_task(every(3_600.0, work, stopping))
+    await begun.wait()
+    stopping.set()
+    await running
+
+
+async def test_work_until_the_stop() -> None:
+    stopping = asyncio.Event()
+    undone: list[str] = []
+
+    async def work() -> str:
+        try:
+            await asyncio.sleep(3_600.0 if stopping.is_set() else 0)
+        finally:
+            await asyncio.sleep(0)
+            undone.append("put in order")
+        return "done"
+
+    assert await until(stopping, work()) == "done"
+    stopping.set()
+    undone.clear()
+    assert await until(stopping, work()) is None
+    assert undone == ["put in order"]
+
+
+async def test_a_failure_and_a_cancellation_reach_through() -> None:
+    stopping = asyncio.Event()
+    ended = asyncio.Event()
+
+    async def failing() -> None:
+        raise OSError("the work")
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(OSError, match="the work"):
+        await until(stopping, failing())
+    running = asyncio.create_task(until(stopping, endless()))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert ended.is_set()

@@ -28,6 +28,7 @@ from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.splitter import FileSplitter, NextFile
 from ringback.audio.wav import wav_head
 from ringback.errors import Refusal
+from ringback.service import until
 
 __all__ = ["Item", "LiveDecoder", "LiveDecoders", "Passed", "Understood", "check_live"]
 
@@ -51,17 +52,13 @@ class LiveDecoders:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Replaces each child that was taken; ends the idle ones when told to stop."""
-        stop = asyncio.create_task(stopping.wait())
         try:
-            while not stop.done():
-                taken = asyncio.create_task(self._taken.wait())
-                await asyncio.wait((stop, taken), return_when=asyncio.FIRST_COMPLETED)
-                taken.cancel()
+            while not stopping.is_set():
+                await until(stopping, self._taken.wait())
                 self._taken.clear()
-                while not stop.done() and len(self._ready) < self._spare:
+                while not stopping.is_set() and len(self._ready) < self._spare:
                     self._ready.append(await start_live_child())
         finally:
-            stop.cancel()
             while self._ready:
                 await self._ready.pop().kill()
 

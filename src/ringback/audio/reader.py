@@ -42,6 +42,7 @@ from ringback.audio.mp4_index import LARGE_INDEX, claims_too_much, index_entries
 from ringback.audio.turns import FairTurns
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from ringback.errors import Refusal
+from ringback.service import every
 from ringback.system import available_cores
 from ringback.telemetry import event, problem
 
@@ -94,12 +95,7 @@ class AudioReader:
         """Keeps a child ready from the start on, and ends the idle ones when told to stop; a busy one ends
         with its recording."""
         first = asyncio.create_task(self._start_first())
-        while not stopping.is_set():
-            try:
-                async with asyncio.timeout(self._rest):
-                    await stopping.wait()
-            except TimeoutError:
-                await self._end_the_unused()
+        await every(self._rest, self._end_the_unused, stopping)
         self._stopped = True
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)

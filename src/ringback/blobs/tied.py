@@ -20,6 +20,7 @@ from pathlib import Path
 from ringback import telemetry
 from ringback.blobs.kept import once
 from ringback.blobs.port import BlobKey, Blobs, Listed, OutOfReach, Stored
+from ringback.service import every
 
 MARKER = BlobKey("identity/store")
 
@@ -134,12 +135,11 @@ class BlobStoreWatch:
         self._blobs = blobs
 
     async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            with suppress(OSError):
-                await self._blobs.check()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(CHECK_SECONDS):
-                    await stopping.wait()
+        await every(CHECK_SECONDS, self._check, stopping)
+
+    async def _check(self) -> None:
+        with suppress(OSError):
+            await self._blobs.check()
 
 
 _WRONG = "the store at blobs_url is not the one that this ledger's recordings and results lie in"

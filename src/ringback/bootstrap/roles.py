@@ -11,6 +11,7 @@ readiness                  before anything else ends, probes are told
 
 import asyncio
 import ipaddress
+from contextlib import suppress
 
 from starlette.applications import Starlette
 
@@ -26,6 +27,7 @@ from ringback.egress.names import Requester
 from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
+from ringback.errors import Misconfigured
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
 from ringback.quota import AudioQuota
@@ -34,7 +36,7 @@ from ringback.server.protocol import HttpServer
 from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import ProbeSources, Services, application, metrics, probes
 from ringback.server.services import TestCallback
-from ringback.service import Service
+from ringback.service import Service, until
 from ringback.settings import FetchSettings
 from ringback.streaming.callback_opener import CallbackOpener
 from ringback.streaming.live_recogniser import LiveRecognition
@@ -320,15 +322,8 @@ class _WhenReady:
         self._work = work
 
     async def run(self, stopping: asyncio.Event) -> None:
-        ready = asyncio.create_task(self._pool.wait_ready())
-        stop = asyncio.create_task(stopping.wait())
-        try:
-            await asyncio.wait({ready, stop}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.cancel()
-            ready.cancel()
-            # An engine that never comes is the pool's to report.
-            await asyncio.gather(ready, stop, return_exceptions=True)
+        with suppress(Misconfigured):  # an engine that never comes is the pool's to report
+            await until(stopping, self._pool.wait_ready())
         await self._work.run(stopping)
 
 

@@ -3,9 +3,8 @@
 import asyncio
 import gc
 import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from typing import Any
 
 import uvloop
 
@@ -19,7 +18,7 @@ from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.sandbox import hide_memory
-from ringback.service import Service, run_in_stages
+from ringback.service import Service, run_in_stages, until
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit
 
@@ -81,28 +80,12 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
-        stages = await _unless_stopped(_assembled(settings, SystemClock(), stack), stopping)
+        # It may wait for what it stands on, for minutes.
+        stages = await until(stopping, _assembled(settings, SystemClock(), stack))
         if stages is not None:
             _spare_the_collector()
             await run_in_stages(stages, stopping)
     telemetry.event("server.stopped")
-
-
-async def _unless_stopped(
-    assembling: Coroutine[Any, Any, list[list[Service]]], stopping: asyncio.Event
-) -> list[list[Service]] | None:
-    """The stages; None where the server was told to stop while it still waited for what it stands on."""
-    made = asyncio.create_task(assembling)
-    stop = asyncio.create_task(stopping.wait())
-    try:
-        await asyncio.wait({made, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if made.done():
-            return made.result()
-        made.cancel()
-        await asyncio.gather(made, return_exceptions=True)
-        return None
-    finally:
-        stop.cancel()
 
 
 def _spare_the_collector() -> None:

@@ -21,6 +21,7 @@ from ringback.cli.remote import Refused, Remote, with_server
 from ringback.cli.shown import Shown, printable, shown
 from ringback.cli.sources import Raw, Source
 from ringback.errors import Misconfigured
+from ringback.service import until
 
 KEEP_ALIVE_SECONDS = 4.0
 """Deepgram advises 3 to 5 (https://developers.deepgram.com/docs/audio-keep-alive)."""
@@ -167,19 +168,12 @@ def _stop_at_signals() -> asyncio.Event:
 
 async def _send(socket: ClientConnection, sound: Source, stopping: asyncio.Event) -> None:
     """All of the sound, until its end or `stopping`; then the word that it has ended."""
-    stop = asyncio.create_task(stopping.wait())
-    playing = asyncio.create_task(_play(socket, sound))
     try:
-        await asyncio.wait({playing, stop}, return_when=asyncio.FIRST_COMPLETED)
-        if playing.done():
-            playing.result()
+        await until(stopping, _play(socket, sound))
         await socket.send('{"type":"CloseStream"}')
     except OSError as error:
         await socket.close()
         raise click.ClickException(f"The sound broke off: {error}") from error
-    finally:
-        stop.cancel()
-        playing.cancel()
 
 
 async def _play(socket: ClientConnection, sound: Source) -> None:

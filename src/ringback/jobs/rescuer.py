@@ -5,10 +5,10 @@ pause of one sweep to prolong them before any is taken away.
 """
 
 import asyncio
-from contextlib import suppress
 
 from ringback import telemetry
 from ringback.jobs.store import JobStore
+from ringback.service import every
 
 SWEEP_SECONDS = 15.0
 
@@ -21,22 +21,21 @@ class Rescuer:
     def __init__(self, store: JobStore, sweep_seconds: float = SWEEP_SECONDS) -> None:
         self._store = store
         self._sweep_seconds = sweep_seconds
+        self._was_away = False
 
     async def run(self, stopping: asyncio.Event) -> None:
-        was_away = False
-        while not stopping.is_set():
-            try:
-                if was_away:
-                    await self._store.gauges()  # raises while the ledger is still away
-                    was_away = False
-                else:
-                    await self._sweep()
-            except Exception as error:
-                telemetry.problem("jobs.sweep_failed", error=str(error))
-                was_away = True
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self._sweep_seconds):
-                    await stopping.wait()
+        await every(self._sweep_seconds, self._sweep_if_well, stopping)
+
+    async def _sweep_if_well(self) -> None:
+        try:
+            if self._was_away:
+                await self._store.gauges()  # raises while the ledger is still away
+                self._was_away = False
+            else:
+                await self._sweep()
+        except Exception as error:
+            telemetry.problem("jobs.sweep_failed", error=str(error))
+            self._was_away = True
 
     async def _sweep(self) -> None:
         rescued = await self._store.rescue()

@@ -22,6 +22,7 @@ from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
 from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder
+from ringback.service import every
 from ringback.streaming.admitted_stream import AdmittedStream, StreamRequest
 from ringback.streaming.callback_opener import CallbackOpener, StreamCallback
 from ringback.streaming.record import StreamOrder, ended, record_job
@@ -119,14 +120,12 @@ class StreamService:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Extend the records' leases; on stop, end all streams."""
-        while not stopping.is_set():
+
+        async def beat() -> None:
             await self._keep_leases()
             await self._count_audio()
-            try:
-                async with asyncio.timeout(BEAT_SECONDS):
-                    await stopping.wait()
-            except TimeoutError:
-                pass
+
+        await every(BEAT_SECONDS, beat, stopping)
         self._stopping.set()
         if not await self._wait_all_ended(self._grace_seconds):
             for stream in self._open.values():

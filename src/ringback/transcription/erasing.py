@@ -15,7 +15,6 @@ added a response of a live stream.
 
 import asyncio
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Protocol
 
 from ringback import telemetry
@@ -23,6 +22,7 @@ from ringback.blobs import Blobs, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
+from ringback.service import every
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import audio_key, document_key
 from ringback.transcription.sweep import SOON_ENOUGH, Turns
@@ -143,15 +143,14 @@ class Eraser:
         self._turns = turns
 
     async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            try:
-                if await self._turns.take_turn("erase", EVERY * SOON_ENOUGH):
-                    await self.round()
-            except Exception as error:
-                telemetry.problem("erasing.failed", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await stopping.wait()
+        await every(EVERY, self._round_in_turn, stopping)
+
+    async def _round_in_turn(self) -> None:
+        try:
+            if await self._turns.take_turn("erase", EVERY * SOON_ENOUGH):
+                await self.round()
+        except Exception as error:
+            telemetry.problem("erasing.failed", error=str(error))
 
     async def round(self) -> None:
         """Whatever is on record and has settled, and deleted projects."""

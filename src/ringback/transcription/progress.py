@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,6 +9,7 @@ from ringback import telemetry
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
+from ringback.service import every
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,7 @@ class SharedProgress(Progress):
         return None if there is None else Reached(*there)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            await self._show()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(EVERY):
-                    await stopping.wait()
+        await every(EVERY, self._show, stopping)
 
     async def _show(self) -> None:
         now = dict(self._reached)

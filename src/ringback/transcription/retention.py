@@ -12,7 +12,6 @@ stripped. A delivery that was asked for again in that very moment is parked as `
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
-from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -24,6 +23,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import JobStore, Stripped
+from ringback.service import every
 from ringback.settings import KeepSettings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -65,17 +65,15 @@ class Retention:
         self._history = max(keep.history, LEAST_KEPT)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
-            pause = EVERY
+        async def one_round() -> float:
             try:
-                if not await self.round(stopping):
-                    pause = AGAIN
+                return EVERY if await self.round(stopping) else AGAIN
             except Exception as error:
                 # What is left over waits for the next round.
                 telemetry.problem("retention.failed", error=str(error))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(pause):
-                    await stopping.wait()
+                return EVERY
+
+        await every(EVERY, one_round, stopping)
 
     async def round(self, stopping: asyncio.Event) -> bool:
         """Put away what has had its time; False when the round ended at its limit."""

@@ -8,7 +8,7 @@ next round finds. Documents that have had their time are `retention`'s.
 import asyncio
 import math
 from collections.abc import Sequence
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from typing import Protocol
 
 from ringback import telemetry
@@ -17,6 +17,7 @@ from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
 from ringback.jobs.store import JobStore
+from ringback.service import every
 
 DOCUMENTS_EVERY = 3600.0
 """Seconds between two rounds over the documents, which stay and so grow many. For the audio, `Blobs` says."""
@@ -80,18 +81,17 @@ class Sweep:
 
     async def run(self, stopping: asyncio.Event) -> None:
         pause = self._blobs.listing_pause
-        while True:
+
+        async def rounds_in_turn() -> None:
             try:
-                for kind, every in (("audio", pause), ("result", DOCUMENTS_EVERY)):
-                    if await self._turns.take_turn(f"sweep {kind}", every * SOON_ENOUGH):
+                for kind, seconds in (("audio", pause), ("result", DOCUMENTS_EVERY)):
+                    if await self._turns.take_turn(f"sweep {kind}", seconds * SOON_ENOUGH):
                         await self.round(kind, stopping)
             except (RingbackError, OSError) as error:
                 # The ledger or the blobs are away for a while; what is left over waits for the next round.
                 telemetry.problem("sweep.failed", error=str(error))
-            with suppress(TimeoutError):
-                await asyncio.wait_for(stopping.wait(), pause)
-            if stopping.is_set():
-                return
+
+        await every(pause, rounds_in_turn, stopping)
 
     async def round(self, kind: str, stopping: asyncio.Event) -> int:
         """Delete what is no longer needed of one kind; how many blobs that were."""
