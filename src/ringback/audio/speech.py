@@ -1,7 +1,6 @@
 """Where speech is: Silero VAD over one channel, as a stream of blocks, and the chunks cut from it."""
 
 from collections.abc import Iterator
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from ringback.audio.samples import Samples
 
 
 class Silero:
-    """The model, loaded once per process (Silero VAD v6, MIT, as faster-whisper ships it)."""
+    """The model, loaded once per process (Silero VAD 6)."""
 
     def __init__(self) -> None:
         options = onnxruntime.SessionOptions()
@@ -21,7 +20,7 @@ class Silero:
         options.enable_cpu_mem_arena = False
         options.log_severity_level = 4
         self._session = onnxruntime.InferenceSession(
-            str(_model_file()), providers=["CPUExecutionProvider"], sess_options=options
+            str(_MODEL), providers=["CPUExecutionProvider"], sess_options=options
         )
 
     def run(
@@ -92,13 +91,7 @@ class SpeechFinder:
             self._kept_from += unneeded
 
 
-def _model_file() -> Path:
-    """Found without importing faster-whisper, which would load a whole recogniser."""
-    package = find_spec("faster_whisper")
-    assert package is not None
-    assert package.origin is not None
-    return Path(package.origin).parent / "assets" / "silero_vad_v6.onnx"
-
-
+_MODEL = Path(__file__).with_name("silero_vad_v6.onnx")
+"""Silero VAD 6, MIT: its licence lies beside it."""
 _CONTEXT = 64
 """Samples of the previous window that Silero wants to see."""

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import tokenizers
-from faster_whisper.tokenizer import Tokenizer
 
 from ringback.engines import keyterms
 from ringback.engines.keyterms import Judgement, KeytermCandidate
+from ringback.engines.tokens import WhisperTokens
 from ringback.transcript import Word, joined
 
 LONGEST_PROMPT = 223
@@ -32,13 +31,11 @@ class KeytermRescorer:
     def __init__(
         self,
         model: Any,
-        tokens: tokenizers.Tokenizer,
-        tokenizer: Callable[[str], Tokenizer],
+        tokens: WhisperTokens,
         rows: Callable[[Any, Sequence[int]], Any],
     ) -> None:
         self._model = model
         self._tokens = tokens
-        self._tokenizer = tokenizer
         self._rows = rows
 
     def rescore(
@@ -69,7 +66,7 @@ class KeytermRescorer:
                         unsure.append((question, gain))
         gains = dict(unsure)
         for questions in _grouped(gains, lambda each: each.segment.language):
-            plain = self._tokenizer(questions[0].segment.language).sot_sequence
+            plain = self._tokens.prompt(questions[0].segment.language)
             for question, gain in self._gains(encoded, questions, plain):
                 if keyterms.is_likely_unprompted(gain):
                     yield question, gains[question]
@@ -96,13 +93,12 @@ class KeytermRescorer:
 
     def _prompt(self, language: str, term: str) -> list[int]:
         """Start tokens behind a text that came before: a glossary of one term."""
-        tokenizer = self._tokenizer(language)
-        glossary = self._tokens.encode(f" Glossary: {term}.", add_special_tokens=False).ids
-        return [tokenizer.sot_prev, *glossary[: LONGEST_PROMPT - 1], *tokenizer.sot_sequence]
+        tokens = self._tokens
+        glossary = tokens.encode(f" Glossary: {term}.")[: LONGEST_PROMPT - 1]
+        return [tokens.start_of_previous, *glossary, *tokens.prompt(language)]
 
     def _text(self, text: str) -> list[int]:
-        tokens: list[int] = self._tokens.encode(f" {text}", add_special_tokens=False).ids
-        return tokens
+        return self._tokens.encode(f" {text}")
 
 
 @dataclass(frozen=True, eq=False, slots=True)

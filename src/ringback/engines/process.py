@@ -16,13 +16,11 @@ ENGINE = ChildProgram(
     # What the models' libraries and a GPU's driver read.
     inherits=(
         *("TZ", "XDG_CACHE_HOME", "CUDA_", "NVIDIA_", "CT2_", "MKL_", "KMP_", "OMP_", "GOMP_", "DNNL_"),
-        *("ONEDNN_", "OPENBLAS_", "ORT_", "MALLOC_", "GLIBC_TUNABLES", "HF_HUB_", "TOKENIZERS_", "RAYON_"),
+        *("ONEDNN_", "OPENBLAS_", "ORT_", "MALLOC_", "GLIBC_TUNABLES", "TOKENIZERS_", "RAYON_"),
     ),
     sets=(
         # glibc's arena per thread would each keep a window's worth of memory: 80 MB with two threads.
         ("MALLOC_ARENA_MAX", "1"),
-        # Nothing is fetched at run time.
-        ("HF_HUB_OFFLINE", "1"),
     ),
 )
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import msgspec
 
-from ringback.engines import binary
 from ringback.engines.base import LoadOptions, ModelInfo, Recogniser
 from ringback.errors import Misconfigured
 
@@ -116,8 +115,6 @@ def _is_pulled(folder: Path) -> bool:
 def _described(weights: Weights) -> ModelInfo:
     """Raises OSError or ValueError for files that cannot be a Whisper model."""
     languages = _languages(weights.folder / "tokenizer.json")
-    if len(weights.binaries) == 1 and binary.is_cut_short(weights.binaries[0]):
-        raise ValueError("its model.bin is cut short")
     version = _fingerprint(weights.binaries)
     return ModelInfo(
         name=weights.name,

@@ -4,7 +4,6 @@ Whisper engines pad every segment to 30 s. CTranslate2 takes shorter windows, wh
 several times cheaper; `guards` has the checks that this needs. Only the engine process imports this module.
 """
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,15 +11,13 @@ from typing import Any
 import ctranslate2
 import numpy as np
 import numpy.typing as npt
-import tokenizers
-from faster_whisper.tokenizer import Tokenizer
-from faster_whisper.transcribe import get_suppressed_tokens
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import ModelInfo, Quality, Recognition, Task
 from ringback.engines.keyterm_rescoring import HeardSegment, KeytermRescorer
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
+from ringback.engines.tokens import WhisperTokens
 from ringback.engines.weights import Weights
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
@@ -57,13 +54,10 @@ class Whisper:
         self.info = info
         self.device = _device(device)
         self._model = _load(weights, self.device, compute_type, threads)
-        self._tokens = tokenizers.Tokenizer.from_file(str(weights.folder / "tokenizer.json"))
+        self._tokens = _tokens(weights, multilingual=self._model.is_multilingual)
         self._mels = MelExtractor(self._model.n_mels)
-        self._tokenizers: dict[str, Tokenizer] = {}
-        self._lock = threading.Lock()
-        english = self._tokenizer("en")
-        self._rescorer = KeytermRescorer(self._model, self._tokens, self._tokenizer, _rows)
-        self._suppressed = list(get_suppressed_tokens(english, [-1]))
+        self._rescorer = KeytermRescorer(self._model, self._tokens, _rows)
+        self._suppressed = self._tokens.suppressed()
 
     def warm(self) -> None:
         # Quiet noise: enough to run every part once.
@@ -140,7 +134,7 @@ class Whisper:
         cap = guards.token_cap(longest, english=all(language == "en" for language in spoken_languages))
         results = self._model.generate(
             encoded,
-            [self._prompt(language) for language in spoken_languages],
+            [self._tokens.prompt(language) for language in spoken_languages],
             beam_size=5 if task.quality is Quality.ACCURATE else 1,
             max_length=2 * cap,  # CTranslate2 writes at most half of this
             suppress_tokens=self._suppressed,
@@ -160,9 +154,9 @@ class Whisper:
         ]
 
     def _usable_part(self, result: Any, duration: float, cap: int) -> guards.DecodedText:
-        tokenizer = self._tokenizer("en")
+        tokens = self._tokens
         return guards.usable_part(
-            result.sequences_ids[0], tokenizer.eot, tokenizer.timestamp_begin, duration, cap
+            result.sequences_ids[0], tokens.end_of_text, tokens.first_timestamp, duration, cap
         )
 
     def _decoded_segment(
@@ -212,15 +206,14 @@ class Whisper:
             chosen = [i for i, text in enumerate(texts) if languages[i] == language and text.tokens]
             if not chosen:
                 continue
-            tokenizer = self._tokenizer(language)
             aligned = self._model.align(
                 _rows(encoded, chosen),
-                tokenizer.sot_sequence,
+                self._tokens.prompt(language),
                 [list(texts[i].tokens) for i in chosen],
                 [min(_frames(_seconds(batch[i])), 3000) for i in chosen],
             )
             for i, alignment in zip(chosen, aligned, strict=True):
-                pieces = _pieces(tokenizer, texts[i].tokens, alignment)
+                pieces = _pieces(self._tokens, texts[i].tokens, alignment)
                 words[i] = words_of(
                     pieces, by_spaces=language not in _WITHOUT_SPACES, duration=texts[i].decoded_until
                 )
@@ -239,18 +232,6 @@ class Whisper:
             for said, language, samples in zip(words, languages, batch, strict=True)
         ]
         return self._rescorer.rescore(encoded, segments, terms)
-
-    def _prompt(self, language: str) -> list[int]:
-        prompt: list[int] = self._tokenizer(language).sot_sequence
-        return prompt
-
-    def _tokenizer(self, language: str) -> Tokenizer:
-        with self._lock:
-            if language not in self._tokenizers:
-                self._tokenizers[language] = Tokenizer(
-                    self._tokens, self._model.is_multilingual, task="transcribe", language=language
-                )
-            return self._tokenizers[language]
 
 
 def _device(requested: str) -> str:
@@ -280,6 +261,16 @@ def _load(weights: Weights, device: str, compute_type: str, threads: int) -> Any
         ) from error
 
 
+def _tokens(weights: Weights, *, multilingual: bool) -> WhisperTokens:
+    try:
+        return WhisperTokens(weights.folder / "tokenizer.json", multilingual=multilingual)
+    except Exception as error:  # `tokenizers` raises nothing more specific
+        raise Misconfigured(
+            f"the tokenizer in {weights.folder} cannot be used: {error}. Get the model again: remove the "
+            "folder, then `ringback model pull NAME`."
+        ) from error
+
+
 def _rows(encoded: Any, chosen: Sequence[int]) -> Any:
     """These segments of an encoder output; all of them in order need no copy."""
     if list(chosen) == list(range(encoded.shape[0])):
@@ -291,15 +282,14 @@ def _rows(encoded: Any, chosen: Sequence[int]) -> Any:
     return ctranslate2.StorageView.from_array(np.ascontiguousarray(rows))
 
 
-def _pieces(tokenizer: Tokenizer, tokens: Sequence[int], alignment: Any) -> list[Piece]:
+def _pieces(tokenizer: WhisperTokens, tokens: Sequence[int], alignment: Any) -> list[Piece]:
     steps = np.array([step for step, _ in alignment.alignments])
     times = np.array([time for _, time in alignment.alignments]) / _ENCODED_PER_SECOND
     # A path through (token, time): each token begins where the path first reaches it.
     starts = times[np.diff(steps, prepend=-1) > 0]
-    texts, groups = tokenizer.split_tokens_on_unicode(list(tokens))
     pieces = []
     first = 0
-    for text, group in zip(texts, groups, strict=True):
+    for text, group in tokenizer.split_at_characters(tokens):
         after = first + len(group)
         probabilities = tuple(map(float, alignment.text_token_probs[first:after]))
         pieces.append(Piece(text, float(starts[first]), float(starts[after]), probabilities))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from faster_whisper.feature_extractor import FeatureExtractor
 
-from ringback.engines.mel import MelExtractor
+from ringback.engines.mel import MelExtractor, mel_filters
 
 
 @pytest.mark.parametrize("bands", [80, 128])
@@ -14,6 +14,12 @@ def test_it_equals_the_reference_over_the_padded_window(bands: int, seconds: flo
     reference = FeatureExtractor(feature_size=bands)(np.pad(samples, (0, 6 * 16_000 - len(samples))))
     (ours,) = MelExtractor(bands).batch([samples], 600)
     np.testing.assert_allclose(ours, reference[:, :600], atol=2e-3)
+
+
+@pytest.mark.parametrize("bands", [80, 128])
+def test_the_filters_are_those_of_the_reference(bands: int) -> None:
+    reference = FeatureExtractor.get_mel_filters(16_000, 400, n_mels=bands)
+    np.testing.assert_allclose(mel_filters(bands), reference, rtol=1e-6, atol=1e-9)
 
 
 def test_each_segment_of_a_batch_is_scaled_by_itself() -> None:
