@@ -2,7 +2,7 @@
 
 RingbackError
 ├── Refusal            the caller: the request, the audio or the URL must change
-├── Misconfigured      the operator: a setting, a file or a port must change (says the mend)
+├── Misconfigured      the operator: a setting, a file or a port must change (says the fix)
 └── EngineFailure      nobody outside: we failed, and say so as a 500
 
 A receiver that answers 500 is not in this tree: that is data (`callbacks.delivery`), not an error of ours.

@@ -191,7 +191,7 @@ def load(
 
     `config` is the file to read (default: `RINGBACK_CONFIG`, `./ringback.toml`, or `ringback.toml` in the
     data folder, whichever is there first). `options` are settings from the command line by dotted key;
-    `None` ones are left out. Raises `Misconfigured` naming every key that is wrong, its value and the mend.
+    `None` ones are left out. Raises `Misconfigured` naming every key that is wrong, its value and the fix.
     """
     given = {key: value for key, value in (options or {}).items() if value is not None}
     faults: list[str] = []
@@ -210,7 +210,7 @@ def load(
 
 
 def contradictions(settings: Settings) -> list[str]:
-    """What is wrong between settings that are each well formed: one line each, with the mend."""
+    """What is wrong between settings that are each well formed: one line each, with the fix."""
     faults = [fault for entry in settings.callback.allow if (fault := _allow_fault(entry))]
     faults += [fault for entry in settings.trusted_proxies if (fault := _network_fault(entry))]
     for section, shorter, longer in _WITHIN:

@@ -107,7 +107,7 @@ def callback_test_door(program: Program, url: str) -> Refusal:
     assert reply.status == 200, reply.body
     found = reply.json()
     assert found["failed"] in {"url", "policy", "dns"}
-    return Refusal(400, f"{found['steps'][-1]['said']}; {found['mend']}")
+    return Refusal(400, f"{found['steps'][-1]['said']}; {found['hint']}")
 
 
 def redelivery_elsewhere(program: Program, url: str) -> Refusal:

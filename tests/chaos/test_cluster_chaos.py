@@ -166,7 +166,7 @@ class Faults:
         assert node.way is not None
         node.way.silence(*directions)
         time.sleep(4.0)  # a network that is away for a while
-        node.way.mend()
+        node.way.restore()
         self.done[f"silenced {'both ways' if len(directions) == 2 else 'one way'}"] += 1
 
     def _kill(self, role: Role) -> None:

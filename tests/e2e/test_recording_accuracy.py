@@ -5,7 +5,7 @@ from urllib.parse import quote
 
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import SpeechChunk
-from ringback.cli.engine import EngineHere, engine_here
+from ringback.cli.local_engine import LocalEngine, local_engine
 from ringback.engines.base import Task, Urgency
 from ringback.settings import load
 from support.accuracy import word_error_rate
@@ -23,7 +23,7 @@ FAR_TOO_MANY = 0.08
 async def test_the_server_hears_what_its_engine_hears(corpus: list[Clip], tmp_path: Path) -> None:
     clips = [clip for clip in corpus if clip.language == "en" and clip.channels == 1 and clip.text]
     spoken = [clip.text or "" for clip in clips]
-    async with engine_here(load(environ={"RINGBACK_DATA_DIR": str(tmp_path / "bare")})) as engine:
+    async with local_engine(load(environ={"RINGBACK_DATA_DIR": str(tmp_path / "bare")})) as engine:
         bare = word_error_rate(zip(spoken, [await heard(engine, clip.path) for clip in clips], strict=True))
     with Program(tmp_path / "served") as program:
         served = word_error_rate(zip(spoken, called_back(program, clips), strict=True))
@@ -36,7 +36,7 @@ async def test_the_server_hears_what_its_engine_hears(corpus: list[Clip], tmp_pa
     assert abs(served - bare) < NOISE
 
 
-async def heard(engine: EngineHere, path: Path) -> str:
+async def heard(engine: LocalEngine, path: Path) -> str:
     """What the engine makes of a clip, one chunk after the other."""
     words = []
     async with engine.reader.read(path, Decoding()) as pieces:

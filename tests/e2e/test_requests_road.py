@@ -57,10 +57,10 @@ def wait_until_parked(server: Program, request_id: str) -> None:
 
 
 def test_a_lost_callback_comes_back(server: Program) -> None:
-    mended = False
+    recovered = False
 
     def answer(_: Received) -> int:
-        return 200 if mended else 503
+        return 200 if recovered else 503
 
     with Receiver(answer) as receiver:
         request_id = submit(server, receiver.url, "lost")
@@ -74,7 +74,7 @@ def test_a_lost_callback_comes_back(server: Program) -> None:
         assert f"ringback requests redeliver {request_id}" in page
         assert receiver.url not in page
 
-        mended = True
+        recovered = True
         said(server, "redeliver", request_id)
         first, second = receiver.wait_for(lambda got: len(got) == 2)
         assert second.headers["webhook-id"] == first.headers["webhook-id"]

@@ -247,7 +247,7 @@ async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: Folder
             outcome = await deliverer(lease(receiver.url(), tries=tries))
             assert not isinstance(outcome, Interrupted)
             recorded.append(attempt_of(outcome))
-        # Sent again by hand, its tries count from 0: the receiver may have mended its limit.
+        # Sent again by hand, its tries count from 0: the receiver may have raised its limit.
         await deliverer(lease(receiver.url(), tries=0))
     whole, thin = DOCUMENT.encode(), receiver.heard[2].body
     assert [heard.body for heard in receiver.heard] == [whole, whole, thin, thin, whole]

@@ -1,4 +1,4 @@
-"""A sample callback: each phase is told, the one that fails with its mend."""
+"""A sample callback: each phase is told, the one that fails with its fix."""
 
 import asyncio
 import json
@@ -38,7 +38,7 @@ def phases(found: Trial) -> list[Phase]:
     """Those that went well; whatever failed is the last step."""
     assert [step.ok for step in found.steps] == [True] * (len(found.steps) - 1) + [found.delivered]
     assert found.failed == (None if found.delivered else found.steps[-1].phase)
-    assert (found.mend is None) == found.delivered
+    assert (found.hint is None) == found.delivered
     return [step.phase for step in found.steps if step.ok]
 
 
@@ -80,7 +80,7 @@ async def test_it_is_signed_like_a_real_one(door: EgressClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "failed", "said", "mend"),
+    ("url", "failed", "said", "hint"),
     [
         ("receiver.example/", Phase.URL, "cannot be used", "https://"),
         ("http://a b/", Phase.URL, "cannot be used", "percent-encode"),
@@ -91,14 +91,14 @@ async def test_it_is_signed_like_a_real_one(door: EgressClient) -> None:
     ],
 )
 async def test_what_fails_before_anything_is_sent(
-    door: EgressClient, url: str, failed: Phase, said: str, mend: str
+    door: EgressClient, url: str, failed: Phase, said: str, hint: str
 ) -> None:
     found = await tried(door, url)
     phases(found)
     assert found.failed is failed
     assert said in found.steps[-1].said
-    assert found.mend is not None
-    assert mend in found.mend
+    assert found.hint is not None
+    assert hint in found.hint
     assert found.request_id is None
 
 
@@ -113,8 +113,8 @@ async def test_a_name_that_leads_inside(door: EgressClient) -> None:
 async def test_a_port_that_callbacks_may_not_name(door: EgressClient) -> None:
     found = await trial(door, Policy(ports=[443]), "http://127.0.0.1:81/", clock=SystemClock(), limits=LIMITS)
     assert found.failed is Phase.POLICY
-    assert found.mend is not None
-    assert "RINGBACK_CALLBACK_PORTS" in found.mend
+    assert found.hint is not None
+    assert "RINGBACK_CALLBACK_PORTS" in found.hint
 
 
 async def never_answers(talk: Conversation) -> None:
@@ -132,7 +132,7 @@ async def speaks_something_else(talk: Conversation) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "failed", "mend"),
+    ("behaviour", "failed", "hint"),
     [
         (never_answers, Phase.FIRST_BYTE, "answer 200 first"),
         (hangs_up, Phase.FIRST_BYTE, "answer 200 first"),
@@ -146,14 +146,14 @@ async def speaks_something_else(talk: Conversation) -> None:
     ],
 )
 async def test_what_a_receiver_does_wrong(
-    door: EgressClient, behaviour: Behaviour, failed: Phase, mend: str
+    door: EgressClient, behaviour: Behaviour, failed: Phase, hint: str
 ) -> None:
     async with receiving(behaviour) as receiver:
         found = await tried(door, receiver.url())
     phases(found)
     assert found.failed is failed
-    assert found.mend is not None
-    assert mend in found.mend
+    assert found.hint is not None
+    assert hint in found.hint
     assert found.request_id is not None
 
 

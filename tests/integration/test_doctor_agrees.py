@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from ringback.cli.doctor import _port
-from ringback.cli.finding import Finding, Grade
-from ringback.cli.ledger_file import ledger_of, secret_key_beside
+from ringback.cli.doctor_ledger import ledger_findings, secret_key_findings
+from ringback.cli.output import Finding, Grade
 from ringback.settings import Settings, load
 from support.program import RINGBACK, Program, free_port
 
@@ -24,8 +24,8 @@ def settings_of(folder: Path) -> Settings:
 
 def examined(folder: Path) -> list[Finding]:
     settings = settings_of(folder)
-    findings, file = ledger_of(settings)
-    return [*findings, *asyncio.run(secret_key_beside(settings, file))]
+    findings, file = ledger_findings(settings)
+    return [*findings, *asyncio.run(secret_key_findings(settings, file))]
 
 
 def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
@@ -146,4 +146,4 @@ def test_the_port_of_another_ringback_is_a_fault(tmp_path: Path) -> None:
         refused = serve(tmp_path / "ours", RINGBACK_PORT=str(program.port))
     assert refused.returncode == 2
     assert address.grade is Grade.FAIL
-    assert "RINGBACK_PORT" in address.mend
+    assert "RINGBACK_PORT" in address.fix

@@ -262,7 +262,7 @@ async def test_wrong_credentials_are_told_at_the_start(
 async def test_credentials_that_are_taken_away_are_a_matter_for_later(
     url: str, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At run time the same is an `OSError`, as a broken disk would be: somebody may mend it."""
+    """At run time the same is an `OSError`, as a broken disk would be: somebody may fix it."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
     other = blobs_at(url, tmp_path, SystemClock())
     assert isinstance(other, objects.ObjectBlobs)

@@ -57,7 +57,7 @@ async def test_a_migration_that_fails_leaves_nothing_behind(
     await migrate(url)
 
 
-async def test_a_newer_schema_is_refused_with_the_mend(url: str) -> None:
+async def test_a_newer_schema_is_refused_with_the_fix(url: str) -> None:
     newest = await migrate(url)
     await execute(url, "insert into ringback_schema values (99)")
     for attempt in (migrate(url), PostgresLedger.open(url), PostgresLedger.open(url, serving=True)):
@@ -75,7 +75,7 @@ class TestUrlsThatCannotBeUsed:
     SECRET = "do-not-show"
 
     @pytest.mark.parametrize(
-        ("change", "mend"),
+        ("change", "hint"),
         [
             (("ringback@", f"ringback:{SECRET}@"), None),
             (("ringback@", f"nobody:{SECRET}@"), "refuses the user or password"),
@@ -85,13 +85,13 @@ class TestUrlsThatCannotBeUsed:
         ],
     )
     async def test_say_the_mend_and_no_password(
-        self, url: str, change: tuple[str, str], mend: str | None
+        self, url: str, change: tuple[str, str], hint: str | None
     ) -> None:
         wrong = url.replace(*change)
-        if mend is None:
+        if hint is None:
             await migrate(wrong)
             return
-        with pytest.raises(Misconfigured, match=mend) as refused:
+        with pytest.raises(Misconfigured, match=hint) as refused:
             await PostgresLedger.open(wrong, serving=True)
         assert self.SECRET not in str(refused.value)
         assert refused.value.__cause__ is None

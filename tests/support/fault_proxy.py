@@ -1,6 +1,6 @@
 """A TCP way between two processes that a test may spoil: silent in one direction or in both, or broken.
 
-What is sent into a silent direction is held back and arrives once it is mended, as over a network that comes
+What is sent into a silent direction is held back and arrives once it is restored, as over a network that is
 back; both sides keep their connections and hear nothing.
 """
 
@@ -51,7 +51,7 @@ class FaultProxy:
         for direction in directions or tuple(Direction):
             self._loop.call_soon_threadsafe(self._open[direction].clear)
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         for direction in Direction:
             self._loop.call_soon_threadsafe(self._open[direction].set)
 

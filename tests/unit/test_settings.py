@@ -1,4 +1,4 @@
-"""Settings are read from four places, converted, and refused with the mend before anything starts."""
+"""Settings are read from four places, converted, and refused with the fix before anything starts."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -110,7 +110,7 @@ def test_a_misspelt_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "mend"),
+    ("name", "value", "hint"),
     [
         ("RINGBACK_ENGINE_WARN_SUBSTITUTION", "perhaps", "must be true or false"),
         ("RINGBACK_PORT", "eighty", "must be a whole number from 0 to 65535"),
@@ -129,11 +129,11 @@ def test_a_misspelt_name_is_refused_with_the_nearest(tmp_path: Path) -> None:
         ("RINGBACK_API_KEY", "two words", "without spaces"),
     ],
 )
-def test_a_bad_value_is_refused_with_the_mend(name: str, value: str, mend: str) -> None:
+def test_a_bad_value_is_refused_with_the_fix(name: str, value: str, hint: str) -> None:
     message = refusal({name: value})
     key = next(key for key in keys() if variable(key) == name)
     assert key in message
-    assert mend in message
+    assert hint in message
     assert name == "RINGBACK_API_KEY" or value in message
 
 
@@ -180,7 +180,7 @@ def test_a_node_of_a_cluster_does_its_part() -> None:
 
 
 @pytest.mark.parametrize("without", CLUSTER)
-def test_half_a_cluster_is_refused_with_the_mend(without: str) -> None:
+def test_half_a_cluster_is_refused_with_the_fix(without: str) -> None:
     environ = {name: value for name, value in CLUSTER.items() if name != without}
     assert without in refusal(environ | {"RINGBACK_ROLE": "api"})
 

@@ -51,7 +51,7 @@ def opening(how: Decoding, head: bytes) -> Opening:
     """How FFmpeg has to open audio that begins with `head` (16 bytes are enough).
 
     Raises `Refusal` (400) for an encoding that is unknown, lacks its `sample_rate`, or cannot be read back
-    from a file; the message names the mend.
+    from a file; the message names the fix.
     """
     if how.encoding is None or has_header(head):
         return Opening(None, _SAFE | {"format_whitelist": ",".join(CONTAINERS)})
@@ -100,7 +100,7 @@ def live_opening(how: Decoding, head: bytes, kind: str | None = None) -> Opening
 
 def check_live(how: Decoding) -> None:
     """Raises `Refusal` (400) for a live stream that could not be understood, before it begins; the message
-    names the mend. Without an encoding the stream itself tells its form."""
+    names the fix. Without an encoding the stream itself tells its form."""
     if how.encoding is None:
         return
     encoding = how.encoding.lower()

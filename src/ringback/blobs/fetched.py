@@ -57,7 +57,7 @@ class Fetched:
                 os.close(descriptor)
 
     def _remove(self, token: str) -> None:
-        """The files of one process; its lock last, so that a crash in here is mended as well."""
+        """The files of one process; its lock last, so that a crash in here is cleaned up as well."""
         for path in self._folder.glob(f"{token}-*"):
             path.unlink(missing_ok=True)
         (self._folder / f"{token}.lock").unlink(missing_ok=True)

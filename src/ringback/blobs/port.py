@@ -34,7 +34,7 @@ class OutOfReach(OSError):
 
 
 class Denied(OutOfReach):
-    """It answers, and refuses: credentials, rights or the bucket are wrong. Somebody may mend that."""
+    """It answers, and refuses: credentials, rights or the bucket are wrong. An operator can fix that."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ringback.transcription.sweep import Turns
 
 if TYPE_CHECKING:
     from ringback.storage.postgres.examined import Examined
-    from ringback.storage.postgres.nodes import Node as Node  # noqa: PLC0414 - for `cli.nodes`
+    from ringback.storage.postgres.nodes import Node as Node  # noqa: PLC0414 - for `cli.doctor_cluster`
 
 __all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Together"]
 

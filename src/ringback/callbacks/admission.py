@@ -1,7 +1,7 @@
 """Judging a `callback` at submit, in Deepgram's words.
 
 https://developers.deepgram.com/docs/callback and https://developers.deepgram.com/docs/errors: what
-cannot be delivered is refused before the request is accepted, with the mend after Deepgram's own text.
+cannot be delivered is refused before the request is accepted, with the fix after Deepgram's own text.
 """
 
 from collections.abc import Collection
@@ -50,11 +50,11 @@ class Admission:
 def _unusable(error: TargetError) -> Refusal:
     if error.reason is BadUrl.NO_SCHEME:
         return Refusal(400, "Bad Request", "Invalid query string.")
-    mend = str(error)
+    hint = str(error)
     if error.reason is BadUrl.PORT:
-        mend = f"{mend}; the operator can set RINGBACK_CALLBACK_PORTS"
-    return _invalid(mend)
+        hint = f"{hint}; the operator can set RINGBACK_CALLBACK_PORTS"
+    return _invalid(hint)
 
 
-def _invalid(mend: str) -> Refusal:
-    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({mend})")
+def _invalid(hint: str) -> Refusal:
+    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({hint})")

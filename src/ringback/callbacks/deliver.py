@@ -125,7 +125,7 @@ class Deliverer:
     async def _is_to_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
         """Whether the receiver has refused the document for its size since the job was last queued afresh.
 
-        Once it was redelivered by hand its tries count from 0 again: it may have mended its limit. What a
+        Once it was redelivered by hand its tries count from 0 again: it may have raised its limit. What a
         live stream said is kept nowhere that a link could lead to.
         """
         if job.tries == 0 or order.number is not None:

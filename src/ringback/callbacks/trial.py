@@ -1,4 +1,4 @@
-"""Trying a callback URL: one sample delivery, told phase by phase, with the mend of what fails.
+"""Trying a callback URL: one sample delivery, told phase by phase, with the fix of what fails.
 
 Whatever the receiver does is a value, as with any delivery; nothing is stored and nothing is tried again.
 """
@@ -71,7 +71,7 @@ class Trial(msgspec.Struct, frozen=True):
     steps: tuple[Step, ...]
     """As far as it went: the last one is the one that failed, if any did."""
     failed: Phase | None = None
-    mend: str | None = None
+    hint: str | None = None
     """What to change, in words."""
     status: int | None = None
     address: str | None = None
@@ -167,14 +167,14 @@ class _Telling:
 
     def bad_url(self, error: TargetError) -> Trial:
         if error.reason is BadUrl.PORT:
-            mend = "choose another port, or have the operator set RINGBACK_CALLBACK_PORTS"
-            return self.fail(Phase.POLICY, None, str(error), mend)
+            hint = "choose another port, or have the operator set RINGBACK_CALLBACK_PORTS"
+            return self.fail(Phase.POLICY, None, str(error), hint)
         return self.fail(Phase.URL, None, "the URL cannot be used", str(error))
 
     def blocked(self, blocked: Blocked, seconds: float) -> Trial:
         if blocked.refused.subject.startswith("an address of "):
             self._done(Phase.DNS, seconds, "it has an address")
-        return self.fail(Phase.POLICY, None, *_rule_and_mend(str(blocked.refused)))
+        return self.fail(Phase.POLICY, None, *_rule_and_hint(str(blocked.refused)))
 
     def allowed(self, seconds: float) -> None:
         assert self._target is not None
@@ -208,21 +208,21 @@ class _Telling:
         assert self._target is not None
         phase = _failed_phase(answer, self._target)
         if phase is Phase.POLICY:
-            return self.fail(phase, None, *_rule_and_mend(answer.detail))
+            return self.fail(phase, None, *_rule_and_hint(answer.detail))
         return self.fail(phase, None, answer.detail, _MENDS[phase])
 
     def answer(self, answer: ReceiverResponse) -> Trial:
         text = (text_of(answer.body) or "")[:SHOWN] or None
         self._trial = msgspec.structs.replace(self._trial, status=answer.status, answer=text)
-        mend = _mend_of_status(answer.status, self._trial.method)
-        if mend is not None:
-            return self.fail(Phase.STATUS, None, f"it answered {answer.status}", mend)
+        hint = _hint_for_status(answer.status, self._trial.method)
+        if hint is not None:
+            return self.fail(Phase.STATUS, None, f"it answered {answer.status}", hint)
         self._done(Phase.STATUS, None, f"it answered {answer.status}")
         return msgspec.structs.replace(self._trial, delivered=True)
 
-    def fail(self, phase: Phase, seconds: float | None, said: str, mend: str) -> Trial:
+    def fail(self, phase: Phase, seconds: float | None, said: str, hint: str) -> Trial:
         self._note(phase, False, seconds, said)
-        return msgspec.structs.replace(self._trial, failed=phase, mend=mend)
+        return msgspec.structs.replace(self._trial, failed=phase, hint=hint)
 
     def _done(self, phase: Phase, seconds: float | None, said: str) -> None:
         self._note(phase, True, seconds, said)
@@ -261,10 +261,10 @@ def _phase_in_work(phases: Phases, target: Target) -> Phase:
     return Phase.TLS if target.scheme == "https" and phases.tls is None else Phase.SEND
 
 
-def _rule_and_mend(refusal: str) -> tuple[str, str]:
+def _rule_and_hint(refusal: str) -> tuple[str, str]:
     """The policy's text names the rule, and after it the setting."""
-    rule, _, mend = refusal.partition("; ")
-    return rule, mend
+    rule, _, hint = refusal.partition("; ")
+    return rule, hint
 
 
 _MENDS = {
@@ -280,7 +280,7 @@ _MENDS = {
 }
 
 
-def _mend_of_status(status: int, method: str) -> str | None:
+def _hint_for_status(status: int, method: str) -> str | None:
     """None for success."""
     if 200 <= status < 300:
         return None

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from ringback import __version__
-from ringback.cli.terminal import harmless_output
+from ringback.cli.output import escaped_output
 from ringback.errors import Misconfigured, Refusal
 from ringback.jobs.store import LedgerUnavailable
 
@@ -17,7 +17,7 @@ COMMANDS = {
     "keys": "Create, list and revoke API keys.",
     "projects": "Create, list, rename and delete projects: the tenants of a server.",
     "requests": "See what became of requests; fetch results, send them again, cancel, erase.",
-    "doctor": "Check that the server can start and work here; name the mend.",
+    "doctor": "Check that the server can start and work here; name the fix.",
     "receive": "Receive callbacks on this machine: print and verify them.",
     "listen": "Stream a file, a pipe or the microphone to a server; show the text while it comes.",
     "transcribe": "Transcribe a file here, without a server.",
@@ -45,21 +45,21 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
-        with harmless_output():
+        with escaped_output():
             return super().main(*args, **kwargs)
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
         except Misconfigured as error:
-            raise _ToMend(str(error)) from error
+            raise _ConfigurationError(str(error)) from error
         except LedgerUnavailable as error:
             raise click.ClickException(str(error)) from error
         except Refusal as refusal:
             raise click.ClickException(refusal.failure.err_msg) from refusal
 
 
-class _ToMend(click.ClickException):
+class _ConfigurationError(click.ClickException):
     """What the operator must change: words, and no traceback."""
 
     exit_code = 2

@@ -6,8 +6,8 @@ from pathlib import Path
 import click
 
 from ringback.bootstrap.backup import back_up
-from ringback.cli.bar import Bar
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.options import settings_of, with_settings
+from ringback.cli.output import ProgressBar
 from ringback.errors import Misconfigured
 
 
@@ -28,8 +28,8 @@ def command(config: Path | None, data_dir: str | None, target: Path) -> None:
     """
     settings = settings_of(config, data_dir)
     try:
-        with Bar("Copying") as bar:
-            done = asyncio.run(back_up(settings, target, bar.reach))
+        with ProgressBar("Copying") as bar:
+            done = asyncio.run(back_up(settings, target, bar.advance))
     except OSError as error:
         raise Misconfigured(f"The backup in {target} is not complete: {error}") from None
     click.echo(f"{target} holds {_what(done.blobs)}, {done.size / (1 << 20):.1f} MiB.", err=True)

@@ -1,4 +1,4 @@
-"""`ringback doctor`: can the server start and work here, and if not, what mends it?"""
+"""`ringback doctor`: can the server start and work here, and if not, what fixes it?"""
 
 import asyncio
 import ipaddress
@@ -20,12 +20,12 @@ from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.bootstrap.sandbox_check import gpu_note, missing_of
 from ringback.bootstrap.serving import FEWEST_OPEN_FILES, OPEN_FILES
 from ringback.bootstrap.weak_keys import weak_keys
-from ringback.cli import trial
-from ringback.cli.engine import engine_here
-from ringback.cli.finding import Finding, Grade
-from ringback.cli.ledger_file import SERVED, ledger_of, secret_key_beside
-from ringback.cli.nodes import shared_stores
-from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.cli import doctor_callback
+from ringback.cli.doctor_cluster import shared_store_findings
+from ringback.cli.doctor_ledger import SERVED, ledger_findings, secret_key_findings
+from ringback.cli.local_engine import local_engine
+from ringback.cli.options import make_data_folder, settings_of, with_settings
+from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.pauses import read_pauses
@@ -33,7 +33,7 @@ from ringback.sandbox.check import report
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit, sync
 
-ROOM_LOW, ROOM_NEEDED = 5 << 30, 200 << 20
+LOW_DISK, NEEDED_DISK = 5 << 30, 200 << 20
 """Bytes of free disk: below the first a warning, below the second a refusal."""
 
 FEW_OPEN_FILES = 4_096
@@ -47,7 +47,7 @@ SLOW_FSYNC = 0.05
 @with_settings
 @click.pass_context
 def command(context: click.Context, config: Path | None, data_dir: str | None) -> None:
-    """Check settings, data folder, database, object store, port, models and policy; name what mends them.
+    """Check settings, data folder, database, object store, port, models and policy; name what fixes them.
 
     The exit status is 0 when the server can start (warnings or not), and 1 when it cannot. The command
     below it tries a callback URL instead.
@@ -63,12 +63,12 @@ def command(context: click.Context, config: Path | None, data_dir: str | None) -
     sys.exit(asyncio.run(_examine(lambda: settings_of(config, data_dir))))
 
 
-command.add_command(trial.command)
+command.add_command(doctor_callback.command)
 
 
 async def _examine(read_settings: Callable[[], Settings]) -> int:
     failed, served = False, False
-    async for finding in _findings(read_settings):
+    async for finding in _all_findings(read_settings):
         click.echo(str(finding))
         sys.stdout.flush()
         failed = failed or finding.grade is Grade.FAIL
@@ -85,7 +85,7 @@ def _verdict(failed: bool, served: bool) -> str:
     return "The server can start: ringback serve"
 
 
-async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
+async def _all_findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
     try:
         settings = read_settings()
     except Misconfigured as error:
@@ -95,18 +95,18 @@ async def _findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Find
     yield Finding(Grade.OK, "settings", "all known, each well formed")
     for finding in (*_keys(settings), *_folder(settings)):
         yield finding
-    of_ledger, file = ledger_of(settings)
+    of_ledger, file = ledger_findings(settings)
     for finding in of_ledger:
         yield finding
     served = file is not None and file.served
     for finding in (
-        *await secret_key_beside(settings, file),
+        *await secret_key_findings(settings, file),
         *_open_files(),
         *_port(settings, served),
         *_callbacks(settings),
     ):
         yield finding
-    async for finding in shared_stores(settings):
+    async for finding in shared_store_findings(settings):
         yield finding
     if settings.does("api") or settings.does("transcribe"):
         async for finding in _recognition(settings):
@@ -124,13 +124,13 @@ def _sandbox(settings: Settings) -> Iterator[Finding]:
     if not (missing := missing_of(found, settings.engine)):
         yield Finding(Grade.OK, "sandbox", f"{found}{gpu_note(settings.engine)}")
     for what in missing:
-        mend = "the server starts all the same: docs/operations.md says what each layer is for"
-        yield Finding(Grade.WARN, "sandbox", what, mend)
+        fix = "the server starts all the same: docs/operations.md says what each layer is for"
+        yield Finding(Grade.WARN, "sandbox", what, fix)
 
 
 def _folder(settings: Settings) -> Iterator[Finding]:
     try:
-        folder = made_data_folder(settings)
+        folder = make_data_folder(settings)
         seconds = _time_of_fsync(folder)
     except Misconfigured as error:
         yield Finding(Grade.FAIL, "data folder", str(error))
@@ -146,15 +146,15 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.WARN, "disk", speed, "every accepted request waits for it: choose a faster disk")
     else:
         yield Finding(Grade.OK, "disk", speed)
-    yield _room(folder)
+    yield _disk_space(folder)
 
 
-def _room(folder: Path) -> Finding:
+def _disk_space(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     what = f"{free / (1 << 30):.1f} GiB free"
-    if free < ROOM_NEEDED:
+    if free < NEEDED_DISK:
         return Finding(Grade.FAIL, "room", what, f"free some below {folder}, or choose another data_dir")
-    if free < ROOM_LOW:
+    if free < LOW_DISK:
         return Finding(Grade.WARN, "room", what, "an upload may have 2 GB, and results are kept")
     return Finding(Grade.OK, "room", what)
 
@@ -207,10 +207,10 @@ def _port(settings: Settings, served: bool) -> Iterator[Finding]:
                 Grade.FAIL, "address", what, "set RINGBACK_PORT to a free port (0: any), or stop that one"
             )
             return
-        mend = "set RINGBACK_PORT to a free port (0: any), or stop what listens there"
+        fix = "set RINGBACK_PORT to a free port (0: any), or stop what listens there"
         if isinstance(error, PermissionError):
-            mend = "ports below 1024 need rights: choose RINGBACK_PORT above"
-        yield Finding(Grade.FAIL, "address", f"{where} cannot be listened on: {error.strerror}", mend)
+            fix = "ports below 1024 need rights: choose RINGBACK_PORT above"
+        yield Finding(Grade.FAIL, "address", f"{where} cannot be listened on: {error.strerror}", fix)
     else:
         yield Finding(Grade.OK, "address", f"{where} is free")
 
@@ -235,9 +235,9 @@ def _callbacks(settings: Settings) -> Iterator[Finding]:
         return
     everything = [entry for entry in allowed if _is_everything(entry)]
     if everything:
-        mend = "name only the networks that receivers live in"
+        fix = "name only the networks that receivers live in"
         what = f"{', '.join(everything)}: any caller can make this server call your internal services"
-        yield Finding(Grade.WARN, "allowed as well", what, mend)
+        yield Finding(Grade.WARN, "allowed as well", what, fix)
     else:
         yield Finding(Grade.OK, "allowed as well", ", ".join(allowed))
 
@@ -264,7 +264,7 @@ async def _recognition(settings: Settings) -> AsyncIterator[Finding]:
 async def _models(settings: Settings) -> AsyncIterator[Finding]:
     telemetry.configure("warning", "text")
     try:
-        async with engine_here(settings) as engine:
+        async with local_engine(settings) as engine:
             started = time.monotonic()
             await engine.pool.wait_ready()
             default = engine.catalogue.default
@@ -279,16 +279,16 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
     except Misconfigured as error:
         yield Finding(Grade.FAIL, "model", str(error))
     except EngineFailure as error:
-        mend = "too little memory for the model is the usual reason: try a smaller one (RINGBACK_MODEL)"
-        yield Finding(Grade.FAIL, "model", f"the engine failed on a second of sound: {error}", mend)
+        fix = "too little memory for the model is the usual reason: try a smaller one (RINGBACK_MODEL)"
+        yield Finding(Grade.FAIL, "model", f"the engine failed on a second of sound: {error}", fix)
 
 
 def _languages(multilingual: Sequence[ModelInfo]) -> Finding:
     if multilingual:
         names = ", ".join(f"{info.name} ({len(info.languages)} languages)" for info in multilingual)
         return Finding(Grade.OK, "other languages", names)
-    mend = "if you need others: `make setup EXTRAS=multilingual`, or `ringback model pull small`"
-    return Finding(Grade.OK, "other languages", "none, English only", mend)
+    fix = "if you need others: `make setup EXTRAS=multilingual`, or `ringback model pull small`"
+    return Finding(Grade.OK, "other languages", "none, English only", fix)
 
 
 def _tone() -> Samples:

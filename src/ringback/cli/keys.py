@@ -13,9 +13,9 @@ import click
 from ringback.bootstrap.first_key import API_KEY_VARIABLE
 from ringback.bootstrap.ledger import Ledger
 from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
-from ringback.cli.in_ledger import in_ledger, key_named, project_named
-from ringback.cli.places import Decorated, made_data_folder, settings_of, with_settings
-from ringback.cli.shown import printable
+from ringback.cli.ledger_access import find_key, find_project, run_in_ledger
+from ringback.cli.options import Decorated, make_data_folder, settings_of, with_settings
+from ringback.cli.output import printable
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import (
@@ -99,12 +99,12 @@ def create(
 
     async def add(ledger: Ledger) -> ApiKey:
         expires_at = None if expires_in is None else now + expires_in * DAY
-        place = await project_named(ledger, project)
+        place = await find_project(ledger, project)
         key = ApiKey(str(uuid.uuid4()), place.id, comment, scopes, tags, now, expires_at)
         await ledger.add_key(key, secret_hash(secret))
         return key
 
-    key = in_ledger(settings_of(config, data_dir), add)
+    key = run_in_ledger(settings_of(config, data_dir), add)
     click.echo(f"Key {key.id} is made. Keep its secret now, it is not shown again:", err=True)
     click.echo(secret)
 
@@ -117,11 +117,11 @@ def list_keys(config: Path | None, data_dir: str | None, project: str | None) ->
 
     async def read(ledger: Ledger) -> list[tuple[str, ApiKey]]:
         projects = await ledger.projects()
-        shown = projects if project is None else [await project_named(ledger, project)]
+        shown = projects if project is None else [await find_project(ledger, project)]
         named = {each.id: f"{printable(each.name)}  " if len(projects) > 1 else "" for each in projects}
         return [(named[each.id], key) for each in shown for key in await ledger.keys(each.id)]
 
-    found = in_ledger(settings_of(config, data_dir), read)
+    found = run_in_ledger(settings_of(config, data_dir), read)
     if not found:
         click.echo("There is no key yet: make one with `ringback keys create`.", err=True)
     for place, key in found:
@@ -138,11 +138,11 @@ def revoke(config: Path | None, data_dir: str | None, key_id: str) -> None:
     """End a key, by the identifier that `ringback keys list` shows."""
 
     async def remove(ledger: Ledger) -> bool:
-        key = await key_named(ledger, key_id)
+        key = await find_key(ledger, key_id)
         await ledger.remove_key(key.project, key.id)
         return key.id == operators_key_id(key.project)
 
-    is_operators = in_ledger(settings_of(config, data_dir), remove)
+    is_operators = run_in_ledger(settings_of(config, data_dir), remove)
     click.echo(f"Key {key_id} is revoked.", err=True)
     if is_operators:
         click.echo(
@@ -189,13 +189,13 @@ def limits(
         changes["schedule"] = _schedule(schedule)
 
     async def change(ledger: Ledger) -> tuple[KeyLimits, float]:
-        key = await key_named(ledger, key_id)
+        key = await find_key(ledger, key_id)
         changed = replace(key.limits, **{k: None if v == DEFAULT else v for k, v in changes.items()})
         if changes:
             await ledger.set_limits(key.project, key.id, changed)
         return changed, (await ledger.audio_used([key.id]))[key.id]
 
-    changed, used = in_ledger(settings_of(config, data_dir), change)
+    changed, used = run_in_ledger(settings_of(config, data_dir), change)
     for name, value in asdict(changed).items():
         shown = "the server's setting" if value is None else value if value != 0 else "no limit"
         click.echo(f"{name.replace('_', ' '):<19} {shown}")
@@ -223,14 +223,14 @@ def signing_secret(
     Each stands alone on a line of standard output, the newest first: docs/signing.md says how to use them.
     """
     settings = settings_of(config, data_dir)
-    seal = Seal.of(settings.secret_key, made_data_folder(settings) / SECRET_KEY_FILE)
+    seal = Seal.of(settings.secret_key, make_data_folder(settings) / SECRET_KEY_FILE)
 
     async def show(ledger: Ledger) -> list[str]:
         signers = Signers(ledger, seal, SystemClock())
-        first = await project_named(ledger, None)
+        first = await find_project(ledger, None)
         signer = key_id or _default_key(await ledger.keys(first.id), operators_key_id(first.id))
         if signer != SERVER:
-            await key_named(ledger, signer)
+            await find_key(ledger, signer)
         if not (rotate and signer == SERVER):  # that is the way out when the secret key is lost
             await signers.prepare()
         if rotate:
@@ -239,7 +239,7 @@ def signing_secret(
             return await signers.public_keys()
         return [secret.text for secret in await signers.shown(signer)]
 
-    for line in in_ledger(settings, show):
+    for line in run_in_ledger(settings, show):
         click.echo(line)
 
 

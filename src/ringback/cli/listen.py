@@ -16,10 +16,11 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.frames import CloseCode
 
 from ringback import __version__
-from ringback.cli import sources
-from ringback.cli.remote import Refused, Remote, with_server
-from ringback.cli.shown import Shown, printable, shown
-from ringback.cli.sources import Raw, Source
+from ringback.cli import audio_sources
+from ringback.cli.audio_sources import AudioSource, RawAudio
+from ringback.cli.output import printable
+from ringback.cli.server_client import ServerClient, ServerRefused, with_server
+from ringback.cli.stream_display import StreamDisplay, display_for
 from ringback.errors import Misconfigured
 from ringback.service import until
 
@@ -67,7 +68,7 @@ INTERRUPTED = 130
     help="Any other parameter of /v1/listen; may repeat.",
 )
 def command(
-    server: Remote,
+    server: ServerClient,
     /,
     *,
     source: str,
@@ -78,7 +79,7 @@ def command(
     sample_rate: int | None,
     channels: int | None,
     parameters: tuple[str, ...],
-    **asked: str | None,
+    **options: str | None,
 ) -> None:
     """Stream sound to a server and show what is said, while it is said.
 
@@ -95,17 +96,19 @@ def command(
     """
     if interim is None:
         interim = sys.stdout.isatty() and not as_json
-    sound = _source(source, _raw(encoding, sample_rate, channels), pace)
-    wanted = {"interim_results": "true" if interim else None, **sound.parameters, **asked}
-    screen = shown(as_json)
+    audio = _source(source, _raw(encoding, sample_rate, channels), pace)
+    defaults = {"interim_results": "true" if interim else None, **audio.parameters, **options}
+    display = display_for(as_json)
     try:
-        status = asyncio.run(_listen(server, _query(parameters, wanted), sound, screen))
+        status = asyncio.run(_listen(server, _query(parameters, defaults), audio, display))
     finally:
-        screen.end()
+        display.end()
     sys.exit(status)
 
 
-async def _listen(server: Remote, query: list[tuple[str, str]], sound: Source, screen: Shown) -> int:
+async def _listen(
+    server: ServerClient, query: list[tuple[str, str]], audio: AudioSource, display: StreamDisplay
+) -> int:
     address = "ws" + server.address.removeprefix("http") + LISTEN_PATH
     try:
         socket = await connect(
@@ -116,26 +119,26 @@ async def _listen(server: Remote, query: list[tuple[str, str]], sound: Source, s
             proxy=None,
         )
     except InvalidStatus as refusal:
-        raise Refused(refusal.response.status_code, _reason(refusal)) from refusal
+        raise ServerRefused(refusal.response.status_code, _reason(refusal)) from refusal
     except (OSError, InvalidHandshake) as error:
         raise click.ClickException(
             f"No answer from {address} ({error}): is `ringback serve` running there? "
             "--server names another place."
         ) from error
     async with socket:
-        return await _conversation(socket, sound, screen)
+        return await _run_stream(socket, audio, display)
 
 
-async def _conversation(socket: ClientConnection, sound: Source, screen: Shown) -> int:
+async def _run_stream(socket: ClientConnection, audio: AudioSource, display: StreamDisplay) -> int:
     """Two lanes: the sound goes out while the text comes in. Ends when the server has closed."""
     stopping = _stop_at_signals()
-    sending = asyncio.create_task(_send(socket, sound, stopping))
+    sending = asyncio.create_task(_send(socket, audio, stopping))
     keeping = asyncio.create_task(_keep_alive(socket))
     try:
         with suppress(ConnectionClosed):
             async for text in socket:
                 if isinstance(text, str):
-                    screen.message(text, msgspec.json.decode(text))
+                    display.show_message(text, msgspec.json.decode(text))
     except asyncio.CancelledError:
         socket.transport.abort()
         return INTERRUPTED
@@ -166,21 +169,21 @@ def _stop_at_signals() -> asyncio.Event:
     return stopping
 
 
-async def _send(socket: ClientConnection, sound: Source, stopping: asyncio.Event) -> None:
+async def _send(socket: ClientConnection, audio: AudioSource, stopping: asyncio.Event) -> None:
     """All of the sound, until its end or `stopping`; then the word that it has ended."""
     try:
-        await until(stopping, _play(socket, sound))
+        await until(stopping, _send_paced(socket, audio))
         await socket.send('{"type":"CloseStream"}')
     except OSError as error:
         await socket.close()
         raise click.ClickException(f"The sound broke off: {error}") from error
 
 
-async def _play(socket: ClientConnection, sound: Source) -> None:
+async def _send_paced(socket: ClientConnection, audio: AudioSource) -> None:
     started, sent = time.monotonic(), 0
-    async for piece in sources.in_thread(sound.pieces):
-        if sound.bytes_per_second is not None:
-            due = started + sent / sound.bytes_per_second
+    async for piece in audio_sources.read_in_thread(audio.pieces):
+        if audio.bytes_per_second is not None:
+            due = started + sent / audio.bytes_per_second
             await asyncio.sleep(max(0.0, due - time.monotonic()))
         await socket.send(piece)
         sent += len(piece)
@@ -194,33 +197,33 @@ async def _keep_alive(socket: ClientConnection) -> None:
             await socket.send('{"type":"KeepAlive"}')
 
 
-def _source(source: str, raw: Raw | None, pace: str | None) -> Source:
+def _source(source: str, raw: RawAudio | None, pace: str | None) -> AudioSource:
     if source == "mic":
-        return sources.of_microphone()
+        return audio_sources.microphone_source()
     if source == "-":
-        return sources.of_standard_input(raw, paced=pace == "real-time")
+        return audio_sources.standard_input_source(raw, paced=pace == "real-time")
     if not Path(source).is_file():
         raise Misconfigured(f"There is no file {source}: name one, `-` for standard input, or `mic`.")
-    return sources.of_file(Path(source), raw, paced=pace != "fast")
+    return audio_sources.file_source(Path(source), raw, paced=pace != "fast")
 
 
-def _raw(encoding: str | None, sample_rate: int | None, channels: int | None) -> Raw | None:
+def _raw(encoding: str | None, sample_rate: int | None, channels: int | None) -> RawAudio | None:
     if encoding is None:
         if sample_rate is not None or channels is not None:
             raise Misconfigured("--sample-rate and --channels describe raw audio: name its --encoding too.")
         return None
     if sample_rate is None:
         raise Misconfigured("Raw audio does not tell its sample rate: name it with --sample-rate.")
-    return Raw(encoding, sample_rate, channels or 1)
+    return RawAudio(encoding, sample_rate, channels or 1)
 
 
-def _query(parameters: tuple[str, ...], wanted: Mapping[str, str | None]) -> list[tuple[str, str]]:
+def _query(parameters: tuple[str, ...], defaults: Mapping[str, str | None]) -> list[tuple[str, str]]:
     """What `-p` says, and of the rest what it leaves open; readable text unless it says otherwise."""
     given = [(name, text) for name, _, text in (parameter.partition("=") for parameter in parameters)]
     named = {name for name, _ in given}
     if not named & {"smart_format", "punctuate"}:
         given.append(("smart_format", "true"))
-    return given + [(name, text) for name, text in wanted.items() if text is not None and name not in named]
+    return given + [(name, text) for name, text in defaults.items() if text is not None and name not in named]
 
 
 def _reason(refusal: InvalidStatus) -> str:

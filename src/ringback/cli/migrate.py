@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ringback.bootstrap.ledger import begin_with_new_store, migrate
-from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.cli.options import make_data_folder, settings_of, with_settings
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 
@@ -30,7 +30,7 @@ def command(config: Path | None, data_dir: str | None, *, new_blob_store: bool) 
       RINGBACK_DATABASE_URL=postgresql://ringback@db/ringback … ringback migrate
     """
     settings = settings_of(config, data_dir)
-    made_data_folder(settings)
+    make_data_folder(settings)
     done = asyncio.run(migrate(settings))
     if done.before == done.after:
         click.echo(f"The ledger's schema is up to date: version {done.after}.")

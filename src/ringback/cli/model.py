@@ -5,8 +5,8 @@ from pathlib import Path
 import click
 
 from ringback import telemetry
-from ringback.cli.bar import Bar
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.options import settings_of, with_settings
+from ringback.cli.output import ProgressBar
 from ringback.engines.base import ModelInfo
 from ringback.engines.pull import pull
 from ringback.engines.registry import ModelCatalogue
@@ -47,8 +47,8 @@ def pull_model(config: Path | None, data_dir: str | None, name: str) -> None:
     organisation/repository. Afterwards RINGBACK_MODEL=NAME uses it. The server itself fetches nothing.
     """
     settings = settings_of(config, data_dir)
-    with Bar(f"Fetching {name}") as bar:
-        folder = pull(name, settings.data_path / "models", bar.reach)
+    with ProgressBar(f"Fetching {name}") as bar:
+        folder = pull(name, settings.data_path / "models", bar.advance)
     click.echo(f"{folder.name} is here: {folder}\nUse it with RINGBACK_MODEL={folder.name}", err=True)
 
 

@@ -8,9 +8,9 @@ import click
 
 from ringback.bootstrap.erasing import erase_deleted_projects
 from ringback.bootstrap.ledger import Ledger
-from ringback.cli.in_ledger import in_ledger, project_named
-from ringback.cli.places import settings_of, with_settings
-from ringback.cli.shown import printable
+from ringback.cli.ledger_access import find_project, run_in_ledger
+from ringback.cli.options import settings_of, with_settings
+from ringback.cli.output import printable
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import Project, is_project_name
@@ -46,7 +46,7 @@ def create(config: Path | None, data_dir: str | None, name: str) -> None:
         except ValueError:
             raise Misconfigured(_name_taken(name)) from None
 
-    in_ledger(settings_of(config, data_dir), add)
+    run_in_ledger(settings_of(config, data_dir), add)
     click.echo(
         f"Make its first key with `ringback keys create --project {project.id} --scope owner`.", err=True
     )
@@ -61,7 +61,7 @@ def list_projects(config: Path | None, data_dir: str | None) -> None:
     async def read(ledger: Ledger) -> list[Project]:
         return list(await ledger.projects())
 
-    for project in in_ledger(settings_of(config, data_dir), read):
+    for project in run_in_ledger(settings_of(config, data_dir), read):
         click.echo(f"{project.id}  {printable(project.name)}")
 
 
@@ -73,13 +73,13 @@ def rename(config: Path | None, data_dir: str | None, project: str, name: str) -
     """Give a project another name. What belongs to it, and its identifier, stay."""
 
     async def change(ledger: Ledger) -> None:
-        found = await project_named(ledger, project)
+        found = await find_project(ledger, project)
         try:
             await ledger.rename_project(found.id, _checked(name))
         except ValueError:
             raise Misconfigured(_name_taken(name)) from None
 
-    in_ledger(settings_of(config, data_dir), change)
+    run_in_ledger(settings_of(config, data_dir), change)
 
 
 @command.command("delete")
@@ -94,15 +94,15 @@ def delete(config: Path | None, data_dir: str | None, project: str, *, yes: bool
     settings = settings_of(config, data_dir)
 
     async def find(ledger: Ledger) -> tuple[Project, bool]:
-        found = await project_named(ledger, project)
+        found = await find_project(ledger, project)
         return found, found == (await ledger.projects())[0]
 
-    found, is_first = in_ledger(settings, find)
+    found, is_first = run_in_ledger(settings, find)
     if is_first:
         raise Misconfigured("The first project is the operator's: it cannot be deleted.")
     if not yes:
         click.confirm(f"Erase the project {printable(found.name)} and all that it has?", abort=True, err=True)
-    in_ledger(settings, lambda ledger: ledger.delete_project(found.id))
+    run_in_ledger(settings, lambda ledger: ledger.delete_project(found.id))
     if asyncio.run(erase_deleted_projects(settings, SystemClock())):
         click.echo(f"Project {found.id} is erased.", err=True)
     else:

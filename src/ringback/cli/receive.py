@@ -18,9 +18,9 @@ import msgspec
 from aiohttp import web
 
 from ringback.callbacks.signing import NotAKey, Verifier
-from ringback.cli.secret_option import better_in
-from ringback.cli.shown import printable
-from ringback.cli.told import named, names_itself, told
+from ringback.cli.callback_text import callback_lines, has_request_id, request_id_in
+from ringback.cli.options import warn_if_on_command_line
+from ringback.cli.output import printable
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 
@@ -63,7 +63,7 @@ LARGEST_BODY = 256 << 20
     metavar="whsec_…",
     envvar="WEBHOOK_SECRET",
     show_envvar=True,
-    callback=better_in("WEBHOOK_SECRET"),
+    callback=warn_if_on_command_line("WEBHOOK_SECRET"),
     help="Verify signatures with this signing secret; may repeat. The environment is the safer place.",
 )
 @click.option(
@@ -102,8 +102,8 @@ def command(
 
     WebSocket callbacks of live streams (callback=ws://127.0.0.1:8443/) are received too.
     """
-    ear = Ear(_verifier(signing_secrets, public_keys))
-    sys.exit(asyncio.run(_receive(host, port, status, times, ear)))
+    checker = CallbackChecker(_verifier(signing_secrets, public_keys))
+    sys.exit(asyncio.run(_receive(host, port, status, times, checker)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Check:
 
 
 @dataclass(slots=True)
-class Ear:
+class CallbackChecker:
     """What has arrived so far."""
 
     verifier: Verifier | None = None
@@ -130,14 +130,14 @@ class Ear:
     seen: dict[str, int] = field(default_factory=dict)
     """Delivery (its webhook-id) → how often it came."""
 
-    def judged(self, headers: Mapping[str, str], body: bytes) -> "Judged":
+    def check_callback(self, headers: Mapping[str, str], body: bytes) -> "CheckedCallback":
         """Verify one callback and count it."""
         self.received += 1
         document = _document(body)
         length = headers.get("content-length")
         checks = [
             Check(length == str(len(body)), f"content-length {length}", f"but {len(body)} bytes came"),
-            *_soundness(headers, document),
+            *_content_checks(headers, document),
         ]
         if (signed := self.signature(headers, body)) is not None:
             checks.append(signed)
@@ -146,7 +146,7 @@ class Ear:
         if delivery is not None:
             times = self.seen[delivery] = self.seen.get(delivery, 0) + 1
         self.faulty += not all(check.ok for check in checks)
-        return Judged(checks, times, document)
+        return CheckedCallback(checks, times, document)
 
     def signature(self, headers: Mapping[str, str], body: bytes) -> Check | None:
         """Whether it is signed as it should be; None where nobody gave a key to judge that."""
@@ -155,17 +155,17 @@ class Ear:
         fault = self.verifier.fault(headers, body, self.clock.now())
         return Check(fault is None, "signature", f"but {fault}")
 
-    def judged_message(self, handshake: Mapping[str, str], message: bytes) -> "Judged":
+    def check_message(self, handshake: Mapping[str, str], message: bytes) -> "CheckedCallback":
         """Verify one message of a WebSocket callback, whose headers came once, with its handshake."""
         self.received += 1
         document = _document(message)
-        checks = _soundness(handshake, document)
+        checks = _content_checks(handshake, document)
         self.faulty += not all(check.ok for check in checks)
-        return Judged(checks, 0, document)
+        return CheckedCallback(checks, 0, document)
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class CheckedCallback:
     """One callback, verified."""
 
     checks: list[Check]
@@ -174,11 +174,11 @@ class Judged:
     document: Any
 
 
-def _soundness(headers: Mapping[str, str], document: Any) -> list[Check]:
+def _content_checks(headers: Mapping[str, str], document: Any) -> list[Check]:
     """It is JSON, and about the request that the headers name."""
     checks = [Check(document is not None, "JSON", "is not what came")]
-    if names_itself(document):
-        inside, outside = named(document), headers.get("dg-request-id")
+    if has_request_id(document):
+        inside, outside = request_id_in(document), headers.get("dg-request-id")
         same = inside == outside is not None
         checks.append(Check(same, f"request_id {inside}", f"but dg-request-id {outside}"))
     return checks
@@ -193,47 +193,49 @@ def _verifier(signing_secrets: Sequence[str], public_keys: Sequence[str]) -> Ver
         raise Misconfigured(f"That cannot verify anything: {error}.") from None
 
 
-async def _receive(host: str, port: int, status: int, times: int | None, ear: Ear) -> int:
-    enough = asyncio.Event()
+async def _receive(host: str, port: int, status: int, times: int | None, checker: CallbackChecker) -> int:
+    stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, enough.set)
-    door = _Door(ear, status, times, enough)
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    receiver = _Receiver(checker, status, times, stop)
     application = web.Application(client_max_size=LARGEST_BODY)
-    application.router.add_route("*", "/{path:.*}", door.take)
+    application.router.add_route("*", "/{path:.*}", receiver.handle)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await _start(site, host, port)
         bound = runner.addresses[0][1]
-        _say(f"Listening for callbacks on http://{host}:{bound}/ (Ctrl-C ends)")
-        await enough.wait()
-        await door.close()
+        _print(f"Listening for callbacks on http://{host}:{bound}/ (Ctrl-C ends)")
+        await stop.wait()
+        await receiver.close()
     finally:
         await runner.cleanup()
-    repeated = sum(count - 1 for count in ear.seen.values())
-    _say(f"{ear.received} received, {repeated} of them repeated, {ear.faulty} with something wrong.")
-    return 1 if times is not None and ear.faulty else 0
+    repeated = sum(count - 1 for count in checker.seen.values())
+    _print(
+        f"{checker.received} received, {repeated} of them repeated, {checker.faulty} with something wrong."
+    )
+    return 1 if times is not None and checker.faulty else 0
 
 
 @dataclass(slots=True)
-class _Door:
+class _Receiver:
     """Takes what comes: a callback in each request, or a stream's callbacks through a WebSocket."""
 
-    ear: Ear
+    checker: CallbackChecker
     status: int
     times: int | None
-    enough: asyncio.Event
+    stop: asyncio.Event
     open: set[web.WebSocketResponse] = field(default_factory=set)
 
-    async def take(self, request: web.Request) -> web.StreamResponse:
+    async def handle(self, request: web.Request) -> web.StreamResponse:
         headers = {name.lower(): value for name, value in request.headers.items()}
-        _say("")
+        _print("")
         if headers.get("upgrade", "").lower() == "websocket":
-            return await self._take_stream(request, headers)
-        judged = self.ear.judged(headers, await request.read())
+            return await self._handle_stream(request, headers)
+        judged = self.checker.check_callback(headers, await request.read())
         title = _bold(printable(f"{request.method} {request.path_qs}"))
-        _say(f"{title}   (callback {self.ear.received}, answered {self.status})")
+        _print(f"{title}   (callback {self.checker.received}, answered {self.status})")
         _show_headers(headers)
         _show(judged)
         self._count()
@@ -243,26 +245,26 @@ class _Door:
         for each in tuple(self.open):
             await each.close()
 
-    async def _take_stream(self, request: web.Request, headers: Mapping[str, str]) -> web.WebSocketResponse:
+    async def _handle_stream(self, request: web.Request, headers: Mapping[str, str]) -> web.WebSocketResponse:
         socket = web.WebSocketResponse()
         await socket.prepare(request)
         self.open.add(socket)
-        _say(_bold(printable(f"WebSocket {request.path_qs}")))
+        _print(_bold(printable(f"WebSocket {request.path_qs}")))
         _show_headers(headers)
-        if (signed := self.ear.signature(headers, b"")) is not None:
-            self.ear.faulty += not signed.ok
-            _say(f"  {signed}")
+        if (signed := self.checker.signature(headers, b"")) is not None:
+            self.checker.faulty += not signed.ok
+            _print(f"  {signed}")
         async for message in socket:
             if isinstance(message.data, str):
-                _show(self.ear.judged_message(headers, message.data.encode()))
+                _show(self.checker.check_message(headers, message.data.encode()))
                 self._count()
         self.open.discard(socket)
-        _say(f"The WebSocket {printable(request.path_qs)} was closed ({socket.close_code}).")
+        _print(f"The WebSocket {printable(request.path_qs)} was closed ({socket.close_code}).")
         return socket
 
     def _count(self) -> None:
-        if self.times is not None and self.ear.received >= self.times:
-            self.enough.set()
+        if self.times is not None and self.checker.received >= self.times:
+            self.stop.set()
 
 
 async def _start(site: web.TCPSite, host: str, port: int) -> None:
@@ -297,16 +299,16 @@ def _show_headers(headers: Mapping[str, str]) -> None:
         if name.startswith(SHOWN_HEADERS):
             # A password has no place on a screen that others may see.
             shown = value.partition(" ")[0] + " …" if name == "authorization" else value
-            _say(printable(f"  {name}: {shown}"))
+            _print(printable(f"  {name}: {shown}"))
 
 
-def _show(judged: Judged) -> None:
+def _show(judged: CheckedCallback) -> None:
     seen = [f"delivery seen {judged.times}×"] if judged.times else []
-    _say("  " + "   ".join([*map(str, judged.checks), *seen]))
-    for line in told(judged.document):
-        _say("  " + line)
+    _print("  " + "   ".join([*map(str, judged.checks), *seen]))
+    for line in callback_lines(judged.document):
+        _print("  " + line)
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     click.echo(line)
     sys.stdout.flush()

@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from ringback.cli.remote import Query, Remote, with_server
-from ringback.cli.requests_shown import counted, deliveries_table, request_page, requests_table
+from ringback.cli.request_tables import deliveries_table, request_page, requests_table, with_noun
+from ringback.cli.server_client import Query, ServerClient, with_server
 
 STATES = ("waiting", "running", "delivered", "parked", "cancelled")
 
@@ -37,7 +37,7 @@ def _as_json(command: Decorated) -> Decorated:
     return option(command)
 
 
-def _when(command: Decorated) -> Decorated:
+def _period(command: Decorated) -> Decorated:
     start = click.option("--start", metavar="TIME", help="Not before: 2026-11-22 or 2026-11-22T10:00:00Z.")
     end = click.option("--end", metavar="TIME", help="Not after; a date includes its day.")
     return start(end(command))
@@ -47,25 +47,32 @@ def _tag(command: Decorated) -> Decorated:
     return click.option("--tag", "tags", multiple=True, help="With this tag; may repeat.")(command)
 
 
-def _where(command: Decorated) -> Decorated:
+def _delivery_filters(command: Decorated) -> Decorated:
     """The filters of deliveries."""
     destination = click.option(
         "--destination", metavar="URL", help="To this host; whatever stands behind the port is not looked at."
     )
     code = click.option("--code", type=click.IntRange(100, 999), help="The receiver's last status.")
-    return destination(code(_when(_tag(command))))
+    return destination(code(_period(_tag(command))))
 
 
 @command.command("list")
 @with_server
 @click.option("--status", type=click.Choice(["succeeded", "failed"]), help="By the transcription's end.")
 @click.option("--method", type=click.Choice(["sync", "async", "streaming"]), help="async: with a callback.")
-@_when
+@_period
 @_tag
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
 @_as_json
 def list_requests(
-    remote: Remote, /, *, status: str | None, method: str | None, limit: int, as_json: bool, **where: Any
+    remote: ServerClient,
+    /,
+    *,
+    status: str | None,
+    method: str | None,
+    limit: int,
+    as_json: bool,
+    **where: Any,
 ) -> None:
     """List requests, newest first.
 
@@ -79,12 +86,19 @@ def list_requests(
 @command.command("deliveries")
 @with_server
 @click.option("--state", "states", type=click.Choice(STATES), multiple=True, help="May repeat.")
-@_where
+@_delivery_filters
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
 @click.option("--before", metavar="KEY", help="Go on behind a page: its `next`.")
 @_as_json
 def list_deliveries(
-    remote: Remote, /, *, states: tuple[str, ...], limit: int, before: str | None, as_json: bool, **where: Any
+    remote: ServerClient,
+    /,
+    *,
+    states: tuple[str, ...],
+    limit: int,
+    before: str | None,
+    as_json: bool,
+    **where: Any,
 ) -> None:
     """List callbacks across all requests.
 
@@ -101,7 +115,7 @@ def list_deliveries(
 @with_server
 @click.argument("request_id")
 @_as_json
-def show(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
+def show(remote: ServerClient, /, *, request_id: str, as_json: bool) -> None:
     """Show one request with every attempt at its callback, and what the receiver said."""
     found = remote.get(f"{remote.project}/requests/{request_id}")
     _show(found, as_json, request_page(found["request"]))
@@ -113,7 +127,7 @@ def show(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
 @click.option(
     "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="A file instead of the screen."
 )
-def result(remote: Remote, /, *, request_id: str, output: Path | None) -> None:
+def result(remote: ServerClient, /, *, request_id: str, output: Path | None) -> None:
     """Fetch a result document.
 
     As long as the server keeps it (`keep.results`, a week).
@@ -142,12 +156,12 @@ def result(remote: Remote, /, *, request_id: str, output: Path | None) -> None:
     show_default=True,
     help="Without REQUEST_ID: those that ended so.",
 )
-@_where
+@_delivery_filters
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_as_json
 def redeliver(
-    remote: Remote,
+    remote: ServerClient,
     /,
     *,
     request_id: str | None,
@@ -180,19 +194,19 @@ def redeliver(
         return
     if url or method or delivery:
         raise click.UsageError("--url, --method and --delivery are for one REQUEST_ID.")
-    asked = {"state": state, **_named(**where)}
-    asked |= {"tag": list(tags)} if (tags := asked.pop("tags", ())) else {}
+    filters = {"state": state, **_given(**where)}
+    filters |= {"tag": list(tags)} if (tags := filters.pop("tags", ())) else {}
     if not yes:
-        _ask(remote, asked, dry_run=dry_run, as_json=as_json)
+        _confirm(remote, filters, dry_run=dry_run, as_json=as_json)
     if not dry_run:
-        _redeliver_many(remote, asked, as_json)
+        _redeliver_many(remote, filters, as_json)
 
 
 @command.command("cancel")
 @with_server
 @click.argument("request_id")
 @_as_json
-def cancel(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
+def cancel(remote: ServerClient, /, *, request_id: str, as_json: bool) -> None:
     """End a request and its callbacks, as far as they have not ended."""
     done = remote.post(f"{remote.project}/requests/{request_id}/cancel", {})
     _show(done, as_json, [f"Cancelled: {', '.join(done['cancelled'])}"])
@@ -203,7 +217,7 @@ def cancel(remote: Remote, /, *, request_id: str, as_json: bool) -> None:
 @click.argument("request_id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @_as_json
-def delete(remote: Remote, /, *, request_id: str, yes: bool, as_json: bool) -> None:
+def delete(remote: ServerClient, /, *, request_id: str, yes: bool, as_json: bool) -> None:
     """Erase a request: it is cancelled, and its recording, result, callbacks and record go.
 
     There is no way back.
@@ -214,16 +228,16 @@ def delete(remote: Remote, /, *, request_id: str, yes: bool, as_json: bool) -> N
     _show(done, as_json, [f"Erased: {done['request_id']}"])
 
 
-def _redeliver_one(remote: Remote, request_id: str, body: dict[str, Any], as_json: bool) -> None:
-    done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", _named(**body))
+def _redeliver_one(remote: ServerClient, request_id: str, body: dict[str, Any], as_json: bool) -> None:
+    done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", _given(**body))
     lines = [f"Due again: {delivery['id']}" for delivery in done["deliveries"]]
     _show(done, as_json, lines)
 
 
-def _ask(remote: Remote, asked: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
+def _confirm(remote: ServerClient, filters: dict[str, Any], *, dry_run: bool, as_json: bool) -> None:
     """Say what would be sent again; go on only if that is wanted."""
-    found = remote.post(f"{remote.project}/deliveries/redeliver", {**asked, "dry_run": True})
-    many = ("at least " if found["next"] else "") + counted(found["matching"], *DELIVERIES)
+    found = remote.post(f"{remote.project}/deliveries/redeliver", {**filters, "dry_run": True})
+    many = ("at least " if found["next"] else "") + with_noun(found["matching"], *DELIVERIES)
     if dry_run:
         _show(found, as_json, [f"{many} would be sent again.", *found["first"]])
     elif not found["matching"] and not found["next"]:
@@ -232,26 +246,26 @@ def _ask(remote: Remote, asked: dict[str, Any], *, dry_run: bool, as_json: bool)
         click.confirm(f"Send {many} again?", abort=True, err=True)
 
 
-def _redeliver_many(remote: Remote, asked: dict[str, Any], as_json: bool) -> None:
+def _redeliver_many(remote: ServerClient, filters: dict[str, Any], as_json: bool) -> None:
     """Call by call, each of which ends at a bound, until there is nothing more."""
     total = {"redelivered": 0, "skipped": 0}
     position: str | None = None
     while True:
-        done = remote.post(f"{remote.project}/deliveries/redeliver", _named(**asked, before=position))
+        done = remote.post(f"{remote.project}/deliveries/redeliver", _given(**filters, before=position))
         total = {name: count + done[name] for name, count in total.items()}
         position = done["next"]
         if position is None:
             break
         click.echo(f"{total['redelivered']} so far …", err=True)
     skipped = f" {total['skipped']} left out: no longer kept." if total["skipped"] else ""
-    _show(total, as_json, [f"Due again: {counted(total['redelivered'], *DELIVERIES)}.{skipped}"])
+    _show(total, as_json, [f"Due again: {with_noun(total['redelivered'], *DELIVERIES)}.{skipped}"])
 
 
 def _query(tags: tuple[str, ...] = (), **named: Any) -> Query:
-    return [*((name, str(value)) for name, value in _named(**named).items()), *(("tag", tag) for tag in tags)]
+    return [*((name, str(value)) for name, value in _given(**named).items()), *(("tag", tag) for tag in tags)]
 
 
-def _named(**named: Any) -> dict[str, Any]:
+def _given(**named: Any) -> dict[str, Any]:
     """Without what was not given."""
     return {name: value for name, value in named.items() if value not in (None, ())}
 
@@ -266,6 +280,6 @@ def _show_list(
 
 
 def _show(document: Any, as_json: bool, lines: Iterable[str]) -> None:
-    shown = [json.dumps(document, indent=2, ensure_ascii=False)] if as_json else lines
-    for line in shown:
+    output_lines = [json.dumps(document, indent=2, ensure_ascii=False)] if as_json else lines
+    for line in output_lines:
         click.echo(line)

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from ringback.bootstrap.serving import serve
-from ringback.cli.places import made_data_folder, settings_of, with_settings
+from ringback.cli.options import make_data_folder, settings_of, with_settings
 
 
 @click.command("serve")
@@ -35,5 +35,5 @@ def command(
       ringback serve --role api,deliver
     """
     settings = settings_of(config, data_dir, host=host, port=port, role=role)
-    made_data_folder(settings)
+    make_data_folder(settings)
     sys.exit(serve(settings))

@@ -11,9 +11,9 @@ import click
 
 from ringback import telemetry
 from ringback.cli import captions
-from ringback.cli.bar import Bar
-from ringback.cli.engine import engine_here
-from ringback.cli.places import settings_of, with_settings
+from ringback.cli.local_engine import local_engine
+from ringback.cli.options import settings_of, with_settings
+from ringback.cli.output import ProgressBar
 from ringback.clock import SystemClock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.features.finish import Finished, finish
@@ -68,7 +68,7 @@ def command(
     form: str,
     model: str | None,
     parameters: tuple[str, ...],
-    **asked: Any,
+    **options_given: Any,
 ) -> None:
     """Transcribe FILE here and print what was said. No server is needed, and nothing leaves the machine.
 
@@ -83,16 +83,16 @@ def command(
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
-    options = parse(list(_pairs(asked, parameters)), Mode.RECORDED)
+    options = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
-    transcript, info = asyncio.run(_heard(file, options, settings))
+    transcript, info = asyncio.run(_transcribe(file, options, settings))
     for flaw in transcript.flaws:
         click.echo(f"Note: {flaw}", err=True)
-    click.echo(_FORMS[form](_Heard(file, transcript, options, info)))
+    click.echo(_FORMS[form](_Transcription(file, transcript, options, info)))
 
 
-class _Heard:
+class _Transcription:
     """A transcript with all that one of the forms may need."""
 
     def __init__(self, file: Path, raw: Transcript, options: ListenOptions, model: ModelInfo) -> None:
@@ -107,47 +107,49 @@ class _Heard:
         return utterances(self.transcript, self.options.utt_split)
 
 
-def _pairs(asked: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _pairs(options_given: dict[str, Any], parameters: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """The query string that a server would have been asked with."""
     given = [(name, text) for name, _, text in (parameter.partition("=") for parameter in parameters)]
     yield from given
     for name in {"smart_format", "utterances"}.difference(name for name, _ in given):
         yield name, "true"
-    for name, value in asked.items():
+    for name, value in options_given.items():
         if value not in (None, False):
             yield name, "true" if value is True else str(value)
 
 
-async def _heard(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
+async def _transcribe(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
     telemetry.configure("warning", "text")
-    async with engine_here(settings) as engine:
+    async with local_engine(settings) as engine:
         model = model_for(options, engine.catalogue)
         await engine.pool.wait_ready()
-        with Bar("Transcribing") as bar:
-            hearing = Hearing(engine.reader, engine.pool, _Shown(bar), Quality(settings.engine.quality))
+        with ProgressBar("Transcribing") as bar:
+            hearing = Hearing(engine.reader, engine.pool, _BarProgress(bar), Quality(settings.engine.quality))
             return await hearing.of(file, JobId(str(uuid.uuid4())), options, model), model
 
 
-class _Shown(Progress):
+class _BarProgress(Progress):
     """Moves the bar whenever a piece has been heard."""
 
-    def __init__(self, bar: Bar) -> None:
+    def __init__(self, bar: ProgressBar) -> None:
         super().__init__()
         self._bar = bar
 
-    def reach(self, job: JobId, seconds: float, duration: float | None) -> None:
-        self._bar.reach(seconds, duration or 0.0)
+    def advance(self, job: JobId, seconds: float, duration: float | None) -> None:
+        self._bar.advance(seconds, duration or 0.0)
 
 
-def _text(heard: _Heard) -> str:
+def _text(transcription: _Transcription) -> str:
     """Paragraphs; or, of several channels, who said what in its order."""
-    if len(heard.transcript.channels) > 1:
-        return "\n".join(f"[channel {each.channel}] {joined(each.words)}" for each in heard.utterances)
-    if heard.finished.paragraphs is None:
-        return heard.transcript.channels[0].alternative.text
+    if len(transcription.transcript.channels) > 1:
+        return "\n".join(
+            f"[channel {each.channel}] {joined(each.words)}" for each in transcription.utterances
+        )
+    if transcription.finished.paragraphs is None:
+        return transcription.transcript.channels[0].alternative.text
     return "\n\n".join(
         " ".join(_sentence(sentence) for sentence in paragraph.sentences)
-        for paragraph in heard.finished.paragraphs[0]
+        for paragraph in transcription.finished.paragraphs[0]
     )
 
 
@@ -155,20 +157,20 @@ def _sentence(sentence: Sentence) -> str:
     return joined(sentence.words)
 
 
-def _json(heard: _Heard) -> str:
-    with heard.file.open("rb") as audio:
+def _json(transcription: _Transcription) -> str:
+    with transcription.file.open("rb") as audio:
         sha256 = hashlib.file_digest(audio, "sha256").hexdigest()
-    model = heard.model
+    model = transcription.model
     facts = results.ResultMetadata(
         request_id=str(uuid.uuid4()),
         sha256=sha256,
         created=SystemClock().now(),
         models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
     )
-    finished = heard.finished
+    finished = transcription.finished
     document = results.result_document(
         finished.transcript,
-        heard.options,
+        transcription.options,
         facts,
         utterances=finished.utterances,
         paragraphs=finished.paragraphs,
@@ -178,9 +180,9 @@ def _json(heard: _Heard) -> str:
     return document.decode()
 
 
-_FORMS: dict[str, Callable[[_Heard], str]] = {
+_FORMS: dict[str, Callable[[_Transcription], str]] = {
     "text": _text,
     "json": _json,
-    "srt": lambda heard: captions.srt(heard.utterances),
-    "vtt": lambda heard: captions.vtt(heard.utterances),
+    "srt": lambda transcription: captions.srt(transcription.utterances),
+    "vtt": lambda transcription: captions.vtt(transcription.utterances),
 }

@@ -131,7 +131,7 @@ def _as_network(entry: str) -> Network | None:
         if "/" in entry and _is_address(entry.partition("/")[0]):
             raise Misconfigured(
                 f"{SETTING}: {entry!r} is not a network; is a bit set beyond the prefix? "
-                f"{_mended(entry)} may be meant"
+                f"{_suggestion(entry)} may be meant"
             ) from None
         return None
     if isinstance(network, IPv6Network) and network.subnet_of(_MAPPED):
@@ -140,7 +140,7 @@ def _as_network(entry: str) -> Network | None:
     return network
 
 
-def _mended(entry: str) -> str:
+def _suggestion(entry: str) -> str:
     try:
         return str(ip_network(entry, strict=False))
     except ValueError:

@@ -178,7 +178,7 @@ def _at_hand(models: Path, kinds: Mapping[str, RecogniserKind], *, quiet: bool) 
                 yield _Entry(kind.describe(name, models), kind, name)
             except Misconfigured as unreadable:
                 if not quiet:
-                    problem("model.unreadable", model=name, mend=str(unreadable))
+                    problem("model.unreadable", model=name, hint=str(unreadable))
 
 
 def _knows(info: ModelInfo, languages: Sequence[str], *, several: bool = False) -> bool:

@@ -63,7 +63,7 @@ class HttpServer:
     def bind(self) -> int:
         """Take the port now, so that a clash is known before anything starts; the port (for 0: which one).
 
-        Raises `Misconfigured`, which names the mend. No connection is accepted before `run`.
+        Raises `Misconfigured`, which names the fix. No connection is accepted before `run`.
         """
         if self._socket is None:
             self._socket = _listening_socket(*self._address)

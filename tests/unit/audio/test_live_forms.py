@@ -19,7 +19,7 @@ def test_what_can_be_understood_passes(encoding: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "mend"),
+    ("how", "hint"),
     [
         (Decoding("g723", 8_000), "known are linear16"),
         (Decoding("linear16"), "needs sample_rate"),
@@ -29,8 +29,8 @@ def test_what_can_be_understood_passes(encoding: str | None) -> None:
         (Decoding("speex"), "needs sample_rate"),
     ],
 )
-def test_what_could_not_be_is_refused_with_the_mend(how: Decoding, mend: str) -> None:
-    with pytest.raises(Refusal, match=mend) as refused:
+def test_what_could_not_be_is_refused_with_the_fix(how: Decoding, hint: str) -> None:
+    with pytest.raises(Refusal, match=hint) as refused:
         check_live(how)
     assert refused.value.failure.status == 400
 

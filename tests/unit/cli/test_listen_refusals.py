@@ -1,4 +1,4 @@
-"""What `ringback listen` says before it sends anything: what is missing, and the mend."""
+"""What `ringback listen` says before it sends anything: what is missing, and the fix."""
 
 import socket
 from pathlib import Path

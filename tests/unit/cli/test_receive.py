@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from ringback.callbacks.signing import Signer, Verifier, new_private_key, new_signing_secret, public_key_of
-from ringback.cli.receive import Ear, command
+from ringback.cli.receive import CallbackChecker, command
 from ringback.errors import Misconfigured
 
 BODY = json.dumps({"metadata": {"request_id": "r1"}, "results": {"channels": []}}).encode()
@@ -19,42 +19,54 @@ def headers(body: bytes = BODY, **more: str) -> dict[str, str]:
 
 
 def test_a_sound_callback() -> None:
-    ear = Ear()
-    judged = ear.judged(headers(), BODY)
+    ear = CallbackChecker()
+    judged = ear.check_callback(headers(), BODY)
     assert [check.ok for check in judged.checks] == [True, True, True]
     assert (ear.received, ear.faulty, judged.times) == (1, 0, 1)
 
 
 def test_the_same_delivery_again_is_counted() -> None:
-    ear = Ear()
-    assert [ear.judged(headers(), BODY).times for _ in range(3)] == [1, 2, 3]
-    assert ear.judged(headers(webhook_id="w2"), BODY).times == 1
+    ear = CallbackChecker()
+    assert [ear.check_callback(headers(), BODY).times for _ in range(3)] == [1, 2, 3]
+    assert ear.check_callback(headers(webhook_id="w2"), BODY).times == 1
     assert ear.faulty == 0
 
 
 def test_an_error_object_bears_its_request_id_outside() -> None:
     body = b'{"err_code":"Bad Request","err_msg":"corrupt","request_id":"r1"}'
-    assert all(check.ok for check in Ear().judged(headers(body), body).checks)
+    assert all(check.ok for check in CallbackChecker().check_callback(headers(body), body).checks)
 
 
 def test_each_fault_is_told() -> None:
-    ear = Ear()
-    assert [check.ok for check in ear.judged(headers(content_length="7"), BODY).checks] == [False, True, True]
-    assert [check.ok for check in ear.judged(headers(dg_request_id="r2"), BODY).checks] == [True, True, False]
-    assert [check.ok for check in ear.judged(headers(b"<html>"), b"<html>").checks] == [True, False, False]
+    ear = CallbackChecker()
+    assert [check.ok for check in ear.check_callback(headers(content_length="7"), BODY).checks] == [
+        False,
+        True,
+        True,
+    ]
+    assert [check.ok for check in ear.check_callback(headers(dg_request_id="r2"), BODY).checks] == [
+        True,
+        True,
+        False,
+    ]
+    assert [check.ok for check in ear.check_callback(headers(b"<html>"), b"<html>").checks] == [
+        True,
+        False,
+        False,
+    ]
     chunked = {"dg-request-id": "r1"}
-    assert [check.ok for check in ear.judged(chunked, BODY).checks] == [False, True, True]
+    assert [check.ok for check in ear.check_callback(chunked, BODY).checks] == [False, True, True]
     assert ear.faulty == 4
 
 
 def test_a_message_of_a_live_stream_is_about_the_stream_of_its_handshake() -> None:
-    ear = Ear()
+    ear = CallbackChecker()
     handshake = {"dg-request-id": "r1"}
     results = b'{"type":"Results","metadata":{"request_id":"r1"}}'
-    assert all(check.ok for check in ear.judged_message(handshake, results).checks)
-    assert all(check.ok for check in ear.judged_message(handshake, b'{"type":"SpeechStarted"}').checks)
+    assert all(check.ok for check in ear.check_message(handshake, results).checks)
+    assert all(check.ok for check in ear.check_message(handshake, b'{"type":"SpeechStarted"}').checks)
     assert (ear.received, ear.faulty) == (2, 0)
-    stray = ear.judged_message({"dg-request-id": "r2"}, results)
+    stray = ear.check_message({"dg-request-id": "r2"}, results)
     assert [check.ok for check in stray.checks] == [True, False]
     assert ear.faulty == 1
 
@@ -66,17 +78,17 @@ SECRET, PRIVATE = new_signing_secret(), new_private_key()
     "verifier", [Verifier.of([new_signing_secret(), SECRET], []), Verifier.of([], [public_key_of(PRIVATE)])]
 )
 def test_a_signature_is_verified_with_either_key(verifier: Verifier) -> None:
-    ear = Ear(verifier)
+    ear = CallbackChecker(verifier)
     signed = headers() | Signer([SECRET], [PRIVATE]).headers("w1", time.time(), BODY)
-    assert [check.ok for check in ear.judged(signed, BODY).checks] == [True] * 4
+    assert [check.ok for check in ear.check_callback(signed, BODY).checks] == [True] * 4
     assert ear.faulty == 0
 
 
 def test_a_callback_of_somebody_else_or_of_yesterday_is_told() -> None:
-    ear = Ear(Verifier.of([SECRET], []))
+    ear = CallbackChecker(Verifier.of([SECRET], []))
     forged = Signer([new_signing_secret()], []).headers("w1", time.time(), BODY)
     old = Signer([SECRET], []).headers("w1", time.time() - 86_400, BODY)
-    said = [str(ear.judged(headers() | more, BODY).checks[-1]) for more in ({}, forged, old)]
+    said = [str(ear.check_callback(headers() | more, BODY).checks[-1]) for more in ({}, forged, old)]
     assert "there is no webhook-timestamp" in said[0]
     assert "no signature fits" in said[1]
     assert "s off" in said[2]

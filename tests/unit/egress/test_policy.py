@@ -191,7 +191,7 @@ def test_metadata_names_are_refused_before_they_are_resolved(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("entry", "mend"),
+    ("entry", "hint"),
     [
         ("10.0.0.1/8", "10.0.0.0/8 may be meant"),
         ("10.0.0.0/33", "something like"),
@@ -204,8 +204,8 @@ def test_metadata_names_are_refused_before_they_are_resolved(host: str) -> None:
         ("a b", "neither a network"),
     ],
 )
-def test_a_bad_entry_names_the_mend(entry: str, mend: str) -> None:
-    with pytest.raises(Misconfigured, match=mend) as caught:
+def test_a_bad_entry_names_the_fix(entry: str, hint: str) -> None:
+    with pytest.raises(Misconfigured, match=hint) as caught:
         Policy([entry])
     assert "RINGBACK_CALLBACK_ALLOW" in str(caught.value)
 

@@ -149,7 +149,7 @@ def test_a_pulled_model_that_cannot_be_read_is_left_out_and_told(tmp_path: Path,
     assert [info.name for info in catalogue.models()] == ["tiny.en", "base"]
     (told,) = events
     assert (told["event"], told["log_level"], told["model"]) == ("model.unreadable", "warning", "broken")
-    assert "ringback model pull" in told["mend"]
+    assert "ringback model pull" in told["hint"]
 
 
 def test_a_model_whose_weights_are_cut_short_is_refused_when_it_is_loaded(tmp_path: Path) -> None:

@@ -13,9 +13,8 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 import click
 
 from ringback import __version__
-from ringback.cli.places import settings_of, with_settings
-from ringback.cli.secret_option import better_in
-from ringback.cli.shown import printable
+from ringback.cli.options import settings_of, warn_if_on_command_line, with_settings
+from ringback.cli.output import printable
 from ringback.errors import Misconfigured
 from ringback.settings import Settings
 
@@ -27,7 +26,7 @@ R = TypeVar("R")
 Query = Sequence[tuple[str, str]]
 
 
-class Refused(click.ClickException):
+class ServerRefused(click.ClickException):
     """The server said no; the message is what it said."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -35,8 +34,8 @@ class Refused(click.ClickException):
         self.status = status
 
 
-class Remote:
-    """One server and one key. Every method raises `Refused`, or `ClickException` where nobody answers."""
+class ServerClient:
+    """One server and one key. Methods raise `ServerRefused`, or `ClickException` where nobody answers."""
 
     def __init__(self, address: str, key: str) -> None:
         self.address = address
@@ -55,15 +54,15 @@ class Remote:
 
     def fetch(self, path: str, query: Query = ()) -> bytes:
         """The body as it came."""
-        return self._ask("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path, None)
+        return self._send("GET", f"{path}?{urllib.parse.urlencode(query)}" if query else path, None)
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        return json.loads(self._ask("POST", path, json.dumps(body).encode()))
+        return json.loads(self._send("POST", path, json.dumps(body).encode()))
 
     def delete(self, path: str) -> Any:
-        return json.loads(self._ask("DELETE", path, None))
+        return json.loads(self._send("DELETE", path, None))
 
-    def _ask(self, method: str, path: str, body: bytes | None) -> bytes:
+    def _send(self, method: str, path: str, body: bytes | None) -> bytes:
         headers = {"Authorization": f"Token {self.key}", "User-Agent": f"ringback/{__version__}"}
         if body is not None:
             headers["Content-Type"] = "application/json"
@@ -74,8 +73,8 @@ class Remote:
                 return whole
         except urllib.error.HTTPError as error:
             with error:
-                said = error.headers.get("dg-error") or error.reason
-            raise Refused(error.code, printable(str(said))) from None
+                message = error.headers.get("dg-error") or error.reason
+            raise ServerRefused(error.code, printable(str(message))) from None
         except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise click.ClickException(
@@ -84,7 +83,7 @@ class Remote:
             ) from None
 
 
-def with_server(command: Callable[Concatenate[Remote, P], R]) -> Callable[..., R]:
+def with_server(command: Callable[Concatenate[ServerClient, P], R]) -> Callable[..., R]:
     """Give a command the server that its options and settings name, as the first argument."""
 
     @with_settings
@@ -93,7 +92,7 @@ def with_server(command: Callable[Concatenate[Remote, P], R]) -> Callable[..., R
     )
     @click.option(
         "--key",
-        callback=better_in("RINGBACK_API_KEY"),
+        callback=warn_if_on_command_line("RINGBACK_API_KEY"),
         help="API key [default: RINGBACK_API_KEY, which is the safer place, or the settings' api_key].",
     )
     @functools.wraps(command)
@@ -101,7 +100,7 @@ def with_server(command: Callable[Concatenate[Remote, P], R]) -> Callable[..., R
         config: Path | None, data_dir: str | None, server: str | None, key: str | None, **asked: Any
     ) -> R:
         settings = settings_of(config, data_dir)
-        remote = Remote(_address(server, settings), _key_of(key, settings))
+        remote = ServerClient(_address(server, settings), _key_of(key, settings))
         return command(remote, **asked)  # type: ignore[call-arg] # click passes all by name
 
     return with_remote

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ringback.bootstrap.ledger import Ledger, open_beside
-from ringback.cli.places import made_data_folder
+from ringback.cli.options import make_data_folder
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import ApiKey, KeyStore, Project
@@ -14,18 +14,18 @@ from ringback.settings import Settings
 T = TypeVar("T")
 
 
-def in_ledger(settings: Settings, work: Callable[[Ledger], Awaitable[T]]) -> T:
+def run_in_ledger(settings: Settings, work: Callable[[Ledger], Awaitable[T]]) -> T:
     """Run `work` on the ledger that the settings name, which is made if there is none yet."""
 
     async def run() -> T:
-        made_data_folder(settings)
+        make_data_folder(settings)
         async with await open_beside(settings, SystemClock()) as ledger:
             return await work(ledger)
 
     return asyncio.run(run())
 
 
-async def project_named(ledger: KeyStore, name: str | None) -> Project:
+async def find_project(ledger: KeyStore, name: str | None) -> Project:
     """By its name or identifier; None: the first. Raises `Misconfigured`."""
     projects = await ledger.projects()
     if name is None:
@@ -36,7 +36,7 @@ async def project_named(ledger: KeyStore, name: str | None) -> Project:
     raise Misconfigured(f"There is no project {name}: `ringback projects list` shows those that there are.")
 
 
-async def key_named(ledger: KeyStore, key_id: str) -> ApiKey:
+async def find_key(ledger: KeyStore, key_id: str) -> ApiKey:
     """By its identifier, in whichever project. Raises `Misconfigured`."""
     for project in await ledger.projects():
         for key in await ledger.keys(project.id):

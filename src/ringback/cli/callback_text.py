@@ -3,19 +3,19 @@
 from collections.abc import Callable
 from typing import Any
 
-from ringback.cli.shown import printable
+from ringback.cli.output import printable
 
 
-def told(document: Any) -> list[str]:
+def callback_lines(document: Any) -> list[str]:
     """A line for each channel of a transcript, one for anything else; what was said stays on its line."""
-    return [printable(line) for line in _told(document)]
+    return [printable(line) for line in _lines(document)]
 
 
-def _told(document: Any) -> list[str]:
+def _lines(document: Any) -> list[str]:
     if not isinstance(document, dict):
-        return [_NEITHER]
+        return [_UNKNOWN]
     try:
-        return [_STREAMED[document["type"]](document)]
+        return [_LIVE_MESSAGES[document["type"]](document)]
     except (KeyError, IndexError, TypeError, ValueError):
         pass  # it is no message of a live stream
     try:
@@ -26,10 +26,10 @@ def _told(document: Any) -> list[str]:
     if "err_msg" in document:
         code, message = str(document.get("err_code")), str(document["err_msg"])
         return [message if message.startswith(code) else f"{code}: {message}"]
-    return [_NEITHER]
+    return [_UNKNOWN]
 
 
-def named(document: Any) -> str | None:
+def request_id_in(document: Any) -> str | None:
     """The request_id inside: in the metadata of a result, or in an error object."""
     if not isinstance(document, dict):
         return None
@@ -38,7 +38,7 @@ def named(document: Any) -> str | None:
     return holder.get("request_id")
 
 
-def names_itself(document: Any) -> bool:
+def has_request_id(document: Any) -> bool:
     """Whether a request_id belongs into it: two messages of a live stream have none."""
     return not (isinstance(document, dict) and document.get("type") in {"SpeechStarted", "UtteranceEnd"})
 
@@ -53,11 +53,11 @@ def _results(document: Any) -> str:
     return f"{_quoted(document['channel'])}   ({standing}, {start:.2f} to {end:.2f} s)"
 
 
-_STREAMED: dict[str, Callable[[Any], str]] = {
+_LIVE_MESSAGES: dict[str, Callable[[Any], str]] = {
     "Results": _results,
     "SpeechStarted": lambda document: f"somebody speaks, from {document['timestamp']:.2f} s",
     "UtteranceEnd": lambda document: "the utterance has ended",
     "Metadata": lambda document: f"the stream has ended, after {document['duration']:.2f} s",
 }
 
-_NEITHER = "(neither a transcript nor an error)"
+_UNKNOWN = "(neither a transcript nor an error)"

@@ -13,18 +13,18 @@ from ringback.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class EngineHere:
+class LocalEngine:
     catalogue: ModelCatalogue
     pool: EnginePool
     reader: AudioReader
 
 
 @asynccontextmanager
-async def engine_here(settings: Settings) -> AsyncIterator[EngineHere]:
+async def local_engine(settings: Settings) -> AsyncIterator[LocalEngine]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     stopping = asyncio.Event()
     catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
-    engine = EngineHere(catalogue, EnginePool(EngineSetup.of(settings)), AudioReader(children=1))
+    engine = LocalEngine(catalogue, EnginePool(EngineSetup.of(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:
             for service in (engine.pool, engine.reader):

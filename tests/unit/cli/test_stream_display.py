@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from ringback.cli.shown import JsonLines, Text, printable, tail
+from ringback.cli.output import printable
+from ringback.cli.stream_display import JsonDisplay, TextDisplay, tail
 from support.terminal import lines_on_a_terminal
 
 
@@ -28,13 +29,13 @@ def results(text: str, *, final: bool, channel: int = 0, channels: int = 1) -> d
     }
 
 
-def say(screen: Text | JsonLines, document: dict[str, Any]) -> None:
-    screen.message(json.dumps(document), document)
+def say(screen: TextDisplay | JsonDisplay, document: dict[str, Any]) -> None:
+    screen.show_message(json.dumps(document), document)
 
 
 def test_text_that_may_change_is_replaced_in_place() -> None:
     terminal = Terminal()
-    screen = Text(terminal)
+    screen = TextDisplay(terminal)
     say(screen, results("he might", final=False))
     assert terminal.lines == ["he might"]
     say(screen, results("he might even have", final=False))
@@ -45,7 +46,7 @@ def test_text_that_may_change_is_replaced_in_place() -> None:
 
 def test_an_empty_final_wipes_what_stood_there() -> None:
     terminal = Terminal()
-    screen = Text(terminal)
+    screen = TextDisplay(terminal)
     say(screen, results("uh", final=False))
     say(screen, results("", final=True))
     assert terminal.lines == [""]
@@ -53,7 +54,7 @@ def test_an_empty_final_wipes_what_stood_there() -> None:
 
 def test_the_end_leaves_no_text_that_was_not_final() -> None:
     terminal = Terminal()
-    screen = Text(terminal)
+    screen = TextDisplay(terminal)
     say(screen, results("One.", final=True))
     say(screen, results("tw", final=False))
     screen.end()
@@ -63,7 +64,7 @@ def test_the_end_leaves_no_text_that_was_not_final() -> None:
 
 def test_elsewhere_than_on_a_terminal_only_finals_are_written() -> None:
     out = io.StringIO()
-    screen = Text(out)
+    screen = TextDisplay(out)
     say(screen, results("one", final=False))
     say(screen, results("One.", final=True))
     say(screen, {"type": "Metadata", "request_id": "r"})
@@ -73,7 +74,7 @@ def test_elsewhere_than_on_a_terminal_only_finals_are_written() -> None:
 
 def test_several_channels_are_told_apart() -> None:
     out = io.StringIO()
-    screen = Text(out)
+    screen = TextDisplay(out)
     say(screen, results("Hello?", final=True, channel=1, channels=2))
     say(screen, results("", final=True, channel=0, channels=2))
     assert out.getvalue() == "[channel 1] Hello?\n"
@@ -81,7 +82,7 @@ def test_several_channels_are_told_apart() -> None:
 
 def test_an_error_of_the_server_is_told_beside_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
-    screen = Text(terminal)
+    screen = TextDisplay(terminal)
     say(screen, results("half", final=False))
     say(screen, {"type": "Error", "description": "not\x1b[2Jthat"})
     assert terminal.lines == [""]
@@ -91,7 +92,7 @@ def test_an_error_of_the_server_is_told_beside_the_text(capsys: pytest.CaptureFi
 def test_json_lines_are_the_messages_as_they_came() -> None:
     out = io.StringIO()
     text = '{"type":"Metadata", "request_id":"r"}'
-    JsonLines(out).message(text, json.loads(text))
+    JsonDisplay(out).show_message(text, json.loads(text))
     assert out.getvalue() == text + "\n"
 
 
@@ -109,5 +110,5 @@ def test_a_transcript_cannot_command_the_terminal() -> None:
         ("日本語", 4, "…語"),
     ],
 )
-def test_of_a_long_line_the_end_is_shown(text: str, columns: int, shown: str) -> None:
-    assert tail(text, columns) == shown
+def test_of_a_long_line_the_end_is_shown(text: str, columns: int, display_for: str) -> None:
+    assert tail(text, columns) == display_for

@@ -7,25 +7,27 @@ from typing import Any, Protocol, TextIO
 
 import click
 
+from ringback.cli.output import printable
+
 _LINE_START = "\r\x1b[2K"
 """Back to the start of the terminal's line, and empty it."""
 
 
-class Shown(Protocol):
-    def message(self, text: str, document: Any) -> None:
+class StreamDisplay(Protocol):
+    def show_message(self, text: str, document: Any) -> None:
         """Show one message: as it came, and decoded."""
 
     def end(self) -> None:
         """Leave the screen in order, however the stream ended."""
 
 
-class JsonLines:
+class JsonDisplay:
     """Every message as it came, one on a line."""
 
     def __init__(self, out: TextIO) -> None:
         self._out = out
 
-    def message(self, text: str, document: Any) -> None:
+    def show_message(self, text: str, document: Any) -> None:
         self._out.write(text + "\n")
         self._out.flush()
 
@@ -33,7 +35,7 @@ class JsonLines:
         """Nothing is left open."""
 
 
-class Text:
+class TextDisplay:
     """Each final on a line of its own; on a terminal, what may still change stands below the last one."""
 
     def __init__(self, out: TextIO) -> None:
@@ -41,7 +43,7 @@ class Text:
         self._terminal = out.isatty()
         self._changing = False
 
-    def message(self, text: str, document: Any) -> None:
+    def show_message(self, text: str, document: Any) -> None:
         kind = document.get("type")
         if kind == "Results":
             self._results(document)
@@ -73,13 +75,8 @@ class Text:
         self._out.flush()
 
 
-def shown(as_json: bool) -> Shown:
-    return JsonLines(sys.stdout) if as_json else Text(sys.stdout)
-
-
-def printable(text: str) -> str:
-    """Without what a terminal would obey instead of showing."""
-    return "".join(character if character.isprintable() else " " for character in text)
+def display_for(as_json: bool) -> StreamDisplay:
+    return JsonDisplay(sys.stdout) if as_json else TextDisplay(sys.stdout)
 
 
 def tail(text: str, columns: int) -> str:
@@ -87,8 +84,8 @@ def tail(text: str, columns: int) -> str:
     if _width(text) <= columns:
         return text
     kept = len(text)
-    room = columns - 1
-    while kept and (room := room - _width(text[kept - 1])) >= 0:
+    columns_left = columns - 1
+    while kept and (columns_left := columns_left - _width(text[kept - 1])) >= 0:
         kept -= 1
     return "…" + text[kept:]
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from ringback.blobs import BlobKey, blobs_at, once
 from ringback.bootstrap.ledger import examined
-from ringback.cli.finding import Finding, Grade
-from ringback.cli.ledger_file import secret_key
+from ringback.cli.doctor_ledger import secret_key
+from ringback.cli.output import Finding, Grade
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
@@ -24,7 +24,7 @@ SLOW_QUESTION, SLOW_OBJECT = 0.01, 0.5
 """Seconds. Every accepted request waits for some of the one, and for one of the other."""
 
 
-async def shared_stores(settings: Settings) -> AsyncIterator[Finding]:
+async def shared_store_findings(settings: Settings) -> AsyncIterator[Finding]:
     """Nothing, where all lies in the data folder."""
     if settings.database_url:
         for finding in await _database(settings):
@@ -39,8 +39,8 @@ async def _database(settings: Settings) -> list[Finding]:
     except Misconfigured as error:
         return [Finding(Grade.FAIL, "database", str(error))]
     except LedgerUnavailable as error:
-        mend = "start PostgreSQL, or correct RINGBACK_DATABASE_URL; can this machine reach it?"
-        return [Finding(Grade.FAIL, "database", str(error), mend)]
+        fix = "start PostgreSQL, or correct RINGBACK_DATABASE_URL; can this machine reach it?"
+        return [Finding(Grade.FAIL, "database", str(error), fix)]
     what = f"PostgreSQL {found.server} answers in {found.seconds * 1000:.1f} ms"
     if found.server < OLDEST_SERVER:
         return [Finding(Grade.FAIL, "database", what, f"it must be {OLDEST_SERVER} or newer")]
@@ -89,8 +89,8 @@ async def _objects(settings: Settings) -> Finding:
     except Misconfigured as error:
         return Finding(Grade.FAIL, "objects", str(error))
     except (OSError, KeyError) as error:
-        mend = "check the bucket, its rights (read, write, delete, list), the credentials and the network"
-        return Finding(Grade.FAIL, "objects", f"the object store does not serve: {error}", mend)
+        fix = "check the bucket, its rights (read, write, delete, list), the credentials and the network"
+        return Finding(Grade.FAIL, "objects", f"the object store does not serve: {error}", fix)
     seconds = time.monotonic() - started
     what = f"an object is written, read and deleted in {seconds * 1000:.0f} ms"
     if not same:

@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from ringback.cli import sources
-from ringback.cli.sources import Raw
+from ringback.cli import audio_sources
+from ringback.cli.audio_sources import RawAudio
 from ringback.errors import Misconfigured
 
 CLIP = Path(__file__).parent.parent.parent / "audio" / "librivox_0930.flac"
 
 
 def test_a_recording_is_sent_as_it_is_at_the_pace_of_its_sound() -> None:
-    source = sources.of_file(CLIP, None, paced=True)
+    source = audio_sources.file_source(CLIP, None, paced=True)
     pieces = list(source.pieces)
     assert b"".join(pieces) == CLIP.read_bytes()
     assert source.parameters == {}
@@ -27,27 +27,27 @@ def test_a_recording_is_sent_as_it_is_at_the_pace_of_its_sound() -> None:
 def test_a_recording_sent_fast_need_not_be_understood(tmp_path: Path) -> None:
     file = tmp_path / "unknown"
     file.write_bytes(b"x" * 40_000)
-    source = sources.of_file(file, None, paced=False)
+    source = audio_sources.file_source(file, None, paced=False)
     assert source.bytes_per_second is None
     assert b"".join(source.pieces) == file.read_bytes()
     with pytest.raises(Misconfigured, match="--pace fast"):
-        sources.of_file(file, None, paced=True)
+        audio_sources.file_source(file, None, paced=True)
 
 
 @pytest.mark.parametrize(
     ("raw", "rate"),
     [
-        (Raw("linear16", 16_000), 32_000),
-        (Raw("linear16", 8_000, 2), 32_000),
-        (Raw("linear32", 48_000), 192_000),
-        (Raw("mulaw", 8_000), 8_000),
-        (Raw("alaw", 8_000), 8_000),
+        (RawAudio("linear16", 16_000), 32_000),
+        (RawAudio("linear16", 8_000, 2), 32_000),
+        (RawAudio("linear32", 48_000), 192_000),
+        (RawAudio("mulaw", 8_000), 8_000),
+        (RawAudio("alaw", 8_000), 8_000),
     ],
 )
-def test_raw_samples_come_in_whole_frames_at_their_rate(raw: Raw, rate: int, tmp_path: Path) -> None:
+def test_raw_samples_come_in_whole_frames_at_their_rate(raw: RawAudio, rate: int, tmp_path: Path) -> None:
     file = tmp_path / "raw"
     file.write_bytes(bytes(rate))
-    source = sources.of_file(file, raw, paced=True)
+    source = audio_sources.file_source(file, raw, paced=True)
     assert source.bytes_per_second == rate
     assert [len(piece) for piece in source.pieces] == [rate // 10] * 10
     assert source.parameters == {
@@ -58,11 +58,11 @@ def test_raw_samples_come_in_whole_frames_at_their_rate(raw: Raw, rate: int, tmp
 
 
 def test_what_comes_through_a_pipe_is_paced_only_where_its_rate_is_known() -> None:
-    assert sources.of_standard_input(Raw("mulaw", 8_000), paced=True).bytes_per_second == 8_000
-    assert sources.of_standard_input(None, paced=False).bytes_per_second is None
-    for raw in (None, Raw("opus", 48_000)):
+    assert audio_sources.standard_input_source(RawAudio("mulaw", 8_000), paced=True).bytes_per_second == 8_000
+    assert audio_sources.standard_input_source(None, paced=False).bytes_per_second is None
+    for raw in (None, RawAudio("opus", 48_000)):
         with pytest.raises(Misconfigured, match="leave --pace out"):
-            sources.of_standard_input(raw, paced=True)
+            audio_sources.standard_input_source(raw, paced=True)
 
 
 async def test_a_fast_source_waits_for_a_slow_listener() -> None:
@@ -73,7 +73,7 @@ async def test_a_fast_source_waits_for_a_slow_listener() -> None:
             read.append(number)
             yield bytes([number])
 
-    listening = sources.in_thread(pieces())
+    listening = audio_sources.read_in_thread(pieces())
     assert await anext(listening) == b"\0"
     await asyncio.sleep(0.05)
     assert len(read) < 10
@@ -85,7 +85,7 @@ async def test_what_breaks_a_source_reaches_the_listener() -> None:
         yield b"sound"
         raise OSError("the cable is out")
 
-    listening = sources.in_thread(pieces())
+    listening = audio_sources.read_in_thread(pieces())
     assert await anext(listening) == b"sound"
     with pytest.raises(OSError, match="the cable is out"):
         await anext(listening)
@@ -98,7 +98,7 @@ async def test_nobody_waits_for_a_source_that_hangs() -> None:
         yield b"sound"
         hanging.wait()
 
-    async for _ in sources.in_thread(pieces()):
+    async for _ in audio_sources.read_in_thread(pieces()):
         break
     hanging.set()
 
@@ -124,7 +124,7 @@ needs_no_device = pytest.mark.skipif(
 def test_the_microphone_is_heard_through_the_first_recorder_that_gives_sound(programs: Path) -> None:
     program(programs, "arecord", "echo 'arecord: main: audio open error: No such file' >&2; exit 1")
     program(programs, "parec", "printf 0123456789")
-    source = sources.of_microphone()
+    source = audio_sources.microphone_source()
     assert source.parameters == {"encoding": "linear16", "sample_rate": "16000", "channels": "1"}
     assert source.bytes_per_second is None
     assert b"".join(source.pieces) == b"0123456789"
@@ -133,7 +133,7 @@ def test_the_microphone_is_heard_through_the_first_recorder_that_gives_sound(pro
 @needs_no_device
 def test_no_microphone_at_all_names_the_mend(programs: Path) -> None:
     with pytest.raises(Misconfigured, match=r"Install arecord .* ringback listen - "):
-        sources.of_microphone()
+        audio_sources.microphone_source()
     program(programs, "arecord", "echo 'arecord: main: audio open error: No such file' >&2; exit 1")
     with pytest.raises(Misconfigured, match="audio open error: No such file"):
-        sources.of_microphone()
+        audio_sources.microphone_source()

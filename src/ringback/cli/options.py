@@ -1,16 +1,18 @@
-"""The options by which every command finds the server's settings and data."""
+"""Options that commands share: where the settings and data are, and options whose value is a secret."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from ringback.errors import Misconfigured
 from ringback.settings import Settings, load
 
 Decorated = Callable[..., Any]
+T = TypeVar("T")
 
 
 def with_settings(command: Decorated) -> Decorated:
@@ -33,7 +35,7 @@ def settings_of(config: Path | None, data_dir: str | None, **options: Any) -> Se
     return load(config, {"data_dir": data_dir, **options})
 
 
-def made_data_folder(settings: Settings) -> Path:
+def make_data_folder(settings: Settings) -> Path:
     """The data folder, made if it was not there; only its owner may look inside. Raises Misconfigured."""
     folder = settings.data_path
     try:
@@ -47,3 +49,20 @@ def made_data_folder(settings: Settings) -> Path:
         f"The data folder {folder} cannot be written ({reason}): make it writable for user {os.getuid()}, "
         "or name another folder in RINGBACK_DATA_DIR or --data-dir."
     )
+
+
+def warn_if_on_command_line(variable: str) -> Callable[[click.Context, click.Parameter, T], T]:
+    """An option's callback: a warning where the value stands on the command line, which every user of the
+    machine can read in the list of processes, and which the shell keeps in its history."""
+
+    def warn(context: click.Context, option: click.Parameter, value: T) -> T:
+        assert option.name is not None
+        if context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            click.echo(
+                f"Warning: other users of this machine can read {option.opts[0]} in the list of processes: "
+                f"set {variable} in the environment instead.",
+                err=True,
+            )
+        return value
+
+    return warn

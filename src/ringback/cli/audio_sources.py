@@ -25,7 +25,7 @@ _SAMPLE_BYTES = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class RawAudio:
     """Audio without a header, as its sender describes it."""
 
     encoding: str
@@ -48,7 +48,7 @@ class Raw:
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class AudioSource:
     """Sound in pieces, and what the server must be told about it."""
 
     pieces: Iterator[bytes]
@@ -58,15 +58,15 @@ class Source:
     """How fast to send; None: as it comes."""
 
 
-def of_file(path: Path, raw: Raw | None, paced: bool) -> Source:
+def file_source(path: Path, raw: RawAudio | None, paced: bool) -> AudioSource:
     """A recording, at the pace of its sound if `paced`. Raises Misconfigured where that is not known."""
     rate = _raw_rate(raw) if raw is not None else _container_rate(path) if paced else None
     if paced and rate is None:
         raise Misconfigured(f"How long {path} lasts is not known: send it with --pace fast.")
-    return Source(_read_file(path, _piece_bytes(raw, rate)), _parameters(raw), rate if paced else None)
+    return AudioSource(_read_file(path, _piece_bytes(raw, rate)), _parameters(raw), rate if paced else None)
 
 
-def of_standard_input(raw: Raw | None, paced: bool) -> Source:
+def standard_input_source(raw: RawAudio | None, paced: bool) -> AudioSource:
     """What is piped in: as it comes, or at the pace of its sound. Raises Misconfigured."""
     rate = _raw_rate(raw)
     if paced and rate is None:
@@ -74,58 +74,60 @@ def of_standard_input(raw: Raw | None, paced: bool) -> Source:
             "Only raw samples can be paced when they come through a pipe: name their --encoding and "
             "--sample-rate, or leave --pace out."
         )
-    return Source(_read_standard_input(_piece_bytes(raw, rate)), _parameters(raw), rate if paced else None)
+    return AudioSource(
+        _read_standard_input(_piece_bytes(raw, rate)), _parameters(raw), rate if paced else None
+    )
 
 
-def of_microphone() -> Source:
+def microphone_source() -> AudioSource:
     """The default microphone. Raises Misconfigured where none can be opened."""
-    raw = Raw("linear16", MICROPHONE_HZ)
-    return Source(_first_that_works(), raw.parameters)
+    raw = RawAudio("linear16", MICROPHONE_HZ)
+    return AudioSource(_open_microphone(), raw.parameters)
 
 
-async def in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
+async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     """The pieces, read in a thread that may hang in a read for ever: nobody waits for its end.
 
     At most a few pieces wait here, so that a fast reader does not fill the memory.
     """
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
-    room = threading.Semaphore(4)
+    slots = threading.Semaphore(4)
     gone = threading.Event()
 
-    def tell(what: bytes | Exception | None) -> None:
-        room.acquire()
+    def put(what: bytes | Exception | None) -> None:
+        slots.acquire()
         with suppress(RuntimeError):  # The loop has ended.
             loop.call_soon_threadsafe(waiting.put_nowait, what)
 
     def read() -> None:
         try:
             for piece in pieces:
-                tell(piece)
+                put(piece)
                 if gone.is_set():
                     return
         except Exception as error:
-            tell(error)
+            put(error)
         else:
-            tell(None)
+            put(None)
 
     threading.Thread(target=read, name="source", daemon=True).start()
     try:
         while (piece := await waiting.get()) is not None:
-            room.release()
+            slots.release()
             if isinstance(piece, Exception):
                 raise piece
             yield piece
     finally:
         gone.set()
-        room.release()
+        slots.release()
 
 
-def _parameters(raw: Raw | None) -> dict[str, str]:
+def _parameters(raw: RawAudio | None) -> dict[str, str]:
     return {} if raw is None else raw.parameters
 
 
-def _raw_rate(raw: Raw | None) -> float | None:
+def _raw_rate(raw: RawAudio | None) -> float | None:
     if raw is None or not raw.frame_bytes:
         return None
     return float(raw.sample_rate * raw.frame_bytes)
@@ -142,7 +144,7 @@ def _container_rate(path: Path) -> float | None:
     return path.stat().st_size / seconds if seconds > 0 else None
 
 
-def _piece_bytes(raw: Raw | None, rate: float | None) -> int:
+def _piece_bytes(raw: RawAudio | None, rate: float | None) -> int:
     """About 100 ms; of raw samples a whole number of frames."""
     if rate is None:
         return PIECE_BYTES
@@ -163,20 +165,20 @@ def _read_standard_input(size: int) -> Iterator[bytes]:
         yield piece
 
 
-def _first_that_works() -> Iterator[bytes]:
+def _open_microphone() -> Iterator[bytes]:
     """The sound of the first way to a microphone that gives any."""
     failures = []
-    for way in (_alsa_here(), *_recorders()):
+    for recorder_output in (_alsa_recorder(), *_recorders()):
         try:
-            first = next(way, b"")
+            first = next(recorder_output, b"")
         except OSError as error:
             failures.append(str(error))
             continue
         if first:
-            return _with_first(first, way)
-    said = f" ({'; '.join(failures)})" if failures else ""
+            return _with_first(first, recorder_output)
+    reasons = f" ({'; '.join(failures)})" if failures else ""
     raise Misconfigured(
-        f"No microphone can be opened{said}. Install arecord (alsa-utils), parec (pulseaudio-utils) or "
+        f"No microphone can be opened{reasons}. Install arecord (alsa-utils), parec (pulseaudio-utils) or "
         "ffmpeg, and check that this user may use the sound devices (group audio); or pipe sound in: "
         "`COMMAND | ringback listen - --encoding linear16 --sample-rate 16000`."
     )
@@ -187,7 +189,7 @@ def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
     yield from rest
 
 
-def _alsa_here() -> Iterator[bytes]:
+def _alsa_recorder() -> Iterator[bytes]:
     """Through the FFmpeg inside PyAV, if the kernel shows a device that records."""
     if not any(Path("/dev/snd").glob("pcmC*D*c")):
         return
@@ -214,13 +216,13 @@ _RECORDERS = {
 def _recorders() -> Iterator[Iterator[bytes]]:
     for name, arguments in _RECORDERS.items():
         if (program := shutil.which(name)) is not None:
-            yield _recorded(program, arguments.split())
+            yield _record_with(program, arguments.split())
 
 
-def _recorded(program: str, arguments: list[str]) -> Iterator[bytes]:
+def _record_with(program: str, arguments: list[str]) -> Iterator[bytes]:
     """Raises OSError, with the program's last words, when it ends without a sound."""
     size = int(MICROPHONE_HZ * 2 * PIECE_SECONDS)
-    heard = False
+    got_audio = False
     with subprocess.Popen(  # noqa: S603 - the commands above, found in the user's own PATH
         [program, *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     ) as recorder:
@@ -228,9 +230,9 @@ def _recorded(program: str, arguments: list[str]) -> Iterator[bytes]:
         assert recorder.stderr is not None
         try:
             while piece := recorder.stdout.read(size):
-                heard = True
+                got_audio = True
                 yield piece
-            if not heard:
+            if not got_audio:
                 words = recorder.stderr.read().decode(errors="replace").strip().splitlines()
                 raise OSError(f"{Path(program).name}: {words[-1] if words else 'gave no sound'}")
         finally:

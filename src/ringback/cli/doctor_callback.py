@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ringback.callbacks.trial import Step, Trial, trial
-from ringback.cli.places import settings_of, with_settings
-from ringback.cli.shown import printable
+from ringback.cli.options import settings_of, with_settings
+from ringback.cli.output import printable
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
@@ -40,14 +40,14 @@ def command(config: Path | None, data_dir: str | None, url: str, method: str) ->
       ringback doctor callback --method PUT 'https://bucket.example/key?X-Amz-Signature=…'
     """
     settings = settings_of(config, data_dir).callback
-    tried = asyncio.run(_tried(settings, url, method.upper()))
-    for step in tried.steps:
+    sample = asyncio.run(_send_sample(settings, url, method.upper()))
+    for step in sample.steps:
         click.echo(_line(step))
-    _tell_end(tried)
-    sys.exit(0 if tried.delivered else 1)
+    _print_result(sample)
+    sys.exit(0 if sample.delivered else 1)
 
 
-async def _tried(settings: CallbackSettings, url: str, method: str) -> Trial:
+async def _send_sample(settings: CallbackSettings, url: str, method: str) -> Trial:
     policy = Policy(settings.allow, settings.ports)
     async with EgressClient(policy, SystemClock()) as egress:
         return await trial(
@@ -66,13 +66,13 @@ def _line(step: Step) -> str:
     return f"{mark} {step.phase.replace('_', ' '):<11} {printable(step.said)}{took}"
 
 
-def _tell_end(tried: Trial) -> None:
-    if tried.mend is not None:
-        click.echo(f"{'':<13} → {printable(tried.mend)}")
-    if tried.answer is not None and not tried.delivered:
+def _print_result(sample: Trial) -> None:
+    if sample.hint is not None:
+        click.echo(f"{'':<13} → {printable(sample.hint)}")
+    if sample.answer is not None and not sample.delivered:
         click.echo("The beginning of its answer:")
-        for line in tried.answer.splitlines()[:ANSWER_LINES]:
+        for line in sample.answer.splitlines()[:ANSWER_LINES]:
             click.echo(f"  {printable(line[:200])}")
-    if tried.request_id is not None:
-        click.echo(f"The sample's request_id: {tried.request_id}")
-    click.echo("A callback arrives." if tried.delivered else "A callback would not arrive.")
+    if sample.request_id is not None:
+        click.echo(f"The sample's request_id: {sample.request_id}")
+    click.echo("A callback arrives." if sample.delivered else "A callback would not arrive.")

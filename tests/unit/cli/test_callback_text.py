@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ringback.cli.told import told
+from ringback.cli.callback_text import callback_lines
 
 
 def heard(text: str) -> dict[str, Any]:
@@ -32,4 +32,4 @@ RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": heard("H
     ],
 )
 def test_lines(document: object, lines: list[str]) -> None:
-    assert told(document) == lines
+    assert callback_lines(document) == lines

@@ -15,7 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from ringback.cli import main
-from ringback.cli.terminal import harmless
+from ringback.cli.output import escape_controls
 from ringback.clock import SystemClock
 from ringback.keys import ApiKey, secret_hash
 from ringback.storage.sqlite import SqliteLedger
@@ -176,12 +176,12 @@ def test_arguments_that_are_told_again(tmp_path: Path) -> None:
     "text", ["plain", "ä 日本 🙂", "two\nlines\tand a tab", click.style("red", fg="red", bold=True)]
 )
 def test_what_harms_nobody_is_left_alone(text: str) -> None:
-    assert harmless(text) == text
+    assert escape_controls(text) == text
 
 
 def test_a_document_stays_the_same_document() -> None:
     document = json.dumps({"transcript": BAD}, ensure_ascii=False)
-    assert json.loads(harmless(document)) == json.loads(document)
+    assert json.loads(escape_controls(document)) == json.loads(document)
 
 
 def test_a_secret_on_the_command_line_is_warned_of(server: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ringback.cli.shown import printable
+from ringback.cli.output import printable
 
 ANSWER_SHOWN = 200
 """Characters of a receiver's answer."""
@@ -64,7 +64,7 @@ def request_page(record: Mapping[str, Any]) -> Iterator[str]:
     yield f"Asked     {moment(record['created'])} UTC, {record['method']}, by key {key}"
     if record["response"].get("completed"):
         yield f"Ended     {moment(record['response']['completed'])} UTC"
-    yield f"Audio     {length(details['duration'])}, {counted(details['channels'], 'channel', 'channels')}"
+    yield f"Audio     {length(details['duration'])}, {with_noun(details['channels'], 'channel', 'channels')}"
     if details["tags"]:
         yield f"Tags      {tags_of(details)}"
     yield f"Result    {'kept' if ours['result_kept'] else 'not kept'}"
@@ -105,13 +105,13 @@ def length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def counted(number: int, one: str, many: str) -> str:
+def with_noun(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
 def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
     again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
-    if why := _why_it_waits(delivery):
+    if why := _wait_reason(delivery):
         again += f": {why}"
     state = _coloured(_word(delivery["state"]))
     yield f"Delivery  {delivery['id']}"
@@ -131,11 +131,11 @@ def _next_try(delivery: Mapping[str, Any]) -> str:
     return f"{shown} (breaker)" if _reason(delivery) == "breaker" else shown
 
 
-def _why_it_waits(delivery: Mapping[str, Any]) -> str:
+def _wait_reason(delivery: Mapping[str, Any]) -> str:
     """What a person would not expect; nothing for a retry that is not due yet."""
     match _reason(delivery):
         case "breaker":
-            failed = counted(delivery["waiting"]["failures"], "attempt", "attempts")
+            failed = with_noun(delivery["waiting"]["failures"], "attempt", "attempts")
             return (
                 f"{failed} in a row failed here; the receiver gets one delivery at a time until one succeeds"
             )
@@ -168,7 +168,7 @@ def _callback(callback: Mapping[str, Any] | None) -> str:
         return click.style("delivered", fg=GOOD)
     if not callback["attempts"]:
         return click.style("waiting", fg=WAITING)
-    tries = counted(callback["attempts"], "try", "tries")
+    tries = with_noun(callback["attempts"], "try", "tries")
     return click.style(f"{callback['code'] or 'no answer'} after {tries}", fg=BAD)
 
 

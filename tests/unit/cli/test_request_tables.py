@@ -5,7 +5,7 @@ from typing import Any
 import click
 import pytest
 
-from ringback.cli.requests_shown import deliveries_table, length, request_page, requests_table, table
+from ringback.cli.request_tables import deliveries_table, length, request_page, requests_table, table
 
 ID = "4f8f2c1e-0000-4000-8000-000000000000"
 
