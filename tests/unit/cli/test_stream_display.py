@@ -110,5 +110,5 @@ def test_a_transcript_cannot_command_the_terminal() -> None:
         ("日本語", 4, "…語"),
     ],
 )
-def test_of_a_long_line_the_end_is_shown(text: str, columns: int, display_for: str) -> None:
-    assert tail(text, columns) == display_for
+def test_of_a_long_line_the_end_is_shown(text: str, columns: int, shown: str) -> None:
+    assert tail(text, columns) == shown
