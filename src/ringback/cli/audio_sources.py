@@ -25,7 +25,7 @@ _SAMPLE_BYTES = {"linear16": 2, "linear32": 4, "mulaw": 1, "alaw": 1}
 
 
 @dataclass(frozen=True, slots=True)
-class RawAudio:
+class RawFormat:
     """Audio without a header, as its sender describes it."""
 
     encoding: str
@@ -58,7 +58,7 @@ class AudioSource:
     """How fast to send; None: as it comes."""
 
 
-def file_source(path: Path, raw: RawAudio | None, paced: bool) -> AudioSource:
+def file_source(path: Path, raw: RawFormat | None, paced: bool) -> AudioSource:
     """A recording, at the pace of its sound if `paced`. Raises Misconfigured where that is not known."""
     rate = _raw_rate(raw) if raw is not None else _container_rate(path) if paced else None
     if paced and rate is None:
@@ -66,7 +66,7 @@ def file_source(path: Path, raw: RawAudio | None, paced: bool) -> AudioSource:
     return AudioSource(_read_file(path, _piece_bytes(raw, rate)), _parameters(raw), rate if paced else None)
 
 
-def standard_input_source(raw: RawAudio | None, paced: bool) -> AudioSource:
+def standard_input_source(raw: RawFormat | None, paced: bool) -> AudioSource:
     """What is piped in: as it comes, or at the pace of its sound. Raises Misconfigured."""
     rate = _raw_rate(raw)
     if paced and rate is None:
@@ -81,7 +81,7 @@ def standard_input_source(raw: RawAudio | None, paced: bool) -> AudioSource:
 
 def microphone_source() -> AudioSource:
     """The default microphone. Raises Misconfigured where none can be opened."""
-    raw = RawAudio("linear16", MICROPHONE_HZ)
+    raw = RawFormat("linear16", MICROPHONE_HZ)
     return AudioSource(_open_microphone(), raw.parameters)
 
 
@@ -123,11 +123,11 @@ async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         slots.release()
 
 
-def _parameters(raw: RawAudio | None) -> dict[str, str]:
+def _parameters(raw: RawFormat | None) -> dict[str, str]:
     return {} if raw is None else raw.parameters
 
 
-def _raw_rate(raw: RawAudio | None) -> float | None:
+def _raw_rate(raw: RawFormat | None) -> float | None:
     if raw is None or not raw.frame_bytes:
         return None
     return float(raw.sample_rate * raw.frame_bytes)
@@ -144,7 +144,7 @@ def _container_rate(path: Path) -> float | None:
     return path.stat().st_size / seconds if seconds > 0 else None
 
 
-def _piece_bytes(raw: RawAudio | None, rate: float | None) -> int:
+def _piece_bytes(raw: RawFormat | None, rate: float | None) -> int:
     """About 100 ms; of raw samples a whole number of frames."""
     if rate is None:
         return PIECE_BYTES

@@ -17,7 +17,7 @@ from websockets.frames import CloseCode
 
 from ringback import __version__
 from ringback.cli import audio_sources
-from ringback.cli.audio_sources import AudioSource, RawAudio
+from ringback.cli.audio_sources import AudioSource, RawFormat
 from ringback.cli.output import printable
 from ringback.cli.server_client import ServerClient, ServerRefused, with_server
 from ringback.cli.stream_display import StreamDisplay, display_for
@@ -197,7 +197,7 @@ async def _keep_alive(socket: ClientConnection) -> None:
             await socket.send('{"type":"KeepAlive"}')
 
 
-def _source(source: str, raw: RawAudio | None, pace: str | None) -> AudioSource:
+def _source(source: str, raw: RawFormat | None, pace: str | None) -> AudioSource:
     if source == "mic":
         return audio_sources.microphone_source()
     if source == "-":
@@ -207,14 +207,14 @@ def _source(source: str, raw: RawAudio | None, pace: str | None) -> AudioSource:
     return audio_sources.file_source(Path(source), raw, paced=pace != "fast")
 
 
-def _raw(encoding: str | None, sample_rate: int | None, channels: int | None) -> RawAudio | None:
+def _raw(encoding: str | None, sample_rate: int | None, channels: int | None) -> RawFormat | None:
     if encoding is None:
         if sample_rate is not None or channels is not None:
             raise Misconfigured("--sample-rate and --channels describe raw audio: name its --encoding too.")
         return None
     if sample_rate is None:
         raise Misconfigured("Raw audio does not tell its sample rate: name it with --sample-rate.")
-    return RawAudio(encoding, sample_rate, channels or 1)
+    return RawFormat(encoding, sample_rate, channels or 1)
 
 
 def _query(parameters: tuple[str, ...], defaults: Mapping[str, str | None]) -> list[tuple[str, str]]:

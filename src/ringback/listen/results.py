@@ -119,7 +119,7 @@ class _Alternative(msgspec.Struct, omit_defaults=True):
     entities: Sequence[JsonEntity] | None = None
 
 
-class _Channel(msgspec.Struct, omit_defaults=True):
+class _ResultChannel(msgspec.Struct, omit_defaults=True):
     alternatives: list[_Alternative]
     search: Sequence[JsonSearch] | None = None
     detected_language: str | None = None
@@ -139,7 +139,7 @@ class _Utterance(msgspec.Struct, omit_defaults=True):
 
 
 class _Results(msgspec.Struct, omit_defaults=True):
-    channels: list[_Channel]
+    channels: list[_ResultChannel]
     utterances: list[_Utterance] | None = None
 
 
@@ -189,9 +189,9 @@ def _channel(
     paragraphs: Sequence[Paragraph] | None,
     entities: Sequence[JsonEntity] | None,
     search: Sequence[JsonSearch] | None,
-) -> _Channel:
+) -> _ResultChannel:
     best = channel.alternative
-    return _Channel(
+    return _ResultChannel(
         alternatives=[
             _Alternative(
                 transcript=best.text,

@@ -27,7 +27,7 @@ REPORTED_EVERY = 60.0
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
-class Admission(Enum):
+class ConnectionAdmission(Enum):
     """What a new connection may do."""
 
     ANY = "any"
@@ -87,28 +87,30 @@ class Capacity:
         self._full = ReportLimiter()
         self.refused = ReportLimiter()
 
-    def admit_connection(self, address: str, now: float) -> Admission:
+    def admit_connection(self, address: str, now: float) -> ConnectionAdmission:
         """A new connection from this address. `release_connection` must be called with what is answered."""
         self._count(1)
         if self.take_address(address) or (self._evict_from_address(address) and self.take_address(address)):
             if self._connections <= self.most or self._evict_longest_waiting(self._waiting):
-                return Admission.ANY
+                return ConnectionAdmission.ANY
             self.release_address(address)
         telemetry.CONNECTIONS_REFUSED.labels("full").inc()
         if count := self._full.due(now):
             telemetry.problem("connections.full", count=count, most=self.most, per_address=self.per_address)
         if self._probes >= PROBES_MOST:
-            return Admission.NONE
+            return ConnectionAdmission.NONE
         self._probes += 1
-        return Admission.PROBE
+        return ConnectionAdmission.PROBE
 
-    def release_connection(self, connection: CountedConnection, address: str, admission: Admission) -> None:
+    def release_connection(
+        self, connection: CountedConnection, address: str, admission: ConnectionAdmission
+    ) -> None:
         self.mark_working(connection)
         self.set_held_bytes(connection, 0)
         self._count(-1)
-        if admission is Admission.PROBE:
+        if admission is ConnectionAdmission.PROBE:
             self._probes -= 1
-        elif admission is Admission.ANY:
+        elif admission is ConnectionAdmission.ANY:
             self.release_address(address)
 
     def mark_waiting(self, connection: CountedConnection) -> None:

@@ -32,7 +32,7 @@ from websockets.exceptions import InvalidHandshake
 
 from ringback import telemetry
 from ringback.errors import Failure
-from ringback.server.capacity import Admission, group_of
+from ringback.server.capacity import ConnectionAdmission, group_of
 from ringback.server.error_responses import LISTEN_PATH, UNAVAILABLE
 from ringback.server.exchange import STATUS_LINE_BEGIN, HttpExchange, failure_answer
 from ringback.server.framing import HEADER_BYTES, End, RequestHead, RequestParser, UnservableRequest
@@ -112,7 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.set_write_buffer_limits(high=self.server.capacity.read_bytes)
         self._admission = self.server.capacity.admit_connection(self.client[0], self.loop.time())
         self.enter(ConnectionState.HEAD)
-        if self._admission is Admission.NONE:
+        if self._admission is ConnectionAdmission.NONE:
             self.refuse(UNAVAILABLE)
             self.close()
 
@@ -344,7 +344,7 @@ class Connection(asyncio.BufferedProtocol):
             self._websocket.out_of_time()
         elif self._state is ConnectionState.LINGERING:
             self.abort()
-        elif self._state is ConnectionState.HEAD and self._admission is not Admission.ANY:
+        elif self._state is ConnectionState.HEAD and self._admission is not ConnectionAdmission.ANY:
             self.refuse(UNAVAILABLE)
         else:
             self.close()
@@ -386,7 +386,7 @@ class Connection(asyncio.BufferedProtocol):
                 self._exchange.body_ended()
 
     def _begin(self, head: RequestHead) -> None:
-        if self._admission is not Admission.ANY and head.path not in PROBE_PATHS:
+        if self._admission is not ConnectionAdmission.ANY and head.path not in PROBE_PATHS:
             self.refuse(UNAVAILABLE, head.path)
             return
         capacity, client = self.server.capacity, self.client
@@ -429,7 +429,7 @@ class Connection(asyncio.BufferedProtocol):
     def _next_request(self) -> None:
         self._exchange = None
         self._parser.next_request()
-        if self._admission is not Admission.ANY:
+        if self._admission is not ConnectionAdmission.ANY:
             self.finish()
             return
         self.enter(ConnectionState.IDLE)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ringback.cli import audio_sources
-from ringback.cli.audio_sources import RawAudio
+from ringback.cli.audio_sources import RawFormat
 from ringback.errors import Misconfigured
 
 CLIP = Path(__file__).parent.parent.parent / "audio" / "librivox_0930.flac"
@@ -37,14 +37,14 @@ def test_a_recording_sent_fast_need_not_be_understood(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("raw", "rate"),
     [
-        (RawAudio("linear16", 16_000), 32_000),
-        (RawAudio("linear16", 8_000, 2), 32_000),
-        (RawAudio("linear32", 48_000), 192_000),
-        (RawAudio("mulaw", 8_000), 8_000),
-        (RawAudio("alaw", 8_000), 8_000),
+        (RawFormat("linear16", 16_000), 32_000),
+        (RawFormat("linear16", 8_000, 2), 32_000),
+        (RawFormat("linear32", 48_000), 192_000),
+        (RawFormat("mulaw", 8_000), 8_000),
+        (RawFormat("alaw", 8_000), 8_000),
     ],
 )
-def test_raw_samples_come_in_whole_frames_at_their_rate(raw: RawAudio, rate: int, tmp_path: Path) -> None:
+def test_raw_samples_come_in_whole_frames_at_their_rate(raw: RawFormat, rate: int, tmp_path: Path) -> None:
     file = tmp_path / "raw"
     file.write_bytes(bytes(rate))
     source = audio_sources.file_source(file, raw, paced=True)
@@ -58,9 +58,11 @@ def test_raw_samples_come_in_whole_frames_at_their_rate(raw: RawAudio, rate: int
 
 
 def test_what_comes_through_a_pipe_is_paced_only_where_its_rate_is_known() -> None:
-    assert audio_sources.standard_input_source(RawAudio("mulaw", 8_000), paced=True).bytes_per_second == 8_000
+    assert (
+        audio_sources.standard_input_source(RawFormat("mulaw", 8_000), paced=True).bytes_per_second == 8_000
+    )
     assert audio_sources.standard_input_source(None, paced=False).bytes_per_second is None
-    for raw in (None, RawAudio("opus", 48_000)):
+    for raw in (None, RawFormat("opus", 48_000)):
         with pytest.raises(Misconfigured, match="leave --pace out"):
             audio_sources.standard_input_source(raw, paced=True)
 
