@@ -15,7 +15,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import Done, GivenUp, Job
-from ringback.transcription.request import Ending, order_of
+from ringback.transcription.request import TranscriptionResult, order_of
 from support.front import DOCUMENT, Answered, Front, front
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
@@ -58,7 +58,7 @@ async def a_parked_delivery(door: Front) -> Job:
         lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
     )
     job = delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
-    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(Ending(kept)), (job,)))
+    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(kept)), (job,)))
     (sent,) = await door.ledger.claim(DELIVER, 1, 60)
     assert await door.ledger.settle(sent, GivenUp(503))
     return sent.job

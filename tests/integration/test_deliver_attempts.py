@@ -529,5 +529,5 @@ async def test_admission_in_deepgrams_words(url: str, code: str, text: str) -> N
 async def test_an_admitted_url_is_stored_as_it_will_be_called() -> None:
     policy = Policy()
     async with EgressClient(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as door:
-        stored = await Admission(door, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
-    assert stored == "https://user:p%40ss@receiver.example/a?b=%2F"
+        admitted = await Admission(door, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
+    assert admitted.reveal_url() == "https://user:p%40ss@receiver.example/a?b=%2F"

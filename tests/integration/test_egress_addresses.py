@@ -120,8 +120,7 @@ async def test_a_name_that_turns_inward_after_admission(connects: list[str], lat
     answers = iter([["93.184.216.34"], later, later])
     policy = Policy()
     async with EgressClient(policy, SystemClock(), lambda *_: next(answers)) as door:
-        url = await Admission(door, policy).admit("http://rebinding.example/")
-        target = parse_target(url, policy, ports=True)
+        target = await Admission(door, policy).admit("http://rebinding.example/")
         sent = await door.send_request(target, "POST", {}, b"{}", LIMITS)
         with pytest.raises(FetchFailed) as failed:
             async with door.fetch(target, FETCH_LIMITS):

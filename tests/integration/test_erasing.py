@@ -14,18 +14,26 @@ from ringback.blobs import Blobs, FolderBlobs, Kept, once
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, JobFilter, JobId, NewJob, Once
 from ringback.keys import Project
 from ringback.listen.options import ListenOptions
 from ringback.server.request_lookup import REQUEST_KINDS
-from ringback.streaming.record import StreamOrder, record_job
+from ringback.streaming.record import record_job
 from ringback.transcription.erasing import FORGOTTEN_SECONDS, SETTLED_SECONDS, Eraser, EraseStore, Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import with_fetch
-from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, order_job
+from ringback.transcription.request import (
+    KIND,
+    TranscriptionOrder,
+    TranscriptionResult,
+    audio_key,
+    document_key,
+)
 from ringback.transcription.sweep import OwnTurns
 from support.blobs import keys_of
 from support.clock import ManualClock
+from support.orders import job_of
 from support.sealing import SEAL
 from support.stores import STORES, Store, database, sqlite
 
@@ -55,8 +63,8 @@ class Ground:
         """One with all that may be kept of it. Where it ends one callback is delivered, and one parked."""
         name = JobId(str(uuid.uuid4()))
         options = ListenOptions(extra={"note": CANARY}, tag=(CANARY,))
-        order = Order(options, "m", audio_key(name), "0" * 64, callback=URL)
-        job = order_job(order, name, SEAL, project=TENANT.id, accessor="k")
+        order = TranscriptionOrder(options, "m", audio=audio_key(name), sha256="0" * 64, callback=URL)
+        job = job_of(order, name, SEAL, project=TENANT.id, accessor="k")
         await self.blobs.put(audio_key(name), once(CANARY.encode()))
         await self.store.add([replace(job, once=Once(f"{CANARY} {name}", b"wish"))])
         if not ends:
@@ -65,7 +73,7 @@ class Ground:
         kept = Kept(key=document_key(name)) if large else Kept(inline=f'{{"transcript": "{CANARY}"}}')
         if large:
             await self.blobs.put(document_key(name), once(CANARY.encode()))
-        done = Done(200, msgspec.json.encode(Ending(kept, 1.0, 1)), (self.delivery(name, kept),))
+        done = Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)), (self.delivery(name, kept),))
         assert await self.store.settle(lease, done)
         await self.store.add([self.delivery(name, kept)])
         attempt = Attempt(1.0, 2.0, "server_error", 503, f'{{"answer": "{CANARY}"}}'.encode())
@@ -83,7 +91,9 @@ class Ground:
     async def stream(self) -> JobId:
         """One that is open, with responses that wait for one another."""
         name = JobId(str(uuid.uuid4()))
-        order = StreamOrder(ListenOptions(extra={"note": CANARY}), "m", SEAL.seal(URL, f"callback of {name}"))
+        order = RequestOrder(
+            ListenOptions(extra={"note": CANARY}), "m", SEAL.seal(URL, f"callback of {name}")
+        )
         await self.store.begin(record_job(order, name, project=TENANT.id, accessor="k"), 120)
         await self.store.add([self.delivery(name, Kept(inline=CANARY), n) for n in (1, 2, 3)])
         return name
@@ -186,8 +196,8 @@ async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
 
 async def test_audio_that_is_being_fetched_is_no_longer_waited_for(tenant: Ground) -> None:
     name = JobId(str(uuid.uuid4()))
-    order = Order(ListenOptions(), "m", url=URL, callback=URL)
-    await tenant.store.add(with_fetch(order_job(order, name, SEAL, project=TENANT.id, accessor="k")))
+    order = TranscriptionOrder(ListenOptions(), "m", url=URL, callback=URL)
+    await tenant.store.add(with_fetch(job_of(order, name, SEAL, project=TENANT.id, accessor="k")))
     (lease,) = await tenant.store.claim(FETCH, 1, 60)
     await tenant.erase(name)
     assert await tenant.jobs() == 0

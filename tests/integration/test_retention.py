@@ -20,7 +20,15 @@ from ringback.listen.options import ListenOptions
 from ringback.settings import KeepSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import retention
-from ringback.transcription.request import KIND, Ending, Order, audio_key, document_key, ending_of, order_job
+from ringback.transcription.request import (
+    KIND,
+    TranscriptionOrder,
+    TranscriptionResult,
+    audio_key,
+    document_key,
+    order_job,
+    result_of,
+)
 from ringback.transcription.retention import LEAST_KEPT, Retention
 from ringback.transcription.sweep import Sweep
 from support.blobs import keys_of
@@ -46,14 +54,16 @@ class Attic:
     async def ended(self, number: int, *, large: bool = True, callback: bool = True) -> Job:
         """A transcription that is done; with a callback its delivery is queued."""
         name = JobId(f"00000000-0000-4000-8000-{number:012}")
-        order = Order(ListenOptions(), "m", audio_key(name), "0" * 64, callback=URL if callback else None)
+        order = TranscriptionOrder(
+            ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64, callback=URL if callback else None
+        )
         await self.blobs.put(audio_key(name), once(b"RIFF"))
         await self.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
         (lease,) = await self.ledger.claim(KIND, 1, 60)
         kept = Kept(key=document_key(name)) if large else Kept(inline="{}")
         if large:
             await self.blobs.put(document_key(name), once(b"{}"))
-        ending = msgspec.json.encode(Ending(kept, 1.0, 1))
+        ending = msgspec.json.encode(TranscriptionResult(kept, 1.0, 1))
         follow_ups = (self.delivery(name, kept),) if callback else ()
         assert await self.ledger.settle(lease, Done(200, ending, follow_ups))
         return await self.job(name)
@@ -98,7 +108,7 @@ async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
     attic.clock.advance(1)
     await attic.round()
     assert await attic.results() == []
-    ending = ending_of((await attic.job(job.id)).result or b"")
+    ending = result_of((await attic.job(job.id)).result or b"")
     assert (ending.document, ending.duration, ending.channels) == (Kept(), 1.0, 1)
 
 
@@ -145,7 +155,7 @@ async def test_no_url_stays_and_the_record_does_until_its_time(attic: Attic) -> 
 async def test_the_audio_of_a_parked_recording_goes_with_it(attic: Attic) -> None:
     name = JobId("00000000-0000-4000-8000-000000000001")
     await attic.blobs.put(audio_key(name), once(b"RIFF"))
-    order = Order(ListenOptions(), "m", audio_key(name), "0" * 64)
+    order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
     await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
     (lease,) = await attic.ledger.claim(KIND, 1, 60)
     assert await attic.ledger.settle(lease, GivenUp())
@@ -183,7 +193,7 @@ async def test_a_crash_between_blob_and_row_is_mended_by_the_next_round(
             await attic.round()
     assert await attic.results() == []
     assert await attic.round()
-    assert ending_of((await attic.job(job.id)).result or b"").document == Kept()
+    assert result_of((await attic.job(job.id)).result or b"").document == Kept()
 
 
 async def test_the_service_outlives_a_ledger_that_is_away(
@@ -244,11 +254,13 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
     ):
         for number in range(20):
             name = JobId(f"00000000-0000-4000-8000-{number:012}")
-            order = Order(ListenOptions(), "m", audio_key(name), "0" * 64)
+            order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
             await ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
             (lease,) = await ledger.claim(KIND, 1, 60)
             kept = Kept(inline=words.decode() * 100)
-            assert await ledger.settle(lease, Done(200, msgspec.json.encode(Ending(kept, 1.0, 1))))
+            assert await ledger.settle(
+                lease, Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)))
+            )
         assert _holding(folder, words)
         manual_clock.advance(RESULTS + 1)
         await Retention(blobs, ledger, KeepSettings(results=RESULTS, history=HISTORY)).round(asyncio.Event())
@@ -262,10 +274,12 @@ def _holding(folder: Path, words: bytes) -> list[Path]:
 
 async def test_extra_goes_with_the_results(attic: Attic) -> None:
     name = JobId("00000000-0000-4000-8000-000000000099")
-    order = Order(ListenOptions(extra={"note": "private"}, tag=("t",)), "m")
+    order = TranscriptionOrder(ListenOptions(extra={"note": "private"}, tag=("t",)), "m")
     await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
     (lease,) = await attic.ledger.claim(KIND, 1, 60)
-    assert await attic.ledger.settle(lease, Done(200, msgspec.json.encode(Ending(Kept(inline="{}"), 1.0, 1))))
+    assert await attic.ledger.settle(
+        lease, Done(200, msgspec.json.encode(TranscriptionResult(Kept(inline="{}"), 1.0, 1)))
+    )
     attic.clock.advance(RESULTS)
     await attic.round()
     left = await attic.job(name)

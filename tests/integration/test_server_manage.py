@@ -15,13 +15,14 @@ from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.callbacks.order import RequestOrder
 from ringback.engines.base import Urgency
 from ringback.jobs.job import Attempt, Done, Job, JobId, Retry, Signal
 from ringback.listen.options import ListenOptions
 from ringback.server import usage_routes
 from ringback.settings import LimitSettings
-from ringback.streaming.record import StreamEnding, StreamOrder, record_job
-from ringback.transcription.request import Ending
+from ringback.streaming.record import StreamResult, record_job
+from ringback.transcription.request import TranscriptionResult
 from support.clock import ManualClock
 from support.front import DOCUMENT, OWNER, Answered, Front, front
 
@@ -228,7 +229,7 @@ async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
     lease = await door.claim()
     order = DeliveryOrder(lease.job.id, SECRET_URL, "POST", 200, None, Kept(inline=DOCUMENT.decode()))
     delivery = delivery_job(order, project=door.project, accessor=None)
-    ending = msgspec.json.encode(Ending(Kept(inline=DOCUMENT.decode()), 7.5, 1, NOWHERE))
+    ending = msgspec.json.encode(TranscriptionResult(Kept(inline=DOCUMENT.decode()), 7.5, 1, NOWHERE))
     assert await door.ledger.settle(lease, Done(200, ending, (delivery,)))
     (first,) = await door.ledger.claim(DELIVER, 1, 60)
     now = door.services.clock.now()
@@ -331,10 +332,10 @@ async def test_recordings_and_streams_stand_in_one_history(door: Front) -> None:
         made.append((await submit(door, finish=200)).id)
         stream = JobId(f"00000000-0000-4000-8000-{number:012}")
         record = record_job(
-            StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k"
+            RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k"
         )
         lease = await door.ledger.begin(record, 60)
-        ending = msgspec.json.encode(StreamEnding(Kept(inline="{}"), 2.5, 1))
+        ending = msgspec.json.encode(StreamResult(Kept(inline="{}"), 2.5, 1))
         assert await door.ledger.settle(lease, Done(200, ending))
         made.append(stream)
 

@@ -16,13 +16,14 @@ from ringback.blobs import INLINE_LIMIT, Kept
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
+from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
 from ringback.listen.options import ListenOptions
 from ringback.server import history_routes, request_command_routes
 from ringback.settings import KeepSettings
-from ringback.streaming.record import StreamEnding, StreamOrder, record_job
+from ringback.streaming.record import StreamResult, record_job
 from ringback.transcription import retention
-from ringback.transcription.request import Ending, document_key
+from ringback.transcription.request import TranscriptionResult, document_key
 from ringback.transcription.request import order_of as ordered
 from support.clock import ManualClock
 from support.front import DOCUMENT, Answered, Front, front
@@ -69,7 +70,7 @@ async def transcribed(
         follow_ups.append(
             delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
         )
-    ending = msgspec.json.encode(Ending(kept, 7.5, 1, None))
+    ending = msgspec.json.encode(TranscriptionResult(kept, 7.5, 1, None))
     assert await door.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
     job = await door.ledger.get(lease.job.id)
     assert job is not None
@@ -451,7 +452,7 @@ async def test_a_streams_responses_come_back_in_their_order(
 ) -> None:
     monkeypatch.setattr(request_command_routes, "DELIVERIES_PER_PAGE", 2)
     stream = JobId("00000000-0000-4000-8000-00000000000a")
-    record = record_job(StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
+    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
     lease = await door.ledger.begin(record, 60)
     sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
     responses = []
@@ -462,7 +463,7 @@ async def test_a_streams_responses_come_back_in_their_order(
         job = replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream)
         await door.ledger.add([job])
         responses.append(job.id)
-    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(StreamEnding(Kept(inline="{}")))))
+    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(StreamResult(Kept(inline="{}")))))
     (first,) = await door.ledger.claim(DELIVER, 9, 60)
     assert await door.ledger.settle(first, GivenUp(500))
 
@@ -482,7 +483,7 @@ async def test_a_streams_responses_come_back_in_their_order(
 
 async def test_a_stream_is_cancelled_with_its_responses(door: Front) -> None:
     stream = JobId("00000000-0000-4000-8000-00000000000a")
-    record = record_job(StreamOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
+    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
     await door.ledger.begin(record, 60)
     sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
     order = DeliveryOrder(stream, sealed, "POST", 200, "k", Kept(inline="x"), origin="http://127.0.0.1:8443")

@@ -46,11 +46,18 @@ from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, cancel_request, fetched, with_fetch
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import AudioNotFetched
-from ringback.transcription.request import KIND, Order, audio_key, document_key, ending_of, order_job
+from ringback.transcription.request import (
+    KIND,
+    TranscriptionOrder,
+    audio_key,
+    document_key,
+    result_of,
+)
 from ringback.transcription.retention import Retention
 from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
 from ringback.transcription.transcribe import Transcriber
 from support.clock import ManualClock
+from support.orders import job_of
 from support.sealing import SEAL
 
 AUDIO = b"no audio at all"
@@ -67,7 +74,7 @@ class House:
     transcriber: Transcriber
     fetcher: Fetcher
 
-    async def accepted(self, order: Order) -> Lease:
+    async def accepted(self, order: TranscriptionOrder) -> Lease:
         """A job for this order, claimed."""
         await self.ledger.add([job_for(order)])
         (lease,) = await self.ledger.claim(KIND, 1, 60)
@@ -87,8 +94,10 @@ async def refused_fetch(url: str, _: Requester) -> AsyncIterator[bytes]:
     yield AUDIO
 
 
-def limited(callback: str | None = None) -> Order:
-    return Order(ListenOptions(), "tiny.en", url="https://x.com", callback=callback, counts_audio=True)
+def limited(callback: str | None = None) -> TranscriptionOrder:
+    return TranscriptionOrder(
+        ListenOptions(), "tiny.en", url="https://x.com", callback=callback, counts_audio=True
+    )
 
 
 async def test_a_waiting_caller_is_refused_when_the_days_audio_is_used_up(house: House) -> None:
@@ -111,15 +120,15 @@ async def test_what_is_called_back_waits_for_the_next_day_or_a_higher_limit(hous
 
 
 async def test_what_was_accepted_without_a_limit_is_not_counted(house: House) -> None:
-    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://x.com"))
+    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
     await house.ledger.count_audio({"key": 10.0})
     done = await house.transcriber(lease)
     assert isinstance(done, Done)
     assert done.code == 400
 
 
-def job_for(order: Order) -> NewJob:
-    return order_job(order, JobId(str(uuid.uuid4())), SEAL, project="p", accessor="key")
+def job_for(order: TranscriptionOrder) -> NewJob:
+    return job_of(order, JobId(str(uuid.uuid4())), SEAL, project="p", accessor="key")
 
 
 @asynccontextmanager
@@ -167,12 +176,12 @@ async def house(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Hous
 
 async def document(house: House, done: Done) -> dict[str, str]:
     assert done.result is not None
-    found: dict[str, str] = json.loads(await read_kept(house.blobs, ending_of(done.result).document))
+    found: dict[str, str] = json.loads(await read_kept(house.blobs, result_of(done.result).document))
     return found
 
 
 async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) -> None:
-    order = Order(
+    order = TranscriptionOrder(
         ListenOptions(callback_method="PUT"), "tiny.en", url="https://example.com/a", callback=CALLBACK
     )
     lease = await house.accepted(order)
@@ -217,7 +226,7 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
     monkeypatch.setattr(FolderBlobs, "put", away)
     monkeypatch.setattr(kept, "INLINE_LIMIT", 0)
     monkeypatch.setattr(transcribe, "WHILE_BLOBS_ARE_AWAY", (0.0, 0.0))
-    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com/a"))
+    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
     done = await house.transcriber(lease)
     assert isinstance(done, Done)
     assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR"
@@ -226,7 +235,7 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
 
 async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
     done = await house.transcriber(
-        await house.accepted(Order(ListenOptions(), "tiny.en", url="https://x.com"))
+        await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
     )
     assert isinstance(done, Done)
     assert done.follow_ups == ()
@@ -239,7 +248,7 @@ async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
 async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
     house: House, url: str, schedule: GrowingSchedule
 ) -> None:
-    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
+    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
     outcomes = [
         await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
         for tries in range(len(schedule.delays) + 1)
@@ -265,7 +274,7 @@ async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
 async def test_audio_that_may_come_later_is_fetched_again_before_the_request_ends(
     house: House, url: str, callback: str | None, expected: list[float]
 ) -> None:
-    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url=url, callback=callback))
+    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=callback))
     for delay in expected:
         outcome = await house.transcriber(lease)
         assert isinstance(outcome, Retry)
@@ -286,14 +295,14 @@ def test_trouble_that_may_be_mended_is_waited_for_through_a_night() -> None:
 
 
 async def test_a_model_that_is_gone_gives_way_to_the_one_that_answers_today(house: House) -> None:
-    order = Order(ListenOptions(model="nova-3"), "gone", url="https://example.com")
+    order = TranscriptionOrder(ListenOptions(model="nova-3"), "gone", url="https://example.com")
     done = await house.transcriber(await house.accepted(order))
     assert isinstance(done, Done)
     assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR", "it came as far as the fetch"
 
 
 async def test_a_named_model_that_is_gone_is_refused_in_words(house: House) -> None:
-    order = Order(ListenOptions(model="gone"), "gone", url="https://example.com")
+    order = TranscriptionOrder(ListenOptions(model="gone"), "gone", url="https://example.com")
     done = await house.transcriber(await house.accepted(order))
     assert isinstance(done, Done)
     assert done.code == 400
@@ -302,7 +311,9 @@ async def test_a_named_model_that_is_gone_is_refused_in_words(house: House) -> N
 
 async def test_credentials_do_not_lie_in_the_ledger(house: House) -> None:
     options = ListenOptions(callback=CALLBACK)
-    lease = await house.accepted(Order(options, "tiny.en", url="https://example.com", callback=CALLBACK))
+    lease = await house.accepted(
+        TranscriptionOrder(options, "tiny.en", url="https://example.com", callback=CALLBACK)
+    )
     assert b"secret" not in lease.job.payload
 
 
@@ -310,7 +321,9 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
     tmp_path: Path, manual_clock: ManualClock
 ) -> None:
     async with house_in(tmp_path, manual_clock) as house:
-        await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com", callback=CALLBACK))
+        await house.accepted(
+            TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com", callback=CALLBACK)
+        )
     for _ in range(
         LOSSES_BEFORE_PARKING + 1
     ):  # each opening stands for a crash of the server that held the lease
@@ -327,7 +340,7 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
 
 async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
     sweep = Sweep(house.blobs, house.ledger, house.clock)
-    order = Order(ListenOptions(), "tiny.en", url="https://example.com")
+    order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
     lease = await house.accepted(order)
     key = audio_key(lease.job.id)
     await house.blobs.put(key, once(b"audio"))
@@ -352,7 +365,7 @@ async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tm
 
 
 async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> None:
-    lease = await house.accepted(Order(ListenOptions(), "tiny.en", url="https://example.com"))
+    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com"))
     key = audio_key(lease.job.id)
     await house.blobs.put(key, once(b"audio"))
     assert await house.ledger.settle(lease, GivenUp(500))
@@ -360,7 +373,7 @@ async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> No
 
 
 async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
-    order = Order(ListenOptions(), "tiny.en", url="https://example.com")
+    order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
     cancelled, finished = await house.accepted(order), await house.accepted(order)
     for lease in (cancelled, finished):
         await house.blobs.put(document_key(lease.job.id), once(b"words"))
@@ -374,7 +387,7 @@ class TestFetchStage:
     """The audio of a URL is fetched by a job of its own, and the transcription is held until it has ended."""
 
     @staticmethod
-    async def fetch_of(house: House, order: Order) -> Lease:
+    async def fetch_of(house: House, order: TranscriptionOrder) -> Lease:
         """The claimed fetch of a request for this order."""
         await house.ledger.add(with_fetch(job_for(order)))
         assert await house.ledger.claim(KIND, 9, 60) == [], "it takes no place of recordings meanwhile"
@@ -387,7 +400,7 @@ class TestFetchStage:
         return lease
 
     async def test_the_transcription_takes_what_was_fetched(self, house: House) -> None:
-        order = Order(ListenOptions(), "tiny.en", url="")
+        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="")
         lease = await self.fetch_of(house, order)
         outcome = await house.fetcher(lease)
         assert isinstance(outcome, Done)
@@ -402,7 +415,7 @@ class TestFetchStage:
         assert (await document(house, done))["err_msg"].endswith("corrupt or unsupported data")
 
     async def test_a_failed_fetch_is_told_by_the_transcription(self, house: House) -> None:
-        order = Order(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
+        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
         lease = await self.fetch_of(house, order)
         assert await house.ledger.settle(lease, await house.fetcher(lease))
         done = await house.transcriber(await self.transcription(house))
@@ -411,7 +424,7 @@ class TestFetchStage:
         assert (await document(house, done))["err_msg"] == "not from https://example.com/a"
 
     async def test_audio_that_may_come_later_is_fetched_again(self, house: House) -> None:
-        order = Order(ListenOptions(), "tiny.en", url="https://busy.example", callback=CALLBACK)
+        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://busy.example", callback=CALLBACK)
         lease = await self.fetch_of(house, order)
         outcome = await house.fetcher(lease)
         assert isinstance(outcome, Retry)
@@ -420,7 +433,9 @@ class TestFetchStage:
 
     @pytest.mark.parametrize("losses", [0, LOSSES_BEFORE_PARKING - 1])
     async def test_a_fault_of_ours_is_told_in_the_end_too(self, house: House, losses: int) -> None:
-        order = Order(ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK)
+        order = TranscriptionOrder(
+            ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK
+        )
         lease = await self.fetch_of(house, order)
         tries = 0 if losses else len(AFTER_A_SURPRISE.delays)
         outcome = await house.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
@@ -430,7 +445,9 @@ class TestFetchStage:
         assert (done.code, len(done.follow_ups)) == (500, 1)
 
     async def test_cancelling_a_request_ends_its_fetch(self, house: House) -> None:
-        lease = await self.fetch_of(house, Order(ListenOptions(), "tiny.en", url="https://example.com"))
+        lease = await self.fetch_of(
+            house, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
+        )
         assert lease.job.parent is not None
         assert await cancel_request(house.ledger, lease.job.parent)
         assert await house.ledger.extend([lease], 60) == set(), "so its worker ends it"
@@ -439,7 +456,7 @@ class TestFetchStage:
 
     async def test_what_a_fetch_left_is_forgotten_in_time(self, house: House) -> None:
         lease = await self.fetch_of(
-            house, Order(ListenOptions(), "tiny.en", url="https://example.com/secret")
+            house, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/secret")
         )
         assert await house.ledger.settle(lease, await house.fetcher(lease))
         house.clock.advance(100)
@@ -456,7 +473,9 @@ async def test_a_lost_recording_is_our_fault_and_not_the_audios(house: House, da
     """However it was lost: before it was opened, or so that only the decoder finds it."""
     audio = b"RIFF" + bytes(500)
     sha256 = hashlib.sha256(audio).hexdigest()
-    order = Order(ListenOptions(), "tiny.en", audio=BlobKey("audio/x"), sha256=sha256, callback=CALLBACK)
+    order = TranscriptionOrder(
+        ListenOptions(), "tiny.en", audio=BlobKey("audio/x"), sha256=sha256, callback=CALLBACK
+    )
     lease = await house.accepted(order)
     if damage != "gone":
         await house.blobs.put(BlobKey("audio/x"), once(audio[:9] if damage == "cut" else audio[::-1]))

@@ -40,7 +40,7 @@ from ringback.transcription.erasing import Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
-from ringback.transcription.request import KIND, Ending, document_key
+from ringback.transcription.request import KIND, TranscriptionResult, document_key
 from support.sealing import SEAL
 
 OWNER = "a" * 40
@@ -120,7 +120,7 @@ class Front:
         """Do the transcriber's last step."""
         kept = await keep(self.blobs, document_key(lease.job.id), document)
         model = self.services.catalogue.models()[0]
-        ending = Ending(kept, 7.5, 1, model.uuid if status == 200 else None)
+        ending = TranscriptionResult(kept, 7.5, 1, model.uuid if status == 200 else None)
         assert await self.ledger.settle(lease, Done(code=status, result=msgspec.json.encode(ending)))
 
     async def refuse(self, lease: Lease, failure: Failure) -> None:
@@ -170,7 +170,6 @@ async def front(
     ):
         callbacks = CallbackOpener(
             egress=door,
-            policy=policy,
             store=ledger,
             seal=SEAL,
             sign=Signers(ledger, SEAL, clock).sign,
@@ -180,6 +179,7 @@ async def front(
         quota = AudioQuota(ledger, settings.limits, clock)
         streams = StreamService(
             store=ledger,
+            seal=SEAL,
             callbacks=callbacks,
             open_recogniser=open_recogniser,
             clock=clock,

@@ -271,10 +271,9 @@ class Stages:
 
     def _streams(self, pool: EnginePool) -> StreamService:
         ground = self._ground
-        hearings = LiveRecognition(pool)
+        recognition = LiveRecognition(pool)
         callbacks = CallbackOpener(
             egress=ground.egress,
-            policy=ground.policy,
             store=ground.ledger,
             seal=ground.seal,
             sign=ground.signers.sign,
@@ -284,8 +283,9 @@ class Stages:
         limits = ground.settings.limits
         streams = StreamService(
             store=ground.ledger,
+            seal=ground.seal,
             callbacks=callbacks,
-            open_recogniser=hearings.open,
+            open_recogniser=recognition.open,
             clock=ground.clock,
             places=StreamLimits(
                 limits.streams or STREAMS_PER_CORE * pool.threads,
@@ -302,7 +302,7 @@ class Stages:
             lease_seconds=LEASE_SECONDS,
             clock=ground.clock,
         )
-        self._means.append(hearings)
+        self._means.append(recognition)
         self._work.append(abandoned)
         self._outside.append(streams)
         self._live = streams

@@ -1,4 +1,4 @@
-"""Judging a `callback` at submit, in Deepgram's words.
+"""Checks a `callback` URL when a request is submitted; refusals have Deepgram's words.
 
 https://developers.deepgram.com/docs/callback and https://developers.deepgram.com/docs/errors: what
 cannot be delivered is refused before the request is accepted, with the fix after Deepgram's own text.
@@ -11,7 +11,7 @@ from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.responses import Blocked, Unresolvable
 from ringback.egress.socket import LIVE
-from ringback.egress.target import HTTP, BadUrl, TargetError, parse_target
+from ringback.egress.target import HTTP, BadUrl, Target, TargetError, parse_target
 from ringback.errors import Refusal
 
 
@@ -22,15 +22,15 @@ class Admission:
         self._egress = egress
         self._policy = policy
 
-    async def admit(self, url: str, requester: Requester = OPERATOR) -> str:
-        """The URL as it is to be stored, credentials included. Raises `Refusal`."""
+    async def admit(self, url: str, requester: Requester = OPERATOR) -> Target:
+        """The URL, parsed. Raises `Refusal`."""
         return await self._admit(url, HTTP, requester)
 
-    async def admit_live(self, url: str, requester: Requester = OPERATOR) -> str:
+    async def admit_live(self, url: str, requester: Requester = OPERATOR) -> Target:
         """The same for a live stream, whose callback may also be a WebSocket."""
         return await self._admit(url, LIVE, requester)
 
-    async def _admit(self, url: str, schemes: Collection[str], requester: Requester) -> str:
+    async def _admit(self, url: str, schemes: Collection[str], requester: Requester) -> Target:
         try:
             target = parse_target(url, self._policy, ports=True, schemes=schemes)
         except TargetError as error:
@@ -42,9 +42,9 @@ class Admission:
         except Unresolvable:
             raise Refusal(400, "Bad Request", "Failed to resolve callback.") from None
         except OSError:
-            # No handle, memory or thread left for a look-up: that says nothing about the URL.
+            # This machine has no resources left for a look-up: that says nothing about the URL.
             raise Refusal(503, "Service Unavailable", "Please try again later") from None
-        return target.reveal_url()
+        return target
 
 
 def _unusable(error: TargetError) -> Refusal:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from ringback.blobs import Kept
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.order import origin_of_callback
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Authenticator
 from ringback.server.delivery_routes import breakers_of, delivery_document, waiting_of
@@ -19,7 +20,7 @@ from ringback.server.request_lookup import filters_of, newest, request_of
 from ringback.server.request_parsing import answer, bad_query, caller_of_project, path_uuid, query_integer
 from ringback.server.request_records import reads_callback_as_text, record_of
 from ringback.server.services import Services
-from ringback.transcription.request import ending_of, order_of, origin_of_callback
+from ringback.transcription.request import order_of, result_of
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
@@ -82,7 +83,7 @@ class HistoryRoutes:
             "state": job.state,
             "progress": await self._progress_of(job),
             "callback_origin": origin_of_callback(order_of(job.payload)),
-            "result_kept": job.result is not None and ending_of(job.result).document != Kept(),
+            "result_kept": job.result is not None and result_of(job.result).document != Kept(),
             "deliveries": await self._with_attempts(deliveries),
         }
         return record

@@ -18,7 +18,6 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.blobs import TooLarge
 from ringback.callbacks.schedule import chosen
-from ringback.egress.target import read_target
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
@@ -52,7 +51,7 @@ from ringback.server.services import Services
 from ringback.server.sync_responder import SyncResponder, ledger_unavailable
 from ringback.transcription.fetch import with_fetch
 from ringback.transcription.model import model_for, with_model_warnings
-from ringback.transcription.request import Order, audio_key, order_job
+from ringback.transcription.request import TranscriptionOrder, audio_key, order_job
 
 FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this recording now. Please try again later")
 
@@ -61,7 +60,7 @@ FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this recording n
 class _ReceivedBody:
     """A request whose body has been read to its end."""
 
-    order: Order
+    order: TranscriptionOrder
     weight: int = 0
     """Bytes of uploaded audio."""
 
@@ -114,8 +113,7 @@ class ListenRoute:
         options = with_model_warnings(options, model, tell_substitution=warn)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
-        origin = None if callback is None else read_target(callback).origin
-        context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, origin, key)
+        context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, key)
         await self._services.quota.check(caller.holder, self._daily_limits(context))
         declared = declared_length(request)
         largest = self._largest(context)
@@ -140,9 +138,7 @@ class ListenRoute:
     async def _receive_body(self, request: Request, context: RequestContext) -> _ReceivedBody:
         """The body, read to its end: audio is kept, a URL is judged."""
         counts = self._daily_limits(context) is not None
-        order = Order(
-            _with_schedule(context), context.model.name, callback=context.callback, counts_audio=counts
-        )
+        order = TranscriptionOrder(_with_schedule(context), context.model.name, counts_audio=counts)
         if is_json(request):
             url = await self._services.check_audio_url(await _url_in(request, self._pace))
             await self._check_space(context)
@@ -174,7 +170,14 @@ class ListenRoute:
         Nothing after it may turn a callback request into a 5xx: the SDKs would send the same recording again.
         """
         order, caller, seal = received.order, context.caller, self._services.seal
-        job = order_job(order, context.request_id, seal, project=caller.project, accessor=caller.key_id)
+        job = order_job(
+            order,
+            context.request_id,
+            seal,
+            callback=context.callback,
+            project=caller.project,
+            accessor=caller.key_id,
+        )
         job = replace(job, weight=received.weight)
         if context.idempotency_key is not None:
             audio = order.sha256 or order.url or ""
@@ -200,7 +203,7 @@ class ListenRoute:
             raise _storage_refusal("ledger", context, error) from error
         return context
 
-    async def _delete_upload(self, order: Order) -> None:
+    async def _delete_upload(self, order: TranscriptionOrder) -> None:
         """Nothing was accepted that needs this recording."""
         if order.audio is not None:
             with suppress(OSError):  # the sweep of orphans finds it

@@ -16,8 +16,6 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from ringback import telemetry
 from ringback.audio.encodings import Decoding, check_live
 from ringback.callbacks.schedule import chosen
-from ringback.egress.socket import LIVE
-from ringback.egress.target import read_target
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
@@ -83,7 +81,6 @@ class LiveRoute:
             options=options,
             model=model,
             callback=callback,
-            callback_origin=None if callback is None else read_target(callback, LIVE).origin,
             schedule=chosen(options.callback_schedule, caller.limits.schedule),
             allowance=allowance_of(caller.limits, self._services.settings.limits),
             counts_audio=limits is not None,

@@ -25,7 +25,14 @@ from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import answer, caller_of_project, json_body, moment_of, path_uuid
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
-from ringback.transcription.redelivery import Requeue, Send, Wanted, is_kept, redelivery, sent_again
+from ringback.transcription.redelivery import (
+    RedeliveryRequest,
+    Requeue,
+    Send,
+    is_kept,
+    redelivery,
+    sent_again,
+)
 
 DELIVERIES_PER_PAGE = 200
 """Deliveries per question, and per group of writes; between two of them others have their turn."""
@@ -58,13 +65,15 @@ class RequestCommandRoutes:
         job = await request_of(
             self._store, path_uuid(request, "request_id"), caller, Permission.CHANGE_REQUESTS
         )
-        url = None
+        target = None
         if body.url is not None:
             caller.require(Permission.REDIRECT_RESULTS)
-            url = await self._services.admit_callback(body.url, caller.requester)
+            target = await self._services.admit_callback(body.url, caller.requester)
         delivery = None if body.delivery_id is None else JobId(body.delivery_id.lower())
-        wanted = Wanted(delivery, url, body.method)
-        todo = redelivery(job, await self._candidates(job, wanted), wanted, self._services.seal)
+        redelivery_request = RedeliveryRequest(delivery, target, body.method)
+        todo = redelivery(
+            job, await self._candidates(job, redelivery_request), redelivery_request, self._services.seal
+        )
         ids = await self._carry_out(todo)
         telemetry.event(
             "request.redelivered",
@@ -72,7 +81,7 @@ class RequestCommandRoutes:
             project=job.project,
             by=caller.key_id,
             jobs=len(ids),
-            elsewhere=url is not None,
+            elsewhere=target is not None,
         )
         return answer({"request_id": job.id, "deliveries": [{"id": id_, "state": "queued"} for id_ in ids]})
 
@@ -134,14 +143,14 @@ class RequestCommandRoutes:
         telemetry.event("request.erased", request_id=job.id, project=job.project, by=caller.key_id)
         return answer({"request_id": job.id, "message": "Successfully deleted the request."})
 
-    async def _candidates(self, job: Job, wanted: Wanted) -> list[Job]:
+    async def _candidates(self, job: Job, redelivery_request: RedeliveryRequest) -> list[Job]:
         """Those that matter, of the thousands that a live stream may have: the one that is named, or else
         what was given up and the latest. In the order of their making."""
-        if wanted.delivery is not None:
-            named = await self._store.get(wanted.delivery)
+        if redelivery_request.delivery is not None:
+            named = await self._store.get(redelivery_request.delivery)
             return [named] if named is not None and named.parent == job.id else []
         latest = await self._store.children(job.id, 1)
-        if wanted.url is not None:
+        if redelivery_request.target is not None:
             return latest
         parked = [follower async for follower in self._deliveries(job, _PARKED)][::-1]
         return [*parked, *(follower for follower in latest if follower.state is not State.PARKED)]

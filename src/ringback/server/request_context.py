@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.requests import Request
 
 from ringback import telemetry
+from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure
 from ringback.jobs.job import JobId
@@ -27,10 +28,7 @@ class RequestContext:
     caller: Caller
     options: ListenOptions
     model: ModelInfo
-    callback: str | None
-    """As it is to be stored, credentials and all."""
-    callback_origin: str | None
-    """As the log may show it."""
+    callback: Target | None
     idempotency_key: str | None = None
     """Its `Idempotency-Key`."""
     replayed: bool = False
@@ -47,7 +45,7 @@ def report_accepted(request: Request, context: RequestContext) -> None:
         telemetry.REQUESTS.labels(context.method, "200").inc()
         telemetry.event(
             "request.accepted",
-            callback=context.callback_origin,
+            callback=None if context.callback is None else context.callback.origin,
             **_facts(request, context),
             source=_source(request),
             again=context.replayed or None,

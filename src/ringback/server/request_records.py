@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from ringback.callbacks.order import origin_of_callback
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
 from ringback.listen.options import ListenOptions
 from ringback.server.error_responses import LISTEN_PATH
 from ringback.server.request_parsing import rfc3339
-from ringback.transcription.request import Ending, Order, ending_of, order_of, origin_of_callback
+from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, order_of, result_of
 
 
 def record_of(
@@ -49,7 +50,9 @@ def reads_callback_as_text(headers: Mapping[str, str]) -> bool:
     return language.lower() == "python" and version.startswith("5.")
 
 
-def model_id_of(order: Order, ending: Ending | None, models: Sequence[ModelInfo]) -> str | None:
+def model_id_of(
+    order: TranscriptionOrder, ending: TranscriptionResult | None, models: Sequence[ModelInfo]
+) -> str | None:
     """The uuid of the model that ran, or is to run; None where that model is no longer here."""
     if ending is not None and ending.model is not None:
         return ending.model
@@ -67,10 +70,10 @@ def config_of(options: ListenOptions) -> dict[str, object]:
     return {name: value for name, value in options_given.items() if name not in _HIDDEN}
 
 
-def _response(job: Job, order: Order, models: Sequence[ModelInfo]) -> dict[str, object]:
+def _response(job: Job, order: TranscriptionOrder, models: Sequence[ModelInfo]) -> dict[str, object]:
     """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
     stands here, without `code` and `completed`."""
-    ending = None if job.result is None else ending_of(job.result)
+    ending = None if job.result is None else result_of(job.result)
     response: dict[str, object] = {"details": _details(job, order, ending, models)}
     if job.finished_at is not None:
         response["code"] = job.code
@@ -78,7 +81,9 @@ def _response(job: Job, order: Order, models: Sequence[ModelInfo]) -> dict[str, 
     return response
 
 
-def _details(job: Job, order: Order, ending: Ending | None, models: Sequence[ModelInfo]) -> dict[str, object]:
+def _details(
+    job: Job, order: TranscriptionOrder, ending: TranscriptionResult | None, models: Sequence[ModelInfo]
+) -> dict[str, object]:
     model = model_id_of(order, ending, models)
     duration = 0.0 if ending is None else ending.duration
     return {

@@ -17,7 +17,7 @@ from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import caller_of_project, path_uuid
 from ringback.server.services import Services
-from ringback.transcription.request import ending_of, not_kept, still_kept
+from ringback.transcription.request import not_kept, result_of, still_kept
 
 DELIVERIES_LOOKED_AT = 100
 """The latest of a request: one that ended later than it may still have what is no longer kept with it."""
@@ -57,7 +57,7 @@ class ResultRoute:
         if job.result is None or job.code is None:
             why = "was cancelled" if job.state is State.CANCELLED else "ended without one"
             raise Refusal(404, "NO_RESULT", f"There is no result: the request {why}.")
-        document = ending_of(job.result).document
+        document = result_of(job.result).document
         if document != Kept():
             return document
         for follower in await self._store.children(job.id, DELIVERIES_LOOKED_AT):

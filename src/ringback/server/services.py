@@ -9,6 +9,7 @@ from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
 from ringback.egress.names import Requester
+from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.activity import Activity
 from ringback.jobs.store import JobStore
@@ -43,8 +44,8 @@ class EngineHealth(Protocol):
         ...
 
 
-AdmitUrl = Callable[[str, Requester], Awaitable[str]]
-"""Judges a caller's URL: answers how it is to be stored, or raises `Refusal` in Deepgram's words."""
+AdmitCallback = Callable[[str, Requester], Awaitable[Target]]
+"""Checks a caller's `callback` and parses it; raises `Refusal` in Deepgram's words."""
 
 
 TestCallback = Callable[[str, str, Requester], Awaitable[Trial]]
@@ -80,9 +81,9 @@ class Services:
     blobs: Blobs
     erasing: Erasing
     catalogue: ServedModels
-    admit_callback: AdmitUrl
+    admit_callback: AdmitCallback
     """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
-    admit_live_callback: AdmitUrl
+    admit_live_callback: AdmitCallback
     """The same for a live stream, whose callback may also be a WebSocket."""
     check_audio_url: Callable[[str], Awaitable[str]]
     """Judges the `url` of a JSON body at submit: form and policy."""

@@ -25,7 +25,7 @@ from ringback.server.error_responses import (
 from ringback.server.request_context import RequestContext, report_answered
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
-from ringback.transcription.request import ending_of, not_kept, still_kept
+from ringback.transcription.request import not_kept, result_of, still_kept
 
 CLIENT_CLOSED = 499
 """The status that logs and metrics show for a client that did not wait; nobody receives it."""
@@ -109,7 +109,7 @@ class SyncResponder:
         if job.result is None or job.code is None:
             # Parked after too many crashes.
             return error_response(request, INTERNAL_ERROR)
-        ending = ending_of(job.result)
+        ending = result_of(job.result)
         try:
             document = await self._document(ending.document)
         except KeyError:

@@ -21,7 +21,7 @@ from ringback.server.request_lookup import filters_of
 from ringback.server.request_parsing import answer, bad_query, caller_of_project, query_choice, query_moment
 from ringback.server.request_records import config_of, features_of, model_id_of
 from ringback.server.services import Services
-from ringback.transcription.request import ending_of, order_of
+from ringback.transcription.request import order_of, result_of
 
 USAGE_MOST, USAGE_PAGE = 2_000, 200
 """Requests of one kind that one report adds up, newest first, and how many of them are in memory at a time:
@@ -183,7 +183,7 @@ _FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "warni
 
 def _usage_of(job: Job, models: Sequence[ModelInfo]) -> _RequestUsage:
     order = order_of(job.payload)
-    ending = None if job.result is None else ending_of(job.result)
+    ending = None if job.result is None else result_of(job.result)
     parameters = set(config_of(order.options))
     if order.callback is not None:
         parameters.add("callback")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ringback import telemetry
 from ringback.blobs import Kept
 from ringback.clock import Clock
+from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo
 from ringback.errors import Failure
 from ringback.jobs.job import Allowance, JobId, Lease
@@ -15,7 +16,7 @@ from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelMetadata
 from ringback.quota import Holder
-from ringback.streaming.record import StreamEnding, error_document
+from ringback.streaming.record import StreamResult, error_document
 from ringback.streaming.relay import CallbackAndClientRelay, Client, ClientRelay, Relay
 from ringback.streaming.session import Session, SessionEnd, StreamRecogniser
 
@@ -29,10 +30,7 @@ class StreamRequest:
     key_id: str
     options: ListenOptions
     model: ModelInfo
-    callback: str | None
-    """As admitted, credentials included."""
-    callback_origin: str | None
-    """As it may be shown."""
+    callback: Target | None
     schedule: str | None
     allowance: Allowance
     counts_audio: bool = False
@@ -121,9 +119,9 @@ class AdmittedStream:
             return self._ended.status
         return _CLIENT_CLOSED if self.refused is None else self.refused.status
 
-    def ending(self) -> StreamEnding:
+    def result(self) -> StreamResult:
         tally = None if self._session is None else self._session.tally
-        return StreamEnding(
+        return StreamResult(
             document=self._document(),
             duration=0.0 if tally is None else tally.audio_seconds,
             channels=0 if tally is None else tally.channels,
@@ -160,7 +158,7 @@ class AdmittedStream:
             key=request.key_id,
             model=request.model.name,
             encoding=request.options.encoding,
-            callback=request.callback_origin,
+            callback=None if request.callback is None else request.callback.origin,
             code=ended.code,
             status=ended.status,
             reason=ended.reason or None,

@@ -13,10 +13,9 @@ from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callb
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
-from ringback.egress.policy import Policy
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason
-from ringback.egress.socket import LIVE, WEBSOCKET, OutgoingSocket
-from ringback.egress.target import Target, TargetError, parse_target
+from ringback.egress.socket import WEBSOCKET, OutgoingSocket
+from ringback.egress.target import Target
 from ringback.errors import Refusal
 from ringback.jobs.job import JobId, NewJob
 from ringback.jobs.store import JobStore
@@ -38,8 +37,8 @@ class StreamCallback:
     """A stream's callback."""
 
     request_id: JobId
-    url: str
-    """As admitted, credentials included."""
+    target: Target
+    """As admitted."""
     method: str
     project: str
     key_id: str
@@ -55,7 +54,6 @@ class CallbackOpener:
         self,
         *,
         egress: EgressClient,
-        policy: Policy,
         store: JobStore,
         seal: Seal,
         sign: Sign,
@@ -63,7 +61,6 @@ class CallbackOpener:
         clock: Clock,
     ) -> None:
         self._egress = egress
-        self._policy = policy
         self._store = store
         self._seal = seal
         self._sign = sign
@@ -72,33 +69,20 @@ class CallbackOpener:
 
     async def open_relay(self, callback: StreamCallback) -> Relay:
         """The relay to the callback. Raises `Refusal` (400) where a WebSocket cannot be opened."""
-        target = self._target(callback.url)
-        if target.scheme in WEBSOCKET:
-            return await self._open_websocket_relay(callback, target)
-        return self._http_relay(callback, target)
+        if callback.target.scheme in WEBSOCKET:
+            return await self._open_websocket_relay(callback)
+        return self._http_relay(callback)
 
-    def seal_url(self, url: str, request_id: JobId) -> str:
-        """The URL as it may stand in the ledger."""
-        return self._seal.seal(url, place_of_callback(request_id))
+    async def _open_websocket_relay(self, callback: StreamCallback) -> Relay:
+        async def reopen(first: int) -> OutgoingSocket | NoResponse:
+            return await self._open_socket(callback, first)
 
-    def _target(self, url: str) -> Target:
-        try:
-            return parse_target(url, self._policy, ports=True, schemes=LIVE)
-        except TargetError as error:
-            raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({error})") from None
-
-    async def _open_websocket_relay(self, callback: StreamCallback, target: Target) -> Relay:
-        async def opened(first: int) -> OutgoingSocket | NoResponse:
-            return await self._open_socket(callback, target, first)
-
-        socket = await opened(1)
+        socket = await reopen(1)
         if isinstance(socket, NoResponse):
             raise _refusal_of(socket)
-        return WebSocketCallbackRelay(socket, opened, self._clock, self._settings.reconnect_seconds)
+        return WebSocketCallbackRelay(socket, reopen, self._clock, self._settings.reconnect_seconds)
 
-    async def _open_socket(
-        self, callback: StreamCallback, target: Target, first: int
-    ) -> OutgoingSocket | NoResponse:
+    async def _open_socket(self, callback: StreamCallback, first: int) -> OutgoingSocket | NoResponse:
         headers = {
             "User-Agent": f"ringback/{__version__}",
             "dg-request-id": callback.request_id,
@@ -109,10 +93,10 @@ class CallbackOpener:
         seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
         limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
         requester = Requester(callback.project, callback.key_id)
-        return await self._egress.open_socket(target, headers, limits, requester)
+        return await self._egress.open_socket(callback.target, headers, limits, requester)
 
-    def _http_relay(self, callback: StreamCallback, target: Target) -> Relay:
-        sealed_url = self.seal_url(callback.url, callback.request_id)
+    def _http_relay(self, callback: StreamCallback) -> Relay:
+        sealed_url = self._seal.seal(callback.target.reveal_url(), place_of_callback(callback.request_id))
 
         def delivery(number: int, message: bytes) -> NewJob:
             order = DeliveryOrder(
@@ -123,7 +107,7 @@ class CallbackOpener:
                 key_id=callback.key_id,
                 body=Kept(inline=message.decode()),
                 schedule=callback.schedule,
-                origin=target.origin,
+                origin=callback.target.origin,
                 number=number,
             )
             return order_job(order, project=callback.project, accessor=callback.key_id, tags=callback.tags)

@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ringback import telemetry
+from ringback.callbacks.order import RequestOrder, with_callback
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
@@ -22,10 +23,11 @@ from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
 from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder
+from ringback.sealing import Seal
 from ringback.service import every
 from ringback.streaming.admitted_stream import AdmittedStream, StreamRequest
 from ringback.streaming.callback_opener import CallbackOpener, StreamCallback
-from ringback.streaming.record import StreamOrder, ended, record_job
+from ringback.streaming.record import ended, record_job
 from ringback.streaming.relay import Relay
 from ringback.streaming.session import StreamRecogniser
 from ringback.streaming.stream_limits import StreamLimits, StreamSlots
@@ -52,6 +54,7 @@ class StreamService:
         self,
         *,
         store: JobStore,
+        seal: Seal,
         callbacks: CallbackOpener,
         open_recogniser: OpenRecogniser,
         clock: Clock,
@@ -61,6 +64,7 @@ class StreamService:
     ) -> None:
         """`places`: streams at once."""
         self._store = store
+        self._seal = seal
         self._callbacks = callbacks
         self._open_recogniser = open_recogniser
         self._clock = clock
@@ -139,12 +143,8 @@ class StreamService:
         self._none_left.clear()
 
     async def _begin(self, request: StreamRequest) -> Lease:
-        sealed_url = (
-            None
-            if request.callback is None
-            else self._callbacks.seal_url(request.callback, request.request_id)
-        )
-        order = StreamOrder(request.options, request.model.name, sealed_url, request.callback_origin)
+        order = RequestOrder(request.options, request.model.name)
+        order = with_callback(order, request.callback, request.request_id, self._seal)
         job = record_job(order, request.request_id, project=request.project, accessor=request.key_id)
         try:
             return await self._store.begin(job, LEASE_SECONDS, request.allowance)
@@ -161,7 +161,7 @@ class StreamService:
         return await self._callbacks.open_relay(
             StreamCallback(
                 request_id=request.request_id,
-                url=request.callback,
+                target=request.callback,
                 method=request.options.callback_method,
                 project=request.project,
                 key_id=request.key_id,
@@ -172,7 +172,7 @@ class StreamService:
 
     async def _settle(self, stream: "AdmittedStream") -> None:
         now = self._clock.now()
-        outcome = ended(stream.ending(), stream.status, stream.began, now, stream.uncounted())
+        outcome = ended(stream.result(), stream.status, stream.began, now, stream.uncounted())
         pauses = int(SETTLING_SECONDS)
         for _ in range(pauses):
             try:

@@ -29,7 +29,7 @@ from ringback.sealing import Seal
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.refetch import delay_until_refetch
 from ringback.transcription.remote import AudioNotFetched
-from ringback.transcription.request import Order, audio_key, opened_url, order_of
+from ringback.transcription.request import TranscriptionOrder, audio_key, opened_url, order_of
 
 KIND = "fetch"
 
@@ -96,7 +96,7 @@ class Fetching:
     blobs: Blobs
     upload_limit: int
 
-    async def store(self, request: Job, order: Order) -> Stored:
+    async def store(self, request: Job, order: TranscriptionOrder) -> Stored:
         """Raises `Refusal` when the audio does not come, and `OSError` when it cannot be kept."""
         url = opened_url(order, request.id, self.seal)
         chunks = self.fetch(url, Requester(request.project, request.accessor or ""))
@@ -158,7 +158,7 @@ class Fetcher:
         return Done(code=200, result=msgspec.json.encode(FetchEnd(stored.sha256)))
 
 
-def fetched_again(failed: AudioNotFetched, job: Job, order: Order) -> Retry | None:
+def fetched_again(failed: AudioNotFetched, job: Job, order: TranscriptionOrder) -> Retry | None:
     """The next try at audio that did not come; None: this was the last."""
     delay = delay_until_refetch(job.tries + 1, failed.retry_after, caller_waits=order.callback is None)
     telemetry.problem(

@@ -19,23 +19,23 @@ from ringback.callbacks.delivery import (
     webhook_id_of,
 )
 from ringback.callbacks.delivery import order_of as delivery_of
-from ringback.egress.target import read_target
+from ringback.egress.target import Target
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobId, NewJob, State
 from ringback.sealing import Seal
-from ringback.transcription.request import KIND, ending_of, not_kept, order_of
+from ringback.transcription.request import KIND, not_kept, order_of, result_of
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a caller asks to have sent again."""
+class RedeliveryRequest:
+    """What a caller wants to have sent again."""
 
     delivery: JobId | None = None
     """One of the request's deliveries; None: those that were given up, or else the latest."""
-    url: str | None = None
-    """Where it is to go instead, as admitted, in clear."""
+    target: Target | None = None
+    """Where it is to go instead, as admitted; None: where it went before."""
     method: str | None = None
-    """`POST` or `PUT`, with `url`; None: as before."""
+    """`POST` or `PUT`, with `target`; None: as before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +52,21 @@ class Send:
     job: NewJob
 
 
-def redelivery(request: Job, followers: Sequence[Job], wanted: Wanted, seal: Seal) -> Requeue | Send:
+def redelivery(
+    request: Job, followers: Sequence[Job], redelivery_request: RedeliveryRequest, seal: Seal
+) -> Requeue | Send:
     """What has to be done; `followers` are the request's, in the order of their making.
 
     Raises `Refusal`: 404 for a delivery that is not this request's, 409 while there is nothing to send (yet),
     410 when it is no longer kept.
     """
     deliveries = [job for job in followers if job.kind == DELIVER]
-    if wanted.delivery is not None:
-        deliveries = [job for job in deliveries if job.id == wanted.delivery]
+    if redelivery_request.delivery is not None:
+        deliveries = [job for job in deliveries if job.id == redelivery_request.delivery]
         if not deliveries:
             raise Refusal(404, "DELIVERY_NOT_FOUND", "This request has no such delivery.")
-    if wanted.url is not None:
-        return Send(_elsewhere(request, deliveries, wanted, seal))
+    if redelivery_request.target is not None:
+        return Send(_elsewhere(request, deliveries, redelivery_request, seal))
     if not deliveries:
         return _without_delivery(request)
     parked = tuple(job.id for job in deliveries if job.state is State.PARKED and is_kept(job))
@@ -86,9 +88,11 @@ def is_kept(delivery: Job) -> bool:
     return delivery_of(delivery).body != Kept()
 
 
-def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Seal) -> NewJob:
+def _elsewhere(
+    request: Job, deliveries: Sequence[Job], redelivery_request: RedeliveryRequest, seal: Seal
+) -> NewJob:
     """To a URL that was not ordered; the latest delivery says what is sent, or else the result itself."""
-    assert wanted.url is not None
+    assert redelivery_request.target is not None
     if deliveries:
         before = deliveries[-1]
         if not is_kept(before):
@@ -97,9 +101,13 @@ def _elsewhere(request: Job, deliveries: Sequence[Job], wanted: Wanted, seal: Se
         order = structs.replace(order, webhook_id=webhook_id_of(order, before))
     else:
         order = _first(request)
-    sealed = seal.seal(wanted.url, place_of_callback(order.request_id))
-    origin = read_target(wanted.url).origin
-    order = structs.replace(order, url=sealed, origin=origin, method=wanted.method or order.method)
+    sealed = seal.seal(redelivery_request.target.reveal_url(), place_of_callback(order.request_id))
+    order = structs.replace(
+        order,
+        url=sealed,
+        origin=redelivery_request.target.origin,
+        method=redelivery_request.method or order.method,
+    )
     return _job(order, deliveries[-1] if deliveries else request)
 
 
@@ -108,7 +116,7 @@ def _first(request: Job) -> DeliveryOrder:
     _must_have_ended(request)
     if request.kind != KIND or request.result is None or request.code is None:
         raise Refusal(409, "NO_RESULT", "This request has no result that could be sent.")
-    document = ending_of(request.result).document
+    document = result_of(request.result).document
     if document == Kept():
         raise not_kept()
     return DeliveryOrder(

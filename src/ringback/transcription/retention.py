@@ -27,7 +27,7 @@ from ringback.service import every
 from ringback.settings import KeepSettings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
-from ringback.transcription.request import audio_key, ending_of, order_of
+from ringback.transcription.request import audio_key, order_of, result_of
 
 EVERY = 10.0
 """Seconds between two rounds."""
@@ -143,7 +143,7 @@ async def _repeated(step: Callable[[], Awaitable[int]], stopping: asyncio.Event)
 
 
 def _document_blob(job: Job) -> BlobKey | None:
-    return None if job.result is None else ending_of(job.result).document.key
+    return None if job.result is None else result_of(job.result).document.key
 
 
 def _may_be_named_by(family: Sequence[Job], blob: BlobKey, but: Set[JobId] = frozenset()) -> bool:
@@ -162,7 +162,7 @@ def _stripped_request(job: Job) -> Stripped:
     order = structs.replace(order, options=options, audio=None, url=None, callback=None)
     result = job.result
     if result is not None:
-        result = msgspec.json.encode(structs.replace(ending_of(result), document=Kept()))
+        result = msgspec.json.encode(structs.replace(result_of(result), document=Kept()))
     return Stripped(job.id, msgspec.json.encode(order), result)
 
 

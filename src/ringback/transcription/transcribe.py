@@ -48,7 +48,13 @@ from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import AudioNotFetched
-from ringback.transcription.request import Ending, Order, audio_key, document_key, order_of
+from ringback.transcription.request import (
+    TranscriptionOrder,
+    TranscriptionResult,
+    audio_key,
+    document_key,
+    order_of,
+)
 
 WHILE_BLOBS_ARE_AWAY = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between tries to keep a finished document, before the whole job is tried again later."""
@@ -119,7 +125,7 @@ class Transcriber:
             self._progress.end(job.id)
         return self._end(job, order, answer, kept, started_at)
 
-    async def _answer(self, job: Job, order: Order) -> _Answer | Retry | Interrupted:
+    async def _answer(self, job: Job, order: TranscriptionOrder) -> _Answer | Retry | Interrupted:
         """What the caller is to hear, good or bad, or when its audio is fetched again, or when its recording
         may be heard; raises for what may pass otherwise."""
         if job.losses >= LOSSES_BEFORE_PARKING - 1:
@@ -161,7 +167,7 @@ class Transcriber:
             await asyncio.sleep(pause)
         return await keep(self._blobs, document_key(job.id), answer.document)
 
-    async def _transcribe(self, job: Job, order: Order) -> _Answer:
+    async def _transcribe(self, job: Job, order: TranscriptionOrder) -> _Answer:
         model = self._model(order)
         async with self._audio(job, order) as (path, sha256):
             try:
@@ -182,7 +188,7 @@ class Transcriber:
         return _Answer(200, document, duration, channels, model.uuid, duration * channels)
 
     @asynccontextmanager
-    async def _audio(self, job: Job, order: Order) -> AsyncIterator[tuple[Path, str]]:
+    async def _audio(self, job: Job, order: TranscriptionOrder) -> AsyncIterator[tuple[Path, str]]:
         """The recording as a local file, and its hash. Raises `RecordingLost` when it is not there."""
         key, sha256 = order.audio, order.sha256
         if key is None or sha256 is None:
@@ -199,7 +205,7 @@ class Transcriber:
                 raise _lost() from None
             yield path
 
-    async def _fetched(self, job: Job, order: Order) -> str:
+    async def _fetched(self, job: Job, order: TranscriptionOrder) -> str:
         """The hash of the audio that was fetched for this request; raises `Refusal` if it did not come."""
         end = await fetched(self._store, job.id)
         if end is None:
@@ -213,20 +219,24 @@ class Transcriber:
     def _recorded(self, again: Retry, started_at: float) -> Retry:
         return replace(again, attempt=Attempt(started_at, self._clock.now(), "not_fetched"))
 
-    def _model(self, order: Order) -> ModelInfo:
+    def _model(self, order: TranscriptionOrder) -> ModelInfo:
         """The model that was promised; where it is gone since, the one that answers to the request today."""
         for model in self._catalogue.models():
             if model.name == order.model:
                 return model
         return model_for(order.options, self._catalogue)
 
-    def _end(self, job: Job, order: Order, answer: _Answer, kept: Kept, started_at: float) -> Done:
+    def _end(
+        self, job: Job, order: TranscriptionOrder, answer: _Answer, kept: Kept, started_at: float
+    ) -> Done:
         """The end of the job, with the delivery that follows from it in the same transaction."""
         ended_at = self._clock.now()
         _report(job, order, answer, ended_at - job.created_at, ended_at - started_at)
         return Done(
             code=answer.status,
-            result=msgspec.json.encode(Ending(kept, answer.duration, answer.channels, answer.model)),
+            result=msgspec.json.encode(
+                TranscriptionResult(kept, answer.duration, answer.channels, answer.model)
+            ),
             follow_ups=_deliveries(job, order, answer, kept),
             attempt=Attempt(
                 started_at, ended_at, "transcribed" if answer.status == 200 else "refused", answer.status
@@ -263,7 +273,7 @@ def _document(heard: Transcript, options: ListenOptions, facts: results.ResultMe
     )
 
 
-def _deliveries(job: Job, order: Order, answer: _Answer, body: Kept) -> tuple[NewJob, ...]:
+def _deliveries(job: Job, order: TranscriptionOrder, answer: _Answer, body: Kept) -> tuple[NewJob, ...]:
     if order.callback is None:
         return ()
     delivery = DeliveryOrder(
@@ -283,7 +293,7 @@ def _refused(failure: Failure, job: Job) -> _Answer:
     return _Answer(failure.status, results.error_body(failure, job.id))
 
 
-def _report(job: Job, order: Order, answer: _Answer, waited: float, worked: float) -> None:
+def _report(job: Job, order: TranscriptionOrder, answer: _Answer, waited: float, worked: float) -> None:
     """The canonical event of one transcription."""
     if answer.status == 200:
         telemetry.AUDIO_SECONDS.inc(answer.duration)

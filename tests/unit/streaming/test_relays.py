@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 import msgspec
 import pytest
 
+from ringback.callbacks.order import RequestOrder, with_callback
+from ringback.egress.target import read_target
 from ringback.errors import Failure
 from ringback.jobs.job import Done, JobId, Lane, NewJob
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 from ringback.listen.options import ListenOptions
+from ringback.sealing import Seal
 from ringback.streaming import http_relay
 from ringback.streaming.http_relay import HttpCallbackRelay
-from ringback.streaming.record import StreamEnding, StreamOrder, ended, error_document, record_job
+from ringback.streaming.record import StreamResult, ended, error_document, record_job
 from ringback.streaming.relay import RelayLost
 from ringback.streaming.websocket_relay import MAX_UNREAD, UnacknowledgedMessages
-from ringback.transcription.request import ending_of, order_of
+from ringback.transcription.request import order_of, result_of
 
 REQUEST = JobId("f0b5a2e6-0f39-4a92-b2a5-000000000000")
 
@@ -125,7 +128,8 @@ async def test_a_ledger_that_stays_away_ends_the_stream(monkeypatch: pytest.Monk
 
 def test_a_record_reads_as_a_request_of_the_history() -> None:
     options = ListenOptions(callback="https://user:secret@example.com/", tag=("a",), vad_events=True)
-    order = StreamOrder(options, "tiny.en", "sealed1.k.x", "https://example.com:443")
+    target = read_target("https://user:secret@example.com/")
+    order = with_callback(RequestOrder(options, "tiny.en"), target, REQUEST, Seal([b"k" * 32]))
     job = record_job(order, REQUEST, project="p", accessor="k")
     assert (job.method, job.tags, job.lane) == ("streaming", ("a",), "p")
     assert b"secret" not in job.payload
@@ -134,10 +138,10 @@ def test_a_record_reads_as_a_request_of_the_history() -> None:
     assert read.options == msgspec.structs.replace(options, callback=None)
 
     document = error_document(Failure(502, "STREAM_ENDED", "why"), REQUEST)
-    done = ended(StreamEnding(document, 2.5, 1, "u"), 502, 10.0, 5.0)
+    done = ended(StreamResult(document, 2.5, 1, "u"), 502, 10.0, 5.0)
     assert isinstance(done, Done)
     assert done.result is not None
-    ending = ending_of(done.result)
+    ending = result_of(done.result)
     assert (ending.duration, ending.channels, ending.model, ending.document) == (2.5, 1, "u", document)
     assert done.attempt is not None
     assert (done.attempt.outcome, done.attempt.started_at, done.attempt.ended_at) == ("broken", 10.0, 10.0)
