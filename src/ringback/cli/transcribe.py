@@ -21,6 +21,7 @@ from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode, parse
+from ringback.listen.text_warnings import with_text_warnings
 from ringback.settings import Settings
 from ringback.transcript import Sentence, Transcript, Utterance, joined
 from ringback.transcription.hearing import Hearing
@@ -83,7 +84,9 @@ def command(
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
-    options = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
+    options = with_text_warnings(
+        parse(list(_pairs(options_given, parameters)), Mode.RECORDED), names=False
+    )
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
     transcript, info = asyncio.run(_transcribe(file, options, settings))

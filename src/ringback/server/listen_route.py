@@ -23,6 +23,7 @@ from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
+from ringback.listen.text_warnings import with_text_warnings
 from ringback.quota import DailyLimits
 from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.auth import Authenticator
@@ -111,6 +112,7 @@ class ListenRoute:
         model = model_for(options, self._services.catalogue)
         warn = self._services.settings.engine.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=warn)
+        options = with_text_warnings(options, names=self._services.finds_names)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, key)

@@ -20,6 +20,7 @@ from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import Mode
+from ringback.listen.text_warnings import with_text_warnings
 from ringback.server.allowances import allowance_of
 from ringback.server.auth import Authenticator, offered_scheme
 from ringback.server.error_responses import INTERNAL_ERROR, error_response, exception_facts, request_id_of
@@ -69,6 +70,7 @@ class LiveRoute:
         model = model_for(options, self._services.catalogue)
         warn = self._services.settings.engine.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=warn)
+        options = with_text_warnings(options, names=self._services.finds_names)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         limits = self._services.quota.limits(caller.limits)
         await self._services.quota.check(caller.holder, limits)

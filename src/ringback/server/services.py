@@ -102,6 +102,8 @@ class Services:
     activities: Mapping[str, Activity] = field(default_factory=dict)
     blob_fault: Callable[[], str | None] = lambda: None
     """Why the blob store that nodes share cannot be used just now."""
+    finds_names: bool = False
+    """Whether the model of names and places is there, for `redact` and `detect_entities`."""
 
     @property
     def probe_sources(self) -> ProbeSources:
