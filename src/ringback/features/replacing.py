@@ -10,7 +10,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from ringback.features.edits import Edit
+from ringback.features.edits import Edit, Range
 from ringback.transcript import Word
 
 
@@ -50,41 +50,59 @@ def replacements(values: Sequence[str]) -> tuple[Replacement, ...]:
     return tuple(sorted(parsed, key=lambda each: -len(each.find)))
 
 
-def replace_words(words: Sequence[Word], wanted: Sequence[Replacement]) -> list[Edit]:
-    """The edits that the replacements ask for, in order."""
-    return list(_edits(words, wanted)) if wanted else []
-
-
-def _edits(words: Sequence[Word], wanted: Sequence[Replacement]) -> Iterator[Edit]:
-    cores = [_parts(word)[1] for word in words]
+def replace_words(
+    words: Sequence[Word], wanted: Sequence[Replacement], closed: Sequence[Range] = ()
+) -> list[Edit]:
+    """The edits that the replacements ask for, in order; none touches the words of `closed`."""
+    if not wanted:
+        return []
+    shut = frozenset(index for first, end in closed for index in range(first, end))
+    cores = ["" if index in shut else _parts(word)[1] for index, word in enumerate(words)]
     by_first: dict[str, list[Replacement]] = {}
     for each in wanted:
         for first in {each.find[0].lower(), each.whole.lower()}:
             by_first.setdefault(first, []).append(each)
+    edits: list[Edit] = []
     at = 0
-    untouched = False  # Whether the word before stands as it was.
-    while at < len(words):
+    while at < len(cores):
         for each in by_first.get(cores[at].lower(), ()):
             if width := each.width(cores, at):
-                yield _edit(words, each, at, at + width, untouched)
+                edits.append(_edit(words, each, at, at + width, edits, shut=shut))
                 at += width
-                untouched = False
                 break
         else:
             at += 1
-            untouched = True
+    return edits
 
 
-def _edit(words: Sequence[Word], found: Replacement, first: int, end: int, after: bool) -> Edit:
-    """`after`: whether the word before may take what the deleted ones leave."""
+def _edit(
+    words: Sequence[Word],
+    found: Replacement,
+    first: int,
+    end: int,
+    edits: list[Edit],
+    *,
+    shut: frozenset[int],
+) -> Edit:
+    """`edits`: those before it; the last of them may take the end of the sentence, too."""
     covered = words[first:end]
     if found.words:
         return Edit(first, end, tuple(_written(covered, found.words)))
     mark = _parts(covered[-1])[2][:1]
-    if after and mark in _SENTENCE_ENDS and words[first - 1].text[-1:] not in _SENTENCE_ENDS:
-        before = words[first - 1]
-        return Edit(first - 1, end, (replace(before, text=before.text.rstrip(",;:-") + mark),))
+    if mark not in _SENTENCE_ENDS:
+        return Edit(first, end, ())
+    if edits and edits[-1].end == first:
+        last = edits.pop()
+        return Edit(last.first, end, (*last.words[:-1], *(_ended(word, mark) for word in last.words[-1:])))
+    if first and first - 1 not in shut:
+        return Edit(first - 1, end, (_ended(words[first - 1], mark),))
     return Edit(first, end, ())
+
+
+def _ended(word: Word, mark: str) -> Word:
+    if word.text.endswith(_SENTENCE_ENDS):
+        return word
+    return replace(word, text=word.text.rstrip(",;:-") + mark)
 
 
 def _written(covered: Sequence[Word], texts: Sequence[str]) -> Iterator[Word]:

@@ -144,7 +144,7 @@ def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> Writte
     text.close([(entity.first, entity.end) for entity in entities if entity.label])
     if steps.profanity:
         text.edit(mask_profanity(text.words, spoken.language))
-    text.edit(replace_words(text.words, steps.replacements))
+    text.edit(replace_words(text.words, steps.replacements, text.closed))
     if not steps.punctuate:
         text.edit(plain(text.words), closed=False)
     return WrittenOut(text.words, text.mentions(spoken.words, raw=steps.raw_values) if steps.entities else ())
@@ -181,15 +181,15 @@ class _Text:
         self._spoken = [where for where, _, _ in told]
         self._told = told
         self._ranges: tuple[Range, ...] = tuple(self._spoken)
-        self._closed: tuple[Range, ...] = ()
+        self.closed: tuple[Range, ...] = ()
         self._edits: list[Sequence[Edit]] = []
 
     def edit(self, edits: Sequence[Edit], *, closed: bool = True) -> None:
         """Carry out the edits, but those of `closed` words."""
-        allowed = outside(edits, self._closed) if closed and self._closed else list(edits)
+        allowed = outside(edits, self.closed) if closed and self.closed else list(edits)
         self.words = apply_edits(self.words, allowed)
         self._ranges = moved(self._ranges, allowed)
-        self._closed = moved(self._closed, allowed)
+        self.closed = moved(self.closed, allowed)
         self._edits.append(allowed)
 
     def close(self, ranges: Sequence[Range]) -> None:
@@ -197,7 +197,7 @@ class _Text:
         closed = tuple(ranges)
         for edits in self._edits:
             closed = moved(closed, edits)
-        self._closed = closed
+        self.closed = closed
 
     def mentions(self, spoken: Sequence[Word], *, raw: bool) -> tuple[JsonEntity, ...]:
         """The entities of which something is left, in order."""

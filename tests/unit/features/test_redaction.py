@@ -127,6 +127,19 @@ def test_later_steps_do_not_touch_a_label() -> None:
     options = ListenOptions(punctuate=True, redact=("ssn",), replace=("ssn_1:x", "[SSN_1]:y", "is:was"))
     text = finished(options, words_of("It is 123-45-6789")).transcript.channels[0].alternative.text
     assert text == "It was [SSN_1]"
+    deleted = ListenOptions(punctuate=True, redact=("ssn",), replace=("please",))
+    text = finished(deleted, words_of("123-45-6789, please.")).transcript.channels[0].alternative.text
+    assert text == "[SSN_1],"
+
+
+def test_a_search_hit_in_something_hidden_is_left_out() -> None:
+    options = ListenOptions(punctuate=True, redact=("ssn",), search=("6789", "number", "is"))
+    out = finished(options, words_of("My number is 123 45 6789 thanks"))
+    assert out.search is not None
+    found = {each.query: [(hit.confidence, hit.snippet) for hit in each.hits] for each in out.search[0]}
+    assert found["6789"] == []
+    assert found["number"][0] == (1.0, "My number is")
+    assert found["is"][0] == (1.0, "number is [SSN_1]")
 
 
 WORDS = """my card number is 4539 1488, 0343-6467. four five oh double seven 617 555-4987 and uh 12
