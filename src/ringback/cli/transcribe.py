@@ -84,9 +84,7 @@ def command(
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
-    options = with_text_warnings(
-        parse(list(_pairs(options_given, parameters)), Mode.RECORDED), names=False
-    )
+    options = with_text_warnings(parse(list(_pairs(options_given, parameters)), Mode.RECORDED), names=False)
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
     transcript, info = asyncio.run(_transcribe(file, options, settings))
