@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from ringback.blobs import Blobs, FolderBlobs, Kept, once
+from ringback.blobs import Blobs, FolderBlobs, Kept, blobs_at, once
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -34,6 +34,7 @@ from ringback.transcription.sweep import OwnTurns
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.orders import job_of
+from support.s3 import CREDENTIALS, S3
 from support.sealing import SEAL
 from support.stores import STORES, Store, database, sqlite
 
@@ -47,7 +48,7 @@ class Ground:
     """A ledger, blobs, and what erases them."""
 
     store: Store
-    blobs: FolderBlobs
+    blobs: Blobs
     clock: ManualClock
     folder: Path
 
@@ -226,6 +227,33 @@ async def test_nothing_is_left_of_a_project(tenant: Ground) -> None:
     tenant.clock.advance(FORGOTTEN_SECONDS)
     await tenant.eraser.round()
     await tenant.store.add_project(Project(TENANT.id, "again"))  # its row is gone
+
+
+async def test_nothing_is_left_in_an_object_store(
+    s3: S3, tmp_path: Path, manual_clock: ManualClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in CREDENTIALS.items():
+        monkeypatch.setenv(name, value)
+    prefix = uuid.uuid4().hex
+    async with (
+        sqlite(tmp_path, manual_clock)() as store,
+        blobs_at(s3.blobs_url(prefix), tmp_path / "node", manual_clock) as blobs,
+    ):
+        await store.add_project(TENANT)
+        tenant = Ground(store, blobs, manual_clock, tmp_path)
+        erased, other = await tenant.recording(large=True), await tenant.recording(large=True)
+        async with blobs.local(audio_key(erased)) as copy:
+            assert has_canary(copy.read_bytes())
+        kept_before = {key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])}
+        await tenant.erase(erased)
+        kept = {key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])}
+        assert kept_before - kept == {f"{prefix}/{key(erased)}" for key in (audio_key, document_key)}
+        assert kept == {f"{prefix}/{key(other)}" for key in (audio_key, document_key)}
+        await tenant.end_project()
+        assert not [key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])]
+        assert not [key for key in s3.unfinished() if key.startswith(prefix)]
+        assert not await found("sqlite", tmp_path)
+    assert not await found("sqlite", tmp_path)
 
 
 async def test_others_keep_theirs(file: Ground) -> None:

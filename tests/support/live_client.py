@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,13 +115,18 @@ async def stream(
     """An open stream. `key` goes into the header; other credentials come as `subprotocols`."""
     headers = {} if key is None else {"Authorization": f"Token {key}"}
     url = f"ws://127.0.0.1:{port}/v1/listen?{query}"
-    async with connect(
+    connection = await connect(
         url, additional_headers=headers, compression=None, open_timeout=20, close_timeout=2, **options
-    ) as connection:
-        client = LiveClient(connection)
-        if reading:
-            client._reading = asyncio.create_task(client.read())
+    )
+    client = LiveClient(connection)
+    if reading:
+        client._reading = asyncio.create_task(client.read())
+    try:
         yield client
+    finally:
+        # What `abort` of a transport raises in Python 3.11 that has lost its connection in this moment.
+        with suppress(AttributeError):
+            await connection.close()
     if client._reading is not None:
         await client._reading
 
