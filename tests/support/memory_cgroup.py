@@ -1,5 +1,6 @@
 """A limit on the memory of a process tree: a cgroup (version 1) of its own, where one can be made."""
 
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,4 +50,16 @@ def memory_cgroup(limit: int) -> Iterator[MemoryCgroup]:
         (folder / "memory.limit_in_bytes").write_text(str(limit))
         yield MemoryCgroup(folder)
     finally:
-        folder.rmdir()
+        _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Killed processes are in it until the kernel has done with them."""
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return folder.rmdir()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -43,7 +43,8 @@ class Program:
     port: int = 0
     command: tuple[str, ...] = (str(RINGBACK),)
     process: psutil.Popen | None = None
-    start_seconds: float = 30
+    start_seconds: float = 180
+    """A start is mostly imports: four seconds of a processor that may have much else to do."""
 
     def __enter__(self) -> "Program":
         self.start()
@@ -74,7 +75,7 @@ class Program:
 
     def wait_until_ready(self) -> None:
         """Return once the engine is loaded."""
-        self.wait_until(lambda: self.get("/v1/status").json()["system_health"] == "Healthy", 60, "no engine")
+        self.wait_until(lambda: self.get("/v1/status").json()["system_health"] == "Healthy", 180, "no engine")
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, message: str) -> None:
         """Return once `condition` holds; fails with `message` and the log when it does not in time."""
