@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.reader import AudioReader, Heard
+from ringback.audio.reader import AudioReader, ReaderItem
 from ringback.errors import Refusal
 from support.memory_bombs import mp4
 
@@ -17,7 +17,7 @@ CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
 MIB = 1 << 20
 
 
-async def read(reader: AudioReader, path: Path) -> list[Heard]:
+async def read(reader: AudioReader, path: Path) -> list[ReaderItem]:
     async with reader.read(path, Decoding()) as heard:
         return [item async for item in heard]
 

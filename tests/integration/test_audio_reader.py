@@ -19,8 +19,8 @@ import uvloop
 
 from ringback.audio import reader as reader_module
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Progress
-from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, Heard, SpeechChunk
+from ringback.audio.frames import ReadProgress
+from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem, SpeechChunk
 from ringback.child_process.framing import pack
 from ringback.errors import Refusal
 
@@ -45,12 +45,14 @@ def children() -> list[psutil.Process]:
     return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
 
 
-async def read(reader: AudioReader, path: Path, how: Decoding | None = None, caller: str = "") -> list[Heard]:
+async def read(
+    reader: AudioReader, path: Path, how: Decoding | None = None, caller: str = ""
+) -> list[ReaderItem]:
     async with reader.read(path, how or Decoding(), caller) as heard:
         return [item async for item in heard]
 
 
-def chunks_of(items: list[Heard]) -> list[SpeechChunk]:
+def chunks_of(items: list[ReaderItem]) -> list[SpeechChunk]:
     return [item for item in items if isinstance(item, SpeechChunk)]
 
 
@@ -138,7 +140,7 @@ def test_the_servers_event_loop(talk: Callable[[float], Path]) -> None:
     """uvloop, where sockets and streams have another implementation."""
     path = talk(120)
 
-    async def through_a_crash() -> list[Heard]:
+    async def through_a_crash() -> list[ReaderItem]:
         async with running(AudioReader(1)) as reader:
             async with reader.read(path, Decoding()) as heard:
                 items = [await anext(heard)]
@@ -218,7 +220,7 @@ async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float]
     path = talk(120)
     async with running(AudioReader(1)) as reader:
         whole = await read(reader, path)
-        items: list[Heard] = []
+        items: list[ReaderItem] = []
         async with reader.read(path, Decoding()) as heard:
             if after == 0:
                 children()[0].kill()
@@ -238,7 +240,7 @@ async def test_a_file_that_kills_every_child_is_refused(talk: Callable[[float], 
         assert chunks_of(await read(reader, SPOKEN[0]))
 
 
-async def killing_each(heard: AsyncIterator[Heard]) -> None:
+async def killing_each(heard: AsyncIterator[ReaderItem]) -> None:
     async for _ in heard:
         children()[0].kill()
 
@@ -371,7 +373,7 @@ async def test_a_child_that_a_file_has_taken_over_is_not_believed(
     child.parent.mkdir(parents=True)
     (tmp_path / "ringback" / "__init__.py").touch()
     (child.parent / "__init__.py").touch()
-    spoken = b"".join(pack(Progress(0.0))) + sent  # It starts as it should.
+    spoken = b"".join(pack(ReadProgress(0.0))) + sent  # It starts as it should.
     child.write_text(
         f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({spoken!r})\nsys.stdin.read()\n"
     )
@@ -451,7 +453,7 @@ async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Call
     assert own_most - own < 50e6
 
 
-def as_plain(item: Heard) -> object:
+def as_plain(item: ReaderItem) -> object:
     return (item.channel, item.start, item.samples.tobytes()) if isinstance(item, SpeechChunk) else item
 
 

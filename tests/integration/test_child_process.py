@@ -7,7 +7,7 @@ import psutil
 import pytest
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import FROM_CHILD, FromChild, Order, Progress
+from ringback.audio.frames import FROM_CHILD, FromChild, ReadOrder, ReadProgress
 from ringback.child_process import process as process_module
 from ringback.child_process.framing import pack
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
@@ -15,7 +15,7 @@ from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 PROGRAM = ChildProgram(
     "stub_child", FROM_CHILD, max_body_bytes=1 << 10, inherits=("STUB_",), sets=(("STUB_SET", "ours"),)
 )
-READY = b"".join(pack(Progress(0.0)))
+READY = b"".join(pack(ReadProgress(0.0)))
 
 
 @pytest.fixture
@@ -41,10 +41,10 @@ async def started() -> ChildProcess[FromChild]:
         ("os.kill(os.getpid(), 9)", b"", "killed by SIGKILL"),
         ("server.close(); time.sleep(600)", b"", "closed its socket"),
         ("time.sleep(600)", b"\xff" * 8, "impossible size"),
-        ("time.sleep(600)", b"".join(pack(Progress(0.0), bytes(2_000))), "impossible size"),
-        ("time.sleep(600)", b"".join(pack(Progress(0.0), bytes(3))), "impossible size"),
+        ("time.sleep(600)", b"".join(pack(ReadProgress(0.0), bytes(2_000))), "impossible size"),
+        ("time.sleep(600)", b"".join(pack(ReadProgress(0.0), bytes(3))), "impossible size"),
         ("time.sleep(600)", (1).to_bytes(4, "little") + bytes(4) + b"\xc0", "a frame that is none"),
-        ("time.sleep(600)", b"".join(pack(Order("a", Decoding(), 1.0))), "a frame that is none"),
+        ("time.sleep(600)", b"".join(pack(ReadOrder("a", Decoding(), 1.0))), "a frame that is none"),
     ],
 )
 async def test_what_became_of_a_child_is_said(
@@ -55,7 +55,7 @@ async def test_what_became_of_a_child_is_said(
     child = await started()
     with pytest.raises(ChildDied, match=reason):
         await child.receive_message()
-    await child.send_message(Order("a", Decoding(), 1.0))
+    await child.send_message(ReadOrder("a", Decoding(), 1.0))
     await child.kill()
     assert child.status is not None
     assert not psutil.pid_exists(child.pid)

@@ -11,10 +11,10 @@ import pytest
 import uvloop
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Refused
+from ringback.audio.frames import FileRefused
 from ringback.audio.live import LiveDecoder, LiveDecoders, Passed, Understood
 from ringback.audio.live_file import start_live_child
-from ringback.audio.live_frames import Begin, Data, NoMore
+from ringback.audio.live_frames import BeginFile, Data, NoMoreData
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.child_process.process import ChildDied
 from ringback.errors import Refusal
@@ -239,7 +239,7 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
             await child.send_message(Data(), bytes(1 << 16))
         with pytest.raises(ChildDied):
             await child.receive_message()
-        await child.send_message(NoMore())
+        await child.send_message(NoMoreData())
         await child.kill()
 
     uvloop.run(fed())
@@ -248,11 +248,11 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
 async def test_a_child_stays_until_it_is_ended() -> None:
     """If it left while somebody wrote to it, its last words could be lost."""
     child = await start_live_child()
-    await child.send_message(Begin(Decoding("speex", 16_000)))
+    await child.send_message(BeginFile(Decoding("speex", 16_000)))
     for _ in range(200):
         await child.send_message(Data(), bytes(range(100)))
     async with asyncio.timeout(60):
-        while not isinstance((await child.receive_message())[0], Refused):
+        while not isinstance((await child.receive_message())[0], FileRefused):
             pass
     await child.send_message(Data(), bytes(1 << 20))
     assert child.alive

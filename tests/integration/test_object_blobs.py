@@ -22,7 +22,7 @@ from ringback.errors import Misconfigured
 from ringback.jobs.job import JobId
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import audio_key
-from ringback.transcription.sweep import Sweep
+from ringback.transcription.sweep import SweepService
 from support.blobs import ClockAhead, keys_of, pieces
 from support.program import RINGBACK, Program
 from support.s3 import BUCKET, CREDENTIALS, S3, SECRET
@@ -284,7 +284,7 @@ async def test_the_sweep_finds_what_nobody_needs(url: str, tmp_path: Path) -> No
     async with ledger, blobs_at(url, tmp_path, clock) as blobs:
         orphans = [audio_key(JobId(str(uuid.uuid4()))) for _ in range(40)]
         await asyncio.gather(*(blobs.put(key, once(b"x")) for key in orphans))
-        sweep = Sweep(blobs, ledger, clock)
+        sweep = SweepService(blobs, ledger, clock)
         assert await sweep.round("audio", asyncio.Event()) == 0
         clock.ahead = 3_700
         assert await sweep.round("audio", asyncio.Event()) == 40

@@ -29,8 +29,8 @@ from ringback.transcription.request import (
     order_job,
     result_of,
 )
-from ringback.transcription.retention import LEAST_KEPT, Retention
-from ringback.transcription.sweep import Sweep
+from ringback.transcription.retention import LEAST_KEPT, RetentionService
+from ringback.transcription.sweep import SweepService
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.sealing import SEAL
@@ -46,7 +46,7 @@ class Attic:
     ledger: SqliteLedger
     blobs: FolderBlobs
     clock: ManualClock
-    keeper: Retention
+    keeper: RetentionService
 
     async def round(self) -> bool:
         return await self.keeper.round(asyncio.Event())
@@ -97,7 +97,7 @@ async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Atti
         await SqliteLedger.open(tmp_path / "ledger.db", manual_clock, serving=True) as ledger,
         FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
     ):
-        yield Attic(ledger, blobs, manual_clock, Retention(blobs, ledger, keep))
+        yield Attic(ledger, blobs, manual_clock, RetentionService(blobs, ledger, keep))
 
 
 async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
@@ -223,7 +223,7 @@ async def test_the_service_outlives_a_ledger_that_is_away(
 
 
 async def test_however_short_the_time_a_result_can_still_be_read(attic: Attic) -> None:
-    keeper = Retention(attic.blobs, attic.ledger, KeepSettings(results=0, history=0))
+    keeper = RetentionService(attic.blobs, attic.ledger, KeepSettings(results=0, history=0))
     await attic.ended(1, callback=False)
     attic.clock.advance(LEAST_KEPT - 1)
     await keeper.round(asyncio.Event())
@@ -235,7 +235,7 @@ async def test_however_short_the_time_a_result_can_still_be_read(attic: Attic) -
 
 async def test_audio_stays_for_its_time_after_the_end(attic: Attic) -> None:
     job = await attic.ended(1, callback=False)
-    sweep = Sweep(attic.blobs, attic.ledger, attic.clock, keep_audio=500.0)
+    sweep = SweepService(attic.blobs, attic.ledger, attic.clock, keep_audio=500.0)
     for seconds, left in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
         attic.clock.advance(seconds)
         await sweep.round("audio", asyncio.Event())
@@ -263,7 +263,9 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
             )
         assert _holding(folder, words)
         manual_clock.advance(RESULTS + 1)
-        await Retention(blobs, ledger, KeepSettings(results=RESULTS, history=HISTORY)).round(asyncio.Event())
+        await RetentionService(blobs, ledger, KeepSettings(results=RESULTS, history=HISTORY)).round(
+            asyncio.Event()
+        )
         assert _holding(folder, words) == []
     assert _holding(folder, words) == []
 

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 
 from ringback.audio import live_frames
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Order
+from ringback.audio.frames import ReadOrder
 from ringback.audio.reader import RECORDING_CHILD
 from ringback.bootstrap.sandbox_check import SandboxCheck
 from ringback.child_process.framing import pack
@@ -115,9 +115,9 @@ def _begin(child: Child, place: Place, ours: socket.socket, files: socket.socket
     if child is DECODER:
         with (place.folder / "victim").open("rb") as recording:
             socket.send_fds(files, [b"f"], [recording.fileno()])
-        sent = [*pack(Order("a path of ours", Decoding(), 15.0))]
+        sent = [*pack(ReadOrder("a path of ours", Decoding(), 15.0))]
     elif child is LIVE:
-        sent = [*pack(live_frames.Begin(Decoding()))]
+        sent = [*pack(live_frames.BeginFile(Decoding()))]
     else:
         batch = messages.Batch(1, Urgency.RECORDING, Task("tiny.en", "en"), (10,))
         sent = [

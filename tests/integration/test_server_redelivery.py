@@ -409,7 +409,7 @@ async def test_many_without_a_body_sends_nothing(door: Front) -> None:
 async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
     keep = KeepSettings(results=1_000.0, history=5_000.0)
     async with front(tmp_path, clock=manual_clock) as door:
-        keeper = retention.Retention(door.blobs, door.ledger, keep)
+        keeper = retention.RetentionService(door.blobs, door.ledger, keep)
         large = b"x" * (INLINE_LIMIT + 1)
         request, delivery = await transcribed(door, document=large)
         assert delivery is not None

@@ -53,8 +53,8 @@ from ringback.transcription.request import (
     document_key,
     result_of,
 )
-from ringback.transcription.retention import Retention
-from ringback.transcription.sweep import UNCLAIMED_AFTER, Sweep
+from ringback.transcription.retention import RetentionService
+from ringback.transcription.sweep import UNCLAIMED_AFTER, SweepService
 from ringback.transcription.transcribe import Transcriber
 from support.clock import ManualClock
 from support.orders import job_of
@@ -339,7 +339,7 @@ async def test_a_recording_that_took_the_server_down_again_and_again_fails_befor
 
 
 async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
-    sweep = Sweep(house.blobs, house.ledger, house.clock)
+    sweep = SweepService(house.blobs, house.ledger, house.clock)
     order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
     lease = await house.accepted(order)
     key = audio_key(lease.job.id)
@@ -354,7 +354,7 @@ async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
 
 
 async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tmp_path: Path) -> None:
-    sweep = Sweep(house.blobs, house.ledger, house.clock)
+    sweep = SweepService(house.blobs, house.ledger, house.clock)
     key = audio_key(JobId(str(uuid.uuid4())))
     await house.blobs.put(key, once(b"audio"))
     written = house.clock.now()
@@ -369,7 +369,7 @@ async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> No
     key = audio_key(lease.job.id)
     await house.blobs.put(key, once(b"audio"))
     assert await house.ledger.settle(lease, GivenUp(500))
-    assert await Sweep(house.blobs, house.ledger, house.clock).round("audio", asyncio.Event()) == 0
+    assert await SweepService(house.blobs, house.ledger, house.clock).round("audio", asyncio.Event()) == 0
 
 
 async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
@@ -379,7 +379,7 @@ async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
         await house.blobs.put(document_key(lease.job.id), once(b"words"))
     await house.ledger.cancel(cancelled.job.id)
     assert await house.ledger.settle(finished, Done(200))
-    assert await Sweep(house.blobs, house.ledger, house.clock).round("result", asyncio.Event()) == 1
+    assert await SweepService(house.blobs, house.ledger, house.clock).round("result", asyncio.Event()) == 1
     assert await house.blobs.get(document_key(finished.job.id)) == b"words"
 
 
@@ -460,7 +460,9 @@ class TestFetchStage:
         )
         assert await house.ledger.settle(lease, await house.fetcher(lease))
         house.clock.advance(100)
-        await Retention(house.blobs, house.ledger, KeepSettings(results=0, history=0)).round(asyncio.Event())
+        await RetentionService(house.blobs, house.ledger, KeepSettings(results=0, history=0)).round(
+            asyncio.Event()
+        )
         # Its own fetch is forgotten, and the transcription that still waits fetches once more.
         assert await fetched(house.ledger, JobId(str(lease.job.parent))) is None
         done = await house.transcriber(await self.transcription(house))

@@ -19,12 +19,12 @@ from ringback.audio.encodings import unreadable
 from ringback.audio.frames import (
     TO_CHILD,
     Abandon,
-    Broken,
-    Ended,
-    Opened,
-    Order,
-    Progress,
-    Refused,
+    FileEnded,
+    FileOpened,
+    FileRefused,
+    ReadFailed,
+    ReadOrder,
+    ReadProgress,
     ToChild,
     TurnOver,
 )
@@ -42,27 +42,27 @@ def main() -> None:
     try:
         silero = Silero()
         restrict()
-        server.send_message(Progress(0.0))  # Ready.
+        server.send_message(ReadProgress(0.0))  # Ready.
         while (received := server.receive_message()) is not None:
             order, _ = received
-            assert isinstance(order, Order)
+            assert isinstance(order, ReadOrder)
             _serve(order, _next_file(files), silero, server)
     except ConnectionError:
         return  # The server is gone, or wants no more of this file.
     except Exception:
-        server.send_message(Broken(traceback.format_exc(limit=-5)))
+        server.send_message(ReadFailed(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
-def _serve(order: Order, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
+def _serve(order: ReadOrder, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     try:
         _read(order, file, silero, server)
     except _Abandoned:
         return
     except Refusal as refusal:
-        server.send_message(Refused.of(refusal))
+        server.send_message(FileRefused.of(refusal))
     except (MemoryError, *PYAV_FAULTS):
-        server.send_message(Refused.of(unreadable()))
+        server.send_message(FileRefused.of(unreadable()))
 
 
 class _Abandoned(Exception):
@@ -88,10 +88,10 @@ class _Turn:
         self._until = time.process_time() + TURN_SECONDS
 
 
-def _read(order: Order, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
+def _read(order: ReadOrder, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     turn = _Turn(server)
     with opened(file, order.how) as audio:
-        server.send_message(Opened(audio.channels, audio.duration))
+        server.send_message(FileOpened(audio.channels, audio.duration))
         chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
         decoded = told = 0
         for block in audio.blocks():
@@ -100,15 +100,17 @@ def _read(order: Order, file: int, silero: Silero, server: ServerConnection[ToCh
             decoded += block.shape[1]
             if decoded - told >= _PROGRESS * SAMPLE_RATE:
                 told = decoded
-                server.send_message(Progress(decoded / SAMPLE_RATE))
+                server.send_message(ReadProgress(decoded / SAMPLE_RATE))
         for chunk, samples in chunks.finish():
             server.send_message(chunk, np.ascontiguousarray(samples, np.float32).data)
         server.send_message(_end_of(audio))
 
 
-def _end_of(audio: Recording) -> Ended:
+def _end_of(audio: Recording) -> FileEnded:
     unread = audio.unread
-    return Ended(audio.channels, audio.length, unread.bytes_share, unread.seconds_share, audio.clock.ignored)
+    return FileEnded(
+        audio.channels, audio.length, unread.bytes_share, unread.seconds_share, audio.clock.ignored
+    )
 
 
 def _next_file(files: socket.socket) -> int:

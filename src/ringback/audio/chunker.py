@@ -31,7 +31,7 @@ class Chunker:
         self._longest = int(max_chunk * _PER_SECOND) - 2 * _PAD
         self._now = 0
         self._edge = 0  # No span may begin before the end of the one before it.
-        self._runs: list[_Run] = []  # Closed stretches of speech since the last span.
+        self._runs: list[_SpeechRun] = []  # Closed stretches of speech since the last span.
         self._run_start: int | None = None  # The stretch that is still going on …
         self._quiet_since: int | None = None  # … and where it may have ended.
         self._heard: list[tuple[float, float]] = []  # (probability, loudness) of each window …
@@ -75,7 +75,7 @@ class Chunker:
     def _close_run(self, end: int) -> None:
         assert self._run_start is not None
         if end > self._run_start:
-            self._runs.append(_Run(self._run_start, end))
+            self._runs.append(_SpeechRun(self._run_start, end))
         self._run_start = self._quiet_since = None
 
     def _due(self) -> list[Span]:
@@ -100,7 +100,7 @@ class Chunker:
             return self._emit(*self._best_pause())
         at = self._least_speech(self._run_start)
         quiet_since = self._quiet_since
-        self._runs.append(_Run(self._run_start, at))
+        self._runs.append(_SpeechRun(self._run_start, at))
         spans = self._emit(1, at)
         self._run_start = at
         self._quiet_since = None if quiet_since is None else max(quiet_since, at)
@@ -137,7 +137,7 @@ class Chunker:
         self._forget(self._now if self._start() is None else next_start)
         return [Span(start * WINDOW, end * WINDOW)] if sure else []
 
-    def _peak(self, run: "_Run") -> float:
+    def _peak(self, run: "_SpeechRun") -> float:
         return max(p for p, _ in self._heard[run.start - self._heard_from : run.end - self._heard_from])
 
     def _forget(self, before: int) -> None:
@@ -146,7 +146,7 @@ class Chunker:
 
 
 @dataclass(frozen=True, slots=True)
-class _Run:
+class _SpeechRun:
     """Windows of speech without a pause."""
 
     start: int

@@ -50,7 +50,7 @@ class AudioEnd:
     """Timestamps too far away to be believed."""
 
 
-class Order(msgspec.Struct, frozen=True, tag=True):
+class ReadOrder(msgspec.Struct, frozen=True, tag=True):
     """To the child: read this file."""
 
     path: str
@@ -66,7 +66,7 @@ class Abandon(msgspec.Struct, frozen=True, tag=True):
     """To the child, after a `TurnOver`: no more of this file."""
 
 
-class Opened(msgspec.Struct, frozen=True, tag=True):
+class FileOpened(msgspec.Struct, frozen=True, tag=True):
     channels: int
     duration: float | None
 
@@ -79,7 +79,7 @@ class Chunk(msgspec.Struct, frozen=True, tag=True):
     holes: tuple[tuple[float, float], ...] = ()
 
 
-class Progress(msgspec.Struct, frozen=True, tag=True):
+class ReadProgress(msgspec.Struct, frozen=True, tag=True):
     """Still at work; sent so that a long silence in the recording does not look like a hung child."""
 
     duration: float
@@ -89,7 +89,7 @@ class TurnOver(msgspec.Struct, frozen=True, tag=True):
     """The child has worked for a turn, and goes on, or leaves the file, when the server says so."""
 
 
-class Ended(msgspec.Struct, frozen=True, tag=True):
+class FileEnded(msgspec.Struct, frozen=True, tag=True):
     channels: int
     duration: float
     unread_bytes: float = 0.0
@@ -97,7 +97,7 @@ class Ended(msgspec.Struct, frozen=True, tag=True):
     jumps_ignored: int = 0
 
 
-class Refused(msgspec.Struct, frozen=True, tag=True):
+class FileRefused(msgspec.Struct, frozen=True, tag=True):
     """The audio is at fault; the words are those of `errors.Failure`."""
 
     status: int
@@ -114,14 +114,14 @@ class Refused(msgspec.Struct, frozen=True, tag=True):
         return Refusal(self.status, self.err_code, self.err_msg)
 
 
-class Broken(msgspec.Struct, frozen=True, tag=True):
+class ReadFailed(msgspec.Struct, frozen=True, tag=True):
     """The child is at fault; it ends after this frame."""
 
     trace: str
 
 
-ToChild = Order | GoOn | Abandon
-FromChild = Opened | Chunk | Progress | TurnOver | Ended | Refused | Broken
+ToChild = ReadOrder | GoOn | Abandon
+FromChild = FileOpened | Chunk | ReadProgress | TurnOver | FileEnded | FileRefused | ReadFailed
 
 
 TO_CHILD: msgspec.msgpack.Decoder[ToChild] = msgspec.msgpack.Decoder(ToChild)

@@ -25,16 +25,16 @@ from ringback.audio.encodings import (
     live_opening,
     unreadable,
 )
-from ringback.audio.frames import Broken, Ended, Opened, Refused
+from ringback.audio.frames import FileEnded, FileOpened, FileRefused, ReadFailed
 from ringback.audio.live_frames import (
     TO_LIVE_CHILD,
-    Begin,
+    BeginFile,
     Data,
-    NoMore,
+    DecodedAudio,
+    DecoderReady,
+    NoMoreData,
     Note,
     Noted,
-    Ready,
-    Sound,
     ToLiveChild,
 )
 from ringback.audio.resampler import Resampler
@@ -49,15 +49,15 @@ def main() -> None:
     restrict()
     server = Server(socket.socket(fileno=int(sys.argv[1])), TO_LIVE_CHILD)
     try:
-        server.send_message(Ready())
+        server.send_message(DecoderReady())
         while (frame := server.receive_message()) is not None:
             begin, _ = frame
-            assert isinstance(begin, Begin)
+            assert isinstance(begin, BeginFile)
             _decode(begin, server)
     except ConnectionError:
         return  # The stream is over.
     except Exception:
-        server.send_message(Broken(traceback.format_exc(limit=-5)))
+        server.send_message(ReadFailed(traceback.format_exc(limit=-5)))
         sys.exit(1)
 
 
@@ -118,9 +118,9 @@ class _Inlet:
                     return bytes(data)
                 case Note(number):
                     self._server.send_message(Noted(number))
-                case NoMore():
+                case NoMoreData():
                     break
-                case Begin():
+                case BeginFile():
                     raise AssertionError("a file begins when the one before has ended")
         self._ended = True
         return None
@@ -136,7 +136,7 @@ class _Inlet:
         return max(_UNREAD, _UNREAD_SECONDS * self._rate) if self._samples else _NEVER_READ
 
 
-def _decode(begin: Begin, server: Server) -> None:
+def _decode(begin: BeginFile, server: Server) -> None:
     """One file."""
     inlet = _Inlet(server)
     decoded = 0
@@ -145,7 +145,7 @@ def _decode(begin: Begin, server: Server) -> None:
         for block in _blocks(begin, inlet, server):
             decoded += block.shape[1]
             # The channels of a container's interleaved samples are no neighbours in memory.
-            server.send_message(Sound(len(block)), np.ascontiguousarray(block).data)
+            server.send_message(DecodedAudio(len(block)), np.ascontiguousarray(block).data)
     except Refusal as refused:
         refusal = refused
     except (MemoryError, *PYAV_FAULTS):
@@ -153,20 +153,20 @@ def _decode(begin: Begin, server: Server) -> None:
     packets = begin.how.encoding in PACKETS_ONLY
     hopeless = refusal is not None and (packets or (inlet.unknown and not decoded))
     if hopeless or not inlet.skip():
-        server.send_message(Refused.of(refusal or unreadable()))
+        server.send_message(FileRefused.of(refusal or unreadable()))
         while server.receive_message() is not None:
             pass  # Whoever still writes to us shall come to read why that is in vain.
     else:
-        server.send_message(Ended(0, decoded / SAMPLE_RATE))
+        server.send_message(FileEnded(0, decoded / SAMPLE_RATE))
 
 
-def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
+def _blocks(begin: BeginFile, inlet: _Inlet, server: Server) -> Iterator[Block]:
     packets = begin.how.encoding in PACKETS_ONLY
     head = inlet.head(1 if packets else _HEAD)
     plan = live_opening(begin.how, head, begin.kind)
     if plan is None:
         channels, blocks = _packets(begin.how, inlet)
-        server.send_message(Opened(channels, None))
+        server.send_message(FileOpened(channels, None))
         yield from blocks
         return
     beginning = b""
@@ -181,7 +181,7 @@ def _blocks(begin: Begin, inlet: _Inlet, server: Server) -> Iterator[Block]:
         plan = plan.without("mp3")
     with _container(plan, inlet) as container:
         decoder = decoder_of(container, begin.how.multichannel)
-        server.send_message(Opened(decoder.channels, None))
+        server.send_message(FileOpened(decoder.channels, None))
         for block in decoder.blocks(hold=0.0):
             inlet.sounded(block.shape[1], pictures=len(container.streams) > 1)
             yield block

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from ringback.audio.encodings import PACKETS_ONLY, Decoding, unreadable
-from ringback.audio.frames import Broken, Ended, Opened, Refused
-from ringback.audio.live_frames import FROM_LIVE_CHILD, Begin, Data, FromLiveChild, NoMore, Note, Noted, Sound
+from ringback.audio.frames import FileEnded, FileOpened, FileRefused, ReadFailed
+from ringback.audio.live_frames import (
+    FROM_LIVE_CHILD,
+    BeginFile,
+    Data,
+    DecodedAudio,
+    FromLiveChild,
+    NoMoreData,
+    Note,
+    Noted,
+)
 from ringback.audio.samples import Block
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from ringback.telemetry import problem
@@ -99,7 +108,7 @@ class ChildFile:
         self.silent = False
         """Once it has ended: whether nothing could be decoded."""
         self._child = child
-        self._begin = Begin(how, kind)
+        self._begin = BeginFile(how, kind)
         self._step = None if how.encoding in PACKETS_ONLY else _PIECE
         self._patience = patience
         self._owed = 0  # What the child has not yet taken or answered.
@@ -121,7 +130,7 @@ class ChildFile:
 
     async def end(self) -> None:
         self._owed += 1
-        await self._child.send_message(NoMore())
+        await self._child.send_message(NoMoreData())
 
     async def items(self) -> AsyncGenerator[Item]:
         channels = 0
@@ -129,20 +138,20 @@ class ChildFile:
             while True:
                 message, body = await self._next()
                 match message:
-                    case Opened():
+                    case FileOpened():
                         channels = message.channels
                         yield Understood(channels)
-                    case Sound():
+                    case DecodedAudio():
                         yield np.frombuffer(body, np.float32).reshape(channels, -1)
                     case Noted(number):
                         self._owed -= 1
                         yield Passed(number)
-                    case Ended():
+                    case FileEnded():
                         self.silent = message.duration == 0
                         return
-                    case Refused():
+                    case FileRefused():
                         raise message.refusal
-                    case Broken():
+                    case ReadFailed():
                         raise ChildDied(message.trace)
                     case _:
                         raise ChildDied("spoke out of turn")

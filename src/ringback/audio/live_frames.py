@@ -6,10 +6,10 @@ Bodies are bytes as the caller sent them, or raw float32 samples, all of one cha
 import msgspec
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import Broken, Ended, Opened, Refused
+from ringback.audio.frames import FileEnded, FileOpened, FileRefused, ReadFailed
 
 
-class Begin(msgspec.Struct, frozen=True, tag=True):
+class BeginFile(msgspec.Struct, frozen=True, tag=True):
     """To the child, before each file of its stream: what is coming."""
 
     how: Decoding
@@ -27,15 +27,15 @@ class Note(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
-class NoMore(msgspec.Struct, frozen=True, tag=True):
+class NoMoreData(msgspec.Struct, frozen=True, tag=True):
     """To the child: the file has ended. `Ended` or `Refused` answers it."""
 
 
-class Ready(msgspec.Struct, frozen=True, tag=True):
+class DecoderReady(msgspec.Struct, frozen=True, tag=True):
     """From the child: it has started."""
 
 
-class Sound(msgspec.Struct, frozen=True, tag=True):
+class DecodedAudio(msgspec.Struct, frozen=True, tag=True):
     """From the child, with the samples of this many channels."""
 
     channels: int
@@ -47,8 +47,8 @@ class Noted(msgspec.Struct, frozen=True, tag=True):
     number: int
 
 
-ToLiveChild = Begin | Data | Note | NoMore
-FromLiveChild = Ready | Opened | Sound | Noted | Ended | Refused | Broken
+ToLiveChild = BeginFile | Data | Note | NoMoreData
+FromLiveChild = DecoderReady | FileOpened | DecodedAudio | Noted | FileEnded | FileRefused | ReadFailed
 
 TO_LIVE_CHILD: msgspec.msgpack.Decoder[ToLiveChild] = msgspec.msgpack.Decoder(ToLiveChild)
 FROM_LIVE_CHILD: msgspec.msgpack.Decoder[FromLiveChild] = msgspec.msgpack.Decoder(FromLiveChild)

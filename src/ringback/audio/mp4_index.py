@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 def index_entries(file: BinaryIO, size: int) -> int:
     """Samples that FFmpeg has to remember for a file of `size` bytes; 0 for a file of another form."""
-    return _Walk(file).within(0, size, 0)
+    return _BoxReader(file).within(0, size, 0)
 
 
 def claims_too_much(entries: int, size: int) -> bool:
@@ -20,7 +20,7 @@ def claims_too_much(entries: int, size: int) -> bool:
 
 def next_file(file: BinaryIO, at: int, end: int) -> int:
     """Where behind the MP4 at byte `at` another begins; else `end`."""
-    walk = _Walk(file)
+    walk = _BoxReader(file)
     place = at
     for _ in range(_MOST_BOXES):
         if place + 8 > end:
@@ -34,7 +34,7 @@ def next_file(file: BinaryIO, at: int, end: int) -> int:
 
 def boxes_end(file: BinaryIO, at: int, end: int) -> int:
     """Where behind the boxes of the MP4 at byte `at` something else begins; else `end`."""
-    walk = _Walk(file)
+    walk = _BoxReader(file)
     for _ in range(_MOST_BOXES):
         if at + 8 > end:
             break
@@ -45,7 +45,7 @@ def boxes_end(file: BinaryIO, at: int, end: int) -> int:
     return end
 
 
-class _Walk:
+class _BoxReader:
     """Through the boxes that matter, in their order, and through a bounded number of them."""
 
     def __init__(self, file: BinaryIO) -> None:

@@ -26,15 +26,15 @@ from ringback.audio.frames import (
     Abandon,
     AudioEnd,
     AudioFacts,
-    Broken,
     Chunk,
-    Ended,
+    FileEnded,
+    FileOpened,
+    FileRefused,
     FromChild,
     GoOn,
-    Opened,
-    Order,
-    Progress,
-    Refused,
+    ReadFailed,
+    ReadOrder,
+    ReadProgress,
     SpeechChunk,
     TurnOver,
 )
@@ -48,7 +48,7 @@ from ringback.telemetry import event, problem
 
 __all__ = ["AudioEnd", "AudioFacts", "AudioReader", "SpeechChunk"]
 
-Heard = AudioFacts | SpeechChunk | AudioEnd
+ReaderItem = AudioFacts | SpeechChunk | AudioEnd
 
 
 class AudioReader:
@@ -112,7 +112,9 @@ class AudioReader:
             await self._give_back(child, healthy=True)
 
     @asynccontextmanager
-    async def read(self, path: Path, how: Decoding, caller: str = "") -> AsyncIterator[AsyncIterator[Heard]]:
+    async def read(
+        self, path: Path, how: Decoding, caller: str = ""
+    ) -> AsyncIterator[AsyncIterator[ReaderItem]]:
         """Read one recording: an `AudioFacts`, then chunks as they are found, then an `AudioEnd`.
 
         Waits for a child, and for turns of `caller` (`PROJECT/KEY`). Decoding stays at most a few chunks
@@ -121,11 +123,11 @@ class AudioReader:
         """
         large = await asyncio.to_thread(_has_large_index, path)
         async with self._place_for_large(caller) if large else nullcontext():
-            heard = self._heard(path, how, caller)
+            items = self._read_items(path, how, caller)
             try:
-                yield heard
+                yield items
             finally:
-                await heard.aclose()
+                await items.aclose()
 
     @asynccontextmanager
     async def _place_for_large(self, caller: str) -> AsyncIterator[None]:
@@ -135,8 +137,8 @@ class AudioReader:
         finally:
             self._places_for_large.give_back(caller)
 
-    async def _heard(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[Heard]:
-        order = Order(str(path), how, self._max_chunk)
+    async def _read_items(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[ReaderItem]:
+        order = ReadOrder(str(path), how, self._max_chunk)
         handed_out = deaths = losses = 0
         is_long = self._all_are_long
         while True:
@@ -145,11 +147,11 @@ class AudioReader:
             try:
                 child = reading.child = await self._child(caller)
                 await reading.begin(order)
-                while (heard := await reading.hear(self._patience)) is not None:
+                while (item := await reading.next_item(self._patience)) is not None:
                     self._advanced()
                     if reading.seen > handed_out:
                         handed_out = reading.seen
-                        yield heard
+                        yield item
                 healthy = True
                 return
             except Refusal:
@@ -193,7 +195,7 @@ class AudioReader:
 
     def _placed(self, caller: str, handed_out: int, losses: int, *, is_long: bool) -> "_Reading":
         reading = _Reading(
-            caller, self._short, self._long, self._turns, is_long=is_long, heard_before=handed_out,
+            caller, self._short, self._long, self._turns, is_long=is_long, handed_out_before=handed_out,
             losses=losses, advanced=self._advanced,
         )  # fmt: skip
         self._readings.append(reading)
@@ -271,7 +273,7 @@ class _Reading:
         turns: FairTurns,
         *,
         is_long: bool,
-        heard_before: int,
+        handed_out_before: int,
         losses: int,
         advanced: Callable[[], None],
     ) -> None:
@@ -291,22 +293,22 @@ class _Reading:
         self._handed_over: float | None = None
         self._waited = 0.0
         """Seconds for which its child was held up by the consumer."""
-        self._heard_before = heard_before
+        self._handed_out_before = handed_out_before
         self._advanced = advanced
         self._least_held = _LEAST_HELD * 2.0**losses
         self._caught_up = self.since
         self._has_place = True
         self._has_turn = False
 
-    async def begin(self, order: Order) -> None:
+    async def begin(self, order: ReadOrder) -> None:
         await self._take_turn()
         self._its_child.begin(order)
 
-    async def hear(self, patience: float) -> Heard | None:
+    async def next_item(self, patience: float) -> ReaderItem | None:
         """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
         if self._handed_over is not None:
             self._waited += asyncio.get_running_loop().time() - self._handed_over
-        while isinstance(heard := await self._its_child.hear(patience), TurnOver):
+        while isinstance(item := await self._its_child.next_item(patience), TurnOver):
             self._advanced()
             self._end_turn()
             self._yield_child_if_due()
@@ -316,16 +318,16 @@ class _Reading:
         self._end_turn()
         self.seen += 1
         now = asyncio.get_running_loop().time()
-        if self.seen <= self._heard_before:
+        if self.seen <= self._handed_out_before:
             self._caught_up = now
         else:
             self._handed_over = now
-        return heard
+        return item
 
     def may_lose_child(self, now: float) -> bool:
         """Not before it has gone on for a while, twice as long after each loss, and for as long as it took to
         come back to where it was."""
-        if not self.is_long or self.child is None or self.is_to_yield or self.seen < self._heard_before:
+        if not self.is_long or self.child is None or self.is_to_yield or self.seen < self._handed_out_before:
             return False
         return now - self._caught_up >= max(self._least_held, self._caught_up - self.since)
 
@@ -401,7 +403,7 @@ class _Child:
         """Whether it has kept much more memory than a fresh one has."""
         return self._process.resident_bytes > _GROWN
 
-    def begin(self, order: Order) -> None:
+    def begin(self, order: ReadOrder) -> None:
         self.files += 1
         self.rested = self._done = False
         # Opened by us, because the child can open nothing.
@@ -421,20 +423,20 @@ class _Child:
         """After a `TurnOver`: it is ready for another order."""
         self._process.write_message(Abandon())
 
-    async def hear(self, patience: float) -> Heard | TurnOver | None:
+    async def next_item(self, patience: float) -> ReaderItem | TurnOver | None:
         """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
         while not self._done:
             match await self._process.receive_message(patience):
-                case Opened() as opened, _:
+                case FileOpened() as opened, _:
                     return AudioFacts(opened.channels, opened.duration)
                 case Chunk() as chunk, body:
                     samples = np.frombuffer(body, np.float32)
                     return SpeechChunk(chunk.channel, chunk.start, samples, chunk.holes)
-                case Progress(), _:
+                case ReadProgress(), _:
                     continue
                 case TurnOver() as over, _:
                     return over
-                case Ended() as ended, _:
+                case FileEnded() as ended, _:
                     self._done = True
                     return AudioEnd(
                         ended.channels,
@@ -443,9 +445,9 @@ class _Child:
                         ended.unread_seconds,
                         ended.jumps_ignored,
                     )
-                case Refused() as refused, _:
+                case FileRefused() as refused, _:
                     raise refused.refusal
-                case Broken() as broken, _:
+                case ReadFailed() as broken, _:
                     raise ChildDied(broken.trace)
         return None
 

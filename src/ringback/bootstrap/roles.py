@@ -50,8 +50,8 @@ from ringback.transcription.fetch import Fetcher, Fetching, noting
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
-from ringback.transcription.retention import Retention
-from ringback.transcription.sweep import OwnTurns, Sweep
+from ringback.transcription.retention import RetentionService
+from ringback.transcription.sweep import OwnTurns, SweepService
 from ringback.transcription.transcribe import Transcriber
 
 STREAMS_PER_CORE = 8
@@ -112,8 +112,10 @@ class Stages:
         ground = self._ground
         housekeeping: list[Service] = [
             Rescuer(ground.ledger),
-            Sweep(ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio, ground.together),
-            Retention(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
+            SweepService(
+                ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio, ground.together
+            ),
+            RetentionService(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
             Eraser(self._erasing, ground.ledger, ground.together or OwnTurns(ground.clock)),
         ]
         if self._metrics is not None:

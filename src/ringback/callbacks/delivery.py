@@ -92,7 +92,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class JudgedAttempt:
     """What an answer, or its lack, means."""
 
     verdict: Verdict
@@ -180,7 +180,7 @@ def judge(
     *,
     jitter: float,
     now: float,
-) -> Judgement:
+) -> JudgedAttempt:
     """What becomes of a delivery after its attempt number `tries`; `NoResponseReason.OURS` was none.
 
     `jitter` (0 to 1) is how much of the allowed jitter to add; `now` (Unix seconds) reads dates in
@@ -191,13 +191,13 @@ def judge(
     signal = _signal(verdict)
     match verdict:
         case Verdict.DELIVERED:
-            return Judgement(verdict, code, Done(200 if code is None else code, signal=signal))
+            return JudgedAttempt(verdict, code, Done(200 if code is None else code, signal=signal))
         case Verdict.GONE | Verdict.BLOCKED:
-            return Judgement(verdict, code, GivenUp(code, signal=signal))
+            return JudgedAttempt(verdict, code, GivenUp(code, signal=signal))
         case _:
             delay = _delay(answer, tries, schedule, jitter, now)
             outcome = GivenUp(code, signal=signal) if delay is None else Retry(delay, code, signal=signal)
-            return Judgement(verdict, code, outcome)
+            return JudgedAttempt(verdict, code, outcome)
 
 
 def _verdict(answer: ReceiverResponse | NoResponse) -> Verdict:

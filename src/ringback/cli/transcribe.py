@@ -24,9 +24,9 @@ from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.settings import Settings
 from ringback.transcript import Sentence, Transcript, Utterance, joined
-from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
+from ringback.transcription.recording_recogniser import RecordingRecogniser
 
 
 @click.command("transcribe")
@@ -125,8 +125,10 @@ async def _transcribe(file: Path, options: ListenOptions, settings: Settings) ->
         model = model_for(options, engine.catalogue)
         await engine.pool.wait_ready()
         with ProgressBar("Transcribing") as bar:
-            hearing = Hearing(engine.reader, engine.pool, _BarProgress(bar), Quality(settings.engine.quality))
-            return await hearing.of(file, JobId(str(uuid.uuid4())), options, model), model
+            recogniser = RecordingRecogniser(
+                engine.reader, engine.pool, _BarProgress(bar), Quality(settings.engine.quality)
+            )
+            return await recogniser.recognise_recording(file, JobId(str(uuid.uuid4())), options, model), model
 
 
 class _BarProgress(Progress):

@@ -26,9 +26,9 @@ from ringback.server.request_parsing import answer, caller_of_project, json_body
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
 from ringback.transcription.redelivery import (
+    AddJob,
     RedeliveryRequest,
-    Requeue,
-    Send,
+    RequeueJobs,
     is_kept,
     redelivery,
     sent_again,
@@ -167,9 +167,9 @@ class RequestCommandRoutes:
             if position is None:
                 return
 
-    async def _carry_out(self, todo: Requeue | Send) -> Sequence[JobId]:
+    async def _carry_out(self, todo: RequeueJobs | AddJob) -> Sequence[JobId]:
         """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
-        if isinstance(todo, Requeue):
+        if isinstance(todo, RequeueJobs):
             ids = await _change_each(self._store.requeue, todo.jobs)
             if not ids:
                 raise Refusal(409, "DELIVERY_NOT_ENDED", "This delivery is still on its way.")

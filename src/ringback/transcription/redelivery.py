@@ -39,14 +39,14 @@ class RedeliveryRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class Requeue:
+class RequeueJobs:
     """Make these parked jobs due again, in this order."""
 
     jobs: tuple[JobId, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Send:
+class AddJob:
     """Add this job."""
 
     job: NewJob
@@ -54,7 +54,7 @@ class Send:
 
 def redelivery(
     request: Job, followers: Sequence[Job], redelivery_request: RedeliveryRequest, seal: Seal
-) -> Requeue | Send:
+) -> RequeueJobs | AddJob:
     """What has to be done; `followers` are the request's, in the order of their making.
 
     Raises `Refusal`: 404 for a delivery that is not this request's, 409 while there is nothing to send (yet),
@@ -66,11 +66,11 @@ def redelivery(
         if not deliveries:
             raise Refusal(404, "DELIVERY_NOT_FOUND", "This request has no such delivery.")
     if redelivery_request.target is not None:
-        return Send(_elsewhere(request, deliveries, redelivery_request, seal))
+        return AddJob(_elsewhere(request, deliveries, redelivery_request, seal))
     if not deliveries:
         return _without_delivery(request)
     parked = tuple(job.id for job in deliveries if job.state is State.PARKED and is_kept(job))
-    return Requeue(parked) if parked else Send(sent_again(deliveries[-1]))
+    return RequeueJobs(parked) if parked else AddJob(sent_again(deliveries[-1]))
 
 
 def sent_again(delivery: Job) -> NewJob:
@@ -130,14 +130,14 @@ def _first(request: Job) -> DeliveryOrder:
     )
 
 
-def _without_delivery(request: Job) -> Requeue:
+def _without_delivery(request: Job) -> RequeueJobs:
     """A recording that was given up itself is tried again; the delivery follows from it."""
     _must_have_ended(request)
     if request.kind == KIND and request.state is State.PARKED:
         order = order_of(request.payload)
         if order.audio is None and order.url is None:
             raise not_kept()
-        return Requeue((request.id,))
+        return RequeueJobs((request.id,))
     if request.state is State.CANCELLED:
         raise Refusal(409, "REQUEST_CANCELLED", "The request was cancelled: it has no result.")
     raise Refusal(409, "NO_CALLBACK", "This request had no callback: name a `url` to send its result to.")

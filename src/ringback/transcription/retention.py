@@ -49,7 +49,7 @@ LEAST_KEPT = 60.0
 """Seconds. Whoever waited for a result has read it by then, however short `keep.results` is."""
 
 
-class Retention:
+class RetentionService:
     """A service that strips and drops; a ledger or a disk that fails does not end it."""
 
     name = "retention"

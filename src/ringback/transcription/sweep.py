@@ -58,7 +58,7 @@ class OwnTurns:
         return True
 
 
-class Sweep:
+class SweepService:
     """A service that goes round the blobs."""
 
     name = "sweep"

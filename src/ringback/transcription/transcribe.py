@@ -44,9 +44,9 @@ from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
 from ringback.transcript import Transcript
 from ringback.transcription.faults import FAULT, RecordingLost, report_fault, schedule_for
 from ringback.transcription.fetch import Fetching, fetched, fetched_again
-from ringback.transcription.hearing import Hearing
 from ringback.transcription.model import model_for
 from ringback.transcription.progress import Progress
+from ringback.transcription.recording_recogniser import RecordingRecogniser
 from ringback.transcription.remote import AudioNotFetched
 from ringback.transcription.request import (
     TranscriptionOrder,
@@ -93,7 +93,7 @@ class Transcriber:
         quality: Quality,
         quota: AudioQuota,
     ) -> None:
-        self._hearing = Hearing(reader, pool, progress, quality)
+        self._recogniser = RecordingRecogniser(reader, pool, progress, quality)
         self._catalogue = catalogue
         self._store = store
         self._fetching = fetching
@@ -171,7 +171,9 @@ class Transcriber:
         model = self._model(order)
         async with self._audio(job, order) as (path, sha256):
             try:
-                transcript = await self._hearing.of(path, job.id, order.options, model, job.lane)
+                transcript = await self._recogniser.recognise_recording(
+                    path, job.id, order.options, model, job.lane
+                )
             except (Refusal, FileNotFoundError):
                 # Is the audio bad, or is it no longer the audio that was accepted?
                 await asyncio.to_thread(_must_be_intact, path, sha256)

@@ -11,7 +11,7 @@ from ringback.audio.frames import AudioEnd, Chunk, SpeechChunk
 from ringback.audio.media_clock import Hole, Timeline
 from ringback.audio.speech import Silero
 from ringback.transcript import Word
-from ringback.transcription.hearing import flaws_of, in_media_time
+from ringback.transcription.recording_recogniser import flaws_of, in_media_time
 from support.speech import samples_of
 
 Samples = npt.NDArray[np.float32]

@@ -14,20 +14,23 @@ from ringback.engines.base import Task, Urgency
 from ringback.errors import Refusal
 
 TO_CHILDREN = [
-    (frames.TO_CHILD, frames.Order("/data/a b.wav", Decoding("linear16", 8_000, 2, multichannel=True), 15.0)),
+    (
+        frames.TO_CHILD,
+        frames.ReadOrder("/data/a b.wav", Decoding("linear16", 8_000, 2, multichannel=True), 15.0),
+    ),
     (frames.TO_CHILD, frames.GoOn()),
     (frames.TO_CHILD, frames.Abandon()),
-    (live_frames.TO_LIVE_CHILD, live_frames.Begin(Decoding(), "flac")),
+    (live_frames.TO_LIVE_CHILD, live_frames.BeginFile(Decoding(), "flac")),
     (live_frames.TO_LIVE_CHILD, live_frames.Note(3)),
     (messages.TO_ENGINE, messages.Batch(1, Urgency.LIVE_FINAL, Task("tiny.en", "en"), (10, 20))),
 ]
 FROM_CHILDREN = [
-    (frames.FROM_CHILD, frames.Opened(2, None)),
+    (frames.FROM_CHILD, frames.FileOpened(2, None)),
     (frames.FROM_CHILD, frames.Chunk(1, 0.25, ((0.5, 1.0),))),
-    (frames.FROM_CHILD, frames.Ended(1, 3.25)),
-    (frames.FROM_CHILD, frames.Refused(400, "Bad Request", "Bad Request: …")),
-    (frames.FROM_CHILD, frames.Broken("Traceback")),
-    (live_frames.FROM_LIVE_CHILD, live_frames.Sound(2)),
+    (frames.FROM_CHILD, frames.FileEnded(1, 3.25)),
+    (frames.FROM_CHILD, frames.FileRefused(400, "Bad Request", "Bad Request: …")),
+    (frames.FROM_CHILD, frames.ReadFailed("Traceback")),
+    (live_frames.FROM_LIVE_CHILD, live_frames.DecodedAudio(2)),
     (messages.FROM_ENGINE, messages.BatchFailed(4, "RuntimeError: …")),
 ]
 
@@ -51,7 +54,7 @@ def test_a_body_of_several_pieces_follows_its_header() -> None:
 
 def test_a_child_reads_frames_that_come_in_pieces_until_the_server_has_closed() -> None:
     ours, theirs = socket.socketpair()
-    order = frames.Order("a", Decoding(), 1.0)
+    order = frames.ReadOrder("a", Decoding(), 1.0)
     sent = b"".join([*pack(order, b"1234"), *pack(frames.GoOn())])
 
     def send() -> None:
@@ -74,4 +77,4 @@ def test_a_child_reads_frames_that_come_in_pieces_until_the_server_has_closed() 
 
 def test_a_refusal_keeps_its_words_on_the_way() -> None:
     refusal = Refusal(400, "Bad Request", "Bad Request: failed to process audio")
-    assert frames.Refused.of(refusal).refusal.failure == refusal.failure
+    assert frames.FileRefused.of(refusal).refusal.failure == refusal.failure

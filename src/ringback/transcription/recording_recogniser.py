@@ -1,4 +1,5 @@
-"""From a file to a transcript: pieces of speech to the recogniser, words back into their places in time."""
+"""From a file to a transcript: chunks of speech to the engine pool, their words back into the recording's
+time."""
 
 import asyncio
 from collections import defaultdict
@@ -22,11 +23,11 @@ CHUNKS_PER_THREAD = 3
 """Chunks of one recording that wait for a recogniser: enough to keep it busy, few enough to stay small."""
 
 CHUNKS_TO_IDENTIFY = 3
-"""Chunks of a channel whose languages are weighed against each other when the language is to be found."""
+"""Chunks of a channel that are recognised first to detect its language."""
 
 
 @dataclass(slots=True)
-class _Heard:
+class _ChannelSoFar:
     """One channel as far as it was recognised; chunks may come back in any order."""
 
     pieces: list[tuple[SpeechChunk, Recognition]] = field(default_factory=list)
@@ -39,24 +40,24 @@ class _Heard:
         if not identified or self.language is None:
             return Channel(Alternative(words))
         confidences = [
-            heard.language_confidence
-            for _, heard in self.pieces
-            if heard.language == self.language and heard.language_confidence is not None
+            recognition.language_confidence
+            for _, recognition in self.pieces
+            if recognition.language == self.language and recognition.language_confidence is not None
         ]
         confidence = sum(confidences) / len(confidences) if confidences else None
         return Channel(Alternative(words), self.language, confidence)
 
 
 @dataclass(frozen=True, slots=True)
-class Hearing:
-    """Runs recordings through the audio reader and the engine pool, a few chunks at a time."""
+class RecordingRecogniser:
+    """Recognises recordings through the audio reader and the engine pool, a few chunks at a time."""
 
     reader: AudioReader
     pool: EnginePool
     progress: Progress
     quality: Quality
 
-    async def of(
+    async def recognise_recording(
         self, path: Path, job: JobId, options: ListenOptions, model: ModelInfo, caller: str = ""
     ) -> Transcript:
         """The transcript of one recording; raises Refusal for bad audio, EngineFailure for our own fault.
@@ -64,17 +65,19 @@ class Hearing:
         `caller` (`PROJECT/KEY`): whose turns at the decoders it takes.
         """
         try:
-            return await _Run(self, job, options, model).over(path, caller)
+            return await _RecordingRun(self, job, options, model).run(path, caller)
         except ExceptionGroup as group:
-            # Chunks are recognised side by side; the first fault is the one to tell.
+            # Chunks are recognised concurrently; the first fault is reported.
             raise group.exceptions[0] from group
 
 
-class _Run:
-    """One recording on its way through."""
+class _RecordingRun:
+    """The recognition of one recording."""
 
-    def __init__(self, means: Hearing, job: JobId, options: ListenOptions, model: ModelInfo) -> None:
-        self._means = means
+    def __init__(
+        self, shared: RecordingRecogniser, job: JobId, options: ListenOptions, model: ModelInfo
+    ) -> None:
+        self._shared = shared
         self._job = job
         self._caller = ""
         self._decoding = Decoding(
@@ -85,25 +88,25 @@ class _Run:
         self._task = Task(
             model=model.name,
             language=None if self._identify or self._switching else _code(options.language),
-            quality=means.quality,
+            quality=shared.quality,
             candidates=options.candidates,
             terms=options.terms,
         )
-        self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * means.pool.threads)
-        self._channels: defaultdict[int, _Heard] = defaultdict(_Heard)
+        self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * shared.pool.threads)
+        self._channels: defaultdict[int, _ChannelSoFar] = defaultdict(_ChannelSoFar)
         self._duration: float | None = None
         self._recognised = 0.0
 
-    async def over(self, path: Path, caller: str) -> Transcript:
+    async def run(self, path: Path, caller: str) -> Transcript:
         end = AudioEnd(channels=1, duration=0.0)
         self._caller = caller
-        reader = self._means.reader
+        reader = self._shared.reader
         async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
             async for piece in pieces:
                 match piece:
                     case AudioFacts():
                         self._duration = piece.duration
-                        self._means.progress.reach(self._job, 0.0, piece.duration)
+                        self._shared.progress.reach(self._job, 0.0, piece.duration)
                     case SpeechChunk():
                         await self._take(piece, group)
                     case AudioEnd():
@@ -114,31 +117,32 @@ class _Run:
         return Transcript(end.duration, channels, flaws_of(end))
 
     async def _take(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
-        """Send a chunk on its way, or hold it until its channel's language is known."""
-        heard = self._channels[chunk.channel]
-        if not self._identify or heard.language is not None:
+        """Have a chunk recognised, or hold it until its channel's language is known."""
+        channel = self._channels[chunk.channel]
+        if not self._identify or channel.language is not None:
             await self._send(chunk, group)
             return
-        heard.undecided.append(chunk)
-        if len(heard.undecided) == CHUNKS_TO_IDENTIFY:
+        channel.undecided.append(chunk)
+        if len(channel.undecided) == CHUNKS_TO_IDENTIFY:
             await self._decide(chunk.channel, group)
 
     async def _decide(self, number: int, group: asyncio.TaskGroup) -> None:
-        """Settle a channel's language by the chunks held back; hear those again that sounded like another."""
-        heard = self._channels[number]
-        held, heard.undecided = heard.undecided, []
+        """Detect a channel's language by the chunks held; recognise those again that seemed to be in
+        another."""
+        channel = self._channels[number]
+        held, channel.undecided = channel.undecided, []
         if not held:
             return
         guesses = await asyncio.gather(*(self._recognise(chunk, self._task) for chunk in held))
-        heard.language = _weightiest(zip(held, guesses, strict=True))
+        channel.language = _weightiest(zip(held, guesses, strict=True))
         for chunk, guess in zip(held, guesses, strict=True):
-            if guess.language == heard.language:
+            if guess.language == channel.language:
                 self._keep(chunk, guess)
             else:
                 await self._send(chunk, group)
 
     async def _send(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
-        """Recognise beside the reading, but never more than a few chunks ahead of the recogniser."""
+        """Recognise a chunk while reading goes on, but only a few chunks at once."""
         await self._room.acquire()
         language = self._channels[chunk.channel].language or self._task.language
         group.create_task(self._hear(chunk, replace(self._task, language=language)))
@@ -150,18 +154,18 @@ class _Run:
             self._room.release()
 
     async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
-        return await self._means.pool.recognise(
+        return await self._shared.pool.recognise(
             chunk.samples, task, Urgency.RECORDING, self._job, self._caller
         )
 
     def _keep(self, chunk: SpeechChunk, recognition: Recognition) -> None:
-        # Only the place in time is still needed: a recording's samples must not pile up here.
+        # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
         if self._switching:
             recognition = _with_language(recognition)
         self._channels[chunk.channel].pieces.append((place, recognition))
         self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
-        self._means.progress.reach(self._job, self._recognised, self._duration)
+        self._shared.progress.reach(self._job, self._recognised, self._duration)
 
 
 _NO_SAMPLES = np.empty(0, np.float32)
@@ -173,7 +177,7 @@ def _code(language: str) -> str:
 
 
 def _with_language(recognition: Recognition) -> Recognition:
-    """With code switching each word tells its language (docs/multilingual-code-switching)."""
+    """With code switching each word has its language (Deepgram's docs/multilingual-code-switching)."""
     words = tuple(replace(word, language=recognition.language) for word in recognition.words)
     return replace(recognition, words=words)
 
@@ -193,8 +197,8 @@ def _in_time(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word
 
 
 def in_media_time(word: Word, chunk: SpeechChunk) -> Word:
-    """A word of a chunk, in the recording's time. No word is longer for a hole: it lies on the side of it on
-    which its middle is."""
+    """A word of a chunk, in the recording's time. A word across a hole in the audio is put on the side on
+    which its middle is, so that it does not grow by the hole."""
     if not chunk.holes:
         return word.shifted(chunk.start)
     middle = (word.start + word.end) / 2
@@ -209,7 +213,7 @@ def in_media_time(word: Word, chunk: SpeechChunk) -> Word:
 
 
 def flaws_of(end: AudioEnd) -> tuple[str, ...]:
-    """What the caller has to know of a recording that was not heard in full."""
+    """Warnings for the caller of a recording that could not be recognised in full."""
     flaws = []
     if end.unread_seconds > 0:
         flaws.append(
