@@ -14,6 +14,7 @@ import warnings
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from deepgram.core.unchecked_base_model import construct_type
 from deepgram.listen.v1.types.listen_v1configure_failure import ListenV1ConfigureFailure
@@ -24,6 +25,7 @@ from deepgram.listen.v1.types.listen_v1results import ListenV1Results
 from deepgram.listen.v1.types.listen_v1speech_started import ListenV1SpeechStarted
 from deepgram.listen.v1.types.listen_v1utterance_end import ListenV1UtteranceEnd
 
+from ringback.listen.json_parts import JsonEntity, JsonSearch
 from ringback.listen.live import (
     Action,
     AudioOpened,
@@ -168,6 +170,8 @@ def _event(told: Json) -> RecognitionEvent:
         words = cast(list[tuple[str, float, float, float]], fields["words"])
         fields["words"] = tuple(Word(text, start, end, share) for text, start, end, share in words)
         fields["cause"] = Cause(cast(str, fields["cause"]))
+        fields["entities"] = msgspec.convert(fields.get("entities", []), tuple[JsonEntity, ...])
+        fields["search"] = msgspec.convert(fields.get("search", []), tuple[JsonSearch, ...])
     return kind(**fields)  # type: ignore[arg-type]  # the files' fields bear the events' names
 
 

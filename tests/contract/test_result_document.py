@@ -34,10 +34,10 @@ def _channel(text: str, speaker: int | None = None) -> Channel:
     return Channel(Alternative(tuple(words)), "en", 0.99)
 
 
-def _made(*pairs: tuple[str, str]) -> bytes:
+def _made(*pairs: tuple[str, str], text: str = TEXT) -> bytes:
     """The document of a recording with speech on one channel and silence on the other."""
     options = parse(pairs, Mode.RECORDED)
-    finished = finish(Transcript(12.5, (_channel(TEXT, speaker=0), Channel())), options)
+    finished = finish(Transcript(12.5, (_channel(text, speaker=0), Channel())), options)
     facts = ResultMetadata(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
     return result_document(
         finished.transcript,
@@ -56,7 +56,26 @@ FULL = _made(
     *[("tag", "a"), ("extra", "k:v"), ("redact", "pci"), ("detect_language", "true"), ("diarize", "true")],
 )
 MULTILINGUAL = _made(("language", "multi"), ("utterances", "true"), ("paragraphs", "true"))
-ALL = pytest.mark.parametrize("body", [PLAIN, FULL, MULTILINGUAL], ids=["plain", "full", "multilingual"])
+WORDED = _made(
+    *[("smart_format", "true"), ("numerals", "true"), ("measurements", "true"), ("detect_entities", "true")],
+    *[
+        ("redact", "pci,pii"),
+        ("profanity_filter", "true"),
+        ("replace", "smith:Jones"),
+        ("filler_words", "true"),
+    ],
+    *[
+        ("dictation", "true"),
+        ("search", "smith"),
+        ("search", "4539"),
+        ("keyterm", "Jones"),
+        ("utterances", "true"),
+    ],
+    text="Well, Mr. Smith, my card is 4539 1488 0343 6467, it holds five hundred milligrams at 9 am.",
+)
+ALL = pytest.mark.parametrize(
+    "body", [PLAIN, FULL, MULTILINGUAL, WORDED], ids=["plain", "full", "multilingual", "worded"]
+)
 
 
 @ALL
@@ -73,6 +92,19 @@ def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
     """Names that the type does not declare would be read by nobody; these four other clients read."""
     response = ListenV1Response.model_validate_json(FULL)
     assert set(_undeclared(response)) == {"extra", "warnings", "language_confidence", "punctuated_word"}
+    worded = ListenV1Response.model_validate_json(WORDED)
+    assert set(_undeclared(worded)) - {"language_confidence", "punctuated_word", "warnings"} == set()
+
+
+def test_the_python_sdk_reads_entities_and_search() -> None:
+    (channel, _) = ListenV1Response.model_validate_json(WORDED).results.channels
+    (alternative,) = channel.alternatives or []
+    labels = [(each.label, each.value, each.raw_value) for each in alternative.entities or []]
+    assert labels[0] == ("CREDIT_CARD", "[CREDIT_CARD_1]", "[CREDIT_CARD_1]")
+    smith, card = channel.search or []
+    best = (smith.hits or [])[0]
+    assert (best.confidence, best.snippet) == (1.0, "Mr. Jones, my")
+    assert card.hits == []
 
 
 def _undeclared(value: object) -> Iterator[str]:
