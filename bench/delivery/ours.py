@@ -19,7 +19,7 @@ from bench.delivery.load import Delivery, Phase, Seen, body
 from bench.harness.child import Child
 from bench.harness.costs import cpu_seconds
 from bench.harness.server import KEY, RunningServer
-from ringback.blobs import BlobKey, FolderBlobs, Kept, keep
+from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument, store_document
 from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
 from ringback.clock import SystemClock
 from ringback.jobs.job import JobId, NewJob
@@ -95,18 +95,20 @@ class Ours:
         self._seal = Seal.of("", folder / "secret.key")
         async with (
             await SqliteLedger.open(self._ledger, clock) as ledger,
-            FolderBlobs(folder / "blobs") as blobs,
+            FolderBlobStore(folder / "blobs") as blobs,
         ):
             self._project = (await ledger.projects())[0].id
             self._key = await self._add_key(ledger)
             url, count = self._backlog
-            dead = (self._job(url, Kept(inline=body(2_048)), 0.0) for _ in range(count))
+            dead = (self._job(url, StoredDocument(inline=body(2_048)), 0.0) for _ in range(count))
             while group := list(itertools.islice(dead, GROUP)):
                 await ledger.add(group)
             # The long part is done: from here on it takes a second or two.
             self._up_at = time.time() + seconds
             for phase in self._phases:
-                kept = await keep(blobs, BlobKey(f"results/{uuid.uuid4()}"), body(phase.body_bytes).encode())
+                kept = await store_document(
+                    blobs, BlobKey(f"results/{uuid.uuid4()}"), body(phase.body_bytes).encode()
+                )
                 for deliveries in _groups(phase.deliveries):
                     jobs = [self._job(each.url, kept, self._until(phase, each)) for each in deliveries]
                     await ledger.add(jobs)
@@ -128,7 +130,7 @@ class Ours:
     def _until(self, phase: Phase, delivery: Delivery) -> float:
         return self._up_at + phase.starts + delivery.at - time.time()
 
-    def _job(self, url: str, kept: Kept, delay: float) -> NewJob:
+    def _job(self, url: str, kept: StoredDocument, delay: float) -> NewJob:
         request_id = JobId(str(uuid.uuid4()))
         order = DeliveryOrder(
             request_id=request_id,

@@ -35,7 +35,7 @@ SHORTEST_SECRET = 16
 FILE_BYTES = 32
 
 
-class CannotOpen(RingbackError):
+class UnsealFailed(RingbackError):
     """Sealed with a key that we do not have, or not sealed for this place, or changed since."""
 
 
@@ -47,7 +47,7 @@ class Seal:
         if not secrets:
             raise ValueError("a seal needs a secret")
         self._secrets = tuple(dict.fromkeys(secrets))
-        self._keys = [_Key.of(secret) for secret in self._secrets]
+        self._keys = [_SealKey.of(secret) for secret in self._secrets]
 
     @classmethod
     def of(cls, setting: str, path: Path) -> "Seal":
@@ -83,19 +83,19 @@ class Seal:
         return sealed.startswith(f"{PREFIX}{self._keys[0].id}.")
 
     def open(self, sealed: str, about: str) -> str:
-        """The text; raises `CannotOpen`."""
+        """The text; raises `UnsealFailed`."""
         key_id, _, encoded = sealed.removeprefix(PREFIX).partition(".")
         if not is_sealed(sealed) or not encoded:
-            raise CannotOpen("this is not a sealed text")
+            raise UnsealFailed("this is not a sealed text")
         data = _decoded(encoded)
         known = [key for key in self._keys if key.id == key_id]
         if not known:
-            raise CannotOpen(f"it was sealed with the secret key {key_id}, which this server does not have")
+            raise UnsealFailed(f"it was sealed with the secret key {key_id}, which this server does not have")
         nonce, encrypted = data[_SALT : _SALT + _NONCE], data[_SALT + _NONCE :]
         for key in known:
             with suppress(InvalidTag):
                 return key.cipher(data).decrypt(nonce, encrypted, about.encode()).decode()
-        raise CannotOpen("it was changed since it was sealed, or sealed for another place")
+        raise UnsealFailed("it was changed since it was sealed, or sealed for another place")
 
     def open_if_sealed(self, text: str, about: str) -> str:
         """The same for texts that may be older than the seal: those are given back as they are."""
@@ -111,7 +111,7 @@ def is_sealed(text: str) -> bool:
     return text.startswith(PREFIX)
 
 
-class _Key:
+class _SealKey:
     """What one secret encrypts with."""
 
     def __init__(self, key_id: str, master: bytes) -> None:
@@ -119,7 +119,7 @@ class _Key:
         self._master = master
 
     @classmethod
-    def of(cls, secret: bytes) -> "_Key":
+    def of(cls, secret: bytes) -> "_SealKey":
         return cls(_derived(secret, "key id", 4).hex(), _derived(secret, "sealing", 32))
 
     def cipher(self, start: bytes) -> AESGCM:
@@ -140,9 +140,9 @@ def _decoded(text: str) -> bytes:
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     except (ValueError, binascii.Error):
-        raise CannotOpen("this is not a sealed text") from None
+        raise UnsealFailed("this is not a sealed text") from None
     if len(data) < _SALT + _NONCE + _TAG or _encoded(data) != text:
-        raise CannotOpen("this is not a sealed text")
+        raise UnsealFailed("this is not a sealed text")
     return data
 
 

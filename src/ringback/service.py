@@ -60,20 +60,20 @@ async def run_in_stages(stages: Sequence[Sequence[Service]], stopping: asyncio.E
 
     Each stage has ended before the one that it stands on is told to stop.
     """
-    bells = [asyncio.Event() for _ in stages]
+    stops = [asyncio.Event() for _ in stages]
     async with asyncio.TaskGroup() as group:
         running = [
-            [group.create_task(_kept_up(service, bell), name=service.name) for service in stage]
-            for stage, bell in zip(stages, bells, strict=True)
+            [group.create_task(_run_until_stopped(service, stop), name=service.name) for service in stage]
+            for stage, stop in zip(stages, stops, strict=True)
         ]
         await stopping.wait()
-        for tasks, bell in zip(reversed(running), reversed(bells), strict=True):
-            bell.set()
+        for tasks, stop in zip(reversed(running), reversed(stops), strict=True):
+            stop.set()
             if tasks:
                 await asyncio.wait(tasks)
 
 
-async def _kept_up(service: Service, stopping: asyncio.Event) -> None:
+async def _run_until_stopped(service: Service, stopping: asyncio.Event) -> None:
     await service.run(stopping)
     if not stopping.is_set():
         raise ServiceEnded(service.name)

@@ -91,7 +91,7 @@ def problem(name: str, /, **facts: Any) -> None:
 def configure(level: str, form: str) -> None:
     """`form` is `json`, `text` or `auto` (text on a terminal); logs go to standard error."""
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    output = structlog.PrintLogger(sys.stderr) if as_text else _Lines()
+    output = structlog.PrintLogger(sys.stderr) if as_text else _LogWriter()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -106,11 +106,11 @@ def configure(level: str, form: str) -> None:
     global _log  # noqa: PLW0603 - one process, one log
     _log = structlog.get_logger().bind()
     root = logging.getLogger()
-    if not any(isinstance(handler, _Libraries) for handler in root.handlers):
-        root.addHandler(_Libraries(logging.WARNING))
+    if not any(isinstance(handler, _LibraryLogHandler) for handler in root.handlers):
+        root.addHandler(_LibraryLogHandler(logging.WARNING))
 
 
-class _Libraries(logging.Handler):
+class _LibraryLogHandler(logging.Handler):
     """Turns what libraries log into one event each: their tracebacks of many lines are no JSON.
 
     Of an exception its type and the innermost frames; of a text the first line, for more may quote what a
@@ -129,7 +129,7 @@ class _Libraries(logging.Handler):
         )
 
 
-class _Lines:
+class _LogWriter:
     """Lines on standard error, written by a thread of their own a few times a second.
 
     A write per event lets go of the interpreter's lock each time, and on a busy server the event loop

@@ -21,7 +21,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder, order_job
 from ringback.clock import SystemClock
 from ringback.egress.target import TargetError, read_target
@@ -259,7 +259,7 @@ async def orders_of_laxer_days(data: Path, urls: Sequence[str]) -> list[JobId]:
                 stored = read_target(url).reveal_url()
             except TargetError:
                 continue
-            order = DeliveryOrder(str(uuid.uuid4()), stored, "POST", 200, None, Kept(inline="{}"))
+            order = DeliveryOrder(str(uuid.uuid4()), stored, "POST", 200, None, StoredDocument(inline="{}"))
             jobs.append(replace(order_job(order, project=project, accessor=None), parent=None))
         await ledger.add(jobs)
     return [job.id for job in jobs]

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder, order_job
 from ringback.clock import SystemClock
 from ringback.jobs.job import JobId, NewJob
@@ -87,7 +87,7 @@ def delivery(url: str, project: str, delay: float) -> NewJob:
         method="POST",
         status=200,
         key_id=None,
-        body=Kept(inline='{"results": {}}'),
+        body=StoredDocument(inline='{"results": {}}'),
     )
     job = order_job(order, project=project, accessor=None)
     return NewJob(job.id, job.kind, job.lane, project, job.payload, delay=delay)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 import pytest
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -52,7 +52,7 @@ async def a_parked_delivery(door: Front) -> Job:
     url = quote("https://127.0.0.1/hook", safe="")
     assert (await door.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
     lease = await door.claim()
-    order, kept = order_of(lease.job.payload), Kept(inline=DOCUMENT.decode())
+    order, kept = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
     assert order.callback is not None
     delivery = DeliveryOrder(
         lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs.place import OPTIONS
+from ringback.blobs.location import OPTIONS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "storage.md").read_text()
 

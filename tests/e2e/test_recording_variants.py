@@ -192,7 +192,8 @@ def test_a_hole_in_the_recording_is_time_for_words_and_utterances(program: Progr
     samples, rate = as_wav(clip("en"))
     once = samples.astype(np.int16)
     reply = program.listen(
-        in_matroska(np.concatenate((once, once)), rate, len(once) / rate), "utterances=true"
+        in_matroska(np.concatenate((once, once)), rate, len(once) / rate),
+        "utterances=true",
     )
     words = channels(reply)[0]["alternatives"][0]["words"]
     starts = [word["start"] for word in words]

@@ -14,7 +14,7 @@ import structlog
 from structlog.typing import EventDict
 
 from ringback import __version__
-from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobs, Kept, keep
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoredDocument, store_document
 from ringback.callbacks import deliver
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer, Recorded
@@ -27,7 +27,7 @@ from ringback.egress.target import read_target
 from ringback.errors import Refusal
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
 from ringback.jobs.store import LedgerUnavailable
-from ringback.sealing import CannotOpen
+from ringback.sealing import UnsealFailed
 from ringback.settings import CallbackSettings
 from support.deliveries import SECRET, nothing_recorded, sign
 from support.raw_receiver import Conversation, answering, receiving
@@ -48,17 +48,17 @@ async def door() -> AsyncIterator[EgressClient]:
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobs:
-    return FolderBlobs(tmp_path, SystemClock())
+def blobs(tmp_path: Path) -> FolderBlobStore:
+    return FolderBlobStore(tmp_path, SystemClock())
 
 
 @pytest.fixture
-def deliverer(door: EgressClient, blobs: FolderBlobs) -> Deliverer:
+def deliverer(door: EgressClient, blobs: FolderBlobStore) -> Deliverer:
     return deliverer_with(door, blobs, nothing_recorded)
 
 
 def deliverer_with(
-    door: EgressClient, blobs: FolderBlobs, recorded: Recorded, settings: CallbackSettings = SETTINGS
+    door: EgressClient, blobs: FolderBlobStore, recorded: Recorded, settings: CallbackSettings = SETTINGS
 ) -> Deliverer:
     return Deliverer(
         door,
@@ -74,9 +74,9 @@ def deliverer_with(
     )
 
 
-def lease(url: str, body: Kept | None = None, method: str = "POST", tries: int = 0) -> Lease:
+def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tries: int = 0) -> Lease:
     """A claimed delivery to `url`."""
-    kept = Kept(inline=DOCUMENT) if body is None else body
+    kept = StoredDocument(inline=DOCUMENT) if body is None else body
     origin = read_target(url).origin
     sealed = SEAL.seal(url, place_of_callback(REQUEST))
     order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
@@ -168,9 +168,9 @@ async def test_one_delivery_keeps_its_id_over_attempts(deliverer: Deliverer) -> 
     assert [heard.headers["webhook-id"] for heard in receiver.heard] == [claimed.job.id] * 2
 
 
-async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobs) -> None:
+async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:
     document = json.dumps({"words": ["said"] * 400_000}).encode()
-    kept = await keep(blobs, BlobKey("results/1"), document)
+    kept = await store_document(blobs, BlobKey("results/1"), document)
     assert kept.key is not None
     async with receiving(answering()) as receiver:
         outcome = await deliverer(lease(receiver.url(), kept))
@@ -181,9 +181,9 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
 
 
 async def test_large_results_for_receivers_that_hang_hold_up_no_others(
-    door: EgressClient, blobs: FolderBlobs
+    door: EgressClient, blobs: FolderBlobStore
 ) -> None:
-    kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
     all_there = asyncio.Event()
 
@@ -203,11 +203,11 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 
 
 async def test_large_results_in_flight_are_bounded_in_bytes(
-    door: EgressClient, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+    door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(deliver, "LARGE_BYTES", 3 * INLINE_LIMIT)
-    kept = await keep(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
-    enormous = await keep(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
+    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    enormous = await store_document(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
     deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
     open_now, most = 0, 0
 
@@ -228,7 +228,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
     assert most <= 2
 
 
-async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: FolderBlobs) -> None:
+async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: FolderBlobStore) -> None:
     recorded: list[Attempt] = []
 
     async def so_far(_: JobId, most: int) -> list[Attempt]:
@@ -271,7 +271,9 @@ async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: Folder
     ]
 
 
-async def test_a_413_from_before_a_redelivery_is_forgotten(door: EgressClient, blobs: FolderBlobs) -> None:
+async def test_a_413_from_before_a_redelivery_is_forgotten(
+    door: EgressClient, blobs: FolderBlobStore
+) -> None:
     async def refused_long_ago(_: JobId, most: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)][-most:]
 
@@ -284,7 +286,7 @@ async def test_a_413_from_before_a_redelivery_is_forgotten(door: EgressClient, b
     assert "result_url" in json.loads(thin.body)
 
 
-async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: FolderBlobs) -> None:
+async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: FolderBlobStore) -> None:
     async def refused_once(_: JobId, __: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413)]
 
@@ -297,7 +299,7 @@ async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: 
     assert heard.body == DOCUMENT.encode()
 
 
-async def test_a_ledger_that_is_away_burns_no_try(door: EgressClient, blobs: FolderBlobs) -> None:
+async def test_a_ledger_that_is_away_burns_no_try(door: EgressClient, blobs: FolderBlobStore) -> None:
     async def away(_: JobId, __: int) -> list[Attempt]:
         raise LedgerUnavailable("locked")
 
@@ -312,7 +314,7 @@ async def test_a_body_that_cannot_be_read_now_burns_no_try(deliverer: Deliverer,
     blob = tmp_path / "result" / "1"
     blob.mkdir(parents=True)  # where a file should be: reading it fails
     async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), Kept(key=BlobKey("result/1")), tries=1))
+        outcome = await deliverer(lease(receiver.url(), StoredDocument(key=BlobKey("result/1")), tries=1))
     assert isinstance(outcome, Interrupted)
     assert receiver.connections == 0
 
@@ -346,7 +348,7 @@ async def test_a_presigned_url_gets_no_credentials(deliverer: Deliverer) -> None
 
 async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
     async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), Kept(key=BlobKey("results/gone"))))
+        outcome = await deliverer(lease(receiver.url(), StoredDocument(key=BlobKey("results/gone"))))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "body_lost"
     assert json.loads(attempt_of(outcome).detail) == {"reason": "the result is no longer kept"}
@@ -354,7 +356,7 @@ async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
 
 
 async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
-    blobs: FolderBlobs,
+    blobs: FolderBlobStore,
 ) -> None:
     policy = Policy()
     async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
@@ -375,7 +377,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     assert receiver.connections == 0
 
 
-def unable_to_sign(door: EgressClient, blobs: FolderBlobs, error: Exception) -> Deliverer:
+def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception) -> Deliverer:
     async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
         raise error
 
@@ -392,7 +394,7 @@ def unable_to_sign(door: EgressClient, blobs: FolderBlobs, error: Exception) -> 
 
 
 async def test_nothing_goes_out_unsigned(
-    door: EgressClient, blobs: FolderBlobs, monkeypatch: pytest.MonkeyPatch
+    door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
     error = LedgerUnavailable("locked")
@@ -407,9 +409,9 @@ async def test_nothing_goes_out_unsigned(
 
 
 async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
-    door: EgressClient, blobs: FolderBlobs
+    door: EgressClient, blobs: FolderBlobStore
 ) -> None:
-    deliverer = unable_to_sign(door, blobs, CannotOpen("lost"))
+    deliverer = unable_to_sign(door, blobs, UnsealFailed("lost"))
     async with receiving(answering()) as receiver:
         claimed = lease(receiver.url())
         outcomes: list[Done | Retry | GivenUp | Interrupted] = []
@@ -447,7 +449,7 @@ async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer
 
 
 async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
-    door: EgressClient, blobs: FolderBlobs
+    door: EgressClient, blobs: FolderBlobStore
 ) -> None:
     policy = Policy(["127.0.0.1"], [443])
     deliverer = Deliverer(

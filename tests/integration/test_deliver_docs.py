@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import FolderBlobs, Kept
+from ringback.blobs import FolderBlobStore, StoredDocument
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
 from ringback.clock import SystemClock
@@ -89,7 +89,9 @@ async def _listening(port: int) -> None:
 async def _delivered(url: str, folder: Path) -> bool:
     settings = CallbackSettings(allow=("127.0.0.1",), ports=())
     policy = Policy(settings.allow, settings.ports)
-    order = DeliveryOrder("6f1c0d0e-0000-4000-8000-000000000001", url, "POST", 200, None, Kept(DOCUMENT))
+    order = DeliveryOrder(
+        "6f1c0d0e-0000-4000-8000-000000000001", url, "POST", 200, None, StoredDocument(DOCUMENT)
+    )
     new = order_job(order, project="p", accessor=None)
     job = Job(
         id=new.id, kind=new.kind, lane=new.lane, project=new.project, payload=new.payload, parent=new.parent,
@@ -97,7 +99,7 @@ async def _delivered(url: str, folder: Path) -> bool:
         due_at=0.0, finished_at=None, code=None, result=None,
     )  # fmt: skip
     async with EgressClient(policy, SystemClock()) as door:
-        blobs = FolderBlobs(folder / "blobs", SystemClock())
+        blobs = FolderBlobStore(folder / "blobs", SystemClock())
         deliverer = Deliverer(
             door,
             policy,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 import structlog
 
-from ringback.blobs import FolderBlobs, Kept
+from ringback.blobs import FolderBlobStore, StoredDocument
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, order_job
 from ringback.clock import SystemClock
@@ -69,7 +69,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClien
     deliverer = Deliverer(
         door,
         POLICY,
-        FolderBlobs(tmp_path, SystemClock()),
+        FolderBlobStore(tmp_path, SystemClock()),
         CallbackSettings(ports=()),
         seal=SEAL,
         sign=sign,
@@ -78,7 +78,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClien
     )
     request = str(uuid4())
     async with receiving(answering()) as receiver:
-        order = DeliveryOrder(request, receiver.url("/hush"), "POST", 200, None, Kept(inline="{}"))
+        order = DeliveryOrder(request, receiver.url("/hush"), "POST", 200, None, StoredDocument(inline="{}"))
         claimed = _leased(order)
         with structlog.testing.capture_logs() as events, no_descriptors():
             outcome = await deliverer(claimed)

@@ -10,7 +10,7 @@ import asyncpg
 import msgspec
 import pytest
 
-from ringback.blobs import Blobs, FolderBlobs, Kept, blobs_at, once
+from ringback.blobs import BlobStore, FolderBlobStore, StoredDocument, blob_store_at, single_chunk
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -44,11 +44,11 @@ URL = f"http://user:{CANARY}@127.0.0.1:9/{CANARY}"
 
 
 @dataclass
-class Ground:
+class ProcessContext:
     """A ledger, blobs, and what erases them."""
 
     store: Store
-    blobs: Blobs
+    blobs: BlobStore
     clock: ManualClock
     folder: Path
 
@@ -66,14 +66,18 @@ class Ground:
         options = ListenOptions(extra={"note": CANARY}, tag=(CANARY,))
         order = TranscriptionOrder(options, "m", audio=audio_key(name), sha256="0" * 64, callback=URL)
         job = job_of(order, name, SEAL, project=TENANT.id, accessor="k")
-        await self.blobs.put(audio_key(name), once(CANARY.encode()))
+        await self.blobs.put(audio_key(name), single_chunk(CANARY.encode()))
         await self.store.add([replace(job, once=Once(f"{CANARY} {name}", b"wish"))])
         if not ends:
             return name
         (lease,) = await self.store.claim(KIND, 1, 60)
-        kept = Kept(key=document_key(name)) if large else Kept(inline=f'{{"transcript": "{CANARY}"}}')
+        kept = (
+            StoredDocument(key=document_key(name))
+            if large
+            else StoredDocument(inline=f'{{"transcript": "{CANARY}"}}')
+        )
         if large:
-            await self.blobs.put(document_key(name), once(CANARY.encode()))
+            await self.blobs.put(document_key(name), single_chunk(CANARY.encode()))
         done = Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)), (self.delivery(name, kept),))
         assert await self.store.settle(lease, done)
         await self.store.add([self.delivery(name, kept)])
@@ -83,7 +87,7 @@ class Ground:
         assert await self.store.settle(second, GivenUp(503, attempt=attempt))
         return name
 
-    def delivery(self, name: JobId, body: Kept, number: int | None = None) -> NewJob:
+    def delivery(self, name: JobId, body: StoredDocument, number: int | None = None) -> NewJob:
         sealed = SEAL.seal(URL, f"callback of {name}")
         origin = f"http://{CANARY}.example:80"
         order = DeliveryOrder(name, sealed, "POST", 200, "k", body, origin=origin, number=number)
@@ -96,7 +100,7 @@ class Ground:
             ListenOptions(extra={"note": CANARY}), "m", SEAL.seal(URL, f"callback of {name}")
         )
         await self.store.begin(record_job(order, name, project=TENANT.id, accessor="k"), 120)
-        await self.store.add([self.delivery(name, Kept(inline=CANARY), n) for n in (1, 2, 3)])
+        await self.store.add([self.delivery(name, StoredDocument(inline=CANARY), n) for n in (1, 2, 3)])
         return name
 
     async def erase(self, request: JobId) -> None:
@@ -119,26 +123,26 @@ class Ground:
 @pytest.fixture(params=STORES)
 async def tenant(
     request: pytest.FixtureRequest, tmp_path: Path, manual_clock: ManualClock
-) -> AsyncIterator[Ground]:
+) -> AsyncIterator[ProcessContext]:
     async with (
         STORES[request.param](tmp_path, manual_clock)() as store,
-        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+        FolderBlobStore(tmp_path / "blobs", manual_clock) as blobs,
     ):
         await store.add_project(TENANT)
-        yield Ground(store, blobs, manual_clock, tmp_path)
+        yield ProcessContext(store, blobs, manual_clock, tmp_path)
         assert not await found(request.param, tmp_path)
     assert not await found(request.param, tmp_path)
 
 
 @pytest.fixture
-async def file(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Ground]:
+async def file(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[ProcessContext]:
     """On SQLite alone: what does not depend on the ledger."""
     async with (
         sqlite(tmp_path, manual_clock)() as store,
-        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+        FolderBlobStore(tmp_path / "blobs", manual_clock) as blobs,
     ):
         await store.add_project(TENANT)
-        yield Ground(store, blobs, manual_clock, tmp_path)
+        yield ProcessContext(store, blobs, manual_clock, tmp_path)
 
 
 def files_with_canary(folder: Path) -> list[str]:
@@ -163,7 +167,7 @@ def has_canary(text: bytes) -> bool:
     return CANARY.encode() in lowered or CANARY.encode().hex().encode() in lowered
 
 
-async def test_nothing_is_left_of_ended_requests(tenant: Ground) -> None:
+async def test_nothing_is_left_of_ended_requests(tenant: ProcessContext) -> None:
     requests = [await tenant.recording(large=large) for large in (False, True, False)]
     assert await tenant.jobs() == 9
     for request in requests:
@@ -173,7 +177,7 @@ async def test_nothing_is_left_of_ended_requests(tenant: Ground) -> None:
     await tenant.end_project()
 
 
-async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
+async def test_what_runs_is_cancelled_first(tenant: ProcessContext) -> None:
     waiting, stream = await tenant.recording(ends=False), await tenant.stream()
     (lease,) = await tenant.store.claim(KIND, 1, 60)
     (delivery,) = await tenant.store.claim(DELIVER, 5, 60)
@@ -183,8 +187,8 @@ async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
     assert not await tenant.store.settle(lease, Done(200, CANARY.encode()))
     assert not await tenant.store.settle(delivery, Done(200, CANARY.encode()))
     # Workers that have not heard of it yet.
-    await tenant.blobs.put(document_key(waiting), once(CANARY.encode()))
-    await tenant.store.add([tenant.delivery(stream, Kept(inline=CANARY), 4)])
+    await tenant.blobs.put(document_key(waiting), single_chunk(CANARY.encode()))
+    await tenant.store.add([tenant.delivery(stream, StoredDocument(inline=CANARY), 4)])
     await tenant.eraser.round()
     assert await tenant.jobs() == 1
     tenant.clock.advance(SETTLED_SECONDS)
@@ -195,7 +199,7 @@ async def test_what_runs_is_cancelled_first(tenant: Ground) -> None:
     await tenant.end_project()
 
 
-async def test_audio_that_is_being_fetched_is_no_longer_waited_for(tenant: Ground) -> None:
+async def test_audio_that_is_being_fetched_is_no_longer_waited_for(tenant: ProcessContext) -> None:
     name = JobId(str(uuid.uuid4()))
     order = TranscriptionOrder(ListenOptions(), "m", url=URL, callback=URL)
     await tenant.store.add(with_fetch(job_of(order, name, SEAL, project=TENANT.id, accessor="k")))
@@ -203,13 +207,13 @@ async def test_audio_that_is_being_fetched_is_no_longer_waited_for(tenant: Groun
     await tenant.erase(name)
     assert await tenant.jobs() == 0
     assert not await tenant.store.settle(lease, Done(200, CANARY.encode()))
-    await tenant.blobs.put(audio_key(name), once(CANARY.encode()))
+    await tenant.blobs.put(audio_key(name), single_chunk(CANARY.encode()))
     tenant.clock.advance(SETTLED_SECONDS)
     await tenant.eraser.round()
     await tenant.end_project()
 
 
-async def test_nothing_is_left_of_a_project(tenant: Ground) -> None:
+async def test_nothing_is_left_of_a_project(tenant: ProcessContext) -> None:
     for large in (False, True):
         await tenant.recording(large=large)
     await tenant.stream()
@@ -218,7 +222,7 @@ async def test_nothing_is_left_of_a_project(tenant: Ground) -> None:
     assert await tenant.store.delete_project(TENANT.id)
     await tenant.erasing.project(TENANT.id)
     assert await tenant.jobs() == 0
-    await tenant.blobs.put(document_key(running), once(CANARY.encode()))
+    await tenant.blobs.put(document_key(running), single_chunk(CANARY.encode()))
     # An upload that was admitted before.
     await tenant.recording(ends=False)
     tenant.clock.advance(SETTLED_SECONDS)
@@ -237,10 +241,10 @@ async def test_nothing_is_left_in_an_object_store(
     prefix = uuid.uuid4().hex
     async with (
         sqlite(tmp_path, manual_clock)() as store,
-        blobs_at(s3.blobs_url(prefix), tmp_path / "node", manual_clock) as blobs,
+        blob_store_at(s3.blobs_url(prefix), tmp_path / "node", manual_clock) as blobs,
     ):
         await store.add_project(TENANT)
-        tenant = Ground(store, blobs, manual_clock, tmp_path)
+        tenant = ProcessContext(store, blobs, manual_clock, tmp_path)
         erased, other = await tenant.recording(large=True), await tenant.recording(large=True)
         async with blobs.local(audio_key(erased)) as copy:
             assert has_canary(copy.read_bytes())
@@ -256,7 +260,7 @@ async def test_nothing_is_left_in_an_object_store(
     assert not await found("sqlite", tmp_path)
 
 
-async def test_others_keep_theirs(file: Ground) -> None:
+async def test_others_keep_theirs(file: ProcessContext) -> None:
     first, second = await file.recording(large=True), await file.recording(large=True)
     await file.erase(first)
     assert await file.jobs() == 3
@@ -287,7 +291,7 @@ class Dying:
         return counted
 
 
-async def test_a_request_that_was_half_erased_is_finished(file: Ground) -> None:
+async def test_a_request_that_was_half_erased_is_finished(file: ProcessContext) -> None:
     """The process dies before the first step, before the second, and so on."""
     whole, steps = False, 0
     while not whole:
@@ -306,10 +310,10 @@ async def test_a_request_that_was_half_erased_is_finished(file: Ground) -> None:
     assert steps > 6
 
 
-async def dies_after(steps: int, file: Ground, request: JobId) -> bool:
+async def dies_after(steps: int, file: ProcessContext, request: JobId) -> bool:
     """Erase a request in a process that dies after so many steps; whether it came through."""
     calls = [0] * steps
-    blobs, store = cast("Blobs", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
+    blobs, store = cast("BlobStore", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
     job = await file.store.get(request)
     assert job is not None
     try:
@@ -336,7 +340,7 @@ class Asking(Dying):
 
 
 @pytest.mark.parametrize("times", [1, 2, 100])
-async def test_who_asks_again_meanwhile_does_not_keep_it(file: Ground, times: int) -> None:
+async def test_who_asks_again_meanwhile_does_not_keep_it(file: ProcessContext, times: int) -> None:
     request = await file.recording(large=True)
     job = await file.store.get(request)
     assert job is not None
@@ -349,12 +353,12 @@ async def test_who_asks_again_meanwhile_does_not_keep_it(file: Ground, times: in
     assert list(await file.store.erasing(0.0, 10)) == []
 
 
-async def test_a_project_that_was_half_erased_is_finished(file: Ground) -> None:
+async def test_a_project_that_was_half_erased_is_finished(file: ProcessContext) -> None:
     await file.recording(large=True)
     await file.stream()
     await file.store.delete_project(TENANT.id)
     calls = [0] * 9
-    blobs, store = cast("Blobs", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
+    blobs, store = cast("BlobStore", Dying(file.blobs, calls)), cast("EraseStore", Dying(file.store, calls))
     with pytest.raises(Dies):
         await Erasing(blobs, store, REQUEST_KINDS).project(TENANT.id)
     assert await file.jobs() > 0

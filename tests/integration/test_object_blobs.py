@@ -16,7 +16,16 @@ from pathlib import Path
 import psutil
 import pytest
 
-from ringback.blobs import BlobKey, Blobs, Denied, OutOfReach, TooLarge, blobs_at, objects, once
+from ringback.blobs import (
+    BlobKey,
+    BlobStore,
+    StoreDenied,
+    StoreUnreachable,
+    TooLarge,
+    blob_store_at,
+    objects,
+    single_chunk,
+)
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.job import JobId
@@ -53,8 +62,8 @@ def url(s3: S3) -> str:
 
 
 @pytest.fixture
-async def blobs(url: str, tmp_path: Path) -> AsyncIterator[Blobs]:
-    async with blobs_at(url, tmp_path, SystemClock()) as opened:
+async def blobs(url: str, tmp_path: Path) -> AsyncIterator[BlobStore]:
+    async with blob_store_at(url, tmp_path, SystemClock()) as opened:
         yield opened
 
 
@@ -64,7 +73,7 @@ def copies(data_folder: Path) -> list[Path]:
 
 
 async def test_200_mb_go_through_in_little_memory(
-    blobs: Blobs, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    blobs: BlobStore, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     process, most = psutil.Process(), 0
     before = process.memory_info().rss
@@ -92,7 +101,7 @@ async def test_200_mb_go_through_in_little_memory(
     assert copies(tmp_path) == []
 
 
-async def test_an_upload_that_is_given_up_leaves_no_parts(blobs: Blobs, s3: S3) -> None:
+async def test_an_upload_that_is_given_up_leaves_no_parts(blobs: BlobStore, s3: S3) -> None:
     came = asyncio.Event()
 
     async def breaking() -> AsyncIterator[bytes]:
@@ -127,20 +136,20 @@ async def test_a_store_that_dies_in_the_middle_acknowledges_nothing(fragile: S3,
         for _ in range(LARGE):
             yield BLOCK
 
-    async with blobs_at(fragile.blobs_url("dies"), tmp_path, SystemClock()) as blobs:
-        await blobs.put(BlobKey("audio/before"), once(BLOCK))
-        with pytest.raises(OutOfReach):
+    async with blob_store_at(fragile.blobs_url("dies"), tmp_path, SystemClock()) as blobs:
+        await blobs.put(BlobKey("audio/before"), single_chunk(BLOCK))
+        with pytest.raises(StoreUnreachable):
             await blobs.put(KEY, killing(), limit=1 << 30)
         began = time.monotonic()
         heard = await asyncio.gather(
-            blobs.put(KEY, once(b"short"), limit=1_000),
+            blobs.put(KEY, single_chunk(b"short"), limit=1_000),
             blobs.get(BlobKey("audio/before")),
             blobs.delete(KEY),
             keys_of(blobs, "audio"),
             return_exceptions=True,
         )
         print(f"callers hear that the store is away after {time.monotonic() - began:.1f} s")
-        assert [type(each) for each in heard] == [OutOfReach] * 4
+        assert [type(each) for each in heard] == [StoreUnreachable] * 4
         await asyncio.to_thread(fragile.start)
         assert await keys_of(blobs, "audio") == ["audio/before"]
         assert await blobs.get(BlobKey("audio/before")) == BLOCK
@@ -153,7 +162,7 @@ async def test_a_bucket_that_is_not_there_is_told_at_once(url: str, tmp_path: Pa
     assert missing != url
     began = time.monotonic()
     with pytest.raises(Misconfigured, match=r"refuses us: NoSuchBucket"):
-        async with blobs_at(missing, tmp_path, SystemClock()):
+        async with blob_store_at(missing, tmp_path, SystemClock()):
             pass
     print(f"a missing bucket is told after {time.monotonic() - began:.1f} s")
 
@@ -161,14 +170,14 @@ async def test_a_bucket_that_is_not_there_is_told_at_once(url: str, tmp_path: Pa
 async def test_a_store_that_does_not_answer_is_given_up_in_time(
     fragile: S3, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with blobs_at(fragile.blobs_url("hangs"), tmp_path, SystemClock()) as blobs:
-        await blobs.put(KEY, once(b"ringback"))
+    async with blob_store_at(fragile.blobs_url("hangs"), tmp_path, SystemClock()) as blobs:
+        await blobs.put(KEY, single_chunk(b"ringback"))
         fragile.freeze()
         try:
             with monkeypatch.context() as patched:
                 patched.setattr(objects, "CALL_SECONDS", 1.0)
-                for call in (blobs.put(BlobKey("audio/new"), once(b"x")), blobs.get(KEY)):
-                    with pytest.raises(OutOfReach, match="in time"):
+                for call in (blobs.put(BlobKey("audio/new"), single_chunk(b"x")), blobs.get(KEY)):
+                    with pytest.raises(StoreUnreachable, match="in time"):
                         await call
         finally:
             fragile.thaw()
@@ -176,17 +185,17 @@ async def test_a_store_that_does_not_answer_is_given_up_in_time(
 
 
 async def test_what_a_copy_needs_of_the_disk_is_asked_before(url: str, tmp_path: Path) -> None:
-    async with blobs_at(url, tmp_path, SystemClock(), reserve=1 << 60) as blobs:
+    async with blob_store_at(url, tmp_path, SystemClock(), reserve=1 << 60) as blobs:
         await blobs.room()
-        await blobs.put(KEY, once(b"ringback"), limit=1_000)
+        await blobs.put(KEY, single_chunk(b"ringback"), limit=1_000)
         with pytest.raises(OSError, match="bytes are free"):
             async with blobs.local(KEY):
                 pass
     assert copies(tmp_path) == []
 
 
-async def test_a_copy_lies_here_only_while_it_is_read(blobs: Blobs, tmp_path: Path) -> None:
-    await blobs.put(KEY, once(b"ringback"))
+async def test_a_copy_lies_here_only_while_it_is_read(blobs: BlobStore, tmp_path: Path) -> None:
+    await blobs.put(KEY, single_chunk(b"ringback"))
     async with blobs.local(KEY) as path, blobs.local(KEY) as again:
         assert path != again
         assert path.stat().st_mode & 0o077 == 0
@@ -213,27 +222,29 @@ asyncio.run(read())
 
 
 async def test_the_copies_of_a_process_that_died_are_removed_at_the_next_start(
-    url: str, blobs: Blobs, tmp_path: Path
+    url: str, blobs: BlobStore, tmp_path: Path
 ) -> None:
-    await blobs.put(KEY, once(b"ringback"))
+    await blobs.put(KEY, single_chunk(b"ringback"))
     command = [sys.executable, "-c", READER, url, str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:  # noqa: ASYNC220
         assert reader.stdout is not None
         assert await asyncio.to_thread(reader.stdout.readline) == b"reading\n"
-        async with blobs_at(url, tmp_path, SystemClock()):
+        async with blob_store_at(url, tmp_path, SystemClock()):
             assert len(copies(tmp_path)) == 1  # it lives: nobody takes its copy away
         reader.kill()
-    async with blobs_at(url, tmp_path, SystemClock()):
+    async with blob_store_at(url, tmp_path, SystemClock()):
         assert copies(tmp_path) == []
     assert len(list((tmp_path / "fetched").iterdir())) == 1  # our own lock
 
 
-async def test_what_others_put_there_is_left_alone(blobs: Blobs, url: str, s3: S3, tmp_path: Path) -> None:
+async def test_what_others_put_there_is_left_alone(
+    blobs: BlobStore, url: str, s3: S3, tmp_path: Path
+) -> None:
     prefix = url.partition("?")[0].rpartition("/")[2]
     for name in ("audio/", "audio/year/2026", "audio/.hidden"):
         s3.put(f"{prefix}/{name}", b"")
     assert await keys_of(blobs, "audio") == []
-    async with blobs_at(url, tmp_path, SystemClock()):
+    async with blob_store_at(url, tmp_path, SystemClock()):
         pass
 
 
@@ -249,7 +260,7 @@ async def test_wrong_credentials_are_told_at_the_start(
 ) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(Misconfigured) as told:
-        async with blobs_at(url, tmp_path, SystemClock()):
+        async with blob_store_at(url, tmp_path, SystemClock()):
             pass
     text = str(told.value)
     assert word in text
@@ -260,30 +271,30 @@ async def test_wrong_credentials_are_told_at_the_start(
 
 
 async def test_credentials_that_are_taken_away_are_a_matter_for_later(
-    url: str, blobs: Blobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    url: str, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """At run time the same is an `OSError`, as a broken disk would be: somebody may fix it."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
-    other = blobs_at(url, tmp_path, SystemClock())
-    assert isinstance(other, objects.ObjectBlobs)
-    for call in (other.put(KEY, once(b"x")), other.get(KEY), keys_of(other, "audio")):
-        with pytest.raises(Denied, match="SignatureDoesNotMatch"):
+    other = blob_store_at(url, tmp_path, SystemClock())
+    assert isinstance(other, objects.ObjectBlobStore)
+    for call in (other.put(KEY, single_chunk(b"x")), other.get(KEY), keys_of(other, "audio")):
+        with pytest.raises(StoreDenied, match="SignatureDoesNotMatch"):
             await call
 
 
 async def test_a_store_that_does_not_answer_is_told_at_the_start(tmp_path: Path) -> None:
     url = "s3://recordings/r?endpoint=http://127.0.0.1:9&allow_http=true"
-    with pytest.raises(OutOfReach, match=r"s3://recordings/r cannot be reached: .*check its endpoint"):
-        async with blobs_at(url, tmp_path, SystemClock()):
+    with pytest.raises(StoreUnreachable, match=r"s3://recordings/r cannot be reached: .*check its endpoint"):
+        async with blob_store_at(url, tmp_path, SystemClock()):
             pass
 
 
 async def test_the_sweep_finds_what_nobody_needs(url: str, tmp_path: Path) -> None:
     clock = ClockAhead()
     ledger = await SqliteLedger.open(tmp_path / "ringback.db", clock, serving=True)
-    async with ledger, blobs_at(url, tmp_path, clock) as blobs:
+    async with ledger, blob_store_at(url, tmp_path, clock) as blobs:
         orphans = [audio_key(JobId(str(uuid.uuid4()))) for _ in range(40)]
-        await asyncio.gather(*(blobs.put(key, once(b"x")) for key in orphans))
+        await asyncio.gather(*(blobs.put(key, single_chunk(b"x")) for key in orphans))
         sweep = SweepService(blobs, ledger, clock)
         assert await sweep.round("audio", asyncio.Event()) == 0
         clock.ahead = 3_700

@@ -212,7 +212,11 @@ async def test_no_session_is_needed_between_transactions(url: str, monkeypatch: 
     monkeypatch.setattr(asyncpg, "create_pool", make_forgetful_pool)
     async with await PostgresLedger.open(url, serving=True, fixed_caps={"transcribe": 2}) as ledger:
         once = Once("word", b"wish")
-        jobs = [new_job(sequence="s", accessor="k"), new_job(sequence="s"), new_job("other", once=once)]
+        jobs = [
+            new_job(sequence="s", accessor="k"),
+            new_job(sequence="s"),
+            new_job("other", once=once),
+        ]
         await ledger.add(jobs)
         with pytest.raises(AlreadyAsked):
             await ledger.add([new_job(once=once)])

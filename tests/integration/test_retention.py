@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.blobs import BlobKey, FolderBlobs, Kept, once
+from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument, single_chunk
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -44,7 +44,7 @@ class Attic:
     """A ledger and blobs in which things grow old."""
 
     ledger: SqliteLedger
-    blobs: FolderBlobs
+    blobs: FolderBlobStore
     clock: ManualClock
     keeper: RetentionService
 
@@ -57,18 +57,18 @@ class Attic:
         order = TranscriptionOrder(
             ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64, callback=URL if callback else None
         )
-        await self.blobs.put(audio_key(name), once(b"RIFF"))
+        await self.blobs.put(audio_key(name), single_chunk(b"RIFF"))
         await self.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
         (lease,) = await self.ledger.claim(KIND, 1, 60)
-        kept = Kept(key=document_key(name)) if large else Kept(inline="{}")
+        kept = StoredDocument(key=document_key(name)) if large else StoredDocument(inline="{}")
         if large:
-            await self.blobs.put(document_key(name), once(b"{}"))
+            await self.blobs.put(document_key(name), single_chunk(b"{}"))
         ending = msgspec.json.encode(TranscriptionResult(kept, 1.0, 1))
         follow_ups = (self.delivery(name, kept),) if callback else ()
         assert await self.ledger.settle(lease, Done(200, ending, follow_ups))
         return await self.job(name)
 
-    def delivery(self, request_id: JobId, body: Kept) -> NewJob:
+    def delivery(self, request_id: JobId, body: StoredDocument) -> NewJob:
         sealed = SEAL.seal(URL, f"callback of {request_id}")
         order = DeliveryOrder(request_id, sealed, "POST", 200, "k", body, origin="http://127.0.0.1:8443")
         return delivery_job(order, project="p", accessor="k")
@@ -86,7 +86,7 @@ class Attic:
     async def results(self) -> list[BlobKey]:
         return await keys_of(self.blobs, "result")
 
-    async def body_of(self, delivery: Job) -> Kept:
+    async def body_of(self, delivery: Job) -> StoredDocument:
         return delivery_of(await self.job(delivery.id)).body
 
 
@@ -95,7 +95,7 @@ async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Atti
     keep = KeepSettings(results=RESULTS, history=HISTORY)
     async with (
         await SqliteLedger.open(tmp_path / "ledger.db", manual_clock, serving=True) as ledger,
-        FolderBlobs(tmp_path / "blobs", manual_clock) as blobs,
+        FolderBlobStore(tmp_path / "blobs", manual_clock) as blobs,
     ):
         yield Attic(ledger, blobs, manual_clock, RetentionService(blobs, ledger, keep))
 
@@ -109,23 +109,23 @@ async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
     await attic.round()
     assert await attic.results() == []
     ending = result_of((await attic.job(job.id)).result or b"")
-    assert (ending.document, ending.duration, ending.channels) == (Kept(), 1.0, 1)
+    assert (ending.document, ending.duration, ending.channels) == (StoredDocument(), 1.0, 1)
 
 
 async def test_a_blob_goes_with_the_last_that_has_it(attic: Attic) -> None:
     job = await attic.ended(1)
     first = await attic.deliver(Done(200))
     attic.clock.advance(600)
-    await attic.ledger.add([attic.delivery(job.id, Kept(key=document_key(job.id)))])
+    await attic.ledger.add([attic.delivery(job.id, StoredDocument(key=document_key(job.id)))])
     second = await attic.deliver(GivenUp(500))
     attic.clock.advance(600)
     await attic.round()
-    assert await attic.body_of(first) == Kept()
-    assert await attic.body_of(second) == Kept(key=document_key(job.id)) != Kept()
+    assert await attic.body_of(first) == StoredDocument()
+    assert await attic.body_of(second) == StoredDocument(key=document_key(job.id)) != StoredDocument()
     assert await attic.results() == [document_key(job.id)]
     attic.clock.advance(400)
     await attic.round()
-    assert await attic.body_of(second) == Kept()
+    assert await attic.body_of(second) == StoredDocument()
     assert await attic.results() == []
 
 
@@ -154,7 +154,7 @@ async def test_no_url_stays_and_the_record_does_until_its_time(attic: Attic) -> 
 
 async def test_the_audio_of_a_parked_recording_goes_with_it(attic: Attic) -> None:
     name = JobId("00000000-0000-4000-8000-000000000001")
-    await attic.blobs.put(audio_key(name), once(b"RIFF"))
+    await attic.blobs.put(audio_key(name), single_chunk(b"RIFF"))
     order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
     await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
     (lease,) = await attic.ledger.claim(KIND, 1, 60)
@@ -193,7 +193,7 @@ async def test_a_crash_between_blob_and_row_is_mended_by_the_next_round(
             await attic.round()
     assert await attic.results() == []
     assert await attic.round()
-    assert result_of((await attic.job(job.id)).result or b"").document == Kept()
+    assert result_of((await attic.job(job.id)).result or b"").document == StoredDocument()
 
 
 async def test_the_service_outlives_a_ledger_that_is_away(
@@ -250,14 +250,14 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
     folder = tmp_path / "data"
     async with (
         await SqliteLedger.open(folder / "ledger.db", manual_clock, serving=True) as ledger,
-        FolderBlobs(folder / "blobs", manual_clock) as blobs,
+        FolderBlobStore(folder / "blobs", manual_clock) as blobs,
     ):
         for number in range(20):
             name = JobId(f"00000000-0000-4000-8000-{number:012}")
             order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
             await ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
             (lease,) = await ledger.claim(KIND, 1, 60)
-            kept = Kept(inline=words.decode() * 100)
+            kept = StoredDocument(inline=words.decode() * 100)
             assert await ledger.settle(
                 lease, Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)))
             )
@@ -280,7 +280,7 @@ async def test_extra_goes_with_the_results(attic: Attic) -> None:
     await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
     (lease,) = await attic.ledger.claim(KIND, 1, 60)
     assert await attic.ledger.settle(
-        lease, Done(200, msgspec.json.encode(TranscriptionResult(Kept(inline="{}"), 1.0, 1)))
+        lease, Done(200, msgspec.json.encode(TranscriptionResult(StoredDocument(inline="{}"), 1.0, 1)))
     )
     attic.clock.advance(RESULTS)
     await attic.round()

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from ringback.blobs import FolderBlobs, NoRoom
+from ringback.blobs import DiskFull, FolderBlobStore
 from ringback.jobs.daily_audio import DAY
 from ringback.keys import LARGEST_LIMIT, KeyLimits
 from ringback.quota import used_up
@@ -199,10 +199,10 @@ async def test_a_member_does_not_set_limits(door: Front) -> None:
 
 
 async def test_what_would_be_fetched_needs_room_too(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def full(_: FolderBlobs) -> None:
-        raise NoRoom(1_000)
+    async def full(_: FolderBlobStore) -> None:
+        raise DiskFull(1_000)
 
-    monkeypatch.setattr(FolderBlobs, "room", full)
+    monkeypatch.setattr(FolderBlobStore, "room", full)
     answer = await door.call("POST", f"/v1/listen?{CALLBACK}", json={"url": "http://127.0.0.1/a.wav"})
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert "no room" in answer.json()["err_msg"]

@@ -14,7 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback import telemetry
-from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobs, NoRoom, OutOfReach, Stored
+from ringback.blobs import INLINE_LIMIT, BlobKey, DiskFull, FolderBlobStore, StoredBlob, StoreUnreachable
 from ringback.callbacks.delivery import place_of_callback
 from ringback.errors import Failure
 from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
@@ -88,15 +88,15 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
     door: Front, monkeypatch: pytest.MonkeyPatch, away_for_good: bool
 ) -> None:
     tries: list[BlobKey] = []
-    real = FolderBlobs.get
+    real = FolderBlobStore.get
 
-    async def away(blobs: FolderBlobs, key: BlobKey) -> bytes:
+    async def away(blobs: FolderBlobStore, key: BlobKey) -> bytes:
         tries.append(key)
         if away_for_good or len(tries) == 1:
-            raise OutOfReach("it did not answer in time")
+            raise StoreUnreachable("it did not answer in time")
         return await real(blobs, key)
 
-    monkeypatch.setattr(FolderBlobs, "get", away)
+    monkeypatch.setattr(FolderBlobStore, "get", away)
     monkeypatch.setattr(sync_responder, "BLOB_RETRY_SECONDS", 0.5)
     asking = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
     document = b'{"results":"' + b"x" * INLINE_LIMIT + b'"}'
@@ -451,14 +451,16 @@ async def test_what_was_accepted_stays_accepted_when_it_cannot_be_reported(
     assert [event["event"] for event in events] == ["request.not_reported"]
 
 
-@pytest.mark.parametrize("error", [NoRoom(1000), OSError(errno.ENOSPC, "No space left on device")], ids=repr)
+@pytest.mark.parametrize(
+    "error", [DiskFull(1000), OSError(errno.ENOSPC, "No space left on device")], ids=repr
+)
 async def test_a_full_disk_is_a_503_that_says_so(
     door: Front, error: OSError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def full(*_: object) -> Stored:
+    async def full(*_: object) -> StoredBlob:
         raise error
 
-    monkeypatch.setattr(FolderBlobs, "put", full)
+    monkeypatch.setattr(FolderBlobStore, "put", full)
     answer = await door.call("POST", "/v1/listen", data=AUDIO)
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert "no room" in answer.json()["err_msg"]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -227,9 +227,13 @@ async def test_a_request_on_its_way_is_visible(door: Front) -> None:
 async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
     await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=b"RIFF")
     lease = await door.claim()
-    order = DeliveryOrder(lease.job.id, SECRET_URL, "POST", 200, None, Kept(inline=DOCUMENT.decode()))
+    order = DeliveryOrder(
+        lease.job.id, SECRET_URL, "POST", 200, None, StoredDocument(inline=DOCUMENT.decode())
+    )
     delivery = delivery_job(order, project=door.project, accessor=None)
-    ending = msgspec.json.encode(TranscriptionResult(Kept(inline=DOCUMENT.decode()), 7.5, 1, NOWHERE))
+    ending = msgspec.json.encode(
+        TranscriptionResult(StoredDocument(inline=DOCUMENT.decode()), 7.5, 1, NOWHERE)
+    )
     assert await door.ledger.settle(lease, Done(200, ending, (delivery,)))
     (first,) = await door.ledger.claim(DELIVER, 1, 60)
     now = door.services.clock.now()
@@ -335,7 +339,7 @@ async def test_recordings_and_streams_stand_in_one_history(door: Front) -> None:
             RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k"
         )
         lease = await door.ledger.begin(record, 60)
-        ending = msgspec.json.encode(StreamResult(Kept(inline="{}"), 2.5, 1))
+        ending = msgspec.json.encode(StreamResult(StoredDocument(inline="{}"), 2.5, 1))
         assert await door.ledger.settle(lease, Done(200, ending))
         made.append(stream)
 
@@ -565,7 +569,7 @@ async def test_what_waits_for_a_dead_receiver_does_not_make_the_server_unready(
     async with front(tmp_path, manual_clock, LimitSettings(oldest_due_seconds=1)) as door:
         job = await submit(door)
         for _ in range(40):
-            order = DeliveryOrder(job.id, SECRET_URL, "POST", 200, None, Kept(inline="{}"))
+            order = DeliveryOrder(job.id, SECRET_URL, "POST", 200, None, StoredDocument(inline="{}"))
             await door.ledger.add([delivery_job(order, project=door.project, accessor=None)])
         for _ in range(5):
             for lease in await door.ledger.claim(DELIVER, 64, 60):

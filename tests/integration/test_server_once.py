@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.blobs import FolderBlobs
+from ringback.blobs import FolderBlobStore
 from ringback.jobs.job import Allowance, JobFilter, NewJob
 from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
@@ -175,7 +175,7 @@ async def test_a_loser_whose_recording_cannot_be_deleted_is_answered_all_the_sam
         raise OSError("the disk is away")
 
     first = await send(door, "monday")
-    monkeypatch.setattr(FolderBlobs, "delete", broken)
+    monkeypatch.setattr(FolderBlobStore, "delete", broken)
     again = await send(door, "monday")
     assert (again.status, again.json()) == (200, first.json())
 

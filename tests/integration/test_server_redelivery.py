@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.blobs import INLINE_LIMIT, Kept
+from ringback.blobs import INLINE_LIMIT, StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
@@ -53,9 +53,9 @@ async def transcribed(
 ) -> tuple[Job, Job | None]:
     """A request whose transcription is done, and its delivery, which is queued."""
     lease = await submit(door, callback, tag)
-    kept = Kept(inline=document.decode())
+    kept = StoredDocument(inline=document.decode())
     if len(document) > INLINE_LIMIT:
-        kept = Kept(key=document_key(lease.job.id))
+        kept = StoredDocument(key=document_key(lease.job.id))
 
         async def whole() -> AsyncIterator[bytes]:
             yield document
@@ -172,7 +172,7 @@ async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front)
     order = order_of(lease.job)
     assert (order.webhook_id, order.body, order.url) == (
         delivery.id,
-        Kept(inline=DOCUMENT.decode()),
+        StoredDocument(inline=DOCUMENT.decode()),
         order_of(delivery).url,
     )
     assert (lease.job.lane, lease.job.tags) == (delivery.lane, ("a",))
@@ -203,7 +203,7 @@ async def test_a_request_without_a_callback_gets_one(door: Front) -> None:
     (sent,) = await door.ledger.claim(DELIVER, 1, 60)
     order = order_of(sent.job)
     assert (order.status, order.webhook_id, order.method) == (200, None, "POST")
-    assert order.body == Kept(inline=DOCUMENT.decode())
+    assert order.body == StoredDocument(inline=DOCUMENT.decode())
 
 
 async def test_a_url_is_admitted_as_at_submit(door: Front) -> None:
@@ -458,12 +458,20 @@ async def test_a_streams_responses_come_back_in_their_order(
     responses = []
     for number in range(5):
         order = DeliveryOrder(
-            stream, sealed, "POST", 200, "k", Kept(inline=str(number)), origin="http://127.0.0.1:8443"
+            stream,
+            sealed,
+            "POST",
+            200,
+            "k",
+            StoredDocument(inline=str(number)),
+            origin="http://127.0.0.1:8443",
         )
         job = replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream)
         await door.ledger.add([job])
         responses.append(job.id)
-    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(StreamResult(Kept(inline="{}")))))
+    assert await door.ledger.settle(
+        lease, Done(200, msgspec.json.encode(StreamResult(StoredDocument(inline="{}"))))
+    )
     (first,) = await door.ledger.claim(DELIVER, 9, 60)
     assert await door.ledger.settle(first, GivenUp(500))
 
@@ -486,7 +494,9 @@ async def test_a_stream_is_cancelled_with_its_responses(door: Front) -> None:
     record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
     await door.ledger.begin(record, 60)
     sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
-    order = DeliveryOrder(stream, sealed, "POST", 200, "k", Kept(inline="x"), origin="http://127.0.0.1:8443")
+    order = DeliveryOrder(
+        stream, sealed, "POST", 200, "k", StoredDocument(inline="x"), origin="http://127.0.0.1:8443"
+    )
     jobs = [
         replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream) for _ in range(3)
     ]

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 from starlette.routing import Route, WebSocketRoute
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.jobs.job import JobId
@@ -75,7 +75,7 @@ async def request_of(door: Front, secret: str) -> tuple[str, str]:
     assert asked.status == 200, asked.body
     lease = await door.claim()
     await door.finish(lease)
-    order = DeliveryOrder(lease.job.id, "http://127.0.0.1:9/", "POST", 200, None, Kept(inline="{}"))
+    order = DeliveryOrder(lease.job.id, "http://127.0.0.1:9/", "POST", 200, None, StoredDocument(inline="{}"))
     delivery = delivery_job(order, project=lease.job.project, accessor=lease.job.accessor)
     await door.ledger.add([delivery])
     return lease.job.id, delivery.id

@@ -12,7 +12,7 @@ from ringback.callbacks.signers import OVERLAP, REMEMBERED_SECONDS, SERVER, Sign
 from ringback.callbacks.signing import Signer, Verifier
 from ringback.errors import Misconfigured
 from ringback.keys import ApiKey, secret_hash
-from ringback.sealing import CannotOpen, Seal
+from ringback.sealing import Seal, UnsealFailed
 from ringback.storage.sqlite import SqliteLedger
 from support.clock import ManualClock
 from support.sealing import SEAL
@@ -123,7 +123,7 @@ async def test_with_another_secret_key_the_start_is_refused_with_the_mend(
     with pytest.raises(Misconfigured, match="RINGBACK_SECRET_KEY") as caught:
         await stranger.prepare()
     assert SEAL.key_ids[0] in str(caught.value)
-    with pytest.raises(CannotOpen, match=f"signing-secret {KEY} --rotate"):
+    with pytest.raises(UnsealFailed, match=f"signing-secret {KEY} --rotate"):
         await stranger.signer(KEY)
 
     await stranger.rotate(SERVER, 0.0)

@@ -10,7 +10,7 @@ from typing import Literal
 import aiohttp
 import pytest
 
-from ringback.blobs import FolderBlobs, NoRoom, OutOfReach
+from ringback.blobs import DiskFull, FolderBlobStore, StoreUnreachable
 from ringback.clock import SystemClock
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import JobId, Lane, NewJob
@@ -77,7 +77,7 @@ async def test_a_node_that_leaves_says_so_first(ledger: SqliteLedger) -> None:
         assert (answer.status, await answer.json()) == (503, {"system_health": "Stopping"})
 
 
-class Blobs(FolderBlobs):
+class BlobStore(FolderBlobStore):
     """On a disk that is full, or away."""
 
     trouble: OSError | None = None
@@ -88,12 +88,12 @@ class Blobs(FolderBlobs):
 
 
 @pytest.mark.parametrize(
-    ("trouble", "status"), [(None, 200), (NoRoom(1), 503), (OutOfReach("for a moment"), 200)]
+    ("trouble", "status"), [(None, 200), (DiskFull(1), 503), (StoreUnreachable("for a moment"), 200)]
 )
 async def test_a_full_disk_makes_a_node_unready(
     ledger: SqliteLedger, tmp_path: Path, trouble: OSError | None, status: int
 ) -> None:
-    blobs = Blobs(tmp_path / "blobs", SystemClock())
+    blobs = BlobStore(tmp_path / "blobs", SystemClock())
     blobs.trouble = trouble
     probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Drain(), blobs)
     async with asked(probed) as session, session.get("/v1/status") as answer:

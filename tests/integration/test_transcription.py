@@ -15,7 +15,15 @@ import msgspec
 import pytest
 
 from ringback.audio.reader import AudioReader
-from ringback.blobs import BlobKey, FolderBlobs, OutOfReach, Stored, kept, once, read_kept
+from ringback.blobs import (
+    BlobKey,
+    FolderBlobStore,
+    StoredBlob,
+    StoreUnreachable,
+    read_document,
+    single_chunk,
+    stored_document,
+)
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.names import Requester
@@ -69,7 +77,7 @@ class House:
     """The handler over a real ledger and real blobs; these requests end before they reach its engine."""
 
     ledger: SqliteLedger
-    blobs: FolderBlobs
+    blobs: FolderBlobStore
     clock: ManualClock
     transcriber: Transcriber
     fetcher: Fetcher
@@ -144,7 +152,7 @@ async def ended_with(reader: AudioReader) -> AsyncIterator[None]:
 @asynccontextmanager
 async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
     ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
-    blobs = FolderBlobs(folder / "blobs", clock)
+    blobs = FolderBlobStore(folder / "blobs", clock)
     fetching = Fetching(refused_fetch, SEAL, blobs, 1_000)
     reader = AudioReader(children=1)
     async with ledger, ended_with(reader):
@@ -176,7 +184,7 @@ async def house(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Hous
 
 async def document(house: House, done: Done) -> dict[str, str]:
     assert done.result is not None
-    found: dict[str, str] = json.loads(await read_kept(house.blobs, result_of(done.result).document))
+    found: dict[str, str] = json.loads(await read_document(house.blobs, result_of(done.result).document))
     return found
 
 
@@ -212,19 +220,19 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[BlobKey] = []
-    real = FolderBlobs.put
+    real = FolderBlobStore.put
 
     async def away(
-        blobs: FolderBlobs, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None
-    ) -> Stored:
+        blobs: FolderBlobStore, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None
+    ) -> StoredBlob:
         if key.startswith("result/"):
             tries.append(key)
             if len(tries) < 3:
-                raise OutOfReach("it did not answer in time")
+                raise StoreUnreachable("it did not answer in time")
         return await real(blobs, key, chunks, limit)
 
-    monkeypatch.setattr(FolderBlobs, "put", away)
-    monkeypatch.setattr(kept, "INLINE_LIMIT", 0)
+    monkeypatch.setattr(FolderBlobStore, "put", away)
+    monkeypatch.setattr(stored_document, "INLINE_LIMIT", 0)
     monkeypatch.setattr(transcribe, "WHILE_BLOBS_ARE_AWAY", (0.0, 0.0))
     lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
     done = await house.transcriber(lease)
@@ -343,7 +351,7 @@ async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
     order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
     lease = await house.accepted(order)
     key = audio_key(lease.job.id)
-    await house.blobs.put(key, once(b"audio"))
+    await house.blobs.put(key, single_chunk(b"audio"))
     assert await sweep.round("audio", asyncio.Event()) == 0
     assert await house.blobs.get(key) == b"audio"
 
@@ -356,7 +364,7 @@ async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
 async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tmp_path: Path) -> None:
     sweep = SweepService(house.blobs, house.ledger, house.clock)
     key = audio_key(JobId(str(uuid.uuid4())))
-    await house.blobs.put(key, once(b"audio"))
+    await house.blobs.put(key, single_chunk(b"audio"))
     written = house.clock.now()
     os.utime(tmp_path / "blobs" / key, (written, written))
     assert await sweep.round("audio", asyncio.Event()) == 0
@@ -367,7 +375,7 @@ async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tm
 async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> None:
     lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com"))
     key = audio_key(lease.job.id)
-    await house.blobs.put(key, once(b"audio"))
+    await house.blobs.put(key, single_chunk(b"audio"))
     assert await house.ledger.settle(lease, GivenUp(500))
     assert await SweepService(house.blobs, house.ledger, house.clock).round("audio", asyncio.Event()) == 0
 
@@ -376,7 +384,7 @@ async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
     order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
     cancelled, finished = await house.accepted(order), await house.accepted(order)
     for lease in (cancelled, finished):
-        await house.blobs.put(document_key(lease.job.id), once(b"words"))
+        await house.blobs.put(document_key(lease.job.id), single_chunk(b"words"))
     await house.ledger.cancel(cancelled.job.id)
     assert await house.ledger.settle(finished, Done(200))
     assert await SweepService(house.blobs, house.ledger, house.clock).round("result", asyncio.Event()) == 1
@@ -480,7 +488,7 @@ async def test_a_lost_recording_is_our_fault_and_not_the_audios(house: House, da
     )
     lease = await house.accepted(order)
     if damage != "gone":
-        await house.blobs.put(BlobKey("audio/x"), once(audio[:9] if damage == "cut" else audio[::-1]))
+        await house.blobs.put(BlobKey("audio/x"), single_chunk(audio[:9] if damage == "cut" else audio[::-1]))
     first = await house.transcriber(lease)
     assert isinstance(first, Retry), "it may be there again in a moment"
     tries = len(AFTER_A_SURPRISE.delays)

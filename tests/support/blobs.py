@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
 
-from ringback.blobs import BlobKey, Blobs
+from ringback.blobs import BlobKey, BlobStore
 from ringback.clock import SystemClock
 
-OpenBlobs = Callable[[int], AbstractAsyncContextManager[Blobs]]
+OpenBlobs = Callable[[int], AbstractAsyncContextManager[BlobStore]]
 """Opens the same place once more; takes the bytes to leave free."""
 
 
-async def keys_of(blobs: Blobs, kind: str, older_than: float = 0.0) -> list[BlobKey]:
+async def keys_of(blobs: BlobStore, kind: str, older_than: float = 0.0) -> list[BlobKey]:
     """All keys of one kind, in their order."""
     async with aclosing(blobs.listed(kind, older_than)) as pages:
         return sorted([blob.key async for page in pages for blob in page])

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from ringback.blobs import FolderBlobs, keep
+from ringback.blobs import FolderBlobStore, store_document
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import trial
@@ -64,7 +64,7 @@ class Front:
     port: int
     services: Services
     ledger: SqliteLedger
-    blobs: FolderBlobs
+    blobs: FolderBlobStore
     folder: Path
     """Where the blobs lie."""
     engine: EngineState
@@ -118,7 +118,7 @@ class Front:
 
     async def finish(self, lease: Lease, document: bytes = DOCUMENT, status: int = 200) -> None:
         """Do the transcriber's last step."""
-        kept = await keep(self.blobs, document_key(lease.job.id), document)
+        kept = await store_document(self.blobs, document_key(lease.job.id), document)
         model = self.services.catalogue.models()[0]
         ending = TranscriptionResult(kept, 7.5, 1, model.uuid if status == 200 else None)
         assert await self.ledger.settle(lease, Done(code=status, result=msgspec.json.encode(ending)))
@@ -162,7 +162,7 @@ async def front(
     )
     policy = Policy(("127.0.0.1",), ())
     health = EngineState()
-    blobs = FolderBlobs(folder / "blobs", clock)
+    blobs = FolderBlobStore(folder / "blobs", clock)
     async with (
         await SqliteLedger.open(folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8}) as ledger,
         EgressClient(policy, clock) as door,

@@ -25,7 +25,7 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import Health
 from ringback.jobs.store import AlreadyAsked, OverAllowance, Stripped
 
-Place = tuple[str, str]
+BlobLocation = tuple[str, str]
 """A kind and a lane."""
 
 
@@ -48,7 +48,7 @@ class Expected:
     stripped: bool = False
 
     @property
-    def place(self) -> Place:
+    def place(self) -> BlobLocation:
         return self.asked.kind, str(self.asked.lane)
 
 
@@ -67,19 +67,19 @@ class ModelLedger:
     now: float
     seen_at: float = 0.0
     jobs: dict[JobId, Expected] = field(default_factory=dict)
-    health: dict[Place, Health] = field(default_factory=dict)
+    health: dict[BlobLocation, Health] = field(default_factory=dict)
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
     added: int = 0
 
     # What is asked.
 
-    def room(self, place: Place) -> int:
+    def room(self, place: BlobLocation) -> int:
         leased = sum(job.state is State.LEASED and job.place == place for job in self.jobs.values())
         if place[0] in self.fixed_caps:
             return max(self.fixed_caps[place[0]] - leased, 0)
         return self.health.get(place, Health()).room(leased, self.now)
 
-    def due(self, place: Place) -> list[float]:
+    def due(self, place: BlobLocation) -> list[float]:
         return sorted(
             job.due_at
             for job in self.jobs.values()

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from ringback.blobs import FolderBlobs, blobs_at
-from ringback.blobs.place import Place, read_place
+from ringback.blobs import FolderBlobStore, blob_store_at
+from ringback.blobs.location import BlobLocation, parse_blobs_url
 from ringback.blobs.providers import store_at
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
@@ -17,15 +17,18 @@ from ringback.errors import Misconfigured
 @pytest.mark.parametrize(
     ("url", "place"),
     [
-        ("s3://bucket", Place("s3", "bucket", "", {})),
-        ("s3://bucket/a/b/?region=eu-central-1", Place("s3", "bucket", "a/b", {"region": "eu-central-1"})),
-        ("gs://bucket/prefix", Place("gs", "bucket", "prefix", {})),
-        ("az://container/p?account=ours", Place("az", "container", "p", {"account": "ours"})),
-        ("file:///srv/all%20blobs", Place("file", "", "/srv/all blobs", {})),
+        ("s3://bucket", BlobLocation("s3", "bucket", "", {})),
+        (
+            "s3://bucket/a/b/?region=eu-central-1",
+            BlobLocation("s3", "bucket", "a/b", {"region": "eu-central-1"}),
+        ),
+        ("gs://bucket/prefix", BlobLocation("gs", "bucket", "prefix", {})),
+        ("az://container/p?account=ours", BlobLocation("az", "container", "p", {"account": "ours"})),
+        ("file:///srv/all%20blobs", BlobLocation("file", "", "/srv/all blobs", {})),
     ],
 )
-def test_a_url_is_read(url: str, place: Place) -> None:
-    assert read_place(url) == place
+def test_a_url_is_read(url: str, place: BlobLocation) -> None:
+    assert parse_blobs_url(url) == place
 
 
 @pytest.mark.parametrize(
@@ -48,13 +51,13 @@ def test_a_url_is_read(url: str, place: Place) -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_the_mend(url: str, why: str) -> None:
     with pytest.raises(Misconfigured) as refused:
-        read_place(url)
+        parse_blobs_url(url)
     assert why in str(refused.value)
     assert "hush" not in str(refused.value)
 
 
 def config(url: str) -> dict[str, Any]:
-    store: Any = store_at(read_place(url))
+    store: Any = store_at(parse_blobs_url(url))
     return {"prefix": store.prefix, "client": store.client_options, **store.config}
 
 
@@ -82,7 +85,7 @@ def test_the_options_of_azure_and_google() -> None:
 
 
 def test_every_call_has_its_time() -> None:
-    store: Any = store_at(read_place("s3://bucket"))
+    store: Any = store_at(parse_blobs_url("s3://bucket"))
     assert {"timeout", "connect_timeout"} <= store.client_options.keys()
     assert store.retry_config["retry_timeout"] <= timedelta(seconds=10)
 
@@ -101,7 +104,7 @@ def test_every_call_has_its_time() -> None:
 def test_a_client_that_cannot_be_made_says_why(url: str, why: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(Misconfigured) as refused:
-        store_at(read_place(url))
+        store_at(parse_blobs_url(url))
     assert why in str(refused.value)
 
 
@@ -111,7 +114,7 @@ def test_without_the_extra_the_mend_is_named(tmp_path: Path, monkeypatch: pytest
             monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "obstore", None)
     with pytest.raises(Misconfigured, match="make setup EXTRAS=cluster"):
-        blobs_at("s3://bucket/p", tmp_path, SystemClock())
+        blob_store_at("s3://bucket/p", tmp_path, SystemClock())
 
 
 async def test_an_empty_url_is_the_data_folder_and_file_any_other(tmp_path: Path) -> None:
@@ -119,12 +122,12 @@ async def test_an_empty_url_is_the_data_folder_and_file_any_other(tmp_path: Path
         ("", tmp_path / "data" / "blobs"),
         (f"file://{tmp_path}/shared", tmp_path / "shared"),
     ):
-        async with blobs_at(url, tmp_path / "data", SystemClock()) as blobs:
-            assert isinstance(blobs, FolderBlobs)
+        async with blob_store_at(url, tmp_path / "data", SystemClock()) as blobs:
+            assert isinstance(blobs, FolderBlobStore)
             assert (folder / "incoming").is_dir()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match=r"cannot be used .*Not a directory"):
-        blobs_at(f"file://{tmp_path}/file/blobs", tmp_path, SystemClock())
+        blob_store_at(f"file://{tmp_path}/file/blobs", tmp_path, SystemClock())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import READ_SIZE, BlobKey, FolderBlobs, NoRoom, TooLarge, once
+from ringback.blobs import READ_SIZE, BlobKey, DiskFull, FolderBlobStore, TooLarge, single_chunk
 from ringback.clock import SystemClock
 from support.blobs import ClockAhead, keys_of, pieces
 
@@ -20,8 +20,8 @@ KEY = BlobKey("audio/0b5c")
 
 
 @pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobs:
-    return FolderBlobs(tmp_path)
+def blobs(tmp_path: Path) -> FolderBlobStore:
+    return FolderBlobStore(tmp_path)
 
 
 def wait_for_files(folder: Path, number: int) -> None:
@@ -33,14 +33,14 @@ def files_below(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
-async def test_nothing_is_kept_past_the_limit(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_nothing_is_kept_past_the_limit(blobs: FolderBlobStore, tmp_path: Path) -> None:
     with pytest.raises(TooLarge):
         await blobs.put(KEY, pieces(b"x" * READ_SIZE, b"x"), limit=READ_SIZE)
     assert files_below(tmp_path) == []
     await blobs.put(KEY, pieces(b"x" * READ_SIZE), limit=READ_SIZE)
 
 
-async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: FolderBlobStore, tmp_path: Path) -> None:
     async def breaking() -> AsyncIterator[bytes]:
         yield b"x" * READ_SIZE
         raise ConnectionResetError
@@ -51,9 +51,9 @@ async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: FolderBlobs, tmp_
 
 
 async def test_what_a_crash_left_half_written_is_removed_at_the_next_start(tmp_path: Path) -> None:
-    FolderBlobs(tmp_path)
+    FolderBlobStore(tmp_path)
     (tmp_path / "incoming" / "half").write_bytes(b"never acknowledged")
-    FolderBlobs(tmp_path)
+    FolderBlobStore(tmp_path)
     assert files_below(tmp_path) == []
 
 
@@ -72,12 +72,14 @@ async def test_no_name_is_durable_without_a_sync_that_began_after_it(
         assert go_on.wait(10)
         real(descriptor)
 
-    async with FolderBlobs(tmp_path) as blobs:
-        await blobs.put(BlobKey("audio/before"), once(b"x"))  # makes the folder
+    async with FolderBlobStore(tmp_path) as blobs:
+        await blobs.put(BlobKey("audio/before"), single_chunk(b"x"))  # makes the folder
         monkeypatch.setattr(os, "fsync", slow_sync)
-        first = asyncio.create_task(blobs.put(BlobKey("audio/first"), once(b"x")))
+        first = asyncio.create_task(blobs.put(BlobKey("audio/first"), single_chunk(b"x")))
         assert await asyncio.to_thread(began.wait, 10)
-        later = [asyncio.create_task(blobs.put(BlobKey(f"audio/{name}"), once(b"x"))) for name in "abcd"]
+        later = [
+            asyncio.create_task(blobs.put(BlobKey(f"audio/{name}"), single_chunk(b"x"))) for name in "abcd"
+        ]
         await asyncio.to_thread(wait_for_files, tmp_path / "audio", 6)
         go_on.set()
         await asyncio.gather(first, *later)
@@ -95,25 +97,25 @@ async def test_a_sync_that_fails_covers_nobody(tmp_path: Path, monkeypatch: pyte
             raise faults.pop()
         real(descriptor)
 
-    async with FolderBlobs(tmp_path) as blobs:
-        await blobs.put(BlobKey("audio/before"), once(b"x"))
+    async with FolderBlobStore(tmp_path) as blobs:
+        await blobs.put(BlobKey("audio/before"), single_chunk(b"x"))
         monkeypatch.setattr(os, "fsync", failing_once)
         with pytest.raises(OSError, match="the disk failed"):
-            await blobs.put(BlobKey("audio/a"), once(b"x"))
-        await blobs.put(BlobKey("audio/b"), once(b"x"))
+            await blobs.put(BlobKey("audio/a"), single_chunk(b"x"))
+        await blobs.put(BlobKey("audio/b"), single_chunk(b"x"))
         assert await blobs.get(BlobKey("audio/b")) == b"x"
 
 
 async def test_new_work_leaves_the_reserve_alone_and_old_work_may_end_in_it(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
-    async with FolderBlobs(tmp_path, reserve=2 * free) as blobs:
-        with pytest.raises(NoRoom) as refused:
-            await blobs.put(KEY, once(b"a recording"), limit=1_000)
+    async with FolderBlobStore(tmp_path, reserve=2 * free) as blobs:
+        with pytest.raises(DiskFull) as refused:
+            await blobs.put(KEY, single_chunk(b"a recording"), limit=1_000)
         assert refused.value.errno == errno.ENOSPC
-        with pytest.raises(NoRoom):
+        with pytest.raises(DiskFull):
             await blobs.room()
         assert files_below(tmp_path) == []
-        await blobs.put(BlobKey("result/1"), once(b"a document"))
+        await blobs.put(BlobKey("result/1"), single_chunk(b"a document"))
 
 
 async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
@@ -130,7 +132,7 @@ async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
         return written[-1]
 
     monkeypatch.setattr(os, "write", slow_write)
-    async with FolderBlobs(tmp_path) as blobs:
+    async with FolderBlobStore(tmp_path) as blobs:
         putting = asyncio.create_task(blobs.put(KEY, pieces(b"x" * READ_SIZE, b"y")))
         assert await asyncio.to_thread(began.wait, 10)
         putting.cancel()
@@ -142,7 +144,7 @@ async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
     assert files_below(tmp_path) == []
 
 
-async def test_the_age_of_a_file_is_that_of_its_last_write(blobs: FolderBlobs, tmp_path: Path) -> None:
+async def test_the_age_of_a_file_is_that_of_its_last_write(blobs: FolderBlobStore, tmp_path: Path) -> None:
     await blobs.put(KEY, pieces(b"x"))
     assert await keys_of(blobs, "audio", older_than=60) == []
     os.utime(tmp_path / KEY, (0, 0))
@@ -152,27 +154,27 @@ async def test_the_age_of_a_file_is_that_of_its_last_write(blobs: FolderBlobs, t
 async def test_machines_that_share_a_folder_leave_each_others_uploads_alone(tmp_path: Path) -> None:
     """Each starts while the other one is in the middle of an upload; only what is a day old is given up."""
     clock = ClockAhead()
-    others: list[FolderBlobs] = []
+    others: list[FolderBlobStore] = []
 
     async def meanwhile() -> AsyncIterator[bytes]:
         yield b"x" * READ_SIZE
-        others.append(FolderBlobs(tmp_path, clock, shared=True))
-        await others[0].put(BlobKey("audio/other"), once(b"y" * READ_SIZE))
+        others.append(FolderBlobStore(tmp_path, clock, shared=True))
+        await others[0].put(BlobKey("audio/other"), single_chunk(b"y" * READ_SIZE))
         assert len(files_below(tmp_path / "incoming")) == 1
 
-    async with FolderBlobs(tmp_path, SystemClock(), shared=True) as blobs:
+    async with FolderBlobStore(tmp_path, SystemClock(), shared=True) as blobs:
         await blobs.put(KEY, meanwhile())
         assert await keys_of(blobs, "audio") == [KEY, "audio/other"]
     await others[0].__aexit__(None, None, None)
 
     (tmp_path / "incoming" / "left-by-a-crash").write_bytes(b"never acknowledged")
     clock.ahead = 90_000
-    FolderBlobs(tmp_path, clock, shared=True)
+    FolderBlobStore(tmp_path, clock, shared=True)
     assert files_below(tmp_path / "incoming") == []
 
 
-async def test_what_others_put_there_is_left_alone(blobs: FolderBlobs, tmp_path: Path) -> None:
-    await blobs.put(KEY, once(b"x"))
+async def test_what_others_put_there_is_left_alone(blobs: FolderBlobStore, tmp_path: Path) -> None:
+    await blobs.put(KEY, single_chunk(b"x"))
     (tmp_path / "audio" / ".nfs0000").write_bytes(b"")
     assert await keys_of(blobs, "audio") == [KEY]
 
@@ -184,7 +186,7 @@ def test_the_folder_is_ours_alone_whatever_the_umask(tmp_path: Path, before: int
     try:
         if before is not None:
             root.mkdir(parents=True, mode=before)
-        FolderBlobs(root)
+        FolderBlobStore(root)
     finally:
         os.umask(umask)
     assert stat.S_IMODE(root.stat().st_mode) == 0o700

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.errors import Misconfigured
-from ringback.sealing import FILE_BYTES, CannotOpen, Seal, is_sealed
+from ringback.sealing import FILE_BYTES, Seal, UnsealFailed, is_sealed
 
 SEAL = Seal([b"k" * 32])
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]))
@@ -27,7 +27,7 @@ def test_what_was_sealed_opens(text: str, about: str) -> None:
 @given(TEXTS, TEXTS, TEXTS)
 def test_it_opens_in_no_other_place(text: str, about: str, elsewhere: str) -> None:
     if about != elsewhere:
-        with pytest.raises(CannotOpen, match="another place"):
+        with pytest.raises(UnsealFailed, match="another place"):
             SEAL.open(SEAL.seal(text, about), elsewhere)
 
 
@@ -36,14 +36,14 @@ def test_a_changed_text_does_not_open(text: str, data: st.DataObject) -> None:
     sealed = SEAL.seal(text, "here")
     at = data.draw(st.integers(0, len(sealed) - 1))
     put = data.draw(st.sampled_from("ABab019-_.=é ").filter(lambda each: each != sealed[at]))
-    with pytest.raises(CannotOpen):
+    with pytest.raises(UnsealFailed):
         assert SEAL.open(sealed[:at] + put + sealed[at + 1 :], "here") != text
 
 
 @given(st.text())
 def test_anything_else_does_not_open(text: str) -> None:
     for each in (text, "sealed1." + text, f"sealed1.{SEAL.key_ids[0]}.{text}"):
-        with pytest.raises(CannotOpen):
+        with pytest.raises(UnsealFailed):
             SEAL.open(each, "")
 
 
@@ -54,7 +54,7 @@ def test_a_text_is_never_sealed_the_same_way_twice() -> None:
 def test_the_first_secret_seals_and_all_open() -> None:
     old, new = Seal([b"old" * 10]), Seal([b"new" * 10, b"old" * 10])
     assert new.open(old.seal("text", "here"), "here") == "text"
-    with pytest.raises(CannotOpen, match=f"secret key {new.key_ids[0]}, which"):
+    with pytest.raises(UnsealFailed, match=f"secret key {new.key_ids[0]}, which"):
         old.open(new.seal("text", "here"), "here")
 
 

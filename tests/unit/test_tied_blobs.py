@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import BlobKey, FolderBlobs, OutOfReach, once
-from ringback.blobs.tied import MARKER, TiedBlobs, WrongStore, read_marker
-from ringback.bootstrap.blob_store import begin_anew, tied
+from ringback.blobs import BlobKey, FolderBlobStore, StoreUnreachable, single_chunk
+from ringback.blobs.verified import MARKER, VerifiedBlobStore, WrongStore, read_marker
+from ringback.bootstrap.blob_store import adopt_empty_store, verified_blob_store
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.keys import Project
@@ -24,8 +24,8 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 
 
 @pytest.fixture
-async def blobs(tmp_path: Path) -> AsyncIterator[FolderBlobs]:
-    async with FolderBlobs(tmp_path / "blobs", shared=True) as opened:
+async def blobs(tmp_path: Path) -> AsyncIterator[FolderBlobStore]:
+    async with FolderBlobStore(tmp_path / "blobs", shared=True) as opened:
         yield opened
 
 
@@ -34,50 +34,50 @@ async def first_project(ledger: SqliteLedger) -> Project:
 
 
 async def test_the_first_start_ties_them_and_the_next_ones_agree(
-    ledger: SqliteLedger, blobs: FolderBlobs
+    ledger: SqliteLedger, blobs: FolderBlobStore
 ) -> None:
     for _ in range(2):
-        store = await tied(ledger, blobs, "here")
+        store = await verified_blob_store(ledger, blobs, "here")
         await store.check()
         assert store.fault is None
     assert await read_marker(blobs) == await ledger.blob_store() == (await first_project(ledger)).id
 
 
 async def test_a_crash_between_marker_and_ledger_is_made_good(
-    ledger: SqliteLedger, blobs: FolderBlobs
+    ledger: SqliteLedger, blobs: FolderBlobStore
 ) -> None:
-    await blobs.put(MARKER, once((await first_project(ledger)).id.encode()))
-    await tied(ledger, blobs, "here")
+    await blobs.put(MARKER, single_chunk((await first_project(ledger)).id.encode()))
+    await verified_blob_store(ledger, blobs, "here")
     assert await ledger.blob_store() == (await first_project(ledger)).id
 
 
 async def test_an_empty_store_is_not_the_one_before(
-    ledger: SqliteLedger, blobs: FolderBlobs, tmp_path: Path
+    ledger: SqliteLedger, blobs: FolderBlobStore, tmp_path: Path
 ) -> None:
-    await tied(ledger, blobs, "here")
-    async with FolderBlobs(tmp_path / "elsewhere", shared=True) as empty:
+    await verified_blob_store(ledger, blobs, "here")
+    async with FolderBlobStore(tmp_path / "elsewhere", shared=True) as empty:
         with pytest.raises(Misconfigured, match="not mounted"):
-            await tied(ledger, empty, "elsewhere")
+            await verified_blob_store(ledger, empty, "elsewhere")
         assert await read_marker(empty) is None, "nothing was written"
-        await begin_anew(ledger, empty, "elsewhere")
-        await (await tied(ledger, empty, "elsewhere")).check()
+        await adopt_empty_store(ledger, empty, "elsewhere")
+        await (await verified_blob_store(ledger, empty, "elsewhere")).check()
 
 
 async def test_two_installations_do_not_share_a_store(
-    ledger: SqliteLedger, blobs: FolderBlobs, tmp_path: Path
+    ledger: SqliteLedger, blobs: FolderBlobStore, tmp_path: Path
 ) -> None:
-    await tied(ledger, blobs, "here")
+    await verified_blob_store(ledger, blobs, "here")
     async with await SqliteLedger.open(tmp_path / "theirs.db", SystemClock()) as theirs:
         with pytest.raises(Misconfigured, match="another installation"):
-            await tied(theirs, blobs, "here")
+            await verified_blob_store(theirs, blobs, "here")
         with pytest.raises(Misconfigured, match="another installation"):
-            await begin_anew(theirs, blobs, "here")
+            await adopt_empty_store(theirs, blobs, "here")
         assert await theirs.blob_store() is None
 
 
 @pytest.fixture
-async def store(ledger: SqliteLedger, blobs: FolderBlobs) -> TiedBlobs:
-    return await tied(ledger, blobs, "here")
+async def store(ledger: SqliteLedger, blobs: FolderBlobStore) -> VerifiedBlobStore:
+    return await verified_blob_store(ledger, blobs, "here")
 
 
 def unmount(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def mount(tmp_path: Path) -> None:
     (tmp_path / "unmounted").rename(tmp_path / "blobs")
 
 
-async def test_a_missing_blob_of_the_right_store_is_missing(store: TiedBlobs) -> None:
+async def test_a_missing_blob_of_the_right_store_is_missing(store: VerifiedBlobStore) -> None:
     with pytest.raises(KeyError):
         await store.get(KEY)
     with pytest.raises(KeyError):
@@ -100,18 +100,18 @@ async def test_a_missing_blob_of_the_right_store_is_missing(store: TiedBlobs) ->
 
 
 async def test_a_missing_blob_of_an_unmounted_folder_is_out_of_reach(
-    store: TiedBlobs, tmp_path: Path
+    store: VerifiedBlobStore, tmp_path: Path
 ) -> None:
-    await store.put(KEY, once(b"audio"))
+    await store.put(KEY, single_chunk(b"audio"))
     unmount(tmp_path)
     with pytest.raises(WrongStore):
         await store.get(KEY)
     assert (store.is_ours, bool(store.fault)) == (False, True)
-    calls = (store.put(KEY, once(b"x")), store.delete(KEY), store.room(), store.get(KEY))
+    calls = (store.put(KEY, single_chunk(b"x")), store.delete(KEY), store.room(), store.get(KEY))
     for call in calls:
-        with pytest.raises(OutOfReach):
+        with pytest.raises(StoreUnreachable):
             await call
-    with pytest.raises(OutOfReach):
+    with pytest.raises(StoreUnreachable):
         store.listed("audio", 0)
     mount(tmp_path)
     await store.check()
@@ -120,9 +120,9 @@ async def test_a_missing_blob_of_an_unmounted_folder_is_out_of_reach(
 
 
 async def test_a_file_that_is_asked_for_after_an_unmount_is_out_of_reach(
-    store: TiedBlobs, tmp_path: Path
+    store: VerifiedBlobStore, tmp_path: Path
 ) -> None:
-    await store.put(KEY, once(b"audio"))
+    await store.put(KEY, single_chunk(b"audio"))
     unmount(tmp_path)
     with pytest.raises(WrongStore):
         async with store.local(KEY):
@@ -130,16 +130,16 @@ async def test_a_file_that_is_asked_for_after_an_unmount_is_out_of_reach(
 
 
 async def test_a_store_that_is_away_for_a_while_is_not_a_wrong_one(
-    store: TiedBlobs, monkeypatch: pytest.MonkeyPatch
+    store: VerifiedBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(FolderBlobs, "get", _away)
-        with pytest.raises(OutOfReach):
+        patched.setattr(FolderBlobStore, "get", _away)
+        with pytest.raises(StoreUnreachable):
             await store.check()
     assert (store.is_ours, store.fault) == (True, "the blob store cannot be reached")
     await store.check()
     assert (store.is_ours, store.fault) == (True, None)
 
 
-async def _away(_self: FolderBlobs, _key: BlobKey) -> bytes:
-    raise OutOfReach("away")
+async def _away(_self: FolderBlobStore, _key: BlobKey) -> bytes:
+    raise StoreUnreachable("away")

@@ -1,39 +1,45 @@
 """Audio, results and bodies by key: in a folder, or in an object store.
 
-What `put` has acknowledged is durable. Where blobs lie is `blobs_at`'s to know, and nobody else's.
+What `put` has acknowledged is durable. Only `blob_store_at` knows which store is used.
 """
 
-from ringback.blobs.folder import READ_SIZE, FolderBlobs
-from ringback.blobs.kept import INLINE_LIMIT, Kept, keep, once, read_kept
-from ringback.blobs.opening import blobs_at
+from ringback.blobs.folder import READ_SIZE, FolderBlobStore
+from ringback.blobs.opening import blob_store_at
 from ringback.blobs.port import (
     BlobKey,
-    Blobs,
-    Denied,
-    Listed,
-    NoRoom,
-    OutOfReach,
-    Stored,
+    BlobStore,
+    DiskFull,
+    ListedBlob,
+    StoredBlob,
+    StoreDenied,
+    StoreUnreachable,
     TooLarge,
     delete_all,
+)
+from ringback.blobs.stored_document import (
+    INLINE_LIMIT,
+    StoredDocument,
+    read_document,
+    single_chunk,
+    store_document,
 )
 
 __all__ = [
     "INLINE_LIMIT",
     "READ_SIZE",
     "BlobKey",
-    "Blobs",
-    "Denied",
-    "FolderBlobs",
-    "Kept",
-    "Listed",
-    "NoRoom",
-    "OutOfReach",
-    "Stored",
+    "BlobStore",
+    "DiskFull",
+    "FolderBlobStore",
+    "ListedBlob",
+    "StoreDenied",
+    "StoreUnreachable",
+    "StoredBlob",
+    "StoredDocument",
     "TooLarge",
-    "blobs_at",
+    "blob_store_at",
     "delete_all",
-    "keep",
-    "once",
-    "read_kept",
+    "read_document",
+    "single_chunk",
+    "store_document",
 ]

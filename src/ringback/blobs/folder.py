@@ -18,9 +18,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from ringback.blobs.disk import spare
-from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Listed, Stored, TooLarge, checked, is_key
-from ringback.blobs.threads import Threads
+from ringback.blobs.free_space import check_free_space
+from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, ListedBlob, StoredBlob, TooLarge, checked, is_key
+from ringback.blobs.threads import BlobThreads
 from ringback.clock import Clock, SystemClock
 from ringback.system import sync_data, sync_folder
 
@@ -37,7 +37,7 @@ UNFINISHED_AFTER = 86_400.0
 """Seconds after which an upload of another machine is one that will not go on."""
 
 
-class FolderBlobs:
+class FolderBlobStore:
     """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`.
 
     An async context: leaving it ends its threads, once they have finished what they were given.
@@ -58,8 +58,8 @@ class FolderBlobs:
         self._remove_unfinished(older_than=UNFINISHED_AFTER if shared else None)
         self._own = uuid.uuid4().hex
         self._numbers = itertools.count()
-        self._folders: dict[str, _Folder] = {}
-        self._threads = Threads(THREADS)
+        self._folders: dict[str, _SyncedFolder] = {}
+        self._threads = BlobThreads(THREADS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -69,7 +69,7 @@ class FolderBlobs:
     ) -> None:
         await self._threads.end()
 
-    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
         upload = self._upload(key, limit)
         buffered = bytearray()
         try:
@@ -86,7 +86,7 @@ class FolderBlobs:
             raise
 
     async def room(self) -> None:
-        await self._threads.run(partial(spare, self._incoming, self._reserve, 0))
+        await self._threads.run(partial(check_free_space, self._incoming, self._reserve, 0))
 
     async def get(self, key: BlobKey) -> bytes:
         try:
@@ -104,12 +104,12 @@ class FolderBlobs:
     async def delete(self, key: BlobKey) -> None:
         await self._threads.run(partial(self._path(key).unlink, missing_ok=True))
 
-    async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
-        found = await self._threads.run(partial(self._found, kind, older_than))
+    async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
+        found = await self._threads.run(partial(self._scan, kind, older_than))
         for start in range(0, len(found), LISTED_AT_ONCE):
             yield found[start : start + LISTED_AT_ONCE]
 
-    def _found(self, kind: str, older_than: float) -> list[Listed]:
+    def _scan(self, kind: str, older_than: float) -> list[ListedBlob]:
         now = self._clock.now()
         found = []
         with suppress(FileNotFoundError), os.scandir(self._root / kind) as entries:
@@ -118,17 +118,19 @@ class FolderBlobs:
                 with suppress(FileNotFoundError):
                     age = now - entry.stat().st_mtime
                     if is_key(key) and age >= older_than:
-                        found.append(Listed(BlobKey(key), age))
+                        found.append(ListedBlob(BlobKey(key), age))
         return found
 
-    def _upload(self, key: BlobKey, limit: int | None) -> "_Upload":
+    def _upload(self, key: BlobKey, limit: int | None) -> "_FileUpload":
         path = self._path(key)
         kind = key.partition("/")[0]
         folder = self._folders.get(kind)
         if folder is None:
-            folder = self._folders[kind] = _Folder(path.parent)
+            folder = self._folders[kind] = _SyncedFolder(path.parent)
         temporary = self._incoming / f"{self._own}-{next(self._numbers)}"
-        return _Upload(temporary, path, folder, limit=limit, reserve=0 if limit is None else self._reserve)
+        return _FileUpload(
+            temporary, path, folder, limit=limit, reserve=0 if limit is None else self._reserve
+        )
 
     def _path(self, key: BlobKey) -> Path:
         return self._root / checked(key)
@@ -159,11 +161,11 @@ def _make_private(root: Path, *, ours: bool) -> None:
         root.chmod(0o700)
 
 
-class _Upload:
+class _FileUpload:
     """One file on its way in; used by one task, in one thread at a time."""
 
     def __init__(
-        self, temporary: Path, final: Path, folder: "_Folder", *, limit: int | None, reserve: int
+        self, temporary: Path, final: Path, folder: "_SyncedFolder", *, limit: int | None, reserve: int
     ) -> None:
         self._temporary = temporary
         self._final = final
@@ -182,20 +184,20 @@ class _Upload:
     def write(self, block: bytes) -> None:
         if self._file is None:
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        spare(self._temporary.parent, self._reserve, len(block))
+        check_free_space(self._temporary.parent, self._reserve, len(block))
         self._hash.update(block)
         view = memoryview(block)
         while view:
             view = view[os.write(self._file, view) :]
 
-    def finish(self, last_block: bytes, key: BlobKey) -> Stored:
+    def finish(self, last_block: bytes, key: BlobKey) -> StoredBlob:
         self.write(last_block)
         assert self._file is not None
         sync_data(self._file)
         os.close(self._file)
         self._file = None
-        self._folder.take_in(self._temporary, self._final)
-        return Stored(key, self._size, self._hash.hexdigest())
+        self._folder.move_in(self._temporary, self._final)
+        return StoredBlob(key, self._size, self._hash.hexdigest())
 
     def abandon(self) -> None:
         if self._file is not None:
@@ -204,7 +206,7 @@ class _Upload:
         self._temporary.unlink(missing_ok=True)
 
 
-class _Folder:
+class _SyncedFolder:
     """Where finished files lie; makes their names durable.
 
     Files that are finished while the folder is being synced share the next sync: one each was half of
@@ -218,7 +220,7 @@ class _Folder:
         self._synced = 0
         """Number of the last sync that succeeded, counted by their beginnings."""
 
-    def take_in(self, temporary: Path, final: Path) -> None:
+    def move_in(self, temporary: Path, final: Path) -> None:
         try:
             temporary.rename(final)
         except FileNotFoundError:

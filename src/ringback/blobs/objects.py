@@ -16,14 +16,23 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import obstore
 
-from ringback.blobs.answers import translated
-from ringback.blobs.body import Body, blocks
-from ringback.blobs.copy_room import CopyRoom
-from ringback.blobs.disk import spare
-from ringback.blobs.feed import Feed
-from ringback.blobs.fetched import Fetched
-from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, Denied, Listed, OutOfReach, Stored, checked, is_key
-from ringback.blobs.threads import Threads
+from ringback.blobs.copy_budget import CopyBudget
+from ringback.blobs.free_space import check_free_space
+from ringback.blobs.local_copies import LocalCopies
+from ringback.blobs.port import (
+    LISTED_AT_ONCE,
+    BlobKey,
+    ListedBlob,
+    StoredBlob,
+    StoreDenied,
+    StoreUnreachable,
+    checked,
+    is_key,
+)
+from ringback.blobs.store_errors import translated_errors
+from ringback.blobs.threads import BlobThreads
+from ringback.blobs.upload_body import UploadBody, blocks
+from ringback.blobs.upload_feed import UploadFeed
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
 
@@ -52,18 +61,18 @@ ABORT_SECONDS = 10.0
 CHECKED_BEFORE = 3600.0
 """Seconds after which what a start has tried the store with was left over by a crash."""
 
-LAST_WORDS_SECONDS = 0.05
+CLOSE_PAUSE_SECONDS = 0.05
 """obstore tells asyncio of an ended call from a thread of its own, just after we have heard of it. A loop
 that was closed in between brought the process down (SIGABRT, 17 of 125 runs; none with this pause)."""
 
 THREADS = 8
 
 
-class ObjectBlobs:
+class ObjectBlobStore:
     """Blobs as objects `<prefix>/<kind>/<name>`.
 
     An async context: entering it makes sure that the store can be used. Raises `Misconfigured` where it
-    refuses us, and `OutOfReach` where it does not answer.
+    refuses us, and `StoreUnreachable` where it does not answer.
     """
 
     listing_pause = 60.0
@@ -71,27 +80,27 @@ class ObjectBlobs:
     def __init__(
         self,
         store: "ObjectStore",
-        fetched: Path,
+        copies: Path,
         clock: Clock | None = None,
         reserve: int = 0,
         *,
-        shown: str = "the object store",
+        display_name: str = "the object store",
     ) -> None:
-        """`fetched`: folder for copies that are read here. `reserve`: bytes of its disk that they may not
-        use. `shown`: the place, as an operator knows it."""
+        """`copies`: folder for copies that are read here. `reserve`: bytes of its disk that they may not
+        use. `display_name`: the place, as an operator knows it."""
         self._store = store
-        self._fetched = Fetched(fetched)
+        self._copies = LocalCopies(copies)
         self._clock = clock or SystemClock()
         self._reserve = reserve
-        self._shown = shown
-        self._copies = CopyRoom()
+        self._display_name = display_name
+        self._copy_budget = CopyBudget()
         self._slots = asyncio.Semaphore(CALLS_AT_ONCE)
-        self._threads = Threads(THREADS)
+        self._threads = BlobThreads(THREADS)
 
     async def __aenter__(self) -> Self:
         try:
-            await self._make_sure()
-            self._fetched.open()
+            await self._check_access()
+            self._copies.open()
         except BaseException:
             await self._end()
             raise
@@ -102,16 +111,16 @@ class ObjectBlobs:
     ) -> None:
         await self._end()
 
-    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
         checked(key)
-        body = Body(limit, self._threads)
+        body = UploadBody(limit, self._threads)
         async with aclosing(blocks(chunks, body, PART_SIZE)) as coming:
             first = await anext(coming)
             if body.ended:
                 await self._call(partial(obstore.put_async, self._store, key, first, use_multipart=False))
             else:
                 await self._put_in_parts(key, first, coming)
-        return Stored(key, body.size, body.sha256)
+        return StoredBlob(key, body.size, body.sha256)
 
     async def room(self) -> None:
         """An object store has room; whether this machine's disk has is asked when a copy is made."""
@@ -123,8 +132,8 @@ class ObjectBlobs:
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         checked(key)
         meta = await self._call(partial(obstore.head_async, self._store, key), key)
-        async with self._copies.of(meta["size"]):
-            path = self._fetched.name()
+        async with self._copy_budget.reserve(meta["size"]):
+            path = self._copies.name()
             try:
                 await self._threads.run(partial(path.touch, 0o600))
                 async with aclosing(self._pieces(key)) as pieces:
@@ -139,7 +148,7 @@ class ObjectBlobs:
         with suppress(KeyError):
             await self._call(partial(obstore.delete_async, self._store, checked(key)), key)
 
-    async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+    async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
         stream = obstore.list(self._store, kind, chunk_size=LISTED_AT_ONCE)
         while True:
             try:
@@ -148,27 +157,27 @@ class ObjectBlobs:
                 return
             now = self._clock.now()
             found = [(each["path"], now - each["last_modified"].timestamp()) for each in page]
-            yield [Listed(BlobKey(key), age) for key, age in found if is_key(key) and age >= older_than]
+            yield [ListedBlob(BlobKey(key), age) for key, age in found if is_key(key) and age >= older_than]
 
     async def _put_in_parts(self, key: BlobKey, first: bytes, rest: AsyncIterator[bytes]) -> None:
         """The chunks are taken in the caller's own task, which may be cancelled or fail; the upload runs
         beside it, so that it is always brought to an end: completed, or aborted."""
-        feed = Feed(first)
+        feed = UploadFeed(first)
         upload = asyncio.create_task(self._upload(key, feed))
         try:
             async for block in rest:
                 if block:
-                    await feed.hand_over(block, upload)
+                    await feed.put_block(block, upload)
             await feed.end(upload)
         except BaseException:
-            feed.break_off()
+            feed.abort()
             await asyncio.wait([upload], timeout=ABORT_SECONDS)
             raise
         finally:
             upload.cancel()
 
-    async def _upload(self, key: BlobKey, feed: Feed) -> None:
-        with translated():
+    async def _upload(self, key: BlobKey, feed: UploadFeed) -> None:
+        with translated_errors():
             await obstore.put_async(
                 self._store,
                 key,
@@ -179,47 +188,50 @@ class ObjectBlobs:
             )
 
     async def _pieces(self, key: BlobKey) -> AsyncGenerator[bytes, None]:
-        """The object as it was when its first piece was asked for; another one in between is `OutOfReach`."""
+        """The object as it was when its first piece was asked for; a changed one is `StoreUnreachable`."""
         result = await self._call(partial(obstore.get_async, self._store, key), key)
         size, version = result.meta["size"], result.meta["e_tag"]
         if size <= PIECE_SIZE:
             yield bytes(await self._call(result.bytes_async))
             return
         for start in range(0, size, PIECE_SIZE):
-            wanted = {"range": (start, min(start + PIECE_SIZE, size)), "if_match": version}
-            yield await self._call(partial(self._piece, key, wanted), key)
+            options = {"range": (start, min(start + PIECE_SIZE, size)), "if_match": version}
+            yield await self._call(partial(self._piece, key, options), key)
 
-    async def _piece(self, key: BlobKey, wanted: Any) -> bytes:
-        result = await obstore.get_async(self._store, key, options=wanted)
+    async def _piece(self, key: BlobKey, options: Any) -> bytes:
+        result = await obstore.get_async(self._store, key, options=options)
         return bytes(await result.bytes_async())
 
     def _append(self, path: Path, piece: bytes) -> None:
-        spare(path.parent, self._reserve, len(piece))
+        check_free_space(path.parent, self._reserve, len(piece))
         with path.open("ab") as file:
             file.write(piece)
 
     async def _call(self, call: Callable[[], Awaitable[T]], key: BlobKey | None = None) -> T:
-        """One call in a free slot, within its time; raises `OutOfReach`, or `KeyError` for an unknown key."""
-        with translated(key):
+        """One call in a free slot, within its time limit.
+
+        Raises `StoreUnreachable`, or `KeyError` for an unknown key.
+        """
+        with translated_errors(key):
             async with asyncio.timeout(CALL_SECONDS), self._slots:
                 return await call()
 
-    async def _make_sure(self) -> None:
+    async def _check_access(self) -> None:
         """Do once what will be done all the time. Raises as entering does."""
         try:
-            await self._try_all()
-        except Denied as error:
+            await self._try_operations()
+        except StoreDenied as error:
             raise Misconfigured(
-                f"blobs_url: {self._shown} refuses us: {error}: check the bucket, the credentials in the "
-                "environment and their rights to put, get, delete and list (docs/storage.md)"
+                f"blobs_url: {self._display_name} refuses us: {error}: check the bucket, the credentials in "
+                "the environment and their rights to put, get, delete and list (docs/storage.md)"
             ) from None
-        except OutOfReach as error:
-            raise OutOfReach(
-                f"blobs_url: {self._shown} cannot be reached: {error}: check its endpoint and region "
+        except StoreUnreachable as error:
+            raise StoreUnreachable(
+                f"blobs_url: {self._display_name} cannot be reached: {error}: check its endpoint and region "
                 "(docs/storage.md)"
             ) from None
 
-    async def _try_all(self) -> None:
+    async def _try_operations(self) -> None:
         async with aclosing(self.listed("check", CHECKED_BEFORE)) as pages:
             async for page in pages:
                 for left_over in page:
@@ -229,13 +241,13 @@ class ObjectBlobs:
         try:
             await self.get(key)
         except KeyError:
-            raise Denied("what was written could not be read again") from None
+            raise StoreDenied("what was written could not be read again") from None
         await self.delete(key)
         with suppress(KeyError):
             await self.get(key)
-            raise Denied("what was deleted can still be read")
+            raise StoreDenied("what was deleted can still be read")
 
     async def _end(self) -> None:
-        self._fetched.close()
+        self._copies.close()
         await self._threads.end()
-        await asyncio.sleep(LAST_WORDS_SECONDS)
+        await asyncio.sleep(CLOSE_PAUSE_SECONDS)

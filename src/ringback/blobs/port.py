@@ -22,50 +22,50 @@ class TooLarge(Exception):
     """The bytes offered exceed the limit given; nothing is kept."""
 
 
-class NoRoom(OSError):
+class DiskFull(OSError):
     """Keeping this would eat into the disk's reserve; nothing is kept."""
 
     def __init__(self, free: int) -> None:
         super().__init__(ENOSPC, f"only {free:,} bytes are free on the disk of the blobs")
 
 
-class OutOfReach(OSError):
+class StoreUnreachable(OSError):
     """The place where blobs lie does not answer; nothing is known to be kept. It may pass."""
 
 
-class Denied(OutOfReach):
+class StoreDenied(StoreUnreachable):
     """It answers, and refuses: credentials, rights or the bucket are wrong. An operator can fix that."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredBlob:
     key: BlobKey
     size: int
     sha256: str
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedBlob:
     """A blob that is there, and the seconds since it was last written."""
 
     key: BlobKey
     age: float
 
 
-class Blobs(Protocol):
-    """Every call may raise `OSError`: the disk failed, or `OutOfReach`. It may be made again."""
+class BlobStore(Protocol):
+    """Every call may raise `OSError`: the disk failed, or `StoreUnreachable`. It may be made again."""
 
-    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
         """Keep these bytes, durably. Leaves nothing behind on any error.
 
-        With a `limit` (new work: audio) raises `TooLarge` past it, and `NoRoom` where the disk's reserve
+        With a `limit` (new work: audio) raises `TooLarge` past it, and `DiskFull` where the disk's reserve
         begins. Without one (what work that was accepted leaves behind) the reserve may be used: it is
         there so that what was accepted can end.
         """
         ...
 
     async def room(self) -> None:
-        """Raises `NoRoom` where the disk's reserve has been reached: no new work now, of any size."""
+        """Raises `DiskFull` where the disk's reserve has been reached: no new work now, of any size."""
         ...
 
     async def get(self, key: BlobKey) -> bytes:
@@ -75,7 +75,7 @@ class Blobs(Protocol):
     def local(self, key: BlobKey) -> AbstractAsyncContextManager[Path]:
         """The bytes as a file of this machine, to be read only, for as long as the context lasts.
 
-        `KeyError` when there are none; `NoRoom` when they would have to be brought here, and there is none.
+        `KeyError` when there are none; `DiskFull` when they would have to be brought here, and there is none.
         """
         ...
 
@@ -83,7 +83,7 @@ class Blobs(Protocol):
         """Gone after this; no error if it was not there."""
         ...
 
-    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
         """Pages of what there is of this kind, last written at least `older_than` seconds ago.
 
         For those who look for what nobody needs. Blobs may come and go meanwhile.
@@ -96,7 +96,7 @@ class Blobs(Protocol):
         ...
 
 
-async def delete_all(blobs: Blobs, keys: Sequence[BlobKey]) -> None:
+async def delete_all(blobs: BlobStore, keys: Sequence[BlobKey]) -> None:
     """Some side by side: an object store takes its time for each."""
     for start in range(0, len(keys), DELETED_AT_ONCE):
         await asyncio.gather(*map(blobs.delete, keys[start : start + DELETED_AT_ONCE]))

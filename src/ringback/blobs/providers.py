@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from obstore.exceptions import BaseError
 from obstore.store import AzureStore, GCSStore, S3Store
 
-from ringback.blobs.place import Place
+from ringback.blobs.location import BlobLocation
 from ringback.errors import Misconfigured
 
 if TYPE_CHECKING:
@@ -23,16 +23,16 @@ RETRY_SECONDS = 6.0
 """After which no request is tried again: the caller hears of it while he still waits."""
 
 
-def store_at(place: Place) -> "ObjectStore":
+def store_at(place: BlobLocation) -> "ObjectStore":
     """The client; nothing is sent yet. Raises `Misconfigured`."""
     try:
         return _STORES[place.scheme](place)
     except (BaseError, ValueError) as error:
         # The first line is the library's own word; what follows shows its insides.
-        raise Misconfigured(f"blobs_url: {place.shown}: {str(error).splitlines()[0]}") from None
+        raise Misconfigured(f"blobs_url: {place.display_name}: {str(error).splitlines()[0]}") from None
 
 
-def _s3(place: Place) -> S3Store:
+def _s3(place: BlobLocation) -> S3Store:
     names = {
         "endpoint": "endpoint",
         "region": "region",
@@ -43,24 +43,24 @@ def _s3(place: Place) -> S3Store:
     }
     # We delete one at a time, which every store that speaks S3 understands.
     config = _config(place, names) | {"disable_bulk_delete": True}
-    return S3Store(place.bucket, prefix=place.prefix or None, config=config, **_manner(place))
+    return S3Store(place.bucket, prefix=place.prefix or None, config=config, **_client_options(place))
 
 
-def _gcs(place: Place) -> GCSStore:
+def _gcs(place: BlobLocation) -> GCSStore:
     config = _config(place, {"endpoint": "base_url"})
-    return GCSStore(place.bucket, prefix=place.prefix or None, config=config, **_manner(place))
+    return GCSStore(place.bucket, prefix=place.prefix or None, config=config, **_client_options(place))
 
 
-def _azure(place: Place) -> AzureStore:
+def _azure(place: BlobLocation) -> AzureStore:
     config = _config(place, {"account": "account_name", "endpoint": "endpoint"})
-    return AzureStore(place.bucket, prefix=place.prefix or None, config=config, **_manner(place))
+    return AzureStore(place.bucket, prefix=place.prefix or None, config=config, **_client_options(place))
 
 
-_STORES: Mapping[str, Callable[[Place], "ObjectStore"]] = {"s3": _s3, "gs": _gcs, "az": _azure}
+_STORES: Mapping[str, Callable[[BlobLocation], "ObjectStore"]] = {"s3": _s3, "gs": _gcs, "az": _azure}
 
 
-def _config(place: Place, names: dict[str, str]) -> Any:
-    """The options that the provider knows, by its names; the others are `_manner`'s."""
+def _config(place: BlobLocation, names: dict[str, str]) -> Any:
+    """The options that the provider knows, by its names; the others are `_client_options`'s."""
     return {
         names[name]: _flag(place, name) if name in _FLAGS else value
         for name, value in place.options.items()
@@ -68,7 +68,7 @@ def _config(place: Place, names: dict[str, str]) -> Any:
     }
 
 
-def _manner(place: Place) -> Any:
+def _client_options(place: BlobLocation) -> Any:
     """How requests are made, which is the same for all providers."""
     client: ClientConfig = {
         "connect_timeout": timedelta(seconds=CONNECT_SECONDS),
@@ -96,7 +96,7 @@ def _manner(place: Place) -> Any:
     return {"client_options": client, "retry_config": retry}
 
 
-def _flag(place: Place, name: str) -> bool:
+def _flag(place: BlobLocation, name: str) -> bool:
     value = place.options[name]
     if value not in ("true", "false"):
         raise Misconfigured(f"blobs_url: {name}={value!r}: must be true or false")

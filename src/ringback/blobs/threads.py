@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Threads:
+class BlobThreads:
     def __init__(self, number: int) -> None:
         self._pool = ThreadPoolExecutor(number, "blobs")
 

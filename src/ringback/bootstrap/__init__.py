@@ -1,7 +1,7 @@
 """The one place where ports meet what implements them, and where the order of start and stop is set.
 
 `ledger`   the ledger that the settings name, for the server and for commands
-`ground`   what every process stands on
+`context`   what every process stands on
 `roles`    what each role adds to it
 `serving`  the process: signals, start, stop
 """

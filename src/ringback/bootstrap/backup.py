@@ -32,7 +32,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class BackedUp:
+class Backup:
     """What a backup holds. `blobs`: None: they lie in another place, and were left there."""
 
     blobs: int | None
@@ -44,7 +44,7 @@ class BackedUp:
     """Recordings that wait to be transcribed and are not in the folder: their requests end with an error."""
 
 
-async def back_up(settings: Settings, target: Path, progress: Progress) -> BackedUp:
+async def back_up(settings: Settings, target: Path, progress: Progress) -> Backup:
     """Copy ledger, blobs, secret key and settings file into a folder that is empty or not there yet.
 
     The ledger is written under its name last: a folder with `ringback.db` holds a complete backup. Raises
@@ -72,7 +72,7 @@ async def back_up(settings: Settings, target: Path, progress: Progress) -> Backe
     _copy_if_there(folder / CONFIG_FILE, target)
     unfinished.rename(target / SQLITE_FILE)
     _sync_folders(target)
-    return BackedUp(blobs, size, secret_key, missing)
+    return Backup(blobs, size, secret_key, missing)
 
 
 def _make_empty(target: Path) -> None:

@@ -1,9 +1,9 @@
-"""Ties the ledger to the blob store of `blobs_url` (`blobs.tied` says how)."""
+"""Ties the ledger to the blob store of `blobs_url` (`blobs.verified` says how)."""
 
 from typing import Protocol
 
-from ringback.blobs import Blobs
-from ringback.blobs.tied import TiedBlobs, read_marker, write_marker
+from ringback.blobs import BlobStore
+from ringback.blobs.verified import VerifiedBlobStore, read_marker, write_marker
 from ringback.errors import Misconfigured
 from ringback.keys import KeyStore
 
@@ -20,7 +20,7 @@ class BlobStoreIdentity(KeyStore, Protocol):
         ...
 
 
-async def tied(ledger: BlobStoreIdentity, blobs: Blobs, shown: str) -> TiedBlobs:
+async def verified_blob_store(ledger: BlobStoreIdentity, blobs: BlobStore, shown: str) -> VerifiedBlobStore:
     """The store, once it is known to be the ledger's; raises `Misconfigured` where it is another's.
 
     The identity is that of the ledger's first project, so that nodes which start at once write the same.
@@ -44,10 +44,10 @@ async def tied(ledger: BlobStoreIdentity, blobs: Blobs, shown: str) -> TiedBlobs
         )
     if known is None:
         await ledger.tie_blob_store(identity)
-    return TiedBlobs(blobs, identity)
+    return VerifiedBlobStore(blobs, identity)
 
 
-async def begin_anew(ledger: BlobStoreIdentity, blobs: Blobs, shown: str) -> None:
+async def adopt_empty_store(ledger: BlobStoreIdentity, blobs: BlobStore, shown: str) -> None:
     """Make an empty store the ledger's; raises `Misconfigured` where it belongs to another installation."""
     identity = (await ledger.projects())[0].id
     if await read_marker(blobs) not in {None, identity}:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from ringback import telemetry
-from ringback.blobs import OutOfReach
+from ringback.blobs import StoreUnreachable
 from ringback.clock import Clock
 from ringback.jobs.store import LedgerUnavailable
 
@@ -19,19 +19,19 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
 """Seconds between two tries; each that fails is reported."""
 
 
-async def when_available(
+async def open_when_available(
     name: str, opened: Callable[[], Awaitable[T]], wait_seconds: float, clock: Clock
 ) -> T:
     """What `opened` returns, tried again for `wait_seconds` while it is unavailable.
 
-    Raises the last `LedgerUnavailable` or `OutOfReach`, and anything else at once: that does not pass.
+    Raises the last `LedgerUnavailable` or `StoreUnreachable`, and anything else at once: that does not pass.
     """
     deadline = clock.monotonic() + wait_seconds
     pause = FIRST_PAUSE
     while True:
         try:
             return await opened()
-        except (LedgerUnavailable, OutOfReach) as error:
+        except (LedgerUnavailable, StoreUnreachable) as error:
             left = deadline - clock.monotonic()
             if left <= 0:
                 raise

@@ -2,7 +2,7 @@
 
 from contextlib import AsyncExitStack
 
-from ringback.blobs import blobs_at
+from ringback.blobs import blob_store_at
 from ringback.bootstrap.ledger import open_alone
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
@@ -18,7 +18,7 @@ async def erase_deleted_projects(settings: Settings, clock: Clock) -> bool:
             ledger = await stack.enter_async_context(await open_alone(settings, clock))
         except Misconfigured:
             return False
-        blobs = await stack.enter_async_context(blobs_at(settings.blobs_url, settings.data_path, clock))
+        blobs = await stack.enter_async_context(blob_store_at(settings.blobs_url, settings.data_path, clock))
         erasing = Erasing(blobs, ledger, REQUEST_KINDS)
         for project in await ledger.deleted_projects():
             await erasing.project(project)

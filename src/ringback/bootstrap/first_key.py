@@ -9,7 +9,7 @@ from ringback.settings import Settings
 API_KEY_VARIABLE = "RINGBACK_API_KEY"
 
 
-async def ensure_a_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
+async def ensure_api_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
     """The operator's own key, or, on the very first start, one that is made and printed once.
 
     The operator's key has one place in the ledger: another value takes it over, and none empties it.

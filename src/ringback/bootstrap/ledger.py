@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ringback.blobs import blobs_at
-from ringback.blobs.place import read_place
-from ringback.bootstrap.blob_store import BlobStoreIdentity, begin_anew
+from ringback.blobs import blob_store_at
+from ringback.blobs.location import parse_blobs_url
+from ringback.bootstrap.blob_store import BlobStoreIdentity, adopt_empty_store
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.jobs.daily_audio import DailyAudioStore
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ringback.storage.postgres.examined import Examined
     from ringback.storage.postgres.nodes import Node as Node  # noqa: PLC0414 - for `cli.doctor_cluster`
 
-__all__ = ["SQLITE_FILE", "ExaminedFile", "Ledger", "Migrated", "Opened", "Together"]
+__all__ = ["SQLITE_FILE", "ClusterStore", "ExaminedFile", "Ledger", "Migrated", "OpenedLedger"]
 
 SQLITE_FILE = "ringback.db"
 
@@ -34,16 +34,16 @@ class Ledger(EraseStore, DailyAudioStore, BlobStoreIdentity, Protocol):
     """Jobs, keys, the audio they use in a day, and which blob store is theirs."""
 
 
-class Together(Turns, Board, Protocol):
+class ClusterStore(Turns, Board, Protocol):
     """What nodes tell one another through the ledger that they share."""
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenedLedger:
     """A ledger to serve from."""
 
     ledger: Ledger
-    together: Together | None
+    cluster: ClusterStore | None
     """None: this process is alone with it."""
     node: str | None = None
     """What this process is called there; new at every start."""
@@ -61,18 +61,18 @@ class Migrated:
 
 async def open_to_serve(
     settings: Settings, clock: Clock, fixed_caps: Mapping[str, int], stack: AsyncExitStack
-) -> Opened:
+) -> OpenedLedger:
     """For a process that works on jobs. Raises `Misconfigured`, or `LedgerUnavailable`."""
     if not settings.database_url:
         path = settings.data_path / SQLITE_FILE
         alone = await SqliteLedger.open(path, clock, serving=True, fixed_caps=fixed_caps)
-        return Opened(await stack.enter_async_context(alone), None, interrupted=alone.interrupted)
+        return OpenedLedger(await stack.enter_async_context(alone), None, interrupted=alone.interrupted)
     _check_extra()
     from ringback.storage.postgres import NodeFacts, PostgresLedger  # noqa: PLC0415 - there with the extra alone
 
     node = NodeFacts.of_this_process(settings.role)
     shared = await PostgresLedger.open(settings.database_url, serving=True, fixed_caps=fixed_caps, node=node)
-    return Opened(await stack.enter_async_context(shared), shared, node.id, shared.interrupted)
+    return OpenedLedger(await stack.enter_async_context(shared), shared, node.id, shared.interrupted)
 
 
 async def open_beside(settings: Settings, clock: Clock) -> AbstractAsyncContextManager[Ledger]:
@@ -108,17 +108,17 @@ async def begin_with_new_store(settings: Settings, clock: Clock) -> None:
     """Make the empty store at `blobs_url` the ledger's. Raises `Misconfigured`, or `OSError`."""
     async with (
         await open_beside(settings, clock) as ledger,
-        blobs_at(settings.blobs_url, settings.data_path, clock) as blobs,
+        blob_store_at(settings.blobs_url, settings.data_path, clock) as blobs,
     ):
-        await begin_anew(ledger, blobs, read_place(settings.blobs_url).shown)
+        await adopt_empty_store(ledger, blobs, parse_blobs_url(settings.blobs_url).display_name)
 
 
-def examined_file(settings: Settings) -> ExaminedFile:
+def examine_ledger_file(settings: Settings) -> ExaminedFile:
     """How the ledger in the data folder does. Raises as `open_to_serve` does."""
     return examine_file(settings.data_path / SQLITE_FILE)
 
 
-async def examined(settings: Settings) -> "Examined":
+async def examine_database(settings: Settings) -> "Examined":
     """How the database of `database_url` does. Raises as `open_to_serve` does."""
     _check_extra()
     from ringback.storage.postgres.examined import examine  # noqa: PLC0415 - as above

@@ -16,8 +16,8 @@ from contextlib import suppress
 from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
-from ringback.blobs.tied import BlobStoreWatch
-from ringback.bootstrap.ground import Ground
+from ringback.blobs.verified import BlobStoreWatch
+from ringback.bootstrap.context import ProcessContext
 from ringback.bootstrap.sandbox_check import SandboxCheck
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
@@ -75,32 +75,32 @@ DELIVERY_GRACE = 20.0
 """Seconds that a delivery's lease outlives its time limit."""
 
 
-class Stages:
+class ServiceStages:
     """The services of this process, by what they stand on, and its door, bound to its port."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        settings = ground.settings
-        self._means: list[Service] = []
+    def __init__(self, context: ProcessContext) -> None:
+        self._context = context
+        settings = context.settings
+        self._resources: list[Service] = []
         self._work: list[Service] = []
-        self._outside: list[Service] = []
-        self._live: StreamService | None = None
-        self._quota = AudioQuota(ground.ledger, settings.limits, ground.clock)
-        self._progress = Progress(ground.activities[TRANSCRIBE])
-        self._erasing = Erasing(ground.blobs, ground.ledger, REQUEST_KINDS)
-        if ground.together is not None:
-            self._progress = shown = SharedProgress(ground.together, ground.activities[TRANSCRIBE])
-            self._means.append(shown)
-        if ground.blob_store is not None:
-            self._means.append(BlobStoreWatch(ground.blob_store))
-        if ground.pool is not None:
-            self._means += [ground.pool, SandboxCheck(settings.engine)]
+        self._frontend: list[Service] = []
+        self._live_streams: StreamService | None = None
+        self._quota = AudioQuota(context.ledger, settings.limits, context.clock)
+        self._progress = Progress(context.activities[TRANSCRIBE])
+        self._erasing = Erasing(context.blobs, context.ledger, REQUEST_KINDS)
+        if context.cluster is not None:
+            self._progress = shown = SharedProgress(context.cluster, context.activities[TRANSCRIBE])
+            self._resources.append(shown)
+        if context.blob_store is not None:
+            self._resources.append(BlobStoreWatch(context.blob_store))
+        if context.pool is not None:
+            self._resources += [context.pool, SandboxCheck(settings.engine)]
             if settings.does("transcribe"):
-                self._transcribe(ground.pool)
+                self._add_transcription(context.pool)
         if settings.does("deliver"):
-            self._deliver()
-        self._http = self._door()
-        self._metrics = self._scraped()
+            self._add_delivery()
+        self._http = self._build_http_server()
+        self._metrics = self._build_metrics_server()
 
     def bind(self) -> int:
         """Take the ports; which one callers have. Raises `Misconfigured`."""
@@ -109,104 +109,104 @@ class Stages:
         return self._http.bind()
 
     def in_order(self) -> list[list[Service]]:
-        ground = self._ground
+        context = self._context
         housekeeping: list[Service] = [
-            Rescuer(ground.ledger),
+            Rescuer(context.ledger),
             SweepService(
-                ground.blobs, ground.ledger, ground.clock, ground.settings.keep.audio, ground.together
+                context.blobs, context.ledger, context.clock, context.settings.keep.audio, context.cluster
             ),
-            RetentionService(ground.blobs, ground.ledger, ground.settings.keep, requests=REQUEST_KINDS),
-            Eraser(self._erasing, ground.ledger, ground.together or OwnTurns(ground.clock)),
+            RetentionService(context.blobs, context.ledger, context.settings.keep, requests=REQUEST_KINDS),
+            Eraser(self._erasing, context.ledger, context.cluster or OwnTurns(context.clock)),
         ]
         if self._metrics is not None:
             housekeeping.append(self._metrics)
-        return [self._means, housekeeping, self._work, [self._http, *self._outside], [ground.leaving]]
+        return [self._resources, housekeeping, self._work, [self._http, *self._frontend], [context.drain]]
 
-    def _transcribe(self, pool: EnginePool) -> None:
-        ground = self._ground
-        reader = AudioReader(children=ground.jobs_at_once, advanced=ground.activities[TRANSCRIBE].note)
+    def _add_transcription(self, pool: EnginePool) -> None:
+        context = self._context
+        reader = AudioReader(children=context.jobs_at_once, advanced=context.activities[TRANSCRIBE].note)
         fetching = Fetching(
-            noting(self._remote().chunks, ground.activities[FETCH]),
-            ground.seal,
-            ground.blobs,
-            ground.settings.limits.upload_bytes,
+            noting(self._remote().chunks, context.activities[FETCH]),
+            context.seal,
+            context.blobs,
+            context.settings.limits.upload_bytes,
         )
         transcriber = Transcriber(
             reader=reader,
             pool=pool,
-            catalogue=ground.catalogue,
-            store=ground.ledger,
+            catalogue=context.catalogue,
+            store=context.ledger,
             fetching=fetching,
-            blobs=ground.blobs,
+            blobs=context.blobs,
             progress=self._progress,
-            clock=ground.clock,
-            quality=Quality(ground.settings.engine.quality),
+            clock=context.clock,
+            quality=Quality(context.settings.engine.quality),
             quota=self._quota,
         )
         worker = Worker(
             TRANSCRIBE,
-            ground.ledger,
+            context.ledger,
             transcriber,
-            concurrency=CLAIMS_PER_DECODER * ground.jobs_at_once,
+            concurrency=CLAIMS_PER_DECODER * context.jobs_at_once,
             lease_seconds=TRANSCRIPTION_LEASE,
-            clock=ground.clock,
-            per_key=ground.jobs_at_once * 3 // 4,
-            activity=ground.activities[TRANSCRIBE],
+            clock=context.clock,
+            per_key=context.jobs_at_once * 3 // 4,
+            activity=context.activities[TRANSCRIBE],
             may_claim=self._may_claim,
         )
         fetcher = Worker(
             FETCH,
-            ground.ledger,
-            Fetcher(fetching, ground.ledger, ground.clock),
+            context.ledger,
+            Fetcher(fetching, context.ledger, context.clock),
             concurrency=FETCHES_AT_ONCE,
             lease_seconds=TRANSCRIPTION_LEASE,
-            clock=ground.clock,
+            clock=context.clock,
             per_key=FETCHES_PER_KEY,
-            activity=ground.activities[FETCH],
+            activity=context.activities[FETCH],
             may_claim=self._may_claim,
         )
-        self._means.append(reader)
-        self._work += [fetcher, _WhenReady(pool, worker)]
+        self._resources.append(reader)
+        self._work += [fetcher, _AfterEngineReady(pool, worker)]
 
-    def _deliver(self) -> None:
-        ground = self._ground
-        settings = ground.settings.callback
+    def _add_delivery(self) -> None:
+        context = self._context
+        settings = context.settings.callback
         deliverer = Deliverer(
-            ground.egress,
-            ground.policy,
-            ground.blobs,
+            context.egress,
+            context.policy,
+            context.blobs,
             settings,
-            seal=ground.seal,
-            sign=ground.signers.sign,
-            clock=ground.clock,
-            recorded=ground.ledger.attempts,
-            public_url=ground.settings.public_url,
+            seal=context.seal,
+            sign=context.signers.sign,
+            clock=context.clock,
+            recorded=context.ledger.attempts,
+            public_url=context.settings.public_url,
         )
         self._work.append(
             Worker(
                 DELIVER,
-                ground.ledger,
+                context.ledger,
                 deliverer,
                 concurrency=settings.concurrency,
                 lease_seconds=settings.timeout + DELIVERY_GRACE,
-                clock=ground.clock,
+                clock=context.clock,
                 may_claim=self._may_claim,
             )
         )
 
     def _may_claim(self) -> bool:
         """Not while the store is another than the ledger's: only other nodes find what is needed."""
-        store = self._ground.blob_store
+        store = self._context.blob_store
         return store is None or store.is_ours
 
     def _blob_fault(self) -> str | None:
-        store = self._ground.blob_store
+        store = self._context.blob_store
         return None if store is None else store.fault
 
-    def _door(self) -> HttpServer:
-        settings = self._ground.settings
+    def _build_http_server(self) -> HttpServer:
+        settings = self._context.settings
         return HttpServer(
-            self._for_callers() if settings.does("api") else self._for_probes(),
+            self._api_application() if settings.does("api") else self._probe_application(),
             settings.host,
             settings.port,
             header_seconds=settings.limits.header_seconds,
@@ -214,81 +214,81 @@ class Stages:
             trusted_proxies=[ipaddress.ip_network(each) for each in settings.trusted_proxies],
         )
 
-    def _scraped(self) -> HttpServer | None:
+    def _build_metrics_server(self) -> HttpServer | None:
         """What answers at `metrics.listen`."""
-        address = self._ground.settings.metrics.address
-        return None if address is None else HttpServer(metrics(self._probed()), *address)
+        address = self._context.settings.metrics.address
+        return None if address is None else HttpServer(metrics(self._probe_sources()), *address)
 
-    def _for_probes(self) -> Starlette:
-        ground = self._ground
-        authenticator = Authenticator(ground.ledger, ground.clock, ground.seal.subkey("jwt"))
-        return probes(self._probed(), authenticator)
+    def _probe_application(self) -> Starlette:
+        context = self._context
+        authenticator = Authenticator(context.ledger, context.clock, context.seal.subkey("jwt"))
+        return probes(self._probe_sources(), authenticator)
 
-    def _probed(self) -> ProbeSources:
-        ground = self._ground
+    def _probe_sources(self) -> ProbeSources:
+        context = self._context
         return ProbeSources(
-            store=ground.ledger,
-            settings=ground.settings,
-            health=ground.pool,
+            store=context.ledger,
+            settings=context.settings,
+            health=context.pool,
             streams=self._streams_open,
-            drain=ground.leaving,
-            activities=ground.activities,
+            drain=context.drain,
+            activities=context.activities,
             blob_fault=self._blob_fault,
         )
 
     def _streams_open(self) -> int:
-        return 0 if self._live is None else self._live.active
+        return 0 if self._live_streams is None else self._live_streams.active
 
-    def _for_callers(self) -> Starlette:
-        ground = self._ground
-        settings = ground.settings
-        assert ground.pool is not None
-        streams = self._streams(ground.pool)
-        admission = Admission(ground.egress, ground.policy)
+    def _api_application(self) -> Starlette:
+        context = self._context
+        settings = context.settings
+        assert context.pool is not None
+        streams = self._add_streams(context.pool)
+        admission = Admission(context.egress, context.policy)
         return application(
             Services(
-                store=ground.ledger,
-                keys=ground.ledger,
-                blobs=ground.blobs,
+                store=context.ledger,
+                keys=context.ledger,
+                blobs=context.blobs,
                 erasing=self._erasing,
-                catalogue=ground.catalogue,
+                catalogue=context.catalogue,
                 admit_callback=admission.admit,
                 admit_live_callback=admission.admit_live,
                 check_audio_url=self._remote().judge,
-                test_callback=_tried_by(ground),
+                test_callback=_callback_tester(context),
                 streams=streams,
                 quota=self._quota,
                 progress=self._progress,
                 settings=settings,
-                clock=ground.clock,
-                seal=ground.seal,
-                signers=ground.signers,
-                health=ground.pool,
-                jwt_secret=ground.seal.subkey("jwt"),
-                drain=ground.leaving,
-                activities=ground.activities,
+                clock=context.clock,
+                seal=context.seal,
+                signers=context.signers,
+                health=context.pool,
+                jwt_secret=context.seal.subkey("jwt"),
+                drain=context.drain,
+                activities=context.activities,
                 blob_fault=self._blob_fault,
             )
         )
 
-    def _streams(self, pool: EnginePool) -> StreamService:
-        ground = self._ground
+    def _add_streams(self, pool: EnginePool) -> StreamService:
+        context = self._context
         recognition = LiveRecognition(pool)
         callbacks = CallbackOpener(
-            egress=ground.egress,
-            store=ground.ledger,
-            seal=ground.seal,
-            sign=ground.signers.sign,
-            settings=ground.settings.callback,
-            clock=ground.clock,
+            egress=context.egress,
+            store=context.ledger,
+            seal=context.seal,
+            sign=context.signers.sign,
+            settings=context.settings.callback,
+            clock=context.clock,
         )
-        limits = ground.settings.limits
+        limits = context.settings.limits
         streams = StreamService(
-            store=ground.ledger,
-            seal=ground.seal,
+            store=context.ledger,
+            seal=context.seal,
             callbacks=callbacks,
             open_recogniser=recognition.open,
-            clock=ground.clock,
+            clock=context.clock,
             places=StreamLimits(
                 limits.streams or STREAMS_PER_CORE * pool.threads,
                 limits.streams_per_key,
@@ -298,24 +298,26 @@ class Stages:
         )
         abandoned = Worker(
             STREAM,
-            ground.ledger,
+            context.ledger,
             end_abandoned,
             concurrency=ABANDONED_AT_ONCE,
             lease_seconds=LEASE_SECONDS,
-            clock=ground.clock,
+            clock=context.clock,
         )
-        self._means.append(recognition)
+        self._resources.append(recognition)
         self._work.append(abandoned)
-        self._outside.append(streams)
-        self._live = streams
+        self._frontend.append(streams)
+        self._live_streams = streams
         return streams
 
     def _remote(self) -> RemoteAudio:
-        ground = self._ground
-        return RemoteAudio(ground.egress, ground.policy, _fetch_limits(ground.settings.fetch), ground.clock)
+        context = self._context
+        return RemoteAudio(
+            context.egress, context.policy, _fetch_limits(context.settings.fetch), context.clock
+        )
 
 
-class _WhenReady:
+class _AfterEngineReady:
     """Holds the work back until the engine is loaded: a lease taken before could only be lost to a crash."""
 
     def __init__(self, pool: EnginePool, work: Service) -> None:
@@ -329,18 +331,18 @@ class _WhenReady:
         await self._work.run(stopping)
 
 
-def _tried_by(ground: Ground) -> TestCallback:
+def _callback_tester(context: ProcessContext) -> TestCallback:
     """What tries a callback URL as a delivery would."""
-    settings = ground.settings.callback
+    settings = context.settings.callback
     limits = Limits(settings.connect_timeout, settings.timeout)
 
     async def try_callback(url: str, method: str, requester: Requester) -> Trial:
-        sign = (await ground.signers.signer(requester.key)).headers
+        sign = (await context.signers.signer(requester.key)).headers
         return await trial(
-            ground.egress,
-            ground.policy,
+            context.egress,
+            context.policy,
             url,
-            clock=ground.clock,
+            clock=context.clock,
             limits=limits,
             method=method,
             key_id=requester.key,

@@ -3,7 +3,7 @@
 import asyncio
 
 from ringback.engines.confinement import gpu_devices
-from ringback.sandbox.check import Report, report
+from ringback.sandbox.check import SandboxReport, report
 from ringback.settings import EngineSettings
 from ringback.telemetry import event, problem
 
@@ -29,7 +29,7 @@ class SandboxCheck:
         await stopping.wait()
 
 
-def missing_of(found: Report, engine: EngineSettings) -> list[str]:
+def missing_of(found: SandboxReport, engine: EngineSettings) -> list[str]:
     """What does not hold, each with what that means."""
     missing = found.missing if found.fault is None else [found.fault]
     if not engine.sandbox:

@@ -9,10 +9,10 @@ from contextlib import AsyncExitStack
 import uvloop
 
 from ringback import __version__, telemetry
-from ringback.blobs import OutOfReach
-from ringback.bootstrap.first_key import ensure_a_key
-from ringback.bootstrap.ground import Ground, laid
-from ringback.bootstrap.roles import Stages
+from ringback.blobs import StoreUnreachable
+from ringback.bootstrap.context import ProcessContext, open_context
+from ringback.bootstrap.first_key import ensure_api_key
+from ringback.bootstrap.roles import ServiceStages
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
@@ -44,14 +44,14 @@ def serve(settings: Settings) -> int:
             runner.run(_serve(settings))
     except ExceptionGroup as group:
         # What one service found while running is to the operator a plain fault like any other.
-        fault = next(_leaves(group), None)
+        fault = next(_leaf_errors(group), None)
         if isinstance(fault, Misconfigured):
             raise fault from None
         raise
     except LedgerUnavailable as error:
         hint = ": does PostgreSQL run, and can this machine reach it?" if settings.database_url else ""
         raise Misconfigured(f"{error}{hint}") from None
-    except OutOfReach as error:
+    except StoreUnreachable as error:
         raise Misconfigured(str(error)) from None
     return 0
 
@@ -66,10 +66,10 @@ def _allow_open_files() -> None:
         )
 
 
-def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
+def _leaf_errors(group: ExceptionGroup) -> Iterator[Exception]:
     for error in group.exceptions:
         if isinstance(error, ExceptionGroup):
-            yield from _leaves(error)
+            yield from _leaf_errors(error)
         else:
             yield error
 
@@ -81,14 +81,14 @@ async def _serve(settings: Settings) -> None:
         loop.add_signal_handler(number, stopping.set)
     async with AsyncExitStack() as stack:
         # It may wait for what it stands on, for minutes.
-        stages = await until(stopping, _assembled(settings, SystemClock(), stack))
+        stages = await until(stopping, _assemble(settings, SystemClock(), stack))
         if stages is not None:
-            _spare_the_collector()
+            _tune_garbage_collector()
             await run_in_stages(stages, stopping)
     telemetry.event("server.stopped")
 
 
-def _spare_the_collector() -> None:
+def _tune_garbage_collector() -> None:
     """What the start has made will stay: the garbage collector need not go through it again and again.
 
     Its rounds, one for every few hundred objects by default, took 80 to 100 µs of each delivery.
@@ -98,39 +98,39 @@ def _spare_the_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
-async def _assembled(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[list[Service]]:
+async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[list[Service]]:
     """Everything made and connected; what must be closed at the end is on the stack."""
-    ground = await laid(settings, clock, stack)
-    stages = Stages(ground)
+    context = await open_context(settings, clock, stack)
+    stages = ServiceStages(context)
     port = stages.bind()
-    if settings.does("api") and (settings.api_key or await _may_make_a_key(ground)):
+    if settings.does("api") and (settings.api_key or await _may_make_a_key(context)):
         # Only now, when nothing can fail any more, is a key shown that will not be shown again.
-        await ensure_a_key(settings, ground.ledger, clock)
-    await _report_resumed(ground)
+        await ensure_api_key(settings, context.ledger, clock)
+    await _report_resumed(context)
     telemetry.event(
         "server.listening",
         host=settings.host,
         port=port,
         roles=settings.role,
-        node=ground.node,
-        project=(await ground.ledger.projects())[0].id,
+        node=context.node,
+        project=(await context.ledger.projects())[0].id,
         version=__version__,
         data_dir=str(settings.data_path),
-        model=None if ground.pool is None else ground.catalogue.default.name,
+        model=None if context.pool is None else context.catalogue.default.name,
     )
     return stages.in_order()
 
 
-async def _report_resumed(ground: Ground) -> None:
+async def _report_resumed(context: ProcessContext) -> None:
     """Tell what is there to go on with, and at a higher level what an earlier process left in the middle."""
-    live = {kind: gauge.queued + gauge.leased for kind, gauge in (await ground.ledger.gauges()).items()}
+    live = {kind: gauge.queued + gauge.leased for kind, gauge in (await context.ledger.gauges()).items()}
     facts = {kind: jobs for kind, jobs in live.items() if jobs}
-    if ground.interrupted:
-        telemetry.problem("jobs.resumed", interrupted=ground.interrupted, live=facts)
+    if context.interrupted:
+        telemetry.problem("jobs.resumed", interrupted=context.interrupted, live=facts)
     elif facts:
         telemetry.event("jobs.waiting", live=facts)
 
 
-async def _may_make_a_key(ground: Ground) -> bool:
+async def _may_make_a_key(context: ProcessContext) -> bool:
     """Of nodes that start together, one."""
-    return ground.together is None or await ground.together.take_turn("first key", FIRST_KEY_SECONDS)
+    return context.cluster is None or await context.cluster.take_turn("first key", FIRST_KEY_SECONDS)

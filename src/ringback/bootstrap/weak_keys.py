@@ -49,7 +49,7 @@ def _api_key_fault(key: str, *, exposed: bool) -> str | None:
     if len(key) < SHORTEST_KEY or len(set(key)) < FEWEST_CHARACTERS:
         return f"has fewer than {SHORTEST_KEY} characters, or is the same one again and again"
     short = len(key) < SHORTEST_EXPOSED_KEY or len(set(key)) < FEWEST_RANDOM_CHARACTERS
-    if exposed and (short or _is_a_row(key)):
+    if exposed and (short or _is_sequence(key)):
         return (
             "can be guessed, and other machines reach this server: it must be at least "
             f"{SHORTEST_EXPOSED_KEY} characters of random text"
@@ -66,7 +66,7 @@ def _secret_key_fault(secret: str) -> str | None:
     return None
 
 
-def _is_a_row(key: str) -> bool:
+def _is_sequence(key: str) -> bool:
     """Whether the characters follow one another as in 1234567890123456."""
     return len({ord(after) - ord(before) for before, after in pairwise(key)}) < 3
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 import msgspec
 
-from ringback.blobs import Blobs, Kept, read_kept
+from ringback.blobs import BlobStore, StoredDocument, read_document
 from ringback.callbacks.delivery import (
     AttemptDetail,
     DeliveryOrder,
@@ -36,7 +36,7 @@ from ringback.egress.responses import Limits, NoResponse, NoResponseReason, Rece
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
 from ringback.jobs.store import LedgerUnavailable
-from ringback.sealing import CannotOpen, Seal
+from ringback.sealing import Seal, UnsealFailed
 from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
 
@@ -68,7 +68,7 @@ class Deliverer:
         self,
         egress: EgressClient,
         policy: Policy,
-        blobs: Blobs,
+        blobs: BlobStore,
         settings: CallbackSettings,
         *,
         seal: Seal,
@@ -102,7 +102,7 @@ class Deliverer:
         try:
             url = self._seal.open_if_sealed(order.url, place_of_callback(order.request_id))
             target = parse_target(url, self._policy, ports=True)
-        except CannotOpen as error:
+        except UnsealFailed as error:
             return self._unsent(job, Verdict.BLOCKED, f"the callback url cannot be opened: {error}")
         except TargetError as error:
             # It was good at submit: the operator has since taken its port away.
@@ -132,13 +132,13 @@ class Deliverer:
             return False
         return is_refused_for_size(await self._recorded(job.id, job.tries))
 
-    async def _body(self, kept: Kept, held: AsyncExitStack) -> bytes | None:
+    async def _body(self, kept: StoredDocument, held: AsyncExitStack) -> bytes | None:
         """The document, whose bytes count as in flight for as long as they are held; None: it is lost."""
         if kept.inline is not None:
             return kept.inline.encode()
         async with self._reading:
             try:
-                body = await read_kept(self._blobs, kept)
+                body = await read_document(self._blobs, kept)
             except KeyError:
                 return None
             await held.enter_async_context(self._large.held(len(body)))
@@ -158,7 +158,7 @@ class Deliverer:
                 named |= await self._sign(order.key_id, webhook_id, body)
             except LedgerUnavailable as error:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
-            except CannotOpen as error:
+            except UnsealFailed as error:
                 # Another node may have the right key, or the operator give it back; it need not be so.
                 delay = schedule_of(order.schedule, self._settings).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)

@@ -16,7 +16,7 @@ from typing import Final, assert_never
 import msgspec
 
 from ringback import __version__
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Presigned, read_target
@@ -42,7 +42,7 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """The status that a waiting caller would have got."""
     key_id: str | None
     """The identifier, never the secret, of the key that asked."""
-    body: Kept
+    body: StoredDocument
     schedule: str | None = None
     """What the request or its key wants (`ringback.pauses`); None: the server's schedule."""
     origin: str | None = None

@@ -12,7 +12,7 @@ from ringback.callbacks.signing import Signer, new_private_key, new_signing_secr
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.keys import KeyStore, SigningSecret
-from ringback.sealing import CannotOpen, Seal
+from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import problem
 
 SERVER = "server"
@@ -70,7 +70,7 @@ class Signers:
         found = await self._keys.signing_secrets(SERVER, self._clock.now())
         try:
             self._opened(found, SERVER)
-        except CannotOpen as error:
+        except UnsealFailed as error:
             raise Misconfigured(
                 "The ledger was sealed with another secret key than this server has. Put back the file "
                 "secret.key in the data folder, or RINGBACK_SECRET_KEY; to change it, name the new one and, "
@@ -82,7 +82,7 @@ class Signers:
     async def signer(self, key_id: str | None) -> Signer:
         """Signs for the API key, and for the server; for the server alone where no key asked.
 
-        Raises `LedgerUnavailable` or `CannotOpen`. Then nothing is sent: nothing ever goes out unsigned.
+        Raises `LedgerUnavailable` or `UnsealFailed`. Then nothing is sent: nothing ever goes out unsigned.
         """
         remembered = self._fresh(key_id)
         if remembered is not None:
@@ -149,7 +149,7 @@ class Signers:
             return
         try:
             secrets = self._opened(found, key_id)
-        except CannotOpen as error:
+        except UnsealFailed as error:
             problem("signing_secret.unreadable", key=key_id, reason=str(error))
             return
         overlap = OVERLAP
@@ -165,8 +165,8 @@ class Signers:
                 OpenSecret(self._seal.open(each.sealed, _place(key_id)), each.created_at, each.expires_at)
                 for each in found
             ]
-        except CannotOpen as error:
-            raise CannotOpen(
+        except UnsealFailed as error:
+            raise UnsealFailed(
                 f"the signing secret of {key_id} cannot be opened: {error}; give that secret key back, or "
                 f"make a new secret with `ringback keys signing-secret {key_id} --rotate --overlap 0s`"
             ) from None

@@ -10,7 +10,7 @@ from typing import TypeAlias, assert_never
 
 import msgspec
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder, headers, text_of
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
@@ -145,7 +145,7 @@ def _headers(
     now: float,
 ) -> dict[str, str]:
     webhook_id = str(uuid.uuid4())
-    order = DeliveryOrder(request_id, "", method, 200, key_id, Kept())
+    order = DeliveryOrder(request_id, "", method, 200, key_id, StoredDocument())
     named = headers(order, webhook_id, 1, target.presigned)
     if sign is not None and target.presigned is None:
         named |= sign(webhook_id, now, body)

@@ -5,8 +5,8 @@ import uuid
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING
 
-from ringback.blobs import BlobKey, blobs_at, once
-from ringback.bootstrap.ledger import examined
+from ringback.blobs import BlobKey, blob_store_at, single_chunk
+from ringback.bootstrap.ledger import examine_database
 from ringback.cli.doctor_ledger import secret_key
 from ringback.cli.output import Finding, Grade
 from ringback.clock import SystemClock
@@ -35,7 +35,7 @@ async def shared_store_findings(settings: Settings) -> AsyncIterator[Finding]:
 
 async def _database(settings: Settings) -> list[Finding]:
     try:
-        found = await examined(settings)
+        found = await examine_database(settings)
     except Misconfigured as error:
         return [Finding(Grade.FAIL, "database", str(error))]
     except LedgerUnavailable as error:
@@ -82,8 +82,8 @@ async def _objects(settings: Settings) -> Finding:
     key = BlobKey(f"doctor/{uuid.uuid4().hex}")
     started = time.monotonic()
     try:
-        async with blobs_at(settings.blobs_url, settings.data_path, SystemClock()) as blobs:
-            await blobs.put(key, once(b"ringback doctor"))
+        async with blob_store_at(settings.blobs_url, settings.data_path, SystemClock()) as blobs:
+            await blobs.put(key, single_chunk(b"ringback doctor"))
             same = await blobs.get(key) == b"ringback doctor"
             await blobs.delete(key)
     except Misconfigured as error:

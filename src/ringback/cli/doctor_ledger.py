@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringback.bootstrap.ledger import SQLITE_FILE, ExaminedFile, examined_file, open_beside
+from ringback.bootstrap.ledger import SQLITE_FILE, ExaminedFile, examine_ledger_file, open_beside
 from ringback.callbacks.signers import SERVER, Signers
 from ringback.cli.output import Finding, Grade
 from ringback.clock import SystemClock
@@ -26,7 +26,7 @@ def ledger_findings(settings: Settings) -> tuple[list[Finding], ExaminedFile | N
     if not path.exists():
         return [Finding(Grade.OK, "ledger", "there is none yet: the first start makes it")], None
     try:
-        file = examined_file(settings)
+        file = examine_ledger_file(settings)
     except Misconfigured as error:
         return [Finding(Grade.FAIL, "ledger", str(error), RESTORE)], None
     except LedgerUnavailable as error:

@@ -20,7 +20,7 @@ SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class SandboxReport:
     """Whether each layer holds; a fault in words where nothing could be tried."""
 
     memory_hidden: bool = False
@@ -57,10 +57,10 @@ _MISSING = (
 )
 
 
-def report() -> Report:
+def report() -> SandboxReport:
     """Have a process of its own try it. Never raises."""
     if not kernel.SUPPORTED:
-        return Report(
+        return SandboxReport(
             fault=f"there is none for {sys.platform} on this processor: decoders may do what the user may"
         )
     command = [sys.executable, "-P", "-m", "ringback.sandbox.check"]
@@ -68,19 +68,19 @@ def report() -> Report:
         done = subprocess.run(  # noqa: S603 - our own module
             command, capture_output=True, timeout=SECONDS, check=True, stdin=subprocess.DEVNULL
         )
-        return Report(**json.loads(done.stdout))
+        return SandboxReport(**json.loads(done.stdout))
     except (OSError, ValueError, TypeError, subprocess.SubprocessError) as error:
-        return Report(fault=f"the process that tries it failed: {error}")
+        return SandboxReport(fault=f"the process that tries it failed: {error}")
 
 
-def _tried() -> Report:
+def _tried() -> SandboxReport:
     hidden = rights.hide_memory() and kernel.control_process(kernel.PR_GET_DUMPABLE) == 0
     _open_a_file()
     # One after the other, so that each is seen to stop something by itself.
     given = rights.confine_files(Profile.DECODER)
     files = given.landlock > 0 and _refuses(_open_a_file, errno.EACCES)
     calls = rights.confine_calls(Profile.DECODER) and _refuses(_open_a_socket, errno.EPERM)
-    return Report(hidden, given.no_new_privs, given.landlock if files else 0, calls)
+    return SandboxReport(hidden, given.no_new_privs, given.landlock if files else 0, calls)
 
 
 def _open_a_file() -> None:

@@ -11,7 +11,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND, order_of, webhook_id_of
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
@@ -124,7 +124,7 @@ def delivery_document(
         "tries": delivery.tries,
         "schedule": order.schedule,
         "tags": delivery.tags,
-        "kept": order.body != Kept(),
+        "kept": order.body != StoredDocument(),
         "created": rfc3339(delivery.created_at),
         "next_attempt_at": until,
         "waiting": None

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.order import origin_of_callback
 from ringback.jobs.job import Job, State
@@ -83,7 +83,7 @@ class HistoryRoutes:
             "state": job.state,
             "progress": await self._progress_of(job),
             "callback_origin": origin_of_callback(order_of(job.payload)),
-            "result_kept": job.result is not None and result_of(job.result).document != Kept(),
+            "result_kept": job.result is not None and result_of(job.result).document != StoredDocument(),
             "deliveries": await self._with_attempts(deliveries),
         }
         return record

@@ -6,7 +6,7 @@ Deepgram keeps no transcript; a callback that was refused for its size (413) is 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.blobs import Kept, read_kept
+from ringback.blobs import StoredDocument, read_document
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Refusal
@@ -41,7 +41,7 @@ class ResultRoute:
         )
         document = await self._document(job)
         try:
-            body = await read_kept(self._blobs, document)
+            body = await read_document(self._blobs, document)
         except KeyError:
             if still_kept(job, self._keep_results, self._clock.now()):
                 return error_response(request, result_lost(job.id))
@@ -50,7 +50,7 @@ class ResultRoute:
             return error_response(request, blobs_unavailable(request, error))
         return json_response(body, headers={"ringback-status": str(job.code)})
 
-    async def _document(self, job: Job) -> Kept:
+    async def _document(self, job: Job) -> StoredDocument:
         """Where it lies: in the request's own record, or with a delivery that ended later."""
         if job.state in LIVE:
             raise Refusal(404, "RESULT_NOT_READY", "The request has no result yet.")
@@ -58,9 +58,9 @@ class ResultRoute:
             why = "was cancelled" if job.state is State.CANCELLED else "ended without one"
             raise Refusal(404, "NO_RESULT", f"There is no result: the request {why}.")
         document = result_of(job.result).document
-        if document != Kept():
+        if document != StoredDocument():
             return document
         for follower in await self._store.children(job.id, DELIVERIES_LOOKED_AT):
-            if follower.kind == DELIVER and (body := delivery_of(follower).body) != Kept():
+            if follower.kind == DELIVER and (body := delivery_of(follower).body) != StoredDocument():
                 return body
         raise not_kept()

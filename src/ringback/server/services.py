@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ringback.blobs import Blobs
+from ringback.blobs import BlobStore
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
@@ -64,7 +64,7 @@ class ProbeSources:
     streams: Callable[[], int]
     """How many live streams are open here."""
     drain: Drain
-    blobs: Blobs | None = None
+    blobs: BlobStore | None = None
     """None: this process takes nothing in."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
     """By kind of work of callers: how this process gets on with it."""
@@ -78,7 +78,7 @@ class Services:
 
     store: JobStore
     keys: KeyStore
-    blobs: Blobs
+    blobs: BlobStore
     erasing: Erasing
     catalogue: ServedModels
     admit_callback: AdmitCallback

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
-from ringback.blobs.port import NoRoom
+from ringback.blobs.port import DiskFull
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
@@ -78,7 +78,7 @@ class StatusRoutes:
             return True
         try:
             await self._sources.blobs.room()
-        except NoRoom:
+        except DiskFull:
             return False
         except OSError:
             return True  # a store that is away for a moment; its own callers are told

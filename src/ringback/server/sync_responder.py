@@ -7,7 +7,7 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ringback import telemetry
-from ringback.blobs import Kept, read_kept
+from ringback.blobs import StoredDocument, read_document
 from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
@@ -130,12 +130,12 @@ class SyncResponder:
             headers = {"dg-model-uuid": ending.model, "dg-model-name": header_text(name)}
         return json_response(document, job.code, headers)
 
-    async def _document(self, stored: Kept) -> bytes:
+    async def _document(self, stored: StoredDocument) -> bytes:
         """The work is done and the caller still there: blobs that are away for a moment are waited for."""
         until = self._services.clock.monotonic() + BLOB_RETRY_SECONDS
         while True:
             try:
-                return await read_kept(self._services.blobs, stored)
+                return await read_document(self._services.blobs, stored)
             except OSError:
                 if self._services.clock.monotonic() > until:
                     raise

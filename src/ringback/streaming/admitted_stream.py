@@ -5,7 +5,7 @@ import traceback
 from dataclasses import dataclass
 
 from ringback import telemetry
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.clock import Clock
 from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo
@@ -128,10 +128,10 @@ class AdmittedStream:
             model=self.request.model.uuid,
         )
 
-    def _document(self) -> Kept:
+    def _document(self) -> StoredDocument:
         metadata = None if self._session is None else self._session.tally.metadata
         if metadata is not None:
-            return Kept(inline=metadata.decode())
+            return StoredDocument(inline=metadata.decode())
         failure = self.refused or Failure(self.status, "STREAM_ENDED", self._reason())
         return error_document(failure, self.request.request_id)
 

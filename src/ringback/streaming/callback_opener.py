@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from ringback import __version__
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
@@ -105,7 +105,7 @@ class CallbackOpener:
                 method=callback.method,
                 status=200,
                 key_id=callback.key_id,
-                body=Kept(inline=message.decode()),
+                body=StoredDocument(inline=message.decode()),
                 schedule=callback.schedule,
                 origin=callback.target.origin,
                 number=number,

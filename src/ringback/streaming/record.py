@@ -5,7 +5,7 @@ died is ended, not run again. The payload is a `RequestOrder`."""
 
 import msgspec
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.order import RequestOrder
 from ringback.errors import Failure
 from ringback.jobs.job import Attempt, Done, JobId, Lane, Lease, NewJob
@@ -18,7 +18,7 @@ METHOD = "streaming"
 class StreamResult(msgspec.Struct, frozen=True):
     """The result of the record: the stream's document, and the facts that the history shows."""
 
-    document: Kept
+    document: StoredDocument
     """The stream's Metadata message, or an error object if it ended without one."""
     duration: float = 0.0
     """Seconds of audio."""
@@ -57,8 +57,8 @@ def ended(
     )
 
 
-def error_document(failure: Failure, request_id: JobId) -> Kept:
-    return Kept(inline=results.error_body(failure, request_id).decode())
+def error_document(failure: Failure, request_id: JobId) -> StoredDocument:
+    return StoredDocument(inline=results.error_body(failure, request_id).decode())
 
 
 async def end_abandoned(lease: Lease) -> Done:

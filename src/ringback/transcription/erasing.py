@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ringback import telemetry
-from ringback.blobs import Blobs, delete_all
+from ringback.blobs import BlobStore, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId
 from ringback.jobs.store import JobStore
@@ -79,7 +79,7 @@ class EraseStore(JobStore, Protocol):
 class Erasing:
     """Erases what it is told to, at once."""
 
-    def __init__(self, blobs: Blobs, store: EraseStore, requests: Sequence[str]) -> None:
+    def __init__(self, blobs: BlobStore, store: EraseStore, requests: Sequence[str]) -> None:
         """`requests`: the kinds of job that callers ask for."""
         self._blobs = blobs
         self._store = store

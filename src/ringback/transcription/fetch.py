@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from ringback import telemetry
-from ringback.blobs import Blobs, Stored, TooLarge
+from ringback.blobs import BlobStore, StoredBlob, TooLarge
 from ringback.clock import Clock
 from ringback.egress.names import Requester
 from ringback.errors import Failure, Refusal
@@ -93,10 +93,10 @@ class Fetching:
 
     fetch: Fetch
     seal: Seal
-    blobs: Blobs
+    blobs: BlobStore
     upload_limit: int
 
-    async def store(self, request: Job, order: TranscriptionOrder) -> Stored:
+    async def store(self, request: Job, order: TranscriptionOrder) -> StoredBlob:
         """Raises `Refusal` when the audio does not come, and `OSError` when it cannot be kept."""
         url = opened_url(order, request.id, self.seal)
         chunks = self.fetch(url, Requester(request.project, request.accessor or ""))

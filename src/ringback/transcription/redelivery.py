@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
-from ringback.blobs import Kept
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import (
     DeliveryOrder,
@@ -85,7 +85,7 @@ def sent_again(delivery: Job) -> NewJob:
 
 def is_kept(delivery: Job) -> bool:
     """Whether it still has what it sent."""
-    return delivery_of(delivery).body != Kept()
+    return delivery_of(delivery).body != StoredDocument()
 
 
 def _elsewhere(
@@ -117,7 +117,7 @@ def _first(request: Job) -> DeliveryOrder:
     if request.kind != KIND or request.result is None or request.code is None:
         raise Refusal(409, "NO_RESULT", "This request has no result that could be sent.")
     document = result_of(request.result).document
-    if document == Kept():
+    if document == StoredDocument():
         raise not_kept()
     return DeliveryOrder(
         request_id=request.id,

@@ -4,7 +4,7 @@
 import msgspec
 from msgspec import structs
 
-from ringback.blobs import BlobKey, Kept
+from ringback.blobs import BlobKey, StoredDocument
 from ringback.callbacks.order import RequestOrder, with_callback
 from ringback.egress.target import Target
 from ringback.errors import Refusal
@@ -30,7 +30,7 @@ class TranscriptionOrder(RequestOrder, frozen=True, kw_only=True):
 class TranscriptionResult(msgspec.Struct, frozen=True):
     """The result of a transcription job: its document, and the facts that the history shows."""
 
-    document: Kept
+    document: StoredDocument
     """Deepgram's result document, or its error object when `Job.code` is 400 or above."""
     duration: float = 0.0
     """Seconds of audio."""
@@ -77,7 +77,7 @@ def order_of(payload: bytes) -> TranscriptionOrder:
 
 
 def opened_url(order: TranscriptionOrder, request_id: JobId, seal: Seal) -> str:
-    """Where the audio of an order from the ledger is. Raises `CannotOpen`."""
+    """Where the audio of an order from the ledger is. Raises `UnsealFailed`."""
     assert order.url is not None
     return seal.open_if_sealed(order.url, _place_of_url(request_id))
 
@@ -86,7 +86,7 @@ def still_kept(job: Job, keep_results: float, now: float) -> bool:
     """Whether an ended request's document must still be there: nobody may have deleted it yet."""
     return (
         job.result is not None
-        and result_of(job.result).document != Kept()
+        and result_of(job.result).document != StoredDocument()
         and job.finished_at is not None
         and now < job.finished_at + keep_results
     )

@@ -18,7 +18,7 @@ import msgspec
 from msgspec import structs
 
 from ringback import telemetry
-from ringback.blobs import BlobKey, Blobs, Kept, delete_all
+from ringback.blobs import BlobKey, BlobStore, StoredDocument, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
@@ -55,14 +55,18 @@ class RetentionService:
     name = "retention"
 
     def __init__(
-        self, blobs: Blobs, store: JobStore, keep: KeepSettings, requests: Sequence[str] = (TRANSCRIBE,)
+        self,
+        blobs: BlobStore,
+        store: JobStore,
+        store_document: KeepSettings,
+        requests: Sequence[str] = (TRANSCRIBE,),
     ) -> None:
         """`requests`: the kinds of job that callers asked for, whose JSON is a transcription's."""
         self._blobs = blobs
         self._requests = requests
         self._store = store
-        self._results = max(keep.results, LEAST_KEPT)
-        self._history = max(keep.history, LEAST_KEPT)
+        self._results = max(store_document.results, LEAST_KEPT)
+        self._history = max(store_document.history, LEAST_KEPT)
 
     async def run(self, stopping: asyncio.Event) -> None:
         async def one_round() -> float:
@@ -162,11 +166,11 @@ def _stripped_request(job: Job) -> Stripped:
     order = structs.replace(order, options=options, audio=None, url=None, callback=None)
     result = job.result
     if result is not None:
-        result = msgspec.json.encode(structs.replace(result_of(result), document=Kept()))
+        result = msgspec.json.encode(structs.replace(result_of(result), document=StoredDocument()))
     return Stripped(job.id, msgspec.json.encode(order), result)
 
 
 def _stripped_delivery(job: Job) -> Stripped:
     """Without its body and its URL; where it went still stands in its lane."""
-    order = structs.replace(delivery_of(job), url="", body=Kept())
+    order = structs.replace(delivery_of(job), url="", body=StoredDocument())
     return Stripped(job.id, msgspec.json.encode(order), job.result)

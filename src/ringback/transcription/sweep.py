@@ -12,7 +12,7 @@ from contextlib import aclosing
 from typing import Protocol
 
 from ringback import telemetry
-from ringback.blobs import BlobKey, Blobs, Listed, delete_all
+from ringback.blobs import BlobKey, BlobStore, ListedBlob, delete_all
 from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
@@ -20,7 +20,7 @@ from ringback.jobs.store import JobStore
 from ringback.service import every
 
 DOCUMENTS_EVERY = 3600.0
-"""Seconds between two rounds over the documents, which stay and so grow many. For the audio, `Blobs` says."""
+"""Seconds between two rounds over the documents, which are many. For audio, the blob store has its own."""
 
 UNCLAIMED_AFTER = 3600.0
 """Seconds after which a blob without a job belongs to a request that died before it was accepted."""
@@ -65,7 +65,7 @@ class SweepService:
 
     def __init__(
         self,
-        blobs: Blobs,
+        blobs: BlobStore,
         store: JobStore,
         clock: Clock,
         keep_audio: float = 0.0,
@@ -106,7 +106,7 @@ class SweepService:
                 deleted += len(over)
         return deleted
 
-    async def _over(self, kind: str, page: Sequence[Listed]) -> list[BlobKey]:
+    async def _over(self, kind: str, page: Sequence[ListedBlob]) -> list[BlobKey]:
         """Those that nobody needs any more."""
         states = await self._store.states([_job(blob.key) for blob in page])
         over = []

@@ -17,7 +17,7 @@ import msgspec
 
 from ringback import telemetry
 from ringback.audio.reader import AudioReader
-from ringback.blobs import BlobKey, Blobs, Kept, OutOfReach, keep
+from ringback.blobs import BlobKey, BlobStore, StoredDocument, StoreUnreachable, store_document
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.clock import Clock
@@ -87,7 +87,7 @@ class Transcriber:
         catalogue: ModelCatalogue,
         store: JobStore,
         fetching: Fetching,
-        blobs: Blobs,
+        blobs: BlobStore,
         progress: Progress,
         clock: Clock,
         quality: Quality,
@@ -120,7 +120,7 @@ class Transcriber:
                 return Retry(delay, attempt=Attempt(started_at, self._clock.now(), "failed"))
             # The caller must hear of it in the end. This document is small: it needs no blob.
             answer = _refused(FAULT, job)
-            kept = await keep(self._blobs, document_key(job.id), answer.document)
+            kept = await store_document(self._blobs, document_key(job.id), answer.document)
         finally:
             self._progress.end(job.id)
         return self._end(job, order, answer, kept, started_at)
@@ -154,18 +154,18 @@ class Transcriber:
             return _refused(refusal.failure, job)
         return Interrupted(min(UNTIL_ASKED_AGAIN, seconds_to_tomorrow(self._clock.now())))
 
-    async def _kept(self, job: Job, answer: _Answer) -> Kept:
+    async def _kept(self, job: Job, answer: _Answer) -> StoredDocument:
         """The document, kept. Blobs that are away for a while are waited for: else hours of work would be
         done again for want of a moment."""
         for pause in WHILE_BLOBS_ARE_AWAY:
             try:
-                return await keep(self._blobs, document_key(job.id), answer.document)
-            except OutOfReach as error:
+                return await store_document(self._blobs, document_key(job.id), answer.document)
+            except StoreUnreachable as error:
                 telemetry.problem(
                     "transcription.not_kept", request_id=job.id, error=str(error), again_in=pause
                 )
             await asyncio.sleep(pause)
-        return await keep(self._blobs, document_key(job.id), answer.document)
+        return await store_document(self._blobs, document_key(job.id), answer.document)
 
     async def _transcribe(self, job: Job, order: TranscriptionOrder) -> _Answer:
         model = self._model(order)
@@ -229,7 +229,7 @@ class Transcriber:
         return model_for(order.options, self._catalogue)
 
     def _end(
-        self, job: Job, order: TranscriptionOrder, answer: _Answer, kept: Kept, started_at: float
+        self, job: Job, order: TranscriptionOrder, answer: _Answer, kept: StoredDocument, started_at: float
     ) -> Done:
         """The end of the job, with the delivery that follows from it in the same transaction."""
         ended_at = self._clock.now()
@@ -275,7 +275,9 @@ def _document(heard: Transcript, options: ListenOptions, facts: results.ResultMe
     )
 
 
-def _deliveries(job: Job, order: TranscriptionOrder, answer: _Answer, body: Kept) -> tuple[NewJob, ...]:
+def _deliveries(
+    job: Job, order: TranscriptionOrder, answer: _Answer, body: StoredDocument
+) -> tuple[NewJob, ...]:
     if order.callback is None:
         return ()
     delivery = DeliveryOrder(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import Blobs, blobs_at
+from ringback.blobs import BlobStore, blob_store_at
 from support.blobs import ClockAhead, OpenBlobs
 from support.s3 import CREDENTIALS, S3
 
@@ -31,10 +31,10 @@ def open_blobs(
             monkeypatch.setenv(name, value)
         s3: S3 = request.getfixturevalue("s3")
         url = s3.blobs_url(uuid.uuid4().hex)
-    return lambda reserve: blobs_at(url, tmp_path / "data", clock, reserve)
+    return lambda reserve: blob_store_at(url, tmp_path / "data", clock, reserve)
 
 
 @pytest.fixture
-async def blobs(open_blobs: OpenBlobs) -> AsyncIterator[Blobs]:
+async def blobs(open_blobs: OpenBlobs) -> AsyncIterator[BlobStore]:
     async with open_blobs(0) as blobs:
         yield blobs

@@ -1,4 +1,4 @@
-"""What every place of blobs promises (`ringback.blobs.Blobs`)."""
+"""What every place of blobs promises (`ringback.blobs.BlobStore`)."""
 
 import asyncio
 import hashlib
@@ -8,7 +8,16 @@ from contextlib import aclosing
 
 import pytest
 
-from ringback.blobs import INLINE_LIMIT, BlobKey, Blobs, Kept, TooLarge, keep, once, read_kept
+from ringback.blobs import (
+    INLINE_LIMIT,
+    BlobKey,
+    BlobStore,
+    StoredDocument,
+    TooLarge,
+    read_document,
+    single_chunk,
+    store_document,
+)
 from support.blobs import ClockAhead, OpenBlobs, keys_of, pieces
 
 KEY = BlobKey("audio/0b5c")
@@ -16,7 +25,7 @@ LARGE = 12 << 20
 """Bytes: more than one part of an upload, more than one piece of a read."""
 
 
-async def test_what_is_put_is_there_with_its_size_and_hash(blobs: Blobs) -> None:
+async def test_what_is_put_is_there_with_its_size_and_hash(blobs: BlobStore) -> None:
     stored = await blobs.put(KEY, pieces(b"ring", b"", b"back"))
     assert (stored.key, stored.size) == (KEY, 8)
     assert stored.sha256 == hashlib.sha256(b"ringback").hexdigest()
@@ -25,7 +34,7 @@ async def test_what_is_put_is_there_with_its_size_and_hash(blobs: Blobs) -> None
         assert path.read_bytes() == b"ringback"
 
 
-async def test_an_empty_body_is_a_body(blobs: Blobs) -> None:
+async def test_an_empty_body_is_a_body(blobs: BlobStore) -> None:
     assert (await blobs.put(KEY, pieces())).size == 0
     assert await blobs.get(KEY) == b""
     async with blobs.local(KEY) as path:
@@ -33,7 +42,7 @@ async def test_an_empty_body_is_a_body(blobs: Blobs) -> None:
 
 
 @pytest.mark.parametrize("size", [5 << 20, 8 << 20, LARGE])
-async def test_large_bodies_come_back_as_they_were(blobs: Blobs, size: int) -> None:
+async def test_large_bodies_come_back_as_they_were(blobs: BlobStore, size: int) -> None:
     body = os.urandom(size)
     stored = await blobs.put(KEY, pieces(*(body[at : at + 700_001] for at in range(0, size, 700_001))))
     assert (stored.size, stored.sha256) == (size, hashlib.sha256(body).hexdigest())
@@ -42,14 +51,14 @@ async def test_large_bodies_come_back_as_they_were(blobs: Blobs, size: int) -> N
         assert path.read_bytes() == body
 
 
-async def test_a_large_body_may_come_in_one_chunk(blobs: Blobs) -> None:
+async def test_a_large_body_may_come_in_one_chunk(blobs: BlobStore) -> None:
     body = os.urandom(LARGE)
-    assert (await blobs.put(KEY, once(body))).size == LARGE
+    assert (await blobs.put(KEY, single_chunk(body))).size == LARGE
     assert await blobs.get(KEY) == body
 
 
 @pytest.mark.parametrize("limit", [1_000, LARGE])
-async def test_nothing_is_kept_past_the_limit(blobs: Blobs, limit: int) -> None:
+async def test_nothing_is_kept_past_the_limit(blobs: BlobStore, limit: int) -> None:
     half = b"x" * (limit // 2)
     with pytest.raises(TooLarge):
         await blobs.put(KEY, pieces(half, half, b"x"), limit)
@@ -58,7 +67,7 @@ async def test_nothing_is_kept_past_the_limit(blobs: Blobs, limit: int) -> None:
 
 
 @pytest.mark.parametrize("size", [1_000, LARGE])
-async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: Blobs, size: int) -> None:
+async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: BlobStore, size: int) -> None:
     async def breaking() -> AsyncIterator[bytes]:
         yield b"x" * size
         raise ConnectionResetError
@@ -71,7 +80,7 @@ async def test_nothing_is_kept_of_an_upload_that_breaks(blobs: Blobs, size: int)
 
 
 @pytest.mark.parametrize("size", [1_000, LARGE])
-async def test_nothing_is_kept_of_an_upload_that_is_cancelled(blobs: Blobs, size: int) -> None:
+async def test_nothing_is_kept_of_an_upload_that_is_cancelled(blobs: BlobStore, size: int) -> None:
     came = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
@@ -87,7 +96,7 @@ async def test_nothing_is_kept_of_an_upload_that_is_cancelled(blobs: Blobs, size
     assert await keys_of(blobs, "audio") == []
 
 
-async def test_an_upload_is_not_there_before_it_is_complete(blobs: Blobs) -> None:
+async def test_an_upload_is_not_there_before_it_is_complete(blobs: BlobStore) -> None:
     seen: list[list[BlobKey]] = []
 
     async def watching() -> AsyncIterator[bytes]:
@@ -100,15 +109,15 @@ async def test_an_upload_is_not_there_before_it_is_complete(blobs: Blobs) -> Non
     assert await keys_of(blobs, "audio") == [KEY]
 
 
-async def test_putting_again_replaces(blobs: Blobs) -> None:
+async def test_putting_again_replaces(blobs: BlobStore) -> None:
     for body in (b"first", b"x" * LARGE, b"last"):
-        await blobs.put(KEY, once(body))
+        await blobs.put(KEY, single_chunk(body))
         assert await blobs.get(KEY) == body
     assert await keys_of(blobs, "audio") == [KEY]
 
 
-async def test_deleting_is_final_and_may_be_repeated(blobs: Blobs) -> None:
-    await blobs.put(KEY, once(b"x"))
+async def test_deleting_is_final_and_may_be_repeated(blobs: BlobStore) -> None:
+    await blobs.put(KEY, single_chunk(b"x"))
     await blobs.delete(KEY)
     await blobs.delete(KEY)
     with pytest.raises(KeyError):
@@ -118,10 +127,10 @@ async def test_deleting_is_final_and_may_be_repeated(blobs: Blobs) -> None:
             pass
 
 
-async def test_listed_by_kind_and_age(blobs: Blobs, clock: ClockAhead) -> None:
-    await blobs.put(KEY, once(b"x"))
-    await blobs.put(BlobKey("audios/1"), once(b"x"))
-    await blobs.put(BlobKey("result/1"), once(b"x"))
+async def test_listed_by_kind_and_age(blobs: BlobStore, clock: ClockAhead) -> None:
+    await blobs.put(KEY, single_chunk(b"x"))
+    await blobs.put(BlobKey("audios/1"), single_chunk(b"x"))
+    await blobs.put(BlobKey("result/1"), single_chunk(b"x"))
     assert await keys_of(blobs, "audio") == [KEY]
     assert await keys_of(blobs, "audio", older_than=3_000) == []
     clock.ahead = 3_600
@@ -133,10 +142,10 @@ async def test_listed_by_kind_and_age(blobs: Blobs, clock: ClockAhead) -> None:
     assert 3_500 < blob.age < 4_200
 
 
-async def test_listings_come_in_pages(blobs: Blobs) -> None:
+async def test_listings_come_in_pages(blobs: BlobStore) -> None:
     keys = [BlobKey(f"audio/{number:04}") for number in range(1_100)]
     for start in range(0, len(keys), 50):
-        await asyncio.gather(*(blobs.put(key, once(b"")) for key in keys[start : start + 50]))
+        await asyncio.gather(*(blobs.put(key, single_chunk(b"")) for key in keys[start : start + 50]))
     async with aclosing(blobs.listed("audio", 0.0)) as pages:
         found = [page async for page in pages]
     assert max(len(page) for page in found) <= 500
@@ -149,9 +158,9 @@ async def test_listings_come_in_pages(blobs: Blobs) -> None:
 @pytest.mark.parametrize(
     "key", ["../x", "audio/..", "audio/a/b", "/etc/passwd", "audio/", "audio", "audio/.x"]
 )
-async def test_a_key_cannot_lead_out(blobs: Blobs, key: str) -> None:
+async def test_a_key_cannot_lead_out(blobs: BlobStore, key: str) -> None:
     for call in (
-        blobs.put(BlobKey(key), once(b"x")),
+        blobs.put(BlobKey(key), single_chunk(b"x")),
         blobs.get(BlobKey(key)),
         blobs.delete(BlobKey(key)),
     ):
@@ -159,16 +168,16 @@ async def test_a_key_cannot_lead_out(blobs: Blobs, key: str) -> None:
             await call
 
 
-async def test_many_at_once_are_all_kept(blobs: Blobs) -> None:
+async def test_many_at_once_are_all_kept(blobs: BlobStore) -> None:
     bodies = {BlobKey(f"audio/{number}"): b"%d" % number * 1000 for number in range(100)}
-    stored = await asyncio.gather(*(blobs.put(key, once(body)) for key, body in bodies.items()))
+    stored = await asyncio.gather(*(blobs.put(key, single_chunk(body)) for key, body in bodies.items()))
     assert [kept.size for kept in stored] == [len(body) for body in bodies.values()]
     assert {key: await blobs.get(key) for key in bodies} == bodies
 
 
 async def test_what_was_put_is_there_for_the_next_process(open_blobs: OpenBlobs) -> None:
     async with open_blobs(0) as blobs:
-        await blobs.put(KEY, once(b"ringback"))
+        await blobs.put(KEY, single_chunk(b"ringback"))
     async with open_blobs(0) as blobs, open_blobs(0) as other:
         assert await blobs.get(KEY) == await other.get(KEY) == b"ringback"
 
@@ -179,19 +188,19 @@ async def test_there_is_room_above_the_reserve(open_blobs: OpenBlobs) -> None:
             await blobs.room()
 
 
-async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(blobs: Blobs) -> None:
-    small = await keep(blobs, BlobKey("result/1"), b'{"a": "\xc3\xa9"}')
+async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(blobs: BlobStore) -> None:
+    small = await store_document(blobs, BlobKey("result/1"), b'{"a": "\xc3\xa9"}')
     assert small.inline == '{"a": "é"}'
     assert await keys_of(blobs, "result") == []
-    assert await read_kept(blobs, small) == b'{"a": "\xc3\xa9"}'
+    assert await read_document(blobs, small) == b'{"a": "\xc3\xa9"}'
 
     document = b"x" * (INLINE_LIMIT + 1)
-    large = await keep(blobs, BlobKey("result/1"), document)
+    large = await store_document(blobs, BlobKey("result/1"), document)
     assert large.key == "result/1"
-    assert await read_kept(blobs, large) == document
+    assert await read_document(blobs, large) == document
 
 
-async def test_a_document_that_is_no_longer_kept_is_not_found(blobs: Blobs) -> None:
-    for gone in (Kept(), Kept(key=BlobKey("result/gone"))):
+async def test_a_document_that_is_no_longer_kept_is_not_found(blobs: BlobStore) -> None:
+    for gone in (StoredDocument(), StoredDocument(key=BlobKey("result/gone"))):
         with pytest.raises(KeyError):
-            await read_kept(blobs, gone)
+            await read_document(blobs, gone)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.blobs import BlobKey, Kept
+from ringback.blobs import BlobKey, StoredDocument
 from ringback.callbacks.delivery import (
     DeliveryOrder,
     Verdict,
@@ -37,7 +37,7 @@ ORDER = DeliveryOrder(
     method="POST",
     status=200,
     key_id="key-1",
-    body=Kept(inline='{"results":{}}'),
+    body=StoredDocument(inline='{"results":{}}'),
 )
 
 
@@ -177,9 +177,9 @@ def test_a_delivery_is_a_job_in_its_destinations_lane() -> None:
 
 
 def test_a_large_body_is_named_and_not_carried() -> None:
-    order = msgspec.structs.replace(ORDER, body=Kept(key=BlobKey("results/1")))
+    order = msgspec.structs.replace(ORDER, body=StoredDocument(key=BlobKey("results/1")))
     job = order_job(order, project="p", accessor=None)
-    assert order_of(_stored(job.payload)).body == Kept(key=BlobKey("results/1"))
+    assert order_of(_stored(job.payload)).body == StoredDocument(key=BlobKey("results/1"))
 
 
 def test_headers() -> None:

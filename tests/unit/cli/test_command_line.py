@@ -15,7 +15,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from ringback.bootstrap.first_key import ensure_a_key
+from ringback.bootstrap.first_key import ensure_api_key
 from ringback.clock import SystemClock
 from ringback.keys import secret_hash
 from ringback.settings import load
@@ -117,7 +117,7 @@ def test_revoking_the_key_of_the_environment_tells_that_it_comes_back(alone: Pat
     async def make() -> str:
         settings = load(None, {"data_dir": str(alone), "api_key": "a-key-of-the-operator"})
         async with await SqliteLedger.open(alone / "ringback.db", SystemClock()) as ledger:
-            await ensure_a_key(settings, ledger, SystemClock())
+            await ensure_api_key(settings, ledger, SystemClock())
             (project,) = await ledger.projects()
             (key,) = await ledger.keys(project.id)
             return key.id

@@ -10,7 +10,7 @@ import pytest
 
 from ringback.bootstrap.sandbox_check import missing_of
 from ringback.sandbox import Layers, Profile, confine, kernel, landlock
-from ringback.sandbox.check import Report
+from ringback.sandbox.check import SandboxReport
 from ringback.sandbox.kernel import SUPPORTED
 from ringback.settings import EngineSettings
 
@@ -67,18 +67,18 @@ def test_a_kernel_without_a_layer_keeps_the_others(
     assert confine(Profile.ENGINE, [Path("/usr/lib"), Path("/no such folder")]) == left
 
 
-WHOLE = Report(memory_hidden=True, no_new_privs=True, landlock=7, seccomp=True)
+WHOLE = SandboxReport(memory_hidden=True, no_new_privs=True, landlock=7, seccomp=True)
 
 
 def test_what_is_missing_is_named_with_what_it_means() -> None:
     engine = EngineSettings()
     assert missing_of(WHOLE, engine) == []
     assert str(WHOLE) == "memory hidden, no new privileges, Landlock 7, seccomp"
-    without_landlock = Report(memory_hidden=True, no_new_privs=True, seccomp=True)
+    without_landlock = SandboxReport(memory_hidden=True, no_new_privs=True, seccomp=True)
     [words] = missing_of(without_landlock, engine)
     assert "kernel 5.13" in words
-    assert len(missing_of(Report(), engine)) == 4
-    assert missing_of(Report(fault="no such processor"), engine) == ["no such processor"]
+    assert len(missing_of(SandboxReport(), engine)) == 4
+    assert missing_of(SandboxReport(fault="no such processor"), engine) == ["no such processor"]
 
 
 def test_an_engine_outside_is_told_too() -> None:

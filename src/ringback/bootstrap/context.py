@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from ringback.blobs import Blobs, blobs_at
-from ringback.blobs.place import read_place
-from ringback.blobs.tied import TiedBlobs
-from ringback.bootstrap.blob_store import tied
-from ringback.bootstrap.dependencies import when_available
-from ringback.bootstrap.ledger import Ledger, Together, open_to_serve
+from ringback.blobs import BlobStore, blob_store_at
+from ringback.blobs.location import parse_blobs_url
+from ringback.blobs.verified import VerifiedBlobStore
+from ringback.bootstrap.blob_store import verified_blob_store
+from ringback.bootstrap.dependencies import open_when_available
+from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
@@ -35,16 +35,16 @@ CALLERS_CAPS = {TRANSCRIBE: UNBOUNDED_CAP, FETCH: UNBOUNDED_CAP}
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class ProcessContext:
     settings: Settings
     clock: Clock
     ledger: Ledger
-    together: Together | None
+    cluster: ClusterStore | None
     """What this process shares with other nodes; None: there are none."""
     node: str | None
     """What this process is called there."""
-    blobs: Blobs
-    blob_store: TiedBlobs | None
+    blobs: BlobStore
+    blob_store: VerifiedBlobStore | None
     """The same, where `blobs_url` names a store that others may share; None: they lie in the data folder."""
     seal: Seal
     signers: Signers
@@ -54,7 +54,7 @@ class Ground:
     catalogue: ModelCatalogue
     pool: EnginePool | None
     """The recogniser, where recordings or live streams are heard."""
-    leaving: Drain
+    drain: Drain
     activities: Mapping[str, Activity]
     """How this process gets on with the kinds of work of callers."""
     interrupted: int
@@ -66,7 +66,7 @@ class Ground:
         return FEWEST_JOBS if self.pool is None else max(JOBS_PER_THREAD * self.pool.threads, FEWEST_JOBS)
 
 
-async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Ground:
+async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ProcessContext:
     """All of it, opened and proved; what must be closed at the end is on the stack."""
     folder = settings.data_path
     catalogue = ModelCatalogue(settings.model, folder / "models")
@@ -74,22 +74,22 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
     hears = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(EngineSetup.of(settings)) if hears else None
     wait = settings.limits.start_seconds
-    opened = await when_available(
+    opened = await open_when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock
     )
     ledger = opened.ledger
     seal = Seal.of(settings.secret_key, folder / SECRET_KEY_FILE)
     signers = Signers(ledger, seal, clock)
     await signers.prepare()
-    blobs, store = await when_available(
+    blobs, store = await open_when_available(
         "blobs", lambda: _opened_blobs(settings, ledger, clock, stack), wait, clock
     )
     egress = await stack.enter_async_context(EgressClient(policy, clock))
-    return Ground(
+    return ProcessContext(
         settings=settings,
         clock=clock,
         ledger=ledger,
-        together=opened.together,
+        cluster=opened.cluster,
         node=opened.node,
         blobs=blobs,
         blob_store=store,
@@ -99,7 +99,7 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
         egress=egress,
         catalogue=catalogue,
         pool=pool,
-        leaving=Drain(other_nodes=opened.together is not None),
+        drain=Drain(other_nodes=opened.cluster is not None),
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )
@@ -107,12 +107,12 @@ async def laid(settings: Settings, clock: Clock, stack: AsyncExitStack) -> Groun
 
 async def _opened_blobs(
     settings: Settings, ledger: Ledger, clock: Clock, stack: AsyncExitStack
-) -> tuple[Blobs, TiedBlobs | None]:
+) -> tuple[BlobStore, VerifiedBlobStore | None]:
     url = settings.blobs_url
     async with AsyncExitStack() as undo:
         blobs = await undo.enter_async_context(
-            blobs_at(url, settings.data_path, clock, settings.limits.disk_reserve_bytes)
+            blob_store_at(url, settings.data_path, clock, settings.limits.disk_reserve_bytes)
         )
-        store = await tied(ledger, blobs, read_place(url).shown) if url else None
+        store = await verified_blob_store(ledger, blobs, parse_blobs_url(url).display_name) if url else None
         stack.push_async_exit(undo.pop_all())
     return store or blobs, store

@@ -5,15 +5,15 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from functools import partial
 
 from ringback.blobs.port import TooLarge
-from ringback.blobs.threads import Threads
+from ringback.blobs.threads import BlobThreads
 
 BLOCK_SIZE = 1 << 20
 
 
-class Body:
+class UploadBody:
     """What is known of a blob so far."""
 
-    def __init__(self, limit: int | None, threads: Threads) -> None:
+    def __init__(self, limit: int | None, threads: BlobThreads) -> None:
         self._limit = limit
         self._threads = threads
         self._hash = hashlib.sha256()
@@ -27,7 +27,7 @@ class Body:
         if self._limit is not None and self.size > self._limit:
             raise TooLarge
 
-    async def take(self, block: bytes) -> None:
+    async def hash_block(self, block: bytes) -> None:
         await self._threads.run(partial(self._hash.update, block))
 
     @property
@@ -35,7 +35,7 @@ class Body:
         return self._hash.hexdigest()
 
 
-async def blocks(chunks: AsyncIterator[bytes], body: Body, first: int) -> AsyncGenerator[bytes, None]:
+async def blocks(chunks: AsyncIterator[bytes], body: UploadBody, first: int) -> AsyncGenerator[bytes, None]:
     """At least one block: of at least `first` bytes, or all there is; after it smaller ones."""
     buffered, enough = bytearray(), first
     async for chunk in chunks:
@@ -45,9 +45,9 @@ async def blocks(chunks: AsyncIterator[bytes], body: Body, first: int) -> AsyncG
             block = bytes(buffered)
             buffered.clear()
             enough = BLOCK_SIZE
-            await body.take(block)
+            await body.hash_block(block)
             yield block
     body.ended = True
     block = bytes(buffered)
-    await body.take(block)
+    await body.hash_block(block)
     yield block

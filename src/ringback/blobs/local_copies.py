@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class Fetched:
+class LocalCopies:
     """Between `open` and `close` the lock is held."""
 
     def __init__(self, folder: Path) -> None:

@@ -29,7 +29,7 @@ OPTIONS: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class BlobLocation:
     """A `blobs_url`, read. For `file`, `prefix` is the path."""
 
     scheme: str
@@ -38,12 +38,12 @@ class Place:
     options: Mapping[str, str]
 
     @property
-    def shown(self) -> str:
+    def display_name(self) -> str:
         """Without its options."""
         return f"{self.scheme}://{self.bucket}{'/' if self.bucket and self.prefix else ''}{self.prefix}"
 
 
-def read_place(url: str) -> Place:
+def parse_blobs_url(url: str) -> BlobLocation:
     """The parts of a `blobs_url`. Raises `Misconfigured`, which shows nothing that may be a secret."""
     try:
         parts = urlsplit(url)
@@ -66,10 +66,10 @@ def read_place(url: str) -> Place:
     if scheme == "file":
         if parts.netloc or not path.startswith("/"):
             _refuse(f"must be {_FORMS[scheme]}")
-        return Place(scheme, "", path, options)
+        return BlobLocation(scheme, "", path, options)
     if not parts.netloc:
         _refuse(f"names no bucket: write {_FORMS[scheme]}")
-    return Place(scheme, parts.netloc, path.strip("/"), options)
+    return BlobLocation(scheme, parts.netloc, path.strip("/"), options)
 
 
 def _refuse(why: str) -> NoReturn:

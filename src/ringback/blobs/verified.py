@@ -18,8 +18,8 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from ringback import telemetry
-from ringback.blobs.kept import once
-from ringback.blobs.port import BlobKey, Blobs, Listed, OutOfReach, Stored
+from ringback.blobs.port import BlobKey, BlobStore, ListedBlob, StoredBlob, StoreUnreachable
+from ringback.blobs.stored_document import single_chunk
 from ringback.service import every
 
 MARKER = BlobKey("identity/store")
@@ -28,11 +28,11 @@ CHECK_SECONDS = 5.0
 """Between two looks at the marker; each is one small read."""
 
 
-class WrongStore(OutOfReach):
+class WrongStore(StoreUnreachable):
     """The store at `blobs_url` is not the one that the ledger's recordings and results lie in."""
 
 
-async def read_marker(blobs: Blobs) -> str | None:
+async def read_marker(blobs: BlobStore) -> str | None:
     """The identity in a store; None: it has none. Raises `OSError`."""
     try:
         return (await blobs.get(MARKER)).decode("ascii", "replace").strip()
@@ -40,14 +40,14 @@ async def read_marker(blobs: Blobs) -> str | None:
         return None
 
 
-async def write_marker(blobs: Blobs, identity: str) -> None:
-    await blobs.put(MARKER, once(identity.encode()))
+async def write_marker(blobs: BlobStore, identity: str) -> None:
+    await blobs.put(MARKER, single_chunk(identity.encode()))
 
 
-class TiedBlobs:
-    """Implements `Blobs` over a store that had the ledger's marker at the start."""
+class VerifiedBlobStore:
+    """Implements `BlobStore` over a store that had the ledger's marker at the start."""
 
-    def __init__(self, blobs: Blobs, identity: str) -> None:
+    def __init__(self, blobs: BlobStore, identity: str) -> None:
         self._blobs = blobs
         self._identity = identity
         self._wrong = False
@@ -64,12 +64,12 @@ class TiedBlobs:
         try:
             found = await read_marker(self._blobs)
         except OSError:
-            self._note(self._wrong, "the blob store cannot be reached")
+            self._set_fault(self._wrong, "the blob store cannot be reached")
             raise
-        self._note(found != self._identity, None)
+        self._set_fault(found != self._identity, None)
         self._require_ours()
 
-    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> Stored:
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
         self._require_ours()
         return await self._blobs.put(key, chunks, limit)
 
@@ -100,7 +100,7 @@ class TiedBlobs:
         self._require_ours()
         await self._blobs.delete(key)
 
-    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[Listed], None]:
+    def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
         self._require_ours()
         return self._blobs.listed(kind, older_than)
 
@@ -112,7 +112,7 @@ class TiedBlobs:
         if self._wrong:
             raise WrongStore(_WRONG)
 
-    def _note(self, wrong: bool, unreachable: str | None) -> None:
+    def _set_fault(self, wrong: bool, unreachable: str | None) -> None:
         self._wrong = wrong
         fault = _WRONG if wrong else unreachable
         telemetry.BLOB_STORE_UP.set(0 if fault else 1)
@@ -131,7 +131,7 @@ class BlobStoreWatch:
 
     name = "blob store watch"
 
-    def __init__(self, blobs: TiedBlobs) -> None:
+    def __init__(self, blobs: VerifiedBlobStore) -> None:
         self._blobs = blobs
 
     async def run(self, stopping: asyncio.Event) -> None:

@@ -3,14 +3,14 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ringback.blobs.port import BlobKey, Blobs
+from ringback.blobs.port import BlobKey, BlobStore
 
 INLINE_LIMIT = 16_384
 """Bytes. A short recording's result spares a file and two fsyncs; the ledger stays small."""
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredDocument:
     """A document that stands either in a ledger row (`inline`, small ones) or in a blob (`key`); with
     neither, it is no longer kept."""
 
@@ -18,15 +18,15 @@ class Kept:
     key: BlobKey | None = None
 
 
-async def keep(blobs: Blobs, key: BlobKey, document: bytes) -> Kept:
+async def store_document(blobs: BlobStore, key: BlobKey, document: bytes) -> StoredDocument:
     """Keep a UTF-8 document, durably, once the row that carries the answer is committed."""
     if len(document) <= INLINE_LIMIT:
-        return Kept(inline=document.decode())
-    stored = await blobs.put(key, once(document))
-    return Kept(key=stored.key)
+        return StoredDocument(inline=document.decode())
+    stored = await blobs.put(key, single_chunk(document))
+    return StoredDocument(key=stored.key)
 
 
-async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
+async def read_document(blobs: BlobStore, kept: StoredDocument) -> bytes:
     """The document again; `KeyError` when it is no longer kept, or its blob is gone."""
     if kept.inline is not None:
         return kept.inline.encode()
@@ -35,6 +35,6 @@ async def read_kept(blobs: Blobs, kept: Kept) -> bytes:
     return await blobs.get(kept.key)
 
 
-async def once(data: bytes) -> AsyncIterator[bytes]:
+async def single_chunk(data: bytes) -> AsyncIterator[bytes]:
     """Bytes at hand, in the shape that `put` takes."""
     yield data

@@ -6,25 +6,25 @@ from contextlib import contextmanager
 
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
-from ringback.blobs.port import BlobKey, Denied, OutOfReach
+from ringback.blobs.port import BlobKey, StoreDenied, StoreUnreachable
 
-SHOWN = 300
+MOST_CHARACTERS = 300
 """Characters of the library's text, at most."""
 
 
 @contextmanager
-def translated(key: BlobKey | None = None) -> Iterator[None]:
-    """Raises `Denied`, `OutOfReach`, or, where a `key` was asked for that is not there, `KeyError`."""
+def translated_errors(key: BlobKey | None = None) -> Iterator[None]:
+    """Raises `StoreDenied`, `StoreUnreachable`, or, for a `key` that is not there, `KeyError`."""
     try:
         yield
     except FileNotFoundError as error:
         if key is None or _code(error) in _NO_BUCKET:
-            raise Denied(_words(error)) from None
+            raise StoreDenied(_message(error)) from None
         raise KeyError(key) from None
     except TimeoutError:
-        raise OutOfReach("it did not answer in time") from None
+        raise StoreUnreachable("it did not answer in time") from None
     except BaseError as error:
-        raise (Denied if _is_refusal(error) else OutOfReach)(_words(error)) from None
+        raise (StoreDenied if _is_refusal(error) else StoreUnreachable)(_message(error)) from None
 
 
 def _is_refusal(error: BaseError) -> bool:
@@ -34,13 +34,13 @@ def _is_refusal(error: BaseError) -> bool:
     return _STATUS.search(str(error)) is not None
 
 
-def _words(error: Exception) -> str:
+def _message(error: Exception) -> str:
     """The store's own code, or the library's first line without a query: there Azure's signatures stand."""
     text = str(error)
     code = _code(error)
     if code:
         return code
-    return _QUERY.sub("", text.splitlines()[0] if text else type(error).__name__)[:SHOWN]
+    return _QUERY.sub("", text.splitlines()[0] if text else type(error).__name__)[:MOST_CHARACTERS]
 
 
 def _code(error: Exception) -> str:

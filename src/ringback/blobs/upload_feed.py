@@ -3,19 +3,19 @@
 import asyncio
 
 
-class BrokenOff(Exception):
+class UploadAborted(Exception):
     """Raised into an upload whose body will not be finished, so that it is aborted."""
 
 
-class Feed:
+class UploadFeed:
     """An async iterator for the upload; what is handed over waits until the upload has room for it."""
 
     def __init__(self, first: bytes) -> None:
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(1)
         self._waiting.put_nowait(first)
-        self._broken_off = False
+        self._aborted = False
 
-    async def hand_over(self, block: bytes, upload: "asyncio.Task[None]") -> None:
+    async def put_block(self, block: bytes, upload: "asyncio.Task[None]") -> None:
         """Returns once there is room; raises what ended the upload meanwhile."""
         await self._put(block, upload)
 
@@ -25,18 +25,18 @@ class Feed:
         await asyncio.wait([upload])
         upload.result()
 
-    def break_off(self) -> None:
-        self._broken_off = True
+    def abort(self) -> None:
+        self._aborted = True
         if self._waiting.empty():
             self._waiting.put_nowait(None)
 
-    def __aiter__(self) -> "Feed":
+    def __aiter__(self) -> "UploadFeed":
         return self
 
     async def __anext__(self) -> bytes:
         block = await self._waiting.get()
-        if self._broken_off:
-            raise BrokenOff
+        if self._aborted:
+            raise UploadAborted
         if block is None:
             raise StopAsyncIteration
         return block

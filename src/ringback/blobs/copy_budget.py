@@ -16,7 +16,7 @@ SMALL = 64 << 20
 end of long recordings."""
 
 
-class CopyRoom:
+class CopyBudget:
     """Room for copies; what does not fit waits, and what fits passes it by."""
 
     def __init__(self, most: int = MOST_BYTES, small: int = SMALL) -> None:
@@ -31,7 +31,7 @@ class CopyRoom:
         return self._held
 
     @asynccontextmanager
-    async def of(self, size: int) -> AsyncIterator[None]:
+    async def reserve(self, size: int) -> AsyncIterator[None]:
         """Room for one copy, once it is there. A copy larger than all the room has it alone."""
         await self._take(size)
         try:
