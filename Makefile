@@ -59,13 +59,13 @@ test-all: setup-dev lint ## Run all of these in one go: what CI does.
 test-cluster: setup-dev ## Run what clients expect against three nodes of each role.
 	RINGBACK_TEST_CLUSTER=3 $(BIN)/python -m pytest tests/contract $(ARGS)
 
-lint: $(INSTALL)dev ## Check style, types and the walls between the rooms.
+lint: $(INSTALL)dev ## Check style, types and the import rules between packages.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(INSTALL)dev ## Put the code into the house's form.
+format: $(INSTALL)dev ## Format the code.
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
