@@ -28,7 +28,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test test-clients test-long test-all test-cluster lint format bench chaos notices sbom lock clean
+.PHONY: help setup setup-dev demo serve test test-clients test-long test-all mutants test-cluster lint format bench chaos notices sbom lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -55,6 +55,10 @@ test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
 
 test-all: setup-dev lint ## Run all of these in one go: what CI does.
 	$(PYTEST) $(ARGS)
+
+mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
+	.venvs/mutants/bin/mutmut run --max-children 2 $(ARGS)
+	.venvs/mutants/bin/mutmut results
 
 test-cluster: setup-dev ## Run what clients expect against three nodes of each role.
 	RINGBACK_TEST_CLUSTER=3 $(BIN)/python -m pytest tests/contract $(ARGS)
@@ -91,12 +95,12 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,cluster,--no-default-groups --group build --extra cluster)
 	$(call export,cluster-multilingual,--no-default-groups --group build --extra cluster --extra multilingual)
 	$(call export,dev,--group build --group dev --extra multilingual --extra cluster)
-	$(foreach place,$(PLACES) rivals supply,$(call export,$(place),--only-group $(place)) &&) true
+	$(foreach place,$(PLACES) rivals supply mutants,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean: ## Remove what setup made: environments, caches, node modules.
-	rm -rf .venv .venvs .uv tests/contract/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venvs .uv mutants tests/contract/js/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 # --- what the targets above stand on -------------------------------------------------------------
 
@@ -131,6 +135,13 @@ setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 .venvs/%/.installed: requirements/%.txt | $(UV)
 	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/$*
 	VIRTUAL_ENV=$(CURDIR)/.venvs/$* $(UV) pip install --quiet $(HASHED) $<
+	@touch $@
+
+# It runs our tests, so it stands beside all that they need.
+.venvs/mutants/.installed: requirements/dev.txt requirements/mutants.txt | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/mutants
+	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet $(HASHED) requirements/dev.txt --requirements requirements/mutants.txt
+	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .PHONY: js-sdk
