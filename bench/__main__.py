@@ -2,22 +2,34 @@
 
 import argparse
 import sys
+from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from bench import accept, cluster, delivery, live, memory, recordings
 from bench.harness import clips
+from bench.harness.report import Report
+from bench.text import formatting
 
-BENCHMARKS = {
+BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "accept": accept.run,
     "recordings": recordings.run,
     "delivery": delivery.run,
     "memory": memory.run,
     "live": live.run,
     "cluster": cluster.run,
+    "text": lambda _: formatting.run(formatting.TextSets()),
 }
 
 NEEDS = {"delivery": delivery.missing}
 """What a benchmark needs that does not come with the checkout; the others need nothing more."""
+
+SETS = {
+    "smart-formatting": "deepgram/llm-smart-formatting-benchmark",
+    "nemo": "NVIDIA/NeMo-text-processing",
+    "pairs": "pairs of our own, as JSON",
+}
+"""What the benchmark of text measures against, none of it in this repository."""
 
 OF_SPEECH = {"recordings", "memory", "live"}
 SPEECH = f" (speech: {clips.source()})"
@@ -39,14 +51,21 @@ def main() -> None:
         metavar="NAME=ws://HOST:PORT",
         help="live: one more server to measure",
     )
+    for name, of in SETS.items():
+        parser.add_argument(f"--{name}", type=Path, metavar="PATH", help=f"text: a copy of {of}")
     options = parser.parse_args()
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
-    benchmarks = BENCHMARKS | {"live": partial(live.run, peers=options.peer)}
+    sets = formatting.TextSets(options.smart_formatting, options.nemo, options.pairs)
+    benchmarks: dict[str, Callable[[int], Report]] = BENCHMARKS | {
+        "live": partial(live.run, peers=options.peer),
+        "text": lambda repeats: formatting.run(sets, repeats),
+    }
+    needs = NEEDS | {"text": sets.missing}
     left_out = 0
     for name in options.names or benchmarks:
-        lack = NEEDS[name]() if name in NEEDS else None
+        lack = needs[name]() if name in needs else None
         if lack is not None:
             print(f"{name}: not run: {lack}", flush=True)
             left_out += 1
