@@ -1,9 +1,9 @@
 """Money, percentages and measures: a number and what it counts. Pure, English."""
 
 from ringback.features.measures import measure_symbol
-from ringback.features.numbers import AtomKind
+from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import Number, read_digits, read_number
+from ringback.features.readings import Number
 from ringback.features.spans import Entity, Part
 from ringback.features.vocabulary import words
 
@@ -16,6 +16,7 @@ CURRENCIES = {
 }
 _CENTS = {"cent": "$", "cents": "$"}
 _SYMBOLS = "$€£¥₹"
+_LONGEST_AMOUNT = 12
 MONEY_CUES = words(
     "total totals totaled totalled subtotal balance charge charged charges price priced cost costs bill "
     "billed amount fee fees invoice invoiced paid pay pays owe owed owes due refund refunded payment "
@@ -106,7 +107,7 @@ def _read_cents(passage: Passage, i: int, symbol: str) -> tuple[str, int] | None
     if not passage.follows(i):
         return None
     start = i + 1 if passage.text(i) == "and" and passage.follows(i + 1) else i
-    number = read_number(passage.atoms, start)
+    number = passage.number_at(start)
     if number is None or number.ordinal or number.fraction or number.scale or not 0 < number.whole < 100:
         return None
     if passage.text(number.end) in ("cent", "cents", "pence") and passage.follows(number.end):
@@ -163,6 +164,30 @@ def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
     return passage.single("money", "".join(pairs), i, end, f"${whole:,}.{pairs[-1]}")
 
 
+def find_money_in_digits(passage: Passage, i: int) -> Entity | None:
+    """“one oh oh oh oh dollars” as $10,000."""
+    digits, end = "", i
+    while end < len(passage.atoms) and len(digits) < _LONGEST_AMOUNT and (end == i or passage.follows(end)):
+        if passage.kind(end) not in SINGLE_DIGITS:
+            break
+        digits, end = digits + passage.atoms[end].digits, end + 1
+    symbol = CURRENCIES.get(passage.text(end)) if len(digits) >= 3 and passage.follows(end) else None
+    if symbol is None or digits.startswith("0"):
+        return None
+    return passage.single("money", digits, i, end + 1, f"{symbol}{int(digits):,}")
+
+
+def find_dollar_and_cents(passage: Passage, i: int) -> Entity | None:
+    """“a dollar fifty” as $1.50."""
+    if passage.text(i) != "a" or passage.text(i + 1) not in ("dollar", "pound", "euro"):
+        return None
+    symbol = CURRENCIES[passage.text(i + 1)]
+    cents = _read_cents(passage, i + 2, symbol) if passage.follows(i + 1) else None
+    if cents is None:
+        return None
+    return passage.single("money", "1" + cents[0], i, cents[1], f"{symbol}1.{cents[0]}")
+
+
 def _amount_ends(passage: Passage, end: int) -> bool:
     """Whether nothing behind it shows that the number counts something else."""
     return not (
@@ -190,7 +215,7 @@ def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
             pairs.append("0" + passage.atoms[end + 1].digits)
             end += 2
         elif kind in (AtomKind.TEEN, AtomKind.TENS) or (kind is AtomKind.UNIT and not pairs):
-            said = read_digits(passage.atoms, end)
+            said = passage.digits_at(end)
             if said is None or len(said[0]) > 2:
                 break
             pairs.append(said[0])

@@ -26,8 +26,8 @@ _CUE_WORDS = {
     "loyalty customer claim reservation record part model sku rfq promo coupon badge employee student batch "
     "lot registration permit docket transaction membership shipment package locator identifier key",
     ROOM: "room suite apartment apt flight bus route highway exit gate channel extension ext box page verse "
-    "section platform interstate studio terminal unit bay locker lane sr freeway precinct ending",
-    NUMBER: "number numbers digits four",
+    "seat section platform interstate studio terminal unit bay locker lane sr freeway precinct ending",
+    NUMBER: "number numbers digits",
 }
 CUES = {word: kind for kind, names in _CUE_WORDS.items() for word in names.split()}
 _PAIRS = {
@@ -42,6 +42,7 @@ _PAIRS = {
     ("number", "pin"): "password",
     ("number", "flight"): ROOM,
     ("v", "v"): CVV,
+    ("four", "last"): NUMBER,
 }
 _LINKS = words(
     "is are was it's its the a number numbers no code id my your his her our their of in to for at and be "

@@ -2,7 +2,7 @@
 
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import Number, ordinal_ending, read_number, read_year
+from ringback.features.readings import Number, ordinal_ending, read_year
 from ringback.features.spans import Entity, Part
 from ringback.features.vocabulary import words
 
@@ -54,7 +54,7 @@ def find_month_date(passage: Passage, i: int) -> Entity | None:
 
 
 def _read_day(passage: Passage, i: int) -> Number | None:
-    number = read_number(passage.atoms, i) if i < len(passage.atoms) else None
+    number = passage.number_at(i) if i < len(passage.atoms) else None
     if number is None or number.fraction or number.scale or number.negative or not 1 <= number.whole <= 31:
         return None
     return number if passage.is_whole(number.first, number.end) else None
@@ -151,7 +151,7 @@ def find_year(passage: Passage, i: int) -> Entity | None:
     if year is None or not passage.is_whole(i, year[1]):
         return None
     value, end = year
-    number = read_number(passage.atoms, i)
+    number = passage.number_at(i)
     if number is not None and number.end > end:
         return None
     if passage.kind(i) is AtomKind.DIGITS:

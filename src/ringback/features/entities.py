@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from ringback.features.amounts import (
+    find_dollar_and_cents,
     find_measure,
     find_money,
     find_money_by_ear,
+    find_money_in_digits,
     find_percent,
     find_written_money,
     is_written_money,
@@ -26,17 +28,21 @@ from ringback.features.dates import (
 )
 from ringback.features.identifiers import find_plus_phone, find_run
 from ringback.features.internet import find_address, internet_anchors
+from ringback.features.languages import find_numbers
 from ringback.features.numbers import AtomKind
+from ringback.features.open_tail import open_atom
 from ringback.features.passage import Passage
 from ringback.features.plain_numbers import numeral_parts
 from ringback.features.quantities import find_house_number, find_number, find_pair, find_round_by_ear
-from ringback.features.readings import Number, read_number
-from ringback.features.spans import Context, Entity
+from ringback.features.readings import Number
+from ringback.features.spans import Context, Entity, Part
 from ringback.features.spelled import find_spelled, is_letter
 from ringback.features.times import find_time
+from ringback.listen.text_languages import is_english
 from ringback.transcript import Word
 
 NOTHING_AROUND = Context()
+_RANGED = ("cardinal", "percent", "time", "money")
 _ALSO_START = frozenset(MONTHS) | {"minus", "negative", "plus", "+", "double", "triple", "a"}
 
 
@@ -45,9 +51,16 @@ def find_entities(
 ) -> tuple[Entity, ...]:
     """The entities of one channel's words, in order, without overlap.
 
-    `language` is a BCP-47 tag; other languages than English have numbers alone, see `numbers.LANGUAGES`.
+    `language` is a BCP-47 tag; other languages than English have numbers alone, see
+    `languages`.
     """
-    passage = Passage(words, context)
+    if not is_english(language):
+        return find_numbers(words, language)
+    return tuple(find_in(Passage(words, context)))
+
+
+def find_in(passage: Passage) -> list[Entity]:
+    """The entities of an English passage."""
     found: list[Entity] = []
     addresses = _find_addresses(passage)
     i = 0
@@ -65,7 +78,23 @@ def find_entities(
             continue
         found.append(replace(entity, numerals=numeral_parts(passage, i, end)))
         i = end
-    return tuple(found)
+    return [_like_the_next(passage, found, place) for place in range(len(found))]
+
+
+def _like_the_next(passage: Passage, found: Sequence[Entity], place: int) -> Entity:
+    """A small number in a range is written as the other end of it is: “five to ten” as 5 to 10."""
+    entity = found[place]
+    if entity.kind != "cardinal" or entity.smart or len(entity.digits) != 1 or place + 1 == len(found):
+        return entity
+    following = found[place + 1]
+    if following.first != entity.end + 1 or following.kind not in _RANGED or not following.smart:
+        return entity
+    between = passage.words[entity.end].bare
+    if between not in ("to", "or", "through") and not (
+        between == "and" and entity.first > 0 and passage.words[entity.first - 1].bare == "between"
+    ):
+        return entity
+    return replace(entity, smart=(Part(entity.first, entity.end, entity.digits),))
 
 
 def _find_addresses(passage: Passage) -> dict[int, Entity]:
@@ -117,17 +146,19 @@ def find_at(passage: Passage, i: int) -> Entity | None:
 
 def _find_run_or_value(passage: Passage, i: int) -> Entity | None:
     for rule in (
+        find_dollar_and_cents,
         find_house_number,
         find_decade,
         find_pair,
         find_spelled,
         find_money_by_ear,
+        find_money_in_digits,
         find_time,
     ):
         entity = rule(passage, i)
         if entity is not None:
             return entity
-    number = read_number(passage.atoms, i)
+    number = passage.number_at(i)
     counted = _find_counted(passage, number) if number is not None else None
     return counted or find_run(passage, i) or _find_value(passage, i, number)
 
@@ -154,4 +185,9 @@ def open_from(words: Sequence[Word], language: str = "en", context: Context = NO
 
     A final that ends in a run of digits, a month, a spelled mail address or an amount is open there.
     """
-    return len(words)
+    if not is_english(language):
+        return len(words)
+    passage = Passage(words, context)
+    found = find_in(passage)
+    first = open_atom(passage, found[-1] if found else None)
+    return len(words) if first == len(passage.atoms) else passage.atoms[first].word

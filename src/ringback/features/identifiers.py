@@ -10,12 +10,13 @@ from ringback.features.cues import CARD, CVV, EXPIRY, ID, NUMBER, PHONE, ROOM, S
 from ringback.features.measures import measure_symbol
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import read_digits, read_year
+from ringback.features.readings import read_year
 from ringback.features.spans import Entity, Part
 from ringback.features.vocabulary import words
 
 _LONGEST_RUN = 40
 """Pieces of a run: nothing that is dialled, typed or printed on a card is longer."""
+_LONGEST_COUNT = 5
 _DASHES = ("dash", "hyphen", "-", "–")
 _JOINED = frozenset(
     {"account_number", "routing_number", "passport_number", "driver_license", "vehicle_id", "password"}
@@ -64,10 +65,10 @@ def read_run(passage: Passage, i: int, *, over_stops: bool = False) -> Run | Non
             stop = passage.atoms[end - 1].stop
             if stop not in ("", ",", "-", "—") and not (over_stops and stop == "."):
                 break
-            run.stops = run.stops or (stop == "." and read_digits(passage.atoms, end) is not None)
+            run.stops = run.stops or (stop == "." and passage.digits_at(end) is not None)
             if passage.text(end) in _DASHES and end + 1 < len(passage.atoms):
                 start = end + 1
-        said = read_digits(passage.atoms, start)
+        said = passage.digits_at(start)
         if said is None:
             break
         atom = passage.atoms[start]
@@ -171,8 +172,8 @@ def _untyped(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | Non
 
 
 def _is_counting(digits: str) -> bool:
-    """“one two three”: somebody counts."""
-    return digits in "123456789" and digits.startswith("1")
+    """“one two three”, “five four three”: somebody counts."""
+    return len(digits) <= _LONGEST_COUNT and (digits in "123456789" or digits in "9876543210")
 
 
 def _phone(passage: Passage, run: Run, *, asked: bool) -> Entity | None:
@@ -182,8 +183,14 @@ def _phone(passage: Passage, run: Run, *, asked: bool) -> Entity | None:
         return None
     if not asked and count == 7 and not (run.singles or _written_groups(passage, run) in ([3, 4], [7])):
         return None
-    text = phone_text(digits)
+    text = phone_text(digits) if asked or _is_dialled(digits) else None
     return None if text is None else _joined(passage, run, PHONE + "_number", text)
+
+
+def _is_dialled(digits: str) -> bool:
+    """Whether area and exchange are as the North American plan has them: neither begins with 0 or 1."""
+    local = digits.removeprefix("1") if len(digits) == 11 else digits
+    return all(local[place] not in "01" for place in (0, 3) if len(local) == 10)
 
 
 def _written_groups(passage: Passage, run: Run) -> list[int]:

@@ -4,7 +4,6 @@ import re
 
 from ringback.features.numbers import Atom, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import read_digits
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
 
@@ -13,8 +12,11 @@ _TLDS = words(
     "es it nl ca au in jp cn ru br eu ch at be se no dk fi pl pt ie nz za mx xyz cloud news blog health "
     "club live fm ly gg"
 )
-_WORDS_TOO = words("in me us it at be no is so to live news store shop online health club site blog cloud")
-"""Also common words: they end a domain only behind a said “dot”."""
+_ALSO_WORDS = words(
+    "in me us it at be no is so to de live news store shop online health club site blog cloud"
+)
+"""Top-level domains that are common words: only where a word for a web site, or a mailbox, stands before."""
+_SITE_CUES = words("visit go website site url link domain www http https browse address page see try shop")
 _LONGEST_NAME = 40
 """Atoms of a host name, a mailbox or a path; spelled letters are one each."""
 _JOINERS = {
@@ -34,7 +36,7 @@ _NEVER_LOCAL = words(
     "on of for by in from available located hosted posted this that these those him later back early "
     "staying happens sold order ordered read more items"
 )
-_MAIL_CUES = words(
+MAIL_CUES = words(
     "email e-mail mail emails mailed address write reply contact send sent ping cc forward to is it's "
     "reach message gmail inbox invite"
 )
@@ -111,9 +113,17 @@ def _read_domain(passage: Passage, anchor: int, done: int) -> tuple[int, int, st
     if tail is None:
         return None
     first, head = _labels_before(passage, anchor + 1, done)
-    if not head.strip(".-") or head.startswith((".", "-")):
+    if not head.strip(".-") or head.startswith((".", "-")) or head in ("a.", "the.", "one."):
+        return None
+    if tail in _ALSO_WORDS and not _is_site(passage, first):
         return None
     return first, end, head + tail
+
+
+def _is_site(passage: Passage, first: int) -> bool:
+    return (
+        passage.text(first - 1) == "at" or passage.text(first) == "www" or passage.cue(first, _SITE_CUES, 5)
+    )
 
 
 def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
@@ -150,7 +160,7 @@ def _label(passage: Passage, i: int) -> tuple[str, int] | None:
     """One label of a domain or path: a word, a number, letters spelled out."""
     if i >= len(passage.atoms):
         return None
-    said = read_digits(passage.atoms, i)
+    said = passage.digits_at(i)
     if said is not None and passage.kind(i) is not AtomKind.OH:
         return said
     text = passage.text(i)
@@ -206,7 +216,7 @@ _NUMBER_KINDS = (AtomKind.UNIT, AtomKind.ZERO, AtomKind.TEEN, AtomKind.TENS, Ato
 def _digits_of(passage: Passage, first: int, end: int) -> str:
     text, i = "", first
     while i < end:
-        said = read_digits(passage.atoms, i)
+        said = passage.digits_at(i)
         if said is None:
             return text
         text, i = text + said[0], said[1]
@@ -241,7 +251,7 @@ def _is_mail(passage: Passage, first: int, at: int) -> bool:
         return True
     if first == 0 or passage.atoms[first - 1].stop in (".", "?", "!", ":"):
         return True
-    return passage.cue(first, _MAIL_CUES - {"to", "is", "it's"}, 8) or passage.previous(first) in _MAIL_CUES
+    return passage.cue(first, MAIL_CUES - {"to", "is", "it's"}, 8) or passage.previous(first) in MAIL_CUES
 
 
 def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
@@ -325,7 +335,7 @@ def _path_sign(passage: Passage, i: int) -> tuple[str, int]:
         "dot": ".",
         "hash": "#",
     }
-    if text == "colon" and read_digits(passage.atoms, i + 1) is not None:
+    if text == "colon" and passage.digits_at(i + 1) is not None:
         return ":", i + 1
     return signs.get(text, ""), i + 1
 
@@ -333,7 +343,7 @@ def _path_sign(passage: Passage, i: int) -> tuple[str, int]:
 def _path_label(passage: Passage, i: int) -> tuple[str, int]:
     text, end = "", i
     while end < min(len(passage.atoms), i + _LONGEST_NAME) and (end == i or passage.follows(end)):
-        said = read_digits(passage.atoms, end)
+        said = passage.digits_at(end)
         if said is not None:
             text, end = text + said[0], said[1]
         elif passage.kind(end) is AtomKind.LETTER:
@@ -357,9 +367,7 @@ def _find_ip(passage: Passage, dot: int, done: int) -> Entity | None:
     groups, i = [before], dot
     while before and passage.follows(i) and passage.text(i) == "dot" and len(groups) < 6:
         group, end = "", i + 1
-        while (
-            passage.follows(end) and (said := read_digits(passage.atoms, end)) is not None and len(group) < 3
-        ):
+        while passage.follows(end) and (said := passage.digits_at(end)) is not None and len(group) < 3:
             group, end = group + said[0], said[1]
         if not group:
             break

@@ -14,6 +14,8 @@ from ringback.transcript import Word
 
 
 class AtomKind(Enum):
+    __hash__ = object.__hash__  # members are single objects; Enum's own goes through their names
+
     UNIT = auto()  # one … nine
     ZERO = auto()  # zero, nought
     OH = auto()  # oh, o: zero where digits are around it

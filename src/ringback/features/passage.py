@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from itertools import pairwise
 
 from ringback.features.numbers import AtomKind, atoms_of
+from ringback.features.readings import Number, read_digits, read_number
 from ringback.features.spans import Context, Entity, Part
 from ringback.transcript import Word
 
@@ -19,9 +20,25 @@ class Passage:
     def __init__(self, words: Sequence[Word], context: Context) -> None:
         self.words = words
         self.atoms = atoms_of(words)
+        self.said = frozenset(atom.text for atom in self.atoms)
+        """Every text once: most rules need a word that is hardly ever said."""
+        self._numbers: dict[int, Number | None] = {}
+        self._digits: dict[int, tuple[str, int] | None] = {}
         self._before = [text.lower() for text in context.before[-_CUE_WORDS:]]
         self._others = context.others
         self._other_starts = [word.start for word in context.others]
+
+    def number_at(self, i: int) -> Number | None:
+        """`read_number`, once for each atom."""
+        if i not in self._numbers:
+            self._numbers[i] = read_number(self.atoms, i)
+        return self._numbers[i]
+
+    def digits_at(self, i: int) -> tuple[str, int] | None:
+        """`read_digits`, once for each atom."""
+        if i not in self._digits:
+            self._digits[i] = read_digits(self.atoms, i)
+        return self._digits[i]
 
     def text(self, i: int) -> str:
         """The text of atom `i`, which may lie before the first or behind the last: then it is empty."""

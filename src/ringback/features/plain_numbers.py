@@ -1,12 +1,9 @@
 """What `numerals` alone writes: numbers in digits, digit by digit as said, without commas. Pure."""
 
+from ringback.features.dates import MONTHS
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import read_number
 from ringback.features.spans import Part
-
-_KEPT = ("one", "first", "second", "a", "oh", "o")
-"""Left alone where they stand alone: a pronoun, an order, a moment, a sigh."""
 
 
 def numeral_parts(passage: Passage, first: int, end: int) -> tuple[Part, ...]:
@@ -31,10 +28,10 @@ def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
     atom = passage.atoms[i]
     if atom.kind is AtomKind.OH:
         return ("0", i + 1) if end - i > 1 or _digit_before(passage, i) else None
-    number = read_number(passage.atoms, i)
+    number = passage.number_at(i)
     if number is None or number.end > end or not passage.is_whole(i, number.end):
         return None
-    if number.end == i + 1 and atom.text in _KEPT and end - i == 1 and not _digit_before(passage, i):
+    if number.end == i + 1 and _is_kept(passage, i, end):
         return None
     text = number.text(grouped=False)
     if number.scale:
@@ -45,6 +42,14 @@ def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
             )
         text += "0" * zeros
     return text, number.end
+
+
+def _is_kept(passage: Passage, i: int, end: int) -> bool:
+    """Whether it is a pronoun, an order or a moment rather than a number: “one”, “first”, “second”."""
+    text = passage.text(i)
+    if text in ("first", "second"):
+        return passage.text(i - 1) not in MONTHS and passage.text(i + 1) != "of"
+    return text == "one" and end - i == 1 and not _digit_before(passage, i)
 
 
 def _digit_before(passage: Passage, i: int) -> bool:

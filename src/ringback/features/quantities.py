@@ -3,7 +3,7 @@
 from ringback.features.identifiers import read_run
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import Number, read_digits
+from ringback.features.readings import Number, fraction_digits, read_digits
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
 
@@ -11,6 +11,7 @@ _STREETS = words(
     "street avenue road drive lane boulevard court way place parkway highway terrace circle square trail "
     "alley broadway st ave rd dr ln blvd ct pl pkwy"
 )
+_BETWEEN_PARTS = ("slash", "over")
 _ROUND = words(
     "about around over under nearly almost take least most than to of only exactly roughly approximately"
 )
@@ -23,7 +24,7 @@ _FRACTIONS = words(
 
 def find_house_number(passage: Passage, i: int) -> Entity | None:
     """“twelve thirty four maple drive” as `1234 maple drive`."""
-    run = read_run(passage, i)
+    run = None if passage.said.isdisjoint(_STREETS) else read_run(passage, i)
     if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
         return None
     street = _street_end(passage, run.end)
@@ -62,9 +63,25 @@ def find_pair(passage: Passage, i: int) -> Entity | None:
     texts = passage.texts(i, i + 3)
     if texts == ["twenty", "twenty", "vision"]:
         return passage.single("cardinal", "2020", i, i + 2, "20/20")
+    if (version := _find_version(passage, i)) is not None:
+        return version
     if texts == ["twenty", "four", "seven"] and passage.kind(i + 3) not in SINGLE_DIGITS:
         return passage.single("cardinal", "247", i, i + 3, "24/7")
-    return _slashed(passage, i)
+    return None if passage.said.isdisjoint(_BETWEEN_PARTS) else _slashed(passage, i)
+
+
+def _find_version(passage: Passage, i: int) -> Entity | None:
+    """“one point two point three”: more than one point."""
+    number = passage.number_at(i) if "point" in passage.said else None
+    if number is None or not number.fraction or number.scale or number.negative:
+        return None
+    text, end = number.text(), number.end
+    while passage.text(end) == "point" and passage.follows(end) and end + 1 < len(passage.atoms):
+        said = fraction_digits(passage.atoms, end + 1)
+        if said is None or not passage.follows(end + 1):
+            break
+        text, end = f"{text}.{said[0]}", said[1]
+    return passage.single("cardinal", text.replace(".", ""), i, end, text) if end > number.end else None
 
 
 def _slashed(passage: Passage, i: int) -> Entity | None:
@@ -73,14 +90,14 @@ def _slashed(passage: Passage, i: int) -> Entity | None:
     while True:
         group = ""
         while len(group) < 4 and (end == i or passage.follows(end)):
-            said = read_digits(passage.atoms, end)
+            said = passage.digits_at(end)
             if said is None:
                 break
             group, end = group + said[0], said[1]
         if not group:
             return None
         groups.append(group)
-        if passage.text(end) not in ("slash", "over") or not passage.follows(end) or len(groups) == 3:
+        if passage.text(end) not in _BETWEEN_PARTS or not passage.follows(end) or len(groups) == 3:
             break
         sign = passage.text(end)
         end += 1
@@ -129,7 +146,7 @@ def _stays(passage: Passage, number: Number) -> bool:
         return False
     if number.ordinal:
         return number.whole < 10
-    if number.is_small:
+    if number.is_small or _is_half_heard(passage, number):
         return True
     if passage.text(number.first) == "a" and number.end == number.first + 2:
         behind = passage.text(number.end) if passage.follows(number.end) else ""
@@ -139,6 +156,16 @@ def _stays(passage: Passage, number: Number) -> bool:
         AtomKind.SCALE,
     )
     return bare_scale or (number.negative and number.whole == 0)
+
+
+def _is_half_heard(passage: Passage, number: Number) -> bool:
+    """“two fifty”, “nine eleven”: nobody knows what it means, so both words stay."""
+    first, end = number.first, number.end
+    behind = passage.kind(end) in (AtomKind.TEEN, AtomKind.TENS) and passage.follows(end)
+    before = passage.kind(first - 1) is AtomKind.UNIT and passage.follows(first) and number.whole < 100
+    return (behind and passage.kind(end - 1) is AtomKind.UNIT and end == first + 1) or (
+        before and passage.kind(first - 2) not in (AtomKind.TENS, *SINGLE_DIGITS)
+    )
 
 
 def _is_fraction(passage: Passage, number: Number) -> bool:

@@ -3,7 +3,6 @@
 from ringback.features.cues import ID, NUMBER, ROOM, cue_before, is_linked
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import read_digits
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
 
@@ -64,7 +63,7 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
             return letter, i + 3
         is_article = said in ("a", "i") and inside and not _goes_on(passage, i + 1)
         return None if is_article and passage.follows(i + 1) else (letter, i + 1)
-    digits = read_digits(passage.atoms, i)
+    digits = passage.digits_at(i)
     if digits is not None:
         return digits
     original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
@@ -76,11 +75,11 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
 
 
 def _beside_digit(passage: Passage, i: int) -> bool:
-    return read_digits(passage.atoms, i + 1) is not None or passage.text(i - 1) in ("oh", "o")
+    return passage.digits_at(i + 1) is not None or passage.text(i - 1) in ("oh", "o")
 
 
 def _goes_on(passage: Passage, i: int) -> bool:
-    return is_letter(passage, i) or read_digits(passage.atoms, i) is not None or passage.text(i) in _DASHES
+    return is_letter(passage, i) or passage.digits_at(i) is not None or passage.text(i) in _DASHES
 
 
 def _room_letter(passage: Passage, i: int) -> Entity | None:
@@ -89,7 +88,7 @@ def _room_letter(passage: Passage, i: int) -> Entity | None:
     while end < len(passage.atoms) and len(text) < 8:
         if text and not passage.follows(end):
             break
-        said = read_digits(passage.atoms, end)
+        said = passage.digits_at(end)
         if said is not None:
             text, digits, end = text + said[0], digits + said[0], said[1]
         elif passage.kind(end) is AtomKind.LETTER and letters < 2:

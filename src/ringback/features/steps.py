@@ -36,6 +36,7 @@ from ringback.features.writing import write
 from ringback.listen.entity_types import ALL, Wanted, wanted
 from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
+from ringback.listen.text_languages import is_english
 from ringback.transcript import Word, joined
 
 
@@ -166,10 +167,6 @@ def reported(
         )
         for result in found
     )
-
-
-def is_english(language: str) -> bool:
-    return language.lower().startswith("en")
 
 
 class _Text:

@@ -6,20 +6,21 @@ An AM or PM is written where it was said, and nowhere else.
 import re
 from dataclasses import dataclass, replace
 
+from ringback.features.measures import measure_symbol
 from ringback.features.numbers import Atom, AtomKind
 from ringback.features.passage import Passage
-from ringback.features.readings import read_number
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
 
 _AT = words("at by from until till before after around between about to and through")
 _TIME_CUES = words(
     "time alarm standup opens open opened starts start started begins closes close leaves leave departs "
-    "arrives meeting appointment flight train scheduled lunch dinner breakfast o'clock am pm noon"
+    "arrives meeting appointment  scheduled lunch dinner breakfast o'clock am pm noon"
 )
 _HALVES = {"am": "AM", "pm": "PM"}
 _SPELLED = {("a", "m"): "AM", ("p", "m"): "PM", ("ay", "em"): "AM", ("pee", "em"): "PM"}
 _WRITTEN = re.compile(r"(\d{1,2})(?:[:.](\d\d))?(am|pm|a\.m|p\.m)?")
+_COUNTED = words("percent per dollars dollar cents euros pounds a an times each points point degrees")
 _PHRASE_ENDS = words(
     "in on for with and to until till or but tomorrow today tonight yesterday every sharp at please "
     "because so if when this next monday tuesday wednesday thursday friday saturday sunday from each then"
@@ -139,7 +140,7 @@ def _read_minute(passage: Passage, i: int) -> tuple[str, int]:
     if atom.kind is AtomKind.DIGITS and len(atom.text) == 2 and atom.value <= 59:
         return atom.text, i + 1
     if atom.kind in (AtomKind.TEEN, AtomKind.TENS):
-        number = read_number(passage.atoms, i)
+        number = passage.number_at(i)
         if number is not None and not number.ordinal and 10 <= number.whole <= 59 and not number.fraction:
             return str(number.whole), number.end
     return "", i
@@ -154,7 +155,7 @@ def _is_asked(passage: Passage, i: int, clock: TimeOfDay) -> bool:
         return True
     previous = passage.previous(i)
     if passage.kind(i) is AtomKind.NUMBER:  # 3.30 is a number everywhere else
-        return previous == "at" and _phrase_ends(passage, end)
+        return previous == "at" and not _is_measured(passage, end)
     if passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN, AtomKind.LETTER):
         return False
     if passage.kind(i) is AtomKind.DIGITS and len(passage.text(i)) > 2:
@@ -166,3 +167,11 @@ def _is_asked(passage: Passage, i: int, clock: TimeOfDay) -> bool:
 
 def _phrase_ends(passage: Passage, i: int) -> bool:
     return not passage.follows(i) or passage.text(i) in _PHRASE_ENDS
+
+
+def _is_measured(passage: Passage, i: int) -> bool:
+    """Whether what follows shows a quantity: “at 3.30 percent”, “at 3.30 dollars”, “at 3.30 a share”."""
+    if not passage.follows(i):
+        return False
+    counted = passage.text(i) in _COUNTED or passage.kind(i) is AtomKind.SCALE
+    return counted or measure_symbol(passage, i) is not None

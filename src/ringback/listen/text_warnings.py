@@ -7,6 +7,7 @@ import msgspec
 from ringback.listen.entity_types import undetected
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
+from ringback.listen.text_languages import number_language
 
 _ENGLISH_ONLY = ("measurements", "dictation", "detect_entities")
 
@@ -23,12 +24,19 @@ def _of_language(options: ListenOptions) -> Iterator[ParameterWarning]:
         yield ParameterWarning("dictation", "ignored", "`dictation` needs `punctuate=true`.")
     if not _is_foreign(options):
         return
+    yield from _of_numbers(options)
     for name in _ENGLISH_ONLY:
         if getattr(options, name):
             yield ParameterWarning(name, "unsupported", f"`{name}` acts on English only.")
     if options.redact:
         what = "In other languages than English `redact` hides numbers only."
         yield ParameterWarning("redact", "unsupported", what)
+
+
+def _of_numbers(options: ListenOptions) -> Iterator[ParameterWarning]:
+    if options.numerals and number_language(options.language) is None:
+        what = f"`numerals`: numbers in `{options.language}` stay as the model writes them."
+        yield ParameterWarning("numerals", "unsupported", what)
 
 
 def _is_foreign(options: ListenOptions) -> bool:

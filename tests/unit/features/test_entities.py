@@ -1,32 +1,253 @@
-"""The grammar of numbers and what is made of them: one table of pairs for each kind."""
+"""Pairs of spoken and written text, a table for each kind of entity, and sentences that stay as they are."""
 
 import pytest
+from text_to_num import text2num
 
-from ringback.features.entities import find_entities
-from ringback.features.spans import NumberFormats
+from ringback.features.entities import find_entities, open_from
+from ringback.features.numbers import atoms_of
+from ringback.features.readings import read_number
+from ringback.features.spans import Context, NumberFormats
 from ringback.features.writing import write
 from ringback.transcript import Word, joined
 
 SMART = NumberFormats(smart_format=True)
+
+NUMERALS = NumberFormats(numerals=True)
+MEASUREMENTS = NumberFormats(measurements=True)
 
 
 def spoken(text: str) -> tuple[Word, ...]:
     return tuple(Word(word, i * 0.4, i * 0.4 + 0.3, 0.9) for i, word in enumerate(text.split()))
 
 
-def formatted(text: str, formats: NumberFormats = SMART) -> str:
+def formatted(text: str, formats: NumberFormats = SMART, language: str = "en") -> str:
     words = spoken(text)
-    return joined(write(words, find_entities(words), formats).words)
+    return joined(write(words, find_entities(words, language), formats).words)
+
+
+WRITTEN = {
+    "cardinals": [
+        ("twenty two people came", "22 people came"),
+        ("three hundred and sixty five days", "365 days"),
+        ("give or take a hundred or so", "give or take 100 or so"),
+        ("we sold twelve thousand four hundred", "we sold 12,400"),
+        ("the one hundred first customer", "the 101st customer"),
+        ("minus forty degrees", "-40 degrees"),
+        ("two and a half cups", "2.5 cups"),
+        ("between five and ten people", "between 5 and 10 people"),
+        ("version one point two point three", "version 1.2.3"),
+        ("twenty twenty vision", "20/20 vision"),
+        ("twenty four seven support", "24/7 support"),
+    ],
+    "money": [
+        ("the total is one seventy one forty one", "the total is $171.41"),
+        ("we paid eight ninety nine ninety nine", "we paid $899.99"),
+        ("balance is one oh oh oh oh dollars", "balance is $10,000"),
+        ("a dollar fifty", "$1.50"),
+        ("five euros", "€5"),
+        ("it cost me twenty pounds", "it cost me £20"),
+        ("ten thousand yen", "¥10,000"),
+        ("It costs $12 and 50 cents.", "It costs $12.50."),
+        ("the one point five million dollar question", "the $1.5 million question"),
+    ],
+    "dates": [
+        ("on the fourth of july", "on the 4th of July"),
+        ("december seventh nineteen forty one", "December 7, 1941"),
+        ("monday the third", "monday the 3rd"),
+        ("June 3rd, 2022", "June 3, 2022"),
+        ("in the nineteen eighties", "in the 1980s"),
+        ("from eighteen sixty one to eighteen sixty five", "from 1861 to 1865"),
+        ("q four results", "Q4 results"),
+        ("may fifth", "May 5"),
+    ],
+    "times": [
+        ("at five thirty p m", "at 5:30 PM"),
+        ("between two and three p m", "between 2 and 3 PM"),
+        ("oh six hundred hours", "06:00 hours"),
+        ("the flight at 1645", "the flight at 16:45"),
+        ("At 3.30 we met.", "At 3:30 we met."),
+        ("open till 9am.", "open till 9 AM."),
+    ],
+    "digits": [
+        ("Reach us at 800-555-321-0.", "Reach us at (800) 555-3210."),
+        ("one eight hundred five five five one two one two", "+1 (800) 555-1212"),
+        ("plus three three one four two seven eight nine zero one two", "+33 1 42 78 90 12"),
+        ("my pin is four three two one", "my pin is 4321"),
+        ("gate b twelve", "gate B12"),
+        ("flight four fifty two", "flight 452"),
+        ("The social is 2-2-2-3-3-4-4-4-4", "The social is 222-33-4444"),
+        ("Your code is Delta Echo 772.", "Your code is DE772."),
+        ("his ssn is one two three four five six seven eight nine", "his ssn is 123-45-6789"),
+        ("agent double o seven", "agent 007"),
+        ("call nine one one", "call 911"),
+    ],
+    "addresses": [
+        ("send an email to bob at example dot com and call", "send an email to bob@example.com and call"),
+        ("it's first dot last at company dot org", "it's first.last@company.org"),
+        ("www dot acme dot com slash contact dash us", "www.acme.com/contact-us"),
+        ("ssh into one nine two dot one six eight dot one dot one", "ssh into 192.168.1.1"),
+        ("five fifty five fifth avenue", "555 fifth avenue"),
+        ("thirty third street is closed", "33rd street is closed"),
+        ("email me at Jane Plus newsletter at gmail.com", "email me at jane+newsletter@gmail.com"),
+    ],
+}
+
+STAY = [
+    "one second please",
+    "i second that motion",
+    "that's a good point",
+    "back to square one",
+    "no one else",
+    "on the one hand",
+    "a thousand thanks",
+    "a hundred times better",
+    "we march at dawn",
+    "it may rain",
+    "may one ask",
+    "the may issue",
+    "march on washington",
+    "the ides of march",
+    "let's count one two three four five",
+    "five four three two one liftoff",
+    "two fifty a gallon",
+    "nine eleven",
+    "a dot in the middle",
+    "connect the dots dot dot dot",
+    "i am at work",
+    "we met at noon",
+    "oh no",
+    "oh one more thing",
+    "two plus two is four",
+    "half an hour",
+    "quarter to six",
+    "two thirds of the people",
+    "they pound the table",
+    "five ways to improve",
+    "the first time i saw her",
+    "several million dollars",
+    "",
+    "...",
+]
+
+
+@pytest.mark.parametrize(("said", "written"), [pair for pairs in WRITTEN.values() for pair in pairs])
+def test_numbers_are_written_as_they_are_meant(said: str, written: str) -> None:
+    assert formatted(said) == written
+
+
+@pytest.mark.parametrize("said", STAY)
+def test_words_that_are_no_numbers_stay(said: str) -> None:
+    assert formatted(said) == said
 
 
 @pytest.mark.parametrize(
     ("said", "written"),
     [
-        ("the total is one seventy one forty one", "the total is $171.41"),
-        ("call me at 617-555-4987.", "call me at (617) 555-4987."),
-        ("we met on march tenth twenty twenty two", "we met on March 10, 2022"),
-        ("from nine a m to five p m", "from 9 AM to 5 PM"),
+        ("room two oh five", "room 2 0 5"),
+        ("nineteen eighty four", "19 84"),
+        ("august first", "august 1st"),
+        ("one second please", "one second please"),
+        ("It holds 12,400 people.", "It holds 12400 people."),
+        ("five million", "5000000"),
+        ("at five thirty p m", "at 5 30 p m"),
+        ("my number is 617-555-4987", "my number is 617-555-4987"),
     ],
 )
-def test_numbers_are_written_as_they_are_meant(said: str, written: str) -> None:
-    assert formatted(said) == written
+def test_numerals_alone_keep_digits_apart_and_write_no_commas(said: str, written: str) -> None:
+    assert formatted(said, NUMERALS) == written
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("five milligrams a day", "5 mg a day"),
+        ("sixty miles an hour", "60 mph"),
+        ("twenty five degrees celsius", "25 °C"),
+        ("an inch and a mile", "an inch and a mile"),
+        ("the twelve apostles", "the twelve apostles"),
+    ],
+)
+def test_measurements_write_symbols_behind_numbers_alone(said: str, written: str) -> None:
+    assert formatted(said, MEASUREMENTS) == written
+
+
+@pytest.mark.parametrize(
+    ("language", "said", "written"),
+    [
+        ("fr", "j ai vingt et un ans", "j ai 21 ans"),
+        ("de", "zweihundert tausend Euro, eins zwei drei", "200000 Euro, 1 2 3"),
+        ("es-419", "tengo doscientos mil euros", "tengo 200000 euros"),
+        ("fr", "un homme", "un homme"),
+        ("sv", "tjugo", "tjugo"),
+    ],
+)
+def test_other_languages_have_their_numbers(language: str, said: str, written: str) -> None:
+    assert formatted(said, NUMERALS, language) == written
+
+
+@pytest.mark.parametrize(
+    ("said", "held"),
+    [
+        ("my card is 4111 1111.", "4111 1111."),
+        ("call me at 212 555", "212 555"),
+        ("on march tenth", "march tenth"),
+        ("it was twelve dollars", "twelve dollars"),
+        ("send it to j o h n", "j o h n"),
+        ("email john at", "john at"),
+        ("two hundred and", "two hundred and"),
+        ("the code is a b", "a b"),
+        ("see you in march", ""),
+        ("i think so", ""),
+        ("look at", ""),
+        ("I", ""),
+        ("it rose by 5 percent", ""),
+        ("ssn one two three four five six seven eight nine", ""),
+    ],
+)
+def test_the_end_of_a_final_is_open_inside_an_entity(said: str, held: str) -> None:
+    words = spoken(said)
+    assert " ".join(word.text for word in words[open_from(words) :]) == held
+
+
+def test_cues_of_earlier_finals_and_of_other_channels_count() -> None:
+    words = spoken("four one one one one one one one one one one one")
+    asked = (Word("your", -2.0, -1.8, 1.0), Word("card", -1.7, -1.5, 1.0))
+    assert [e.kind for e in find_entities(words)] == ["digits"]
+    assert [e.kind for e in find_entities(words, "en", Context(("the", "card", "is")))] == ["credit_card"]
+    assert [e.kind for e in find_entities(words, "en", Context(others=asked))] == ["credit_card"]
+
+
+def test_a_card_is_a_word_for_each_group_with_its_own_time() -> None:
+    words = spoken("visa four one one one two two two two three three three three four four four four")
+    groups = write(words, find_entities(words), SMART).words[1:]
+    assert [word.text for word in groups] == ["4111", "2222", "3333", "4444"]
+    assert [(word.start, word.end) for word in groups][:2] == [
+        (words[1].start, words[4].end),
+        (words[5].start, words[8].end),
+    ]
+
+
+VALUES = (
+    "seven",
+    "twelve",
+    "twenty one",
+    "ninety nine",
+    "one hundred",
+    "one hundred and one",
+    "two hundred fifty four",
+    "nine hundred ninety nine",
+    "one thousand",
+    "one thousand two hundred thirty four",
+    "twelve thousand four hundred",
+    "nine hundred ninety nine thousand nine hundred ninety nine",
+    "one million two hundred thousand",
+)
+
+
+@pytest.mark.parametrize("said", VALUES)
+def test_values_agree_with_text2num(said: str) -> None:
+    atoms = atoms_of(spoken(said))
+    number = read_number(atoms, 0)
+    assert number is not None
+    assert number.end == len(atoms)
+    assert number.whole == text2num(said, "en")
