@@ -28,7 +28,7 @@ ONCE = APIConnectOptions(max_retry=0)
 async def main(given: dict[str, str], sound: bytes) -> None:
     async with aiohttp.ClientSession() as http:
         told = {
-            "events": await events(plug_in(given, http), sound),
+            "events": await events(plug_in(given, http, **TEXT_OPTIONS), sound),
             "recognized": event_of(await plug_in(given, http).recognize(frame(sound))),
             "stranger": await refused(plug_in({**given, "key": "f" * 40}, http)),
             "parrot": await refused(plug_in(given, http, model="parrot")),
@@ -36,9 +36,21 @@ async def main(given: dict[str, str], sound: bytes) -> None:
     print(json.dumps(told))
 
 
-def plug_in(given: dict[str, str], http: aiohttp.ClientSession, model: str = "nova-3") -> deepgram.STT:
+TEXT_OPTIONS: dict[str, Any] = {
+    "smart_format": True,
+    "numerals": True,
+    "redact": ["numbers", "email_address"],
+    "keyterm": ["Metformin"],
+    "profanity_filter": True,
+    "no_delay": False,
+}
+
+
+def plug_in(
+    given: dict[str, str], http: aiohttp.ClientSession, model: str = "nova-3", **options: Any
+) -> deepgram.STT:
     return deepgram.STT(
-        base_url=f"{given['url']}/v1/listen", api_key=given["key"], http_session=http, model=model
+        base_url=f"{given['url']}/v1/listen", api_key=given["key"], http_session=http, model=model, **options
     )
 
 

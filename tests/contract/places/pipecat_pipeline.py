@@ -73,7 +73,10 @@ async def conversation(url: str, key: str, sound: bytes) -> dict[str, Any]:
     """One turn: somebody speaks at twice the speed of speech, stops, and the pipeline ends."""
     told: list[dict[str, Any]] = []
     before, after = Collector(told), Collector(told)
-    service = DeepgramSTTService(api_key=key, base_url=url, sample_rate=RATE)
+    options = DeepgramSTTService.Settings(
+        smart_format=True, numerals=True, keyterm=["Metformin"], redact=["numbers"], detect_entities=True
+    )
+    service = DeepgramSTTService(api_key=key, base_url=url, sample_rate=RATE, settings=options)
     worker = PipelineWorker(
         Pipeline([before, service, after]),
         params=PipelineParams(audio_in_sample_rate=RATE),
