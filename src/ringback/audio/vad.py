@@ -15,6 +15,7 @@ import numpy as np
 
 from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import Samples
+from ringback.service import until
 
 if TYPE_CHECKING:
     from ringback.audio.speech import Detector, Silero
@@ -42,16 +43,7 @@ class VadService:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Process what was pushed, until told to stop."""
-        rounds = asyncio.create_task(self._run_rounds())
-        stop = asyncio.create_task(stopping.wait())
-        try:
-            await asyncio.wait((rounds, stop), return_when=asyncio.FIRST_COMPLETED)
-            if rounds.done():
-                rounds.result()
-        finally:
-            rounds.cancel()
-            stop.cancel()
-            await asyncio.gather(rounds, stop, return_exceptions=True)
+        await until(stopping, self._run_rounds())
 
     async def _run_rounds(self) -> None:
         loop = asyncio.get_running_loop()
