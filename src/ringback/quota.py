@@ -14,7 +14,6 @@ from ringback.clock import Clock
 from ringback.errors import Refusal
 from ringback.jobs.daily_audio import DAY, DailyAudioStore
 from ringback.keys import KeyLimits, KeyStore
-from ringback.settings import LimitSettings
 
 
 class QuotaStore(DailyAudioStore, KeyStore, Protocol):
@@ -41,10 +40,10 @@ class DailyLimits:
     project: int = 0
 
     @classmethod
-    def of(cls, own: KeyLimits, settings: LimitSettings) -> "DailyLimits":
+    def of(cls, own: KeyLimits, server: "DailyLimits") -> "DailyLimits":
         """The key's own limit, where it has one, and else the server's."""
-        common, key = settings.daily_audio_seconds_per_key, own.daily_audio_seconds
-        return cls(common if key is None else key, settings.daily_audio_seconds_per_project)
+        key = own.daily_audio_seconds
+        return cls(server.key if key is None else key, server.project)
 
     def reached(self, holder: Holder, used: Mapping[str, float]) -> str | None:
         """Which of them, in words for the caller; None: there is audio left."""
@@ -57,14 +56,14 @@ class DailyLimits:
 class AudioQuota:
     """Asked before audio is taken, and told of what was heard while it still is."""
 
-    def __init__(self, store: QuotaStore, settings: LimitSettings, clock: Clock) -> None:
+    def __init__(self, store: QuotaStore, server: DailyLimits, clock: Clock) -> None:
         self._store = store
-        self._settings = settings
+        self._server = server
         self._clock = clock
 
     def limits(self, own: KeyLimits) -> DailyLimits | None:
         """What counts for a key with these limits; None: nothing is counted."""
-        limits = DailyLimits.of(own, self._settings)
+        limits = DailyLimits.of(own, self._server)
         return None if limits == DailyLimits() else limits
 
     async def check(self, holder: Holder, limits: DailyLimits | None) -> None:
@@ -76,7 +75,7 @@ class AudioQuota:
         """For what was admitted before: by the limits as they stand now, which may have been changed."""
         keys = await self._store.keys(holder.project)
         own = next((key.limits for key in keys if key.id == holder.key), KeyLimits())
-        return await self._refusal(holder, DailyLimits.of(own, self._settings))
+        return await self._refusal(holder, DailyLimits.of(own, self._server))
 
     async def count(self, heard: Iterable[tuple[Holder, float]]) -> None:
         """Seconds more, of jobs that are not at their end: that counts for itself, in its transaction."""

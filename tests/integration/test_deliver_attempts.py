@@ -15,6 +15,7 @@ from structlog.typing import EventDict
 
 from ringback import __version__
 from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoredDocument, store_document
+from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks import deliver
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer, Recorded
@@ -64,7 +65,8 @@ def deliverer_with(
         door,
         POLICY,
         blobs,
-        settings,
+        attempt_limits(settings),
+        server_schedule(settings),
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
@@ -364,7 +366,8 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
             door,
             policy,
             blobs,
-            SETTINGS,
+            attempt_limits(SETTINGS),
+            server_schedule(SETTINGS),
             seal=SEAL,
             sign=sign,
             clock=SystemClock(),
@@ -385,7 +388,8 @@ def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception)
         door,
         POLICY,
         blobs,
-        SETTINGS,
+        attempt_limits(SETTINGS),
+        server_schedule(SETTINGS),
         seal=SEAL,
         sign=cannot_sign,
         clock=SystemClock(),
@@ -453,7 +457,15 @@ async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
 ) -> None:
     policy = Policy(["127.0.0.1"], [443])
     deliverer = Deliverer(
-        door, policy, blobs, SETTINGS, seal=SEAL, sign=sign, clock=SystemClock(), recorded=nothing_recorded
+        door,
+        policy,
+        blobs,
+        attempt_limits(SETTINGS),
+        server_schedule(SETTINGS),
+        seal=SEAL,
+        sign=sign,
+        clock=SystemClock(),
+        recorded=nothing_recorded,
     )
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)

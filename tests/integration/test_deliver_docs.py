@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ringback.blobs import FolderBlobStore, StoredDocument
+from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
 from ringback.clock import SystemClock
@@ -104,7 +105,8 @@ async def _delivered(url: str, folder: Path) -> bool:
             door,
             policy,
             blobs,
-            settings,
+            attempt_limits(settings),
+            server_schedule(settings),
             seal=SEAL,
             sign=sign,
             clock=SystemClock(),

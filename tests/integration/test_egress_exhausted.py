@@ -11,6 +11,7 @@ import pytest
 import structlog
 
 from ringback.blobs import FolderBlobStore, StoredDocument
+from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, order_job
 from ringback.clock import SystemClock
@@ -70,7 +71,8 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClien
         door,
         POLICY,
         FolderBlobStore(tmp_path, SystemClock()),
-        CallbackSettings(ports=()),
+        attempt_limits(CallbackSettings(ports=())),
+        server_schedule(CallbackSettings(ports=())),
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),

@@ -15,6 +15,7 @@ import pytest
 from standardwebhooks import Webhook
 from websockets.asyncio.server import ServerConnection
 
+from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.signers import Signers
@@ -50,7 +51,8 @@ async def house(
             egress,
             policy,
             door.blobs,
-            settings,
+            attempt_limits(settings),
+            server_schedule(settings),
             seal=SEAL,
             sign=Signers(door.ledger, SEAL, clock).sign,
             clock=clock,

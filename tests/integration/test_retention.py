@@ -17,7 +17,6 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Done, GivenUp, Job, JobId, NewJob
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import ListenOptions
-from ringback.settings import KeepSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import retention
 from ringback.transcription.request import (
@@ -92,12 +91,16 @@ class Attic:
 
 @pytest.fixture
 async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Attic]:
-    keep = KeepSettings(results=RESULTS, history=HISTORY)
     async with (
         await SqliteLedger.open(tmp_path / "ledger.db", manual_clock, serving=True) as ledger,
         FolderBlobStore(tmp_path / "blobs", manual_clock) as blobs,
     ):
-        yield Attic(ledger, blobs, manual_clock, RetentionService(blobs, ledger, keep))
+        yield Attic(
+            ledger,
+            blobs,
+            manual_clock,
+            RetentionService(blobs, ledger, keep_results=RESULTS, keep_history=HISTORY),
+        )
 
 
 async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
@@ -223,7 +226,7 @@ async def test_the_service_outlives_a_ledger_that_is_away(
 
 
 async def test_however_short_the_time_a_result_can_still_be_read(attic: Attic) -> None:
-    keeper = RetentionService(attic.blobs, attic.ledger, KeepSettings(results=0, history=0))
+    keeper = RetentionService(attic.blobs, attic.ledger, keep_results=0, keep_history=0)
     await attic.ended(1, callback=False)
     attic.clock.advance(LEAST_KEPT - 1)
     await keeper.round(asyncio.Event())
@@ -263,7 +266,7 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
             )
         assert _holding(folder, words)
         manual_clock.advance(RESULTS + 1)
-        await RetentionService(blobs, ledger, KeepSettings(results=RESULTS, history=HISTORY)).round(
+        await RetentionService(blobs, ledger, keep_results=RESULTS, keep_history=HISTORY).round(
             asyncio.Event()
         )
         assert _holding(folder, words) == []

@@ -20,7 +20,6 @@ from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
 from ringback.listen.options import ListenOptions
 from ringback.server import history_routes, request_command_routes
-from ringback.settings import KeepSettings
 from ringback.streaming.record import StreamResult, record_job
 from ringback.transcription import retention
 from ringback.transcription.request import TranscriptionResult, document_key
@@ -407,9 +406,10 @@ async def test_many_without_a_body_sends_nothing(door: Front) -> None:
 
 
 async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
-    keep = KeepSettings(results=1_000.0, history=5_000.0)
     async with front(tmp_path, clock=manual_clock) as door:
-        keeper = retention.RetentionService(door.blobs, door.ledger, keep)
+        keeper = retention.RetentionService(
+            door.blobs, door.ledger, keep_results=1_000.0, keep_history=5_000.0
+        )
         large = b"x" * (INLINE_LIMIT + 1)
         request, delivery = await transcribed(door, document=large)
         assert delivery is not None

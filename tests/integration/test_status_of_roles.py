@@ -19,11 +19,11 @@ from ringback.server.drain import Drain
 from ringback.server.protocol import HttpServer
 from ringback.server.routes import ProbeSources, probes
 from ringback.service import run_in_stages
-from ringback.settings import Settings
 from ringback.storage.sqlite import SqliteLedger
 from support.clock import ManualClock
 from support.front import EngineState
 
+ROLES = ("api", "transcribe", "deliver")
 Role = Literal["api", "transcribe", "deliver", "all"]
 
 
@@ -52,14 +52,14 @@ async def asked(probed: ProbeSources) -> AsyncIterator[aiohttp.ClientSession]:
     ("role", "status"), [("all", 503), ("transcribe", 503), ("api", 200), ("deliver", 200)]
 )
 async def test_a_node_answers_for_its_own_work(ledger: SqliteLedger, role: Role, status: int) -> None:
-    probed = ProbeSources(ledger, Settings(role=(role,)), EngineState(), lambda: 0, Drain())
+    probed = ProbeSources(ledger, ROLES if role == "all" else [role], EngineState(), lambda: 0, Drain())
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json())["system_health"] == {200: "Healthy", 503: "Critical"}[status]
 
 
 async def test_a_node_that_hears_nothing_needs_no_engine(ledger: SqliteLedger) -> None:
-    probed = ProbeSources(ledger, Settings(role=("deliver",)), None, lambda: 0, Drain())
+    probed = ProbeSources(ledger, ["deliver"], None, lambda: 0, Drain())
     async with asked(probed) as session:
         async with session.get("/v1/status/engine") as answer:
             assert (answer.status, (await answer.json())["state"]) == (200, "none")
@@ -72,7 +72,7 @@ async def test_a_node_that_hears_nothing_needs_no_engine(ledger: SqliteLedger) -
 async def test_a_node_that_leaves_says_so_first(ledger: SqliteLedger) -> None:
     leaving = Drain(other_nodes=True)
     leaving.started = True
-    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, leaving)
+    probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, leaving)
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert (answer.status, await answer.json()) == (503, {"system_health": "Stopping"})
 
@@ -95,7 +95,7 @@ async def test_a_full_disk_makes_a_node_unready(
 ) -> None:
     blobs = BlobStore(tmp_path / "blobs", SystemClock())
     blobs.trouble = trouble
-    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Drain(), blobs)
+    probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, Drain(), blobs=blobs)
     async with asked(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json()).get("reason") == (
@@ -106,7 +106,7 @@ async def test_a_full_disk_makes_a_node_unready(
 async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
     ledger: SqliteLedger, tmp_path: Path
 ) -> None:
-    probed = ProbeSources(ledger, Settings(role=("api",)), EngineState(), lambda: 0, Drain())
+    probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, Drain())
     async with asked(probed) as session:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
             other.execute("begin immediate")
@@ -127,7 +127,7 @@ async def test_recordings_that_wait_are_no_fault_while_any_get_on(ledger: Sqlite
     clock = ManualClock()
     activity = Activity(clock)
     probed = ProbeSources(
-        ledger, Settings(), EngineState(), lambda: 0, Drain(), activities={"transcribe": activity}
+        ledger, ROLES, EngineState(), lambda: 0, Drain(), activities={"transcribe": activity}
     )
     async with asked(probed) as session:
         for waited, status in ((600, 200), (1, 503), (0, 200)):

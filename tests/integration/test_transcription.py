@@ -45,8 +45,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
-from ringback.quota import AudioQuota
-from ringback.settings import KeepSettings, LimitSettings
+from ringback.quota import AudioQuota, DailyLimits
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
 from ringback.transcription.faults import AFTER_A_SURPRISE, WHILE_IT_PASSES
@@ -170,7 +169,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
                 progress=Progress(),
                 clock=clock,
                 quality=Quality.FAST,
-                quota=AudioQuota(ledger, LimitSettings(daily_audio_seconds_per_key=10), clock),
+                quota=AudioQuota(ledger, DailyLimits(key=10), clock),
             ),
             Fetcher(fetching, ledger, clock),
         )
@@ -468,7 +467,7 @@ class TestFetchStage:
         )
         assert await house.ledger.settle(lease, await house.fetcher(lease))
         house.clock.advance(100)
-        await RetentionService(house.blobs, house.ledger, KeepSettings(results=0, history=0)).round(
+        await RetentionService(house.blobs, house.ledger, keep_results=0, keep_history=0).round(
             asyncio.Event()
         )
         # Its own fetch is forgotten, and the transcription that still waits fetches once more.

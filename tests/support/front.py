@@ -12,6 +12,7 @@ import aiohttp
 import msgspec
 
 from ringback.blobs import FolderBlobStore, store_document
+from ringback.bootstrap.values import attempt_limits, daily_limits, service_limits
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import trial
@@ -27,9 +28,11 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota
+from ringback.server.drain import Drain
 from ringback.server.protocol import HttpServer
 from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import Services, application
+from ringback.server.services import ProbeSources
 from ringback.settings import CallbackSettings, EngineSettings, LimitSettings, Settings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.streaming.callback_opener import CallbackOpener
@@ -173,10 +176,12 @@ async def front(
             store=ledger,
             seal=SEAL,
             sign=Signers(ledger, SEAL, clock).sign,
-            settings=settings.callback,
+            limits=attempt_limits(settings.callback),
+            reconnect_seconds=settings.callback.reconnect_seconds,
+            live_backlog=settings.callback.live_backlog,
             clock=clock,
         )
-        quota = AudioQuota(ledger, settings.limits, clock)
+        quota = AudioQuota(ledger, daily_limits(settings.limits), clock)
         streams = StreamService(
             store=ledger,
             seal=SEAL,
@@ -202,12 +207,21 @@ async def front(
             streams=streams,
             quota=quota,
             progress=Progress(),
-            settings=settings,
+            limits=service_limits(settings),
             clock=clock,
             seal=SEAL,
             signers=Signers(ledger, SEAL, clock),
-            health=health,
             jwt_secret=b"s" * 32,
+            probe_sources=ProbeSources(
+                store=ledger,
+                roles=["api", "transcribe", "deliver"],
+                health=health,
+                streams=lambda: streams.active,
+                drain=Drain(),
+                oldest_due_seconds=settings.limits.oldest_due_seconds,
+                blobs=blobs,
+            ),
+            warn_substitution=settings.engine.warn_substitution,
         )
         server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
         port = server.bind()

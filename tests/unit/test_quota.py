@@ -4,7 +4,6 @@ import pytest
 
 from ringback.keys import KeyLimits
 from ringback.quota import DailyLimits, Holder, seconds_to_tomorrow
-from ringback.settings import LimitSettings
 
 HOLDER = Holder("project", "key")
 
@@ -13,8 +12,7 @@ HOLDER = Holder("project", "key")
     ("own", "server", "limit"), [(None, 0, 0), (None, 5, 5), (3, 5, 3), (7, 5, 7), (0, 5, 0), (3, 0, 3)]
 )
 def test_the_keys_own_limit_counts_and_0_is_none(own: int | None, server: int, limit: int) -> None:
-    settings = LimitSettings(daily_audio_seconds_per_key=server, daily_audio_seconds_per_project=9)
-    assert DailyLimits.of(KeyLimits(daily_audio_seconds=own), settings) == DailyLimits(limit, 9)
+    assert DailyLimits.of(KeyLimits(daily_audio_seconds=own), DailyLimits(server, 9)) == DailyLimits(limit, 9)
 
 
 @pytest.mark.parametrize(

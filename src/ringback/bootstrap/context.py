@@ -10,11 +10,11 @@ from ringback.blobs.verified import VerifiedBlobStore
 from ringback.bootstrap.blob_store import verified_blob_store
 from ringback.bootstrap.dependencies import open_when_available
 from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
+from ringback.bootstrap.values import engine_setup
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
-from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
 from ringback.jobs.activity import Activity
@@ -72,7 +72,7 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     catalogue = ModelCatalogue(settings.model, folder / "models")
     policy = Policy(settings.callback.allow, settings.callback.ports)
     hears = settings.does("api") or settings.does("transcribe")
-    pool = EnginePool(EngineSetup.of(settings)) if hears else None
+    pool = EnginePool(engine_setup(settings)) if hears else None
     wait = settings.limits.start_seconds
     opened = await open_when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock

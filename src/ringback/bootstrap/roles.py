@@ -19,12 +19,18 @@ from ringback.audio.reader import AudioReader
 from ringback.blobs.verified import BlobStoreWatch
 from ringback.bootstrap.context import ProcessContext
 from ringback.bootstrap.sandbox_check import SandboxCheck
+from ringback.bootstrap.values import (
+    attempt_limits,
+    daily_limits,
+    fetch_limits,
+    server_schedule,
+    service_limits,
+)
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.trial import Trial, trial
 from ringback.egress.names import Requester
-from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.errors import Misconfigured
@@ -37,7 +43,6 @@ from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import ProbeSources, Services, application, metrics, probes
 from ringback.server.services import TestCallback
 from ringback.service import Service, until
-from ringback.settings import FetchSettings
 from ringback.streaming.callback_opener import CallbackOpener
 from ringback.streaming.live_recogniser import LiveRecognition
 from ringback.streaming.record import KIND as STREAM
@@ -85,7 +90,7 @@ class ServiceStages:
         self._work: list[Service] = []
         self._frontend: list[Service] = []
         self._live_streams: StreamService | None = None
-        self._quota = AudioQuota(context.ledger, settings.limits, context.clock)
+        self._quota = AudioQuota(context.ledger, daily_limits(settings.limits), context.clock)
         self._progress = Progress(context.activities[TRANSCRIBE])
         self._erasing = Erasing(context.blobs, context.ledger, REQUEST_KINDS)
         if context.cluster is not None:
@@ -110,12 +115,17 @@ class ServiceStages:
 
     def in_order(self) -> list[list[Service]]:
         context = self._context
+        keep = context.settings.keep
         housekeeping: list[Service] = [
             Rescuer(context.ledger),
-            SweepService(
-                context.blobs, context.ledger, context.clock, context.settings.keep.audio, context.cluster
+            SweepService(context.blobs, context.ledger, context.clock, keep.audio, context.cluster),
+            RetentionService(
+                context.blobs,
+                context.ledger,
+                keep_results=keep.results,
+                keep_history=keep.history,
+                requests=REQUEST_KINDS,
             ),
-            RetentionService(context.blobs, context.ledger, context.settings.keep, requests=REQUEST_KINDS),
             Eraser(self._erasing, context.ledger, context.cluster or OwnTurns(context.clock)),
         ]
         if self._metrics is not None:
@@ -175,7 +185,8 @@ class ServiceStages:
             context.egress,
             context.policy,
             context.blobs,
-            settings,
+            attempt_limits(settings),
+            server_schedule(settings),
             seal=context.seal,
             sign=context.signers.sign,
             clock=context.clock,
@@ -226,12 +237,16 @@ class ServiceStages:
 
     def _probe_sources(self) -> ProbeSources:
         context = self._context
+        settings = context.settings
         return ProbeSources(
             store=context.ledger,
-            settings=context.settings,
+            roles=[role for role in ("api", "transcribe", "deliver") if settings.does(role)],
             health=context.pool,
             streams=self._streams_open,
             drain=context.drain,
+            oldest_due_seconds=settings.limits.oldest_due_seconds,
+            serves_metrics=not settings.metrics.listen,
+            blobs=context.blobs if settings.does("api") else None,
             activities=context.activities,
             blob_fault=self._blob_fault,
         )
@@ -259,30 +274,31 @@ class ServiceStages:
                 streams=streams,
                 quota=self._quota,
                 progress=self._progress,
-                settings=settings,
+                limits=service_limits(settings),
                 clock=context.clock,
                 seal=context.seal,
                 signers=context.signers,
-                health=context.pool,
                 jwt_secret=context.seal.subkey("jwt"),
-                drain=context.drain,
-                activities=context.activities,
-                blob_fault=self._blob_fault,
+                probe_sources=self._probe_sources(),
+                warn_substitution=settings.engine.warn_substitution,
             )
         )
 
     def _add_streams(self, pool: EnginePool) -> StreamService:
         context = self._context
+        settings = context.settings
         recognition = LiveRecognition(pool)
         callbacks = CallbackOpener(
             egress=context.egress,
             store=context.ledger,
             seal=context.seal,
             sign=context.signers.sign,
-            settings=context.settings.callback,
+            limits=attempt_limits(settings.callback),
+            reconnect_seconds=settings.callback.reconnect_seconds,
+            live_backlog=settings.callback.live_backlog,
             clock=context.clock,
         )
-        limits = context.settings.limits
+        limits = settings.limits
         streams = StreamService(
             store=context.ledger,
             seal=context.seal,
@@ -313,7 +329,7 @@ class ServiceStages:
     def _remote(self) -> RemoteAudio:
         context = self._context
         return RemoteAudio(
-            context.egress, context.policy, _fetch_limits(context.settings.fetch), context.clock
+            context.egress, context.policy, fetch_limits(context.settings.fetch), context.clock
         )
 
 
@@ -334,7 +350,7 @@ class _AfterEngineReady:
 def _callback_tester(context: ProcessContext) -> TestCallback:
     """What tries a callback URL as a delivery would."""
     settings = context.settings.callback
-    limits = Limits(settings.connect_timeout, settings.timeout)
+    limits = attempt_limits(settings)
 
     async def try_callback(url: str, method: str, requester: Requester) -> Trial:
         sign = (await context.signers.signer(requester.key)).headers
@@ -351,9 +367,3 @@ def _callback_tester(context: ProcessContext) -> TestCallback:
         )
 
     return try_callback
-
-
-def _fetch_limits(settings: FetchSettings) -> FetchLimits:
-    return FetchLimits(
-        settings.connect_timeout, settings.response_timeout, settings.timeout, settings.bytes_per_second
-    )

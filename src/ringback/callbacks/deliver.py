@@ -27,7 +27,7 @@ from ringback.callbacks.delivery import (
     thin_body,
     webhook_id_of,
 )
-from ringback.callbacks.schedule import schedule_of
+from ringback.callbacks.schedule import RetrySchedule, schedule_of
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
@@ -37,7 +37,6 @@ from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
 from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import Seal, UnsealFailed
-from ringback.settings import CallbackSettings
 from ringback.telemetry import ATTEMPTS, event, problem
 
 LARGE_BYTES = 256 << 20
@@ -69,7 +68,8 @@ class Deliverer:
         egress: EgressClient,
         policy: Policy,
         blobs: BlobStore,
-        settings: CallbackSettings,
+        limits: Limits,
+        schedule: RetrySchedule,
         *,
         seal: Seal,
         sign: Sign,
@@ -78,11 +78,12 @@ class Deliverer:
         public_url: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
+        """`limits`: of each attempt. `schedule`: of those that have none of their own."""
         self._egress = egress
         self._policy = policy
         self._blobs = blobs
-        self._limits = Limits(settings.connect_timeout, settings.timeout)
-        self._settings = settings
+        self._limits = limits
+        self._schedule = schedule
         self._seal = seal
         self._sign = sign
         self._recorded = recorded
@@ -160,7 +161,7 @@ class Deliverer:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
             except UnsealFailed as error:
                 # Another node may have the right key, or the operator give it back; it need not be so.
-                delay = schedule_of(order.schedule, self._settings).delay_after(job.tries + 1)
+                delay = schedule_of(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
         answer = await self._egress.send_request(
@@ -169,7 +170,7 @@ class Deliverer:
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
             return await _not_tried(job, order, answer.detail)
         ended = self._clock.now()
-        schedule = schedule_of(order.schedule, self._settings)
+        schedule = schedule_of(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
         facts = detail(answer, thin=thin)
         attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)

@@ -6,7 +6,8 @@ fixed when the request is accepted; the server's is the one in force at each att
 
 from ringback.jobs.retry import GrowingSchedule, Schedule
 from ringback.pauses import read_pauses
-from ringback.settings import CallbackSettings
+
+RetrySchedule = Schedule | GrowingSchedule
 
 
 def chosen(by_request: str | None, by_key: str | None) -> str | None:
@@ -14,9 +15,6 @@ def chosen(by_request: str | None, by_key: str | None) -> str | None:
     return by_request or by_key
 
 
-def schedule_of(text: str | None, settings: CallbackSettings) -> Schedule | GrowingSchedule:
-    """The schedule of an order; `text` and `settings` were judged when they came in."""
-    text = text or settings.schedule
-    if text:
-        return GrowingSchedule(read_pauses(text))
-    return Schedule(settings.retries, settings.retry_delay)
+def schedule_of(text: str | None, default: RetrySchedule) -> RetrySchedule:
+    """The schedule of an order, whose `text` was judged when it came in; without one the server's."""
+    return GrowingSchedule(read_pauses(text)) if text else default

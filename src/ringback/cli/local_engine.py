@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ringback.audio.reader import AudioReader
-from ringback.engines.messages import EngineSetup
+from ringback.bootstrap.values import engine_setup
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
 from ringback.settings import Settings
@@ -24,7 +24,7 @@ async def local_engine(settings: Settings) -> AsyncIterator[LocalEngine]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     stopping = asyncio.Event()
     catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
-    engine = LocalEngine(catalogue, EnginePool(EngineSetup.of(settings)), AudioReader(children=1))
+    engine = LocalEngine(catalogue, EnginePool(engine_setup(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:
             for service in (engine.pool, engine.reader):

@@ -3,12 +3,9 @@
 The body of a batch is its samples as raw 32-bit floats; the others have none.
 """
 
-from typing import Self
-
 import msgspec
 
 from ringback.engines.base import ModelInfo, Recognition, Task, Urgency
-from ringback.settings import Settings
 
 
 class EngineSetup(msgspec.Struct, frozen=True, tag=True):
@@ -24,13 +21,6 @@ class EngineSetup(msgspec.Struct, frozen=True, tag=True):
     compute_type: str = "default"
     sandbox: bool = True
     """Whether the process gives up the rights that it does not need (`ringback.sandbox`)."""
-
-    @classmethod
-    def of(cls, settings: Settings) -> Self:
-        """The set-up that these settings describe."""
-        engine = settings.engine
-        models = str(settings.data_path / "models")
-        return cls(settings.model, models, engine.threads, engine.device, engine.compute_type, engine.sandbox)
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):

@@ -6,32 +6,31 @@ from collections.abc import Iterable
 from ringback.errors import Refusal
 from ringback.jobs.job import Allowance
 from ringback.keys import KeyLimits
-from ringback.quota import DailyLimits
-from ringback.settings import LimitSettings
 
 
-def allowance_of(own: KeyLimits, limits: LimitSettings) -> Allowance:
+def allowance_of(own: KeyLimits, server: KeyLimits) -> Allowance:
     """The key's own limits, where it has them, and else the server's."""
-    requests = limits.requests_per_key if own.requests is None else own.requests
-    queued_bytes = limits.queued_bytes_per_key if own.queued_bytes is None else own.queued_bytes
+    requests = server.requests if own.requests is None else own.requests
+    queued_bytes = server.queued_bytes if own.queued_bytes is None else own.queued_bytes
     return Allowance(requests or None, queued_bytes or None)
 
 
-def largest_upload(allowance: Allowance, limits: LimitSettings) -> int:
+def largest_upload(allowance: Allowance, upload_bytes: int) -> int:
     """Bytes; what is larger than the whole allowance would be refused for ever."""
-    return min(limits.upload_bytes, allowance.weight or limits.upload_bytes)
+    return min(upload_bytes, allowance.weight or upload_bytes)
 
 
-def loosens(new: KeyLimits, bounds: Iterable[KeyLimits], limits: LimitSettings) -> bool:
+def loosens(new: KeyLimits, bounds: Iterable[KeyLimits], server: KeyLimits) -> bool:
     """Whether a key with `new` might have more in work than all of the others."""
-    figures, *others = (_figures(each, limits) for each in (new, *bounds))
+    figures, *others = (_figures(each, server) for each in (new, *bounds))
     return any(figure > max(most) for figure, *most in zip(figures, *others, strict=True))
 
 
-def _figures(own: KeyLimits, limits: LimitSettings) -> tuple[float, float, float]:
+def _figures(own: KeyLimits, server: KeyLimits) -> tuple[float, float, float]:
     """Jobs, weight, and the day's audio."""
-    allowance = allowance_of(own, limits)
-    return _most(allowance.jobs), _most(allowance.weight), _most(DailyLimits.of(own, limits).key or None)
+    allowance = allowance_of(own, server)
+    daily = server.daily_audio_seconds if own.daily_audio_seconds is None else own.daily_audio_seconds
+    return _most(allowance.jobs), _most(allowance.weight), _most(daily or None)
 
 
 def _most(limit: int | None) -> float:

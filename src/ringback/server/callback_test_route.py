@@ -27,7 +27,7 @@ class CallbackTestRoute:
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._send_test = services.test_callback
         self._authenticator = authenticator
-        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._pace = Pace(services.limits.body_bytes_per_second)
         self._running = 0
 
     async def test(self, request: Request) -> Response:

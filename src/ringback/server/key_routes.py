@@ -51,10 +51,10 @@ class KeyRoutes:
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._keys = services.keys
         self._clock = services.clock
-        self._limits = services.settings.limits
+        self._limits = services.limits.keys
         self._quota = services.quota
         self._authenticator = authenticator
-        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def list_keys(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._authenticator, Permission.READ_KEYS)

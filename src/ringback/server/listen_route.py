@@ -72,7 +72,7 @@ class ListenRoute:
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
         self._authenticator = authenticator
-        self._limits = services.settings.limits
+        self._limits = services.limits
         self._pace = Pace(self._limits.body_bytes_per_second)
         self._sync_responder = SyncResponder(services)
         self._fingerprint_secret = services.seal.subkey("wishes")
@@ -110,7 +110,7 @@ class ListenRoute:
         options = options_of(request, Mode.RECORDED)
         key = idempotency_key_of(request)
         model = model_for(options, self._services.catalogue)
-        warn = self._services.settings.engine.warn_substitution
+        warn = self._services.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
         admit = self._services.admit_callback
@@ -212,13 +212,13 @@ class ListenRoute:
                 await self._services.blobs.delete(order.audio)
 
     def _allowance(self, context: RequestContext) -> Allowance:
-        return allowance_of(context.caller.limits, self._limits)
+        return allowance_of(context.caller.limits, self._limits.keys)
 
     def _daily_limits(self, context: RequestContext) -> DailyLimits | None:
         return self._services.quota.limits(context.caller.limits)
 
     def _largest(self, context: RequestContext) -> int:
-        return largest_upload(self._allowance(context), self._limits)
+        return largest_upload(self._allowance(context), self._limits.upload_bytes)
 
 
 def _with_schedule(context: RequestContext) -> ListenOptions:

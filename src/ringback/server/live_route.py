@@ -68,7 +68,7 @@ class LiveRoute:
         caller.require(Permission.TRANSCRIBE)
         options = options_of(websocket, Mode.LIVE)
         model = model_for(options, self._services.catalogue)
-        warn = self._services.settings.engine.warn_substitution
+        warn = self._services.warn_substitution
         options = with_model_warnings(options, model, tell_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
@@ -84,7 +84,7 @@ class LiveRoute:
             model=model,
             callback=callback,
             schedule=chosen(options.callback_schedule, caller.limits.schedule),
-            allowance=allowance_of(caller.limits, self._services.settings.limits),
+            allowance=allowance_of(caller.limits, self._services.limits.keys),
             counts_audio=limits is not None,
         )
 

@@ -35,7 +35,7 @@ class ProjectRoutes:
         self._erasing = services.erasing
         self._streams = services.streams
         self._authenticator = authenticator
-        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def list(self, request: Request) -> Response:
         """The caller's own; for operators it stands first, and the others follow."""

@@ -54,7 +54,7 @@ class RequestCommandRoutes:
         self._services = services
         self._store = services.store
         self._authenticator = authenticator
-        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def redeliver_request(self, request: Request) -> Response:
         """Send the result of a request again, to the same place or, with the right to, elsewhere."""

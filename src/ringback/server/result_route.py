@@ -29,7 +29,7 @@ class ResultRoute:
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store
         self._clock = services.clock
-        self._keep_results = services.settings.keep.results
+        self._keep_results = services.limits.keep_results_seconds
         self._blobs = services.blobs
         self._authenticator = authenticator
 

@@ -170,6 +170,6 @@ def _probe_routes(probed: ProbeSources, authenticator: Authenticator | None) -> 
         Route("/v1/status", status.status),
         Route("/v1/status/engine", status.engine),
     ]
-    if not probed.settings.metrics.listen:
+    if probed.serves_metrics:
         routes.append(Route(METRICS_PATH, status.metrics))
     return routes

@@ -1,6 +1,6 @@
 """What the routes stand on; `bootstrap` fills it in."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -13,11 +13,10 @@ from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.activity import Activity
 from ringback.jobs.store import JobStore
-from ringback.keys import KeyStore
+from ringback.keys import KeyLimits, KeyStore
 from ringback.quota import AudioQuota
 from ringback.sealing import Seal
 from ringback.server.drain import Drain
-from ringback.settings import Settings
 from ringback.streaming.stream_service import StreamService
 from ringback.transcription.erasing import Erasing
 from ringback.transcription.model import Models
@@ -54,16 +53,33 @@ this machine has nothing left to connect with."""
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceLimits:
+    """What callers are held to, by the settings of the same names."""
+
+    keys: KeyLimits
+    """Of keys that have none of their own."""
+    upload_bytes: int
+    body_bytes_per_second: int
+    processing_seconds: float
+    keep_results_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class ProbeSources:
     """What probes and scrapers look at, of any process."""
 
     store: JobStore
-    settings: Settings
+    roles: Collection[str]
+    """Of `api`, `transcribe` and `deliver` those that this process has."""
     health: EngineHealth | None
     """None: this process needs no engine."""
     streams: Callable[[], int]
     """How many live streams are open here."""
     drain: Drain
+    oldest_due_seconds: float = 600.0
+    """A job that could be taken up has waited too long after it."""
+    serves_metrics: bool = True
+    """False: they are read at an address of their own."""
     blobs: BlobStore | None = None
     """None: this process takes nothing in."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
@@ -91,30 +107,14 @@ class Services:
     streams: StreamService
     quota: AudioQuota
     progress: Progress
-    settings: Settings
+    limits: ServiceLimits
     clock: Clock
     seal: Seal
     signers: Signers
-    health: EngineHealth
     jwt_secret: bytes
     """At least 32 random bytes; tokens from /v1/auth/grant are signed with it."""
-    drain: Drain = field(default_factory=Drain)
-    activities: Mapping[str, Activity] = field(default_factory=dict)
-    blob_fault: Callable[[], str | None] = lambda: None
-    """Why the blob store that nodes share cannot be used just now."""
+    probe_sources: ProbeSources
+    warn_substitution: bool = False
+    """Whether a result says in its warnings which model served one of Deepgram's names."""
     finds_names: bool = False
     """Whether the model of names and places is there, for `redact` and `detect_entities`."""
-
-    @property
-    def probe_sources(self) -> ProbeSources:
-        """The part of it that is for probes."""
-        return ProbeSources(
-            store=self.store,
-            settings=self.settings,
-            health=self.health,
-            streams=lambda: self.streams.active,
-            drain=self.drain,
-            blobs=self.blobs,
-            activities=self.activities,
-            blob_fault=self.blob_fault,
-        )

@@ -26,7 +26,7 @@ class SigningRoutes:
         self._keys = services.keys
         self._signers: Signers = services.signers
         self._authenticator = authenticator
-        self._pace = Pace(services.settings.limits.body_bytes_per_second)
+        self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def show(self, request: Request) -> Response:
         """The secrets that sign now, the newest first."""

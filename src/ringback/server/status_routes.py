@@ -34,7 +34,7 @@ class StatusRoutes:
         self._sources = probed
         self._authenticator = authenticator
         # What other nodes have left undone is no reason to send nothing here.
-        self._other_roles_kinds = {kind for kind, role in _ROLE_OF.items() if not probed.settings.does(role)}
+        self._other_roles_kinds = {kind for kind, role in _ROLE_OF.items() if role not in probed.roles}
 
     async def status(self, request: Request) -> Response:
         """A probe of readiness: 503 while the ledger cannot be read or written, or the disk has no room for
@@ -69,7 +69,7 @@ class StatusRoutes:
             return fault
         if not await self._has_room():
             return "the disk has no room for new work"
-        if self._stalled(gauges) > self._sources.settings.limits.oldest_due_seconds:
+        if self._stalled(gauges) > self._sources.oldest_due_seconds:
             return "work is due, and none gets through"
         return None
 

@@ -48,7 +48,7 @@ class SyncResponder:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._timeout = services.settings.limits.processing_seconds
+        self._timeout = services.limits.processing_seconds
 
     async def answer(self, request: Request, context: RequestContext) -> Response:
         """The document of the request's job, or why there is none."""
@@ -113,7 +113,7 @@ class SyncResponder:
         try:
             document = await self._document(ending.document)
         except KeyError:
-            gone = still_kept(job, self._services.settings.keep.results, self._services.clock.now())
+            gone = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
             return error_response(request, result_lost(job.id) if gone else not_kept().failure)
         except OSError as away:
             return error_response(request, blobs_unavailable(request, away))

@@ -20,7 +20,6 @@ from ringback.errors import Refusal
 from ringback.jobs.job import JobId, NewJob
 from ringback.jobs.store import JobStore
 from ringback.sealing import Seal
-from ringback.settings import CallbackSettings
 from ringback.streaming.http_relay import HttpCallbackRelay
 from ringback.streaming.relay import Relay
 from ringback.streaming.websocket_relay import WebSocketCallbackRelay
@@ -57,14 +56,20 @@ class CallbackOpener:
         store: JobStore,
         seal: Seal,
         sign: Sign,
-        settings: CallbackSettings,
+        limits: Limits,
+        reconnect_seconds: float,
+        live_backlog: int,
         clock: Clock,
     ) -> None:
+        """`limits`: of each attempt. `reconnect_seconds`: to get a lost WebSocket back. `live_backlog`:
+        responses of one stream that may wait for their HTTP receiver."""
         self._egress = egress
         self._store = store
         self._seal = seal
         self._sign = sign
-        self._settings = settings
+        self._limits = limits
+        self._reconnect_seconds = reconnect_seconds
+        self._live_backlog = live_backlog
         self._clock = clock
 
     async def open_relay(self, callback: StreamCallback) -> Relay:
@@ -80,7 +85,7 @@ class CallbackOpener:
         socket = await reopen(1)
         if isinstance(socket, NoResponse):
             raise _refusal_of(socket)
-        return WebSocketCallbackRelay(socket, reopen, self._clock, self._settings.reconnect_seconds)
+        return WebSocketCallbackRelay(socket, reopen, self._clock, self._reconnect_seconds)
 
     async def _open_socket(self, callback: StreamCallback, first: int) -> OutgoingSocket | NoResponse:
         headers = {
@@ -90,8 +95,8 @@ class CallbackOpener:
             "ringback-sequence": str(first),
             **await self._sign(callback.key_id, callback.request_id, b""),
         }
-        seconds = min(self._settings.timeout, HANDSHAKE_SECONDS)
-        limits = Limits(min(self._settings.connect_timeout, seconds), seconds)
+        seconds = min(self._limits.total, HANDSHAKE_SECONDS)
+        limits = Limits(min(self._limits.connect, seconds), seconds)
         requester = Requester(callback.project, callback.key_id)
         return await self._egress.open_socket(callback.target, headers, limits, requester)
 
@@ -112,7 +117,7 @@ class CallbackOpener:
             )
             return order_job(order, project=callback.project, accessor=callback.key_id, tags=callback.tags)
 
-        return HttpCallbackRelay(self._store, callback.request_id, delivery, self._settings.live_backlog)
+        return HttpCallbackRelay(self._store, callback.request_id, delivery, self._live_backlog)
 
 
 def _refusal_of(why: NoResponse) -> Refusal:

@@ -24,7 +24,6 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import JobStore, Stripped
 from ringback.service import every
-from ringback.settings import KeepSettings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import audio_key, order_of, result_of
@@ -58,15 +57,18 @@ class RetentionService:
         self,
         blobs: BlobStore,
         store: JobStore,
-        store_document: KeepSettings,
+        *,
+        keep_results: float,
+        keep_history: float,
         requests: Sequence[str] = (TRANSCRIBE,),
     ) -> None:
-        """`requests`: the kinds of job that callers asked for, whose JSON is a transcription's."""
+        """`keep_results`, `keep_history`: seconds that contents, and all trace, stay after the end.
+        `requests`: the kinds of job that callers asked for, whose JSON is a transcription's."""
         self._blobs = blobs
         self._requests = requests
         self._store = store
-        self._results = max(store_document.results, LEAST_KEPT)
-        self._history = max(store_document.history, LEAST_KEPT)
+        self._results = max(keep_results, LEAST_KEPT)
+        self._history = max(keep_history, LEAST_KEPT)
 
     async def run(self, stopping: asyncio.Event) -> None:
         async def one_round() -> float:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.blobs import BlobKey, StoredDocument
+from ringback.bootstrap.values import server_schedule
 from ringback.callbacks.delivery import (
     DeliveryOrder,
     Verdict,
@@ -207,7 +208,7 @@ def test_headers() -> None:
     ],
 )
 def test_a_schedule_of_its_own(tries: int, pauses: str, delay: float | None) -> None:
-    schedule = schedule_of(pauses, CallbackSettings(retries=1, retry_delay=1.0))
+    schedule = schedule_of(pauses, Schedule(1, 1.0))
     outcome = judge(answered(500), tries, schedule, jitter=0.0, now=NOW).outcome
     assert (outcome.delay if isinstance(outcome, Retry) else None) == delay
 
@@ -216,10 +217,12 @@ def test_the_request_counts_before_its_key_and_that_before_the_server() -> None:
     assert chosen("5s", "5m") == "5s"
     assert chosen(None, "5m") == "5m"
     assert chosen(None, None) is None
-    server = CallbackSettings(retries=3, retry_delay=7.0)
-    assert schedule_of(None, server) == Schedule(3, 7.0)
-    assert schedule_of(None, msgspec.structs.replace(server, schedule="1m")) == GrowingSchedule((60.0,))
-    assert schedule_of("2h", msgspec.structs.replace(server, schedule="1m")) == GrowingSchedule((7_200.0,))
+    settings = CallbackSettings(retries=3, retry_delay=7.0)
+    assert server_schedule(settings) == Schedule(3, 7.0)
+    server = server_schedule(msgspec.structs.replace(settings, schedule="1m"))
+    assert server == GrowingSchedule((60.0,))
+    assert schedule_of(None, server) == server
+    assert schedule_of("2h", server) == GrowingSchedule((7_200.0,))
     assert schedule_of("deepgram", server) == GrowingSchedule((30.0,) * 10)
 
 

@@ -1,0 +1,52 @@
+"""What the settings say, in the values that each package takes. Settings themselves stop here."""
+
+from ringback.callbacks.schedule import RetrySchedule, schedule_of
+from ringback.egress.responses import FetchLimits, Limits
+from ringback.engines.messages import EngineSetup
+from ringback.jobs.retry import Schedule
+from ringback.keys import KeyLimits
+from ringback.quota import DailyLimits
+from ringback.server.services import ServiceLimits
+from ringback.settings import CallbackSettings, FetchSettings, LimitSettings, Settings
+
+
+def engine_setup(settings: Settings) -> EngineSetup:
+    engine = settings.engine
+    models = str(settings.data_path / "models")
+    return EngineSetup(
+        settings.model, models, engine.threads, engine.device, engine.compute_type, engine.sandbox
+    )
+
+
+def attempt_limits(settings: CallbackSettings) -> Limits:
+    return Limits(settings.connect_timeout, settings.timeout)
+
+
+def server_schedule(settings: CallbackSettings) -> RetrySchedule:
+    """Where neither a request nor its key has one."""
+    return schedule_of(settings.schedule, Schedule(settings.retries, settings.retry_delay))
+
+
+def fetch_limits(settings: FetchSettings) -> FetchLimits:
+    return FetchLimits(
+        settings.connect_timeout, settings.response_timeout, settings.timeout, settings.bytes_per_second
+    )
+
+
+def daily_limits(settings: LimitSettings) -> DailyLimits:
+    return DailyLimits(settings.daily_audio_seconds_per_key, settings.daily_audio_seconds_per_project)
+
+
+def service_limits(settings: Settings) -> ServiceLimits:
+    limits = settings.limits
+    return ServiceLimits(
+        keys=KeyLimits(
+            requests=limits.requests_per_key,
+            queued_bytes=limits.queued_bytes_per_key,
+            daily_audio_seconds=limits.daily_audio_seconds_per_key,
+        ),
+        upload_bytes=limits.upload_bytes,
+        body_bytes_per_second=limits.body_bytes_per_second,
+        processing_seconds=limits.processing_seconds,
+        keep_results_seconds=settings.keep.results,
+    )
