@@ -316,3 +316,15 @@ def _stored(payload: bytes, tries: int = 0) -> Job:
         code=None,
         result=None,
     )
+
+
+@pytest.mark.parametrize(
+    ("delay", "jitter", "later"),
+    [(30.0, 1.0, 33.0), (30.0, 0.5, 31.5), (5.0, 1.0, 5.5), (7_200.0, 1.0, 7_203.0), (30.0, 0.0, 30.0)],
+)
+def test_jitter_is_a_tenth_of_the_delay_and_at_most_three_seconds(
+    delay: float, jitter: float, later: float
+) -> None:
+    outcome = judge(answered(500), 1, Schedule(10, delay), jitter=jitter, now=NOW).outcome
+    assert isinstance(outcome, Retry)
+    assert outcome.delay == pytest.approx(later)

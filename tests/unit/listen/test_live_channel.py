@@ -67,6 +67,16 @@ class TestInterimsAndFinals:
         talk.hear(*(quiet(1.0 + n * 0.25, 0.9) for n in range(1, 10)))
         assert spans(talk.fresh()) == [("interim", 1.0, 2.0, ""), ("interim", 1.0, 3.0, "")]
 
+    @pytest.mark.parametrize(("quiet_since", "silent"), [(1.0, True), (1.099, True), (1.1, False)])
+    def test_silence_may_begin_less_than_a_word_after_the_last_final(
+        self, quiet_since: float, silent: bool
+    ) -> None:
+        """The VAD puts the end of speech a little later than the final: there is no word in between."""
+        talk = Talk("interim_results=true").hear(final("one", 1.0))
+        talk.fresh()
+        talk.hear(quiet(2.5, quiet_since))
+        assert spans(talk.fresh()) == ([("interim", 1.0, 2.5, "")] if silent else [])
+
     def test_no_empty_interim_takes_back_words_that_are_still_open(self) -> None:
         talk = Talk("interim_results=true").hear(interim("one", 1.0))
         talk.fresh()

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import pytest
 
 from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
@@ -21,10 +22,10 @@ class Engine:
     """Answers at once, with as many words as the test wants."""
 
     threads = 2
-    idle = 0
 
-    def __init__(self, *words: str) -> None:
+    def __init__(self, *words: str, idle: int = 0) -> None:
         self.words = words
+        self.idle = idle
         self.asked: list[Urgency] = []
 
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
@@ -34,12 +35,15 @@ class Engine:
 
 
 async def heard(
-    engine: Engine, *parts: tuple[float, tuple[float, float], Sequence[str]]
+    engine: Engine,
+    *parts: tuple[float, tuple[float, float], Sequence[str]],
+    interim: bool = True,
+    ends: bool = True,
 ) -> list[RecognitionResult]:
-    """What is told of a channel that hears these: (seconds, sound, what the engine makes of it)."""
+    """The results of a channel with this audio: (seconds, sound, the words that the engine returns)."""
     events: list[RecognitionEvent] = []
-    how = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, True, 300)
-    channel = ChannelRecogniser(0, "stream", how, emit=events.append, on_progress=lambda: None)
+    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, interim, 300)
+    channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
     for seconds, sound, words in parts:
@@ -50,8 +54,12 @@ async def heard(
             total += WINDOW
             for _ in range(5):
                 await asyncio.sleep(0)
-    channel.end(total)
-    await running
+    if ends:
+        channel.end(total)
+        await running
+    else:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
     return [event for event in events if isinstance(event, RecognitionResult)]
 
 
@@ -70,7 +78,24 @@ async def test_a_draft_without_words_takes_none_back() -> None:
     assert all(each.words for each in updates)
 
 
-async def test_a_busy_engine_does_not_read_ahead() -> None:
-    engine = Engine("one")
-    await heard(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)))
+@pytest.mark.parametrize("interim", [True, False])
+async def test_a_busy_engine_recognises_no_final_before_the_pause_is_long_enough(interim: bool) -> None:
+    engine = Engine("one", idle=0)
+    await heard(engine, (1.2, SPEECH, ("one",)), (0.2, QUIET, ("one",)), interim=interim, ends=False)
+    assert engine.asked == ([Urgency.LIVE_PARTIAL] * 2 if interim else [])
+    engine.asked.clear()
+    await heard(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)), interim=interim)
     assert engine.asked.count(Urgency.LIVE_FINAL) == 1
+
+
+@pytest.mark.parametrize("interim", [True, False])
+async def test_an_idle_engine_recognises_a_final_before_the_pause_is_long_enough(interim: bool) -> None:
+    """In the pause, with the quality of a final, which it then becomes: nothing is recognised after it."""
+    engine = Engine("one", idle=1)
+    speech, short_pause = (1.2, SPEECH, ("one",)), (0.2, QUIET, ("one",))
+    await heard(engine, speech, short_pause, interim=interim, ends=False)
+    assert engine.asked[-1] is Urgency.LIVE_FINAL
+    engine.asked.clear()
+    told = await heard(engine, speech, (0.9, QUIET, ("one",)), interim=interim)
+    assert engine.asked.count(Urgency.LIVE_FINAL) == 1
+    assert [each.final for each in told if each.cause is Cause.ENDPOINT] == [True]

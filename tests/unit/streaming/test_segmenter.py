@@ -308,3 +308,15 @@ def test_spans_follow_one_another_and_nothing_is_recognised_twice(
     assert all(0 < stretch.end - stretch.start < 30 * 16_000 for stretch in speech)
     assert all(one.end <= other.start for one, other in pairwise(speech))
     assert all(end - start <= 21 * 16_000 for start, end, _ in closed)
+
+
+def test_no_endpointing_ends_a_span_before_three_tenths_of_a_second_of_silence() -> None:
+    """Shorter silences are between syllables; the default of 10 ms would cut there."""
+    speech = [SPEECH] * 40
+    for silence in range(1, 9):
+        segments = Segmenter(10)
+        assert not spans(segments.push_windows([*speech, *[QUIET] * silence, SPEECH]))
+    segments = Segmenter(10)
+    assert not spans(segments.push_windows([*speech, *[QUIET] * 8]))
+    (span,) = spans(segments.push_windows([QUIET]))
+    assert (span.cause, span.end) == (Cause.ENDPOINT, 49 * WINDOW)
