@@ -42,7 +42,7 @@ PROMISES = {
         " where jobs <> live or usage.weight <> heavy or kept <> all_jobs"
     ),
     "every word has its job": (
-        "select word from word left join job on job.number = word.job where job.id is null"
+        "select key from idempotency_key as kept left join job on job.number = kept.job where job.id is null"
     ),
 }
 """Questions to a ledger that was left behind, whose answer is nothing."""

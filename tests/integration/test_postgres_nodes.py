@@ -276,7 +276,7 @@ class TestWord:
         async def deaf(_words: object) -> None:
             await asyncio.sleep(3600)
 
-        monkeypatch.setattr("ringback.storage.postgres.waiting.Words._listen", deaf)
+        monkeypatch.setattr("ringback.storage.postgres.notifications.Notifier._listen", deaf)
         api, worker = await open_node(), await open_node()
         working = asyncio.create_task(worker.wait_for_work("transcribe", 3600.0))
         job = new_job()
@@ -308,7 +308,7 @@ class TestDays:
         await ledger.settle(lease, Done(200, attempt=Attempt(1.0, 2.0, "delivered", 200)))
         assert await rows(url, "select from ended_job_default") == []
         assert len(await rows(url, "select from ended_job")) == 1
-        await execute(url, "select make_days_3(19000, 19002)")
+        await execute(url, "select make_days(19000, 19002)")
         await execute(
             url,
             "insert into ended_job (number, day, kind, project, lane, state, tries, losses,"

@@ -114,7 +114,7 @@ async def plans(million: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         return make_pool(*arguments, **options, setup=listen, server_settings=EXPLAIN)
 
     monkeypatch.setattr(asyncpg, "create_pool", make_talking_pool)
-    monkeypatch.setattr("ringback.storage.postgres.waiting.IDLE_POLL_SECONDS", 3600.0)
+    monkeypatch.setattr("ringback.storage.postgres.notifications.IDLE_POLL_SECONDS", 3600.0)
     async with await PostgresLedger.open(million, serving=True) as ledger:
         plans.ledger = ledger
         yield plans
@@ -155,7 +155,7 @@ async def test_writes(plans: Plans) -> None:
     jobs = [new_job(accessor="k", once=once), new_job(sequence="s"), new_job(sequence="s")]
     assert_walks(
         await plans.of(lambda ledger: ledger.add(jobs, Allowance(jobs=100))),
-        "lane_kind_name_key", "live_job_by_sequence", "live_job_queued", "word_pkey", "usage_pkey",
+        "lane_kind_name_key", "live_job_by_sequence", "idempotency_key_pkey", "usage_pkey",
     )  # fmt: skip
     assert_walks(
         await plans.of(lambda ledger: ledger.claim("deliver", 32, 60.0)),
@@ -191,7 +191,7 @@ async def test_upkeep(plans: Plans) -> None:
     strip = [Stripped(old.id, b"", None)]
     assert_walks(await plans.of(lambda ledger: ledger.strip(strip)), "job_id", "ended_job_default_pkey")
     plan = await plans.of(lambda ledger: ledger.drop(60.0, 50))
-    assert_walks(plan, "job_by_parent", "job_by_lane", "word_by_job")
+    assert_walks(plan, "job_by_parent", "job_by_lane", "idempotency_key_by_job")
 
 
 async def test_reads(plans: Plans) -> None:

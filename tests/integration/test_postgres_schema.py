@@ -37,7 +37,7 @@ async def shape(url: str) -> list[asyncpg.Record]:
 
 
 async def test_many_nodes_migrate_at_once_and_again(url: str) -> None:
-    newest = max(schema.migrations())
+    newest = schema.newest_version()
     assert await asyncio.gather(*(migrate(url) for _ in range(6))) == [newest] * 6
     before = await shape(url)
     assert await migrate(url) == newest
@@ -47,10 +47,10 @@ async def test_many_nodes_migrate_at_once_and_again(url: str) -> None:
 async def test_a_migration_that_fails_leaves_nothing_behind(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    broken = {**schema.migrations(), max(schema.migrations()) + 1: "create table more (); select 1 / 0"}
+    broken = [*schema.scripts(0), (schema.newest_version() + 1, "create table more (); select 1 / 0")]
     before = await shape(url)
     with monkeypatch.context() as patch:
-        patch.setattr(schema, "migrations", lambda: broken)
+        patch.setattr(schema, "scripts", lambda _version: broken)
         with pytest.raises(asyncpg.DivisionByZeroError):
             await migrate(url)
     assert await shape(url) == before

@@ -7,9 +7,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -27,7 +25,6 @@ from ringback.jobs.job import (
     Once,
     Retry,
     Signal,
-    State,
 )
 from ringback.jobs.lane import FIRST_CAP
 from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
@@ -148,9 +145,10 @@ class TestSchema:
             "update ended_job set stripped = 2",
             "insert into usage (accessor, kind, jobs, weight, kept) values ('k', 'deliver', -1, 0, 0)",
             "insert into usage (accessor, kind, jobs, weight, kept) values ('k', 'deliver', 0, -1, 0)",
-            "insert into word (accessor, word, job, wish, until) values ('', 'w', 99, x'00', 1.0)",
-            "insert into word (accessor, word, job, wish, until) values ('', 'w', 1, x'00', 1.0),"
-            " ('', 'w', 2, x'00', 1.0)",
+            "insert into idempotency_key (accessor, key, job, fingerprint, until)"
+            " values ('', 'w', 99, x'00', 1.0)",
+            "insert into idempotency_key (accessor, key, job, fingerprint, until)"
+            " values ('', 'w', 1, x'00', 1.0), ('', 'w', 2, x'00', 1.0)",
             ENDED.format("'parked', 1, 0, 1.0, 1, null"),
             ENDED.format("'queued', 1, 0, 1.0, 1, 1.0"),
             ENDED.format("'held', 1, 0, 1.0, 1, 1.0"),
@@ -167,98 +165,6 @@ class TestSchema:
             connection.execute("pragma foreign_keys = on")
             with pytest.raises(sqlite3.IntegrityError):
                 connection.execute(impossible)
-
-
-class TestUpgrade:
-    """A ledger of before is brought up to date, from the first migration on."""
-
-    @pytest.fixture
-    def old(self, path: Path) -> Path:
-        """As the first version left it: a leased and a queued job, and three ended ones, hours apart."""
-        path.parent.mkdir()
-        first = files("ringback.storage.sqlite").joinpath("migrations/0001_ledger.sql").read_text()
-        with closing(sqlite3.connect(path)) as connection:
-            connection.executescript(
-                f"""
-                {first}
-                insert into project values ('p', 'default');
-                insert into api_key values ('k', 'p', '', '[]', '["t"]', 1.0, null, x'01');
-                insert into lane (id, kind, name, cap, inflight, next_due)
-                    values (7, 'deliver', 'a', 9, 1, 5.0);
-                insert into job
-                    (number, id, kind, lane, project, payload, parent, accessor, method, tags, created_at)
-                    select value, 'job ' || value, 'deliver', 7, 'p', x'beef', null, 'k', 'sync', '["t"]',
-                        value * 1800.0 from json_each('[1, 2, 3, 4, 5]');
-                insert into live_job values (4, 7, 'leased', 1, 0, 4.0, 503, 2, 1, 9e9);
-                insert into live_job values (5, 7, 'queued', 0, 1, 5.0, null, 1, null, null);
-                insert into ended_job values (1, 'done', 1, 0, 1.0, 1, 2.0, 200, x'cafe');
-                insert into ended_job values (2, 'parked', 3, 0, 2.0, 3, 3.0, 410, null);
-                insert into ended_job values (3, 'cancelled', 0, 0, 3.0, 0, 4.0, null, null);
-                insert into attempt values (2, 1, 1.0, 2.0, 'status', 500, x'7b7d');
-                pragma user_version = 1;
-                """
-            )
-        return path
-
-    async def test_everything_is_there(self, old: Path) -> None:
-        async with await opened(old) as ledger:
-            page = await ledger.page(JobFilter("p", "deliver"), 10)
-            assert [(job.id, job.state, job.tries, job.code) for job in reversed(page.jobs)] == [
-                ("job 1", State.DONE, 1, 200),
-                ("job 2", State.PARKED, 3, 410),
-                ("job 3", State.CANCELLED, 0, None),
-                ("job 4", State.QUEUED, 1, 503),
-                ("job 5", State.QUEUED, 0, None),
-            ]
-            done = page.jobs[-1]
-            assert (done.payload, done.result, done.tags, done.sequence) == (
-                b"\xbe\xef", b"\xca\xfe", ("t",), None,
-            )  # fmt: skip
-            assert len(await ledger.attempts(JobId("job 2"), 9)) == 1
-            [key] = await ledger.keys("p")
-            assert key == ApiKey("k", "p", "", (), ("t",), 1.0, None)
-
-    async def test_lists_find_it(self, old: Path) -> None:
-        async with await opened(old) as ledger:
-
-            async def ids(**fields: Any) -> list[str]:
-                return [
-                    str(job.id) for job in (await ledger.page(JobFilter("p", "deliver", **fields), 9)).jobs
-                ]
-
-            assert await ids(since=3600.0, until=5400.0) == ["job 3", "job 2"]
-            assert await ids(states=frozenset({State.PARKED})) == ["job 2"]
-            assert await ids(lane=Lane("a"), states=frozenset({State.CANCELLED})) == ["job 3"]
-            assert await ids(succeeded=False) == await ids(code=410) == ["job 2"]
-
-    async def test_what_was_live_goes_on(self, old: Path) -> None:
-        async with await opened(old) as ledger:
-            leases = await ledger.claim("deliver", 10, 30.0)
-            assert {(lease.job.id, lease.token, lease.job.losses) for lease in leases} == {
-                ("job 4", 3, 1),
-                ("job 5", 2, 1),
-            }
-            with pytest.raises(OverAllowance):
-                await ledger.add([replace(new_job(), accessor="k")], Allowance(jobs=2))
-            assert await ledger.requeue(JobId("job 2"))
-            for lease in leases:
-                assert await ledger.settle(lease, Done(200))
-            assert [job.id for job in await ledger.ended("deliver", 0.0, 10)] == [
-                "job 1", "job 3", *(lease.job.id for lease in leases),
-            ]  # fmt: skip
-            assert await ledger.drop(0.0, 10) == 4
-        with closing(sqlite3.connect(old)) as connection:
-            assert connection.execute("pragma integrity_check").fetchone() == ("ok",)
-            assert connection.execute("pragma foreign_key_check").fetchall() == []
-
-    async def test_when_it_fails_the_file_is_as_it_was(self, old: Path) -> None:
-        with closing(sqlite3.connect(old)) as connection:
-            connection.execute("create table word (in_the_way)")
-            before = list(connection.iterdump())
-        with pytest.raises(Misconfigured, match="word"):
-            await opened(old)
-        with closing(sqlite3.connect(old)) as connection:
-            assert list(connection.iterdump()) == before
 
 
 class TestRepair:
@@ -299,7 +205,7 @@ class TestForgetting:
             dropped = [await ledger.drop(0.0, 7) for _ in range(4)]
             assert dropped == [7, 7, 6, 0]
         with closing(sqlite3.connect(path)) as connection:
-            for table in ("job", "live_job", "ended_job", "attempt", "lane", "word", "usage"):
+            for table in ("job", "live_job", "ended_job", "attempt", "lane", "idempotency_key", "usage"):
                 assert connection.execute(f"select count(*) from {table}").fetchone() == (0,), table
 
     async def test_words_that_had_their_time_go_with_any_drop(self, path: Path) -> None:
@@ -307,7 +213,7 @@ class TestForgetting:
             await ledger.add([replace(new_job(), once=Once("word", b"wish", 0.0))])
             assert await ledger.drop(0.0, 7) == 0
         with closing(sqlite3.connect(path)) as connection:
-            assert connection.execute("select count(*) from word").fetchone() == (0,)
+            assert connection.execute("select count(*) from idempotency_key").fetchone() == (0,)
 
 
 class TestLongLists:

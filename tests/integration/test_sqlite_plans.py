@@ -11,9 +11,9 @@ from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.schema import connect, prepare
 
 WRITES = {
-    **load("transitions.sql"),
-    **load("sequences.sql"),
-    **load("allowances.sql"),
+    **load("batches.sql"),
+    **load("claims.sql"),
+    **load("upkeep.sql"),
     **load("retention.sql"),
 }
 READS = {**load("reads.sql"), **load("pages.sql"), **load("retention.sql")}
@@ -67,38 +67,38 @@ def plan(ledger: sqlite3.Connection, statement: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "walks"),
     [
-        ("lane_by_name", ["sqlite_autoindex_lane_1 (kind=? AND name=?)"]),
+        ("lanes_by_name", ["sqlite_autoindex_lane_1 (kind=? AND name=?)"]),
+        ("lanes_by_id", ["lane USING INTEGER PRIMARY KEY"]),
         ("ready_lanes", ["USING INDEX lane_ready (kind=? AND ready_at<?)"]),
         ("due_jobs", ["INDEX live_job_queued (lane=? AND due_at<?)", "job USING INTEGER PRIMARY KEY"]),
         ("lease_job", ["live_job USING INTEGER PRIMARY KEY"]),
         ("lane_served", ["lane USING INTEGER PRIMARY KEY", "COVERING INDEX live_job_queued (lane=?)"]),
         ("lane_first_due", ["lane USING INTEGER PRIMARY KEY", "COVERING INDEX live_job_queued (lane=?)"]),
-        ("leased_job", ["sqlite_autoindex_job_1 (id=?)", "live_job USING INTEGER PRIMARY KEY"]),
-        ("leave_leased", ["sqlite_autoindex_job_1 (id=?)", "live_job USING INTEGER PRIMARY KEY"]),
-        ("live_job", ["sqlite_autoindex_job_1 (id=?)", "live_job USING INTEGER PRIMARY KEY"]),
-        ("parked_job", ["sqlite_autoindex_job_1 (id=?)", "ended_job USING INTEGER PRIMARY KEY"]),
-        ("extend_lease", ["live_job USING INTEGER PRIMARY KEY", "sqlite_autoindex_job_1 (id=?)"]),
-        ("requeue_leased", ["live_job USING INTEGER PRIMARY KEY"]),
+        ("lane_changed", ["lane USING INTEGER PRIMARY KEY"]),
+        ("live_jobs", ["sqlite_autoindex_job_1 (id=?)", "live_job USING INTEGER PRIMARY KEY"]),
+        ("move_live", ["live_job USING INTEGER PRIMARY KEY"]),
         ("leave_live", ["live_job USING INTEGER PRIMARY KEY"]),
-        ("lane_released", ["lane USING INTEGER PRIMARY KEY"]),
-        ("lane_health", ["lane USING INTEGER PRIMARY KEY"]),
-        ("lane_settled", ["lane USING INTEGER PRIMARY KEY"]),
-        ("in_turn", ["live_job_in_turn (sequence=?)"]),
-        ("first_of_sequence", ["live_job_by_sequence (sequence=?)", "lane USING INTEGER PRIMARY KEY"]),
-        ("held_behind", ["live_job_by_sequence (sequence=? AND rowid>?)", "job USING INTEGER PRIMARY KEY"]),
-        ("usage", ["usage USING PRIMARY KEY (accessor=? AND kind=?)"]),
-        ("word", ["word USING PRIMARY KEY (accessor=? AND word=?)"]),
+        ("next_in_sequence", ["live_job_in_turn (sequence=?)", "live_job_by_sequence (sequence=?)"]),
+        ("whole_sequence", ["live_job_by_sequence (sequence=?)", "job USING INTEGER PRIMARY KEY"]),
+        ("parked_jobs", ["sqlite_autoindex_job_1 (id=?)", "ended_job USING INTEGER PRIMARY KEY"]),
+        ("leave_parked", ["ended_job USING INTEGER PRIMARY KEY"]),
+        ("usages", ["usage USING PRIMARY KEY (accessor=? AND kind=?)"]),
+        ("known_keys", ["idempotency_key USING PRIMARY KEY (accessor=? AND key=?)"]),
+        ("number_of", ["sqlite_autoindex_job_1 (id=?)"]),
         ("strip_end", ["ended_job USING INTEGER PRIMARY KEY", "sqlite_autoindex_job_1 (id=?)"]),
         ("old", ["ended_job_by_age (stripped=? AND kind=? AND finished_at>? AND finished_at<?)"]),
         ("childless", ["job USING INTEGER PRIMARY KEY", "job_by_parent (parent=?)"]),
         ("drop_attempts", ["attempt USING PRIMARY KEY (job=?)"]),
-        ("drop_words", ["word_by_job (job=?)"]),
+        ("drop_keys", ["idempotency_key_by_job (job=?)"]),
         ("drop_end", ["ended_job USING INTEGER PRIMARY KEY"]),
-        ("drop_job", ["word_by_job (job=?)", "attempt USING PRIMARY KEY (job=?)"]),
+        ("drop_job", ["idempotency_key_by_job (job=?)", "attempt USING PRIMARY KEY (job=?)"]),
         ("drop_lane", ["lane USING INTEGER PRIMARY KEY", "job_by_lane (lane=?)"]),
         ("drop_usage", ["usage USING PRIMARY KEY (accessor=? AND kind=?)"]),
         ("drop_secrets", ["signing_secret_by_key (key=?)", "usage USING PRIMARY KEY (accessor=?)"]),
-        ("drop_old_words", ["word_by_age (until<?)", "word USING PRIMARY KEY (accessor=? AND word=?)"]),
+        (
+            "drop_old_keys",
+            ["idempotency_key_by_age (until<?)", "idempotency_key USING PRIMARY KEY (accessor=? AND key=?)"],
+        ),
         ("expired_leases", ["INDEX live_job_leased (lease_until<?)", "job USING INTEGER PRIMARY KEY"]),
     ],
 )
@@ -106,7 +106,9 @@ def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wa
     steps = plan(ledger, WRITES[name])
     for walk in walks:
         assert any(walk in step for step in steps), steps
-    assert not [step for step in steps if step.startswith("SCAN") or "TEMP B-TREE" in step]
+    made = ("SCAN asked", "SCAN json_each", "SCAN next", "SCAN old", "SCAN (subquery")
+    scanned = [step for step in steps if step.startswith("SCAN") and not step.startswith(made)]
+    assert not [*scanned, *(step for step in steps if "TEMP B-TREE" in step and "UNION" not in step)]
 
 
 @pytest.mark.parametrize(

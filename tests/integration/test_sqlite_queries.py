@@ -9,13 +9,15 @@ from ringback.storage.sqlite import queries
 from ringback.storage.sqlite.queries import load
 
 FILES = [
-    "transitions.sql",
-    "sequences.sql",
-    "allowances.sql",
-    "retention.sql",
-    "reads.sql",
-    "pages.sql",
+    "batches.sql",
+    "claims.sql",
+    "daily_audio.sql",
+    "erasing.sql",
     "keys.sql",
+    "pages.sql",
+    "reads.sql",
+    "retention.sql",
+    "upkeep.sql",
 ]
 
 
@@ -28,7 +30,8 @@ def test_every_statement_is_described(file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_statement_is_used(file: str) -> None:
-    folder = files("ringback.storage.sqlite")
-    code = "".join(module.read_text() for module in folder.iterdir() if module.name.endswith(".py"))
-    unused = [name for name in load(file) if f'["{name}"]' not in code]
+    folders = (files("ringback.storage"), files("ringback.storage.sqlite"))
+    modules = (module for folder in folders for module in folder.iterdir() if module.name.endswith(".py"))
+    code = "".join(module.read_text() for module in modules)
+    unused = [name for name in load(file) if f'"{name}"' not in code]
     assert unused == []

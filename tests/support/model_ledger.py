@@ -77,7 +77,8 @@ class ModelLedger:
         leased = sum(job.state is State.LEASED and job.place == place for job in self.jobs.values())
         if place[0] in self.fixed_caps:
             return max(self.fixed_caps[place[0]] - leased, 0)
-        return self.health.get(place, Health()).room(leased, self.now)
+        health = self.health.get(place, Health())
+        return 0 if self.now < health.open_until else max(health.slots - leased, 0)
 
     def due(self, place: BlobLocation) -> list[float]:
         return sorted(

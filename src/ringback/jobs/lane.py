@@ -45,11 +45,10 @@ class Health:
                 return self
         assert_never(signal)
 
-    def room(self, inflight: int, now: float) -> int:
-        """Jobs that may be started now."""
-        if now < self.open_until:
-            return 0
-        return max(0, (1 if self.openings else self.cap) - inflight)
+    @property
+    def slots(self) -> int:
+        """How many jobs may be in flight: of a lane whose breaker is not closed, one that tries it."""
+        return 1 if self.openings else self.cap
 
     def _after_success(self) -> "Health":
         successes = self.successes + 1
@@ -168,3 +167,16 @@ class Shares:
         def take(self, lane: Lane) -> None:
             self.lanes[lane] += 1
             self.projects[project_of(lane)] += 1
+
+
+def lanes_to_look_at(limit: int, shares: Shares | None) -> int:
+    """Of how many ready lanes a claim of up to `limit` jobs needs to know: those that have waited longest."""
+    return limit if shares is None else MOST_CALLERS
+
+
+def deal(ready: Sequence[tuple[Lane, int]], limit: int, shares: Shares | None) -> list[int]:
+    """How many jobs a claim takes from each of these lanes, which have room for so many, the longest waiting
+    first: in turn, or by what each caller holds of the claimer's slots."""
+    if shares is None:
+        return fair_shares([room for _lane, room in ready], limit)
+    return shares.deal(ready, limit)

@@ -23,3 +23,12 @@ def statements(folder: str, file: str) -> Mapping[str, str]:
 def _without_comments(statement: str) -> str:
     lines = statement.strip().splitlines()
     return "\n".join(line for line in lines if not line.startswith("--")).rstrip(";")
+
+
+_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+
+
+def numbered(statement: str, sign: str = "$") -> tuple[str, tuple[str, ...]]:
+    """A statement with numbers for parameters (`$1`) in place of names (`:kind`), and the names in order."""
+    names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
+    return _PARAMETER.sub(lambda found: f"{sign}{names.index(found[1]) + 1}", statement), names

@@ -24,9 +24,9 @@ COMMAND_SECONDS = 20.0
 """What any statement may take, as this side sees it: longer than the server's own limits in a transaction."""
 
 TRIES = 4
-"""Of what is surely not carried out: the server was restarted, or two groups waited for each other."""
+"""Of what is surely not carried out: the server was restarted, or two batches waited for each other."""
 
-_SQL = load("moves.sql")
+_SQL = load("batches.sql")
 _BEGIN = _SQL["begin"]
 _COMMIT = _SQL["commit"]
 _ROLLBACK = _SQL["rollback"]
@@ -83,12 +83,12 @@ class Database:
         except TimeoutError:
             self._pool.terminate()
 
-    async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def fetch(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """What one statement finds. It may run twice: again when the connection was lost."""
 
-        async def read() -> list[asyncpg.Record]:
+        async def read() -> list[dict[str, Any]]:
             async with self._connection() as connection:
-                return await connection.fetch(statement, *arguments)
+                return [dict(row) for row in await connection.fetch(statement, *arguments)]
 
         try:
             return await self._tried(read)
@@ -97,16 +97,16 @@ class Database:
             return []
 
     async def value(self, statement: str, *arguments: Any) -> Any:
-        """The first column of the first row; None when there is none."""
+        """The one value of the one row; None when there is none."""
         rows = await self.fetch(statement, *arguments)
-        return rows[0][0] if rows else None
+        return next(iter(rows[0].values())) if rows else None
 
-    async def once(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+    async def once(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """As `fetch`, for what must not be carried out twice: again only when it was rolled back."""
 
-        async def attempt() -> list[asyncpg.Record]:
+        async def attempt() -> list[dict[str, Any]]:
             async with self._connection() as connection:
-                return await connection.fetch(statement, *arguments)
+                return [dict(row) for row in await connection.fetch(statement, *arguments)]
 
         return await self._tried(attempt, _ROLLED_BACK)
 

@@ -32,14 +32,14 @@ async def delete_project(database: Database, project: str) -> bool:
         if not await connection.fetch(_SQL["delete_project"], project):
             return False
         for row in await connection.fetch(_SQL["remove_keys"], project):
-            await connection.fetch(_DROP_SECRETS, row[0])
+            await connection.fetch(_DROP_SECRETS, row["id"])
         return True
 
     return await database.transact(delete)
 
 
 async def deleted_projects(database: Database) -> Sequence[str]:
-    return [row[0] for row in await database.fetch(_SQL["deleted_projects"])]
+    return [row["id"] for row in await database.fetch(_SQL["deleted_projects"])]
 
 
 async def forget_projects(database: Database, seconds_ago: float) -> None:
@@ -55,11 +55,12 @@ async def end(database: Database, request: JobId) -> None:
 
 
 async def asked_for(database: Database, seconds_ago: float, limit: int) -> Sequence[JobId]:
-    return [JobId(row[0]) for row in await database.fetch(_SQL["erasing"], seconds_ago, limit)]
+    rows = await database.fetch(_SQL["erasing"], seconds_ago, limit)
+    return [JobId(row["request"]) for row in rows]
 
 
 async def _check_name(connection: Connection, name: str, project: str) -> None:
     await connection.fetch(_SQL["lock_names"])
     rows = await connection.fetch(_SQL["named"], name)
-    if rows and rows[0][0] != project:
+    if rows and rows[0]["id"] != project:
         raise ValueError("another project has this name")

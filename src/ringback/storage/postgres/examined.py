@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ringback.storage.postgres.database import connect
 from ringback.storage.postgres.nodes import Node, nodes
-from ringback.storage.postgres.schema import migrations, version
+from ringback.storage.postgres.schema import newest_version, version
 
 _SERVER = "select current_setting('server_version_num')::integer"
 
@@ -34,7 +34,7 @@ async def examine(url: str) -> Examined:
         started = time.monotonic()
         await database.value(_SERVER)
         seconds = time.monotonic() - started
-        newest = max(migrations())
+        newest = newest_version()
         found = await nodes(database) if schema == newest else ()
         return Examined(server // 10_000, schema, newest, seconds, found)
     finally:

@@ -1,14 +1,13 @@
 """API keys, their signing secrets, and projects in the ledger."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import asyncpg
 
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres.database import Connection, Database
 from ringback.storage.postgres.queries import load
-from ringback.storage.postgres.rows import tags_from_json, tags_to_json
+from ringback.storage.rows import key_from, tags_to_json
 
 _SQL = load("keys.sql")
 
@@ -23,16 +22,16 @@ async def tie_blob_store(database: Database, identity: str) -> None:
 
 
 async def projects(database: Database) -> Sequence[Project]:
-    return [Project(*row) for row in await database.fetch(_SQL["projects"])]
+    return [Project(**row) for row in await database.fetch(_SQL["projects"])]
 
 
 async def key_by_hash(database: Database, secret_hash: bytes) -> ApiKey | None:
     rows = await database.fetch(_SQL["key_by_hash"], secret_hash)
-    return _key(rows[0]) if rows else None
+    return key_from(rows[0]) if rows else None
 
 
 async def keys_of_project(database: Database, project: str) -> Sequence[ApiKey]:
-    return [_key(row) for row in await database.fetch(_SQL["keys_of_project"], project)]
+    return [key_from(row) for row in await database.fetch(_SQL["keys_of_project"], project)]
 
 
 async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
@@ -70,7 +69,7 @@ async def remove_key(database: Database, project: str, key: str) -> bool:
 
 
 async def signing_secrets(database: Database, key: str, now: float) -> Sequence[SigningSecret]:
-    return [SigningSecret(*row) for row in await database.fetch(_SQL["signing_secrets"], key, now)]
+    return [SigningSecret(**row) for row in await database.fetch(_SQL["signing_secrets"], key, now)]
 
 
 async def rotate_signing_secret(
@@ -83,11 +82,3 @@ async def rotate_signing_secret(
         await connection.fetch(_SQL["add_secret"], key, sealed, now)
 
     await database.transact(rotate)
-
-
-def _key(row: Iterable[Any]) -> ApiKey:
-    key_id, project, comment, scopes, tags, created_at, expires_at, *limits = row
-    return ApiKey(
-        key_id, project, comment, tags_from_json(scopes), tags_from_json(tags), created_at, expires_at,
-        KeyLimits(*limits),
-    )  # fmt: skip

@@ -6,9 +6,8 @@ from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
 
-import asyncpg
-
 from ringback import telemetry
+from ringback.jobs.commands import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.jobs.job import (
     ENDED,
     Allowance,
@@ -23,19 +22,17 @@ from ringback.jobs.job import (
     Page,
     State,
 )
-from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
+from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.postgres import erasing, keys, nodes, pages, reads, retention, schema, together
+from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema
 from ringback.storage.postgres.database import Database, connect
-from ringback.storage.postgres.moves import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.storage.postgres.nodes import Node, NodeFacts
+from ringback.storage.postgres.notifications import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Notifier, wait
 from ringback.storage.postgres.queries import load
-from ringback.storage.postgres.retention import Retention
-from ringback.storage.postgres.rows import lease_from
 from ringback.storage.postgres.sweep import Sweep
-from ringback.storage.postgres.waiting import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Words, wait
-from ringback.storage.postgres.writer import Writer
+from ringback.storage.postgres.writer import PostgresWriter
+from ringback.storage.retention import RetentionWalk
 
 BUSY_SECONDS = 5.0
 """After a claim that found something, work is looked for more often."""
@@ -43,10 +40,6 @@ BUSY_SECONDS = 5.0
 END_POLL_SECONDS = 5.0
 """Word of an end, and the look for all ends together, come sooner."""
 
-_MOVES = load("moves.sql")
-_CLAIM = _MOVES["claim"]
-_CLAIM_SHARED = _MOVES["claim_shared"]
-_READY_CALLERS = _MOVES["ready_callers"]
 _FIX_CAPS = load("upkeep.sql")["fix_caps"]
 _AUDIO = load("daily_audio.sql")
 
@@ -59,10 +52,10 @@ class PostgresLedger:
 
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database
-        self._words = Words(url, database)
-        self._writer = Writer(database, fixed_caps, self._words.tell)
+        self._notifier = Notifier(url, database)
+        self._writer = PostgresWriter(database, fixed_caps, self._notifier.notify)
         self._sweep = Sweep(database, self._writer)
-        self._retention = Retention(database)
+        self._retention = RetentionWalk()
         self._busy_until: dict[str, float] = {}
         self._node: int | None = None
         self._fault: str | None = None
@@ -130,39 +123,17 @@ class PostgresLedger:
             await self._writer.do(Add(jobs, allowance))
 
     async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
-        if job.sequence is not None or job.delay:
-            raise ValueError("a job that is begun waits for nothing: it has no sequence and no delay")
         return await self._writer.do(Begin(job, lease_seconds, allowance, self._serving()))
 
     async def claim(
         self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
     ) -> list[Lease]:
-        if shares is None:
-            rows = await self._database.once(_CLAIM, kind, limit, lease_seconds, self._serving())
-        else:
-            rows = await self._claim_shared(kind, limit, lease_seconds, shares)
-        if rows:
+        leases = await claims.claim(
+            self._database, kind, limit, shares, seconds=lease_seconds, holder=self._serving()
+        )
+        if leases:
             self._busy_until[kind] = asyncio.get_running_loop().time() + BUSY_SECONDS
-        return [lease_from(kind, row) for row in rows]
-
-    async def _claim_shared(
-        self, kind: str, limit: int, lease_seconds: float, shares: Shares
-    ) -> list[asyncpg.Record]:
-        """Slots dealt to lanes that look ready; again while some of them had fewer jobs than their share."""
-        holder, claimed = self._serving(), list[asyncpg.Record]()
-        while len(claimed) < limit:
-            lanes = await self._database.fetch(_READY_CALLERS, kind, MOST_CALLERS)
-            dealt = shares.deal([(lane["name"], lane["room"]) for lane in lanes], limit - len(claimed))
-            places = [place for place, share in enumerate(dealt) if share]
-            if not places:
-                break
-            ids, counts = [lanes[place]["id"] for place in places], [dealt[place] for place in places]
-            rows = await self._database.once(_CLAIM_SHARED, ids, counts, lease_seconds, holder)
-            claimed += rows
-            shares = shares.after(row["lane"] for row in rows)
-            if not rows:
-                break  # another node has taken them: the next turn of the worker looks again
-        return claimed
+        return leases
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
         return await self._writer.do(Extend(leases, lease_seconds)) if leases else set()
@@ -189,7 +160,7 @@ class PostgresLedger:
         return await retention.strip(self._database, jobs)
 
     async def drop(self, seconds_ago: float, limit: int) -> int:
-        return await self._retention.drop(seconds_ago, limit)
+        return await retention.drop(self._database, self._retention, seconds_ago, limit)
 
     # Waiting.
 
@@ -197,26 +168,26 @@ class PostgresLedger:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # Whoever waits is on the list before looking: what is committed after the look wakes it.
-        with self._words.for_work.waiting(kind) as word:
+        with self._notifier.for_work.waiting(kind) as event:
             while (left := deadline - loop.time()) > 0:
-                word.clear()
+                event.clear()
                 ready_in = await reads.next_ready(self._database, kind, shares)
                 if ready_in is not None and ready_in <= 0:
                     return
                 busy = loop.time() < self._busy_until.get(kind, 0.0)
                 pause = min(left, BUSY_POLL_SECONDS if busy else IDLE_POLL_SECONDS)
-                await wait(word, pause if ready_in is None else min(pause, ready_in))
+                await wait(event, pause if ready_in is None else min(pause, ready_in))
 
     async def wait_for_end(self, job: JobId) -> Job:
-        with self._words.for_end.waiting(job) as word:
+        with self._notifier.for_end.waiting(job) as event:
             while True:
-                word.clear()
+                event.clear()
                 found = await self.get(job)
                 if found is None:
                     raise KeyError(job)
                 if found.state in ENDED:
                     return found
-                await wait(word, END_POLL_SECONDS)
+                await wait(event, END_POLL_SECONDS)
 
     # Reads of the job port.
 
@@ -245,7 +216,7 @@ class PostgresLedger:
         return await reads.attempts(self._database, job, most)
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
-        return await pages.page(self._database, where, limit, before)
+        return await reads.page(self._database, where, limit, before)
 
     async def gauges(self) -> Mapping[str, KindGauge]:
         return await reads.gauges(self._database)
@@ -313,7 +284,7 @@ class PostgresLedger:
         return await erasing.asked_for(self._database, seconds_ago, limit)
 
     async def erase(self, jobs: Sequence[JobId]) -> int:
-        return await self._retention.erase(jobs)
+        return await retention.erase(self._database, jobs)
 
     async def deleted_projects(self) -> Sequence[str]:
         return await erasing.deleted_projects(self._database)
@@ -338,15 +309,15 @@ class PostgresLedger:
 
     async def show_progress(self, reached: Mapping[JobId, tuple[float, float | None]]) -> None:
         """Seconds heard, and the recording's length where it is known, for all nodes to see."""
-        await together.show_progress(self._database, reached)
+        await cluster.show_progress(self._database, reached)
 
     async def progress_of(self, job: JobId) -> tuple[float, float | None] | None:
         """What was last shown, by whichever node."""
-        return await together.progress_of(self._database, job)
+        return await cluster.progress_of(self._database, job)
 
     async def take_turn(self, name: str, every: float) -> bool:
         """Whether this node may set out on a round that one of all makes once in `every` seconds."""
-        return await together.take_turn(self._database, name, every)
+        return await cluster.take_turn(self._database, name, every)
 
     async def _serve(self, facts: NodeFacts, fixed_caps: Mapping[str, int]) -> None:
         self._node = await nodes.join(self._database, facts)
@@ -354,7 +325,7 @@ class PostgresLedger:
         self.interrupted = await self.rescue()
         self._tasks = [
             asyncio.create_task(self._beat(), name="ledger-beat"),
-            asyncio.create_task(self._words.run(), name="ledger-words"),
+            asyncio.create_task(self._notifier.run(), name="ledger-notifier"),
         ]
 
     async def _beat(self) -> None:

@@ -47,7 +47,7 @@ async def join(database: Database, facts: NodeFacts) -> int:
     """The number by which its leases are known."""
     roles = msgspec.json.encode(facts.roles).decode()
     [row] = await database.once(_SQL["join"], facts.id, facts.host, roles, facts.version)
-    return int(row[0])
+    return int(row["number"])
 
 
 async def beat(database: Database, number: int) -> None:
@@ -63,8 +63,18 @@ async def leave(database: Database, number: int) -> None:
 async def nodes(database: Database) -> Sequence[Node]:
     """Those that serve, and those that died within a day."""
     return [
-        Node(NodeFacts(node, host, msgspec.json.decode(roles, type=tuple[str, ...]), version), *times)
-        for node, host, roles, version, *times in await database.fetch(_SQL["nodes"])
+        Node(
+            NodeFacts(
+                id=row["id"],
+                host=row["host"],
+                roles=msgspec.json.decode(row["roles"], type=tuple[str, ...]),
+                version=row["version"],
+            ),
+            started_at=row["started_at"],
+            beat_at=row["beat_at"],
+            silent=row["silent"],
+        )
+        for row in await database.fetch(_SQL["nodes"])
     ]
 
 

@@ -1,15 +1,20 @@
 """What readers ask, each with one statement."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-from ringback.jobs.job import Attempt, Job, JobId, Lane, State
-from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
+from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
+from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
 from ringback.jobs.store import KindGauge
+from ringback.storage import pages
 from ringback.storage.postgres.database import Database
 from ringback.storage.postgres.queries import load
-from ringback.storage.postgres.rows import job_from
+from ringback.storage.rows import attempt_from, job_from
+from ringback.storage.statements import numbered
+from ringback.storage.steps import Query, run_async
 
 _SQL = load("reads.sql")
+_PAGES = {name: numbered(statement) for name, statement in load("pages.sql").items()}
 
 
 async def job_by_id(database: Database, job: JobId) -> Job | None:
@@ -18,12 +23,13 @@ async def job_by_id(database: Database, job: JobId) -> Job | None:
 
 
 async def states(database: Database, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
-    return {JobId(job): State(state) for job, state in await database.fetch(_SQL["states"], list(jobs))}
+    rows = await database.fetch(_SQL["states"], list(jobs))
+    return {JobId(row["id"]): State(row["state"]) for row in rows}
 
 
 async def open_breakers(database: Database, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
     rows = await database.fetch(_SQL["open_breakers"], kind, list(lanes))
-    return {Lane(name): OpenBreaker(until, failures) for name, until, failures in rows}
+    return {Lane(row["name"]): OpenBreaker(row["open_until"], row["failures"]) for row in rows}
 
 
 async def children_of(database: Database, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
@@ -36,22 +42,31 @@ async def children_of(database: Database, parents: Sequence[JobId], most: int) -
 
 
 async def attempts(database: Database, job: JobId, most: int) -> list[Attempt]:
-    return [Attempt(*row) for row in await database.fetch(_SQL["attempts"], job, most)][::-1]
+    return [attempt_from(row) for row in await database.fetch(_SQL["attempts"], job, most)][::-1]
 
 
 async def waiting(database: Database, sequence: str, most: int) -> int:
     return int(await database.value(_SQL["waiting"], sequence, most))
 
 
+async def page(database: Database, where: JobFilter, limit: int, before: str | None) -> Page:
+    async def ask(query: Query) -> list[dict[str, Any]]:
+        statement, names = _PAGES[query.name]
+        return await database.fetch(statement, *(query.parameters[name] for name in names))
+
+    return await run_async(pages.page(where, limit, before), ask)
+
+
 async def gauges(database: Database) -> Mapping[str, KindGauge]:
-    return {kind: KindGauge(*gauge) for kind, *gauge in await database.fetch(_SQL["gauges"])}
+    rows = await database.fetch(_SQL["gauges"])
+    return {row.pop("kind"): KindGauge(**row) for row in rows}
 
 
 async def next_ready(database: Database, kind: str, shares: Shares | None) -> float | None:
     """Seconds until a claim of this kind will find something; None: not before something changes."""
-    rows = await database.fetch(_SQL["next_ready"], kind, 1 if shares is None else MOST_CALLERS)
-    return next((float(wait) for wait, lane in rows if shares is None or shares.room(lane)), None)
+    rows = await database.fetch(_SQL["next_ready"], kind, lanes_to_look_at(1, shares))
+    return next((float(row["wait"]) for row in rows if shares is None or shares.room(row["name"])), None)
 
 
 async def ended_of(database: Database, jobs: Sequence[JobId]) -> Sequence[JobId]:
-    return [row[0] for row in await database.fetch(_SQL["ended_of"], list(jobs))]
+    return [row["id"] for row in await database.fetch(_SQL["ended_of"], list(jobs))]

@@ -1,11 +1,11 @@
-"""The schema: numbered migrations, run by one node at a time.
+"""The schema: `schema.sql` makes it, `migrations` bring older ones forward; one node at a time.
 
-A migration only adds: the nodes of the last release go on working on the new schema while they are replaced
-one by one. What it takes away, it takes away from the release before that one. Functions bear the number of
-the schema that made them, so that a changed one stands beside the old one.
+From the first release on a migration only adds: the nodes of the last release go on working on the new schema
+while they are replaced one by one. What it takes away, it takes away from the release before that one. A
+changed function or type gets a name of its own, so that it stands beside the old one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.resources import files
 from typing import Any
@@ -14,6 +14,14 @@ import asyncpg
 
 from ringback.errors import Misconfigured
 from ringback.storage.postgres.database import CONNECT_SECONDS, raise_refused
+
+_FOLDER = files("ringback.storage.postgres")
+
+OLDEST = 4
+"""The first schema that is brought forward."""
+
+SQUASHED = 9
+"""The schema of the first release; what was there before it has no functions that are still in use."""
 
 LOCK = 7_276_235_116
 """An advisory lock of the whole database: one migrates, the others wait for it."""
@@ -30,7 +38,7 @@ _DATABASE = "select current_database()"
 _RAISE = "insert into ringback_schema (version) values ($1)"
 _IS_THERE = "select to_regclass('ringback_schema') is not null"
 _DAYS = (
-    "select make_days_3(today, today + $1) from (select floor(ledger_now() / 86400)::integer as today) as now"
+    "select make_days(today, today + $1) from (select floor(ledger_now() / 86400)::integer as today) as now"
 )
 
 
@@ -43,22 +51,22 @@ async def migrate(url: str) -> int:
     async with AsyncExitStack() as stack:
         connection = await _connected(url, stack)
         try:
-            known = migrations()
-            if await _version(connection) == max(known):
-                return max(known)
+            newest = newest_version()
+            if await _version(connection) == newest:
+                return newest
             await connection.execute(_BEGIN)
             await connection.fetch(_LOCK, LOCK)
             await connection.execute(_MAKE_SCHEMA)
             version = await _version(connection)
             await _check_not_newer(connection, version)
-            for number in range(version + 1, max(known) + 1):
-                await connection.execute(known[number], timeout=MIGRATION_SECONDS)
+            for number, script in scripts(version):
+                await connection.execute(script, timeout=MIGRATION_SECONDS)
                 await connection.fetch(_RAISE, number)
             await connection.fetch(_DAYS, DAYS_AHEAD)
             await connection.execute("commit")
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise_refused(error)
-        return max(known)
+        return newest
 
 
 async def check(url: str) -> None:
@@ -70,10 +78,10 @@ async def check(url: str) -> None:
             await _check_not_newer(connection, version)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             raise_refused(error)
-    if version < max(migrations()):
+    if version < newest_version():
         raise Misconfigured(
             f"The database of database_url has the schema {version} and this Ringback needs "
-            f"{max(migrations())}. Run `ringback migrate`."
+            f"{newest_version()}. Run `ringback migrate`."
         )
 
 
@@ -83,11 +91,37 @@ async def version(url: str) -> int:
         return await _version(await _connected(url, stack))
 
 
-def migrations() -> Mapping[int, str]:
-    """Number → script, from 1 on."""
-    folder = files("ringback.storage.postgres").joinpath("migrations")
-    scripts = [file for file in folder.iterdir() if file.name.endswith(".sql")]
-    return {int(file.name.split("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
+def newest_version() -> int:
+    """Of the schema that this program makes."""
+    return max(_migrations())
+
+
+def scripts(version: int) -> Sequence[tuple[int, str]]:
+    """What makes the newest schema of one of this version (0: of none), each with the version it makes."""
+    migrations = _migrations()
+    if version == 0:
+        return [(max(migrations), _text("schema.sql") + _text("functions.sql"))]
+    if version < OLDEST:
+        raise Misconfigured(
+            f"The database of database_url is older than the first release (schema {version}; this Ringback "
+            f"brings forward from {OLDEST} on). Give it another database."
+        )
+    return [(number, migrations[number]) for number in sorted(migrations) if number > version]
+
+
+def _migrations() -> Mapping[int, str]:
+    """The version that it makes → script."""
+    folder = _FOLDER.joinpath("migrations")
+    found = {
+        int(file.name.split("_")[0]): file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".sql")
+    }
+    return {**found, SQUASHED: found[SQUASHED] + _text("functions.sql")}
+
+
+def _text(name: str) -> str:
+    return _FOLDER.joinpath(name).read_text(encoding="utf-8")
 
 
 async def _connected(url: str, stack: AsyncExitStack) -> "asyncpg.Connection[asyncpg.Record]":
@@ -116,7 +150,7 @@ async def _version(connection: "asyncpg.Connection[Any]") -> int:
 
 
 async def _check_not_newer(connection: "asyncpg.Connection[Any]", version: int) -> None:
-    newest = max(migrations())
+    newest = newest_version()
     if version > newest:
         database = await connection.fetchval(_DATABASE)
         raise Misconfigured(

@@ -3,16 +3,16 @@
 All nodes sweep; what one has done the others find done.
 """
 
+from ringback.jobs.commands import ExpiredLease, Rescue
 from ringback.jobs.job import JobId
 from ringback.storage.postgres import nodes
 from ringback.storage.postgres.database import Connection, Database
-from ringback.storage.postgres.moves import Rescue
 from ringback.storage.postgres.queries import load
 from ringback.storage.postgres.schema import DAYS_AHEAD
-from ringback.storage.postgres.writer import Writer
+from ringback.storage.postgres.writer import PostgresWriter
 
 SLICE = 500
-"""Leases that are returned in one group."""
+"""Leases that are returned in one batch."""
 
 FULL_DAYS = 2
 """The partitions of these last days are kept although nothing may stand in them."""
@@ -21,7 +21,7 @@ _SQL = load("upkeep.sql")
 
 
 class Sweep:
-    def __init__(self, database: Database, writer: Writer) -> None:
+    def __init__(self, database: Database, writer: PostgresWriter) -> None:
         self._database = database
         self._writer = writer
         self._days_made_on: int | None = None
@@ -32,7 +32,7 @@ class Sweep:
         rescued = 0
         while True:
             rows = await self._database.fetch(_SQL["expired"], SLICE)
-            expired = [JobId(row[0]) for row in rows]
+            expired = [ExpiredLease(JobId(row["id"]), row["sequence"], row["losses"]) for row in rows]
             if expired:
                 rescued += await self._writer.do(Rescue(expired))
             if len(expired) < SLICE:

@@ -1,40 +1,43 @@
 """Whatever is asked for while the last transactions run goes into the next one.
 
-A commit costs a thousand times what a row does, and a round trip a hundred times; so many moves share them.
-A move that the database refuses fails alone: its group is rolled back, and each of it is run again in a
-group of its own. That is rare; what callers may cause often (a word said again, a spent allowance) is
-refused before anything is written, and spoils no group.
+A commit costs a thousand times what a row does, and a round trip a hundred times; many commands share them.
+A command that the database refuses fails alone: its batch is rolled back, and each of it is run again in a
+batch of its own. That is rare; what callers may cause often (a known idempotency key, a spent allowance) is
+refused before anything is written, and spoils no batch.
 """
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
 import asyncpg
 
+from ringback.jobs.batch import JobBatch
+from ringback.jobs.commands import JobCommand
+from ringback.jobs.job import JobId
+from ringback.jobs.records import Changes, ReadSet
 from ringback.jobs.store import LedgerUnavailable
+from ringback.storage.pending import PendingCommand
+from ringback.storage.postgres.batches import LaneGone, look, write
 from ringback.storage.postgres.database import AGAIN, TRIES, CommitUnknown, Database, raise_translated
-from ringback.storage.postgres.group import Changes, Group, LaneGone
-from ringback.storage.postgres.moves import Move
 from ringback.storage.postgres.queries import load
-from ringback.storage.postgres.wanted import Wanted
 
 T = TypeVar("T")
 
-LARGE_GROUP = 512
-"""Moves after which a transaction takes no more of them: bounds what the first of them waits for."""
+LARGE_BATCH = 512
+"""Commands after which a transaction takes no more of them: bounds what the first of them waits for."""
 
-FLIGHTS = 2
-"""Transactions at a time: one is written while the other one's commit waits for the disk."""
+TRANSACTIONS = 2
+"""At a time: one is written while the other one's commit waits for the disk."""
 
 OUTCOME_SECONDS = 10.0
 """For how long it is asked whether a commit whose answer was lost has happened."""
 
-_OUTCOME = load("moves.sql")["outcome"]
+_OUTCOME = load("batches.sql")["outcome"]
 
 
-class Writer:
-    """Runs moves; of those that concern one job the earlier is committed before the later one is begun."""
+class PostgresWriter:
+    """Runs commands; of those that concern one job the earlier is committed before the later one is begun."""
 
     def __init__(
         self, database: Database, fixed_caps: Mapping[str, int], committed: Callable[[Changes], None]
@@ -42,90 +45,92 @@ class Writer:
         self._database = database
         self._fixed_caps = fixed_caps
         self._committed = committed
-        self._waiting: list[_Asked[Any]] = []
-        self._flights: set[asyncio.Task[None]] = set()
+        self._waiting: list[PendingCommand] = []
+        self._running: set[asyncio.Task[None]] = set()
         self._closed = False
         self.fault: str | None = None
-        """Why the last group could not be written; None: it could."""
+        """Why the last batch could not be written; None: it could."""
 
-    async def do(self, move: Move[T]) -> T:
-        """Carry out `move` in the next group, and return once that is durable.
+    async def do(self, command: JobCommand[T]) -> T:
+        """Carry out `command` in the next batch, and return once that is durable.
 
         A caller who is cancelled meanwhile has not undone it.
         """
         if self._closed:
             raise LedgerUnavailable("the ledger is closed")
         loop = asyncio.get_running_loop()
-        asked: _Asked[T] = _Asked(move, loop.create_future())
+        pending = PendingCommand(command, loop.create_future())
         if not self._waiting:
             # With whatever else this turn of the loop asks for.
-            loop.call_soon(self._take_off)
-        self._waiting.append(asked)
-        return await asked.future
+            loop.call_soon(self._start)
+        self._waiting.append(pending)
+        result: T = await pending.future
+        return result
 
     async def close(self) -> None:
         """Finish what was asked for."""
         self._closed = True
-        self._take_off()
-        while self._flights:
-            await asyncio.wait(self._flights)
+        self._start()
+        while self._running:
+            await asyncio.wait(self._running)
 
-    def _take_off(self) -> None:
-        if self._waiting and len(self._flights) < FLIGHTS:
-            flight = asyncio.create_task(self._fly(), name="ledger-writer")
-            self._flights.add(flight)
-            flight.add_done_callback(self._flights.discard)
+    def _start(self) -> None:
+        if self._waiting and len(self._running) < TRANSACTIONS:
+            task = asyncio.create_task(self._write_all(), name="ledger-writer")
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
 
-    async def _fly(self) -> None:
-        while group := self._next_group():
-            await self._write(group)
+    async def _write_all(self) -> None:
+        while batch := self._next_batch():
+            await self._write(batch)
 
-    def _next_group(self) -> "list[_Asked[Any]]":
-        """Those that came first; a second one that concerns the same job waits for the next group."""
-        group: list[_Asked[Any]] = []
-        later: list[_Asked[Any]] = []
-        concerned: set[str] = set()
-        for place, asked in enumerate(self._waiting):
-            if len(group) == LARGE_GROUP:
+    def _next_batch(self) -> list[PendingCommand]:
+        """Those that came first; a second one that concerns the same job waits for the next batch."""
+        batch: list[PendingCommand] = []
+        later: list[PendingCommand] = []
+        concerned: set[JobId] = set()
+        for place, pending in enumerate(self._waiting):
+            if len(batch) == LARGE_BATCH:
                 later += self._waiting[place:]
                 break
-            jobs = asked.move.concerns()
+            jobs = pending.work.concerns()
             if concerned.isdisjoint(jobs):
-                group.append(asked)
+                batch.append(pending)
             else:
-                later.append(asked)
+                later.append(pending)
             concerned.update(jobs)
         self._waiting = later
-        return group
+        return batch
 
-    async def _write(self, group: "list[_Asked[Any]]") -> None:
+    async def _write(self, batch: list[PendingCommand]) -> None:
         try:
-            changes = await self._tried(group)
+            changes = await self._tried(batch)
         except Exception as error:
             if isinstance(error, LedgerUnavailable):
                 self.fault = str(error)
-            if len(group) == 1 or isinstance(error, LedgerUnavailable):
-                for asked in group:
-                    asked.fail(error)
+            if len(batch) == 1 or isinstance(error, LedgerUnavailable):
+                for pending in batch:
+                    pending.error = error
+                    pending.answer()
                 return
-            for asked in group:
-                await self._write([asked])
+            for pending in batch:
+                await self._write([pending])
             return
         self.fault = None
         self._committed(changes)
-        for asked in group:
-            asked.answer()
+        for pending in batch:
+            pending.answer()
 
-    async def _tried(self, asked: "list[_Asked[Any]]") -> Changes:
-        """The group's transaction, again from the start when nothing of it can have happened."""
+    async def _tried(self, pending: list[PendingCommand]) -> Changes:
+        """The batch's transaction, again from the start when nothing of it can have happened."""
         for tries_left in reversed(range(TRIES)):
-            group = Group(self._fixed_caps)
             try:
-                if await self._run(group, asked):
-                    return group.changes
+                changes = await self._run(pending)
+                if changes is not None:
+                    return changes
             except ValueError:
                 raise  # an argument that the driver refuses
-            except (*AGAIN, LaneGone, _WordTaken) as error:
+            except (*AGAIN, LaneGone, _KeyTaken) as error:
                 if not tries_left:
                     raise_translated(_cause_of(error))
             except Exception as error:
@@ -133,37 +138,35 @@ class Writer:
             await asyncio.sleep(0.05 * (TRIES - tries_left))
         raise LedgerUnavailable("the ledger's database does not keep what is written to it")
 
-    async def _run(self, group: Group, all_asked: "list[_Asked[Any]]") -> bool:
-        """Whether it was committed."""
-        wanted = Wanted(self._fixed_caps)
-        for asked in all_asked:
-            asked.move.want(wanted)
+    async def _run(self, all_pending: list[PendingCommand]) -> Changes | None:
+        """What came of it; None: it was not committed."""
+        reads = ReadSet(self._fixed_caps)
+        for pending in all_pending:
+            pending.work.read(reads)
         try:
-            await self._transact(group, wanted, all_asked)
+            async with self._database.transaction() as connection:
+                snapshot, transaction = await look(connection, reads)
+                batch = JobBatch(snapshot, self._fixed_caps)
+                for pending in all_pending:
+                    pending.decide(batch)
+                try:
+                    await write(connection, batch.finish(), batch.now)
+                except asyncpg.UniqueViolationError as error:
+                    if error.constraint_name == "idempotency_key_pkey":
+                        raise _KeyTaken from error
+                    raise
         except CommitUnknown as unknown:
-            return await self._has_happened(group, unknown)
-        return True
+            return batch.changes if await self._has_happened(transaction, unknown) else None
+        return batch.changes
 
-    async def _transact(self, group: Group, wanted: Wanted, all_asked: "list[_Asked[Any]]") -> None:
-        async with self._database.transaction() as connection:
-            await group.look(connection, wanted)
-            for asked in all_asked:
-                asked.carry_out(group)
-            try:
-                await group.write(connection)
-            except asyncpg.UniqueViolationError as error:
-                if error.constraint_name == "word_pkey":
-                    raise _WordTaken from error
-                raise
-
-    async def _has_happened(self, group: Group, unknown: CommitUnknown) -> bool:
+    async def _has_happened(self, transaction: str, unknown: CommitUnknown) -> bool:
         """Ask the server, once it can be reached again. `LedgerUnavailable` when it cannot say."""
         cause = unknown.__cause__ or unknown
         try:
             async with asyncio.timeout(OUTCOME_SECONDS):
                 while True:
                     try:
-                        outcome = await self._database.value(_OUTCOME, group.transaction)
+                        outcome = await self._database.value(_OUTCOME, transaction)
                     except LedgerUnavailable:
                         outcome = "in progress"
                     if outcome != "in progress":
@@ -176,49 +179,19 @@ class Writer:
         return bool(outcome == "committed")
 
 
-class _WordTaken(Exception):
-    """Another node has just taken a word; who looks again finds it."""
+class _KeyTaken(Exception):
+    """Another node has just kept an idempotency key; who looks again finds it."""
 
 
 def _cause_of(error: Exception) -> Exception:
-    """What kept a group from being written, time after time."""
-    if isinstance(error, LaneGone | _WordTaken):
+    """What kept a batch from being written, time after time."""
+    if isinstance(error, LaneGone | _KeyTaken):
         return LedgerUnavailable("the ledger's database changes too fast just now")
     return error
 
 
-class _Asked(Generic[T]):
-    __slots__ = ("error", "future", "move", "result")
-
-    def __init__(self, move: Move[T], future: "asyncio.Future[T]") -> None:
-        self.move = move
-        self.future = future
-        self.result: T
-        self.error: Exception | None = None
-
-    def carry_out(self, group: Group) -> None:
-        self.error = None
-        try:
-            self.result = self.move.carry_out(group)
-        except Exception as error:
-            # Moves refuse before they tell the group anything.
-            self.error = error
-
-    def answer(self) -> None:
-        if self.future.done():
-            return
-        if self.error is None:
-            self.future.set_result(self.result)
-        else:
-            self.future.set_exception(self.error)
-
-    def fail(self, error: Exception) -> None:
-        if not self.future.done():
-            self.future.set_exception(error)
-
-
 def _refused(error: Exception) -> Exception:
-    """What the port promises where the database refuses a move."""
+    """What the port promises where the database refuses a command."""
     match error:
         case asyncpg.UniqueViolationError():
             # It says: Key (id)=(…) already exists.

@@ -6,37 +6,32 @@ from collections.abc import Sequence
 from ringback.jobs.job import JobId
 from ringback.keys import Project
 from ringback.storage.sqlite import keys
+from ringback.storage.sqlite.asking import fetch, fetch_one
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.transaction import Transaction
 
 _SQL = load("erasing.sql")
-_ADD_PROJECT = _SQL["add_project"]
-_NAMED = _SQL["named"]
-_RENAME_PROJECT = _SQL["rename_project"]
-_DELETE_PROJECT = _SQL["delete_project"]
-_DELETED_PROJECTS = _SQL["deleted_projects"]
-_FORGET_PROJECTS = _SQL["forget_projects"]
-_BEGIN_ERASING = _SQL["begin_erasing"]
-_ERASING = _SQL["erasing"]
-_END_ERASING = _SQL["end_erasing"]
 
 
 def add_project(transaction: Transaction, project: Project) -> None:
     asked = {"id": project.id, "name": project.name, "now": transaction.now}
-    if transaction.execute(_ADD_PROJECT, asked).fetchone() is None:
+    if fetch_one(transaction.connection, _SQL["add_project"], asked) is None:
         raise ValueError("another project has this name")
 
 
 def rename_project(transaction: Transaction, project: str, name: str) -> bool:
-    named = transaction.execute(_NAMED, {"name": name}).fetchone()
-    if named is not None and named[0] != project:
+    named = fetch_one(transaction.connection, _SQL["named"], {"name": name})
+    if named is not None and named["id"] != project:
         raise ValueError("another project has this name")
-    return transaction.execute(_RENAME_PROJECT, {"id": project, "name": name}).fetchone() is not None
+    return (
+        fetch_one(transaction.connection, _SQL["rename_project"], {"id": project, "name": name}) is not None
+    )
 
 
-def delete_project(connection: sqlite3.Connection, transaction: Transaction, project: str) -> bool:
+def delete_project(transaction: Transaction, project: str) -> bool:
+    connection = transaction.connection
     asked = {"id": project, "now": transaction.now}
-    if transaction.execute(_DELETE_PROJECT, asked).fetchone() is None:
+    if fetch_one(transaction.connection, _SQL["delete_project"], asked) is None:
         return False
     for key in keys.keys_of_project(connection, project):
         keys.remove_key(connection, project, key.id)
@@ -44,21 +39,21 @@ def delete_project(connection: sqlite3.Connection, transaction: Transaction, pro
 
 
 def deleted_projects(connection: sqlite3.Connection) -> Sequence[str]:
-    return [project for (project,) in connection.execute(_DELETED_PROJECTS)]
+    return [row["id"] for row in fetch(connection, _SQL["deleted_projects"])]
 
 
 def forget_projects(transaction: Transaction, seconds_ago: float) -> None:
-    transaction.execute(_FORGET_PROJECTS, {"until": transaction.now - seconds_ago})
+    transaction.execute(_SQL["forget_projects"], {"until": transaction.now - seconds_ago})
 
 
 def begin(transaction: Transaction, request: JobId) -> None:
-    transaction.execute(_BEGIN_ERASING, {"request": request, "now": transaction.now})
+    transaction.execute(_SQL["begin_erasing"], {"request": request, "now": transaction.now})
 
 
 def end(transaction: Transaction, request: JobId) -> None:
-    transaction.execute(_END_ERASING, {"request": request})
+    transaction.execute(_SQL["end_erasing"], {"request": request})
 
 
 def asked_for(connection: sqlite3.Connection, until: float, limit: int) -> Sequence[JobId]:
     asked = {"until": until, "limit": limit}
-    return [JobId(request) for (request,) in connection.execute(_ERASING, asked)]
+    return [JobId(row["request"]) for row in fetch(connection, _SQL["erasing"], asked)]

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from ringback.clock import Clock
+from ringback.jobs.commands import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.jobs.job import (
     ENDED,
     Allowance,
@@ -26,14 +27,15 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.lane import OpenBreaker, Shares
+from ringback.jobs.records import Changes
 from ringback.jobs.store import KindGauge, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.sqlite import daily_audio, erasing, keys, pages, reads, retention
+from ringback.storage.retention import RetentionWalk
+from ringback.storage.sqlite import claims, daily_audio, erasing, keys, reads, retention
+from ringback.storage.sqlite.claims import Claims
 from ringback.storage.sqlite.reads import Readers
 from ringback.storage.sqlite.schema import connect, empty_wal, lock_for_serving, prepare
-from ringback.storage.sqlite.transaction import Changes
-from ringback.storage.sqlite.transitions import Transitions
-from ringback.storage.sqlite.writer import Writer
+from ringback.storage.sqlite.writer import SqliteWriter
 from ringback.storage.waiters import Waiters
 
 POLL_SECONDS = 2.0
@@ -48,13 +50,15 @@ class SqliteLedger:
         path: Path,
         connection: sqlite3.Connection,
         readers: Readers,
-        transitions: Transitions,
+        fixed_caps: Mapping[str, int],
         clock: Clock,
     ) -> None:
         self._path = path
         self._connection = connection
         self._readers = readers
-        self._writer = Writer(connection, transitions, clock, self._tell)
+        self._writer = SqliteWriter(connection, fixed_caps, clock, self._tell)
+        self._retention = RetentionWalk()
+        self._claims: Claims | None = None
         self._for_work: Waiters[str] = Waiters()
         self._for_end: Waiters[JobId] = Waiters()
         self._lock: int | None = None
@@ -85,10 +89,11 @@ class SqliteLedger:
                 undo.callback(os.close, lock)
             await asyncio.to_thread(prepare, path)
             connection = connect(path)
-            ledger = cls(path, connection, Readers(path), Transitions(connection, fixed_caps or {}), clock)
+            ledger = cls(path, connection, Readers(path), fixed_caps or {}, clock)
             undo.push_async_callback(ledger.close)
             if serving:
-                ledger.interrupted = await ledger._writer.do(lambda write: write.take_over())
+                ledger._claims = await ledger._writer.run(claims.take_over)
+                ledger.interrupted = ledger._claims.interrupted
             ledger._lock = lock
             undo.pop_all()
         return ledger
@@ -117,40 +122,44 @@ class SqliteLedger:
     # Writes of the job port.
 
     async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
-        await self._writer.do(lambda write: write.add(jobs, allowance))
+        if jobs:
+            await self._writer.do(Add(jobs, allowance))
 
     async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
-        return await self._writer.do(lambda write: write.begin(job, lease_seconds, allowance))
+        return await self._writer.do(Begin(job, lease_seconds, allowance, self._serving().boot))
 
     async def claim(
         self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
     ) -> list[Lease]:
-        return await self._writer.do(lambda write: write.claim(kind, limit, lease_seconds, shares))
+        claims = self._serving()
+        return await self._writer.run(lambda write: claims.claim(write, kind, limit, lease_seconds, shares))
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
-        return await self._writer.do(lambda write: write.extend(leases, lease_seconds))
+        return await self._writer.do(Extend(leases, lease_seconds)) if leases else set()
 
     async def settle(self, lease: Lease, outcome: Outcome) -> bool:
-        return await self._writer.do(lambda write: write.settle(lease, outcome))
+        return await self._writer.do(Settle(lease, outcome))
 
     async def rescue(self) -> int:
-        return await self._writer.do(lambda write: write.rescue())
+        return await self._writer.run(claims.rescue)
 
     async def cancel(self, job: JobId) -> bool:
-        return await self._writer.do(lambda write: write.cancel(job))
+        return await self._writer.do(Cancel(job))
 
     async def requeue(self, job: JobId) -> bool:
-        return await self._writer.do(lambda write: write.requeue(job))
+        return await self._writer.do(Requeue(job))
 
     async def strip(self, jobs: Sequence[Stripped]) -> int:
-        stripped = await self._writer.do(lambda write: write.retention.strip(jobs))
+        stripped = await self._writer.run(lambda write: retention.strip(write, jobs))
         self._deleted_in_log |= stripped > 0
         return stripped
 
     async def drop(self, seconds_ago: float, limit: int) -> int:
         """The last step of a round: what the round has deleted then goes from the write-ahead log too, or
         in a later round where somebody was in the way."""
-        dropped = await self._writer.do(lambda write: write.retention.drop(seconds_ago, limit))
+        dropped = await self._writer.run(
+            lambda write: retention.drop(write, self._retention, seconds_ago, limit)
+        )
         if self._deleted_in_log or dropped:
             self._deleted_in_log = not await asyncio.to_thread(empty_wal, self._path, 0.0)
         return dropped
@@ -161,25 +170,25 @@ class SqliteLedger:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # Whoever waits is on the list before looking: what is committed after the look wakes it.
-        with self._for_work.waiting(kind) as word:
+        with self._for_work.waiting(kind) as event:
             while (left := deadline - loop.time()) > 0:
-                word.clear()
+                event.clear()
                 ready_at = await self._readers.do(partial(reads.next_ready, kind=kind, shares=shares))
                 pause = left if ready_at is None else min(left, ready_at - self._writer.now())
                 if pause <= 0:
                     return
-                await _wait(word, pause)
+                await _wait(event, pause)
 
     async def wait_for_end(self, job: JobId) -> Job:
-        with self._for_end.waiting(job) as word:
+        with self._for_end.waiting(job) as event:
             while True:
-                word.clear()
+                event.clear()
                 found = await self.get(job)
                 if found is None:
                     raise KeyError(job)
                 if found.state in ENDED:
                     return found
-                await _wait(word, POLL_SECONDS)
+                await _wait(event, POLL_SECONDS)
 
     # Reads of the job port.
 
@@ -209,7 +218,7 @@ class SqliteLedger:
         return await self._readers.do(partial(reads.attempts, job=job, most=most))
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
-        return await self._readers.do(partial(pages.page, where=where, limit=limit, before=before))
+        return await self._readers.do(partial(reads.page, where=where, limit=limit, before=before))
 
     async def gauges(self) -> Mapping[str, KindGauge]:
         return await self._readers.do(partial(reads.gauges, now=self._writer.now()))
@@ -220,24 +229,22 @@ class SqliteLedger:
         return await self._readers.do(keys.blob_store)
 
     async def tie_blob_store(self, identity: str) -> None:
-        await self._writer.do(lambda _write: keys.tie_blob_store(self._connection, identity))
+        await self._writer.run(lambda write: keys.tie_blob_store(write.connection, identity))
 
     async def projects(self) -> Sequence[Project]:
         return await self._readers.do(keys.projects)
 
     async def add_project(self, project: Project) -> None:
-        await self._writer.do(lambda write: erasing.add_project(write.transaction, project))
+        await self._writer.run(lambda write: erasing.add_project(write, project))
 
     async def rename_project(self, project: str, name: str) -> bool:
-        return await self._writer.do(lambda write: erasing.rename_project(write.transaction, project, name))
+        return await self._writer.run(lambda write: erasing.rename_project(write, project, name))
 
     async def delete_project(self, project: str) -> bool:
-        return await self._writer.do(
-            lambda write: erasing.delete_project(self._connection, write.transaction, project)
-        )
+        return await self._writer.run(lambda write: erasing.delete_project(write, project))
 
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
-        await self._writer.do(lambda _write: keys.add_key(self._connection, key, secret_hash))
+        await self._writer.run(lambda write: keys.add_key(write.connection, key, secret_hash))
 
     async def key_by_hash(self, secret_hash: bytes) -> ApiKey | None:
         return await self._readers.do(partial(keys.key_by_hash, secret_hash=secret_hash))
@@ -246,17 +253,17 @@ class SqliteLedger:
         return await self._readers.do(partial(keys.keys_of_project, project=project))
 
     async def remove_key(self, project: str, key: str) -> bool:
-        return await self._writer.do(lambda _write: keys.remove_key(self._connection, project, key))
+        return await self._writer.run(lambda write: keys.remove_key(write.connection, project, key))
 
     async def set_limits(self, project: str, key: str, limits: KeyLimits) -> bool:
-        return await self._writer.do(lambda _write: keys.set_limits(self._connection, project, key, limits))
+        return await self._writer.run(lambda write: keys.set_limits(write.connection, project, key, limits))
 
     async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
         return await self._readers.do(partial(keys.signing_secrets, key=key, now=now))
 
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
-        await self._writer.do(
-            lambda _write: keys.rotate_signing_secret(self._connection, key, sealed, now, overlap)
+        await self._writer.run(
+            lambda write: keys.rotate_signing_secret(write.connection, key, sealed, now, overlap)
         )
 
     # The port of the day's audio.
@@ -265,33 +272,36 @@ class SqliteLedger:
         return await self._readers.do(partial(daily_audio.used, holders=holders, now=self._writer.now()))
 
     async def count_audio(self, seconds: Mapping[str, float]) -> None:
-        await self._writer.do(
-            lambda write: write.transaction.daily_audio.count(seconds, write.transaction.now)
-        )
+        await self._writer.run(lambda write: daily_audio.count(write.connection, seconds, write.now))
 
     # The port of erasing.
 
     async def begin_erasing(self, request: JobId) -> None:
-        await self._writer.do(lambda write: erasing.begin(write.transaction, request))
+        await self._writer.run(lambda write: erasing.begin(write, request))
 
     async def end_erasing(self, request: JobId) -> None:
-        await self._writer.do(lambda write: erasing.end(write.transaction, request))
+        await self._writer.run(lambda write: erasing.end(write, request))
 
     async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
         until = self._writer.now() - seconds_ago
         return await self._readers.do(partial(erasing.asked_for, until=until, limit=limit))
 
     async def erase(self, jobs: Sequence[JobId]) -> int:
-        return await self._writer.do(lambda write: write.retention.erase(jobs))
+        return await self._writer.run(lambda write: retention.erase(write, jobs))
 
     async def deleted_projects(self) -> Sequence[str]:
         return await self._readers.do(erasing.deleted_projects)
 
     async def forget_projects(self, seconds_ago: float) -> None:
-        await self._writer.do(lambda write: erasing.forget_projects(write.transaction, seconds_ago))
+        await self._writer.run(lambda write: erasing.forget_projects(write, seconds_ago))
 
     async def scrub(self) -> bool:
         return await asyncio.to_thread(empty_wal, self._path)
+
+    def _serving(self) -> Claims:
+        if self._claims is None:
+            raise RuntimeError("only a ledger that was opened for serving may be claimed from")
+        return self._claims
 
     def _tell(self, changes: Changes) -> None:
         for job in changes.ended:

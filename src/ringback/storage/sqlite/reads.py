@@ -7,34 +7,25 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-import msgspec
-
-from ringback.jobs.job import Attempt, Job, JobId, Lane, State
-from ringback.jobs.lane import MOST_CALLERS, OpenBreaker, Shares
+from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
+from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
 from ringback.jobs.store import KindGauge, LedgerUnavailable
+from ringback.storage import pages
+from ringback.storage.rows import attempt_from, job_from
+from ringback.storage.sqlite.asking import fetch, fetch_one, json_array
 from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.queries import load
-from ringback.storage.sqlite.rows import job_from
 from ringback.storage.sqlite.schema import connect_for_reading
+from ringback.storage.steps import Query, run
 
 T = TypeVar("T")
 
 THREADS = 2
 
 _SQL = load("reads.sql")
-_JOB_BY_ID = _SQL["job_by_id"]
-_STATES = _SQL["states"]
-_OPEN_BREAKERS = _SQL["open_breakers"]
-_JOBS_BY_PARENT = _SQL["jobs_by_parent"]
-_ATTEMPTS = _SQL["attempts"]
-_WAITING = _SQL["waiting"]
-_QUEUED_BY_KIND = _SQL["queued_by_kind"]
-_LEASED_BY_KIND = _SQL["leased_by_kind"]
-_OLDEST_DUE_BY_KIND = _SQL["oldest_due_by_kind"]
-_OLDEST_READY_BY_KIND = _SQL["oldest_ready_by_kind"]
-_NEXT_READY = _SQL["next_ready"]
+_PAGES = load("pages.sql")
 
 
 class Readers:
@@ -76,29 +67,28 @@ class Readers:
 
 
 def job_by_id(connection: sqlite3.Connection, job: JobId) -> Job | None:
-    row = connection.execute(_JOB_BY_ID, {"id": job}).fetchone()
+    row = fetch_one(connection, _SQL["job_by_id"], {"id": job})
     return None if row is None else job_from(row)
 
 
 def states(connection: sqlite3.Connection, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
-    asked = {"ids": msgspec.json.encode(jobs).decode()}
-    return {JobId(job): State(state) for job, state in connection.execute(_STATES, asked)}
+    rows = fetch(connection, _SQL["states"], {"ids": json_array(jobs)})
+    return {JobId(row["id"]): State(row["state"]) for row in rows}
 
 
 def open_breakers(
     connection: sqlite3.Connection, kind: str, lanes: Sequence[Lane]
 ) -> Mapping[Lane, OpenBreaker]:
-    asked = {"kind": kind, "lanes": msgspec.json.encode(lanes).decode()}
-    rows = connection.execute(_OPEN_BREAKERS, asked)
-    return {Lane(name): OpenBreaker(until, failures) for name, until, failures in rows}
+    rows = fetch(connection, _SQL["open_breakers"], {"kind": kind, "lanes": json_array(lanes)})
+    return {Lane(row["name"]): OpenBreaker(row["open_until"], row["failures"]) for row in rows}
 
 
 def children_of(
     connection: sqlite3.Connection, parents: Sequence[JobId], most: int
 ) -> Mapping[JobId, list[Job]]:
-    asked = {"parents": msgspec.json.encode(parents).decode(), "most": most}
+    asked = {"parents": json_array(parents), "most": most}
     children: dict[JobId, list[Job]] = {parent: [] for parent in parents}
-    for row in sorted(connection.execute(_JOBS_BY_PARENT, asked), key=itemgetter(0)):
+    for row in sorted(fetch(connection, _SQL["jobs_by_parent"], asked), key=itemgetter("number")):
         child = job_from(row)
         if child.parent is not None:
             children[child.parent].append(child)
@@ -106,21 +96,42 @@ def children_of(
 
 
 def attempts(connection: sqlite3.Connection, job: JobId, most: int) -> list[Attempt]:
-    return [Attempt(*row) for row in connection.execute(_ATTEMPTS, {"id": job, "most": most})][::-1]
+    rows = fetch(connection, _SQL["attempts"], {"id": job, "most": most})
+    return [attempt_from(row) for row in rows][::-1]
 
 
 def waiting(connection: sqlite3.Connection, sequence: str, most: int) -> int:
-    [(jobs,)] = connection.execute(_WAITING, {"sequence": sequence, "most": most}).fetchall()
-    return int(jobs)
+    [row] = fetch(connection, _SQL["waiting"], {"sequence": sequence, "most": most})
+    return int(row["jobs"])
+
+
+def page(connection: sqlite3.Connection, where: JobFilter, limit: int, before: str | None) -> Page:
+    """In one transaction: a job that moves meanwhile stands in one place."""
+
+    def ask(query: Query) -> list[dict[str, Any]]:
+        asked = {
+            name: json_array(value) if isinstance(value, list) else value
+            for name, value in query.parameters.items()
+        }
+        return fetch(connection, _PAGES[query.name], asked)
+
+    connection.execute("begin")
+    try:
+        return run(pages.page(where, limit, before), ask)
+    finally:
+        connection.execute("commit")
 
 
 def gauges(connection: sqlite3.Connection, now: float) -> Mapping[str, KindGauge]:
+    def by_kind(statement: str) -> Mapping[str, Any]:
+        return {row["kind"]: row["value"] for row in fetch(connection, statement, {"now": now})}
+
     connection.execute("begin")
     try:
-        queued = dict(connection.execute(_QUEUED_BY_KIND).fetchall())
-        leased = dict(connection.execute(_LEASED_BY_KIND).fetchall())
-        first_due = dict(connection.execute(_OLDEST_DUE_BY_KIND).fetchall())
-        first_ready = dict(connection.execute(_OLDEST_READY_BY_KIND, {"now": now}).fetchall())
+        queued = by_kind(_SQL["queued_by_kind"])
+        leased = by_kind(_SQL["leased_by_kind"])
+        first_due = by_kind(_SQL["oldest_due_by_kind"])
+        first_ready = by_kind(_SQL["oldest_ready_by_kind"])
     finally:
         connection.execute("commit")
     return {
@@ -135,9 +146,9 @@ def gauges(connection: sqlite3.Connection, now: float) -> Mapping[str, KindGauge
 
 
 def next_ready(connection: sqlite3.Connection, kind: str, shares: Shares | None) -> float | None:
-    most = 1 if shares is None else MOST_CALLERS
-    rows = connection.execute(_NEXT_READY, {"kind": kind, "limit": most}).fetchall()
-    return next((float(moment) for moment, lane in rows if shares is None or shares.room(lane)), None)
+    asked = {"kind": kind, "limit": lanes_to_look_at(1, shares)}
+    rows = fetch(connection, _SQL["next_ready"], asked)
+    return next((float(row["ready_at"]) for row in rows if shares is None or shares.room(row["name"])), None)
 
 
 def _age(due_at: float | None, now: float) -> float | None:

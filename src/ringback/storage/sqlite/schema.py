@@ -4,7 +4,7 @@ import fcntl
 import os
 import sqlite3
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +13,8 @@ from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.sqlite.faults import fix
 from ringback.storage.sqlite.queries import load
+
+_FOLDER = files("ringback.storage.sqlite")
 
 BUSY_SECONDS = 2.0
 """How long a statement waits for another process's write before the ledger says that it is locked."""
@@ -89,7 +91,7 @@ def version(path: Path) -> int:
 
 def newest_version() -> int:
     """The version of the schema that this program makes."""
-    return max(number for number, _ in _migrations())
+    return max(_migrations())
 
 
 def lock_file(path: Path) -> Path:
@@ -114,8 +116,7 @@ _PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    migrations = dict(_migrations())
-    newest = max(migrations)
+    newest = newest_version()
     if _version(connection) == newest:
         return
     connection.execute("begin immediate")
@@ -126,8 +127,8 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
                 f"The ledger {path} was written by a newer Ringback (schema {version}; this one knows "
                 f"{newest}). Install that version, or restore a backup."
             )
-        for number in range(version + 1, newest + 1):
-            for statement in _statements(migrations[number]):
+        for script in _scripts(version, path):
+            for statement in _statements(script):
                 connection.execute(statement)
         connection.execute(f"pragma user_version = {newest}")
         connection.execute(load("keys.sql")["add_default_project"], {"id": str(uuid.uuid4())})
@@ -138,15 +139,30 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         raise
 
 
+def _scripts(version: int, path: Path) -> Iterator[str]:
+    """What makes the newest schema of one of this version."""
+    if version == 0:
+        yield _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8")
+        return
+    migrations = _migrations()
+    if version < min(migrations) - 1:
+        raise Misconfigured(
+            f"The ledger {path} is older than the first release (schema {version}; this Ringback brings "
+            f"forward from {min(migrations) - 1} on). Move it away."
+        )
+    for number in range(version + 1, max(migrations) + 1):
+        yield migrations[number]
+
+
 def _version(connection: sqlite3.Connection) -> int:
     [(version,)] = connection.execute("pragma user_version").fetchall()
     return int(version)
 
 
-def _migrations() -> Iterator[tuple[int, str]]:
-    for file in files("ringback.storage.sqlite").joinpath("migrations").iterdir():
-        if file.name.endswith(".sql"):
-            yield int(file.name.split("_")[0]), file.read_text(encoding="utf-8")
+def _migrations() -> Mapping[int, str]:
+    """The version that it makes of the one before → script."""
+    scripts = [file for file in _FOLDER.joinpath("migrations").iterdir() if file.name.endswith(".sql")]
+    return {int(file.name.split("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -1,73 +1,49 @@
-"""One transaction of the writer: its moment, what it changes for others, and what is written at its end."""
+"""One transaction of the writer: its moment, and what it changes for others."""
 
 import sqlite3
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from ringback.jobs.job import JobId, State
-from ringback.storage.sqlite.daily_audio import DailyAudio
-from ringback.storage.sqlite.rows import Live
-from ringback.storage.sqlite.settled import Settled
-from ringback.storage.sqlite.usage import Usage
+from ringback.jobs.batch import JobBatch
+from ringback.jobs.commands import JobCommand
+from ringback.jobs.records import Changes, ReadSet
+from ringback.storage.pending import PendingCommand
+from ringback.storage.sqlite.batches import look, write
 
-
-@dataclass(slots=True)
-class Changes:
-    """What a commit may have brought for those who wait."""
-
-    ended: list[JobId] = field(default_factory=list)
-    kinds: set[str] = field(default_factory=set)
-    """Kinds of which a job may now be ready."""
+T = TypeVar("T")
 
 
 class Transaction:
-    """Used by the writer's thread alone, for one transaction after the other."""
+    """Used by the writer's thread alone. All that happens in it happens at `now`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, now: float, fixed_caps: Mapping[str, int]) -> None:
+        self.connection = connection
         self.execute = connection.execute
-        self.executemany = connection.executemany
-        self.settled = Settled(connection)
-        self.usage = Usage(connection)
-        self.daily_audio = DailyAudio(connection)
-        self.hour_is_marked = False
-        """Whether the hour in which this transaction's jobs are added stands in the ledger."""
-        self.now = 0.0
-        self.changes = Changes()
-
-    def begin(self, now: float) -> None:
-        """All that happens in it happens at `now`."""
         self.now = now
-        self.forget()
+        self.fixed_caps = fixed_caps
         self.changes = Changes()
 
-    def write(self) -> None:
-        """Write what was gathered: before the transaction, or a savepoint in it, ends."""
-        self.settled.write()
-        self.usage.write()
-        self.daily_audio.write()
+    def do(self, command: JobCommand[T]) -> T:
+        """One command, as a batch of its own."""
+        results: list[T] = []
+        self._carry_out([command], lambda batch: results.append(command.decide(batch)))
+        return results[0]
 
-    def forget(self) -> None:
-        """What was gathered since the last `write` was rolled back."""
-        self.settled.forget()
-        self.usage.forget()
-        self.daily_audio.discard()
-        self.hour_is_marked = False
+    def do_all(self, pending: Sequence[PendingCommand]) -> None:
+        """A batch of commands, of which no two concern the same job."""
 
-    def end(
-        self,
-        live: Live,
-        state: State,
-        *,
-        tries: int,
-        losses: int,
-        code: int | None,
-        result: bytes | None = None,
-    ) -> None:
-        """The job, whose live row is gone, has ended."""
-        self.settled.end(
-            (
-                live.number, live.kind, live.project, live.lane, state.value, tries, losses, live.due_at,
-                live.token, self.now, code, result,
-            )
-        )  # fmt: skip
-        self.usage.ended(live.accessor, live.kind, live.weight)
-        self.changes.ended.append(live.id)
+        def decide_all(batch: JobBatch) -> None:
+            for one in pending:
+                one.decide(batch)
+
+        self._carry_out([one.work for one in pending], decide_all)
+
+    def _carry_out(self, commands: Sequence[JobCommand[Any]], decide_all: Callable[[JobBatch], None]) -> None:
+        reads = ReadSet(self.fixed_caps)
+        for command in commands:
+            command.read(reads)
+        batch = JobBatch(look(self.connection, reads, self.now), self.fixed_caps)
+        decide_all(batch)
+        write(self.connection, batch.finish(), self.now)
+        self.changes.ended += batch.changes.ended
+        self.changes.kinds |= batch.changes.kinds

@@ -1,34 +1,41 @@
 """One thread writes. Whatever has been asked for while it was busy goes into its next commit.
 
-Group commit: an fsync costs a hundred times what a row does, so many operations share one. A bad one
-fails alone: its group is rolled back and run again, each operation in a savepoint of its own. That is
-rare, and savepoints for all would cost a settled job two statements of five. When the commit fails, all
-of them fail.
+Group commit: an fsync costs a hundred times what a row does, so many writes share one, and commands are read,
+decided and written together. One that the file refuses fails alone: its group is rolled back and run again,
+each write in a savepoint of its own. That is rare; what callers may cause often (a known idempotency key, a
+spent allowance) is refused before anything is written, and spoils no group. When the commit fails, all of
+them fail.
 """
 
 import asyncio
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from ringback.clock import Clock
-from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
+from ringback.jobs.commands import JobCommand
+from ringback.jobs.job import JobId
+from ringback.jobs.records import Changes
+from ringback.jobs.store import LedgerUnavailable
+from ringback.storage.pending import PendingCommand, PendingWrite
 from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.steady import SteadyClock
-from ringback.storage.sqlite.transaction import Changes
-from ringback.storage.sqlite.transitions import Transitions
+from ringback.storage.sqlite.transaction import Transaction
 
 T = TypeVar("T")
 
 LARGE_GROUP = 512
-"""Operations after which a commit waits for no more of them: bounds what the first of them waits for."""
+"""Writes after which a commit waits for no more of them: bounds what the first of them waits for."""
+
+PendingOperation = PendingWrite[Callable[[Transaction], Any]]
+Pending = PendingCommand | PendingOperation
 
 
-class Writer:
-    """Runs operations in the order in which they came; call `do` from the event loop it was made in.
+class SqliteWriter:
+    """Runs writes in the order in which they came; call `do` and `run` from the event loop it was made in.
 
     What is asked for is not bounded here but by the callers: each waits for its answer.
     """
@@ -36,17 +43,17 @@ class Writer:
     def __init__(
         self,
         connection: sqlite3.Connection,
-        transitions: Transitions,
+        fixed_caps: Mapping[str, int],
         clock: Clock,
         committed: Callable[[Changes], None],
     ) -> None:
         self._connection = connection
-        self._transitions = transitions
+        self._fixed_caps = fixed_caps
         self._clock = SteadyClock(clock)
         self._committed = committed
         self._loop = asyncio.get_running_loop()
-        self._waiting: list[_Asked[Any]] = []
-        self._handed_over: SimpleQueue[list[_Asked[Any]] | None] = SimpleQueue()
+        self._waiting: list[Pending] = []
+        self._handed_over: SimpleQueue[list[Pending] | None] = SimpleQueue()
         self._closed = False
         self._changes_before = connection.total_changes
         self.fault: str | None = None
@@ -58,20 +65,18 @@ class Writer:
     def now(self) -> float:
         return self._clock.now()
 
-    async def do(self, operation: Callable[[Transitions], T]) -> T:
-        """Run `operation` in the next commit and return once that is on the disk.
+    async def do(self, command: JobCommand[T]) -> T:
+        """Carry out `command` in the next commit and return once that is on the disk.
 
         A caller who is cancelled meanwhile has not undone it.
         """
-        if self._closed:
-            raise LedgerUnavailable("the ledger is closed")
-        asked: _Asked[T] = _Asked(operation, self._loop.create_future())
-        if not self._waiting:
-            # With whatever else this turn of the loop asks for: handed over one by one, each operation
-            # would wake the thread, and the two would take the interpreter's lock from each other.
-            self._loop.call_soon(self._hand_over)
-        self._waiting.append(asked)
-        return await asked.future
+        result: T = await self._ask(PendingCommand(command, self._loop.create_future()))
+        return result
+
+    async def run(self, operation: Callable[[Transaction], T]) -> T:
+        """The same for what is no command: `operation` reads and writes by itself."""
+        result: T = await self._ask(PendingWrite(operation, self._loop.create_future()))
+        return result
 
     async def close(self) -> None:
         """Finish what was asked for, and end the thread."""
@@ -79,6 +84,16 @@ class Writer:
         self._hand_over()
         self._handed_over.put(None)
         await asyncio.to_thread(self._thread.join)
+
+    async def _ask(self, pending: Pending) -> Any:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
+        if not self._waiting:
+            # With whatever else this turn of the loop asks for: handed over one by one, each write
+            # would wake the thread, and the two would take the interpreter's lock from each other.
+            self._loop.call_soon(self._hand_over)
+        self._waiting.append(pending)
+        return await pending.future
 
     def _hand_over(self) -> None:
         if self._waiting:
@@ -95,8 +110,8 @@ class Writer:
             if last:
                 return
 
-    def _next_group(self) -> "tuple[list[_Asked[Any]], bool]":
-        group: list[_Asked[Any]] = []
+    def _next_group(self) -> tuple[list[Pending], bool]:
+        group: list[Pending] = []
         with suppress(Empty):
             more = self._handed_over.get()
             while more is not None:
@@ -107,56 +122,54 @@ class Writer:
             return group, True
         return group, False
 
-    def _write(self, group: "list[_Asked[Any]]") -> Changes:
+    def _write(self, group: list[Pending]) -> Changes:
         try:
             try:
-                self._run(group, self._run_plainly)
+                return self._commit(group, self._run_together)
             except Exception as error:
                 if concerns_file(error):
                     raise
                 self._roll_back()
-                self._run(group, self._run_alone)
+                return self._commit(group, self._run_apart)
         except Exception as error:
             self._roll_back()
             translated = _translated(error)
             if isinstance(translated, LedgerUnavailable):
                 self.fault = str(translated)
-            for asked in group:
-                asked.error = translated
+            for pending in group:
+                pending.error = translated
             return Changes()
-        return self._transitions.changes
 
-    def _run(self, group: "list[_Asked[Any]]", run: "Callable[[_Asked[Any]], None]") -> None:
+    def _commit(self, group: list[Pending], run: Callable[[Transaction, list[Pending]], None]) -> Changes:
         """The whole group in one transaction."""
         self._connection.execute("begin immediate")
-        self._transitions.transaction.begin(self._clock.now())
-        for asked in group:
-            run(asked)
-        self._transitions.transaction.write()
+        transaction = Transaction(self._connection, self._clock.now(), self._fixed_caps)
+        run(transaction, group)
         self._connection.execute("commit")
         if self._connection.total_changes != self._changes_before:
             self._changes_before = self._connection.total_changes
             self.fault = None
+        return transaction.changes
 
-    def _run_plainly(self, asked: "_Asked[Any]") -> None:
-        try:
-            asked.result = asked.operation(self._transitions)
-        except (AlreadyAsked, OverAllowance) as refusal:
-            # Said before anything was written: a flood of them shall not make every group run twice.
-            asked.error = refusal
+    def _run_together(self, transaction: Transaction, group: list[Pending]) -> None:
+        for step in _steps(group):
+            if isinstance(step, list):
+                transaction.do_all(step)
+            else:
+                step.result = step.work(transaction)
 
-    def _run_alone(self, asked: "_Asked[Any]") -> None:
-        self._connection.execute("savepoint operation")
-        try:
-            asked.result = asked.operation(self._transitions)
-            self._transitions.transaction.write()
-        except Exception as error:
-            if concerns_file(error):
-                raise
-            self._connection.execute("rollback to operation")
-            self._transitions.transaction.forget()
-            asked.error = error
-        self._connection.execute("release operation")
+    def _run_apart(self, transaction: Transaction, group: list[Pending]) -> None:
+        for pending in group:
+            pending.error = None
+            self._connection.execute("savepoint one")
+            try:
+                self._run_together(transaction, [pending])
+            except Exception as error:
+                if concerns_file(error):
+                    raise
+                self._connection.execute("rollback to one")
+                pending.error = error
+            self._connection.execute("release one")
 
     def _roll_back(self) -> None:
         # After a full disk SQLite may have rolled back by itself.
@@ -164,25 +177,28 @@ class Writer:
             with suppress(sqlite3.Error):
                 self._connection.execute("rollback")
 
-    def _answer(self, group: "list[_Asked[Any]]", changes: Changes) -> None:
+    def _answer(self, group: list[Pending], changes: Changes) -> None:
         self._committed(changes)
-        for asked in group:
-            if asked.future.done():
-                continue
-            if asked.error is None:
-                asked.future.set_result(asked.result)
-            else:
-                asked.future.set_exception(asked.error)
+        for pending in group:
+            pending.answer()
 
 
-class _Asked(Generic[T]):
-    __slots__ = ("error", "future", "operation", "result")
-
-    def __init__(self, operation: Callable[[Transitions], T], future: "asyncio.Future[T]") -> None:
-        self.operation = operation
-        self.future = future
-        self.result: T
-        self.error: Exception | None = None
+def _steps(group: list[Pending]) -> Iterator[list[PendingCommand] | PendingOperation]:
+    """In their order: commands that are next to each other and concern different jobs are one batch."""
+    batch: list[PendingCommand] = []
+    concerned: set[JobId] = set()
+    for pending in group:
+        jobs = pending.work.concerns() if isinstance(pending, PendingCommand) else ()
+        if batch and not (isinstance(pending, PendingCommand) and concerned.isdisjoint(jobs)):
+            yield batch
+            batch, concerned = [], set()
+        if isinstance(pending, PendingCommand):
+            batch.append(pending)
+            concerned.update(jobs)
+        else:
+            yield pending
+    if batch:
+        yield batch
 
 
 def _translated(error: Exception) -> Exception:

@@ -6,7 +6,7 @@ select * from job_now where id = $1;
 
 -- name: states
 -- How many jobs stand at once.
-select job.id, coalesce(live_job.state, ended_job.state)
+select job.id, coalesce(live_job.state, ended_job.state) as state
 from job left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number and ended_job.day = job.day
 where job.id = any($1);
@@ -23,7 +23,7 @@ join job_now on job_now.number = child.number order by job_now.number;
 
 -- name: attempts
 -- The latest tries at a job, the last one first.
-select started_at, ended_at, outcome, attempt.code, detail
+select started_at, ended_at, outcome, attempt.code as code, detail
 from job join attempt on attempt.job = job.number and attempt.day = job.day
 where job.id = $1 order by attempt.token desc limit $2;
 
@@ -47,13 +47,14 @@ queued as (
         min(greatest(ready_at, roomy_at)) filter (where ready_at <= now) as ready
     from lane, moment where next_due is not null group by lane.kind
 )
-select kind, coalesce(queued.jobs, 0), coalesce(leased.jobs, 0), now - due.first, now - due.ready
+select kind, coalesce(queued.jobs, 0) as queued, coalesce(leased.jobs, 0) as leased,
+    now - due.first as oldest_due, now - due.ready as oldest_ready
 from queued full join leased using (kind) left join due using (kind) cross join moment;
 
 -- name: next_ready
 -- How long until a claim of this kind will find something, and in which lane; no row: not before something
 -- changes.
-select ready_at - ledger_now(), name from lane
+select ready_at - ledger_now() as wait, name from lane
 where kind = $1 and ready_at is not null order by ready_at limit $2;
 
 -- name: ended_of

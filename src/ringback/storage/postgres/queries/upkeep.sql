@@ -23,11 +23,11 @@ delete from node where beat_at < ledger_now() - $1::double precision;
 
 -- name: nodes
 -- Those that serve, or died lately.
-select id, host, roles, version, started_at, beat_at, ledger_now() - beat_at from node order by number;
+select id, host, roles, version, started_at, beat_at, ledger_now() - beat_at as silent from node order by number;
 
 -- name: fix_caps
 -- The settings' fixed caps for lanes without health.
-update lane set cap = $2, successes = 0, failures = 0, openings = 0, open_until = 0
+update lane set cap = $2, slots = $2, successes = 0, failures = 0, openings = 0, open_until = 0
 where kind = $1 and (cap <> $2 or openings <> 0);
 
 -- name: now
@@ -40,11 +40,11 @@ select floor(ledger_now() / 86400)::integer;
 
 -- name: see_clock
 -- Has the database's clock been set back?
-select see_clock_3();
+select see_clock();
 
 -- name: expired
 -- Leases that ran out, along live_job_leased.
-select job.id from live_job join job on job.number = live_job.number
+select job.id, live_job.sequence, live_job.losses from live_job join job on job.number = live_job.number
 where live_job.state = 'leased' and live_job.lease_until <= ledger_now()
 order by live_job.lease_until limit $1;
 
@@ -54,15 +54,15 @@ select pg_try_advisory_xact_lock(7276235117);
 
 -- name: repair
 -- The counters of the lanes.
-select repair_3();
+select repair();
 
 -- name: make_days
 -- Partitions of some days.
-select make_days_3($1, $2);
+select make_days($1, $2);
 
 -- name: drop_days
 -- Partitions of which nothing is left.
-select drop_days_3($1);
+select drop_days($1);
 
 -- name: ended
 -- Those that still have their contents, the longest ended of them, along ended_job_by_age.
@@ -105,16 +105,16 @@ from (
 
 -- name: drop
 -- Some jobs.
-select * from drop_3($1, $2);
+select * from drop_jobs($1, $2);
 
 -- name: clear_up
 -- What they were the last to refer to.
-select clear_up_3($1, $2, $3, $4);
+select clear_up($1, $2, $3, $4);
 
--- name: drop_old_words
--- Words that have had their time, along word_by_age.
-delete from word where (accessor, word) in (
-    select accessor, word from word where until <= ledger_now() order by until limit $1
+-- name: drop_old_keys
+-- Idempotency keys that have had their time, along idempotency_key_by_age.
+delete from idempotency_key where (accessor, key) in (
+    select accessor, key from idempotency_key where until <= ledger_now() order by until limit $1
 );
 
 -- name: drop_hours

@@ -6,11 +6,11 @@ select number from job where id = :id;
 
 -- name: first_since
 -- The first job that may have been added after a moment, by the hour.
-select min(first) from hour where hour >= :hour;
+select min(first) as number from hour where hour >= :hour;
 
 -- name: last_until
 -- The last job that may have been added before a moment, by the hour. Null: the newest.
-select max(coalesce(next - 1, :newest)) from (
+select max(coalesce(next - 1, :newest)) as number from (
     select hour, lead(first) over (order by first) as next from hour
 ) where hour <= :hour;
 

@@ -6,7 +6,7 @@ select * from job_now where id = :id;
 
 -- name: states
 -- How many jobs stand at once; `ids` is a JSON array.
-select job.id, coalesce(live_job.state, ended_job.state)
+select job.id, coalesce(live_job.state, ended_job.state) as state
 from json_each(:ids) asked join job on job.id = asked.value
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number;
@@ -29,11 +29,11 @@ from attempt where job = (select number from job where id = :id) order by token 
 
 -- name: waiting
 -- How many live jobs a sequence has, along live_job_by_sequence.
-select count(*) from (select 1 from live_job where sequence = :sequence limit :most);
+select count(*) as jobs from (select 1 from live_job where sequence = :sequence limit :most);
 
 -- name: queued_by_kind
 -- How many wait, along live_job_queued alone.
-select lane.kind, sum(waiting.jobs)
+select lane.kind, sum(waiting.jobs) as value
 from (select live_job.lane as lane, count(*) as jobs from live_job where state = 'queued' group by live_job.lane)
     as waiting
 join lane on lane.id = waiting.lane
@@ -41,16 +41,16 @@ group by lane.kind;
 
 -- name: leased_by_kind
 -- How many are being worked on.
-select lane.kind, count(*) from live_job join lane on lane.id = live_job.lane
+select lane.kind, count(*) as value from live_job join lane on lane.id = live_job.lane
 where live_job.state = 'leased' group by lane.kind;
 
 -- name: oldest_due_by_kind
 -- The first due job of every kind, from the lanes.
-select kind, min(next_due) from lane where next_due is not null group by kind;
+select kind, min(next_due) as value from lane where next_due is not null group by kind;
 
 -- name: oldest_ready_by_kind
 -- Since when a claim would have found something, from the lanes.
-select kind, min(max(ready_at, roomy_at)) from lane
+select kind, min(max(ready_at, roomy_at)) as value from lane
 where ready_at is not null and ready_at <= :now group by kind;
 
 -- name: next_ready

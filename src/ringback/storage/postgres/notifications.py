@@ -1,8 +1,8 @@
-"""Waiting for work and for ends: word comes fast, and polls are the truth.
+"""Waiting for work and for ends: notifications come fast, and polls are the truth.
 
-Word travels as NOTIFY, on one direct connection of each node, after the commit that it tells of: inside the
-transaction it would make all commits of the database wait for each other (PostgreSQL holds one lock for
-that until the commit is on the disk). A word that is lost costs a poll's length, and nothing else.
+They are sent with NOTIFY, on one direct connection of each node, after the commit that they are about: inside
+the transaction they would make all commits of the database wait for each other (PostgreSQL holds one lock for
+that until the commit is on the disk). One that is lost costs a poll's length, and nothing else.
 """
 
 import asyncio
@@ -14,10 +14,10 @@ import asyncpg
 import msgspec
 
 from ringback.jobs.job import JobId
+from ringback.jobs.records import Changes
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.postgres import reads
 from ringback.storage.postgres.database import CONNECT_SECONDS, Database
-from ringback.storage.postgres.group import Changes
 from ringback.storage.waiters import Waiters
 
 CHANNEL = "ringback"
@@ -25,10 +25,10 @@ BUSY_POLL_SECONDS = 0.25
 IDLE_POLL_SECONDS = 1.0
 LISTEN_AGAIN_SECONDS = 5.0
 MOST_NAMED = 150
-"""Ended jobs that one word names; with more of them, everybody looks. PostgreSQL's limit is 8,000 bytes."""
+"""Ended jobs that one notification names; with more, everybody looks. PostgreSQL's limit is 8,000 bytes."""
 
 
-class Word(msgspec.Struct, frozen=True, array_like=True):
+class Notification(msgspec.Struct, frozen=True, array_like=True):
     """What one node tells the others."""
 
     kinds: list[str]
@@ -36,10 +36,10 @@ class Word(msgspec.Struct, frozen=True, array_like=True):
     """None: too many to name."""
 
 
-class Words:
+class Notifier:
     """Tells this process's waiters and the other nodes what commits have brought, and hears from them.
 
-    `run` is its task; without it, or without its connection, polls alone carry word from other nodes.
+    `run` is its task; without it, or without its connection, polls alone tell what other nodes did.
     """
 
     def __init__(self, url: str, database: Database) -> None:
@@ -47,21 +47,21 @@ class Words:
         self._database = database
         self.for_work: Waiters[str] = Waiters()
         self.for_end: Waiters[JobId] = Waiters()
-        self._untold = Changes()
-        self._something_to_tell = asyncio.Event()
+        self._unsent = Changes()
+        self._something_to_send = asyncio.Event()
 
-    def tell(self, changes: Changes) -> None:
+    def notify(self, changes: Changes) -> None:
         """After their commit."""
         self._wake(changes.kinds, changes.ended)
         if changes.kinds or changes.ended:
-            self._untold.kinds |= changes.kinds
-            self._untold.ended += changes.ended
-            if len(self._untold.ended) > 10 * MOST_NAMED:
-                del self._untold.ended[MOST_NAMED + 1 :]  # nobody listens; they are too many to name anyway
-            self._something_to_tell.set()
+            self._unsent.kinds |= changes.kinds
+            self._unsent.ended += changes.ended
+            if len(self._unsent.ended) > 10 * MOST_NAMED:
+                del self._unsent.ended[MOST_NAMED + 1 :]  # nobody listens; they are too many to name anyway
+            self._something_to_send.set()
 
     async def run(self) -> None:
-        """Listen and tell, for as long as the process serves."""
+        """Listen and notify, for as long as the process serves."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._look_for_ends())
             while True:
@@ -74,34 +74,34 @@ class Words:
             self._url, timeout=CONNECT_SECONDS, command_timeout=CONNECT_SECONDS, statement_cache_size=0
         )
         try:
-            await connection.add_listener(CHANNEL, self._hear)
+            await connection.add_listener(CHANNEL, self._receive)
             while not connection.is_closed():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LISTEN_AGAIN_SECONDS):
-                        await self._something_to_tell.wait()
-                await self._tell_others(connection)
+                        await self._something_to_send.wait()
+                await self._send(connection)
         finally:
             connection.terminate()
 
-    async def _tell_others(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Whatever came together while the last word was sent; an empty one shows that somebody is there."""
-        self._something_to_tell.clear()
-        told, self._untold = self._untold, Changes()
-        if not told.kinds and not told.ended:
+    async def _send(self, connection: "asyncpg.Connection[Any]") -> None:
+        """Whatever came together while the last one was sent; an empty one shows that somebody is there."""
+        self._something_to_send.clear()
+        sent, self._unsent = self._unsent, Changes()
+        if not sent.kinds and not sent.ended:
             await connection.fetchval("select 1")
             return
-        named = told.ended if len(told.ended) <= MOST_NAMED else None
-        word = msgspec.json.encode(Word(sorted(told.kinds), named)).decode()
-        await connection.fetch("select pg_notify($1, $2)", CHANNEL, word)
+        named = sent.ended if len(sent.ended) <= MOST_NAMED else None
+        payload = msgspec.json.encode(Notification(sorted(sent.kinds), named)).decode()
+        await connection.fetch("select pg_notify($1, $2)", CHANNEL, payload)
 
-    def _hear(self, connection: Any, process: int, _channel: str, payload: object) -> None:
+    def _receive(self, connection: Any, process: int, _channel: str, payload: object) -> None:
         if process == connection.get_server_pid():
             return
         try:
-            word = msgspec.json.decode(str(payload), type=Word)
+            received = msgspec.json.decode(str(payload), type=Notification)
         except msgspec.DecodeError:
             return  # a release that speaks otherwise
-        self._wake(word.kinds, self.for_end.keys() if word.ended is None else word.ended)
+        self._wake(received.kinds, self.for_end.keys() if received.ended is None else received.ended)
 
     async def _look_for_ends(self) -> None:
         """One question for all who wait, however many they are."""

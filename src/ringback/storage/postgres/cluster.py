@@ -9,7 +9,7 @@ from ringback.storage.postgres.queries import load
 FORGOTTEN_SECONDS = 3600.0
 """A recording of which nothing was told for so long has ended: a chunk of it takes seconds."""
 
-_SQL = load("together.sql")
+_SQL = load("cluster.sql")
 
 
 async def show_progress(database: Database, reached: Mapping[JobId, tuple[float, float | None]]) -> None:
@@ -22,7 +22,7 @@ async def show_progress(database: Database, reached: Mapping[JobId, tuple[float,
 
 async def progress_of(database: Database, job: JobId) -> tuple[float, float | None] | None:
     rows = await database.fetch(_SQL["progress"], job)
-    return (rows[0][0], rows[0][1]) if rows else None
+    return (rows[0]["seconds"], rows[0]["duration"]) if rows else None
 
 
 async def take_turn(database: Database, name: str, every: float) -> bool:

@@ -1,5 +1,6 @@
--- The ledger: jobs, their lanes and attempts, API keys and projects, nodes. Times are Unix seconds.
--- What each table means is told in docs/adr/0017-postgres.md.
+-- The ledger as a new database gets it: jobs, their lanes and attempts, API keys and projects, nodes. Times are
+-- Unix seconds. Older databases are brought to the same shape by `migrations`. What each table means is told in
+-- docs/adr/0017-postgres.md.
 
 -- The one clock of all nodes. Nobody's own clock decides anything.
 create function ledger_now() returns double precision language sql volatile
@@ -8,13 +9,17 @@ create function ledger_now() returns double precision language sql volatile
 -- One row about the ledger itself.
 create table ledger (
     one integer primary key check (one = 1),
-    seen_at double precision not null           -- a recent moment by the ledger's clock
+    seen_at double precision not null,          -- a recent moment by the ledger's clock
+    blob_store text                             -- identity of the store that recordings and results lie in
 );
 insert into ledger (one, seen_at) values (1, 0);
 
+-- The operator's project is the first: the oldest, and never deleted.
 create table project (
     id text primary key,
-    name text not null
+    name text not null,
+    created_at double precision not null default 0,
+    deleted_at double precision                 -- from then on nobody finds it; it stays until its jobs are gone
 );
 insert into project (id, name) values (gen_random_uuid()::text, 'default');
 
@@ -29,7 +34,8 @@ create table api_key (
     hash bytea not null unique,
     requests bigint check (requests >= 0),
     queued_bytes bigint check (queued_bytes >= 0),
-    schedule text
+    schedule text,
+    daily_audio_seconds bigint check (daily_audio_seconds >= 0)
 );
 create index api_key_by_project on api_key (project, created_at);
 
@@ -42,6 +48,13 @@ create table signing_secret (
     expires_at double precision
 );
 create index signing_secret_by_key on signing_secret (key);
+
+-- Requests that are being erased: on record until nothing is left of them.
+create table erasing (
+    request text primary key collate "C",
+    asked_at double precision not null
+);
+create index erasing_by_age on erasing (asked_at);
 
 -- The processes that serve. A holder of leases is named by its number.
 create table node (
@@ -72,9 +85,9 @@ create table lane (
     openings integer not null default 0 check (openings >= 0),   -- of the breaker, in a row; 0: closed
     open_until double precision not null default 0,
     roomy_at double precision not null default 0,                -- since when it has room again
+    slots integer not null default 1 check (slots >= 1),         -- as `jobs.lane.Health.slots` says
     ready_at double precision generated always as (
-        case when next_due is not null and inflight < (case when openings > 0 then 1 else cap end)
-            then greatest(next_due, open_until, served_at) end
+        case when next_due is not null and inflight < slots then greatest(next_due, open_until, served_at) end
     ) stored,
     unique (kind, name)
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
@@ -206,14 +219,41 @@ create table usage (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0);
 
--- Callers' words for their wishes. An accessor that is not known is ''.
-create table word (
+-- Callers' idempotency keys. An accessor that is not known is ''.
+create table idempotency_key (
     accessor text not null,
-    word text not null,
+    key text not null,
     job bigint not null,
-    wish bytea not null,
+    fingerprint bytea not null,                 -- a hash of all that was asked
     until double precision not null,
-    primary key (accessor, word)
+    primary key (accessor, key)
 );
-create index word_by_job on word (job);
-create index word_by_age on word (until);
+create index idempotency_key_by_job on idempotency_key (job);
+create index idempotency_key_by_age on idempotency_key (until);
+
+-- Seconds of audio, every channel counted, that a key or a project has used on a day (UTC, since 1970).
+create table daily_audio (
+    holder text not null,                       -- the id of a key, or of a project
+    day integer not null,
+    seconds double precision not null check (seconds >= 0),
+    primary key (holder, day)
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0);
+
+-- What nodes tell one another beside jobs. None of it is missed after a crash.
+
+-- How far recordings are that run just now: a row per recording, written once a second at most.
+create unlogged table progress (
+    job text primary key collate "C",
+    seconds double precision not null,
+    duration double precision,
+    at double precision not null
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0);
+create index progress_by_age on progress (at);
+
+-- Rounds that one node makes for all: when somebody last set out.
+create unlogged table turn (
+    round text primary key,
+    taken_at double precision not null
+);

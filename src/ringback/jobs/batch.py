@@ -1,0 +1,275 @@
+"""The decisions about jobs, over rows that were looked up: what a batch of commands does to them. Pure.
+
+The life of a job is drawn in `jobs.job`; each method here is one of its transitions. Commands
+(`jobs.commands`) call them one after the other, each seeing what those before it did; `finish` ends it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from ringback.jobs.job import LIVE, Allowance, Attempt, Job, JobId, Lease, NewJob, Signal, State
+from ringback.jobs.records import (
+    AddedJob,
+    AttemptRecord,
+    Changes,
+    EndedJob,
+    KeyRecord,
+    KnownKey,
+    LaneRecord,
+    LiveJob,
+    ParkedJob,
+    RowSet,
+    WriteSet,
+)
+from ringback.jobs.store import AlreadyAsked, OverAllowance
+
+
+class JobBatch:
+    """Used once. `fixed_caps`: kinds whose lanes have a fixed cap, and no health."""
+
+    def __init__(self, snapshot: RowSet, fixed_caps: Mapping[str, int]) -> None:
+        self.now = snapshot.now
+        self.writes = WriteSet()
+        self.changes = Changes()
+        self._snapshot = snapshot
+        self._fixed_caps = fixed_caps
+        self._numbers = iter(snapshot.numbers)
+        self._lanes_by_name = {(lane.kind, lane.name): lane for lane in snapshot.lanes.values()}
+        self._sequences: dict[str, list[LiveJob]] = {}
+        for live in snapshot.live.values():
+            if live.sequence is not None:
+                self._sequences.setdefault(live.sequence, []).append(live)
+        self._moved_sequences: set[str] = set()
+        self._entering: set[int] = set()
+        """Numbers of jobs that have no live row yet: how they stand at the end is what is written."""
+
+    # What stands there.
+
+    def live(self, job: JobId) -> LiveJob | None:
+        """The job, if it is live still."""
+        live = self._snapshot.live.get(job)
+        return live if live is not None and live.state in LIVE else None
+
+    def leased(self, lease: Lease) -> LiveJob | None:
+        """The job of a lease that is still held."""
+        live = self._snapshot.live.get(lease.job.id)
+        if live is None or live.token != lease.token or live.state is not State.LEASED:
+            return None
+        return live
+
+    def parked(self, job: JobId) -> ParkedJob | None:
+        return self._snapshot.parked.get(job)
+
+    def check(self, jobs: Sequence[NewJob], allowance: Allowance | None) -> None:
+        """`AlreadyAsked`, `OverAllowance`, or `ValueError` for an idempotency key that is there twice.
+
+        To be asked before anything is done: whoever is refused has changed nothing.
+        """
+        asked: set[tuple[str, str]] = set()
+        for job in jobs:
+            if job.once is None:
+                continue
+            place = (job.accessor or "", job.once.word)
+            if place in asked:
+                raise ValueError(f"two jobs with the word {job.once.word!r}")
+            asked.add(place)
+            known = self._snapshot.keys.get(place)
+            if known is not None:
+                raise AlreadyAsked(known.job, known.fingerprint == job.once.wish)
+        if allowance is not None:
+            self._check_allowance(jobs, allowance)
+
+    # Transitions.
+
+    def add(self, job: NewJob) -> None:
+        """(new) → queued, or in a sequence: held, until it is its turn."""
+        state = State.QUEUED if job.sequence is None else State.HELD
+        live = self._enter(job, state, due_at=self.now + job.delay)
+        if job.sequence is None:
+            self._join_queue(live)
+        else:
+            self._moved_sequences.add(job.sequence)
+
+    def begin(self, job: NewJob, holder: int, lease_until: float) -> Lease:
+        """(new) → leased, by its adder."""
+        live = self._enter(
+            job, State.LEASED, due_at=self.now, token=1, lease_until=lease_until, holder=holder
+        )
+        self._lane(live).begin()
+        return Lease(_as_begun(job, self.now), live.token)
+
+    def end(
+        self,
+        live: LiveJob,
+        state: State,
+        *,
+        tries: int,
+        losses: int,
+        code: int | None,
+        result: bytes | None = None,
+    ) -> None:
+        """held, queued or leased → done, parked or cancelled. Who was leased is to be released as well."""
+        if live.state is State.QUEUED:
+            self._lane(live).leave()
+        live.state, live.tries, live.losses, live.code = state, tries, losses, code
+        self.writes.moved.pop(live.number, None)
+        self.writes.ended.append(EndedJob(live, result))
+        self._use(live.accessor, live.kind, -1, -live.weight, 0)
+        self.changes.ended.append(live.id)
+        if live.sequence is not None:
+            self._moved_sequences.add(live.sequence)
+            if state is State.PARKED:
+                self._park_behind(live, live.sequence)
+
+    def queue(self, live: LiveJob, due_at: float, *, tries: int, losses: int, code: int | None) -> None:
+        """leased → queued. It is to be released as well."""
+        live.state, live.lease_until, live.due_at = State.QUEUED, None, due_at
+        live.tries, live.losses, live.code = tries, losses, code
+        self._move(live)
+        self._lane(live).queue(due_at)
+        if live.sequence is not None:
+            self._moved_sequences.add(live.sequence)
+
+    def release(self, live: LiveJob, signal: Signal) -> None:
+        """A job of a lane is no longer in flight, and its attempt said this of the lane's health."""
+        self._lane(live).release(Signal.NEUTRAL if live.kind in self._fixed_caps else signal, self.now)
+        self.changes.kinds.add(live.kind)
+
+    def extend(self, live: LiveJob, until: float) -> None:
+        live.lease_until = until
+        self._move(live)
+
+    def revive(self, parked: ParkedJob) -> None:
+        """parked → queued, or in a sequence: held. The token goes on: an old lease stays refused."""
+        live = LiveJob(
+            number=parked.number, id=parked.id, kind=parked.kind, project=parked.project,
+            accessor=parked.accessor, lane=parked.lane,
+            state=State.QUEUED if parked.sequence is None else State.HELD, tries=0, losses=0, due_at=self.now,
+            code=None, token=parked.token, lease_until=None, sequence=parked.sequence, weight=parked.weight,
+            partition=parked.partition,
+        )  # fmt: skip
+        self.writes.revived.append(live)
+        self._entering.add(live.number)
+        self._use(live.accessor, live.kind, 1, live.weight, 0)
+        if live.sequence is None:
+            self._join_queue(live)
+        else:
+            self._join_sequence(live, live.sequence)
+
+    def record(self, live: LiveJob, token: int, attempt: Attempt) -> None:
+        self.writes.attempts.append(AttemptRecord(live, token, attempt))
+
+    def count_audio(self, live: LiveJob, seconds: float) -> None:
+        """The job's accessor and project have used so much more today."""
+        for holder in (live.accessor, live.project):
+            if holder is not None:
+                self.writes.audio[holder] = self.writes.audio.get(holder, 0.0) + seconds
+
+    def finish(self) -> WriteSet:
+        """All that is to be written."""
+        for sequence in self._moved_sequences:
+            self._put_in_order(self._sequences.get(sequence, ()))
+        self.writes.lanes = [lane for lane in self._snapshot.lanes.values() if lane.changed]
+        return self.writes
+
+    # Sequences: strictly one at a time, in the order in which they were added.
+
+    def _put_in_order(self, jobs: Iterable[LiveJob]) -> None:
+        """Whose turn is it now? To be asked when a job has joined or left, or gave its lease back."""
+        live = [job for job in jobs if job.state in LIVE]
+        if not live:
+            return
+        first = min(live, key=lambda job: job.number)
+        in_turn = next((job for job in live if job.state is not State.HELD), None)
+        if in_turn is first or (in_turn is not None and in_turn.state is State.LEASED):
+            return
+        if in_turn is not None:
+            in_turn.state = State.HELD
+            self._move(in_turn)
+            self._lane(in_turn).leave()
+        first.state, first.due_at = State.QUEUED, max(first.due_at, self.now)
+        self._move(first)
+        self._join_queue(first)
+
+    def _park_behind(self, parked: LiveJob, sequence: str) -> None:
+        """Those that were held behind a parked job could only come out of order: they are parked too."""
+        for live in sorted(self._sequences.get(sequence, ()), key=lambda job: job.number):
+            if live.state is State.HELD and live.number > parked.number:
+                live.state = State.PARKED
+                self.writes.moved.pop(live.number, None)
+                self.writes.ended.append(EndedJob(live, None))
+                self._use(live.accessor, live.kind, -1, -live.weight, 0)
+                self.changes.ended.append(live.id)
+
+    def _join_sequence(self, live: LiveJob, sequence: str) -> None:
+        self._sequences.setdefault(sequence, []).append(live)
+        self._moved_sequences.add(sequence)
+
+    # What goes along with a transition.
+
+    def _enter(
+        self,
+        job: NewJob,
+        state: State,
+        *,
+        due_at: float,
+        token: int = 0,
+        lease_until: float | None = None,
+        holder: int | None = None,
+    ) -> LiveJob:
+        live = LiveJob(
+            number=next(self._numbers), id=job.id, kind=job.kind, project=job.project, accessor=job.accessor,
+            lane=self._lanes_by_name[job.kind, job.lane].id, state=state, tries=0, losses=0, due_at=due_at,
+            code=None, token=token, lease_until=lease_until, sequence=job.sequence, weight=job.weight,
+        )  # fmt: skip
+        self.writes.added.append(AddedJob(job, live, holder))
+        self._entering.add(live.number)
+        if job.once is not None:
+            place, until = (job.accessor or "", job.once.word), self.now + job.once.seconds
+            self.writes.keys.append(KeyRecord(*place, live.number, job.once.wish, until))
+            self._snapshot.keys[place] = KnownKey(job.id, job.once.wish)
+        self._use(job.accessor, job.kind, 1, job.weight, 1)
+        if job.sequence is not None:
+            self._join_sequence(live, job.sequence)
+        return live
+
+    def _move(self, live: LiveJob) -> None:
+        if live.number not in self._entering:
+            self.writes.moved[live.number] = live
+
+    def _join_queue(self, live: LiveJob) -> None:
+        self._lane(live).queue(live.due_at)
+        self.changes.kinds.add(live.kind)
+
+    def _lane(self, live: LiveJob) -> LaneRecord:
+        return self._snapshot.lanes[live.lane]
+
+    # What accessors use.
+
+    def _check_allowance(self, jobs: Sequence[NewJob], allowance: Allowance) -> None:
+        sums: dict[tuple[str, str], tuple[int, int]] = {}
+        for job in jobs:
+            if job.accessor is not None:
+                place = (job.accessor, job.kind)
+                count, weight = sums.get(place, (0, 0))
+                sums[place] = (count + 1, weight + job.weight)
+        for place, (count, weight) in sums.items():
+            used, used_weight = self._snapshot.usages.get(place, (0, 0))
+            more, more_weight, _kept = self.writes.usages.get(place, (0, 0, 0))
+            if allowance.jobs is not None and used + more + count > allowance.jobs:
+                raise OverAllowance(f"{used + more} jobs of {allowance.jobs} are live")
+            if allowance.weight is not None and used_weight + more_weight + weight > allowance.weight:
+                raise OverAllowance(f"{used_weight + more_weight} of {allowance.weight} are live")
+
+    def _use(self, accessor: str | None, kind: str, jobs: int, weight: int, kept: int) -> None:
+        if accessor is None:
+            return
+        before = self.writes.usages.get((accessor, kind), (0, 0, 0))
+        self.writes.usages[accessor, kind] = (before[0] + jobs, before[1] + weight, before[2] + kept)
+
+
+def _as_begun(job: NewJob, now: float) -> Job:
+    return Job(
+        id=job.id, kind=job.kind, lane=job.lane, project=job.project, payload=job.payload, parent=job.parent,
+        accessor=job.accessor, method=job.method, tags=job.tags, state=State.LEASED, tries=0, losses=0,
+        created_at=now, due_at=now, finished_at=None, code=None, result=None,
+    )  # fmt: skip

@@ -1,0 +1,37 @@
+-- A batch of commands and its transaction, and claims. What the functions do stands in functions.sql.
+
+-- name: begin
+-- A node that is stopped in the middle of a batch must not keep its lanes locked.
+begin;
+set local lock_timeout = '5s';
+set local statement_timeout = '15s';
+set local idle_in_transaction_session_timeout = '5s';
+
+-- name: commit
+-- Durable when it returns: synchronous_commit is left alone.
+commit;
+
+-- name: rollback
+-- Nothing of it has happened.
+rollback;
+
+-- name: read_batch
+-- Lock and read what a batch concerns.
+select * from read_batch($1, $2, $3, $4, $5, $6, $7, $8, $9);
+
+-- name: write_batch
+-- What it has decided.
+select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
+-- name: ready_lanes
+-- The lanes that may be served now, those that have waited longest first, along lane_ready.
+select id, name, slots - inflight as room
+from lane where kind = $1 and ready_at <= ledger_now() order by ready_at, served, id limit $2;
+
+-- name: claim_from
+-- Due jobs of some lanes, so many of each.
+select * from claim_from($1, $2, $3, $4);
+
+-- name: outcome
+-- Whether a transaction was committed whose answer was lost: null, 'in progress', 'committed' or 'aborted'.
+select pg_xact_status($1::text::xid8);

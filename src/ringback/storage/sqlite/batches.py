@@ -1,0 +1,244 @@
+"""A batch of commands in SQLite: what it reads and what it writes. The decisions are `jobs.batch`'s."""
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from ringback.jobs.job import LIVE, JobId, State
+from ringback.jobs.records import (
+    AddedJob,
+    EndedJob,
+    KnownKey,
+    LaneRecord,
+    LiveJob,
+    ReadSet,
+    RowSet,
+    WriteSet,
+)
+from ringback.storage.rows import lane_from, live_job_from, parked_job_from, tags_to_json
+from ringback.storage.sqlite import daily_audio
+from ringback.storage.sqlite.asking import fetch, fetch_one, json_array, write_all
+from ringback.storage.sqlite.queries import load
+
+_SQL = load("batches.sql")
+
+HOUR = 3600.0
+
+
+def look(connection: sqlite3.Connection, reads: ReadSet, now: float) -> RowSet:
+    """The rows that a batch needs, as they stand; lanes that are missing are made."""
+    snapshot = RowSet(now)
+    if reads.live:
+        rows = fetch(connection, _SQL["live_jobs"], {"ids": json_array(reads.live)})
+        snapshot.live = {live.id: live for live in map(live_job_from, rows)}
+    if reads.parked:
+        rows = fetch(connection, _SQL["parked_jobs"], {"ids": json_array(reads.parked)})
+        snapshot.parked = {parked.id: parked for parked in map(parked_job_from, rows)}
+    _look_at_sequences(connection, reads, snapshot)
+    snapshot.lanes = _lanes(connection, reads, snapshot)
+    if reads.keys:
+        for row in fetch(connection, _SQL["known_keys"], {"keys": json_array(reads.keys), "now": now}):
+            known = KnownKey(JobId(row["id"]), row["fingerprint"])
+            snapshot.keys[row["accessor"], row["key"]] = known
+    if reads.checks_usages:
+        rows = fetch(connection, _SQL["usages"], {"usages": json_array(reads.usages)})
+        snapshot.usages = {(row["accessor"], row["kind"]): (row["jobs"], row["weight"]) for row in rows}
+    if reads.new:
+        [last] = fetch(connection, _SQL["last_number"])
+        snapshot.numbers = range(last["number"] + 1, last["number"] + 1 + reads.new)
+    return snapshot
+
+
+def write(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
+    """In the order that `WriteSet` asks for. An id that is there already raises `ValueError`."""
+    if writes.revived:
+        write_all(connection, _SQL["leave_parked"], [{"number": live.number} for live in writes.revived])
+    if writes.ended:
+        write_all(connection, _SQL["leave_live"], [{"number": ended.live.number} for ended in writes.ended])
+    if writes.moved:
+        held_first = sorted(writes.moved.values(), key=lambda live: live.state is not State.HELD)
+        write_all(connection, _SQL["move_live"], map(_moved, held_first))
+    if writes.added:
+        _add_jobs(connection, writes.added, now)
+    entering = [_entering(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
+    entering += [_entering(live, None) for live in writes.revived if live.state in LIVE]
+    if entering:
+        write_all(connection, _SQL["enter_live"], entering)
+    if writes.ended:
+        write_all(connection, _SQL["enter_ended"], [_ended(ended, now) for ended in writes.ended])
+    if writes.audio:
+        daily_audio.count(connection, writes.audio, now)
+    _write_what_belongs(connection, writes)
+
+
+def _look_at_sequences(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> None:
+    sequences = reads.sequences | reads.whole_sequences
+    sequences |= {live.sequence for live in snapshot.live.values() if live.sequence is not None}
+    sequences |= {parked.sequence for parked in snapshot.parked.values() if parked.sequence is not None}
+    if not sequences:
+        return
+    numbers = json_array(live.number for live in snapshot.live.values())
+    for sequence in sequences:
+        if sequence in reads.whole_sequences:
+            rows = fetch(connection, _SQL["whole_sequence"], {"sequence": sequence})
+        else:
+            asked = {"sequence": sequence, "numbers": numbers}
+            rows = fetch(connection, _SQL["next_in_sequence"], asked)
+        for live in map(live_job_from, rows):
+            snapshot.live.setdefault(live.id, live)
+
+
+def _lanes(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> dict[int, LaneRecord]:
+    rows: list[dict[str, Any]] = []
+    if reads.lanes:
+        rows += fetch(connection, _SQL["lanes_by_name"], {"lanes": json_array(reads.lanes)})
+        known = {(row["kind"], row["name"]) for row in rows}
+        for (kind, name), cap in reads.lanes.items():
+            if (kind, name) not in known:
+                rows += fetch(connection, _SQL["open_lane"], {"kind": kind, "name": name, "cap": cap})
+    concerned = {live.lane for live in snapshot.live.values()}
+    concerned |= {parked.lane for parked in snapshot.parked.values()}
+    concerned -= {row["id"] for row in rows}
+    if concerned:
+        rows += fetch(connection, _SQL["lanes_by_id"], {"ids": json_array(concerned)})
+    lanes = map(lane_from, rows)
+    return {lane.id: lane for lane in lanes}
+
+
+def _add_jobs(connection: sqlite3.Connection, added: Sequence[AddedJob], now: float) -> None:
+    rows = [_added(one, now) for one in added]
+    try:
+        write_all(connection, _SQL["add_job"], rows)
+    except sqlite3.IntegrityError as error:
+        if "job.id" in str(error):
+            raise ValueError(f"there is a job {_known(connection, added)} already") from None
+        raise
+    connection.execute(_SQL["open_hour"], {"first": added[0].live.number, "hour": int(now // HOUR)})
+
+
+def _known(connection: sqlite3.Connection, added: Sequence[AddedJob]) -> JobId:
+    """The first of these whose id is another job's."""
+    for one in added:
+        found = fetch_one(connection, _SQL["number_of"], {"id": one.job.id})
+        if found is not None and found["number"] != one.live.number:
+            return one.job.id
+    raise AssertionError("the database refused an id that is not there")
+
+
+def _write_what_belongs(connection: sqlite3.Connection, writes: WriteSet) -> None:
+    """Attempts, keys, usages and lanes."""
+    if writes.attempts:
+        attempts = [
+            {
+                "job": record.live.number,
+                "token": record.token,
+                "started_at": record.attempt.started_at,
+                "ended_at": record.attempt.ended_at,
+                "outcome": record.attempt.outcome,
+                "code": record.attempt.code,
+                "detail": record.attempt.detail,
+            }
+            for record in writes.attempts
+        ]
+        write_all(connection, _SQL["record_attempt"], attempts)
+    if writes.keys:
+        remembered = [
+            {
+                "accessor": key.accessor,
+                "key": key.key,
+                "job": key.number,
+                "fingerprint": key.fingerprint,
+                "until": key.until,
+            }
+            for key in writes.keys
+        ]
+        write_all(connection, _SQL["remember_key"], remembered)
+    if writes.usages:
+        changes = [
+            {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": kept}
+            for (accessor, kind), (jobs, weight, kept) in writes.usages.items()
+        ]
+        write_all(connection, _SQL["use"], changes)
+    if writes.lanes:
+        write_all(connection, _SQL["lane_changed"], map(_lane, writes.lanes))
+    for lane in writes.lanes:
+        if lane.first_left:
+            connection.execute(_SQL["lane_first_due"], {"id": lane.id})
+
+
+def _moved(live: LiveJob) -> dict[str, Any]:
+    return {
+        "number": live.number,
+        "state": live.state.value,
+        "tries": live.tries,
+        "losses": live.losses,
+        "due_at": live.due_at,
+        "code": live.code,
+        "lease_until": live.lease_until,
+    }
+
+
+def _added(added: AddedJob, now: float) -> dict[str, Any]:
+    job = added.job
+    return {
+        "number": added.live.number,
+        "id": job.id,
+        "kind": job.kind,
+        "lane": added.live.lane,
+        "project": job.project,
+        "payload": job.payload,
+        "parent": job.parent,
+        "accessor": job.accessor,
+        "method": job.method,
+        "tags": tags_to_json(job.tags),
+        "created_at": now,
+        "sequence": job.sequence,
+        "weight": job.weight,
+    }
+
+
+def _entering(live: LiveJob, holder: int | None) -> dict[str, Any]:
+    return {
+        "number": live.number,
+        "lane": live.lane,
+        "state": live.state.value,
+        "due_at": live.due_at,
+        "token": live.token,
+        "holder": holder,
+        "lease_until": live.lease_until,
+        "sequence": live.sequence,
+        "weight": live.weight,
+    }
+
+
+def _ended(ended: EndedJob, now: float) -> dict[str, Any]:
+    live = ended.live
+    return {
+        "number": live.number,
+        "kind": live.kind,
+        "project": live.project,
+        "lane": live.lane,
+        "state": live.state.value,
+        "tries": live.tries,
+        "losses": live.losses,
+        "due_at": live.due_at,
+        "token": live.token,
+        "finished_at": now,
+        "code": live.code,
+        "result": ended.result,
+    }
+
+
+def _lane(lane: LaneRecord) -> dict[str, Any]:
+    return {
+        "id": lane.id,
+        "inflight": lane.inflight,
+        "next_due": lane.next_due,
+        "roomy_at": lane.roomy_at,
+        "cap": lane.health.cap,
+        "successes": lane.health.successes,
+        "failures": lane.health.failures,
+        "openings": lane.health.openings,
+        "open_until": lane.health.open_until,
+        "slots": lane.health.slots,
+    }

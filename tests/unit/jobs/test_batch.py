@@ -1,0 +1,225 @@
+"""What a batch decides, over rows that stand here instead of in a ledger."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ringback.jobs.batch import JobBatch
+from ringback.jobs.commands import Add, Begin, Cancel, ExpiredLease, JobCommand, Requeue, Rescue, Settle
+from ringback.jobs.job import (
+    LOSSES_BEFORE_PARKING,
+    Allowance,
+    Done,
+    GivenUp,
+    Interrupted,
+    Job,
+    JobId,
+    Lane,
+    Lease,
+    NewJob,
+    Once,
+    Retry,
+    Signal,
+    State,
+)
+from ringback.jobs.lane import FIRST_CAP, Health
+from ringback.jobs.records import KnownKey, LaneRecord, LiveJob, ParkedJob, ReadSet, RowSet, WriteSet
+from ringback.jobs.store import AlreadyAsked, OverAllowance
+
+NOW = 1_000.0
+HELD, QUEUED, LEASED, DONE, PARKED, CANCELLED = State
+
+
+def live(number: int, state: State, sequence: str | None = None) -> LiveJob:
+    leased = state is LEASED
+    return LiveJob(
+        number=number, id=JobId(str(number)), kind="deliver", project="p", accessor="key", lane=1,
+        state=state, tries=0, losses=0, due_at=NOW - 5.0, code=None, token=int(leased),
+        lease_until=NOW if leased else None, sequence=sequence, weight=2,
+    )  # fmt: skip
+
+
+def lane(inflight: int = 1, next_due: float | None = None) -> LaneRecord:
+    return LaneRecord(1, "deliver", "a", Health(), inflight, next_due, roomy_at=0.0)
+
+
+def snapshot(*jobs: LiveJob, of: LaneRecord | None = None, **fields: Any) -> RowSet:
+    return replace(
+        RowSet(NOW, numbers=range(100, 200), lanes={1: of or lane()}, live={job.id: job for job in jobs}),
+        **fields,
+    )
+
+
+def lease(job: LiveJob) -> Lease:
+    asked = Job(
+        id=job.id, kind=job.kind, lane=Lane("a"), project="p", payload=b"", parent=None, accessor="key",
+        method="sync", tags=(), state=LEASED, tries=0, losses=0, created_at=NOW, due_at=NOW, finished_at=None,
+        code=None, result=None, sequence=job.sequence,
+    )  # fmt: skip
+    return Lease(asked, 1)
+
+
+def new(number: int, sequence: str | None = None, **fields: Any) -> NewJob:
+    job = NewJob(JobId(f"new {number}"), "deliver", Lane("a"), "p", b"", accessor="key", sequence=sequence)
+    return replace(job, **fields)
+
+
+def decided(rows: RowSet, *commands: JobCommand[Any]) -> tuple[list[Any], WriteSet]:
+    batch = JobBatch(rows, {})
+    answers = [command.decide(batch) for command in commands]
+    return answers, batch.finish()
+
+
+def moved(writes: WriteSet) -> dict[int, State]:
+    return {job.number: job.state for job in writes.moved.values()}
+
+
+def ended(writes: WriteSet) -> dict[int, State]:
+    return {end.live.number: end.live.state for end in writes.ended}
+
+
+def added(writes: WriteSet) -> dict[int, State]:
+    return {add.live.number: add.live.state for add in writes.added}
+
+
+class TestSequences:
+    def test_the_end_of_one_lets_the_next_go_at_once(self) -> None:
+        first, second = live(1, LEASED, "s"), live(2, HELD, "s")
+        answers, writes = decided(snapshot(first, second), Settle(lease(first), Done(200)))
+        assert answers == [True]
+        assert (ended(writes), moved(writes)) == ({1: DONE}, {2: QUEUED})
+        assert second.due_at == NOW
+
+    def test_of_several_that_leave_in_one_batch(self) -> None:
+        jobs = [live(1, LEASED, "s"), live(2, HELD, "s"), live(3, HELD, "s")]
+        commands = [Settle(lease(jobs[0]), Done(200)), Cancel(jobs[1].id)]
+        _answers, writes = decided(snapshot(*jobs), *commands)
+        assert (ended(writes), moved(writes)) == ({1: DONE, 2: CANCELLED}, {3: QUEUED})
+
+    def test_a_new_one_starts_queued_when_those_before_it_leave(self) -> None:
+        first = live(1, LEASED, "s")
+        _answers, writes = decided(snapshot(first), Settle(lease(first), Done(200)), Add([new(1, "s")], None))
+        assert (added(writes), moved(writes)) == ({100: QUEUED}, {})
+
+    @pytest.mark.parametrize(("order", "state"), [((0, 1), PARKED), ((1, 0), QUEUED)])
+    def test_one_that_is_added_before_another_is_parked_is_parked_with_it(
+        self, order: Sequence[int], state: State
+    ) -> None:
+        first = live(1, LEASED, "s")
+        commands: list[JobCommand[Any]] = [Add([new(1, "s")], None), Settle(lease(first), GivenUp(410))]
+        _answers, writes = decided(snapshot(first), *(commands[place] for place in order))
+        assert added(writes) == {100: state}
+        assert ended(writes) == ({1: PARKED, 100: PARKED} if state is PARKED else {1: PARKED})
+
+    def test_an_older_one_takes_its_turn_from_a_later_one_whose_lease_is_lost(self) -> None:
+        older, later = live(1, HELD, "s"), live(2, LEASED, "s")
+        expired = ExpiredLease(later.id, "s", 0)
+        answers, writes = decided(snapshot(older, later), Rescue([expired]))
+        assert answers == [1]
+        assert moved(writes) == {1: QUEUED, 2: HELD}
+
+    def test_a_parked_one_waits_while_a_later_one_is_in_work(self) -> None:
+        later = live(2, LEASED, "s")
+        parked = ParkedJob(1, JobId("1"), "deliver", "p", "key", 1, token=4, sequence="s", weight=2)
+        answers, writes = decided(snapshot(later, parked={parked.id: parked}), Requeue(parked.id))
+        assert answers == [True]
+        [revived] = writes.revived
+        assert (revived.state, revived.token, moved(writes)) == (HELD, 4, {})
+
+
+class TestRescue:
+    def test_parks_what_was_lost_too_often_with_all_behind_it(self) -> None:
+        jobs = [live(1, LEASED, "s"), live(2, HELD, "s")]
+        jobs[0].losses = LOSSES_BEFORE_PARKING - 1
+        expired = ExpiredLease(jobs[0].id, "s", jobs[0].losses)
+        reads = ReadSet({})
+        Rescue([expired]).read(reads)
+        assert reads.whole_sequences == {"s"}
+        assert ended(decided(snapshot(*jobs), Rescue([expired]))[1]) == {1: PARKED, 2: PARKED}
+
+    def test_leaves_to_the_next_sweep_what_it_did_not_read_whole(self) -> None:
+        job = live(1, LEASED, "s")
+        job.losses = LOSSES_BEFORE_PARKING - 1
+        answers, writes = decided(snapshot(job), Rescue([ExpiredLease(job.id, "s", job.losses - 1)]))
+        assert (answers, writes.ended, writes.moved) == ([0], [], {})
+
+    def test_leaves_a_lease_that_was_prolonged_meanwhile(self) -> None:
+        job = live(1, LEASED)
+        job.lease_until = NOW + 1.0
+        assert decided(snapshot(job), Rescue([ExpiredLease(job.id, None, 0)]))[0] == [0]
+
+
+class TestLanes:
+    def test_know_the_first_due_job_that_joins(self) -> None:
+        of = lane(next_due=NOW + 10.0)
+        decided(snapshot(of=of), Add([new(1, delay=20.0), new(2, delay=5.0)], None))
+        assert (of.next_due, of.first_left) == (NOW + 5.0, False)
+
+    def test_are_looked_at_when_a_queued_job_leaves(self) -> None:
+        of = lane(next_due=NOW - 5.0)
+        decided(snapshot(live(1, QUEUED), of=of), Cancel(JobId("1")))
+        assert of.first_left
+
+    def test_know_since_when_they_have_room(self) -> None:
+        full, roomy = lane(inflight=FIRST_CAP), lane(inflight=FIRST_CAP - 1)
+        for of, roomy_at in ((full, NOW), (roomy, 0.0)):
+            job = live(1, LEASED)
+            decided(snapshot(job, of=of), Settle(lease(job), Retry(1.0)))
+            assert of.roomy_at == roomy_at
+
+    def test_of_kinds_with_a_fixed_cap_have_no_health(self) -> None:
+        of, job = lane(), live(1, LEASED)
+        batch = JobBatch(snapshot(job, of=of), {"deliver": 3})
+        Settle(lease(job), Retry(1.0, signal=Signal.BAD)).decide(batch)
+        assert of.health == Health()
+
+    def test_that_nothing_happened_to_are_not_written(self) -> None:
+        assert decided(snapshot(live(1, HELD, "s"), live(2, LEASED, "s")), Cancel(JobId("1")))[1].lanes == []
+
+
+class TestRefusals:
+    def test_come_before_anything_is_done(self) -> None:
+        known = {("key", "k"): KnownKey(JobId("1"), b"same")}
+        batch = JobBatch(snapshot(keys=known), {})
+        with pytest.raises(AlreadyAsked) as asked:
+            Add([new(1), new(2, once=Once("k", b"same"))], None).decide(batch)
+        assert (asked.value.job, asked.value.same_wish) == (JobId("1"), True)
+        assert batch.finish() == WriteSet(lanes=[])
+
+    def test_a_follow_up_has_no_key(self) -> None:
+        job = live(1, LEASED)
+        batch = JobBatch(snapshot(job), {})
+        settle = Settle(lease(job), Done(200, follow_ups=(new(1, once=Once("k", b"")),)))
+        with pytest.raises(ValueError, match="no word"):
+            settle.decide(batch)
+        assert batch.finish() == WriteSet(lanes=[])
+
+    def test_a_key_that_was_given_earlier_in_the_batch_is_known(self) -> None:
+        batch = JobBatch(snapshot(keys={}), {})
+        Add([new(1, once=Once("k", b"a"))], None).decide(batch)
+        with pytest.raises(AlreadyAsked) as known:
+            Add([new(2, once=Once("k", b"b"))], None).decide(batch)
+        assert (known.value.job, known.value.same_wish) == (JobId("new 1"), False)
+
+    def test_an_allowance_counts_what_the_batch_did_before(self) -> None:
+        job = live(1, LEASED)
+        batch = JobBatch(snapshot(job, usages={("key", "deliver"): (2, 4)}), {})
+        Add([new(1)], Allowance(jobs=3)).decide(batch)
+        with pytest.raises(OverAllowance):
+            Add([new(2)], Allowance(jobs=3)).decide(batch)
+        Settle(lease(job), Done(200)).decide(batch)
+        Add([new(3)], Allowance(jobs=3)).decide(batch)
+
+    def test_a_job_that_is_begun_waits_for_nothing(self) -> None:
+        for waiting in (new(1, "s"), new(1, delay=1.0)):
+            with pytest.raises(ValueError, match="no sequence and no delay"):
+                Begin(waiting, 30.0, None, 1)
+
+
+def test_a_lease_with_an_old_token_moves_nothing() -> None:
+    job = live(1, LEASED)
+    job.token = 2
+    answers, writes = decided(snapshot(job), Settle(lease(job), Interrupted()))
+    assert (answers, writes) == ([False], WriteSet(lanes=[]))
