@@ -20,6 +20,7 @@ _PREFIXES = words("minus negative plus double triple")
 _JOINERS = words("dash hyphen dot underscore slash colon point")
 """Words that stand between two pieces of one entity."""
 _COMPLETE = words("email_address url ip_address percent ordinal")
+_BEFORE_MONTHS = words("on in by since until till from before after this last next due")
 _LONGEST_TAIL = 60
 """Atoms that are looked at from the end."""
 
@@ -27,7 +28,7 @@ _LONGEST_TAIL = 60
 def open_atom(passage: Passage, last: Entity | None) -> int:
     """The first atom of the open tail; the number of atoms: none is open. `last`: the last entity."""
     end = len(passage.atoms)
-    if last is not None and last.end == len(passage.words) and _is_complete(last):
+    if last is not None and last.end == len(passage.words) and _is_complete(passage, last):
         return end
     first = end
     while first > max(0, end - _LONGEST_TAIL) and _belongs(passage, first - 1, first == end):
@@ -37,19 +38,27 @@ def open_atom(passage: Passage, last: Entity | None) -> int:
     return first
 
 
-def _is_complete(entity: Entity) -> bool:
+def _is_complete(passage: Passage, entity: Entity) -> bool:
     count = len(entity.digits)
     if entity.kind == "ssn":
         return count == 9
     if entity.kind == "credit_card":
-        return count >= 15
+        return count >= 16 or (count == 15 and entity.digits.startswith(("34", "37")))
     if entity.kind == "phone_number":
         return count >= 10 and phone_text(entity.digits) is not None
     if entity.kind in ("date", "dob"):
-        return count >= 4
+        # "March third twenty twenty" may go on: "two".
+        return count >= 4 and passage.kind(len(passage.atoms) - 1) is not AtomKind.TENS
     if entity.kind == "time":
         return bool(entity.smart) and (entity.smart[-1].text or "").endswith("M")
     return entity.kind in _COMPLETE
+
+
+def _is_month(passage: Passage, i: int) -> bool:
+    """Whether “may” or “march” is the month: by the word before, or by a capital inside a sentence."""
+    word = passage.words[passage.atoms[i].word]
+    inside = i > 0 and not passage.atoms[i - 1].stop
+    return passage.previous(i) in _BEFORE_MONTHS or (inside and word.text[:1].isupper())
 
 
 def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
@@ -59,6 +68,8 @@ def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
     if kind is AtomKind.OH and text == "oh":
         return not is_last or passage.kind(i - 1) in _NUMBERS
     if kind in _NUMBERS or text in _PREFIXES or text in MONTHS or is_written_money(text):
+        if text in ("may", "march") and _is_month(passage, i):
+            return True
         return not (is_last and text in ("may", "march", "first", "second", "plus"))
     if text in _JOINERS:
         return i > 0 and not (is_last and text in ("point", "slash"))

@@ -1,0 +1,92 @@
+"""A live stream and the recording of the same speech are written alike, with pauses inside of numbers."""
+
+from collections.abc import Sequence
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from ringback.features.finish import finish
+from ringback.features.live import LiveText
+from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    Cause,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    VadProgress,
+)
+from ringback.transcript import Alternative, Channel, Transcript, Word, joined
+
+SENTENCES = [
+    "My card is 4539 1488 0343 6467 thanks.",
+    "the visa is four five three nine one four eight eight zero three four three six four six seven thanks",
+    "Call me at 617 555 4987 please.",
+    "call six one seven five five five four nine eight seven please",
+    "My social is 123 45 6789 and that is it.",
+    "We met on March third twenty twenty two I think.",
+    "It is due May 5, 2024, I think.",
+]
+OPTION_SETS = {
+    "redacted": ListenOptions(punctuate=True, redact=("pci", "ssn", "phone_number", "date")),
+    "numbers": ListenOptions(punctuate=True, redact=("numbers",)),
+    "formatted": ListenOptions(punctuate=True, smart_format=True),
+    "both": ListenOptions(punctuate=True, smart_format=True, redact=("pci", "numbers")),
+    "plain": ListenOptions(numerals=True, redact=("ssn",)),
+}
+PHRASE = 0.3
+"""Seconds of silence that end a final."""
+
+
+def with_pauses(sentence: str, pauses: Sequence[float]) -> tuple[Word, ...]:
+    words, at = [], 0.5
+    for number, text in enumerate(sentence.split()):
+        at += pauses[number % len(pauses)] if number else 0.0
+        words.append(Word(text, at, at + 0.25, 0.9))
+        at += 0.3
+    return tuple(words)
+
+
+def events_of(words: Sequence[Word]) -> list[RecognitionEvent]:
+    """Finals that end at the pauses, and how far voice activity detection is meanwhile."""
+    events: list[RecognitionEvent] = []
+    final: list[Word] = []
+    told = 0.0
+    for word, following in zip(words, [*words[1:], None], strict=True):
+        final.append(word)
+        if following is not None and following.start - word.end < PHRASE:
+            continue
+        events.append(RecognitionResult(0, told, word.end + 0.2, tuple(final), True, Cause.ENDPOINT))
+        told = word.end + 0.2
+        final = []
+        if following is not None:
+            events.append(VadProgress(0, following.start, word.end + 0.1))
+            events.append(VadProgress(0, following.end, None))
+    return [*events, RecognitionFinished(1, told)]
+
+
+def recorded(words: tuple[Word, ...], options: ListenOptions) -> str:
+    heard = Transcript(60.0, (Channel(Alternative(words)),))
+    return finish(heard, options).transcript.channels[0].alternative.text
+
+
+def live(words: tuple[Word, ...], options: ListenOptions) -> str:
+    text = LiveText(options)
+    written: list[Word] = []
+    for event in events_of(words):
+        for each in text.hear(event):
+            if isinstance(each, RecognitionResult) and each.final:
+                written += each.words
+    return joined(written)
+
+
+@pytest.mark.parametrize("options", OPTION_SETS.values(), ids=OPTION_SETS)
+@settings(deadline=None, max_examples=25)
+@given(
+    st.sampled_from(SENTENCES), st.lists(st.sampled_from([0.0, 0.0, 0.35, 1.0, 2.0]), min_size=1, max_size=7)
+)
+@example(SENTENCES[0], [2.0])
+@example(SENTENCES[2], [0.35])
+def test_they_are_written_alike(options: ListenOptions, sentence: str, pauses: list[float]) -> None:
+    words = with_pauses(sentence, pauses)
+    assert live(words, options) == recorded(words, options)
