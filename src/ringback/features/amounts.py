@@ -15,6 +15,8 @@ CURRENCIES = {
     **dict.fromkeys(("rupee", "rupees"), "₹"),
 }
 _CENTS = {"cent": "$", "cents": "$"}
+_NAMING = ("number", "id", "code", "reference")
+"""Behind these a number is a name, also in “invoice number”."""
 _SYMBOLS = "$€£¥₹"
 _LONGEST_AMOUNT = 12
 MONEY_CUES = words(
@@ -151,7 +153,7 @@ def is_written_money(text: str) -> bool:
 
 def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
     """“three forty two ninety nine” as $342.99: only behind a word for an amount, within five words."""
-    if not passage.cue(i, MONEY_CUES, 5):
+    if not passage.cue(i, MONEY_CUES, 5) or passage.previous(i) in _NAMING:
         return None
     pairs, end = _pairs(passage, i)
     if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end) or not _amount_ends(passage, end):

@@ -166,12 +166,16 @@ def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
     """Whether spoken words that may be a year are one."""
     asked = passage.previous(i) in _BEFORE_YEARS
     if passage.kind(i) is AtomKind.UNIT:  # two thousand and ten
-        counts = passage.follows(end) and passage.text(end).endswith("s") and passage.text(end) != "was"
+        counts = passage.follows(end) and _is_plural(passage.text(end))
         return not counts and (asked or value % 100 != 0)
     if asked:
         return True
     goes_on = passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN)
     return not goes_on and (value < 2000 or value % 100 >= 10)
+
+
+def _is_plural(text: str) -> bool:
+    return text.endswith("s") and not text.endswith(("ss", "is", "us", "as"))
 
 
 def find_quarter(passage: Passage, i: int) -> Entity | None:

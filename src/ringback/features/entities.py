@@ -38,6 +38,7 @@ from ringback.features.readings import Number
 from ringback.features.spans import Context, Entity, Part
 from ringback.features.spelled import find_spelled, is_letter
 from ringback.features.times import find_time
+from ringback.features.written import find_written
 from ringback.listen.text_languages import is_english
 from ringback.transcript import Word
 
@@ -176,7 +177,7 @@ def _find_counted(passage: Passage, number: Number) -> Entity | None:
 def _find_value(passage: Passage, i: int, number: Number | None) -> Entity | None:
     year = find_year(passage, i)
     if year is not None or number is None:
-        return year
+        return year or find_written(passage, i)
     return find_number(passage, number)
 
 

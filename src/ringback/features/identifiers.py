@@ -136,8 +136,8 @@ def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
     if cue == SSN and 7 <= count <= 11:
         text = f"{digits[:3]}-{digits[3:5]}-{digits[5:]}" if count == 9 else digits
         return _joined(passage, run, SSN, text)
-    if cue == CVV and 2 <= count <= 4:
-        return _joined(passage, run, CVV, digits)
+    if cue in (CVV, EXPIRY) and linked and (detail := _card_detail(run, cue)):
+        return _joined(passage, run, cue, detail)
     if cue == PHONE or (cue in ("", NUMBER, ROOM) and not run.dashes):
         phone = _phone(passage, run, asked=cue == PHONE)
         if phone is not None:
@@ -149,6 +149,16 @@ def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
     if len(run.pieces) == 1 and count < 3:
         return None
     return _joined(passage, run, cue, _dashed(run))
+
+
+def _card_detail(run: Run, cue: str) -> str:
+    """A card's check number, or month and year of its end; empty: neither."""
+    digits, count = run.digits, len(run.digits)
+    if cue == CVV:
+        return digits if 2 <= count <= 4 else ""
+    return (
+        f"{digits[:2]}/{digits[2:]}" if count == 4 and "01" <= digits[:2] <= "12" and not run.dashes else ""
+    )
 
 
 def _untyped(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:

@@ -151,4 +151,4 @@ _QUOTES = "\"'”’»)]"
 _INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]")
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,12})(?:st|nd|rd|th)")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+")
-_GROUPS = re.compile(r"\d+(?:-\d+)+")
+_GROUPS = re.compile(r"\d+(?:-\d+)+|\d{3}\.\d{3}\.\d{4}")

@@ -146,7 +146,7 @@ def _stays(passage: Passage, number: Number) -> bool:
         return False
     if number.ordinal:
         return number.whole < 10
-    if number.is_small or _is_half_heard(passage, number):
+    if number.is_small or _is_half_heard(passage, number) or passage.text(number.end) == "past":
         return True
     if passage.text(number.first) == "a" and number.end == number.first + 2:
         behind = passage.text(number.end) if passage.follows(number.end) else ""

@@ -1,5 +1,6 @@
 """Entities written into words: which form the options ask for, times and punctuation kept. Pure."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -44,6 +45,10 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
         yield from covered
         return
     opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text)
+    if part.text.startswith("(") and ")" in covered[0].text:
+        opening = opening.removesuffix("(")  # it is of what is written: (617) 555-4987
+    if _INITIALS.search(covered[-1].text) and _sentence_goes_on(words, part.end):
+        closing = ""  # the point of “p.m.”
     text = opening + part.text + closing
     if len(covered) == 1 and covered[0].text == text:
         yield covered[0]
@@ -67,5 +72,10 @@ def closing_of(text: str) -> str:
     return text[len(text.rstrip(_CLOSING)) :]
 
 
+def _sentence_goes_on(words: Sequence[Word], i: int) -> bool:
+    return i < len(words) and not words[i].text[:1].isupper()
+
+
+_INITIALS = re.compile(r"\.[A-Za-z]\.$")
 _OPENING = "\"'“‘«([¿¡"
 _CLOSING = ".,?!;:…\"'”’»)]"

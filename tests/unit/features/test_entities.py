@@ -59,6 +59,7 @@ WRITTEN = {
         ("from eighteen sixty one to eighteen sixty five", "from 1861 to 1865"),
         ("q four results", "Q4 results"),
         ("may fifth", "May 5"),
+        ("the two thousand eight crisis", "the 2008 crisis"),
     ],
     "times": [
         ("at five thirty p m", "at 5:30 PM"),
@@ -67,12 +68,19 @@ WRITTEN = {
         ("the flight at 1645", "the flight at 16:45"),
         ("At 3.30 we met.", "At 3:30 we met."),
         ("open till 9am.", "open till 9 AM."),
+        ("at 5 p.m. tomorrow", "at 5 PM tomorrow"),
+        ("at 5 p.m. Then we left.", "at 5 PM. Then we left."),
+        ("at ten past five", "at ten past five"),
     ],
     "digits": [
         ("Reach us at 800-555-321-0.", "Reach us at (800) 555-3210."),
         ("one eight hundred five five five one two one two", "+1 (800) 555-1212"),
         ("plus three three one four two seven eight nine zero one two", "+33 1 42 78 90 12"),
         ("my pin is four three two one", "my pin is 4321"),
+        ("Call (617) 555-4987.", "Call (617) 555-4987."),
+        ("The number is 212.555.0101", "The number is (212) 555-0101"),
+        ("card expiring oh four twenty seven", "card expiring 04/27"),
+        ("invoice number ten twenty five", "invoice number 1025"),
         ("gate b twelve", "gate B12"),
         ("flight four fifty two", "flight 452"),
         ("The social is 2-2-2-3-3-4-4-4-4", "The social is 222-33-4444"),
@@ -253,3 +261,18 @@ def test_values_agree_with_text2num(said: str) -> None:
     assert number is not None
     assert number.end == len(atoms)
     assert number.whole == text2num(said, "en")
+
+
+@pytest.mark.parametrize(
+    ("written", "kind"),
+    [
+        ("20%", "percent"),
+        ("3/10/2022", "date"),
+        ("2024-05-06", "date"),
+        ("1980s", "date"),
+        ("$12.50", "money"),
+    ],
+)
+def test_what_the_model_wrote_as_it_is_printed_is_found_and_stays(written: str, kind: str) -> None:
+    assert [entity.kind for entity in find_entities(spoken(f"it is {written}."))] == [kind]
+    assert formatted(f"it is {written}.") == f"it is {written}."
