@@ -50,6 +50,16 @@ class Word:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSpan:
+    """A name, place or address in the words `first` ≤ i < `end`; `kind` is Deepgram's type in lower case."""
+
+    first: int
+    end: int
+    kind: str
+    confidence: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
 class Alternative:
     """One reading of a stretch of speech."""
 

@@ -22,7 +22,7 @@ from ringback.listen.recognition_events import (
     RecognitionResult,
     VadProgress,
 )
-from ringback.transcript import Word
+from ringback.transcript import NamedSpan, Word
 
 RATE = 16_000
 BYTES_PER_SECOND = 2 * RATE
@@ -192,6 +192,9 @@ class ScriptedRecogniser:
 
     def use_keyterms(self, keyterms: Sequence[str]) -> None:
         self.keyterms = tuple(keyterms)
+
+    async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
+        return ()
 
     async def events(self) -> AsyncIterator[RecognitionEvent]:
         while (event := await self._events.get()) is not None:

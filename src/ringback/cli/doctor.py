@@ -27,6 +27,7 @@ from ringback.cli.local_engine import local_engine
 from ringback.cli.options import make_data_folder, settings_of, with_settings
 from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
+from ringback.engines.pool import EnginePool
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.pauses import read_pauses
 from ringback.sandbox.check import report
@@ -276,6 +277,7 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             what = f"{default.name} is loaded and hears, {engine.pool.threads} threads, after {seconds:.1f} s"
             yield Finding(Grade.OK, "model", what)
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
+            yield await _names(engine.pool)
     except Misconfigured as error:
         yield Finding(Grade.FAIL, "model", str(error))
     except EngineFailure as error:
@@ -289,6 +291,17 @@ def _languages(multilingual: Sequence[ModelInfo]) -> Finding:
         return Finding(Grade.OK, "other languages", names)
     fix = "if you need others: `make setup EXTRAS=multilingual`, or `ringback model pull small`"
     return Finding(Grade.OK, "other languages", "none, English only", fix)
+
+
+async def _names(pool: EnginePool) -> Finding:
+    if not pool.finds_names:
+        fix = "if `redact` is to hide them: `make setup EXTRAS=redact`"
+        return Finding(Grade.OK, "names and places", "no model for them", fix)
+    try:
+        await pool.find_names(["hello"], Urgency.RECORDING)
+    except (Misconfigured, EngineFailure) as error:
+        return Finding(Grade.FAIL, "names and places", str(error))
+    return Finding(Grade.OK, "names and places", "the model is there and answers")
 
 
 def _tone() -> Samples:

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from ringback.cli.options import settings_of, with_settings
 from ringback.cli.output import ProgressBar
 from ringback.clock import SystemClock
 from ringback.engines.base import ModelInfo, Quality
+from ringback.engines.names import model_folder
 from ringback.features.finish import Finished, finish
 from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
@@ -23,8 +24,9 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.settings import Settings
-from ringback.transcript import Sentence, Transcript, Utterance, joined
+from ringback.transcript import NamedSpan, Sentence, Transcript, Utterance, joined
 from ringback.transcription.model import model_for
+from ringback.transcription.names import find_names
 from ringback.transcription.progress import Progress
 from ringback.transcription.recording_recogniser import RecordingRecogniser
 
@@ -84,23 +86,31 @@ def command(
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
-    options = with_text_warnings(parse(list(_pairs(options_given, parameters)), Mode.RECORDED), names=False)
+    asked = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
+    options = with_text_warnings(asked, names=model_folder() is not None)
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
-    transcript, info = asyncio.run(_transcribe(file, options, settings))
-    for flaw in transcript.flaws:
+    transcription = asyncio.run(_transcribe(file, options, settings))
+    for flaw in transcription.transcript.flaws:
         click.echo(f"Note: {flaw}", err=True)
-    click.echo(_FORMS[form](_Transcription(file, transcript, options, info)))
+    click.echo(_FORMS[form](transcription))
 
 
 class _Transcription:
     """A transcript with all that one of the forms may need."""
 
-    def __init__(self, file: Path, raw: Transcript, options: ListenOptions, model: ModelInfo) -> None:
+    def __init__(
+        self,
+        file: Path,
+        raw: Transcript,
+        options: ListenOptions,
+        model: ModelInfo,
+        names: Sequence[Sequence[NamedSpan]] | None,
+    ) -> None:
         self.file = file
         self.options = options
         self.model = model
-        self.finished: Finished = finish(raw, options)
+        self.finished: Finished = finish(raw, options, names)
         self.transcript = self.finished.transcript
 
     @property
@@ -119,7 +129,7 @@ def _pairs(options_given: dict[str, Any], parameters: tuple[str, ...]) -> Iterat
             yield name, "true" if value is True else str(value)
 
 
-async def _transcribe(file: Path, options: ListenOptions, settings: Settings) -> tuple[Transcript, ModelInfo]:
+async def _transcribe(file: Path, options: ListenOptions, settings: Settings) -> _Transcription:
     telemetry.configure("warning", "text")
     async with local_engine(settings) as engine:
         model = model_for(options, engine.catalogue)
@@ -128,7 +138,9 @@ async def _transcribe(file: Path, options: ListenOptions, settings: Settings) ->
             recogniser = RecordingRecogniser(
                 engine.reader, engine.pool, _BarProgress(bar), Quality(settings.engine.quality)
             )
-            return await recogniser.recognise_recording(file, JobId(str(uuid.uuid4())), options, model), model
+            raw = await recogniser.recognise_recording(file, JobId(str(uuid.uuid4())), options, model)
+        names = await find_names(raw, options, engine.pool)
+        return _Transcription(file, raw, options, model, names)
 
 
 class _BarProgress(Progress):

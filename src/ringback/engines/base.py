@@ -45,6 +45,10 @@ class Task:
     """`keyterm`: what may be said and is easily misheard, as it is to be written. Drafts do without."""
 
 
+NAMES_TASK = Task("names", language=None)
+"""The task of a text in which the names model (`engines.names`) is to find names."""
+
+
 @dataclass(frozen=True, slots=True)
 class Recognition:
     """The words of one segment. Word times are seconds from the segment's start."""

@@ -20,6 +20,7 @@ from ringback.child_process.connection import ServerConnection
 from ringback.engines import messages
 from ringback.engines.base import Recogniser
 from ringback.engines.confinement import confine
+from ringback.engines.names import NamesModel, model_folder
 from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Misconfigured
 
@@ -96,6 +97,7 @@ class _Models:
         self._catalogue = catalogue
         self._setup = setup
         self._loaded: dict[str, Recogniser] = {}
+        self._names: NamesModel | None = None
         self._loading = threading.Lock()
 
     def get(self, name: str) -> Recogniser:
@@ -106,10 +108,22 @@ class _Models:
                 )
             return self._loaded[name]
 
+    def names(self) -> NamesModel:
+        """The names model; requests that do not ask for names never load it."""
+        with self._loading:
+            if self._names is None:
+                folder = model_folder()
+                if folder is None:
+                    raise Misconfigured("the names model is not installed: run `make setup EXTRAS=redact`")
+                self._names = NamesModel(folder)
+            return self._names
+
 
 def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> messages.FromEngine:
-    segments = np.split(samples, np.cumsum(batch.lengths)[:-1])
     try:
+        if batch.texts:
+            return messages.NamesFound(batch.id, models.names().find(batch.texts))
+        segments = np.split(samples, np.cumsum(batch.lengths)[:-1])
         recognitions = models.get(batch.task.model).recognise(segments, batch.task)
     except Misconfigured as problem:
         return messages.BatchFailed(batch.id, str(problem), misconfigured=True)

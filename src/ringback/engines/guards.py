@@ -46,6 +46,12 @@ def token_cap(seconds: float, *, english: bool) -> int:
     return min(_WHISPER_CAP, math.ceil((8 if english else 20) * seconds) + 8)
 
 
+def max_length(cap: int, prompt: int) -> int:
+    """The `max_length` with which CTranslate2 writes `cap` tokens behind a prompt of so many: it writes at
+    most half of it, and a prompt that is longer than all of it makes CTranslate2 4.8.5 crash."""
+    return max(2 * cap, cap + prompt + 1)
+
+
 def usable_part(
     tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int
 ) -> DecodedText:

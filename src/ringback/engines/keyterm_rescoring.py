@@ -1,7 +1,7 @@
 """`keyterm` on encoder output: how probable is a segment's text with a term in it? Engine process only."""
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class KeytermRescorer:
     ) -> list[tuple[Word, ...]]:
         """The words of each segment, with the terms that were said in it."""
         usable = keyterms.usable(terms)
+        segments = [replace(segment, words=keyterms.parted(segment.words)) for segment in segments]
         asked = [
             _Question(row, segment, candidate)
             for row, segment in enumerate(segments)
@@ -51,7 +52,10 @@ class KeytermRescorer:
         said: list[list[tuple[KeytermCandidate, float]]] = [[] for _ in segments]
         for question, gain in self._possible(encoded, asked):
             said[question.row].append((question.candidate, gain))
-        return [keyterms.with_terms(segment.words, of) for segment, of in zip(segments, said, strict=True)]
+        return [
+            keyterms.rejoined(keyterms.with_terms(segment.words, of))
+            for segment, of in zip(segments, said, strict=True)
+        ]
 
     def _possible(self, encoded: Any, asked: Sequence["_Question"]) -> Iterator[tuple["_Question", float]]:
         """The questions that are answered with yes, each with the term's gain."""
@@ -94,11 +98,13 @@ class KeytermRescorer:
     def _prompt(self, language: str, term: str) -> list[int]:
         """Start tokens behind a text that came before: a glossary of one term."""
         tokens = self._tokens
-        glossary = tokens.encode(f" Glossary: {term}.")[: LONGEST_PROMPT - 1]
+        glossary = self._text(f"Glossary: {term}.")[: LONGEST_PROMPT - 1]
         return [tokens.start_of_previous, *glossary, *tokens.prompt(language)]
 
     def _text(self, text: str) -> list[int]:
-        return self._tokens.encode(f" {text}")
+        """Without special tokens, which a term may spell out (`<|endoftext|>`)."""
+        tokens = self._tokens
+        return [token for token in tokens.encode(f" {text}") if token < tokens.end_of_text]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

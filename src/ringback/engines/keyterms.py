@@ -5,9 +5,11 @@ place, and the model is asked how probable either text is for the audio (`keyter
 its search instead (https://developers.deepgram.com/docs/keyterm); CTranslate2 has no way to.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from itertools import pairwise
 
 import numpy as np
 
@@ -22,8 +24,10 @@ MOST_TERM_LETTERS = 60
 MOST_CANDIDATES = 12
 """In one segment, the most alike first: it bounds what a list of terms can cost."""
 
-_WIDEST = 4
+_WIDEST = 5
 """Words that one word may have been misheard as."""
+_READINGS = 3
+"""Windows of one term over the same words that are asked about: sound alone does not know the best."""
 _LEAST_LIKENESS = 0.5
 _SURE_GAIN = -1.0
 """The text with the term is as probable as the one heard, or nearly: models prefer common words."""
@@ -48,12 +52,12 @@ def usable(terms: Iterable[str]) -> tuple[str, ...]:
 
 
 def candidates(words: Sequence[Word], terms: Sequence[str]) -> list[KeytermCandidate]:
-    """Where each term may have been misheard, the most alike first, none of one term over another of it.
+    """Where each term may have been misheard, the most alike first; of one term a few over the same words.
 
     Where it is written already, there is nothing to change.
     """
     sounds = [(term, sound) for term in terms for sound in sounds_of(term) if sound]
-    widest = max([_WIDEST, *(len(term.split()) + 1 for term in terms)])
+    widest = max(_WIDEST, max((len(term.split()) for term in terms), default=0) + 1)
     near = list(windows([word.text for word in words], range(1, min(widest, len(words)) + 1)))
     if not sounds or not near:
         return []
@@ -70,6 +74,27 @@ class Judgement(Enum):
     UNSURE = auto()
     """To be asked again without the term in the prompt."""
     NOT_SAID = auto()
+
+
+def parted(words: Sequence[Word]) -> tuple[Word, ...]:
+    """The words, those of several parts in parts: `acme.com` may hold a term, which is not to take its end.
+    Text that is written without spaces stays as it is."""
+    if not all(word.spaced for word in words[1:]):
+        return tuple(words)
+    return tuple(part for word in words for part in _parts(word))
+
+
+def rejoined(parts: Iterable[Word]) -> tuple[Word, ...]:
+    """What `parted` has parted, in whole words again."""
+    whole: list[Word] = []
+    for part in parts:
+        if whole and not part.spaced and whole[-1].text.endswith(tuple(_INNER)):
+            before = whole[-1]
+            confidence = min(before.confidence, part.confidence)
+            whole[-1] = replace(before, text=before.text + part.text, end=part.end, confidence=confidence)
+        else:
+            whole.append(part)
+    return tuple(whole)
 
 
 def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
@@ -105,6 +130,17 @@ def with_terms(words: Sequence[Word], said: Iterable[tuple[KeytermCandidate, flo
     return changed
 
 
+def _parts(word: Word) -> list[Word]:
+    texts = _PART.findall(word.text)
+    if len(texts) < 2 or "".join(texts) != word.text:
+        return [word]
+    edges = _edges([word], texts)
+    return [
+        replace(word, text=text, start=start, end=end, spaced=word.spaced and i == 0)
+        for i, (text, (start, end)) in enumerate(zip(texts, pairwise(edges), strict=True))
+    ]
+
+
 def _is_usable(term: str) -> bool:
     sound: Sound = sounds_of(term)[0]
     return bool(sound) and len(sound.letters) <= MOST_TERM_LETTERS and len(term.split()) <= MOST_TERM_WORDS
@@ -112,12 +148,22 @@ def _is_usable(term: str) -> bool:
 
 def _best(found: Iterable[KeytermCandidate], words: Sequence[Word]) -> list[KeytermCandidate]:
     best: list[KeytermCandidate] = []
+    written: list[KeytermCandidate] = []
     for each in sorted(
         found, key=lambda each: (-each.likeness, each.end - each.first, each.first, each.term)
     ):
-        if not any(each.term == other.term and _overlap(each, other) for other in best):
+        if any(_rival(each, other) for other in written):
+            continue
+        if _is_written(each, words):
+            written.append(each)
+        elif sum(_rival(each, other) for other in best) < _READINGS:
             best.append(each)
-    return [each for each in best if not _is_written(each, words)][:MOST_CANDIDATES]
+    return best[:MOST_CANDIDATES]
+
+
+def _rival(one: KeytermCandidate, other: KeytermCandidate) -> bool:
+    """Whether they are readings of the same words as one term."""
+    return one.term == other.term and _overlap(one, other)
 
 
 def _is_written(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
@@ -141,7 +187,7 @@ def _written(old: Sequence[Word], term: str) -> list[Word]:
     confidence = sum(word.confidence for word in old) / len(old)
     return [
         replace(old[0], text=text, start=start, end=end, confidence=confidence, spaced=old[0].spaced or i > 0)
-        for i, (text, start, end) in enumerate(zip(texts, edges, edges[1:], strict=False))
+        for i, (text, (start, end)) in enumerate(zip(texts, pairwise(edges), strict=True))
     ]
 
 
@@ -151,5 +197,7 @@ def _edges(old: Sequence[Word], parts: Sequence[str]) -> list[float]:
     return [round(start + (end - start) * float(share), 3) for share in letters / letters[-1]]
 
 
+_INNER = ".@/_"
+_PART = re.compile(r"[^.@/_]+(?:[.@/_]+(?=[^\W_])|.*$)|^[.@/_].*$")
 _OPENING = "\"'“¿([{-"
 _PUNCTUATION = ".,!?;:\"'”…)]}-"

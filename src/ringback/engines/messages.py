@@ -6,6 +6,7 @@ The body of a batch is its samples as raw 32-bit floats; the others have none.
 import msgspec
 
 from ringback.engines.base import ModelInfo, Recognition, Task, Urgency
+from ringback.transcript import NamedSpan
 
 
 class EngineSetup(msgspec.Struct, frozen=True, tag=True):
@@ -31,6 +32,8 @@ class Batch(msgspec.Struct, frozen=True, tag=True):
     task: Task
     lengths: tuple[int, ...]
     """Samples of each segment."""
+    texts: tuple[tuple[str, ...], ...] = ()
+    """Words of each segment, in place of its samples, in which names are to be found (`NAMES_TASK`)."""
 
 
 class EngineReady(msgspec.Struct, frozen=True, tag=True):
@@ -62,6 +65,13 @@ class BatchRecognised(msgspec.Struct, frozen=True, tag=True):
     recognitions: list[Recognition]
 
 
+class NamesFound(msgspec.Struct, frozen=True, tag=True):
+    """From the engine: the names in each text of a batch, in order."""
+
+    id: int
+    names: list[tuple[NamedSpan, ...]]
+
+
 class BatchFailed(msgspec.Struct, frozen=True, tag=True):
     """From the engine: the recogniser raised."""
 
@@ -72,7 +82,7 @@ class BatchFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 ToEngine = EngineSetup | Batch
-FromEngine = EngineReady | EngineUnusable | BatchStarted | BatchRecognised | BatchFailed
+FromEngine = EngineReady | EngineUnusable | BatchStarted | BatchRecognised | NamesFound | BatchFailed
 
 TO_ENGINE: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
 FROM_ENGINE: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)

@@ -9,20 +9,24 @@ import asyncio
 import itertools
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from ringback.audio.samples import Samples
 from ringback.engines import messages
-from ringback.engines.base import Recognition, Task, Urgency
+from ringback.engines.base import NAMES_TASK, Recognition, Task, Urgency
+from ringback.engines.name_spans import of_pieces, pieces
+from ringback.engines.names import model_folder
 from ringback.engines.process import EngineProcess, engine_process
 from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.system import available_cores
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
+from ringback.transcript import NamedSpan
 
 State = Literal["starting", "ready", "restarting"]
 
@@ -74,8 +78,10 @@ class EnginePool:
         self.state: State = "starting"
         self._setup = msgspec.structs.replace(setup, threads=self.threads)
         self._timeouts = timeouts or EngineTimeouts()
+        self._names_model = model_folder()
         self._waiting = SegmentQueue()
-        self._answers: dict[int, asyncio.Future[Recognition]] = {}
+        self._answers: dict[int, asyncio.Future[Any]] = {}
+        """By segment; of its recognition, or of the names in its text."""
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
@@ -120,10 +126,40 @@ class EnginePool:
         Raises `EngineFailure` after the third crash or failure on this segment, and `Misconfigured` when
         its model cannot be loaded.
         """
+        segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
+        recognition: Recognition = await self._answer_of(segment)
+        return recognition
+
+    @property
+    def finds_names(self) -> bool:
+        """Whether the names model is installed."""
+        return self._names_model is not None
+
+    async def find_names(
+        self, words: Sequence[str], urgency: Urgency, source: str = "", caller: str = ""
+    ) -> tuple[NamedSpan, ...]:
+        """The names, places and addresses in these words, as many as there may be.
+
+        Raises `EngineFailure` after the third crash or failure on a piece of them, and `Misconfigured` when
+        the names model is not installed or cannot be read.
+        """
+
+        async def found(piece: Sequence[str]) -> tuple[NamedSpan, ...]:
+            number = next(self._numbers)
+            segment = Segment(
+                number, _NO_SAMPLES, NAMES_TASK, urgency, source, caller=caller, text=tuple(piece)
+            )
+            names: tuple[NamedSpan, ...] = await self._answer_of(segment)
+            return names
+
+        parts = list(pieces(words)) if words else []
+        answers = await asyncio.gather(*(found(piece) for _, piece in parts))
+        return of_pieces((first, names) for (first, _), names in zip(parts, answers, strict=True))
+
+    async def _answer_of(self, segment: Segment) -> Any:
         if self._unusable is not None:
             raise self._unusable
-        segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
-        answer: asyncio.Future[Recognition] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._answers[segment.number] = answer
         self._enqueue(segment)
         self._dispatch_soon()
@@ -203,7 +239,9 @@ class EnginePool:
                 case messages.BatchStarted():
                     self._start_clock(engine, message.id)
                 case messages.BatchRecognised():
-                    self._on_recognised(engine, message)
+                    self._on_answered(engine, message.id, message.recognitions)
+                case messages.NamesFound():
+                    self._on_answered(engine, message.id, message.names)
                 case messages.BatchFailed():
                     self._on_failed(engine, message)
 
@@ -221,12 +259,12 @@ class EnginePool:
         limit = self._timeouts.batch + self._timeouts.per_audio_second * seconds
         batch.deadline = asyncio.get_running_loop().call_later(limit, _set_hung, engine, number)
 
-    def _on_recognised(self, engine: _EngineRun, message: messages.BatchRecognised) -> None:
-        batch = self._pop_batch(engine, message.id)
-        for segment, recognition in zip(batch.segments, message.recognitions, strict=True):
+    def _on_answered(self, engine: _EngineRun, number: int, answers: Sequence[Any]) -> None:
+        batch = self._pop_batch(engine, number)
+        for segment, found in zip(batch.segments, answers, strict=True):
             answer = self._answers.get(segment.number)
             if answer is not None and not answer.done():
-                answer.set_result(recognition)
+                answer.set_result(found)
         self._dispatch()
 
     def _on_failed(self, engine: _EngineRun, message: messages.BatchFailed) -> None:
@@ -323,6 +361,7 @@ class EnginePool:
                 answer.set_exception(cause)
 
 
+_NO_SAMPLES = np.empty(0, np.float32)
 _CPU_BATCH = 4
 _GPU_BATCH = 16
 _MAX_FAILED_STARTS = 3

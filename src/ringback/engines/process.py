@@ -35,7 +35,8 @@ class EngineProcess:
     def send_batch(self, number: int, segments: list[Segment]) -> None:
         """Send a batch: at least one segment, all with the same task and urgency."""
         lengths = tuple(len(segment.samples) for segment in segments)
-        batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths)
+        texts = tuple(segment.text for segment in segments if segment.text)
+        batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths, texts)
         samples = (np.ascontiguousarray(segment.samples, np.float32).data for segment in segments)
         self._child.write_message(batch, *samples)
 

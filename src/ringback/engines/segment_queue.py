@@ -59,6 +59,8 @@ class Segment:
     replaced."""
     caller: str = ""
     """Whose recording it is (`PROJECT/KEY`): among newcomers the caller with the least work goes first."""
+    text: tuple[str, ...] = ()
+    """Words in which names are to be found; such a segment has no samples."""
 
     def __post_init__(self) -> None:
         if self.position < 0:

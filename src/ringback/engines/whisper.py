@@ -132,11 +132,12 @@ class Whisper:
         spoken_languages = [language for language, _ in languages_found]
         longest = max(map(_seconds, batch))
         cap = guards.token_cap(longest, english=all(language == "en" for language in spoken_languages))
+        prompts = [self._tokens.prompt(language) for language in spoken_languages]
         results = self._model.generate(
             encoded,
-            [self._tokens.prompt(language) for language in spoken_languages],
+            prompts,
             beam_size=5 if task.quality is Quality.ACCURATE else 1,
-            max_length=2 * cap,  # CTranslate2 writes at most half of this
+            max_length=guards.max_length(cap, max(map(len, prompts))),
             suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from heapq import merge
 
 from ringback.features.paragraphs import paragraphs
-from ringback.features.redaction import Hidden, Labels, NamedSpan
+from ringback.features.redaction import Hidden, Labels
 from ringback.features.search import search
 from ringback.features.steps import Looked, Spoken, TextSteps, look_into, reported, write_out
 from ringback.features.utterances import utterances
 from ringback.listen.json_parts import JsonEntity, JsonSearch
 from ringback.listen.options import ListenOptions
-from ringback.transcript import Alternative, Channel, Paragraph, Transcript, Utterance, Word
+from ringback.transcript import Alternative, Channel, NamedSpan, Paragraph, Transcript, Utterance, Word
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from heapq import merge
 
 from ringback.features.entities import open_from
-from ringback.features.redaction import UNNAMED, Labels, NamedSpan, number_open_from
+from ringback.features.redaction import UNNAMED, Labels, number_open_from
 from ringback.features.redaction_cues import REACH
 from ringback.features.search import LiveSearch, SearchHit, SearchResult
 from ringback.features.spans import Context, NumberFormats
@@ -37,7 +37,7 @@ from ringback.listen.recognition_events import (
     Undecodable,
     VadProgress,
 )
-from ringback.transcript import Word
+from ringback.transcript import NamedSpan, Word
 
 HOLD = 3.0
 """Seconds of silence after which held words are reported
@@ -53,6 +53,8 @@ class _ChannelText:
 
     held: tuple[Word, ...] = ()
     """Said, not reported yet."""
+    held_names: tuple[NamedSpan, ...] = ()
+    """The names in the held words."""
     cause: Cause = Cause.LENGTH
     """Why the final of the held words came."""
     recent: tuple[Word, ...] = ()
@@ -144,9 +146,9 @@ class LiveText:
         if cut:
             ready = replace(event, end=rest[0].start, words=())
             yield self._report(ready, _first_words(spoken, cut), Cause.LENGTH)
-        text.held, text.cause = rest, event.cause
+        text.held, text.cause, text.held_names = rest, event.cause, _names_behind(spoken, cut)
         open_span = replace(event, start=rest[0].start, words=(), final=False, cause=Cause.UPDATE)
-        yield self._interim(open_span, self._with_context(event.channel, rest, _names_behind(spoken, cut)))
+        yield self._interim(open_span, self._with_context(event.channel, rest, text.held_names))
 
     def _open_from(self, event: RecognitionResult, spoken: Spoken) -> int:
         """The first word that is held back; the number of words: none."""
@@ -212,9 +214,9 @@ class LiveText:
                 yield self._report_held(channel, text.held[-1].end, Cause.END)
 
     def _report_held(self, channel: int, end: float, cause: Cause) -> RecognitionResult:
-        held = self._of(channel).held
+        held, names = self._of(channel).held, self._of(channel).held_names
         event = RecognitionResult(channel, held[0].start, end, (), final=True, cause=cause)
-        return self._report(event, self._with_context(channel, held), cause)
+        return self._report(event, self._with_context(channel, held, names), cause)
 
 
 def _hits(result: SearchResult, wanted: Callable[[SearchHit], bool]) -> SearchResult:

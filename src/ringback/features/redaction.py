@@ -26,7 +26,7 @@ from ringback.features.numbers import AtomKind, atoms_of
 from ringback.features.redaction_cues import Cues
 from ringback.features.spans import Entity
 from ringback.listen.entity_types import Wanted
-from ringback.transcript import Word
+from ringback.transcript import NamedSpan, Word
 
 UNNAMED = "[REDACTED]"
 """The label of digits that were caught by their number alone, and of everything in results that may
@@ -34,15 +34,6 @@ change."""
 
 SHORTEST_RUN = 3
 """Digits in a row that `numbers` hides whatever they are."""
-
-
-@dataclass(frozen=True, slots=True)
-class NamedSpan:
-    """A name, place or address in `words[first:end]`; `kind` is Deepgram's type in lower case."""
-
-    first: int
-    end: int
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)

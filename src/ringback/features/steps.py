@@ -27,7 +27,7 @@ from ringback.features.entities import find_entities
 from ringback.features.fillers import with_fillers, without_fillers
 from ringback.features.plain import plain
 from ringback.features.profanity import mask_profanity
-from ringback.features.redaction import Hidden, NamedSpan, find_hidden, hide
+from ringback.features.redaction import Hidden, find_hidden, hide
 from ringback.features.redaction_cues import Cues
 from ringback.features.replacing import Replacement, replace_words, replacements
 from ringback.features.search import SearchResult, snippet
@@ -37,7 +37,7 @@ from ringback.listen.entity_types import ALL, Wanted, wanted
 from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
 from ringback.listen.text_languages import is_english
-from ringback.transcript import Word, joined
+from ringback.transcript import NamedSpan, Word, joined
 
 
 @dataclass(frozen=True, slots=True)

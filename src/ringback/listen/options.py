@@ -250,8 +250,9 @@ _SHAPES = {
 }
 _REPEATABLE = frozenset(name for mode in Mode for name, p in by_name(mode).items() if p.repeats > 1)
 
-MOST_KEYTERM_WORDS = 500
-"""Deepgram allows 500 tokens (docs/keyterm); a word is at least one."""
+MOST_KEYTERMS, MOST_KEYTERM_TOKENS = 100, 500
+"""https://developers.deepgram.com/docs/keyterm. Its tokens are not ours: a word is at least one of them, and
+here a longer one counts one for each eight characters."""
 
 MOST_LIVE_EXTRA_BYTES = 32_768
 """Of `extra` as JSON, which each message of a live stream carries: messages stay below 1 MiB."""
@@ -263,8 +264,13 @@ _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 def keyterm_fault(terms: Sequence[str]) -> str | None:
     """Why these are too many, or None."""
-    if sum(len(term.split()) for term in terms) > MOST_KEYTERM_WORDS:
-        return f"`keyterm` has more than {MOST_KEYTERM_WORDS} words in all"
+    if len(terms) > MOST_KEYTERMS:
+        return f"Keyterm limit exceeded. The maximum number of keyterms is {MOST_KEYTERMS}."
+    if sum(-(-len(word) // 8) for term in terms for word in term.split()) > MOST_KEYTERM_TOKENS:
+        return (
+            "Keyterm limit exceeded. The maximum number of tokens across all keyterms is "
+            f"{MOST_KEYTERM_TOKENS}."
+        )
     return None
 
 
@@ -275,8 +281,8 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
     fixed = _FIXED_RATE.get(options.encoding or "")
     if fixed and options.sample_rate not in {None, fixed}:
         raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`")
-    if fault := keyterm_fault(options.keyterm):
-        raise _refused(fault)
+    if fault := keyterm_fault(options.terms):
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", fault)
     if options.utterance_end_ms is not None and not options.interim_results:
         raise _refused("`utterance_end_ms` needs `interim_results=true`")
     if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:

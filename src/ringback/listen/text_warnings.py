@@ -1,5 +1,6 @@
 """Warnings about text options that do less than their names say, in this language or on this server. Pure."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
@@ -15,7 +16,12 @@ _ENGLISH_ONLY = ("measurements", "dictation", "detect_entities")
 def with_text_warnings(options: ListenOptions, *, names: bool) -> ListenOptions:
     """The options, with a warning for each of them that is not acted on in full. `names`: this server has the
     model that finds names and places."""
-    found = (*_of_language(options), *_of_redaction(options, names), *_of_entities(options, names))
+    found = (
+        *_of_language(options),
+        *_of_redaction(options, names),
+        *_of_entities(options, names),
+        *_of_terms(options),
+    )
     return msgspec.structs.replace(options, warnings=(*options.warnings, *found)) if found else options
 
 
@@ -57,3 +63,20 @@ def _of_entities(options: ListenOptions, names: bool) -> Iterator[ParameterWarni
     if options.detect_entities and not names:
         what = "`detect_entities` finds no names and places on this server: it has no model for them."
         yield ParameterWarning("detect_entities", "unsupported", what)
+
+
+def _of_terms(options: ListenOptions) -> Iterator[ParameterWarning]:
+    """Both are literal terms at Deepgram too, and then match nothing (https://developers.deepgram.com/docs/keyterm)."""
+    if any("," in term for term in options.keyterm):
+        what = "`keyterm` takes one term each: with commas it is one literal term. Give the parameter again."
+        yield ParameterWarning("keyterm", "ignored", what)
+    if any(_WEIGHT.search(term) for term in options.keyterm):
+        what = "`keyterm` takes no weights: `:` and what follows it are part of the term."
+        yield ParameterWarning("keyterm", "ignored", what)
+    if any(_BOOST.search(word) and float(word.rpartition(":")[2]) <= 0 for word in options.keywords):
+        what = "`keywords` with a boost of 0 or less are passed over: no word is suppressed."
+        yield ParameterWarning("keywords", "ignored", what)
+
+
+_WEIGHT = re.compile(r":-?[0-9.]+$")
+_BOOST = re.compile(r":[^:]+$")

@@ -18,12 +18,13 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.live import LiveDecoders, Passed, Understood
 from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.vad import VadService, VadStream
-from ringback.engines.base import ModelInfo, Task
+from ringback.engines.base import ModelInfo, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
 from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
+from ringback.transcript import NamedSpan
 
 
 class LiveRecognition:
@@ -83,6 +84,13 @@ class LiveRecogniser:
         self._settings = replace(self._settings, task=replace(self._settings.task, terms=tuple(keyterms)))
         for channel, _ in self._channels:
             channel.use_settings(self._settings)
+
+    async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
+        """The names in these words, if the server has the model for them. Raises `EngineFailure`,
+        `Misconfigured`."""
+        pool = self._shared.pool
+        urgency = Urgency.LIVE_FINAL if final else Urgency.LIVE_PARTIAL
+        return await pool.find_names(words, urgency) if pool.finds_names else ()
 
     async def events(self) -> AsyncIterator[RecognitionEvent]:
         """Until `RecognitionFinished` or `Undecodable`. Raises `EngineFailure`, `Misconfigured`."""

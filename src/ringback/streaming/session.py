@@ -32,9 +32,11 @@ from ringback.listen.recognition_events import (
     AudioOpened,
     RecognitionEvent,
     RecognitionFinished,
+    RecognitionResult,
     VadProgress,
 )
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
+from ringback.transcript import NamedSpan
 
 MAX_OUTBOX = 1_000
 """Messages that may wait for the relay; with more, whoever adds one waits."""
@@ -57,6 +59,11 @@ class StreamRecogniser(Protocol):
 
     def use_keyterms(self, keyterms: Sequence[str]) -> None:
         """In place of those so far, for what is recognised from now on."""
+        ...
+
+    async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
+        """The names, places and addresses in these words; none where the server has no model for them.
+        Raises `EngineFailure`, `Misconfigured`."""
         ...
 
     def events(self) -> AsyncIterator[RecognitionEvent]:
@@ -251,10 +258,18 @@ class Session:
     async def _forward_events(self) -> None:
         async for event in self._recogniser.events():
             self._count(event)
-            for formatted in self._text.hear(event):
+            # Words whose names could not be looked for are not sent: the stream ends with the failure.
+            names = await self._names_in(event)
+            for formatted in self._text.hear(event, names):
                 await self._perform(self._conversation.receive_event(formatted, self._clock.monotonic()))
         if not self._conversation.closed:
             raise RuntimeError("the recogniser ended before the conversation")
+
+    async def _names_in(self, event: RecognitionEvent) -> Sequence[NamedSpan]:
+        if not isinstance(event, RecognitionResult) or not self._text.reads_names:
+            return ()
+        words = [word.text for word in self._text.spoken(event)]
+        return await self._recogniser.find_names(words, final=event.final) if words else ()
 
     def _count(self, event: RecognitionEvent) -> None:
         match event:

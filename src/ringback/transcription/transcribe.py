@@ -8,7 +8,7 @@ own, so that a second run overwrites what the first one left.
 import asyncio
 import errno
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,10 +41,11 @@ from ringback.jobs.store import JobStore
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
-from ringback.transcript import Transcript
+from ringback.transcript import NamedSpan, Transcript
 from ringback.transcription.faults import FAULT, RecordingLost, report_fault, schedule_for
 from ringback.transcription.fetch import Fetching, fetched, fetched_again
 from ringback.transcription.model import model_for
+from ringback.transcription.names import find_names
 from ringback.transcription.progress import Progress
 from ringback.transcription.recording_recogniser import RecordingRecogniser
 from ringback.transcription.remote import AudioNotFetched
@@ -94,6 +95,7 @@ class Transcriber:
         quota: AudioQuota,
     ) -> None:
         self._recogniser = RecordingRecogniser(reader, pool, progress, quality)
+        self._pool = pool
         self._catalogue = catalogue
         self._store = store
         self._fetching = fetching
@@ -185,7 +187,8 @@ class Transcriber:
             models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
         )
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
-        document = await asyncio.to_thread(_document, transcript, order.options, facts)
+        names = await find_names(transcript, order.options, self._pool, job.id, job.lane)
+        document = await asyncio.to_thread(_document, transcript, order.options, facts, names)
         duration, channels = transcript.duration, len(transcript.channels)
         return _Answer(200, document, duration, channels, model.uuid, duration * channels)
 
@@ -262,8 +265,13 @@ def _lost() -> RecordingLost:
     return RecordingLost(errno.ENOENT, "the recording is not in the blob store")
 
 
-def _document(heard: Transcript, options: ListenOptions, facts: results.ResultMetadata) -> bytes:
-    finished = finish(heard, options)
+def _document(
+    heard: Transcript,
+    options: ListenOptions,
+    facts: results.ResultMetadata,
+    names: Sequence[Sequence[NamedSpan]] | None,
+) -> bytes:
+    finished = finish(heard, options, names)
     return results.result_document(
         finished.transcript,
         options,

@@ -135,3 +135,13 @@ def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> 
 def test_other_scripts_need_more_tokens() -> None:
     assert guards.token_cap(5.0, english=False) == 108
     assert guards.token_cap(15.0, english=False) == 224
+
+
+def test_the_prompt_is_never_longer_than_max_length() -> None:
+    assert guards.max_length(20, 3) == 40
+    assert guards.max_length(20, 45) == 66
+    assert all(
+        guards.max_length(cap, prompt) > prompt and guards.max_length(cap, prompt) >= 2 * cap
+        for cap in range(9, 225)
+        for prompt in range(224)
+    )

