@@ -66,11 +66,6 @@ class Seal:
             secrets.append(_from_file(path))
         return cls(secrets)
 
-    @property
-    def key_ids(self) -> tuple[str, ...]:
-        """What the secrets are called in sealed texts and messages; they tell nothing of the secrets."""
-        return tuple(key.id for key in self._keys)
-
     def seal(self, text: str, about: str) -> str:
         """`text`, encrypted, in URL-safe ASCII; it opens with the same `about` only."""
         key = self._keys[0]
