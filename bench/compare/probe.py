@@ -85,6 +85,15 @@ def _caller(port: int) -> Callable[[int], None]:
     return heard
 
 
+def be_patient() -> None:
+    """A busy machine may take minutes for a start, which is not what is measured."""
+    from bench.delivery import ours
+    from bench.harness.server import RunningServer
+
+    RunningServer._wait_until_ready.__defaults__ = (600.0,)
+    ours.START_SECONDS = (15.0, 60.0, 300.0)
+
+
 PROBES: dict[str, Callable[[], dict[str, float]]] = {
     "accepts": accepts,
     "deliveries": deliveries,
@@ -92,4 +101,5 @@ PROBES: dict[str, Callable[[], dict[str, float]]] = {
 }
 
 if __name__ == "__main__":
+    be_patient()
     print(json.dumps(PROBES[sys.argv[1]]()))
