@@ -208,11 +208,11 @@ async def test_a_copy_lies_here_only_while_it_is_read(blobs: BlobStore, tmp_path
 READER = """
 import asyncio, sys
 from pathlib import Path
-from ringback.blobs import BlobKey, blobs_at
+from ringback.blobs import BlobKey, blob_store_at
 from ringback.clock import SystemClock
 
 async def read():
-    async with blobs_at(sys.argv[1], Path(sys.argv[2]), SystemClock()) as blobs:
+    async with blob_store_at(sys.argv[1], Path(sys.argv[2]), SystemClock()) as blobs:
         async with blobs.local(BlobKey("audio/0b5c")):
             print("reading", flush=True)
             await asyncio.Event().wait()
