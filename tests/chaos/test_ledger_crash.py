@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from ringback.clock import SystemClock
-from ringback.jobs.job import Done, GivenUp, JobId, Lane, Lease, NewJob, Once, Outcome, State
+from ringback.jobs.job import Done, GivenUp, IdempotencyKey, JobId, Lane, Lease, NewJob, Outcome, State
 from ringback.jobs.worker import Worker
 from ringback.storage.sqlite import SqliteLedger
 
@@ -52,12 +52,13 @@ def new_job(sequence: str | None = None) -> NewJob:
     number = random.randrange(20)
     return NewJob(
         JobId(str(uuid.uuid4())), "deliver", Lane(f"host {number}"), "p", bytes(500),
-        accessor=f"key {number % 3}", sequence=sequence, weight=number, once=Once(str(uuid.uuid4()), b"wish"),
+        accessor=f"key {number % 3}", sequence=sequence, weight=number,
+        idempotency=IdempotencyKey(str(uuid.uuid4()), b"wish"),
     )  # fmt: skip
 
 
 def follow_up() -> NewJob:
-    return replace(new_job(), once=None)
+    return replace(new_job(), idempotency=None)
 
 
 async def serve_until_killed(path: Path) -> None:

@@ -15,7 +15,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
-from ringback.jobs.job import Attempt, Done, GivenUp, JobFilter, JobId, NewJob, Once
+from ringback.jobs.job import Attempt, Done, GivenUp, IdempotencyKey, JobFilter, JobId, NewJob
 from ringback.keys import Project
 from ringback.listen.options import ListenOptions
 from ringback.server.request_lookup import REQUEST_KINDS
@@ -67,7 +67,7 @@ class ProcessContext:
         order = TranscriptionOrder(options, "m", audio=audio_key(name), sha256="0" * 64, callback=URL)
         job = job_of(order, name, SEAL, project=TENANT.id, accessor="k")
         await self.blobs.put(audio_key(name), single_chunk(CANARY.encode()))
-        await self.store.add([replace(job, once=Once(f"{CANARY} {name}", b"wish"))])
+        await self.store.add([replace(job, idempotency=IdempotencyKey(f"{CANARY} {name}", b"wish"))])
         if not ends:
             return name
         (lease,) = await self.store.claim(KIND, 1, 60)

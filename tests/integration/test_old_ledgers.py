@@ -19,8 +19,8 @@ import pytest
 
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
-from ringback.jobs.job import Allowance, Done, JobFilter, JobId, Lane, NewJob, Once, State
-from ringback.jobs.store import AlreadyAsked, OverAllowance
+from ringback.jobs.job import Allowance, Done, IdempotencyKey, JobFilter, JobId, Lane, NewJob, State
+from ringback.jobs.store import AlreadyRequested, OverAllowance
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger, schema
 from support.postgres import new_database, servers
@@ -83,9 +83,9 @@ async def test_everything_is_there_and_goes_on(old: Store) -> None:
     assert [job.id for job in found.jobs] == [named(3)]
 
     again = NewJob(JobId("new"), "transcribe", Lane("t"), project.id, b"", accessor="key")
-    with pytest.raises(AlreadyAsked) as asked:
-        await old.add([replace(again, once=Once("word", b"wish"))])
-    assert (asked.value.job, asked.value.same_wish) == (named(1), True)
+    with pytest.raises(AlreadyRequested) as asked:
+        await old.add([replace(again, idempotency=IdempotencyKey("word", b"wish"))])
+    assert (asked.value.job, asked.value.same_request) == (named(1), True)
     waiting = replace(again, kind="deliver", lane=Lane("b"))
     with pytest.raises(OverAllowance):
         await old.add([waiting], Allowance(jobs=4))

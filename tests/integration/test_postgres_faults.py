@@ -9,8 +9,8 @@ from typing import Any
 import asyncpg
 import pytest
 
-from ringback.jobs.job import Done, JobId, Lane, NewJob, Once, State
-from ringback.jobs.store import AlreadyAsked, LedgerUnavailable
+from ringback.jobs.job import Done, IdempotencyKey, JobId, Lane, NewJob, State
+from ringback.jobs.store import AlreadyRequested, LedgerUnavailable
 from ringback.storage.postgres import PostgresLedger, database
 from support.postgres import PostgresServer, new_database, running, servers
 
@@ -211,15 +211,15 @@ async def test_no_session_is_needed_between_transactions(url: str, monkeypatch: 
 
     monkeypatch.setattr(asyncpg, "create_pool", make_forgetful_pool)
     async with await PostgresLedger.open(url, serving=True, fixed_caps={"transcribe": 2}) as ledger:
-        once = Once("word", b"wish")
+        once = IdempotencyKey("word", b"wish")
         jobs = [
             new_job(sequence="s", accessor="k"),
             new_job(sequence="s"),
-            new_job("other", once=once),
+            new_job("other", idempotency=once),
         ]
         await ledger.add(jobs)
-        with pytest.raises(AlreadyAsked):
-            await ledger.add([new_job(once=once)])
+        with pytest.raises(AlreadyRequested):
+            await ledger.add([new_job(idempotency=once)])
         ends = [asyncio.create_task(ledger.wait_for_end(job.id)) for job in jobs]
         for _ in jobs:
             async with asyncio.timeout(20):

@@ -14,16 +14,16 @@ from ringback.jobs.job import (
     Attempt,
     Done,
     GivenUp,
+    IdempotencyKey,
     JobId,
     Lane,
     Lease,
     NewJob,
-    Once,
     Retry,
     Signal,
     State,
 )
-from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
+from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.storage.postgres import NodeFacts, PostgresLedger, nodes
 from support.postgres import new_database, servers
 
@@ -187,12 +187,12 @@ class TestManyClaimers:
     async def test_of_one_word_on_two_nodes_one_is_added(self, open_node: OpenNode) -> None:
         ledgers = [await open_node() for _ in range(2)]
         for _ in range(5):
-            once = Once(str(uuid.uuid4()), b"wish")
-            jobs = [new_job(accessor="k", once=once) for _ in range(6)]
+            once = IdempotencyKey(str(uuid.uuid4()), b"wish")
+            jobs = [new_job(accessor="k", idempotency=once) for _ in range(6)]
             added = await asyncio.gather(
                 *(ledgers[place % 2].add([job]) for place, job in enumerate(jobs)), return_exceptions=True
             )
-            assert Counter(map(type, added)) == {type(None): 1, AlreadyAsked: 5}
+            assert Counter(map(type, added)) == {type(None): 1, AlreadyRequested: 5}
 
     async def test_an_allowance_holds_over_two_nodes(self, open_node: OpenNode) -> None:
         ledgers = [await open_node() for _ in range(2)]

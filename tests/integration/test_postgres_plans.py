@@ -16,11 +16,11 @@ from ringback.jobs.job import (
     Attempt,
     Done,
     GivenUp,
+    IdempotencyKey,
     JobFilter,
     JobId,
     Lane,
     NewJob,
-    Once,
     Retry,
     State,
 )
@@ -151,8 +151,8 @@ def assert_walks(plan: str, *indexes: str) -> None:
 
 
 async def test_writes(plans: Plans) -> None:
-    once = Once("word", b"wish")
-    jobs = [new_job(accessor="k", once=once), new_job(sequence="s"), new_job(sequence="s")]
+    once = IdempotencyKey("word", b"wish")
+    jobs = [new_job(accessor="k", idempotency=once), new_job(sequence="s"), new_job(sequence="s")]
     assert_walks(
         await plans.of(lambda ledger: ledger.add(jobs, Allowance(jobs=100))),
         "lane_kind_name_key", "live_job_by_sequence", "idempotency_key_pkey", "usage_pkey",

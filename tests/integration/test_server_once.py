@@ -44,7 +44,7 @@ def recordings(door: Front) -> list[str]:
     return [path.name for path in (door.folder / "audio").glob("*")]
 
 
-async def test_the_same_word_for_the_same_wish_is_the_same_request(door: Front) -> None:
+async def test_the_same_word_for_the_same_request_is_the_same_request(door: Front) -> None:
     first = await send(door, "monday", f"{CALLBACK}&tag=a&tag=b")
     again = await send(door, "monday", f"tag=b&{CALLBACK}&tag=a")
     assert (first.status, again.status) == (200, 200)

@@ -18,16 +18,16 @@ from ringback.jobs.job import (
     Attempt,
     Done,
     GivenUp,
+    IdempotencyKey,
     JobFilter,
     JobId,
     Lane,
     NewJob,
-    Once,
     Retry,
     Signal,
 )
 from ringback.jobs.lane import FIRST_CAP
-from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
+from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.keys import ApiKey
 from ringback.storage.sqlite import SqliteLedger, schema
 
@@ -197,8 +197,8 @@ class TestForgetting:
     async def test_every_table_is_empty_again(self, path: Path) -> None:
         async with await opened(path) as ledger:
             for number in range(20):
-                once = Once(f"word {number}", b"wish")
-                await ledger.add([replace(new_job(), lane=Lane(f"{number}"), accessor="k", once=once)])
+                once = IdempotencyKey(f"word {number}", b"wish")
+                await ledger.add([replace(new_job(), lane=Lane(f"{number}"), accessor="k", idempotency=once)])
             attempt = Attempt(1.0, 2.0, "delivered", 200)
             for lease in await ledger.claim("deliver", 20, 30.0):
                 await ledger.settle(lease, Done(200, attempt=attempt))
@@ -210,7 +210,7 @@ class TestForgetting:
 
     async def test_words_that_had_their_time_go_with_any_drop(self, path: Path) -> None:
         async with await opened(path) as ledger:
-            await ledger.add([replace(new_job(), once=Once("word", b"wish", 0.0))])
+            await ledger.add([replace(new_job(), idempotency=IdempotencyKey("word", b"wish", 0.0))])
             assert await ledger.drop(0.0, 7) == 0
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("select count(*) from idempotency_key").fetchone() == (0,)
@@ -236,16 +236,17 @@ class TestGroups:
 
     async def test_refusals_undo_nothing_beside_them(self, path: Path) -> None:
         async with await opened(path) as ledger:
-            once = Once("word", b"wish")
+            once = IdempotencyKey("word", b"wish")
             jobs = [
-                replace(new_job(), accessor="k", once=once if number % 2 else None) for number in range(8)
+                replace(new_job(), accessor="k", idempotency=once if number % 2 else None)
+                for number in range(8)
             ]
             answers = await asyncio.gather(
                 *(ledger.add([job], Allowance(jobs=3)) for job in jobs), return_exceptions=True
             )
             assert [type(answer) for answer in answers] == [
-                type(None), type(None), type(None), AlreadyAsked,
-                OverAllowance, AlreadyAsked, OverAllowance, AlreadyAsked,
+                type(None), type(None), type(None), AlreadyRequested,
+                OverAllowance, AlreadyRequested, OverAllowance, AlreadyRequested,
             ]  # fmt: skip
             kept = [await ledger.get(job.id) is not None for job in jobs]
             assert kept == [answer is None for answer in answers]

@@ -23,7 +23,7 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.lane import Health
-from ringback.jobs.store import AlreadyAsked, OverAllowance, Stripped
+from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
 
 BlobLocation = tuple[str, str]
 """A kind and a lane."""
@@ -219,9 +219,11 @@ class ModelLedger:
 
     def _refuse(self, jobs: Sequence[NewJob], allowance: Allowance | None) -> None:
         for job in jobs:
-            known = None if job.once is None else self.words.get((job.accessor or "", job.once.word))
-            if job.once is not None and known is not None and known.until > self.now:
-                raise AlreadyAsked(known.job, known.wish == job.once.wish)
+            known = (
+                None if job.idempotency is None else self.words.get((job.accessor or "", job.idempotency.key))
+            )
+            if job.idempotency is not None and known is not None and known.until > self.now:
+                raise AlreadyRequested(known.job, known.wish == job.idempotency.fingerprint)
         for accessor, kind in {(job.accessor, job.kind) for job in jobs if job.accessor is not None}:
             live = [job.asked for job in self.jobs.values() if job.state in LIVE] + list(jobs)
             theirs = [job.weight for job in live if (job.accessor, job.kind) == (accessor, kind)]
@@ -235,9 +237,9 @@ class ModelLedger:
     def _add(self, job: NewJob) -> Expected:
         self.added += 1
         added = self.jobs[job.id] = Expected(job, self.added, self.now, self.now + job.delay)
-        if job.once is not None:
-            word = Word(job.id, job.once.wish, self.now + job.once.seconds)
-            self.words[job.accessor or "", job.once.word] = word
+        if job.idempotency is not None:
+            word = Word(job.id, job.idempotency.fingerprint, self.now + job.idempotency.seconds)
+            self.words[job.accessor or "", job.idempotency.key] = word
         if job.sequence is not None:
             added.state = State.HELD
             self._put_in_order(added)

@@ -10,7 +10,7 @@ import asyncpg
 
 from ringback.clock import Clock
 from ringback.jobs.daily_audio import DailyAudioStore
-from ringback.jobs.job import JobId, Lease, NewJob, Once
+from ringback.jobs.job import IdempotencyKey, JobId, Lease, NewJob
 from ringback.keys import KeyStore
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger
@@ -51,7 +51,7 @@ class NewJobs(Protocol):
         delay: float = 0.0,
         sequence: str | None = None,
         weight: int = 0,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> NewJob: ...
 
 

@@ -20,7 +20,7 @@ from ringback.jobs.records import (
     RowSet,
     WriteSet,
 )
-from ringback.jobs.store import AlreadyAsked, OverAllowance
+from ringback.jobs.store import AlreadyRequested, OverAllowance
 
 
 class JobBatch:
@@ -60,21 +60,21 @@ class JobBatch:
         return self._snapshot.parked.get(job)
 
     def check(self, jobs: Sequence[NewJob], allowance: Allowance | None) -> None:
-        """`AlreadyAsked`, `OverAllowance`, or `ValueError` for an idempotency key that is there twice.
+        """`AlreadyRequested`, `OverAllowance`, or `ValueError` for an idempotency key that is there twice.
 
         To be asked before anything is done: whoever is refused has changed nothing.
         """
         asked: set[tuple[str, str]] = set()
         for job in jobs:
-            if job.once is None:
+            if job.idempotency is None:
                 continue
-            place = (job.accessor or "", job.once.word)
+            place = (job.accessor or "", job.idempotency.key)
             if place in asked:
-                raise ValueError(f"two jobs with the word {job.once.word!r}")
+                raise ValueError(f"two jobs with the idempotency key {job.idempotency.key!r}")
             asked.add(place)
             known = self._snapshot.keys.get(place)
             if known is not None:
-                raise AlreadyAsked(known.job, known.fingerprint == job.once.wish)
+                raise AlreadyRequested(known.job, known.fingerprint == job.idempotency.fingerprint)
         if allowance is not None:
             self._check_allowance(jobs, allowance)
 
@@ -223,10 +223,10 @@ class JobBatch:
         )  # fmt: skip
         self.writes.added.append(AddedJob(job, live, holder))
         self._entering.add(live.number)
-        if job.once is not None:
-            place, until = (job.accessor or "", job.once.word), self.now + job.once.seconds
-            self.writes.keys.append(KeyRecord(*place, live.number, job.once.wish, until))
-            self._snapshot.keys[place] = KnownKey(job.id, job.once.wish)
+        if job.idempotency is not None:
+            place, until = (job.accessor or "", job.idempotency.key), self.now + job.idempotency.seconds
+            self.writes.keys.append(KeyRecord(*place, live.number, job.idempotency.fingerprint, until))
+            self._snapshot.keys[place] = KnownKey(job.id, job.idempotency.fingerprint)
         self._use(job.accessor, job.kind, 1, job.weight, 1)
         if job.sequence is not None:
             self._join_sequence(live, job.sequence)

@@ -96,8 +96,8 @@ class Settle(JobCommand[bool]):
         outcome = self.outcome
         match outcome:
             case Done():
-                if any(job.once is not None for job in outcome.follow_ups):
-                    raise ValueError("nobody asked for a follow-up: it has no word")
+                if any(job.idempotency is not None for job in outcome.follow_ups):
+                    raise ValueError("nobody asked for a follow-up: it has no idempotency key")
                 _end(batch, live, State.DONE, outcome)
                 if outcome.audio_seconds:
                     batch.count_audio(live, outcome.audio_seconds)

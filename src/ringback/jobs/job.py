@@ -43,14 +43,14 @@ ENDED = frozenset({State.DONE, State.PARKED, State.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
-    """A caller's word for one wish (`Idempotency-Key`): who says it again means the same job."""
+class IdempotencyKey:
+    """A caller's key for one request (`Idempotency-Key`): whoever repeats it means the same job."""
 
-    word: str
-    wish: bytes
-    """A hash of all that was asked: the same word for another wish is a mistake."""
+    key: str
+    fingerprint: bytes
+    """A hash of all that was asked: the same key for another request is a mistake."""
     seconds: float = 86_400.0
-    """For how long the word is remembered."""
+    """For how long the key is remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class NewJob:
     queued, those behind it are held. When one is parked, those held behind it are parked with it."""
     weight: int = 0
     """What it counts against its accessor's allowance, beside being one job: bytes of audio."""
-    once: Once | None = None
+    idempotency: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -129,8 +129,8 @@ class ReadSet:
             self.lanes[job.kind, job.lane] = self.fixed_caps.get(job.kind, FIRST_CAP)
             if job.sequence is not None:
                 self.sequences.add(job.sequence)
-            if job.once is not None:
-                self.keys.add((job.accessor or "", job.once.word))
+            if job.idempotency is not None:
+                self.keys.add((job.accessor or "", job.idempotency.key))
             if job.accessor is not None:
                 self.usages.add((job.accessor, job.kind))
         self.checks_usages = self.checks_usages or allowance is not None

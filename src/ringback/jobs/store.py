@@ -1,7 +1,7 @@
 """The ledger's port, beside its consumers: `worker`, `rescuer`, the accepting and the reading routes.
 
 Every method that writes is durable when it returns. Times are the database's own clock: callers speak
-in delays. Implemented by `storage.sqlite`; `tests/conformance/store` holds every implementation to it.
+in delays. Implemented by `storage.sqlite` and `storage.postgres`; `tests/conformance/store` holds them to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,13 +32,13 @@ class LedgerUnavailable(RingbackError):
     """
 
 
-class AlreadyAsked(Exception):
-    """The job's `once.word` is remembered: nothing was added."""
+class AlreadyRequested(Exception):
+    """The job's `idempotency.key` is remembered: nothing was added."""
 
-    def __init__(self, job: JobId, same_wish: bool) -> None:
+    def __init__(self, job: JobId, same_request: bool) -> None:
         super().__init__(job)
         self.job = job
-        self.same_wish = same_wish
+        self.same_request = same_request
 
 
 class OverAllowance(Exception):
@@ -76,8 +76,9 @@ class JobStore(Protocol):
     async def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
         """All of them, or none. Adding an id that is already there raises `ValueError`.
 
-        Raises `AlreadyAsked` where `once` is known, and `OverAllowance` where the accessor of the jobs would
-        have more live jobs of their kind than `allowance` grants; jobs without an accessor have no limit.
+        Raises `AlreadyRequested` where `idempotency.key` is known, and `OverAllowance` where the accessor of
+        the jobs would have more live jobs of their kind than `allowance` grants; jobs without an accessor
+        have no limit.
         """
         ...
 

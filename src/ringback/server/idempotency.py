@@ -12,7 +12,7 @@ import msgspec
 from starlette.requests import HTTPConnection
 
 from ringback.errors import Refusal
-from ringback.jobs.job import Once
+from ringback.jobs.job import IdempotencyKey
 
 LONGEST_KEY = 255
 
@@ -30,11 +30,11 @@ def idempotency_key_of(request: HTTPConnection) -> str | None:
     return key
 
 
-def with_fingerprint(key: str, query: Sequence[tuple[str, str]], audio: str, secret: bytes) -> Once:
+def with_fingerprint(key: str, query: Sequence[tuple[str, str]], audio: str, secret: bytes) -> IdempotencyKey:
     """The word with a fingerprint of all that was asked: the parameters in any order, and the audio's hash or
     URL. Keyed, because a query may hold a password that could be guessed from a plain hash."""
     request = msgspec.json.encode([sorted(query), audio])
-    return Once(key, hmac.digest(secret, request, "sha256"))
+    return IdempotencyKey(key, hmac.digest(secret, request, "sha256"))
 
 
 def key_reused() -> Refusal:

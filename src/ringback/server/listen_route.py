@@ -20,7 +20,7 @@ from ringback.blobs import TooLarge
 from ringback.callbacks.schedule import chosen
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Allowance, JobId
-from ringback.jobs.store import AlreadyAsked, LedgerUnavailable, OverAllowance
+from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
 from ringback.listen.text_warnings import with_text_warnings
@@ -185,16 +185,16 @@ class ListenRoute:
             audio = order.sha256 or order.url or ""
             job = replace(
                 job,
-                once=with_fingerprint(
+                idempotency=with_fingerprint(
                     context.idempotency_key, query_pairs(request), audio, self._fingerprint_secret
                 ),
             )
         try:
             jobs = [job] if order.url is None else with_fetch(job)
             await self._services.store.add(jobs, self._allowance(context))
-        except AlreadyAsked as known:
+        except AlreadyRequested as known:
             await self._delete_upload(order)
-            if not known.same_wish:
+            if not known.same_request:
                 raise key_reused() from None
             return replace(context, request_id=known.job, replayed=True)
         except OverAllowance:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.jobs.job import Done, JobId, Lane, Lease, NewJob, Once
+from ringback.jobs.job import Done, IdempotencyKey, JobId, Lane, Lease, NewJob
 from support.stores import STORES, ClaimOne, MovableClock, NewJobs, OpenStore, Reopen, Store
 
 
@@ -40,7 +40,7 @@ def new_job() -> NewJobs:
         delay: float = 0.0,
         sequence: str | None = None,
         weight: int = 0,
-        once: Once | None = None,
+        idempotency: IdempotencyKey | None = None,
     ) -> NewJob:
         return NewJob(
             id=JobId(str(uuid.uuid4())),
@@ -55,7 +55,7 @@ def new_job() -> NewJobs:
             delay=delay,
             sequence=sequence,
             weight=weight,
-            once=once,
+            idempotency=idempotency,
         )
 
     return make

@@ -5,88 +5,88 @@ from dataclasses import replace
 
 import pytest
 
-from ringback.jobs.job import Allowance, Attempt, Done, GivenUp, Interrupted, Once, Retry, State
-from ringback.jobs.store import AlreadyAsked, OverAllowance
+from ringback.jobs.job import Allowance, Attempt, Done, GivenUp, IdempotencyKey, Interrupted, Retry, State
+from ringback.jobs.store import AlreadyRequested, OverAllowance
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
-ONCE = Once("word", b"wish", 100.0)
+ONCE = IdempotencyKey("word", b"wish", 100.0)
 
 
 class TestOnce:
     async def test_the_same_word_means_the_same_job(self, store: Store, new_job: NewJobs) -> None:
-        first, second = new_job(accessor="k", once=ONCE), new_job(accessor="k", once=ONCE)
+        first, second = new_job(accessor="k", idempotency=ONCE), new_job(accessor="k", idempotency=ONCE)
         await store.add([first])
-        with pytest.raises(AlreadyAsked) as asked:
+        with pytest.raises(AlreadyRequested) as asked:
             await store.add([second])
-        assert (asked.value.job, asked.value.same_wish) == (first.id, True)
+        assert (asked.value.job, asked.value.same_request) == (first.id, True)
         assert await store.get(second.id) is None
 
     async def test_with_another_wish_it_is_a_mistake(self, store: Store, new_job: NewJobs) -> None:
-        first = new_job(accessor="k", once=ONCE)
+        first = new_job(accessor="k", idempotency=ONCE)
         await store.add([first])
-        with pytest.raises(AlreadyAsked) as asked:
-            await store.add([new_job(accessor="k", once=replace(ONCE, wish=b"another"))])
-        assert (asked.value.job, asked.value.same_wish) == (first.id, False)
+        with pytest.raises(AlreadyRequested) as asked:
+            await store.add([new_job(accessor="k", idempotency=replace(ONCE, fingerprint=b"another"))])
+        assert (asked.value.job, asked.value.same_request) == (first.id, False)
 
     async def test_nothing_of_the_call_is_kept(self, store: Store, new_job: NewJobs) -> None:
-        await store.add([new_job(once=ONCE)])
+        await store.add([new_job(idempotency=ONCE)])
         other = new_job()
-        with pytest.raises(AlreadyAsked):
-            await store.add([other, new_job(once=ONCE)])
+        with pytest.raises(AlreadyRequested):
+            await store.add([other, new_job(idempotency=ONCE)])
         assert await store.get(other.id) is None
 
     async def test_words_are_each_accessors_own(self, store: Store, new_job: NewJobs) -> None:
         for accessor in ("k", "l", None):
-            await store.add([new_job(accessor=accessor, once=ONCE)])
-            with pytest.raises(AlreadyAsked):
-                await store.add([new_job(accessor=accessor, once=ONCE)])
+            await store.add([new_job(accessor=accessor, idempotency=ONCE)])
+            with pytest.raises(AlreadyRequested):
+                await store.add([new_job(accessor=accessor, idempotency=ONCE)])
 
     async def test_of_two_at_once_one_is_added(self, store: Store, new_job: NewJobs) -> None:
-        jobs = [new_job(accessor="k", once=ONCE) for _ in range(10)]
+        jobs = [new_job(accessor="k", idempotency=ONCE) for _ in range(10)]
         added = await asyncio.gather(*(store.add([job]) for job in jobs), return_exceptions=True)
         [winner] = [job for job, answer in zip(jobs, added, strict=True) if answer is None]
-        refused = [answer for answer in added if isinstance(answer, AlreadyAsked)]
+        refused = [answer for answer in added if isinstance(answer, AlreadyRequested)]
         assert len(refused) == 9
         assert {answer.job for answer in refused} == {winner.id}
 
     async def test_a_word_is_forgotten_after_its_time(
         self, store: Store, new_job: NewJobs, manual_clock: MovableClock
     ) -> None:
-        await store.add([new_job(once=ONCE)])
+        await store.add([new_job(idempotency=ONCE)])
         manual_clock.advance(99.0)
-        with pytest.raises(AlreadyAsked):
-            await store.add([new_job(once=ONCE)])
+        with pytest.raises(AlreadyRequested):
+            await store.add([new_job(idempotency=ONCE)])
         manual_clock.advance(1.5)
-        again = new_job(once=ONCE)
+        again = new_job(idempotency=ONCE)
         await store.add([again])
-        with pytest.raises(AlreadyAsked) as asked:
-            await store.add([new_job(once=ONCE)])
+        with pytest.raises(AlreadyRequested) as asked:
+            await store.add([new_job(idempotency=ONCE)])
         assert asked.value.job == again.id
 
     async def test_a_word_is_remembered_beyond_the_end_and_a_restart(
         self, reopen: Reopen, new_job: NewJobs, done: Done
     ) -> None:
-        first = new_job(once=ONCE)
+        first = new_job(idempotency=ONCE)
         async with reopen() as store:
             await store.add([first])
             [lease] = await store.claim("deliver", 1, 30.0)
             await store.settle(lease, done)
         async with reopen() as store:
-            with pytest.raises(AlreadyAsked) as asked:
-                await store.add([new_job(once=ONCE)])
+            with pytest.raises(AlreadyRequested) as asked:
+                await store.add([new_job(idempotency=ONCE)])
         assert asked.value.job == first.id
 
     async def test_a_word_said_twice_in_one_call_is_a_fault(self, store: Store, new_job: NewJobs) -> None:
-        jobs = [new_job(once=ONCE), new_job(once=ONCE)]
-        with pytest.raises(ValueError, match="word"):
+        jobs = [new_job(idempotency=ONCE), new_job(idempotency=ONCE)]
+        with pytest.raises(ValueError, match="key"):
             await store.add(jobs)
         assert await store.states([job.id for job in jobs]) == {}
 
     async def test_a_follow_up_has_none(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
         await store.add([new_job()])
         lease = await claim_one()
-        with pytest.raises(ValueError, match="word"):
-            await store.settle(lease, Done(200, follow_ups=(new_job(once=ONCE),)))
+        with pytest.raises(ValueError, match="key"):
+            await store.settle(lease, Done(200, follow_ups=(new_job(idempotency=ONCE),)))
         assert await store.extend([lease], 30.0) == {lease.job.id}
 
 
@@ -252,14 +252,14 @@ class TestBegin:
         assert len(await store.claim("transcribe", 10, 30.0)) == 1
 
     async def test_it_is_refused_like_any_other(self, store: Store, new_job: NewJobs) -> None:
-        first = new_job("stream", "k", accessor="k", once=ONCE)
+        first = new_job("stream", "k", accessor="k", idempotency=ONCE)
         await store.begin(first, 30.0, Allowance(jobs=1))
-        with pytest.raises(AlreadyAsked):
-            await store.begin(new_job("stream", "k", accessor="k", once=ONCE), 30.0)
+        with pytest.raises(AlreadyRequested):
+            await store.begin(new_job("stream", "k", accessor="k", idempotency=ONCE), 30.0)
         with pytest.raises(OverAllowance):
             await store.begin(new_job("stream", "k", accessor="k"), 30.0, Allowance(jobs=1))
         with pytest.raises(ValueError, match=first.id):
-            await store.begin(replace(first, once=None), 30.0)
+            await store.begin(replace(first, idempotency=None), 30.0)
 
     async def test_it_waits_for_nothing(self, store: Store, new_job: NewJobs) -> None:
         for job in (new_job(sequence="s"), new_job(delay=1.0)):

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from ringback.jobs.job import Attempt, Done, GivenUp, JobId, Once, Retry
+from ringback.jobs.job import Attempt, Done, GivenUp, IdempotencyKey, JobId, Retry
 from ringback.keys import ApiKey, Project, new_secret, secret_hash
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
@@ -83,7 +83,7 @@ class TestErase:
     async def test_an_ended_job_goes_with_all_that_knew_it(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne
     ) -> None:
-        job = new_job(accessor="k", once=Once("word", b"wish"))
+        job = new_job(accessor="k", idempotency=IdempotencyKey("word", b"wish"))
         await store.add([job])
         await store.settle(await claim_one(), Retry(0.0, 503, Attempt(1.0, 2.0, "server_error", 503)))
         await store.settle(await claim_one(), GivenUp(503, b"why", Attempt(2.0, 3.0, "server_error", 503)))
@@ -93,7 +93,7 @@ class TestErase:
         assert await store.attempts(job.id, 10) == []
         assert list(await store.signing_secrets("k", 5.0)) == []
         assert await store.erase([job.id]) == 0
-        await store.add([new_job(accessor="k", once=Once("word", b"another"))])
+        await store.add([new_job(accessor="k", idempotency=IdempotencyKey("word", b"another"))])
 
     async def test_neither_a_live_one_nor_a_parent(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne

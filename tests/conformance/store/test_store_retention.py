@@ -9,14 +9,14 @@ from ringback.jobs.job import (
     Attempt,
     Done,
     GivenUp,
+    IdempotencyKey,
     JobFilter,
     JobId,
     NewJob,
-    Once,
     Outcome,
     State,
 )
-from ringback.jobs.store import AlreadyAsked, Stripped
+from ringback.jobs.store import AlreadyRequested, Stripped
 from ringback.keys import ApiKey, new_secret, secret_hash
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
@@ -130,13 +130,13 @@ class TestDrop:
         assert await store.attempts(job.id, 9) == []
 
     async def test_words_go_with_the_job(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
-        once = Once("word", b"wish", 10 * DAY)
-        await store.add([new_job(once=once)])
+        once = IdempotencyKey("word", b"wish", 10 * DAY)
+        await store.add([new_job(idempotency=once)])
         await store.settle(await claim_one(), Done(200))
-        with pytest.raises(AlreadyAsked):
-            await store.add([new_job(once=once)])
+        with pytest.raises(AlreadyRequested):
+            await store.add([new_job(idempotency=once)])
         await store.drop(0.0, 10)
-        await store.add([new_job(once=once)])
+        await store.add([new_job(idempotency=once)])
 
     async def test_a_parent_stays_while_a_child_is_there(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: MovableClock

@@ -24,6 +24,7 @@ from ringback.jobs.job import (
     Allowance,
     Done,
     GivenUp,
+    IdempotencyKey,
     Interrupted,
     Job,
     JobFilter,
@@ -31,13 +32,12 @@ from ringback.jobs.job import (
     Lane,
     Lease,
     NewJob,
-    Once,
     Outcome,
     Retry,
     Signal,
     State,
 )
-from ringback.jobs.store import AlreadyAsked, OverAllowance, Stripped
+from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
 from support.model_ledger import BlobLocation, ModelLedger
 from support.stores import FIXED_CAPS, MovableClock, OpenStore, Reopen, Store
 
@@ -142,15 +142,15 @@ class StoreMachine(RuleBasedStateMachine):
     @rule(
         target=jobs,
         accessor=st.sampled_from([None, "k"]),
-        once=st.builds(
-            Once,
-            word=st.sampled_from(["v", "w"]),
-            wish=st.sampled_from([b"1", b"2"]),
+        idempotency=st.builds(
+            IdempotencyKey,
+            key=st.sampled_from(["v", "w"]),
+            fingerprint=st.sampled_from([b"1", b"2"]),
             seconds=st.sampled_from([100.0, 5000.0]),
         ),
     )
-    def add_once(self, accessor: str | None, once: Once) -> Any:
-        return multiple(*self.added([new_job(PLACES[0], accessor=accessor, once=once)], None))
+    def add_once(self, accessor: str | None, idempotency: IdempotencyKey) -> Any:
+        return multiple(*self.added([new_job(PLACES[0], accessor=accessor, idempotency=idempotency)], None))
 
     def added(self, jobs: list[NewJob], allowance: Allowance | None) -> list[JobId]:
         async def model() -> None:
@@ -357,8 +357,8 @@ async def refusal(adding: Awaitable[None]) -> tuple[object, ...]:
     """What was said against it; empty when nothing was."""
     try:
         await adding
-    except AlreadyAsked as asked:
-        return AlreadyAsked, asked.job, asked.same_wish
+    except AlreadyRequested as asked:
+        return AlreadyRequested, asked.job, asked.same_request
     except OverAllowance:
         return (OverAllowance,)
     return ()
@@ -371,12 +371,12 @@ def new_job(
     sequence: str | None = None,
     accessor: str | None = None,
     weight: int = 0,
-    once: Once | None = None,
+    idempotency: IdempotencyKey | None = None,
     parent: JobId | None = None,
 ) -> NewJob:
     return NewJob(
         JobId(str(uuid.uuid4())), place[0], Lane(place[1]), "p", b"all of it", parent=parent,
-        accessor=accessor, delay=delay, sequence=sequence, weight=weight, once=once,
+        accessor=accessor, delay=delay, sequence=sequence, weight=weight, idempotency=idempotency,
     )  # fmt: skip
 
 

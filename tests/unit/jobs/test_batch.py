@@ -13,20 +13,20 @@ from ringback.jobs.job import (
     Allowance,
     Done,
     GivenUp,
+    IdempotencyKey,
     Interrupted,
     Job,
     JobId,
     Lane,
     Lease,
     NewJob,
-    Once,
     Retry,
     Signal,
     State,
 )
 from ringback.jobs.lane import FIRST_CAP, Health
 from ringback.jobs.records import KnownKey, LaneRecord, LiveJob, ParkedJob, ReadSet, RowSet, WriteSet
-from ringback.jobs.store import AlreadyAsked, OverAllowance
+from ringback.jobs.store import AlreadyRequested, OverAllowance
 
 NOW = 1_000.0
 HELD, QUEUED, LEASED, DONE, PARKED, CANCELLED = State
@@ -183,25 +183,25 @@ class TestRefusals:
     def test_come_before_anything_is_done(self) -> None:
         known = {("key", "k"): KnownKey(JobId("1"), b"same")}
         batch = JobBatch(snapshot(keys=known), {})
-        with pytest.raises(AlreadyAsked) as asked:
-            Add([new(1), new(2, once=Once("k", b"same"))], None).decide(batch)
-        assert (asked.value.job, asked.value.same_wish) == (JobId("1"), True)
+        with pytest.raises(AlreadyRequested) as asked:
+            Add([new(1), new(2, idempotency=IdempotencyKey("k", b"same"))], None).decide(batch)
+        assert (asked.value.job, asked.value.same_request) == (JobId("1"), True)
         assert batch.finish() == WriteSet(lanes=[])
 
     def test_a_follow_up_has_no_key(self) -> None:
         job = live(1, LEASED)
         batch = JobBatch(snapshot(job), {})
-        settle = Settle(lease(job), Done(200, follow_ups=(new(1, once=Once("k", b"")),)))
-        with pytest.raises(ValueError, match="no word"):
+        settle = Settle(lease(job), Done(200, follow_ups=(new(1, idempotency=IdempotencyKey("k", b"")),)))
+        with pytest.raises(ValueError, match="no idempotency key"):
             settle.decide(batch)
         assert batch.finish() == WriteSet(lanes=[])
 
     def test_a_key_that_was_given_earlier_in_the_batch_is_known(self) -> None:
         batch = JobBatch(snapshot(keys={}), {})
-        Add([new(1, once=Once("k", b"a"))], None).decide(batch)
-        with pytest.raises(AlreadyAsked) as known:
-            Add([new(2, once=Once("k", b"b"))], None).decide(batch)
-        assert (known.value.job, known.value.same_wish) == (JobId("new 1"), False)
+        Add([new(1, idempotency=IdempotencyKey("k", b"a"))], None).decide(batch)
+        with pytest.raises(AlreadyRequested) as known:
+            Add([new(2, idempotency=IdempotencyKey("k", b"b"))], None).decide(batch)
+        assert (known.value.job, known.value.same_request) == (JobId("new 1"), False)
 
     def test_an_allowance_counts_what_the_batch_did_before(self) -> None:
         job = live(1, LEASED)

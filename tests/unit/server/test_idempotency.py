@@ -49,4 +49,7 @@ def test_two_wishes_are_never_taken_for_one(first: Pairs, second: Pairs, audio: 
 
 
 def test_without_the_secret_nothing_can_be_guessed() -> None:
-    assert with_fingerprint("w", [], "", SECRET).wish != with_fingerprint("w", [], "", b"t" * 32).wish
+    assert (
+        with_fingerprint("w", [], "", SECRET).fingerprint
+        != with_fingerprint("w", [], "", b"t" * 32).fingerprint
+    )
