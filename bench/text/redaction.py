@@ -1,6 +1,6 @@
 """Redaction: how much of what is sensitive is found, and how much of what is claimed is right.
 
-    python -m bench.text.redaction PATH [--names]
+    python -m bench.text.redaction PATH
 
 PATH is `synth_dataset_v2.json` of microsoft/presidio-research (MIT), which is not in this repository. Its
 sentences of one line are taken in three forms: as written, with numbers in groups as Whisper writes them,
