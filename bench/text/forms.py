@@ -56,7 +56,7 @@ def digits(text: str) -> str:
     )
     text = re.sub(r"(\d{4})-(\d\d)-(\d\d)", r"\2/\3/\1", text)
     text = re.sub(r"\b(1[3-9]|2\d|3[01])/(\d\d)/(\d{4})", r"\2/\1/\3", text)
-    words = alpha2digit(canonical(text), "en", ordinal_threshold=0)
+    words = alpha2digit(canonical(text), "en", threshold=0)
     return re.sub(r"[^0-9]", "", words)
 
 
