@@ -16,10 +16,10 @@ from structlog.typing import EventDict
 from ringback import __version__
 from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoredDocument, store_document
 from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks import deliver
+from ringback.callbacks import delivery_handler
 from ringback.callbacks.admission import Admission
-from ringback.callbacks.deliver import Deliverer, Recorded
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
+from ringback.callbacks.delivery_handler import Deliverer, Recorded
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
@@ -207,7 +207,7 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 async def test_large_results_in_flight_are_bounded_in_bytes(
     door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(deliver, "LARGE_BYTES", 3 * INLINE_LIMIT)
+    monkeypatch.setattr(delivery_handler, "LARGE_BYTES", 3 * INLINE_LIMIT)
     kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     enormous = await store_document(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
     deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
@@ -400,7 +400,7 @@ def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception)
 async def test_nothing_goes_out_unsigned(
     door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ringback.callbacks.deliver.OUR_TROUBLE_PAUSE", 0.0)
+    monkeypatch.setattr("ringback.callbacks.delivery_handler.OUR_TROUBLE_PAUSE", 0.0)
     error = LedgerUnavailable("locked")
     deliverer = unable_to_sign(door, blobs, error)
     async with receiving(answering()) as receiver:

@@ -12,8 +12,8 @@ import structlog
 
 from ringback.blobs import FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import DeliveryOrder, order_job
+from ringback.callbacks.delivery_handler import Deliverer
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy

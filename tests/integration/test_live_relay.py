@@ -16,8 +16,8 @@ from standardwebhooks import Webhook
 from websockets.asyncio.server import ServerConnection
 
 from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.signers import Signers
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient

@@ -27,8 +27,8 @@ from ringback.bootstrap.values import (
     service_limits,
 )
 from ringback.callbacks.admission import Admission
-from ringback.callbacks.deliver import Deliverer
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.trial import Trial, trial
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality

@@ -172,7 +172,7 @@ class _Telling:
         return self.fail(Phase.URL, None, "the URL cannot be used", str(error))
 
     def blocked(self, blocked: Blocked, seconds: float) -> Trial:
-        if blocked.refused.subject.startswith("an address of "):
+        if blocked.refused.resolved:
             self._done(Phase.DNS, seconds, "it has an address")
         return self.fail(Phase.POLICY, None, *_rule_and_hint(str(blocked.refused)))
 

@@ -24,9 +24,12 @@ class PolicyRefusal:
     """Why an address or a host may not be called."""
 
     subject: str
-    """What was refused, as the caller named it: a host name or an address."""
+    """What was refused, in words: a host name or an address as the caller named it, or an address of its
+    host."""
     rule: str
     """The rule in words, such as `a loopback address`."""
+    resolved: bool = False
+    """Whether it is an address to which a name was resolved, rather than what the caller named."""
 
     def __str__(self) -> str:
         return (
@@ -69,11 +72,12 @@ class Policy:
 
     def refusal(self, address: Address, host: str) -> PolicyRefusal | None:
         """Judge one address that `host` stands for (it may be the host itself); None: it may be called."""
-        subject = str(address) if _is_address(host) else f"an address of {host}"
+        resolved = not _is_address(host)
+        subject = f"an address of {host}" if resolved else str(address)
         for each in _readings(address):
             rule = self._rule_against(each, host)
             if rule is not None:
-                return PolicyRefusal(subject, rule)
+                return PolicyRefusal(subject, rule, resolved)
         return None
 
     def _rule_against(self, address: Address, host: str) -> str | None:

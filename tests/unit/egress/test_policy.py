@@ -213,3 +213,10 @@ def test_a_bad_entry_names_the_fix(entry: str, hint: str) -> None:
 def test_a_bad_port_is_a_misconfiguration() -> None:
     with pytest.raises(Misconfigured, match="RINGBACK_CALLBACK_PORTS: 70000"):
         Policy(ports=[80, 70_000])
+
+
+@pytest.mark.parametrize(("host", "resolved"), [("127.0.0.1", False), ("inside.example", True)])
+def test_a_refusal_tells_whether_a_name_was_resolved(host: str, resolved: bool) -> None:
+    refusal = Policy().refusal(ip_address("127.0.0.1"), host)
+    assert refusal is not None
+    assert refusal.resolved is resolved

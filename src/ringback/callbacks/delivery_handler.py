@@ -1,6 +1,6 @@
-"""The handler of delivery jobs: one attempt per call, and what it means for the job.
+"""The handler of delivery jobs: each call makes one attempt, and says what becomes of the job.
 
-Crash anywhere here: nothing was settled, so the lease runs out and the attempt is made again, with the
+If the process dies anywhere here, nothing was settled: the lease runs out and the attempt is made again, with
 same `webhook-id`. That is where "at least once" comes from.
 """
 
