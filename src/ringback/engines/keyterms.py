@@ -31,7 +31,10 @@ _READINGS = 3
 _LEAST_LIKENESS = 0.5
 _SURE_GAIN = -1.0
 """The text with the term is as probable as the one heard, or nearly: models prefer common words."""
-_ALIKE, _POSSIBLE_GAIN, _POSSIBLE_GAIN_UNPROMPTED = 0.7, -6.5, -14.7
+_ALIKE, _POSSIBLE_GAIN = 0.7, -6.5
+_LONG, _POSSIBLE_GAIN_OF_LONG = 10, -5.0
+"""Characters of a term that nothing else sounds like by chance."""
+_POSSIBLE_GAIN_UNPROMPTED, _POSSIBLE_GAIN_UNPROMPTED_OF_LONG = -14.7, -19.5
 _SHORT = 4
 """Letters of a term that is easily a part of something else: likeness alone says little of it."""
 
@@ -103,12 +106,17 @@ def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
     if gain >= _SURE_GAIN:
         return Judgement.SAID
     alike = candidate.likeness >= _ALIKE and len(candidate.term) > _SHORT
-    return Judgement.UNSURE if alike and gain >= _POSSIBLE_GAIN else Judgement.NOT_SAID
+    if (alike and gain >= _POSSIBLE_GAIN) or (
+        len(candidate.term) >= _LONG and gain >= _POSSIBLE_GAIN_OF_LONG
+    ):
+        return Judgement.UNSURE
+    return Judgement.NOT_SAID
 
 
-def is_likely_unprompted(gain: float) -> bool:
+def is_likely_unprompted(candidate: KeytermCandidate, gain: float) -> bool:
     """The same gain without the prompt: whether it settles an `UNSURE` one."""
-    return gain >= _POSSIBLE_GAIN_UNPROMPTED
+    is_long = len(candidate.term) >= _LONG
+    return gain >= (_POSSIBLE_GAIN_UNPROMPTED_OF_LONG if is_long else _POSSIBLE_GAIN_UNPROMPTED)
 
 
 def with_term(words: Sequence[Word], candidate: KeytermCandidate) -> tuple[Word, ...]:

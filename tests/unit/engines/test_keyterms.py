@@ -77,9 +77,14 @@ def test_judgement_is_by_the_gain_and_for_the_unsure_by_the_sound() -> None:
     assert keyterms.judge(far, -1.5) is Judgement.NOT_SAID
     assert keyterms.judge(near, -1.5) is Judgement.UNSURE
     assert keyterms.judge(near, -7.0) is Judgement.NOT_SAID
+    long = KeytermCandidate("Levothyroxine", 0, 1, 0.55)
+    assert keyterms.judge(long, -5.0) is Judgement.UNSURE
+    assert keyterms.judge(long, -5.5) is Judgement.NOT_SAID
     assert keyterms.judge(short, -1.5) is Judgement.NOT_SAID
-    assert keyterms.is_likely_unprompted(-10.0)
-    assert not keyterms.is_likely_unprompted(-20.0)
+    assert keyterms.is_likely_unprompted(near, -14.0)
+    assert not keyterms.is_likely_unprompted(near, -15.0)
+    assert keyterms.is_likely_unprompted(long, -19.0)
+    assert not keyterms.is_likely_unprompted(long, -20.0)
 
 
 def test_what_cannot_be_a_term_is_passed_over() -> None:

@@ -1,0 +1,110 @@
+"""`keyterm`: how many rare terms are written right, with and without them in the request, and what it costs.
+
+`python -m bench.text.keyterms SMART_FORMATTING [MODEL]`: the clips of a copy of
+deepgram/llm-smart-formatting-benchmark (no licence file, none of it is here) and the corpus at hand.
+The list has the terms that are said, and as many again that nobody says. Bare and with terms, in one
+process and the same minutes.
+"""
+
+import csv
+import os
+import re
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from bench.harness.clips import clips, word_error_rate
+from ringback.audio.encodings import Decoding
+from ringback.audio.recording import opened
+from ringback.audio.samples import Samples
+from ringback.audio.speech import Silero, SpeechFinder
+from ringback.engines.base import Recogniser, Task
+from ringback.engines.registry import ModelCatalogue
+from ringback.transcript import joined
+
+SAID = (
+    *("Metformin", "Amoxicillin", "Lisinopril", "Ibuprofen", "Atorvastatin", "Levothyroxine", "Omeprazole"),
+    *("Warfarin", "SSN", "DOB", "APR", "IAX", "Asterisk", "Acme", "AcmeCorp", "MyBiz", "Y Combinator"),
+    *("Digium", "Gutenberg", "Gemini", "Quilter", "Kokoro", "Chromecast", "Inter-Asterisk Exchange"),
+    *("Katie", "Azure", "Helpdesk", "Springfield", "Prepend"),
+)
+UNSAID = (
+    *("Deepgram", "Kubernetes", "PostgreSQL", "Twilio", "Okta", "Nginx", "Grafana", "Terraform", "Snowflake"),
+    *("Salesforce", "HubSpot", "Zendesk", "Metoprolol", "Gabapentin", "Sertraline", "Losartan", "Pfizer"),
+    *("Moderna", "Nguyen", "Siobhan", "Xavier", "Joaquin", "Saoirse", "Krzysztof", "Wojciech", "Tanaka"),
+    *("Ollivander", "Bratislava", "Reykjavik", "Kyrgyzstan"),
+)
+TERMS = SAID + UNSAID
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenClip:
+    path: Path
+    text: str
+    exact: bool
+    """Whether the text is word for word what is said: only then the error rate counts."""
+
+
+def spoken_clips(smart_formatting: Path) -> list[SpokenClip]:
+    folder = smart_formatting / "competitor-formatting"
+    texts = {row["id"]: row["input_text"] for row in csv.DictReader((folder / "manifest.csv").open())}
+    found = [SpokenClip(path, texts[path.stem], exact=False) for path in sorted(folder.glob("audio/*/*.mp3"))]
+    return found + [SpokenClip(clip.path, clip.text, exact=True) for clip in clips(0.0, 60.0)]
+
+
+def heard(all_clips: Sequence[SpokenClip], recogniser: Recogniser, task: Task) -> tuple[list[str], float]:
+    """The text of each clip, and the processor's seconds."""
+    silero, began = Silero(), time.process_time()
+    texts = []
+    for clip in all_clips:
+        parts = [recogniser.recognise([samples], task)[0].words for samples in chunks(clip.path, silero)]
+        texts.append(" ".join(joined(words) for words in parts))
+    return texts, time.process_time() - began
+
+
+def chunks(path: Path, silero: Silero) -> Iterator[Samples]:
+    finder = SpeechFinder(silero, 15.0)
+    with opened(path, Decoding()) as audio:
+        for block in audio.blocks():
+            yield from (samples for _, samples in finder.hear(block[0]))
+    yield from (samples for _, samples in finder.finish())
+
+
+def times_said(text: str, term: str) -> int:
+    plain = " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+    wanted = " ".join(re.findall(r"[a-z0-9]+", term.lower()))
+    return max(len(re.findall(rf"\b{form}s?\b", plain)) for form in (wanted, wanted.replace(" ", "")))
+
+
+def main() -> None:
+    model = sys.argv[2] if len(sys.argv) > 2 else "tiny.en"
+    found = spoken_clips(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as models:
+        recogniser = ModelCatalogue(model, Path(models)).load(model, "cpu", "default", 1)
+    for name, terms in (("bare", ()), (f"{len(TERMS)} terms", TERMS)):
+        texts, seconds = heard(found, recogniser, Task(model, "en", terms=terms))
+        pairs = [
+            (times_said(clip.text, t), times_said(text, t))
+            for clip, text in zip(found, texts, strict=True)
+            for t in TERMS
+        ]
+        said = sum(said for said, _ in pairs)
+        right = sum(min(pair) for pair in pairs)
+        inserted = sum(max(0, written - said) for said, written in pairs)
+        exact = [(clip.text, text) for clip, text in zip(found, texts, strict=True) if clip.exact]
+        errors = word_error_rate(*zip(*exact, strict=True))
+        words, opportunities = sum(len(text.split()) for text in texts), len(pairs)
+        print(
+            f"{model}, {name}: {right} of {said} right, {inserted} inserted in {opportunities} chances "
+            f"and {words} words, "
+            f"errors of the corpus clips {errors:.2f} %, {seconds:.0f} s of processor"
+        )
+
+
+if __name__ == "__main__":
+    main()

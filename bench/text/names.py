@@ -1,0 +1,76 @@
+"""The names model: how many names and places it finds, and how much of what it claims is right.
+
+`python -m bench.text.names PRESIDIO [spoken]`: the one-line sentences of `data/synth_dataset_v2.json` in
+a copy of microsoft/presidio-research (MIT); with `spoken` in lower case and without punctuation.
+"""
+
+import json
+import re
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from ringback.engines.names import NamesModel, model_folder
+
+WANTED = {
+    "PERSON": {"name_given", "name_family"},
+    "STREET_ADDRESS": {"location_address", "location_city", "location_state", "location_zip"},
+    "GPE": {"location_city", "location_state"},
+}
+
+
+def main() -> None:
+    folder = model_folder()
+    if folder is None:
+        sys.exit("the names model is not installed: make setup EXTRAS=redact")
+    rows = json.loads((Path(sys.argv[1]) / "data" / "synth_dataset_v2.json").read_text())
+    rows = [row for row in rows if "\n" not in row["full_text"]]
+    spans = [[match.span() for match in re.finditer(r"\S+", row["full_text"])] for row in rows]
+    texts = [
+        [_as_heard(row["full_text"][first:end], "spoken" in sys.argv) for first, end in words]
+        for row, words in zip(rows, spans, strict=True)
+    ]
+    model, began = NamesModel(folder), time.process_time()
+    found = [model.find([text])[0] for text in texts]
+    seconds = time.process_time() - began
+    said, hit, claimed, right = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for row, words, names in zip(rows, spans, found, strict=True):
+        kinds = {number: name.kind for name in names for number in range(name.first, name.end)}
+        truth = [(span["entity_type"], span["start_position"], span["end_position"]) for span in row["spans"]]
+        for kind, first, end in truth:
+            if kind in WANTED:
+                said[kind] += 1
+                hit[kind] += any(
+                    kinds.get(number) in WANTED[kind]
+                    for number, (start, stop) in enumerate(words)
+                    if start < end and first < stop
+                )
+        for number, name in kinds.items():
+            group = "names" if name.startswith("name") else "places" if name.startswith("location") else name
+            start, stop = words[number]
+            there = {kind for kind, first, end in truth if start < end and first < stop}
+            claimed[group] += 1
+            right[group] += bool(there & _FITTING.get(group, set()))
+    for kind in said:
+        print(f"{kind}: {100 * hit[kind] / said[kind]:.1f} % of {said[kind]} found")
+    for group in claimed:
+        print(f"{group}: {100 * right[group] / claimed[group]:.1f} % of {claimed[group]} words right")
+    total = sum(map(len, texts))
+    print(f"{1_000 * seconds / total * 1_640:.0f} ms of processor for 1,640 words ({total} words)")
+
+
+_FITTING = {
+    "names": {"PERSON", "TITLE"},
+    "places": {"STREET_ADDRESS", "GPE", "ZIP_CODE"},
+    "email_address": {"EMAIL_ADDRESS"},
+    "url": {"DOMAIN_NAME"},
+}
+
+
+def _as_heard(word: str, spoken: bool) -> str:
+    return re.sub(r"[^\w@.'-]", "", word.lower()).strip(".") or "." if spoken else word
+
+
+if __name__ == "__main__":
+    main()
