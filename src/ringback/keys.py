@@ -1,4 +1,4 @@
-"""API keys and projects: who may ask. A key's secret is shown once and stored only as a hash."""
+"""API keys and projects. A key's secret is shown once and stored only as a hash."""
 
 import hashlib
 import secrets
@@ -34,7 +34,7 @@ LARGEST_LIMIT = (1 << 53) - 1
 
 @dataclass(frozen=True, slots=True)
 class KeyLimits:
-    """What one key has of its own; None: the server's setting holds."""
+    """The limits of one key; None: the server's setting applies."""
 
     requests: int | None = None
     """Recordings that may wait or run at once; 0: no limit."""

@@ -1,4 +1,4 @@
-"""How much audio a key and a project may use in a day of UTC, and what a request beyond that is told.
+"""How much audio a key and a project may use in a day of UTC, and the refusal beyond that.
 
 Only what has such a limit is counted: all others cost nothing. Audio is counted when it has been heard, so
 that what is in work when the limit is reached goes beyond it: one recording, or five seconds of a stream, for
@@ -22,7 +22,7 @@ class QuotaStore(DailyAudioStore, KeyStore, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """On whose account audio is heard."""
+    """The key and the project that audio counts for."""
 
     project: str
     key: str

@@ -1,8 +1,8 @@
-"""Secrets of callers, encrypted wherever they are kept.
+"""Authenticated encryption (AES-GCM) of callers' secrets in the ledger.
 
-A callback's URL may hold a password or a signature, and a signing secret proves who we are: none of them
-stands in the ledger in clear. They are sealed when they come in, opened at the moment of their use, and
-bound to the one place that they belong to, so that a sealed text moved to another row does not open.
+A callback's URL may hold a password or a signature, and a signing secret signs in our name: none of them is
+stored in clear. They are sealed when they are accepted, opened when they are used, and bound to their row by
+associated data, so that a sealed text that is moved to another row does not open.
 """
 
 import base64
@@ -30,7 +30,7 @@ PREFIX = "sealed1."
 """How a sealed text begins; no URL does."""
 
 SHORTEST_SECRET = 16
-"""Bytes. A secret key is random text and not a password: nothing slows down whoever guesses."""
+"""Bytes. A secret key is random text and not a password: guessing is not slowed down."""
 
 FILE_BYTES = 32
 

@@ -16,14 +16,14 @@ class Service(Protocol):
     async def run(self, stopping: asyncio.Event) -> None:
         """Work until `stopping` is set; then take no more, finish within grace, and return.
 
-        Returning or raising before `stopping` is set brings the whole process down: a service that
-        silently ends would be a promise silently broken.
+        Returning or raising before `stopping` is set ends the whole process: without the service it would
+        accept work that nobody does.
         """
         ...
 
 
 class ServiceEnded(Exception):
-    """A service returned although nobody asked it to."""
+    """A service returned before it was told to stop."""
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[float | None]], stopping: asyncio.Event) -> None:
@@ -58,7 +58,7 @@ async def until(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
 async def run_in_stages(stages: Sequence[Sequence[Service]], stopping: asyncio.Event) -> None:
     """Run all stages' services; once `stopping` is set, end the stages from the last to the first.
 
-    Each stage has ended before the one that it stands on is told to stop.
+    A stage has ended before the one before it, which it needs, is stopped.
     """
     stops = [asyncio.Event() for _ in stages]
     async with asyncio.TaskGroup() as group:

@@ -147,7 +147,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     blobs_url: str = ""
     """`s3://bucket/prefix`, `gs://…`, `az://…` or `file:///…`: audio and results. Empty: the data folder."""
     role: tuple[Literal["api", "transcribe", "deliver", "all"], ...] = ("all",)
-    """What this process does: the door and live streams, recordings, callbacks, or everything. Ask `does`."""
+    """What this process does: HTTP and live streams, recordings, callbacks, or everything. Ask `does`."""
     host: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     """0: any free port, named in the log."""

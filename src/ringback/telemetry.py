@@ -1,4 +1,4 @@
-"""What the operator sees: structured events and Prometheus metrics. No decisions are made here.
+"""Structured log events and Prometheus metrics. No decisions are made here.
 
 One canonical event per unit of work (request, attempt, engine start …) with all its facts. Never in an
 event or a label: audio, words, API keys, credentials, the path or query of a caller's URL.
@@ -190,7 +190,7 @@ EVENTS_WITHIN = 0.1
 """Seconds until an event is seen in the log; problems are seen at once."""
 
 MOST_LINES_WAITING = 10_000
-"""When nobody reads our log, the oldest lines give way."""
+"""When the log is not read, the oldest lines are dropped."""
 
 LAST_WRITE_SECONDS = 2.0
 

@@ -186,7 +186,7 @@ async def test_a_store_that_does_not_answer_is_given_up_in_time(
 
 async def test_what_a_copy_needs_of_the_disk_is_asked_before(url: str, tmp_path: Path) -> None:
     async with blob_store_at(url, tmp_path, SystemClock(), reserve=1 << 60) as blobs:
-        await blobs.room()
+        await blobs.check_space()
         await blobs.put(KEY, single_chunk(b"ringback"), limit=1_000)
         with pytest.raises(OSError, match="bytes are free"):
             async with blobs.local(KEY):

@@ -82,7 +82,7 @@ class BlobStore(FolderBlobStore):
 
     trouble: OSError | None = None
 
-    async def room(self) -> None:
+    async def check_space(self) -> None:
         if self.trouble is not None:
             raise self.trouble
 

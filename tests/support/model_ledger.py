@@ -25,7 +25,7 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import Health
 from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
 
-BlobLocation = tuple[str, str]
+Place = tuple[str, str]
 """A kind and a lane."""
 
 
@@ -48,7 +48,7 @@ class Expected:
     stripped: bool = False
 
     @property
-    def place(self) -> BlobLocation:
+    def place(self) -> Place:
         return self.asked.kind, str(self.asked.lane)
 
 
@@ -67,20 +67,20 @@ class ModelLedger:
     now: float
     seen_at: float = 0.0
     jobs: dict[JobId, Expected] = field(default_factory=dict)
-    health: dict[BlobLocation, Health] = field(default_factory=dict)
+    health: dict[Place, Health] = field(default_factory=dict)
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
     added: int = 0
 
     # What is asked.
 
-    def room(self, place: BlobLocation) -> int:
+    def room(self, place: Place) -> int:
         leased = sum(job.state is State.LEASED and job.place == place for job in self.jobs.values())
         if place[0] in self.fixed_caps:
             return max(self.fixed_caps[place[0]] - leased, 0)
         health = self.health.get(place, Health())
         return 0 if self.now < health.open_until else max(health.slots - leased, 0)
 
-    def due(self, place: BlobLocation) -> list[float]:
+    def due(self, place: Place) -> list[float]:
         return sorted(
             job.due_at
             for job in self.jobs.values()

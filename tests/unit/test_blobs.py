@@ -113,7 +113,7 @@ async def test_new_work_leaves_the_reserve_alone_and_old_work_may_end_in_it(tmp_
             await blobs.put(KEY, single_chunk(b"a recording"), limit=1_000)
         assert refused.value.errno == errno.ENOSPC
         with pytest.raises(DiskFull):
-            await blobs.room()
+            await blobs.check_space()
         assert files_below(tmp_path) == []
         await blobs.put(BlobKey("result/1"), single_chunk(b"a document"))
 

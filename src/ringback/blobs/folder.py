@@ -85,7 +85,7 @@ class FolderBlobStore:
             upload.abandon()
             raise
 
-    async def room(self) -> None:
+    async def check_space(self) -> None:
         await self._threads.run(partial(check_free_space, self._incoming, self._reserve, 0))
 
     async def get(self, key: BlobKey) -> bytes:

@@ -1,4 +1,4 @@
-"""What is asked of the disk below a folder, whoever writes there."""
+"""Checks the free space of the disk below a folder."""
 
 import os
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Files that were brought to this machine for as long as somebody reads them.
+"""Local copies of recordings from an object store, for as long as they are read.
 
 Several processes may share the folder. Each marks its files with a token and holds a lock that the kernel
-drops when it dies: so the next process that starts knows which ones nobody reads any more.
+drops when it dies: so the next process that starts knows which copies are left over.
 """
 
 import fcntl
@@ -34,7 +34,7 @@ class LocalCopies:
             self._lock = None
 
     def name(self) -> Path:
-        """Of a file to be. Whoever asks for it removes it."""
+        """The path of a new copy. The caller creates and removes the file."""
         return self._folder / f"{self._token}-{next(self._numbers)}"
 
     def _locked(self, path: Path) -> int:

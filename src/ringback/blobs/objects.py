@@ -62,8 +62,8 @@ CHECKED_BEFORE = 3600.0
 """Seconds after which what a start has tried the store with was left over by a crash."""
 
 CLOSE_PAUSE_SECONDS = 0.05
-"""obstore tells asyncio of an ended call from a thread of its own, just after we have heard of it. A loop
-that was closed in between brought the process down (SIGABRT, 17 of 125 runs; none with this pause)."""
+"""obstore reports an ended call to asyncio from its own thread, just after the call has returned. Closing the
+loop in between aborted the process (SIGABRT in 17 of 125 runs; in none with this pause)."""
 
 THREADS = 8
 
@@ -122,8 +122,8 @@ class ObjectBlobStore:
                 await self._put_in_parts(key, first, coming)
         return StoredBlob(key, body.size, body.sha256)
 
-    async def room(self) -> None:
-        """An object store has room; whether this machine's disk has is asked when a copy is made."""
+    async def check_space(self) -> None:
+        """Never full: the disk of this machine is checked when a local copy is made."""
 
     async def get(self, key: BlobKey) -> bytes:
         return b"".join([piece async for piece in self._pieces(checked(key))])

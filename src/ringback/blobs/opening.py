@@ -15,7 +15,7 @@ def blob_store_at(
 ) -> AbstractAsyncContextManager[BlobStore]:
     """Blobs at `blobs_url`; with an empty one below the data folder. Raises `Misconfigured`.
 
-    Entering the context makes sure of an object store: a bucket that refuses is told at the start.
+    Entering the context tries the object store, so that a bucket that refuses stops the start.
     `reserve`: bytes of the local disk that new work may not use.
     """
     if not url:

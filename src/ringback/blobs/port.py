@@ -1,4 +1,4 @@
-"""What the other rooms know of blobs: how they are named, kept, read and listed."""
+"""The blob store's port: how blobs are named, stored, read and listed."""
 
 import asyncio
 import re
@@ -23,14 +23,14 @@ class TooLarge(Exception):
 
 
 class DiskFull(OSError):
-    """Keeping this would eat into the disk's reserve; nothing is kept."""
+    """Storing this would use the disk's reserve; nothing is stored."""
 
     def __init__(self, free: int) -> None:
         super().__init__(ENOSPC, f"only {free:,} bytes are free on the disk of the blobs")
 
 
 class StoreUnreachable(OSError):
-    """The place where blobs lie does not answer; nothing is known to be kept. It may pass."""
+    """The store does not answer; nothing is known to be stored. Temporary."""
 
 
 class StoreDenied(StoreUnreachable):
@@ -64,7 +64,7 @@ class BlobStore(Protocol):
         """
         ...
 
-    async def room(self) -> None:
+    async def check_space(self) -> None:
         """Raises `DiskFull` where the disk's reserve has been reached: no new work now, of any size."""
         ...
 
@@ -86,7 +86,7 @@ class BlobStore(Protocol):
     def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
         """Pages of what there is of this kind, last written at least `older_than` seconds ago.
 
-        For those who look for what nobody needs. Blobs may come and go meanwhile.
+        For sweeps. Blobs may be added and deleted meanwhile.
         """
         ...
 
@@ -97,13 +97,13 @@ class BlobStore(Protocol):
 
 
 async def delete_all(blobs: BlobStore, keys: Sequence[BlobKey]) -> None:
-    """Some side by side: an object store takes its time for each."""
+    """Delete all, `DELETED_AT_ONCE` at a time: each call to an object store takes a while."""
     for start in range(0, len(keys), DELETED_AT_ONCE):
         await asyncio.gather(*map(blobs.delete, keys[start : start + DELETED_AT_ONCE]))
 
 
 def is_key(text: str) -> bool:
-    """What else lies where blobs lie (NFS puts `.nfs…` there, a console its folders) is not ours."""
+    """Whether this is the name of a blob; other files (`.nfs…`, a console's folders) are ignored."""
     return _KEY.fullmatch(text) is not None
 
 

@@ -20,7 +20,7 @@ REQUEST_SECONDS = 15.0
 
 RETRIES = 6
 RETRY_SECONDS = 6.0
-"""After which no request is tried again: the caller hears of it while he still waits."""
+"""After which no request is tried again: the caller must get an answer while it still waits."""
 
 
 def store_at(place: BlobLocation) -> "ObjectStore":

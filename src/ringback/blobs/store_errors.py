@@ -1,4 +1,4 @@
-"""What an object store answers, in the words of the port: each error by who must act, and without secrets."""
+"""Translates an object store's errors into those of the port, without secrets."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Documents: small ones ride in the row that names them, large ones lie in a blob."""
+"""Documents: small ones are stored in the row that names them, large ones in a blob."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class StoredDocument:
 
 
 async def store_document(blobs: BlobStore, key: BlobKey, document: bytes) -> StoredDocument:
-    """Keep a UTF-8 document, durably, once the row that carries the answer is committed."""
+    """Store a UTF-8 document. A small one becomes durable with the row that holds the returned value."""
     if len(document) <= INLINE_LIMIT:
         return StoredDocument(inline=document.decode())
     stored = await blobs.put(key, single_chunk(document))
@@ -36,5 +36,5 @@ async def read_document(blobs: BlobStore, kept: StoredDocument) -> bytes:
 
 
 async def single_chunk(data: bytes) -> AsyncIterator[bytes]:
-    """Bytes at hand, in the shape that `put` takes."""
+    """Bytes as the iterator of chunks that `put` takes."""
     yield data

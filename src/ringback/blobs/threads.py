@@ -1,4 +1,4 @@
-"""Threads of our own for what would hold up the event loop: asyncio's are few, and others need them too."""
+"""A thread pool for blocking file operations; asyncio's default pool is small and shared."""
 
 import asyncio
 from collections.abc import Callable

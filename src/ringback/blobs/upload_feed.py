@@ -1,4 +1,4 @@
-"""From the task that reads a body to the upload that runs beside it, a block at a time."""
+"""Passes blocks from the task that reads a body to the upload task, one at a time."""
 
 import asyncio
 
@@ -8,7 +8,7 @@ class UploadAborted(Exception):
 
 
 class UploadFeed:
-    """An async iterator for the upload; what is handed over waits until the upload has room for it."""
+    """An async iterator that the upload reads; `put_block` waits until the upload can take the block."""
 
     def __init__(self, first: bytes) -> None:
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue(1)
@@ -16,7 +16,7 @@ class UploadFeed:
         self._aborted = False
 
     async def put_block(self, block: bytes, upload: "asyncio.Task[None]") -> None:
-        """Returns once there is room; raises what ended the upload meanwhile."""
+        """Returns once the upload can take the block; raises what ended the upload meanwhile."""
         await self._put(block, upload)
 
     async def end(self, upload: "asyncio.Task[None]") -> None:

@@ -1,4 +1,4 @@
-"""A blob store that is known to be the ledger's own, by a marker in it whose identity the ledger has, too.
+"""A blob store that was verified to be this ledger's, by a marker object that holds the ledger's identity.
 
 Every node of a cluster must see the same store. One with another `blobs_url`, or whose shared folder is not
 mounted, would store recordings where no other node finds them, and miss those of the others.
@@ -73,9 +73,9 @@ class VerifiedBlobStore:
         self._require_ours()
         return await self._blobs.put(key, chunks, limit)
 
-    async def room(self) -> None:
+    async def check_space(self) -> None:
         self._require_ours()
-        await self._blobs.room()
+        await self._blobs.check_space()
 
     async def get(self, key: BlobKey) -> bytes:
         self._require_ours()

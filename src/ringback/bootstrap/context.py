@@ -1,4 +1,4 @@
-"""What every process stands on, whatever its roles: the ledger, the blobs, secrets, and the way out."""
+"""What every process needs, whatever its roles: the ledger, the blobs, secrets, and the egress client."""
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -53,7 +53,7 @@ class ProcessContext:
     """The way out, to callers' URLs."""
     catalogue: ModelCatalogue
     pool: EnginePool | None
-    """The recogniser, where recordings or live streams are heard."""
+    """The recogniser; None in a process that neither transcribes nor serves live streams."""
     drain: Drain
     activities: Mapping[str, Activity]
     """How this process gets on with the kinds of work of callers."""
@@ -67,12 +67,12 @@ class ProcessContext:
 
 
 async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ProcessContext:
-    """All of it, opened and proved; what must be closed at the end is on the stack."""
+    """Open and check everything; what must be closed at the end is on the stack."""
     folder = settings.data_path
     catalogue = ModelCatalogue(settings.model, folder / "models")
     policy = Policy(settings.callback.allow, settings.callback.ports)
-    hears = settings.does("api") or settings.does("transcribe")
-    pool = EnginePool(engine_setup(settings)) if hears else None
+    recognises = settings.does("api") or settings.does("transcribe")
+    pool = EnginePool(engine_setup(settings)) if recognises else None
     wait = settings.limits.start_seconds
     opened = await open_when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock

@@ -1,12 +1,12 @@
-"""What each role adds to the ground, in the order of start; the end goes the other way round.
+"""The services of each role, in the order of start; they end in the opposite order.
 
 progress                   how far recordings are, for other nodes
-engine, audio, hearing     recognition and decoding, in processes of their own; the ears of live streams
+engine, audio, live        recognition and decoding, in processes of their own; the recogniser of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
 fetch, transcribe, deliver the kinds of work
 stream                     ends the records of streams whose server died
-http, streams              the door: opened last, closed first, its streams brought to their end
-readiness                  before anything else ends, probes are told
+http, streams              opened last, closed first; streams are brought to their end
+readiness                  probes fail before anything else ends
 """
 
 import asyncio
@@ -82,7 +82,7 @@ DELIVERY_GRACE = 20.0
 
 
 class ServiceStages:
-    """The services of this process, by what they stand on, and its door, bound to its port."""
+    """The services of this process in stages, each needing those before it, and its HTTP server."""
 
     def __init__(self, context: ProcessContext) -> None:
         self._context = context

@@ -49,7 +49,7 @@ class RawFormat:
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """Sound in pieces, and what the server must be told about it."""
+    """Audio in pieces, and the query parameters that describe it."""
 
     pieces: Iterator[bytes]
     """May block; read in a thread of its own."""
@@ -86,7 +86,7 @@ def microphone_source() -> AudioSource:
 
 
 async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """The pieces, read in a thread that may hang in a read for ever: nobody waits for its end.
+    """The pieces, read in a daemon thread, because a read may block for ever.
 
     At most a few pieces wait here, so that a fast reader does not fill the memory.
     """

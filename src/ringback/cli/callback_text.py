@@ -1,4 +1,4 @@
-"""What a callback says, for people: the transcript, the error, or one message of a live stream."""
+"""A callback as text for people: the transcript, the error, or one message of a live stream."""
 
 from collections.abc import Callable
 from typing import Any
@@ -55,7 +55,7 @@ def _results(document: Any) -> str:
 
 _LIVE_MESSAGES: dict[str, Callable[[Any], str]] = {
     "Results": _results,
-    "SpeechStarted": lambda document: f"somebody speaks, from {document['timestamp']:.2f} s",
+    "SpeechStarted": lambda document: f"speech, from {document['timestamp']:.2f} s",
     "UtteranceEnd": lambda document: "the utterance has ended",
     "Metadata": lambda document: f"the stream has ended, after {document['duration']:.2f} s",
 }

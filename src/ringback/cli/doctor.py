@@ -274,7 +274,7 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             )
             await engine.pool.recognise(_tone(), task, Urgency.RECORDING)
             seconds = time.monotonic() - started
-            what = f"{default.name} is loaded and hears, {engine.pool.threads} threads, after {seconds:.1f} s"
+            what = f"{default.name} is loaded and works, {engine.pool.threads} threads, after {seconds:.1f} s"
             yield Finding(Grade.OK, "model", what)
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
             yield await _names(engine.pool)

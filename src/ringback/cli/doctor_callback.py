@@ -1,4 +1,4 @@
-"""`ringback doctor callback`: would a callback to this URL arrive, and if not, where does it stop?"""
+"""`ringback doctor callback`: whether a callback to this URL arrives, and which phase fails if not."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What `ringback doctor` says of the database and the object store that nodes share."""
+"""Findings of `ringback doctor` about the database and the object store that nodes share."""
 
 import time
 import uuid

@@ -1,4 +1,4 @@
-"""What `ringback doctor` says of the ledger in the data folder, and of the secret key that opens it."""
+"""Findings of `ringback doctor` about the ledger in the data folder and its secret key."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Commands that work on the ledger itself, whether or not a server runs."""
+"""Runs a command's work on the ledger itself, whether or not a server runs."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

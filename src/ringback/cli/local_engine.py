@@ -1,4 +1,4 @@
-"""The audio reader and the recogniser of this machine, for a command that needs them without a server."""
+"""The audio reader and the recogniser for commands that work without a server."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""What commands print never commands the terminal.
+"""Output of commands: escaped text, a progress bar, the findings of `ringback doctor`.
 
 Comments, transcripts, tags and answers come from callers and receivers: an escape sequence among them could
 retitle a window, clear the screen, or fill the clipboard. Everything that a command writes passes here, error
@@ -69,7 +69,7 @@ def printable(text: str) -> str:
 
 
 class ProgressBar:
-    """How much of something is done, when the whole may become known, or grow, on the way."""
+    """A progress bar on standard error; hidden where that is no terminal. The total may grow on the way."""
 
     def __init__(self, label: str) -> None:
         self._bar = click.progressbar(
@@ -77,7 +77,7 @@ class ProgressBar:
         )
 
     def advance(self, done: float, whole: float) -> None:
-        """So much is done of the whole, in any unit; a bar never goes back."""
+        """`done` of `whole`, in any unit; the bar never goes back."""
         steps = min(STEPS, int(STEPS * done / whole)) if whole > 0 else 0
         if steps > self._bar.pos:
             self._bar.update(steps - self._bar.pos)

@@ -149,7 +149,7 @@ class CallbackChecker:
         return CheckedCallback(checks, times, document)
 
     def signature(self, headers: Mapping[str, str], body: bytes) -> Check | None:
-        """Whether it is signed as it should be; None where nobody gave a key to judge that."""
+        """Whether the signature is right; None without a secret or public key to verify it with."""
         if self.verifier is None:
             return None
         fault = self.verifier.fault(headers, body, self.clock.now())

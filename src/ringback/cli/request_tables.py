@@ -1,4 +1,4 @@
-"""How `ringback requests` shows what a server knows: tables and paragraphs for people. Pure."""
+"""Tables and pages of `ringback requests`. Pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A server over HTTP, for commands that ask one: where it is, the key to it, its words when it refuses."""
+"""An HTTP client of a running server, for commands that ask one."""
 
 import functools
 import json

@@ -144,7 +144,7 @@ async def _transcribe(file: Path, options: ListenOptions, settings: Settings) ->
 
 
 class _BarProgress(Progress):
-    """Moves the bar whenever a piece has been heard."""
+    """Moves the bar whenever a piece has been recognised."""
 
     def __init__(self, bar: ProgressBar) -> None:
         super().__init__()

@@ -1,6 +1,6 @@
-"""What of the sandbox this kernel grants: `python -m ringback.sandbox.check` gives itself up and tries.
+"""Which sandbox layers work on this kernel: `python -m ringback.sandbox.check` confines itself and tries.
 
-Nothing under /sys is believed: each layer counts when a call that it must stop has been stopped.
+Nothing under /sys is trusted: a layer counts when a call that it must stop was stopped.
 """
 
 import errno

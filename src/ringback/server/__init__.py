@@ -1,1 +1,1 @@
-"""The HTTP door: routes, auth, status codes and error bodies. Thin: decisions are made on lower floors."""
+"""HTTP and WebSocket: connections, routes, auth, status codes, error bodies. Lower packages decide."""

@@ -1,4 +1,4 @@
-"""What one key may have in work at a time, and what a request beyond it is told. Pure."""
+"""How much one key may have in work at a time, and the refusal above it. Pure."""
 
 import math
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Who asks: API keys and short-lived tokens, and what each of them may do.
+"""Authentication by API key or short-lived token, and what the caller may do.
 
 `Authorization: Token KEY` or `Authorization: Bearer JWT`, the scheme in any case
 (https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication); on a WebSocket also
@@ -23,23 +23,24 @@ TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
 
 CACHE_SECONDS = 1.0
-"""A key removed elsewhere (by the command line) still works this long; removed here, not at all."""
+"""Seconds that a key is cached: one removed elsewhere (by the command line) still works this long. Removing
+it in this process clears the cache."""
 
 CACHED_KEYS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Whoever proved to hold a key, or a token made with it."""
+    """The holder of a key, or of a token made with it."""
 
     key_id: str
     project: str
     columns: frozenset[str]
     """Of the table of permissions: the key's scopes as far as they count, or what stands for a token."""
     key: ApiKey | None
-    """None when a token was shown: it names its key but is not the key."""
+    """None when a token was sent: it names its key but is not the key."""
     limits: KeyLimits
-    """What the key has of its own; tokens share it."""
+    """The key's own limits; its tokens share them."""
 
     @property
     def requester(self) -> Requester:
@@ -48,19 +49,19 @@ class Caller:
 
     @property
     def holder(self) -> Holder:
-        """On whose account audio is heard."""
+        """The key and the project that audio counts for."""
         return Holder(self.project, self.key_id)
 
     def reach(self, permission: Permission) -> Reach:
         return reach(permission, self.columns)
 
     def require(self, permission: Permission) -> None:
-        """Raises the 403 of https://developers.deepgram.com/docs/errors where it reaches nothing."""
+        """Raises `Refusal` (403, https://developers.deepgram.com/docs/errors) if the caller lacks it."""
         if self.reach(permission) is Reach.NONE:
             raise forbidden()
 
     def covers(self, permission: Permission, key_id: str | None) -> bool:
-        """Whether the action may be carried out on what this key of the project asked for, or on that key."""
+        """Whether the permission covers the requests of this key of the project, or the key itself."""
         own = self.reach(permission) is Reach.OWN and key_id == self.key_id
         return own or self.reach(permission) >= Reach.PROJECT
 
@@ -81,7 +82,7 @@ class Authenticator:
         self._first_project: str | None = None
 
     async def authenticate(self, request: HTTPConnection) -> Caller:
-        """Who sent this; raises `Refusal` (401) for anybody unknown."""
+        """The caller of this request; raises `Refusal` (401) for unknown credentials."""
         scheme, credential = _credentials(request)
         if scheme.lower() == "token" and credential:
             return await self._caller_with_key(credential)
@@ -99,7 +100,7 @@ class Authenticator:
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
 
     def clear_cache(self) -> None:
-        """Ask the ledger again from now on: a key or a project was removed, or has other limits."""
+        """Read keys from the ledger again: a key or a project was removed, or has other limits."""
         self._cached_keys.clear()
         self._cached_limits.clear()
 

@@ -1,4 +1,4 @@
-"""`POST /v1/callbacks/test`: one sample callback to a URL, told phase by phase. Ours."""
+"""`POST /v1/callbacks/test`: one sample callback to a URL, reported phase by phase. Ours."""
 
 from typing import Annotated, Literal
 
@@ -18,11 +18,11 @@ from ringback.server.request_parsing import answer, json_body
 from ringback.server.services import Services
 
 TESTS_AT_ONCE = 8
-"""Each lasts as long as an attempt may; more are told to come again (429)."""
+"""Each lasts as long as an attempt may; more are refused (429)."""
 
 
 class CallbackTestRoute:
-    """The route. A key that may order a callback may try one: the same policy holds."""
+    """The route. A key that may request callbacks may test one: the same address policy applies."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._send_test = services.test_callback
@@ -31,7 +31,7 @@ class CallbackTestRoute:
         self._running = 0
 
     async def test(self, request: Request) -> Response:
-        """200 with what was found, whether or not the sample arrived. Nothing is stored or tried again."""
+        """200 with the report, whether or not the sample arrived. Nothing is stored or retried."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.TEST_CALLBACKS)
         body = await json_body(request, self._pace, _TEST)

@@ -1,7 +1,7 @@
 """How many connections there may be, from whom, and how many bytes they may hold together.
 
-A stranger can open connections and say nothing: such a one gives way to a newcomer, the one that has waited
-longest first. What a caller with a key has in work is never ended for anybody else's sake.
+Anybody can open connections and send nothing. When the limit is reached, the connection that has waited
+longest for its client is closed for a new one. A connection with a request in work is never closed for it.
 """
 
 import ipaddress
@@ -16,7 +16,7 @@ HELD_BYTES = 64 << 20
 """That all connections together may have read and not passed on; the same once more for what is written."""
 
 READ_BYTES_MOST, READ_BYTES_LEAST = 65_536, 4_096
-"""That one connection may have read and not passed on: its share of `HELD_BYTES`, within these bounds."""
+"""Bytes that one connection may have read and not passed on: its share of `HELD_BYTES`, in these bounds."""
 
 PROBES_MOST = 32
 """Connections above the limits that may still say that they are probes."""
@@ -32,9 +32,9 @@ class ConnectionAdmission(Enum):
 
     ANY = "any"
     PROBE = "probe"
-    """There are too many: ask for a probe."""
+    """There are too many connections: only probes are answered."""
     NONE = "none"
-    """There are too many of these, too."""
+    """There are too many of those, too: closed at once."""
 
 
 class CountedConnection(Protocol):
@@ -43,22 +43,22 @@ class CountedConnection(Protocol):
     held: int
     """Bytes that it has read and not passed on."""
     group: str
-    """Whose it is, for the limit per address (`group_of`)."""
+    """The client's address group, for the limit per address (`group_of`)."""
 
     def evict(self) -> None:
-        """`release_connection`, and close: a newcomer needs the place, or the memory."""
+        """Call `release_connection`, and close: a new connection needs the place, or the memory."""
         ...
 
 
 class ReportLimiter:
-    """Something that strangers can cause at any rate: all of it is counted, and reported once in a while."""
+    """Counts events that anybody can cause at any rate, and reports them at most every `REPORTED_EVERY`."""
 
     def __init__(self) -> None:
         self._since = 0
         self._next_at = 0.0
 
     def due(self, now: float) -> int:
-        """Once more; how often since the last report, or 0 if it is not time for one. `now`: monotonic."""
+        """Count one; the count since the last report, or 0 if no report is due yet. `now`: monotonic."""
         self._since += 1
         if now < self._next_at:
             return 0
@@ -114,13 +114,13 @@ class Capacity:
             self.release_address(address)
 
     def mark_waiting(self, connection: CountedConnection) -> None:
-        """It is the client's turn, from now on."""
+        """The connection waits for its client from now on, and may be evicted."""
         self.mark_working(connection)
         self._waiting[connection] = None
         self._waiting_by_group.setdefault(connection.group, {})[connection] = None
 
     def mark_working(self, connection: CountedConnection) -> None:
-        """It is our turn."""
+        """The server has work for the connection: it must not be evicted."""
         if connection in self._waiting:
             del self._waiting[connection]
             of_group = self._waiting_by_group[connection.group]
@@ -135,8 +135,10 @@ class Capacity:
             pass
 
     def forwarded_client(self, address: str, header: bytes) -> str | None:
-        """For whom a trusted proxy asks: the last address of X-Forwarded-For that is no proxy of ours. None:
-        the connection's own address counts."""
+        """The client behind a trusted proxy: the last address of X-Forwarded-For that is no proxy of ours.
+
+        None: the connection's own address counts.
+        """
         if not self.is_proxy(address):
             return None
         for part in reversed(header.decode("latin-1").split(",")):
@@ -154,7 +156,7 @@ class Capacity:
         return found is not None and any(found in network for network in self._proxies)
 
     def take_address(self, address: str) -> bool:
-        """One more from this address; False: there are too many. Else `release_address` ends it."""
+        """Count one more from this address; False: too many. `release_address` takes it back."""
         if self.is_proxy(address):
             return True
         group = group_of(address)
@@ -180,7 +182,7 @@ class Capacity:
         return self._evict_longest_waiting(self._waiting_by_group.get(group_of(address), {}))
 
     def _evict_longest_waiting(self, waiting: dict[CountedConnection, None]) -> bool:
-        """End the one that has waited longest for its client."""
+        """Evict the connection that has waited longest for its client; False if there is none."""
         longest = next(iter(waiting), None)
         if longest is None:
             return False
@@ -197,7 +199,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def group_of(address: str) -> str:
-    """Whose address it is: of IPv6 a subscriber has 64 bits' worth."""
+    """The group that an address counts for: itself, or its /64 network, as an IPv6 subscriber has one."""
     if ":" not in address:
         return address
     found = _address(address)

@@ -272,7 +272,7 @@ class Connection(asyncio.BufferedProtocol):
         return request_id
 
     def update_reading(self) -> None:
-        """Read from the socket only while there is room for what comes."""
+        """Read from the socket only while the buffers are below their limits."""
         has_room = self._has_room()
         if self.eof or self._transport.is_closing() or has_room == self._reading:
             return
@@ -354,9 +354,9 @@ class Connection(asyncio.BufferedProtocol):
             return self._websocket.has_room
         if self._state is not ConnectionState.SERVING or self._exchange is None:
             return not self._waits_for_turn
-        room = self.server.capacity.read_bytes
+        limit = self.server.capacity.read_bytes
         ahead = self._parser.unread if self._parser.ended else len(self._exchange.body)
-        return ahead < (1 if self._parser.ended else room)
+        return ahead < (1 if self._parser.ended else limit)
 
     def _advance(self) -> None:
         """Take what has been read as far as the state allows."""

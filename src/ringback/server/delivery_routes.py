@@ -1,4 +1,4 @@
-"""Deliveries as they are shown: one by one with every attempt, and as a list across requests. Ours.
+"""Deliveries as JSON: one with every attempt, and the list across requests. Ours.
 
 Callback URLs are shown as scheme://host:port only: their paths, queries and credentials are the caller's
 secrets.
@@ -38,7 +38,7 @@ STATES: Mapping[str, frozenset[State]] = {
     "parked": frozenset({State.PARKED}),
     "cancelled": frozenset({State.CANCELLED}),
 }
-"""The words of the filter `state`; the ledger's own words (`queued`, `done` …) will do, too."""
+"""The values of the filter `state`; the ledger's own states (`queued`, `done` …) are accepted, too."""
 
 
 class DeliveryRoutes:
@@ -156,7 +156,7 @@ def states_of(words: Sequence[str]) -> frozenset[State] | None:
 
 
 def lane_of(destination: str | None, project: str) -> Lane | None:
-    """The lane of a destination, told by any URL that goes there. Raises `Refusal` (400)."""
+    """The lane of a destination, from any URL that goes there. Raises `Refusal` (400)."""
     if destination is None:
         return None
     try:

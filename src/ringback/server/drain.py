@@ -1,19 +1,19 @@
-"""The first step of a stop: probes are told, while the door is open yet, so that nobody new is sent here."""
+"""The first step of a stop: probes fail while requests are still served, so that no new ones are sent."""
 
 import asyncio
 from contextlib import suppress
 
 PROBE_SECONDS = 5.0
-"""How long a probe may take to come by."""
+"""How long the stop waits for the next probe."""
 
 SPREAD_SECONDS = 1.0
-"""From the probe's answer until the last balancer has heard of it."""
+"""From the probe's answer until every balancer knows of it."""
 
 
 class Drain:
     """A service; the last stage, so that it is the first to be stopped.
 
-    Where there are no other nodes to go to (`elsewhere` is false), it holds up nothing.
+    Without other nodes that could take the requests (`other_nodes` is false), it delays nothing.
     """
 
     name = "readiness"
@@ -24,7 +24,7 @@ class Drain:
         self.started = False
 
     def probe_answered(self) -> None:
-        """A probe has been answered that we leave."""
+        """A probe has been answered with `Stopping`."""
         self._probed.set()
 
     async def run(self, stopping: asyncio.Event) -> None:

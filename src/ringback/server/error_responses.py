@@ -1,4 +1,4 @@
-"""How errors leave: Deepgram's two error bodies, and the headers beside them.
+"""Error responses: Deepgram's two error bodies, and the headers beside them.
 
 `/v1/listen` answers in the older form `{err_code, err_msg, request_id}`, everything else in the newer
 `{category, message, details, request_id}` (https://developers.deepgram.com/docs/errors). Both carry
@@ -38,7 +38,7 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 
 def set_request_id(connection: HTTPConnection, request_id: str) -> None:
-    """Answer in the name of a request that was accepted before: this one is the same, sent again."""
+    """Answer with the id of an earlier request: this one is the same, sent again."""
     connection.scope["state"]["request_id"] = request_id
 
 
@@ -49,7 +49,7 @@ def json_response(body: bytes, status: int = 200, headers: Mapping[str, str] | N
 def error_response(
     request: HTTPConnection, failure: Failure, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """The failure in the form that this path speaks."""
+    """The failure in the form that this path uses."""
     # Not `request.url`: that is built from the Host header, which may hold anything.
     document = error_document(request.scope["path"], failure, request_id_of(request))
     return json_response(document, failure.status, {**(headers or {}), **error_headers(failure)})
@@ -100,20 +100,20 @@ async def http_error_handler(request: Request, error: Exception) -> Response:
 
 
 async def ledger_unavailable_handler(request: Request, error: Exception) -> Response:
-    """Nothing was changed: the caller may ask again."""
+    """503: nothing was changed, and the caller may ask again."""
     assert isinstance(error, LedgerUnavailable)
     telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
     return error_response(request, UNAVAILABLE)
 
 
 def blobs_unavailable(connection: HTTPConnection, error: OSError) -> Failure:
-    """Nothing is lost: the caller may ask again."""
+    """503: nothing is lost, and the caller may ask again."""
     telemetry.problem("blobs.unavailable", request_id=request_id_of(connection), error=str(error))
     return UNAVAILABLE
 
 
 def result_lost(request_id: str) -> Failure:
-    """It should be there, and is not: our loss, told as one."""
+    """500: the result should still be stored, and is not."""
     telemetry.problem("result.lost", request_id=request_id)
     return Failure(
         500, "INTERNAL_SERVER_ERROR", "The result of this request is lost. The server's log names it."
@@ -126,7 +126,7 @@ def exception_facts(error: BaseException) -> dict[str, object]:
 
 
 class RequestIdMiddleware:
-    """Gives every request its id, and turns what nobody foresaw into a 500 without a traceback."""
+    """Gives every request its id, and answers unexpected exceptions with a 500 without a traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

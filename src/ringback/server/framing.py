@@ -1,4 +1,4 @@
-"""HTTP/1.1 requests out of bytes (RFC 9112), without a socket. httptools parses; what it leaves open is here.
+"""HTTP/1.1 requests out of bytes (RFC 9112), sans-IO, over httptools' parser.
 
 What httptools (llhttp) does not have:
 
@@ -26,7 +26,7 @@ HEADER_BYTES = 32_768
 
 
 class UnservableRequest(Exception):
-    """The bytes are no request, or one that this server does not serve: answer, and read no more."""
+    """The bytes are no request that this server serves: answer with `failure`, and read no more."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.err_msg)

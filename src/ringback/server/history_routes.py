@@ -34,7 +34,7 @@ ATTEMPTS_SHOWN = 500
 
 
 class HistoryRoutes:
-    """The routes about what was asked before."""
+    """The routes of the request history."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store = services.store

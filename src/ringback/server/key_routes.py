@@ -46,7 +46,7 @@ from ringback.server.services import Services
 
 
 class KeyRoutes:
-    """The routes about who may ask."""
+    """The routes for keys and tokens."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._keys = services.keys
@@ -173,7 +173,8 @@ class KeyRoutes:
         return caller, await key_of(self._keys, request, caller, action)
 
     def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
-        """But for operators nobody lifts their own limits, or another's above their own."""
+        """Whether the caller may set these limits: only operators may raise their own, or another key's above
+        their own."""
         if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER:
             return True
         return not loosens(limits, [key.limits, caller.limits], self._limits)
@@ -276,5 +277,5 @@ def _key_document(key: ApiKey) -> dict[str, object]:
 
 
 def _member(key: ApiKey) -> dict[str, object]:
-    """This server has no people, only keys; the SDKs want somebody to be named."""
+    """Deepgram's `member` object, which the SDKs require; this server has no members, only keys."""
     return {"member_id": key.project, "email": "", "first_name": "", "last_name": ""}

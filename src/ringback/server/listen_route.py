@@ -80,7 +80,7 @@ class ListenRoute:
         """Uploads on their way in, by key."""
 
     async def post(self, request: Request) -> Response:
-        """Answer one request, and leave exactly one event about it."""
+        """Answer one request, and log exactly one event about it."""
         context: RequestContext | None = None
         try:
             context = await self._check_head(request)
@@ -125,7 +125,7 @@ class ListenRoute:
 
     @contextmanager
     def _count_upload(self, context: RequestContext) -> Iterator[None]:
-        """The ledger counts what a key has in work; this, what is still coming in."""
+        """Counts uploads in progress: the ledger counts only what it has accepted."""
         most, key = self._allowance(context).jobs, context.caller.key_id
         if most is not None and self._uploads_in_progress[key] >= most:
             raise too_many()
@@ -138,7 +138,7 @@ class ListenRoute:
                 del self._uploads_in_progress[key]
 
     async def _receive_body(self, request: Request, context: RequestContext) -> _ReceivedBody:
-        """The body, read to its end: audio is kept, a URL is judged."""
+        """Read the body to its end: audio is stored, a URL is checked."""
         counts = self._daily_limits(context) is not None
         order = TranscriptionOrder(_with_schedule(context), context.model.name, counts_audio=counts)
         if is_json(request):
@@ -158,16 +158,16 @@ class ListenRoute:
         )
 
     async def _check_space(self, context: RequestContext) -> None:
-        """What will be fetched needs room as what is uploaded does."""
+        """Refuse a URL when the disk has no space, as an upload would be."""
         try:
-            await self._services.blobs.room()
+            await self._services.blobs.check_space()
         except OSError as error:
             raise _storage_refusal("blobs", context, error) from error
 
     async def _accept(
         self, request: Request, context: RequestContext, received: _ReceivedBody
     ) -> RequestContext:
-        """Durable when this returns: as a job of its own, or as the one that the same word asked for before.
+        """Durable when this returns: as a new job, or as the one that has the same idempotency key.
 
         Nothing after it may turn a callback request into a 5xx: the SDKs would send the same recording again.
         """
@@ -206,7 +206,7 @@ class ListenRoute:
         return context
 
     async def _delete_upload(self, order: TranscriptionOrder) -> None:
-        """Nothing was accepted that needs this recording."""
+        """Delete an upload that was not accepted."""
         if order.audio is not None:
             with suppress(OSError):  # the sweep of orphans finds it
                 await self._services.blobs.delete(order.audio)
@@ -260,7 +260,7 @@ def _storage_refusal(where: str, context: RequestContext, error: Exception) -> R
 
 
 def _cause(error: Exception) -> dict[str, object]:
-    """The disk's own words and the ledger's name no URL; of anything else only the frames may be shown."""
+    """Messages of disk and ledger name no URL; of other exceptions only type and frames are logged."""
     known = isinstance(error, OSError | LedgerUnavailable)
     return {"error": str(error)} if known else exception_facts(error)
 

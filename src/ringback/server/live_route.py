@@ -34,7 +34,7 @@ from ringback.streaming.relay import ClientClosed, ClientLost, ClientTooSlow
 from ringback.transcription.model import model_for, with_model_warnings
 
 WRITE_SECONDS = 10.0
-"""A client that takes nothing for so long does not read."""
+"""Seconds; a client that takes nothing for so long is not reading."""
 
 
 class LiveRoute:
@@ -63,7 +63,7 @@ class LiveRoute:
             await _refuse(websocket, INTERNAL_ERROR)
 
     async def _check_handshake(self, websocket: WebSocket) -> StreamRequest:
-        """Everything that can be refused without taking a place."""
+        """All checks that come before a stream slot is taken."""
         caller = await self._authenticator.authenticate(websocket)
         caller.require(Permission.TRANSCRIBE)
         options = options_of(websocket, Mode.LIVE)
@@ -90,7 +90,7 @@ class LiveRoute:
 
 
 class _Client:
-    """The client's socket as a session wants it."""
+    """The client's socket as the session's `Client`."""
 
     def __init__(self, websocket: WebSocket) -> None:
         self._websocket = websocket

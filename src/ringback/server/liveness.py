@@ -1,4 +1,4 @@
-"""Whether a connection's client is still there: does it read what we write, has it left or half-closed?"""
+"""Whether a connection's client is still there: it must read what we write, and may have half-closed."""
 
 import asyncio
 from collections.abc import Callable
@@ -40,11 +40,11 @@ class WriteWatch:
 
 
 class HalfCloseProbe:
-    """Finds out whether a client that has ended its side of the connection still reads the other.
+    """Finds out whether a client that has half-closed the connection still reads.
 
-    To us both look alike: a FIN. But the host of a client that has left answers the next byte with a reset.
-    There are bytes that can be sent without saying anything: the beginning of the status line, which is the
-    same for every answer.
+    A client that left and one that half-closed both send a FIN. But the host of a client that left answers
+    the next byte with a reset. The beginning of the status line can be sent early, because it is the same for
+    every answer.
     """
 
     def __init__(

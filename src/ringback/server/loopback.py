@@ -1,4 +1,4 @@
-"""Who may look at the server as a whole: an operator's key, or a program on this machine. Pure."""
+"""Whether a request comes from a program on this machine, which sees what operators see. Pure."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ _OF_PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 def is_local(peer: str | None, headers: Mapping[str, str]) -> bool:
     """Whether a request comes from a program on this machine, for itself.
 
-    `headers`: names in lower case. A proxy on this machine speaks for others: it says so in a header, or
-    passes on the host that they named. A browser speaks for the pages that it shows: those of other origins
-    are told by `Origin`, and a name that was made to point here by `Host`.
+    `headers`: names in lower case. A proxy on this machine forwards requests of others: it adds a header, or
+    passes on their `Host`. A browser sends requests for the pages that it shows: those of other origins have
+    `Origin`, and a name that was made to resolve to this machine is in `Host`.
     """
     if peer is None or not _is_loopback(peer):
         return False

@@ -1,4 +1,4 @@
-"""What a path names: a project, and a key in it."""
+"""Finds the project and the key that a path names."""
 
 from starlette.requests import Request
 

@@ -92,7 +92,7 @@ class ProjectRoutes:
         return answer({"message": "Successfully deleted the project."})
 
     async def balances(self, request: Request) -> Response:
-        """None: nobody is billed here."""
+        """An empty list: this server bills nothing."""
         await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         await project_of(self._keys, request)
         return answer({"balances": []})

@@ -1,4 +1,4 @@
-"""The query string of `/v1/listen`, taken apart, and what it asks for."""
+"""Parses the query string of `/v1/listen`."""
 
 import re
 import urllib.parse

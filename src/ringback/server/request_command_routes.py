@@ -1,6 +1,6 @@
-"""Again, or no more: `redeliver` for one request and for many deliveries, `cancel`, and erasing. Ours.
+"""Routes that change what becomes of a request: redeliver one or many, cancel, erase. Ours.
 
-What may be sent again, and how, is `transcription.redelivery`'s to say.
+What may be sent again, and how, is decided in `transcription.redelivery`.
 """
 
 import asyncio
@@ -35,10 +35,10 @@ from ringback.transcription.redelivery import (
 )
 
 DELIVERIES_PER_PAGE = 200
-"""Deliveries per question, and per group of writes; between two of them others have their turn."""
+"""Deliveries per query, and per group of writes; other callers' writes go in between."""
 
 MOST_DELIVERIES = 5_000
-"""Deliveries that one call takes up; its `next` goes on from there."""
+"""Deliveries that one call handles; its `next` continues from there."""
 
 MOST_PAGES = 100
 """Pages that one call reads: where a filter fits to few deliveries of many, pages come back short."""
@@ -86,7 +86,7 @@ class RequestCommandRoutes:
         return answer({"request_id": job.id, "deliveries": [{"id": id_, "state": "queued"} for id_ in ids]})
 
     async def redeliver_matching(self, request: Request) -> Response:
-        """Send again whatever a filter finds, in pages, newest first."""
+        """Send again all deliveries that match a filter, in pages, newest first."""
         caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
         body = await json_body(request, self._pace, _MANY)
         where = _filter(body, caller.project, caller.narrowed_to_key(Permission.CHANGE_REQUESTS))
@@ -133,7 +133,7 @@ class RequestCommandRoutes:
         return answer({"request_id": job.id, "cancelled": cancelled})
 
     async def erase(self, request: Request) -> Response:
-        """Leave nothing of a request: it is cancelled, and its audio, result, callbacks and record go."""
+        """Erase a request: it is cancelled, and its audio, result, callbacks and record are deleted."""
         caller = await caller_of_project(request, self._authenticator, Permission.ERASE_REQUESTS)
         job = await request_of(
             self._store, path_uuid(request, "request_id"), caller, Permission.ERASE_REQUESTS
@@ -168,7 +168,7 @@ class RequestCommandRoutes:
                 return
 
     async def _carry_out(self, todo: RequeueJobs | AddJob) -> Sequence[JobId]:
-        """The jobs that are due again; raises `Refusal` (409) when somebody else was quicker."""
+        """The jobs that are due again; raises `Refusal` (409) if another call was quicker."""
         if isinstance(todo, RequeueJobs):
             ids = await _change_each(self._store.requeue, todo.jobs)
             if not ids:
@@ -178,7 +178,7 @@ class RequestCommandRoutes:
         return [todo.job.id]
 
     async def _dry_run(self, where: JobFilter, position: str | None) -> dict[str, object]:
-        """What a redelivery with this filter would take up."""
+        """What a redelivery with this filter would send again."""
         count = 0
         first: list[JobId] = []
         async for page in self._pages(where, position):
@@ -216,7 +216,7 @@ class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _RedeliverMatching(msgspec.Struct, forbid_unknown_fields=True):
-    """A word that is not known is refused: a filter that was misspelt would send everything again."""
+    """An unknown field is refused: with a misspelt filter everything would be sent again."""
 
     state: Literal["parked", "delivered", "cancelled"] = "parked"
     destination: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None

@@ -1,6 +1,6 @@
-"""A request to `/v1/listen` as far as its head tells, and what the log and the metrics say of it.
+"""A request to `/v1/listen` without its audio, and its events and metrics.
 
-One event per request, whichever way it went. No path, no query, no words.
+One event per request, whatever its outcome. No path, no query, no transcript.
 """
 
 from contextlib import suppress
@@ -32,7 +32,7 @@ class RequestContext:
     idempotency_key: str | None = None
     """Its `Idempotency-Key`."""
     replayed: bool = False
-    """Whether the word was known."""
+    """Whether the idempotency key was known: the answer is that of the earlier request."""
 
     @property
     def method(self) -> str:

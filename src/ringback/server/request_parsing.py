@@ -1,4 +1,4 @@
-"""What the management routes share: reading path, query and JSON, and writing times as Deepgram does."""
+"""Parsing of path, query and JSON for the management routes, and times in Deepgram's format."""
 
 import re
 import uuid
@@ -23,9 +23,9 @@ def answer(document: object, status: int = 200) -> Response:
 
 
 async def caller_of_project(request: Request, authenticator: Authenticator, permission: Permission) -> Caller:
-    """Who asks, if they may do this in the project that the path names.
+    """The caller, if they have the permission in the project that the path names; else raises `Refusal`.
 
-    A project of somebody else's is answered as one that does not exist, without looking for it.
+    Another tenant's project is answered like one that does not exist (404), without a look-up.
     """
     caller = await authenticator.authenticate(request)
     project = path_uuid(request, "project_id")

@@ -1,4 +1,4 @@
-"""A request as the history shows it: Deepgram's record, from what the ledger holds. Pure.
+"""A request as Deepgram's history record, built from its jobs. Pure.
 
 https://developers.deepgram.com/reference/manage/requests/get.
 """
@@ -60,12 +60,12 @@ def model_id_of(
 
 
 def features_of(options: ListenOptions) -> list[str]:
-    """The switches that were on."""
+    """The names of the boolean parameters that were true."""
     return [name for name in options.__struct_fields__ if getattr(options, name) is True]
 
 
 def config_of(options: ListenOptions) -> dict[str, object]:
-    """What was asked beyond the defaults, without the callback's URL and without the caller's own words."""
+    """The parameters that differ from their defaults, without the callback's URL and the caller's labels."""
     options_given: dict[str, object] = msgspec.to_builtins(options)
     return {name: value for name, value in options_given.items() if name not in _HIDDEN}
 

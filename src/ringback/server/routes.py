@@ -42,7 +42,7 @@ METRICS_PATH = "/metrics"
 
 
 def application(services: Services) -> Starlette:
-    """The ASGI application over these services. It owns no task: whoever makes it starts and stops them."""
+    """The ASGI application over these services, which its caller starts and stops."""
     return _assembled(
         _routes(services),
         [

@@ -1,4 +1,4 @@
-"""What the connections of one server share."""
+"""The state that all connections of one server share."""
 
 import asyncio
 from collections import deque
@@ -45,8 +45,8 @@ class ServerState:
     """Connections whose next request came before the last one was answered. All others go before them."""
 
     def begin(self, callback: Callable[[], None]) -> None:
-        """Begin a request. In each turn of the loop a few are: were it all of them, everybody else would wait
-        for a thousand strangers."""
+        """Begin a request, at most `REQUESTS_PER_TURN` in each turn of the event loop: otherwise a burst of
+        requests would delay everything else."""
         if self.begun == REQUESTS_PER_TURN:
             self._wait(self.waiting, callback)
             return

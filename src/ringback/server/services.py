@@ -1,4 +1,4 @@
-"""What the routes stand on; `bootstrap` fills it in."""
+"""The services that routes use; `bootstrap` fills them in."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class ServedModels(Models, Protocol):
 
 
 class EngineHealth(Protocol):
-    """How the engine does."""
+    """The state and the load of the engine."""
 
     @property
     def state(self) -> str:
@@ -66,7 +66,7 @@ class ServiceLimits:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSources:
-    """What probes and scrapers look at, of any process."""
+    """What probes and metrics read, in any process."""
 
     store: JobStore
     roles: Collection[str]
@@ -81,9 +81,9 @@ class ProbeSources:
     serves_metrics: bool = True
     """False: they are read at an address of their own."""
     blobs: BlobStore | None = None
-    """None: this process takes nothing in."""
+    """None: this process accepts no requests."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
-    """By kind of work of callers: how this process gets on with it."""
+    """By kind of work: whether this process makes progress with it."""
     blob_fault: Callable[[], str | None] = lambda: None
     """Why the blob store that nodes share cannot be used just now."""
 

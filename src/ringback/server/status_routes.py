@@ -1,4 +1,4 @@
-"""How this process does: https://developers.deepgram.com/docs/self-hosted-status-endpoint"""
+"""Health of this process: https://developers.deepgram.com/docs/self-hosted-status-endpoint"""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -77,7 +77,7 @@ class StatusRoutes:
         if self._sources.blobs is None:
             return True
         try:
-            await self._sources.blobs.room()
+            await self._sources.blobs.check_space()
         except DiskFull:
             return False
         except OSError:
@@ -123,7 +123,7 @@ class StatusRoutes:
         return Response(telemetry.exposition(), media_type=_EXPOSITION)
 
     async def _sees_details(self, request: Request) -> bool:
-        """A bad key is no reason to fail a probe."""
+        """Whether the caller sees details; invalid credentials do not fail a probe."""
         if _is_local(request):
             return True
         if self._authenticator is None:
@@ -135,7 +135,7 @@ class StatusRoutes:
         return caller.reach(Permission.READ_METRICS) is Reach.SERVER
 
     def _stalled(self, gauges: Mapping[str, KindGauge]) -> float:
-        """For how many seconds work of ours has been due without any getting on."""
+        """For how many seconds work of our roles has been due without any progress."""
         ours = {kind: gauge.oldest_ready or 0.0 for kind, gauge in gauges.items()}
         return max(
             (self._wait(kind, ours[kind]) for kind in ours.keys() - self._other_roles_kinds), default=0.0

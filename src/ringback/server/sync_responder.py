@@ -1,4 +1,4 @@
-"""The synchronous answer: same road as a callback request, only somebody waits at its end."""
+"""The synchronous answer: the request becomes a job as with a callback, and the caller waits for its end."""
 
 import asyncio
 
@@ -34,7 +34,7 @@ TOO_MANY = 429
 """How a recording ends whose turn comes when the day's audio of its key or project is used up."""
 
 BLOB_RETRY_SECONDS = 20.0
-"""For which a caller waits on for a result that is there, but cannot be read."""
+"""Seconds that a caller waits for a result whose blob cannot be read at the moment."""
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 
@@ -44,14 +44,14 @@ class ClientGone(Exception):
 
 
 class SyncResponder:
-    """Waits for the end of jobs, with a limit to its patience."""
+    """Waits for jobs to end, for at most `limits.processing_seconds`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._timeout = services.limits.processing_seconds
 
     async def answer(self, request: Request, context: RequestContext) -> Response:
-        """The document of the request's job, or why there is none."""
+        """The result document of the request's job, or the error in its place."""
         started = self._services.clock.monotonic()
         job: Job | None = None
         try:
@@ -74,14 +74,14 @@ class SyncResponder:
             status = response.status_code
         finally:
             if job is None and context.idempotency_key is None:
-                # Nobody waits any more, and nobody can ask again: another request may have the engine.
+                # No caller waits any more, and none can ask again: free the engine for another request.
                 await self._cancel(context.request_id)
         waited = self._services.clock.monotonic() - started
         report_answered(request, context, status, waited)
         return response
 
     async def _end_of(self, request: Request, request_id: JobId) -> Job:
-        """The ended job; `ClientGone` or `TimeoutError` when somebody lost patience first."""
+        """The ended job; raises `ClientGone`, or `TimeoutError` when the time limit passes first."""
         end = asyncio.create_task(self._services.store.wait_for_end(request_id))
         gone = asyncio.create_task(_disconnected(request))
         try:
@@ -97,7 +97,7 @@ class SyncResponder:
             await asyncio.gather(end, gone, return_exceptions=True)
 
     async def _cancel(self, request_id: JobId) -> None:
-        """The answer stands, whether this works or not."""
+        """Cancel the job; the answer does not depend on whether this works."""
         try:
             await cancel_request(self._services.store, request_id)
         except LedgerUnavailable as error:
@@ -131,7 +131,7 @@ class SyncResponder:
         return json_response(document, job.code, headers)
 
     async def _document(self, stored: StoredDocument) -> bytes:
-        """The work is done and the caller still there: blobs that are away for a moment are waited for."""
+        """The document; retried for `BLOB_RETRY_SECONDS`, as the work is done and the caller still waits."""
         until = self._services.clock.monotonic() + BLOB_RETRY_SECONDS
         while True:
             try:

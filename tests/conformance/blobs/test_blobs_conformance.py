@@ -185,7 +185,7 @@ async def test_what_was_put_is_there_for_the_next_process(open_blobs: OpenBlobs)
 async def test_there_is_room_above_the_reserve(open_blobs: OpenBlobs) -> None:
     for reserve in (0, 1):
         async with open_blobs(reserve) as blobs:
-            await blobs.room()
+            await blobs.check_space()
 
 
 async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(blobs: BlobStore) -> None:

@@ -22,7 +22,7 @@ RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": heard("H
         ({"err_code": "REMOTE", "err_msg": "gone"}, ["REMOTE: gone"]),
         ({**RESULTS, "is_final": True}, ["“Hello.”   (final, 1.00 to 1.50 s)"]),
         ({**RESULTS, "is_final": False}, ["“Hello.”   (may still change, 1.00 to 1.50 s)"]),
-        ({"type": "SpeechStarted", "timestamp": 0.5}, ["somebody speaks, from 0.50 s"]),
+        ({"type": "SpeechStarted", "timestamp": 0.5}, ["speech, from 0.50 s"]),
         ({"type": "UtteranceEnd", "last_word_end": -1}, ["the utterance has ended"]),
         ({"type": "Metadata", "duration": 3.29}, ["the stream has ended, after 3.29 s"]),
         ({"type": "Results"}, ["(neither a transcript nor an error)"]),

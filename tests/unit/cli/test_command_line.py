@@ -212,7 +212,7 @@ def test_doctor_says_that_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     done = ringback("doctor")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "fail" not in done.stdout
-    assert "tiny.en is loaded and hears" in done.stdout
+    assert "tiny.en is loaded and works" in done.stdout
 
 
 def test_doctor_names_the_mend_of_each_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

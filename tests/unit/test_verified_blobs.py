@@ -107,7 +107,7 @@ async def test_a_missing_blob_of_an_unmounted_folder_is_out_of_reach(
     with pytest.raises(WrongStore):
         await store.get(KEY)
     assert (store.is_ours, bool(store.fault)) == (False, True)
-    calls = (store.put(KEY, single_chunk(b"x")), store.delete(KEY), store.room(), store.get(KEY))
+    calls = (store.put(KEY, single_chunk(b"x")), store.delete(KEY), store.check_space(), store.get(KEY))
     for call in calls:
         with pytest.raises(StoreUnreachable):
             await call
