@@ -38,7 +38,7 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
-from support.model_ledger import BlobLocation, ModelLedger
+from support.model_ledger import ModelLedger, Place
 from support.stores import FIXED_CAPS, MovableClock, OpenStore, Reopen, Store
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ EXAMPLES = {"postgres18": 15, "postgres15": 5}
 LONG = int(os.environ.get("CHAOS_ROUNDS", "50")) > 50
 LEASE_SECONDS = 30.0
 KINDS = ["deliver", "transcribe"]
-PLACES: list[BlobLocation] = [("deliver", "a"), ("deliver", "b"), ("transcribe", "p")]
+PLACES: list[Place] = [("deliver", "a"), ("deliver", "b"), ("transcribe", "p")]
 SEQUENCES = ["s", "t"]
 
 FAST = (
@@ -114,7 +114,7 @@ class StoreMachine(RuleBasedStateMachine):
         sequence=st.sampled_from([None, *SEQUENCES]),
         count=st.integers(1, 3),
     )
-    def add(self, place: BlobLocation, delay: float, sequence: str | None, count: int) -> Any:
+    def add(self, place: Place, delay: float, sequence: str | None, count: int) -> Any:
         jobs = [new_job(place, delay=delay, sequence=sequence) for _ in range(count)]
         return multiple(*self.added(jobs, None))
 
@@ -129,7 +129,7 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def add_within_an_allowance(
         self,
-        place: BlobLocation,
+        place: Place,
         accessor: str,
         weight: int,
         count: int,
@@ -161,7 +161,7 @@ class StoreMachine(RuleBasedStateMachine):
         return [] if said else [job.id for job in jobs]
 
     @rule(target=leases, place=st.sampled_from(PLACES), accessor=st.sampled_from([None, "k"]))
-    def begin(self, place: BlobLocation, accessor: str | None) -> Lease:
+    def begin(self, place: Place, accessor: str | None) -> Lease:
         job = new_job(place, accessor=accessor, weight=3)
         lease = self.run(self.store.begin(job, LEASE_SECONDS))
         self.model.begin(job, LEASE_SECONDS)
@@ -365,7 +365,7 @@ async def refusal(adding: Awaitable[None]) -> tuple[object, ...]:
 
 
 def new_job(
-    place: BlobLocation,
+    place: Place,
     *,
     delay: float = 0.0,
     sequence: str | None = None,
