@@ -1,7 +1,7 @@
 """The handler of delivery jobs: each call makes one attempt, and says what becomes of the job.
 
 If the process dies anywhere here, nothing was settled: the lease runs out and the attempt is made again, with
-same `webhook-id`. That is where "at least once" comes from.
+the same `webhook-id`. That is where "at least once" comes from.
 """
 
 import asyncio
