@@ -301,7 +301,6 @@ def test_what_sets_nothing_leaves_what_does() -> None:
         ("punctuate", "ignored"),
         ("tag", "ignored"),
         ("keyterm", "ignored"),
-        ("keyterm", "unsupported"),
     ]
 
 
