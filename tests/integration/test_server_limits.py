@@ -202,7 +202,7 @@ async def test_what_would_be_fetched_needs_room_too(door: Front, monkeypatch: py
     async def full(_: FolderBlobStore) -> None:
         raise DiskFull(1_000)
 
-    monkeypatch.setattr(FolderBlobStore, "room", full)
+    monkeypatch.setattr(FolderBlobStore, "check_space", full)
     answer = await door.call("POST", f"/v1/listen?{CALLBACK}", json={"url": "http://127.0.0.1/a.wav"})
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert "no room" in answer.json()["err_msg"]
