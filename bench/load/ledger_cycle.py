@@ -9,11 +9,13 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Protocol
 
 from bench.load.cycles import DELIVERY, PAYLOAD, RECORDING, RESULT, Queue, serve
 from ringback.clock import SystemClock
 from ringback.jobs.job import Allowance, Attempt, Done, JobId, Lane, Lease, NewJob, Signal
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobAdder
+from ringback.jobs.worker import WorkerStore
 from ringback.storage.postgres import PostgresLedger
 from ringback.storage.sqlite import SqliteLedger
 
@@ -23,10 +25,14 @@ LEASE_SECONDS = 60.0
 DETAIL = json.dumps({"phases": {"connect": 0.01, "send": 0.02}, "address": "192.0.2.1"}).encode()
 
 
+class CycledLedger(JobAdder, WorkerStore, Protocol):
+    """What a job of the benchmark passes through."""
+
+
 class LedgerQueue:
     """As the server uses it: an accessor with an allowance, an attempt and a result with each end."""
 
-    def __init__(self, ledger: JobStore, lanes: int) -> None:
+    def __init__(self, ledger: CycledLedger, lanes: int) -> None:
         self._ledger = ledger
         self._lanes = lanes
 

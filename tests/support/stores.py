@@ -8,21 +8,19 @@ from typing import Protocol
 
 import asyncpg
 
+from ringback.bootstrap.ledger import Ledger
 from ringback.clock import Clock
-from ringback.jobs.daily_audio import DailyAudioStore
 from ringback.jobs.job import IdempotencyKey, JobId, Lease, NewJob
-from ringback.keys import KeyStore
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger
-from ringback.transcription.erasing import EraseStore
 from support.postgres import running, servers
 
 FIXED_CAPS = {"transcribe": 3}
 """Kinds with a fixed cap; all others have health."""
 
 
-class Store(KeyStore, EraseStore, DailyAudioStore, Protocol):
-    """All ports: every ledger keeps jobs and keys, counts the day's audio, and erases."""
+Store = Ledger
+"""Each consumer's protocol together: what every implementation is held to."""
 
 
 class MovableClock(Clock, Protocol):

@@ -13,13 +13,19 @@ from ringback.bootstrap.blob_store import BlobStoreIdentity, adopt_empty_store
 from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.jobs.daily_audio import DailyAudioStore
+from ringback.jobs.rescuer import RescuerStore
+from ringback.jobs.worker import WorkerStore
+from ringback.server.route_stores import ProbeStore, RouteStore
 from ringback.settings import Settings
 from ringback.storage.sqlite import ExaminedFile, SqliteLedger
 from ringback.storage.sqlite.examined import examine as examine_file
 from ringback.storage.sqlite.schema import prepare, version
+from ringback.streaming.http_relay import RelayStore
+from ringback.streaming.record import StreamRecordStore
 from ringback.transcription.erasing import EraseStore
 from ringback.transcription.progress import Board
-from ringback.transcription.sweep import Turns
+from ringback.transcription.retention import RetentionStore
+from ringback.transcription.sweep import SweepStore, Turns
 
 if TYPE_CHECKING:
     from ringback.storage.postgres.examined import Examined
@@ -30,8 +36,24 @@ __all__ = ["SQLITE_FILE", "ClusterStore", "ExaminedFile", "Ledger", "Migrated", 
 SQLITE_FILE = "ringback.db"
 
 
-class Ledger(EraseStore, DailyAudioStore, BlobStoreIdentity, Protocol):
-    """Jobs, keys, the audio they use in a day, and which blob store is theirs."""
+class Ledger(
+    RouteStore,
+    ProbeStore,
+    WorkerStore,
+    RescuerStore,
+    StreamRecordStore,
+    RelayStore,
+    RetentionStore,
+    SweepStore,
+    EraseStore,
+    DailyAudioStore,
+    BlobStoreIdentity,
+    Protocol,
+):
+    """Jobs, keys, the audio they use in a day, and which blob store is theirs.
+
+    Each consumer's own protocol is a part of it. Implemented by `storage.sqlite` and `storage.postgres`.
+    """
 
 
 class ClusterStore(Turns, Board, Protocol):

@@ -54,7 +54,7 @@ OUR_TROUBLE_PAUSE = 1.0
 
 
 Recorded: TypeAlias = Callable[[JobId, int], Awaitable[Sequence[Attempt]]]
-"""The latest attempts at a job, so many of them: `JobStore.attempts`."""
+"""The latest attempts at a job, so many of them: the ledger's `attempts`."""
 
 Sign: TypeAlias = Callable[[str | None, str, bytes], Awaitable[Mapping[str, str]]]
 """The headers that sign a body for a key, under a webhook-id: `Signers.sign`."""

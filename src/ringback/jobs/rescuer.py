@@ -5,12 +5,21 @@ pause of one sweep to prolong them before any is taken away.
 """
 
 import asyncio
+from typing import Protocol
 
 from ringback import telemetry
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobGauges
 from ringback.service import every
 
 SWEEP_SECONDS = 15.0
+
+
+class RescuerStore(JobGauges, Protocol):
+    """The ledger's side of the rescuer."""
+
+    async def rescue(self) -> int:
+        """Return expired leases to the queue (parking those lost too often); how many."""
+        ...
 
 
 class Rescuer:
@@ -18,7 +27,7 @@ class Rescuer:
 
     name = "rescuer"
 
-    def __init__(self, store: JobStore, sweep_seconds: float = SWEEP_SECONDS) -> None:
+    def __init__(self, store: RescuerStore, sweep_seconds: float = SWEEP_SECONDS) -> None:
         self._store = store
         self._sweep_seconds = sweep_seconds
         self._was_away = False

@@ -5,6 +5,7 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from typing import Protocol
 
 import msgspec
 
@@ -14,7 +15,7 @@ from ringback.jobs.activity import Activity
 from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
 from ringback.jobs.lane import Shares
 from ringback.jobs.retry import GrowingSchedule
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import LeaseStore
 
 Handler = Callable[[Lease], Awaitable[Outcome]]
 """Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
@@ -32,6 +33,26 @@ LAST_WRITES_SECONDS = 5.0
 """What handing back may take after the grace, if the ledger is slow."""
 
 
+class WorkerStore(LeaseStore, Protocol):
+    """The ledger's side of a worker."""
+
+    async def claim(
+        self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
+    ) -> list[Lease]:
+        """Up to `limit` due jobs, round robin over lanes, none past its lane's cap or open breaker.
+
+        With `shares` the claimer deals them out itself, by what each caller holds of its slots.
+        """
+        ...
+
+    async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
+        """Return when a job of this kind may be due, or after `timeout` seconds. May return too early.
+
+        With `shares` only what these give room to counts.
+        """
+        ...
+
+
 class Worker:
     """A service with `concurrency` slots; it claims no more jobs than it has free slots.
 
@@ -42,7 +63,7 @@ class Worker:
     def __init__(
         self,
         kind: str,
-        store: JobStore,
+        store: WorkerStore,
         handler: Handler,
         *,
         concurrency: int,

@@ -16,7 +16,7 @@ from ringback.callbacks.delivery import KIND, order_of, webhook_id_of
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobPages
 from ringback.server.auth import Authenticator
 from ringback.server.permissions import Permission
 from ringback.server.request_parsing import (
@@ -27,6 +27,7 @@ from ringback.server.request_parsing import (
     query_moment,
     rfc3339,
 )
+from ringback.server.route_stores import BreakerReader, DeliveryStore
 from ringback.server.services import Services
 
 PAGE_DEFAULT, PAGE_MOST = 50, 1_000
@@ -45,7 +46,7 @@ class DeliveryRoutes:
     """The route that lists them."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._store = services.store
+        self._store: DeliveryStore = services.store
         self._clock = services.clock
         self._authenticator = authenticator
 
@@ -73,7 +74,7 @@ class DeliveryRoutes:
         return answer({"deliveries": described, "next": page.next})
 
 
-async def breakers_of(store: JobStore, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
+async def breakers_of(store: BreakerReader, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
     """The open breakers that some of these deliveries wait behind."""
     lanes = sorted({delivery.lane for delivery in deliveries if delivery.state is State.QUEUED})
     return await store.open_breakers(KIND, lanes) if lanes else {}
@@ -165,7 +166,7 @@ def lane_of(destination: str | None, project: str) -> Lane | None:
         raise bad_query(f"`destination` must be scheme://host or scheme://host:port: {error}.") from None
 
 
-async def page_of(store: JobStore, where: JobFilter, limit: int, before: str | None) -> Page:
+async def page_of(store: JobPages, where: JobFilter, limit: int, before: str | None) -> Page:
     """A page of the ledger; raises `Refusal` (400) for a `before` that is no page's `next`."""
     try:
         return await store.page(where, limit, before)

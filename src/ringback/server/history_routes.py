@@ -19,6 +19,7 @@ from ringback.server.permissions import Permission
 from ringback.server.request_lookup import filters_of, newest, request_of
 from ringback.server.request_parsing import answer, bad_query, caller_of_project, path_uuid, query_integer
 from ringback.server.request_records import reads_callback_as_text, record_of
+from ringback.server.route_stores import HistoryStore
 from ringback.server.services import Services
 from ringback.transcription.request import order_of, result_of
 
@@ -37,7 +38,7 @@ class HistoryRoutes:
     """The routes of the request history."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._store = services.store
+        self._store: HistoryStore = services.store
         self._progress = services.progress
         self._catalogue = services.catalogue
         self._clock = services.clock

@@ -23,6 +23,7 @@ from ringback.server.delivery_routes import STATES, lane_of, page_of
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import answer, caller_of_project, json_body, moment_of, path_uuid
+from ringback.server.route_stores import RequestCommandStore
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
 from ringback.transcription.redelivery import (
@@ -52,7 +53,7 @@ class RequestCommandRoutes:
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
-        self._store = services.store
+        self._store: RequestCommandStore = services.store
         self._authenticator = authenticator
         self._pace = Pace(services.limits.body_bytes_per_second)
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 
 from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobFilter, JobId
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobPages, JobReader
 from ringback.server.auth import Caller, forbidden
 from ringback.server.permissions import Permission
 from ringback.server.request_parsing import query_choice, query_moment
@@ -25,7 +25,7 @@ SHORT_PAGES_MOST = 50
 """Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
 
 
-async def request_of(store: JobStore, request_id: str, caller: Caller, permission: Permission) -> Job:
+async def request_of(store: JobReader, request_id: str, caller: Caller, permission: Permission) -> Job:
     """A request on which the caller may do this; raises `Refusal`: 404 where they may not even see it."""
     job = await store.get(JobId(request_id))
     if job is None or job.kind not in REQUEST_KINDS or job.project != caller.project:
@@ -68,7 +68,7 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
     return [replace(where, kind=kind) for kind in kinds]
 
 
-async def newest(store: JobStore, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:
+async def newest(store: JobPages, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:
     """Up to `most` jobs that one of the filters, each of another kind, finds; newest first."""
     size = min(most, JOBS_AT_ONCE)
     walks = [_walk(store, where, size) for where in filters]
@@ -81,7 +81,7 @@ async def newest(store: JobStore, filters: Sequence[JobFilter], most: int) -> As
         heads[at] = await anext(walks[at], None)
 
 
-async def _walk(store: JobStore, where: JobFilter, size: int) -> AsyncIterator[Job]:
+async def _walk(store: JobPages, where: JobFilter, size: int) -> AsyncIterator[Job]:
     position: str | None = None
     short = 0
     while short < SHORT_PAGES_MOST:

@@ -16,6 +16,7 @@ from ringback.server.error_responses import blobs_unavailable, error_response, j
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import caller_of_project, path_uuid
+from ringback.server.route_stores import ResultStore
 from ringback.server.services import Services
 from ringback.transcription.request import not_kept, result_of, still_kept
 
@@ -27,7 +28,7 @@ class ResultRoute:
     """The route; it needs the right to results, which short-lived tokens do not have."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._store = services.store
+        self._store: ResultStore = services.store
         self._clock = services.clock
         self._keep_results = services.limits.keep_results_seconds
         self._blobs = services.blobs

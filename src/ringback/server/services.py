@@ -12,11 +12,11 @@ from ringback.egress.names import Requester
 from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo, Urgency
 from ringback.jobs.activity import Activity
-from ringback.jobs.store import JobStore
 from ringback.keys import KeyLimits, KeyStore
 from ringback.quota import AudioQuota
 from ringback.sealing import Seal
 from ringback.server.drain import Drain
+from ringback.server.route_stores import ProbeStore, RouteStore
 from ringback.streaming.stream_service import StreamService
 from ringback.transcription.erasing import Erasing
 from ringback.transcription.model import Models
@@ -68,7 +68,7 @@ class ServiceLimits:
 class ProbeSources:
     """What probes and metrics read, in any process."""
 
-    store: JobStore
+    store: ProbeStore
     roles: Collection[str]
     """Of `api`, `transcribe` and `deliver` those that this process has."""
     health: EngineHealth | None
@@ -92,7 +92,7 @@ class ProbeSources:
 class Services:
     """Everything that a route may use."""
 
-    store: JobStore
+    store: RouteStore
     keys: KeyStore
     blobs: BlobStore
     erasing: Erasing

@@ -23,6 +23,7 @@ from ringback.server.error_responses import (
     result_lost,
 )
 from ringback.server.request_context import RequestContext, report_answered
+from ringback.server.route_stores import SyncResponseStore
 from ringback.server.services import Services
 from ringback.transcription.fetch import cancel_request
 from ringback.transcription.request import not_kept, result_of, still_kept
@@ -48,6 +49,7 @@ class SyncResponder:
 
     def __init__(self, services: Services) -> None:
         self._services = services
+        self._store: SyncResponseStore = services.store
         self._timeout = services.limits.processing_seconds
 
     async def answer(self, request: Request, context: RequestContext) -> Response:
@@ -82,7 +84,7 @@ class SyncResponder:
 
     async def _end_of(self, request: Request, request_id: JobId) -> Job:
         """The ended job; raises `ClientGone`, or `TimeoutError` when the time limit passes first."""
-        end = asyncio.create_task(self._services.store.wait_for_end(request_id))
+        end = asyncio.create_task(self._store.wait_for_end(request_id))
         gone = asyncio.create_task(_disconnected(request))
         try:
             await asyncio.wait({end, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +101,7 @@ class SyncResponder:
     async def _cancel(self, request_id: JobId) -> None:
         """Cancel the job; the answer does not depend on whether this works."""
         try:
-            await cancel_request(self._services.store, request_id)
+            await cancel_request(self._store, request_id)
         except LedgerUnavailable as error:
             telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
 

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobFilter
+from ringback.jobs.store import JobPages
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Authenticator
 from ringback.server.permissions import Permission
@@ -84,7 +85,7 @@ class UsageRoutes:
     """The routes; all take the filters of the request history, and `start` and `end`."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._store = services.store
+        self._store: JobPages = services.store
         self._catalogue = services.catalogue
         self._clock = services.clock
         self._authenticator = authenticator

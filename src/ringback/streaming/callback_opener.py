@@ -18,9 +18,8 @@ from ringback.egress.socket import WEBSOCKET, OutgoingSocket
 from ringback.egress.target import Target
 from ringback.errors import Refusal
 from ringback.jobs.job import JobId, NewJob
-from ringback.jobs.store import JobStore
 from ringback.sealing import Seal
-from ringback.streaming.http_relay import HttpCallbackRelay
+from ringback.streaming.http_relay import HttpCallbackRelay, RelayStore
 from ringback.streaming.relay import Relay
 from ringback.streaming.websocket_relay import WebSocketCallbackRelay
 
@@ -53,7 +52,7 @@ class CallbackOpener:
         self,
         *,
         egress: EgressClient,
-        store: JobStore,
+        store: RelayStore,
         seal: Seal,
         sign: Sign,
         limits: Limits,

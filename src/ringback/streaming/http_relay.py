@@ -7,9 +7,10 @@ when too many messages wait for it.
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from ringback.jobs.job import NewJob
-from ringback.jobs.store import JobStore, LedgerUnavailable
+from ringback.jobs.store import JobAdder, LedgerUnavailable
 from ringback.listen.actions import CloseReason, SendMessage
 from ringback.streaming.relay import RelayLost
 
@@ -21,10 +22,18 @@ LEDGER_SECONDS = 10.0
 RETRY_SECONDS = 0.25
 
 
+class RelayStore(JobAdder, Protocol):
+    """The ledger's side of a relay: deliveries of one sequence."""
+
+    async def waiting(self, sequence: str, most: int) -> int:
+        """How many live jobs a sequence has; counted no further than `most`."""
+        ...
+
+
 class HttpCallbackRelay:
     """`send_messages` commits its messages in one transaction; those of several streams share a sync."""
 
-    def __init__(self, store: JobStore, sequence: str, delivery: Delivery, backlog: int) -> None:
+    def __init__(self, store: RelayStore, sequence: str, delivery: Delivery, backlog: int) -> None:
         """`backlog`: how many messages may wait for the receiver."""
         self._store = store
         self._sequence = sequence

@@ -3,16 +3,31 @@
 The record is a job that is leased from the start by the server that has the stream. A stream whose server
 died is ended, not run again. The payload is a `RequestOrder`."""
 
+from typing import Protocol
+
 import msgspec
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.order import RequestOrder
 from ringback.errors import Failure
-from ringback.jobs.job import Attempt, Done, JobId, Lane, Lease, NewJob
+from ringback.jobs.job import Allowance, Attempt, Done, JobId, Lane, Lease, NewJob
+from ringback.jobs.store import LeaseStore
 from ringback.listen import results
 
 KIND = "stream"
 METHOD = "streaming"
+
+
+class StreamRecordStore(LeaseStore, Protocol):
+    """The ledger's side of a live stream's record."""
+
+    async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
+        """Add a job that its adder works on itself: it is leased from the start, whatever its lane's cap.
+
+        If the adder dies the lease is lost like any other, and the job is queued for a worker of its kind.
+        Raises as `add` does, and `ValueError` for a job with a sequence or a delay: it waits for nothing.
+        """
+        ...
 
 
 class StreamResult(msgspec.Struct, frozen=True):

@@ -19,7 +19,7 @@ from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
 from ringback.jobs.job import JobId, Lease
-from ringback.jobs.store import JobStore, LedgerUnavailable, OverAllowance
+from ringback.jobs.store import LedgerUnavailable, OverAllowance
 from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder
@@ -27,7 +27,7 @@ from ringback.sealing import Seal
 from ringback.service import every
 from ringback.streaming.admitted_stream import AdmittedStream, StreamRequest
 from ringback.streaming.callback_opener import CallbackOpener, StreamCallback
-from ringback.streaming.record import ended, record_job
+from ringback.streaming.record import StreamRecordStore, ended, record_job
 from ringback.streaming.relay import Relay
 from ringback.streaming.session import StreamRecogniser
 from ringback.streaming.stream_limits import StreamLimits, StreamSlots
@@ -53,7 +53,7 @@ class StreamService:
     def __init__(
         self,
         *,
-        store: JobStore,
+        store: StreamRecordStore,
         seal: Seal,
         callbacks: CallbackOpener,
         open_recogniser: OpenRecogniser,

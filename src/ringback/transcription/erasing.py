@@ -21,7 +21,7 @@ from ringback import telemetry
 from ringback.blobs import BlobStore, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobCanceller, JobChildren, JobPages, JobReader
 from ringback.service import every
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import audio_key, document_key
@@ -43,7 +43,7 @@ SIDE_BY_SIDE = 16
 """Requests that are erased at the same time."""
 
 
-class EraseStore(JobStore, Protocol):
+class EraseStore(JobReader, JobPages, JobChildren, JobCanceller, Protocol):
     """The ledger's side of erasing. Implemented by `storage`."""
 
     async def begin_erasing(self, request: JobId) -> None:

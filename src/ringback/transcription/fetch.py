@@ -24,7 +24,7 @@ from ringback.egress.names import Requester
 from ringback.errors import Failure, Refusal
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, JobId, Lease, NewJob, Outcome, Retry
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobCanceller, JobReader
 from ringback.sealing import Seal
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.refetch import delay_until_refetch
@@ -73,7 +73,7 @@ def fetch_id(request_id: JobId) -> JobId:
     return JobId(str(uuid.uuid5(uuid.UUID(request_id), KIND)))
 
 
-async def cancel_request(store: JobStore, request_id: JobId) -> bool:
+async def cancel_request(store: JobCanceller, request_id: JobId) -> bool:
     """End a request, and the fetch of its audio; False when the request had already ended or never was."""
     # In this order: the end of the fetch would send the transcription on its way.
     cancelled = await store.cancel(request_id)
@@ -81,7 +81,7 @@ async def cancel_request(store: JobStore, request_id: JobId) -> bool:
     return cancelled
 
 
-async def fetched(store: JobStore, request_id: JobId) -> FetchEnd | None:
+async def fetched(store: JobReader, request_id: JobId) -> FetchEnd | None:
     """How the fetch for a request ended; None: there was none, or it is no longer known."""
     job = await store.get(fetch_id(request_id))
     return None if job is None or job.result is None else _END.decode(job.result)
@@ -120,7 +120,7 @@ def noting(fetch: Fetch, activity: Activity) -> Fetch:
 class Fetcher:
     """Carries out one fetch per call. It always ends well: a failed fetch is told by the transcription."""
 
-    def __init__(self, fetching: Fetching, store: JobStore, clock: Clock) -> None:
+    def __init__(self, fetching: Fetching, store: JobReader, clock: Clock) -> None:
         self._fetching = fetching
         self._store = store
         self._clock = clock

@@ -13,6 +13,7 @@ stripped. A delivery that was asked for again in that very moment is parked as `
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from functools import partial
+from typing import Protocol
 
 import msgspec
 from msgspec import structs
@@ -22,7 +23,7 @@ from ringback.blobs import BlobKey, BlobStore, StoredDocument, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.jobs.job import Job, JobId, State
-from ringback.jobs.store import JobStore, Stripped
+from ringback.jobs.store import ChildrenByParent, JobReader, Stripped
 from ringback.service import every
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -48,6 +49,24 @@ LEAST_KEPT = 60.0
 """Seconds. Whoever waited for a result has read it by then, however short `keep.results` is."""
 
 
+class RetentionStore(JobReader, ChildrenByParent, Protocol):
+    """The ledger's side of retention."""
+
+    async def ended(self, kind: str, seconds_ago: float, limit: int) -> list[Job]:
+        """Jobs that ended at least so long ago and still have their contents, the longest ended first."""
+        ...
+
+    async def strip(self, jobs: Sequence[Stripped]) -> int:
+        """Leave ended jobs with these contents from now on (`ended` no longer shows them); how many still
+        were ended."""
+        ...
+
+    async def drop(self, seconds_ago: float, limit: int) -> int:
+        """Forget up to `limit` jobs that ended at least so long ago, their attempts and idempotency keys
+        with them; how many. A job stays while one that it is the parent of is there: children go first."""
+        ...
+
+
 class RetentionService:
     """A service that strips and drops; a ledger or a disk that fails does not end it."""
 
@@ -56,7 +75,7 @@ class RetentionService:
     def __init__(
         self,
         blobs: BlobStore,
-        store: JobStore,
+        store: RetentionStore,
         *,
         keep_results: float,
         keep_history: float,

@@ -7,7 +7,7 @@ next round finds. Documents that have had their time are `retention`'s.
 
 import asyncio
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -16,7 +16,7 @@ from ringback.blobs import BlobKey, BlobStore, ListedBlob, delete_all
 from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobReader
 from ringback.service import every
 
 DOCUMENTS_EVERY = 3600.0
@@ -58,6 +58,14 @@ class OwnTurns:
         return True
 
 
+class SweepStore(JobReader, Protocol):
+    """What the sweeper asks about the jobs of blobs."""
+
+    async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
+        """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
+        ...
+
+
 class SweepService:
     """A service that goes round the blobs."""
 
@@ -66,7 +74,7 @@ class SweepService:
     def __init__(
         self,
         blobs: BlobStore,
-        store: JobStore,
+        store: SweepStore,
         clock: Clock,
         keep_audio: float = 0.0,
         turns: Turns | None = None,

@@ -37,7 +37,7 @@ from ringback.jobs.job import (
     Outcome,
     Retry,
 )
-from ringback.jobs.store import JobStore
+from ringback.jobs.store import JobReader
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
@@ -86,7 +86,7 @@ class Transcriber:
         reader: AudioReader,
         pool: EnginePool,
         catalogue: ModelCatalogue,
-        store: JobStore,
+        store: JobReader,
         fetching: Fetching,
         blobs: BlobStore,
         progress: Progress,

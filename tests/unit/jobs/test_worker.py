@@ -6,7 +6,6 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -14,7 +13,7 @@ from ringback import telemetry
 from ringback.clock import SystemClock
 from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Lease, NewJob, Outcome, Retry, State
 from ringback.jobs.rescuer import Rescuer
-from ringback.jobs.store import JobStore, LedgerUnavailable
+from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.jobs.worker import AFTER_OUR_FAULT, Worker
 from ringback.storage.sqlite import SqliteLedger
 
@@ -348,7 +347,7 @@ class LedgerThatWasAway:
         self.swept.set()
         return 0
 
-    async def gauges(self) -> dict[str, object]:
+    async def gauges(self) -> dict[str, KindGauge]:
         self._note("gauges")
         return {}
 
@@ -361,7 +360,7 @@ class LedgerThatWasAway:
 async def test_after_an_outage_holders_get_a_pause_to_prolong_their_leases() -> None:
     store = LedgerThatWasAway(failures=3)
     stopping = asyncio.Event()
-    rescuer = asyncio.create_task(Rescuer(cast(JobStore, store), sweep_seconds=0.001).run(stopping))
+    rescuer = asyncio.create_task(Rescuer(store, sweep_seconds=0.001).run(stopping))
     async with asyncio.timeout(20):
         await store.swept.wait()
         stopping.set()

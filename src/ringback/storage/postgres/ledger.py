@@ -45,10 +45,7 @@ _AUDIO = load("daily_audio.sql")
 
 
 class PostgresLedger:
-    """Implements `JobStore`, `KeyStore`, `DailyAudioStore` and `EraseStore` for many nodes.
-
-    Made by `open`.
-    """
+    """Implements `bootstrap.ledger.Ledger` for many nodes. Made by `open`."""
 
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database

@@ -43,7 +43,7 @@ POLL_SECONDS = 2.0
 
 
 class SqliteLedger:
-    """Implements `JobStore`, `KeyStore`, `DailyAudioStore` and `EraseStore` in one file. Made by `open`."""
+    """Implements `bootstrap.ledger.Ledger` in one file. Made by `open`."""
 
     def __init__(
         self,

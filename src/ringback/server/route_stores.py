@@ -1,0 +1,78 @@
+"""What the routes and the probes ask of the ledger: a protocol for each.
+
+They stand apart from the routes because `services`, which every route imports, holds all of them together.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from ringback.jobs.job import Attempt, Job, JobId, Lane
+from ringback.jobs.lane import OpenBreaker
+from ringback.jobs.store import (
+    ChildrenByParent,
+    JobAdder,
+    JobCanceller,
+    JobChildren,
+    JobGauges,
+    JobPages,
+    JobReader,
+)
+
+
+class BreakerReader(Protocol):
+    """The circuit breakers that deliveries wait for."""
+
+    async def open_breakers(self, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
+        """The breakers of these lanes that are not closed; the other lanes are missing. One question, however
+        many are asked about."""
+        ...
+
+
+class DeliveryStore(JobPages, BreakerReader, Protocol):
+    """For `delivery_routes`."""
+
+
+class HistoryStore(JobReader, JobPages, JobChildren, ChildrenByParent, BreakerReader, Protocol):
+    """For `history_routes`."""
+
+    async def attempts(self, job: JobId, most: int) -> list[Attempt]:
+        """The latest `most`, oldest first."""
+        ...
+
+
+class ResultStore(JobReader, JobChildren, Protocol):
+    """For `result_route`."""
+
+
+class RequestCommandStore(JobReader, JobPages, JobChildren, JobAdder, JobCanceller, Protocol):
+    """For `request_command_routes`."""
+
+    async def requeue(self, job: JobId) -> bool:
+        """Make a parked job due at once, with a fresh count of tries; False when it is not parked.
+
+        In a sequence it takes its old place: before those that were added after it, and held while one that
+        was added before it is live.
+        """
+        ...
+
+
+class SyncResponseStore(JobCanceller, Protocol):
+    """For `sync_responder`."""
+
+    async def wait_for_end(self, job: JobId) -> Job:
+        """Return the job once it has ended; `KeyError` when there is none, or none any more. The caller sets
+        the time limit, and may cancel."""
+        ...
+
+
+class RouteStore(DeliveryStore, HistoryStore, ResultStore, RequestCommandStore, SyncResponseStore, Protocol):
+    """All of the routes' together; `listen_route` has its `add` from here."""
+
+
+class ProbeStore(JobGauges, Protocol):
+    """For `status_routes`."""
+
+    @property
+    def fault(self) -> str | None:
+        """Why the last write failed, in words for the operator; None: it did not. `rescue` is a write."""
+        ...
