@@ -53,8 +53,8 @@ test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients agains
 test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
 	$(PYTEST) -m 'slow and not clients' $(ARGS)
 
-test-all: setup-dev lint ## Run all of these in one go: what CI does.
-	$(PYTEST) $(ARGS)
+test-all: setup-dev lint ## Run the everyday suite and the clients in one go: what CI does.
+	$(PYTEST) -m 'not slow' $(ARGS)
 
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
 	.venvs/mutants/bin/mutmut run --max-children 2 $(ARGS)
