@@ -30,6 +30,11 @@ def write(folder: Path, code: str, sent: bytes = READY) -> None:
     (folder / "stub_child.py").write_text(f"import os, socket, sys, time\n{connect}{code}\n")
 
 
+def children() -> list[psutil.Process]:
+    """The stubs that run; other tests of this process may have servers of their own."""
+    return [child for child in psutil.Process().children() if "stub_child" in child.cmdline()]
+
+
 async def started() -> ChildProcess[FromChild]:
     return await ChildProcess.start(PROGRAM, ready_within=60)
 
@@ -74,14 +79,14 @@ async def test_a_child_that_does_not_come_up_is_an_error_of_the_system(stub: Pat
     write(stub, "os._exit(3)", b"")
     with pytest.raises(OSError, match="stub_child did not start: ended with status 3"):
         await started()
-    assert not psutil.Process().children()
+    assert not children()
 
 
 async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
     write(stub, "time.sleep(600)", b"")
     starting = asyncio.create_task(started())
     await asyncio.sleep(0)
-    (child,) = psutil.Process().children()
+    (child,) = children()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await starting
