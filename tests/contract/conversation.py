@@ -31,6 +31,8 @@ def main() -> None:
             utterances=True,
             tag=["a", "b"],
             extra=["k:v"],
+            detect_entities=True,
+            search=["respectable"],
         )
     )
     told["url"] = dump(media.transcribe_url(url=given["media_url"], model="nova-2"))

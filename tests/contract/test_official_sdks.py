@@ -81,6 +81,10 @@ def test_options_reach_the_document(told: dict[str, Any]) -> None:
     words = document["results"]["channels"][0]["alternatives"][0]["words"]
     assert all(word["punctuated_word"] for word in words)
     assert document["results"]["utterances"][0]["transcript"]
+    assert document["results"]["channels"][0]["alternatives"][0]["entities"] == []
+    (found,) = document["results"]["channels"][0]["search"]
+    assert found["query"] == "respectable"
+    assert found["hits"][0]["snippet"]
     assert document["metadata"]["tags"] == ["a", "b"]
     assert document["metadata"]["extra"] == {"k": "v"}
 

@@ -2,9 +2,11 @@
 
 import json
 import re
+import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -19,6 +21,7 @@ from ringback.listen.options import Mode, parse
 from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, result_document
 from ringback.transcript import Alternative, Channel, Transcript, Word
 
+REPOSITORY = Path(__file__).parent.parent.parent
 REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
 MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
 TEXT = "Well, Mr. Smith, it's done. Is it? Yes!"
@@ -105,6 +108,31 @@ def test_the_python_sdk_reads_entities_and_search() -> None:
     best = (smith.hits or [])[0]
     assert (best.confidence, best.snippet) == (1.0, "Mr. Jones, my")
     assert card.hits == []
+
+
+PARSE = """
+import sys
+from deepgram.types.listen_v1response import ListenV1Response
+(channel, _) = ListenV1Response.model_validate_json(sys.stdin.buffer.read()).results.channels
+for entity in channel.alternatives[0].entities:
+    entity = entity if isinstance(entity, dict) else entity.model_dump()  # generation 5 has no type for it
+    print(entity["label"], entity["value"])
+for search in channel.search:
+    print(search.query, [hit.snippet for hit in search.hits])
+"""
+
+
+@pytest.mark.parametrize("place", ["deepgram5", "deepgram6"])
+def test_older_python_sdks_read_entities_and_search(place: str) -> None:
+    interpreter = REPOSITORY / ".venvs" / place / "bin" / "python"
+    if not interpreter.exists():
+        pytest.skip(f"{place} is not installed: run `make test`")
+    done = subprocess.run([interpreter, "-c", PARSE], input=WORDED, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    first, *_, smith, card = done.stdout.decode().splitlines()
+    assert first == "CREDIT_CARD [CREDIT_CARD_1]"
+    assert smith.startswith("smith ['Mr. Jones, my'")
+    assert card == "4539 []"
 
 
 def _undeclared(value: object) -> Iterator[str]:

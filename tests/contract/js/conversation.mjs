@@ -16,6 +16,8 @@ told.file = await media.transcribeFile(audio, {
   utterances: true,
   tag: ["a", "b"],
   extra: ["k:v"],
+  detect_entities: true,
+  search: ["respectable"],
 });
 told.url = await media.transcribeUrl({ url: given.media_url, model: "nova-2" });
 told.accepted = await media.transcribeFile(audio, { callback: given.callback_url });
