@@ -57,6 +57,19 @@ def test_languages() -> None:
     ]
 
 
+@pytest.mark.parametrize("language", ["sv", "ja", "zh-HK", "no"])
+def test_numerals_of_a_language_whose_number_words_are_not_read(language: str) -> None:
+    assert warned(f"numerals=true&language={language}") == [
+        ("numerals", f"`numerals`: numbers in `{language}` stay as the model writes them.")
+    ]
+    assert warned(f"language={language}") == []
+
+
+@pytest.mark.parametrize("language", ["en-GB", "fr", "es-419", "pt-BR", "de-CH", "nl", "it", "da", "multi"])
+def test_numerals_of_the_languages_whose_number_words_are_read(language: str) -> None:
+    assert warned(f"numerals=true&language={language}") == []
+
+
 def test_dictation_without_punctuation() -> None:
     assert warned("dictation=true") == [("dictation", "`dictation` needs `punctuate=true`.")]
 
