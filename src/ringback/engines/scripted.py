@@ -2,10 +2,11 @@
 
 It is chosen by the model name `scripted:/path/script.json`. A segment is answered by one of the script's
 `steps`: the first one whose `peak` range holds the segment's loudest sample, else the steps without `peak`,
-one after the other and over again. A step:
+one after the other and over again. With `bursts` true each sound between silences is answered by its own
+step, so that the words depend on the audio and not on how it was cut into segments. A step:
 
-    words     the words to return, spread evenly over the segment
-    peak      [low, high]: only segments whose loudest sample lies there
+    words     the words to return, spread evenly over the segment or sound
+    peak      [low, high]: only segments or sounds whose loudest sample lies there
     then      "crash" (the process dies), "hang" (the call never returns), "fail" (it raises)
     once      true: `then` happens only the first time, even if the process has been replaced since
     delay     seconds before the answer
@@ -40,6 +41,7 @@ class ScriptStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class RecogniserScript(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     steps: tuple[ScriptStep, ...]
     languages: tuple[str, ...] = ("en",)
+    bursts: bool = False
 
 
 class ScriptedKind:
@@ -66,7 +68,9 @@ class Scripted:
     def __init__(self, path: Path, info: ModelInfo) -> None:
         self.info = info
         self._path = path
-        self._steps = list(enumerate(_read(path).steps))
+        script = _read(path)
+        self._steps = list(enumerate(script.steps))
+        self._bursts = script.bursts
         self._turn = 0
         self._lock = threading.Lock()
 
@@ -77,13 +81,18 @@ class Scripted:
         return [self._recognise(segment, task) for segment in batch]
 
     def _recognise(self, segment: Samples, task: Task) -> Recognition:
-        index, step = self._step(float(np.abs(segment).max(initial=0.0)))
+        parts = _bursts(segment) if self._bursts else [(0, len(segment))]
+        words = [word for first, end in parts for word in self._answer(segment, first, end)]
+        language = task.language or self.info.languages[0]
+        return Recognition(tuple(words), language, None if task.language else 1.0)
+
+    def _answer(self, segment: Samples, first: int, end: int) -> tuple[Word, ...]:
+        index, step = self._step(float(np.abs(segment[first:end]).max(initial=0.0)))
         if step.delay:
             time.sleep(step.delay)
         if step.then != "answer" and self._still_acts(index, step):
             _act(step.then)
-        words = _spread(step.words.split(), len(segment) / SAMPLE_RATE)
-        return Recognition(words, task.language or self.info.languages[0], None if task.language else 1.0)
+        return _spread(step.words.split(), first / SAMPLE_RATE, end / SAMPLE_RATE)
 
     def _step(self, peak: float) -> tuple[int, ScriptStep]:
         for index, step in self._steps:
@@ -122,6 +131,21 @@ def _act(what: Literal["crash", "hang", "fail"]) -> None:
     raise RuntimeError("the script says so")
 
 
-def _spread(words: Sequence[str], duration: float) -> tuple[Word, ...]:
-    each = duration / max(1, len(words))
-    return tuple(Word(word, i * each, (i + 1) * each, 1.0) for i, word in enumerate(words))
+def _spread(words: Sequence[str], start: float, end: float) -> tuple[Word, ...]:
+    each = (end - start) / max(1, len(words))
+    return tuple(Word(word, start + i * each, start + (i + 1) * each, 1.0) for i, word in enumerate(words))
+
+
+def _bursts(segment: Samples) -> list[tuple[int, int]]:
+    """First and end of each sound that has silence around it, in samples."""
+    loud = np.flatnonzero(np.abs(segment) > _SILENCE)
+    if not loud.size:
+        return []
+    gaps = np.flatnonzero(np.diff(loud) > _SHORTEST_GAP)
+    firsts = [int(loud[0]), *(int(loud[gap + 1]) for gap in gaps)]
+    ends = [*(int(loud[gap]) + 1 for gap in gaps), int(loud[-1]) + 1]
+    return list(zip(firsts, ends, strict=True))
+
+
+_SILENCE = 1e-4
+_SHORTEST_GAP = SAMPLE_RATE // 10

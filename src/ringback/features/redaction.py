@@ -156,14 +156,16 @@ def _is_one_number(words: Sequence[Word], run: _Run, following: _Run) -> bool:
     between = words[run.end : following.first]
     if len(between) > 2 or any(word.bare not in _BETWEEN for word in between):
         return False
-    if between and "cardinal" in {run.kind, following.kind}:
-        return False  # "between one hundred and two hundred"
+    if "cardinal" in {run.kind, following.kind} and any(word.bare == "and" for word in between):
+        return False  # "between one hundred and two hundred", but "617 uh 555 4987"
     # "It was in 2019. Three of us …", but also "4539. 1488." and "4. 5. 3. 9."
     ends = words[following.first - 1].text.endswith((".", "?", "!"))
     return not ends or len(following.digits) >= 2 or len(words[run.end - 1].bare) == 1
 
 
 def _is_plain(words: Sequence[Word], run: _Run) -> bool:
+    if run.kind == "time" and SHORTEST_RUN <= len(run.digits) == run.end - run.first:
+        return True  # "four zero one"
     written = all(any(c.isdigit() for c in word.text) for word in words[run.first : run.end])
     return run.kind in _PLAIN or (written and run.kind in {"date", "time"})
 

@@ -69,6 +69,24 @@ def test_what_is_hidden(said: str, redact: str, written: str) -> None:
     assert redacted(said, redact) == written
 
 
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("call me at 614 uh 576 1727 please", "call me at [PHONE_NUMBER_1] please"),
+        ("my social is 903 uh, 91 9664.", "my social is [SSN_1]."),
+        ("call me at four zero one uh two six six one two seven nine.", "call me at [PHONE_NUMBER_1]."),
+        ("between 1000 and 2000 uh people", "between 1000 and 2000 uh people"),
+        (
+            "we met at three thirty okay call 617 555 4987",
+            "we met at three thirty okay call [PHONE_NUMBER_1]",
+        ),
+    ],
+)
+def test_fillers_that_are_kept_do_not_part_a_number(said: str, written: str) -> None:
+    options = ListenOptions(punctuate=True, filler_words=True, redact=("pci", "ssn", "phone_number"))
+    assert finished(options, words_of(said)).transcript.channels[0].alternative.text == written
+
+
 def test_without_punctuation_the_label_is_left_alone() -> None:
     assert redacted('"My SSN is 123-45-6789."', "ssn", punctuate=False) == "my ssn is [SSN_1]"
 
@@ -182,6 +200,59 @@ def test_redaction_is_closed(said: list[str], switched: dict[str, object]) -> No
     texts = json.dumps(list(_texts(document["results"])))
     left = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", texts)
     assert not re.search(r"\d", left), left
+
+
+SECRETS = {"my card is": (4, 4, 4, 4), "my social is": (3, 2, 4), "call me at": (3, 3, 4)}
+"""The words before a number, and how many digits its groups have."""
+SAID_DIGITS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+SEPARATORS = st.sampled_from([" ", "-", ", "])
+
+
+@st.composite
+def secrets(draw: st.DrawFn) -> str:
+    """A card, an SSN or a phone number: some groups written, some spoken, maybe with a filler inside."""
+    cue = draw(st.sampled_from(sorted(SECRETS)))
+    groups = [draw(st.text("0123456789", min_size=size, max_size=size)) for size in SECRETS[cue]]
+    spoken = draw(st.integers(0, len(groups)))
+    said = [" ".join(SAID_DIGITS[int(digit)] for digit in group) for group in groups[:spoken]]
+    written = draw(SEPARATORS).join(groups[spoken:])
+    filler = draw(st.sampled_from([" ", " uh "]))
+    number = filler.join([*said, written] if written else said)
+    return (
+        f"{cue} {number}{draw(st.sampled_from(['', '.', ',']))} {draw(st.sampled_from(['okay', 'thanks']))}"
+    )
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(secrets(), min_size=1, max_size=3),
+    OPTIONS,
+    st.sampled_from([("numbers",), ("pci", "ssn", "phone_number"), ("pii", "pci")]),
+)
+def test_no_digit_of_a_secret_is_left_in_any_document(
+    said: list[str], switched: dict[str, object], redact: tuple[str, ...]
+) -> None:
+    """Nor a digit's word: in words, utterances, paragraphs, entities and snippets."""
+    searched = {"search": ("card", "four", "12"), "redact": redact}
+    options = ListenOptions(**{**switched, **searched})  # type: ignore[arg-type]
+    out = finished(options, words_of(" ".join(said)))
+    document = json.loads(
+        result_document(
+            out.transcript,
+            options,
+            FACTS,
+            utterances=out.utterances,
+            paragraphs=out.paragraphs,
+            entities=out.entities,
+            search=out.search,
+        )
+    )
+    for channel in document["results"]["channels"]:
+        for result in channel["search"]:
+            del result["query"]
+    left = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", json.dumps(list(_texts(document["results"]))))
+    assert not re.search(r"\d", left), left
+    assert not set(re.findall("[a-z]+", left.lower())) & set(SAID_DIGITS), left
 
 
 def _texts(value: object) -> list[str]:
