@@ -24,7 +24,7 @@ AFTER_OUR_FAULT = GrowingSchedule((5.0, 30.0, 120.0))
 """A handler that raises has a fault of ours; its job is tried again, counted by its tries, then parked."""
 
 POLL_SECONDS = 1.0
-"""Word of new work comes at once; the poll is the truth behind it."""
+"""New work is notified at once; the poll finds what a lost notification was about."""
 
 BEAT_SECONDS = 5.0
 """Leases are extended at least this often: that is also how a handler learns that its job was cancelled."""

@@ -1,4 +1,4 @@
-"""Those who wait for word of something: of new work of a kind, of the end of a job."""
+"""The tasks that wait for a notification: of new work of a kind, of the end of a job."""
 
 import asyncio
 from collections.abc import Hashable, Iterator
@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Waiters(Generic[K]):
-    """Events of those who wait for word of something."""
+    """By what is waited for, an event for each task that waits."""
 
     def __init__(self) -> None:
         self._events: dict[K, set[asyncio.Event]] = {}

@@ -38,7 +38,7 @@ BUSY_SECONDS = 5.0
 """After a claim that found something, work is looked for more often."""
 
 END_POLL_SECONDS = 5.0
-"""Word of an end, and the look for all ends together, come sooner."""
+"""A notification of an end, and the look for all ends together, come sooner."""
 
 _FIX_CAPS = load("upkeep.sql")["fix_caps"]
 _AUDIO = load("daily_audio.sql")

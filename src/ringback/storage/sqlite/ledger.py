@@ -39,7 +39,7 @@ from ringback.storage.sqlite.writer import SqliteWriter
 from ringback.storage.waiters import Waiters
 
 POLL_SECONDS = 2.0
-"""Word of an end comes after the commit that made it; the poll is for what another process did."""
+"""An end is notified after the commit that made it; the poll is for what another process did."""
 
 
 class SqliteLedger:
