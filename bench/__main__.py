@@ -27,6 +27,7 @@ NEEDS = {"delivery": delivery.missing}
 SETS = {
     "smart-formatting": "deepgram/llm-smart-formatting-benchmark",
     "nemo": "NVIDIA/NeMo-text-processing",
+    "presidio": "microsoft/presidio-research",
     "pairs": "pairs of our own, as JSON",
 }
 """What the benchmark of text measures against, none of it in this repository."""
@@ -57,15 +58,14 @@ def main() -> None:
     unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         parser.error(f"no benchmark is named {', '.join(sorted(unknown))}")
-    sets = formatting.TextSets(options.smart_formatting, options.nemo, options.pairs)
+    sets = formatting.TextSets(options.smart_formatting, options.nemo, options.presidio, options.pairs)
     benchmarks: dict[str, Callable[[int], Report]] = BENCHMARKS | {
         "live": partial(live.run, peers=options.peer),
         "text": lambda repeats: formatting.run(sets, repeats),
     }
-    needs = NEEDS | {"text": sets.missing}
     left_out = 0
     for name in options.names or benchmarks:
-        lack = needs[name]() if name in needs else None
+        lack = NEEDS[name]() if name in NEEDS else None
         if lack is not None:
             print(f"{name}: not run: {lack}", flush=True)
             left_out += 1

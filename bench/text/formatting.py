@@ -1,4 +1,4 @@
-"""Numbers and what is made of them: exact and same content on public sets, and digits right on spoken clips.
+"""Numbers, terms, search and names: exact and same content on public sets, and what is right on spoken clips.
 
 Nothing of the sets is in this repository: each is named by the path of a copy (see docs/performance.md).
 Peers run in the same minutes: text2num in this process, wetext in the environment of requirements/rivals.txt.
@@ -12,13 +12,14 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from text_to_num import alpha2digit
 
 from bench.harness.report import Report
 from bench.harness.server import HEADERS, RunningServer
+from bench.text import keyterms, names, search
 from bench.text.forms import canonical, digits
 from ringback.features.entities import find_entities
 from ringback.features.spans import NumberFormats
@@ -39,15 +40,16 @@ class TextSets:
     """deepgram/llm-smart-formatting-benchmark (no licence)."""
     nemo: Path | None = None
     """NVIDIA/NeMo-text-processing (Apache-2.0)."""
+    presidio: Path | None = None
+    """microsoft/presidio-research (MIT)."""
     pairs: Path | None = None
     """A JSON list of {option, cls, spoken, written, also_fine}."""
 
     def missing(self) -> str | None:
-        if self.smart_formatting or self.nemo or self.pairs:
-            return None
-        return (
-            "name a copy of a set: --smart-formatting PATH, --nemo PATH or --pairs PATH (docs/performance.md)"
-        )
+        """Of the sets that are not at hand, the option that names a copy; None: all are."""
+        names_of = [each.name for each in fields(self) if getattr(self, each.name) is None]
+        lacking = [f"--{name.replace('_', '-')} PATH" for name in names_of]
+        return ", ".join(lacking) or None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,15 @@ def run(sets: TextSets, repeats: int = 5) -> Report:
         _measure(report, name, cases, repeats)
     if sets.smart_formatting is not None:
         _measure_clips(report, sets.smart_formatting / "competitor-formatting")
+        for model in MODELS:
+            keyterms.measure(report, sets.smart_formatting, model)
+    search.measure(report, "tiny.en")
+    if sets.presidio is not None:
+        names.measure(report, sets.presidio)
+        names.measure(report, sets.presidio, spoken=True)
+    if lacking := sets.missing():
+        report.notes.append(f"not run, for want of a copy (docs/performance.md): {lacking}")
+        print(f"  {report.notes[-1]}", flush=True)
     return report
 
 

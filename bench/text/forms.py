@@ -60,9 +60,5 @@ def digits(text: str) -> str:
     return re.sub(r"[^0-9]", "", words)
 
 
-def _british(match: re.Match[str]) -> str:
-    return f"{MONTHS.index(match[2]) + 1:02d}/{int(match[1]):02d}/{match[3]}"
-
-
 def _american(match: re.Match[str]) -> str:
     return f"{MONTHS.index(match[1]) + 1:02d}/{int(match[2]):02d}/{match[3]}"

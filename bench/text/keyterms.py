@@ -7,7 +7,6 @@ process and the same minutes.
 """
 
 import csv
-import os
 import re
 import sys
 import tempfile
@@ -16,9 +15,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-os.environ["OMP_NUM_THREADS"] = "1"
-
 from bench.harness.clips import clips, word_error_rate
+from bench.harness.report import Report
 from ringback.audio.encodings import Decoding
 from ringback.audio.recording import opened
 from ringback.audio.samples import Samples
@@ -81,9 +79,8 @@ def times_said(text: str, term: str) -> int:
     return max(len(re.findall(rf"\b{form}s?\b", plain)) for form in (wanted, wanted.replace(" ", "")))
 
 
-def main() -> None:
-    model = sys.argv[2] if len(sys.argv) > 2 else "tiny.en"
-    found = spoken_clips(Path(sys.argv[1]))
+def measure(report: Report, smart_formatting: Path, model: str) -> None:
+    found = spoken_clips(smart_formatting)
     with tempfile.TemporaryDirectory() as models:
         recogniser = ModelCatalogue(model, Path(models)).load(model, "cpu", "default", 1)
     for name, terms in (("bare", ()), (f"{len(TERMS)} terms", TERMS)):
@@ -99,12 +96,16 @@ def main() -> None:
         exact = [(clip.text, text) for clip, text in zip(found, texts, strict=True) if clip.exact]
         errors = word_error_rate(*zip(*exact, strict=True))
         words, opportunities = sum(len(text.split()) for text in texts), len(pairs)
-        print(
-            f"{model}, {name}: {right} of {said} right, {inserted} inserted in {opportunities} chances "
-            f"and {words} words, "
-            f"errors of the corpus clips {errors:.2f} %, {seconds:.0f} s of processor"
+        figures = {"said": said, "right": right, "inserted": inserted, "chances": opportunities}
+        report.add(
+            f"keyterm, {model}, {name}",
+            0,
+            **figures,
+            words=words,
+            errors_percent=round(errors, 2),
+            cpu_s=round(seconds, 1),
         )
 
 
 if __name__ == "__main__":
-    main()
+    measure(Report("text", "keyterm", {}), Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "tiny.en")

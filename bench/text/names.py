@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from bench.harness.report import Report
 from ringback.engines.names import NamesModel, model_folder
 
 WANTED = {
@@ -20,15 +21,16 @@ WANTED = {
 }
 
 
-def main() -> None:
+def measure(report: Report, presidio: Path, *, spoken: bool = False) -> None:
     folder = model_folder()
     if folder is None:
-        sys.exit("the names model is not installed: make setup EXTRAS=redact")
-    rows = json.loads((Path(sys.argv[1]) / "data" / "synth_dataset_v2.json").read_text())
+        report.notes.append("names: not run: the names model is not installed (make setup EXTRAS=redact)")
+        return
+    rows = json.loads((presidio / "data" / "synth_dataset_v2.json").read_text())
     rows = [row for row in rows if "\n" not in row["full_text"]]
     spans = [[match.span() for match in re.finditer(r"\S+", row["full_text"])] for row in rows]
     texts = [
-        [_as_heard(row["full_text"][first:end], "spoken" in sys.argv) for first, end in words]
+        [_as_heard(row["full_text"][first:end], spoken) for first, end in words]
         for row, words in zip(rows, spans, strict=True)
     ]
     model, began = NamesModel(folder), time.process_time()
@@ -52,12 +54,15 @@ def main() -> None:
             there = {kind for kind, first, end in truth if start < end and first < stop}
             claimed[group] += 1
             right[group] += bool(there & _FITTING.get(group, set()))
+    form = ", as spoken" if spoken else ""
     for kind in said:
-        print(f"{kind}: {100 * hit[kind] / said[kind]:.1f} % of {said[kind]} found")
+        found_percent = round(100 * hit[kind] / said[kind], 1)
+        report.add(f"names{form}: {kind}", 0, cases=said[kind], found_percent=found_percent)
     for group in claimed:
-        print(f"{group}: {100 * right[group] / claimed[group]:.1f} % of {claimed[group]} words right")
+        right_percent = round(100 * right[group] / claimed[group], 1)
+        report.add(f"names{form}: {group} claimed", 0, words=claimed[group], right_percent=right_percent)
     total = sum(map(len, texts))
-    print(f"{1_000 * seconds / total * 1_640:.0f} ms of processor for 1,640 words ({total} words)")
+    report.add(f"names{form}", 0, words=total, cpu_s_an_hour=round(seconds / total * 9_840, 2))
 
 
 _FITTING = {
@@ -73,4 +78,4 @@ def _as_heard(word: str, spoken: bool) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    measure(Report("text", "names", {}), Path(sys.argv[1]), spoken="spoken" in sys.argv)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.harness.clips import clips
+from bench.harness.report import Report
 from bench.text.keyterms import chunks
 from ringback.audio.speech import Silero
 from ringback.engines.base import Task
@@ -25,8 +26,7 @@ LEAST = (0.29, 0.55, 0.79, 0.91, 0.95, 0.98)
 """Confidences at which a caller may cut: likeness 0.6, 0.7, 0.8, 0.85, 0.9, 0.95."""
 
 
-def main() -> None:
-    model = sys.argv[1] if len(sys.argv) > 1 else "tiny.en"
+def measure(report: Report, model: str) -> None:
     found = clips(0.0, 60.0)
     with tempfile.TemporaryDirectory() as models:
         recogniser = ModelCatalogue(model, Path(models)).load(model, "cpu", "default", 1)
@@ -41,14 +41,21 @@ def main() -> None:
     ]
     said = [_words(clip.text) for clip in found]
     for seed in (7, 8, 9):
-        _judge(said, heard, _queries(said, random.Random(seed)), seed)
+        _judge(report, said, heard, _queries(said, random.Random(seed)), seed)
     hour = [word for words in heard for word in words] * 100
     began = time.process_time()
     search(hour[:9_000], _queries(said, random.Random(7))[:50])
-    print(f"50 queries over {len(hour[:9_000])} words: {time.process_time() - began:.2f} s of processor")
+    seconds = round(time.process_time() - began, 2)
+    report.add("search, 50 queries", 0, words=len(hour[:9_000]), cpu_s=seconds)
 
 
-def _judge(said: Sequence[list[str]], heard: Sequence[list[Word]], queries: Sequence[str], seed: int) -> None:
+def _judge(
+    report: Report,
+    said: Sequence[list[str]],
+    heard: Sequence[list[Word]],
+    queries: Sequence[str],
+    seed: int,
+) -> None:
     hits = []
     truth = 0
     for text, words in zip(said, heard, strict=True):
@@ -58,10 +65,11 @@ def _judge(said: Sequence[list[str]], heard: Sequence[list[Word]], queries: Sequ
             hits += [(hit.confidence, number < times) for number, hit in enumerate(result.hits)]
     for least in LEAST:
         kept = [right for confidence, right in hits if confidence >= least - 1e-6]
-        print(
-            f"{seed}: ≥ {least}: found {100 * sum(kept) / truth:.1f} %, "
-            f"right {100 * sum(kept) / len(kept):.1f} %"
-        )
+        figures = {
+            "found_percent": round(100 * sum(kept) / max(1, truth), 1),
+            "right_percent": round(100 * sum(kept) / max(1, len(kept)), 1),
+        }
+        report.add(f"search, hits from {least}", seed, **figures)
 
 
 def _queries(said: Sequence[list[str]], chance: random.Random) -> list[str]:
@@ -69,7 +77,7 @@ def _queries(said: Sequence[list[str]], chance: random.Random) -> list[str]:
     for size, count in QUERIES.items():
         grams = {" ".join(text[i : i + size]) for text in said for i in range(len(text) - size + 1)}
         long = sorted(gram for gram in grams if any(len(word) >= 5 for word in gram.split()))
-        queries += chance.sample(long, count)
+        queries += chance.sample(long, min(count, len(long)))
     return queries
 
 
@@ -82,4 +90,4 @@ def _words(text: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    measure(Report("text", "search", {}), sys.argv[1] if len(sys.argv) > 1 else "tiny.en")
