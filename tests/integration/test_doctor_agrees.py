@@ -82,7 +82,7 @@ def clear_the_header(folder: Path) -> None:
 def overwrite_pages(folder: Path) -> None:
     noise = random.Random(8)
     with (folder / "ringback.db").open("r+b") as file:
-        for page in range(1, os.fstat(file.fileno()).st_size // 4_096, 4):
+        for page in range(1, os.fstat(file.fileno()).st_size // 4_096):
             file.seek(page * 4_096)
             file.write(noise.randbytes(4_096))
 
