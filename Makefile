@@ -45,15 +45,15 @@ serve: setup ## Start the server on http://127.0.0.1:8080 (settings: docs/settin
 	@$(BIN)/ringback serve
 
 test: $(INSTALL)dev lint ## Check style, types and import rules, then run the everyday suite.
-	$(PYTEST) -m 'not slow and not clients' $(ARGS)
+	$(PYTEST) -m 'not slow and not long and not clients' $(ARGS)
 
 test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
 	$(PYTEST) -m 'clients and not slow' $(ARGS)
 
 test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
-	$(PYTEST) -m 'slow and not clients' $(ARGS)
+	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
 
-test-all: setup-dev lint ## Run the everyday suite and the clients in one go: what CI does.
+test-all: setup-dev lint ## Run all but what is marked slow in one go: what CI does.
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.

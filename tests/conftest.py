@@ -53,16 +53,51 @@ def logging_as_before() -> Iterator[None]:
     logging.getLogger().handlers[:] = handlers
 
 
-CLIENTS = Path(__file__).parent / "contract"
+TESTS = Path(__file__).parent
+CLIENTS = TESTS / "contract"
+LONG = {
+    "chaos/test_address_corpus.py",
+    "chaos/test_bad_receivers.py",
+    "chaos/test_canary_secrets.py",
+    "chaos/test_clock_jumps.py",
+    "chaos/test_cluster_chaos.py",
+    "chaos/test_dead_host.py",
+    "chaos/test_fair_shares.py",
+    "chaos/test_fencing.py",
+    "chaos/test_full_disk.py",
+    "chaos/test_live_callbacks.py",
+    "chaos/test_live_hostile.py",
+    "conformance/engines/test_languages.py",
+    "conformance/engines/test_recogniser.py",
+    "e2e/test_cluster_road.py",
+    "e2e/test_demo.py",
+    "e2e/test_recording_accuracy.py",
+    "e2e/test_recording_variants.py",
+    "e2e/test_start.py",
+    "integration/test_audio_reader.py",
+    "integration/test_backup.py",
+    "integration/test_cluster_means.py",
+    "integration/test_doctor_agrees.py",
+    "integration/test_live_recogniser.py",
+    "integration/test_live_same_as_recorded.py",
+    "integration/test_names_model_crashes.py",
+    "integration/test_postgres_plans.py",
+    "integration/test_recognition_accuracy.py",
+    "integration/test_shared_stores_watched.py",
+    "integration/test_start_waits.py",
+}
+"""Files that take longest, by `--durations` of a whole run: CI and `make test-long` run them."""
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what every session need not run: other people's clients, and PostgreSQLs beside the newest."""
+    """Mark what the everyday run leaves out: other people's clients, PostgreSQLs beside the newest, long."""
     older = {*list(servers())[1:]}
     for item in items:
         if item.path.is_relative_to(CLIENTS):
             item.add_marker("clients")
+        if item.path.relative_to(TESTS).as_posix() in LONG:
+            item.add_marker("long")
         parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
         if any(isinstance(value, str) and value in older for value in parameters):
             item.add_marker("slow")
