@@ -1,6 +1,8 @@
-"""Rows of a ledger as values, by the names of their columns: the same in both stores."""
+"""Rows of a ledger as values, and what a batch writes as rows, by the names of their columns: the same in
+both stores. A store leaves out what its tables do not have.
+"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -8,7 +10,15 @@ import msgspec
 
 from ringback.jobs.job import Attempt, Job, Lease, State
 from ringback.jobs.lane import Health
-from ringback.jobs.records import LaneRecord, LiveJob, ParkedJob
+from ringback.jobs.records import (
+    AddedJob,
+    AttemptRecord,
+    EndedJob,
+    KeyRecord,
+    LaneRecord,
+    LiveJob,
+    ParkedJob,
+)
 from ringback.keys import ApiKey, KeyLimits
 
 Row = dict[str, Any]
@@ -67,3 +77,112 @@ def tags_from_json(text: str) -> tuple[str, ...]:
 
 def tags_to_json(tags: Sequence[str]) -> str:
     return msgspec.json.encode(tags).decode() if tags else "[]"
+
+
+def added_row(added: AddedJob) -> Row:
+    job = added.job
+    return {
+        "number": added.live.number,
+        "id": job.id,
+        "kind": job.kind,
+        "lane": added.live.lane,
+        "project": job.project,
+        "payload": job.payload,
+        "parent": job.parent,
+        "accessor": job.accessor,
+        "method": job.method,
+        "tags": tags_to_json(job.tags),
+        "sequence": job.sequence,
+        "weight": job.weight,
+    }
+
+
+def entered_row(live: LiveJob, holder: int | None) -> Row:
+    return {
+        "number": live.number,
+        "lane": live.lane,
+        "state": live.state.value,
+        "due_at": live.due_at,
+        "token": live.token,
+        "holder": holder,
+        "lease_until": live.lease_until,
+        "sequence": live.sequence,
+        "weight": live.weight,
+    }
+
+
+def moved_row(live: LiveJob) -> Row:
+    return {
+        "number": live.number,
+        "state": live.state.value,
+        "tries": live.tries,
+        "losses": live.losses,
+        "due_at": live.due_at,
+        "code": live.code,
+        "lease_until": live.lease_until,
+    }
+
+
+def ended_row(ended: EndedJob) -> Row:
+    live = ended.live
+    return {
+        "number": live.number,
+        "partition": live.partition,
+        "kind": live.kind,
+        "project": live.project,
+        "lane": live.lane,
+        "state": live.state.value,
+        "tries": live.tries,
+        "losses": live.losses,
+        "due_at": live.due_at,
+        "token": live.token,
+        "code": live.code,
+        "result": ended.result,
+    }
+
+
+def attempt_row(record: AttemptRecord) -> Row:
+    return {
+        "job": record.live.number,
+        "partition": record.live.partition,
+        "token": record.token,
+        "started_at": record.attempt.started_at,
+        "ended_at": record.attempt.ended_at,
+        "outcome": record.attempt.outcome,
+        "code": record.attempt.code,
+        "detail": record.attempt.detail,
+    }
+
+
+def key_row(key: KeyRecord) -> Row:
+    return {
+        "accessor": key.accessor,
+        "key": key.key,
+        "job": key.number,
+        "fingerprint": key.fingerprint,
+        "until": key.until,
+    }
+
+
+def usage_rows(usages: Mapping[tuple[str, str], tuple[int, int, int]]) -> list[Row]:
+    """In the order of accessors and kinds: nodes that write them lock them alike."""
+    return [
+        {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": kept}
+        for (accessor, kind), (jobs, weight, kept) in sorted(usages.items())
+    ]
+
+
+def lane_row(lane: LaneRecord) -> Row:
+    return {
+        "id": lane.id,
+        "inflight": lane.inflight,
+        "next_due": lane.next_due,
+        "roomy_at": lane.roomy_at,
+        "cap": lane.health.cap,
+        "successes": lane.health.successes,
+        "failures": lane.health.failures,
+        "openings": lane.health.openings,
+        "open_until": lane.health.open_until,
+        "slots": lane.health.slots,
+        "first_left": lane.first_left,
+    }

@@ -5,19 +5,25 @@ what accessors use), so that nodes do not wait for each other in a circle. Whoev
 lane: a lane's counters and the states of its jobs are read and written as if there were one writer.
 """
 
-from collections.abc import Mapping
-from typing import Any
-
 from ringback.jobs.job import LIVE
-from ringback.jobs.records import KnownKey, LiveJob, ReadSet, RowSet, WriteSet
+from ringback.jobs.records import KnownKey, ReadSet, RowSet, WriteSet
 from ringback.storage.postgres.database import Connection
 from ringback.storage.postgres.queries import load
-from ringback.storage.rows import lane_from, live_job_from, parked_job_from, tags_to_json
+from ringback.storage.rows import (
+    added_row,
+    attempt_row,
+    ended_row,
+    entered_row,
+    key_row,
+    lane_from,
+    lane_row,
+    live_job_from,
+    moved_row,
+    parked_job_from,
+    usage_rows,
+)
 
 _SQL = load("batches.sql")
-
-Fields = Mapping[str, Any]
-"""Of a composite type, by their names."""
 
 
 class LaneGone(Exception):
@@ -60,140 +66,19 @@ async def look(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
 
 async def write(connection: Connection, writes: WriteSet, now: float) -> None:
     """All that a batch has decided, in the order that `WriteSet` asks for."""
-    entered = [_entered(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
-    entered += [_entered(live, None) for live in writes.revived if live.state in LIVE]
+    entered = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
+    entered += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
     await connection.fetch(
         _SQL["write_batch"],
         now,
         [{"number": live.number, "partition": live.partition} for live in writes.revived],
-        [_moved(live) for live in writes.moved.values()],
-        _added(writes),
+        [moved_row(live) for live in writes.moved.values()],
+        [added_row(added) for added in writes.added],
         entered,
-        _ended(writes),
-        _attempts(writes),
-        _keys(writes),
-        _usages(writes),
+        [ended_row(ended) for ended in writes.ended],
+        [attempt_row(record) for record in writes.attempts],
+        [key_row(key) for key in writes.keys],
+        usage_rows(writes.usages),
         [{"holder": holder, "seconds": seconds} for holder, seconds in sorted(writes.audio.items())],
-        _lanes(writes),
+        [lane_row(lane) for lane in writes.lanes],
     )
-
-
-def _added(writes: WriteSet) -> list[Fields]:
-    return [
-        {
-            "number": added.live.number,
-            "id": added.job.id,
-            "kind": added.job.kind,
-            "lane": added.live.lane,
-            "project": added.job.project,
-            "payload": added.job.payload,
-            "parent": added.job.parent,
-            "accessor": added.job.accessor,
-            "method": added.job.method,
-            "tags": tags_to_json(added.job.tags),
-            "sequence": added.job.sequence,
-            "weight": added.job.weight,
-        }
-        for added in writes.added
-    ]
-
-
-def _entered(live: LiveJob, holder: int | None) -> Fields:
-    return {
-        "number": live.number,
-        "lane": live.lane,
-        "state": live.state.value,
-        "due_at": live.due_at,
-        "token": live.token,
-        "holder": holder,
-        "lease_until": live.lease_until,
-        "sequence": live.sequence,
-        "weight": live.weight,
-    }
-
-
-def _moved(live: LiveJob) -> Fields:
-    return {
-        "number": live.number,
-        "state": live.state.value,
-        "tries": live.tries,
-        "losses": live.losses,
-        "due_at": live.due_at,
-        "code": live.code,
-        "lease_until": live.lease_until,
-    }
-
-
-def _ended(writes: WriteSet) -> list[Fields]:
-    return [
-        {
-            "number": ended.live.number,
-            "partition": ended.live.partition,
-            "kind": ended.live.kind,
-            "project": ended.live.project,
-            "lane": ended.live.lane,
-            "state": ended.live.state.value,
-            "tries": ended.live.tries,
-            "losses": ended.live.losses,
-            "due_at": ended.live.due_at,
-            "token": ended.live.token,
-            "code": ended.live.code,
-            "result": ended.result,
-        }
-        for ended in writes.ended
-    ]
-
-
-def _attempts(writes: WriteSet) -> list[Fields]:
-    return [
-        {
-            "job": record.live.number,
-            "partition": record.live.partition,
-            "token": record.token,
-            "started_at": record.attempt.started_at,
-            "ended_at": record.attempt.ended_at,
-            "outcome": record.attempt.outcome,
-            "code": record.attempt.code,
-            "detail": record.attempt.detail,
-        }
-        for record in writes.attempts
-    ]
-
-
-def _keys(writes: WriteSet) -> list[Fields]:
-    return [
-        {
-            "accessor": key.accessor,
-            "key": key.key,
-            "job": key.number,
-            "fingerprint": key.fingerprint,
-            "until": key.until,
-        }
-        for key in writes.keys
-    ]
-
-
-def _usages(writes: WriteSet) -> list[Fields]:
-    return [
-        {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": kept}
-        for (accessor, kind), (jobs, weight, kept) in sorted(writes.usages.items())
-    ]
-
-
-def _lanes(writes: WriteSet) -> list[Fields]:
-    return [
-        {
-            "id": lane.id,
-            "inflight": lane.inflight,
-            "next_due": lane.next_due,
-            "roomy_at": lane.roomy_at,
-            "cap": lane.health.cap,
-            "successes": lane.health.successes,
-            "failures": lane.health.failures,
-            "openings": lane.health.openings,
-            "open_until": lane.health.open_until,
-            "slots": lane.health.slots,
-            "first_left": lane.first_left,
-        }
-        for lane in writes.lanes
-    ]

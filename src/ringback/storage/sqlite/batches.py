@@ -7,15 +7,25 @@ from typing import Any
 from ringback.jobs.job import LIVE, JobId, State
 from ringback.jobs.records import (
     AddedJob,
-    EndedJob,
     KnownKey,
     LaneRecord,
-    LiveJob,
     ReadSet,
     RowSet,
     WriteSet,
 )
-from ringback.storage.rows import lane_from, live_job_from, parked_job_from, tags_to_json
+from ringback.storage.rows import (
+    added_row,
+    attempt_row,
+    ended_row,
+    entered_row,
+    key_row,
+    lane_from,
+    lane_row,
+    live_job_from,
+    moved_row,
+    parked_job_from,
+    usage_rows,
+)
 from ringback.storage.sqlite import daily_audio
 from ringback.storage.sqlite.asking import fetch, fetch_one, json_array, write_all
 from ringback.storage.sqlite.queries import load
@@ -57,15 +67,19 @@ def write(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
         write_all(connection, _SQL["leave_live"], [{"number": ended.live.number} for ended in writes.ended])
     if writes.moved:
         held_first = sorted(writes.moved.values(), key=lambda live: live.state is not State.HELD)
-        write_all(connection, _SQL["move_live"], map(_moved, held_first))
+        write_all(connection, _SQL["move_live"], map(moved_row, held_first))
     if writes.added:
         _add_jobs(connection, writes.added, now)
-    entering = [_entering(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
-    entering += [_entering(live, None) for live in writes.revived if live.state in LIVE]
+    entering = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
+    entering += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
     if entering:
         write_all(connection, _SQL["enter_live"], entering)
     if writes.ended:
-        write_all(connection, _SQL["enter_ended"], [_ended(ended, now) for ended in writes.ended])
+        write_all(
+            connection,
+            _SQL["enter_ended"],
+            [ended_row(ended) | {"finished_at": now} for ended in writes.ended],
+        )
     if writes.audio:
         daily_audio.count(connection, writes.audio, now)
     _write_what_belongs(connection, writes)
@@ -106,7 +120,7 @@ def _lanes(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> 
 
 
 def _add_jobs(connection: sqlite3.Connection, added: Sequence[AddedJob], now: float) -> None:
-    rows = [_added(one, now) for one in added]
+    rows = [added_row(one) | {"created_at": now} for one in added]
     try:
         write_all(connection, _SQL["add_job"], rows)
     except sqlite3.IntegrityError as error:
@@ -128,117 +142,13 @@ def _known(connection: sqlite3.Connection, added: Sequence[AddedJob]) -> JobId:
 def _write_what_belongs(connection: sqlite3.Connection, writes: WriteSet) -> None:
     """Attempts, keys, usages and lanes."""
     if writes.attempts:
-        attempts = [
-            {
-                "job": record.live.number,
-                "token": record.token,
-                "started_at": record.attempt.started_at,
-                "ended_at": record.attempt.ended_at,
-                "outcome": record.attempt.outcome,
-                "code": record.attempt.code,
-                "detail": record.attempt.detail,
-            }
-            for record in writes.attempts
-        ]
-        write_all(connection, _SQL["record_attempt"], attempts)
+        write_all(connection, _SQL["record_attempt"], map(attempt_row, writes.attempts))
     if writes.keys:
-        remembered = [
-            {
-                "accessor": key.accessor,
-                "key": key.key,
-                "job": key.number,
-                "fingerprint": key.fingerprint,
-                "until": key.until,
-            }
-            for key in writes.keys
-        ]
-        write_all(connection, _SQL["remember_key"], remembered)
+        write_all(connection, _SQL["remember_key"], map(key_row, writes.keys))
     if writes.usages:
-        changes = [
-            {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": kept}
-            for (accessor, kind), (jobs, weight, kept) in writes.usages.items()
-        ]
-        write_all(connection, _SQL["use"], changes)
+        write_all(connection, _SQL["use"], usage_rows(writes.usages))
     if writes.lanes:
-        write_all(connection, _SQL["lane_changed"], map(_lane, writes.lanes))
+        write_all(connection, _SQL["lane_changed"], map(lane_row, writes.lanes))
     for lane in writes.lanes:
         if lane.first_left:
             connection.execute(_SQL["lane_first_due"], {"id": lane.id})
-
-
-def _moved(live: LiveJob) -> dict[str, Any]:
-    return {
-        "number": live.number,
-        "state": live.state.value,
-        "tries": live.tries,
-        "losses": live.losses,
-        "due_at": live.due_at,
-        "code": live.code,
-        "lease_until": live.lease_until,
-    }
-
-
-def _added(added: AddedJob, now: float) -> dict[str, Any]:
-    job = added.job
-    return {
-        "number": added.live.number,
-        "id": job.id,
-        "kind": job.kind,
-        "lane": added.live.lane,
-        "project": job.project,
-        "payload": job.payload,
-        "parent": job.parent,
-        "accessor": job.accessor,
-        "method": job.method,
-        "tags": tags_to_json(job.tags),
-        "created_at": now,
-        "sequence": job.sequence,
-        "weight": job.weight,
-    }
-
-
-def _entering(live: LiveJob, holder: int | None) -> dict[str, Any]:
-    return {
-        "number": live.number,
-        "lane": live.lane,
-        "state": live.state.value,
-        "due_at": live.due_at,
-        "token": live.token,
-        "holder": holder,
-        "lease_until": live.lease_until,
-        "sequence": live.sequence,
-        "weight": live.weight,
-    }
-
-
-def _ended(ended: EndedJob, now: float) -> dict[str, Any]:
-    live = ended.live
-    return {
-        "number": live.number,
-        "kind": live.kind,
-        "project": live.project,
-        "lane": live.lane,
-        "state": live.state.value,
-        "tries": live.tries,
-        "losses": live.losses,
-        "due_at": live.due_at,
-        "token": live.token,
-        "finished_at": now,
-        "code": live.code,
-        "result": ended.result,
-    }
-
-
-def _lane(lane: LaneRecord) -> dict[str, Any]:
-    return {
-        "id": lane.id,
-        "inflight": lane.inflight,
-        "next_due": lane.next_due,
-        "roomy_at": lane.roomy_at,
-        "cap": lane.health.cap,
-        "successes": lane.health.successes,
-        "failures": lane.health.failures,
-        "openings": lane.health.openings,
-        "open_until": lane.health.open_until,
-        "slots": lane.health.slots,
-    }
