@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,21 @@ class Word:
 
     def shifted(self, seconds: float) -> "Word":
         return replace(self, start=self.start + seconds, end=self.end + seconds)
+
+
+class WordRange(Protocol):
+    """Something about the words `first` ≤ i < `end`."""
+
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def end(self) -> int: ...
+
+
+def overlap(one: WordRange, other: WordRange) -> bool:
+    """Whether they have a word in common."""
+    return one.first < other.end and other.first < one.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 
 from ringback.sounds.likeness import Sound, likenesses, sounds_of
 from ringback.sounds.windows import windows
-from ringback.transcript import Word
+from ringback.transcript import Word, overlap
 
 MOST_TERM_WORDS = 8
 MOST_TERM_LETTERS = 60
@@ -130,7 +130,7 @@ def with_terms(words: Sequence[Word], said: Iterable[tuple[KeytermCandidate, flo
     """The words with all these terms, those of greater gain first where they claim the same words."""
     chosen: list[KeytermCandidate] = []
     for candidate, _ in sorted(said, key=lambda each: -each[1]):
-        if not any(_overlap(candidate, other) for other in chosen):
+        if not any(overlap(candidate, other) for other in chosen):
             chosen.append(candidate)
     changed = tuple(words)
     for candidate in sorted(chosen, key=lambda each: -each.first):
@@ -171,16 +171,12 @@ def _best(found: Iterable[KeytermCandidate], words: Sequence[Word]) -> list[Keyt
 
 def _rival(one: KeytermCandidate, other: KeytermCandidate) -> bool:
     """Whether they are readings of the same words as one term."""
-    return one.term == other.term and _overlap(one, other)
+    return one.term == other.term and overlap(one, other)
 
 
 def _is_written(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
     text = " ".join(word.text for word in words[candidate.first : candidate.end])
     return candidate.term in {text, text.strip(_PUNCTUATION)}
-
-
-def _overlap(one: KeytermCandidate, other: KeytermCandidate) -> bool:
-    return one.first < other.end and other.first < one.end
 
 
 def _written(old: Sequence[Word], term: str) -> list[Word]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from ringback.features.vocabulary import words as word_set
 from ringback.features.writing import closing_of
 from ringback.transcript import Word
 
@@ -131,30 +132,26 @@ def _compound(bares: Sequence[str], end: int) -> bool:
     return following in _BEHIND_NOUN.get(bares[end - 1], frozenset())
 
 
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
 _MARKS = ".,?!;:…"
-_DETERMINERS = _words(
+_DETERMINERS = word_set(
     "a an the this that each every any another no some one my your his her its our their per"
 )
-_ORDERING = _words("first second third last next same")
+_ORDERING = word_set("first second third last next same")
 _BEFORE_NOUN = {
-    "period": _words(
+    "period": word_set(
         "grace trial time waiting notice jurassic cretaceous triassic cooling review pay payment billing "
         "reporting probation probationary cooling-off transition long short menstrual incubation rest "
         "enrollment fiscal retention recovery warranty holding lunch class historical"
     ),
-    "colon": _words("semi ascending descending transverse sigmoid spastic"),
-    "comma": _words("inverted oxford serial"),
-    "new": _words("brand"),
+    "colon": word_set("semi ascending descending transverse sigmoid spastic"),
+    "comma": word_set("inverted oxford serial"),
+    "new": word_set("brand"),
 }
 _BEHIND_NOUN = {
-    "period": _words("of in drama piece costume pains cramps"),
-    "colon": _words("cancer cleanse polyp polyps surgery resection screening"),
-    "comma": _words("separated delimited splice"),
-    "line": _words("of"),
-    "mark": _words("of"),
+    "period": word_set("of in drama piece costume pains cramps"),
+    "colon": word_set("cancer cleanse polyp polyps surgery resection screening"),
+    "comma": word_set("separated delimited splice"),
+    "line": word_set("of"),
+    "mark": word_set("of"),
 }
-_ALWAYS_CAPITAL = _words("i i'm i'll i've i'd")
+_ALWAYS_CAPITAL = word_set("i i'm i'll i've i'd")

@@ -181,14 +181,19 @@ def _find_value(passage: Passage, i: int, number: Number | None) -> Entity | Non
     return find_number(passage, number)
 
 
-def open_from(words: Sequence[Word], language: str = "en", context: Context = NOTHING_AROUND) -> int:
+def open_from(
+    words: Sequence[Word],
+    entities: Sequence[Entity],
+    language: str = "en",
+    context: Context = NOTHING_AROUND,
+) -> int:
     """The first word that what is said next may still belong to; the number of words: none.
 
-    A final that ends in a run of digits, a month, a spelled mail address or an amount is open there.
+    `entities`: as `find_entities` found them in these words. A final that ends in a run of digits, a month, a
+    spelled mail address or an amount is open there.
     """
     if not is_english(language):
         return len(words)
     passage = Passage(words, context)
-    found = find_in(passage)
-    first = open_atom(passage, found[-1] if found else None)
+    first = open_atom(passage, entities[-1] if entities else None)
     return len(words) if first == len(passage.atoms) else passage.atoms[first].word

@@ -26,7 +26,7 @@ from ringback.features.redaction import UNNAMED, Labels, number_open_from
 from ringback.features.redaction_cues import REACH
 from ringback.features.search import LiveSearch, SearchHit, SearchResult
 from ringback.features.spans import Context, NumberFormats
-from ringback.features.steps import Spoken, TextSteps, look_into, reported, write_out
+from ringback.features.steps import Looked, Spoken, TextSteps, look_into, reported, write_out
 from ringback.listen.json_parts import JsonSearch
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
@@ -51,6 +51,7 @@ MOST_HELD = 100
 class _ChannelText:
     """What is remembered of one channel."""
 
+    search: LiveSearch
     held: tuple[Word, ...] = ()
     """Said, not reported yet."""
     held_names: tuple[NamedSpan, ...] = ()
@@ -59,7 +60,6 @@ class _ChannelText:
     """Why the final of the held words came."""
     recent: tuple[Word, ...] = ()
     """The last words that were reported, as they were said."""
-    search: LiveSearch = field(default_factory=lambda: LiveSearch(()))
     found: list[SearchResult] = field(default_factory=list)
     """What was found in finals, and not reported yet."""
     hidden: tuple[tuple[float, float], ...] = ()
@@ -136,29 +136,31 @@ class LiveText:
         text = self._of(event.channel)
         if text.held and not event.words and event.cause not in _ENDS:
             if event.end - text.held[-1].end >= HOLD:
-                yield self._report(event, spoken, text.cause)
+                yield self._report(event, look_into(spoken, self._steps), text.cause)
             return
-        cut = self._open_from(event, spoken)
+        looked = look_into(spoken, self._steps)
+        cut = self._open_from(event, looked)
         if cut == len(spoken.words):
-            yield self._report(event, spoken, event.cause)
+            yield self._report(event, looked, event.cause)
             return
         rest = spoken.words[cut:]
         if cut:
             ready = replace(event, end=rest[0].start, words=())
-            yield self._report(ready, _first_words(spoken, cut), Cause.LENGTH)
+            yield self._report(ready, look_into(_first_words(spoken, cut), self._steps), Cause.LENGTH)
         text.held, text.cause, text.held_names = rest, event.cause, _names_behind(spoken, cut)
         open_span = replace(event, start=rest[0].start, words=(), final=False, cause=Cause.UPDATE)
         yield self._interim(open_span, self._with_context(event.channel, rest, text.held_names))
 
-    def _open_from(self, event: RecognitionResult, spoken: Spoken) -> int:
+    def _open_from(self, event: RecognitionResult, looked: Looked) -> int:
         """The first word that is held back; the number of words: none."""
+        spoken = looked.spoken
         count = len(spoken.words)
         if event.cause in _ENDS or self.options.no_delay or not self._steps.reads_spans:
             return count
-        first = open_from(spoken.words, spoken.language, Context(spoken.before, spoken.others))
+        context = Context(spoken.before, spoken.others)
+        first = open_from(spoken.words, looked.entities, spoken.language, context)
         if self._steps.redact.numeric:
-            entities = look_into(spoken, self._steps).entities
-            first = min(first, number_open_from(spoken.words, entities))
+            first = min(first, number_open_from(spoken.words, looked.entities))
         return first if count - first <= MOST_HELD else count
 
     def _interim(self, event: RecognitionResult, spoken: Spoken) -> RecognitionResult:
@@ -166,12 +168,11 @@ class LiveText:
         out = write_out(looked, [UNNAMED] * len(looked.hidden), self._steps)
         return replace(event, words=out.words)
 
-    def _report(self, event: RecognitionResult, spoken: Spoken, cause: Cause) -> RecognitionResult:
+    def _report(self, event: RecognitionResult, looked: Looked, cause: Cause) -> RecognitionResult:
         text = self._of(event.channel)
-        looked = look_into(spoken, self._steps)
         out = write_out(looked, [self._labels.next(span.kind) for span in looked.hidden], self._steps)
         text.held = ()
-        text.recent = (*text.recent, *spoken.words)[-REACH:]
+        text.recent = (*text.recent, *looked.spoken.words)[-REACH:]
         found = self._found_until(text, event.end, out.words, looked.hidden_times)
         return replace(event, words=out.words, cause=cause, entities=out.entities, search=found)
 
@@ -216,7 +217,8 @@ class LiveText:
     def _report_held(self, channel: int, end: float, cause: Cause) -> RecognitionResult:
         held, names = self._of(channel).held, self._of(channel).held_names
         event = RecognitionResult(channel, held[0].start, end, (), final=True, cause=cause)
-        return self._report(event, self._with_context(channel, held, names), cause)
+        spoken = self._with_context(channel, held, names)
+        return self._report(event, look_into(spoken, self._steps), cause)
 
 
 def _hits(result: SearchResult, wanted: Callable[[SearchHit], bool]) -> SearchResult:

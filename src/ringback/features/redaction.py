@@ -25,8 +25,9 @@ from dataclasses import dataclass
 from ringback.features.numbers import AtomKind, atoms_of
 from ringback.features.redaction_cues import Cues
 from ringback.features.spans import Entity
+from ringback.features.vocabulary import words as word_set
 from ringback.listen.entity_types import Wanted
-from ringback.transcript import NamedSpan, Word
+from ringback.transcript import NamedSpan, Word, overlap
 
 UNNAMED = "[REDACTED]"
 """The label of digits that were caught by their number alone, and of everything in results that may
@@ -83,16 +84,12 @@ def find_hidden(
 
 def hide(entities: Sequence[Entity], hidden: Sequence[Hidden], labels: Sequence[str]) -> tuple[Entity, ...]:
     """The entities in order, each that a hidden span touches in its place a label; `labels`: one per span."""
-    left = [each for each in entities if not any(each.first < h.end and h.first < each.end for h in hidden)]
+    left = [each for each in entities if not any(overlap(each, span) for span in hidden)]
     marked = [
         Entity(span.first, span.end, span.kind or "", "").hidden(label)
         for span, label in zip(hidden, labels, strict=True)
     ]
     return tuple(sorted([*left, *marked], key=lambda entity: entity.first))
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
 
 
 # What may own how many digits behind its cue.
@@ -117,14 +114,14 @@ _BEHIND_CUE = {
 }
 _LONGEST_AGE = 3
 
-_PLAIN = _words(
+_PLAIN = word_set(
     "digits cardinal phone_number credit_card ssn account_number location_zip numerical_pii cvv "
     "bank_account routing_number credit_card_expiration passport_number password vehicle_id "
     "healthcare_number driver_license"
 )
 """Kinds that are digits one after the other: two that touch may be one number."""
 
-_BETWEEN = _words("and then uh um er dash hyphen space so okay ok yes yeah")
+_BETWEEN = word_set("and then uh um er dash hyphen space so okay ok yes yeah")
 """What people say between the groups of one number."""
 
 
@@ -173,7 +170,7 @@ def _is_plain(words: Sequence[Word], run: _Run) -> bool:
 def _with_ibans(words: Sequence[Word], entities: Sequence[Entity]) -> list[_Run]:
     runs = [_Run(each.first, each.end, each.kind, each.digits) for each in entities]
     for iban in _ibans(words):
-        runs = [run for run in runs if run.end <= iban.first or iban.end <= run.first] + [iban]
+        runs = [run for run in runs if not overlap(run, iban)] + [iban]
     return sorted(runs, key=lambda run: run.first)
 
 
@@ -267,7 +264,7 @@ def _is_value(run: _Run, words: Sequence[Word]) -> bool:
     )
 
 
-_SCALES = _words("hundred thousand million billion trillion")
+_SCALES = word_set("hundred thousand million billion trillion")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 
 
@@ -280,7 +277,7 @@ def _is_age(run: _Run, words: Sequence[Word]) -> bool:
 
 
 _YEARS_OLD = re.compile(r"((years?|months?|weeks?)[ -](old|of age)|y/o)\b")
-_TURNED = _words("turn turned turning turns")
+_TURNED = word_set("turn turned turning turns")
 
 
 def _merged(found: Sequence[Hidden]) -> Iterator[Hidden]:

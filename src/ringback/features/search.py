@@ -14,7 +14,7 @@ import numpy as np
 
 from ringback.sounds.likeness import Sound, likenesses, sounds_of
 from ringback.sounds.windows import Window, windows
-from ringback.transcript import Word, joined
+from ringback.transcript import Word, joined, overlap
 
 MOST_HITS = 10
 """Of a query, on a channel."""
@@ -135,7 +135,7 @@ def _best(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """The most alike, none over another."""
     kept: list[_Candidate] = []
     for each in sorted(candidates, key=lambda each: (-each.likeness, each.first, each.end)):
-        if all(each.end <= other.first or other.end <= each.first for other in kept):
+        if not any(overlap(each, other) for other in kept):
             kept.append(each)
             if len(kept) == MOST_HITS:
                 break

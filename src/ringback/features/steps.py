@@ -37,7 +37,7 @@ from ringback.listen.entity_types import ALL, Wanted, wanted
 from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
 from ringback.listen.text_languages import is_english
-from ringback.transcript import NamedSpan, Word, joined
+from ringback.transcript import NamedSpan, Word, joined, overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,12 +172,11 @@ def reported(
 class _Text:
     """Words on their way through the steps, and where their entities are."""
 
-    def __init__(self, words: Sequence[Word], told: Sequence[tuple[Range, str, str]]) -> None:
-        """`told`: of each entity its words, its kind and the label that stands for it, if it is hidden."""
+    def __init__(self, words: Sequence[Word], entities: Sequence[tuple[Range, str, str]]) -> None:
+        """`entities`: of each its words, its kind and the label that stands for it, if it is hidden."""
         self.words = tuple(words)
-        self._spoken = [where for where, _, _ in told]
-        self._told = told
-        self._ranges: tuple[Range, ...] = tuple(self._spoken)
+        self._entities = entities
+        self._ranges: tuple[Range, ...] = tuple(where for where, _, _ in entities)
         self.closed: tuple[Range, ...] = ()
         self._edits: list[Sequence[Edit]] = []
 
@@ -199,7 +198,7 @@ class _Text:
     def mentions(self, spoken: Sequence[Word], *, raw: bool) -> tuple[JsonEntity, ...]:
         """The entities of which something is left, in order."""
         found = []
-        for (first, end), (was, kind, label) in zip(self._ranges, self._told, strict=True):
+        for (first, end), (was, kind, label) in zip(self._ranges, self._entities, strict=True):
             if first < end:
                 said = label or " ".join(word.bare for word in spoken[was[0] : was[1]])
                 found.append(_mention(self.words[first:end], kind, label, said if raw else None, first))
@@ -218,18 +217,14 @@ def _reported(
 ) -> list[tuple[Range, str, str]]:
     """What `detect_entities` tells, in order: what was found by rules, hidden or not, and names. A number
     inside a name or an address is a part of it."""
-    names = [name for name in spoken.names if not any(_touch(name, each) for each in hidden)]
-    told = [((name.first, name.end), name.kind, "") for name in names]
-    told += [
+    names = [name for name in spoken.names if not any(overlap(name, each) for each in hidden)]
+    found = [((name.first, name.end), name.kind, "") for name in names]
+    found += [
         ((each.first, each.end), each.kind, each.label)
         for each in entities
-        if each.kind in ALL and (each.label or not any(_touch(each, name) for name in names))
+        if each.kind in ALL and (each.label or not any(overlap(each, name) for name in names))
     ]
-    return sorted(told)
-
-
-def _touch(one: Entity | NamedSpan | Hidden, other: Entity | NamedSpan | Hidden) -> bool:
-    return one.first < other.end and other.first < one.end
+    return sorted(found)
 
 
 def _written(words: Sequence[Word], entities: Sequence[Entity], formats: NumberFormats) -> list[Edit]:

@@ -216,7 +216,7 @@ def test_other_languages_have_their_numbers(language: str, said: str, written: s
 )
 def test_the_end_of_a_final_is_open_inside_an_entity(said: str, held: str) -> None:
     words = spoken(said)
-    assert " ".join(word.text for word in words[open_from(words) :]) == held
+    assert " ".join(word.text for word in words[open_from(words, find_entities(words)) :]) == held
 
 
 def test_cues_of_earlier_finals_and_of_other_channels_count() -> None:

@@ -114,7 +114,7 @@ def test_a_run_of_spoken_digits_keeps_every_digit_in_order(cue: str, said: list[
 def test_the_open_tail_is_a_place_in_the_words(said: list[str], before: list[str], language: str) -> None:
     words = spoken(said)
     context = Context(tuple(before), spoken(before))
-    assert 0 <= open_from(words, language, context) <= len(words)
+    assert 0 <= open_from(words, find_entities(words, language, context), language, context) <= len(words)
     find_entities(words, language, context)
 
 
