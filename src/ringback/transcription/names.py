@@ -1,5 +1,7 @@
 """The names in a transcript, where they are to be hidden or told (`engines.names`)."""
 
+import asyncio
+
 from ringback.engines.base import Urgency
 from ringback.engines.pool import EnginePool
 from ringback.errors import Misconfigured
@@ -28,11 +30,13 @@ async def find_names(
                 "`make setup EXTRAS=redact` on every machine that transcribes"
             )
         return None
+    # Of a recording of many hours this takes a while: not on the loop that serves everybody.
+    spoken = await asyncio.to_thread(speak, heard, options)
     return [
         await pool.find_names(
             [word.text for word in channel.alternative.words], Urgency.RECORDING, source, caller
         )
-        for channel in speak(heard, options).channels
+        for channel in spoken.channels
     ]
 
 

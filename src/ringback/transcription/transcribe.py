@@ -186,8 +186,8 @@ class Transcriber:
             created=job.created_at,
             models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
         )
-        # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
         names = await find_names(transcript, order.options, self._pool, job.id, job.lane)
+        # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
         document = await asyncio.to_thread(_document, transcript, order.options, facts, names)
         duration, channels = transcript.duration, len(transcript.channels)
         return _Answer(200, document, duration, channels, model.uuid, duration * channels)
