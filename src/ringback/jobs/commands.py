@@ -4,6 +4,7 @@ Pure: a command names in `read` the rows it needs, and in `decide` acts on the `
 What it refuses, it refuses before it has changed anything there.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar, assert_never
@@ -28,18 +29,20 @@ from ringback.jobs.records import LiveJob, ReadSet
 T = TypeVar("T")
 
 
-class JobCommand(Generic[T]):
+class JobCommand(ABC, Generic[T]):
     """One write of the port. Two that concern the same job never stand in one batch."""
 
     def concerns(self) -> Sequence[JobId]:
         """The jobs that were there before."""
         return ()
 
+    @abstractmethod
     def read(self, reads: ReadSet) -> None:
-        raise NotImplementedError
+        """Name the rows that `decide` looks at."""
 
+    @abstractmethod
     def decide(self, batch: JobBatch) -> T:
-        raise NotImplementedError
+        """Carry it out on the batch. What it refuses, it refuses before it has changed anything."""
 
 
 @dataclass(slots=True)
@@ -220,9 +223,8 @@ class Rescue(JobCommand[int]):
         elif lease.parks:
             batch.end(live, State.PARKED, tries=live.tries, losses=losses, code=live.code)
         else:
-            return (
-                False  # lost once more since we looked: those behind it were not read, the next sweep does it
-            )
+            # Lost once more since we looked: those behind it were not read. The next sweep does it.
+            return False
         batch.release(live, Signal.NEUTRAL)
         return True
 

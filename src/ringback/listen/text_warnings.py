@@ -8,7 +8,7 @@ import msgspec
 from ringback.listen.entity_types import undetected
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
-from ringback.listen.text_languages import number_language
+from ringback.listen.text_languages import is_english, number_language
 
 _ENGLISH_ONLY = ("measurements", "dictation", "detect_entities")
 
@@ -48,7 +48,7 @@ def _of_numbers(options: ListenOptions) -> Iterator[ParameterWarning]:
 def _is_foreign(options: ListenOptions) -> bool:
     """Whether another language than English is sure to be spoken."""
     unknown = options.language == "multi" or bool(options.detect_language)
-    return not unknown and options.language.partition("-")[0].lower() != "en"
+    return not unknown and not is_english(options.language)
 
 
 def _of_redaction(options: ListenOptions, names: bool) -> Iterator[ParameterWarning]:
