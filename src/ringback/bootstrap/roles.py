@@ -32,7 +32,6 @@ from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.trial import Trial, trial
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
-from ringback.engines.names import model_folder
 from ringback.engines.pool import EnginePool
 from ringback.errors import Misconfigured
 from ringback.jobs.rescuer import Rescuer
@@ -263,7 +262,7 @@ class ServiceStages:
         admission = Admission(context.egress, context.policy)
         return application(
             Services(
-                finds_names=model_folder() is not None,
+                finds_names=context.pool.finds_names,
                 store=context.ledger,
                 keys=context.ledger,
                 blobs=context.blobs,
