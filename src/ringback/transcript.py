@@ -50,6 +50,11 @@ class Word:
         return replace(self, start=self.start + seconds, end=self.end + seconds)
 
 
+def base_language(tag: str) -> str:
+    """The language of a BCP-47 tag without its region: `en` of `en-GB`."""
+    return tag.partition("-")[0].lower()
+
+
 class WordRange(Protocol):
     """Something about the words `first` ≤ i < `end`."""
 

@@ -11,6 +11,7 @@ from ringback.engines.scripted import ScriptedKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
 from ringback.telemetry import problem
+from ringback.transcript import base_language
 
 ENTRY_POINTS = "ringback.engines"
 """Entry points of this group name classes like `base.RecogniserKind`; models are written `KIND:NAME`."""
@@ -134,11 +135,6 @@ def installed_kinds() -> dict[str, RecogniserKind]:
     for point in entry_points(group=ENTRY_POINTS):
         kinds[point.name] = point.load()()
     return kinds
-
-
-def base_language(language: str) -> str:
-    """`en` of `en-US`."""
-    return language.partition("-")[0].lower()
 
 
 _NO_SUCH = "Bad Request: No such model/language/tier combination found."

@@ -1,7 +1,7 @@
 """Changes to a sequence of words that other positions can be carried over: pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringback.transcript import Word
 
@@ -16,6 +16,16 @@ class Edit:
     first: int
     end: int
     words: tuple[Word, ...]
+
+
+SENTENCE_ENDS = tuple(".?!…")
+
+
+def end_sentence(word: Word, mark: str) -> Word:
+    """The word as the last of its sentence, where a later one is left out that ended it with `mark`."""
+    if word.text.endswith(SENTENCE_ENDS):
+        return word
+    return replace(word, text=word.text.rstrip(",;:-") + mark)
 
 
 def outside(edits: Sequence[Edit], closed: Sequence[Range]) -> list[Edit]:

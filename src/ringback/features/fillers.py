@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ringback.features.edits import SENTENCE_ENDS, end_sentence
+from ringback.listen.text_languages import is_english
 from ringback.transcript import Word
 
 
@@ -71,14 +73,13 @@ def _as_one(word: Word, following: Word, normal: str) -> Word:
 
 
 def _is_english(word: Word, language: str) -> bool:
-    return (word.language or language).lower().startswith("en")
+    return is_english(word.language or language)
 
 
 def _end_sentence_earlier(kept: list[Word], filler: str) -> None:
     """The end of a sentence that a filler was the last word of."""
-    end = filler[-1]
-    if kept and end in _ENDS and kept[-1].text[-1] not in _ENDS:
-        kept[-1] = replace(kept[-1], text=kept[-1].text.rstrip(",;:-") + end)
+    if kept and filler[-1] in SENTENCE_ENDS:
+        kept[-1] = end_sentence(kept[-1], filler[-1])
 
 
 # Models spell them at any length: "uhh", "Ummm"; and some as two words.
@@ -96,4 +97,3 @@ _SPELLINGS = tuple(
 )
 _LEFT_OUT = frozenset({"uh", "um"})
 _FIRST_LETTERS = frozenset("uUmMnN“\"'(¿¡")
-_ENDS = ".?!…"

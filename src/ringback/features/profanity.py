@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from ringback.features.edits import Edit
-from ringback.transcript import Word
+from ringback.transcript import Word, base_language
 
 
 def mask_profanity(words: Sequence[Word], language: str) -> list[Edit]:
@@ -48,7 +48,7 @@ _EMPTY = _Lexicon(frozenset(), {}, frozenset(), 0)
 
 
 def _lexicon(language: str) -> _Lexicon:
-    return _read_lexicon(language.partition("-")[0].lower())
+    return _read_lexicon(base_language(language))
 
 
 @cache

@@ -8,9 +8,9 @@
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from ringback.features.edits import Edit, Range
+from ringback.features.edits import SENTENCE_ENDS, Edit, Range, end_sentence
 from ringback.transcript import Word
 
 
@@ -89,20 +89,16 @@ def _edit(
     if found.words:
         return Edit(first, end, tuple(_written(covered, found.words)))
     mark = _parts(covered[-1])[2][:1]
-    if mark not in _SENTENCE_ENDS:
+    if mark not in SENTENCE_ENDS:
         return Edit(first, end, ())
     if edits and edits[-1].end == first:
         last = edits.pop()
-        return Edit(last.first, end, (*last.words[:-1], *(_ended(word, mark) for word in last.words[-1:])))
+        return Edit(
+            last.first, end, (*last.words[:-1], *(end_sentence(word, mark) for word in last.words[-1:]))
+        )
     if first and first - 1 not in shut:
-        return Edit(first - 1, end, (_ended(words[first - 1], mark),))
+        return Edit(first - 1, end, (end_sentence(words[first - 1], mark),))
     return Edit(first, end, ())
-
-
-def _ended(word: Word, mark: str) -> Word:
-    if word.text.endswith(_SENTENCE_ENDS):
-        return word
-    return replace(word, text=word.text.rstrip(",;:-") + mark)
 
 
 def _written(covered: Sequence[Word], texts: Sequence[str]) -> Iterator[Word]:
@@ -133,6 +129,3 @@ def _parts(word: Word) -> tuple[str, str, str]:
     if not bare or at < 0 or len(text.lower()) != len(text):
         return "", "" if not bare else text, ""
     return text[:at], text[at : at + len(bare)], text[at + len(bare) :]
-
-
-_SENTENCE_ENDS = tuple(".?!…")

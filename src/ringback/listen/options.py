@@ -22,6 +22,7 @@ from ringback.listen.parameter_warnings import (
 )
 from ringback.listen.parameters import MANY, Mode, Parameter, Support, by_name
 from ringback.listen.values import Value
+from ringback.transcript import base_language
 
 __all__ = ["ListenOptions", "Mode", "ParameterWarning", "parse"]
 
@@ -112,7 +113,7 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
         """The languages (without regions) that `detect_language` allows; none: any."""
         if not isinstance(self.detect_language, tuple):
             return ()
-        return tuple(dict.fromkeys(tag.partition("-")[0].lower() for tag in self.detect_language))
+        return tuple(dict.fromkeys(base_language(tag) for tag in self.detect_language))
 
 
 def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: bool = False) -> ListenOptions:

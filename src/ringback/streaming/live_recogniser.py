@@ -24,7 +24,7 @@ from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
 from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
-from ringback.transcript import NamedSpan
+from ringback.transcript import NamedSpan, base_language
 
 
 class LiveRecognition:
@@ -212,7 +212,7 @@ class _EventQueue:
 def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> RecognitionSettings:
     identify = bool(options.detect_language)
     switching = options.language == "multi" and not identify
-    language = None if identify or switching else options.language.partition("-")[0].lower()
+    language = None if identify or switching else base_language(options.language)
     task = Task(model.name, language, candidates=options.candidates, terms=options.terms)
     return RecognitionSettings(pool, task, switching, options.interim_results, options.endpointing)
 

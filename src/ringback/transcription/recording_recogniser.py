@@ -16,7 +16,7 @@ from ringback.engines.base import ModelInfo, Quality, Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
-from ringback.transcript import Alternative, Channel, Transcript, Word
+from ringback.transcript import Alternative, Channel, Transcript, Word, base_language
 from ringback.transcription.progress import Progress
 
 CHUNKS_PER_THREAD = 3
@@ -87,7 +87,7 @@ class _RecordingRun:
         self._switching = options.language == "multi" and not self._identify
         self._task = Task(
             model=model.name,
-            language=None if self._identify or self._switching else _code(options.language),
+            language=None if self._identify or self._switching else base_language(options.language),
             quality=shared.quality,
             candidates=options.candidates,
             terms=options.terms,
@@ -169,11 +169,6 @@ class _RecordingRun:
 
 
 _NO_SAMPLES = np.empty(0, np.float32)
-
-
-def _code(language: str) -> str:
-    """The language of a BCP-47 tag: `en` of `en-GB`; models know no regions."""
-    return language.partition("-")[0].lower()
 
 
 def _with_language(recognition: Recognition) -> Recognition:

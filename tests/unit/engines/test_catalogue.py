@@ -7,10 +7,11 @@ from uuid import UUID
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.engines.registry import ModelCatalogue, base_language
+from ringback.engines.registry import ModelCatalogue
 from ringback.engines.scripted import ScriptedKind
 from ringback.engines.weights import find
 from ringback.errors import Misconfigured, Refusal
+from ringback.transcript import base_language
 
 
 @pytest.fixture(scope="module")
