@@ -153,10 +153,10 @@ class Deliverer:
         if presigned is not None:
             target = target.without_credentials
         webhook_id = webhook_id_of(order, job)
-        named = headers(order, webhook_id, job.tries + 1, presigned)
+        sent_headers = headers(order, webhook_id, job.tries + 1, presigned)
         if presigned is None:
             try:
-                named |= await self._sign(order.key_id, webhook_id, body)
+                sent_headers |= await self._sign(order.key_id, webhook_id, body)
             except LedgerUnavailable as error:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
             except UnsealFailed as error:
@@ -165,7 +165,7 @@ class Deliverer:
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
         answer = await self._egress.send_request(
-            target, order.method, named, body, self._limits, requester=requester
+            target, order.method, sent_headers, body, self._limits, requester=requester
         )
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
             return await _not_tried(job, order, answer.detail)

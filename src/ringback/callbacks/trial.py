@@ -1,4 +1,4 @@
-"""Trying a callback URL: one sample delivery, told phase by phase, with the fix of what fails.
+"""Trying a callback URL: one sample delivery, reported phase by phase, with a hint for what fails.
 
 Whatever the receiver does is a value, as with any delivery; nothing is stored and nothing is tried again.
 """
@@ -31,7 +31,7 @@ from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
 
 SHOWN = 2_000
-"""Characters of the receiver's answer that are told."""
+"""Characters of the receiver's answer that are shown."""
 
 Sign: TypeAlias = Callable[[str, float, bytes], Mapping[str, str]]
 """`callbacks.signing.Signer.headers`: of a webhook id, the moment in Unix seconds and the body."""
@@ -98,30 +98,30 @@ async def trial(
 
     Raises `OSError` only when this machine has no descriptors, memory or look-ups left for it.
     """
-    told = _Telling(method)
+    report = _TrialReport(method)
     try:
         target = parse_target(url, policy, ports=True)
     except TargetError as error:
-        return told.bad_url(error)
-    told.read(target)
+        return report.bad_url(error)
+    report.read(target)
     began = clock.monotonic()
     try:
         await egress.check_address(target, requester)
     except Blocked as blocked:
-        return told.blocked(blocked, clock.monotonic() - began)
+        return report.blocked(blocked, clock.monotonic() - began)
     except Unresolvable as error:
-        return told.fail(Phase.DNS, clock.monotonic() - began, str(error), _MENDS[Phase.DNS])
-    told.allowed(clock.monotonic() - began)
+        return report.fail(Phase.DNS, clock.monotonic() - began, str(error), _HINTS[Phase.DNS])
+    report.allowed(clock.monotonic() - began)
 
     request_id = str(uuid.uuid4())
     body = sample(request_id, clock.now())
-    named = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
+    sent_headers = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
     called = target if target.presigned is None else target.without_credentials
-    answer = await egress.send_request(called, method, named, body, limits, requester=requester)
+    answer = await egress.send_request(called, method, sent_headers, body, limits, requester=requester)
     if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
         raise OSError(answer.detail)
-    told.sent(answer, request_id)
-    return told.no_answer(answer) if isinstance(answer, NoResponse) else told.answer(answer)
+    report.sent(answer, request_id)
+    return report.no_answer(answer) if isinstance(answer, NoResponse) else report.answer(answer)
 
 
 def sample(request_id: str, now: float) -> bytes:
@@ -146,13 +146,13 @@ def _headers(
 ) -> dict[str, str]:
     webhook_id = str(uuid.uuid4())
     order = DeliveryOrder(request_id, "", method, 200, key_id, StoredDocument())
-    named = headers(order, webhook_id, 1, target.presigned)
+    sent_headers = headers(order, webhook_id, 1, target.presigned)
     if sign is not None and target.presigned is None:
-        named |= sign(webhook_id, now, body)
-    return named
+        sent_headers |= sign(webhook_id, now, body)
+    return sent_headers
 
 
-class _Telling:
+class _TrialReport:
     """Puts the steps down as they are taken."""
 
     def __init__(self, method: str) -> None:
@@ -209,7 +209,7 @@ class _Telling:
         phase = _failed_phase(answer, self._target)
         if phase is Phase.POLICY:
             return self.fail(phase, None, *_rule_and_hint(answer.detail))
-        return self.fail(phase, None, answer.detail, _MENDS[phase])
+        return self.fail(phase, None, answer.detail, _HINTS[phase])
 
     def answer(self, answer: ReceiverResponse) -> Trial:
         text = (text_of(answer.body) or "")[:SHOWN] or None
@@ -267,7 +267,7 @@ def _rule_and_hint(refusal: str) -> tuple[str, str]:
     return rule, hint
 
 
-_MENDS = {
+_HINTS = {
     Phase.DNS: "check the host's spelling, and that the server's machine can resolve it",
     Phase.CONNECT: "is the receiver running, and does every firewall between let the server through? "
     "RINGBACK_CALLBACK_CONNECT_TIMEOUT is the limit",
@@ -288,12 +288,12 @@ def _hint_for_status(status: int, method: str) -> str | None:
         return "callbacks follow no redirects: give the URL that it leads to"
     if status >= 500:
         return "the receiver failed: its log has more, under the sample's request_id"
-    return _MENDS_OF_STATUS.get(status, "the receiver refuses it: its answer or its log may say why").format(
+    return _STATUS_HINTS.get(status, "the receiver refuses it: its answer or its log may say why").format(
         method=method
     )
 
 
-_MENDS_OF_STATUS = {
+_STATUS_HINTS = {
     401: "put credentials into the URL (https://user:password@host/path), "
     "or let the receiver take it without",
     403: "put credentials into the URL, or let the receiver take it without; "

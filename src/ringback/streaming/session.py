@@ -289,8 +289,8 @@ class Session:
             messages = [action for action in batch if isinstance(action, SendMessage)]
             try:
                 await self._relay.send_messages(messages)
-            except RelayLost as wait_lost:
-                return self._end(SessionEnd.by(wait_lost.ending, str(wait_lost)))
+            except RelayLost as lost:
+                return self._end(SessionEnd.by(lost.ending, str(lost)))
             self._count_sent(messages)
             last = batch[-1]
             if isinstance(last, CloseSocket):
@@ -321,8 +321,8 @@ class Session:
                 await self._perform(self._conversation.tick(now))
 
     async def _watch_relay(self) -> None:
-        wait_lost = await self._relay.wait_lost()
-        self._end(SessionEnd.by(wait_lost.ending, str(wait_lost)))
+        lost = await self._relay.wait_lost()
+        self._end(SessionEnd.by(lost.ending, str(lost)))
 
     async def _watch_stop(self, stopping: asyncio.Event) -> None:
         await stopping.wait()
