@@ -19,8 +19,8 @@ import msgspec
 from msgspec import Meta
 
 from ringback.errors import Misconfigured
-from ringback.pauses import SAYS as PAUSES_SAY
-from ringback.pauses import read_pauses
+from ringback.retry_schedule import GRAMMAR as SCHEDULE_GRAMMAR
+from ringback.retry_schedule import parse_schedule
 
 Seconds = Annotated[float, Meta(gt=0, le=86_400)]
 Port = Annotated[int, Meta(ge=1, le=65_535)]
@@ -476,9 +476,9 @@ def _schedule_fault(text: str) -> str | None:
     if not text:
         return None
     try:
-        read_pauses(text)
+        parse_schedule(text)
     except ValueError as error:
-        return f"callback.schedule = {text[:200]!r}: {error}: write {PAUSES_SAY.replace('`', '')}"
+        return f"callback.schedule = {text[:200]!r}: {error}: write {SCHEDULE_GRAMMAR.replace('`', '')}"
     return None
 
 

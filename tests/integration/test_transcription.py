@@ -43,9 +43,9 @@ from ringback.jobs.job import (
     NewJob,
     Retry,
 )
-from ringback.jobs.retry import GrowingSchedule
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, DailyLimits
+from ringback.retry_schedule import RetrySchedule
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
 from ringback.transcription.faults import AFTER_A_SURPRISE, WHILE_IT_PASSES
@@ -253,7 +253,7 @@ async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
     [("https://odd.example.com", AFTER_A_SURPRISE), ("https://full.example.com", WHILE_IT_PASSES)],
 )
 async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
-    house: House, url: str, schedule: GrowingSchedule
+    house: House, url: str, schedule: RetrySchedule
 ) -> None:
     lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
     outcomes = [

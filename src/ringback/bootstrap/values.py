@@ -1,11 +1,10 @@
 """What the settings say, in the values that each package takes. Settings themselves stop here."""
 
-from ringback.callbacks.schedule import RetrySchedule, schedule_of
 from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.messages import EngineSetup
-from ringback.jobs.retry import Schedule
 from ringback.keys import KeyLimits
 from ringback.quota import DailyLimits
+from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.server.services import ServiceLimits
 from ringback.settings import CallbackSettings, FetchSettings, LimitSettings, Settings
 
@@ -24,7 +23,9 @@ def attempt_limits(settings: CallbackSettings) -> Limits:
 
 def server_schedule(settings: CallbackSettings) -> RetrySchedule:
     """Where neither a request nor its key has one."""
-    return schedule_of(settings.schedule, Schedule(settings.retries, settings.retry_delay))
+    return schedule_or_default(
+        settings.schedule, RetrySchedule.constant(settings.retries, settings.retry_delay)
+    )
 
 
 def fetch_limits(settings: FetchSettings) -> FetchLimits:

@@ -21,7 +21,7 @@ from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, 
 from ringback.egress.retry_after import seconds_asked
 from ringback.egress.target import Presigned, read_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
-from ringback.jobs.retry import GrowingSchedule, Schedule
+from ringback.retry_schedule import RetrySchedule
 
 KIND: Final = "deliver"
 MAX_JITTER = 3.0
@@ -44,7 +44,7 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """The identifier, never the secret, of the key that asked."""
     body: StoredDocument
     schedule: str | None = None
-    """What the request or its key wants (`ringback.pauses`); None: the server's schedule."""
+    """What the request or its key has (`ringback.retry_schedule`); None: the server's schedule."""
     origin: str | None = None
     """`scheme://host:port` of the URL, for the lane and the history; None in old jobs."""
     webhook_id: str | None = None
@@ -176,7 +176,7 @@ def is_refused_for_size(attempts: Sequence[Attempt]) -> bool:
 def judge(
     answer: ReceiverResponse | NoResponse,
     tries: int,
-    schedule: Schedule | GrowingSchedule,
+    schedule: RetrySchedule,
     *,
     jitter: float,
     now: float,
@@ -240,7 +240,7 @@ def _signal(verdict: Verdict) -> Signal:
 def _delay(
     answer: ReceiverResponse | NoResponse,
     tries: int,
-    schedule: Schedule | GrowingSchedule,
+    schedule: RetrySchedule,
     jitter: float,
     now: float,
 ) -> float | None:

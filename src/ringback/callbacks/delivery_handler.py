@@ -27,7 +27,6 @@ from ringback.callbacks.delivery import (
     thin_body,
     webhook_id_of,
 )
-from ringback.callbacks.schedule import RetrySchedule, schedule_of
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
@@ -36,6 +35,7 @@ from ringback.egress.responses import Limits, NoResponse, NoResponseReason, Rece
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
 from ringback.jobs.store import LedgerUnavailable
+from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import ATTEMPTS, event, problem
 
@@ -161,7 +161,7 @@ class Deliverer:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
             except UnsealFailed as error:
                 # Another node may have the right key, or the operator give it back; it need not be so.
-                delay = schedule_of(order.schedule, self._schedule).delay_after(job.tries + 1)
+                delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
         answer = await self._egress.send_request(
@@ -170,7 +170,7 @@ class Deliverer:
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
             return await _not_tried(job, order, answer.detail)
         ended = self._clock.now()
-        schedule = schedule_of(order.schedule, self._schedule)
+        schedule = schedule_or_default(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
         facts = detail(answer, thin=thin)
         attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)

@@ -29,7 +29,7 @@ from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.errors import EngineFailure, Misconfigured
-from ringback.pauses import read_pauses
+from ringback.retry_schedule import parse_schedule
 from ringback.sandbox.check import report
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit, sync
@@ -245,7 +245,9 @@ def _callbacks(settings: Settings) -> Iterator[Finding]:
 
 def _retries(settings: Settings) -> str:
     if settings.callback.schedule:
-        return f"{len(read_pauses(settings.callback.schedule))} retries ({settings.callback.schedule})"
+        return (
+            f"{len(parse_schedule(settings.callback.schedule).delays)} retries ({settings.callback.schedule})"
+        )
     return f"{settings.callback.retries} retries, {settings.callback.retry_delay:g} s apart"
 
 

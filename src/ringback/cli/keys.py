@@ -26,7 +26,7 @@ from ringback.keys import (
     operators_key_id,
     secret_hash,
 )
-from ringback.pauses import SAYS, read_pauses
+from ringback.retry_schedule import GRAMMAR, parse_schedule
 from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.server.permissions import SCOPES
 
@@ -264,9 +264,9 @@ def _overlap(text: str) -> float:
 def _schedule(text: str) -> str:
     if text != DEFAULT:
         try:
-            read_pauses(text)
+            parse_schedule(text)
         except ValueError as error:
-            raise click.BadParameter(f"{error}: write {SAYS}", param_hint="--schedule") from None
+            raise click.BadParameter(f"{error}: write {GRAMMAR}", param_hint="--schedule") from None
     return text
 
 

@@ -14,13 +14,13 @@ from ringback.clock import Clock
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
 from ringback.jobs.lane import Shares
-from ringback.jobs.retry import GrowingSchedule
 from ringback.jobs.store import LeaseStore
+from ringback.retry_schedule import RetrySchedule
 
 Handler = Callable[[Lease], Awaitable[Outcome]]
 """Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
 
-AFTER_OUR_FAULT = GrowingSchedule((5.0, 30.0, 120.0))
+AFTER_OUR_FAULT = RetrySchedule((5.0, 30.0, 120.0))
 """A handler that raises has a fault of ours; its job is tried again, counted by its tries, then parked."""
 
 POLL_SECONDS = 1.0

@@ -48,7 +48,7 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     """As given; judged by `egress`, not here."""
     callback_method: Literal["POST", "PUT", "GET", "DELETE"] = "POST"
     callback_schedule: str | None = None
-    """Ours: in the grammar of `ringback.pauses`."""
+    """Ours: in the grammar of `ringback.retry_schedule`."""
     inspect_response: bool = False
 
     punctuate: bool = False

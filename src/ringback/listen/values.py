@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ringback.pauses import SAYS as PAUSES_SAY
-from ringback.pauses import read_pauses
+from ringback.retry_schedule import GRAMMAR as SCHEDULE_GRAMMAR
+from ringback.retry_schedule import parse_schedule
 
 Value = bool | int | float | str
 
@@ -99,7 +99,7 @@ def _read_redaction(text: str) -> str:
 
 
 def _read_schedule(text: str) -> str:
-    read_pauses(text)
+    parse_schedule(text)
     return text
 
 
@@ -127,4 +127,4 @@ REPLACEMENT = shaped("`find:replacement` of at most 500 characters", r"[^:]+(:.*
 KEYWORD = shaped(
     "`word` or `word:boost`, where boost is a number", r"[^:]+(:-?[0-9]{1,6}(\.[0-9]{1,6})?)?", 200
 )
-SCHEDULE = ValueKind(PAUSES_SAY, _read_schedule)
+SCHEDULE = ValueKind(SCHEDULE_GRAMMAR, _read_schedule)

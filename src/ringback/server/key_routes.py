@@ -21,7 +21,7 @@ from ringback.keys import (
     operators_key_id,
     secret_hash,
 )
-from ringback.pauses import read_pauses
+from ringback.retry_schedule import parse_schedule
 from ringback.server.allowances import loosens
 from ringback.server.auth import (
     TOKEN_SECONDS_DEFAULT,
@@ -250,7 +250,7 @@ def _expiry(body: _NewKey, now: float) -> float | None:
 
 def _check_schedule(text: str) -> None:
     try:
-        read_pauses(text)
+        parse_schedule(text)
     except ValueError as error:
         raise Refusal(400, "PAYLOAD_ERROR", f"`schedule`: {error}") from None
 

@@ -17,7 +17,6 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.blobs import TooLarge
-from ringback.callbacks.schedule import chosen
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
@@ -25,6 +24,7 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.quota import DailyLimits
+from ringback.retry_schedule import schedule_of_request
 from ringback.server.allowances import allowance_of, largest_upload, too_many
 from ringback.server.auth import Authenticator
 from ringback.server.body import (
@@ -222,8 +222,8 @@ class ListenRoute:
 
 
 def _with_schedule(context: RequestContext) -> ListenOptions:
-    """The options, with the schedule that the request or else its key wants for the callback."""
-    schedule = chosen(context.options.callback_schedule, context.caller.limits.schedule)
+    """The options, with the retry schedule of the callback: the request's, else its key's."""
+    schedule = schedule_of_request(context.options.callback_schedule, context.caller.limits.schedule)
     return msgspec.structs.replace(context.options, callback_schedule=schedule)
 
 

@@ -15,12 +15,12 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ringback import telemetry
 from ringback.audio.encodings import Decoding, check_live
-from ringback.callbacks.schedule import chosen
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import Mode
 from ringback.listen.text_warnings import with_text_warnings
+from ringback.retry_schedule import schedule_of_request
 from ringback.server.allowances import allowance_of
 from ringback.server.auth import Authenticator, offered_scheme
 from ringback.server.error_responses import INTERNAL_ERROR, error_response, exception_facts, request_id_of
@@ -83,7 +83,7 @@ class LiveRoute:
             options=options,
             model=model,
             callback=callback,
-            schedule=chosen(options.callback_schedule, caller.limits.schedule),
+            schedule=schedule_of_request(options.callback_schedule, caller.limits.schedule),
             allowance=allowance_of(caller.limits, self._services.limits.keys),
             counts_audio=limits is not None,
         )

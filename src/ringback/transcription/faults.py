@@ -5,11 +5,11 @@ import traceback
 from ringback import telemetry
 from ringback.errors import Failure, Misconfigured
 from ringback.jobs.job import Job
-from ringback.jobs.retry import GrowingSchedule
 from ringback.jobs.store import LedgerUnavailable
+from ringback.retry_schedule import RetrySchedule
 
-AFTER_A_SURPRISE = GrowingSchedule((1.0, 10.0))
-WHILE_IT_PASSES = GrowingSchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
+AFTER_A_SURPRISE = RetrySchedule((1.0, 10.0))
+WHILE_IT_PASSES = RetrySchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
 """Seconds between tries after a fault of ours; after the last one the request is answered with a 500."""
 
 FAULT = Failure(
@@ -22,7 +22,7 @@ class RecordingLost(OSError):
     """The recording of an accepted request is not where it was put: our loss, and never the caller's."""
 
 
-def schedule_for(error: Exception) -> GrowingSchedule:
+def schedule_for(error: Exception) -> RetrySchedule:
     """Trouble of this machine (a full disk, no file handles, a model that cannot be loaded) may be over
     within hours; an error that nobody foresaw, or a lost recording, will most likely stay."""
     passing = isinstance(error, OSError | MemoryError | LedgerUnavailable | Misconfigured)

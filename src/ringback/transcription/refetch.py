@@ -3,11 +3,11 @@
 The tries are counted in the job, so that a crash starts no new count.
 """
 
-from ringback.jobs.retry import GrowingSchedule
+from ringback.retry_schedule import RetrySchedule
 
-FOR_CALLBACK = GrowingSchedule((2.0, 10.0, 30.0, 120.0, 300.0))
+FOR_CALLBACK = RetrySchedule((2.0, 10.0, 30.0, 120.0, 300.0))
 """Seconds between tries for a request whose result is called back: its caller has gone, so it can wait."""
-FOR_CALLER = GrowingSchedule((1.0, 3.0))
+FOR_CALLER = RetrySchedule((1.0, 3.0))
 """The same while a caller waits for the answer."""
 LONGEST_FOR_CALLBACK, LONGEST_FOR_CALLER = 900.0, 10.0
 """Seconds that a host may ask for in `Retry-After`. A callback's job waits at most so long; a waiting caller

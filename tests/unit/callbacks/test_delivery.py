@@ -21,15 +21,14 @@ from ringback.callbacks.delivery import (
     thin_body,
     webhook_id_of,
 )
-from ringback.callbacks.schedule import chosen, schedule_of
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.target import read_target
 from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
-from ringback.jobs.retry import GrowingSchedule, Schedule
+from ringback.retry_schedule import RetrySchedule, schedule_of_request, schedule_or_default
 from ringback.settings import CallbackSettings
 
 PHASES = Phases(dns=None, connect=0.1, tls=None, first_byte=0.2, total=0.3)
-DEEPGRAM = Schedule(retries=10, delay=30.0)
+DEEPGRAM = RetrySchedule.constant(retries=10, delay=30.0)
 NOW = 1_800_000_000.0
 
 ORDER = DeliveryOrder(
@@ -108,13 +107,15 @@ def test_first_and_ten_retries_thirty_seconds_apart() -> None:
 
 
 def test_no_retries_means_one_attempt() -> None:
-    outcome = judge(answered(500), 1, Schedule(retries=0, delay=30.0), jitter=0.0, now=NOW).outcome
+    outcome = judge(
+        answered(500), 1, RetrySchedule.constant(retries=0, delay=30.0), jitter=0.0, now=NOW
+    ).outcome
     assert isinstance(outcome, GivenUp)
 
 
 @given(jitter=st.floats(0, 1), delay=st.floats(0, 3_600), status=st.sampled_from([302, 404, 500]))
 def test_jitter_is_added_and_never_taken_off(jitter: float, delay: float, status: int) -> None:
-    outcome = judge(answered(status), 1, Schedule(10, delay), jitter=jitter, now=NOW).outcome
+    outcome = judge(answered(status), 1, RetrySchedule.constant(10, delay), jitter=jitter, now=NOW).outcome
     assert isinstance(outcome, Retry)
     assert delay <= outcome.delay <= delay + min(3.0, delay / 10) + 1e-9
 
@@ -152,13 +153,13 @@ def test_retry_after_is_heard_within_bounds(retry_after: str, delay: float) -> N
 def test_retry_after_is_at_least_thirty_seconds_where_pauses_are_short(
     retry_after: str, delay: float
 ) -> None:
-    outcome = judge(answered(503, retry_after), 1, GrowingSchedule((1.0,)), jitter=0.0, now=NOW).outcome
+    outcome = judge(answered(503, retry_after), 1, RetrySchedule((1.0,)), jitter=0.0, now=NOW).outcome
     assert isinstance(outcome, Retry)
     assert outcome.delay == delay
 
 
 def test_retry_after_never_shortens_a_long_delay() -> None:
-    outcome = judge(answered(503, "60"), 1, Schedule(1, 7_200.0), jitter=0.0, now=NOW).outcome
+    outcome = judge(answered(503, "60"), 1, RetrySchedule.constant(1, 7_200.0), jitter=0.0, now=NOW).outcome
     assert isinstance(outcome, Retry)
     assert outcome.delay == 7_200.0
 
@@ -198,7 +199,7 @@ def test_headers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("tries", "pauses", "delay"),
+    ("tries", "text", "delay"),
     [
         (1, "5s,5m", 5.0),
         (2, "5s,5m", 300.0),
@@ -207,23 +208,23 @@ def test_headers() -> None:
         (10, "standard", None),
     ],
 )
-def test_a_schedule_of_its_own(tries: int, pauses: str, delay: float | None) -> None:
-    schedule = schedule_of(pauses, Schedule(1, 1.0))
+def test_a_schedule_of_its_own(tries: int, text: str, delay: float | None) -> None:
+    schedule = schedule_or_default(text, RetrySchedule.constant(1, 1.0))
     outcome = judge(answered(500), tries, schedule, jitter=0.0, now=NOW).outcome
     assert (outcome.delay if isinstance(outcome, Retry) else None) == delay
 
 
 def test_the_request_counts_before_its_key_and_that_before_the_server() -> None:
-    assert chosen("5s", "5m") == "5s"
-    assert chosen(None, "5m") == "5m"
-    assert chosen(None, None) is None
+    assert schedule_of_request("5s", "5m") == "5s"
+    assert schedule_of_request(None, "5m") == "5m"
+    assert schedule_of_request(None, None) is None
     settings = CallbackSettings(retries=3, retry_delay=7.0)
-    assert server_schedule(settings) == Schedule(3, 7.0)
+    assert server_schedule(settings) == RetrySchedule.constant(3, 7.0)
     server = server_schedule(msgspec.structs.replace(settings, schedule="1m"))
-    assert server == GrowingSchedule((60.0,))
-    assert schedule_of(None, server) == server
-    assert schedule_of("2h", server) == GrowingSchedule((7_200.0,))
-    assert schedule_of("deepgram", server) == GrowingSchedule((30.0,) * 10)
+    assert server == RetrySchedule((60.0,))
+    assert schedule_or_default(None, server) == server
+    assert schedule_or_default("2h", server) == RetrySchedule((7_200.0,))
+    assert schedule_or_default("deepgram", server) == RetrySchedule((30.0,) * 10)
 
 
 def test_what_is_sent_after_a_413() -> None:
@@ -325,6 +326,6 @@ def _stored(payload: bytes, tries: int = 0) -> Job:
 def test_jitter_is_a_tenth_of_the_delay_and_at_most_three_seconds(
     delay: float, jitter: float, later: float
 ) -> None:
-    outcome = judge(answered(500), 1, Schedule(10, delay), jitter=jitter, now=NOW).outcome
+    outcome = judge(answered(500), 1, RetrySchedule.constant(10, delay), jitter=jitter, now=NOW).outcome
     assert isinstance(outcome, Retry)
     assert outcome.delay == pytest.approx(later)
