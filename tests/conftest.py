@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import structlog
 from ringback import telemetry
 from support.clips import Clip
 from support.clock import ManualClock
+from support.one_at_a_time import turn
 from support.postgres import servers
 from support.s3 import S3
 
@@ -110,6 +112,18 @@ SKIPS = (
     "mounting a small disk needs root",
 )
 """Why a test may be skipped even where `CI_FORBIDS_SKIPS` is set, as CI does: all else is installed there."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Run what is marked `alone` while the other processes of this run wait."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
+    if run is None:
+        return (yield)
+    folder = Path(tempfile.gettempdir()) / f"ringback-tests-{run}"
+    folder.mkdir(exist_ok=True)
+    with turn(folder, alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -31,6 +31,7 @@ AFTER_THE_START = 10.0
 GROUP = 2_000
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 async def test_a_dead_host_with_very_many_callbacks_delays_no_other(tmp_path: Path) -> None:

@@ -129,6 +129,7 @@ def quiet(program: Program) -> list[float]:
     return clip_times(program, new_key(program))
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_hosts_that_send_slowly_hold_up_nobody(program: Program, quiet: list[float]) -> None:
@@ -142,6 +143,7 @@ def test_hosts_that_send_slowly_hold_up_nobody(program: Program, quiet: list[flo
         told("12 slow hosts", quiet, clip_times(program, key))
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
@@ -160,6 +162,7 @@ def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
     told(f"the same, and a flood of {FLOOD} recordings", quiet, clip_times(program, key))
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.timeout(600)
 def test_a_flood_of_one_key_goes_behind_the_clips_of_another(program: Program) -> None:
@@ -167,6 +170,7 @@ def test_a_flood_of_one_key_goes_behind_the_clips_of_another(program: Program) -
     goes_behind("one process", [program], program, hog, key)
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(900)

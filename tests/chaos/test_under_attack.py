@@ -158,6 +158,7 @@ def under_attack(program: Program, names: list[str], share: float = SHARE) -> It
     tries.update(json.loads(told))
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("names", [pytest.param(list(ATTACKS), id="all at once"), *EACH])
@@ -189,6 +190,7 @@ def test_a_healthy_tenant_is_served_as_ever(program: Program, names: list[str]) 
         assert max(watch.took) < SLOWEST_STATUS
 
 
+@pytest.mark.alone
 @pytest.mark.chaos
 @pytest.mark.slow
 @pytest.mark.timeout(900)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from support.program import KEY, RINGBACK, Program, free_port
+from support.ports import free_port
+from support.program import KEY, RINGBACK, Program
 from support.receiver import Receiver
 
 REPOSITORY = Path(__file__).parents[2]

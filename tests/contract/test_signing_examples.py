@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from support.program import Program, free_port
+from support.ports import free_port
+from support.program import Program
 from support.receiver import Received, Receiver
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signing.md").read_text()

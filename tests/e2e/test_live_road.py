@@ -131,6 +131,7 @@ async def test_a_callback_gets_the_words_of_every_file(program: Program) -> None
     assert program.log.count("library.warning") == before
 
 
+@pytest.mark.alone
 async def test_a_callback_that_dies_kills_its_stream_within_a_second(program: Program) -> None:
     audio, _ = clip()
     died: list[float] = []

@@ -12,7 +12,8 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
-from support.program import RINGBACK, Program, free_port
+from support.ports import free_port
+from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
 
 

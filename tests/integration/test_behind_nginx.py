@@ -15,7 +15,8 @@ import pytest
 import trustme
 from websockets.sync.client import connect
 
-from support.program import KEY, Program, free_port
+from support.ports import free_port
+from support.program import KEY, Program
 
 ROOT = Path(__file__).parents[2]
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")

@@ -3,7 +3,6 @@
 import asyncio
 import re
 import shutil
-import socket
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ringback.egress.policy import Policy
 from ringback.jobs.job import Done, Job, Lease, State
 from ringback.settings import CallbackSettings
 from support.deliveries import nothing_recorded, sign
+from support.ports import free_port
 from support.sealing import SEAL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
@@ -31,7 +31,7 @@ def test_every_outcome_is_described() -> None:
 
 
 async def test_the_python_receiver_receives(tmp_path: Path) -> None:
-    port = _free_port()
+    port = free_port()
     program = tmp_path / "receiver.py"
     program.write_text(_example("python"))
     process = await asyncio.create_subprocess_exec(
@@ -66,13 +66,6 @@ def _example(language: str) -> str:
     found = re.search(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     assert found is not None
     return found.group(1)
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-        assert isinstance(port, int)
-        return port
 
 
 async def _listening(port: int) -> None:

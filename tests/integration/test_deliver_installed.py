@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from support.program import RINGBACK, Program, free_port
+from support.ports import free_port
+from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
 
 NO_AUDIO = b"this is no recording: its callback carries the refusal, and costs no engine"

@@ -15,7 +15,8 @@ from ringback.cli.doctor import _port
 from ringback.cli.doctor_ledger import ledger_findings, secret_key_findings
 from ringback.cli.output import Finding, Grade
 from ringback.settings import Settings, load
-from support.program import RINGBACK, Program, free_port
+from support.ports import free_port
+from support.program import RINGBACK, Program
 
 
 def settings_of(folder: Path) -> Settings:

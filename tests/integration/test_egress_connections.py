@@ -12,6 +12,7 @@ from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import parse_target
+from support.ports import free_port
 from support.raw_receiver import Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.0/8", "names.example", "::1"])
@@ -122,7 +123,7 @@ async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
         async with EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
             answer = await attempt(door, receiver.url(host="names.example"))
             resolve["names.example"] = ["127.0.0.9", "127.0.0.8"]
-            door_closed = await attempt(door, f"http://names.example:{_free_port()}/")
+            door_closed = await attempt(door, f"http://names.example:{free_port()}/")
     assert isinstance(answer, ReceiverResponse)
     assert answer.address == "127.0.0.1"
     assert isinstance(door_closed, NoResponse)
@@ -136,9 +137,3 @@ async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
     writer.close()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port

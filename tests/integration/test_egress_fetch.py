@@ -19,6 +19,8 @@ from support.bad_receivers import bomb, gzip_bomb
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
+MACHINE = 4.0
+"""Seconds more that a machine may take which runs much else."""
 LIMITS = FetchLimits(connect=0.5, response=0.7, total=1.5)
 
 
@@ -40,7 +42,7 @@ async def failure(door: EgressClient, url: str, limits: FetchLimits = LIMITS) ->
     began = time.monotonic()
     with pytest.raises(FetchFailed) as failed:
         await fetched(door, url, limits)
-    assert time.monotonic() - began < limits.total + 0.5
+    assert time.monotonic() - began < limits.total + MACHINE
     assert "secret" not in str(failed.value)
     return failed.value
 

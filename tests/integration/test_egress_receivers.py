@@ -52,8 +52,9 @@ from support.raw_receiver import Behaviour, Conversation, answering, receiving
 POLICY = Policy(["127.0.0.1", "localhost"])
 LIMITS = Limits(connect=0.5, total=1.0)
 FETCH_LIMITS = FetchLimits(connect=0.5, response=1.0, total=2.0)
-TOLERANCE = 0.5
-"""Seconds that an attempt may take beyond its limit."""
+TOLERANCE = 4.0
+"""Seconds that an attempt may take beyond its limit on a machine that runs much else; without one, it would
+take as long as the receiver likes."""
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from ringback.egress.policy import Policy
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason
 from ringback.egress.socket import LIVE, OutgoingSocket, SocketLost
 from ringback.egress.target import Target, read_target
-from support.program import free_port
+from support.ports import free_port
 from support.raw_receiver import Conversation, receiving
 from support.sockets import Called, SocketReceiver
 

@@ -39,7 +39,7 @@ from support.live_client import (
     refusal,
     stream,
 )
-from support.program import free_port
+from support.ports import free_port
 
 SECOND = bytes(BYTES_PER_SECOND)
 

@@ -15,8 +15,8 @@ import pytest
 
 from ringback.jobs.job import Attempt, Done, JobId, Lane, NewJob, State
 from ringback.storage.postgres import PostgresLedger
+from support.ports import free_port
 from support.postgres import NOBODY, new_database, servers
-from support.program import free_port
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 JOBS = 200

@@ -8,8 +8,8 @@ import pytest
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.postgres import PostgresLedger, migrate, schema
+from support.ports import free_port
 from support.postgres import new_database, servers
-from support.program import free_port
 
 
 @pytest.fixture(params=servers())

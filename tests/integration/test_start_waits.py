@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from ringback.settings import Settings
+from support.ports import free_port
 from support.postgres import PostgresServer, servers
-from support.program import RINGBACK, free_port
+from support.program import RINGBACK
 
 
 @contextmanager

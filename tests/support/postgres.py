@@ -21,7 +21,7 @@ from types import TracebackType
 
 import asyncpg
 
-from support.program import free_port
+from support.ports import free_port
 
 NOBODY = 65_534
 USER = "ringback"

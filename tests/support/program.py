@@ -17,6 +17,8 @@ from typing import Any
 
 import psutil
 
+from support.ports import free_port
+
 KEY = "0123456789abcdef0123456789abcdef01234567"
 RINGBACK = Path(sys.executable).with_name("ringback")
 
@@ -195,9 +197,3 @@ class Program:
 
 def _lowered(headers: Message) -> dict[str, str]:
     return {name.lower(): value for name, value in headers.items()}
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote, urlencode
 
-from support.program import free_port
+from support.ports import free_port
 
 WEED = Path(sys.executable).with_name("weed")
 BUCKET = "callbacks"
