@@ -113,8 +113,8 @@ class Transcript:
 
     duration: float
     channels: tuple[Channel, ...]
-    flaws: tuple[str, ...] = ()
-    """What of the recording could not be used, in words for the caller."""
+    warnings: tuple[str, ...] = ()
+    """For the caller: what of the recording could not be used."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,7 +48,7 @@ from ringback.quota import AudioQuota, DailyLimits
 from ringback.retry_schedule import RetrySchedule
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import transcribe
-from ringback.transcription.faults import AFTER_A_SURPRISE, WHILE_IT_PASSES
+from ringback.transcription.faults import AFTER_TEMPORARY, AFTER_UNEXPECTED
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, cancel_request, fetched, with_fetch
 from ringback.transcription.progress import Progress
@@ -121,7 +121,7 @@ async def test_what_is_called_back_waits_for_the_next_day_or_a_higher_limit(hous
     await house.ledger.count_audio({"key": 10.0})
     again = await house.transcriber(lease)
     assert isinstance(again, Interrupted)
-    assert 0 < again.delay <= transcribe.UNTIL_ASKED_AGAIN
+    assert 0 < again.delay <= transcribe.QUOTA_CHECK_SECONDS
     house.clock.advance(86_400)
     assert isinstance(await house.transcriber(lease), Done)
 
@@ -232,7 +232,7 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
 
     monkeypatch.setattr(FolderBlobStore, "put", away)
     monkeypatch.setattr(stored_document, "INLINE_LIMIT", 0)
-    monkeypatch.setattr(transcribe, "WHILE_BLOBS_ARE_AWAY", (0.0, 0.0))
+    monkeypatch.setattr(transcribe, "BLOB_STORE_DELAYS", (0.0, 0.0))
     lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
     done = await house.transcriber(lease)
     assert isinstance(done, Done)
@@ -250,7 +250,10 @@ async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
 
 @pytest.mark.parametrize(
     ("url", "schedule"),
-    [("https://odd.example.com", AFTER_A_SURPRISE), ("https://full.example.com", WHILE_IT_PASSES)],
+    [
+        ("https://odd.example.com", AFTER_UNEXPECTED),
+        ("https://full.example.com", AFTER_TEMPORARY),
+    ],
 )
 async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
     house: House, url: str, schedule: RetrySchedule
@@ -298,7 +301,7 @@ async def test_audio_that_may_come_later_is_fetched_again_before_the_request_end
 
 
 def test_trouble_that_may_be_mended_is_waited_for_through_a_night() -> None:
-    assert sum(WHILE_IT_PASSES.delays) > 5 * 3600
+    assert sum(AFTER_TEMPORARY.delays) > 5 * 3600
 
 
 async def test_a_model_that_is_gone_gives_way_to_the_one_that_answers_today(house: House) -> None:
@@ -444,7 +447,7 @@ class TestFetchStage:
             ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK
         )
         lease = await self.fetch_of(house, order)
-        tries = 0 if losses else len(AFTER_A_SURPRISE.delays)
+        tries = 0 if losses else len(AFTER_UNEXPECTED.delays)
         outcome = await house.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
         assert await house.ledger.settle(lease, outcome)
         done = await house.transcriber(await self.transcription(house))
@@ -490,7 +493,7 @@ async def test_a_lost_recording_is_our_fault_and_not_the_audios(house: House, da
         await house.blobs.put(BlobKey("audio/x"), single_chunk(audio[:9] if damage == "cut" else audio[::-1]))
     first = await house.transcriber(lease)
     assert isinstance(first, Retry), "it may be there again in a moment"
-    tries = len(AFTER_A_SURPRISE.delays)
+    tries = len(AFTER_UNEXPECTED.delays)
     done = await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
     assert isinstance(done, Done)
     assert (done.code, len(done.follow_ups)) == (500, 1)

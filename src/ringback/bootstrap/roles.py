@@ -51,7 +51,7 @@ from ringback.streaming.stream_limits import StreamLimits
 from ringback.streaming.stream_service import LEASE_SECONDS, StreamService
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
-from ringback.transcription.fetch import Fetcher, Fetching, noting
+from ringback.transcription.fetch import Fetcher, Fetching, with_activity
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -136,7 +136,7 @@ class ServiceStages:
         context = self._context
         reader = AudioReader(children=context.jobs_at_once, advanced=context.activities[TRANSCRIBE].note)
         fetching = Fetching(
-            noting(self._remote().chunks, context.activities[FETCH]),
+            with_activity(self._remote().chunks, context.activities[FETCH]),
             context.seal,
             context.blobs,
             context.settings.limits.upload_bytes,

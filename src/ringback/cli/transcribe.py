@@ -91,8 +91,8 @@ def command(
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
     transcription = asyncio.run(_transcribe(file, options, settings))
-    for flaw in transcription.transcript.flaws:
-        click.echo(f"Note: {flaw}", err=True)
+    for text in transcription.transcript.warnings:
+        click.echo(f"Note: {text}", err=True)
     click.echo(_FORMS[form](transcription))
 
 

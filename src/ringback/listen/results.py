@@ -179,7 +179,7 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetad
         tags=options.tag,
         extra=options.extra,
         warnings=options.warnings
-        + tuple(ParameterWarning("audio", "partial", flaw) for flaw in transcript.flaws),
+        + tuple(ParameterWarning("audio", "partial", text) for text in transcript.warnings),
     )
 
 

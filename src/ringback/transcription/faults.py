@@ -1,4 +1,5 @@
-"""Faults of ours that a request may meet: when it is tried again, and what its caller hears in the end."""
+"""Faults of the server that a request may meet: when it is tried again, and what its caller gets in the
+end."""
 
 import traceback
 
@@ -8,29 +9,30 @@ from ringback.jobs.job import Job
 from ringback.jobs.store import LedgerUnavailable
 from ringback.retry_schedule import RetrySchedule
 
-AFTER_A_SURPRISE = RetrySchedule((1.0, 10.0))
-WHILE_IT_PASSES = RetrySchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
-"""Seconds between tries after a fault of ours; after the last one the request is answered with a 500."""
+AFTER_UNEXPECTED = RetrySchedule((1.0, 10.0))
+"""For an error that nobody foresaw: it will most likely stay."""
+AFTER_TEMPORARY = RetrySchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
+"""For trouble of this machine (a full disk, no file handles, a model that cannot be loaded): it may be over
+within hours."""
 
 FAULT = Failure(
     500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
 )
-"""What the caller hears after the last try."""
+"""The response after the last try."""
 
 
 class RecordingLost(OSError):
-    """The recording of an accepted request is not where it was put: our loss, and never the caller's."""
+    """The recording of an accepted request is not where it was stored: never the caller's fault."""
 
 
 def schedule_for(error: Exception) -> RetrySchedule:
-    """Trouble of this machine (a full disk, no file handles, a model that cannot be loaded) may be over
-    within hours; an error that nobody foresaw, or a lost recording, will most likely stay."""
-    passing = isinstance(error, OSError | MemoryError | LedgerUnavailable | Misconfigured)
-    return WHILE_IT_PASSES if passing and not isinstance(error, RecordingLost) else AFTER_A_SURPRISE
+    """When a job that met this error is tried again."""
+    temporary = isinstance(error, OSError | MemoryError | LedgerUnavailable | Misconfigured)
+    return AFTER_TEMPORARY if temporary and not isinstance(error, RecordingLost) else AFTER_UNEXPECTED
 
 
 def report_fault(job: Job, error: Exception, again_in: float | None) -> None:
-    """A fault of ours met a request, which is tried again or told of it."""
+    """Log a fault; `again_in`: seconds until the next try, None: the request ends with a 500."""
     if isinstance(error, RecordingLost):
         telemetry.problem(
             "transcription.recording_lost",

@@ -1,8 +1,8 @@
 """The audio behind a `{"url": …}`, fetched by a job of its own before its transcription is queued.
 
 A host that sends slowly so takes no place of recordings: fetches have their own, many, in fair shares of
-projects and keys. Both jobs stand in one sequence: the transcription is held until the fetch has ended, well
-or not, and then takes what it left: the audio, or the words in which the request is refused.
+projects and keys. Both jobs are in one sequence: the transcription is held until the fetch has ended, and
+then finds its result: the audio's hash, or the failure with which the request is refused.
 
 | step | if the process dies right after it |
 |---|---|
@@ -34,12 +34,12 @@ from ringback.transcription.request import TranscriptionOrder, audio_key, opened
 KIND = "fetch"
 
 Fetch = Callable[[str, Requester], AsyncIterator[bytes]]
-"""The bytes behind a URL, fetched on somebody's behalf, or a Refusal in Deepgram's words (`AudioNotFetched`
-where trying again may help); `bootstrap` puts `egress` behind it."""
+"""The bytes behind a URL, fetched for a project and key. Raises `Refusal` with Deepgram's messages
+(`AudioNotFetched` where another try may help). `bootstrap` implements it with `egress`."""
 
 
 class FetchEnd(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The result of a fetch: the hash of what lies under the request's audio key, or why nothing does."""
+    """The result of a fetch: the hash of the blob under the request's audio key, or why there is none."""
 
     sha256: str | None = None
     status: int = 0
@@ -106,19 +106,20 @@ class Fetching:
             raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
 
 
-def noting(fetch: Fetch, activity: Activity) -> Fetch:
+def with_activity(fetch: Fetch, activity: Activity) -> Fetch:
     """The same, with each piece that comes noted as activity."""
 
-    async def noted(url: str, requester: Requester) -> AsyncIterator[bytes]:
+    async def fetch_with_activity(url: str, requester: Requester) -> AsyncIterator[bytes]:
         async for piece in fetch(url, requester):
             activity.note()
             yield piece
 
-    return noted
+    return fetch_with_activity
 
 
 class Fetcher:
-    """Carries out one fetch per call. It always ends well: a failed fetch is told by the transcription."""
+    """Carries out one fetch per call. A fetch that fails is `Done` too: its transcription reports the
+    failure."""
 
     def __init__(self, fetching: Fetching, store: JobReader, clock: Clock) -> None:
         self._fetching = fetching
@@ -140,7 +141,7 @@ class Fetcher:
     async def _outcome(self, job: Job) -> Done | Retry:
         assert job.parent is not None
         if job.losses >= LOSSES_BEFORE_PARKING - 1:
-            # One crash more and both jobs would be parked, with nobody told.
+            # One crash more, and both jobs are parked with no response at all: give one now.
             telemetry.problem("transcription.poisonous", request_id=job.parent, losses=job.losses)
             return _failed(FAULT)
         request = await self._store.get(job.parent)

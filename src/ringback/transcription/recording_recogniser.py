@@ -22,26 +22,29 @@ from ringback.transcription.progress import Progress
 CHUNKS_PER_THREAD = 3
 """Chunks of one recording that wait for a recogniser: enough to keep it busy, few enough to stay small."""
 
-CHUNKS_TO_IDENTIFY = 3
+CHUNKS_TO_DETECT_LANGUAGE = 3
 """Chunks of a channel that are recognised first to detect its language."""
 
 
 @dataclass(slots=True)
-class _ChannelSoFar:
-    """One channel as far as it was recognised; chunks may come back in any order."""
+class _ChannelRun:
+    """One channel while its recording is read; chunks may be recognised in any order."""
 
-    pieces: list[tuple[SpeechChunk, Recognition]] = field(default_factory=list)
-    undecided: list[SpeechChunk] = field(default_factory=list)
+    recognised: list[tuple[SpeechChunk, Recognition]] = field(default_factory=list)
+    pending: list[SpeechChunk] = field(default_factory=list)
+    """Chunks that wait until the language is detected."""
     language: str | None = None
+    """As detected."""
 
-    def channel(self, identified: bool) -> Channel:
-        self.pieces.sort(key=lambda piece: piece[0].start)
-        words = tuple(_in_time(self.pieces))
-        if not identified or self.language is None:
+    def result(self, detected: bool) -> Channel:
+        """`detected`: whether the language was to be detected."""
+        self.recognised.sort(key=lambda pair: pair[0].start)
+        words = tuple(_words_in_order(self.recognised))
+        if not detected or self.language is None:
             return Channel(Alternative(words))
         confidences = [
             recognition.language_confidence
-            for _, recognition in self.pieces
+            for _, recognition in self.recognised
             if recognition.language == self.language and recognition.language_confidence is not None
         ]
         confidence = sum(confidences) / len(confidences) if confidences else None
@@ -62,7 +65,7 @@ class RecordingRecogniser:
     ) -> Transcript:
         """The transcript of one recording; raises Refusal for bad audio, EngineFailure for our own fault.
 
-        `caller` (`PROJECT/KEY`): whose turns at the decoders it takes.
+        `caller` (`PROJECT/KEY`): for whose share of decoders and engine this counts.
         """
         try:
             return await _RecordingRun(self, job, options, model).run(path, caller)
@@ -83,17 +86,17 @@ class _RecordingRun:
         self._decoding = Decoding(
             options.encoding, options.sample_rate, options.channels, options.multichannel
         )
-        self._identify = bool(options.detect_language)
-        self._switching = options.language == "multi" and not self._identify
+        self._detect = bool(options.detect_language)
+        self._switching = options.language == "multi" and not self._detect
         self._task = Task(
             model=model.name,
-            language=None if self._identify or self._switching else base_language(options.language),
+            language=None if self._detect or self._switching else base_language(options.language),
             quality=shared.quality,
             candidates=options.candidates,
             terms=options.terms,
         )
-        self._room = asyncio.Semaphore(CHUNKS_PER_THREAD * shared.pool.threads)
-        self._channels: defaultdict[int, _ChannelSoFar] = defaultdict(_ChannelSoFar)
+        self._chunk_slots = asyncio.Semaphore(CHUNKS_PER_THREAD * shared.pool.threads)
+        self._channels: defaultdict[int, _ChannelRun] = defaultdict(_ChannelRun)
         self._duration: float | None = None
         self._recognised = 0.0
 
@@ -108,62 +111,62 @@ class _RecordingRun:
                         self._duration = piece.duration
                         self._shared.progress.reach(self._job, 0.0, piece.duration)
                     case SpeechChunk():
-                        await self._take(piece, group)
+                        await self._on_chunk(piece, group)
                     case AudioEnd():
                         end = piece
             for number in list(self._channels):
-                await self._decide(number, group)
-        channels = tuple(self._channels[number].channel(self._identify) for number in range(end.channels))
-        return Transcript(end.duration, channels, flaws_of(end))
+                await self._detect_language(number, group)
+        channels = tuple(self._channels[number].result(self._detect) for number in range(end.channels))
+        return Transcript(end.duration, channels, audio_warnings(end))
 
-    async def _take(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
-        """Have a chunk recognised, or hold it until its channel's language is known."""
+    async def _on_chunk(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
+        """Recognise a chunk, or let it wait until its channel's language is detected."""
         channel = self._channels[chunk.channel]
-        if not self._identify or channel.language is not None:
-            await self._send(chunk, group)
+        if not self._detect or channel.language is not None:
+            await self._start_recognising(chunk, group)
             return
-        channel.undecided.append(chunk)
-        if len(channel.undecided) == CHUNKS_TO_IDENTIFY:
-            await self._decide(chunk.channel, group)
+        channel.pending.append(chunk)
+        if len(channel.pending) == CHUNKS_TO_DETECT_LANGUAGE:
+            await self._detect_language(chunk.channel, group)
 
-    async def _decide(self, number: int, group: asyncio.TaskGroup) -> None:
-        """Detect a channel's language by the chunks held; recognise those again that seemed to be in
-        another."""
+    async def _detect_language(self, number: int, group: asyncio.TaskGroup) -> None:
+        """Detect a channel's language by the chunks that wait; recognise those again that seemed to be in
+        another one."""
         channel = self._channels[number]
-        held, channel.undecided = channel.undecided, []
-        if not held:
+        pending, channel.pending = channel.pending, []
+        if not pending:
             return
-        guesses = await asyncio.gather(*(self._recognise(chunk, self._task) for chunk in held))
-        channel.language = _weightiest(zip(held, guesses, strict=True))
-        for chunk, guess in zip(held, guesses, strict=True):
+        guesses = await asyncio.gather(*(self._recognise(chunk, self._task) for chunk in pending))
+        channel.language = _likeliest_language(zip(pending, guesses, strict=True))
+        for chunk, guess in zip(pending, guesses, strict=True):
             if guess.language == channel.language:
-                self._keep(chunk, guess)
+                self._store(chunk, guess)
             else:
-                await self._send(chunk, group)
+                await self._start_recognising(chunk, group)
 
-    async def _send(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
+    async def _start_recognising(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
         """Recognise a chunk while reading goes on, but only a few chunks at once."""
-        await self._room.acquire()
+        await self._chunk_slots.acquire()
         language = self._channels[chunk.channel].language or self._task.language
-        group.create_task(self._hear(chunk, replace(self._task, language=language)))
+        group.create_task(self._recognise_and_store(chunk, replace(self._task, language=language)))
 
-    async def _hear(self, chunk: SpeechChunk, task: Task) -> None:
+    async def _recognise_and_store(self, chunk: SpeechChunk, task: Task) -> None:
         try:
-            self._keep(chunk, await self._recognise(chunk, task))
+            self._store(chunk, await self._recognise(chunk, task))
         finally:
-            self._room.release()
+            self._chunk_slots.release()
 
     async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
         return await self._shared.pool.recognise(
             chunk.samples, task, Urgency.RECORDING, self._job, self._caller
         )
 
-    def _keep(self, chunk: SpeechChunk, recognition: Recognition) -> None:
+    def _store(self, chunk: SpeechChunk, recognition: Recognition) -> None:
         # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
         if self._switching:
             recognition = _with_language(recognition)
-        self._channels[chunk.channel].pieces.append((place, recognition))
+        self._channels[chunk.channel].recognised.append((place, recognition))
         self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
         self._shared.progress.reach(self._job, self._recognised, self._duration)
 
@@ -177,7 +180,7 @@ def _with_language(recognition: Recognition) -> Recognition:
     return replace(recognition, words=words)
 
 
-def _weightiest(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
+def _likeliest_language(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
     """The language with the most confident seconds of speech."""
     weights: defaultdict[str, float] = defaultdict(float)
     for chunk, guess in guesses:
@@ -185,7 +188,7 @@ def _weightiest(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
     return max(weights, key=lambda language: weights[language])
 
 
-def _in_time(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word]:
+def _words_in_order(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word]:
     for chunk, recognition in pieces:
         for word in recognition.words:
             yield in_media_time(word, chunk)
@@ -207,18 +210,18 @@ def in_media_time(word: Word, chunk: SpeechChunk) -> Word:
     return replace(word, start=start, end=end).shifted(chunk.start + passed)
 
 
-def flaws_of(end: AudioEnd) -> tuple[str, ...]:
+def audio_warnings(end: AudioEnd) -> tuple[str, ...]:
     """Warnings for the caller of a recording that could not be recognised in full."""
-    flaws = []
+    warnings = []
     if end.unread_seconds > 0:
-        flaws.append(
+        warnings.append(
             f"{_percent(end.unread_seconds)} of the seconds that the recording claims could not be read."
         )
     elif end.unread_bytes > 0:
-        flaws.append(f"{_percent(end.unread_bytes)} of the recording's bytes could not be read.")
+        warnings.append(f"{_percent(end.unread_bytes)} of the recording's bytes could not be read.")
     if end.jumps_ignored:
-        flaws.append("The recording's timestamps jump too far; times after such a jump may be wrong.")
-    return tuple(flaws)
+        warnings.append("The recording's timestamps jump too far; times after such a jump may be wrong.")
+    return tuple(warnings)
 
 
 def _percent(share: float) -> str:

@@ -11,7 +11,7 @@ from ringback.audio.frames import AudioEnd, Chunk, SpeechChunk
 from ringback.audio.media_clock import Hole, Timeline
 from ringback.audio.speech import Silero
 from ringback.transcript import Word
-from ringback.transcription.recording_recogniser import flaws_of, in_media_time
+from ringback.transcription.recording_recogniser import audio_warnings, in_media_time
 from support.speech import samples_of
 
 Samples = npt.NDArray[np.float32]
@@ -104,11 +104,11 @@ def test_a_word_lies_on_one_side_of_a_hole(start: float, end: float, expected: t
 
 
 def test_what_was_not_heard_is_told() -> None:
-    assert flaws_of(AudioEnd(1, 9.0)) == ()
-    assert flaws_of(AudioEnd(1, 9.0, unread_bytes=0.613)) == (
+    assert audio_warnings(AudioEnd(1, 9.0)) == ()
+    assert audio_warnings(AudioEnd(1, 9.0, unread_bytes=0.613)) == (
         "61 % of the recording's bytes could not be read.",
     )
-    (seconds,) = flaws_of(AudioEnd(1, 9.0, unread_bytes=0.5, unread_seconds=0.004))
+    (seconds,) = audio_warnings(AudioEnd(1, 9.0, unread_bytes=0.5, unread_seconds=0.004))
     assert seconds.startswith("1 % of the seconds")
-    (jump,) = flaws_of(AudioEnd(1, 9.0, jumps_ignored=2))
+    (jump,) = audio_warnings(AudioEnd(1, 9.0, jumps_ignored=2))
     assert "timestamps" in jump
