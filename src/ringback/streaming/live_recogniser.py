@@ -23,7 +23,8 @@ from ringback.engines.pool import EnginePool
 from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
-from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
+from ringback.streaming.channel_recogniser import ChannelRecogniser
+from ringback.streaming.speech_recogniser import RecognitionSettings
 from ringback.transcript import NamedSpan, base_language
 
 

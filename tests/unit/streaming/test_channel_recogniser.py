@@ -11,7 +11,8 @@ from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
-from ringback.streaming.channel_recogniser import ChannelRecogniser, RecognitionSettings
+from ringback.streaming.channel_recogniser import ChannelRecogniser
+from ringback.streaming.speech_recogniser import RecognitionSettings
 from ringback.transcript import Word
 
 WINDOW = 512

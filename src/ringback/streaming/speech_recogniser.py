@@ -1,0 +1,67 @@
+"""Recognises stretches of one channel's audio, and keeps the audio that may still be needed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.engines.base import Quality, Task, Urgency
+from ringback.engines.pool import EnginePool
+from ringback.streaming.audio_buffer import AudioBuffer
+from ringback.streaming.segmenter import SampleRange
+from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
+from ringback.transcript import Word
+
+
+@dataclass(frozen=True, slots=True)
+class RecognitionSettings:
+    """How the speech of one stream is recognised."""
+
+    pool: EnginePool
+    task: Task
+    switching: bool
+    """Whether each word gets its language (code switching)."""
+    interim: bool
+    """Whether the caller wants interim results."""
+    endpointing: int | None
+    """Milliseconds; None: silence never ends a span (`endpointing=false`)."""
+
+
+class SpeechRecogniser:
+    """The audio of one channel since the last final span. Times of words are the stream's."""
+
+    def __init__(self, source: str, settings: RecognitionSettings) -> None:
+        """`source`: for the engine pool; a partial of a source gives way to its next one."""
+        self.settings = settings
+        self._source = source
+        self._buffer = AudioBuffer()
+        self._cut: SpeechCut | None = None  # Where the open span begins in the middle of speech.
+
+    def push_samples(self, samples: Samples) -> None:
+        self._buffer.append(samples)
+
+    async def recognise(self, speech: SampleRange, urgency: Urgency) -> tuple[Word, ...]:
+        """The words in these samples. Raises what the engine pool raises."""
+        cut = self._cut if self._cut is not None and self._cut.at == speech.start else None
+        start = speech.start if cut is None else cut.start
+        samples = self._buffer.read(start, speech.end)
+        task = self.settings.task
+        if urgency is Urgency.LIVE_PARTIAL:
+            task = replace(task, quality=Quality.DRAFT)
+        recognition = await self.settings.pool.recognise(samples, task, urgency, self._source)
+        language = recognition.language if self.settings.switching else None
+        offset = start / SAMPLE_RATE
+        words = tuple(replace(word.shifted(offset), language=language) for word in recognition.words)
+        return words if cut is None else cut.words_after(words)
+
+    def end_span(self, end: int, words: Sequence[Word], *, in_speech: bool) -> None:
+        """The span up to sample `end` is final, with these words.
+
+        `in_speech`: whether `end` may be in the middle of a word.
+        """
+        self._buffer.discard_before(end - int(MAX_OVERLAP * SAMPLE_RATE))
+        if not in_speech:
+            self._cut = None
+            return
+        # A word may reach across two cuts.
+        before = self._cut.last_word if self._cut is not None else None
+        self._cut = SpeechCut(end, words[-1] if words else before)
