@@ -11,10 +11,13 @@ ARG REQUIREMENTS=runtime
 WORKDIR /app
 COPY requirements/ requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/${REQUIREMENTS}.txt
-# EXTRAS=redact adds the model of names, places and addresses: only its files, so without its dependencies.
+# EXTRAS=redact adds the model of names, places and addresses: only its files, so without its dependencies;
+# EXTRAS=speakers the models for `diarize`, whose weights are a package of this repository.
 ARG EXTRAS=
-RUN for extra in ${EXTRAS}; do \
-  pip install --no-cache-dir --no-deps --require-hashes -r requirements/${extra}.txt || exit 1; done
+RUN --mount=type=bind,source=packages,target=packages for extra in ${EXTRAS}; do \
+  pip install --no-cache-dir --no-deps --require-hashes -r requirements/${extra}.txt || exit 1; \
+  [ "${extra}" != speakers ] || \
+  pip install --no-cache-dir --no-deps --no-build-isolation ./packages/ringback-models || exit 1; done
 
 COPY pyproject.toml README.md LICENSE ./
 COPY src/ src/

