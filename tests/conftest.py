@@ -48,9 +48,13 @@ def manual_clock() -> ManualClock:
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """What a command that runs in this very process sets for its log does not reach the tests behind it."""
-    log, configuration, handlers = telemetry._log, structlog.get_config(), [*logging.getLogger().handlers]
+    log, configuration, handlers = (
+        telemetry.events._log,
+        structlog.get_config(),
+        [*logging.getLogger().handlers],
+    )
     yield
-    telemetry._log = log
+    telemetry.events._log = log
     structlog.configure(**configuration)
     logging.getLogger().handlers[:] = handlers
 

@@ -124,7 +124,7 @@ def test_kubernetes_sets_no_variables_of_ours() -> None:
 
 
 def test_queues_scale_by_a_metric_that_is_there() -> None:
-    page = (ROOT / "docs" / "operations.md").read_text()
+    page = (ROOT / "docs" / "metrics.md").read_text()
     scaled = [document for document in manifests() if document["kind"] == "HorizontalPodAutoscaler"]
     assert len(scaled) == 3
     for document in scaled:

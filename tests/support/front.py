@@ -57,6 +57,8 @@ class EngineState:
     """What the routes see of an engine."""
 
     state: str = "ready"
+    threads: int = 2
+    in_flight: int = 0
     load: Mapping[Urgency, int] = field(default_factory=lambda: dict.fromkeys(Urgency, 0))
 
 

@@ -12,10 +12,12 @@ readiness                  probes fail before anything else ends
 import asyncio
 import ipaddress
 from contextlib import suppress
+from functools import partial
 
 from starlette.applications import Starlette
 
 from ringback.audio.reader import AudioReader
+from ringback.blobs.free_space import disk_space
 from ringback.blobs.verified import BlobStoreWatch
 from ringback.bootstrap.context import ProcessContext
 from ringback.bootstrap.sandbox_check import SandboxCheck
@@ -248,8 +250,17 @@ class ServiceStages:
             serves_metrics=not settings.metrics.listen,
             blobs=context.blobs if settings.does("api") else None,
             activities=context.activities,
+            streams_limit=self._streams_limit,
+            disk=partial(disk_space, settings.data_path),
             blob_fault=self._blob_fault,
         )
+
+    @property
+    def _streams_limit(self) -> int:
+        context = self._context
+        if context.pool is None or not context.settings.does("api"):
+            return 0
+        return context.settings.limits.streams or STREAMS_PER_CORE * context.pool.threads
 
     def _streams_open(self) -> int:
         return 0 if self._live_streams is None else self._live_streams.active
@@ -307,7 +318,7 @@ class ServiceStages:
             open_recogniser=recognition.open,
             clock=context.clock,
             places=StreamLimits(
-                limits.streams or STREAMS_PER_CORE * pool.threads,
+                self._streams_limit,
                 limits.streams_per_key,
                 limits.streams_per_project,
             ),

@@ -107,6 +107,8 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         # Only now, when nothing can fail any more, is a key shown that will not be shown again.
         await ensure_api_key(settings, context.ledger, clock)
     await _report_resumed(context)
+    model = None if context.pool is None else context.catalogue.default.name
+    telemetry.describe_build(__version__, model)
     telemetry.event(
         "server.listening",
         host=settings.host,
@@ -116,7 +118,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         project=(await context.ledger.projects())[0].id,
         version=__version__,
         data_dir=str(settings.data_path),
-        model=None if context.pool is None else context.catalogue.default.name,
+        model=model,
     )
     return stages.in_order()
 

@@ -49,6 +49,8 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """`scheme://host:port` of the URL, for the lane and the history; None in old jobs."""
     webhook_id: str | None = None
     """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
+    accepted_at: float | None = None
+    """Unix seconds, of the request whose result this is; None in old jobs and for what a stream says."""
     number: int | None = None
     """Of a live stream's response, from 1: those of one stream go out one by one, in this order."""
 

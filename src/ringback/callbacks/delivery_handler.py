@@ -37,7 +37,7 @@ from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, L
 from ringback.jobs.store import LedgerUnavailable
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.sealing import Seal, UnsealFailed
-from ringback.telemetry import ATTEMPTS, event, problem
+from ringback.telemetry import ATTEMPT_SECONDS, ATTEMPTS, CALLBACK_SECONDS, event, problem
 
 LARGE_BYTES = 256 << 20
 """Of large results in flight: so many that receivers which hang do not hold up the others. Small ones ride in
@@ -241,6 +241,11 @@ def _tell(
     verdict = outcome.attempt.outcome
     ATTEMPTS.labels(verdict).inc()
     phases = answer.phases
+    ATTEMPT_SECONDS.observe(phases.total)
+    if isinstance(outcome, Done):
+        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, outcome.attempt.ended_at - job.created_at))
+        if order.accepted_at is not None:
+            CALLBACK_SECONDS.labels("total").observe(max(0.0, outcome.attempt.ended_at - order.accepted_at))
     event(
         "delivery.attempted",
         job_id=job.id,

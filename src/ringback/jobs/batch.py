@@ -114,7 +114,7 @@ class JobBatch:
         self.writes.moved.pop(live.number, None)
         self.writes.ended.append(EndedJob(live, result))
         self._use(live.accessor, live.kind, -1, -live.weight, 0)
-        self.changes.ended.append(live.id)
+        self._note_end(live)
         if live.sequence is not None:
             self._moved_sequences.add(live.sequence)
             if state is State.PARKED:
@@ -198,7 +198,7 @@ class JobBatch:
                 self.writes.moved.pop(live.number, None)
                 self.writes.ended.append(EndedJob(live, None))
                 self._use(live.accessor, live.kind, -1, -live.weight, 0)
-                self.changes.ended.append(live.id)
+                self._note_end(live)
 
     def _join_sequence(self, live: LiveJob, sequence: str) -> None:
         self._sequences.setdefault(sequence, []).append(live)
@@ -235,6 +235,10 @@ class JobBatch:
     def _move(self, live: LiveJob) -> None:
         if live.number not in self._entering:
             self.writes.moved[live.number] = live
+
+    def _note_end(self, live: LiveJob) -> None:
+        self.changes.ended.append(live.id)
+        self.changes.ends[live.kind, live.state.value] += 1
 
     def _join_queue(self, live: LiveJob) -> None:
         self._lane(live).queue(live.due_at)

@@ -3,6 +3,7 @@
 A store reads a `ReadSet` into a `RowSet`, `jobs.batch` decides, and the store writes the `WriteSet`.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -193,6 +194,8 @@ class Changes:
     """What a commit may have brought for those who wait."""
 
     ended: list[JobId] = field(default_factory=list)
+    ends: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many of each kind ended how."""
     kinds: set[str] = field(default_factory=set)
     """Kinds of which a job may now be ready."""
 

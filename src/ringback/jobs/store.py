@@ -140,6 +140,18 @@ class LeaseStore(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class LaneStanding:
+    """How many lanes of a kind do well."""
+
+    healthy: int
+    """Their last attempt did not fail."""
+    failing: int
+    """It did, and their breaker is closed still."""
+    open: int
+    """Their breaker is open, or lets one job through to try them."""
+
+
 class JobGauges(Protocol):
     """How much work there is."""
 

@@ -17,6 +17,7 @@ from ringback.egress.names import Requester
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, KeyStore, secret_hash
 from ringback.quota import Holder
+from ringback.server.auth_failures import AuthFailure, AuthFailureLog, InvalidCredentials
 from ringback.server.permissions import TOKEN, Permission, Reach, effective, reach
 
 TOKEN_SECONDS_DEFAULT = 30
@@ -80,9 +81,17 @@ class Authenticator:
         self._cached_keys: dict[bytes, tuple[float, ApiKey]] = {}
         self._cached_limits: dict[tuple[str, str], tuple[float, KeyLimits]] = {}
         self._first_project: str | None = None
+        self._failures = AuthFailureLog()
 
     async def authenticate(self, request: HTTPConnection) -> Caller:
-        """The caller of this request; raises `Refusal` (401) for unknown credentials."""
+        """The caller of this request; raises `InvalidCredentials` (401), and reports it."""
+        try:
+            return await self._caller(request)
+        except InvalidCredentials as failure:
+            self._failures.report(request, failure, self._clock.monotonic())
+            raise
+
+    async def _caller(self, request: HTTPConnection) -> Caller:
         scheme, credential = _credentials(request)
         if scheme.lower() == "token" and credential:
             return await self._caller_with_key(credential)
@@ -91,7 +100,7 @@ class Authenticator:
             if claims is None:
                 return await self._caller_with_key(credential)
             return await self._caller_with_token(claims)
-        raise _invalid()
+        raise InvalidCredentials(AuthFailure.MALFORMED if scheme else AuthFailure.MISSING)
 
     def grant(self, caller: Caller, seconds: float) -> str:
         """A token that lets its holder transcribe, and nothing else, for this long."""
@@ -106,8 +115,10 @@ class Authenticator:
 
     async def _caller_with_key(self, secret: str) -> Caller:
         key = await self._key(secret_hash(secret))
-        if key is None or (key.expires_at is not None and key.expires_at <= self._clock.now()):
-            raise _invalid()
+        if key is None:
+            raise InvalidCredentials(AuthFailure.UNKNOWN)
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
+            raise InvalidCredentials(AuthFailure.EXPIRED, key.id, key.comment)
         return Caller(key.id, key.project, await self.columns_of(key), key, key.limits)
 
     async def columns_of(self, key: ApiKey) -> frozenset[str]:
@@ -147,7 +158,7 @@ class Authenticator:
 
     async def _caller_with_token(self, claims: dict[str, Any]) -> Caller:
         if claims["exp"] <= self._clock.now():
-            raise _invalid()
+            raise InvalidCredentials(AuthFailure.EXPIRED, claims["sub"])
         key_id, project = claims["sub"], claims["project"]
         limits = await self._limits_of(project, key_id)
         return Caller(key_id, project, frozenset({TOKEN}), None, limits)
@@ -160,12 +171,17 @@ class Authenticator:
         if cached is not None and now - cached[0] < CACHE_SECONDS:
             return cached[1]
         if project not in {known.id for known in await self._keys.projects()}:
-            raise _invalid()
+            raise InvalidCredentials(AuthFailure.GONE, key_id)
         limits = {key.id: key.limits for key in await self._keys.keys(project)}.get(key_id, KeyLimits())
         if len(self._cached_limits) >= CACHED_KEYS:
             self._cached_limits.clear()
         self._cached_limits[project, key_id] = (now, limits)
         return limits
+
+
+def has_credentials(connection: HTTPConnection) -> bool:
+    """Whether the caller has sent any."""
+    return bool(_credentials(connection)[0])
 
 
 def offered_scheme(connection: HTTPConnection) -> str | None:
@@ -192,7 +208,3 @@ _AUDIENCE = "ringback:listen"
 
 def forbidden() -> Refusal:
     return Refusal(403, "INSUFFICIENT_PERMISSIONS", "User does not have sufficient permissions.")
-
-
-def _invalid() -> Refusal:
-    return Refusal(401, "INVALID_AUTH", "Invalid credentials.")

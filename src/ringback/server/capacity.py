@@ -51,9 +51,10 @@ class CountedConnection(Protocol):
 
 
 class ReportLimiter:
-    """Counts events that anybody can cause at any rate, and reports them at most every `REPORTED_EVERY`."""
+    """Counts events that anybody can cause at any rate, and reports them at most every so many seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, every: float = REPORTED_EVERY) -> None:
+        self._every = every
         self._since = 0
         self._next_at = 0.0
 
@@ -62,7 +63,7 @@ class ReportLimiter:
         self._since += 1
         if now < self._next_at:
             return 0
-        count, self._since, self._next_at = self._since, 0, now + REPORTED_EVERY
+        count, self._since, self._next_at = self._since, 0, now + self._every
         return count
 
 

@@ -16,6 +16,7 @@ from ringback.jobs.store import (
     JobGauges,
     JobPages,
     JobReader,
+    LaneStanding,
 )
 
 
@@ -75,4 +76,16 @@ class ProbeStore(JobGauges, Protocol):
     @property
     def fault(self) -> str | None:
         """Why the last write failed, in words for the operator; None: it did not. `rescue` is a write."""
+        ...
+
+    async def parked(self) -> Mapping[str, int]:
+        """Jobs that are parked, by kind; kinds without any may be missing."""
+        ...
+
+    async def lane_standing(self, kind: str) -> LaneStanding:
+        """The lanes of a kind, as far as they are remembered."""
+        ...
+
+    async def size(self) -> int:
+        """Bytes of the ledger on its disk."""
         ...

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ringback.blobs import BlobStore
+from ringback.blobs.free_space import DiskSpace
 from ringback.callbacks.signers import Signers
 from ringback.callbacks.trial import Trial
 from ringback.clock import Clock
@@ -35,6 +36,16 @@ class EngineHealth(Protocol):
     @property
     def state(self) -> str:
         """`starting`, `ready` or `restarting`."""
+        ...
+
+    @property
+    def threads(self) -> int:
+        """Batches that are recognised at once."""
+        ...
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that are being recognised."""
         ...
 
     @property
@@ -84,6 +95,10 @@ class ProbeSources:
     """None: this process accepts no requests."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
     """By kind of work: whether this process makes progress with it."""
+    streams_limit: int = 0
+    """How many may be open here."""
+    disk: Callable[[], DiskSpace | None] = lambda: None
+    """Of the data folder; None: it cannot be told."""
     blob_fault: Callable[[], str | None] = lambda: None
     """Why the blob store that nodes share cannot be used just now."""
 

@@ -6,13 +6,13 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback import telemetry
 from ringback.blobs.port import DiskFull
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
-from ringback.server.auth import Authenticator, forbidden
+from ringback.server.auth import Authenticator, forbidden, has_credentials
 from ringback.server.loopback import is_local
+from ringback.server.metrics_reading import exposition
 from ringback.server.permissions import Permission, Reach
 from ringback.server.request_parsing import answer
 from ringback.server.services import ProbeSources
@@ -103,30 +103,13 @@ class StatusRoutes:
 
     async def exposed(self, _: Request) -> Response:
         """The same for everybody, on an address of its own; the queue's gauges are read at this moment."""
-        try:
-            gauges = await self._sources.store.gauges()
-        except LedgerUnavailable:
-            # What this process has counted itself still counts; the queue's gauges stay as they were.
-            telemetry.LEDGER_UP.set(0)
-            return Response(telemetry.exposition(), media_type=_EXPOSITION)
-        telemetry.LEDGER_UP.set(1)
-        for kind in (FETCH, TRANSCRIBE, DELIVER):
-            # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
-            gauge = gauges.get(kind, _NONE)
-            telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
-            telemetry.JOBS.labels(kind, "leased").set(gauge.leased)
-            telemetry.OLDEST_DUE.labels(kind).set(gauge.oldest_due or 0.0)
-            telemetry.OLDEST_READY.labels(kind).set(gauge.oldest_ready or 0.0)
-        if self._sources.health is not None:
-            for urgency, segments in self._sources.health.load.items():
-                telemetry.ENGINE_SEGMENTS.labels(urgency.name.lower()).set(segments)
-        return Response(telemetry.exposition(), media_type=_EXPOSITION)
+        return Response(await exposition(self._sources), media_type=_EXPOSITION)
 
     async def _sees_details(self, request: Request) -> bool:
         """Whether the caller sees details; invalid credentials do not fail a probe."""
         if _is_local(request):
             return True
-        if self._authenticator is None:
+        if self._authenticator is None or not has_credentials(request):
             return False
         try:
             caller = await self._authenticator.authenticate(request)

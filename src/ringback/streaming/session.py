@@ -36,6 +36,7 @@ from ringback.listen.recognition_events import (
     VadProgress,
 )
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
+from ringback.telemetry import STREAM_LATENCY
 from ringback.transcript import NamedSpan
 
 MAX_OUTBOX = 1_000
@@ -277,6 +278,10 @@ class Session:
                 self.tally.channels = event.channels
             case VadProgress():
                 self.tally.audio_seconds = max(self.tally.audio_seconds, event.until)
+            case RecognitionResult():
+                # As Deepgram measures it: https://developers.deepgram.com/docs/measuring-streaming-latency
+                kind = MessageKind.FINAL if event.final else MessageKind.INTERIM
+                STREAM_LATENCY.labels(kind.value).observe(max(0.0, self.tally.audio_seconds - event.end))
             case RecognitionFinished():
                 self.tally.channels = event.channels
                 self.tally.audio_seconds = event.duration

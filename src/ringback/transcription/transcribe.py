@@ -254,6 +254,7 @@ def _deliveries(
         body=document,
         schedule=order.options.callback_schedule,
         origin=order.callback_origin,
+        accepted_at=job.created_at,
     )
     return (delivery_job(delivery, project=job.project, accessor=job.accessor, tags=job.tags),)
 
@@ -265,6 +266,9 @@ def _report_end(
     if response.status == 200:
         telemetry.AUDIO_SECONDS.inc(response.duration)
         telemetry.REAL_TIME_FACTOR.observe(response.duration / max(seconds, 0.001))
+    if order.callback is not None:
+        telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds))
+        telemetry.CALLBACK_SECONDS.labels("transcribe").observe(seconds)
     telemetry.event(
         "transcription.ended",
         request_id=job.id,

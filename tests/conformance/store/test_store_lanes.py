@@ -7,6 +7,7 @@ import pytest
 
 from ringback.jobs.job import Done, GivenUp, Interrupted, Lane, Lease, Outcome, Retry, Signal, State
 from ringback.jobs.lane import Shares
+from ringback.jobs.store import LaneStanding
 from support.stores import MovableClock, NewJobs, Reopen, Store
 
 GOOD = Done(200, signal=Signal.GOOD)
@@ -242,3 +243,25 @@ class TestSharesOfCallers:
         await store.add([new_job(lane="p/other")])
         async with asyncio.timeout(10):
             await waiting
+
+
+class TestStanding:
+    async def test_lanes_are_healthy_failing_or_open(self, store: Store, new_job: NewJobs) -> None:
+        bad = {"open": 5, "failing": 1, "well again": 1, "well": 0}
+        for lane, failures in bad.items():
+            for _ in range(failures):
+                await store.add([new_job(lane=lane)])
+                await settle_all(store, await store.claim("deliver", 1, 30.0), BAD)
+        for lane in ("well again", "well"):
+            await store.add([new_job(lane=lane)])
+            await settle_all(store, await store.claim("deliver", 1, 30.0), GOOD)
+        assert await store.lane_standing("deliver") == LaneStanding(healthy=2, failing=1, open=1)
+        assert await store.lane_standing("transcribe") == LaneStanding(0, 0, 0)
+
+    async def test_parked_jobs_are_counted_by_kind(self, store: Store, new_job: NewJobs) -> None:
+        await store.add([new_job(), new_job(), new_job("transcribe", "p")])
+        for kind, outcome in (("deliver", BAD), ("deliver", GOOD), ("transcribe", BAD)):
+            await settle_all(store, await store.claim(kind, 1, 30.0), outcome)
+        parked = await store.parked()
+        assert {kind: jobs for kind, jobs in parked.items() if jobs} == {"deliver": 1, "transcribe": 1}
+        assert await store.size() > 4096

@@ -9,9 +9,11 @@ from typing import Protocol
 import pytest
 from starlette.requests import HTTPConnection
 
+from ringback import telemetry
 from ringback.errors import Refusal
 from ringback.keys import ApiKey, KeyLimits, Project, secret_hash
 from ringback.server.auth import CACHE_SECONDS, Authenticator, Caller
+from ringback.server.auth_failures import AuthFailure
 from ringback.server.permissions import TOKEN
 from ringback.storage.sqlite import SqliteLedger
 
@@ -162,3 +164,50 @@ async def test_an_owner_is_an_operator_in_the_first_project_alone(
         for project in (first, tenant)
     ]
     assert columns == [{"operator", "owner", "metrics:read"}, {"owner"}]
+
+
+async def test_every_failure_is_counted_by_its_reason_and_a_sample_is_logged(
+    authenticator: Authenticator,
+    key: ApiKey,
+    manual_clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    events: list[dict[str, object]] = []
+    monkeypatch.setattr(telemetry, "problem", lambda name, **facts: events.append({"event": name, **facts}))
+    token = authenticator.grant(await with_key(authenticator), 10)
+    manual_clock.advance(3600)
+    before = {cause: failures(cause) for cause in AuthFailure}
+    for authorization in (
+        "",
+        "Basic x",
+        "Token nobody",
+        "Bearer nobody",
+        f"Token {SECRET}",
+        f"Bearer {token}",
+    ):
+        scope = {
+            "type": "http",
+            "headers": [(b"authorization", authorization.encode())],
+            "client": ("192.0.2.7", 1),
+        }
+        with pytest.raises(Refusal):
+            await authenticator.authenticate(HTTPConnection(scope))
+    counted = {cause.value: failures(cause) - before[cause] for cause in AuthFailure}
+    assert counted == {"missing": 1, "malformed": 1, "unknown": 2, "expired": 2, "gone": 0}
+    assert [(event["reason"], event["count"]) for event in events] == [
+        ("missing", 1),
+        ("malformed", 1),
+        ("unknown", 1),
+        ("expired", 1),
+    ]
+    assert {event["client"] for event in events} == {"192.0.2.7"}
+    assert (events[-1]["key"], events[-1]["key_name"]) == (key.id, key.comment)
+    manual_clock.advance(10)
+    with pytest.raises(Refusal):
+        await authenticator.authenticate(showing("Token nobody"))
+    assert events[-1]["count"] == 2, "the one that was not told is counted"
+
+
+def failures(cause: AuthFailure) -> float:
+    found = telemetry.REGISTRY.get_sample_value("ringback_auth_failures_total", {"reason": cause.value})
+    return found or 0.0

@@ -23,7 +23,8 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.lane import OpenBreaker, Shares
-from ringback.jobs.store import KindGauge, LedgerUnavailable, Stripped
+from ringback.jobs.records import Changes
+from ringback.jobs.store import KindGauge, LaneStanding, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema
 from ringback.storage.postgres.database import Database, connect
@@ -50,7 +51,7 @@ class PostgresLedger:
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database
         self._notifier = Notifier(url, database)
-        self._writer = PostgresWriter(database, fixed_caps, self._notifier.notify)
+        self._writer = PostgresWriter(database, fixed_caps, self._tell)
         self._sweep = Sweep(database, self._writer)
         self._retention = RetentionWalk()
         self._busy_until: dict[str, float] = {}
@@ -218,6 +219,15 @@ class PostgresLedger:
     async def gauges(self) -> Mapping[str, KindGauge]:
         return await reads.gauges(self._database)
 
+    async def parked(self) -> Mapping[str, int]:
+        return await reads.parked(self._database)
+
+    async def lane_standing(self, kind: str) -> LaneStanding:
+        return await reads.lane_standing(self._database, kind)
+
+    async def size(self) -> int:
+        return await reads.size(self._database)
+
     # The port of keys.
 
     async def blob_store(self) -> str | None:
@@ -324,6 +334,10 @@ class PostgresLedger:
             asyncio.create_task(self._beat(), name="ledger-beat"),
             asyncio.create_task(self._notifier.run(), name="ledger-notifier"),
         ]
+
+    def _tell(self, changes: Changes) -> None:
+        telemetry.count_ends(changes.ends)
+        self._notifier.notify(changes)
 
     async def _beat(self) -> None:
         while self._node is not None:

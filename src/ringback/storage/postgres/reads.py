@@ -5,7 +5,7 @@ from typing import Any
 
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
-from ringback.jobs.store import KindGauge
+from ringback.jobs.store import KindGauge, LaneStanding
 from ringback.storage import pages
 from ringback.storage.postgres.database import Database
 from ringback.storage.postgres.queries import load
@@ -60,6 +60,19 @@ async def page(database: Database, where: JobFilter, limit: int, before: str | N
 async def gauges(database: Database) -> Mapping[str, KindGauge]:
     rows = await database.fetch(_SQL["gauges"])
     return {row.pop("kind"): KindGauge(**row) for row in rows}
+
+
+async def parked(database: Database) -> Mapping[str, int]:
+    return {row["kind"]: row["jobs"] for row in await database.fetch(_SQL["parked_by_kind"])}
+
+
+async def lane_standing(database: Database, kind: str) -> LaneStanding:
+    [row] = await database.fetch(_SQL["lane_standing"], kind)
+    return LaneStanding(**row)
+
+
+async def size(database: Database) -> int:
+    return int(await database.value(_SQL["size"]))
 
 
 async def next_ready(database: Database, kind: str, shares: Shares | None) -> float | None:

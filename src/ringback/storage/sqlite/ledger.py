@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ringback import telemetry
 from ringback.clock import Clock
 from ringback.jobs.commands import Add, Begin, Cancel, Extend, Requeue, Settle
 from ringback.jobs.job import (
@@ -28,13 +29,13 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.records import Changes
-from ringback.jobs.store import KindGauge, Stripped
+from ringback.jobs.store import KindGauge, LaneStanding, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.retention import RetentionWalk
 from ringback.storage.sqlite import claims, daily_audio, erasing, keys, reads, retention
 from ringback.storage.sqlite.claims import Claims
 from ringback.storage.sqlite.reads import Readers
-from ringback.storage.sqlite.schema import connect, empty_wal, lock_for_serving, prepare
+from ringback.storage.sqlite.schema import connect, empty_wal, file_size, lock_for_serving, prepare
 from ringback.storage.sqlite.writer import SqliteWriter
 from ringback.storage.waiters import Waiters
 
@@ -223,6 +224,15 @@ class SqliteLedger:
     async def gauges(self) -> Mapping[str, KindGauge]:
         return await self._readers.do(partial(reads.gauges, now=self._writer.now()))
 
+    async def parked(self) -> Mapping[str, int]:
+        return await self._readers.do(reads.parked)
+
+    async def lane_standing(self, kind: str) -> LaneStanding:
+        return await self._readers.do(partial(reads.lane_standing, kind=kind))
+
+    async def size(self) -> int:
+        return await asyncio.to_thread(file_size, self._path)
+
     # The port of keys.
 
     async def blob_store(self) -> str | None:
@@ -304,6 +314,7 @@ class SqliteLedger:
         return self._claims
 
     def _tell(self, changes: Changes) -> None:
+        telemetry.count_ends(changes.ends)
         for job in changes.ended:
             self._for_end.wake(job)
         for kind in changes.kinds:

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
-from ringback.jobs.store import KindGauge, LedgerUnavailable
+from ringback.jobs.store import KindGauge, LaneStanding, LedgerUnavailable
 from ringback.storage import pages
 from ringback.storage.rows import attempt_from, job_from
 from ringback.storage.sqlite.asking import fetch, fetch_one, json_array
@@ -143,6 +143,15 @@ def gauges(connection: sqlite3.Connection, now: float) -> Mapping[str, KindGauge
         )
         for kind in queued.keys() | leased.keys()
     }
+
+
+def parked(connection: sqlite3.Connection) -> Mapping[str, int]:
+    return {row["kind"]: row["jobs"] for row in fetch(connection, _SQL["parked_by_kind"])}
+
+
+def lane_standing(connection: sqlite3.Connection, kind: str) -> LaneStanding:
+    [row] = fetch(connection, _SQL["lane_standing"], {"kind": kind})
+    return LaneStanding(**row)
 
 
 def next_ready(connection: sqlite3.Connection, kind: str, shares: Shares | None) -> float | None:

@@ -94,6 +94,12 @@ def newest_version() -> int:
     return max(_migrations())
 
 
+def file_size(path: Path) -> int:
+    """Bytes of the file and of its write-ahead log."""
+    parts = (path, path.with_name(path.name + "-wal"))
+    return sum(part.stat().st_size for part in parts if part.exists())
+
+
 def lock_file(path: Path) -> Path:
     """The file whose lock the serving process holds."""
     return path.with_name(path.name + ".lock")

@@ -46,4 +46,5 @@ class Transaction:
         decide_all(batch)
         write(self.connection, batch.finish(), self.now)
         self.changes.ended += batch.changes.ended
+        self.changes.ends.update(batch.changes.ends)
         self.changes.kinds |= batch.changes.kinds

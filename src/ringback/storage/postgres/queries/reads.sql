@@ -61,3 +61,18 @@ where kind = $1 and ready_at is not null order by ready_at limit $2;
 -- Which of these jobs are over; one that is forgotten is over, too.
 select asked.id from unnest($1::text[]) as asked (id)
 where not exists (select from job join live_job on live_job.number = job.number where job.id = asked.id);
+
+-- name: parked_by_kind
+-- How many are parked, along ended_job_apart.
+select kind, count(*)::integer as jobs from ended_job where state = 'parked' and state <> 'done' group by kind;
+
+-- name: lane_standing
+-- How many lanes of a kind do well.
+select count(*) filter (where openings = 0 and failures = 0)::integer as healthy,
+    count(*) filter (where openings = 0 and failures > 0)::integer as failing,
+    count(*) filter (where openings > 0)::integer as open
+from lane where kind = $1;
+
+-- name: size
+-- Bytes of the whole database.
+select pg_database_size(current_database());

@@ -57,3 +57,14 @@ where ready_at is not null and ready_at <= :now group by kind;
 -- From when on a claim of this kind will find something, and in which lane; no row: not before something
 -- changes.
 select ready_at, name from lane where kind = :kind and ready_at is not null order by ready_at limit :limit;
+
+-- name: parked_by_kind
+-- How many are parked, along ended_job_apart.
+select kind, count(*) as jobs from ended_job where state = 'parked' and state <> 'done' group by kind;
+
+-- name: lane_standing
+-- How many lanes of a kind do well.
+select count(*) filter (where openings = 0 and failures = 0) as healthy,
+    count(*) filter (where openings = 0 and failures > 0) as failing,
+    count(*) filter (where openings > 0) as open
+from lane where kind = :kind;

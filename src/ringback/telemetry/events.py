@@ -1,4 +1,4 @@
-"""Structured log events and Prometheus metrics. No decisions are made here.
+"""Structured log events. No decisions are made here.
 
 One canonical event per unit of work (request, attempt, engine start …) with all its facts. Never in an
 event or a label: audio, words, API keys, credentials, the path or query of a caller's URL.
@@ -16,66 +16,6 @@ from typing import Any
 
 import msgspec
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
-
-REGISTRY = CollectorRegistry()
-
-REQUESTS = Counter(
-    "ringback_requests_total", "Answers to /v1/listen, by method and status.", ["method", "status"],
-    registry=REGISTRY,
-)  # fmt: skip
-JOBS = Gauge("ringback_jobs", "Live jobs, by kind and state.", ["kind", "state"], registry=REGISTRY)
-OLDEST_DUE = Gauge(
-    "ringback_oldest_due_seconds", "Age of the oldest job that is due and not running, by kind.", ["kind"],
-    registry=REGISTRY,
-)  # fmt: skip
-OLDEST_READY = Gauge(
-    "ringback_oldest_ready_seconds", "Since when a worker could have taken up a job and did not, by kind.",
-    ["kind"], registry=REGISTRY,
-)  # fmt: skip
-ATTEMPTS = Counter(
-    "ringback_delivery_attempts_total", "Callback attempts, by outcome.", ["outcome"], registry=REGISTRY
-)
-LATE_WRITES = Counter(
-    "ringback_late_writes_total", "Results refused because the lease had been lost, by kind.", ["kind"],
-    registry=REGISTRY,
-)  # fmt: skip
-AUDIO_SECONDS = Counter("ringback_audio_seconds_total", "Audio transcribed.", registry=REGISTRY)
-REAL_TIME_FACTOR = Histogram(
-    "ringback_real_time_factor", "Seconds of audio per second of waiting and work, per recording.",
-    buckets=(0.5, 1, 2, 5, 10, 20, 50, 100, 200), registry=REGISTRY,
-)  # fmt: skip
-STREAMS = Gauge("ringback_streams", "Live streams that are open.", registry=REGISTRY)
-STREAM_SECONDS = Counter("ringback_stream_seconds_total", "Audio of ended live streams.", registry=REGISTRY)
-STREAM_MESSAGES = Counter(
-    "ringback_stream_messages_total", "Messages of ended live streams, by kind.", ["kind"], registry=REGISTRY
-)
-STREAM_ENDS = Counter(
-    "ringback_stream_ends_total", "Ended live streams, by close code.", ["code"], registry=REGISTRY
-)
-BLOB_STORE_UP = Gauge(
-    "ringback_blob_store_up", "1 while the store at blobs_url can be used and is the ledger's; 0 otherwise.",
-    registry=REGISTRY,
-)  # fmt: skip
-LEDGER_UP = Gauge("ringback_ledger_up", "1 while the ledger can be read; 0 otherwise.", registry=REGISTRY)
-ENGINE_SEGMENTS = Gauge(
-    "ringback_engine_segments", "Segments that wait for the engine or are being recognised, by urgency.",
-    ["urgency"], registry=REGISTRY,
-)  # fmt: skip
-ENGINE_RESTARTS = Counter(
-    "ringback_engine_restarts_total", "Engine processes replaced after a crash or a hang.", registry=REGISTRY
-)
-
-CONNECTIONS_REFUSED = Counter(
-    "ringback_connections_refused_total",
-    "Connections refused below the routes, by reason: `full`, `address`, or the status of the answer.",
-    ["reason"], registry=REGISTRY,
-)  # fmt: skip
-
-
-def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
-    return generate_latest(REGISTRY)
 
 
 def event(name: str, /, **facts: Any) -> None:
