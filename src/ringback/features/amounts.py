@@ -55,6 +55,8 @@ def find_money(passage: Passage, number: Number) -> Entity | None:
     symbol = CURRENCIES.get(text)
     if symbol is None or (symbol == "£" and not _is_sterling(passage, number)):
         return None
+    if _is_part_of(passage, number):
+        return passage.single("money", "", number.first, i + 1, None)
     if number.scale:
         return _millions(passage, number, symbol)
     cents = None if number.fraction else _read_cents(passage, i + 1, symbol)
@@ -67,6 +69,17 @@ def find_money(passage: Passage, number: Number) -> Entity | None:
     fraction, end = cents
     digits = number.digits + fraction.lstrip("0")
     return passage.single("money", digits, number.first, end, _amount(number, symbol, fraction))
+
+
+def _is_part_of(passage: Passage, number: Number) -> bool:
+    """“half a million”, “a quarter of a million”: not the number itself."""
+    i = number.first
+    if passage.text(i - 1) == "of":
+        i -= 1
+    return passage.text(i - 1) in ("half", "quarter", "third") and passage.text(number.first) in (
+        "a",
+        "million",
+    )
 
 
 def _amount(number: Number, symbol: str, fraction: str) -> str:
@@ -225,6 +238,19 @@ def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
         else:
             break
     return pairs, end
+
+
+def find_thousands(passage: Passage, number: Number) -> Entity | None:
+    """“sixty k a year” as 60K, “five k dollars” as $5K."""
+    k = number.end
+    if number.ordinal or number.scale or passage.text(k) != "k" or not passage.follows(k):
+        return None
+    symbol = CURRENCIES.get(passage.text(k + 1), "") if passage.follows(k + 1) else ""
+    goes_on = passage.follows(k + 1) and passage.kind(k + 1) is not AtomKind.OTHER
+    if goes_on and passage.text(k + 1) not in ("a", "i"):
+        return None
+    kind, end = ("money", k + 2) if symbol else ("cardinal", k + 1)
+    return passage.single(kind, number.digits, number.first, end, f"{symbol}{number.text()}K")
 
 
 def find_measure(passage: Passage, number: Number) -> Entity | None:

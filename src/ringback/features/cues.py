@@ -26,7 +26,8 @@ _CUE_WORDS = {
     "loyalty customer claim reservation record part model sku rfq promo coupon badge employee student batch "
     "lot registration permit docket transaction membership shipment package locator identifier key",
     ROOM: "room suite apartment apt flight bus route highway exit gate channel extension ext box page verse "
-    "seat section platform interstate studio terminal unit bay locker lane sr freeway precinct ending",
+    "seat section platform interstate studio terminal unit bay locker lane sr freeway precinct ending "
+    "boeing airbus",
     NUMBER: "number numbers digits",
 }
 CUES = {word: kind for kind, names in _CUE_WORDS.items() for word in names.split()}
@@ -34,6 +35,7 @@ _PAIRS = {
     ("code", "security"): CVV,
     ("number", "security"): SSN,
     ("code", "zip"): "location_zip",
+    ("code", "post"): "location_zip",
     ("code", "postal"): "location_zip",
     ("code", "area"): ROOM,
     ("code", "verification"): ID,
@@ -42,6 +44,7 @@ _PAIRS = {
     ("number", "pin"): "password",
     ("number", "flight"): ROOM,
     ("v", "v"): CVV,
+    ("n", "s"): SSN,
     ("four", "last"): NUMBER,
 }
 _LINKS = words(

@@ -7,8 +7,9 @@ from ringback.features.spans import Entity, Part
 from ringback.features.vocabulary import words
 
 _MONTH_NAMES = "january february march april may june july august september october november december"
-MONTHS = {name: name.capitalize() for name in _MONTH_NAMES.split()}
-_ALSO_WORDS = ("may", "march")
+_SHORT_NAMES = words("jan feb mar apr jun jul aug sep sept oct nov dec")
+MONTHS = {name: name.capitalize() for name in (*_MONTH_NAMES.split(), *_SHORT_NAMES)}
+DOUBTFUL_MONTHS = _SHORT_NAMES | {"may", "march"}
 """Months only with a day or a year, in a form that leaves no doubt."""
 _WEEKDAYS = words("monday tuesday wednesday thursday friday saturday sunday")
 _BEFORE_DATES = words(
@@ -31,7 +32,7 @@ def date_kind(passage: Passage, i: int) -> str:
 def find_month_date(passage: Passage, i: int) -> Entity | None:
     """A date that begins with its month: “march tenth”, “april twenty twenty four”, `June 3rd, 2022`."""
     month = MONTHS.get(passage.text(i))
-    if month is None or passage.atoms[i].stop.startswith((".", "?", "!")) or i + 1 >= len(passage.atoms):
+    if month is None or i + 1 >= len(passage.atoms) or _is_parted(passage, i):
         return None
     start = i + 2 if passage.text(i + 1) == "the" and passage.kind(i + 2) is AtomKind.ORDINAL else i + 1
     day = _read_day(passage, start)
@@ -51,6 +52,12 @@ def find_month_date(passage: Passage, i: int) -> Entity | None:
         parts.append(passage.part(day.end, year[1], str(year[0])))
         digits += str(year[0])
     return passage.entity(date_kind(passage, i), digits, *parts)
+
+
+def _is_parted(passage: Passage, i: int) -> bool:
+    """Whether a sentence ends behind the month; `Feb.` has a point of its own."""
+    stop = passage.atoms[i].stop
+    return stop.startswith(("?", "!")) or (stop.startswith(".") and passage.text(i) not in _SHORT_NAMES)
 
 
 def _read_day(passage: Passage, i: int) -> Number | None:
@@ -75,7 +82,7 @@ def _is_date(passage: Passage, i: int, day: Number) -> bool:
         "pm",
     ):
         return False
-    if passage.text(i) in _ALSO_WORDS:
+    if passage.text(i) in DOUBTFUL_MONTHS:
         return year is not None or passage.previous(i) in _BEFORE_DATES - {"the", "and", "is", "to"}
     return True
 
@@ -101,18 +108,19 @@ def _month_year(passage: Passage, i: int, month: str, year: tuple[int, int]) -> 
 
 
 def find_day_of_month(passage: Passage, number: Number) -> Entity | None:
-    """“the third of may two thousand and nine” as `3rd of May 2009`."""
+    """“the third of may two thousand and nine” as `3rd of May 2009`; `3 May 2009`."""
     end = number.end
-    if not number.ordinal or not 1 <= number.whole <= 31 or not passage.follows(end):
+    if _read_day(passage, number.first) != number or not passage.follows(end):
         return None
-    of = passage.text(end) == "of"
+    of = number.ordinal and passage.text(end) == "of"
     name = end + 1 if of else end
     month = MONTHS.get(passage.text(name))
-    if month is None or not passage.follows(name) or not passage.is_whole(number.first, end):
+    if month is None or not passage.follows(name):
         return None
-    if not of and passage.text(name) in _ALSO_WORDS and _year_behind(passage, name + 1) is None:
+    if not of and passage.text(name) in DOUBTFUL_MONTHS and _year_behind(passage, name + 1) is None:
         return None
-    parts = [passage.part(number.first, end, f"{number.whole}{ordinal_ending(number.whole)}")]
+    ending = ordinal_ending(number.whole) if number.ordinal else ""
+    parts = [passage.part(number.first, end, f"{number.whole}{ending}")]
     if of:
         parts.append(passage.part(end, end + 1, None))
     parts.append(passage.part(name, name + 1, month))
@@ -160,6 +168,15 @@ def find_year(passage: Passage, i: int) -> Entity | None:
     if not _is_year(passage, i, value, end):
         return None
     return passage.single("date", str(value), i, end, str(value))
+
+
+def find_round_year(passage: Passage, number: Number) -> Entity | None:
+    """“the year nineteen hundred”."""
+    if passage.previous(number.first) != "year" or number.ordinal or number.fraction or number.written:
+        return None
+    if not 1000 <= number.whole < 2100:
+        return None
+    return passage.single("date", number.digits, number.first, number.end, str(number.whole))
 
 
 def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:

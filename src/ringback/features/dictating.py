@@ -42,11 +42,13 @@ COMMANDS = (
 )
 
 
-def dictate(words: Sequence[Word]) -> tuple[Word, ...]:
-    """The words with each command carried out. A command with no word before it leaves its mark as a word."""
+def dictate(words: Sequence[Word], before: Word | None = None) -> tuple[Word, ...]:
+    """The words with each command carried out. A command with no word before it leaves its mark as a word.
+    `before`: the dictated word right before them; None: the text begins with them, and so with a capital."""
     bares = [word.bare for word in words]
     written: list[Word] = []
-    capital = line_begins = False
+    capital = before is None or _ends_sentence(before)
+    line_begins = False
     at = 0
     while at < len(words):
         command = _command_at(words, bares, at)
@@ -65,6 +67,13 @@ def dictate(words: Sequence[Word]) -> tuple[Word, ...]:
     return tuple(written)
 
 
+def _ends_sentence(dictated: Word) -> bool:
+    """Whether its mark was dictated and a sentence begins behind it."""
+    text = dictated.text
+    ended = text.endswith("\n\n") or text.rstrip("\n").endswith((".", "?", "!"))
+    return dictated.word is not None and ended
+
+
 def _command_at(words: Sequence[Word], bares: Sequence[str], at: int) -> Command | None:
     for command in COMMANDS:
         end = at + len(command.said)
@@ -80,7 +89,8 @@ def _carry_out(command: Command, written: list[Word], said: Word) -> None:
     before = written[-1]
     text = before.text.rstrip(" ")
     if command.breaks:
-        text = (text.rstrip(",;:-…") if command.ends else text) + command.mark
+        heard = command.ends and before.word is None  # the model's own comma, not a dictated one
+        text = (text.rstrip(",;:-…") if heard else text) + command.mark
     else:
         text = text.rstrip(_MARKS) + command.mark
     written[-1] = replace(before, text=text, word=before.bare)

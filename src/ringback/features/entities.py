@@ -14,6 +14,7 @@ from ringback.features.amounts import (
     find_money_by_ear,
     find_money_in_digits,
     find_percent,
+    find_thousands,
     find_written_money,
     is_written_money,
 )
@@ -23,16 +24,18 @@ from ringback.features.dates import (
     find_decade,
     find_month_date,
     find_quarter,
+    find_round_year,
     find_weekday_ordinal,
     find_year,
 )
-from ringback.features.identifiers import find_plus_phone, find_run
+from ringback.features.identifiers import find_extension, find_plus_phone, find_run
 from ringback.features.internet import find_address, internet_anchors
 from ringback.features.languages import find_numbers
 from ringback.features.numbers import AtomKind
 from ringback.features.open_tail import open_atom
 from ringback.features.passage import Passage
 from ringback.features.plain_numbers import numeral_parts
+from ringback.features.postcodes import find_postcode
 from ringback.features.quantities import find_house_number, find_number, find_pair, find_round_by_ear
 from ringback.features.readings import Number
 from ringback.features.spans import Context, Entity, Part
@@ -44,7 +47,7 @@ from ringback.transcript import Word
 
 NOTHING_AROUND = Context()
 _RANGED = ("cardinal", "percent", "time", "money")
-_ALSO_START = frozenset(MONTHS) | {"minus", "negative", "plus", "+", "double", "triple", "a"}
+_ALSO_START = frozenset(MONTHS) | {"minus", "negative", "plus", "+", "double", "triple", "a", "point"}
 
 
 def find_entities(
@@ -139,10 +142,14 @@ def find_at(passage: Passage, i: int) -> Entity | None:
     if atom.text in ("plus", "+") or atom.text.startswith("+"):
         return find_plus_phone(passage, i)
     if is_letter(passage, i) and atom.kind is not AtomKind.OH:
-        entity = find_quarter(passage, i) or find_spelled(passage, i)
+        entity = find_quarter(passage, i) or find_spelled(passage, i) or _find_other_spelled(passage, i)
         if entity is not None or atom.text != "a":
             return entity
     return _find_run_or_value(passage, i)
+
+
+def _find_other_spelled(passage: Passage, i: int) -> Entity | None:
+    return find_postcode(passage, i) or find_extension(passage, i)
 
 
 def _find_run_or_value(passage: Passage, i: int) -> Entity | None:
@@ -152,6 +159,7 @@ def _find_run_or_value(passage: Passage, i: int) -> Entity | None:
         find_decade,
         find_pair,
         find_spelled,
+        find_postcode,
         find_money_by_ear,
         find_money_in_digits,
         find_time,
@@ -167,11 +175,18 @@ def _find_run_or_value(passage: Passage, i: int) -> Entity | None:
 def _find_counted(passage: Passage, number: Number) -> Entity | None:
     by_ear = find_round_by_ear(passage, number)
     for value in (number, by_ear) if by_ear is not None else (number,):
-        for rule in (find_percent, find_money, find_measure, find_day_of_month, find_weekday_ordinal):
+        for rule in _COUNTED:
             entity = rule(passage, value)
             if entity is not None:
                 return entity
     return None
+
+
+_COUNTED = (
+    *(find_percent, find_money, find_measure, find_thousands),
+    *(find_day_of_month, find_weekday_ordinal, find_round_year),
+)
+"""What a number may count."""
 
 
 def _find_value(passage: Passage, i: int, number: Number | None) -> Entity | None:

@@ -4,7 +4,7 @@ A run is read digit by digit, whatever groups it was said or written in; its cue
 is. No length and no checksum is needed: recognisers drop and double digits.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringback.features.cues import CARD, CVV, EXPIRY, ID, NUMBER, PHONE, ROOM, SSN, cue_before, is_linked
 from ringback.features.measures import measure_symbol
@@ -191,10 +191,14 @@ def _phone(passage: Passage, run: Run, *, asked: bool) -> Entity | None:
     groups = len(run.pieces) > 1 or passage.kind(run.first) is AtomKind.GROUPS
     if not asked and not groups:
         return None
-    if not asked and count == 7 and not (run.singles or _written_groups(passage, run) in ([3, 4], [7])):
+    if not asked and count == 7 and not (run.singles or _written_groups(passage, run) in _SEVEN_DIGITS):
         return None
     text = phone_text(digits) if asked or _is_dialled(digits) else None
     return None if text is None else _joined(passage, run, PHONE + "_number", text)
+
+
+_SEVEN_DIGITS = ([3, 4], [7], [1, 1, 1, 2, 2])
+"""Groups of a number without an area code, also as it is said: “five five five twelve thirty four”."""
 
 
 def _is_dialled(digits: str) -> bool:
@@ -250,9 +254,25 @@ def _grouped(passage: Passage, run: Run, kind: str, groups: list[str]) -> Entity
         first, after = ends.get(place), ends.get(place + len(group))
         if first is None or after is None or not passage.is_whole(first, after):
             return _joined(passage, run, kind, " ".join(groups))
-        parts.append(passage.part(first, after, group))
+        part = passage.part(first, after, group)
         place += len(group)
+        parts.append(part if place == length else replace(part, closes=False))
     return passage.entity(kind, run.digits, *parts)
+
+
+def find_extension(passage: Passage, i: int) -> Entity | None:
+    """“x four five” behind a phone number as `x45`."""
+    if passage.text(i) != "x" or not passage.follows(i) or not passage.follows(i + 1):
+        return None
+    run = read_run(passage, i + 1)
+    before = sum(len(atom.digits) for atom in passage.atoms[max(0, i - _LONGEST_PHONE) : i])
+    if run is None or not 2 <= len(run.digits) <= 6 or before < 7 or passage.digits_at(i - 1) is None:
+        return None
+    return passage.single("digits", run.digits, i, run.end, f"x{run.digits}")
+
+
+_LONGEST_PHONE = 12
+"""Atoms of a phone number."""
 
 
 def find_plus_phone(passage: Passage, i: int) -> Entity | None:

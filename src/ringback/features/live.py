@@ -92,7 +92,11 @@ class LiveText:
 
     def spoken(self, event: RecognitionResult) -> tuple[Word, ...]:
         """The words that the event is about, those held before it included, in which names are looked for."""
-        return self._of(event.channel).held + self._steps.speak(event.words, self._language(event.words))
+        text = self._of(event.channel)
+        before = (*text.recent, *text.held)
+        return text.held + self._steps.speak(
+            event.words, self._language(event.words), before[-1] if before else None
+        )
 
     def hear(self, event: RecognitionEvent, names: Sequence[NamedSpan] = ()) -> list[RecognitionEvent]:
         """What is to be reported in place of this event. `names`: those found in `spoken(event)`."""

@@ -5,7 +5,7 @@ one card and not four numbers.
 """
 
 from ringback.features.amounts import CURRENCIES, is_written_money
-from ringback.features.dates import MONTHS
+from ringback.features.dates import DOUBTFUL_MONTHS, MONTHS
 from ringback.features.identifiers import phone_text
 from ringback.features.internet import MAIL_CUES
 from ringback.features.numbers import AtomKind
@@ -55,7 +55,7 @@ def _is_complete(passage: Passage, entity: Entity) -> bool:
 
 
 def _is_month(passage: Passage, i: int) -> bool:
-    """Whether “may” or “march” is the month: by the word before, or by a capital inside a sentence."""
+    """Whether “may” or the like is the month: by the word before, or by a capital inside a sentence."""
     word = passage.words[passage.atoms[i].word]
     inside = i > 0 and not passage.atoms[i - 1].stop
     return passage.previous(i) in _BEFORE_MONTHS or (inside and word.text[:1].isupper())
@@ -68,9 +68,9 @@ def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
     if kind is AtomKind.OH and text == "oh":
         return not is_last or passage.kind(i - 1) in _NUMBERS
     if kind in _NUMBERS or text in _PREFIXES or text in MONTHS or is_written_money(text):
-        if text in ("may", "march") and _is_month(passage, i):
+        if text in DOUBTFUL_MONTHS and _is_month(passage, i):
             return True
-        return not (is_last and text in ("may", "march", "first", "second", "plus"))
+        return not (is_last and (text in DOUBTFUL_MONTHS or text in ("first", "second", "plus")))
     if text in _JOINERS:
         return i > 0 and not (is_last and text in ("point", "slash"))
     if is_letter(passage, i):

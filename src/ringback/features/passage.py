@@ -107,6 +107,13 @@ class Passage:
             return None
         return self.entity(kind, digits, self.part(first, end, text))
 
+    def next_word(self, i: int) -> int:
+        """The first atom behind the word that atom `i` is a part of."""
+        i += 1
+        while i < len(self.atoms) and not self.atoms[i].first:
+            i += 1
+        return i
+
     def end_atom_from(self, i: int, entity: Entity) -> int:
         """The first atom behind the words of an entity that begins at atom `i`."""
         while i < len(self.atoms) and self.atoms[i].word < entity.end:

@@ -14,9 +14,7 @@ def numeral_parts(passage: Passage, first: int, end: int) -> tuple[Part, ...]:
         number = _number_at(passage, i, end)
         if number is None:
             parts.append(passage.part(i, i + 1, None))
-            i += 1
-            while i < end and not passage.atoms[i].first:
-                i += 1
+            i = passage.next_word(i)
         else:
             text, after = number
             parts.append(passage.part(i, after, text))
@@ -49,8 +47,16 @@ def _is_kept(passage: Passage, i: int, end: int) -> bool:
     text = passage.text(i)
     if text in ("first", "second"):
         return passage.text(i - 1) not in MONTHS and passage.text(i + 1) != "of"
-    return text == "one" and end - i == 1 and not _digit_before(passage, i)
+    in_row = _digit_before(passage, i) or _digit_behind(passage, i)
+    return text == "one" and end - i == 1 and not in_row
 
 
 def _digit_before(passage: Passage, i: int) -> bool:
-    return passage.follows(i) and passage.kind(i - 1) in SINGLE_DIGITS | {AtomKind.DIGITS}
+    return passage.follows(i) and passage.kind(i - 1) in _DIGITS
+
+
+def _digit_behind(passage: Passage, i: int) -> bool:
+    return passage.follows(i + 1) and passage.kind(i + 1) in _DIGITS
+
+
+_DIGITS = SINGLE_DIGITS | {AtomKind.DIGITS}

@@ -4,7 +4,7 @@ from ringback.features.identifiers import read_run
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
 from ringback.features.readings import Number, fraction_digits, read_digits
-from ringback.features.spans import Entity
+from ringback.features.spans import Entity, Part
 from ringback.features.vocabulary import words
 
 _STREETS = words(
@@ -27,11 +27,37 @@ def find_house_number(passage: Passage, i: int) -> Entity | None:
     run = None if passage.said.isdisjoint(_STREETS) else read_run(passage, i)
     if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
         return None
-    street = _street_end(passage, run.end)
+    letter = _house_letter(passage, run.end)
+    first = run.end + len(letter)
+    street = _street_end(passage, first)
     if street is None or _is_ordinal_name(passage, run.end):
         return None
-    number = passage.part(i, run.end, run.digits)
-    return passage.entity("location_address", run.digits, number, passage.part(run.end, street, None))
+    number = passage.part(i, first, run.digits + letter)
+    name = _street_name(passage, first, street)
+    digits = run.digits + "".join(
+        character for part in name for character in part.text or "" if character.isdigit()
+    )
+    return passage.entity("location_address", digits, number, *name)
+
+
+def _house_letter(passage: Passage, i: int) -> str:
+    """“two twenty one b baker street”, but “four hundred b street”."""
+    letter = passage.kind(i) is AtomKind.LETTER and passage.text(i) != "i" and passage.follows(i)
+    return passage.text(i).upper() if letter and passage.text(i + 1) not in _STREETS else ""
+
+
+def _street_name(passage: Passage, i: int, end: int) -> list[Part]:
+    """“west forty second street” with its number in digits."""
+    parts: list[Part] = []
+    while i < end:
+        number = passage.number_at(i)
+        if number is not None and number.ordinal and number.whole >= 10 and passage.is_whole(i, number.end):
+            parts.append(passage.part(i, number.end, number.text()))
+            i = number.end
+        else:
+            parts.append(passage.part(i, i + 1, None))
+            i = passage.next_word(i)
+    return parts
 
 
 def _is_ordinal_name(passage: Passage, i: int) -> bool:
@@ -43,13 +69,19 @@ def _is_ordinal_name(passage: Passage, i: int) -> bool:
 
 
 def _street_end(passage: Passage, i: int) -> int | None:
-    """The end of a street's name that begins at atom `i`: up to three words and “street” or the like."""
-    for end in range(i, min(i + 4, len(passage.atoms))):
+    """The end of a street's name that begins at atom `i`: up to three words, a number, and “street”."""
+    named, end = 0, i
+    while named < _LONGEST_STREET and end < min(i + 2 * _LONGEST_STREET, len(passage.atoms)):
         if not passage.follows(end) or passage.text(end) in _NOT_IN_STREETS:
             return None
         if passage.text(end) in _STREETS and (end > i or passage.text(end) == "broadway"):
             return end + 1
+        named += passage.kind(end) is AtomKind.OTHER or passage.kind(end) is AtomKind.LETTER
+        end += 1
     return None
+
+
+_LONGEST_STREET = 4
 
 
 _NOT_IN_STREETS = words(
@@ -73,7 +105,7 @@ def find_pair(passage: Passage, i: int) -> Entity | None:
 def _find_version(passage: Passage, i: int) -> Entity | None:
     """“one point two point three”: more than one point."""
     number = passage.number_at(i) if "point" in passage.said else None
-    if number is None or not number.fraction or number.scale or number.negative:
+    if number is None or not number.fraction or number.pointed or number.scale or number.negative:
         return None
     text, end = number.text(), number.end
     while passage.text(end) == "point" and passage.follows(end) and end + 1 < len(passage.atoms):
@@ -121,7 +153,9 @@ def _is_blood_pressure(groups: list[str]) -> bool:
 def find_number(passage: Passage, number: Number) -> Entity | None:
     """A number that nothing else claimed, as prose has it: from ten on in digits, below as it was said."""
     first, end = number.first, number.end
-    if not passage.is_whole(first, end) or _is_fraction(passage, number):
+    if _is_small_part(passage, number):
+        return passage.single("cardinal", number.digits, first, end + 1, None)
+    if number.pointed or not passage.is_whole(first, end) or _is_fraction(passage, number):
         return None
     kind = "ordinal" if number.ordinal else "cardinal"
     if number.scale:
@@ -148,6 +182,8 @@ def _stays(passage: Passage, number: Number) -> bool:
         return number.whole < 10
     if number.is_small or _is_half_heard(passage, number) or passage.text(number.end) == "past":
         return True
+    if number.whole <= 12 and _is_hour(passage, number.first):
+        return True
     if passage.text(number.first) == "a" and number.end == number.first + 2:
         behind = passage.text(number.end) if passage.follows(number.end) else ""
         return behind in _IDIOMS or passage.previous(number.first) not in _ROUND
@@ -158,6 +194,12 @@ def _stays(passage: Passage, number: Number) -> bool:
     return bare_scale or (number.negative and number.whole == 0)
 
 
+def _is_hour(passage: Passage, i: int) -> bool:
+    """“half past twelve”, “a quarter to eleven”, “ten past ten”: as people say them, in words."""
+    before, earlier = passage.text(i - 1), passage.text(i - 2)
+    return before == "past" or (before in ("to", "after", "before", "till") and earlier == "quarter")
+
+
 def _is_half_heard(passage: Passage, number: Number) -> bool:
     """“two fifty”, “nine eleven”: nobody knows what it means, so both words stay."""
     first, end = number.first, number.end
@@ -165,6 +207,14 @@ def _is_half_heard(passage: Passage, number: Number) -> bool:
     before = passage.kind(first - 1) is AtomKind.UNIT and passage.follows(first) and number.whole < 100
     return (behind and passage.kind(end - 1) is AtomKind.UNIT and end == first + 1) or (
         before and passage.kind(first - 2) not in (AtomKind.TENS, *SINGLE_DIGITS)
+    )
+
+
+def _is_small_part(passage: Passage, number: Number) -> bool:
+    """“one sixteenth”, “one hundredth of a second”: left as they were said."""
+    behind = passage.follows(number.end) and passage.kind(number.end) is AtomKind.ORDINAL
+    return (
+        behind and passage.texts(number.first, number.end) == ["one"] and passage.atoms[number.end].value > 10
     )
 
 

@@ -29,6 +29,8 @@ class Number:
     """`million` and greater, where the number is a count of them: “2.5 million”."""
     ordinal: bool = False
     negative: bool = False
+    pointed: bool = False
+    """Whether it begins with its point: “point five”. By itself that may be no number."""
     written: str = ""
     """The digits as the model wrote them, if it wrote all of them: `0.5`, `1,200`, `007`."""
 
@@ -36,7 +38,7 @@ class Number:
     def digits(self) -> str:
         if self.written:
             return "".join(character for character in self.written if character.isdigit())
-        return f"{self.whole}{self.fraction}"
+        return self.fraction if self.pointed else f"{self.whole}{self.fraction}"
 
     def text(self, *, grouped: bool = True) -> str:
         """With or without commas between thousands; the scale is a word of its own."""
@@ -71,6 +73,9 @@ def read_number(atoms: Sequence[Atom], i: int) -> Number | None:
         if number is None or number.ordinal:
             return None
         return replace(number, first=i, negative=True)
+    if atoms[i].text == "point":
+        digits, end = _behind_point(atoms, i)
+        return _read_scale(atoms, Number(i, end, 0, digits, pointed=True)) if digits else None
     whole = _read_whole(atoms, i)
     if whole is None or whole.ordinal:
         return whole
@@ -83,15 +88,19 @@ def _read_fraction(atoms: Sequence[Atom], number: Number) -> Number:
     if i + 1 >= len(atoms) or atoms[i - 1].stop or atoms[i].stop or number.fraction:
         return number
     if atoms[i].text == "point":
-        digits, end = "", i + 1
-        while end < len(atoms) and (said := fraction_digits(atoms, end)):
-            digits, end = digits + said[0], said[1]
-            if atoms[end - 1].stop:
-                break
+        digits, end = _behind_point(atoms, i)
         return replace(number, end=end, fraction=digits, written="") if digits else number
     if [atom.text for atom in atoms[i : i + 3]] == ["and", "a", "half"] and not atoms[i + 1].stop:
         return replace(number, end=i + 3, fraction="5", written="")
     return number
+
+
+def _behind_point(atoms: Sequence[Atom], point: int) -> tuple[str, int]:
+    """The digits behind a said point, and their end."""
+    digits, end = "", point + 1
+    while end < len(atoms) and not atoms[end - 1].stop and (said := fraction_digits(atoms, end)):
+        digits, end = digits + said[0], said[1]
+    return digits, end
 
 
 def fraction_digits(atoms: Sequence[Atom], i: int) -> tuple[str, int] | None:

@@ -42,7 +42,9 @@ _PHRASES = {
     ("valid", "until"): "credit_card_expiration",
     ("good", "through"): "credit_card_expiration",
     ("good", "thru"): "credit_card_expiration",
+    ("v", "v"): "cvv",
     ("social", "security"): "ssn",
+    ("s", "n"): "ssn",
     ("tax", "id"): "ssn",
     ("medical", "record"): "healthcare_number",
     ("health", "card"): "healthcare_number",
@@ -50,6 +52,7 @@ _PHRASES = {
     ("insurance", "id"): "healthcare_number",
     ("vehicle", "identification"): "vehicle_id",
     ("access", "code"): "password",
+    ("o", "b"): "dob",
 }
 _TYPES = {word: kind for kind, words in _WORDS.items() for word in words.split()}
 

@@ -22,6 +22,8 @@ class Part:
     first: int
     end: int
     text: str | None
+    closes: bool = True
+    """Whether it ends with the punctuation behind its last input word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ _NATO_WORDS = words(
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa "
     "quebec romeo sierra tango uniform victor whiskey xray x-ray yankee zulu"
 )
-_NATO = {word: word[0] for word in _NATO_WORDS}
+_NATO = {word: word[0].upper() for word in _NATO_WORDS}
 _DASHES = {"dash": "-", "hyphen": "-", "-": "-", "slash": "/", "underscore": "_"}
 _SPELLED_KINDS = frozenset(
     {ID, "account_number", "passport_number", "driver_license", "vehicle_id", "password", "healthcare_number"}
@@ -18,8 +18,15 @@ _SPELLED_KINDS = frozenset(
 
 
 def is_letter(passage: Passage, i: int) -> bool:
+    return letter_at(passage, i) is not None
+
+
+def letter_at(passage: Passage, i: int) -> str | None:
+    """The letter that atom `i` is, or names (“bravo”)."""
     kind, text = passage.kind(i), passage.text(i)
-    return kind is AtomKind.LETTER or (kind is AtomKind.OH and text == "o") or text in _NATO
+    if kind is AtomKind.LETTER or (kind is AtomKind.OH and text == "o"):
+        return text.upper()
+    return _NATO.get(text)
 
 
 def find_spelled(passage: Passage, i: int) -> Entity | None:
@@ -55,8 +62,8 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
         return _DASHES[said], i + 1
     if passage.kind(i) is AtomKind.OH:
         return "0" if said == "oh" or _beside_digit(passage, i) else "O", i + 1
-    if is_letter(passage, i):
-        letter = _NATO.get(said, said).upper()
+    letter = letter_at(passage, i)
+    if letter is not None:
         if passage.texts(i + 1, i + 3) == ["as", "in"] and passage.text(i + 3):
             return letter, i + 4
         if passage.texts(i + 1, i + 2) == ["for"] and passage.text(i + 2)[:1] == said[:1]:

@@ -81,10 +81,10 @@ class TextSteps:
         """Whether the model of names has something to find."""
         return self.entities or self.redact.named
 
-    def speak(self, words: Sequence[Word], language: str) -> tuple[Word, ...]:
-        """The words without fillers and with dictated marks."""
+    def speak(self, words: Sequence[Word], language: str, before: Word | None = None) -> tuple[Word, ...]:
+        """The words without fillers and with dictated marks; `before`: the one said right before them."""
         said = with_fillers(words, language) if self.fillers else without_fillers(words, language)
-        return dictate(said) if self.dictation and is_english(language) else said
+        return dictate(said, before) if self.dictation and is_english(language) else said
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,10 @@ def _is_asked(passage: Passage, i: int, clock: TimeOfDay) -> bool:
     previous = passage.previous(i)
     if passage.kind(i) is AtomKind.NUMBER:  # 3.30 is a number everywhere else
         return previous == "at" and not _is_measured(passage, end)
-    if passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN, AtomKind.LETTER):
+    if passage.follows(end) and (
+        passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN, AtomKind.LETTER)
+        or passage.digits_at(end) is not None
+    ):
         return False
     if passage.kind(i) is AtomKind.DIGITS and len(passage.text(i)) > 2:
         return previous == "at" and _phrase_ends(passage, end) and passage.text(i)[-1] in "05"

@@ -44,7 +44,7 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
     if part.text is None:
         yield from covered
         return
-    opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text)
+    opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text) if part.closes else ""
     if part.text.startswith("(") and ")" in covered[0].text:
         opening = opening.removesuffix("(")  # it is of what is written: (617) 555-4987
     if _INITIALS.search(covered[-1].text) and _sentence_goes_on(words, part.end):

@@ -25,16 +25,18 @@ def words_of(text: str) -> tuple[Word, ...]:
         ("What is it? Question mark.", "What is it?"),
         ("Is it raining? Question mark", "Is it raining?"),
         ("Stop exclamation mark, go home, period.", "Stop! Go home."),
-        ("dear anna comma new line thank you period", "dear anna,\nthank you."),
-        ("first point period new paragraph second point period", "first point.\n\nSecond point."),
+        ("dear anna comma new line thank you period", "Dear anna,\nthank you."),
+        ("first point period new paragraph second point period", "First point.\n\nSecond point."),
         (
             "started two days ago period vital signs are normal",
-            "started two days ago. Vital signs are normal",
+            "Started two days ago. Vital signs are normal",
         ),
-        ("with a headache comma nausea comma and vomiting period", "with a headache, nausea, and vomiting."),
-        ("as follows colon one", "as follows: one"),
-        ("we met. New line. Then we left.", "we met.\nThen we left."),
-        ("the bank | period | then home", "the bank. Then home"),
+        ("with a headache comma nausea comma and vomiting period", "With a headache, nausea, and vomiting."),
+        ("as follows colon one", "As follows: one"),
+        ("we met. New line. Then we left.", "We met.\nThen we left."),
+        ("dear sir comma new paragraph thanks", "Dear sir,\n\nThanks"),
+        ("Dear sir, new paragraph. Thanks.", "Dear sir\n\nThanks."),
+        ("the bank | period | then home", "The bank. Then home"),
     ],
 )
 def test_commands(said: str, written: str) -> None:
@@ -56,7 +58,15 @@ def test_commands(said: str, written: str) -> None:
     ],
 )
 def test_words_that_are_no_commands(said: str) -> None:
-    assert joined(dictate(words_of(said))) == said
+    assert joined(dictate(words_of(said))) == said[:1].upper() + said[1:]
+
+
+@pytest.mark.parametrize(
+    ("before", "written"),
+    [("went home", "then slept"), ("went home period", "Then slept"), ("dear anna comma", "then slept")],
+)
+def test_words_behind_others_begin_a_sentence_where_one_was_ended(before: str, written: str) -> None:
+    assert joined(dictate(words_of("then slept"), dictate(words_of(before))[-1])) == written
 
 
 def test_a_mark_keeps_the_bare_form_of_its_word() -> None:

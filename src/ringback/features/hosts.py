@@ -1,0 +1,203 @@
+"""Host names as they are said and written: “help dash desk dot co dot uk”, `Acme.com`. Pure, English."""
+
+import re
+from dataclasses import dataclass
+
+from ringback.features.numbers import AtomKind
+from ringback.features.passage import Passage
+from ringback.features.vocabulary import words
+
+_TLDS = words(
+    "com org net edu gov mil int io co dev app ai biz info store shop tech online site me tv us uk de fr "
+    "es it nl ca au in jp cn ru br eu ch at be se no dk fi pl pt ie nz za mx xyz cloud news blog health "
+    "club live fm ly gg"
+)
+_ALSO_WORDS = words(
+    "in me us it at be no is so to de live news store shop online health club site blog cloud"
+)
+"""Top-level domains that are common words: only where a word for a web site, or a mailbox, stands before."""
+_SITE_CUES = words("visit go website site url link domain www http https browse address page see try shop")
+LONGEST_NAME = 40
+"""Atoms of a host name, a mailbox or a path; spelled letters are one each."""
+JOINERS = {
+    "dot": ".",
+    ".": ".",
+    "dash": "-",
+    "hyphen": "-",
+    "-": "-",
+    "underscore": "_",
+    "plus": "+",
+    "+": "+",
+}
+_WRITTEN_DOMAIN = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}(?:/\S*)?")
+_WRITTEN_URL = re.compile(
+    r"(?:https?://|ftp://|www\.)\S+|(?:[a-z0-9-]+\.)+(?:com|org|net|edu|gov|io|co|dev|app|ai|biz|info)(?:\.[a-z]{2})?(?:/\S*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class HostName:
+    """A host name in `atoms[first:end]`, as it is written."""
+
+    first: int
+    end: int
+    text: str
+
+
+def read_host(passage: Passage, anchor: int, done: int) -> HostName | None:
+    """The host name around atom `anchor`, which does not reach before atom `done`."""
+    written = passage.text(anchor)
+    if written == "localhost":
+        return HostName(anchor, anchor + 1, written)
+    if written != "dot":
+        if not _WRITTEN_URL.fullmatch(written):
+            return None
+        first, text, end = anchor, written, anchor + 1
+        if passage.text(first - 1) in ("dash", "hyphen", "dot") and first - 2 >= done:
+            joined = _labels_before(passage, first, done)
+            first, text = joined[0], joined[1] + text
+        return HostName(first, end, text)
+    end, tail = _labels_behind(passage, anchor)
+    if tail is None:
+        return None
+    first, head = _labels_before(passage, anchor + 1, done)
+    if not head.strip(".-") or head.startswith((".", "-")) or head in ("a.", "the.", "one."):
+        return None
+    if tail in _ALSO_WORDS and not _is_site(passage, first):
+        return None
+    return HostName(first, end, head + tail)
+
+
+def in_more_words(passage: Passage, host: HostName, done: int) -> HostName | None:
+    """The host name with the words before it as a part: “at the coffee shop dot com”. They begin behind “at”
+    or “visit”; which of them are a name's own nobody can know, so words of the sentence end the search."""
+    for count in range(1, _MOST_WORDS_BEFORE + 1):
+        first = host.first - count
+        if first <= done or not _is_of_name(passage, first):
+            return None
+        if passage.text(first - 1) in _BEFORE_NAMES:
+            names = "".join(passage.texts(first, host.first))
+            return None if names == "the" else HostName(first, host.end, names + host.text)
+    return None
+
+
+def _is_of_name(passage: Passage, i: int) -> bool:
+    text = passage.text(i)
+    if text == "the":
+        return passage.text(i - 1) in _BEFORE_NAMES and passage.text(i + 1) not in _OF_SENTENCES
+    plain = passage.kind(i) is AtomKind.OTHER and text.isascii() and text.isalpha()
+    return plain and not passage.atoms[i].stop and text not in _OF_SENTENCES
+
+
+_MOST_WORDS_BEFORE = 3
+_BEFORE_NAMES = ("at", "visit")
+_OF_SENTENCES = words(
+    "the a an and or but of in on at to for from with by as is are was were be it its this that these those "
+    "our my your his her their one we you they i he she us them who which what when where how if so then "
+    "not no yes please just also only now new official main old same whole own free online least first last "
+    "once work home school noon night site website page url link domain blog address web called named try "
+    "see use visit go look check get email mail dot dash sign log"
+)
+
+
+def _is_site(passage: Passage, first: int) -> bool:
+    return (
+        passage.text(first - 1) == "at" or passage.text(first) == "www" or passage.cue(first, _SITE_CUES, 5)
+    )
+
+
+def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
+    """The labels behind a said dot up to the last that is a top-level domain: “example dot co dot uk”."""
+    text, best, i = "", None, dot + 1
+    best_end = i
+    behind_dot = True
+    while i < min(len(passage.atoms), dot + LONGEST_NAME) and not passage.atoms[i - 1].stop:
+        label = passage.text(i)
+        piece = _label(passage, i)
+        if piece is None:
+            break
+        text, i = text + piece[0], piece[1]
+        written_tld = "." in label and _WRITTEN_DOMAIN.fullmatch(label) and label.rsplit(".", 1)[1] in _TLDS
+        if (behind_dot and label in _TLDS and len(piece[0]) == len(label)) or written_tld:
+            best, best_end = text, i
+            if label not in ("co", "com", "org", "net", "gov", "ac", "edu"):
+                break
+        joiner = passage.text(i)
+        if not passage.follows(i):
+            break
+        if joiner == "dot":
+            text, i, behind_dot = text + ".", i + 1, True
+        elif joiner in ("dash", "hyphen") and best is None:
+            text, i, behind_dot = text + "-", i + 1, False
+        elif passage.kind(i) is AtomKind.LETTER and piece[1] - 1 == i - 1 and best is None:
+            behind_dot = False
+        else:
+            break
+    return best_end, best
+
+
+def _label(passage: Passage, i: int) -> tuple[str, int] | None:
+    """One label of a domain or path: a word, a number, letters spelled out."""
+    if i >= len(passage.atoms):
+        return None
+    said = passage.digits_at(i)
+    if said is not None and passage.kind(i) is not AtomKind.OH:
+        return said
+    text = passage.text(i)
+    if not text or text in JOINERS or text in ("slash", "at", "colon"):
+        return None
+    return text, i + 1
+
+
+def _labels_before(passage: Passage, i: int, done: int) -> tuple[int, str]:
+    """The labels that lead to atom `i`, from right to left: `x dot`, `x dash`, spelled letters."""
+    text = ""
+    done = max(done, i - LONGEST_NAME)
+    while i - 1 >= done and (i == len(passage.atoms) or not passage.atoms[i - 1].stop):
+        joiner = JOINERS.get(passage.text(i - 1))
+        if joiner in (".", "-") and i - 2 >= done and not passage.atoms[i - 2].stop:
+            first, label = _label_before(passage, i - 1, done)
+            if not label:
+                break
+            text, i = label + joiner + text, first
+        else:
+            break
+    return i, text
+
+
+def _label_before(passage: Passage, i: int, done: int) -> tuple[int, str]:
+    """The label that ends at atom `i`: a word, or letters and digits spelled out, with a word before them."""
+    text, first = "", i
+    done = max(done, i - LONGEST_NAME)
+    while first - 1 >= done and (first == i or not passage.atoms[first - 1].stop):
+        kind, said = passage.kind(first - 1), passage.text(first - 1)
+        if kind is AtomKind.LETTER or (kind is AtomKind.OH and said == "o"):
+            if said in ("a", "i") and text and not _letter_chain(passage, first - 1, text):
+                break
+            text, first = said + text, first - 1
+        elif kind in NUMBER_KINDS:
+            text, first = passage.atoms[first - 1].digits + text, first - 1
+        else:
+            break
+    if first < i and (text.isdigit() or len(text) == i - first == 0):
+        return first, digits_of(passage, first, i)
+    if first == i and passage.text(i - 1) not in JOINERS:
+        return i - 1, passage.text(i - 1)
+    return first, text
+
+
+def _letter_chain(passage: Passage, i: int, text: str) -> bool:
+    return len(text) >= 1 and (passage.kind(i - 1) is AtomKind.LETTER or text[0].isalpha())
+
+
+NUMBER_KINDS = (AtomKind.UNIT, AtomKind.ZERO, AtomKind.TEEN, AtomKind.TENS, AtomKind.DIGITS)
+
+
+def digits_of(passage: Passage, first: int, end: int) -> str:
+    text, i = "", first
+    while i < end:
+        said = passage.digits_at(i)
+        if said is None:
+            return text
+        text, i = text + said[0], said[1]
+    return text
