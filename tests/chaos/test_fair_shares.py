@@ -20,7 +20,7 @@ from support.encoded import silent_flac
 from support.postgres import servers
 from support.program import Program
 
-CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
+CLIP = Path(__file__).parent.parent / "audio" / "phone_en_conf_onlyperson.flac"
 LONG = int(os.environ.get("CHAOS_ROUNDS", "0")) > 0
 CLIPS = 30 if LONG else 5
 FLOOD = 300 if LONG else 60

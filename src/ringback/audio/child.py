@@ -5,6 +5,7 @@ the socket `FD`, and the open file that belongs to it from the socket `FILES`: i
 It answers each with frames (`frames`), and ends when the server is gone.
 """
 
+import os
 import socket
 import sys
 import time
@@ -34,6 +35,10 @@ from ringback.audio.speech import Silero
 from ringback.child_process.connection import ServerConnection
 from ringback.errors import Refusal
 
+_NICENESS = 10
+"""Of 19. The server's event loop, the recognisers and live streams get a processor first: beside files that
+are made to keep FFmpeg busy the clips of others take half as long, and `/v1/status` a fifth."""
+
 
 def main() -> None:
     confine()
@@ -41,6 +46,7 @@ def main() -> None:
     server = ServerConnection(connection, TO_CHILD)
     try:
         silero = Silero()
+        os.nice(_NICENESS)  # Not before: a caller may wait for this start.
         restrict()
         server.send_message(ReadProgress(0.0))  # Ready.
         while (received := server.receive_message()) is not None:

@@ -52,7 +52,8 @@ ReaderItem = AudioFacts | SpeechChunk | AudioEnd
 
 
 class AudioReader:
-    """Owns up to `children` decoding processes; each reads one recording at a time and is used again."""
+    """Owns up to `children` decoding processes, and one that is ready for the next recording; each reads one
+    recording at a time and is used again."""
 
     def __init__(
         self,
@@ -85,6 +86,7 @@ class AudioReader:
         self._starting = FairTurns(1, weigh=self._readings_of)
         self._readings: list[_Reading] = []
         self._idle: list[_Child] = []
+        self._last_idle_gone = asyncio.Event()
         self._stopped = False
 
     @property
@@ -94,22 +96,30 @@ class AudioReader:
     async def run(self, stopping: asyncio.Event) -> None:
         """Keeps a child ready from the start on, and ends the idle ones when told to stop; a busy one ends
         with its recording."""
-        first = asyncio.create_task(self._start_first())
+        ready = asyncio.create_task(self._keep_one_ready())
         await every(self._rest, self._end_the_unused, stopping)
         self._stopped = True
-        first.cancel()
-        await asyncio.gather(first, return_exceptions=True)
+        ready.cancel()
+        await asyncio.gather(ready, return_exceptions=True)
         while self._idle:
             await self._idle.pop().end()
 
-    async def _start_first(self) -> None:
-        """A start takes seconds where much is going on: the first recording need not wait for it."""
-        try:
-            child = await self._started_child("")
-        except OSError as error:
-            problem("audio.child_not_started", error=str(error))
-        else:
-            await self._give_back(child, healthy=True)
+    async def _keep_one_ready(self) -> None:
+        """A start takes seconds where much is going on: the next recording need not wait for it."""
+        self._last_idle_gone.set()
+        while True:
+            await self._last_idle_gone.wait()
+            self._last_idle_gone.clear()
+            await self._starting.take("")
+            try:
+                if not self._idle:
+                    await self._give_back(await _Child.start(), healthy=True)
+            except OSError as error:
+                problem("audio.child_not_started", error=str(error))
+            finally:
+                self._starting.give_back("")
+            if self._all_are_long:  # With so few children another one would be a large part more.
+                return
 
     @asynccontextmanager
     async def read(
@@ -245,10 +255,12 @@ class AudioReader:
             self._starting.give_back(caller)
 
     async def _idle_child(self, caller: str) -> "_Child | None":
-        # The last one is left to the next caller: a start takes long where much is going on.
+        # The last one is left to the next caller.
         kept = 0 if self._all_are_long or self._readings_of(caller) <= SHARE_OF_IDLE else 1
         while len(self._idle) > kept:
             child = self._idle.pop()  # The one used last, so that the others may rest.
+            if not self._idle:
+                self._last_idle_gone.set()
             if child.alive:
                 return child
             await child.end()
@@ -468,7 +480,7 @@ def _has_large_index(path: Path) -> bool:
     return entries > LARGE_INDEX
 
 
-SHARE_OF_IDLE = 2
+SHARE_OF_IDLE = 1
 """Readings of one caller that may take the last idle child."""
 ATTEMPTS = 2
 """Children that a file may cost."""
