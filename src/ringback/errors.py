@@ -24,6 +24,15 @@ class Failure:
     err_msg: str
     retry_after: int | None = None
     """Seconds after which it is worth trying again; None: what is usual for the status."""
+    reason: str = ""
+    """What the log says, in our own words; empty: `err_msg` quotes nobody, and says it."""
+    parameter: str | None = None
+    """The query parameter that is at fault, by its name."""
+
+    @property
+    def log_reason(self) -> str:
+        """Why, without a byte of the caller's."""
+        return self.reason or self.err_msg
 
 
 class RingbackError(Exception):
@@ -33,9 +42,19 @@ class RingbackError(Exception):
 class Refusal(RingbackError):
     """The request cannot be served as it stands; `failure` is the whole answer."""
 
-    def __init__(self, status: int, err_code: str, err_msg: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        err_code: str,
+        err_msg: str,
+        *,
+        retry_after: int | None = None,
+        reason: str = "",
+        parameter: str | None = None,
+    ) -> None:
+        """`reason`: for the log, where `err_msg` quotes what the caller sent."""
         super().__init__(err_msg)
-        self.failure = Failure(status, err_code, err_msg, retry_after)
+        self.failure = Failure(status, err_code, err_msg, retry_after, reason, parameter)
 
 
 class Misconfigured(RingbackError):

@@ -456,12 +456,15 @@ async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> 
         assert answer.headers["dg-request-id"] == answer.json()["request_id"]
 
 
-@pytest.mark.parametrize(("key", "query", "status"), [("wrong", "", 401), (OWNER, "?interim_results=x", 400)])
+@pytest.mark.parametrize(
+    ("key", "query", "status", "event"),
+    [("wrong", "", 401, "auth.failed"), (OWNER, "?interim_results=x", 400, "request.refused")],
+)
 async def test_a_refused_handshake_leaves_one_event(
-    tmp_path: Path, key: str, query: str, status: int
+    tmp_path: Path, key: str, query: str, status: int, event: str
 ) -> None:
     async with front(tmp_path) as door:
         with capture_logs() as events:
             answer = await door.call("GET", f"/v1/listen{query}", key=key, headers=UPGRADE)
         assert answer.status == status
-        assert [event["event"] for event in events] == ["request.refused"]
+        assert [each["event"] for each in events] == [event]

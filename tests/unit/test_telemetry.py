@@ -110,3 +110,31 @@ def test_what_a_library_logs_is_one_event_without_what_an_exception_quotes() -> 
         ("library.warning", "asyncio", "Future exception was never retrieved", "ConnectionError"),
     ]
     assert "secret" not in json.dumps(events)
+
+
+def test_the_facts_stand_in_one_order_whoever_logs_them() -> None:
+    (event,) = log_of(
+        "telemetry.event('x', zebra=1, status=200, request_id='r', client='192.0.2.1', apple=2)"
+    )
+    assert list(event) == [
+        "timestamp", "level", "event", "request_id", "client", "status", "zebra", "apple",
+    ]  # fmt: skip
+
+
+def test_on_a_terminal_an_event_is_one_line_whatever_its_facts_hold() -> None:
+    body = (
+        "telemetry.configure('info', 'text')\n"
+        "reason, frames = 'two\\nlines \\x1b[31m \\u202e', ['a\\nb', 'c']\n"
+        "telemetry.problem('x.failed', reason=reason, key='k1', frames=frames)\n"
+        "try: raise ValueError('of\\nlines')\n"
+        "except ValueError: telemetry.problem('y.failed', exc_info=True)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=30, check=False
+    )
+    first, second = ran.stderr.decode("ascii").splitlines()
+    assert first.split(" ", 1)[1] == (
+        r'warning x.failed key=k1 reason="two\nlines \u001b[31m \u202e" frames=["a\nb","c"]'
+    )
+    assert "\x1b" not in first
+    assert second.split(" ", 1)[1].startswith('warning y.failed exception="Traceback')

@@ -38,9 +38,9 @@ class Admission:
         try:
             await self._egress.check_address(target, requester)
         except Blocked as blocked:
-            raise _invalid(str(blocked.strerror)) from None
+            raise _invalid(str(blocked.strerror), "the address policy forbids its host") from None
         except Unresolvable:
-            raise Refusal(400, "Bad Request", "Failed to resolve callback.") from None
+            raise Refusal(400, "Bad Request", "Failed to resolve callback.", parameter="callback") from None
         except OSError:
             # This machine has no resources left for a look-up: that says nothing about the URL.
             raise Refusal(503, "Service Unavailable", "Please try again later") from None
@@ -49,12 +49,13 @@ class Admission:
 
 def _unusable(error: TargetError) -> Refusal:
     if error.reason is BadUrl.NO_SCHEME:
-        return Refusal(400, "Bad Request", "Invalid query string.")
+        return Refusal(400, "Bad Request", "Invalid query string.", parameter="callback")
     hint = str(error)
     if error.reason is BadUrl.PORT:
         hint = f"{hint}; the operator can set RINGBACK_CALLBACK_PORTS"
-    return _invalid(hint)
+    return _invalid(hint, f"its {error.reason} cannot be used")
 
 
-def _invalid(hint: str) -> Refusal:
-    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({hint})")
+def _invalid(hint: str, reason: str) -> Refusal:
+    message = f"Invalid callback url. ({hint})"
+    return Refusal(400, "INVALID_QUERY_PARAMETER", message, reason=reason, parameter="callback")

@@ -193,6 +193,8 @@ class Deliverer:
             delay=delay,
             reason=reason,
         )
+        if delay is None:
+            _report_parked(job, verdict.value, reason=reason)
         facts = msgspec.json.encode(AttemptDetail(reason=reason))
         attempt = Attempt(now, now, verdict.value, None, facts)
         return GivenUp(attempt=attempt) if delay is None else Retry(delay, attempt=attempt)
@@ -265,6 +267,37 @@ def _tell(
         tls_s=phases.tls,
         first_byte_s=phases.first_byte,
         total_s=phases.total,
+    )
+    if isinstance(outcome, GivenUp):
+        _report_parked(
+            job,
+            verdict,
+            destination=target.origin,
+            status=outcome.code,
+            reason=answer.detail if isinstance(answer, NoResponse) else None,
+        )
+
+
+def _report_parked(
+    job: Job,
+    outcome: str,
+    *,
+    destination: str | None = None,
+    status: int | None = None,
+    reason: str | None = None,
+) -> None:
+    """It is not tried again: somebody must look at the receiver, and then send it again."""
+    problem(
+        "delivery.parked",
+        job_id=job.id,
+        request_id=job.parent,
+        project=job.project,
+        key=job.accessor,
+        destination=destination,
+        attempts=job.tries + 1,
+        outcome=outcome,
+        status=status,
+        reason=reason,
     )
 
 

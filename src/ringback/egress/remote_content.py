@@ -16,7 +16,7 @@ def remote_content_refusal(reason: FetchReason, detail: str) -> Refusal:
     text = _text(reason, detail)
     if reason is not FetchReason.CLIENT_ERROR:
         text = f"{text} ({detail})"
-    return Refusal(400, "REMOTE_CONTENT_ERROR", text)
+    return Refusal(400, "REMOTE_CONTENT_ERROR", text, reason=f"the audio behind the url: {reason}")
 
 
 def _text(reason: FetchReason, detail: str) -> str:

@@ -91,7 +91,13 @@ class ModelCatalogue:
         if exact or (matching and _is_deepgrams(model)):
             return (exact or matching)[0]
         versions = "".join(f"{info.name} has the version {info.version}. " for info in matching)
-        raise Refusal(400, "Bad Request", f"{_NO_SUCH} {versions}{self._hint(languages)}")
+        raise Refusal(
+            400,
+            "Bad Request",
+            f"{_NO_SUCH} {versions}{self._hint(languages)}",
+            reason="there is no such model, or it does not know the language",
+            parameter="model" if not matching else "version",
+        )
 
     def load(self, name: str, device: str, compute_type: str, threads: int) -> Recogniser:
         """The model of this name (`ModelInfo.name`), in this process. Raises `Misconfigured`.

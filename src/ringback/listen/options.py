@@ -168,9 +168,15 @@ def _read(parameter: Parameter, texts: list[str]) -> tuple[Value, ...]:
 
 def _as_single(parameter: Parameter, texts: list[str]) -> list[str]:
     if parameter.repeats > 1:
-        raise _refused(f"`{parameter.name}` has {len(texts)} values; at most {parameter.repeats} are allowed")
+        raise _refused(
+            f"`{parameter.name}` has {len(texts)} values; at most {parameter.repeats} are allowed",
+            parameter=parameter.name,
+        )
     if len(set(texts)) > 1:
-        raise _refused(f"duplicate field `{parameter.name}` with different values; give it once")
+        raise _refused(
+            f"duplicate field `{parameter.name}` with different values; give it once",
+            parameter=parameter.name,
+        )
     return texts[:1]
 
 
@@ -180,9 +186,13 @@ def _read_one(parameter: Parameter, text: str) -> Value:
         return parameter.kind.read(text)
     except ValueError:
         if parameter.name == "callback":
-            raise Refusal(400, "INVALID_QUERY_PARAMETER", "Invalid callback url.") from None
+            raise Refusal(
+                400, "INVALID_QUERY_PARAMETER", "Invalid callback url.", parameter="callback"
+            ) from None
         raise _refused(
-            f"`{parameter.name}={printable(text)}`: expected {parameter.kind.description}"
+            f"`{parameter.name}={printable(text)}`: expected {parameter.kind.description}",
+            reason=f"expected {parameter.kind.description}",
+            parameter=parameter.name,
         ) from None
 
 
@@ -226,7 +236,7 @@ def _detection(values: tuple[Value, ...]) -> object:
     if "false" not in values:
         return languages or True
     if set(values) != {"false"}:
-        raise _refused("`detect_language=false` contradicts its other values")
+        raise _refused("`detect_language=false` contradicts its other values", parameter="detect_language")
     return False
 
 
@@ -278,16 +288,16 @@ def keyterm_fault(terms: Sequence[str]) -> str | None:
 def _check_together(options: ListenOptions, mode: Mode) -> None:
     """The rules that hold between parameters."""
     if options.encoding in _NEEDS_RATE and options.sample_rate is None:
-        raise _refused(f"`encoding={options.encoding}` needs `sample_rate`")
+        raise _refused(f"`encoding={options.encoding}` needs `sample_rate`", parameter="sample_rate")
     fixed = _FIXED_RATE.get(options.encoding or "")
     if fixed and options.sample_rate not in {None, fixed}:
-        raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`")
+        raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`", parameter="sample_rate")
     if fault := keyterm_fault(options.terms):
-        raise Refusal(400, "INVALID_QUERY_PARAMETER", fault)
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", fault, parameter="keyterm")
     if options.utterance_end_ms is not None and not options.interim_results:
-        raise _refused("`utterance_end_ms` needs `interim_results=true`")
+        raise _refused("`utterance_end_ms` needs `interim_results=true`", parameter="utterance_end_ms")
     if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:
-        raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all")
+        raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all", parameter="extra")
 
 
 def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]) -> ListenOptions:
@@ -301,5 +311,6 @@ def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]
     )
 
 
-def _refused(why: str) -> Refusal:
-    return Refusal(400, "INVALID_QUERY_PARAMETER", f"Failed to deserialize query parameters: {why}.")
+def _refused(why: str, *, reason: str = "", parameter: str | None = None) -> Refusal:
+    message = f"Failed to deserialize query parameters: {why}."
+    return Refusal(400, "INVALID_QUERY_PARAMETER", message, reason=reason, parameter=parameter)

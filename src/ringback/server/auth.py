@@ -86,10 +86,12 @@ class Authenticator:
     async def authenticate(self, request: HTTPConnection) -> Caller:
         """The caller of this request; raises `InvalidCredentials` (401), and reports it."""
         try:
-            return await self._caller(request)
+            caller = await self._caller(request)
         except InvalidCredentials as failure:
             self._failures.report(request, failure, self._clock.monotonic())
             raise
+        request.scope.setdefault("state", {})["caller"] = caller
+        return caller
 
     async def _caller(self, request: HTTPConnection) -> Caller:
         scheme, credential = _credentials(request)
@@ -177,6 +179,12 @@ class Authenticator:
             self._cached_limits.clear()
         self._cached_limits[project, key_id] = (now, limits)
         return limits
+
+
+def caller_known(connection: HTTPConnection) -> Caller | None:
+    """Whom `authenticate` has found for this request; None: nobody, or not yet."""
+    caller: Caller | None = connection.scope.get("state", {}).get("caller")
+    return caller
 
 
 def has_credentials(connection: HTTPConnection) -> bool:

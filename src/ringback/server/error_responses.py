@@ -18,7 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback import telemetry
-from ringback.errors import Failure, Refusal
+from ringback.errors import Failure
 from ringback.jobs.store import LedgerUnavailable
 
 LISTEN_PATH = "/v1/listen"
@@ -85,11 +85,6 @@ def error_headers(failure: Failure) -> dict[str, str]:
 def header_text(text: str) -> str:
     """`text` as a header may carry it: one line of printable Latin-1, of bounded length."""
     return "".join(char if _fits_a_header(char) else "?" for char in text[:_HEADER_TEXT_LIMIT]).strip()
-
-
-async def refusal_handler(request: Request, error: Exception) -> Response:
-    assert isinstance(error, Refusal)
-    return error_response(request, error.failure)
 
 
 async def http_error_handler(request: Request, error: Exception) -> Response:
@@ -160,10 +155,10 @@ class RequestIdMiddleware:
                 response = error_response(HTTPConnection(scope), INTERNAL_ERROR)
                 await response(scope, receive, send_with_id)
         if scope["type"] == "http" and status is not None:
-            telemetry.HTTP_SECONDS.labels(_route_of(scope), str(status)).observe(time.monotonic() - began)
+            telemetry.HTTP_SECONDS.labels(route_of(scope), str(status)).observe(time.monotonic() - began)
 
 
-def _route_of(scope: Scope) -> str:
+def route_of(scope: Scope) -> str:
     """The route as the table has it: no label holds what a caller wrote."""
     path: str = getattr(scope.get("route"), "path", "none")
     return path

@@ -252,7 +252,7 @@ def _check_schedule(text: str) -> None:
     try:
         parse_schedule(text)
     except ValueError as error:
-        raise Refusal(400, "PAYLOAD_ERROR", f"`schedule`: {error}") from None
+        raise Refusal(400, "PAYLOAD_ERROR", f"`schedule`: {error}", reason="`schedule` is none") from None
 
 
 def _is_expired(key: ApiKey, now: float) -> bool:

@@ -48,6 +48,7 @@ from ringback.server.idempotency import idempotency_key_of, key_reused, with_fin
 from ringback.server.permissions import Permission
 from ringback.server.query import options_of, query_pairs
 from ringback.server.request_context import RequestContext, report_accepted, report_refused
+from ringback.server.request_parsing import NOT_SUCH_JSON
 from ringback.server.services import Services
 from ringback.server.sync_responder import SyncResponder, ledger_unavailable
 from ringback.transcription.fetch import with_fetch
@@ -245,7 +246,7 @@ async def _url_in(request: Request, pace: Pace) -> str:
             raise Refusal(400, "Bad Request", f"{_NO_JSON} The body is empty.")
         return _REMOTE.decode(text).url
     except msgspec.ValidationError as error:
-        raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
+        raise Refusal(400, "PAYLOAD_ERROR", f"{NOT_SUCH_JSON} {error}", reason=NOT_SUCH_JSON) from None
     except NotJson:
         raise Refusal(400, "Bad Request", f"{_NO_JSON} {_AUDIO_AS_JSON}") from None
     except (msgspec.DecodeError, RecursionError):

@@ -26,6 +26,7 @@ from ringback.server.auth import Authenticator, offered_scheme
 from ringback.server.error_responses import INTERNAL_ERROR, error_response, exception_facts, request_id_of
 from ringback.server.permissions import Permission
 from ringback.server.query import options_of
+from ringback.server.request_facts import report_refusal
 from ringback.server.services import Services
 from ringback.server.sync_responder import ledger_unavailable
 from ringback.streaming.admitted_stream import StreamRequest
@@ -124,13 +125,7 @@ class _Client:
 
 async def _refuse(websocket: WebSocket, failure: Failure) -> None:
     telemetry.REQUESTS.labels(METHOD, str(failure.status)).inc()
-    telemetry.event(
-        "request.refused",
-        request_id=request_id_of(websocket),
-        method=METHOD,
-        status=failure.status,
-        err_code=failure.err_code,
-    )
+    report_refusal(websocket, failure, method=METHOD)
     with suppress(WebSocketDisconnect, RuntimeError):  # it is gone, or was accepted before something broke
         await websocket.send_denial_response(error_response(websocket, failure))
 

@@ -16,7 +16,8 @@ from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Caller
 from ringback.server.body import declared_length, is_json
-from ringback.server.error_responses import exception_facts, request_id_of
+from ringback.server.error_responses import exception_facts
+from ringback.server.request_facts import client_facts, report_refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +71,13 @@ def report_answered(request: Request, context: RequestContext, status: int, seco
 def report_refused(request: Request, context: RequestContext | None, failure: Failure) -> None:
     method = "unknown" if context is None else context.method
     telemetry.REQUESTS.labels(method, str(failure.status)).inc()
-    facts = {"request_id": request_id_of(request)} if context is None else _facts(request, context)
-    telemetry.event("request.refused", **facts, status=failure.status, err_code=failure.err_code)
+    report_refusal(request, failure, **({} if context is None else _facts(request, context)))
 
 
 def _facts(request: Request, context: RequestContext) -> dict[str, object]:
     return {
+        **client_facts(request, context.caller),
         "request_id": context.request_id,
-        "project": context.caller.project,
-        "key": context.caller.key_id,
         "method": context.method,
         "model": context.model.name,
         "bytes": declared_length(request),

@@ -97,9 +97,13 @@ async def json_body(
             raise Refusal(400, "INVALID_JSON", "The request has no body: send a JSON object.")
         return decoder.decode(text or "{}")
     except msgspec.ValidationError as error:
-        raise Refusal(400, "PAYLOAD_ERROR", f"Failed to deserialize JSON payload. {error}") from None
+        raise Refusal(400, "PAYLOAD_ERROR", f"{NOT_SUCH_JSON} {error}", reason=NOT_SUCH_JSON) from None
     except (NotJson, msgspec.DecodeError, RecursionError):
         raise Refusal(400, "INVALID_JSON", "The body is not valid JSON.") from None
+
+
+NOT_SUCH_JSON = "Failed to deserialize JSON payload."
+"""What is wrong with it, msgspec says behind it, and may quote a field's name."""
 
 
 def rfc3339(moment: float) -> str:

@@ -4,7 +4,8 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
@@ -21,7 +22,6 @@ from ringback.server.error_responses import (
     error_response,
     http_error_handler,
     ledger_unavailable_handler,
-    refusal_handler,
 )
 from ringback.server.history_routes import HistoryRoutes
 from ringback.server.key_routes import KeyRoutes
@@ -30,6 +30,7 @@ from ringback.server.live_route import LiveRoute
 from ringback.server.model_routes import ModelRoutes
 from ringback.server.project_routes import ProjectRoutes
 from ringback.server.request_command_routes import RequestCommandRoutes
+from ringback.server.request_facts import report_refusal
 from ringback.server.result_route import ResultRoute
 from ringback.server.services import ProbeSources, Services
 from ringback.server.signing_routes import PUBLIC_KEYS_PATH, SigningRoutes
@@ -76,7 +77,7 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
         routes=routes,
         middleware=middleware,
         exception_handlers={
-            Refusal: refusal_handler,
+            Refusal: _refused,
             LedgerUnavailable: ledger_unavailable_handler,
             HTTPException: http_error_handler,
         },
@@ -85,6 +86,13 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
     # `/v1/listen/` is not `/v1/listen`: a redirected POST would lose its body.
     app.router.redirect_slashes = False
     return app
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    """What `/v1/listen` does not answer itself."""
+    assert isinstance(error, Refusal)
+    report_refusal(request, error.failure)
+    return error_response(request, error.failure)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:

@@ -122,9 +122,21 @@ class CallbackOpener:
 def _refusal_of(why: NoResponse) -> Refusal:
     """In Deepgram's words where it documents some (https://developers.deepgram.com/docs/errors)."""
     if why.reason is NoResponseReason.DNS:
-        return Refusal(400, "Bad Request", "Failed to resolve callback.")
+        return Refusal(400, "Bad Request", "Failed to resolve callback.", parameter="callback")
     if why.reason is NoResponseReason.BLOCKED:
-        return Refusal(400, "INVALID_QUERY_PARAMETER", f"Invalid callback url. ({why.detail})")
+        return Refusal(
+            400,
+            "INVALID_QUERY_PARAMETER",
+            f"Invalid callback url. ({why.detail})",
+            reason="the address policy forbids its host",
+            parameter="callback",
+        )
     if why.reason is NoResponseReason.OURS:
         return Refusal(503, "Service Unavailable", "Please try again later")
-    return Refusal(400, "Bad Request", f"Failed to connect to callback. ({why.reason}: {why.detail})")
+    return Refusal(
+        400,
+        "Bad Request",
+        f"Failed to connect to callback. ({why.reason}: {why.detail})",
+        reason=f"no connection to it: {why.reason}",
+        parameter="callback",
+    )

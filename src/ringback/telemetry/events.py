@@ -5,8 +5,10 @@ event or a label: audio, words, API keys, credentials, the path or query of a ca
 """
 
 import atexit
+import json
 import logging
 import os
+import re
 import sys
 import threading
 import traceback
@@ -37,7 +39,8 @@ def configure(level: str, form: str) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            structlog.dev.ConsoleRenderer() if as_text else structlog.processors.JSONRenderer(_json),
+            _in_order,
+            _text_line if as_text else structlog.processors.JSONRenderer(_json),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=lambda *_: output,
@@ -133,6 +136,38 @@ MOST_LINES_WAITING = 10_000
 """When the log is not read, the oldest lines are dropped."""
 
 LAST_WRITE_SECONDS = 2.0
+
+
+FIRST_FACTS = (
+    "timestamp", "level", "event", "request_id", "job_id", "job", "kind", "project", "key", "key_name",
+    "client", "route", "method", "model", "status", "code", "err_code", "outcome", "reason", "parameter",
+    "error",
+)  # fmt: skip
+"""The order of facts in a line; others follow in that in which they were logged."""
+
+
+def _in_order(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    ordered = {name: facts.pop(name) for name in FIRST_FACTS if name in facts}
+    ordered.update(facts)
+    return ordered
+
+
+def _text_line(_logger: object, _method: str, facts: structlog.typing.EventDict) -> str:
+    """One line for people: time, level, event, then `fact=value`. What is not plain is written as JSON."""
+    head = f"{facts.pop('timestamp')} {facts.pop('level'):<7} {facts.pop('event')}"
+    return " ".join((head, *(f"{name}={_plain(value)}" for name, value in facts.items())))
+
+
+def _plain(value: object) -> str:
+    text = value if isinstance(value, str) else msgspec.json.encode(value, enc_hook=repr).decode()
+    if isinstance(value, str) and not _PLAIN.fullmatch(text):
+        return json.dumps(text)
+    # Within lists and objects control characters are escaped, but those beyond ASCII are not.
+    return text if text.isascii() else json.dumps(value, default=repr)
+
+
+_PLAIN = re.compile(r"[!#-~]+")
+"""Printable ASCII without spaces and double quotes."""
 
 
 def _json(value: object, **_: object) -> bytes:
