@@ -47,7 +47,7 @@ _PAIRS = {
     ("n", "s"): SSN,
     ("four", "last"): NUMBER,
 }
-_LINKS = words(
+LINKS = words(
     "is are was it's its the a number numbers no code id my your his her our their of in to for at and be "
     "say said as uh um so it here's that's that this you can me us card security plate account on i think "
     "sorry yes yeah okay ok sure hi hello one new says reads with please under"
@@ -73,4 +73,4 @@ def cue_before(passage: Passage, i: int, count: int = 8) -> tuple[str, int]:
 
 def is_linked(passage: Passage, i: int, distance: int) -> bool:
     """Whether only words such as “number is” stand between the cue and atom `i`."""
-    return all(text in _LINKS for text in passage.before(i, distance)[: distance - 1])
+    return all(text in LINKS for text in passage.before(i, distance)[: distance - 1])

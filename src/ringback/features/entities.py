@@ -39,7 +39,7 @@ from ringback.features.postcodes import find_postcode
 from ringback.features.quantities import find_house_number, find_number, find_pair, find_round_by_ear
 from ringback.features.readings import Number
 from ringback.features.spans import Context, Entity, Part
-from ringback.features.spelled import find_spelled, is_letter
+from ringback.features.spelled import find_spelled, is_letter, is_prefix
 from ringback.features.times import find_time
 from ringback.features.written import find_written
 from ringback.listen.text_languages import is_english
@@ -128,6 +128,7 @@ def _may_start(passage: Passage, i: int) -> bool:
         atom.kind is not AtomKind.OTHER
         or atom.text in _ALSO_START
         or is_letter(passage, i)
+        or is_prefix(passage, i)
         or atom.text[:1] in "$€£¥₹+-"
     )
 
@@ -145,6 +146,8 @@ def find_at(passage: Passage, i: int) -> Entity | None:
         entity = find_quarter(passage, i) or find_spelled(passage, i) or _find_other_spelled(passage, i)
         if entity is not None or atom.text != "a":
             return entity
+    if atom.kind is AtomKind.OTHER and is_prefix(passage, i):
+        return find_spelled(passage, i)
     return _find_run_or_value(passage, i)
 
 

@@ -50,7 +50,7 @@ def read_host(passage: Passage, anchor: int, done: int) -> HostName | None:
     if written == "localhost":
         return HostName(anchor, anchor + 1, written)
     if written != "dot":
-        if not _WRITTEN_URL.fullmatch(written):
+        if not _WRITTEN_URL.fullmatch(written) and not _is_written_host(passage, anchor):
             return None
         first, text, end = anchor, written, anchor + 1
         if passage.text(first - 1) in ("dash", "hyphen", "dot") and first - 2 >= done:
@@ -66,6 +66,14 @@ def read_host(passage: Passage, anchor: int, done: int) -> HostName | None:
     if tail in _ALSO_WORDS and not _is_site(passage, first):
         return None
     return HostName(first, end, head + tail)
+
+
+def _is_written_host(passage: Passage, i: int) -> bool:
+    """`example.fr`; `web.de` behind “at”; but not “there.is” of a lost space."""
+    text = passage.text(i)
+    top_level = text.rpartition(".")[2]
+    known = top_level in _TLDS and (top_level not in _ALSO_WORDS or passage.text(i - 1) == "at")
+    return known and bool(_WRITTEN_DOMAIN.fullmatch(text))
 
 
 def in_more_words(passage: Passage, host: HostName, done: int) -> HostName | None:

@@ -148,7 +148,14 @@ def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
         return None
     if len(run.pieces) == 1 and count < 3:
         return None
-    return _joined(passage, run, cue, _dashed(run))
+    return _joined(passage, run, cue, _as_grouped(passage, run) if cue == ID else _dashed(run))
+
+
+def _as_grouped(passage: Passage, run: Run) -> str:
+    """With the hyphens that the model wrote, unless it wrote digit by digit: 555-1234, but 7-8-4-5."""
+    written = passage.text(run.first)
+    alone = run.end == run.first + 1 and passage.kind(run.first) is AtomKind.GROUPS
+    return written if alone and any(len(group) > 1 for group in written.split("-")) else _dashed(run)
 
 
 def _card_detail(run: Run, cue: str) -> str:

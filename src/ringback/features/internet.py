@@ -24,8 +24,8 @@ _NEVER_LOCAL = words(
     "staying happens sold order ordered read more items"
 )
 MAIL_CUES = words(
-    "email e-mail mail emails mailed address write reply contact send sent ping cc forward to is it's "
-    "reach message gmail inbox invite"
+    "email e-mail email's mail emails mailed address write reply contact send sent ping cc forward to is "
+    "it's reach message gmail inbox invite"
 )
 _MAIL_HOSTS = words("gmail yahoo hotmail outlook icloud aol protonmail proton live comcast")
 _WRITTEN_MAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -158,7 +158,7 @@ def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
             first -= 1
             text = "0" + text
         elif not word and not any(character.isalpha() for character in text) and said not in _STOPS:
-            if said in JOINERS or not said.replace(".", "").replace("'", "").isalnum():
+            if said in JOINERS or not all(map(str.isalnum, _PARTS.split(said))):
                 break
             text, first, word = said + text, first - 1, True
         else:
@@ -173,6 +173,8 @@ def _is_number_before(passage: Passage, i: int) -> bool:
     return passage.kind(i - 1) in NUMBER_KINDS
 
 
+_PARTS = re.compile(r"[.'’_-]")
+"""What stands between the parts of a mailbox that was written as one word."""
 _STOPS = words(
     "to at is it's the my email me us her his their our your and or address mail send with of on it"
 )

@@ -11,7 +11,7 @@ from ringback.features.internet import MAIL_CUES
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
-from ringback.features.spelled import is_letter
+from ringback.features.spelled import is_letter, is_prefix
 from ringback.features.vocabulary import words
 
 _NUMBERS = frozenset(AtomKind) - {AtomKind.OTHER, AtomKind.LETTER}
@@ -80,4 +80,6 @@ def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
         return passage.kind(i - 1) in _NUMBERS or (text == "and" and passage.text(i - 1) in CURRENCIES)
     if text == "at":
         return passage.cue(i, MAIL_CUES, 8) and i > 0
+    if not is_last and is_prefix(passage, i) and passage.kind(i + 1) in _NUMBERS:
+        return True
     return not is_last and (behind in _JOINERS - {"point", "colon"} or behind == "at")

@@ -228,12 +228,20 @@ def _behind_hundred(atoms: Sequence[Atom], i: int, hundreds: int) -> tuple[int, 
         return alone
     start = i + 2 if atoms[i + 1].text == "and" and not atoms[i + 1].stop else i + 1
     rest = _below_hundred_or_ordinal(atoms, start) if start < len(atoms) else None
+    if rest is None and start < len(atoms) and _is_written_rest(atoms, start):
+        rest = atoms[start].value, start + 1, False
     if rest is None or rest[0] == 0:
         return alone
     value, end, ordinal = rest
     if end < len(atoms) and not atoms[end - 1].stop and atoms[end].kind is AtomKind.HUNDRED:
         return alone
     return hundreds * 100 + value, end, ordinal
+
+
+def _is_written_rest(atoms: Sequence[Atom], i: int) -> bool:
+    """Whether written digits go on with a hundred in words: “one hundred 20”."""
+    alone = atoms[i].stop or i + 1 == len(atoms) or not is_digit_like(atoms[i + 1])
+    return atoms[i].kind is AtomKind.DIGITS and len(atoms[i].text) == 2 and bool(alone)
 
 
 def _below_hundred_or_ordinal(atoms: Sequence[Atom], i: int) -> tuple[int, int, bool] | None:

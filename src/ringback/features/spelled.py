@@ -1,6 +1,6 @@
 """Names spelled letter by letter: “i n v dash two zero”, “b as in boy seven”, `A B 7 7 2 9`. English."""
 
-from ringback.features.cues import ID, NUMBER, ROOM, cue_before, is_linked
+from ringback.features.cues import ID, LINKS, NUMBER, ROOM, cue_before, is_linked
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
@@ -76,9 +76,16 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
     original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
     if passage.kind(i) is AtomKind.WRITTEN and original.replace("-", "").isalnum():
         return original.upper(), i + 1
-    if original.isascii() and original.isalpha() and original.isupper() and 2 <= len(original) <= 4:
-        return original, i + 1
-    return None
+    return (original, i + 1) if is_prefix(passage, i) else None
+
+
+def is_prefix(passage: Passage, i: int) -> bool:
+    """Whether atom `i` is a few capitals, as ids begin with: `INV 2026`, `UA 452`."""
+    text = passage.text(i)
+    if not 2 <= len(text) <= 4 or text in LINKS:
+        return False
+    original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
+    return original.isascii() and original.isalpha() and original.isupper()
 
 
 def _beside_digit(passage: Passage, i: int) -> bool:
@@ -103,6 +110,8 @@ def _room_letter(passage: Passage, i: int) -> Entity | None:
             if article and not _goes_on(passage, end + 1):
                 break
             text, letters, end = text + passage.text(end).upper(), letters + 1, end + 1
+        elif not text and is_prefix(passage, end):
+            text, letters, end = passage.text(end).upper(), 2, end + 1
         else:
             break
     if not digits or not letters:
