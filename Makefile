@@ -31,7 +31,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test test-clients test-long test-all mutants test-cluster lint format bench chaos notices sbom lock clean
+.PHONY: help setup setup-dev demo serve test test-clients test-long test-all mutants test-cluster lint format bench chaos notices openapi sbom lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -84,6 +84,9 @@ chaos: setup-dev ## The long form of the tests that kill and break things on pur
 
 notices: setup-dev ## Write THIRD_PARTY_NOTICES.md from the pinned requirements.
 	$(BIN)/python tools/notices.py
+
+openapi: $(INSTALL)dev ## Write docs/openapi.json from the types and tables that the server reads and writes by.
+	$(BIN)/python tools/openapi.py
 
 sbom: .venvs/supply/.installed ## Write a bill of materials (CycloneDX) of what EXTRAS installs to build/.
 	@mkdir -p build

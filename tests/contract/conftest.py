@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from support.cluster import cluster
+from support.openapi import check_callback
 from support.program import Program
 from support.receiver import Receiver
 
@@ -31,15 +32,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
             nodes.wait_until_ready()
             yield nodes.api
         return
-    with Program(tmp_path_factory.mktemp("contract")) as program:
+    with Program(tmp_path_factory.mktemp("contract"), checked=True) as program:
         program.wait_until_ready()
         yield program
 
 
 @pytest.fixture(scope="session")
 def receiver() -> Iterator[Receiver]:
+    """What it got is compared with what docs/openapi.json promises to receivers."""
     with Receiver() as receiver:
         yield receiver
+    for callback in receiver.received:
+        if "webhook-id" in callback.headers:
+            check_callback(callback.headers, callback.body)
 
 
 @pytest.fixture(scope="session")

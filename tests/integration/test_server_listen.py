@@ -23,7 +23,7 @@ from ringback.server import sync_responder
 from ringback.settings import EngineSettings, LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, opened_url, order_of
-from support.front import DOCUMENT, OWNER, Answered, Front, front
+from support.front import DOCUMENT, OWNER, Answered, Front, front, large_document
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
 CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
@@ -99,7 +99,7 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
     monkeypatch.setattr(FolderBlobStore, "get", away)
     monkeypatch.setattr(sync_responder, "BLOB_RETRY_SECONDS", 0.5)
     asking = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
-    document = b'{"results":"' + b"x" * INLINE_LIMIT + b'"}'
+    document = large_document(INLINE_LIMIT)
     await door.finish(await door.claim(), document)
     answer = await asking
     assert len(tries) == 2

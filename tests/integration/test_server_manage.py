@@ -237,7 +237,7 @@ async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
     assert await door.ledger.settle(lease, Done(200, ending, (delivery,)))
     (first,) = await door.ledger.claim(DELIVER, 1, 60)
     now = door.services.clock.now()
-    attempt = Attempt(now, now + 1, "server_error", 500, b'{"phases":{}}')
+    attempt = Attempt(now, now + 1, "server_error", 500, b'{"address":"192.0.2.7"}')
     assert await door.ledger.settle(first, Retry(30.0, 500, attempt))
 
     shown_answer = await get(door, f"{{project}}/requests/{lease.job.id}")
@@ -250,7 +250,11 @@ async def test_the_state_of_a_callback_is_visible(door: Front) -> None:
     assert (shown["id"], shown["state"]) == (delivery.id, "queued")
     assert datetime.fromisoformat(shown["next_attempt_at"]).timestamp() > now + 20
     (tried,) = shown["attempts"]
-    assert (tried["outcome"], tried["code"], tried["detail"]) == ("server_error", 500, {"phases": {}})
+    assert (tried["outcome"], tried["code"], tried["detail"]) == (
+        "server_error",
+        500,
+        {"address": "192.0.2.7"},
+    )
 
     _keeps_secrets(shown_answer.body)
 

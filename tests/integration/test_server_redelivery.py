@@ -18,6 +18,8 @@ from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callba
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
+from ringback.listen.json_parts import ModelMetadata
+from ringback.listen.live_messages import LiveMessages, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.server import history_routes, request_command_routes
 from ringback.streaming.record import StreamResult, record_job
@@ -25,7 +27,7 @@ from ringback.transcription import retention
 from ringback.transcription.request import TranscriptionResult, document_key
 from ringback.transcription.request import order_of as ordered
 from support.clock import ManualClock
-from support.front import DOCUMENT, Answered, Front, front
+from support.front import DOCUMENT, Answered, Front, front, large_document
 
 SECRET_URL = "http://user:secret@127.0.0.1:8443/private?token=1"
 ELSEWHERE = "http://127.0.0.1:9000/other?token=2"
@@ -45,6 +47,19 @@ async def submit(door: Front, callback: str | None = SECRET_URL, tag: str = "a")
     if callback is not None:
         assert (await sent).status == 200
     return lease
+
+
+METADATA = (
+    LiveMessages(
+        ListenOptions(),
+        StreamMetadata(
+            "00000000-0000-4000-8000-00000000000a", 0.0, (ModelMetadata("uuid", "name", "1", "whisper"),)
+        ),
+    )
+    .metadata("0" * 64, 0.0, 0)
+    .decode()
+)
+"""What a stream leaves."""
 
 
 async def transcribed(
@@ -410,7 +425,7 @@ async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: Manu
         keeper = retention.RetentionService(
             door.blobs, door.ledger, keep_results=1_000.0, keep_history=5_000.0
         )
-        large = b"x" * (INLINE_LIMIT + 1)
+        large = large_document(INLINE_LIMIT)
         request, delivery = await transcribed(door, document=large)
         assert delivery is not None
         manual_clock.advance(900)
@@ -470,7 +485,7 @@ async def test_a_streams_responses_come_back_in_their_order(
         await door.ledger.add([job])
         responses.append(job.id)
     assert await door.ledger.settle(
-        lease, Done(200, msgspec.json.encode(StreamResult(StoredDocument(inline="{}"))))
+        lease, Done(200, msgspec.json.encode(StreamResult(StoredDocument(inline=METADATA))))
     )
     (first,) = await door.ledger.claim(DELIVER, 9, 60)
     assert await door.ledger.settle(first, GivenUp(500))
@@ -485,7 +500,7 @@ async def test_a_streams_responses_come_back_in_their_order(
         (lease,) = await door.ledger.claim(DELIVER, 9, 60)
         assert lease.job.id == expected
         assert await door.ledger.settle(lease, Done(200))
-    assert (await get(door, f"requests/{stream}/result")).body == b"{}"
+    assert (await get(door, f"requests/{stream}/result")).body == METADATA.encode()
     assert (await get(door, f"requests/{stream}")).json()["request"]["callback"]["code"] == 200
 
 

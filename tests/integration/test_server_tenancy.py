@@ -32,6 +32,7 @@ KEYLESS = {
     ("GET", "/v1/status/engine"),
     ("GET", "/metrics"),
     ("GET", "/.well-known/ringback/webhook-keys"),
+    ("GET", "/openapi.json"),
 }
 """What anybody may ask; `test_server_operator` says what they learn."""
 

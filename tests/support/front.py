@@ -15,7 +15,7 @@ from ringback.blobs import FolderBlobStore, store_document
 from ringback.bootstrap.values import attempt_limits, daily_limits, service_limits
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.signers import Signers
-from ringback.callbacks.trial import trial
+from ringback.callbacks.trial import sample, trial
 from ringback.clock import Clock, SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
@@ -44,12 +44,19 @@ from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND, TranscriptionResult, document_key
+from support.openapi import check_answer
 from support.sealing import SEAL
 
 OWNER = "a" * 40
 """The secret of a key with scope `owner`."""
 
-DOCUMENT = b'{"metadata":{},"results":{}}'
+DOCUMENT = sample("00000000-0000-4000-8000-000000000000", 0.0)
+"""A result."""
+
+
+def large_document(size: int) -> bytes:
+    """A result of more than `size` bytes."""
+    return DOCUMENT.replace(b'"transcript":"', b'"transcript":"' + b"x" * size, 1)
 
 
 @dataclass
@@ -108,6 +115,7 @@ class Front:
         ) as response:
             body = await response.read()
             lowered = {name.lower(): value for name, value in response.headers.items()}
+            check_answer(method, path, response.status, lowered, body)
             return Answered(response.status, lowered, body)
 
     async def claim(self) -> Lease:

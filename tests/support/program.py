@@ -17,6 +17,7 @@ from typing import Any
 
 import psutil
 
+from support.openapi import check_answer
 from support.ports import free_port
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
@@ -45,6 +46,8 @@ class Program:
     port: int = 0
     command: tuple[str, ...] = (str(RINGBACK),)
     process: psutil.Popen | None = None
+    checked: bool = False
+    """Whether each answer is compared with docs/openapi.json."""
     start_seconds: float = 180
     """A start is mostly imports: four seconds of a processor that may have much else to do."""
 
@@ -168,10 +171,13 @@ class Program:
             request.add_header(name, value)
         try:
             with urllib.request.urlopen(request, timeout=timeout) as answer:
-                return Reply(answer.status, _lowered(answer.headers), answer.read())
+                reply = Reply(answer.status, _lowered(answer.headers), answer.read())
         except urllib.error.HTTPError as error:
             with error:
-                return Reply(error.code, _lowered(error.headers), error.read())
+                reply = Reply(error.code, _lowered(error.headers), error.read())
+        if self.checked:
+            check_answer(method, path, reply.status, reply.headers, reply.body)
+        return reply
 
     def _answers(self) -> bool:
         assert self.process is not None

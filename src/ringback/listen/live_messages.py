@@ -112,7 +112,7 @@ class LiveMessages:
         (https://developers.deepgram.com/docs/close-stream)."""
         models = {model.uuid: JsonModel.of(model) for model in self._facts.models} if channels else {}
         return _ENCODER.encode(
-            _LiveMetadata(
+            StreamSummary(
                 transaction_key="deprecated",
                 request_id=self._facts.request_id,
                 sha256=sha256,
@@ -213,7 +213,9 @@ class _UtteranceEndMessage(msgspec.Struct, tag_field="type", tag="UtteranceEnd")
     last_word_end: float
 
 
-class _LiveMetadata(msgspec.Struct, omit_defaults=True, tag_field="type", tag="Metadata"):
+class StreamSummary(msgspec.Struct, omit_defaults=True, tag_field="type", tag="Metadata"):
+    """The last message of a live stream, and what is kept as its result."""
+
     transaction_key: str
     request_id: str
     sha256: str
@@ -243,6 +245,17 @@ class _ConfigureFailure(msgspec.Struct, tag_field="type", tag="ConfigureFailure"
     code: str
     description: str
 
+
+MESSAGES: tuple[type[msgspec.Struct], ...] = (
+    _LiveResults,
+    _SpeechStartedMessage,
+    _UtteranceEndMessage,
+    StreamSummary,
+    _LiveError,
+    _ConfigureSuccess,
+    _ConfigureFailure,
+)
+"""All that a stream may say."""
 
 _ENCODER = msgspec.json.Encoder()
 

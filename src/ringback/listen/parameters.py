@@ -65,6 +65,13 @@ class Parameter:
     """How many values it may have in one request."""
     modes: frozenset[Mode] = BOTH
 
+    @property
+    def schema(self) -> Mapping[str, object]:
+        """JSON Schema of what it takes; an array is given by repeating the name."""
+        if self.repeats > 1:
+            return {"type": "array", "items": self.kind.schema, "maxItems": self.repeats}
+        return self.kind.schema
+
 
 SERVED, UNSERVED, IGNORED = Support
 _SPEC = "reference/speech-to-text/listen-pre-recorded"

@@ -26,7 +26,16 @@ from ringback.listen.json_parts import (
 from ringback.listen.options import ListenOptions, ParameterWarning
 from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, joined
 
-__all__ = ["ModelMetadata", "ResultMetadata", "accepted_body", "error_body", "result_document"]
+__all__ = [
+    "AcceptedDocument",
+    "ErrorDocument",
+    "ModelMetadata",
+    "ResultDocument",
+    "ResultMetadata",
+    "accepted_body",
+    "error_body",
+    "result_document",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +65,7 @@ def result_document(
     for, left out."""
     words = WordWriter(options)
     return _ENCODER.encode(
-        _Document(
+        ResultDocument(
             metadata=_metadata(transcript, options, facts),
             results=_Results(
                 channels=[
@@ -82,13 +91,12 @@ def result_document(
 
 def accepted_body(request_id: str) -> bytes:
     """The immediate answer to a request with a callback (https://developers.deepgram.com/docs/callback)."""
-    return _ENCODER.encode({"request_id": request_id})
+    return _ENCODER.encode(AcceptedDocument(request_id))
 
 
 def error_body(failure: Failure, request_id: str) -> bytes:
     """Deepgram's error object (https://developers.deepgram.com/docs/errors)."""
-    body = {"err_code": failure.err_code, "err_msg": failure.err_msg, "request_id": request_id}
-    return _ENCODER.encode(body)
+    return _ENCODER.encode(ErrorDocument(failure.err_code, failure.err_msg, request_id))
 
 
 class _Sentence(msgspec.Struct, gc=False):
@@ -157,9 +165,25 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     warnings: tuple[ParameterWarning, ...] = ()
 
 
-class _Document(msgspec.Struct):
+class ResultDocument(msgspec.Struct):
+    """A transcript: https://developers.deepgram.com/reference/speech-to-text/listen-pre-recorded"""
+
     metadata: _Metadata
     results: _Results
+
+
+class AcceptedDocument(msgspec.Struct):
+    """The answer to a request with a callback: https://developers.deepgram.com/docs/callback"""
+
+    request_id: str
+
+
+class ErrorDocument(msgspec.Struct):
+    """Why there is no transcript: https://developers.deepgram.com/docs/errors"""
+
+    err_code: str
+    err_msg: str
+    request_id: str
 
 
 _ENCODER = msgspec.json.Encoder()

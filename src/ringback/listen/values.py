@@ -5,8 +5,8 @@ digits, none of which Deepgram's server takes.
 """
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from ringback.retry_schedule import GRAMMAR as SCHEDULE_GRAMMAR
 from ringback.retry_schedule import parse_schedule
@@ -21,6 +21,8 @@ class ValueKind:
     description: str
     read: Callable[[str], Value]
     """The value of a text; `ValueError` when the text is not of this kind."""
+    schema: Mapping[str, object] = field(default_factory=lambda: {"type": "string"}, hash=False)
+    """The same as JSON Schema, for `openapi.json`; what it cannot say stands in `description`."""
 
 
 def choice(*allowed: str, any_case: bool = False) -> ValueKind:
@@ -33,7 +35,8 @@ def choice(*allowed: str, any_case: bool = False) -> ValueKind:
         return word
 
     description = _either(allowed)
-    return ValueKind(f"{description}, in any case" if any_case else description, read)
+    schema = {"type": "string", "enum": list(allowed)}
+    return ValueKind(f"{description}, in any case" if any_case else description, read, schema)
 
 
 def integer(low: int, high: int) -> ValueKind:
@@ -42,7 +45,8 @@ def integer(low: int, high: int) -> ValueKind:
             raise ValueError(text)
         return int(text)
 
-    return ValueKind(f"a whole number from {low} to {high}", read)
+    schema = {"type": "integer", "minimum": low, "maximum": high}
+    return ValueKind(f"a whole number from {low} to {high}", read, schema)
 
 
 def seconds(high: float) -> ValueKind:
@@ -51,7 +55,8 @@ def seconds(high: float) -> ValueKind:
             raise ValueError(text)
         return float(text)
 
-    return ValueKind(f"seconds, more than 0 and at most {high:g}", read)
+    schema = {"type": "number", "exclusiveMinimum": 0, "maximum": high}
+    return ValueKind(f"seconds, more than 0 and at most {high:g}", read, schema)
 
 
 def text(longest: int, *, empty: bool = False) -> ValueKind:
@@ -62,7 +67,8 @@ def text(longest: int, *, empty: bool = False) -> ValueKind:
             raise ValueError(given)
         return given
 
-    return ValueKind(f"text of at most {longest} characters", read)
+    schema = {"type": "string", "minLength": 0 if empty else 1, "maxLength": longest}
+    return ValueKind(f"text of at most {longest} characters", read, schema)
 
 
 def shaped(description: str, pattern: str, longest: int) -> ValueKind:
@@ -74,7 +80,9 @@ def shaped(description: str, pattern: str, longest: int) -> ValueKind:
             raise ValueError(given)
         return given
 
-    return ValueKind(description, read)
+    # JSON Schema's dot matches no line break: it is the stricter of the two.
+    schema = {"type": "string", "pattern": f"^({pattern})$", "maxLength": longest}
+    return ValueKind(description, read, schema)
 
 
 def _either(words: tuple[str, ...]) -> str:
@@ -113,14 +121,19 @@ _NOT_REDACTABLE = frozenset({"cardinal", "ordinal", "percent"})
 
 _MILLISECONDS = integer(0, 60_000)
 
-BOOLEAN = ValueKind("`true` or `false`", _read_boolean)
+BOOLEAN = ValueKind("`true` or `false`", _read_boolean, {"type": "boolean"})
 LANGUAGE = shaped("a BCP-47 language tag, such as `en` or `pt-BR`, or `multi`", f"multi|{_TAG}", 35)
 LANGUAGE_TAG = shaped("a BCP-47 language tag, such as `en` or `pt-BR`", _TAG, 35)
 DETECTION = shaped("`true`, `false` or a BCP-47 language tag", f"true|false|{_TAG}", 35)
-ENDPOINTING = ValueKind("milliseconds from 0 to 60000, `true` or `false`", _read_endpointing)
+ENDPOINTING = ValueKind(
+    "milliseconds from 0 to 60000, `true` or `false`",
+    _read_endpointing,
+    {"anyOf": [BOOLEAN.schema, _MILLISECONDS.schema]},
+)
 REDACTION = ValueKind(
     "`true`, `false`, `pci`, `pii`, `phi`, `numbers`, `aggressive_numbers`, `ssn` or an entity type",
     _read_redaction,
+    {"type": "string", "pattern": f"^{_NAME.pattern}$"},
 )
 KEY_AND_VALUE = shaped("`key:value` of at most 2048 characters", r"[^:]+:.*", 2048)
 REPLACEMENT = shaped("`find:replacement` of at most 500 characters", r"[^:]+(:.*)?", 500)

@@ -8,17 +8,36 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
+from ringback.callbacks.trial import Trial
 from ringback.egress.target import MAX_LENGTH
 from ringback.server.allowances import too_many
 from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
 from ringback.server.error_responses import UNAVAILABLE, error_response
+from ringback.server.operations import Operation
 from ringback.server.permissions import Permission
 from ringback.server.request_parsing import answer, json_body
 from ringback.server.services import Services
 
 TESTS_AT_ONCE = 8
 """Each lasts as long as an attempt may; more are refused (429)."""
+
+
+class _Test(msgspec.Struct, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(max_length=MAX_LENGTH)]
+    method: Literal["POST", "PUT", "post", "put"] = "POST"
+
+
+TEST_CALLBACK = Operation(
+    "POST",
+    "/v1/callbacks/test",
+    "testCallback",
+    "Deliveries",
+    "Send a sample callback to a URL",
+    Trial,
+    body=_Test,
+    errors=(429,),
+)
 
 
 class CallbackTestRoute:
@@ -56,11 +75,6 @@ class CallbackTestRoute:
             status=trial.status,
         )
         return answer(trial)
-
-
-class _Test(msgspec.Struct, forbid_unknown_fields=True):
-    url: Annotated[str, Meta(max_length=MAX_LENGTH)]
-    method: Literal["POST", "PUT", "post", "put"] = "POST"
 
 
 _TEST = msgspec.json.Decoder(_Test)

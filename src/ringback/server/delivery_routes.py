@@ -6,27 +6,32 @@ secrets.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import msgspec
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import KIND, order_of, webhook_id_of
+from ringback.callbacks.delivery import KIND, AttemptDetail, order_of, webhook_id_of
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker
 from ringback.jobs.store import JobPages
 from ringback.server.auth import Authenticator
+from ringback.server.operations import PROJECT_PATH, Operation, Timestamp, Uuid, written_as
 from ringback.server.permissions import Permission
-from ringback.server.request_parsing import (
-    answer,
+from ringback.server.query_parameters import (
+    END,
+    START,
+    TAG,
+    IntegerParameter,
+    TextParameter,
+    TextsParameter,
     bad_query,
-    caller_of_project,
-    query_integer,
-    query_moment,
-    rfc3339,
 )
+from ringback.server.request_parsing import answer, caller_of_project, rfc3339
 from ringback.server.route_stores import BreakerReader, DeliveryStore
 from ringback.server.services import Services
 
@@ -40,6 +45,87 @@ STATES: Mapping[str, frozenset[State]] = {
     "cancelled": frozenset({State.CANCELLED}),
 }
 """The values of the filter `state`; the ledger's own states (`queued`, `done` …) are accepted, too."""
+
+
+class WaitDocument(msgspec.Struct):
+    """Why a delivery that waits is not under way."""
+
+    reason: str
+    """`schedule`, `breaker`, `order` or `turn`."""
+    until: Timestamp | None
+    failures: int | None
+
+
+class DeliveryDocument(msgspec.Struct):
+    """A callback on its way to one destination."""
+
+    id: Uuid
+    request_id: Uuid | None
+    webhook_id: str
+    state: State
+    destination: str
+    """`scheme://host:port`"""
+    method: str
+    status: int
+    """The transcription's."""
+    code: int | None
+    """The receiver's last one."""
+    tries: int
+    schedule: str | None
+    tags: tuple[str, ...]
+    kept: bool
+    """Whether it could be sent again."""
+    created: Timestamp
+    next_attempt_at: Timestamp | None
+    waiting: WaitDocument | None
+    ended: Timestamp | None
+
+
+AttemptFacts = Annotated[msgspec.Raw, written_as(AttemptDetail)]
+"""As the ledger has it."""
+
+
+class AttemptDocument(msgspec.Struct):
+    """One attempt at a delivery."""
+
+    started: Timestamp
+    ended: Timestamp
+    outcome: str
+    """A `Verdict`."""
+    code: int | None
+    """The receiver's status."""
+    detail: AttemptFacts
+
+
+class AttemptedDelivery(DeliveryDocument):
+    """A delivery with its attempts, oldest first."""
+
+    attempts: list[AttemptDocument]
+
+
+class DeliveryList(msgspec.Struct):
+    """A page of deliveries, newest first."""
+
+    deliveries: list[DeliveryDocument]
+    next: str | None
+    """`before` of the next page; null: there is none."""
+
+
+STATE = TextsParameter("state", "In one of these states.", tuple(STATES))
+DESTINATION = TextParameter("destination", "Any URL that goes there: scheme, host and port count.")
+CODE = IntegerParameter("code", 100, 999, None, "The receiver's last status.")
+LIMIT = IntegerParameter("limit", 1, PAGE_MOST, PAGE_DEFAULT, "Deliveries per page.")
+BEFORE = TextParameter("before", "The `next` of the page before.")
+
+LIST_DELIVERIES = Operation(
+    "GET",
+    f"{PROJECT_PATH}/deliveries",
+    "listDeliveries",
+    "Deliveries",
+    "Callbacks across all requests",
+    DeliveryList,
+    query=(STATE, DESTINATION, CODE, START, END, TAG, LIMIT, BEFORE),
+)
 
 
 class DeliveryRoutes:
@@ -57,21 +143,20 @@ class DeliveryRoutes:
             caller.project,
             KIND,
             accessor=caller.narrowed_to_key(Permission.READ_REQUESTS),
-            since=query_moment(request, "start"),
-            until=query_moment(request, "end", end_of_day=True),
-            tags=tuple(request.query_params.getlist("tag")),
-            states=states_of(request.query_params.getlist("state")),
-            lane=lane_of(request.query_params.get("destination"), caller.project),
-            code=_code(request),
+            since=START.of(request),
+            until=END.of(request),
+            tags=tuple(TAG.of(request)),
+            states=states_of(STATE.of(request)),
+            lane=lane_of(DESTINATION.of(request), caller.project),
+            code=CODE.of_given(request),
         )
-        limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
-        page = await page_of(self._store, where, limit, request.query_params.get("before"))
+        page = await page_of(self._store, where, LIMIT.of(request), BEFORE.of(request))
         breakers = await breakers_of(self._store, page.jobs)
         now = self._clock.now()
         described = [
             delivery_document(job, waiting_of(job, breakers.get(job.lane), now)) for job in page.jobs
         ]
-        return answer({"deliveries": described, "next": page.next})
+        return answer(DeliveryList(described, page.next))
 
 
 async def breakers_of(store: BreakerReader, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
@@ -107,35 +192,31 @@ def waiting_of(delivery: Job, breaker: OpenBreaker | None, now: float) -> WaitRe
     return WaitReason("turn", None) if breaker is None else WaitReason("breaker", None, breaker.failures)
 
 
-def delivery_document(
-    delivery: Job, waiting: WaitReason | None, attempts: Sequence[Attempt] | None = None
-) -> dict[str, object]:
-    """One delivery; with `attempts`, these too."""
+def delivery_document(delivery: Job, waiting: WaitReason | None) -> DeliveryDocument:
     order = order_of(delivery)
     until = None if waiting is None or waiting.until is None else rfc3339(waiting.until)
-    record: dict[str, object] = {
-        "id": delivery.id,
-        "request_id": delivery.parent,
-        "webhook_id": webhook_id_of(order, delivery),
-        "state": delivery.state,
-        "destination": destination_of(delivery),
-        "method": order.method,
-        "status": order.status,
-        "code": delivery.code,
-        "tries": delivery.tries,
-        "schedule": order.schedule,
-        "tags": delivery.tags,
-        "kept": order.body != StoredDocument(),
-        "created": rfc3339(delivery.created_at),
-        "next_attempt_at": until,
-        "waiting": None
-        if waiting is None
-        else {"reason": waiting.reason, "until": until, "failures": waiting.failures},
-        "ended": None if delivery.finished_at is None else rfc3339(delivery.finished_at),
-    }
-    if attempts is not None:
-        record["attempts"] = [_attempt(attempt) for attempt in attempts]
-    return record
+    return DeliveryDocument(
+        id=delivery.id,
+        request_id=delivery.parent,
+        webhook_id=webhook_id_of(order, delivery),
+        state=delivery.state,
+        destination=destination_of(delivery),
+        method=order.method,
+        status=order.status,
+        code=delivery.code,
+        tries=delivery.tries,
+        schedule=order.schedule,
+        tags=delivery.tags,
+        kept=order.body != StoredDocument(),
+        created=rfc3339(delivery.created_at),
+        next_attempt_at=until,
+        waiting=None if waiting is None else WaitDocument(waiting.reason, until, waiting.failures),
+        ended=None if delivery.finished_at is None else rfc3339(delivery.finished_at),
+    )
+
+
+def with_attempts(document: DeliveryDocument, attempts: Sequence[Attempt]) -> AttemptedDelivery:
+    return AttemptedDelivery(**asdict(document), attempts=[_attempt(attempt) for attempt in attempts])
 
 
 def destination_of(delivery: Job) -> str:
@@ -174,15 +255,11 @@ async def page_of(store: JobPages, where: JobFilter, limit: int, before: str | N
         raise bad_query("`before` must be the `next` of an earlier page.") from None
 
 
-def _code(request: Request) -> int | None:
-    return query_integer(request, "code", 0, 100, 999) if "code" in request.query_params else None
-
-
-def _attempt(attempt: Attempt) -> dict[str, object]:
-    return {
-        "started": rfc3339(attempt.started_at),
-        "ended": rfc3339(attempt.ended_at),
-        "outcome": attempt.outcome,
-        "code": attempt.code,
-        "detail": msgspec.Raw(attempt.detail),
-    }
+def _attempt(attempt: Attempt) -> AttemptDocument:
+    return AttemptDocument(
+        started=rfc3339(attempt.started_at),
+        ended=rfc3339(attempt.ended_at),
+        outcome=attempt.outcome,
+        code=attempt.code,
+        detail=msgspec.Raw(attempt.detail),
+    )

@@ -20,8 +20,29 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ringback import telemetry
 from ringback.errors import Failure
 from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.results import error_body
 
 LISTEN_PATH = "/v1/listen"
+
+
+class ManagementError(msgspec.Struct):
+    """An error of every route but `/v1/listen`: https://developers.deepgram.com/docs/errors"""
+
+    category: str
+    """The code; docs/http.md has all of them."""
+    message: str
+    details: str
+    """What to do about it; may be empty."""
+    request_id: str
+
+
+class ListenUnavailable(msgspec.Struct):
+    """The 503 of `/v1/listen`: alone among all, Deepgram's names its field `error_code`."""
+
+    error_code: str
+    err_msg: str
+    request_id: str
+
 
 INTERNAL_ERROR = Failure(500, "INTERNAL_SERVER_ERROR", "The server failed. Its log names this request_id.")
 NOT_FOUND = Failure(404, "NOT_FOUND", "There is nothing at this path.")
@@ -59,17 +80,11 @@ def error_response(
 def error_document(path: str, failure: Failure, request_id: str) -> bytes:
     """The body alone, as JSON."""
     if path != LISTEN_PATH:
-        return msgspec.json.encode(
-            {
-                "category": failure.err_code,
-                "message": failure.err_msg,
-                "details": _DETAILS.get(failure.err_code, ""),
-                "request_id": request_id,
-            }
-        )
-    # Deepgram's 503 names its field `error_code`, alone among all (https://developers.deepgram.com/docs/errors).
-    name = "error_code" if failure.status == 503 else "err_code"
-    return msgspec.json.encode({name: failure.err_code, "err_msg": failure.err_msg, "request_id": request_id})
+        details = _DETAILS.get(failure.err_code, "")
+        return msgspec.json.encode(ManagementError(failure.err_code, failure.err_msg, details, request_id))
+    if failure.status == 503:
+        return msgspec.json.encode(ListenUnavailable(failure.err_code, failure.err_msg, request_id))
+    return error_body(failure, request_id)
 
 
 def error_headers(failure: Failure) -> dict[str, str]:

@@ -6,6 +6,8 @@ scheme://host:port only: their paths, queries and credentials are the caller's s
 
 from collections.abc import Sequence
 
+import msgspec
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,14 +16,24 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.order import origin_of_callback
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Authenticator
-from ringback.server.delivery_routes import breakers_of, delivery_document, waiting_of
+from ringback.server.delivery_routes import (
+    AttemptedDelivery,
+    breakers_of,
+    delivery_document,
+    waiting_of,
+    with_attempts,
+)
+from ringback.server.operations import PROJECT_PATH, REQUEST_PATH, Operation
 from ringback.server.permissions import Permission
-from ringback.server.request_lookup import filters_of, newest, request_of
-from ringback.server.request_parsing import answer, bad_query, caller_of_project, path_uuid, query_integer
-from ringback.server.request_records import reads_callback_as_text, record_of
+from ringback.server.query_parameters import IntegerParameter, bad_query
+from ringback.server.request_lookup import REQUEST_FILTERS, filters_of, newest, request_of
+from ringback.server.request_parsing import answer, caller_of_project, path_uuid
+from ringback.server.request_records import RequestRecord, reads_callback_as_text, record_of
 from ringback.server.route_stores import HistoryStore
 from ringback.server.services import Services
 from ringback.transcription.request import order_of, result_of
+
+TAG = "Requests"
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
@@ -34,8 +46,64 @@ ATTEMPTS_SHOWN = 500
 """Of all these together, the latest: each may have kept 16 KiB of an answer."""
 
 
+class ProgressDocument(msgspec.Struct):
+    """How far a recording is, in seconds of audio."""
+
+    seconds: float
+    duration: float | None
+
+
+class RequestState(msgspec.Struct):
+    """What Deepgram does not show."""
+
+    state: State
+    progress: ProgressDocument | None
+    callback_origin: str | None
+    """`scheme://host:port`"""
+    result_kept: bool
+    deliveries: list[AttemptedDelivery]
+
+
+class FullRequestRecord(RequestRecord):
+    """A request with its deliveries and their attempts."""
+
+    ringback: RequestState
+
+
+class RequestAnswer(FullRequestRecord):
+    """The same twice: Deepgram's newer SDKs read `request`; Python 3 and 4, JavaScript 1 to 4, Go and Rust
+    the top level."""
+
+    request: FullRequestRecord
+
+
+class RequestList(msgspec.Struct):
+    """A page of the history, newest first."""
+
+    page: int
+    limit: int
+    requests: list[RequestRecord]
+
+
+LIMIT = IntegerParameter("limit", 1, PAGE_MOST, PAGE_DEFAULT, "Requests per page.")
+PAGE = IntegerParameter("page", 0, DEEPEST, 0, "Counts from 0.")
+
+LIST_REQUESTS = Operation(
+    "GET",
+    f"{PROJECT_PATH}/requests",
+    "listRequests",
+    TAG,
+    "The request history",
+    RequestList,
+    query=(*REQUEST_FILTERS, LIMIT, PAGE),
+)
+SHOW_REQUEST = Operation(
+    "GET", REQUEST_PATH, "getRequest", TAG, "One request, with every attempt", RequestAnswer
+)
+
+
 class HistoryRoutes:
-    """The routes of the request history."""
+    """The routes."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store: HistoryStore = services.store
@@ -47,8 +115,7 @@ class HistoryRoutes:
     async def requests(self, request: Request) -> Response:
         """Newest first; `page` counts from 0."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
-        limit = query_integer(request, "limit", PAGE_DEFAULT, 1, PAGE_MOST)
-        page = query_integer(request, "page", 0, 0, DEEPEST)
+        limit, page = LIMIT.of(request), PAGE.of(request)
         if page * limit > DEEPEST:
             raise bad_query("That page lies too deep; narrow the list with `start` and `end`.")
         filters = filters_of(request, caller)
@@ -65,7 +132,7 @@ class HistoryRoutes:
             record_of(job, _deliveries(followers.get(job.id, ())), models, callback_as_text=as_text)
             for job in jobs
         ]
-        return answer({"page": page, "limit": limit, "requests": records})
+        return answer(RequestList(page, limit, records))
 
     async def request(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
@@ -73,38 +140,37 @@ class HistoryRoutes:
             self._store, path_uuid(request, "request_id"), caller, Permission.READ_REQUESTS
         )
         record = await self._full_record(job, callback_as_text=reads_callback_as_text(request.headers))
-        # Deepgram's newer SDKs read `request`; Python 3 and 4, JavaScript 1 to 4, Go and Rust the top level.
-        return answer({**record, "request": record})
+        return answer(RequestAnswer(**asdict(record), request=record))
 
-    async def _full_record(self, job: Job, *, callback_as_text: bool) -> dict[str, object]:
+    async def _full_record(self, job: Job, *, callback_as_text: bool) -> FullRequestRecord:
         deliveries = _deliveries(await self._store.children(job.id, DELIVERIES_SHOWN))
         models = self._catalogue.models()
         record = record_of(job, deliveries, models, callback_as_text=callback_as_text)
-        record["ringback"] = {
-            "state": job.state,
-            "progress": await self._progress_of(job),
-            "callback_origin": origin_of_callback(order_of(job.payload)),
-            "result_kept": job.result is not None and result_of(job.result).document != StoredDocument(),
-            "deliveries": await self._with_attempts(deliveries),
-        }
-        return record
+        state = RequestState(
+            state=job.state,
+            progress=await self._progress_of(job),
+            callback_origin=origin_of_callback(order_of(job.payload)),
+            result_kept=job.result is not None and result_of(job.result).document != StoredDocument(),
+            deliveries=await self._with_attempts(deliveries),
+        )
+        return FullRequestRecord(**asdict(record), ringback=state)
 
-    async def _with_attempts(self, deliveries: Sequence[Job]) -> list[dict[str, object]]:
+    async def _with_attempts(self, deliveries: Sequence[Job]) -> list[AttemptedDelivery]:
         breakers = await breakers_of(self._store, deliveries)
         now = self._clock.now()
-        documents: list[dict[str, object]] = []
+        documents: list[AttemptedDelivery] = []
         attempts_left = ATTEMPTS_SHOWN
         for delivery in reversed(deliveries):
             attempts = await self._store.attempts(delivery.id, attempts_left) if attempts_left else []
             attempts_left -= len(attempts)
             waiting = waiting_of(delivery, breakers.get(delivery.lane), now)
-            documents.append(delivery_document(delivery, waiting, attempts))
+            documents.append(with_attempts(delivery_document(delivery, waiting), attempts))
         return documents[::-1]
 
-    async def _progress_of(self, job: Job) -> dict[str, object] | None:
+    async def _progress_of(self, job: Job) -> ProgressDocument | None:
         """How far it is, on whichever node it runs."""
         reached = await self._progress.of(job.id) if job.state is State.LEASED else None
-        return None if reached is None else {"seconds": reached.seconds, "duration": reached.duration}
+        return None if reached is None else ProgressDocument(reached.seconds, reached.duration)
 
 
 def _deliveries(followers: Sequence[Job]) -> list[Job]:

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -31,170 +32,21 @@ from ringback.server.auth import (
     forbidden,
 )
 from ringback.server.body import Pace
+from ringback.server.operations import KEY_PATH, PROJECT_PATH, Message, Operation, Timestamp, Uuid
 from ringback.server.path_lookup import key_of, no_such_key, project_of
 from ringback.server.permissions import Permission, Reach, may_grant
+from ringback.server.query_parameters import ChoiceParameter
 from ringback.server.request_parsing import (
     answer,
     caller_of_project,
     json_body,
     no_such_project,
-    query_choice,
     rfc3339,
     unix_seconds,
 )
 from ringback.server.services import Services
 
-
-class KeyRoutes:
-    """The routes for keys and tokens."""
-
-    def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._keys = services.keys
-        self._clock = services.clock
-        self._limits = services.limits.keys
-        self._quota = services.quota
-        self._authenticator = authenticator
-        self._pace = Pace(services.limits.body_bytes_per_second)
-
-    async def list_keys(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._authenticator, Permission.READ_KEYS)
-        project = await project_of(self._keys, request)
-        status = query_choice(request, "status", ("active", "expired"))
-        now = self._clock.now()
-        found = [
-            key
-            for key in await self._keys.keys(project.id)
-            if caller.covers(Permission.READ_KEYS, key.id)
-            and (status is None or (status == "expired") == _is_expired(key, now))
-        ]
-        return answer(
-            {"api_keys": [{"member": _member(key), "api_key": _key_document(key)} for key in found]}
-        )
-
-    async def get_key(self, request: Request) -> Response:
-        """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
-        both are given."""
-        _, key = await self._caller_and_key(request, Permission.READ_KEYS)
-        used = await self._quota.audio_used([key.id])
-        described = {**_key_document(key), "ringback": {"audio_seconds_today": round(used[key.id], 3)}}
-        member = _member(key)
-        item = {"member": {**member, "api_key": described}}
-        return answer({"item": item, "member": member, "api_key": described})
-
-    async def create_key(self, request: Request) -> Response:
-        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_KEYS)
-        project = await project_of(self._keys, request)
-        body = await json_body(request, self._pace, _NEW_KEY)
-        secret = new_secret()
-        key = self._new_key(body, caller, project)
-        if not may_grant(caller.columns, await self._authenticator.columns_of(key)):
-            raise forbidden()
-        try:
-            await self._keys.add_key(key, secret_hash(secret))
-        except ValueError:  # the project was deleted in this moment
-            raise no_such_project() from None
-        telemetry.event(
-            "key.created", key=key.id, by=caller.key_id, project=key.project, scopes=list(key.scopes)
-        )
-        return answer(
-            {
-                "api_key_id": key.id,
-                "key": secret,
-                "comment": key.comment,
-                "scopes": key.scopes,
-                "tags": key.tags,
-                "created": rfc3339(key.created_at),
-                "expiration_date": None if key.expires_at is None else rfc3339(key.expires_at),
-            }
-        )
-
-    async def change_key(self, request: Request) -> Response:
-        """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
-        stays; null means the server's setting."""
-        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
-        changes = (await json_body(request, self._pace, _CHANGED_KEY)).limits
-        limits = key.limits
-        for name in limits.__dataclass_fields__:
-            value = getattr(changes, name)
-            if value is not UNSET:
-                limits = replace(limits, **{name: value})
-        if limits.schedule is not None:
-            _check_schedule(limits.schedule)
-        if not self._may_set(caller, key, limits):
-            raise forbidden()
-        if not await self._keys.set_limits(key.project, key.id, limits):
-            raise no_such_key()
-        self._authenticator.clear_cache()
-        telemetry.event("key.changed", key=key.id, by=caller.key_id, project=key.project)
-        return answer({"api_key": _key_document(replace(key, limits=limits))})
-
-    async def delete_key(self, request: Request) -> Response:
-        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
-        if key.id == operators_key_id(key.project):
-            raise Refusal(
-                409,
-                "KEY_IN_SETTINGS",
-                "This key stands in the server's settings (RINGBACK_API_KEY): remove it there.",
-            )
-        if not await self._keys.remove_key(key.project, key.id):
-            raise no_such_key()
-        self._authenticator.clear_cache()
-        telemetry.event("key.deleted", key=key.id, by=caller.key_id, project=key.project)
-        return answer({"message": "Successfully deleted the API key."})
-
-    async def check_token(self, request: Request) -> Response:
-        """What the shown key is; Deepgram has this route but does not publish its shape."""
-        caller = await self._authenticator.authenticate(request)
-        caller.require(Permission.READ_PROJECT)
-        key = caller.key
-        assert key is not None
-        return answer(
-            {
-                "api_key_id": key.id,
-                "project_id": key.project,
-                "scopes": key.scopes,
-                "created": rfc3339(key.created_at),
-                "accessor": key.id,
-                "expires": None if key.expires_at is None else rfc3339(key.expires_at),
-            }
-        )
-
-    async def grant_token(self, request: Request) -> Response:
-        """https://developers.deepgram.com/docs/token-based-authentication"""
-        caller = await self._authenticator.authenticate(request)
-        caller.require(Permission.GRANT_TOKENS)
-        body = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
-        token = self._authenticator.grant(caller, body.ttl_seconds)
-        return answer({"access_token": token, "expires_in": body.ttl_seconds})
-
-    async def _caller_and_key(self, request: Request, action: Permission) -> tuple[Caller, ApiKey]:
-        """Who asks, and the key that the path names."""
-        caller = await caller_of_project(request, self._authenticator, action)
-        return caller, await key_of(self._keys, request, caller, action)
-
-    def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
-        """Whether the caller may set these limits: only operators may raise their own, or another key's above
-        their own."""
-        if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER:
-            return True
-        return not loosens(limits, [key.limits, caller.limits], self._limits)
-
-    def _new_key(self, body: "_NewKey", caller: Caller, project: Project) -> ApiKey:
-        scopes = tuple(dict.fromkeys(body.scopes))
-        now = self._clock.now()
-        expires_at = _expiry(body, now)
-        if expires_at is not None and expires_at <= now:
-            raise Refusal(400, "PAYLOAD_ERROR", "The key would have expired already.")
-        return ApiKey(
-            id=str(uuid.uuid4()),
-            project=project.id,
-            comment=body.comment,
-            scopes=scopes,
-            tags=tuple(body.tags or ()),
-            created_at=now,
-            expires_at=expires_at,
-            limits=KeyLimits() if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER else caller.limits,
-        )
+TAG = "Keys"
 
 
 _Text = Annotated[str, Meta(max_length=256)]
@@ -224,7 +76,7 @@ class _Limits(msgspec.Struct, forbid_unknown_fields=True):
     daily_audio_seconds: _Number | UnsetType | None = UNSET
 
 
-class _ChangedKey(msgspec.Struct, forbid_unknown_fields=True):
+class _KeyChanges(msgspec.Struct, forbid_unknown_fields=True):
     limits: _Limits
 
 
@@ -232,8 +84,278 @@ class _NewToken(msgspec.Struct):
     ttl_seconds: Annotated[float, Meta(gt=0, le=TOKEN_SECONDS_MOST)] = TOKEN_SECONDS_DEFAULT
 
 
+class Member(msgspec.Struct):
+    """Deepgram's, which the SDKs require; this server has no members, only keys."""
+
+    member_id: Uuid
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+
+
+class KeyDocument(msgspec.Struct):
+    """A key without its secret."""
+
+    api_key_id: Uuid
+    comment: str
+    scopes: tuple[str, ...]
+    tags: tuple[str, ...]
+    created: Timestamp
+    expiration_date: Timestamp | None
+    limits: KeyLimits
+    """Null: the server's setting."""
+
+
+class KeyUse(msgspec.Struct):
+    audio_seconds_today: float
+
+
+class UsedKeyDocument(KeyDocument):
+    """A key without its secret, and what it has used."""
+
+    ringback: KeyUse
+
+
+class ListedKey(msgspec.Struct):
+    member: Member
+    api_key: KeyDocument
+
+
+class KeyList(msgspec.Struct):
+    api_keys: list[ListedKey]
+
+
+class MemberWithKey(msgspec.Struct):
+    member_id: Uuid
+    email: str
+    first_name: str
+    last_name: str
+    api_key: UsedKeyDocument
+
+
+class KeyItem(msgspec.Struct):
+    member: MemberWithKey
+
+
+class KeyDetails(msgspec.Struct):
+    """One key, in both forms that clients read."""
+
+    item: KeyItem
+    member: Member
+    api_key: UsedKeyDocument
+
+
+class CreatedKey(msgspec.Struct):
+    """A new key; the only time that its secret is shown."""
+
+    api_key_id: Uuid
+    key: str
+    """The secret."""
+    comment: str
+    scopes: tuple[str, ...]
+    tags: tuple[str, ...]
+    created: Timestamp
+    expiration_date: Timestamp | None
+
+
+class ChangedKey(msgspec.Struct):
+    api_key: KeyDocument
+
+
+class TokenDetails(msgspec.Struct):
+    """What the shown key is."""
+
+    api_key_id: Uuid
+    project_id: Uuid
+    scopes: tuple[str, ...]
+    created: Timestamp
+    accessor: Uuid
+    expires: Timestamp | None
+
+
+class GrantedToken(msgspec.Struct):
+    access_token: str
+    expires_in: float
+    """Seconds."""
+
+
+STATUS = ChoiceParameter(
+    "status", ("active", "expired"), "Only keys that still work, or only those that do not."
+)
+
+_KEYS = f"{PROJECT_PATH}/keys"
+LIST_KEYS = Operation("GET", _KEYS, "listKeys", TAG, "The keys of a project", KeyList, query=(STATUS,))
+CREATE_KEY = Operation("POST", _KEYS, "createKey", TAG, "Make a key", CreatedKey, body=_NewKey)
+SHOW_KEY = Operation("GET", KEY_PATH, "getKey", TAG, "One key", KeyDetails)
+CHANGE_KEY = Operation(
+    "PATCH", KEY_PATH, "changeKey", TAG, "Change a key's limits", ChangedKey, body=_KeyChanges
+)
+DELETE_KEY = Operation("DELETE", KEY_PATH, "deleteKey", TAG, "Remove a key", Message, errors=(409,))
+CHECK_TOKEN = Operation("GET", "/v1/auth/token", "getToken", TAG, "What the shown key is", TokenDetails)
+GRANT_TOKEN = Operation(
+    "POST",
+    "/v1/auth/grant",
+    "grantToken",
+    TAG,
+    "Make a short-lived token that may transcribe",
+    GrantedToken,
+    body=_NewToken,
+    body_optional=True,
+)
+
+
+class KeyRoutes:
+    """The routes for keys and tokens."""
+
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
+        self._keys = services.keys
+        self._clock = services.clock
+        self._limits = services.limits.keys
+        self._quota = services.quota
+        self._authenticator = authenticator
+        self._pace = Pace(services.limits.body_bytes_per_second)
+
+    async def list_keys(self, request: Request) -> Response:
+        caller = await caller_of_project(request, self._authenticator, Permission.READ_KEYS)
+        project = await project_of(self._keys, request)
+        status = STATUS.of(request)
+        now = self._clock.now()
+        found = [
+            key
+            for key in await self._keys.keys(project.id)
+            if caller.covers(Permission.READ_KEYS, key.id)
+            and (status is None or (status == "expired") == _is_expired(key, now))
+        ]
+        return answer(KeyList([ListedKey(_member(key), _key_document(key)) for key in found]))
+
+    async def get_key(self, request: Request) -> Response:
+        """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
+        both are given."""
+        _, key = await self._caller_and_key(request, Permission.READ_KEYS)
+        used = await self._quota.audio_used([key.id])
+        described = UsedKeyDocument(**asdict(_key_document(key)), ringback=KeyUse(round(used[key.id], 3)))
+        member = _member(key)
+        item = KeyItem(MemberWithKey(**asdict(member), api_key=described))
+        return answer(KeyDetails(item, member, described))
+
+    async def create_key(self, request: Request) -> Response:
+        caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_KEYS)
+        project = await project_of(self._keys, request)
+        body = await json_body(request, self._pace, _NEW_KEY)
+        secret = new_secret()
+        key = self._new_key(body, caller, project)
+        if not may_grant(caller.columns, await self._authenticator.columns_of(key)):
+            raise forbidden()
+        try:
+            await self._keys.add_key(key, secret_hash(secret))
+        except ValueError:  # the project was deleted in this moment
+            raise no_such_project() from None
+        telemetry.event(
+            "key.created", key=key.id, by=caller.key_id, project=key.project, scopes=list(key.scopes)
+        )
+        return answer(
+            CreatedKey(
+                api_key_id=key.id,
+                key=secret,
+                comment=key.comment,
+                scopes=key.scopes,
+                tags=key.tags,
+                created=rfc3339(key.created_at),
+                expiration_date=None if key.expires_at is None else rfc3339(key.expires_at),
+            )
+        )
+
+    async def change_key(self, request: Request) -> Response:
+        """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
+        stays; null means the server's setting."""
+        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
+        changes = (await json_body(request, self._pace, _CHANGED_KEY)).limits
+        limits = key.limits
+        for name in limits.__dataclass_fields__:
+            value = getattr(changes, name)
+            if value is not UNSET:
+                limits = replace(limits, **{name: value})
+        if limits.schedule is not None:
+            _check_schedule(limits.schedule)
+        if not self._may_set(caller, key, limits):
+            raise forbidden()
+        if not await self._keys.set_limits(key.project, key.id, limits):
+            raise no_such_key()
+        self._authenticator.clear_cache()
+        telemetry.event("key.changed", key=key.id, by=caller.key_id, project=key.project)
+        return answer(ChangedKey(_key_document(replace(key, limits=limits))))
+
+    async def delete_key(self, request: Request) -> Response:
+        caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
+        if key.id == operators_key_id(key.project):
+            raise Refusal(
+                409,
+                "KEY_IN_SETTINGS",
+                "This key stands in the server's settings (RINGBACK_API_KEY): remove it there.",
+            )
+        if not await self._keys.remove_key(key.project, key.id):
+            raise no_such_key()
+        self._authenticator.clear_cache()
+        telemetry.event("key.deleted", key=key.id, by=caller.key_id, project=key.project)
+        return answer(Message("Successfully deleted the API key."))
+
+    async def check_token(self, request: Request) -> Response:
+        """What the shown key is; Deepgram has this route but does not publish its shape."""
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.READ_PROJECT)
+        key = caller.key
+        assert key is not None
+        return answer(
+            TokenDetails(
+                api_key_id=key.id,
+                project_id=key.project,
+                scopes=key.scopes,
+                created=rfc3339(key.created_at),
+                accessor=key.id,
+                expires=None if key.expires_at is None else rfc3339(key.expires_at),
+            )
+        )
+
+    async def grant_token(self, request: Request) -> Response:
+        """https://developers.deepgram.com/docs/token-based-authentication"""
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.GRANT_TOKENS)
+        body = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
+        token = self._authenticator.grant(caller, body.ttl_seconds)
+        return answer(GrantedToken(token, body.ttl_seconds))
+
+    async def _caller_and_key(self, request: Request, action: Permission) -> tuple[Caller, ApiKey]:
+        """Who asks, and the key that the path names."""
+        caller = await caller_of_project(request, self._authenticator, action)
+        return caller, await key_of(self._keys, request, caller, action)
+
+    def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
+        """Whether the caller may set these limits: only operators may raise their own, or another key's above
+        their own."""
+        if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER:
+            return True
+        return not loosens(limits, [key.limits, caller.limits], self._limits)
+
+    def _new_key(self, body: _NewKey, caller: Caller, project: Project) -> ApiKey:
+        scopes = tuple(dict.fromkeys(body.scopes))
+        now = self._clock.now()
+        expires_at = _expiry(body, now)
+        if expires_at is not None and expires_at <= now:
+            raise Refusal(400, "PAYLOAD_ERROR", "The key would have expired already.")
+        return ApiKey(
+            id=str(uuid.uuid4()),
+            project=project.id,
+            comment=body.comment,
+            scopes=scopes,
+            tags=tuple(body.tags or ()),
+            created_at=now,
+            expires_at=expires_at,
+            limits=KeyLimits() if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER else caller.limits,
+        )
+
+
 _NEW_KEY = msgspec.json.Decoder(_NewKey)
-_CHANGED_KEY = msgspec.json.Decoder(_ChangedKey)
+_CHANGED_KEY = msgspec.json.Decoder(_KeyChanges)
 _NEW_TOKEN = msgspec.json.Decoder(_NewToken)
 
 
@@ -259,23 +381,17 @@ def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
 
 
-def _key_document(key: ApiKey) -> dict[str, object]:
-    return {
-        "api_key_id": key.id,
-        "comment": key.comment,
-        "scopes": key.scopes,
-        "tags": key.tags,
-        "created": rfc3339(key.created_at),
-        "expiration_date": None if key.expires_at is None else rfc3339(key.expires_at),
-        "limits": {
-            "requests": key.limits.requests,
-            "queued_bytes": key.limits.queued_bytes,
-            "schedule": key.limits.schedule,
-            "daily_audio_seconds": key.limits.daily_audio_seconds,
-        },
-    }
+def _key_document(key: ApiKey) -> KeyDocument:
+    return KeyDocument(
+        api_key_id=key.id,
+        comment=key.comment,
+        scopes=key.scopes,
+        tags=key.tags,
+        created=rfc3339(key.created_at),
+        expiration_date=None if key.expires_at is None else rfc3339(key.expires_at),
+        limits=key.limits,
+    )
 
 
-def _member(key: ApiKey) -> dict[str, object]:
-    """Deepgram's `member` object, which the SDKs require; this server has no members, only keys."""
-    return {"member_id": key.project, "email": "", "first_name": "", "last_name": ""}
+def _member(key: ApiKey) -> Member:
+    return Member(member_id=key.project)

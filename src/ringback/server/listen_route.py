@@ -22,6 +22,7 @@ from ringback.jobs.job import Allowance, JobId
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
+from ringback.listen.parameters import by_name
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.quota import DailyLimits
 from ringback.retry_schedule import schedule_of_request
@@ -37,6 +38,7 @@ from ringback.server.body import (
     too_large,
 )
 from ringback.server.error_responses import (
+    LISTEN_PATH,
     UNAVAILABLE,
     error_response,
     exception_facts,
@@ -45,6 +47,7 @@ from ringback.server.error_responses import (
     set_request_id,
 )
 from ringback.server.idempotency import idempotency_key_of, key_reused, with_fingerprint
+from ringback.server.operations import Operation
 from ringback.server.permissions import Permission
 from ringback.server.query import options_of, query_pairs
 from ringback.server.request_context import RequestContext, report_accepted, report_refused
@@ -65,6 +68,25 @@ class _ReceivedBody:
     order: TranscriptionOrder
     weight: int = 0
     """Bytes of uploaded audio."""
+
+
+class _Remote(msgspec.Struct):
+    url: str
+
+
+LISTEN = Operation(
+    "POST",
+    LISTEN_PATH,
+    "listen",
+    "Transcribing",
+    "Transcribe a recording, now or with a callback",
+    (results.ResultDocument, results.AcceptedDocument),
+    query=tuple(by_name(Mode.RECORDED).values()),
+    body=_Remote,
+    audio=True,
+    errors=(409, 410, 429, 504),
+    headers=("dg-model-name", "dg-model-uuid", "idempotent-replayed"),
+)
 
 
 class ListenRoute:
@@ -264,10 +286,6 @@ def _cause(error: Exception) -> dict[str, object]:
     """Messages of disk and ledger name no URL; of other exceptions only type and frames are logged."""
     known = isinstance(error, OSError | LedgerUnavailable)
     return {"error": str(error)} if known else exception_facts(error)
-
-
-class _Remote(msgspec.Struct):
-    url: str
 
 
 _REMOTE = msgspec.json.Decoder(_Remote)

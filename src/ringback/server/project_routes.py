@@ -6,7 +6,7 @@ Operators see and manage all of them; everybody else sees their own.
 import asyncio
 import uuid
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
@@ -18,13 +18,63 @@ from ringback.errors import Refusal
 from ringback.keys import LONGEST_PROJECT_NAME, Project, is_project_name
 from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
+from ringback.server.operations import PROJECT_PATH, Message, Operation, Uuid
 from ringback.server.path_lookup import project_of
 from ringback.server.permissions import Permission, Reach
 from ringback.server.request_parsing import answer, caller_of_project, json_body, no_such_project, path_uuid
 from ringback.server.services import Services
 
+TAG = "Projects"
+
 ERASING_SECONDS = 20.0
 """For which a call waits until all of a project is erased; what is left then the eraser does."""
+
+
+class ProjectDocument(msgspec.Struct):
+    project_id: Uuid
+    name: str
+
+
+class ProjectDetails(msgspec.Struct):
+    project_id: Uuid
+    name: str
+    mip_opt_out: bool
+    """Always true: audio and transcripts never leave this server."""
+
+
+class ProjectList(msgspec.Struct):
+    projects: list[ProjectDocument]
+
+
+class Balances(msgspec.Struct):
+    """Empty: nobody is billed here."""
+
+    balances: list[Any]
+
+
+class _Named(msgspec.Struct):
+    name: Annotated[str, Meta(max_length=LONGEST_PROJECT_NAME)]
+
+
+_LIST = "/v1/projects"
+LIST_PROJECTS = Operation("GET", _LIST, "listProjects", TAG, "The projects that the key may see", ProjectList)
+CREATE_PROJECT = Operation(
+    "POST", _LIST, "createProject", TAG, "Make a project", ProjectDocument, body=_Named, errors=(409,)
+)
+SHOW_PROJECT = Operation("GET", PROJECT_PATH, "getProject", TAG, "One project", ProjectDetails)
+RENAME_PROJECT = Operation(
+    "PATCH", PROJECT_PATH, "renameProject", TAG, "Rename a project", Message, body=_Named, errors=(409,)
+)
+DELETE_PROJECT = Operation(
+    "DELETE",
+    PROJECT_PATH,
+    "deleteProject",
+    TAG,
+    "Delete a project and erase what is in it",
+    Message,
+    errors=(409,),
+)
+SHOW_BALANCES = Operation("GET", f"{PROJECT_PATH}/balances", "listBalances", TAG, "Balances: none", Balances)
 
 
 class ProjectRoutes:
@@ -44,7 +94,7 @@ class ProjectRoutes:
         every = caller.reach(Permission.READ_PROJECT) is Reach.SERVER
         found = [each for each in await self._keys.projects() if every or each.id == caller.project]
         found.sort(key=lambda each: each.id != caller.project)
-        return answer({"projects": [_project_document(project) for project in found]})
+        return answer(ProjectList([_project_document(project) for project in found]))
 
     async def create(self, request: Request) -> Response:
         caller = await self._authenticator.authenticate(request)
@@ -61,7 +111,7 @@ class ProjectRoutes:
     async def show(self, request: Request) -> Response:
         await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         project = await project_of(self._keys, request)
-        return answer({**_project_document(project), "mip_opt_out": True})
+        return answer(ProjectDetails(project.id, project.name, mip_opt_out=True))
 
     async def rename(self, request: Request) -> Response:
         caller = await caller_of_project(request, self._authenticator, Permission.MANAGE_PROJECTS)
@@ -73,7 +123,7 @@ class ProjectRoutes:
         except ValueError:
             raise _name_taken() from None
         telemetry.event("project.renamed", project=project, by=caller.key_id)
-        return answer({"message": "Successfully updated project info."})
+        return answer(Message("Successfully updated project info."))
 
     async def delete(self, request: Request) -> Response:
         """Its keys stop working at once; requests, results and callbacks are erased."""
@@ -89,17 +139,13 @@ class ProjectRoutes:
         with suppress(TimeoutError):
             async with asyncio.timeout(ERASING_SECONDS):
                 await self._erasing.project(project)
-        return answer({"message": "Successfully deleted the project."})
+        return answer(Message("Successfully deleted the project."))
 
     async def balances(self, request: Request) -> Response:
         """An empty list: this server bills nothing."""
         await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         await project_of(self._keys, request)
-        return answer({"balances": []})
-
-
-class _Named(msgspec.Struct):
-    name: Annotated[str, Meta(max_length=LONGEST_PROJECT_NAME)]
+        return answer(Balances([]))
 
 
 _NAMED = msgspec.json.Decoder(_Named)
@@ -111,8 +157,8 @@ def _checked(name: str) -> str:
     return name
 
 
-def _project_document(project: Project) -> dict[str, object]:
-    return {"project_id": project.id, "name": project.name}
+def _project_document(project: Project) -> ProjectDocument:
+    return ProjectDocument(project.id, project.name)
 
 
 def _name_taken() -> Refusal:

@@ -20,6 +20,7 @@ from ringback.jobs.job import LIVE, Job, JobFilter, JobId, Page, State
 from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
 from ringback.server.delivery_routes import STATES, lane_of, page_of
+from ringback.server.operations import PROJECT_PATH, REQUEST_PATH, Operation, Uuid
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import answer, caller_of_project, json_body, moment_of, path_uuid
@@ -46,6 +47,99 @@ MOST_PAGES = 100
 
 FIRST_IDS = 10
 """How many of them a dry run names."""
+
+
+class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
+    url: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
+    delivery_id: Annotated[str, Meta(max_length=64)] | None = None
+    method: Literal["POST", "PUT"] | None = None
+
+
+class _RedeliverMatching(msgspec.Struct, forbid_unknown_fields=True):
+    """An unknown field is refused: with a misspelt filter everything would be sent again."""
+
+    state: Literal["parked", "delivered", "cancelled"] = "parked"
+    destination: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
+    code: Annotated[int, Meta(ge=100, le=999)] | None = None
+    start: str | None = None
+    end: str | None = None
+    tag: list[str] = []
+    dry_run: bool = False
+    before: str | None = None
+
+
+class QueuedDelivery(msgspec.Struct):
+    id: Uuid
+    state: str = "queued"
+
+
+class Redelivered(msgspec.Struct):
+    """What is due now."""
+
+    request_id: Uuid
+    deliveries: list[QueuedDelivery]
+
+
+class MatchingRedelivered(msgspec.Struct):
+    redelivered: int
+    skipped: int
+    """Those whose result is no longer kept."""
+    next: str | None
+    """`before` of the next call; null: there are no more."""
+
+
+class DryRun(msgspec.Struct):
+    """What would be sent again."""
+
+    dry_run: bool
+    matching: int
+    first: Sequence[Uuid]
+    next: str | None
+
+
+class Cancelled(msgspec.Struct):
+    request_id: Uuid
+    cancelled: Sequence[Uuid]
+    """The ids of what was ended: the request, its deliveries."""
+
+
+class Erased(msgspec.Struct):
+    request_id: Uuid
+    message: str
+
+
+REDELIVER_REQUEST = Operation(
+    "POST",
+    f"{REQUEST_PATH}/redeliver",
+    "redeliverRequest",
+    "Requests",
+    "Send a result again",
+    Redelivered,
+    body=_RedeliverRequest,
+    body_optional=True,
+    errors=(409, 410),
+)
+CANCEL_REQUEST = Operation(
+    "POST",
+    f"{REQUEST_PATH}/cancel",
+    "cancelRequest",
+    "Requests",
+    "End what has not ended",
+    Cancelled,
+    errors=(409,),
+)
+ERASE_REQUEST = Operation(
+    "DELETE", REQUEST_PATH, "deleteRequest", "Requests", "Erase a request and all that belongs to it", Erased
+)
+REDELIVER_MATCHING = Operation(
+    "POST",
+    f"{PROJECT_PATH}/deliveries/redeliver",
+    "redeliverDeliveries",
+    "Deliveries",
+    "Send again all that a filter finds",
+    (MatchingRedelivered, DryRun),
+    body=_RedeliverMatching,
+)
 
 
 class RequestCommandRoutes:
@@ -84,7 +178,7 @@ class RequestCommandRoutes:
             jobs=len(ids),
             elsewhere=target is not None,
         )
-        return answer({"request_id": job.id, "deliveries": [{"id": id_, "state": "queued"} for id_ in ids]})
+        return answer(Redelivered(job.id, [QueuedDelivery(id_) for id_ in ids]))
 
     async def redeliver_matching(self, request: Request) -> Response:
         """Send again all deliveries that match a filter, in pages, newest first."""
@@ -109,7 +203,7 @@ class RequestCommandRoutes:
         telemetry.event(
             "deliveries.redelivered", project=caller.project, by=caller.key_id, jobs=sent, skipped=skipped
         )
-        return answer({"redelivered": sent, "skipped": skipped, "next": position})
+        return answer(MatchingRedelivered(sent, skipped, position))
 
     async def cancel(self, request: Request) -> Response:
         """End a request and its deliveries, as far as they have not ended."""
@@ -131,7 +225,7 @@ class RequestCommandRoutes:
             by=caller.key_id,
             jobs=len(cancelled),
         )
-        return answer({"request_id": job.id, "cancelled": cancelled})
+        return answer(Cancelled(job.id, cancelled))
 
     async def erase(self, request: Request) -> Response:
         """Erase a request: it is cancelled, and its audio, result, callbacks and record are deleted."""
@@ -142,7 +236,7 @@ class RequestCommandRoutes:
         self._services.streams.cancel(job.id)
         await self._services.erasing.request(job)
         telemetry.event("request.erased", request_id=job.id, project=job.project, by=caller.key_id)
-        return answer({"request_id": job.id, "message": "Successfully deleted the request."})
+        return answer(Erased(job.id, "Successfully deleted the request."))
 
     async def _candidates(self, job: Job, redelivery_request: RedeliveryRequest) -> list[Job]:
         """Those that matter, of the thousands that a live stream may have: the one that is named, or else
@@ -178,7 +272,7 @@ class RequestCommandRoutes:
         await self._store.add([todo.job])
         return [todo.job.id]
 
-    async def _dry_run(self, where: JobFilter, position: str | None) -> dict[str, object]:
+    async def _dry_run(self, where: JobFilter, position: str | None) -> DryRun:
         """What a redelivery with this filter would send again."""
         count = 0
         first: list[JobId] = []
@@ -186,7 +280,7 @@ class RequestCommandRoutes:
             count += len(page.jobs)
             first += [job.id for job in page.jobs][: FIRST_IDS - len(first)]
             position = page.next
-        return {"dry_run": True, "matching": count, "first": first, "next": position}
+        return DryRun(dry_run=True, matching=count, first=first, next=position)
 
     async def _pages(self, where: JobFilter, position: str | None) -> AsyncIterator[Page]:
         """Pages from a position on, up to both limits."""
@@ -208,25 +302,6 @@ async def _change_each(change: Callable[[JobId], Awaitable[bool]], jobs: Sequenc
         done = await asyncio.gather(*map(change, some))
         changed += [job for job, was in zip(some, done, strict=True) if was]
     return changed
-
-
-class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
-    url: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
-    delivery_id: Annotated[str, Meta(max_length=64)] | None = None
-    method: Literal["POST", "PUT"] | None = None
-
-
-class _RedeliverMatching(msgspec.Struct, forbid_unknown_fields=True):
-    """An unknown field is refused: with a misspelt filter everything would be sent again."""
-
-    state: Literal["parked", "delivered", "cancelled"] = "parked"
-    destination: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
-    code: Annotated[int, Meta(ge=100, le=999)] | None = None
-    start: str | None = None
-    end: str | None = None
-    tag: list[str] = []
-    dry_run: bool = False
-    before: str | None = None
 
 
 _PARKED = frozenset({State.PARKED})

@@ -11,7 +11,7 @@ from ringback.jobs.job import Job, JobFilter, JobId
 from ringback.jobs.store import JobPages, JobReader
 from ringback.server.auth import Caller, forbidden
 from ringback.server.permissions import Permission
-from ringback.server.request_parsing import query_choice, query_moment
+from ringback.server.query_parameters import END, START, TAG, ChoiceParameter, QueryParameter, TextParameter
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
 
@@ -23,6 +23,26 @@ JOBS_AT_ONCE = 200
 
 SHORT_PAGES_MOST = 50
 """Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
+
+
+STATUS = ChoiceParameter("status", ("succeeded", "failed"), "Code below 300, or code 400 and above.")
+METHOD = ChoiceParameter("method", ("sync", "async", "streaming"), "How the result was asked for.")
+ENDPOINT = ChoiceParameter("endpoint", ("listen", "read", "speak", "agent"), "This server has `listen`.")
+DEPLOYMENT = ChoiceParameter("deployment", ("hosted", "beta", "self-hosted"), "This server is `self-hosted`.")
+REQUEST_ID = TextParameter("request_id", "This request alone.")
+ACCESSOR = TextParameter("accessor", "The id of the key that asked.")
+REQUEST_FILTERS: tuple[QueryParameter, ...] = (
+    START,
+    END,
+    REQUEST_ID,
+    ACCESSOR,
+    METHOD,
+    STATUS,
+    TAG,
+    ENDPOINT,
+    DEPLOYMENT,
+)
+"""What narrows every list and every sum of requests."""
 
 
 async def request_of(store: JobReader, request_id: str, caller: Caller, permission: Permission) -> Job:
@@ -43,14 +63,11 @@ def no_such_request() -> Refusal:
 
 def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
     """What to list, one filter per kind; none when they name something that this server never does."""
-    status = query_choice(request, "status", ("succeeded", "failed"))
-    method = query_choice(request, "method", ("sync", "async", "streaming"))
-    endpoint = query_choice(request, "endpoint", ("listen", "read", "speak", "agent"))
-    deployment = query_choice(request, "deployment", ("hosted", "beta", "self-hosted"))
-    if endpoint not in (None, "listen") or deployment not in (None, "self-hosted"):
+    status, method = STATUS.of(request), METHOD.of(request)
+    if ENDPOINT.of(request) not in (None, "listen") or DEPLOYMENT.of(request) not in (None, "self-hosted"):
         return []
-    request_id = request.query_params.get("request_id")
-    accessor, own = request.query_params.get("accessor"), caller.narrowed_to_key(Permission.READ_REQUESTS)
+    request_id = REQUEST_ID.of(request)
+    accessor, own = ACCESSOR.of(request), caller.narrowed_to_key(Permission.READ_REQUESTS)
     if own is not None and accessor not in (None, own):
         return []
     where = JobFilter(
@@ -60,9 +77,9 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
         accessor=accessor or own,
         method=method,
         succeeded=None if status is None else status == "succeeded",
-        since=query_moment(request, "start"),
-        until=query_moment(request, "end", end_of_day=True),
-        tags=tuple(request.query_params.getlist("tag")),
+        since=START.of(request),
+        until=END.of(request),
+        tags=tuple(TAG.of(request)),
     )
     kinds = [kind for kind in REQUEST_KINDS if method is None or (method == "streaming") == (kind == STREAM)]
     return [replace(where, kind=kind) for kind in kinds]

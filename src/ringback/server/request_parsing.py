@@ -1,6 +1,5 @@
-"""Parsing of path, query and JSON for the management routes, and times in Deepgram's format."""
+"""Parsing of paths, times and JSON for the management routes, and what they answer with."""
 
-import re
 import uuid
 from datetime import UTC, date, datetime, time
 from typing import TypeVar
@@ -48,38 +47,20 @@ def path_uuid(request: Request, name: str) -> str:
         raise Refusal(404, "NOT_FOUND", f"UUID parsing failed: {name} is not a UUID.") from None
 
 
-def query_integer(request: Request, name: str, default: int, least: int, most: int) -> int:
-    """A whole number; `2.0` is one too, because the official Python SDK types such parameters as floats."""
-    text = request.query_params.get(name)
-    if text is None:
-        return default
-    if not _WHOLE.fullmatch(text) or not least <= float(text) <= most:
-        raise bad_query(f"`{name}` must be a whole number from {least} to {most}.")
-    return int(float(text))
-
-
-def query_choice(request: Request, name: str, choices: tuple[str, ...]) -> str | None:
-    text = request.query_params.get(name)
-    if text is not None and text not in choices:
-        raise bad_query(f"`{name}` must be one of: {', '.join(choices)}.")
-    return text
-
-
-def query_moment(request: Request, name: str, *, end_of_day: bool = False) -> float | None:
-    """Unix seconds from a date or an RFC 3339 time; without an offset it is UTC.
-
-    `end_of_day`: a bare date means its last moment, so that `end=2026-11-22` includes that day.
-    """
-    return moment_of(request.query_params.get(name), name, end_of_day=end_of_day)
-
-
 def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float | None:
-    """The same from a text that stood elsewhere under this name; raises `Refusal` (400)."""
+    """Unix seconds from a date or an RFC 3339 time that stood under this name; without an offset it is UTC.
+
+    Raises `Refusal` (400).
+    """
     if text is None:
         return None
     moment = _moment(text, end_of_day)
     if moment is None:
-        raise bad_query(f"`{name}` must be a date or a time, such as 2026-11-22 or 2026-11-22T10:00:00Z.")
+        raise Refusal(
+            400,
+            "INVALID_QUERY_PARAMETER",
+            f"`{name}` must be a date or a time, such as 2026-11-22 or 2026-11-22T10:00:00Z.",
+        )
     return moment
 
 
@@ -123,10 +104,6 @@ def unix_seconds(moment: datetime) -> float:
     return seconds
 
 
-def bad_query(message: str) -> Refusal:
-    return Refusal(400, "INVALID_QUERY_PARAMETER", message)
-
-
 def _moment(text: str, end_of_day: bool) -> float | None:
     try:
         if len(text) == len("2026-11-22"):
@@ -139,5 +116,3 @@ def _moment(text: str, end_of_day: bool) -> float | None:
 
 
 _FAR_FUTURE = datetime(3000, 1, 1, tzinfo=UTC).timestamp()
-
-_WHOLE = re.compile(r"[0-9]{1,10}(\.0+)?")

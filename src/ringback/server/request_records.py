@@ -4,21 +4,76 @@ https://developers.deepgram.com/reference/manage/requests/get.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from ringback.callbacks.order import origin_of_callback
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
 from ringback.listen.options import ListenOptions
 from ringback.server.error_responses import LISTEN_PATH
+from ringback.server.operations import Timestamp, Uuid
 from ringback.server.request_parsing import rfc3339
 from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, order_of, result_of
 
 
+class RequestDetails(msgspec.Struct):
+    """How a request was asked for, and how long its audio was."""
+
+    usd: float
+    duration: float
+    """Seconds."""
+    total_audio: float
+    """Seconds, every channel counted."""
+    channels: int
+    streams: int
+    models: list[Uuid]
+    method: str
+    tags: tuple[str, ...]
+    features: list[str]
+    config: dict[str, Any]
+    """The parameters that differ from their defaults."""
+
+
+class RequestResponse(msgspec.Struct):
+    """What was answered; without `code` and `completed` until it was."""
+
+    details: RequestDetails
+    code: int | UnsetType | None = UNSET
+    completed: Timestamp | UnsetType = UNSET
+
+
+class CallbackSummary(msgspec.Struct):
+    """The object that Deepgram's SDKs (Rust, .NET, Python 3 and 4, JavaScript 3 and 4) read."""
+
+    attempts: int
+    code: int | None
+    """The receiver's last status."""
+    completed: Timestamp | None
+
+
+class RequestRecord(msgspec.Struct):
+    """A request as the history shows it."""
+
+    request_id: Uuid
+    project_uuid: Uuid
+    created: Timestamp
+    path: str
+    api_key_id: str | None
+    method: str
+    response: RequestResponse
+    code: int | None
+    """The status of the answer; null while it is not there."""
+    deployment: str
+    callback: CallbackSummary | str | None
+    """Null without a callback; a string for Python SDK 5 alone."""
+
+
 def record_of(
     job: Job, deliveries: Sequence[Job], models: Sequence[ModelInfo], *, callback_as_text: bool = False
-) -> dict[str, object]:
+) -> RequestRecord:
     """The record of a request and of its deliveries so far; `models` are those that this server has.
 
     `callback_as_text`: see `reads_callback_as_text`.
@@ -26,18 +81,18 @@ def record_of(
     order = order_of(job.payload)
     has_callback = job.method == "async" or bool(deliveries)
     callback = origin_of_callback(order) if callback_as_text else _callback(deliveries)
-    return {
-        "request_id": job.id,
-        "project_uuid": job.project,
-        "created": rfc3339(job.created_at),
-        "path": LISTEN_PATH,
-        "api_key_id": job.accessor,
-        "method": job.method,
-        "response": _response(job, order, models),
-        "code": job.code,
-        "deployment": "self-hosted",
-        "callback": callback if has_callback else None,
-    }
+    return RequestRecord(
+        request_id=job.id,
+        project_uuid=job.project,
+        created=rfc3339(job.created_at),
+        path=LISTEN_PATH,
+        api_key_id=job.accessor,
+        method=job.method,
+        response=_response(job, order, models),
+        code=job.code,
+        deployment="self-hosted",
+        callback=callback if has_callback else None,
+    )
 
 
 def reads_callback_as_text(headers: Mapping[str, str]) -> bool:
@@ -70,47 +125,42 @@ def config_of(options: ListenOptions) -> dict[str, object]:
     return {name: value for name, value in options_given.items() if name not in _HIDDEN}
 
 
-def _response(job: Job, order: TranscriptionOrder, models: Sequence[ModelInfo]) -> dict[str, object]:
+def _response(job: Job, order: TranscriptionOrder, models: Sequence[ModelInfo]) -> RequestResponse:
     """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
     stands here, without `code` and `completed`."""
     ending = None if job.result is None else result_of(job.result)
-    response: dict[str, object] = {"details": _details(job, order, ending, models)}
-    if job.finished_at is not None:
-        response["code"] = job.code
-        response["completed"] = rfc3339(job.finished_at)
-    return response
+    details = _details(job, order, ending, models)
+    if job.finished_at is None:
+        return RequestResponse(details)
+    return RequestResponse(details, job.code, rfc3339(job.finished_at))
 
 
 def _details(
     job: Job, order: TranscriptionOrder, ending: TranscriptionResult | None, models: Sequence[ModelInfo]
-) -> dict[str, object]:
+) -> RequestDetails:
     model = model_id_of(order, ending, models)
     duration = 0.0 if ending is None else ending.duration
-    return {
-        "usd": 0.0,
-        "duration": duration,
-        "total_audio": duration * (1 if ending is None else max(1, ending.channels)),
-        "channels": 0 if ending is None else ending.channels,
-        "streams": 1,
-        "models": [] if model is None else [model],
-        "method": job.method,
-        "tags": job.tags,
-        "features": features_of(order.options),
-        "config": config_of(order.options),
-    }
+    return RequestDetails(
+        usd=0.0,
+        duration=duration,
+        total_audio=duration * (1 if ending is None else max(1, ending.channels)),
+        channels=0 if ending is None else ending.channels,
+        streams=1,
+        models=[] if model is None else [model],
+        method=job.method,
+        tags=job.tags,
+        features=features_of(order.options),
+        config=config_of(order.options),
+    )
 
 
 _HIDDEN = frozenset({"callback", "unserved", "tag", "extra"})
 
 
-def _callback(deliveries: Sequence[Job]) -> dict[str, object]:
-    """The object that Deepgram's SDKs (Rust, .NET, Python 3 and 4, JavaScript 3 and 4) read."""
+def _callback(deliveries: Sequence[Job]) -> CallbackSummary:
     if not deliveries:
-        return {"attempts": 0, "code": None, "completed": None}
+        return CallbackSummary(0, None, None)
     delivery = deliveries[-1]
     done = delivery.state is State.DONE and delivery.finished_at is not None
-    return {
-        "attempts": delivery.tries,
-        "code": delivery.code,
-        "completed": rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None,
-    }
+    completed = rfc3339(delivery.finished_at) if done and delivery.finished_at is not None else None
+    return CallbackSummary(delivery.tries, delivery.code, completed)

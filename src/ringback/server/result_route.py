@@ -11,8 +11,11 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
+from ringback.listen import results
+from ringback.listen.live_messages import StreamSummary
 from ringback.server.auth import Authenticator
 from ringback.server.error_responses import blobs_unavailable, error_response, json_response, result_lost
+from ringback.server.operations import REQUEST_PATH, Operation
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import caller_of_project, path_uuid
@@ -22,6 +25,18 @@ from ringback.transcription.request import not_kept, result_of, still_kept
 
 DELIVERIES_LOOKED_AT = 100
 """The latest of a request: one that ended later than it may still have what is no longer kept with it."""
+
+
+FETCH_RESULT = Operation(
+    "GET",
+    f"{REQUEST_PATH}/result",
+    "getResult",
+    "Requests",
+    "The result document, as it was answered or delivered",
+    (results.ResultDocument, results.ErrorDocument, StreamSummary),
+    errors=(410,),
+    headers=("ringback-status",),
+)
 
 
 class ResultRoute:

@@ -1,5 +1,8 @@
 """The application: every route in one table. A process that answers no callers has those for probes alone."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -13,8 +16,8 @@ from starlette.websockets import WebSocket
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
 from ringback.server.auth import Authenticator
-from ringback.server.callback_test_route import CallbackTestRoute
-from ringback.server.delivery_routes import DeliveryRoutes
+from ringback.server.callback_test_route import TEST_CALLBACK, CallbackTestRoute
+from ringback.server.delivery_routes import LIST_DELIVERIES, DeliveryRoutes
 from ringback.server.error_responses import (
     LISTEN_PATH,
     NOT_FOUND,
@@ -23,23 +26,52 @@ from ringback.server.error_responses import (
     http_error_handler,
     ledger_unavailable_handler,
 )
-from ringback.server.history_routes import HistoryRoutes
-from ringback.server.key_routes import KeyRoutes
-from ringback.server.listen_route import ListenRoute
+from ringback.server.history_routes import LIST_REQUESTS, SHOW_REQUEST, HistoryRoutes
+from ringback.server.key_routes import (
+    CHANGE_KEY,
+    CHECK_TOKEN,
+    CREATE_KEY,
+    DELETE_KEY,
+    GRANT_TOKEN,
+    LIST_KEYS,
+    SHOW_KEY,
+    KeyRoutes,
+)
+from ringback.server.listen_route import LISTEN, ListenRoute
 from ringback.server.live_route import LiveRoute
-from ringback.server.model_routes import ModelRoutes
-from ringback.server.project_routes import ProjectRoutes
-from ringback.server.request_command_routes import RequestCommandRoutes
+from ringback.server.model_routes import (
+    LIST_MODELS,
+    LIST_PROJECT_MODELS,
+    SHOW_MODEL,
+    SHOW_PROJECT_MODEL,
+    ModelRoutes,
+)
+from ringback.server.openapi_route import SHOW_OPENAPI, OpenApiRoute
+from ringback.server.operations import Handler, Operation
+from ringback.server.project_routes import (
+    CREATE_PROJECT,
+    DELETE_PROJECT,
+    LIST_PROJECTS,
+    RENAME_PROJECT,
+    SHOW_BALANCES,
+    SHOW_PROJECT,
+    ProjectRoutes,
+)
+from ringback.server.request_command_routes import (
+    CANCEL_REQUEST,
+    ERASE_REQUEST,
+    REDELIVER_MATCHING,
+    REDELIVER_REQUEST,
+    RequestCommandRoutes,
+)
 from ringback.server.request_facts import report_refusal
-from ringback.server.result_route import ResultRoute
+from ringback.server.result_route import FETCH_RESULT, ResultRoute
 from ringback.server.services import ProbeSources, Services
-from ringback.server.signing_routes import PUBLIC_KEYS_PATH, SigningRoutes
-from ringback.server.status_routes import StatusRoutes
-from ringback.server.usage_routes import UsageRoutes
+from ringback.server.signing_routes import ROTATE_SECRETS, SHOW_PUBLIC_KEYS, SHOW_SECRETS, SigningRoutes
+from ringback.server.status_routes import METRICS_PATH, SHOW_ENGINE, SHOW_METRICS, SHOW_STATUS, StatusRoutes
+from ringback.server.usage_routes import BREAK_DOWN_USAGE, LIST_USAGE_FIELDS, SHOW_USAGE, UsageRoutes
 
-__all__ = ["ProbeSources", "Services", "application", "metrics", "probes"]
-
-METRICS_PATH = "/metrics"
+__all__ = ["OPERATIONS", "ProbeSources", "Services", "application", "metrics", "probes"]
 
 
 def application(services: Services) -> Starlette:
@@ -117,67 +149,97 @@ _EXPOSED = [
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class _Handlers:
+    """What carries the operations out; one object each serves all requests."""
+
+    listen: ListenRoute
+    projects: ProjectRoutes
+    manage: KeyRoutes
+    signing: SigningRoutes
+    history: HistoryRoutes
+    results: ResultRoute
+    redelivery: RequestCommandRoutes
+    deliveries: DeliveryRoutes
+    usage: UsageRoutes
+    callbacks: CallbackTestRoute
+    models: ModelRoutes
+    openapi: OpenApiRoute
+
+
+_TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
+    (LISTEN, lambda handlers: handlers.listen.post),
+    (LIST_PROJECTS, lambda handlers: handlers.projects.list),
+    (CREATE_PROJECT, lambda handlers: handlers.projects.create),
+    (SHOW_PROJECT, lambda handlers: handlers.projects.show),
+    (RENAME_PROJECT, lambda handlers: handlers.projects.rename),
+    (DELETE_PROJECT, lambda handlers: handlers.projects.delete),
+    (LIST_KEYS, lambda handlers: handlers.manage.list_keys),
+    (CREATE_KEY, lambda handlers: handlers.manage.create_key),
+    (SHOW_KEY, lambda handlers: handlers.manage.get_key),
+    (CHANGE_KEY, lambda handlers: handlers.manage.change_key),
+    (DELETE_KEY, lambda handlers: handlers.manage.delete_key),
+    (SHOW_SECRETS, lambda handlers: handlers.signing.show),
+    (ROTATE_SECRETS, lambda handlers: handlers.signing.rotate),
+    (LIST_REQUESTS, lambda handlers: handlers.history.requests),
+    (SHOW_REQUEST, lambda handlers: handlers.history.request),
+    (ERASE_REQUEST, lambda handlers: handlers.redelivery.erase),
+    (FETCH_RESULT, lambda handlers: handlers.results.result),
+    (REDELIVER_REQUEST, lambda handlers: handlers.redelivery.redeliver_request),
+    (CANCEL_REQUEST, lambda handlers: handlers.redelivery.cancel),
+    (LIST_DELIVERIES, lambda handlers: handlers.deliveries.list),
+    (REDELIVER_MATCHING, lambda handlers: handlers.redelivery.redeliver_matching),
+    (SHOW_USAGE, lambda handlers: handlers.usage.summary),
+    (LIST_USAGE_FIELDS, lambda handlers: handlers.usage.fields),
+    (BREAK_DOWN_USAGE, lambda handlers: handlers.usage.breakdown),
+    (SHOW_BALANCES, lambda handlers: handlers.projects.balances),
+    (LIST_PROJECT_MODELS, lambda handlers: handlers.models.project_models),
+    (SHOW_PROJECT_MODEL, lambda handlers: handlers.models.project_model),
+    (TEST_CALLBACK, lambda handlers: handlers.callbacks.test),
+    (LIST_MODELS, lambda handlers: handlers.models.models),
+    (SHOW_MODEL, lambda handlers: handlers.models.model),
+    (CHECK_TOKEN, lambda handlers: handlers.manage.check_token),
+    (GRANT_TOKEN, lambda handlers: handlers.manage.grant_token),
+    (SHOW_PUBLIC_KEYS, lambda handlers: handlers.signing.public_keys),
+    (SHOW_OPENAPI, lambda handlers: handlers.openapi.document),
+)
+
+OPERATIONS: tuple[Operation, ...] = (
+    *(operation for operation, _ in _TABLE),
+    SHOW_STATUS,
+    SHOW_ENGINE,
+    SHOW_METRICS,
+)
+"""All that callers can ask for over HTTP."""
+
+
 def _routes(services: Services) -> list[BaseRoute]:
     authenticator = Authenticator(services.keys, services.clock, services.jwt_secret)
-    listen = ListenRoute(services, authenticator)
+    handlers = _Handlers(
+        listen=ListenRoute(services, authenticator),
+        projects=ProjectRoutes(services, authenticator),
+        manage=KeyRoutes(services, authenticator),
+        signing=SigningRoutes(services, authenticator),
+        history=HistoryRoutes(services, authenticator),
+        results=ResultRoute(services, authenticator),
+        redelivery=RequestCommandRoutes(services, authenticator),
+        deliveries=DeliveryRoutes(services, authenticator),
+        usage=UsageRoutes(services, authenticator),
+        callbacks=CallbackTestRoute(services, authenticator),
+        models=ModelRoutes(services, authenticator),
+        openapi=OpenApiRoute(OPERATIONS),
+    )
     live = LiveRoute(services, authenticator)
-    manage = KeyRoutes(services, authenticator)
-    projects = ProjectRoutes(services, authenticator)
-    history = HistoryRoutes(services, authenticator)
-    usage = UsageRoutes(services, authenticator)
-    deliveries = DeliveryRoutes(services, authenticator)
-    results = ResultRoute(services, authenticator)
-    redelivery = RequestCommandRoutes(services, authenticator)
-    callbacks = CallbackTestRoute(services, authenticator)
-    signing = SigningRoutes(services, authenticator)
-    models = ModelRoutes(services, authenticator)
-    project = "/v1/projects/{project_id}"
-    one = f"{project}/requests/{{request_id}}"
     return [
-        Route(LISTEN_PATH, listen.post, methods=["POST"]),
         WebSocketRoute(LISTEN_PATH, live.serve),
-        Route("/v1/projects", projects.list),
-        Route("/v1/projects", projects.create, methods=["POST"]),
-        Route(project, projects.show),
-        Route(project, projects.rename, methods=["PATCH"]),
-        Route(project, projects.delete, methods=["DELETE"]),
-        Route(f"{project}/keys", manage.list_keys),
-        Route(f"{project}/keys", manage.create_key, methods=["POST"]),
-        Route(f"{project}/keys/{{key_id}}", manage.get_key),
-        Route(f"{project}/keys/{{key_id}}", manage.change_key, methods=["PATCH"]),
-        Route(f"{project}/keys/{{key_id}}", manage.delete_key, methods=["DELETE"]),
-        Route(f"{project}/keys/{{key_id}}/signing-secret", signing.show),
-        Route(f"{project}/keys/{{key_id}}/signing-secret", signing.rotate, methods=["POST"]),
-        Route(f"{project}/requests", history.requests),
-        Route(one, history.request),
-        Route(one, redelivery.erase, methods=["DELETE"]),
-        Route(f"{one}/result", results.result),
-        Route(f"{one}/redeliver", redelivery.redeliver_request, methods=["POST"]),
-        Route(f"{one}/cancel", redelivery.cancel, methods=["POST"]),
-        Route(f"{project}/deliveries", deliveries.list),
-        Route(f"{project}/deliveries/redeliver", redelivery.redeliver_matching, methods=["POST"]),
-        Route(f"{project}/usage", usage.summary),
-        Route(f"{project}/usage/fields", usage.fields),
-        Route(f"{project}/usage/breakdown", usage.breakdown),
-        Route(f"{project}/balances", projects.balances),
-        Route(f"{project}/models", models.project_models),
-        Route(f"{project}/models/{{model_id}}", models.project_model),
-        Route("/v1/callbacks/test", callbacks.test, methods=["POST"]),
-        Route("/v1/models", models.models),
-        Route("/v1/models/{model_id}", models.model),
-        Route("/v1/auth/token", manage.check_token),
-        Route("/v1/auth/grant", manage.grant_token, methods=["POST"]),
+        *(operation.route(handler(handlers)) for operation, handler in _TABLE),
         *_probe_routes(services.probe_sources, authenticator),
-        Route(PUBLIC_KEYS_PATH, signing.public_keys),
     ]
 
 
 def _probe_routes(probed: ProbeSources, authenticator: Authenticator | None) -> list[BaseRoute]:
     status = StatusRoutes(probed, authenticator)
-    routes: list[BaseRoute] = [
-        Route("/v1/status", status.status),
-        Route("/v1/status/engine", status.engine),
-    ]
+    routes: list[BaseRoute] = [SHOW_STATUS.route(status.status), SHOW_ENGINE.route(status.engine)]
     if probed.serves_metrics:
-        routes.append(Route(METRICS_PATH, status.metrics))
+        routes.append(SHOW_METRICS.route(status.metrics))
     return routes

@@ -11,12 +11,64 @@ from ringback import telemetry
 from ringback.callbacks.signers import LONGEST_OVERLAP, OVERLAP, Signers
 from ringback.server.auth import Authenticator, Caller
 from ringback.server.body import Pace
+from ringback.server.operations import KEY_PATH, Operation, Timestamp, Uuid
 from ringback.server.path_lookup import key_of
 from ringback.server.permissions import Permission
 from ringback.server.request_parsing import answer, caller_of_project, json_body, rfc3339
 from ringback.server.services import Services
 
+TAG = "Signatures"
+
 PUBLIC_KEYS_PATH = "/.well-known/ringback/webhook-keys"
+
+
+class _Rotation(msgspec.Struct):
+    overlap_seconds: Annotated[float, Meta(ge=0, le=LONGEST_OVERLAP)] = OVERLAP
+
+
+class SigningSecretDocument(msgspec.Struct):
+    secret: str
+    """`whsec_…`"""
+    created: Timestamp
+    expires: Timestamp | None
+    """Null but for those that a rotation has replaced."""
+
+
+class SigningSecrets(msgspec.Struct):
+    """What a key's callbacks are signed with, the newest first."""
+
+    api_key_id: Uuid
+    signing_secrets: list[SigningSecretDocument]
+
+
+class PublicKeys(msgspec.Struct):
+    """The ed25519 public keys of this server (`whpk_…`), the newest first."""
+
+    keys: list[str]
+
+
+_SECRETS = f"{KEY_PATH}/signing-secret"
+SHOW_SECRETS = Operation("GET", _SECRETS, "getSigningSecrets", TAG, "A key's signing secrets", SigningSecrets)
+ROTATE_SECRETS = Operation(
+    "POST",
+    _SECRETS,
+    "rotateSigningSecret",
+    TAG,
+    "Make a new signing secret",
+    SigningSecrets,
+    body=_Rotation,
+    body_optional=True,
+)
+SHOW_PUBLIC_KEYS = Operation(
+    "GET",
+    PUBLIC_KEYS_PATH,
+    "getWebhookKeys",
+    TAG,
+    "The server's public keys",
+    PublicKeys,
+    needs_key=False,
+    headers=("cache-control",),
+)
 
 
 class SigningRoutes:
@@ -49,7 +101,7 @@ class SigningRoutes:
 
     async def public_keys(self, request: Request) -> Response:
         """For everybody: what is public needs no key."""
-        shown = answer({"keys": await self._signers.public_keys()})
+        shown = answer(PublicKeys(await self._signers.public_keys()))
         shown.headers["cache-control"] = "public, max-age=300"
         return shown
 
@@ -60,20 +112,16 @@ class SigningRoutes:
 
     async def _secrets_response(self, key_id: str) -> Response:
         secrets = [
-            {
-                "secret": secret.text,
-                "created": rfc3339(secret.created_at),
-                "expires": None if secret.expires_at is None else rfc3339(secret.expires_at),
-            }
+            SigningSecretDocument(
+                secret=secret.text,
+                created=rfc3339(secret.created_at),
+                expires=None if secret.expires_at is None else rfc3339(secret.expires_at),
+            )
             for secret in await self._signers.shown(key_id)
         ]
-        shown = answer({"api_key_id": key_id, "signing_secrets": secrets})
+        shown = answer(SigningSecrets(key_id, secrets))
         shown.headers["cache-control"] = "no-store"
         return shown
-
-
-class _Rotation(msgspec.Struct):
-    overlap_seconds: Annotated[float, Meta(ge=0, le=LONGEST_OVERLAP)] = OVERLAP
 
 
 _ROTATION = msgspec.json.Decoder(_Rotation)

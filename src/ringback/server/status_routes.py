@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
+import msgspec
+from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,13 +15,66 @@ from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.server.auth import Authenticator, forbidden, has_credentials
 from ringback.server.loopback import is_local
 from ringback.server.metrics_reading import exposition
+from ringback.server.operations import Operation
 from ringback.server.permissions import Permission, Reach
 from ringback.server.request_parsing import answer
 from ringback.server.services import ProbeSources
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 
-PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", "/metrics"})
+TAG = "For operators"
+
+METRICS_PATH = "/metrics"
+PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", METRICS_PATH})
+
+
+class StatusDocument(msgspec.Struct):
+    """How the server does; all but `system_health` for operators alone."""
+
+    system_health: str
+    """`Initializing`, `Healthy`, `Degraded`, `Critical` or `Stopping`."""
+    reason: str | UnsetType = UNSET
+    active_batch_requests: int | UnsetType = UNSET
+    active_stream_requests: int | UnsetType = UNSET
+    active_listen_v2_stream_requests: int | UnsetType = UNSET
+
+
+class EngineDocument(msgspec.Struct):
+    """Whether the engine is ready; `state` for operators alone."""
+
+    engine_connection_status: str
+    state: str | UnsetType = UNSET
+
+
+SHOW_STATUS = Operation(
+    "GET",
+    "/v1/status",
+    "getStatus",
+    TAG,
+    "Readiness of this process",
+    StatusDocument,
+    needs_key=False,
+    unavailable=StatusDocument,
+)
+SHOW_ENGINE = Operation(
+    "GET",
+    "/v1/status/engine",
+    "getEngineStatus",
+    TAG,
+    "Readiness of its engine",
+    EngineDocument,
+    needs_key=False,
+    unavailable=EngineDocument,
+)
+SHOW_METRICS = Operation(
+    "GET",
+    METRICS_PATH,
+    "getMetrics",
+    TAG,
+    "Prometheus' metrics, for operators",
+    None,
+    media_type="text/plain",
+)
 
 
 class StatusRoutes:
@@ -43,22 +98,22 @@ class StatusRoutes:
         does not count."""
         if self._sources.drain.started:
             self._sources.drain.probe_answered()
-            return answer({"system_health": _STOPPING}, 503)
+            return answer(StatusDocument(_STOPPING), 503)
         try:
             gauges = await self._sources.store.gauges()
         except LedgerUnavailable:
-            critical = {"system_health": _CRITICAL}
+            critical = StatusDocument(_CRITICAL)
             if await self._sees_details(request):
-                critical["reason"] = "the ledger cannot be read"
+                critical.reason = "the ledger cannot be read"
             return answer(critical, 503)
         reason = await self._reason(gauges)
-        shown: dict[str, object] = {"system_health": self._engine_health() if reason is None else _CRITICAL}
+        shown = StatusDocument(self._engine_health() if reason is None else _CRITICAL)
         if await self._sees_details(request):
             if reason is not None:
-                shown["reason"] = reason
-            shown["active_batch_requests"] = gauges.get(TRANSCRIBE, _NONE).leased
-            shown["active_stream_requests"] = self._sources.streams()
-            shown["active_listen_v2_stream_requests"] = 0
+                shown.reason = reason
+            shown.active_batch_requests = gauges.get(TRANSCRIBE, _NONE).leased
+            shown.active_stream_requests = self._sources.streams()
+            shown.active_listen_v2_stream_requests = 0
         return answer(shown, 200 if reason is None else 503)
 
     async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:
@@ -88,9 +143,9 @@ class StatusRoutes:
         """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
         for the first words of the body, so `engine_connection_status` must come first."""
         state = "none" if self._sources.health is None else self._sources.health.state
-        shown = {"engine_connection_status": _CONNECTION.get(state, "Disconnected")}
+        shown = EngineDocument(_CONNECTION.get(state, "Disconnected"))
         if await self._sees_details(request):
-            shown["state"] = state
+            shown.state = state
         return answer(shown, 200 if state in _CONNECTION else 503)
 
     async def metrics(self, request: Request) -> Response:

@@ -8,7 +8,10 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Annotated
 
+import msgspec
+from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -17,12 +20,25 @@ from ringback.jobs.job import Job, JobFilter
 from ringback.jobs.store import JobPages
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Authenticator
+from ringback.server.operations import PROJECT_PATH, Operation, Uuid
 from ringback.server.permissions import Permission
-from ringback.server.request_lookup import filters_of
-from ringback.server.request_parsing import answer, bad_query, caller_of_project, query_choice, query_moment
+from ringback.server.query_parameters import (
+    END,
+    START,
+    ChoiceParameter,
+    QueryParameter,
+    TextParameter,
+    bad_query,
+)
+from ringback.server.request_lookup import REQUEST_FILTERS, filters_of
+from ringback.server.request_parsing import answer, caller_of_project
 from ringback.server.request_records import config_of, features_of, model_id_of
 from ringback.server.services import Services
 from ringback.transcription.request import order_of, result_of
+
+TAG = "Usage"
+
+Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 
 USAGE_MOST, USAGE_PAGE = 2_000, 200
 """Requests of one kind that one report adds up, newest first, and how many of them are in memory at a time:
@@ -69,16 +85,137 @@ class _Report:
     complete: bool
     """False: the oldest requests of the period are missing."""
 
-    def answer(self, results: Sequence[dict[str, object]]) -> Response:
-        return answer(
-            {
-                "start": self.start,
-                "end": self.end,
-                "resolution": {"units": "day", "amount": 1},
-                "results": results,
-                "ringback": {"complete": self.complete},
-            }
-        )
+    @property
+    def completeness(self) -> "Completeness":
+        return Completeness(self.complete)
+
+
+class Resolution(msgspec.Struct):
+    units: str = "day"
+    amount: int = 1
+
+
+class Completeness(msgspec.Struct):
+    complete: bool
+    """False: the oldest requests of the period are missing."""
+
+
+class TokenCounts(msgspec.Struct, frozen=True, rename={"in_": "in"}):
+    in_: int = 0
+    out: int = 0
+
+
+class SpeechCounts(msgspec.Struct, frozen=True):
+    characters: int = 0
+    requests: int = 0
+
+
+class UsageDay(msgspec.Struct):
+    start: Day
+    end: Day
+    hours: float
+    """The audio's length."""
+    total_hours: float
+    """That of all its channels."""
+    requests: int
+    # Without these two the Python SDKs 3 and 4 cannot read the answer.
+    tokens: TokenCounts = TokenCounts()
+    tts: SpeechCounts = SpeechCounts()
+
+
+class UsageSummary(msgspec.Struct):
+    """Hours and requests per day."""
+
+    start: Day
+    end: Day
+    resolution: Resolution
+    results: list[UsageDay]
+    ringback: Completeness
+
+
+class UsageGrouping(msgspec.Struct):
+    """What a figure is of: null but for what `grouping` named."""
+
+    start: Day
+    end: Day
+    accessor: str | None
+    endpoint: str | None
+    feature_set: str | None
+    models: str | None
+    method: str | None
+    tags: str | None
+    deployment: str | None
+
+
+class UsageGroup(msgspec.Struct, kw_only=True):
+    hours: float
+    total_hours: float
+    agent_hours: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
+    tts_characters: int = 0
+    requests: int
+    grouping: UsageGrouping
+
+
+class UsageBreakdown(msgspec.Struct):
+    """Hours and requests per day and group."""
+
+    start: Day
+    end: Day
+    resolution: Resolution
+    results: list[UsageGroup]
+    ringback: Completeness
+
+
+class UsedModel(msgspec.Struct):
+    name: str
+    language: str
+    version: str
+    model_id: Uuid
+
+
+class UsageFields(msgspec.Struct):
+    """What the requests of the period had."""
+
+    tags: list[str]
+    models: list[UsedModel]
+    processing_methods: list[str]
+    features: list[str]
+    languages: list[str]
+    ringback: Completeness
+
+
+GROUPING = ChoiceParameter("grouping", tuple(_GROUPINGS), "What the figures are broken down by.")
+MODEL = TextParameter("model", "The uuid of the model that ran.")
+FEATURE_FILTERS: tuple[QueryParameter, ...] = tuple(
+    ChoiceParameter(name, ("true", "false"), "Only requests that set it, or only those that did not.")
+    for name in ListenOptions.__struct_fields__
+    if name not in {"model", "tag", "warnings"}
+)
+_USAGE = f"{PROJECT_PATH}/usage"
+_FILTERS: tuple[QueryParameter, ...] = (*REQUEST_FILTERS, MODEL, *FEATURE_FILTERS)
+SHOW_USAGE = Operation(
+    "GET", _USAGE, "getUsage", TAG, "Hours and requests per day", UsageSummary, query=_FILTERS
+)
+BREAK_DOWN_USAGE = Operation(
+    "GET",
+    f"{_USAGE}/breakdown",
+    "getUsageBreakdown",
+    TAG,
+    "The same by group",
+    UsageBreakdown,
+    query=(GROUPING, *_FILTERS),
+)
+LIST_USAGE_FIELDS = Operation(
+    "GET",
+    f"{_USAGE}/fields",
+    "listUsageFields",
+    TAG,
+    "Models, tags and features that were used",
+    UsageFields,
+    query=_FILTERS,
+)
 
 
 class UsageRoutes:
@@ -93,14 +230,17 @@ class UsageRoutes:
     async def summary(self, request: Request) -> Response:
         """Hours and requests per day."""
         report = await self._report(request)
-        return report.answer([_summed(day, used) for day, _, used in _grouped(report.used)])
+        days = [_summed(day, used) for day, _, used in _grouped(report.used)]
+        return answer(UsageSummary(report.start, report.end, Resolution(), days, report.completeness))
 
     async def breakdown(self, request: Request) -> Response:
         """The same, and within a day by what `grouping` names."""
-        grouping = query_choice(request, "grouping", tuple(_GROUPINGS))
+        grouping = GROUPING.of(request)
         report = await self._report(request)
-        groups = _grouped(report.used, grouping)
-        return report.answer([_broken_down(day, grouping, group, used) for day, group, used in groups])
+        groups = [
+            _broken_down(day, grouping, group, used) for day, group, used in _grouped(report.used, grouping)
+        ]
+        return answer(UsageBreakdown(report.start, report.end, Resolution(), groups, report.completeness))
 
     async def fields(self, request: Request) -> Response:
         """Which models, tags, features, languages and methods the requests of the period had."""
@@ -109,29 +249,28 @@ class UsageRoutes:
         versions = {model.uuid: model.version for model in self._catalogue.models()}
         models = sorted({(each.model, each.language, each.model_id) for each in used if each.model_id})
         return answer(
-            {
-                "tags": _sorted(tag for each in used for tag in each.tags),
-                "models": [
-                    {"name": name, "language": language, "version": versions.get(uuid, ""), "model_id": uuid}
-                    for name, language, uuid in models
+            UsageFields(
+                tags=_sorted(tag for each in used for tag in each.tags),
+                models=[
+                    UsedModel(name, language, versions.get(uuid, ""), uuid) for name, language, uuid in models
                 ],
-                "processing_methods": _sorted(each.method for each in used),
-                "features": _sorted(name for each in used for name in each.features),
-                "languages": _sorted(each.language for each in used),
-                "ringback": {"complete": report.complete},
-            }
+                processing_methods=_sorted(each.method for each in used),
+                features=_sorted(name for each in used for name in each.features),
+                languages=_sorted(each.language for each in used),
+                ringback=report.completeness,
+            )
         )
 
     async def _report(self, request: Request) -> _Report:
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
-        until = query_moment(request, "end", end_of_day=True) or self._clock.now()
-        since = query_moment(request, "start") or max(0.0, until - _MONTH)
+        until = END.of(request) or self._clock.now()
+        since = START.of(request) or max(0.0, until - _MONTH)
         used: list[_RequestUsage] = []
         complete = True
         for where in filters_of(request, caller):
             complete &= await self._collect(replace(where, since=since, until=until), used)
         feature_filter = _feature_filter(request)
-        model = request.query_params.get("model")
+        model = MODEL.of(request)
         return _Report(
             _day(since),
             _day(until),
@@ -179,7 +318,7 @@ def _feature_filter(request: Request) -> _FeatureFilter:
     return _FeatureFilter(frozenset(found["true"]), frozenset(found["false"]))
 
 
-_FEATURES = frozenset(ListenOptions.__struct_fields__) - {"model", "tag", "warnings"}
+_FEATURES = frozenset(parameter.name for parameter in FEATURE_FILTERS)
 
 
 def _usage_of(job: Job, models: Sequence[ModelInfo]) -> _RequestUsage:
@@ -213,42 +352,29 @@ def _grouped(
     return [(day, group, found) for (day, group), found in sorted(groups.items())]
 
 
-def _summed(day: str, used: Sequence[_RequestUsage]) -> dict[str, object]:
-    return {
-        "start": day,
-        "end": day,
-        **_hours(used),
-        "requests": len(used),
-        # Without these two the Python SDKs 3 and 4 cannot read the answer.
-        "tokens": {"in": 0, "out": 0},
-        "tts": {"characters": 0, "requests": 0},
-    }
+def _summed(day: str, used: Sequence[_RequestUsage]) -> UsageDay:
+    return UsageDay(
+        start=day, end=day, hours=_hours(used), total_hours=_total_hours(used), requests=len(used)
+    )
 
 
-def _broken_down(
-    day: str, grouping: str | None, group: str, used: Sequence[_RequestUsage]
-) -> dict[str, object]:
-    return {
-        **_hours(used),
-        "agent_hours": 0.0,
-        "tokens_in": 0,
-        "tokens_out": 0,
-        "tts_characters": 0,
-        "requests": len(used),
-        "grouping": {
-            "start": day,
-            "end": day,
-            **{name: group if name == grouping else None for name in _GROUPINGS},
-        },
-    }
+def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_RequestUsage]) -> UsageGroup:
+    named = {name: group if name == grouping else None for name in _GROUPINGS}
+    return UsageGroup(
+        hours=_hours(used),
+        total_hours=_total_hours(used),
+        requests=len(used),
+        grouping=UsageGrouping(start=day, end=day, **named),
+    )
 
 
-def _hours(used: Sequence[_RequestUsage]) -> dict[str, object]:
-    """`total_hours` counts every channel."""
-    return {
-        "hours": sum(each.hours for each in used),
-        "total_hours": sum(each.hours * each.channels for each in used),
-    }
+def _hours(used: Sequence[_RequestUsage]) -> float:
+    return sum((each.hours for each in used), 0.0)
+
+
+def _total_hours(used: Sequence[_RequestUsage]) -> float:
+    """Every channel counts."""
+    return sum((each.hours * each.channels for each in used), 0.0)
 
 
 def _sorted(texts: Iterable[str]) -> list[str]:

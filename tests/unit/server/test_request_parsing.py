@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from ringback.errors import Refusal
-from ringback.server.request_parsing import query_integer, query_moment, rfc3339, unix_seconds
+from ringback.server.query_parameters import IntegerParameter, MomentParameter
+from ringback.server.request_parsing import rfc3339, unix_seconds
+
+LIMIT = IntegerParameter("limit", 1, 1000, 10, "")
 
 
 def asking(**parameters: str) -> Request:
@@ -29,7 +32,7 @@ def asking(**parameters: str) -> Request:
 )
 def test_moments_in_queries(text: str, end_of_day: bool, expected: str) -> None:
     """An offset's `+` is understood also by those who forget to encode it."""
-    moment = query_moment(asking(start=text), "start", end_of_day=end_of_day)
+    moment = MomentParameter("start", "", end_of_day).of(asking(start=text))
     assert moment is not None
     assert rfc3339(round(moment, 3)) == expected
 
@@ -37,7 +40,7 @@ def test_moments_in_queries(text: str, end_of_day: bool, expected: str) -> None:
 @given(st.text(st.characters(codec="ascii", exclude_characters="&#"), max_size=30))
 def test_any_other_text_is_refused_and_breaks_nothing(text: str) -> None:
     try:
-        moment = query_moment(asking(start=text.replace("%", "%25")), "start")
+        moment = MomentParameter("start", "").of(asking(start=text.replace("%", "%25")))
     except Refusal:
         return
     assert moment is None or moment >= 0
@@ -59,10 +62,10 @@ def test_whatever_is_accepted_can_be_written(moment: datetime) -> None:
 
 @pytest.mark.parametrize("text", ["7", "7.0", "007"])
 def test_whole_numbers(text: str) -> None:
-    assert query_integer(asking(limit=text), "limit", 10, 1, 1000) == 7
+    assert LIMIT.of(asking(limit=text)) == 7
 
 
 @pytest.mark.parametrize("text", ["", "-7", "7.5", "1e2", "%D9%A7", "99999999999999999999", "inf"])
 def test_what_is_no_whole_number(text: str) -> None:
     with pytest.raises(Refusal):
-        query_integer(asking(limit=text), "limit", 10, 1, 1000)
+        LIMIT.of(asking(limit=text))

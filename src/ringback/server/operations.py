@@ -1,0 +1,75 @@
+"""What callers can ask for: each operation with what it takes and what it answers.
+
+The routes are made from these values, and so is `openapi.json` (`server.openapi`).
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from ringback.server.query_parameters import QueryParameter
+
+PROJECT_PATH = "/v1/projects/{project_id}"
+REQUEST_PATH = f"{PROJECT_PATH}/requests/{{request_id}}"
+KEY_PATH = f"{PROJECT_PATH}/keys/{{key_id}}"
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+SCHEMAS = "#/components/schemas/"
+"""Where a type's JSON Schema stands in the description of the interface."""
+
+Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
+Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""RFC 3339, in UTC with milliseconds."""
+
+
+def written_as(type_: type) -> Meta:
+    """For a field of `msgspec.Raw`: JSON that was written from this type before."""
+    return Meta(extra_json_schema={"$ref": SCHEMAS + type_.__name__})
+
+
+class Message(msgspec.Struct):
+    """That it was done, in words."""
+
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One method of one path."""
+
+    method: str
+    path: str
+    id: str
+    """`operationId`."""
+    tag: str
+    """The group in which it is shown."""
+    summary: str
+    answer: Any
+    """The type of the JSON document with status 200, or a tuple of several; None: it is something else, see
+    `media_type`."""
+    query: tuple[QueryParameter, ...] = ()
+    body: type[msgspec.Struct] | None = None
+    """The type of the JSON body."""
+    body_optional: bool = False
+    """Whether no body at all reads as `{}`."""
+    errors: tuple[int, ...] = ()
+    """Statuses beside those that follow from the rest (`openapi.error_statuses`)."""
+    needs_key: bool = True
+    media_type: str = "application/json"
+    audio: bool = False
+    """Whether the body may also be audio, of any other type."""
+    unavailable: type[msgspec.Struct] | None = None
+    """The type of the document with status 503; None: an error."""
+    headers: tuple[str, ...] = ()
+    """Of the answer with status 200, beside `dg-request-id`; `openapi.HEADERS` describes them."""
+
+    def route(self, handler: Handler) -> Route:
+        """The route by which `handler` carries it out."""
+        return Route(self.path, handler, methods=[self.method])
