@@ -79,12 +79,6 @@ class Passage:
         """Whether one of `words` is said in the `count` words before atom `i`."""
         return any(text in words for text in self.before(i, count))
 
-    def nearest(self, i: int, classes: Mapping[str, str], count: int = _CUE_WORDS) -> str:
-        """The class of the nearest cue before atom `i`; empty: none."""
-        for text in self.before(i, count):
-            if text in classes:
-                return classes[text]
-        return ""
 
     def is_whole(self, first: int, end: int) -> bool:
         """Whether `atoms[first:end]` are whole words."""
