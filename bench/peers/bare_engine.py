@@ -107,7 +107,7 @@ def chunks(path: Path, silero: Silero) -> Iterator[tuple[int, Samples]]:
     finder = SpeechFinder(silero, LONGEST_CHUNK)
     with opened(path, Decoding()) as audio:
         for block in audio.blocks():
-            yield from finder.hear(block[0])
+            yield from finder.push(block[0])
     yield from finder.finish()
 
 

@@ -69,7 +69,7 @@ def chunks(path: Path, silero: Silero) -> Iterator[Samples]:
     finder = SpeechFinder(silero, 15.0)
     with opened(path, Decoding()) as audio:
         for block in audio.blocks():
-            yield from (samples for _, samples in finder.hear(block[0]))
+            yield from (samples for _, samples in finder.push(block[0]))
     yield from (samples for _, samples in finder.finish())
 
 

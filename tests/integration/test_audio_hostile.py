@@ -60,13 +60,13 @@ class Loop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self._reader = AudioReader(1, patience=20.0, files_per_child=10_000)
+        self._reader = AudioReader(1, timeout=20.0, files_per_child=10_000)
         self._stopping = asyncio.Event()
         self._service = self._runner.get_loop().create_task(self._reader.run(self._stopping))
 
-    def read(self, path: Path, how: Decoding | None = None) -> float | str:
+    def read(self, path: Path, decoding: Decoding | None = None) -> float | str:
         """Seconds decoded, or the refusal's words."""
-        return self._runner.run(asyncio.wait_for(self._read(path, how or Decoding()), 60.0))
+        return self._runner.run(asyncio.wait_for(self._read(path, decoding or Decoding()), 60.0))
 
     def child(self) -> int:
         self.read(CLIP)
@@ -78,10 +78,10 @@ class Loop:
         self._runner.get_loop().run_until_complete(self._service)
         self._runner.close()
 
-    async def _read(self, path: Path, how: Decoding) -> float | str:
+    async def _read(self, path: Path, decoding: Decoding) -> float | str:
         items = []
         try:
-            async with self._reader.read(path, how) as heard:
+            async with self._reader.read(path, decoding) as heard:
                 items = [item async for item in heard]
         except Refusal as refusal:
             return refusal.failure.err_msg

@@ -46,9 +46,9 @@ def children() -> list[psutil.Process]:
 
 
 async def read(
-    reader: AudioReader, path: Path, how: Decoding | None = None, caller: str = ""
+    reader: AudioReader, path: Path, decoding: Decoding | None = None, caller: str = ""
 ) -> list[ReaderItem]:
-    async with reader.read(path, how or Decoding(), caller) as heard:
+    async with reader.read(path, decoding or Decoding(), caller) as heard:
         return [item async for item in heard]
 
 
@@ -258,7 +258,7 @@ async def killing_each(heard: AsyncIterator[ReaderItem]) -> None:
 
 async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
     path = talk(600)
-    async with running(AudioReader(1, patience=4.0)) as reader:
+    async with running(AudioReader(1, timeout=4.0)) as reader:
         async with reader.read(path, Decoding()) as heard:
             first = await anext(heard)
             (child,) = children()
@@ -273,7 +273,7 @@ async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
     talk: Callable[[float], Path],
 ) -> None:
     path = talk(600)
-    async with running(AudioReader(1, patience=3.0)) as reader:
+    async with running(AudioReader(1, timeout=3.0)) as reader:
         async with reader.read(path, Decoding()) as heard:
             await anext(heard)
             (child,) = children()
@@ -488,7 +488,7 @@ async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callab
 async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
     talk: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reader_module, "_LEAST_HELD", 0.0)
+    monkeypatch.setattr(reader_module, "_MIN_SECONDS", 0.0)
     path = talk(900.0)
     async with running(AudioReader(children=1)) as reader, asyncio.timeout(120):
         undisturbed = await read(reader, path)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.live import LiveDecoder, LiveDecoders, Passed, Understood
+from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders, MarkerReached
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.errors import Refusal
 from support.encoded import add_sound, sound_codec
@@ -90,8 +90,8 @@ def cut(data: bytes, longest: int = 4000, seed: int = 0) -> Iterator[bytes]:
 
 
 @asynccontextmanager
-async def decoders(patience: float = 20.0, spare: int = 1) -> AsyncIterator[LiveDecoders]:
-    opened = LiveDecoders(spare, patience)
+async def decoders(timeout: float = 20.0, spare: int = 1) -> AsyncIterator[LiveDecoders]:
+    opened = LiveDecoders(spare, timeout)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         services.create_task(opened.run(stopping))
@@ -102,22 +102,22 @@ async def decoders(patience: float = 20.0, spare: int = 1) -> AsyncIterator[Live
 
 
 @asynccontextmanager
-async def decoder(how: Decoding, patience: float = 20.0, spare: int = 1) -> AsyncIterator[LiveDecoder]:
-    async with decoders(patience, spare) as opened:
-        one = opened.open(how)
+async def decoder(decoding: Decoding, timeout: float = 20.0, spare: int = 1) -> AsyncIterator[LiveDecoder]:
+    async with decoders(timeout, spare) as opened:
+        one = opened.open(decoding)
         try:
             yield one
         finally:
             await one.close()
 
 
-async def heard(how: Decoding, frames: Iterator[bytes] | list[bytes]) -> Signal:
+async def heard(decoding: Decoding, frames: Iterator[bytes] | list[bytes]) -> Signal:
     """All that comes out of these frames, shape (channels, n)."""
-    async with decoder(how) as one:
+    async with decoder(decoding) as one:
         feeding = asyncio.create_task(fed(one, frames))
         items = [item async for item in one.items()]
         await feeding
-    assert isinstance(items[0], Understood)
+    assert isinstance(items[0], FormatKnown)
     nothing = np.zeros((items[0].channels, 0), np.float32)
     return np.concatenate([nothing, *(item for item in items if isinstance(item, np.ndarray))], axis=1)
 
@@ -131,7 +131,7 @@ async def until_refused(one: LiveDecoder) -> None:
 async def fed_and_noted(one: LiveDecoder, data: bytes) -> None:
     for frame in cut(data):
         await one.feed(frame)
-    await one.note(7)
+    await one.put_marker(7)
 
 
 async def fed(one: LiveDecoder, frames: Iterator[bytes] | list[bytes]) -> None:
@@ -154,8 +154,8 @@ def sounds_right(signal: Signal, pitches: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("rate", [4_000, 8_000, 16_000, 44_100, 192_000])
 @pytest.mark.parametrize("form", ["linear16", "linear32", "mulaw", "alaw"])
 async def test_raw_samples(form: str, rate: int) -> None:
-    how = Decoding(form, rate, 1)
-    sounds_right(await heard(how, cut(raw(form, rate))), PITCHES[:1])
+    decoding = Decoding(form, rate, 1)
+    sounds_right(await heard(decoding, cut(raw(form, rate))), PITCHES[:1])
 
 
 @pytest.mark.parametrize("form", ["linear16", "linear32"])
@@ -219,8 +219,8 @@ async def test_containers_tell_their_own_form(form: str, codec: str, rate: int) 
     ],
 )
 async def test_a_named_encoding_in_its_container(encoding: str, form: str, codec: str, rate: int) -> None:
-    how = Decoding(encoding, rate)
-    sounds_right(await heard(how, cut(in_container(form, codec, rate))), PITCHES[:1])
+    decoding = Decoding(encoding, rate)
+    sounds_right(await heard(decoding, cut(in_container(form, codec, rate))), PITCHES[:1])
 
 
 async def test_amr_without_its_header() -> None:
@@ -264,7 +264,7 @@ async def test_a_note_comes_out_after_all_sound_before_it(form: str, codec: str,
         async for item in one.items():
             if isinstance(item, np.ndarray):
                 seconds += item.shape[1] / SAMPLE_RATE
-            elif item == Passed(7):
+            elif item == MarkerReached(7):
                 break
         await feeding
     assert seconds == pytest.approx(SECONDS, abs=0.5)
@@ -297,11 +297,11 @@ async def test_a_child_that_is_killed_ends_its_stream_alone() -> None:
 
 
 async def test_a_child_that_hangs_is_noticed() -> None:
-    async with decoder(Decoding(), patience=0.2, spare=0) as one:
+    async with decoder(Decoding(), timeout=0.2, spare=0) as one:
         await one.feed(in_container("webm", "libopus", 48_000)[:2000])
         for pid in children():
             psutil.Process(pid).suspend()
-        await one.note(1)
+        await one.put_marker(1)
         await until_refused(one)
 
 

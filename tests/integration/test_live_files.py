@@ -12,7 +12,7 @@ import uvloop
 
 from ringback.audio.encodings import Decoding
 from ringback.audio.frames import FileRefused
-from ringback.audio.live import LiveDecoder, LiveDecoders, Passed, Understood
+from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders, MarkerReached
 from ringback.audio.live_file import start_live_child
 from ringback.audio.live_frames import BeginFile, Data, NoMoreData
 from ringback.audio.samples import SAMPLE_RATE
@@ -83,9 +83,9 @@ def cut_at_random(data: bytes, longest: int, seed: int) -> Iterable[bytes]:
 
 
 @asynccontextmanager
-async def opened(how: Decoding, patience: float = 60.0) -> AsyncIterator[LiveDecoder]:
-    decoders = LiveDecoders(spare=0, patience=patience)
-    decoder = decoders.open(how)
+async def opened(decoding: Decoding, timeout: float = 60.0) -> AsyncIterator[LiveDecoder]:
+    decoders = LiveDecoders(spare=0, timeout=timeout)
+    decoder = decoders.open(decoding)
     try:
         yield decoder
     finally:
@@ -106,18 +106,18 @@ class Stream:
 
     @property
     def channels(self) -> list[int]:
-        return [item.channels for item in self.items if isinstance(item, Understood)]
+        return [item.channels for item in self.items if isinstance(item, FormatKnown)]
 
 
-async def heard(frames: Iterable[bytes], how: Decoding | None = None, notes: bool = False) -> Stream:
+async def heard(frames: Iterable[bytes], decoding: Decoding | None = None, notes: bool = False) -> Stream:
     stream = Stream()
-    async with opened(how or Decoding()) as decoder:
+    async with opened(decoding or Decoding()) as decoder:
 
         async def feed() -> None:
             for number, frame in enumerate(frames):
                 await decoder.feed(frame)
                 if notes:
-                    await decoder.note(number)
+                    await decoder.put_marker(number)
             await decoder.end()
 
         feeding = asyncio.create_task(feed())
@@ -149,8 +149,8 @@ async def test_each_message_is_a_file() -> None:
     files = [file(name) for name in FORMS for _ in range(2)]
     stream = await heard(files, notes=True)
     all_were_heard(stream, files)
-    assert [item for item in stream.items if isinstance(item, Passed)] == [
-        Passed(n) for n in range(len(files))
+    assert [item for item in stream.items if isinstance(item, MarkerReached)] == [
+        MarkerReached(n) for n in range(len(files))
     ]
 
 

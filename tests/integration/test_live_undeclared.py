@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.live import LiveDecoder, LiveDecoders, Understood
+from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders
 from ringback.errors import Refusal
 from support.encoded import encoded, sound_codec, tone
 
@@ -78,7 +78,7 @@ async def is_refused(data: bytes, decoders: LiveDecoders) -> bool:
 async def test_raw_samples_without_an_encoding_are_refused_within_two_seconds_of_audio(
     what: str, codec: str, rate: int
 ) -> None:
-    assert await is_refused(two_seconds(what, codec, rate), LiveDecoders(spare=0, patience=60.0))
+    assert await is_refused(two_seconds(what, codec, rate), LiveDecoders(spare=0, timeout=60.0))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ async def test_files_without_a_header_that_we_know_are_heard(
     form: str, codec: str, rate: int, options: dict[str, str]
 ) -> None:
     data = encoded(form, codec, rate, tone(3.0, rate), options)
-    decoder = LiveDecoders(spare=0, patience=60.0).open(Decoding())
+    decoder = LiveDecoders(spare=0, timeout=60.0).open(Decoding())
     try:
         feeding = asyncio.create_task(_fed(decoder, data))
         async with asyncio.timeout(30):
             first = await anext(decoder.items())
-        assert first == Understood(1)
+        assert first == FormatKnown(1)
         feeding.cancel()
     finally:
         await decoder.close()

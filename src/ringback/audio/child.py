@@ -1,4 +1,4 @@
-"""The process in which callers' bytes meet FFmpeg: `python -m ringback.audio.child FD FILES`.
+"""The process in which FFmpeg reads callers' recordings: `python -m ringback.audio.child FD FILES`.
 
 It may crash, hang or run out of memory; the server replaces it. It reads one order after the other from
 the socket `FD`, and the open file that belongs to it from the socket `FILES`: it can open none itself.
@@ -76,13 +76,13 @@ class _Abandoned(Exception):
 
 
 class _Turn:
-    """Ends after some processor time: other recordings are to have theirs, however long this one is."""
+    """A share of processor time, after which the server may let another recording go first."""
 
     def __init__(self, server: ServerConnection[ToChild]) -> None:
         self._server = server
         self._until = time.process_time() + TURN_SECONDS
 
-    def end_in_time(self) -> None:
+    def yield_if_over(self) -> None:
         if time.process_time() < self._until:
             return
         self._server.send_message(TurnOver())
@@ -96,16 +96,16 @@ class _Turn:
 
 def _read(order: ReadOrder, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
     turn = _Turn(server)
-    with opened(file, order.how) as audio:
+    with opened(file, order.decoding) as audio:
         server.send_message(FileOpened(audio.channels, audio.duration))
         chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
-        decoded = told = 0
+        decoded = reported = 0
         for block in audio.blocks():
-            for chunk, samples in chunks.hear(block, turn.end_in_time):
+            for chunk, samples in chunks.push(block, turn.yield_if_over):
                 server.send_message(chunk, np.ascontiguousarray(samples, np.float32).data)
             decoded += block.shape[1]
-            if decoded - told >= _PROGRESS * SAMPLE_RATE:
-                told = decoded
+            if decoded - reported >= _PROGRESS * SAMPLE_RATE:
+                reported = decoded
                 server.send_message(ReadProgress(decoded / SAMPLE_RATE))
         for chunk, samples in chunks.finish():
             server.send_message(chunk, np.ascontiguousarray(samples, np.float32).data)
@@ -126,10 +126,10 @@ def _next_file(files: socket.socket) -> int:
 
 
 TURN_SECONDS = 0.25
-"""Of processor time: enough for the whole of a short recording, short for whoever waits."""
+"""Of processor time: enough for the whole of a short recording, short for those that wait."""
 
 _PROGRESS = 60.0
-"""Seconds of audio between two signs of life."""
+"""Seconds of audio between two `ReadProgress` messages."""
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,7 @@ In: how probably each window of 32 ms is speech, and how loud it is. Out: spans 
 without overlap, each at most `max_chunk` long, that together hold all speech. Neighbouring stretches of
 speech share a span, because a recogniser makes more errors on scraps (4.7 instead of 3.7 % of words wrong,
 and 6.2 instead of 2.1 % in conversations). A span ends where it is quiet: after two seconds without speech,
-else in the longest pause of its second half, else, if somebody talks on and on, where speech is least
+else in the longest pause of its second half, else, in speech without a pause, where speech is least
 likely.
 """
 
@@ -24,7 +24,7 @@ class Span:
 
 
 class Chunker:
-    """Fed window after window; gives each span as soon as its end is certain."""
+    """Takes window after window; returns each span as soon as its end is certain."""
 
     def __init__(self, max_chunk: float = 15.0) -> None:
         """`max_chunk`: seconds, padding included; at least 2."""
@@ -34,8 +34,8 @@ class Chunker:
         self._runs: list[_SpeechRun] = []  # Closed stretches of speech since the last span.
         self._run_start: int | None = None  # The stretch that is still going on …
         self._quiet_since: int | None = None  # … and where it may have ended.
-        self._heard: list[tuple[float, float]] = []  # (probability, loudness) of each window …
-        self._heard_from = 0  # … beginning with this one.
+        self._windows: list[tuple[float, float]] = []  # (probability, loudness) of each window …
+        self._windows_from = 0  # … beginning with this one.
 
     @property
     def keep_from(self) -> int:
@@ -44,10 +44,10 @@ class Chunker:
         return WINDOW * max(self._edge, (self._now if start is None else start) - _PAD)
 
     def push(self, windows: Iterable[tuple[float, float]]) -> list[Span]:
-        """Hear more windows, each as (probability of speech, loudness); loudness only ranks windows."""
+        """More windows, each as (probability of speech, loudness); loudness only ranks windows."""
         spans: list[Span] = []
         for window in windows:
-            self._heard.append(window)
+            self._windows.append(window)
             self._follow(window[0])
             self._now += 1
             spans += self._due()
@@ -117,13 +117,13 @@ class Chunker:
         return best + 1, following[best]
 
     def _least_speech(self, start: int) -> int:
-        """The window in the second half of an unbroken run where a cut does the least harm."""
-        first = start - self._heard_from + self._longest // 2
-        last = len(self._heard) - PAUSE
-        return self._heard_from + min(range(first, last), key=self._harm)
+        """The window in the second half of an unbroken run where a cut costs least."""
+        first = start - self._windows_from + self._longest // 2
+        last = len(self._windows) - PAUSE
+        return self._windows_from + min(range(first, last), key=self._cut_cost)
 
-    def _harm(self, i: int) -> tuple[float, float]:
-        around = self._heard[i - 2 : i + 3]
+    def _cut_cost(self, i: int) -> tuple[float, float]:
+        around = self._windows[i - 2 : i + 3]
         return round(sum(p for p, _ in around), 1), sum(loudness for _, loudness in around)
 
     def _emit(self, count: int, next_start: int) -> list[Span]:
@@ -138,11 +138,11 @@ class Chunker:
         return [Span(start * WINDOW, end * WINDOW)] if sure else []
 
     def _peak(self, run: "_SpeechRun") -> float:
-        return max(p for p, _ in self._heard[run.start - self._heard_from : run.end - self._heard_from])
+        return max(p for p, _ in self._windows[run.start - self._windows_from : run.end - self._windows_from])
 
     def _forget(self, before: int) -> None:
-        del self._heard[: before - self._heard_from]
-        self._heard_from = before
+        del self._windows[: before - self._windows_from]
+        self._windows_from = before
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +163,4 @@ PAUSE = 3
 _PAD = 6
 """Windows (192 ms) left on either side of speech: a plosive's closure and a breath belong to the word."""
 _GAP = int(2.0 * _PER_SECOND)
-"""So much silence ends a span: the recogniser would have to listen through it."""
+"""So much silence ends a span: recognising it would cost time for nothing."""

@@ -9,8 +9,8 @@ from ringback.audio.speech import Silero, SpeechFinder
 
 
 class ChunkFinder:
-    """All channels of one recording, block after block. A long hole ends every chunk; a short one may lie
-    within, and is told with it."""
+    """All channels of one recording, block after block. A long hole ends every chunk; a short one may be
+    inside of one, which then names it."""
 
     def __init__(self, silero: Silero, channels: int, max_chunk: float, timeline: Timeline) -> None:
         """`timeline` grows while blocks come."""
@@ -18,19 +18,19 @@ class ChunkFinder:
         self._channels = channels
         self._max_chunk = max_chunk
         self._timeline = timeline
-        self._known = 0  # Holes that have been looked at …
-        self._passed = 0.0  # … and seconds in those since the last cut.
-        self._heard = 0  # Samples.
+        self._holes_seen = 0  # Holes that were processed …
+        self._missing = 0.0  # … and seconds in those since the last cut.
+        self._samples_seen = 0  # Samples.
         self._begin()
 
-    def hear(self, block: Block, pause: Callable[[], None] = lambda: None) -> Iterator[tuple[Chunk, Samples]]:
+    def push(self, block: Block, pause: Callable[[], None] = lambda: None) -> Iterator[tuple[Chunk, Samples]]:
         """More audio, shape (channels, n). `pause` is called after each channel's work."""
-        begin, end = self._heard, self._heard + block.shape[1]
+        begin, end = self._samples_seen, self._samples_seen + block.shape[1]
         for cut in self._cuts(begin, end):
-            yield from self._feed(block[:, self._heard - begin : cut - begin], pause)
+            yield from self._feed(block[:, self._samples_seen - begin : cut - begin], pause)
             yield from self.finish()
             self._begin()
-        yield from self._feed(block[:, self._heard - begin :], pause)
+        yield from self._feed(block[:, self._samples_seen - begin :], pause)
 
     def finish(self) -> Iterator[tuple[Chunk, Samples]]:
         """There is no more."""
@@ -39,22 +39,22 @@ class ChunkFinder:
                 yield self._chunk(channel, start, samples)
 
     def _begin(self) -> None:
-        self._began = self._heard
+        self._began = self._samples_seen
         self._finders = [SpeechFinder(self._silero, self._max_chunk) for _ in range(self._channels)]
 
     def _cuts(self, begin: int, end: int) -> list[int]:
         """The samples before which so much time is missing that a chunk has to end."""
         cuts: list[int] = []
         began = self._began
-        for hole in self._timeline.since(self._known):
+        for hole in self._timeline.since(self._holes_seen):
             at = round(hole.at * SAMPLE_RATE)
             if at >= end:
                 break
-            self._known += 1
-            self._passed += hole.seconds
+            self._holes_seen += 1
+            self._missing += hole.seconds
             cut = max(at, begin)
-            if self._passed >= LONG_HOLE and cut - began >= _LEAST:
-                self._passed, began = 0.0, cut
+            if self._missing >= LONG_HOLE and cut - began >= _LEAST:
+                self._missing, began = 0.0, cut
                 cuts.append(cut)
         return cuts
 
@@ -62,10 +62,10 @@ class ChunkFinder:
         if not block.shape[1]:
             return
         for channel, finder in enumerate(self._finders):
-            for start, samples in finder.hear(block[channel]):
+            for start, samples in finder.push(block[channel]):
                 yield self._chunk(channel, start, samples)
             pause()
-        self._heard += block.shape[1]
+        self._samples_seen += block.shape[1]
 
     def _chunk(self, channel: int, start: int, samples: Samples) -> tuple[Chunk, Samples]:
         first = (self._began + start) / SAMPLE_RATE

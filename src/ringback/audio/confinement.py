@@ -1,4 +1,4 @@
-"""What a process may do that lets callers' bytes meet FFmpeg."""
+"""Limits for a process in which FFmpeg reads callers' bytes."""
 
 import ctypes
 import os
@@ -17,7 +17,7 @@ from ringback.sandbox import confine as give_up_rights
 
 
 def confine() -> None:
-    """Little to break, nothing to write, no life after the server's."""
+    """Limit memory, write no files, end with the server."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
     _at_most(resource.RLIMIT_AS, _ADDRESS_SPACE)
@@ -33,7 +33,7 @@ def confine() -> None:
 
 def restrict() -> None:
     """The last step before hostile bytes: from now on nothing but what is open and loaded can be reached."""
-    # Standard error may be the server's log, or a terminal; faults are told over the socket.
+    # Standard error may be the server's log, or a terminal; faults are reported over the socket.
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for output in (1, 2):
         os.dup2(nowhere, output)

@@ -1,8 +1,8 @@
-"""How the bytes are to be opened: a container that tells its own form, or one of Deepgram's raw encodings.
+"""How the bytes are to be opened: a container, which says its own format, or one of Deepgram's raw encodings.
 
 `encoding`, `sample_rate` and `channels` describe audio without a header
 (https://developers.deepgram.com/docs/encoding). Many clients name an encoding although their file has a
-header that says the same: where the first bytes are those of a container, the container is believed.
+header that says the same: where the first bytes are those of a container, the container counts.
 """
 
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class Decoding:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What FFmpeg is told."""
+    """The arguments for FFmpeg."""
 
     format: str | None
     """A demuxer's name; None: find out, among `CONTAINERS`."""
@@ -47,15 +47,15 @@ class Opening:
         return Opening(self.format, {**self.options, "format_whitelist": ",".join(kept)})
 
 
-def opening(how: Decoding, head: bytes) -> Opening:
+def opening(decoding: Decoding, head: bytes) -> Opening:
     """How FFmpeg has to open audio that begins with `head` (16 bytes are enough).
 
     Raises `Refusal` (400) for an encoding that is unknown, lacks its `sample_rate`, or cannot be read back
     from a file; the message names the fix.
     """
-    if how.encoding is None or has_header(head):
+    if decoding.encoding is None or has_header(head):
         return Opening(None, _SAFE | {"format_whitelist": ",".join(CONTAINERS)})
-    encoding = how.encoding.lower()
+    encoding = decoding.encoding.lower()
     if encoding in PACKETS_ONLY:
         raise _refusal(
             f"encoding={encoding} names bare packets, whose boundaries a file does not keep; "
@@ -66,7 +66,7 @@ def opening(how: Decoding, head: bytes) -> Opening:
     demuxer = _DEMUXERS[encoding]
     options = _SAFE | {"format_whitelist": demuxer}
     if encoding in SAMPLES:
-        options |= {"sample_rate": str(rate_of(how)), "ch_layout": f"{channels_of(how)}C"}
+        options |= {"sample_rate": str(rate_of(decoding)), "ch_layout": f"{channels_of(decoding)}C"}
     return Opening(demuxer, options)
 
 
@@ -78,15 +78,15 @@ def last_resort(head: bytes) -> Opening | None:
     return None
 
 
-def live_opening(how: Decoding, head: bytes, kind: str | None = None) -> Opening | None:
+def live_opening(decoding: Decoding, head: bytes, kind: str | None = None) -> Opening | None:
     """How FFmpeg has to open a file of a stream that begins with `head`; None: its frames are bare packets.
 
-    `how` was found good by `check_live`, and is in lower case. `kind`: what the file was found to be
+    `decoding` was found good by `check_live`, and is in lower case. `kind`: what the file was found to be
     (`signatures.Header`). Less is looked at than of a recording: it is not here yet.
     """
-    if how.encoding in PACKETS_ONLY and not has_header(head):
+    if decoding.encoding in PACKETS_ONLY and not has_header(head):
         return None
-    plan = opening(how, head)
+    plan = opening(decoding, head)
     demuxer = plan.format or (kind if kind in CONTAINERS else None)
     demuxer = demuxer or next((name for at, magic, name in _MAGIC if _starts(head, at, magic)), None)
     options = {**plan.options, **_SOON}
@@ -98,21 +98,21 @@ def live_opening(how: Decoding, head: bytes, kind: str | None = None) -> Opening
     return Opening(demuxer, options)
 
 
-def check_live(how: Decoding) -> None:
+def check_live(decoding: Decoding) -> None:
     """Raises `Refusal` (400) for a live stream that could not be understood, before it begins; the message
-    names the fix. Without an encoding the stream itself tells its form."""
-    if how.encoding is None:
+    names the fix. Without an encoding the format is detected from the stream."""
+    if decoding.encoding is None:
         return
-    encoding = how.encoding.lower()
+    encoding = decoding.encoding.lower()
     if encoding not in ENCODINGS:
         raise _unknown(encoding)
     if encoding in SAMPLES or encoding == "speex":
-        rate_of(how)
-    channels_of(how)
+        rate_of(decoding)
+    channels_of(decoding)
 
 
 def unreadable() -> Refusal:
-    """Deepgram's words for audio that cannot be decoded (https://developers.deepgram.com/docs/errors)."""
+    """Deepgram's message for audio that cannot be decoded (https://developers.deepgram.com/docs/errors)."""
     return _refusal("failed to process audio: corrupt or unsupported data")
 
 
@@ -135,20 +135,21 @@ def _unknown(encoding: str) -> Refusal:
     return _refusal(f"unknown encoding '{encoding}'; known are {', '.join(ENCODINGS)}")
 
 
-def rate_of(how: Decoding) -> int:
+def rate_of(decoding: Decoding) -> int:
     """Hz of raw samples. Raises `Refusal` when it is missing or absurd."""
-    if how.sample_rate is None:
-        raise _refusal(f"encoding={how.encoding} needs sample_rate, for example sample_rate=16000")
-    if not LOWEST_RATE <= how.sample_rate <= HIGHEST_RATE:
+    if decoding.sample_rate is None:
+        raise _refusal(f"encoding={decoding.encoding} needs sample_rate, for example sample_rate=16000")
+    if not LOWEST_RATE <= decoding.sample_rate <= HIGHEST_RATE:
         raise _refusal(
-            f"sample_rate={how.sample_rate} is out of range; {LOWEST_RATE} to {HIGHEST_RATE} Hz can be read"
+            f"sample_rate={decoding.sample_rate} is out of range; "
+            f"{LOWEST_RATE} to {HIGHEST_RATE} Hz can be read"
         )
-    return how.sample_rate
+    return decoding.sample_rate
 
 
-def channels_of(how: Decoding) -> int:
+def channels_of(decoding: Decoding) -> int:
     """Interleaved channels of raw samples. Raises `Refusal` when there cannot be so many."""
-    channels = 1 if how.channels is None else how.channels
+    channels = 1 if decoding.channels is None else decoding.channels
     if not 1 <= channels <= MOST_CHANNELS:
         raise _refusal(f"channels={channels} is out of range; 1 to {MOST_CHANNELS} can be read")
     return channels

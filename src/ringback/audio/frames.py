@@ -43,23 +43,23 @@ class AudioEnd:
     duration: float
     """Seconds of media time; of a recording with pictures, until the last of them."""
     unread_bytes: float = 0.0
-    """Share of the bytes that could not be read, 0 to 1; 0 too when it is not worth a word."""
+    """Share of the bytes that could not be read, 0 to 1; 0 too when it is too little for a warning."""
     unread_seconds: float = 0.0
     """Share of the seconds that the recording claims to hold, likewise."""
     jumps_ignored: int = 0
-    """Timestamps too far away to be believed."""
+    """Timestamps that were ignored because they are too far away."""
 
 
 class ReadOrder(msgspec.Struct, frozen=True, tag=True):
     """To the child: read this file."""
 
     path: str
-    how: Decoding
+    decoding: Decoding
     max_chunk: float
 
 
 class GoOn(msgspec.Struct, frozen=True, tag=True):
-    """To the child, after a `TurnOver`: work for another turn."""
+    """To the child, after a `TurnOver`: work on."""
 
 
 class Abandon(msgspec.Struct, frozen=True, tag=True):
@@ -98,7 +98,7 @@ class FileEnded(msgspec.Struct, frozen=True, tag=True):
 
 
 class FileRefused(msgspec.Struct, frozen=True, tag=True):
-    """The audio is at fault; the words are those of `errors.Failure`."""
+    """The audio is at fault; the fields are those of `errors.Failure`."""
 
     status: int
     err_code: str

@@ -2,8 +2,8 @@
 
 A stream is a file, or several, one after the other (`splitter`). Raw samples are read here. Everything else
 goes to a child process, one per stream, because what FFmpeg parses may crash it: then this stream ends, as
-undecodable, and nothing else does. Bytes go in at one end (`feed`, `note`, `end`, in this order of time),
-what they are comes out at the other (`items`); `feed` waits while nobody takes what came out.
+undecodable, and nothing else does. Bytes and markers go in (`feed`, `put_marker`, `end`); blocks of samples
+and the markers come out (`items`), in the same order. `feed` waits while the items are not taken.
 """
 
 import asyncio
@@ -16,21 +16,21 @@ import numpy as np
 from ringback.audio.encodings import PACKETS_ONLY, SAMPLES, Decoding, check_live, has_header, unreadable
 from ringback.audio.live_file import (
     ChildFile,
+    FormatKnown,
     Item,
     LiveChild,
     LiveFile,
-    Passed,
     SamplesFile,
-    Understood,
     start_live_child,
 )
+from ringback.audio.live_frames import MarkerReached
 from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.splitter import FileSplitter, NextFile
 from ringback.audio.wav import wav_head
 from ringback.errors import Refusal
 from ringback.service import until
 
-__all__ = ["Item", "LiveDecoder", "LiveDecoders", "Passed", "Understood", "check_live"]
+__all__ = ["FormatKnown", "Item", "LiveDecoder", "LiveDecoders", "MarkerReached", "check_live"]
 
 
 class LiveDecoders:
@@ -38,24 +38,24 @@ class LiveDecoders:
 
     name = "live-audio"
 
-    def __init__(self, spare: int = 1, patience: float = 20.0) -> None:
-        """`spare`: children kept ready once a stream has needed one. `patience`: seconds in which a child
-        must have answered a note or the end, or taken what it was sent."""
+    def __init__(self, spare: int = 1, timeout: float = 20.0) -> None:
+        """`spare`: children kept ready once a stream has needed one. `timeout`: seconds in which a child
+        must have answered a marker or the end, or taken what it was sent."""
         self._spare = spare
-        self._patience = patience
+        self._timeout = timeout
         self._ready: list[LiveChild] = []
-        self._taken = asyncio.Event()
+        self._child_taken = asyncio.Event()
 
-    def open(self, how: Decoding) -> "LiveDecoder":
-        """A decoder for one stream, which `check_live` has let pass."""
-        return LiveDecoder(self, how, self._patience)
+    def open(self, decoding: Decoding) -> "LiveDecoder":
+        """The decoder of one stream, whose format `check_live` has accepted."""
+        return LiveDecoder(self, decoding, self._timeout)
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Replaces each child that was taken; ends the idle ones when told to stop."""
         try:
             while not stopping.is_set():
-                await until(stopping, self._taken.wait())
-                self._taken.clear()
+                await until(stopping, self._child_taken.wait())
+                self._child_taken.clear()
                 while not stopping.is_set() and len(self._ready) < self._spare:
                     self._ready.append(await start_live_child())
         finally:
@@ -64,7 +64,7 @@ class LiveDecoders:
 
     async def child(self) -> LiveChild:
         """A fresh child. Raises `OSError` when none can be started."""
-        self._taken.set()
+        self._child_taken.set()
         while self._ready:
             child = self._ready.pop()
             if child.alive:
@@ -76,21 +76,21 @@ class LiveDecoders:
 class LiveDecoder:
     """One stream."""
 
-    def __init__(self, decoders: LiveDecoders, how: Decoding, patience: float) -> None:
+    def __init__(self, decoders: LiveDecoders, decoding: Decoding, timeout: float) -> None:
         self._decoders = decoders
-        self._how = replace(how, encoding=how.encoding.lower() if how.encoding else None)
-        self._patience = patience
+        self._decoding = replace(decoding, encoding=decoding.encoding.lower() if decoding.encoding else None)
+        self._timeout = timeout
         self._splitter = FileSplitter(
-            samples=self._how.encoding in SAMPLES, packets=self._how.encoding in PACKETS_ONLY
+            samples=self._decoding.encoding in SAMPLES, packets=self._decoding.encoding in PACKETS_ONLY
         )
         self._files: asyncio.Queue[LiveFile | None] = asyncio.Queue(_FILES_AHEAD)
         self._child: LiveChild | None = None
-        # The file that is being fed. Until its first bytes tell what it is, they lie in `head`.
+        # The file that is being fed. Its first bytes are collected in `head` until they show what it is.
         self._kind: str | None = None
         self._head = b""
         self._file: LiveFile | None = None
         self._before: SamplesFile | None = None  # Not ended yet: the next file may go on with it.
-        self._early_notes: list[int] = []
+        self._early_markers: list[int] = []
 
     async def feed(self, data: bytes) -> None:
         """One frame, as the caller sent it; bare packets are told apart by it. Waits when it must."""
@@ -100,15 +100,15 @@ class LiveDecoder:
             else:
                 await self._feed(part)
 
-    async def note(self, number: int) -> None:
-        """`Passed(number)` will come out when all that was fed before has."""
+    async def put_marker(self, number: int) -> None:
+        """`MarkerReached(number)` comes out behind all audio that was fed before."""
         await self._feed(self._splitter.flush())
         if file := self._file or self._before:
-            await file.note(number)
-        elif self._how.encoding in SAMPLES:
-            await (await self._choose()).note(number)
+            await file.put_marker(number)
+        elif self._decoding.encoding in SAMPLES:
+            await (await self._choose()).put_marker(number)
         else:
-            self._early_notes.append(number)
+            self._early_markers.append(number)
 
     async def end(self) -> None:
         """Nothing more will be fed."""
@@ -117,32 +117,33 @@ class LiveDecoder:
         await self._files.put(None)
 
     async def items(self) -> AsyncGenerator[Item]:
-        """What comes out, until the end of the stream. Raises `Refusal` when the bytes are not audio."""
-        channels = heard = files = 0
+        """The audio and markers, until the end of the stream. Raises `Refusal` when the bytes are not
+        audio."""
+        channels = samples = files = 0
         silent = False
         while (file := await self._files.get()) is not None:
             files += 1
-            if files > _MOST_FILES + _FILES_PER_SECOND * heard / SAMPLE_RATE:
+            if files > _MOST_FILES + _FILES_PER_SECOND * samples / SAMPLE_RATE:
                 raise unreadable()
             async with aclosing(file.items()) as items:
                 async for item in items:
                     match item:
-                        case Understood() if channels:
+                        case FormatKnown() if channels:
                             pass
-                        case Understood():
+                        case FormatKnown():
                             channels = item.channels
                             yield item
-                        case Passed():
+                        case MarkerReached():
                             yield item
                         case _:
-                            heard += item.shape[1]
+                            samples += item.shape[1]
                             yield _fitted(item, channels)
             silent = silent or (isinstance(file, ChildFile) and file.silent)
-        if silent and not heard:
+        if silent and not samples:
             raise unreadable()
 
     async def close(self) -> None:
-        """Leave: what was not handed out is lost."""
+        """Stop: what `items` has not yielded is lost."""
         if self._child is not None:
             await self._child.kill()
 
@@ -167,11 +168,11 @@ class LiveDecoder:
         self._kind = kind
 
     def _decided(self) -> bool:
-        """Whether the file's first bytes tell what it is."""
-        if self._how.encoding in PACKETS_ONLY and self._kind is None:
+        """Whether the file's first bytes are enough to detect its format."""
+        if self._decoding.encoding in PACKETS_ONLY and self._kind is None:
             return bool(self._head)
         if self._head[:4] == b"RIFF"[: len(self._head)]:
-            known = wav_head(self._head, self._how.multichannel) is not None
+            known = wav_head(self._head, self._decoding.multichannel) is not None
             return known or len(self._head) >= _LONGEST_HEAD
         return len(self._head) >= _HEAD
 
@@ -187,30 +188,32 @@ class LiveDecoder:
             await file.begin()
         if head:
             await file.feed(head)
-        early_notes, self._early_notes = self._early_notes, []
-        for number in early_notes:
-            await file.note(number)
+        early_markers, self._early_markers = self._early_markers, []
+        for number in early_markers:
+            await file.put_marker(number)
         return file
 
     async def _open(self, head: bytes) -> tuple[LiveFile, bytes]:
         """The file that begins with `head`, and what of that is to be fed to it."""
-        samples = self._how.encoding in SAMPLES and self._kind is None
-        wav = wav_head(head, self._how.multichannel)
+        samples = self._decoding.encoding in SAMPLES and self._kind is None
+        wav = wav_head(head, self._decoding.multichannel)
         if not head and not samples:
             return self._before or SamplesFile(_NO_AUDIO), b""
-        if wav is not None and _is_readable(wav.how):
-            same = self._before is not None and self._before.how == wav.how
-            return self._before if same and self._before else SamplesFile(wav.how), head[wav.size :]
+        if wav is not None and _is_readable(wav.decoding):
+            same = self._before is not None and self._before.decoding == wav.decoding
+            return self._before if same and self._before else SamplesFile(wav.decoding), head[wav.size :]
         if samples and not has_header(head):
-            return SamplesFile(self._how), head
-        how = self._how if self._kind is None else Decoding(multichannel=self._how.multichannel)
+            return SamplesFile(self._decoding), head
+        decoding = (
+            self._decoding if self._kind is None else Decoding(multichannel=self._decoding.multichannel)
+        )
         self._child = self._child or await self._decoders.child()
-        return ChildFile(self._child, how, self._kind, self._patience), head
+        return ChildFile(self._child, decoding, self._kind, self._timeout), head
 
 
-def _is_readable(how: Decoding) -> bool:
+def _is_readable(decoding: Decoding) -> bool:
     try:
-        check_live(how)
+        check_live(decoding)
     except Refusal:
         return False
     return True
@@ -234,5 +237,4 @@ _NO_AUDIO = Decoding("linear16", 16_000)
 _FILES_AHEAD = 8
 """Files that may wait to be decoded."""
 _MOST_FILES, _FILES_PER_SECOND = 64, 100
-"""Files that a stream may have, and more for each second that was heard: opening one costs time, and is worth
-it for the sound in it."""
+"""Files that a stream may have, and more for each second of audio: opening one costs time."""

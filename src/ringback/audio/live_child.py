@@ -1,8 +1,8 @@
 """The process that decodes one live stream: `python -m ringback.audio.live_child FD`.
 
 It may crash, hang or run out of memory: then the stream ends, and nothing else does. It reads from the
-socket `FD` (`live_frames`), file after file, and ends when the server closes it: what it has said could be
-lost if it ended while the server still writes.
+socket `FD` (`live_frames`), file after file, and ends when the server closes it: its last messages could
+be lost if it ended while the server still writes.
 """
 
 import socket
@@ -32,9 +32,9 @@ from ringback.audio.live_frames import (
     Data,
     DecodedAudio,
     DecoderReady,
+    MarkerReached,
     NoMoreData,
-    Note,
-    Noted,
+    PutMarker,
     ToLiveChild,
 )
 from ringback.audio.resampler import Resampler
@@ -67,7 +67,7 @@ Server = ServerConnection[ToLiveChild]
 class _Inlet:
     """A file as FFmpeg reads it: what there is, and a wait when there is nothing.
 
-    A note is answered when FFmpeg asks for more: then it has decoded all that came before the note.
+    A marker is answered when FFmpeg reads on: then it has decoded all that came before the marker.
     """
 
     def __init__(self, server: Server) -> None:
@@ -78,14 +78,14 @@ class _Inlet:
         self._since_sound = 0
         self._samples = 0
         self._rate = 0.0  # Bytes for a second of sound.
-        self.patience: float = _NEVER_HEARD
+        self.max_silent_bytes: float = _MAX_BEFORE_AUDIO
         """Bytes that the file may go without sound."""
         self.unknown = False
-        """Whether it has no header that we know, and is long enough to show what it is."""
+        """Whether it has no known header, and is long enough to detect its format."""
 
     def read(self, size: int) -> bytes:
-        """At most `size` bytes; empty at the end of the file, or of our patience with its silence."""
-        if self._since_sound > self.patience:
+        """At most `size` bytes; empty at the end of the file, or when too many bytes gave no audio."""
+        if self._since_sound > self.max_silent_bytes:
             return b""
         while not self._left and not self._ended:
             self._left = self.frame() or b""
@@ -94,14 +94,16 @@ class _Inlet:
         self._since_sound += len(piece)
         return piece
 
-    def sounded(self, samples: int, *, pictures: bool) -> None:
+    def on_decoded(self, samples: int, *, pictures: bool) -> None:
         """So many samples were decoded. `pictures`: beside moving ones sound may pause for long."""
         self._samples += samples
         # At a file's end the last sound comes out late: what was taken since the one before may be no sound.
         until_sound = self._taken - self._since_sound or self._taken
         self._rate = until_sound * SAMPLE_RATE / self._samples
         self._since_sound = 0
-        self.patience = float("inf") if pictures else _UNHEARD + _UNHEARD_SECONDS * self._rate
+        self.max_silent_bytes = (
+            float("inf") if pictures else _MAX_WITHOUT_AUDIO + _MAX_WITHOUT_AUDIO_SECONDS * self._rate
+        )
 
     def head(self, least: int) -> bytes:
         """The first bytes, which stay to be read; fewer than `least` only at the end of the file."""
@@ -116,8 +118,8 @@ class _Inlet:
             match message:
                 case Data():
                     return bytes(data)
-                case Note(number):
-                    self._server.send_message(Noted(number))
+                case PutMarker(number):
+                    self._server.send_message(MarkerReached(number))
                 case NoMoreData():
                     break
                 case BeginFile():
@@ -133,7 +135,9 @@ class _Inlet:
         return left <= most
 
     def _most_unread(self) -> float:
-        return max(_UNREAD, _UNREAD_SECONDS * self._rate) if self._samples else _NEVER_READ
+        if not self._samples:
+            return _MAX_UNREAD_WITHOUT_AUDIO
+        return max(_MAX_UNREAD, _MAX_UNREAD_SECONDS * self._rate)
 
 
 def _decode(begin: BeginFile, server: Server) -> None:
@@ -150,28 +154,28 @@ def _decode(begin: BeginFile, server: Server) -> None:
         refusal = refused
     except (MemoryError, *PYAV_FAULTS):
         refusal = unreadable()
-    packets = begin.how.encoding in PACKETS_ONLY
-    hopeless = refusal is not None and (packets or (inlet.unknown and not decoded))
-    if hopeless or not inlet.skip():
+    packets = begin.decoding.encoding in PACKETS_ONLY
+    unreadable_format = refusal is not None and (packets or (inlet.unknown and not decoded))
+    if unreadable_format or not inlet.skip():
         server.send_message(FileRefused.of(refusal or unreadable()))
         while server.receive_message() is not None:
-            pass  # Whoever still writes to us shall come to read why that is in vain.
+            pass  # The server may still be writing: read on until it has read the refusal.
     else:
         server.send_message(FileEnded(0, decoded / SAMPLE_RATE))
 
 
 def _blocks(begin: BeginFile, inlet: _Inlet, server: Server) -> Iterator[Block]:
-    packets = begin.how.encoding in PACKETS_ONLY
+    packets = begin.decoding.encoding in PACKETS_ONLY
     head = inlet.head(1 if packets else _HEAD)
-    plan = live_opening(begin.how, head, begin.kind)
+    plan = live_opening(begin.decoding, head, begin.kind)
     if plan is None:
-        channels, blocks = _packets(begin.how, inlet)
+        channels, blocks = _packets(begin.decoding, inlet)
         server.send_message(FileOpened(channels, None))
         yield from blocks
         return
     beginning = b""
     if begin.kind is not None or has_header(head):
-        inlet.patience = _INDEX
+        inlet.max_silent_bytes = _MAX_INDEX
     elif plan.format is None:
         beginning = inlet.head(UNKNOWN_BYTES)[:UNKNOWN_BYTES]
         inlet.unknown = len(beginning) == UNKNOWN_BYTES
@@ -180,10 +184,10 @@ def _blocks(begin: BeginFile, inlet: _Inlet, server: Server) -> Iterator[Block]:
     if inlet.unknown and not has_mpeg_frames(beginning):
         plan = plan.without("mp3")
     with _container(plan, inlet) as container:
-        decoder = decoder_of(container, begin.how.multichannel)
+        decoder = decoder_of(container, begin.decoding.multichannel)
         server.send_message(FileOpened(decoder.channels, None))
         for block in decoder.blocks(hold=0.0):
-            inlet.sounded(block.shape[1], pictures=len(container.streams) > 1)
+            inlet.on_decoded(block.shape[1], pictures=len(container.streams) > 1)
             yield block
 
 
@@ -192,15 +196,15 @@ def _container(plan: Opening, inlet: _Inlet) -> av.container.InputContainer:
     return av.open(inlet, "r", format=plan.format, options=dict(plan.options), buffer_size=2048)
 
 
-def _packets(how: Decoding, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
+def _packets(decoding: Decoding, inlet: _Inlet) -> tuple[int, Iterator[Block]]:
     """Each frame is one packet."""
-    assert how.encoding is not None
-    interleaved = channels_of(how)
-    codec = av.CodecContext.create(how.encoding, "r")
+    assert decoding.encoding is not None
+    interleaved = channels_of(decoding)
+    codec = av.CodecContext.create(decoding.encoding, "r")
     assert isinstance(codec, av.AudioCodecContext)
-    codec.sample_rate = how.sample_rate or 48_000
+    codec.sample_rate = decoding.sample_rate or 48_000
     codec.layout = {1: "mono", 2: "stereo"}.get(interleaved, f"{interleaved}C")
-    channels = interleaved if how.multichannel else 1
+    channels = interleaved if decoding.multichannel else 1
     return channels, _resampled(Signals(channels).of(_decodes(codec, inlet)), channels)
 
 
@@ -225,14 +229,14 @@ def _resampled(signals: Iterator[tuple[Block, int]], channels: int) -> Iterator[
 
 _HEAD = 16
 """Bytes by which containers are told apart."""
-_NEVER_HEARD, _INDEX = 96 << 10, 2 << 20
+_MAX_BEFORE_AUDIO, _MAX_INDEX = 96 << 10, 2 << 20
 """Bytes that FFmpeg may take before the first sound; the second behind a header, as an index or a picture may
 follow. With more, the file counts as ended."""
-_UNHEARD, _UNHEARD_SECONDS = 32 << 10, 5.0
+_MAX_WITHOUT_AUDIO, _MAX_WITHOUT_AUDIO_SECONDS = 32 << 10, 5.0
 """The same later; and as many more as so many seconds of it have."""
-_NEVER_READ, _UNREAD, _UNREAD_SECONDS = 16 << 10, 4 << 10, 2.0
+_MAX_UNREAD_WITHOUT_AUDIO, _MAX_UNREAD, _MAX_UNREAD_SECONDS = 16 << 10, 4 << 10, 2.0
 """Bytes, as above, that may be left when FFmpeg has found the file's end: an index, a tag. With more the
-stream ends: nobody shall go on talking who is not heard."""
+stream ends: the caller must not go on speaking for nothing."""
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""One file of a live stream: fed at one end, sound at the other."""
+"""One file of a live stream: bytes and markers in, blocks of samples and markers out."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -14,9 +14,9 @@ from ringback.audio.live_frames import (
     Data,
     DecodedAudio,
     FromLiveChild,
+    MarkerReached,
     NoMoreData,
-    Note,
-    Noted,
+    PutMarker,
 )
 from ringback.audio.samples import Block
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
@@ -33,55 +33,48 @@ _PROGRAM = ChildProgram(
     # Half a second of sound, and of what it is made from.
     buffered_bytes=1 << 16,
 )
-_START_PATIENCE = 60.0
+_START_TIMEOUT = 60.0
 """Seconds; a start takes a third of one on an idle core."""
 
 
 async def start_live_child() -> LiveChild:
     """Raises `OSError`."""
-    return await ChildProcess.start(_PROGRAM, ready_within=_START_PATIENCE)
+    return await ChildProcess.start(_PROGRAM, ready_within=_START_TIMEOUT)
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """The first item of a file whose form is known."""
+class FormatKnown:
+    """The first item of a file: its format is known."""
 
     channels: int
     """Of every block: 1 unless `multichannel`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """All sound before a note has been handed out."""
-
-    note: int
-
-
-Item = Understood | Block | Passed
+Item = FormatKnown | Block | MarkerReached
 """A block has the shape (channels, n)."""
 
 
 class SamplesFile:
     """Raw samples, or a WAV file of them; read in the server."""
 
-    def __init__(self, how: Decoding) -> None:
+    def __init__(self, decoding: Decoding) -> None:
         from ringback.audio.raw import RawAudio  # noqa: PLC0415 - brings FFmpeg, which few servers need to load
 
-        self.how = how
-        self._audio: RawAudio = RawAudio(how)
+        self.decoding = decoding
+        self._audio: RawAudio = RawAudio(decoding)
         self._slice = self._audio.bytes_of(_SLICE)
         self._items: asyncio.Queue[Item | None] = asyncio.Queue(_WAITING)
-        self._items.put_nowait(Understood(self._audio.channels))
+        self._items.put_nowait(FormatKnown(self._audio.channels))
 
     async def feed(self, data: bytes) -> None:
         for at in range(0, len(data), self._slice):
             for block in self._audio.push(data[at : at + self._slice]):
                 await self._items.put(block)
 
-    async def note(self, number: int) -> None:
+    async def put_marker(self, number: int) -> None:
         for block in self._audio.drain():
             await self._items.put(block)
-        await self._items.put(Passed(number))
+        await self._items.put(MarkerReached(number))
 
     async def join(self) -> None:
         """The next bytes are the first samples of another file of the same form."""
@@ -102,16 +95,16 @@ class SamplesFile:
 class ChildFile:
     """Everything that FFmpeg reads; read in the stream's child, one file after the other."""
 
-    def __init__(self, child: LiveChild, how: Decoding, kind: str | None, patience: float) -> None:
-        """`patience`: seconds in which the child must have answered a note or the end, or taken what it was
+    def __init__(self, child: LiveChild, decoding: Decoding, kind: str | None, timeout: float) -> None:
+        """`timeout`: seconds in which the child must have answered a marker or the end, or taken what it was
         sent."""
         self.silent = False
         """Once it has ended: whether nothing could be decoded."""
         self._child = child
-        self._begin = BeginFile(how, kind)
-        self._step = None if how.encoding in PACKETS_ONLY else _PIECE
-        self._patience = patience
-        self._owed = 0  # What the child has not yet taken or answered.
+        self._begin = BeginFile(decoding, kind)
+        self._step = None if decoding.encoding in PACKETS_ONLY else _PIECE
+        self._timeout = timeout
+        self._unanswered = 0  # What the child has not yet taken or answered.
 
     async def begin(self) -> None:
         await self._child.send_message(self._begin)
@@ -119,17 +112,17 @@ class ChildFile:
     async def feed(self, data: bytes) -> None:
         step = self._step or len(data)
         view = memoryview(data)
-        self._owed += 1
+        self._unanswered += 1
         for at in range(0, len(data), step or 1):
             await self._child.send_message(Data(), view[at : at + step])
-        self._owed -= 1
+        self._unanswered -= 1
 
-    async def note(self, number: int) -> None:
-        self._owed += 1
-        await self._child.send_message(Note(number))
+    async def put_marker(self, number: int) -> None:
+        self._unanswered += 1
+        await self._child.send_message(PutMarker(number))
 
     async def end(self) -> None:
-        self._owed += 1
+        self._unanswered += 1
         await self._child.send_message(NoMoreData())
 
     async def items(self) -> AsyncGenerator[Item]:
@@ -140,12 +133,12 @@ class ChildFile:
                 match message:
                     case FileOpened():
                         channels = message.channels
-                        yield Understood(channels)
+                        yield FormatKnown(channels)
                     case DecodedAudio():
                         yield np.frombuffer(body, np.float32).reshape(channels, -1)
-                    case Noted(number):
-                        self._owed -= 1
-                        yield Passed(number)
+                    case MarkerReached(number):
+                        self._unanswered -= 1
+                        yield MarkerReached(number)
                     case FileEnded():
                         self.silent = message.duration == 0
                         return
@@ -154,23 +147,23 @@ class ChildFile:
                     case ReadFailed():
                         raise ChildDied(message.trace)
                     case _:
-                        raise ChildDied("spoke out of turn")
+                        raise ChildDied("sent an unexpected message")
         except (ChildDied, ValueError) as died:
             problem("audio.child_died", reason=str(died))
             raise unreadable() from None
 
     async def _next(self) -> tuple[FromLiveChild, bytes]:
-        """What the child says next. Only while we wait for it does its silence count."""
+        """The child's next message. The timeout runs only while it owes an answer."""
         answer = asyncio.create_task(self._child.receive_message())
-        owed_before = False
+        unanswered_before = False
         try:
             while True:
-                done, _ = await asyncio.wait((answer,), timeout=self._patience)
+                done, _ = await asyncio.wait((answer,), timeout=self._timeout)
                 if done:
                     return answer.result()
-                if self._owed and owed_before:
-                    raise ChildDied(f"no sign of life in {self._patience:g} s")
-                owed_before = self._owed > 0
+                if self._unanswered and unanswered_before:
+                    raise ChildDied(f"no sign of life in {self._timeout:g} s")
+                unanswered_before = self._unanswered > 0
         finally:
             answer.cancel()
 
@@ -182,4 +175,4 @@ _SLICE = 0.25
 _PIECE = 1 << 14
 """Bytes sent to a child at a time."""
 _WAITING = 8
-"""Items that may wait to be taken."""
+"""Items that may be queued."""

@@ -12,23 +12,24 @@ from ringback.audio.frames import FileEnded, FileOpened, FileRefused, ReadFailed
 class BeginFile(msgspec.Struct, frozen=True, tag=True):
     """To the child, before each file of its stream: what is coming."""
 
-    how: Decoding
+    decoding: Decoding
     kind: str | None = None
-    """What the file is by its first bytes (`signatures.Header`); None: `how` tells, or the bytes will."""
+    """What the file is by its first bytes (`signatures.Header`); None: see `decoding`,
+    or it is detected."""
 
 
 class Data(msgspec.Struct, frozen=True, tag=True):
     """To the child, with the bytes of one frame (or a piece of it, unless frames are packets)."""
 
 
-class Note(msgspec.Struct, frozen=True, tag=True):
-    """To the child: say so when all bytes before this are decoded."""
+class PutMarker(msgspec.Struct, frozen=True, tag=True):
+    """To the child: answer `MarkerReached` when all bytes before this are decoded."""
 
     number: int
 
 
 class NoMoreData(msgspec.Struct, frozen=True, tag=True):
-    """To the child: the file has ended. `Ended` or `Refused` answers it."""
+    """To the child: the file has ended. The answer is `FileEnded` or `FileRefused`."""
 
 
 class DecoderReady(msgspec.Struct, frozen=True, tag=True):
@@ -41,14 +42,16 @@ class DecodedAudio(msgspec.Struct, frozen=True, tag=True):
     channels: int
 
 
-class Noted(msgspec.Struct, frozen=True, tag=True):
-    """From the child: all sound before the note has been sent."""
+class MarkerReached(msgspec.Struct, frozen=True, tag=True):
+    """All audio before the marker has been sent. From the child, and an item of `LiveDecoder.items`."""
 
     number: int
 
 
-ToLiveChild = BeginFile | Data | Note | NoMoreData
-FromLiveChild = DecoderReady | FileOpened | DecodedAudio | Noted | FileEnded | FileRefused | ReadFailed
+ToLiveChild = BeginFile | Data | PutMarker | NoMoreData
+FromLiveChild = (
+    DecoderReady | FileOpened | DecodedAudio | MarkerReached | FileEnded | FileRefused | ReadFailed
+)
 
 TO_LIVE_CHILD: msgspec.msgpack.Decoder[ToLiveChild] = msgspec.msgpack.Decoder(ToLiveChild)
 FROM_LIVE_CHILD: msgspec.msgpack.Decoder[FromLiveChild] = msgspec.msgpack.Decoder(FromLiveChild)

@@ -1,10 +1,9 @@
 """When decoded audio was said: the container's clock beside the count of samples; pure.
 
 A recorder that was paused, a stream that lost packets, a caller whose silence was not sent: their files have
-holes, which only the timestamps show. The samples are counted (*heard* seconds), and for each hole it is
-remembered where it lies and how long it is; it is never filled. Timestamps are as hostile as all else in a
-file: one is believed only when the next does not take it back, and time never runs backwards.
-"""
+holes, which only the timestamps show. Samples are counted (*decoded* seconds), and for each hole its place
+and length are kept; it is never filled. Timestamps may be hostile, like all else in a file: a jump counts
+only when the next timestamp confirms it, and time never runs backwards."""
 
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ class Hole:
     """Time of which the file holds no samples."""
 
     at: float
-    """Heard seconds."""
+    """Decoded seconds."""
     seconds: float
 
 
@@ -45,10 +44,10 @@ class Timeline:
         """Seconds in all holes."""
         return self._until[-1] if self._until else 0.0
 
-    def media(self, heard: float) -> float:
-        """When the audio that follows so many heard seconds was said."""
-        before = bisect_right(self._at, heard + _SAME)
-        return heard + (self._until[before - 1] if before else 0.0)
+    def media(self, decoded: float) -> float:
+        """When the audio that follows so many decoded seconds was said."""
+        before = bisect_right(self._at, decoded + _SAME)
+        return decoded + (self._until[before - 1] if before else 0.0)
 
     def since(self, known: int) -> list[Hole]:
         """All holes but the first `known`."""
@@ -65,11 +64,11 @@ class MediaClock:
     """Follows the timestamps of one recording, frame after frame."""
 
     def __init__(self) -> None:
-        self.heard = 0.0
+        self.decoded = 0.0
         """Seconds decoded so far."""
         self.timeline = Timeline()
         self.ignored = 0
-        """Jumps that were too far to be believed."""
+        """Jumps that were too far."""
         self._origin: float | None = 0.0  # What the container's clock shows at the media time 0.
         self._pending: Hole | None = None  # A jump that the next timestamp has to confirm; may be negative.
 
@@ -84,23 +83,23 @@ class MediaClock:
             if self._origin is None:
                 self._origin = stamp - self.now
             self._follow(stamp - self._origin - self.now)
-        self.heard += seconds
+        self.decoded += seconds
 
     @property
     def now(self) -> float:
         """Media time, seconds from the start, as far as frames have come."""
-        return self.heard + self.timeline.missing
+        return self.decoded + self.timeline.missing
 
     def _follow(self, error: float) -> None:
         """`error`: seconds by which the container's clock is ahead of ours."""
         pending, self._pending = self._pending, None
         if abs(error) <= TOLERANCE:
-            return  # The jump before, if any, was taken back.
+            return  # The jump before, if any, was not confirmed.
         if pending is not None and error >= pending.seconds - TOLERANCE and self._sign(error, pending):
             error -= self._accept(pending)
             if abs(error) <= TOLERANCE:
                 return
-        self._pending = Hole(self.heard, error)
+        self._pending = Hole(self.decoded, error)
 
     @staticmethod
     def _sign(error: float, pending: Hole) -> bool:
@@ -108,8 +107,8 @@ class MediaClock:
 
     def _accept(self, jump: Hole) -> float:
         """Seconds by which our clock has come nearer to the container's."""
-        believable = jump.seconds <= FARTHEST and self.now + jump.seconds <= LONGEST
-        if jump.seconds > 0 and believable:
+        plausible = jump.seconds <= FARTHEST and self.now + jump.seconds <= LONGEST
+        if jump.seconds > 0 and plausible:
             self.timeline.add(jump)
         else:
             # Its clock was set back, or is another one: time goes on from where we are.
@@ -121,7 +120,7 @@ class MediaClock:
 TOLERANCE = 0.1
 """Seconds by which timestamps may be wrong without meaning anything, as for FFmpeg's `aresample=async`."""
 FARTHEST = 12 * 3600.0
-"""Seconds; no hole is believed to be longer."""
+"""Seconds; a longer hole is ignored."""
 _CLOSE = 0.01
 """Seconds of sound between two holes that count as two; codecs have frames of 20 ms."""
 _SAME = 1e-5

@@ -1,4 +1,4 @@
-"""Raw samples, cut anywhere → blocks at 16 kHz. Nothing of this can crash, so it runs in the server."""
+"""Raw samples, cut anywhere → blocks at 16 kHz. No parser of FFmpeg runs, so this is safe in the server."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class RawAudio:
     channels: int
     """Of the blocks: 1 unless `multichannel`."""
 
-    def __init__(self, how: Decoding) -> None:
+    def __init__(self, decoding: Decoding) -> None:
         """Raises `Refusal` (400) for a rate or a number of channels that cannot be."""
-        assert how.encoding is not None
-        self._rate, self._interleaved = rate_of(how), channels_of(how)
-        self._form = _FORMS[how.encoding.lower()]
-        self.channels = self._interleaved if how.multichannel else 1
+        assert decoding.encoding is not None
+        self._rate, self._interleaved = rate_of(decoding), channels_of(decoding)
+        self._form = _FORMS[decoding.encoding.lower()]
+        self.channels = self._interleaved if decoding.multichannel else 1
         self._mixer = Mixer()
         self._rest = b""
         self._step = self._interleaved * self._form.itemsize
@@ -66,7 +66,7 @@ class RawAudio:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """How samples are written; `table` gives the value of each byte where they are companded."""
+    """How samples are encoded; `table` gives the value of each byte where they are companded."""
 
     kind: str
     scale: float = 1.0
@@ -82,7 +82,7 @@ class _Form:
             looked_up: Block = self.table[raw]
             return looked_up
         if raw.dtype.kind == "f":
-            # One infinity, or one number that is none, would spoil all that follows it.
+            # One infinity or NaN would corrupt the filter for all that follows.
             raw = np.nan_to_num(raw, nan=0.0, posinf=1.0, neginf=-1.0).clip(-1.0, 1.0)
         scaled: Block = raw.astype(np.float32) / np.float32(self.scale)
         return scaled
@@ -114,4 +114,4 @@ _FORMS = {
 assert _FORMS.keys() == SAMPLES.keys()
 
 _LEAST = 0.02
-"""Seconds below which a call of the resampler costs more than it brings: one-byte frames are collected."""
+"""Seconds below which a call of the resampler is not worth its cost: one-byte frames are collected."""

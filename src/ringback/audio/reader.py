@@ -1,14 +1,13 @@
-"""The server's side of reading audio: child processes that decode, and what they hand over.
+"""The server's side of reading recordings: the child processes that decode, and who uses them when.
 
-Callers share the children, and the cores that these work on, in fair turns: a child works until it has used
-up a turn, and goes on when its caller's turn comes again. Half of the children are for short recordings. One
-that takes longer needs a place among the long ones, or loses its child until it has one; where these are all
-taken, one is taken away from a caller who has more of them. Its recording is read again later, in the way
-that is told below.
+Callers share the children, and the cores that these work on, in fair turns: a child works for one turn, and
+goes on when its caller's turn comes again. Half of the children are for short recordings. A recording that
+takes longer needs a slot for long ones, or loses its child until it has one; where these are all in use, one
+is taken away from a caller who has more of them, and its recording is read again later.
 
 A file that kills or hangs its child is tried once more in a fresh one, because the child may have died of
-something else; what was already handed out is not handed out again (decoding the same bytes gives the same
-chunks). After that the file is to blame.
+something else. Items that were already yielded are not yielded again: decoding the same bytes gives the same
+chunks. After that the file is refused.
 """
 
 import asyncio
@@ -60,28 +59,28 @@ class AudioReader:
         children: int,
         *,
         max_chunk: float = 15.0,
-        patience: float = 60.0,
+        timeout: float = 60.0,
         files_per_child: int = 200,
         rest: float = 60.0,
         at_once: int | None = None,
-        advanced: Callable[[], None] = lambda: None,
+        on_progress: Callable[[], None] = lambda: None,
     ) -> None:
-        """`max_chunk`: seconds of the longest chunk. `patience`: seconds of work without a sign of life
-        before a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
+        """`max_chunk`: seconds of the longest chunk. `timeout`: seconds of work without a message before
+        a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
         `rest`: seconds (to twice as many) without work after which all children but one are ended.
         `at_once`: how many may be at work at a time; None: one per core.
-        `advanced`: called now and then while recordings get on."""
+        `on_progress`: called now and then while recordings are read."""
         self._max_chunk = max_chunk
-        self._patience = patience
+        self._timeout = timeout
         self._files_per_child = files_per_child
         self._rest = rest
-        self._advanced = advanced
+        self._on_progress = on_progress
         short = children // 2 if children >= _ENOUGH_FOR_BOTH else 0
         self._short = FairTurns(short, leaving_some=True)
         self._long = FairTurns(children - short)
         self._all_are_long = not short
         # Each may fill a child up to its bound: few at a time, so that the machine's memory holds out.
-        self._places_for_large = FairTurns(max(2, children // 8))
+        self._large_slots = FairTurns(max(2, children // 8))
         self._turns = FairTurns(at_once or available_cores())
         self._starting = FairTurns(1, weigh=self._readings_of)
         self._readings: list[_Reading] = []
@@ -97,7 +96,7 @@ class AudioReader:
         """Keeps a child ready from the start on, and ends the idle ones when told to stop; a busy one ends
         with its recording."""
         ready = asyncio.create_task(self._keep_one_ready())
-        await every(self._rest, self._end_the_unused, stopping)
+        await every(self._rest, self._end_unused, stopping)
         self._stopped = True
         ready.cancel()
         await asyncio.gather(ready, return_exceptions=True)
@@ -105,7 +104,7 @@ class AudioReader:
             await self._idle.pop().end()
 
     async def _keep_one_ready(self) -> None:
-        """A start takes seconds where much is going on: the next recording need not wait for it."""
+        """A start takes seconds on a busy machine: the next recording need not wait for it."""
         self._last_idle_gone.set()
         while True:
             await self._last_idle_gone.wait()
@@ -123,44 +122,44 @@ class AudioReader:
 
     @asynccontextmanager
     async def read(
-        self, path: Path, how: Decoding, caller: str = ""
+        self, path: Path, decoding: Decoding, caller: str = ""
     ) -> AsyncIterator[AsyncIterator[ReaderItem]]:
         """Read one recording: an `AudioFacts`, then chunks as they are found, then an `AudioEnd`.
 
         Waits for a child, and for turns of `caller` (`PROJECT/KEY`). Decoding stays at most a few chunks
-        ahead of the consumer. Iterating raises `Refusal` if the audio is bad. Leaving early gives the child
-        up.
+        ahead of the consumer. Iterating raises `Refusal` if the audio is bad. Leaving early ends the
+        child.
         """
         large = await asyncio.to_thread(_has_large_index, path)
-        async with self._place_for_large(caller) if large else nullcontext():
-            items = self._read_items(path, how, caller)
+        async with self._large_slot(caller) if large else nullcontext():
+            items = self._read_items(path, decoding, caller)
             try:
                 yield items
             finally:
                 await items.aclose()
 
     @asynccontextmanager
-    async def _place_for_large(self, caller: str) -> AsyncIterator[None]:
-        await self._places_for_large.take(caller)
+    async def _large_slot(self, caller: str) -> AsyncIterator[None]:
+        await self._large_slots.take(caller)
         try:
             yield
         finally:
-            self._places_for_large.give_back(caller)
+            self._large_slots.give_back(caller)
 
-    async def _read_items(self, path: Path, how: Decoding, caller: str) -> AsyncGenerator[ReaderItem]:
-        order = ReadOrder(str(path), how, self._max_chunk)
-        handed_out = deaths = losses = 0
+    async def _read_items(self, path: Path, decoding: Decoding, caller: str) -> AsyncGenerator[ReaderItem]:
+        order = ReadOrder(str(path), decoding, self._max_chunk)
+        yielded = deaths = losses = 0
         is_long = self._all_are_long
         while True:
-            reading = await (self._begun_long if is_long else self._begun)(caller, handed_out, losses)
+            reading = await (self._long_reading if is_long else self._short_reading)(caller, yielded, losses)
             healthy = False
             try:
                 child = reading.child = await self._child(caller)
                 await reading.begin(order)
-                while (item := await reading.next_item(self._patience)) is not None:
-                    self._advanced()
-                    if reading.seen > handed_out:
-                        handed_out = reading.seen
+                while (item := await reading.next_item(self._timeout)) is not None:
+                    self._on_progress()
+                    if reading.seen > yielded:
+                        yielded = reading.seen
                         yield item
                 healthy = True
                 return
@@ -170,11 +169,11 @@ class AudioReader:
             except _ChildTaken:
                 healthy = is_long = True
                 losses += 1
-                event("audio.child_taken", losses=losses, handed_out=handed_out)
+                event("audio.child_taken", losses=losses, handed_out=yielded)
             except ChildDied as died:
                 is_long = reading.is_long
                 deaths += 1
-                problem("audio.child_died", attempt=deaths, handed_out=handed_out, reason=str(died))
+                problem("audio.child_died", attempt=deaths, handed_out=yielded, reason=str(died))
                 if deaths == ATTEMPTS:
                     raise unreadable() from None
             finally:
@@ -183,36 +182,37 @@ class AudioReader:
                 if reading.child is not None:
                     await self._give_back(child, healthy)
 
-    async def _begun(self, caller: str, handed_out: int, losses: int) -> "_Reading":
-        """A reading that has a place among the short ones."""
+    async def _short_reading(self, caller: str, yielded: int, losses: int) -> "_Reading":
+        """A reading with a slot for short recordings."""
         await self._short.take(caller)
-        return self._placed(caller, handed_out, losses, is_long=False)
+        return self._add_reading(caller, yielded, losses, is_long=False)
 
-    async def _begun_long(self, caller: str, handed_out: int, losses: int) -> "_Reading":
-        """A reading that has a place among the long ones; one is made free for it where that is fair."""
+    async def _long_reading(self, caller: str, yielded: int, losses: int) -> "_Reading":
+        """A reading with a slot for long recordings; one is freed for it where that is fair."""
         place = asyncio.create_task(self._long.take(caller))
         try:
             await asyncio.sleep(0)
             while not place.done():
-                self._make_room(caller)
-                await asyncio.wait([place], timeout=_LOOK_AGAIN)
+                self._free_long_slot(caller)
+                await asyncio.wait([place], timeout=_SEARCH_SECONDS)
         except asyncio.CancelledError:
             if place.done():
                 self._long.give_back(caller)
             place.cancel()
             raise
-        return self._placed(caller, handed_out, losses, is_long=True)
+        return self._add_reading(caller, yielded, losses, is_long=True)
 
-    def _placed(self, caller: str, handed_out: int, losses: int, *, is_long: bool) -> "_Reading":
+    def _add_reading(self, caller: str, yielded: int, losses: int, *, is_long: bool) -> "_Reading":
         reading = _Reading(
-            caller, self._short, self._long, self._turns, is_long=is_long, handed_out_before=handed_out,
-            losses=losses, advanced=self._advanced,
+            caller, self._short, self._long, self._turns, is_long=is_long, yielded_before=yielded,
+            losses=losses, on_progress=self._on_progress,
         )  # fmt: skip
         self._readings.append(reading)
         return reading
 
-    def _make_room(self, caller: str) -> None:
-        """Take a child away from whoever has more long recordings than is fair, if this caller waits."""
+    def _free_long_slot(self, caller: str) -> None:
+        """Take a child away from the caller with more long recordings than is fair, while this caller
+        waits."""
         now = asyncio.get_running_loop().time()
         over = [
             (more, reading.since, reading)
@@ -221,27 +221,28 @@ class AudioReader:
         ]
         if over:
             # Of the caller with the most the one that began last: the least work is done again.
-            max(over, key=lambda each: each[:2])[2].is_to_yield = True
+            max(over, key=lambda each: each[:2])[2].must_yield = True
 
     def _more_than(self, caller: str, other: str) -> int:
-        """How many children more the other one has, beyond the one that both may have."""
+        """How many children the other caller has more, not counting the one that both may have."""
         of_caller, of_other = self._long.held_by(caller), self._long.held_by(other)
         same_project = caller.partition("/")[0] == other.partition("/")[0]
         mine, theirs = of_caller[same_project], of_other[same_project]
         return theirs - mine - (1 if mine else 0)
 
-    async def _end_the_unused(self) -> None:
-        """Each holds some 40 MB of its own; one stays, so that the next file need not wait for a start."""
-        unused = [child for child in self._idle[:-1] if child.rested]
+    async def _end_unused(self) -> None:
+        """Each holds some 40 MB of its own; one stays, so that the next recording need not wait for a
+        start."""
+        unused = [child for child in self._idle[:-1] if child.unused]
         self._idle = [child for child in self._idle if child not in unused]
         for child in self._idle:
-            child.rested = True
+            child.unused = True
         for child in unused:
             await child.end()
 
     async def _child(self, caller: str) -> "_Child":
         """An idle child, or a new one. They start one after the other: a start costs as much as decoding
-        minutes of audio, and who waits for one may find that another child has become idle."""
+        minutes of audio, and meanwhile another child may become idle."""
         return await self._idle_child(caller) or await self._started_child(caller)
 
     def _readings_of(self, caller: str) -> int:
@@ -256,8 +257,8 @@ class AudioReader:
 
     async def _idle_child(self, caller: str) -> "_Child | None":
         # The last one is left to the next caller.
-        kept = 0 if self._all_are_long or self._readings_of(caller) <= SHARE_OF_IDLE else 1
-        while len(self._idle) > kept:
+        reserved = 0 if self._all_are_long or self._readings_of(caller) <= SHARE_OF_IDLE else 1
+        while len(self._idle) > reserved:
             child = self._idle.pop()  # The one used last, so that the others may rest.
             if not self._idle:
                 self._last_idle_gone.set()
@@ -275,7 +276,7 @@ class AudioReader:
 
 
 class _Reading:
-    """One recording at one child, for as long as it has it; and the turn in which the child works."""
+    """One recording at one child, and the turn in which the child works."""
 
     def __init__(
         self,
@@ -285,16 +286,16 @@ class _Reading:
         turns: FairTurns,
         *,
         is_long: bool,
-        handed_out_before: int,
+        yielded_before: int,
         losses: int,
-        advanced: Callable[[], None],
+        on_progress: Callable[[], None],
     ) -> None:
-        """Its place is taken already. `heard_before`: what an earlier child of this recording has found.
-        `losses`: how many of them were taken away."""
+        """Its slot is taken already. `yielded_before`: items of this recording that an earlier child has
+        read. `losses`: how many children of it were taken away."""
         self.caller = caller
         self.child: _Child | None = None
-        self.is_to_yield = False
-        """Another caller needs its child more, at the end of its turn."""
+        self.must_yield = False
+        """It gives up its child at the end of its turn: for a caller with fewer."""
         self.is_long = is_long
         self.seen = 0
         self.since = asyncio.get_running_loop().time()
@@ -302,65 +303,65 @@ class _Reading:
         self._long = long
         self._turns = turns
         self._turns_had = 0
-        self._handed_over: float | None = None
+        self._yielded_at: float | None = None
         self._waited = 0.0
-        """Seconds for which its child was held up by the consumer."""
-        self._handed_out_before = handed_out_before
-        self._advanced = advanced
-        self._least_held = _LEAST_HELD * 2.0**losses
+        """Seconds for which its child waited for the consumer."""
+        self._yielded_before = yielded_before
+        self._on_progress = on_progress
+        self._min_seconds = _MIN_SECONDS * 2.0**losses
         self._caught_up = self.since
-        self._has_place = True
+        self._has_slot = True
         self._has_turn = False
 
     async def begin(self, order: ReadOrder) -> None:
         await self._take_turn()
         self._its_child.begin(order)
 
-    async def next_item(self, patience: float) -> ReaderItem | None:
-        """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
-        if self._handed_over is not None:
-            self._waited += asyncio.get_running_loop().time() - self._handed_over
-        while isinstance(item := await self._its_child.next_item(patience), TurnOver):
-            self._advanced()
+    async def next_item(self, timeout: float) -> ReaderItem | None:
+        """The child's next item; None after the end. Raises `Refusal`, `ChildDied`."""
+        if self._yielded_at is not None:
+            self._waited += asyncio.get_running_loop().time() - self._yielded_at
+        while isinstance(item := await self._its_child.next_item(timeout), TurnOver):
+            self._on_progress()
             self._end_turn()
             self._yield_child_if_due()
             await self._take_turn()
             self._its_child.go_on()
-        # Not ours while the consumer is busy: the child does what is left of its turn, and then waits.
+        # The turn is free while the consumer is busy: the child does the rest of it, and then waits.
         self._end_turn()
         self.seen += 1
         now = asyncio.get_running_loop().time()
-        if self.seen <= self._handed_out_before:
+        if self.seen <= self._yielded_before:
             self._caught_up = now
         else:
-            self._handed_over = now
+            self._yielded_at = now
         return item
 
     def may_lose_child(self, now: float) -> bool:
-        """Not before it has gone on for a while, twice as long after each loss, and for as long as it took to
-        come back to where it was."""
-        if not self.is_long or self.child is None or self.is_to_yield or self.seen < self._handed_out_before:
+        """Not before it has had the child for a while, twice as long after each loss, and for as long as it
+        took to read again what it had read before."""
+        if not self.is_long or self.child is None or self.must_yield or self.seen < self._yielded_before:
             return False
-        return now - self._caught_up >= max(self._least_held, self._caught_up - self.since)
+        return now - self._caught_up >= max(self._min_seconds, self._caught_up - self.since)
 
     def _yield_child_if_due(self) -> None:
-        """At the end of a turn. A recording that turns out to be long goes on among the long ones; raises
-        `_ChildTaken` where there is no place for it there, or another caller is to have it."""
+        """At the end of a turn. A recording that turns out to be long needs a slot for long ones; raises
+        `_ChildTaken` where there is none, or another caller gets the child."""
         if not self.is_long and (self._turns_had > _SHORT_TURNS or self._waited > _SHORT_SECONDS):
             if self._long.take_now(self.caller):
                 self.is_long = True
                 self._short.give_back(self.caller)
             else:
-                self.is_to_yield = True
-        if self.is_to_yield:
+                self.must_yield = True
+        if self.must_yield:
             self._its_child.abandon()
             raise _ChildTaken
 
     def end(self) -> None:
-        """Give back whatever it has."""
+        """Give back its turn and its slot."""
         self._end_turn()
-        if self._has_place:
-            self._has_place = False
+        if self._has_slot:
+            self._has_slot = False
             (self._long if self.is_long else self._short).give_back(self.caller)
 
     @property
@@ -387,20 +388,20 @@ class _Child:
     """One decoding process and the sockets to it."""
 
     def __init__(self, process: ChildProcess[FromChild], for_files: socket.socket) -> None:
-        """`for_files`: through it go the open files that orders are about."""
+        """`for_files`: the socket for the open files of orders."""
         self.files = 0
-        self.rested = False
+        self.unused = False
         self._done = False
         self._process = process
         self._for_files = for_files
 
     @classmethod
     async def start(cls) -> "_Child":
-        """A child that has said that it is ready. Raises `OSError` when it does not come to that."""
+        """A child that is ready. Raises `OSError` when it does not start."""
         for_files, theirs = socket.socketpair()
         try:
             with theirs:
-                process = await ChildProcess.start(RECORDING_CHILD, theirs, ready_within=_START_PATIENCE)
+                process = await ChildProcess.start(RECORDING_CHILD, theirs, ready_within=_START_TIMEOUT)
         except BaseException:
             for_files.close()
             raise
@@ -412,16 +413,16 @@ class _Child:
 
     @property
     def grown(self) -> bool:
-        """Whether it has kept much more memory than a fresh one has."""
+        """Whether it uses much more memory than a fresh one."""
         return self._process.resident_bytes > _GROWN
 
     def begin(self, order: ReadOrder) -> None:
         self.files += 1
-        self.rested = self._done = False
+        self.unused = self._done = False
         # Opened by us, because the child can open nothing.
         file = os.open(order.path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            with suppress(ConnectionError):  # It has died: whoever listens to it hears so.
+            with suppress(ConnectionError):  # It has died: `receive_message` raises `ChildDied`.
                 socket.send_fds(self._for_files, [b"f"], [file])
         finally:
             os.close(file)
@@ -435,10 +436,10 @@ class _Child:
         """After a `TurnOver`: it is ready for another order."""
         self._process.write_message(Abandon())
 
-    async def next_item(self, patience: float) -> ReaderItem | TurnOver | None:
-        """What the child finds next; None after the end. Raises `Refusal`, `ChildDied`."""
+    async def next_item(self, timeout: float) -> ReaderItem | TurnOver | None:
+        """The child's next item; None after the end. Raises `Refusal`, `ChildDied`."""
         while not self._done:
-            match await self._process.receive_message(patience):
+            match await self._process.receive_message(timeout):
                 case FileOpened() as opened, _:
                     return AudioFacts(opened.channels, opened.duration)
                 case Chunk() as chunk, body:
@@ -470,8 +471,8 @@ class _Child:
 
 
 def _has_large_index(path: Path) -> bool:
-    """Raises `Refusal` when the index is a lie, and `OSError` for a lost file: that is our fault, and a child
-    would put it on the audio."""
+    """Raises `Refusal` when the index claims too much, and `OSError` for a lost file: that is the server's
+    fault, and a child would report bad audio."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         entries = index_entries(file, size)
@@ -483,17 +484,17 @@ def _has_large_index(path: Path) -> bool:
 SHARE_OF_IDLE = 1
 """Readings of one caller that may take the last idle child."""
 ATTEMPTS = 2
-"""Children that a file may cost."""
+"""Children that are tried for a file that crashes or hangs them."""
 
 _ENOUGH_FOR_BOTH = 4
-"""With fewer children none is kept for short recordings."""
-_LOOK_AGAIN = 0.5
-"""Seconds between two looks for a child that may be taken away."""
-_LEAST_HELD = 2.0
+"""With fewer children none is reserved for short recordings."""
+_SEARCH_SECONDS = 0.5
+"""Seconds between two searches for a child that may be taken away."""
+_MIN_SECONDS = 2.0
 """Seconds for which a recording has its first child at least."""
 _SHORT_TURNS, _SHORT_SECONDS = 4, 10.0
-"""What needs more turns than that, or holds up its child for longer, is no short recording."""
-_START_PATIENCE = 60.0
+"""What needs more turns than that, or makes its child wait for longer, is no short recording."""
+_START_TIMEOUT = 60.0
 """Seconds; a start takes half of one on an idle core."""
 _GROWN = 192 << 20
 """Bytes; a child that has read 20 channels or a day of AAC has less afterwards."""

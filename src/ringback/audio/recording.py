@@ -2,8 +2,8 @@
 
 Recorders that were restarted, and clients that collect messages each of which is a whole file, send bodies
 in which a second header follows the first file's end; FFmpeg stops there, without an error or with one. The
-next file is then opened where its header stands, and what it holds follows what was heard so far. What could
-not be read at all is counted, so that the caller can be told.
+next file is then opened at its header, and its audio follows what was decoded so far. What could not be read
+at all is counted: the caller gets a warning.
 """
 
 import errno
@@ -41,12 +41,12 @@ class Recording:
     unread: Unread
     """What could not be read, once `blocks` has ended."""
 
-    def __init__(self, file: io.FileIO, how: Decoding) -> None:
+    def __init__(self, file: io.FileIO, decoding: Decoding) -> None:
         self._file = file
         self._size = file.seek(0, io.SEEK_END)
-        self._how = how
-        self._container = _open(file, how, 0)
-        self._decoder = decoder_of(self._container, how.multichannel)
+        self._decoding = decoding
+        self._container = _open(file, decoding, 0)
+        self._decoder = decoder_of(self._container, decoding.multichannel)
         self.channels = self._decoder.channels
         self.duration = self._decoder.duration
         self.clock = MediaClock()
@@ -57,8 +57,8 @@ class Recording:
     @property
     def length(self) -> float:
         """Seconds of media time from the start to the end, once `blocks` has ended."""
-        heard = round(self.clock.now, 6)  # A sum of floats, one for each frame.
-        return heard if self._length is None else max(heard, self._length)
+        decoded = round(self.clock.now, 6)  # A sum of floats, one for each frame.
+        return decoded if self._length is None else max(decoded, self._length)
 
     def blocks(self, hold: float = 2.0) -> Iterator[Block]:
         """The audio from start to end, about `hold` seconds at a time, without what holes it has. Raises
@@ -69,9 +69,9 @@ class Recording:
         self._container.close()
 
     def _files(self) -> Iterator[tuple[Block, int]]:
-        began = 0
+        start = 0
         for number in range(_MOST_FILES):
-            tally = FileTally(began)
+            tally = FileTally(start)
             before = self.clock.now
             self.clock.restart(self._decoder.origin)
             try:
@@ -82,11 +82,11 @@ class Recording:
             if self._decoder.form == "ogg":
                 tally.end = max(tally.end, _page_end(self._file, tally.last))
             end = tally.last if tally.swallowed else tally.end
-            last, began = self._decoder, self._following(max(end, began + 1))
-            self._account(tally, last, before, began)
-            if not number and began == self._size and last.others:
+            last, start = self._decoder, self._following(max(end, start + 1))
+            self._account(tally, last, before, start)
+            if not number and start == self._size and last.others:
                 self._length = last.duration
-            if began == self._size:
+            if start == self._size:
                 return
 
     def _following(self, end: int) -> int:
@@ -94,8 +94,8 @@ class Recording:
         for at in self._headers(end):
             container = None
             try:
-                container = _open(self._file, replace(self._how, encoding=None), at)
-                decoder = decoder_of(container, self._how.multichannel)
+                container = _open(self._file, replace(self._decoding, encoding=None), at)
+                decoder = decoder_of(container, self._decoding.multichannel)
             except (OSError, Refusal, *PYAV_FAULTS):
                 if container is not None:
                     container.close()
@@ -109,11 +109,11 @@ class Recording:
     def _headers(self, at: int) -> Iterator[int]:
         """Where files may begin, a bounded number of times."""
         for _ in range(_MOST_TRIES):
-            found = _next_header(self._file, at, self._size)
-            if found is None:
+            header = _next_header(self._file, at, self._size)
+            if header is None:
                 return
-            yield found
-            at = found + 1
+            yield header
+            at = header + 1
 
     def _account(self, tally: FileTally, decoder: Decoder, before: float, end: int) -> None:
         until = max(tally.end, min(end, before_tags(self._file, end)))
@@ -121,34 +121,34 @@ class Recording:
         if decoder.form == "matroska":
             behind = behind_elements(self._file, behind, until)
         behind = behind_tags(self._file, behind, until)
-        self._file.seek(tally.began)
-        began = self._file.read(4)
+        self._file.seek(tally.start)
+        start = self._file.read(4)
         self._file.seek(behind)
-        trailer = is_trailer(self._file.read(64), began)
+        trailer = is_trailer(self._file.read(64), start)
         tags, alone = behind - tally.end, not decoder.others
         lost = tally.lost(until, decoder.form, tags=tags, trailer=trailer, alone=alone)
         if lost and decoder.form in SEQUENCES:
-            lost = max(0, lost - id3_bytes(self._file, tally.first or tally.began, tally.end))
+            lost = max(0, lost - id3_bytes(self._file, tally.first or tally.start, tally.end))
         if decoder.form == "mov":
-            lost += until - boxes_end(self._file, tally.began, until)
+            lost += until - boxes_end(self._file, tally.start, until)
         self.unread.add_bytes(lost)
-        heard = self.clock.now - before
-        if (claimed := self._claimed(tally.began, decoder, heard)) is not None:
-            self.unread.add_seconds(claimed, heard)
+        decoded = self.clock.now - before
+        if (declared := self._declared(tally.start, decoder, decoded)) is not None:
+            self.unread.add_seconds(declared, decoded)
 
-    def _claimed(self, began: int, decoder: Decoder, heard: float) -> float | None:
-        """Seconds that the file at byte `began` says to hold; None: it does not say."""
+    def _declared(self, start: int, decoder: Decoder, decoded: float) -> float | None:
+        """Seconds that the file at byte `start` says to hold; None: it does not say."""
         if decoder.form == "mp3":
-            frames = mp3_frames(self._file, began)
+            frames = mp3_frames(self._file, start)
             samples = 1152 if decoder.rate >= _MPEG_1_RATE else 576
             return frames * samples / decoder.rate if frames and decoder.rate > 0 else None
-        cut = promised(self._file, began, self._size)
-        return heard * cut if cut > 1 else decoder.claimed
+        cut = promised(self._file, start, self._size)
+        return decoded * cut if cut > 1 else decoder.claimed
 
 
 class _View:
-    """Our open file from `base` to `end`, as FFmpeg may read it. An absurd offset is answered, as C does,
-    with a negative number: PyAV would print an exception."""
+    """The open file from `base` to `end`, as FFmpeg may read it. An absurd offset returns a negative number,
+    as in C: PyAV would print an exception."""
 
     def __init__(self, file: io.FileIO, base: int, end: int) -> None:
         self._file = file
@@ -176,12 +176,12 @@ class _View:
 
 
 @contextmanager
-def opened(source: Path | int, how: Decoding) -> Iterator[Recording]:
+def opened(source: Path | int, decoding: Decoding) -> Iterator[Recording]:
     """Open a recording, by its path or by a descriptor, which is then closed. Raises `Refusal` if it is not
     audio, `OSError` if there is no such file."""
     with io.FileIO(source) as file:
         try:
-            recording = Recording(file, how)
+            recording = Recording(file, decoding)
         except (OSError, *PYAV_FAULTS):
             raise unreadable() from None
         try:
@@ -190,11 +190,11 @@ def opened(source: Path | int, how: Decoding) -> Iterator[Recording]:
             recording.close()
 
 
-def _open(file: io.FileIO, how: Decoding, at: int) -> av.container.InputContainer:
+def _open(file: io.FileIO, decoding: Decoding, at: int) -> av.container.InputContainer:
     """The file that begins at byte `at`."""
     file.seek(at)
     head = file.read(_LONGEST_HEADER)
-    plan = opening(how, head)
+    plan = opening(decoding, head)
     end = file.seek(0, io.SEEK_END)
     if plan.format is None and samples_go_on(file, at, end):
         plan = replace(plan, format="wav", options={**plan.options, "ignore_length": "1"})
@@ -238,10 +238,10 @@ def _next_header(file: io.FileIO, at: int, size: int) -> int | None:
 
 
 def _end(file: io.FileIO, at: int, kind: str | None, size: int) -> int:
-    """Where the file at byte `at` ends, if its demuxer would stumble over the header of the next one."""
+    """Where the file at byte `at` ends, if its demuxer cannot cope with the header of the next one."""
     if kind == "mov":
         return next_file(file, at, size)
-    if kind == "amr":  # Its frames have no mark: all bytes are some.
+    if kind == "amr":  # Its frames have no sync word.
         return _next_header(file, at + 6, size) or size
     place = at + 4
     while kind == "ogg" and (after := _page_end(file, place - 4)) > place - 4 and _begins(file, after):
@@ -250,7 +250,7 @@ def _end(file: io.FileIO, at: int, kind: str | None, size: int) -> int:
 
 
 def _begins(file: io.FileIO, at: int) -> bool:
-    """Whether the first page of an Ogg stream stands there."""
+    """Whether the first page of an Ogg stream begins at byte `at`."""
     file.seek(at)
     return _OGG.match(file.read(_OGG_HEAD)) is not None
 
@@ -260,8 +260,8 @@ def _find(file: io.FileIO, header: re.Pattern[bytes], at: int, size: int) -> int
     while at < size:
         file.seek(at)
         window = file.read(_LARGE_WINDOW)
-        if found := header.search(window):
-            return at + found.start()
+        if match := header.search(window):
+            return at + match.start()
         at += _LARGE_WINDOW - _LONGEST_HEADER if len(window) == _LARGE_WINDOW else _LARGE_WINDOW
     return size
 

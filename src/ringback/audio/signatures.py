@@ -1,7 +1,7 @@
 """Where the next file begins in a run of bytes: at the header of its container, or at bare frames. Pure.
 
-A header is known by all of its fixed bytes, six at least, never by a word of four letters alone: `RIFF` may
-stand anywhere in compressed audio, `RIFF....WAVE` does not. MP3, AAC and MPEG-TS have no header; they are
+A header is recognised by all of its fixed bytes, six at least, never by four letters alone: `RIFF` may occur
+anywhere in compressed audio, `RIFF....WAVE` does not. MP3, AAC and MPEG-TS have no header; they are
 known by some frames of one form in a row, each as long as it says.
 """
 
@@ -101,7 +101,7 @@ class _Magic:
     """The header of one kind of container."""
 
     def __init__(self, kind: str, atoms: str, word: bytes, at: int = 0) -> None:
-        """`word`: the fixed bytes at `at`, by which it is looked for."""
+        """`word`: the fixed bytes at `at`, that are searched for."""
         self.kind = kind
         self.pattern = _Pattern(atoms)
         self._word = word

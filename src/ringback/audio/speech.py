@@ -59,36 +59,36 @@ class SpeechFinder:
     def __init__(self, silero: Silero, max_chunk: float) -> None:
         self._detector = Detector(silero)
         self._chunker = Chunker(max_chunk)
-        self._kept = np.zeros(0, np.float32)  # Samples that a chunk may still contain …
-        self._kept_from = 0  # … beginning with this one.
-        self._heard = 0  # Samples that the detector has been given.
+        self._buffer = np.zeros(0, np.float32)  # Samples that a chunk may still contain …
+        self._buffer_from = 0  # … beginning with this one.
+        self._judged_until = 0  # Samples that the detector has been given.
 
-    def hear(self, samples: Samples) -> Iterator[tuple[int, Samples]]:
+    def push(self, samples: Samples) -> Iterator[tuple[int, Samples]]:
         """More audio, in order. Yields each chunk that it closes: its first sample's index, its samples."""
-        self._kept = np.concatenate((self._kept, samples))
-        fresh = self._kept[self._heard - self._kept_from :]
+        self._buffer = np.concatenate((self._buffer, samples))
+        fresh = self._buffer[self._judged_until - self._buffer_from :]
         whole = len(fresh) // WINDOW * WINDOW
         if whole:
             yield from self._cut(self._chunker.push(self._judge(fresh[:whole])))
 
     def finish(self) -> Iterator[tuple[int, Samples]]:
         """There is no more audio."""
-        rest = self._kept[self._heard - self._kept_from :]
+        rest = self._buffer[self._judged_until - self._buffer_from :]
         if len(rest):
             yield from self._cut(self._chunker.push(self._judge(np.pad(rest, (0, WINDOW - len(rest))))))
         yield from self._cut(self._chunker.finish())
 
     def _judge(self, samples: Samples) -> list[tuple[float, float]]:
-        self._heard += len(samples)
+        self._judged_until += len(samples)
         return self._detector.judge(samples)
 
     def _cut(self, spans: list[Span]) -> Iterator[tuple[int, Samples]]:
         for span in spans:
-            yield span.start, self._kept[span.start - self._kept_from : span.end - self._kept_from]
-        unneeded = min(self._chunker.keep_from - self._kept_from, len(self._kept))
+            yield span.start, self._buffer[span.start - self._buffer_from : span.end - self._buffer_from]
+        unneeded = min(self._chunker.keep_from - self._buffer_from, len(self._buffer))
         if unneeded > 0:
-            self._kept = self._kept[unneeded:]
-            self._kept_from += unneeded
+            self._buffer = self._buffer[unneeded:]
+            self._buffer_from += unneeded
 
 
 _MODEL = Path(__file__).with_name("silero_vad_v6.onnx")

@@ -1,8 +1,8 @@
 """A live stream as the files that it consists of, one after the other: pure.
 
 Recorders are restarted, and many clients send each second as a complete file. FFmpeg reads a file to its end
-and no further, so the stream is cut where the next one begins. Little is held back: what may be a header,
-until its next bytes tell.
+and no further, so the stream is cut where the next one begins. Only what may be the beginning of a header
+is held back, until its next bytes arrive.
 """
 
 from collections.abc import Iterator
@@ -23,8 +23,9 @@ class FileSplitter:
     """One stream, in pieces of any size."""
 
     def __init__(self, *, samples: bool = False, packets: bool = False) -> None:
-        """What the first file is, as the caller says. `samples`: any pattern may be sound there, and only the
-        header of a container begins a file. `packets`: there too, and only at the start of a piece."""
+        """The format of the first file, as the caller declared it. `samples`: any bytes may be audio, and
+        only the header of a container begins a file. `packets`: there too, and only at the start of a
+        piece."""
         self._samples = samples
         self._packets = packets
         self._held = b""
@@ -53,9 +54,9 @@ class FileSplitter:
 
     def _begin(self) -> None:
         self._kind: str | None = None
-        self._own = True  # The next header is the file's own, if it stands right behind …
-        self._pass = 0  # … so many bytes of the file, whatever stands in them.
-        self._opened = False  # The file has come to its sound.
+        self._own = True  # The next header is the file's own, if it follows right after …
+        self._pass = 0  # … so many bytes of the file, whose content does not matter.
+        self._opened = False  # The file's audio has begun.
         self._last = b""
 
     def _split(self, data: bytes) -> Iterator[bytes | NextFile]:
@@ -108,7 +109,7 @@ class FileSplitter:
         return _MORE_FRAMES if self._kind in _PACKED else _FRAMES
 
     def _opens(self, data: bytes) -> int:
-        """Where in `data` the file's sound begins. What stands before may describe it by FLAC's header."""
+        """Where in `data` the file's sound begins. What comes before may contain FLAC's header."""
         mark = _SOUND.get(self._kind or "")
         if self._opened or mark is None:
             return 0
@@ -125,7 +126,7 @@ class FileSplitter:
 
 
 def _preamble(kind: str, data: bytes) -> int | None:
-    """Bytes from the file's start in which anything may stand, at least one; None: too few are here."""
+    """Bytes at the file's start whose content does not matter, at least one; None: too few are here."""
     if kind == "id3":
         # https://id3.org/id3v2.4.0-structure: seven bits of each byte.
         size = data[6] << 21 | data[7] << 14 | data[8] << 7 | data[9]
@@ -140,7 +141,7 @@ def _preamble(kind: str, data: bytes) -> int | None:
 
 
 _SLICE = 1 << 14
-"""Bytes looked at together."""
+"""Bytes searched at a time."""
 _FRAMES = 4
 _MORE_FRAMES = 10
 _PACKED = ("matroska", "mpegts")

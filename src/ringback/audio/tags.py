@@ -1,4 +1,4 @@
-"""Tags, indices and padding in a recording, which are no sound that was lost: ID3, APE, Lyrics3, zeros, and
+"""Tags, indices and padding in a recording, which are no lost audio: ID3, APE, Lyrics3, zeros, and
 the elements of Matroska behind its last cluster."""
 
 import re

@@ -10,9 +10,9 @@ SEQUENCES = frozenset(
 
 @dataclass(slots=True)
 class FileTally:
-    """Counts the packets of one file, which begins at byte `began` of the recording."""
+    """Counts the packets of one file, which begins at byte `start` of the recording."""
 
-    began: int
+    start: int
     first: int | None = None
     """Where the first packet lies …"""
     last: int = 0
@@ -25,11 +25,10 @@ class FileTally:
     failed: bool = False
     """The demuxer stopped with an error."""
     swallowed: bool = False
-    """The last good packet has more bytes than what was decoded from it can have had: what follows the sound
-    was taken for a part of it."""
+    """The last good packet is larger than its audio can be: it includes bytes that follow the audio."""
 
     def __post_init__(self) -> None:
-        self.last = self.end = self.began
+        self.last = self.end = self.start
 
     def packet(self, pos: int | None, size: int, *, good: bool, most: int | None = None) -> None:
         """`pos`: its first byte, counted from the file's; of a form with pages the page's. `most`: bytes that
@@ -45,9 +44,9 @@ class FileTally:
         if pos is None or pos < 0:
             return
         if self.first is None:
-            self.first = self.began + pos
+            self.first = self.start + pos
         if good:
-            self.last = self.began + pos
+            self.last = self.start + pos
             self.end = max(self.end, self.last + size)
 
     def lost(self, until: int, form: str, *, tags: int, trailer: bool, alone: bool) -> int:
@@ -56,7 +55,7 @@ class FileTally:
         another purpose. `alone`: the file holds one track only."""
         if self.first is None:
             return 0
-        size = until - self.began
+        size = until - self.start
         tail = max(0, until - self.end - tags)
         if form in _LOOSE and tail < _LOOSE_SHARE * size:
             tail = 0
@@ -74,18 +73,18 @@ class Unread:
         self._size = size
         self._bytes = 0
         self._seconds = 0.0
-        self._claimed = 0.0
+        self._declared = 0.0
 
     def add_bytes(self, lost: int) -> None:
         self._bytes += lost
 
-    def add_seconds(self, claimed: float, heard: float) -> None:
-        """Seconds that a file claims to hold, and those that were heard of it."""
-        if claimed - heard > max(_LEAST_SECONDS, _LEAST_SHARE * claimed):
-            self._claimed += claimed
-            self._seconds += claimed - heard
+    def add_seconds(self, declared: float, decoded: float) -> None:
+        """Seconds that a file claims to hold, and those that were decoded of it."""
+        if declared - decoded > max(_LEAST_SECONDS, _LEAST_SHARE * declared):
+            self._declared += declared
+            self._seconds += declared - decoded
         else:
-            self._claimed += heard
+            self._declared += decoded
 
     @property
     def bytes_share(self) -> float:
@@ -96,15 +95,15 @@ class Unread:
     @property
     def seconds_share(self) -> float:
         """0.0 to 1.0."""
-        return min(self._seconds / self._claimed, 1.0) if self._claimed else 0.0
+        return min(self._seconds / self._declared, 1.0) if self._declared else 0.0
 
 
-def is_trailer(head: bytes, began: bytes) -> bool:
+def is_trailer(head: bytes, start: bytes) -> bool:
     """Whether bytes behind the last packet begin like tags, an index or padding: by a name in four letters,
-    by an element of Matroska, or by zeros. `began`: how the file itself begins; another one is no trailer."""
+    by an element of Matroska, or by zeros. `start`: how the file itself begins; another one is no trailer."""
     if len(head) < _NAME or not any(head):
         return True
-    if all(0x20 <= byte < 0x7F for byte in head[:_NAME]) and head[:_NAME] != began[:_NAME]:
+    if all(0x20 <= byte < 0x7F for byte in head[:_NAME]) and head[:_NAME] != start[:_NAME]:
         return True
     return any(element in head for element in _ELEMENTS)
 
@@ -115,6 +114,6 @@ _ELEMENTS = (b"\x1cS\xbbk", b"\x12T\xc3g", b"\x11M\x9bt", b"\x10C\xa7p", b"\x19A
 _INDEXED = frozenset({"mov", "avi", "mxf", "gxf", "wtv", "asf"})
 """Forms in which much that is no sound may follow the last packet."""
 _LOOSE, _LOOSE_SHARE = frozenset({"mpegts", "mpeg", "rm", "nut", "flv"}), 0.1
-"""Forms whose packets take more room than they have bytes; so much behind the last one means nothing."""
+"""Forms whose packets take more bytes than they have; so much behind the last one is no loss."""
 _LEAST_BYTES, _LEAST_SECONDS, _LEAST_SHARE = 512, 0.5, 0.005
-"""Less is not worth a word."""
+"""Less is no reason for a warning."""

@@ -1,4 +1,4 @@
-"""The header of a WAV file, read without FFmpeg, which would want 64 KB of it: two seconds of speech."""
+"""The header of a WAV file, read without FFmpeg, which would first read 64 KB: two seconds of speech."""
 
 import struct
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from ringback.audio.signatures import kind_of
 class WavHead:
     """What the header of a WAV file says of the raw samples behind it."""
 
-    how: Decoding
+    decoding: Decoding
     size: int
     """Bytes before the first sample."""
 
@@ -20,7 +20,7 @@ class WavHead:
 def wav_head(head: bytes, multichannel: bool) -> WavHead | None:
     """The header of a WAV file, as far as `head` reaches; None: it is another form, or not complete.
 
-    Streamed WAV cannot know its length, and says 0 or the largest number there is: it is not looked at.
+    Streamed WAV cannot know its length, and says 0 or the largest number there is: it is not read.
     """
     if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
         return None
@@ -29,8 +29,8 @@ def wav_head(head: bytes, multichannel: bool) -> WavHead | None:
         name, size = struct.unpack_from("<4sI", head, at)
         at += 8
         if name == b"data":
-            how = _described(form, multichannel)
-            return None if how is None else WavHead(how, at)
+            decoding = _described(form, multichannel)
+            return None if decoding is None else WavHead(decoding, at)
         if name == b"fmt ":
             form = head[at : at + size]
         at += size + size % 2
@@ -65,12 +65,12 @@ def wav_samples(file: BinaryIO, at: int) -> tuple[int, int] | None:
 
 
 def is_unknown(size: int) -> bool:
-    """Whether it is the number of bytes that programs write which do not know how many there will be."""
+    """Whether it is a size that programs write which do not know the size yet."""
     return size == 0 or any(least <= size <= most for least, most in _UNKNOWN)
 
 
 def _is_no_chunk(file: BinaryIO, at: int, end: int) -> bool:
-    """Whether what stands behind the samples is neither a chunk, nor another file, nor the end."""
+    """Whether what follows the samples is neither a chunk, nor another file, nor the end."""
     if end - at < _LEAST_TAIL:
         return False
     file.seek(at)

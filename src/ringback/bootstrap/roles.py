@@ -136,7 +136,7 @@ class ServiceStages:
 
     def _add_transcription(self, pool: EnginePool) -> None:
         context = self._context
-        reader = AudioReader(children=context.jobs_at_once, advanced=context.activities[TRANSCRIBE].note)
+        reader = AudioReader(children=context.jobs_at_once, on_progress=context.activities[TRANSCRIBE].note)
         fetching = Fetching(
             with_activity(self._remote().chunks, context.activities[FETCH]),
             context.seal,

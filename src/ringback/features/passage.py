@@ -1,7 +1,7 @@
 """What every rule of the grammar reads: the atoms of some words, and what was said around them. Pure."""
 
 from bisect import bisect_right
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from itertools import pairwise
 
 from ringback.features.numbers import AtomKind, atoms_of
@@ -78,7 +78,6 @@ class Passage:
     def cue(self, i: int, words: Container[str], count: int = _CUE_WORDS) -> bool:
         """Whether one of `words` is said in the `count` words before atom `i`."""
         return any(text in words for text in self.before(i, count))
-
 
     def is_whole(self, first: int, end: int) -> bool:
         """Whether `atoms[first:end]` are whole words."""

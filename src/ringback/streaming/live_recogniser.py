@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.live import LiveDecoders, Passed, Understood
+from ringback.audio.live import FormatKnown, LiveDecoders, MarkerReached
 from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.vad import VadService, VadStream
 from ringback.engines.base import ModelInfo, Task, Urgency
@@ -60,7 +60,6 @@ class LiveRecogniser:
         self._settings = _recognising(options, model, shared.pool)
         self._stream = stream
         self._decoder = shared.decoders.open(decoding)
-        self._flushes: deque[int | None] = deque()
         self._channels: list[tuple[ChannelRecogniser, VadStream]] = []
         self._events = _EventQueue()
         self._progress = asyncio.Event()
@@ -73,8 +72,7 @@ class LiveRecogniser:
 
     async def flush_channel(self, channel: int | None) -> None:
         """Finalize the open span of this channel (None: of all), once all audio before it is recognised."""
-        self._flushes.append(channel)
-        await self._decoder.note(0)
+        await self._decoder.put_marker(_ALL_CHANNELS if channel is None else channel)
 
     async def end_audio(self) -> None:
         """There is no more audio."""
@@ -136,10 +134,10 @@ class LiveRecogniser:
         async with aclosing(self._decoder.items()) as items:
             async for item in items:
                 match item:
-                    case Understood(channels):
+                    case FormatKnown(channels):
                         self._open(channels, group)
-                    case Passed():
-                        await self._flush(self._flushes.popleft())
+                    case MarkerReached(number):
+                        await self._flush(number)
                     case np.ndarray():
                         self._push_block(item)
                         await self._wait_not_behind()
@@ -163,9 +161,9 @@ class LiveRecogniser:
             vad.push_samples(samples)
         self._samples += block.shape[1]
 
-    async def _flush(self, number: int | None) -> None:
+    async def _flush(self, number: int) -> None:
         for channel, vad in self._channels:
-            if number is None or channel.number == number:
+            if number in (channel.number, _ALL_CHANNELS):
                 await vad.wait_processed()
                 channel.flush_at(self._samples)
 
@@ -219,11 +217,13 @@ def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> 
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:
-    """Channels work concurrently; the first fault is reported."""
+    """Channels are recognised concurrently; the first fault is reported."""
     failure = failures.exceptions[0]
     return _first(failure) if isinstance(failure, BaseExceptionGroup) else failure
 
 
+_ALL_CHANNELS = -1
+"""A marker with this number flushes all channels; with another one, the channel of that number."""
 _MAX_BEHIND = 8 * SAMPLE_RATE
 """Samples that may be pushed and not done (`ChannelRecogniser.done_until`) before `feed_audio` waits."""
 _MAX_UNFETCHED = 256

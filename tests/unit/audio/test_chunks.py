@@ -41,7 +41,7 @@ def chunks_of(
             if at / 16_000 <= hole.at < at / 16_000 + 0.5:
                 timeline.add(hole)
         block = talk[at : at + 8_000]
-        found += finder.hear(np.stack([block] * channels))
+        found += finder.push(np.stack([block] * channels))
     return found + list(finder.finish())
 
 

@@ -20,14 +20,14 @@ MakeAudio = Callable[..., Path]
 CORRUPT = "Bad Request: failed to process audio: corrupt or unsupported data"
 
 
-def decode(path: Path, how: Decoding | None = None) -> Signal:
-    with opened(path, how or Decoding()) as audio:
+def decode(path: Path, decoding: Decoding | None = None) -> Signal:
+    with opened(path, decoding or Decoding()) as audio:
         return np.concatenate(list(audio.blocks()), axis=1)
 
 
-def refusal_of(path: Path, how: Decoding | None = None) -> str:
+def refusal_of(path: Path, decoding: Decoding | None = None) -> str:
     with pytest.raises(Refusal) as refusal:
-        decode(path, how)
+        decode(path, decoding)
     assert refusal.value.failure.status == 400
     return refusal.value.failure.err_msg
 

@@ -39,7 +39,7 @@ def test_codecs_with_one_rate_need_no_sample_rate() -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "hint"),
+    ("decoding", "hint"),
     [
         (Decoding("linear16"), "needs sample_rate"),
         (Decoding("mulaw", sample_rate=0), "sample_rate=0"),
@@ -51,9 +51,9 @@ def test_codecs_with_one_rate_need_no_sample_rate() -> None:
         (Decoding("lame"), "linear16, linear32"),
     ],
 )
-def test_a_refusal_names_the_fix(how: Decoding, hint: str) -> None:
+def test_a_refusal_names_the_fix(decoding: Decoding, hint: str) -> None:
     with pytest.raises(Refusal) as refusal:
-        opening(how, PCM)
+        opening(decoding, PCM)
     assert refusal.value.failure.status == 400
     assert refusal.value.failure.err_code == "Bad Request"
     assert hint in refusal.value.failure.err_msg

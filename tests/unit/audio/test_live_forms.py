@@ -19,7 +19,7 @@ def test_what_can_be_understood_passes(encoding: str | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("how", "hint"),
+    ("decoding", "hint"),
     [
         (Decoding("g723", 8_000), "known are linear16"),
         (Decoding("linear16"), "needs sample_rate"),
@@ -29,9 +29,9 @@ def test_what_can_be_understood_passes(encoding: str | None) -> None:
         (Decoding("speex"), "needs sample_rate"),
     ],
 )
-def test_what_could_not_be_is_refused_with_the_fix(how: Decoding, hint: str) -> None:
+def test_what_could_not_be_is_refused_with_the_fix(decoding: Decoding, hint: str) -> None:
     with pytest.raises(Refusal, match=hint) as refused:
-        check_live(how)
+        check_live(decoding)
     assert refused.value.failure.status == 400
 
 
@@ -59,14 +59,14 @@ def test_a_wav_header_tells_what_follows_whatever_its_length_claims() -> None:
     for size in (0, 100, 0xFFFFFFFF):
         head = wav_head(riff(1, 16, size=size) + b"samples", multichannel=True)
         assert head is not None
-        assert head.how == Decoding("linear16", 8_000, 2, multichannel=True)
+        assert head.decoding == Decoding("linear16", 8_000, 2, multichannel=True)
         assert head.size == 44
 
 
 def test_other_chunks_may_stand_before_the_samples() -> None:
     head = wav_head(riff(7, 8, before=b"LIST\x03\0\0\0abc\0"), multichannel=False)
     assert head is not None
-    assert head.how.encoding == "mulaw"
+    assert head.decoding.encoding == "mulaw"
 
 
 @pytest.mark.parametrize("data", [b"", b"RIFF", riff(1, 16)[:-1], riff(1, 24), riff(85, 0), b"OggS" * 20])

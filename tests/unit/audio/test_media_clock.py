@@ -51,7 +51,7 @@ def test_a_paused_recorder() -> None:
 def test_silence_that_is_not_sent_and_a_packet_of_it_now_and_then() -> None:
     stamps = run(0, 50) + [1 + 0.4 * i for i in range(20)] + run(9, 50)
     clock = clock_of(stamps)
-    assert clock.timeline.media(clock.heard) == pytest.approx(10.0, abs=TOLERANCE)
+    assert clock.timeline.media(clock.decoded) == pytest.approx(10.0, abs=TOLERANCE)
     assert len(holes(clock)) == 20
 
 
@@ -63,7 +63,7 @@ def test_jitter_moves_nothing() -> None:
 def test_many_lost_packets_add_up() -> None:
     """One lost packet is less than the tolerance; ten are not."""
     clock = clock_of([at for at in run(0, 2_000) if round(at / FRAME) % 50])
-    assert clock.timeline.media(clock.heard) == pytest.approx(40.0, abs=0.15)
+    assert clock.timeline.media(clock.decoded) == pytest.approx(40.0, abs=0.15)
 
 
 @pytest.mark.parametrize("stray", [-1e12, -5.0, 1.0, 7.0, 3e8, 1e300])
@@ -111,10 +111,10 @@ def test_hostile_timestamps_neither_raise_nor_turn_time_back(
     times = []
     for at, seconds in frames:
         clock.frame(at, seconds)
-        times.append(clock.timeline.media(clock.heard))
+        times.append(clock.timeline.media(clock.decoded))
     assert all(earlier <= later for earlier, later in pairwise(times))
     assert clock.timeline.missing <= LONGEST
-    assert clock.heard == pytest.approx(sum(seconds for _, seconds in frames))
+    assert clock.decoded == pytest.approx(sum(seconds for _, seconds in frames))
     assert len(clock.timeline.between(-1.0, 1e12)) <= len(frames)
 
 

@@ -38,16 +38,16 @@ def make(tone: Tone, make_audio: MakeAudio) -> Make:
     return bytes_of
 
 
-def read(path: Path, how: Decoding | None = None) -> tuple[float, Recording]:
+def read(path: Path, decoding: Decoding | None = None) -> tuple[float, Recording]:
     """Seconds decoded, and the recording after it was read."""
-    with opened(path, how or Decoding()) as recording:
+    with opened(path, decoding or Decoding()) as recording:
         return sum(block.shape[1] for block in recording.blocks()) / 16_000, recording
 
 
-def read_bytes(tmp_path: Path, data: bytes, how: Decoding | None = None) -> tuple[float, Recording]:
+def read_bytes(tmp_path: Path, data: bytes, decoding: Decoding | None = None) -> tuple[float, Recording]:
     path = tmp_path / "body"
     path.write_bytes(data)
-    return read(path, how)
+    return read(path, decoding)
 
 
 def is_whole(recording: Recording) -> bool:
@@ -132,9 +132,9 @@ def test_a_file_of_which_nothing_decodes_is_not_opened_again_and_again(
     opens: list[int] = []
     real = recording_module._open
 
-    def counted(file: io.FileIO, how: Decoding, at: int) -> av.container.InputContainer:
+    def counted(file: io.FileIO, decoding: Decoding, at: int) -> av.container.InputContainer:
         opens.append(at)
-        return real(file, how, at)
+        return real(file, decoding, at)
 
     monkeypatch.setattr(recording_module, "_open", counted)
     head = make(FLAC)[:100]

@@ -34,7 +34,7 @@ def talk() -> Samples:
 def find(silero: Silero, samples: Samples, block: int, max_chunk: float = 15.0) -> list[tuple[int, Samples]]:
     finder = SpeechFinder(silero, max_chunk)
     chunks = [
-        chunk for at in range(0, len(samples), block) for chunk in finder.hear(samples[at : at + block])
+        chunk for at in range(0, len(samples), block) for chunk in finder.push(samples[at : at + block])
     ]
     return [*chunks, *finder.finish()]
 

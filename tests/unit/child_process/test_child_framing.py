@@ -21,7 +21,7 @@ TO_CHILDREN = [
     (frames.TO_CHILD, frames.GoOn()),
     (frames.TO_CHILD, frames.Abandon()),
     (live_frames.TO_LIVE_CHILD, live_frames.BeginFile(Decoding(), "flac")),
-    (live_frames.TO_LIVE_CHILD, live_frames.Note(3)),
+    (live_frames.TO_LIVE_CHILD, live_frames.PutMarker(3)),
     (messages.TO_ENGINE, messages.Batch(1, Urgency.LIVE_FINAL, Task("tiny.en", "en"), (10, 20))),
 ]
 FROM_CHILDREN = [
