@@ -1,4 +1,4 @@
-"""What several kinds of tests share: the corpus, and time that moves only when told to."""
+"""Fixtures that several kinds of tests share: the corpus, an S3 server, a clock that only the test moves."""
 
 import json
 import logging
@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 
@@ -17,6 +18,12 @@ from support.clock import ManualClock
 from support.one_at_a_time import turn
 from support.postgres import servers
 from support.s3 import S3
+
+# A loaded machine is slow: how long one example takes says nothing about the code.
+hypothesis.settings.register_profile(
+    "ringback", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("ringback")
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 
