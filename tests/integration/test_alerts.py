@@ -135,7 +135,7 @@ async def give_up_callbacks(ledger: SqliteLedger, blobs: FolderBlobStore, many: 
             seal=SEAL,
             sign=sign,
             clock=clock,
-            recorded=nothing_recorded,
+            read_attempts=nothing_recorded,
         )
         jobs = [
             order_job(

@@ -19,7 +19,7 @@ from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks import delivery_handler
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
-from ringback.callbacks.delivery_handler import Deliverer, Recorded
+from ringback.callbacks.delivery_handler import Deliverer, ReadAttempts
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
@@ -59,7 +59,10 @@ def deliverer(door: EgressClient, blobs: FolderBlobStore) -> Deliverer:
 
 
 def deliverer_with(
-    door: EgressClient, blobs: FolderBlobStore, recorded: Recorded, settings: CallbackSettings = SETTINGS
+    door: EgressClient,
+    blobs: FolderBlobStore,
+    read_attempts: ReadAttempts,
+    settings: CallbackSettings = SETTINGS,
 ) -> Deliverer:
     return Deliverer(
         door,
@@ -70,7 +73,7 @@ def deliverer_with(
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
-        recorded=recorded,
+        read_attempts=read_attempts,
         public_url="https://speech.example",
         chance=lambda: 0.0,
     )
@@ -231,10 +234,10 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
 
 
 async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: FolderBlobStore) -> None:
-    recorded: list[Attempt] = []
+    read_attempts: list[Attempt] = []
 
     async def so_far(_: JobId, most: int) -> list[Attempt]:
-        return recorded[-most:]
+        return read_attempts[-most:]
 
     deliverer = deliverer_with(door, blobs, so_far)
     statuses = iter([500, 413, 500, 200, 500])
@@ -248,7 +251,7 @@ async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: Folder
         for tries in (0, 1, 2, 3):
             outcome = await deliverer(lease(receiver.url(), tries=tries))
             assert not isinstance(outcome, Interrupted)
-            recorded.append(attempt_of(outcome))
+            read_attempts.append(attempt_of(outcome))
         # Sent again by hand, its tries count from 0: the receiver may have raised its limit.
         await deliverer(lease(receiver.url(), tries=0))
     whole, thin = DOCUMENT.encode(), receiver.heard[2].body
@@ -259,13 +262,13 @@ async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: Folder
         "result_url": f"https://speech.example/v1/projects/project-1/requests/{REQUEST}/result",
         "bytes": len(whole),
     }
-    assert [attempt.outcome for attempt in recorded] == [
+    assert [attempt.outcome for attempt in read_attempts] == [
         "server_error",
         "client_error",
         "server_error",
         "delivered",
     ]
-    assert [json.loads(attempt.detail).get("thin", False) for attempt in recorded] == [
+    assert [json.loads(attempt.detail).get("thin", False) for attempt in read_attempts] == [
         False,
         False,
         True,
@@ -371,7 +374,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
             seal=SEAL,
             sign=sign,
             clock=SystemClock(),
-            recorded=nothing_recorded,
+            read_attempts=nothing_recorded,
         )
         outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, GivenUp)
@@ -393,14 +396,14 @@ def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception)
         seal=SEAL,
         sign=cannot_sign,
         clock=SystemClock(),
-        recorded=nothing_recorded,
+        read_attempts=nothing_recorded,
     )
 
 
 async def test_nothing_goes_out_unsigned(
     door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ringback.callbacks.delivery_handler.OUR_TROUBLE_PAUSE", 0.0)
+    monkeypatch.setattr("ringback.callbacks.delivery_handler.LOCAL_FAULT_PAUSE", 0.0)
     error = LedgerUnavailable("locked")
     deliverer = unable_to_sign(door, blobs, error)
     async with receiving(answering()) as receiver:
@@ -465,7 +468,7 @@ async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
-        recorded=nothing_recorded,
+        read_attempts=nothing_recorded,
     )
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)

@@ -103,6 +103,6 @@ async def _delivered(url: str, folder: Path) -> bool:
             seal=SEAL,
             sign=sign,
             clock=SystemClock(),
-            recorded=nothing_recorded,
+            read_attempts=nothing_recorded,
         )
         return isinstance(await deliverer(Lease(job, 1)), Done)

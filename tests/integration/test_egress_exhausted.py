@@ -76,7 +76,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClien
         seal=SEAL,
         sign=sign,
         clock=SystemClock(),
-        recorded=nothing_recorded,
+        read_attempts=nothing_recorded,
     )
     request = str(uuid4())
     async with receiving(answering()) as receiver:

@@ -56,7 +56,7 @@ async def house(
             seal=SEAL,
             sign=Signers(door.ledger, SEAL, clock).sign,
             clock=clock,
-            recorded=door.ledger.attempts,
+            read_attempts=door.ledger.attempts,
         )
         worker = Worker(DELIVER, door.ledger, deliverer, concurrency=8, lease_seconds=30, clock=clock)
         stopping = asyncio.Event()
@@ -119,7 +119,7 @@ async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
         async with stream(door.port, query(receiver.url), key=OWNER) as client:
             await speak_and_close(client, 1)
         keys = await door.services.keys.keys(door.project)
-        secrets = await door.services.signers.shown(keys[0].id)
+        secrets = await door.services.signers.open_secrets(keys[0].id)
         signed = {
             name: receiver.calls[0].headers[name] for name in receiver.calls[0].headers if "webhook" in name
         }

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from ringback.callbacks.signers import OVERLAP, REMEMBERED_SECONDS, SERVER, Signers
+from ringback.callbacks.signers import CACHE_SECONDS, OVERLAP, SERVER, Signers
 from ringback.callbacks.signing import Signer, Verifier
 from ringback.errors import Misconfigured
 from ringback.keys import ApiKey, secret_hash
@@ -43,19 +43,19 @@ async def test_a_secret_is_made_when_it_is_first_needed_and_stays(
     async with asyncio.TaskGroup() as together:
         made = [together.create_task(signers.signer(KEY)) for _ in range(20)]
     assert count(made[0].result()) == ["v1", "v1a"]
-    (secret,) = await signers.shown(KEY)
+    (secret,) = await signers.open_secrets(KEY)
     assert (secret.text[:6], secret.expires_at) == ("whsec_", None)
     again = Signers(ledger, SEAL, manual_clock)
-    assert await again.shown(KEY) == [secret]
+    assert await again.open_secrets(KEY) == [secret]
     assert await again.public_keys() == await signers.public_keys()
-    assert await again.shown("key-2") != [secret]
+    assert await again.open_secrets("key-2") != [secret]
 
 
 async def test_what_was_signed_can_be_verified_with_either_key(
     signers: Signers, manual_clock: ManualClock
 ) -> None:
     headers = await signers.sign(KEY, "w1", BODY)
-    (secret,) = await signers.shown(KEY)
+    (secret,) = await signers.open_secrets(KEY)
     (public_key,) = await signers.public_keys()
     for verifier in (Verifier.of([secret.text], []), Verifier.of([], [public_key])):
         assert verifier.fault(headers, BODY, manual_clock.now()) is None
@@ -69,16 +69,16 @@ async def test_without_a_key_the_server_signs_alone(signers: Signers) -> None:
 
 
 async def test_after_a_rotation_both_sign_for_a_while(signers: Signers, manual_clock: ManualClock) -> None:
-    (old,) = await signers.shown(KEY)
+    (old,) = await signers.open_secrets(KEY)
     await signers.rotate(KEY, 3_600.0)
-    new, still = await signers.shown(KEY)
+    new, still = await signers.open_secrets(KEY)
     assert (still.text, still.expires_at) == (old.text, manual_clock.now() + 3_600.0)
     assert new.text != old.text
     headers = await signers.sign(KEY, "w1", BODY)
     for secret in (new, old):
         assert Verifier.of([secret.text], []).fault(headers, BODY, manual_clock.now()) is None
     manual_clock.advance(3_601)
-    assert [secret.text for secret in await signers.shown(KEY)] == [new.text]
+    assert [secret.text for secret in await signers.open_secrets(KEY)] == [new.text]
     assert count(await signers.signer(KEY)) == ["v1", "v1a"]
 
 
@@ -88,18 +88,18 @@ async def test_a_rotation_by_another_process_is_noticed_within_a_second(
     await signers.signer(KEY)
     await Signers(ledger, SEAL, manual_clock).rotate(KEY, 60.0)
     assert count(await signers.signer(KEY)) == ["v1", "v1a"]
-    manual_clock.advance(REMEMBERED_SECONDS)
+    manual_clock.advance(CACHE_SECONDS)
     assert count(await signers.signer(KEY)) == ["v1", "v1", "v1a"]
 
 
 async def test_two_processes_that_make_a_first_secret_at_once_keep_both(
     ledger: SqliteLedger, signers: Signers, manual_clock: ManualClock
 ) -> None:
-    (mine,) = await signers.shown(KEY)
+    (mine,) = await signers.open_secrets(KEY)
     await Signers(ledger, SEAL, manual_clock)._make(KEY)
     manual_clock.advance(10 * OVERLAP)
-    assert mine.text in {secret.text for secret in await signers.shown(KEY)}
-    assert len(await signers.shown(KEY)) == 2
+    assert mine.text in {secret.text for secret in await signers.open_secrets(KEY)}
+    assert len(await signers.open_secrets(KEY)) == 2
 
 
 async def test_the_server_has_a_key_pair_of_its_own(signers: Signers, manual_clock: ManualClock) -> None:
@@ -117,7 +117,7 @@ async def test_with_another_secret_key_the_start_is_refused_with_the_mend(
     ledger: SqliteLedger, signers: Signers, manual_clock: ManualClock
 ) -> None:
     await signers.prepare()
-    (before,) = await signers.shown(KEY)
+    (before,) = await signers.open_secrets(KEY)
     other = Seal([b"another secret key"])
     stranger = Signers(ledger, other, manual_clock)
     with pytest.raises(Misconfigured, match="RINGBACK_SECRET_KEY") as caught:
@@ -129,7 +129,7 @@ async def test_with_another_secret_key_the_start_is_refused_with_the_mend(
     await stranger.rotate(SERVER, 0.0)
     await stranger.prepare()
     await stranger.rotate(KEY, 0.0)
-    assert before.text not in {secret.text for secret in await stranger.shown(KEY)}
+    assert before.text not in {secret.text for secret in await stranger.open_secrets(KEY)}
 
 
 async def test_a_secret_key_can_be_retired(
@@ -139,7 +139,7 @@ async def test_a_secret_key_can_be_retired(
     key_id = str(uuid.uuid4())
     await ledger.add_key(ApiKey(key_id, project.id, "", (), (), 0.0, None), secret_hash("k"))
     await signers.prepare()
-    before = await signers.shown(key_id), await signers.public_keys()
+    before = await signers.open_secrets(key_id), await signers.public_keys()
     new = b"a new secret key"
     both = Signers(ledger, Seal([new, b"s" * 32]), manual_clock)
     await both.prepare()
@@ -149,7 +149,9 @@ async def test_a_secret_key_can_be_retired(
     manual_clock.advance(OVERLAP + 1)
     alone = Signers(ledger, Seal([new]), manual_clock)
     await alone.prepare()
-    assert [secret.text for secret in await alone.shown(key_id)] == [secret.text for secret in before[0]]
+    assert [secret.text for secret in await alone.open_secrets(key_id)] == [
+        secret.text for secret in before[0]
+    ]
     assert await alone.public_keys() == before[1]
 
 
@@ -159,7 +161,7 @@ async def test_what_cannot_be_sealed_anew_is_told(
     (project, *_) = await ledger.projects()
     key_id = str(uuid.uuid4())
     await ledger.add_key(ApiKey(key_id, project.id, "", (), (), 0.0, None), secret_hash("k"))
-    await Signers(ledger, Seal([b"lost" * 8]), manual_clock).shown(key_id)
+    await Signers(ledger, Seal([b"lost" * 8]), manual_clock).open_secrets(key_id)
     with capture_logs() as events:
         await signers.prepare()
     (told,) = events

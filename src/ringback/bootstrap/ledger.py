@@ -23,7 +23,7 @@ from ringback.storage.sqlite.schema import prepare, version
 from ringback.streaming.http_relay import RelayStore
 from ringback.streaming.record import StreamRecordStore
 from ringback.transcription.erasing import EraseStore
-from ringback.transcription.progress import Board
+from ringback.transcription.progress import ProgressStore
 from ringback.transcription.retention import RetentionStore
 from ringback.transcription.sweep import SweepStore, Turns
 
@@ -56,7 +56,7 @@ class Ledger(
     """
 
 
-class ClusterStore(Turns, Board, Protocol):
+class ClusterStore(Turns, ProgressStore, Protocol):
     """What nodes tell one another through the ledger that they share."""
 
 

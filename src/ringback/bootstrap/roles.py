@@ -192,7 +192,7 @@ class ServiceStages:
             seal=context.seal,
             sign=context.signers.sign,
             clock=context.clock,
-            recorded=context.ledger.attempts,
+            read_attempts=context.ledger.attempts,
             public_url=context.settings.public_url,
         )
         self._work.append(

@@ -2,7 +2,7 @@
 
 The rules are Deepgram's (https://developers.deepgram.com/docs/callback): a 2xx ends a delivery, anything
 else is tried again, up to ten times, 30 s apart. Beyond them: 410 ends it, after a 413 only a link to the
-result is sent, `Retry-After` is heard, and a delivery that was given up is parked and not dropped.
+result is sent, `Retry-After` is respected, and a delivery that was given up is parked and not dropped.
 """
 
 import uuid
@@ -18,7 +18,7 @@ import msgspec
 from ringback import __version__
 from ringback.blobs import StoredDocument
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
-from ringback.egress.retry_after import seconds_asked
+from ringback.egress.retry_after import parse_retry_after
 from ringback.egress.target import Presigned, read_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
 from ringback.retry_schedule import RetrySchedule
@@ -211,7 +211,7 @@ def _verdict(answer: ReceiverResponse | NoResponse) -> Verdict:
 
 
 def _signal(verdict: Verdict) -> Signal:
-    """What an attempt says of its destination: a 4xx comes from a receiver that is well enough."""
+    """What an attempt means for its lane: a 4xx comes from a receiver that works."""
     match verdict:
         case Verdict.DELIVERED:
             return Signal.GOOD
@@ -250,9 +250,9 @@ def _delay(
     delay = schedule.delay_after(tries)
     if delay is None:
         return None
-    asked = seconds_asked(answer.retry_after, now) if isinstance(answer, ReceiverResponse) else None
-    if asked is not None and asked > 0:
-        delay = max(delay, min(max(asked, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER))
+    retry_after = parse_retry_after(answer.retry_after, now) if isinstance(answer, ReceiverResponse) else None
+    if retry_after is not None and retry_after > 0:
+        delay = max(delay, min(max(retry_after, SHORTEST_RETRY_AFTER), LONGEST_RETRY_AFTER))
     return delay + jitter * min(MAX_JITTER, delay / 10)
 
 

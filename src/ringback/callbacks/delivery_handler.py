@@ -40,20 +40,20 @@ from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import ATTEMPT_SECONDS, ATTEMPTS, CALLBACK_SECONDS, event, problem
 
 LARGE_BYTES = 256 << 20
-"""Of large results in flight: so many that receivers which hang do not hold up the others. Small ones ride in
+"""Of large results in flight: so many that receivers which hang do not delay the others. Small ones are in
 their rows, which the claim has read already."""
 
 LARGE_READ_AT_ONCE = 8
 """Large results that are read, or have been read and wait until so many bytes are free."""
 
-OUR_TROUBLE_DELAY = 10.0
-"""Seconds until a delivery is taken up again that this machine could not make: it had no connection left, or
-could not read what to sign with."""
-OUR_TROUBLE_PAUSE = 1.0
-"""Seconds that its slot then stays taken: the next job would meet the same trouble at once."""
+LOCAL_FAULT_DELAY = 10.0
+"""Seconds until the next try of a delivery that this machine could not make: it had no connection left, or
+could not read the signing secret."""
+LOCAL_FAULT_PAUSE = 1.0
+"""Seconds for which its slot then stays in use: the next job would fail in the same way."""
 
 
-Recorded: TypeAlias = Callable[[JobId, int], Awaitable[Sequence[Attempt]]]
+ReadAttempts: TypeAlias = Callable[[JobId, int], Awaitable[Sequence[Attempt]]]
 """The latest attempts at a job, so many of them: the ledger's `attempts`."""
 
 Sign: TypeAlias = Callable[[str | None, str, bytes], Awaitable[Mapping[str, str]]]
@@ -74,7 +74,7 @@ class Deliverer:
         seal: Seal,
         sign: Sign,
         clock: Clock,
-        recorded: Recorded,
+        read_attempts: ReadAttempts,
         public_url: str = "",
         chance: Callable[[], float] = random.random,
     ) -> None:
@@ -86,12 +86,12 @@ class Deliverer:
         self._schedule = schedule
         self._seal = seal
         self._sign = sign
-        self._recorded = recorded
+        self._read_attempts = read_attempts
         self._public_url = public_url
         self._clock = clock
         self._chance = chance
         self._reading = asyncio.Semaphore(LARGE_READ_AT_ONCE)
-        self._large = _Bytes(LARGE_BYTES)
+        self._large = _ByteBudget(LARGE_BYTES)
 
     async def __call__(self, lease: Lease) -> Done | Retry | GivenUp | Interrupted:
         """Make one attempt, record it, and say what becomes of the job.
@@ -106,43 +106,43 @@ class Deliverer:
         except UnsealFailed as error:
             return self._unsent(job, Verdict.BLOCKED, f"the callback url cannot be opened: {error}")
         except TargetError as error:
-            # It was good at submit: the operator has since taken its port away.
+            # It was allowed at admission: the operator has forbidden its port since.
             return self._unsent(job, Verdict.BLOCKED, f"the callback url can no longer be used: {error}")
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as stack:
             try:
-                body = await self._body(order.body, held)
+                body = await self._body(order.body, stack)
             except OSError as error:
                 return await _not_tried(job, order, f"its body cannot be read: {error}")
             if body is None:
                 return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
             try:
-                thin = await self._is_to_be_thin(job, order)
+                thin = await self._must_be_thin(job, order)
             except LedgerUnavailable as error:
                 return await _not_tried(job, order, f"its attempts cannot be read: {error}")
             if thin:
                 body = thin_body(order, job.project, len(body), self._public_url)
             return await self._attempt(job, order, target, body, thin=thin)
 
-    async def _is_to_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
+    async def _must_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
         """Whether the receiver has refused the document for its size since the job was last queued afresh.
 
-        Once it was redelivered by hand its tries count from 0 again: it may have raised its limit. What a
-        live stream said is kept nowhere that a link could lead to.
+        A redelivery counts its tries from 0 again: the receiver may have raised its limit. The responses of
+        live streams are never thin: no URL has them.
         """
         if job.tries == 0 or order.number is not None:
             return False
-        return is_refused_for_size(await self._recorded(job.id, job.tries))
+        return is_refused_for_size(await self._read_attempts(job.id, job.tries))
 
-    async def _body(self, kept: StoredDocument, held: AsyncExitStack) -> bytes | None:
-        """The document, whose bytes count as in flight for as long as they are held; None: it is lost."""
-        if kept.inline is not None:
-            return kept.inline.encode()
+    async def _body(self, document: StoredDocument, stack: AsyncExitStack) -> bytes | None:
+        """The document; None: it is lost. Its bytes count as in flight until `stack` is closed."""
+        if document.inline is not None:
+            return document.inline.encode()
         async with self._reading:
             try:
-                body = await read_document(self._blobs, kept)
+                body = await read_document(self._blobs, document)
             except KeyError:
                 return None
-            await held.enter_async_context(self._large.held(len(body)))
+            await stack.enter_async_context(self._large.reserve(len(body)))
         return body
 
     async def _attempt(
@@ -160,7 +160,7 @@ class Deliverer:
             except LedgerUnavailable as error:
                 return await _not_tried(job, order, f"it cannot be signed: {error}")
             except UnsealFailed as error:
-                # Another node may have the right key, or the operator give it back; it need not be so.
+                # Another node may have the right key, or the operator may restore it.
                 delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
@@ -172,14 +172,14 @@ class Deliverer:
         ended = self._clock.now()
         schedule = schedule_or_default(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
-        facts = detail(answer, thin=thin)
-        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)
+        detail_json = detail(answer, thin=thin)
+        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, detail_json)
         outcome = replace(judgement.outcome, attempt=attempt)
-        _tell(job, order, target, answer=answer, outcome=outcome)
+        _report_attempt(job, order, target, answer=answer, outcome=outcome)
         return outcome
 
     def _unsent(self, job: Job, verdict: Verdict, reason: str, delay: float | None = None) -> Retry | GivenUp:
-        """Nothing left this machine; it is tried again after `delay` seconds, or not at all."""
+        """Nothing was sent; it is tried again after `delay` seconds, or not at all."""
         now = self._clock.now()
         ATTEMPTS.labels(verdict.value).inc()
         event(
@@ -195,42 +195,42 @@ class Deliverer:
         )
         if delay is None:
             _report_parked(job, verdict.value, reason=reason)
-        facts = msgspec.json.encode(AttemptDetail(reason=reason))
-        attempt = Attempt(now, now, verdict.value, None, facts)
+        detail_json = msgspec.json.encode(AttemptDetail(reason=reason))
+        attempt = Attempt(now, now, verdict.value, None, detail_json)
         return GivenUp(attempt=attempt) if delay is None else Retry(delay, attempt=attempt)
 
 
-class _Bytes:
-    """So many bytes may be held at once; who asks for more than that waits until nobody else holds any. First
-    come, first served."""
+class _ByteBudget:
+    """So many bytes may be reserved at a time, first come, first served. A reservation of more than that
+    waits until there is no other."""
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._held = 0
+        self._reserved = 0
         self._turn = asyncio.Lock()
-        self._given_back = asyncio.Event()
+        self._released = asyncio.Event()
 
     @asynccontextmanager
-    async def held(self, count: int) -> AsyncIterator[None]:
+    async def reserve(self, count: int) -> AsyncIterator[None]:
         async with self._turn:
-            while self._held and self._held + count > self._most:
-                self._given_back.clear()
-                await self._given_back.wait()
-            self._held += count
+            while self._reserved and self._reserved + count > self._most:
+                self._released.clear()
+                await self._released.wait()
+            self._reserved += count
         try:
             yield
         finally:
-            self._held -= count
-            self._given_back.set()
+            self._reserved -= count
+            self._released.set()
 
 
 async def _not_tried(job: Job, order: DeliveryOrder, reason: str) -> Interrupted:
     problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=reason)
-    await asyncio.sleep(OUR_TROUBLE_PAUSE)
-    return Interrupted(OUR_TROUBLE_DELAY)
+    await asyncio.sleep(LOCAL_FAULT_PAUSE)
+    return Interrupted(LOCAL_FAULT_DELAY)
 
 
-def _tell(
+def _report_attempt(
     job: Job,
     order: DeliveryOrder,
     target: Target,

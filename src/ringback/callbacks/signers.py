@@ -1,7 +1,7 @@
 """Who signs a callback: the key that asked for it, with its own secrets, and the server, with its key pair.
 
 Each API key has a signing secret, made when it is first needed; the server has an ed25519 key pair, made on
-the first start. Both lie sealed in the ledger, and change by rotation: for a while the old one signs, too.
+the first start. Both are sealed in the ledger, and change by rotation: for a while the old one signs, too.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import problem
 
 SERVER = "server"
-"""What the server's own key pair is kept under, where API keys have their identifiers."""
+"""Identifies the server's own key pair among the signing secrets of API keys."""
 
-REMEMBERED_SECONDS = 1.0
+CACHE_SECONDS = 1.0
 """For so long after a rotation a delivery may still be signed with the old secret alone, which is valid."""
-REMEMBERED_KEYS = 10_000
+CACHED_KEYS = 10_000
 
 OVERLAP, LONGEST_OVERLAP = 86_400.0, 30 * 86_400.0
 """Seconds for which an old secret still signs after a rotation."""
@@ -28,14 +28,14 @@ OVERLAP, LONGEST_OVERLAP = 86_400.0, 30 * 86_400.0
 LARGE_BODY = 1 << 20
 """Bytes above which signing leaves the event loop: a hundred milliseconds for the transcript of a day."""
 
-FOR_GOOD = 100 * 365 * 86_400.0
-"""Seconds, for a rotation that replaces nothing. Two processes may make a key's first secret at the same
-moment: then both sign, always, because either may have been shown to somebody."""
+FOREVER = 100 * 365 * 86_400.0
+"""Seconds, for a first secret, which replaces none. Two processes may make it at the same moment: then both
+sign, always, because either may be in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSecret:
-    """A signing secret in clear, for its owner's eyes. Times are Unix seconds."""
+    """A signing secret in clear text. Times are Unix seconds."""
 
     text: str
     created_at: float
@@ -49,14 +49,14 @@ class Signers:
         self._keys = keys
         self._seal = seal
         self._clock = clock
-        self._remembered: dict[str | None, tuple[float, Signer]] = {}
-        self._looking = asyncio.Lock()
+        self._cached: dict[str | None, tuple[float, Signer]] = {}
+        self._lookup_lock = asyncio.Lock()
 
     async def prepare(self) -> None:
         """Make the server's key pair, or prove that it can be opened: raises `Misconfigured`.
 
         Without this check a lost secret key would show as callbacks that fail one by one. Secrets that an
-        older secret key has sealed are sealed anew, so that it can be retired.
+        older secret key has sealed are sealed again, so that it can be retired.
         """
         if not await self.check():
             await self._make(SERVER)
@@ -67,9 +67,9 @@ class Signers:
 
     async def check(self) -> bool:
         """Whether there is a key pair of the server. Raises `Misconfigured` where it cannot be opened."""
-        found = await self._keys.signing_secrets(SERVER, self._clock.now())
+        secrets = await self._keys.signing_secrets(SERVER, self._clock.now())
         try:
-            self._opened(found, SERVER)
+            self._opened(secrets, SERVER)
         except UnsealFailed as error:
             raise Misconfigured(
                 "The ledger was sealed with another secret key than this server has. Put back the file "
@@ -77,18 +77,18 @@ class Signers:
                 f"behind a comma, the old one. (In full: {error}. With that the server starts, but the "
                 "callbacks that wait are lost.)"
             ) from None
-        return bool(found)
+        return bool(secrets)
 
     async def signer(self, key_id: str | None) -> Signer:
-        """Signs for the API key, and for the server; for the server alone where no key asked.
+        """Signs for the API key, and for the server; for the server alone where there is no key.
 
         Raises `LedgerUnavailable` or `UnsealFailed`. Then nothing is sent: nothing ever goes out unsigned.
         """
-        remembered = self._fresh(key_id)
-        if remembered is not None:
-            return remembered
-        async with self._looking:  # one look-up at a time: whoever waited finds its answer
-            return self._fresh(key_id) or await self._look_up(key_id)
+        cached = self._from_cache(key_id)
+        if cached is not None:
+            return cached
+        async with self._lookup_lock:  # one look-up at a time: those that waited read its result
+            return self._from_cache(key_id) or await self._look_up(key_id)
 
     async def sign(self, key_id: str | None, webhook_id: str, body: bytes) -> dict[str, str]:
         """The headers of an attempt that is made now. Raises as `signer` does."""
@@ -102,68 +102,68 @@ class Signers:
         """What `v1a` signatures are verified with, `whpk_…`, the newest first."""
         return [public_key_of(secret.text) for secret in await self._open(SERVER)]
 
-    async def shown(self, key_id: str) -> list[OpenSecret]:
+    async def open_secrets(self, key_id: str) -> list[OpenSecret]:
         """The secrets that sign for this API key, `whsec_…`, the newest first."""
         return await self._open(key_id)
 
     async def rotate(self, key_id: str, overlap: float) -> None:
         """A new secret signs from now on; the one before it for `overlap` seconds more."""
         await self._add(key_id, overlap)
-        self._remembered.clear()
+        self._cached.clear()
 
-    def _fresh(self, key_id: str | None) -> Signer | None:
-        found = self._remembered.get(key_id)
-        if found is None or self._clock.monotonic() - found[0] >= REMEMBERED_SECONDS:
+    def _from_cache(self, key_id: str | None) -> Signer | None:
+        cached = self._cached.get(key_id)
+        if cached is None or self._clock.monotonic() - cached[0] >= CACHE_SECONDS:
             return None
-        return found[1]
+        return cached[1]
 
     async def _look_up(self, key_id: str | None) -> Signer:
-        asked_at = self._clock.monotonic()
+        looked_up_at = self._clock.monotonic()
         secrets = [] if key_id is None else await self._open(key_id)
         signer = Signer([each.text for each in secrets], [each.text for each in await self._open(SERVER)])
-        if len(self._remembered) >= REMEMBERED_KEYS:
-            self._remembered.clear()
-        self._remembered[key_id] = (asked_at, signer)
+        if len(self._cached) >= CACHED_KEYS:
+            self._cached.clear()
+        self._cached[key_id] = (looked_up_at, signer)
         return signer
 
     async def _open(self, key_id: str) -> list[OpenSecret]:
-        found = await self._keys.signing_secrets(key_id, self._clock.now())
-        if not found:
+        secrets = await self._keys.signing_secrets(key_id, self._clock.now())
+        if not secrets:
             await self._make(key_id)
-            found = await self._keys.signing_secrets(key_id, self._clock.now())
-        return self._opened(found, key_id)
+            secrets = await self._keys.signing_secrets(key_id, self._clock.now())
+        return self._opened(secrets, key_id)
 
     async def _make(self, key_id: str) -> None:
         """The first secret."""
-        await self._add(key_id, FOR_GOOD)
+        await self._add(key_id, FOREVER)
 
     async def _add(self, key_id: str, overlap: float) -> None:
         text = new_private_key() if key_id == SERVER else new_signing_secret()
-        sealed = self._seal.seal(text, _place(key_id))
+        sealed = self._seal.seal(text, _seal_name(key_id))
         await self._keys.rotate_signing_secret(key_id, sealed, self._clock.now(), overlap)
 
     async def _renew(self, key_id: str) -> None:
         now = self._clock.now()
-        found = await self._keys.signing_secrets(key_id, now)
-        if all(self._seal.is_current(each.sealed) for each in found):
+        sealed_secrets = await self._keys.signing_secrets(key_id, now)
+        if all(self._seal.is_current(each.sealed) for each in sealed_secrets):
             return
         try:
-            secrets = self._opened(found, key_id)
+            secrets = self._opened(sealed_secrets, key_id)
         except UnsealFailed as error:
             problem("signing_secret.unreadable", key=key_id, reason=str(error))
             return
         overlap = OVERLAP
         for secret in reversed(secrets):
             if secret.expires_at is None or secret.expires_at - now > LONGEST_OVERLAP:
-                sealed = self._seal.seal(secret.text, _place(key_id))
+                sealed = self._seal.seal(secret.text, _seal_name(key_id))
                 await self._keys.rotate_signing_secret(key_id, sealed, now, overlap)
-                overlap = FOR_GOOD
+                overlap = FOREVER
 
-    def _opened(self, found: Sequence[SigningSecret], key_id: str) -> list[OpenSecret]:
+    def _opened(self, secrets: Sequence[SigningSecret], key_id: str) -> list[OpenSecret]:
         try:
             return [
-                OpenSecret(self._seal.open(each.sealed, _place(key_id)), each.created_at, each.expires_at)
-                for each in found
+                OpenSecret(self._seal.open(each.sealed, _seal_name(key_id)), each.created_at, each.expires_at)
+                for each in secrets
             ]
         except UnsealFailed as error:
             raise UnsealFailed(
@@ -172,6 +172,6 @@ class Signers:
             ) from None
 
 
-def _place(key_id: str) -> str:
+def _seal_name(key_id: str) -> str:
     """What a sealed secret is bound to."""
     return f"signing secret of {key_id}"

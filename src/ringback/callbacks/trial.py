@@ -30,8 +30,8 @@ from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
 
-SHOWN = 2_000
-"""Characters of the receiver's answer that are shown."""
+MAX_ANSWER_CHARACTERS = 2_000
+"""Of the receiver's answer in the report."""
 
 Sign: TypeAlias = Callable[[str, float, bytes], Mapping[str, str]]
 """`callbacks.signing.Signer.headers`: of a webhook id, the moment in Unix seconds and the body."""
@@ -58,7 +58,7 @@ class Step(msgspec.Struct, frozen=True):
     seconds: float | None
     """None where there was nothing to wait for."""
     said: str
-    """What was found, in words without path, query or credentials."""
+    """The result as a sentence, without path, query or credentials."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -72,7 +72,7 @@ class Trial(msgspec.Struct, frozen=True):
     """As far as it went: the last one is the one that failed, if any did."""
     failed: Phase | None = None
     hint: str | None = None
-    """What to change, in words."""
+    """What to change."""
     status: int | None = None
     address: str | None = None
     """The address that was called."""
@@ -127,11 +127,11 @@ async def trial(
 def sample(request_id: str, now: float) -> bytes:
     """A small result document, in the form of a real one."""
     words = ["This", "is", "a", "test", "of", "your", "callback."]
-    heard = tuple(Word(word, 0.3 * place, 0.3 * place + 0.25, 1.0) for place, word in enumerate(words))
-    facts = results.ResultMetadata(request_id, sha256="0" * 64, created=now, models=())
+    recognised = tuple(Word(word, 0.3 * place, 0.3 * place + 0.25, 1.0) for place, word in enumerate(words))
+    metadata = results.ResultMetadata(request_id, sha256="0" * 64, created=now, models=())
     options = ListenOptions(punctuate=True, tag=("ringback-test",))
-    transcript = Transcript(0.3 * len(words), (Channel(Alternative(heard)),))
-    return results.result_document(transcript, options, facts)
+    transcript = Transcript(0.3 * len(words), (Channel(Alternative(recognised)),))
+    return results.result_document(transcript, options, metadata)
 
 
 def _headers(
@@ -153,7 +153,7 @@ def _headers(
 
 
 class _TrialReport:
-    """Puts the steps down as they are taken."""
+    """Records the steps."""
 
     def __init__(self, method: str) -> None:
         self._trial = Trial(delivered=False, destination=None, method=method, steps=())
@@ -212,7 +212,7 @@ class _TrialReport:
         return self.fail(phase, None, answer.detail, _HINTS[phase])
 
     def answer(self, answer: ReceiverResponse) -> Trial:
-        text = (text_of(answer.body) or "")[:SHOWN] or None
+        text = (text_of(answer.body) or "")[:MAX_ANSWER_CHARACTERS] or None
         self._trial = msgspec.structs.replace(self._trial, status=answer.status, answer=text)
         hint = _hint_for_status(answer.status, self._trial.method)
         if hint is not None:

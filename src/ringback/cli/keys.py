@@ -237,7 +237,7 @@ def signing_secret(
             await signers.rotate(signer, overlap)
         if signer == SERVER:
             return await signers.public_keys()
-        return [secret.text for secret in await signers.shown(signer)]
+        return [secret.text for secret in await signers.open_secrets(signer)]
 
     for line in run_in_ledger(settings, show):
         click.echo(line)

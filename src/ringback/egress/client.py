@@ -77,9 +77,9 @@ class EgressClient:
         """
         request = Request(target, method, headers, body)
         began = self._clock.monotonic()
-        kept = self._idle.take_connection(target.origin)
-        answer = await self._exchange(request, kept, limits, began, requester)
-        if kept is not None and isinstance(answer, NoResponse) and answer.reason is NoResponseReason.RESET:
+        idle = self._idle.take_connection(target.origin)
+        answer = await self._exchange(request, idle, limits, began, requester)
+        if idle is not None and isinstance(answer, NoResponse) and answer.reason is NoResponseReason.RESET:
             # The receiver had closed an idle connection: nobody has seen this attempt yet.
             answer = await self._exchange(request, None, limits, began, requester)
         return answer
@@ -119,14 +119,14 @@ class EgressClient:
     async def _exchange(
         self,
         request: Request,
-        kept: HttpConnection | None,
+        idle: HttpConnection | None,
         limits: Limits,
         began: float,
         requester: Requester,
     ) -> ReceiverResponse | NoResponse:
         dial = Dial(limits.connect, self._clock, began)
         end = began + limits.total
-        connection = kept
+        connection = idle
         try:
             async with asyncio.timeout(end - self._clock.monotonic()):
                 if connection is None:
@@ -145,7 +145,7 @@ class EgressClient:
         answered = self._clock.monotonic()
         await self._finish(connection, request.target, min(BODY_SECONDS, end - answered))
         answer = connection.answer
-        assert answer.status is not None, "it has been waited for"
+        assert answer.status is not None, "`send_request` waits for it"
         return ReceiverResponse(
             status=answer.status,
             retry_after=(answer.header(b"retry-after") or "")[:100] or None,

@@ -1,9 +1,8 @@
-"""How a connection comes about: name, addresses, socket, TLS; judged and timed at each step.
+"""Opens connections: name, addresses, socket, TLS; each step is checked and timed.
 
-The address policy stands where the socket is made: it sees the final address of names, literals and odd
-forms alike, after everything that resolves has had its say. The name's addresses are judged before, so that a
-name with one bad address among good ones is refused whole. The socket is connected to the address that was
-judged: there is no second look-up.
+The address policy is applied where the socket is made: to the final address, whatever form the host had. The
+addresses of a name are checked before, too, so that a name with one forbidden address is refused as a whole.
+The socket is connected to the address that was checked: there is no second look-up.
 """
 
 import asyncio
@@ -18,7 +17,7 @@ from typing import Final, TypeVar
 from ringback.clock import Clock
 from ringback.egress.names import Names, Requester
 from ringback.egress.policy import Policy
-from ringback.egress.responses import OUR_TROUBLES, Blocked
+from ringback.egress.responses import LOCAL_ERRNOS, Blocked
 from ringback.egress.target import Target
 
 STAGGER_SECONDS: Final = 0.25
@@ -88,43 +87,43 @@ class Dialler:
         dial.connecting = dial.clock.monotonic()
         try:
             async with asyncio.timeout(dial.connect_seconds) as limit:
-                opened = await self._first_connected(addresses, target, dial)
-                made = await self._secured(opened, target, dial, protocol)
+                connected_socket = await self._first_connected(addresses, target, dial)
+                connection = await self._secured(connected_socket, target, dial, protocol)
         except TimeoutError:
             if limit.expired():
                 raise ConnectTimeout from None
             raise
         dial.note_connected()
-        return made
+        return connection
 
     async def _secured(
-        self, opened: socket.socket, target: Target, dial: Dial, protocol: Callable[[], P]
+        self, connected_socket: socket.socket, target: Target, dial: Dial, protocol: Callable[[], P]
     ) -> P:
         secure = target.scheme in SECURE
         if secure:
             dial.securing = dial.clock.monotonic()
         try:
-            _, made = await asyncio.get_running_loop().create_connection(
+            _, connection = await asyncio.get_running_loop().create_connection(
                 protocol,
-                sock=opened,
+                sock=connected_socket,
                 ssl=self._tls if secure else None,
                 server_hostname=target.host.removesuffix(".") if secure else None,
             )
         except BaseException:
-            opened.close()
+            connected_socket.close()
             raise
-        return made
+        return connection
 
     async def _first_connected(self, addresses: Sequence[str], target: Target, dial: Dial) -> socket.socket:
         """The first of these addresses that answers, each tried a little after the one before it."""
         if len(addresses) == 1:
-            return await self._called(addresses[0], target, dial)
+            return await self._connect_socket(addresses[0], target, dial)
         waiting = set[asyncio.Task[socket.socket]]()
         fault: OSError | None = None
         try:
             for address in (*_alternating(addresses), None):
                 if address is not None:
-                    waiting.add(asyncio.create_task(self._called(address, target, dial)))
+                    waiting.add(asyncio.create_task(self._connect_socket(address, target, dial)))
                 while waiting:
                     ended, waiting = await asyncio.wait(
                         waiting,
@@ -147,22 +146,24 @@ class Dialler:
                 task.cancel()
                 task.add_done_callback(_close_unused)
 
-    async def _called(self, address: str, target: Target, dial: Dial) -> socket.socket:
+    async def _connect_socket(self, address: str, target: Target, dial: Dial) -> socket.socket:
         """The last step before bytes leave: judge the address that is about to be called."""
-        judged = ip_address(address)
-        refused = self._policy.refusal(judged, target.host)
+        parsed = ip_address(address)
+        refused = self._policy.refusal(parsed, target.host)
         if refused is not None:
             raise Blocked(refused)
         dial.address = address
-        called = socket.socket(socket.AF_INET6 if judged.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
+        new_socket = socket.socket(
+            socket.AF_INET6 if parsed.version == 6 else socket.AF_INET, socket.SOCK_STREAM
+        )
         try:
-            called.setblocking(False)
-            called.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            await asyncio.get_running_loop().sock_connect(called, (address, target.port))
+            new_socket.setblocking(False)
+            new_socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await asyncio.get_running_loop().sock_connect(new_socket, (address, target.port))
         except BaseException:
-            called.close()
+            new_socket.close()
             raise
-        return called
+        return new_socket
 
 
 def verifying_tls() -> ssl.SSLContext:
@@ -180,13 +181,13 @@ def _alternating(addresses: Sequence[str]) -> list[str]:
     return [each for each in chain.from_iterable(zip_longest(first, second)) if each is not None]
 
 
-def _worse(known: OSError | None, found: BaseException | None) -> OSError:
+def _worse(worst: OSError | None, error: BaseException | None) -> OSError:
     """The fault to tell: a refusal or a trouble of our own before what one of several addresses did."""
-    if not isinstance(found, OSError):
-        assert found is not None
-        raise found
-    tells_more = isinstance(found, Blocked) or found.errno in OUR_TROUBLES
-    return found if known is None or tells_more else known
+    if not isinstance(error, OSError):
+        assert error is not None
+        raise error
+    tells_more = isinstance(error, Blocked) or error.errno in LOCAL_ERRNOS
+    return error if worst is None or tells_more else worst
 
 
 def _close_unused(task: asyncio.Task[socket.socket]) -> None:

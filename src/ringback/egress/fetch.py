@@ -1,4 +1,4 @@
-"""Fetching audio: GET, redirects, limits of time and pace, and a word for what comes instead of audio."""
+"""Fetching audio: GET, redirects, limits of time and pace, and an error that names what came instead."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ class AudioFetch:
     """The one in use."""
 
     async def begin(self, target: Target) -> FetchResponse:
-        """The answer that the redirects lead to, if it is one with a body. Raises `FetchFailed`, or for a
+        """The final response after redirects, if it has a body. Raises `FetchFailed`, or for a
         trouble of our own `OSError`."""
         for redirects in range(MAX_REDIRECTS + 1):
             connection = await self._get(target, redirects)
@@ -86,7 +86,7 @@ class AudioFetch:
             self.drop()
             failed = no_response(error, dial, self.clock.monotonic(), seconds)
             if failed.reason is NoResponseReason.OURS:
-                raise  # no fault of the URL: whoever fetches tries again
+                raise  # no fault of the URL: the fetch is tried again
             reason = _REASONS.get(failed.reason, FetchReason.NO_DATA)
             detail = f"after a redirect: {failed.detail}" if redirects else failed.detail
             raise FetchFailed(reason, detail, temporary=_may_pass(failed.reason, error)) from None

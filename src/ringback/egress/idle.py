@@ -15,15 +15,15 @@ class IdleConnections:
 
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._of: dict[str, list[HttpConnection]] = {}
+        self._by_origin: dict[str, list[HttpConnection]] = {}
         self._origins: dict[HttpConnection, str] = {}
         """All of them, the one that is idle for longest first."""
         self._sweep: asyncio.TimerHandle | None = None
 
     def take_connection(self, origin: str) -> HttpConnection | None:
         """One that is open as far as is known, if there is any."""
-        while (kept := self._of.get(origin)) is not None:
-            connection = kept[-1]
+        while (idle := self._by_origin.get(origin)) is not None:
+            connection = idle[-1]
             self._remove(connection)
             if not connection.gone and not self._is_over_age(connection):
                 return connection
@@ -32,7 +32,7 @@ class IdleConnections:
 
     def keep_connection(self, origin: str, connection: HttpConnection) -> None:
         connection.idle_since = self._loop.time()
-        self._of.setdefault(origin, []).append(connection)
+        self._by_origin.setdefault(origin, []).append(connection)
         self._origins[connection] = origin
         if len(self._origins) > MOST_IDLE:
             self._close(next(iter(self._origins)))
@@ -62,7 +62,7 @@ class IdleConnections:
 
     def _remove(self, connection: HttpConnection) -> None:
         origin = self._origins.pop(connection)
-        kept = self._of[origin]
-        kept.remove(connection)
-        if not kept:
-            del self._of[origin]
+        idle = self._by_origin[origin]
+        idle.remove(connection)
+        if not idle:
+            del self._by_origin[origin]

@@ -1,9 +1,9 @@
 """Looking names up, in threads, because the system's look-up blocks; one that hangs must stop no other.
 
-A thread cannot be taken away from a look-up that hangs. So a name has at most one look-up at a time, one that
-hung is not asked again for a while, and names that have answered before have threads of their own. One key
-and one project may hold a share of the threads only: those who bring up names whose servers never answer do
-not keep others' names from being looked up.
+A look-up that hangs keeps its thread. So a name has at most one look-up at a time, one that hung is not tried
+again for a while, and names that were resolved before have threads of their own. One key and one project may
+use a share of the threads only: names whose servers never answer do not keep others' names from being
+resolved.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
 
 from ringback.clock import Clock
-from ringback.egress.responses import OUR_TROUBLES, LookupsBusy, Unresolvable
+from ringback.egress.responses import LOCAL_ERRNOS, LookupsBusy, Unresolvable
 
 RESOLVE_SECONDS = 2.0
 THREADS_FOR_KNOWN = 32
@@ -35,55 +35,55 @@ Resolve: TypeAlias = Callable[[str, int], list[str]]
 
 @dataclass(frozen=True, slots=True)
 class Requester:
-    """On whose behalf a name is looked up."""
+    """The project and key that a look-up counts for."""
 
     project: str = ""
     key: str = ""
-    """The key's identifier; empty: nobody's."""
+    """The key's identifier; empty: none."""
 
 
 OPERATOR: Final = Requester()
-"""Whose look-ups have no share of their own: a command's."""
+"""For commands: no share limits them."""
 
 
 def system_resolve(host: str, port: int) -> list[str]:
     """All addresses of `host`, in the system's order of preference."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except socket.gaierror:
-        # It does not tell when it had no socket to ask with: this raises EMFILE and the like, if so.
+        # The error does not say whether there was a free descriptor: this raises EMFILE if there is none.
         socket.socket().close()
         raise
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in entries]
 
 
-class _Threads:
-    """Room for so many look-ups at once, of which one key and one project may take a share."""
+class _ThreadSlots:
+    """Slots for so many look-ups at a time, of which one key and one project may use a share."""
 
     def __init__(self, most: int) -> None:
         self._all = asyncio.Semaphore(most)
-        self._of_key = int(most * SHARE_OF_KEY)
-        self._of_project = int(most * SHARE_OF_PROJECT)
+        self._per_key = int(most * SHARE_OF_KEY)
+        self._per_project = int(most * SHARE_OF_PROJECT)
         self._shares: WeakValueDictionary[tuple[str, ...], asyncio.Semaphore] = WeakValueDictionary()
 
     async def take(self, requester: Requester) -> Callable[[], None]:
-        """Wait until there is room; what is returned gives it back.
+        """Wait for a slot; the returned function frees it.
 
-        The own shares come first: those who wait for them hold nothing of the others'.
+        The own shares are acquired first: who waits for them blocks nobody else.
         """
         limits = [self._all]
         if requester != OPERATOR:
-            key = self._share(self._of_key, requester.project, requester.key)
-            limits = [key, self._share(self._of_project, requester.project), self._all]
-        taken = ExitStack()
+            key = self._share(self._per_key, requester.project, requester.key)
+            limits = [key, self._share(self._per_project, requester.project), self._all]
+        acquired = ExitStack()
         try:
             for each in limits:
                 await each.acquire()
-                taken.callback(each.release)
+                acquired.callback(each.release)
         except BaseException:
-            taken.close()
+            acquired.close()
             raise
-        return taken.close
+        return acquired.close
 
     def _share(self, most: int, *whose: str) -> asyncio.Semaphore:
         share = self._shares.get(whose)
@@ -99,16 +99,17 @@ class Names:
         self._resolve = resolve
         self._clock = clock
         self._executor = ThreadPoolExecutor(THREADS_FOR_KNOWN + THREADS_FOR_NEW, "resolve")
-        self._for_known = _Threads(THREADS_FOR_KNOWN)
-        self._for_new = _Threads(THREADS_FOR_NEW)
+        self._for_known = _ThreadSlots(THREADS_FOR_KNOWN)
+        self._for_new = _ThreadSlots(THREADS_FOR_NEW)
         self._shared: dict[tuple[str, Requester], asyncio.Task[list[str]]] = {}
-        """What several wait for. By requester, too: until it has a thread, a look-up waits for its share."""
+        """Look-ups with one or more waiters. By requester, too: a look-up waits for a slot of its
+        requester."""
         self._running: dict[str, asyncio.Future[list[str]]] = {}
-        """What holds a thread, by name: longer than somebody waits for it, if it hangs."""
+        """Look-ups that have a thread, by name; one that hangs is here longer than anybody waits for it."""
         self._hung: dict[str, float] = {}
         """Names that hung, and until when they are refused at once."""
         self._known: dict[str, None] = {}
-        """Names whose last look-up answered in time, the one heard last at the end."""
+        """Names whose last look-up answered in time, the latest at the end."""
 
     async def addresses(self, host: str, port: int, requester: Requester = OPERATOR) -> list[str]:
         """Without repetition, at least one. Raises `Unresolvable`, `LookupsBusy`, or another `OSError` for a
@@ -140,7 +141,7 @@ class Names:
         try:
             addresses = work.result()
         except OSError as error:
-            if error.errno in OUR_TROUBLES:
+            if error.errno in LOCAL_ERRNOS:
                 raise
             text = f"{host} could not be resolved: {error.strerror or error}"
             raise Unresolvable(text, temporary=error.errno not in _NO_SUCH_NAME) from None
@@ -153,7 +154,7 @@ class Names:
         return list(dict.fromkeys(addresses))
 
     async def _begin(self, host: str, port: int, requester: Requester) -> asyncio.Future[list[str]]:
-        """The look-up, in a thread of its own as soon as there is room."""
+        """The look-up, in a thread of its own as soon as there is a slot."""
         threads = self._for_known if host in self._known else self._for_new
         try:
             async with asyncio.timeout(RESOLVE_SECONDS):
@@ -161,7 +162,7 @@ class Names:
         except TimeoutError:
             raise LookupsBusy("too many look-ups of other names hang") from None
         running = self._running.get(host)
-        if running is not None:  # another requester's was quicker
+        if running is not None:  # another requester has begun it meanwhile
             give_back()
             return running
         work = asyncio.get_running_loop().run_in_executor(self._executor, self._resolve, host, port)
@@ -178,7 +179,7 @@ class Names:
     def _no_longer_shared(self, place: tuple[str, Requester], task: asyncio.Task[list[str]]) -> None:
         del self._shared[place]
         if not task.cancelled():
-            task.exception()  # heard, even if nobody waits any more
+            task.exception()  # retrieved, even if nobody waits any more
 
     def _note_hang(self, host: str) -> None:
         now = self._clock.monotonic()

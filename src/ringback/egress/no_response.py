@@ -6,7 +6,7 @@ import ssl
 from ringback.egress.connection import ConnectionBroken, NotHttp
 from ringback.egress.dial import ConnectTimeout, Dial
 from ringback.egress.responses import (
-    OUR_TROUBLES,
+    LOCAL_ERRNOS,
     Blocked,
     LookupsBusy,
     NoResponse,
@@ -22,7 +22,7 @@ def no_response(error: Exception, dial: Dial, now: float, seconds: float) -> NoR
 
 
 def _reason(error: Exception, dial: Dial, seconds: float) -> tuple[NoResponseReason, str]:  # noqa: C901, PLR0911 - a table
-    """What happened, in our words."""
+    """The reason, and a sentence for the record."""
     match error:
         case Blocked():
             return NoResponseReason.BLOCKED, str(error.refused)
@@ -39,22 +39,22 @@ def _reason(error: Exception, dial: Dial, seconds: float) -> tuple[NoResponseRea
         case NotHttp():
             return NoResponseReason.PROTOCOL, str(error)
         case ssl.SSLCertVerificationError():
-            return NoResponseReason.TLS, f"the certificate was not accepted: {_certificate_fault(error)}"
-        case OSError() if error.errno in OUR_TROUBLES:
+            return NoResponseReason.TLS, f"the certificate was not accepted: {_certificate_error(error)}"
+        case OSError() if error.errno in LOCAL_ERRNOS:
             return NoResponseReason.OURS, f"not tried: {os.strerror(error.errno).lower()} on this machine"
         case OSError() if dial.securing is not None:
             return NoResponseReason.TLS, "the TLS handshake failed"
         case OSError():
-            return NoResponseReason.CONNECT, f"no connection: {_system_fault(error)}"
+            return NoResponseReason.CONNECT, f"no connection: {_system_error(error)}"
         case _:
             raise error
 
 
-def _system_fault(error: OSError) -> str:
+def _system_error(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno else "it failed"
 
 
-def _certificate_fault(error: ssl.SSLCertVerificationError) -> str:
+def _certificate_error(error: ssl.SSLCertVerificationError) -> str:
     return getattr(error, "verify_message", None) or "it could not be verified"
 
 

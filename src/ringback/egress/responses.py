@@ -10,7 +10,7 @@ from ringback.egress.policy import PolicyRefusal
 POLICY_ERRNO = 0x52_42
 """Beyond any errno of the system, so that "blocked by policy" is recognised however it is wrapped."""
 
-OUR_TROUBLES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
+LOCAL_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 """Errnos that say nothing about the other side: this machine or process has run out of a resource."""
 
 BODY_LIMIT = 16_384

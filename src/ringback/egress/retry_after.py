@@ -3,7 +3,7 @@
 from email.utils import parsedate_to_datetime
 
 
-def seconds_asked(text: str | None, now: float) -> float | None:
+def parse_retry_after(text: str | None, now: float) -> float | None:
     """Seconds from `now` (Unix), from either form of the header; None when it says nothing usable."""
     if text is None:
         return None

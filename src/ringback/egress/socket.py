@@ -32,7 +32,7 @@ HEARTBEAT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 """For the other side's answer to our close."""
 INCOMING_BYTES = 65_536
-"""The longest message that the other side may send; nobody reads what stands in it."""
+"""The longest message that the other side may send; its content is ignored."""
 
 
 class NotSwitched(Exception):
@@ -40,7 +40,7 @@ class NotSwitched(Exception):
 
 
 class SocketLost(Exception):
-    """The connection is gone, or as good as gone; the text says how, without path, query or credentials."""
+    """The connection is lost; the text says how, without path, query or credentials."""
 
 
 class OutgoingSocket:
@@ -54,7 +54,7 @@ class OutgoingSocket:
         self._reading = asyncio.create_task(self._read())
 
     async def send_message(self, message: bytes, seconds: float) -> None:
-        """One text message. Returns when it is written or lies in a small buffer; raises `SocketLost`, also
+        """One text message. Returns when it is written or in a small buffer; raises `SocketLost`, also
         when the other side has not read for `seconds`."""
         try:
             async with asyncio.timeout(seconds):
@@ -62,7 +62,7 @@ class OutgoingSocket:
         except TimeoutError:
             raise SocketLost(f"it did not read for {seconds:g} s") from None
         except ConnectionClosed as error:
-            raise SocketLost(_how_it_ended(error)) from None
+            raise SocketLost(_close_reason(error)) from None
 
     async def send_ping(self, label: bytes, seconds: float) -> None:
         """Ask for a pong with this label; it comes once everything sent before has been read."""
@@ -72,9 +72,9 @@ class OutgoingSocket:
         except TimeoutError:
             raise SocketLost(f"it did not read for {seconds:g} s") from None
         except ConnectionClosed as error:
-            raise SocketLost(_how_it_ended(error)) from None
+            raise SocketLost(_close_reason(error)) from None
         except ConcurrencyError:
-            return  # asked already
+            return  # a ping with this label is out already
         asyncio.ensure_future(answered).add_done_callback(lambda future: self._note_pong(label, future))
 
     async def receive_pong(self) -> bytes:
@@ -89,8 +89,8 @@ class OutgoingSocket:
         raise SocketLost(self._reading.result())
 
     async def close(self, code: int, reason: str) -> None:
-        """Say goodbye, wait a little for the answer, and drop the connection. Never raises for the other
-        side."""
+        """Send a close frame, wait a little for the answer, and drop the connection. Never raises for what
+        the other side does."""
         try:
             with suppress(TimeoutError, ConnectionClosed, OSError):
                 async with asyncio.timeout(2 * CLOSE_SECONDS):
@@ -99,12 +99,12 @@ class OutgoingSocket:
             self._socket.transport.abort()
 
     async def _read(self) -> str:
-        """Take what comes, for a callback has nothing to say to us, until the connection ends; says how."""
+        """Discard messages until the connection ends; returns how."""
         try:
             while True:
                 await self._socket.recv(decode=False)
         except ConnectionClosed as error:
-            return _how_it_ended(error)
+            return _close_reason(error)
 
     def _note_pong(self, label: bytes, answered: asyncio.Future[float]) -> None:
         if not answered.cancelled() and answered.exception() is None:
@@ -127,13 +127,15 @@ async def open_socket(
     url = target.url
     uri = WebSocketURI(target.scheme in SECURE, target.host, target.port, url.raw_path, url.raw_query_string)
     handshake = ClientProtocol(uri)
-    wanted = {name: value for name, value in handshake.connect().headers.raw_items() if name != "Host"}
+    handshake_headers = {
+        name: value for name, value in handshake.connect().headers.raw_items() if name != "Host"
+    }
     connection: HttpConnection | None = None
     try:
         async with asyncio.timeout(seconds):
             connection = await dialler.connect(target, requester, dial, HttpConnection)
             await connection.send_request(
-                Request(target, "GET", {**wanted, **headers}).head, b"", dial.note_sent
+                Request(target, "GET", {**handshake_headers, **headers}).head, b"", dial.note_sent
             )
             if connection.answer.status != 101:
                 raise NotSwitched(f"it answered the WebSocket handshake with {connection.answer.status}")
@@ -176,7 +178,7 @@ def _switched(connection: HttpConnection, uri: WebSocketURI) -> ClientConnection
     return socket
 
 
-def _how_it_ended(error: ConnectionClosed) -> str:
+def _close_reason(error: ConnectionClosed) -> str:
     if error.rcvd is not None:
         return f"it closed the connection with code {error.rcvd.code}"
     if error.sent is not None:

@@ -134,7 +134,7 @@ class ListenRoute:
         key = idempotency_key_of(request)
         model = model_for(options, self._services.catalogue)
         warn = self._services.warn_substitution
-        options = with_model_warnings(options, model, tell_substitution=warn)
+        options = with_model_warnings(options, model, warn_of_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)

@@ -70,7 +70,7 @@ class LiveRoute:
         options = options_of(websocket, Mode.LIVE)
         model = model_for(options, self._services.catalogue)
         warn = self._services.warn_substitution
-        options = with_model_warnings(options, model, tell_substitution=warn)
+        options = with_model_warnings(options, model, warn_of_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         limits = self._services.quota.limits(caller.limits)

@@ -117,7 +117,7 @@ class SigningRoutes:
                 created=rfc3339(secret.created_at),
                 expires=None if secret.expires_at is None else rfc3339(secret.expires_at),
             )
-            for secret in await self._signers.shown(key_id)
+            for secret in await self._signers.open_secrets(key_id)
         ]
         shown = answer(SigningSecrets(key_id, secrets))
         shown.headers["cache-control"] = "no-store"

@@ -1,4 +1,4 @@
-"""Erasing: a request, or a whole project, with everything that was ever kept of it.
+"""Erasing: a request, or a whole project, with all that is stored of it.
 
 | step | if the process dies right after it |
 |---|---|
@@ -9,7 +9,7 @@
 | the write-ahead log is emptied | as before |
 | the record goes; of what was running, once all was done again a while later | nothing is left to do |
 
-The second time is for a worker that had not yet heard of the cancellation: it may have written a document, or
+The second time is for a worker that did not know of the cancellation yet: it may have written a document, or
 added a response of a live stream.
 """
 
@@ -31,7 +31,7 @@ EVERY = 10.0
 """Seconds between two rounds of the eraser."""
 
 SETTLED_SECONDS = 60.0
-"""After which every worker has heard of a cancellation: longer than a lease of a recording or a delivery."""
+"""After which every worker knows of a cancellation: longer than a lease of a recording or a delivery."""
 
 FORGOTTEN_SECONDS = 7 * 86_400.0
 """After which nothing can come in any more for a deleted project: no upload takes that long."""
@@ -77,7 +77,7 @@ class EraseStore(JobReader, JobPages, JobChildren, JobCanceller, Protocol):
 
 
 class Erasing:
-    """Erases what it is told to, at once."""
+    """Erases one request or project."""
 
     def __init__(self, blobs: BlobStore, store: EraseStore, requests: Sequence[str]) -> None:
         """`requests`: the kinds of job that callers ask for."""
@@ -87,7 +87,7 @@ class Erasing:
         self._kinds = (*requests, FETCH, DELIVER)
 
     async def request(self, job: Job) -> None:
-        """A request; once this returns nothing is left of it but what is running at this moment."""
+        """A request; when this returns, nothing is left of it but what runs at this moment."""
         await self._store.begin_erasing(job.id)
         gone = await self.one(job.id)
         await self._store.scrub()
@@ -95,9 +95,9 @@ class Erasing:
             await self._store.end_erasing(job.id)
 
     async def one(self, job: JobId) -> bool:
-        """A request or a delivery, and what follows from it; False when something of it was asked for again
-        in this moment."""
-        # It first: the end of the fetch that it waits for would send it on its way.
+        """A request or a delivery, and what follows from it; False when something of it was queued again
+        meanwhile."""
+        # The parent first: the end of the fetch that it waits for would queue it.
         await self._store.cancel(job)
         await self._erase_children(job)
         await delete_all(self._blobs, [audio_key(job), document_key(job)])
@@ -124,11 +124,11 @@ class Erasing:
 
     async def _erase_children(self, parent: JobId) -> None:
         while children := await self._store.children(parent, AT_ONCE):
-            # The newest first: the end of one must not send the next on its way.
+            # The newest first: the end of one must not queue the next.
             live = [child.id for child in reversed(children) if child.state in LIVE]
             await asyncio.gather(*map(self._store.cancel, live))
             if not await self._store.erase([child.id for child in children]):
-                return  # somebody has asked for them again
+                return  # they were queued again
 
 
 class Eraser:
@@ -153,7 +153,7 @@ class Eraser:
             telemetry.problem("erasing.failed", error=str(error))
 
     async def round(self) -> None:
-        """Whatever is on record and has settled, and deleted projects."""
+        """Requests whose erasure is on record and has settled, and deleted projects."""
         requests = await self._store.erasing(SETTLED_SECONDS, AT_ONCE)
         gone = [request for request in requests if await self._erasing.one(request)]
         if requests:

@@ -1,4 +1,4 @@
-"""Which model serves a request: the facts of its options that decide it, named once."""
+"""Which model serves a request."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,7 +11,7 @@ from ringback.listen.parameter_warnings import ParameterWarning, printable
 
 
 class Models(Protocol):
-    """Whoever knows which models there are."""
+    """The models of this server."""
 
     def resolve(
         self,
@@ -22,14 +22,14 @@ class Models(Protocol):
         *,
         candidates: Sequence[str] = (),
     ) -> ModelInfo:
-        """The model that will run; raises `Refusal` (400) when there is none for this wish."""
+        """The model that will run; raises `Refusal` (400) when there is none that fits."""
         ...
 
 
 def model_for(options: ListenOptions, models: Models) -> ModelInfo:
-    """The model that these options ask for (https://developers.deepgram.com/docs/model).
+    """The model for these options (https://developers.deepgram.com/docs/model).
 
-    Raises `Refusal` (400) when this server has none that will do.
+    Raises `Refusal` (400) when this server has none that fits.
     """
     return models.resolve(
         options.model,
@@ -41,17 +41,17 @@ def model_for(options: ListenOptions, models: Models) -> ModelInfo:
 
 
 def with_model_warnings(
-    options: ListenOptions, model: ModelInfo, *, tell_substitution: bool
+    options: ListenOptions, model: ModelInfo, *, warn_of_substitution: bool
 ) -> ListenOptions:
-    """The options, with what they wanted of `model`, which serves them, and do not get.
+    """The options, with a warning for each of their wishes that `model`, which serves them, does not meet.
 
-    A version of one of Deepgram's models is never here, which is always told. That another model answers to
-    its name is what this server is for: it is told where the operator wants it told.
+    Versions of Deepgram's models are never here: this always gets a warning. That another model is served
+    under its name is the purpose of this server: `warn_of_substitution` is the operator's choice.
     """
     warnings = list(options.warnings)
-    asked = options.model
-    by_its_own_name = asked is None or asked == model.name or asked.lower() == model.uuid
-    if tell_substitution and not by_its_own_name:
+    name = options.model
+    by_its_own_name = name is None or name == model.name or name.lower() == model.uuid
+    if warn_of_substitution and not by_its_own_name:
         what = f"`model={printable(options.model or '')}` is served by {model.name}."
         warnings.append(ParameterWarning("model", "unsupported", what))
     if options.version not in {"latest", model.version}:

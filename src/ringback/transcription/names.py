@@ -1,4 +1,4 @@
-"""The names in a transcript, where they are to be hidden or told (`engines.names`)."""
+"""The names in a transcript, for redaction and entities (`engines.names`)."""
 
 import asyncio
 
@@ -13,12 +13,12 @@ from ringback.transcript import NamedSpan, Transcript
 
 
 async def find_names(
-    heard: Transcript, options: ListenOptions, pool: EnginePool, source: str = "", caller: str = ""
+    transcript: Transcript, options: ListenOptions, pool: EnginePool, source: str = "", caller: str = ""
 ) -> list[tuple[NamedSpan, ...]] | None:
-    """The names on each channel of `speak(heard)`; None: not asked for, or the caller was warned that nothing
-    here finds them.
+    """The names on each channel of `speak(transcript)`; None: not requested, or the caller got a warning that
+    this server cannot find them.
 
-    A transcript whose names could not be looked for is no result: this raises `EngineFailure`, or
+    Without the names there is no result: this raises `EngineFailure`, or
     `Misconfigured` where names were promised and this machine has no model for them.
     """
     if not TextSteps.of(options).reads_names:
@@ -31,7 +31,7 @@ async def find_names(
             )
         return None
     # Of a recording of many hours this takes a while: not on the loop that serves everybody.
-    spoken = await asyncio.to_thread(speak, heard, options)
+    spoken = await asyncio.to_thread(speak, transcript, options)
     return [
         await pool.find_names(
             [word.text for word in channel.alternative.words], Urgency.RECORDING, source, caller

@@ -1,4 +1,4 @@
-"""How far each running transcription is, for whoever looks while it runs."""
+"""How far each running transcription is."""
 
 import asyncio
 from collections.abc import Mapping
@@ -21,10 +21,10 @@ class Reached:
 
 
 class Progress:
-    """A blackboard in memory: written by the handlers, read by the history routes."""
+    """In memory: written by the handlers, read by the history routes."""
 
     def __init__(self, activity: Activity | None = None) -> None:
-        """`activity`: what is told of each step."""
+        """`activity` is notified of each step."""
         self._reached: dict[JobId, Reached] = {}
         self._activity = activity
 
@@ -33,7 +33,7 @@ class Progress:
         if self._activity is not None:
             self._activity.note()
 
-    def here(self, job: JobId) -> float:
+    def recognised_here(self, job: JobId) -> float:
         """Seconds of audio that this process has recognised of it."""
         reached = self._reached.get(job)
         return 0.0 if reached is None else reached.seconds
@@ -45,8 +45,8 @@ class Progress:
         return self._reached.get(job)
 
 
-class Board(Protocol):
-    """Where all nodes look: seconds, and duration, by job. It may lose what it shows."""
+class ProgressStore(Protocol):
+    """Shared by all nodes: seconds, and duration, by job. It may lose them."""
 
     async def show_progress(self, reached: Mapping[JobId, tuple[float, float | None]]) -> None: ...
 
@@ -54,38 +54,38 @@ class Board(Protocol):
 
 
 EVERY = 1.0
-"""Seconds between two looks of a node at what to show: one small write, and none when nothing has moved."""
+"""Seconds between two writes of a node: small ones, and none when nothing has changed."""
 
 
 class SharedProgress(Progress):
-    """A service: shows what this node has reached to the others, and what they have to this one."""
+    """A service: shares the progress of this node with the others."""
 
     name = "progress"
 
-    def __init__(self, board: Board, activity: Activity | None = None) -> None:
+    def __init__(self, store: ProgressStore, activity: Activity | None = None) -> None:
         super().__init__(activity)
-        self._board = board
-        self._shown: dict[JobId, Reached] = {}
+        self._store = store
+        self._written: dict[JobId, Reached] = {}
 
     async def of(self, job: JobId) -> Reached | None:
-        here = await super().of(job)
-        if here is not None:
-            return here
-        there = await self._board.progress_of(job)
-        return None if there is None else Reached(*there)
+        own = await super().of(job)
+        if own is not None:
+            return own
+        other = await self._store.progress_of(job)
+        return None if other is None else Reached(*other)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        await every(EVERY, self._show, stopping)
+        await every(EVERY, self._write_changes, stopping)
 
-    async def _show(self) -> None:
+    async def _write_changes(self) -> None:
         now = dict(self._reached)
-        moved = {job: reached for job, reached in now.items() if self._shown.get(job) != reached}
-        if moved:
+        changed = {job: reached for job, reached in now.items() if self._written.get(job) != reached}
+        if changed:
             try:
-                await self._board.show_progress(
-                    {job: (reached.seconds, reached.duration) for job, reached in moved.items()}
+                await self._store.show_progress(
+                    {job: (reached.seconds, reached.duration) for job, reached in changed.items()}
                 )
             except LedgerUnavailable as error:
                 telemetry.problem("progress.not_shown", error=str(error))
                 return
-        self._shown = now
+        self._written = now

@@ -11,7 +11,7 @@ from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
 from ringback.egress.remote_content import refusal_of, remote_content_refusal
 from ringback.egress.responses import Blocked, FetchFailed, FetchLimits, FetchReason
-from ringback.egress.retry_after import seconds_asked
+from ringback.egress.retry_after import parse_retry_after
 from ringback.egress.target import Target, TargetError, parse_target
 from ringback.errors import Failure, Refusal
 
@@ -60,7 +60,7 @@ class RemoteAudio:
             refusal = refusal_of(failed)
             if not failed.temporary:
                 raise refusal from None
-            asked = seconds_asked(failed.retry_after, self._clock.now())
+            asked = parse_retry_after(failed.retry_after, self._clock.now())
             raise AudioNotFetched(refusal.failure, failed.detail, asked) from None
 
     def _read(self, url: str) -> Target:

@@ -2,7 +2,7 @@
 were cancelled while they were written, or are no longer known.
 
 It asks the ledger about the blobs that are there, so a crash at any moment leaves at most a blob that the
-next round finds. Documents that have had their time are `retention`'s.
+next round finds. Documents are deleted by `retention` when their time has come.
 """
 
 import asyncio
@@ -29,45 +29,45 @@ SOON_ENOUGH = 0.9
 """Of a pause: clocks and time-outs are not that exact."""
 
 _NEEDED_BY = {
-    # A parked recording may be asked for again, and is nothing without its audio.
+    # A parked recording may be queued again, and needs its audio then.
     "audio": LIVE | {State.PARKED},
     "result": frozenset(State) - {State.CANCELLED},
 }
 
 
 class Turns(Protocol):
-    """Whose turn it is, where several could make the same round."""
+    """Which process makes the next round, where several could."""
 
     async def take_turn(self, name: str, every: float) -> bool:
-        """Whether we may set out, because nobody has within `every` seconds."""
+        """Whether it is ours: nobody had one within `every` seconds."""
         ...
 
 
 class OwnTurns:
-    """Always ours, in time."""
+    """For a process that is alone."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._taken: dict[str, float] = {}
+        self._last: dict[str, float] = {}
 
     async def take_turn(self, name: str, every: float) -> bool:
         now = self._clock.monotonic()
-        if now - self._taken.get(name, -math.inf) < every:
+        if now - self._last.get(name, -math.inf) < every:
             return False
-        self._taken[name] = now
+        self._last[name] = now
         return True
 
 
 class SweepStore(JobReader, Protocol):
-    """What the sweeper asks about the jobs of blobs."""
+    """The ledger, as the sweep needs it."""
 
     async def states(self, jobs: Sequence[JobId]) -> Mapping[JobId, State]:
-        """How these jobs stand; unknown ones are missing. One question, however many are asked about."""
+        """By id; unknown jobs are missing. One query for all of them."""
         ...
 
 
 class SweepService:
-    """A service that goes round the blobs."""
+    """A service that deletes blobs that are not needed any more, in rounds."""
 
     name = "sweep"
 
@@ -80,7 +80,7 @@ class SweepService:
         turns: Turns | None = None,
     ) -> None:
         """`keep_audio`: seconds that a recording stays after the end of its request. `turns`: where several
-        processes go round the same blobs."""
+        processes share the blobs."""
         self._turns = turns or OwnTurns(clock)
         self._blobs = blobs
         self._store = store
@@ -96,15 +96,15 @@ class SweepService:
                     if await self._turns.take_turn(f"sweep {kind}", seconds * SOON_ENOUGH):
                         await self.round(kind, stopping)
             except (RingbackError, OSError) as error:
-                # The ledger or the blobs are away for a while; what is left over waits for the next round.
+                # The ledger or the blobs cannot be reached; the next round does the rest.
                 telemetry.problem("sweep.failed", error=str(error))
 
         await every(pause, rounds_in_turn, stopping)
 
     async def round(self, kind: str, stopping: asyncio.Event) -> int:
-        """Delete what is no longer needed of one kind; how many blobs that were."""
+        """Delete the blobs of one kind that are not needed any more; returns how many."""
         deleted = 0
-        # What is younger than that has not ended that long ago.
+        # A younger blob cannot belong to a request that ended so long ago.
         async with aclosing(self._blobs.listed(kind, self._stays[kind])) as pages:
             async for page in pages:
                 if stopping.is_set():
@@ -115,7 +115,7 @@ class SweepService:
         return deleted
 
     async def _over(self, kind: str, page: Sequence[ListedBlob]) -> list[BlobKey]:
-        """Those that nobody needs any more."""
+        """Those that are not needed any more."""
         states = await self._store.states([_job(blob.key) for blob in page])
         over = []
         for blob in page:

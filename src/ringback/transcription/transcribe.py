@@ -140,7 +140,7 @@ class Transcriber:
         except AudioNotFetched as failed:
             return fetched_again(failed, job, order) or _error_response(failed.failure, job)
         except Refusal as refusal:
-            recognised = self._progress.here(job.id)
+            recognised = self._progress.recognised_here(job.id)
             return replace(_error_response(refusal.failure, job), counted_seconds=recognised)
         except EngineFailure as failure:
             telemetry.problem("transcription.engine_failed", request_id=job.id, error=str(failure))

@@ -11,7 +11,7 @@ TINY = ModelInfo("tiny.en", "whisper", "ct2-1", "aa066bfc-b5eb-52e3-91a8-8baa99b
 
 
 def warned(options: ListenOptions, *, tell: bool) -> list[tuple[str, str]]:
-    told = with_model_warnings(options, TINY, tell_substitution=tell)
+    told = with_model_warnings(options, TINY, warn_of_substitution=tell)
     assert ListenOptions(model=told.model, version=told.version) == ListenOptions(
         options.model, options.version
     )
@@ -26,7 +26,7 @@ def test_its_own_names_are_no_substitution(model: str | None) -> None:
 def test_a_substitution_is_told_where_the_operator_wants_it() -> None:
     asked = ListenOptions(model="nova-3")
     assert warned(asked, tell=False) == []
-    assert with_model_warnings(asked, TINY, tell_substitution=True).warnings == (
+    assert with_model_warnings(asked, TINY, warn_of_substitution=True).warnings == (
         ParameterWarning("model", "unsupported", "`model=nova-3` is served by tiny.en."),
     )
 
@@ -34,7 +34,7 @@ def test_a_substitution_is_told_where_the_operator_wants_it() -> None:
 def test_a_version_that_is_not_served_is_always_told() -> None:
     earlier = ParameterWarning("redact", "unsupported", "")
     asked = ListenOptions(model="nova-3", version="2024-12-20.0", warnings=(earlier,))
-    assert with_model_warnings(asked, TINY, tell_substitution=False).warnings == (
+    assert with_model_warnings(asked, TINY, warn_of_substitution=False).warnings == (
         earlier,
         ParameterWarning(
             "version", "ignored", "`version=2024-12-20.0` is passed over: tiny.en has version ct2-1."
