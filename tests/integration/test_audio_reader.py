@@ -122,6 +122,17 @@ async def test_another_child_becomes_ready_while_the_last_one_works() -> None:
             await asyncio.sleep(0.02)
 
 
+async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
+        async with reader.read(SPOKEN[0], Decoding(), "project/one") as items:
+            await anext(items)
+            monkeypatch.setattr(reader_module._Child, "start", asyncio.Event().wait)
+            other = asyncio.create_task(read(reader, SPOKEN[1], caller="project/other"))
+            async for _ in items:
+                pass
+        assert chunks_of(await other)
+
+
 async def test_a_stop_does_not_wait_for_the_first_child() -> None:
     async with running(AudioReader(children=4)), asyncio.timeout(60):
         while not children():  # noqa: ASYNC110

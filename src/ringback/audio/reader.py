@@ -86,6 +86,7 @@ class AudioReader:
         self._readings: list[_Reading] = []
         self._idle: list[_Child] = []
         self._last_idle_gone = asyncio.Event()
+        self._next_idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._stopped = False
 
     @property
@@ -242,18 +243,22 @@ class AudioReader:
 
     async def _child(self, caller: str) -> "_Child":
         """An idle child, or a new one. They start one after the other: a start costs as much as decoding
-        minutes of audio, and meanwhile another child may become idle."""
-        return await self._idle_child(caller) or await self._started_child(caller)
+        minutes of audio, and who waits for one takes another child that becomes idle before."""
+        turn = asyncio.create_task(self._starting.take(caller))
+        try:
+            while (child := await self._idle_child(caller)) is None:
+                if turn.done():
+                    return await _Child.start()
+                await asyncio.wait((turn, self._next_idle), return_when=asyncio.FIRST_COMPLETED)
+            return child
+        finally:
+            if turn.done():
+                self._starting.give_back(caller)
+            else:
+                turn.cancel()
 
     def _readings_of(self, caller: str) -> int:
         return sum(reading.caller == caller for reading in self._readings)
-
-    async def _started_child(self, caller: str) -> "_Child":
-        await self._starting.take(caller)
-        try:
-            return await self._idle_child(caller) or await _Child.start()
-        finally:
-            self._starting.give_back(caller)
 
     async def _idle_child(self, caller: str) -> "_Child | None":
         # The last one is left to the next caller.
@@ -271,6 +276,8 @@ class AudioReader:
         used_up = child.files >= self._files_per_child or child.grown
         if healthy and child.alive and not used_up and not self._stopped:
             self._idle.append(child)
+            self._next_idle.set_result(None)
+            self._next_idle = asyncio.get_running_loop().create_future()
         else:
             await child.end()
 
