@@ -15,7 +15,7 @@ GOOD, BAD, WAITING = "green", "red", "yellow"
 
 _COLOURS = {
     "done": GOOD, "delivered": GOOD, "transcribed": GOOD, "parked": BAD, "cancelled": BAD,
-    "queued": WAITING, "leased": WAITING, "held": WAITING,
+    "healthy": GOOD, "failing": WAITING, "open": BAD, "queued": WAITING, "leased": WAITING, "held": WAITING,
 }  # fmt: skip
 
 
@@ -52,6 +52,24 @@ def deliveries_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         for record in records
     ]
     heads = ("REQUEST", "CREATED (UTC)", "STATE", "CODE", "TRIES", "NEXT (UTC)", "DESTINATION", "TAGS")
+    return table(heads, rows)
+
+
+def destinations_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """One line per destination, those that fail first."""
+    rows = [
+        (
+            printable(record["destination"]),
+            _coloured(record["state"]),
+            str(record["failures"]),
+            moment(record["last_success"]) if record["last_success"] else "-",
+            moment(record["next_attempt_at"]) if record["next_attempt_at"] else "-",
+            str(record["waiting"]),
+            str(record["parked"]),
+        )
+        for record in records
+    ]
+    heads = ("DESTINATION", "STATE", "FAILURES", "LAST SUCCESS (UTC)", "NEXT (UTC)", "WAITING", "PARKED")
     return table(heads, rows)
 
 

@@ -7,7 +7,13 @@ from typing import Any
 
 import click
 
-from ringback.cli.request_tables import deliveries_table, request_page, requests_table, with_noun
+from ringback.cli.request_tables import (
+    deliveries_table,
+    destinations_table,
+    request_page,
+    requests_table,
+    with_noun,
+)
 from ringback.cli.server_client import Query, ServerClient, with_server
 
 STATES = ("waiting", "running", "delivered", "parked", "cancelled")
@@ -109,6 +115,25 @@ def list_deliveries(
     _show_list(found, "deliveries", deliveries_table, as_json)
     if found["next"] and not as_json:
         click.echo(f"There are more: --before {found['next']}", err=True)
+
+
+@command.command("destinations")
+@with_server
+@click.option("--failures", type=click.IntRange(min=0), help="Those that failed so often in a row.")
+@click.option("--all-projects", is_flag=True, help="Of every project; needs an operator's key.")
+@click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="How many.")
+@_as_json
+def list_destinations(
+    remote: ServerClient, /, *, failures: int | None, all_projects: bool, limit: int, as_json: bool
+) -> None:
+    """List where callbacks go, and how each place does.
+
+    Those that fail come first: when something last got through, when it is tried next, what waits for it and
+    what was given up. `ringback requests redeliver --destination URL` sends all of that again.
+    """
+    path = "/v1/destinations" if all_projects else f"{remote.project}/destinations"
+    found = remote.get(path, [("limit", str(limit)), *_query(failures=failures)])
+    _show_list(found, "destinations", destinations_table, as_json)
 
 
 @command.command("show")

@@ -15,6 +15,7 @@ from ringback.jobs.job import (
     Job,
     JobFilter,
     JobId,
+    Lane,
     Lease,
     NewJob,
     Outcome,
@@ -150,6 +151,49 @@ class LaneStanding:
     """It did, and their breaker is closed still."""
     open: int
     """Their breaker is open, or lets one job through to try them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LaneReport:
+    """One lane, for those who look after it. Times are Unix seconds by the ledger's clock."""
+
+    name: Lane
+    failures: int
+    """Of attempts, in a row."""
+    openings: int
+    """Times in a row that the breaker opened; 0: it is closed."""
+    open_until: float
+    """Until then an open breaker lets nothing through, then one job."""
+    next_due: float | None
+    """When the first job that waits is due."""
+    running: int
+    waiting: int
+    parked: int
+    last_success_at: float | None
+    """None: none of its latest `LOOKED_THROUGH` jobs is done."""
+
+
+LOOKED_THROUGH = 1_000
+"""Jobs of a lane among which the last success is looked for."""
+
+
+class LaneReporter(Protocol):
+    """Lanes one by one."""
+
+    async def lane_reports(
+        self,
+        kind: str,
+        limit: int,
+        *,
+        least_failures: int = 0,
+        ending: str = "",
+        names: Sequence[Lane] | None = None,
+    ) -> list[LaneReport]:
+        """Up to `limit` lanes of a kind, those with the most failures in a row first.
+
+        `ending`: of their names, as a project's deliveries have it. `names`: these alone.
+        """
+        ...
 
 
 class JobGauges(Protocol):

@@ -16,6 +16,7 @@ from ringback.jobs.store import (
     JobGauges,
     JobPages,
     JobReader,
+    LaneReporter,
     LaneStanding,
 )
 
@@ -66,7 +67,9 @@ class SyncResponseStore(JobCanceller, Protocol):
         ...
 
 
-class RouteStore(DeliveryStore, HistoryStore, ResultStore, RequestCommandStore, SyncResponseStore, Protocol):
+class RouteStore(
+    LaneReporter, DeliveryStore, HistoryStore, ResultStore, RequestCommandStore, SyncResponseStore, Protocol
+):
     """All of the routes' together; `listen_route` has its `add` from here."""
 
 

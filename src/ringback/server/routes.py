@@ -18,6 +18,11 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.server.auth import Authenticator
 from ringback.server.callback_test_route import TEST_CALLBACK, CallbackTestRoute
 from ringback.server.delivery_routes import LIST_DELIVERIES, DeliveryRoutes
+from ringback.server.destination_routes import (
+    LIST_ALL_DESTINATIONS,
+    LIST_DESTINATIONS,
+    DestinationRoutes,
+)
 from ringback.server.error_responses import (
     LISTEN_PATH,
     NOT_FOUND,
@@ -161,6 +166,7 @@ class _Handlers:
     results: ResultRoute
     redelivery: RequestCommandRoutes
     deliveries: DeliveryRoutes
+    destinations: DestinationRoutes
     usage: UsageRoutes
     callbacks: CallbackTestRoute
     models: ModelRoutes
@@ -189,6 +195,8 @@ _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (CANCEL_REQUEST, lambda handlers: handlers.redelivery.cancel),
     (LIST_DELIVERIES, lambda handlers: handlers.deliveries.list),
     (REDELIVER_MATCHING, lambda handlers: handlers.redelivery.redeliver_matching),
+    (LIST_DESTINATIONS, lambda handlers: handlers.destinations.of_project),
+    (LIST_ALL_DESTINATIONS, lambda handlers: handlers.destinations.of_all),
     (SHOW_USAGE, lambda handlers: handlers.usage.summary),
     (LIST_USAGE_FIELDS, lambda handlers: handlers.usage.fields),
     (BREAK_DOWN_USAGE, lambda handlers: handlers.usage.breakdown),
@@ -224,6 +232,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         results=ResultRoute(services, authenticator),
         redelivery=RequestCommandRoutes(services, authenticator),
         deliveries=DeliveryRoutes(services, authenticator),
+        destinations=DestinationRoutes(services, authenticator),
         usage=UsageRoutes(services, authenticator),
         callbacks=CallbackTestRoute(services, authenticator),
         models=ModelRoutes(services, authenticator),

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -265,3 +266,32 @@ class TestStanding:
         parked = await store.parked()
         assert {kind: jobs for kind, jobs in parked.items() if jobs} == {"deliver": 1, "transcribe": 1}
         assert await store.size() > 4096
+
+    async def test_each_lane_can_be_looked_at(
+        self, store: Store, new_job: NewJobs, manual_clock: MovableClock
+    ) -> None:
+        await store.add([new_job(lane=lane) for lane in ("well p1", "down p1", "down p1", "down p2")])
+        again = Retry(60, 503, signal=Signal.BAD)
+        leases = {lease.job.lane: lease for lease in await store.claim("deliver", 3, 30.0)}
+        for lane, outcome in (
+            ("well p1", GOOD),
+            ("down p1", BAD),
+            ("down p2", again),
+        ):
+            assert await store.settle(leases[Lane(lane)], outcome)
+        first, second, third = await store.lane_reports("deliver", 10)
+        assert (first.name, first.failures, first.waiting, first.parked) == ("down p1", 1, 1, 1)
+        assert (second.name, second.waiting, second.parked, second.running) == ("down p2", 1, 0, 0)
+        assert first.last_success_at is None
+        assert second.next_due is not None
+        assert (third.name, third.failures, third.waiting, third.next_due) == ("well p1", 0, 0, None)
+        assert third.last_success_at is not None
+
+        async def names(**narrowed: Any) -> list[str]:
+            return [report.name for report in await store.lane_reports("deliver", 10, **narrowed)]
+
+        assert await names(ending=" p1") == ["down p1", "well p1"]
+        assert await names(least_failures=1) == ["down p1", "down p2"]
+        assert await names(names=[Lane("well p1"), Lane("absent")]) == ["well p1"]
+        assert [report.name for report in await store.lane_reports("deliver", 1)] == ["down p1"]
+        assert await store.lane_reports("transcribe", 10) == []

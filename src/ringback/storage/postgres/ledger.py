@@ -24,7 +24,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.records import Changes
-from ringback.jobs.store import KindGauge, LaneStanding, LedgerUnavailable, Stripped
+from ringback.jobs.store import KindGauge, LaneReport, LaneStanding, LedgerUnavailable, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema
 from ringback.storage.postgres.database import Database, connect
@@ -224,6 +224,19 @@ class PostgresLedger:
 
     async def lane_standing(self, kind: str) -> LaneStanding:
         return await reads.lane_standing(self._database, kind)
+
+    async def lane_reports(
+        self,
+        kind: str,
+        limit: int,
+        *,
+        least_failures: int = 0,
+        ending: str = "",
+        names: Sequence[Lane] | None = None,
+    ) -> list[LaneReport]:
+        return await reads.lane_reports(
+            self._database, kind, limit, least_failures=least_failures, ending=ending, names=names
+        )
 
     async def size(self) -> int:
         return await reads.size(self._database)

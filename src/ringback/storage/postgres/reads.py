@@ -5,7 +5,7 @@ from typing import Any
 
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
-from ringback.jobs.store import KindGauge, LaneStanding
+from ringback.jobs.store import LOOKED_THROUGH, KindGauge, LaneReport, LaneStanding
 from ringback.storage import pages
 from ringback.storage.postgres.database import Database
 from ringback.storage.postgres.queries import load
@@ -69,6 +69,20 @@ async def parked(database: Database) -> Mapping[str, int]:
 async def lane_standing(database: Database, kind: str) -> LaneStanding:
     [row] = await database.fetch(_SQL["lane_standing"], kind)
     return LaneStanding(**row)
+
+
+async def lane_reports(
+    database: Database,
+    kind: str,
+    limit: int,
+    *,
+    least_failures: int,
+    ending: str,
+    names: Sequence[Lane] | None,
+) -> list[LaneReport]:
+    wanted = None if names is None else list(names)
+    asked = (kind, least_failures, ending, wanted, limit, LOOKED_THROUGH)
+    return [LaneReport(**row) for row in await database.fetch(_SQL["lane_reports"], *asked)]
 
 
 async def size(database: Database) -> int:

@@ -29,7 +29,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.records import Changes
-from ringback.jobs.store import KindGauge, LaneStanding, Stripped
+from ringback.jobs.store import KindGauge, LaneReport, LaneStanding, Stripped
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.retention import RetentionWalk
 from ringback.storage.sqlite import claims, daily_audio, erasing, keys, reads, retention
@@ -229,6 +229,26 @@ class SqliteLedger:
 
     async def lane_standing(self, kind: str) -> LaneStanding:
         return await self._readers.do(partial(reads.lane_standing, kind=kind))
+
+    async def lane_reports(
+        self,
+        kind: str,
+        limit: int,
+        *,
+        least_failures: int = 0,
+        ending: str = "",
+        names: Sequence[Lane] | None = None,
+    ) -> list[LaneReport]:
+        return await self._readers.do(
+            partial(
+                reads.lane_reports,
+                kind=kind,
+                limit=limit,
+                least_failures=least_failures,
+                ending=ending,
+                names=names,
+            )
+        )
 
     async def size(self) -> int:
         return await asyncio.to_thread(file_size, self._path)

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from ringback.jobs.job import Attempt, Job, JobFilter, JobId, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
-from ringback.jobs.store import KindGauge, LaneStanding, LedgerUnavailable
+from ringback.jobs.store import LOOKED_THROUGH, KindGauge, LaneReport, LaneStanding, LedgerUnavailable
 from ringback.storage import pages
 from ringback.storage.rows import attempt_from, job_from
 from ringback.storage.sqlite.asking import fetch, fetch_one, json_array
@@ -152,6 +152,26 @@ def parked(connection: sqlite3.Connection) -> Mapping[str, int]:
 def lane_standing(connection: sqlite3.Connection, kind: str) -> LaneStanding:
     [row] = fetch(connection, _SQL["lane_standing"], {"kind": kind})
     return LaneStanding(**row)
+
+
+def lane_reports(
+    connection: sqlite3.Connection,
+    kind: str,
+    limit: int,
+    *,
+    least_failures: int,
+    ending: str,
+    names: Sequence[Lane] | None,
+) -> list[LaneReport]:
+    asked = {
+        "kind": kind,
+        "least": least_failures,
+        "ending": ending,
+        "names": None if names is None else json_array(names),
+        "limit": limit,
+        "looked_through": LOOKED_THROUGH,
+    }
+    return [LaneReport(**row) for row in fetch(connection, _SQL["lane_reports"], asked)]
 
 
 def next_ready(connection: sqlite3.Connection, kind: str, shares: Shares | None) -> float | None:

@@ -76,3 +76,22 @@ from lane where kind = $1;
 -- name: size
 -- Bytes of the whole database.
 select pg_database_size(current_database());
+
+-- name: lane_reports
+-- Lanes one by one, those with the most failures first. Their last success is looked for in their latest jobs.
+select lane.name, lane.failures, lane.openings, lane.open_until, lane.next_due, lane.inflight as running,
+    ((select count(*) from live_job where live_job.lane = lane.id and state = 'queued')
+        + (select count(*) from live_job where live_job.sequence is not null and live_job.state = 'held'
+            and live_job.lane = lane.id))::integer as waiting,
+    (select count(*) from ended_job where ended_job.lane = lane.id and state = 'parked' and state <> 'done')::integer
+        as parked,
+    (select max(ended_job.finished_at) from (
+        select number, day from job where job.lane = lane.id order by number desc limit $6
+    ) as latest join ended_job on ended_job.number = latest.number and ended_job.day = latest.day
+        where ended_job.state = 'done') as last_success_at
+from (
+    select * from lane
+    where kind = $1 and failures >= $2 and ($3 = '' or right(name, length($3)) = $3)
+        and ($4::text[] is null or name = any($4::text[]))
+    order by failures desc, name limit $5
+) as lane order by lane.failures desc, lane.name;

@@ -68,3 +68,22 @@ select count(*) filter (where openings = 0 and failures = 0) as healthy,
     count(*) filter (where openings = 0 and failures > 0) as failing,
     count(*) filter (where openings > 0) as open
 from lane where kind = :kind;
+
+-- name: lane_reports
+-- Lanes one by one, those with the most failures first. Their last success is looked for in their latest jobs.
+select lane.name, lane.failures, lane.openings, lane.open_until, lane.next_due, lane.inflight as running,
+    (select count(*) from live_job where live_job.lane = lane.id and state = 'queued')
+        + (select count(*) from live_job join job on job.number = live_job.number
+            where live_job.sequence is not null and live_job.state = 'held' and job.lane = lane.id) as waiting,
+    (select count(*) from ended_job where ended_job.lane = lane.id and state = 'parked' and state <> 'done')
+        as parked,
+    (select max(ended_job.finished_at) from (
+        select number from job where job.lane = lane.id order by number desc limit :looked_through
+    ) as latest cross join ended_job on ended_job.number = latest.number where ended_job.state = 'done')
+        as last_success_at
+from (
+    select * from lane
+    where kind = :kind and failures >= :least and (:ending = '' or substr(name, -length(:ending)) = :ending)
+        and (:names is null or name in (select value from json_each(:names)))
+    order by failures desc, name limit :limit
+) as lane order by lane.failures desc, lane.name;
