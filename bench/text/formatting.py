@@ -136,7 +136,8 @@ def _ringback(cases: Sequence[Case]) -> list[str]:
 
 def _formatted(case: Case) -> str:
     words = [Word(text, i * 0.4, i * 0.4 + 0.3, 1.0) for i, text in enumerate(case.spoken.split())]
-    return joined(write(words, find_entities(words), FORMATS[case.option]).words)
+    formats = FORMATS[case.option]
+    return joined(write(words, find_entities(words, numerals=formats.numerals), formats).words)
 
 
 def _text2num(cases: Sequence[Case]) -> list[str]:

@@ -28,7 +28,7 @@ _CANADIAN = re.compile(f"([ABCEGHJ-NPRSTVXY])([0-9{_OH}])([A-Z])([0-9{_OH}])([A-
 
 def find_postcode(passage: Passage, i: int) -> Entity | None:
     """A postcode that begins at atom `i`, in its two halves."""
-    if passage.kind(i) is AtomKind.DIGITS:
+    if passage.text(i) == "oh" or passage.kind(i) not in _BEGINNINGS:
         return None
     text, ends = _spelled(passage, i)
     for length in sorted(ends, reverse=True):
@@ -36,6 +36,9 @@ def find_postcode(passage: Passage, i: int) -> Entity | None:
         if halves is not None and _is_meant(passage, i, ends[length]):
             return _entity(passage, ends, halves)
     return None
+
+
+_BEGINNINGS = (AtomKind.LETTER, AtomKind.OH, AtomKind.WRITTEN, AtomKind.OTHER)
 
 
 def _spelled(passage: Passage, i: int) -> tuple[str, dict[int, int]]:
@@ -47,6 +50,8 @@ def _spelled(passage: Passage, i: int) -> tuple[str, dict[int, int]]:
         if piece is None or (text and passage.atoms[end - 1].stop not in ("", ",", "-")):
             break
         text, end = text + piece[0], piece[1]
+        if text[0].isdigit() or (text[:3].isalpha() and len(text) > 2):
+            break  # no postcode begins with a digit or with three letters
         ends[len(text)] = end
     return text, ends
 

@@ -10,7 +10,7 @@ _NATO_WORDS = words(
     "alpha bravo charlie delta echo foxtrot golf hotel india juliet kilo lima mike november oscar papa "
     "quebec romeo sierra tango uniform victor whiskey xray x-ray yankee zulu"
 )
-_NATO = {word: word[0].upper() for word in _NATO_WORDS}
+LETTER_NAMES = {word: word[0].upper() for word in _NATO_WORDS}
 _DASHES = {"dash": "-", "hyphen": "-", "-": "-", "slash": "/", "underscore": "_"}
 _SPELLED_KINDS = frozenset(
     {ID, "account_number", "passport_number", "driver_license", "vehicle_id", "password", "healthcare_number"}
@@ -23,10 +23,13 @@ def is_letter(passage: Passage, i: int) -> bool:
 
 def letter_at(passage: Passage, i: int) -> str | None:
     """The letter that atom `i` is, or names (“bravo”)."""
-    kind, text = passage.kind(i), passage.text(i)
-    if kind is AtomKind.LETTER or (kind is AtomKind.OH and text == "o"):
-        return text.upper()
-    return _NATO.get(text)
+    text = passage.text(i)
+    if len(text) == 1:
+        return text.upper() if passage.kind(i) in _LETTERS else None
+    return LETTER_NAMES.get(text)
+
+
+_LETTERS = (AtomKind.LETTER, AtomKind.OH)
 
 
 def find_spelled(passage: Passage, i: int) -> Entity | None:
@@ -81,11 +84,11 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
 
 def is_prefix(passage: Passage, i: int) -> bool:
     """Whether atom `i` is a few capitals, as ids begin with: `INV 2026`, `UA 452`."""
-    text = passage.text(i)
-    if not 2 <= len(text) <= 4 or text in LINKS:
+    atom = passage.atoms[i]
+    original = passage.words[atom.word].text
+    if not original.isupper() or not 2 <= len(atom.text) <= 4 or atom.text in LINKS:
         return False
-    original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
-    return original.isascii() and original.isalpha() and original.isupper()
+    return atom.text.isascii() and atom.text.isalpha()
 
 
 def _beside_digit(passage: Passage, i: int) -> bool:

@@ -130,7 +130,7 @@ def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Look
     if not steps.reads_spans:
         return Looked(spoken, (), ())
     context = Context(spoken.before, spoken.others)
-    entities = find_entities(spoken.words, spoken.language, context)
+    entities = find_entities(spoken.words, spoken.language, context, numerals=steps.formats.numerals)
     cues = Cues([word.bare for word in spoken.words], spoken.before, spoken.others)
     hidden = find_hidden(spoken.words, entities, spoken.names, steps.redact, cues, settled=settled)
     return Looked(spoken, entities, hidden)

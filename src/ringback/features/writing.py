@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 
 from ringback.features.spans import Entity, FormattedWords, NumberFormats, Part
 from ringback.transcript import Word
@@ -53,12 +52,15 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
     if len(covered) == 1 and covered[0].text == text:
         yield covered[0]
         return
-    yield replace(
-        covered[0],
-        text=text,
-        word=text if redacted else part.text.lower(),
-        end=covered[-1].end,
-        confidence=sum(word.confidence for word in covered) / len(covered),
+    yield Word(  # `replace` takes five times as long
+        text,
+        covered[0].start,
+        covered[-1].end,
+        sum(word.confidence for word in covered) / len(covered),
+        covered[0].spaced,
+        covered[0].speaker,
+        covered[0].language,
+        text if redacted else part.text.lower(),
     )
 
 
