@@ -131,7 +131,7 @@ def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
     digits, count = run.digits, len(run.digits)
     if cue == CARD and count >= 8:
         return _grouped(passage, run, CARD, card_groups(digits))
-    if count >= 13 and len(run.pieces) > 1 and cue in ("", NUMBER, PHONE) and count <= 16:
+    if count >= 13 and len(_written_groups(passage, run)) > 1 and cue in ("", NUMBER, PHONE) and count <= 16:
         return _grouped(passage, run, CARD, card_groups(digits))
     if cue == SSN and 7 <= count <= 11:
         text = f"{digits[:3]}-{digits[3:5]}-{digits[5:]}" if count == 9 else digits

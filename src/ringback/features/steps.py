@@ -19,8 +19,9 @@ what is to be hidden), `write_out` (6 to 10, and the entities).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ringback.features.believed_names import believed_names
 from ringback.features.dictating import dictate
 from ringback.features.edits import Edit, Range, apply_edits, moved, outside
 from ringback.features.entities import find_entities
@@ -131,9 +132,10 @@ def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Look
         return Looked(spoken, (), ())
     context = Context(spoken.before, spoken.others)
     entities = find_entities(spoken.words, spoken.language, context, numerals=steps.formats.numerals)
+    names = believed_names(spoken.words, spoken.names, entities)
     cues = Cues([word.bare for word in spoken.words], spoken.before, spoken.others)
-    hidden = find_hidden(spoken.words, entities, spoken.names, steps.redact, cues, settled=settled)
-    return Looked(spoken, entities, hidden)
+    hidden = find_hidden(spoken.words, entities, names, steps.redact, cues, settled=settled)
+    return Looked(replace(spoken, names=names), entities, hidden)
 
 
 def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> WrittenOut:
