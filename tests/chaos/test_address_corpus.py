@@ -190,9 +190,11 @@ def test_deliveries_accepted_in_laxer_days_are_parked(place: Place) -> None:
     ended = asyncio.run(attempts_at(place.program, place.deliveries))
     assert len(ended) >= 60
     for attempts in ended:
-        [attempt] = attempts
-        assert attempt.outcome in {"blocked", "unresolved"}
-        assert attempt.outcome == "unresolved" or SETTING in attempt.detail.decode()
+        outcomes = {attempt.outcome for attempt in attempts}
+        # A name that is not known is tried again, which a slow machine comes to see.
+        assert outcomes in ({"blocked"}, {"unresolved"})
+        assert outcomes == {"unresolved"} or SETTING in attempts[0].detail.decode()
+        assert outcomes == {"unresolved"} or len(attempts) == 1
     untouched(place)
 
 
