@@ -2,6 +2,7 @@
 
 import asyncio
 import ipaddress
+import platform
 import shutil
 import socket
 import sys
@@ -10,12 +11,14 @@ import urllib.request
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+import msgspec
 import numpy as np
 
-from ringback import telemetry
+from ringback import __version__, telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.bootstrap.sandbox_check import gpu_note, missing_of
 from ringback.bootstrap.serving import FEWEST_OPEN_FILES, OPEN_FILES
@@ -28,6 +31,7 @@ from ringback.cli.options import make_data_folder, settings_of, with_settings
 from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.whisper import compute_type_on, device_for
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.retry_schedule import parse_schedule
 from ringback.sandbox.check import report
@@ -36,6 +40,9 @@ from ringback.system import raise_open_files_limit, sync
 
 LOW_DISK, NEEDED_DISK = 5 << 30, 200 << 20
 """Bytes of free disk: below the first a warning, below the second a refusal."""
+
+BUILT_AFTER = datetime(2026, 11, 1, tzinfo=UTC)
+"""A clock that says less is wrong."""
 
 FEW_OPEN_FILES = 4_096
 """Descriptors; a warning below."""
@@ -46,8 +53,9 @@ SLOW_FSYNC = 0.05
 
 @click.group("doctor", invoke_without_command=True)
 @with_settings
+@click.option("--json", "as_json", is_flag=True, help="All findings as one JSON document, at the end.")
 @click.pass_context
-def command(context: click.Context, config: Path | None, data_dir: str | None) -> None:
+def command(context: click.Context, config: Path | None, data_dir: str | None, *, as_json: bool) -> None:
     """Check settings, data folder, database, object store, port, models and policy; name what fixes them.
 
     The exit status is 0 when the server can start (warnings or not), and 1 when it cannot. The command
@@ -61,20 +69,25 @@ def command(context: click.Context, config: Path | None, data_dir: str | None) -
     """
     if context.invoked_subcommand is not None:
         return
-    sys.exit(asyncio.run(_examine(lambda: settings_of(config, data_dir))))
+    sys.exit(asyncio.run(_examine(lambda: settings_of(config, data_dir), as_json=as_json)))
 
 
 command.add_command(doctor_callback.command)
 
 
-async def _examine(read_settings: Callable[[], Settings]) -> int:
-    failed, served = False, False
+async def _examine(read_settings: Callable[[], Settings], *, as_json: bool = False) -> int:
+    findings: list[Finding] = []
     async for finding in _all_findings(read_settings):
-        click.echo(str(finding))
-        sys.stdout.flush()
-        failed = failed or finding.grade is Grade.FAIL
-        served = served or finding.subject == SERVED
-    click.echo(_verdict(failed, served))
+        findings.append(finding)
+        if not as_json:
+            click.echo(str(finding))
+            sys.stdout.flush()
+    failed = any(finding.grade is Grade.FAIL for finding in findings)
+    verdict = _verdict(failed, any(finding.subject == SERVED for finding in findings))
+    if as_json:
+        shown = {"version": __version__, "can_start": not failed, "verdict": verdict, "findings": findings}
+        verdict = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+    click.echo(verdict)
     return 1 if failed else 0
 
 
@@ -87,6 +100,9 @@ def _verdict(failed: bool, served: bool) -> str:
 
 
 async def _all_findings(read_settings: Callable[[], Settings]) -> AsyncIterator[Finding]:
+    program = f"ringback {__version__}, Python {platform.python_version()}, {platform.platform()}"
+    yield Finding(Grade.OK, "version", program)
+    yield _clock(datetime.now(UTC))
     try:
         settings = read_settings()
     except Misconfigured as error:
@@ -112,6 +128,14 @@ async def _all_findings(read_settings: Callable[[], Settings]) -> AsyncIterator[
     if settings.does("api") or settings.does("transcribe"):
         async for finding in _recognition(settings):
             yield finding
+
+
+def _clock(now: datetime) -> Finding:
+    """Certificates and tokens are judged by it, and callbacks are signed with it."""
+    what = f"{now:%Y-%m-%d %H:%M:%S} UTC"
+    if now < BUILT_AFTER:
+        return Finding(Grade.WARN, "clock", f"{what} is before this version was made", "set the clock (NTP)")
+    return Finding(Grade.OK, "clock", what)
 
 
 def _keys(settings: Settings) -> Iterator[Finding]:
@@ -276,7 +300,10 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             )
             await engine.pool.recognise(_tone(), task, Urgency.RECORDING)
             seconds = time.monotonic() - started
-            what = f"{default.name} is loaded and works, {engine.pool.threads} threads, after {seconds:.1f} s"
+            device = device_for(settings.engine.device)
+            computes = f"{device}, {compute_type_on(device, settings.engine.compute_type)}"
+            threads = f"{engine.pool.threads} threads"
+            what = f"{default.name} is loaded and works on {computes}, {threads}, after {seconds:.1f} s"
             yield Finding(Grade.OK, "model", what)
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
             yield await _names(engine.pool)

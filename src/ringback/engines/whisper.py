@@ -52,7 +52,7 @@ class Whisper:
     ) -> None:
         """Load it. `threads` is how many calls may run at once. Raises `Misconfigured` if it cannot be."""
         self.info = info
-        self.device = _device(device)
+        self.device = device_for(device)
         self._model = _load(weights, self.device, compute_type, threads)
         self._tokens = _tokens(weights, multilingual=self._model.is_multilingual)
         self._mels = MelExtractor(self._model.n_mels)
@@ -235,15 +235,22 @@ class Whisper:
         return self._rescorer.rescore(encoded, segments, terms)
 
 
-def _device(requested: str) -> str:
+def device_for(requested: str) -> str:
+    """The device that this machine gives: `cpu` or `cuda`."""
     if requested != "auto":
         return requested
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
+def compute_type_on(device: str, requested: str) -> str:
+    """CTranslate2's name of the type that a device computes in."""
+    if requested != "default":
+        return requested
+    return "float16" if device == "cuda" else "int8"
+
+
 def _load(weights: Weights, device: str, compute_type: str, threads: int) -> Any:
-    if compute_type == "default":
-        compute_type = "float16" if device == "cuda" else "int8"
+    compute_type = compute_type_on(device, compute_type)
     try:
         return ctranslate2.models.Whisper(
             str(weights.folder),
