@@ -139,6 +139,29 @@ class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return None if found is None else (found["host"].strip("[]"), int(found["port"]))
 
 
+EventName = Literal[
+    "delivery.parked", "destination.failing", "destination.recovered", "queue.stalled", "queue.recovered",
+    "disk.low", "disk.recovered", "key.expiring", "node.lost",
+]  # fmt: skip
+
+
+class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Operational webhooks: events for the operator."""
+
+    url: str = ""
+    """Where they are sent, also to an address that callers may not name. Empty: nobody is told."""
+    events: tuple[EventName, ...] = ()
+    """Those that are sent; empty: all of them."""
+    failing_after: tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...] = (5, 50)
+    """Failures of a destination in a row, at each of which `destination.failing` is sent."""
+    stalled_seconds: Seconds = 120.0
+    """`queue.stalled`, when work that could be taken up was not for so long."""
+    disk_bytes: Annotated[int, Meta(ge=0)] = 2_000_000_000
+    """`disk.low`, when less is free; 0: never."""
+    expiring_seconds: Annotated[float, Meta(ge=0, le=31_536_000)] = 604_800.0
+    """`key.expiring`, so long before a key ends."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = ""
     """Empty: `$XDG_DATA_HOME/ringback` (usually `~/.local/share/ringback`)."""
@@ -171,6 +194,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
     metrics: MetricsSettings = MetricsSettings()
+    webhooks: WebhookSettings = WebhookSettings()
 
     @property
     def data_path(self) -> Path:
@@ -233,6 +257,10 @@ def contradictions(settings: Settings) -> list[str]:
     if settings.metrics.listen and not _is_port(settings.metrics.address):
         listen = settings.metrics.listen[:200]
         faults.append(f"metrics.listen = {listen!r}: write host:port, such as 127.0.0.1:9464")
+    if settings.webhooks.url and not _WEBHOOK_FORM.fullmatch(settings.webhooks.url):
+        faults.append("webhooks.url: must be http(s)://host[:port]/path")
+    if not settings.webhooks.failing_after:
+        faults.append("webhooks.failing_after: name at least one number of failures, such as 5")
     faults += _half_a_cluster(settings)
     if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
         faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
@@ -253,7 +281,7 @@ CONFIG_VARIABLE = "RINGBACK_CONFIG"
 CONFIG_FILE = "ringback.toml"
 """In the working directory or the data folder."""
 
-_SECRETS = frozenset({"api_key", "secret_key", "database_url", "blobs_url"})
+_SECRETS = frozenset({"api_key", "secret_key", "database_url", "blobs_url", "webhooks.url"})
 _WITHIN = (
     ("callback", "connect_timeout", "timeout"),
     ("fetch", "connect_timeout", "timeout"),
@@ -262,6 +290,7 @@ _WITHIN = (
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
 _PUBLIC_URL_FORM = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+/?")
+_WEBHOOK_FORM = re.compile(r"https?://[!-~]+")
 _LISTEN_FORM = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 _DATABASE_FORM = re.compile(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?")
 _BLOBS_FORM = re.compile(r"(s3|gs|az)://[A-Za-z0-9][^\s@]*|file:///\S+")

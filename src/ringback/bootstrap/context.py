@@ -11,12 +11,15 @@ from ringback.bootstrap.blob_store import verified_blob_store
 from ringback.bootstrap.dependencies import open_when_available
 from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
 from ringback.bootstrap.values import engine_setup
+from ringback.callbacks.operational import OperatorReceiver
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
+from ringback.egress.target import read_target
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
+from ringback.errors import Misconfigured
 from ringback.jobs.activity import Activity
 from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import SECRET_KEY_FILE, Seal
@@ -54,6 +57,8 @@ class ProcessContext:
     catalogue: ModelCatalogue
     pool: EnginePool | None
     """The recogniser; None in a process that neither transcribes nor serves live streams."""
+    operator: OperatorReceiver | None
+    """Who is told of failures; None: nobody."""
     drain: Drain
     activities: Mapping[str, Activity]
     """How this process gets on with the kinds of work of callers."""
@@ -99,10 +104,25 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         egress=egress,
         catalogue=catalogue,
         pool=pool,
+        operator=await _operator(settings, ledger, clock, stack),
         drain=Drain(other_nodes=opened.cluster is not None),
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )
+
+
+async def _operator(
+    settings: Settings, ledger: Ledger, clock: Clock, stack: AsyncExitStack
+) -> OperatorReceiver | None:
+    """Its URL is the operator's own: the policy for callers does not hold, and does not change."""
+    if not settings.webhooks.url:
+        return None
+    try:
+        target = read_target(settings.webhooks.url)
+        egress = await stack.enter_async_context(EgressClient(Policy((target.host,), ()), clock))
+    except ValueError as error:
+        raise Misconfigured(f"webhooks.url: {error}") from None
+    return OperatorReceiver(target, egress, (await ledger.projects())[0].id, settings.webhooks.events)
 
 
 async def _opened_blobs(

@@ -1,7 +1,7 @@
 """The ledger that the settings name: a SQLite file, or a PostgreSQL database."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +58,10 @@ class Ledger(
 
 class ClusterStore(Turns, ProgressStore, Protocol):
     """What nodes tell one another through the ledger that they share."""
+
+    async def nodes(self) -> "Sequence[Node]":
+        """The processes that serve, and those that died within a day."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,15 +27,18 @@ from ringback.bootstrap.values import (
     fetch_limits,
     server_schedule,
     service_limits,
+    watch_limits,
 )
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery_handler import Deliverer
+from ringback.callbacks.operational import OperatorReceiver, parked_jobs
 from ringback.callbacks.trial import Trial, trial
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.errors import Misconfigured
+from ringback.jobs.job import GivenUp, Lease, NewJob
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.worker import Worker
 from ringback.quota import AudioQuota
@@ -54,6 +57,7 @@ from ringback.streaming.stream_service import LEASE_SECONDS, StreamService
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, with_activity
+from ringback.transcription.operational_watch import OperationalWatch, SilentNode, timestamp_of
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -130,6 +134,8 @@ class ServiceStages:
             ),
             Eraser(self._erasing, context.ledger, context.cluster or OwnTurns(context.clock)),
         ]
+        if context.operator is not None:
+            housekeeping.append(self._operational_watch(context.operator))
         if self._metrics is not None:
             housekeeping.append(self._metrics)
         return [self._resources, housekeeping, self._work, [self._http, *self._frontend], [context.drain]]
@@ -194,6 +200,7 @@ class ServiceStages:
             clock=context.clock,
             read_attempts=context.ledger.attempts,
             public_url=context.settings.public_url,
+            operator=context.operator,
         )
         self._work.append(
             Worker(
@@ -204,7 +211,32 @@ class ServiceStages:
                 lease_seconds=settings.timeout + DELIVERY_GRACE,
                 clock=context.clock,
                 may_claim=self._may_claim,
+                follow_parked=self._follow_parked,
             )
+        )
+
+    def _follow_parked(self, lease: Lease, outcome: GivenUp) -> tuple[NewJob, ...]:
+        operator, clock = self._context.operator, self._context.clock
+        if operator is None:
+            return ()
+        return parked_jobs(lease.job, lease.token, outcome, operator, timestamp_of(clock.now()))
+
+    def _operational_watch(self, operator: OperatorReceiver) -> OperationalWatch:
+        context = self._context
+        cluster = context.cluster
+
+        async def nodes() -> list[SilentNode]:
+            found = [] if cluster is None else await cluster.nodes()
+            return [SilentNode(node.facts.id, node.facts.host, node.silent) for node in found]
+
+        return OperationalWatch(
+            context.ledger,
+            operator,
+            watch_limits(context.settings.webhooks),
+            turns=cluster or OwnTurns(context.clock),
+            disk=partial(disk_space, context.settings.data_path),
+            nodes=nodes,
+            clock=context.clock,
         )
 
     def _may_claim(self) -> bool:

@@ -6,7 +6,8 @@ from ringback.keys import KeyLimits
 from ringback.quota import DailyLimits
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.server.services import ServiceLimits
-from ringback.settings import CallbackSettings, FetchSettings, LimitSettings, Settings
+from ringback.settings import CallbackSettings, FetchSettings, LimitSettings, Settings, WebhookSettings
+from ringback.transcription.operational_watch import WatchLimits
 
 
 def engine_setup(settings: Settings) -> EngineSetup:
@@ -25,6 +26,12 @@ def server_schedule(settings: CallbackSettings) -> RetrySchedule:
     """Where neither a request nor its key has one."""
     return schedule_or_default(
         settings.schedule, RetrySchedule.constant(settings.retries, settings.retry_delay)
+    )
+
+
+def watch_limits(settings: WebhookSettings) -> WatchLimits:
+    return WatchLimits(
+        settings.failing_after, settings.stalled_seconds, settings.disk_bytes, settings.expiring_seconds
     )
 
 

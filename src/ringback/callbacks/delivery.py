@@ -30,6 +30,15 @@ SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 30.0, 900.0
 TOO_LARGE: Final = 413
 
 
+class OperationalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the operator is told of (`callbacks.operational`)."""
+
+    type: str
+    subject: str | None = None
+    """What it is about, where the next event about the same depends on this one."""
+    level: int = 0
+
+
 class DeliveryOrder(msgspec.Struct, frozen=True):
     """A delivery job's payload: what goes where."""
 
@@ -51,6 +60,8 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
     accepted_at: float | None = None
     """Unix seconds, of the request whose result this is; None in old jobs and for what a stream says."""
+    event: OperationalEvent | None = None
+    """None: a callback. An event belongs to no request, and goes to the URL in the settings."""
     number: int | None = None
     """Of a live stream's response, from 1: those of one stream go out one by one, in this order."""
 
@@ -151,6 +162,8 @@ def headers(
         named["Content-Type"] = "application/json"
     if presigned is not None:
         return named
+    if order.event is not None:
+        return named | {"webhook-id": webhook_id, "ringback-attempt": str(attempt)}
     named |= {
         "dg-request-id": order.request_id,
         "webhook-id": webhook_id,

@@ -27,6 +27,7 @@ from ringback.callbacks.delivery import (
     thin_body,
     webhook_id_of,
 )
+from ringback.callbacks.operational import OperatorReceiver
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
@@ -76,9 +77,11 @@ class Deliverer:
         clock: Clock,
         read_attempts: ReadAttempts,
         public_url: str = "",
+        operator: OperatorReceiver | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`limits`: of each attempt. `schedule`: of those that have none of their own."""
+        """`limits`: of each attempt. `schedule`: of those that have none of their own. `operator`: None where
+        nobody is told of events."""
         self._egress = egress
         self._policy = policy
         self._blobs = blobs
@@ -88,6 +91,7 @@ class Deliverer:
         self._sign = sign
         self._read_attempts = read_attempts
         self._public_url = public_url
+        self._operator = operator
         self._clock = clock
         self._chance = chance
         self._reading = asyncio.Semaphore(LARGE_READ_AT_ONCE)
@@ -100,6 +104,11 @@ class Deliverer:
         """
         job = lease.job
         order = order_of(job)
+        if order.event is not None:
+            return await self._send_event(job, order)
+        return await self._send_callback(job, order)
+
+    async def _send_callback(self, job: Job, order: DeliveryOrder) -> Done | Retry | GivenUp | Interrupted:
         try:
             url = self._seal.open_if_sealed(order.url, place_of_callback(order.request_id))
             target = parse_target(url, self._policy, ports=True)
@@ -122,6 +131,16 @@ class Deliverer:
             if thin:
                 body = thin_body(order, job.project, len(body), self._public_url)
             return await self._attempt(job, order, target, body, thin=thin)
+
+    async def _send_event(self, job: Job, order: DeliveryOrder) -> Done | Retry | GivenUp | Interrupted:
+        """To the URL that the settings have now, whatever it was when the event was added."""
+        if self._operator is None:
+            return self._unsent(job, Verdict.BLOCKED, "webhooks.url is not set any more")
+        if order.body.inline is None:
+            return self._unsent(job, Verdict.BODY_LOST, "the event is no longer kept")
+        body = order.body.inline.encode()
+        target, egress = self._operator.target, self._operator.egress
+        return await self._attempt(job, order, target, body, thin=False, egress=egress)
 
     async def _must_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
         """Whether the receiver has refused the document for its size since the job was last queued afresh.
@@ -146,7 +165,14 @@ class Deliverer:
         return body
 
     async def _attempt(
-        self, job: Job, order: DeliveryOrder, target: Target, body: bytes, *, thin: bool
+        self,
+        job: Job,
+        order: DeliveryOrder,
+        target: Target,
+        body: bytes,
+        *,
+        thin: bool,
+        egress: EgressClient | None = None,
     ) -> Done | Retry | GivenUp | Interrupted:
         began = self._clock.now()
         presigned = target.presigned
@@ -164,7 +190,7 @@ class Deliverer:
                 delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
-        answer = await self._egress.send_request(
+        answer = await (egress or self._egress).send_request(
             target, order.method, sent_headers, body, self._limits, requester=requester
         )
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
@@ -251,7 +277,7 @@ def _report_attempt(
     event(
         "delivery.attempted",
         job_id=job.id,
-        request_id=order.request_id,
+        request_id=job.parent,
         project=job.project,
         outcome=verdict,
         status=answer.status if isinstance(answer, ReceiverResponse) else None,

@@ -15,6 +15,9 @@ from ringback.keys import KeyStore, SigningSecret
 from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import problem
 
+OPERATOR = "operator"
+"""What the secret that signs operational webhooks is kept under."""
+
 SERVER = "server"
 """Identifies the server's own key pair among the signing secrets of API keys."""
 

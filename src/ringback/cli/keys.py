@@ -12,7 +12,7 @@ import click
 
 from ringback.bootstrap.first_key import API_KEY_VARIABLE
 from ringback.bootstrap.ledger import Ledger
-from ringback.callbacks.signers import LONGEST_OVERLAP, SERVER, Signers
+from ringback.callbacks.signers import LONGEST_OVERLAP, OPERATOR, SERVER, Signers
 from ringback.cli.ledger_access import find_key, find_project, run_in_ledger
 from ringback.cli.options import Decorated, make_data_folder, settings_of, with_settings
 from ringback.cli.output import printable
@@ -218,7 +218,8 @@ def signing_secret(
 ) -> None:
     """Show the secret that signs a key's callbacks, for those who verify them.
 
-    KEY_ID is the identifier that `ringback keys list` shows, or `server` for the server's own public keys.
+    KEY_ID is the identifier that `ringback keys list` shows, `server` for the server's own public keys, or
+    `operator` for the secret of operational webhooks.
     Without it: the key that RINGBACK_API_KEY names, or the only one that there is.
     Each stands alone on a line of standard output, the newest first: docs/signing.md says how to use them.
     """
@@ -229,7 +230,7 @@ def signing_secret(
         signers = Signers(ledger, seal, SystemClock())
         first = await find_project(ledger, None)
         signer = key_id or _default_key(await ledger.keys(first.id), operators_key_id(first.id))
-        if signer != SERVER:
+        if signer not in (SERVER, OPERATOR):
             await find_key(ledger, signer)
         if not (rotate and signer == SERVER):  # that is the way out when the secret key is lost
             await signers.prepare()

@@ -87,7 +87,7 @@ class Settle(JobCommand[bool]):
 
     def read(self, reads: ReadSet) -> None:
         reads.live.add(self.lease.job.id)
-        if isinstance(self.outcome, Done):
+        if isinstance(self.outcome, Done | GivenUp):
             reads.add(self.outcome.follow_ups)
         if isinstance(self.outcome, GivenUp) and self.lease.job.sequence is not None:
             reads.whole_sequences.add(self.lease.job.sequence)
@@ -104,10 +104,10 @@ class Settle(JobCommand[bool]):
                 _end(batch, live, State.DONE, outcome)
                 if outcome.audio_seconds:
                     batch.count_audio(live, outcome.audio_seconds)
-                for job in outcome.follow_ups:
-                    batch.add(job)
+                _add_all(batch, outcome.follow_ups)
             case GivenUp():
                 _end(batch, live, State.PARKED, outcome)
+                _add_all(batch, outcome.follow_ups)
             case Retry():
                 due_at = batch.now + outcome.delay
                 batch.queue(live, due_at, tries=live.tries + 1, losses=0, code=outcome.code)
@@ -227,6 +227,11 @@ class Rescue(JobCommand[int]):
             return False
         batch.release(live, Signal.NEUTRAL)
         return True
+
+
+def _add_all(batch: JobBatch, jobs: Sequence[NewJob]) -> None:
+    for job in jobs:
+        batch.add(job)
 
 
 def _end(batch: JobBatch, live: LiveJob, state: State, outcome: Done | GivenUp) -> None:

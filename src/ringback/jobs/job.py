@@ -167,6 +167,8 @@ class GivenUp:
     result: bytes | None = None
     attempt: Attempt | None = None
     signal: Signal = Signal.NEUTRAL
+    follow_ups: tuple[NewJob, ...] = ()
+    """Added in the same transaction: what is to be told of it."""
 
 
 @dataclass(frozen=True, slots=True)

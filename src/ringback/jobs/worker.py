@@ -5,6 +5,7 @@ import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
@@ -12,13 +13,21 @@ import msgspec
 from ringback import telemetry
 from ringback.clock import Clock
 from ringback.jobs.activity import Activity
-from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, Outcome, Retry
+from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, NewJob, Outcome, Retry
 from ringback.jobs.lane import Shares
 from ringback.jobs.store import LeaseStore
 from ringback.retry_schedule import RetrySchedule
 
 Handler = Callable[[Lease], Awaitable[Outcome]]
 """Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
+
+FollowParked = Callable[[Lease, GivenUp], tuple[NewJob, ...]]
+
+
+def follow_nothing(_lease: Lease, _outcome: GivenUp) -> tuple[NewJob, ...]:
+    """Nobody is told of what is given up."""
+    return ()
+
 
 AFTER_OUR_FAULT = RetrySchedule((5.0, 30.0, 120.0))
 """A handler that raises has a fault of ours; its job is tried again, counted by its tries, then parked."""
@@ -73,9 +82,11 @@ class Worker:
         per_key: int | None = None,
         activity: Activity | None = None,
         may_claim: Callable[[], bool] = lambda: True,
+        follow_parked: FollowParked = follow_nothing,
     ) -> None:
         """`per_key`: for jobs of callers' lanes: slots are dealt in fair shares of projects and keys, and no
-        key has more than these. `may_claim` is asked before each claim."""
+        key has more than these. `may_claim` is asked before each claim. `follow_parked`: jobs that are
+        added when one is given up, in the same transaction."""
         self.name = f"worker {kind}"
         self._kind = kind
         self._store = store
@@ -87,6 +98,7 @@ class Worker:
         self._per_key = per_key
         self._activity = activity or Activity(clock)
         self._may_claim = may_claim
+        self._follow_parked = follow_parked
         self._slots: set[_Slot] = set()
         self._slot_freed = asyncio.Event()
 
@@ -179,6 +191,8 @@ class Worker:
     async def _settle(self, slot: "_Slot", outcome: Outcome) -> None:
         lease = slot.lease
         for pause in _growing_pauses():
+            if isinstance(outcome, GivenUp):
+                outcome = replace(outcome, follow_ups=self._follow_parked(lease, outcome))
             try:
                 if not await self._store.settle(lease, outcome):
                     telemetry.LATE_WRITES.labels(self._kind).inc()

@@ -130,6 +130,19 @@ class TestSettle:
         assert [child.id for child in await store.children(job.id, 9)] == [child.id for child in follow_ups]
         assert len(await store.claim("deliver", 5, 30.0)) == 3
 
+    async def test_a_parking_and_what_follows_from_it_are_one(
+        self, store: Store, new_job: NewJobs, claim_one: ClaimOne
+    ) -> None:
+        job, event = new_job(), new_job(lane="events")
+        await store.add([job])
+        lease = await claim_one()
+        assert await store.settle(lease, GivenUp(503, follow_ups=(event,)))
+        assert ((await found(store, job)).state, (await found(store, event)).state) == (
+            State.PARKED,
+            State.QUEUED,
+        )
+        assert not await store.settle(lease, GivenUp(503, follow_ups=(event,))), "what is late adds nothing"
+
     async def test_when_a_follow_up_is_refused_nothing_is_done(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne, done: Done
     ) -> None:

@@ -1,0 +1,225 @@
+"""Looks for the conditions that the operator is told of by operational webhooks, and adds their events.
+
+If the process dies anywhere here, the next round, of whichever node, finds the same conditions and the same
+last events: what was added is not added again.
+"""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from ringback import telemetry
+from ringback.blobs.free_space import DiskSpace
+from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.operational import (
+    Announced,
+    Condition,
+    OperatorReceiver,
+    announced_in,
+    announcements,
+    event_job,
+)
+from ringback.clock import Clock
+from ringback.jobs.job import JobFilter, Lane
+from ringback.jobs.store import JobAdder, JobGauges, JobPages, LaneReport, LaneReporter
+from ringback.keys import KeyStore
+from ringback.service import every
+from ringback.transcription.sweep import SOON_ENOUGH, Turns
+
+EVERY = 10.0
+"""Seconds between two rounds. What is over before one sees it is not announced."""
+
+KEYS_EVERY = 300.0
+
+EVENTS_LOOKED_AT = 500
+"""The newest, from which it is known what was announced. One with an older event is announced anew."""
+
+MOST_DESTINATIONS = 1_000
+NODE_LOST_AFTER = 90.0
+"""Seconds without a beat, of which a node makes one every 15."""
+
+
+class OperationalStore(JobAdder, JobGauges, JobPages, LaneReporter, KeyStore, Protocol):
+    """The ledger's side."""
+
+
+@dataclass(frozen=True, slots=True)
+class SilentNode:
+    """Another process of the cluster."""
+
+    id: str
+    host: str
+    silent: float
+    """Seconds since its last beat."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchLimits:
+    """From when on a condition is one, by the settings of `webhooks`."""
+
+    failing_after: Sequence[int]
+    """Failures in a row; an event at each of them."""
+    stalled_seconds: float
+    disk_bytes: int
+    expiring_seconds: float
+
+
+async def no_nodes() -> Sequence[SilentNode]:
+    """Where there is no cluster."""
+    return ()
+
+
+class OperationalWatch:
+    """A service; rounds for all nodes are one node's, in turn, and each looks at its own disk."""
+
+    name = "operational webhooks"
+
+    def __init__(
+        self,
+        store: OperationalStore,
+        receiver: OperatorReceiver,
+        limits: WatchLimits,
+        *,
+        turns: Turns,
+        disk: Callable[[], DiskSpace | None],
+        nodes: Callable[[], Awaitable[Sequence[SilentNode]]] = no_nodes,
+        clock: Clock,
+    ) -> None:
+        self._store = store
+        self._receiver = receiver
+        self._limits = limits
+        self._turns = turns
+        self._disk = disk
+        self._nodes = nodes
+        self._clock = clock
+        self._keys_at = 0.0
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        async def one_round() -> None:
+            try:
+                await self.round()
+            except Exception as error:
+                # What is to be told waits for the next round.
+                telemetry.problem("webhooks.failed", error=str(error))
+
+        await every(EVERY, one_round, stopping)
+
+    async def round(self) -> int:
+        """Add the events that are due; how many."""
+        announced = await self._announced()
+        conditions = self._of_disk()
+        if await self._turns.take_turn("operational webhooks", EVERY * SOON_ENOUGH):
+            conditions += await self._of_destinations(announced)
+            conditions += await self._of_queues()
+            conditions += await self._of_nodes()
+            conditions += await self._of_keys()
+        added = 0
+        now = self._clock.now()
+        for due in announcements(conditions, announced):
+            if not self._receiver.wants(due.type):
+                continue
+            try:
+                await self._store.add([event_job(due, self._receiver, now, timestamp_of(now))])
+            except ValueError:
+                continue  # another node has announced it in this very moment
+            added += 1
+            telemetry.problem("webhook.due", type=due.type.value, subject=due.condition.subject)
+        return added
+
+    async def _announced(self) -> Mapping[str, Announced]:
+        receiver = self._receiver
+        where = JobFilter(receiver.project, DELIVER, lane=receiver.lane)
+        page = await self._store.page(where, EVENTS_LOOKED_AT)
+        return announced_in(page.jobs)
+
+    async def _of_destinations(self, announced: Mapping[str, Announced]) -> list[Condition]:
+        first = min(self._limits.failing_after)
+        reports = await self._store.lane_reports(DELIVER, MOST_DESTINATIONS, least_failures=first)
+        seen = {_subject(report.name) for report in reports}
+        told = [
+            Lane(subject.partition(":")[2])
+            for subject, last in announced.items()
+            if subject.startswith("destination:") and last.level and subject not in seen
+        ]
+        if told:
+            since = await self._store.lane_reports(DELIVER, len(told), names=told)
+            # Fewer failures than the first threshold: it has recovered, and failed anew.
+            reports += [report for report in since if not report.failures]
+        # Nobody can be told that he cannot be told.
+        return [self._of_destination(report) for report in reports if report.name != self._receiver.lane]
+
+    def _of_destination(self, report: LaneReport) -> Condition:
+        destination, _, project = report.name.rpartition(" ")
+        level = sum(report.failures >= threshold for threshold in self._limits.failing_after)
+        last = report.last_success_at
+        data = {
+            "destination": destination,
+            "project_id": project,
+            "failures": report.failures,
+            "last_success": None if last is None else timestamp_of(last),
+            "waiting": report.waiting,
+            "parked": report.parked,
+        }
+        return Condition(_subject(report.name), level, data)
+
+    async def _of_queues(self) -> list[Condition]:
+        gauges = await self._store.gauges()
+        found = []
+        for kind in ("fetch", "transcribe", DELIVER):
+            gauge = gauges.get(kind)
+            seconds = 0.0 if gauge is None else gauge.oldest_ready or 0.0
+            waiting = 0 if gauge is None else gauge.queued
+            data = {"kind": kind, "seconds": round(seconds, 1), "waiting": waiting}
+            found.append(Condition(f"queue:{kind}", int(seconds > self._limits.stalled_seconds), data))
+        return found
+
+    def _of_disk(self) -> list[Condition]:
+        disk, host = self._disk(), socket.gethostname()
+        if disk is None:
+            return []
+        level = int(disk.free < self._limits.disk_bytes)
+        if not level and disk.free < self._limits.disk_bytes * 1.1:
+            return []  # around the limit it is neither
+        return [Condition(f"disk:{host}", level, {"host": host, "free": disk.free, "total": disk.total})]
+
+    async def _of_nodes(self) -> list[Condition]:
+        return [
+            Condition(
+                f"node:{node.id}",
+                1,
+                {"node_id": node.id, "host": node.host, "silent_seconds": round(node.silent, 1)},
+            )
+            for node in await self._nodes()
+            if node.silent > NODE_LOST_AFTER
+        ]
+
+    async def _of_keys(self) -> list[Condition]:
+        now = self._clock.now()
+        if now < self._keys_at:
+            return []
+        self._keys_at = now + KEYS_EVERY
+        found = []
+        for project in await self._store.projects():
+            for key in await self._store.keys(project.id):
+                if key.expires_at is None or not now < key.expires_at < now + self._limits.expiring_seconds:
+                    continue
+                data = {
+                    "key_id": key.id,
+                    "project_id": project.id,
+                    "comment": key.comment,
+                    "expires": timestamp_of(key.expires_at),
+                }
+                found.append(Condition(f"key:{key.id} {int(key.expires_at)}", 1, data))
+        return found
+
+
+def timestamp_of(moment: float) -> str:
+    """RFC 3339 in UTC, as Standard Webhooks asks."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _subject(lane: Lane) -> str:
+    return f"destination:{lane}"
