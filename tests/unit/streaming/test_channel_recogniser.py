@@ -32,7 +32,7 @@ class Engine:
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
         self.asked.append(urgency)
         words = [Word(text, 0.3 + 0.1 * n, 0.4 + 0.1 * n, 1.0) for n, text in enumerate(self.words)]
-        return Recognition(tuple(words), "en", None)
+        return Recognition(tuple(words))
 
 
 async def heard(
@@ -43,7 +43,7 @@ async def heard(
 ) -> list[RecognitionResult]:
     """The results of a channel with this audio: (seconds, sound, the words that the engine returns)."""
     events: list[RecognitionEvent] = []
-    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, interim, 300)
+    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), None, interim, 300)
     channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
