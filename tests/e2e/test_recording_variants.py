@@ -117,10 +117,10 @@ def test_where_people_switch_languages_nothing_is_translated(program: Program) -
     assert "appuyez" in alternative["transcript"]
     assert sorted(alternative["languages"]) == ["en", "es", "fr"]
     assert alternative["languages_hinted"] == ["en"]
-    told = [(word["language"], word["start"]) for word in alternative["words"]]
-    spoken = [("es" if start < 5.5 else "en" if start < 12.3 else "fr") for _, start in told]
-    right = sum(language == expected for (language, _), expected in zip(told, spoken, strict=True))
-    assert right / len(told) > 0.9
+    timed = [(word["language"], word["start"]) for word in alternative["words"]]
+    spoken = [("es" if start < 5.5 else "en" if start < 12.3 else "fr") for _, start in timed]
+    right = sum(language == expected for (language, _), expected in zip(timed, spoken, strict=True))
+    assert right / len(timed) > 0.9
     assert {language for each in reply.json()["results"]["utterances"] for language in each["languages"]} == {
         "en",
         "es",
@@ -260,13 +260,13 @@ def test_a_recording_heard_in_part_says_so_to_the_waiting_and_to_the_called_back
     samples, rate = as_wav(clip("en"))
     cut = wav_of(samples[None], rate)
     cut = cut[: len(cut) // 2]
-    told = program.listen(cut, "").json()["metadata"]["warnings"]
-    assert [warning["type"] for warning in told] == ["partial"]
-    assert "50 % of the seconds" in told[0]["message"]
+    warnings = program.listen(cut, "").json()["metadata"]["warnings"]
+    assert [warning["type"] for warning in warnings] == ["partial"]
+    assert "50 % of the seconds" in warnings[0]["message"]
     with Receiver() as receiver:
         assert program.listen(cut, f"callback={quote(receiver.url)}").status == 200
         (callback,) = receiver.wait_for(bool)
-    assert callback.json()["metadata"]["warnings"] == told
+    assert callback.json()["metadata"]["warnings"] == warnings
 
 
 def test_audio_behind_a_url(program: Program) -> None:
