@@ -8,9 +8,9 @@ once; `bench.peers.live_doors` says how to install them, or how to give others b
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
@@ -105,6 +105,7 @@ class Measuring:
     report: Report
     spoken: Sequence[Plan]
     probe: Plan
+    query: Mapping[str, object] = field(default_factory=lambda: QUERY)
 
     def measure_beside(self, peer: AbstractContextManager[Door]) -> None:
         try:
@@ -151,7 +152,7 @@ class Measuring:
             }
             for number, plan in enumerate(spoken)
         ]
-        url = f"{door.url}/v1/listen?{urlencode(QUERY)}"
+        url = f"{door.url}/v1/listen?{urlencode(self.query)}"
         answer = self.load.ask(url=url, headers=door.headers, streams=streams)
         came: list[dict[str, Any]] = answer["streams"]
         return came
