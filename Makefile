@@ -31,7 +31,7 @@ HASHED := --require-hashes --requirements
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup setup-dev demo serve test test-clients test-long test-all mutants test-cluster lint format bench chaos notices openapi sbom lock clean
+.PHONY: help setup setup-dev demo serve test test-clients test-long test-web test-all mutants test-cluster lint format bench chaos notices openapi sbom lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -55,6 +55,9 @@ test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients agains
 
 test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
 	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
+
+test-web: setup-dev ## Try the dashboard in a real Chromium; screenshots go to build/screenshots/.
+	$(BIN)/python -m pytest tests/web $(ARGS)
 
 test-all: setup-dev lint ## Run all but what is marked slow in one go: what CI does.
 	$(PYTEST) -m 'not slow' $(ARGS)

@@ -98,6 +98,7 @@ LONG = {
     "integration/test_recognition_accuracy.py",
     "integration/test_shared_stores_watched.py",
     "integration/test_start_waits.py",
+    "web/test_dashboard.py",
 }
 """Files that take longest, by `--durations` of a whole run: CI and `make test-long` run them."""
 

@@ -107,6 +107,11 @@ with large tensors in 16 bits. Its `NOTICE` says more, its `licenses/` has both 
 (c) 2012-2020 Shutterstock, Inc., CC BY 4.0 (https://creativecommons.org/licenses/by/4.0/). Changed: sorted, in lower case; in English without
 entries that have a clean, medical or proper meaning, and with some compounds added.
 
+## Swagger UI in this repository
+
+`src/ringback/server/web/swagger-ui*` is swagger-ui-dist 5.35.0, (c) SmartBear Software, Apache-2.0, without its source maps; its licence, its
+notice and those of what it contains lie beside it (`swagger-ui.LICENSE.txt`).
+
 ## Audio in this repository
 
 `tests/audio/` has recordings of LibriVox (public domain) and of Asterisk's sounds (CC BY-SA 3.0): `tests/audio/LICENSES.md`.

@@ -162,6 +162,11 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`key.expiring`, so long before a key ends."""
 
 
+class DashboardSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool = True
+    """False: the pages at `/` and `/docs` are not there."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     data_dir: str = ""
     """Empty: `$XDG_DATA_HOME/ringback` (usually `~/.local/share/ringback`)."""
@@ -195,6 +200,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     engine: EngineSettings = EngineSettings()
     metrics: MetricsSettings = MetricsSettings()
     webhooks: WebhookSettings = WebhookSettings()
+    dashboard: DashboardSettings = DashboardSettings()
 
     @property
     def data_path(self) -> Path:

@@ -6,6 +6,7 @@ from pathlib import Path
 from starlette.routing import Route
 
 from ringback.server.openapi import ERRORS, HEADERS, error_statuses, openapi
+from ringback.server.page_routes import ASSETS_PATH, PAGES
 from ringback.server.routes import OPERATIONS, application
 from support.front import front
 
@@ -28,6 +29,7 @@ async def test_the_server_answers_it_to_everybody_and_every_route_is_described(t
         for method in (route.methods or ())
         if method != "HEAD"
     }
+    served -= {("GET", path) for path in (*PAGES, ASSETS_PATH)}
     assert served == {(operation.method, operation.path) for operation in OPERATIONS}
 
 

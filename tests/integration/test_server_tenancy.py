@@ -33,6 +33,9 @@ KEYLESS = {
     ("GET", "/metrics"),
     ("GET", "/.well-known/ringback/webhook-keys"),
     ("GET", "/openapi.json"),
+    ("GET", "/"),
+    ("GET", "/docs"),
+    ("GET", "/assets/{name}"),
 }
 """What anybody may ask; `test_server_operator` says what they learn."""
 

@@ -1,4 +1,4 @@
-"""A receiver of WebSocket callbacks: keeps the messages of each path."""
+"""Where WebSocket callbacks arrive: keeps what each path was told."""
 
 import json
 import threading

@@ -325,6 +325,7 @@ class ServiceStages:
                 jwt_secret=context.seal.subkey("jwt"),
                 probe_sources=self._probe_sources(),
                 warn_substitution=settings.engine.warn_substitution,
+                serves_dashboard=settings.dashboard.enabled,
             )
         )
 

@@ -9,6 +9,7 @@ because many HTTP clients and gateways can send nothing but `Bearer`.
 from dataclasses import dataclass
 from typing import Any
 
+import jwt
 from starlette.requests import HTTPConnection
 
 from ringback.clock import Clock
@@ -21,6 +22,9 @@ from ringback.server.permissions import TOKEN, Permission, Reach, effective, rea
 
 TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
+
+SESSION_SECONDS = 3600
+"""A session of the dashboard lasts so long at most; then the key is asked for again."""
 
 CACHE_SECONDS = 1.0
 """Seconds that a key is cached: one removed elsewhere (by the command line) still works this long. Removing
@@ -41,6 +45,8 @@ class Caller:
     """None when a token was sent: it names its key but is not the key."""
     limits: KeyLimits
     """The key's own limits; its tokens share them."""
+    session: bool = False
+    """Whether a session token was sent, and not the key itself."""
 
     @property
     def requester(self) -> Requester:
@@ -79,6 +85,7 @@ class Authenticator:
         self._jwt_secret = jwt_secret
         self._cached_keys: dict[bytes, tuple[float, ApiKey]] = {}
         self._cached_limits: dict[tuple[str, str], tuple[float, KeyLimits]] = {}
+        self._cached_sessions: dict[tuple[str, str], tuple[float, ApiKey | None]] = {}
         self._first_project: str | None = None
         self._failures = AuthFailureLog()
 
@@ -100,13 +107,29 @@ class Authenticator:
             claims = self._claims_of(credential)
             if claims is None:
                 return await self._caller_with_key(credential)
+            if claims["aud"] == _SESSION_AUDIENCE:
+                return await self._caller_with_session(claims)
             return await self._caller_with_token(claims)
         raise InvalidCredentials(AuthFailure.MALFORMED if scheme else AuthFailure.MISSING)
 
+    def open_session(self, caller: Caller) -> tuple[str, float]:
+        """A token that stands for the caller's key in a browser: it reaches as far, and no longer than it or
+        `SESSION_SECONDS`. The token, and its seconds."""
+        assert caller.key is not None
+        now = self._clock.now()
+        expires_at = now + SESSION_SECONDS
+        if caller.key.expires_at is not None:
+            expires_at = min(expires_at, caller.key.expires_at)
+        claims = {
+            "sub": caller.key_id,
+            "project": caller.project,
+            "aud": _SESSION_AUDIENCE,
+            "exp": expires_at,
+        }
+        return jwt.encode(claims, self._jwt_secret, _ALGORITHM), expires_at - now
+
     def grant(self, caller: Caller, seconds: float) -> str:
         """A token that lets its holder transcribe, and nothing else, for this long."""
-        import jwt  # noqa: PLC0415 - see `_claims_of`
-
         now = self._clock.now()
         claims = {"sub": caller.key_id, "project": caller.project, "aud": _AUDIENCE, "exp": now + seconds}
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
@@ -115,6 +138,7 @@ class Authenticator:
         """Read keys from the ledger again: a key or a project was removed, or has other limits."""
         self._cached_keys.clear()
         self._cached_limits.clear()
+        self._cached_sessions.clear()
 
     async def _caller_with_key(self, secret: str) -> Caller:
         key = await self._key(secret_hash(secret))
@@ -145,16 +169,14 @@ class Authenticator:
         return key
 
     def _claims_of(self, token: str) -> dict[str, Any] | None:
-        """The claims of a token from `grant`; None: this server has not made it."""
-        import jwt  # noqa: PLC0415 - it brings X.509, which a server without such tokens need not load
-
+        """What a token from `grant` says; None: it is no token of ours."""
         try:
             # The expiry is judged by the clock that we are given.
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._jwt_secret,
                 [_ALGORITHM],
-                audience=_AUDIENCE,
+                audience=[_AUDIENCE, _SESSION_AUDIENCE],
                 options={"require": ["sub", "project", "exp"], "verify_exp": False},
             )
         except jwt.InvalidTokenError:
@@ -167,6 +189,26 @@ class Authenticator:
         key_id, project = claims["sub"], claims["project"]
         limits = await self._limits_of(project, key_id)
         return Caller(key_id, project, frozenset({TOKEN}), None, limits)
+
+    async def _caller_with_session(self, claims: dict[str, Any]) -> Caller:
+        """As with the key itself: a session ends with its key."""
+        key = await self._key_by_id(claims["project"], claims["sub"])
+        if key is None:
+            raise InvalidCredentials(AuthFailure.UNKNOWN)
+        if claims["exp"] <= self._clock.now():
+            raise InvalidCredentials(AuthFailure.EXPIRED)
+        return Caller(key.id, key.project, await self.columns_of(key), key, key.limits, session=True)
+
+    async def _key_by_id(self, project: str, key_id: str) -> ApiKey | None:
+        now = self._clock.monotonic()
+        cached = self._cached_sessions.get((project, key_id))
+        if cached is not None and now - cached[0] < CACHE_SECONDS:
+            return cached[1]
+        found = next((key for key in await self._keys.keys(project) if key.id == key_id), None)
+        if len(self._cached_sessions) >= CACHED_KEYS:
+            self._cached_sessions.clear()
+        self._cached_sessions[project, key_id] = (now, found)
+        return found
 
     async def _limits_of(self, project: str, key_id: str) -> KeyLimits:
         """Those of a token's key. A token may outlive its key, then the server's settings hold, but not its
@@ -215,6 +257,7 @@ def _credentials(connection: HTTPConnection) -> tuple[str, str]:
 _SCHEMES = frozenset({"token", "bearer"})
 _ALGORITHM = "HS256"
 _AUDIENCE = "ringback:listen"
+_SESSION_AUDIENCE = "ringback:session"
 
 
 def forbidden() -> Refusal:

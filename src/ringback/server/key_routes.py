@@ -204,6 +204,16 @@ GRANT_TOKEN = Operation(
 )
 
 
+OPEN_SESSION = Operation(
+    "POST",
+    "/v1/auth/session",
+    "openSession",
+    TAG,
+    "Make a session token, which reaches as far as its key",
+    GrantedToken,
+)
+
+
 class KeyRoutes:
     """The routes for keys and tokens."""
 
@@ -323,6 +333,18 @@ class KeyRoutes:
         body = await json_body(request, self._pace, _NEW_TOKEN, optional=True)
         token = self._authenticator.grant(caller, body.ttl_seconds)
         return answer(GrantedToken(token, body.ttl_seconds))
+
+    async def open_session(self, request: Request) -> Response:
+        """For the dashboard: with the key itself alone, so that no session outlives its hour."""
+        caller = await self._authenticator.authenticate(request)
+        caller.require(Permission.READ_PROJECT)
+        if caller.key is None or caller.session:
+            raise forbidden()
+        token, seconds = self._authenticator.open_session(caller)
+        telemetry.event("session.opened", key=caller.key_id, project=caller.project)
+        opened = answer(GrantedToken(token, seconds))
+        opened.headers["cache-control"] = "no-store"
+        return opened
 
     async def _caller_and_key(self, request: Request, action: Permission) -> tuple[Caller, ApiKey]:
         """Who asks, and the key that the path names."""

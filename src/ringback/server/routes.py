@@ -15,6 +15,7 @@ from starlette.websockets import WebSocket
 
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
+from ringback.server.audio_route import FETCH_AUDIO, AudioRoute
 from ringback.server.auth import Authenticator
 from ringback.server.callback_test_route import TEST_CALLBACK, CallbackTestRoute
 from ringback.server.delivery_routes import LIST_DELIVERIES, DeliveryRoutes
@@ -39,6 +40,7 @@ from ringback.server.key_routes import (
     DELETE_KEY,
     GRANT_TOKEN,
     LIST_KEYS,
+    OPEN_SESSION,
     SHOW_KEY,
     KeyRoutes,
 )
@@ -53,6 +55,7 @@ from ringback.server.model_routes import (
 )
 from ringback.server.openapi_route import SHOW_OPENAPI, OpenApiRoute
 from ringback.server.operations import Handler, Operation
+from ringback.server.page_routes import page_routes
 from ringback.server.project_routes import (
     CREATE_PROJECT,
     DELETE_PROJECT,
@@ -164,6 +167,7 @@ class _Handlers:
     signing: SigningRoutes
     history: HistoryRoutes
     results: ResultRoute
+    audio: AudioRoute
     redelivery: RequestCommandRoutes
     deliveries: DeliveryRoutes
     destinations: DestinationRoutes
@@ -208,6 +212,8 @@ _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (SHOW_MODEL, lambda handlers: handlers.models.model),
     (CHECK_TOKEN, lambda handlers: handlers.manage.check_token),
     (GRANT_TOKEN, lambda handlers: handlers.manage.grant_token),
+    (OPEN_SESSION, lambda handlers: handlers.manage.open_session),
+    (FETCH_AUDIO, lambda handlers: handlers.audio.audio),
     (SHOW_PUBLIC_KEYS, lambda handlers: handlers.signing.public_keys),
     (SHOW_OPENAPI, lambda handlers: handlers.openapi.document),
 )
@@ -230,6 +236,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         signing=SigningRoutes(services, authenticator),
         history=HistoryRoutes(services, authenticator),
         results=ResultRoute(services, authenticator),
+        audio=AudioRoute(services, authenticator),
         redelivery=RequestCommandRoutes(services, authenticator),
         deliveries=DeliveryRoutes(services, authenticator),
         destinations=DestinationRoutes(services, authenticator),
@@ -243,6 +250,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         WebSocketRoute(LISTEN_PATH, live.serve),
         *(operation.route(handler(handlers)) for operation, handler in _TABLE),
         *_probe_routes(services.probe_sources, authenticator),
+        *(page_routes() if services.serves_dashboard else ()),
     ]
 
 

@@ -131,5 +131,6 @@ class Services:
     probe_sources: ProbeSources
     warn_substitution: bool = False
     """Whether a result says in its warnings which model served one of Deepgram's names."""
+    serves_dashboard: bool = True
     finds_names: bool = False
     """Whether the model of names and places is there, for `redact` and `detect_entities`."""

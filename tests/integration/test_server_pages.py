@@ -1,0 +1,103 @@
+"""The pages, the session they sign in with, and the recording they play."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ringback.server.auth import SESSION_SECONDS
+from support.clock import ManualClock
+from support.front import OWNER, Front, front
+
+
+@pytest.fixture
+async def door(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Front]:
+    async with front(tmp_path, clock=manual_clock) as opened:
+        yield opened
+
+
+async def session_of(door: Front, key: str = OWNER) -> str:
+    opened = await door.call("POST", "/v1/auth/session", key=key)
+    assert opened.headers["cache-control"] == "no-store"
+    return str(opened.json()["access_token"])
+
+
+async def status_with(door: Front, token: str, path: str = "/v1/auth/token", method: str = "GET") -> int:
+    return (await door.call(method, path, headers={"Authorization": f"Bearer {token}"}, json={})).status
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/assets/app.js", "/assets/app.css", "/assets/icon.svg"])
+async def test_pages_have_a_strict_policy_and_are_asked_for_again_only_when_changed(
+    door: Front, path: str
+) -> None:
+    page = await door.call("GET", path, key=None)
+    assert page.status == 200
+    policy = page.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.headers["x-content-type-options"] == "nosniff"
+    again = await door.call("GET", path, key=None, headers={"If-None-Match": page.headers["etag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+@pytest.mark.parametrize("name", ["index.html", "docs.html", "nothing.js", "..%2fpage_routes.py"])
+async def test_only_assets_are_assets(door: Front, name: str) -> None:
+    assert (await door.call("GET", f"/assets/{name}", key=None)).status == 404
+
+
+async def test_pages_say_nothing_inline() -> None:
+    for page in (Path(__file__).parents[2] / "src/ringback/server/web").glob("*.html"):
+        text = page.read_text()
+        assert "style=" not in text
+        assert "<style" not in text
+        assert "<script>" not in text
+
+
+async def test_a_session_reaches_as_far_as_its_key(door: Front) -> None:
+    session = await session_of(door)
+    assert await status_with(door, session) == 200
+    assert await status_with(door, session, f"/v1/projects/{door.project}/keys") == 200
+    member = await session_of(door, await door.add_key("member"))
+    assert await status_with(door, member, "/v1/auth/token") == 200
+    assert await status_with(door, member, f"/v1/projects/{door.project}/keys", "POST") == 403
+
+
+async def test_only_a_key_opens_a_session(door: Front) -> None:
+    assert await status_with(door, await session_of(door), "/v1/auth/session", "POST") == 403
+    granted = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
+    assert await status_with(door, granted, "/v1/auth/session", "POST") == 403
+
+
+async def test_a_session_ends_after_an_hour(door: Front, manual_clock: ManualClock) -> None:
+    session = await session_of(door)
+    manual_clock.advance(SESSION_SECONDS - 1)
+    assert await status_with(door, session) == 200
+    manual_clock.advance(1)
+    assert await status_with(door, session) == 401
+
+
+async def test_a_session_ends_with_its_key(door: Front, manual_clock: ManualClock) -> None:
+    secret = await door.add_key("member", expires_at=manual_clock.now() + 60)
+    brief = await session_of(door, secret)
+    other = await door.add_key("member")
+    removed = await session_of(door, other)
+    key = (await door.call("GET", "/v1/auth/token", key=other)).json()["api_key_id"]
+    assert (await door.call("DELETE", f"/v1/projects/{door.project}/keys/{key}")).status == 200
+    assert await status_with(door, removed) == 401
+    manual_clock.advance(60)
+    assert await status_with(door, brief) == 401
+
+
+async def test_the_recording_is_given_back_while_it_is_kept(door: Front) -> None:
+    recording = bytes(range(256)) * 4_000
+    callback = "callback=http%3A%2F%2F127.0.0.1:9%2F"
+    asked = (await door.call("POST", f"/v1/listen?{callback}", data=recording)).json()["request_id"]
+    path = f"/v1/projects/{door.project}/requests/{asked}/audio"
+    given = await door.call("GET", path)
+    assert (given.status, given.body) == (200, recording)
+    assert given.headers["content-disposition"] == "attachment"
+    assert (await door.call("GET", path, key=await door.add_key("requests:own"))).status == 404
+    for blob in (door.folder / "audio").iterdir():
+        blob.unlink()
+    gone = await door.call("GET", path)
+    assert (gone.status, gone.json()["category"]) == (410, "AUDIO_NOT_KEPT")
