@@ -57,6 +57,8 @@ async def test_a_key_sees_its_own_project(door: Front) -> None:
     one = (await get(door, "{project}")).json()
     assert (one["project_id"], one["name"]) == (door.project, listed[0]["name"])
     assert (await get(door, "{project}/balances")).json() == {"balances": []}
+    for name, field in (("members", "members"), ("invites", "invites"), ("purchases", "orders")):
+        assert (await get(door, f"{{project}}/{name}")).json() == {field: []}
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,24 @@ class Balances(msgspec.Struct):
     balances: list[Any]
 
 
+class Members(msgspec.Struct):
+    """Empty: keys are all that this server knows of people."""
+
+    members: list[Any]
+
+
+class Invites(msgspec.Struct):
+    """Empty: without members nobody is invited."""
+
+    invites: list[Any]
+
+
+class Purchases(msgspec.Struct):
+    """Empty: nobody is billed here."""
+
+    orders: list[Any]
+
+
 class _Named(msgspec.Struct):
     name: Annotated[str, Meta(max_length=LONGEST_PROJECT_NAME)]
 
@@ -73,6 +91,11 @@ DELETE_PROJECT = Operation(
     "Delete a project and erase what is in it",
     Message,
     errors=(409,),
+)
+LIST_MEMBERS = Operation("GET", f"{PROJECT_PATH}/members", "listMembers", TAG, "Members: none", Members)
+LIST_INVITES = Operation("GET", f"{PROJECT_PATH}/invites", "listInvites", TAG, "Invites: none", Invites)
+LIST_PURCHASES = Operation(
+    "GET", f"{PROJECT_PATH}/purchases", "listPurchases", TAG, "Purchases: none", Purchases
 )
 SHOW_BALANCES = Operation("GET", f"{PROJECT_PATH}/balances", "listBalances", TAG, "Balances: none", Balances)
 
@@ -142,10 +165,22 @@ class ProjectRoutes:
         return answer(Message("Successfully deleted the project."))
 
     async def balances(self, request: Request) -> Response:
-        """An empty list: this server bills nothing."""
+        return await self._none(request, Balances([]))
+
+    async def members(self, request: Request) -> Response:
+        return await self._none(request, Members([]))
+
+    async def invites(self, request: Request) -> Response:
+        return await self._none(request, Invites([]))
+
+    async def purchases(self, request: Request) -> Response:
+        return await self._none(request, Purchases([]))
+
+    async def _none(self, request: Request, document: msgspec.Struct) -> Response:
+        """What a project of this server has none of."""
         await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
         await project_of(self._keys, request)
-        return answer(Balances([]))
+        return answer(document)
 
 
 _NAMED = msgspec.json.Decoder(_Named)
