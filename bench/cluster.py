@@ -171,8 +171,8 @@ class _Measuring:
     def _claims(self, nodes: Sequence[Child]) -> float:
         nodes[0].ask(do="fill", count=TO_CLAIM)
         start = time.monotonic() + 0.1
-        told = _ask_all(nodes, do="claim", start=start)
-        return float(sum(one["count"] for one in told) / (max(one["last"] for one in told) - start))
+        answers = _ask_all(nodes, do="claim", start=start)
+        return float(sum(one["count"] for one in answers) / (max(one["last"] for one in answers) - start))
 
     def _watched(self, nodes: Sequence[Child], do: str, seconds: float) -> dict[str, float]:
         start = time.monotonic() + 0.1
@@ -184,11 +184,11 @@ class _Measuring:
         before = self._postgres_cpu()
         _sleep_until(until)
         postgres = self._postgres_cpu() - before
-        told = [node.answer() for node in nodes]
-        thousands = sum(one["count"] for one in told) / 1_000 or float("nan")
+        answers = [node.answer() for node in nodes]
+        thousands = sum(one["count"] for one in answers) / 1_000 or float("nan")
         return {
-            "per_second": sum(one["count"] / one["seconds"] for one in told),
-            "client_cpu_s": sum(one["cpu"] for one in told) / thousands,
+            "per_second": sum(one["count"] / one["seconds"] for one in answers),
+            "client_cpu_s": sum(one["cpu"] for one in answers) / thousands,
             "postgres_cpu_s": postgres / thousands,
         }
 

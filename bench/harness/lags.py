@@ -40,15 +40,15 @@ class Lags:
     partials: int = 0
     pairs: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, plan: Plan, told: dict[str, Any]) -> None:
+    def add(self, plan: Plan, response: dict[str, Any]) -> None:
         """One stream, from what the load generator says of it."""
-        results = [result for result in told["results"] if result["text"]]
+        results = [result for result in response["results"] if result["text"]]
         finals = [result for result in results if result["final"]]
-        self.late = max(self.late, told["late"])
+        self.late = max(self.late, response["late"])
         self.first_partial += [result["at"] - plan.phrases[0].start for result in results[:1]]
         self._words(plan, results)
-        self._endings(plan, finals, told)
-        self.changed += taken_back(told["results"])
+        self._endings(plan, finals, response)
+        self.changed += taken_back(response["results"])
         self.partials += len(results) - len(finals)
         self.final_words += sum(len(result["text"].split()) for result in finals)
         self.known_words += len(plan.words)
@@ -83,13 +83,13 @@ class Lags:
             if number != FINALIZED and phrase is not plan.phrases[-1] and last:
                 self.endpoint_final.append(max(last) - phrase.end - ENDPOINT)
 
-    def _endings(self, plan: Plan, finals: Sequence[dict[str, Any]], told: dict[str, Any]) -> None:
-        if "close_at" in told:
-            after = [result["at"] for result in finals if result["at"] > told["close_at"]]
-            self.closing += [at - told["close_at"] for at in after[-1:]]
-        if "finalize_at" in told:
-            answers = [result["at"] for result in told["results"] if result["finalized"]]
-            self.finalizing += [at - told["finalize_at"] for at in answers[:1]]
+    def _endings(self, plan: Plan, finals: Sequence[dict[str, Any]], response: dict[str, Any]) -> None:
+        if "close_at" in response:
+            after = [result["at"] for result in finals if result["at"] > response["close_at"]]
+            self.closing += [at - response["close_at"] for at in after[-1:]]
+        if "finalize_at" in response:
+            answers = [result["at"] for result in response["results"] if result["finalized"]]
+            self.finalizing += [at - response["finalize_at"] for at in answers[:1]]
 
 
 def same(plan: Plan, seen: Sequence[str]) -> Iterable[int]:

@@ -78,9 +78,9 @@ def phrase(clip: Clip, port: int) -> Phrase:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
     body = wav_header(2 * len(samples), RATE, 1, 16) + samples.tobytes()
     connection.request("POST", "/v1/listen", body, HEADERS)
-    told = json.loads(connection.getresponse().read())
+    response = json.loads(connection.getresponse().read())
     connection.close()
-    words = told["results"]["channels"][0]["alternatives"][0]["words"]
+    words = response["results"]["channels"][0]["alternatives"][0]["words"]
     return Phrase(samples, clip.text, tuple(SpokenWord(plain(w["word"]), w["end"]) for w in words))
 
 

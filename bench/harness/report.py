@@ -41,8 +41,8 @@ class Report:
 
     def add(self, subject: str, repeat: int, **figures: float) -> None:
         self.runs.append({"subject": subject, "repeat": repeat, **figures})
-        told = "  ".join(f"{name} {value:,.4g}" for name, value in figures.items())
-        print(f"  {subject:<44} {told}", flush=True)
+        line = "  ".join(f"{name} {value:,.4g}" for name, value in figures.items())
+        print(f"  {subject:<44} {line}", flush=True)
 
     def aim_ratio(self, aim: str, figure: str, ours: str, theirs: str, at_least: float) -> None:
         spread = self._ratios(figure, ours, theirs)

@@ -1,9 +1,10 @@
 """Ringback: hand in your audio, hang up; Ringback calls you back with the transcript."""
 
 import os
-from importlib.metadata import version
 
-__version__ = version("ringback")
+# Written here, and not read from the installed metadata: that would cost each start and each child a tenth of
+# a second. `tests/docs` holds that it is the version of `pyproject.toml`.
+__version__ = "0.1.0"
 
 # Before anything imports them: onnxruntime (from 1.29 on) and huggingface_hub report about their use to
 # their makers unless told not to. Nothing about a user's recordings leaves the machine by itself.

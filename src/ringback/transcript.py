@@ -99,12 +99,26 @@ class Alternative:
 
 
 @dataclass(frozen=True, slots=True)
+class LanguageShare:
+    """A language, and the share of the time of all words, 0 to 1, that was said in it."""
+
+    language: str
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """All that was said on one channel; `language` is set when it was detected, not asked for."""
 
     alternative: Alternative = Alternative()
     language: str | None = None
+    """The one that most was said in."""
     language_confidence: float | None = None
+    """How probable it is, 0 to 1, on average over all that was said."""
+    other_languages: tuple[LanguageShare, ...] = ()
+    """Detected beside it, the largest share first; what was said in them is written in them."""
+    excluded_languages: tuple[LanguageShare, ...] = ()
+    """What was probably said in languages that the caller has ruled out, and is written in another one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -256,7 +256,7 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
         wait_until_idle(nodes)
         arrived = list(receiver.received)
     check(nodes, arrived, accepted)
-    told = {
+    figures = {
         **faults.done,
         "accepted": len(accepted),
         "lost": len(accepted - delivered(arrived)),
@@ -265,7 +265,7 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
         "attempts sent twice": sent_twice(arrived),
         "late writes refused": fenced(nodes),
     }
-    print(json.dumps(told))
+    print(json.dumps(figures))
     assert fenced(nodes) >= 1
     assert len(accepted) > 20
 
@@ -313,7 +313,7 @@ def sent_twice(arrivals: list[Received]) -> int:
 
 def fenced(nodes: Cluster) -> int:
     """What came too late: refused at the write, or given up when the lease was found to be lost."""
-    return nodes.told("jobs.lease_lost") + int(
+    return nodes.count_events("jobs.lease_lost") + int(
         nodes.metric('ringback_late_writes_total{kind="transcribe"}')
         + nodes.metric('ringback_late_writes_total{kind="deliver"}')
     )

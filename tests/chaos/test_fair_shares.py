@@ -108,7 +108,7 @@ def foreign_before(program: Program, others: Sequence[Program], key: str) -> int
     return ended(others) - before - 1
 
 
-def told(name: str, quiet: list[float], took: list[float]) -> None:
+def print_times(name: str, quiet: list[float], took: list[float]) -> None:
     print(
         f"{name}: a 3-second clip of another key took {statistics.median(took):.2f} s at the median, "
         f"{max(took):.2f} s at most (when quiet: {statistics.median(quiet):.2f} s)"
@@ -140,7 +140,7 @@ def test_hosts_that_send_slowly_hold_up_nobody(program: Program, quiet: list[flo
         program.wait_until(
             lambda: program.metric('ringback_jobs{kind="fetch",state="leased"}') == 12, 30, "no fetches"
         )
-        told("12 slow hosts", quiet, clip_times(program, key))
+        print_times("12 slow hosts", quiet, clip_times(program, key))
 
 
 @pytest.mark.alone
@@ -154,12 +154,12 @@ def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
         for _ in range(12):
             submit(program, silence, hog, query="&multichannel=true")
     clip_times(program, key)  # while the decoders start
-    told("24 long silences of two keys", quiet, clip_times(program, key))
+    print_times("24 long silences of two keys", quiet, clip_times(program, key))
     assert program.get("/v1/status").json()["system_health"] == "Healthy"
     if not LONG:
         return  # the engine is shared with all that runs beside the everyday suite
     flood(program, hogs[2], FLOOD)
-    told(f"the same, and a flood of {FLOOD} recordings", quiet, clip_times(program, key))
+    print_times(f"the same, and a flood of {FLOOD} recordings", quiet, clip_times(program, key))
 
 
 @pytest.mark.alone
@@ -185,7 +185,7 @@ def test_a_flood_on_two_nodes_goes_behind_the_clips_of_another(tmp_path: Path) -
         goes_behind("two nodes", nodes.of("transcribe"), api, hog, key)
         if LONG:
             flood(api, hog, FLOOD)
-            told(f"two nodes, a flood of {FLOOD} recordings", quiet, clip_times(api, key))
+            print_times(f"two nodes, a flood of {FLOOD} recordings", quiet, clip_times(api, key))
 
 
 def flood(program: Program, key: str, count: int) -> None:

@@ -159,8 +159,8 @@ def under_attack(program: Program, names: list[str], share: float = SHARE) -> It
         try:
             yield tries
         finally:
-            told, _ = attackers.communicate()
-    tries.update(json.loads(told))
+            output, _ = attackers.communicate()
+    tries.update(json.loads(output))
 
 
 @pytest.mark.alone

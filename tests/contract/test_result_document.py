@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -133,6 +134,20 @@ def test_older_python_sdks_read_entities_and_search(place: str) -> None:
     assert first == "CREDIT_CARD [CREDIT_CARD_1]"
     assert smith.startswith("smith ['Mr. Jones, my'")
     assert card == "4539 []"
+
+
+def test_the_javascript_sdk_reads_entities_and_search() -> None:
+    node, script = shutil.which("node"), Path(__file__).parent / "js" / "reads.mjs"
+    if node is None or not (script.parent / "node_modules" / "@deepgram" / "sdk").exists():
+        pytest.skip("@deepgram/sdk or node is not installed: run `make test`")
+    done = subprocess.run([node, script], input=WORDED, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()
+    read = json.loads(done.stdout)
+    (wanted, _) = json.loads(WORDED)["results"]["channels"]
+    assert read["entities"] == wanted["alternatives"][0]["entities"]
+    assert read["entities"][0]["label"] == "CREDIT_CARD"
+    assert read["hits"][1] == ["4539", []]
+    assert read["hits"][0][1][0] == "Mr. Jones, my"
 
 
 def _undeclared(value: object) -> Iterator[str]:

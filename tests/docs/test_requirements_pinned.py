@@ -10,6 +10,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from ringback import __version__
+
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "requirements").glob("*.txt"))
 OURS = {tomllib.loads(file.read_text())["project"]["name"] for file in ROOT.glob("packages/*/pyproject.toml")}
@@ -74,3 +76,7 @@ def test_the_lock_of_the_javascript_sdk_names_no_index() -> None:
     for name, package in lock["packages"].items():
         assert "resolved" not in package, name
         assert not name or "integrity" in package, name
+
+
+def test_the_version_in_the_source_is_the_distributions() -> None:
+    assert __version__ == tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

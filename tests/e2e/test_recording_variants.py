@@ -20,6 +20,7 @@ import pytest
 from support.accuracy import word_error_rate
 from support.program import Program, Reply
 from support.receiver import Receiver
+from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent / "audio"
 CLIPS: list[dict[str, Any]] = json.loads((AUDIO / "manifest.json").read_text())
@@ -91,6 +92,54 @@ def test_the_candidates_bound_what_is_found_out(program: Program) -> None:
     unknown = program.listen(audio(clip("es")), "detect_language=tlh")
     assert unknown.status == 400
     assert "tlh" in unknown.json()["err_msg"]
+
+
+SWITCHING = ("phone_es_confbridge_begin_glorious_c", "librivox_0920", "phone_fr_dir_instr")
+"""Spanish, English, French."""
+
+
+def switching(pause: float) -> bytes:
+    """One after the other, as loud as each other."""
+    pieces = []
+    for name in SWITCHING:
+        samples = samples_of(AUDIO / f"{name}.flac")
+        pieces += [samples * (0.3 / np.abs(samples).max()), np.zeros(round(pause * 16_000), np.float32)]
+    return wav_of((np.concatenate(pieces) * 32_767).astype(np.int16)[None], 16_000)
+
+
+def test_where_people_switch_languages_nothing_is_translated(program: Program) -> None:
+    """The French part came back in English, when the language was found per chunk."""
+    reply = program.listen(switching(0.75), "language=multi&utterances=true&language_hint=en-GB")
+    (channel,) = channels(reply)
+    (alternative,) = channel["alternatives"]
+    assert "conferencia" in alternative["transcript"]
+    assert "respectable" in alternative["transcript"]
+    assert "appuyez" in alternative["transcript"]
+    assert sorted(alternative["languages"]) == ["en", "es", "fr"]
+    assert alternative["languages_hinted"] == ["en"]
+    timed = [(word["language"], word["start"]) for word in alternative["words"]]
+    spoken = [("es" if start < 5.5 else "en" if start < 12.3 else "fr") for _, start in timed]
+    right = sum(language == expected for (language, _), expected in zip(timed, spoken, strict=True))
+    assert right / len(timed) > 0.9
+    assert {language for each in reply.json()["results"]["utterances"] for language in each["languages"]} == {
+        "en",
+        "es",
+        "fr",
+    }
+
+
+def test_the_language_that_is_detected_is_that_of_most_of_the_recording(program: Program) -> None:
+    spanish, english = (samples_of(AUDIO / f"{name}.flac") for name in SWITCHING[:2])
+    both = np.concatenate([english, np.zeros(8_000, np.float32), *([spanish] * 3)])
+    reply = program.listen(wav_of((both * 32_767).astype(np.int16)[None], 16_000), "detect_language=true")
+    (channel,) = channels(reply)
+    assert channel["detected_language"] == "es"
+    assert 0.4 < channel["language_confidence"] < 0.95
+    assert "respectable" in transcript(channel)
+    assert "languages" not in channel["alternatives"][0]
+    (warning,) = reply.json()["metadata"]["warnings"]
+    assert (warning["parameter"], warning["type"]) == ("detect_language", "other_languages")
+    assert "(en " in warning["message"]
 
 
 def test_a_language_that_no_model_knows_is_refused(program: Program) -> None:
@@ -211,13 +260,13 @@ def test_a_recording_heard_in_part_says_so_to_the_waiting_and_to_the_called_back
     samples, rate = as_wav(clip("en"))
     cut = wav_of(samples[None], rate)
     cut = cut[: len(cut) // 2]
-    told = program.listen(cut, "").json()["metadata"]["warnings"]
-    assert [warning["type"] for warning in told] == ["partial"]
-    assert "50 % of the seconds" in told[0]["message"]
+    warnings = program.listen(cut, "").json()["metadata"]["warnings"]
+    assert [warning["type"] for warning in warnings] == ["partial"]
+    assert "50 % of the seconds" in warnings[0]["message"]
     with Receiver() as receiver:
         assert program.listen(cut, f"callback={quote(receiver.url)}").status == 200
         (callback,) = receiver.wait_for(bool)
-    assert callback.json()["metadata"]["warnings"] == told
+    assert callback.json()["metadata"]["warnings"] == warnings
 
 
 def test_audio_behind_a_url(program: Program) -> None:

@@ -48,8 +48,7 @@ async def test_hostile_and_long_lists_of_terms_leave_the_engine_alive(pool: Engi
         heard = await pool.recognise(speech, Task("tiny.en", terms=terms), Urgency.RECORDING)
         assert heard.words
         assert (heard.words[0].start, heard.words[-1].end) == (bare.words[0].start, bare.words[-1].end)
-    nothing = await pool.recognise(speech[:4_000], Task("tiny.en", terms=HOSTILE), Urgency.RECORDING)
-    assert nothing.language == "en"
+    await pool.recognise(speech[:4_000], Task("tiny.en", terms=HOSTILE), Urgency.RECORDING)
     assert pool.pid == pid, "the engine process was replaced"
 
 

@@ -69,8 +69,8 @@ class Cluster:
         """One sample, added up over the nodes."""
         return sum(node.metric(name) for node in self.nodes)
 
-    def told(self, event: str) -> int:
-        """How often the logs tell of an event."""
+    def count_events(self, event: str) -> int:
+        """How often an event is in the logs of all nodes."""
         return sum(node.log.count(f'"event":"{event}"') for node in self.nodes)
 
 

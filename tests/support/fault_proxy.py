@@ -55,10 +55,6 @@ class FaultProxy:
         for direction in Direction:
             self._loop.call_soon_threadsafe(self._open[direction].set)
 
-    def break_all(self) -> None:
-        """Every connection that is open ends at once."""
-        self._do(self._end_ways())
-
     def _do(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(20)
 

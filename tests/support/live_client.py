@@ -145,7 +145,7 @@ def word(text: str, start: float, end: float) -> Word:
 
 
 class ScriptedRecogniser:
-    """Ears that report a word for each second of audio, final at once, and nothing of their own.
+    """A recogniser that reports a word for each second of audio, final at once, and nothing else.
 
     They keep the ears' promises: what is fed, flushed and ended is reported in that order.
     """

@@ -1,30 +1,28 @@
 """Ports for servers that are started again on the port that they had."""
 
-import os
+import fcntl
+import random
 import socket
+import tempfile
 from pathlib import Path
+from typing import IO
 
 _LOWEST = 10_000
-_WORKERS = 8
 _FOR_CLIENTS = Path("/proc/sys/net/ipv4/ip_local_port_range")
-_given: set[int] = set()
+_CLAIMS = Path(tempfile.gettempdir()) / "ringback-test-ports"
+_claimed: list[IO[str]] = []
+"""Locked files, one for each port, for as long as this process lives."""
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, never given twice by this process.
+    """A port of 127.0.0.1 that nobody listens on, and that no other process which asks here is given.
 
     It lies below those that the kernel gives to connections: one of these could otherwise take the port
-    while its server restarts, and a client that polls for the server could be connected to itself. The
-    processes of one run of the tests take from ranges of their own.
+    while its server restarts, and a client that polls for the server could be connected to itself.
     """
-    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % _WORKERS
-    size = (_highest() - _LOWEST) // _WORKERS
-    first = _LOWEST + worker * size
-    start = os.getpid() * 37 % size  # a run beside this one begins elsewhere
-    for step in range(size):
-        port = first + (start + step) % size
-        if port not in _given and _is_free(port):
-            _given.add(port)
+    _CLAIMS.mkdir(exist_ok=True)
+    for port in random.sample(range(_LOWEST, _highest()), 1_000):
+        if _claim(port) and _is_free(port):
             return port
     raise AssertionError("all ports are taken")
 
@@ -34,6 +32,17 @@ def _highest() -> int:
     if _FOR_CLIENTS.exists():
         return int(_FOR_CLIENTS.read_text().split()[0])
     return 32_768
+
+
+def _claim(port: int) -> bool:
+    claim = (_CLAIMS / str(port)).open("w")
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        claim.close()
+        return False
+    _claimed.append(claim)
+    return True
 
 
 def _is_free(port: int) -> bool:

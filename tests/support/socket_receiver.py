@@ -1,4 +1,4 @@
-"""Where WebSocket callbacks arrive: keeps what each path was told."""
+"""A receiver of WebSocket callbacks: keeps the messages of each path."""
 
 import json
 import threading

@@ -34,7 +34,7 @@ class MovableClock(Clock, Protocol):
 
 
 class NewJobs(Protocol):
-    """Makes a job, told only what matters to the test."""
+    """Makes a job from what matters to the test."""
 
     def __call__(
         self,

@@ -8,7 +8,7 @@ from typing import Self
 import msgspec
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.samples import Samples
+from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.errors import Refusal
 
 
@@ -33,6 +33,14 @@ class SpeechChunk:
     """Read-only, shape (n,)."""
     holes: tuple[tuple[float, float], ...] = ()
     """Where within the samples time is missing, and how much: (seconds from the first sample, seconds)."""
+
+    def part(self, first: int, end: int) -> "SpeechChunk":
+        """Its samples `first` ≤ i < `end`, a chunk of their own. A hole between two parts lies before the
+        second."""
+        begin, stop = first / SAMPLE_RATE, end / SAMPLE_RATE
+        missing = sum(seconds for at, seconds in self.holes if at <= begin)
+        inside = tuple((at - begin, seconds) for at, seconds in self.holes if begin < at < stop)
+        return SpeechChunk(self.channel, self.start + begin + missing, self.samples[first:end], inside)
 
 
 @dataclass(frozen=True, slots=True)

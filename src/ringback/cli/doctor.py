@@ -295,9 +295,8 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             started = time.monotonic()
             await engine.pool.wait_ready()
             default = engine.catalogue.default
-            task = Task(
-                default.name, "en" if "en" in default.languages else None, Quality(settings.engine.quality)
-            )
+            language = "en" if "en" in default.languages else default.languages[0]
+            task = Task(default.name, language, Quality(settings.engine.quality))
             await engine.pool.recognise(_tone(), task, Urgency.RECORDING)
             seconds = time.monotonic() - started
             device = device_for(settings.engine.device)

@@ -21,6 +21,7 @@ from ringback.features.finish import Finished, finish
 from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
 from ringback.listen import results
+from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.settings import Settings
@@ -93,6 +94,8 @@ def command(
     transcription = asyncio.run(_transcribe(file, options, settings))
     for text in transcription.transcript.warnings:
         click.echo(f"Note: {text}", err=True)
+    for warning in language_warnings(transcription.transcript.channels):
+        click.echo(f"Note: {warning.message}", err=True)
     click.echo(_FORMS[form](transcription))
 
 

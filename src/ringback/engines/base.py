@@ -1,13 +1,14 @@
-"""What a recogniser is: facts about its model, and one blocking call over a batch of speech segments.
+"""What a recogniser is: facts about its model, and blocking calls over a batch of speech segments: one finds
+their words, one their languages.
 
 Recordings and live streams share it. No asyncio, no HTTP, none of Deepgram's JSON.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from ringback.audio.samples import Samples
 from ringback.transcript import Word
@@ -36,16 +37,16 @@ class Task:
 
     model: str
     """The configured model's name (`ModelInfo.name`)."""
-    language: str | None = "en"
-    """A two-letter code; None: detect it."""
+    language: str = "en"
+    """A code of `ModelInfo.languages`: what is spoken. Told another one, a model translates into it."""
     quality: Quality = Quality.FAST
-    candidates: tuple[str, ...] = ()
-    """When the language is to be detected: only among these, if any."""
     terms: tuple[str, ...] = ()
     """`keyterm`: what may be said and is easily misheard, as it is to be written. Drafts do without."""
+    finds: Literal["words", "languages"] = "words"
+    """`languages`: `Recogniser.identify` is called, which no other field but `model` matters to."""
 
 
-NAMES_TASK = Task("names", language=None)
+NAMES_TASK = Task("names")
 """The task of a text in which the names model (`engines.names`) is to find names."""
 
 
@@ -54,9 +55,10 @@ class Recognition:
     """The words of one segment. Word times are seconds from the segment's start."""
 
     words: tuple[Word, ...]
-    language: str
-    language_confidence: float | None = None
-    """Its probability, 0 to 1, when the language was detected."""
+
+
+LanguageProbabilities = Mapping[str, float]
+"""How probably a segment is in each language, by its code; those that are next to impossible are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Recogniser(Protocol):
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         """One recognition per segment, in order. A segment is at most 30 s long and holds speech."""
+        ...
+
+    def identify(self, batch: Sequence[Samples]) -> list[LanguageProbabilities]:
+        """The languages of each segment, in order; at least one each. Segments as for `recognise`."""
         ...
 
 

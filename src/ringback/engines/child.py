@@ -124,7 +124,10 @@ def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> message
         if batch.texts:
             return messages.NamesFound(batch.id, models.names().find(batch.texts))
         segments = np.split(samples, np.cumsum(batch.lengths)[:-1])
-        recognitions = models.get(batch.task.model).recognise(segments, batch.task)
+        model = models.get(batch.task.model)
+        if batch.task.finds == "languages":
+            return messages.LanguagesFound(batch.id, model.identify(segments))
+        recognitions = model.recognise(segments, batch.task)
     except Misconfigured as problem:
         return messages.BatchFailed(batch.id, str(problem), misconfigured=True)
     except Exception as error:

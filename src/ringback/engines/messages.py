@@ -5,7 +5,7 @@ The body of a batch is its samples as raw 32-bit floats; the others have none.
 
 import msgspec
 
-from ringback.engines.base import ModelInfo, Recognition, Task, Urgency
+from ringback.engines.base import LanguageProbabilities, ModelInfo, Recognition, Task, Urgency
 from ringback.transcript import NamedSpan
 
 
@@ -65,6 +65,13 @@ class BatchRecognised(msgspec.Struct, frozen=True, tag=True):
     recognitions: list[Recognition]
 
 
+class LanguagesFound(msgspec.Struct, frozen=True, tag=True):
+    """From the engine, of a batch whose task finds languages: those of each segment, in order."""
+
+    id: int
+    languages: list[LanguageProbabilities]
+
+
 class NamesFound(msgspec.Struct, frozen=True, tag=True):
     """From the engine: the names in each text of a batch, in order."""
 
@@ -82,7 +89,9 @@ class BatchFailed(msgspec.Struct, frozen=True, tag=True):
 
 
 ToEngine = EngineSetup | Batch
-FromEngine = EngineReady | EngineUnusable | BatchStarted | BatchRecognised | NamesFound | BatchFailed
+FromEngine = (
+    EngineReady | EngineUnusable | BatchStarted | BatchRecognised | LanguagesFound | NamesFound | BatchFailed
+)
 
 TO_ENGINE: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)
 FROM_ENGINE: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ringback.audio.samples import Samples
 from ringback.engines import messages
-from ringback.engines.base import NAMES_TASK, Recognition, Task, Urgency
+from ringback.engines.base import NAMES_TASK, LanguageProbabilities, Recognition, Task, Urgency
 from ringback.engines.name_spans import of_pieces, pieces
 from ringback.engines.names import model_folder
 from ringback.engines.process import EngineProcess, engine_process
@@ -81,7 +81,7 @@ class EnginePool:
         self._names_model = model_folder()
         self._waiting = SegmentQueue()
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        """By segment; of its recognition, or of the names in its text."""
+        """By segment; of its recognition, of its languages, or of the names in its text."""
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
@@ -129,6 +129,15 @@ class EnginePool:
         segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
         recognition: Recognition = await self._answer_of(segment)
         return recognition
+
+    async def identify(
+        self, samples: Samples, model: str, urgency: Urgency, source: str = "", caller: str = ""
+    ) -> LanguageProbabilities:
+        """The languages that one segment may be in. All else is as with `recognise`."""
+        task = Task(model, finds="languages")
+        segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
+        languages: LanguageProbabilities = await self._answer_of(segment)
+        return languages
 
     @property
     def finds_names(self) -> bool:
@@ -240,6 +249,8 @@ class EnginePool:
                     self._start_clock(engine, message.id)
                 case messages.BatchRecognised():
                     self._on_answered(engine, message.id, message.recognitions)
+                case messages.LanguagesFound():
+                    self._on_answered(engine, message.id, message.languages)
                 case messages.NamesFound():
                     self._on_answered(engine, message.id, message.names)
                 case messages.BatchFailed():

@@ -6,6 +6,7 @@ one after the other and over again. With `bursts` true each sound between silenc
 step, so that the words depend on the audio and not on how it was cut into segments. A step:
 
     words     the words to return, spread evenly over the segment or sound
+    language  the language it is in; none: the first of the script's `languages`
     peak      [low, high]: only segments or sounds whose loudest sample lies there
     then      "crash" (the process dies), "hang" (the call never returns), "fail" (it raises)
     once      true: `then` happens only the first time, even if the process has been replaced since
@@ -25,13 +26,21 @@ import msgspec
 import numpy as np
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, Recognition, Task
+from ringback.engines.base import (
+    LanguageProbabilities,
+    LoadOptions,
+    ModelInfo,
+    Recogniser,
+    Recognition,
+    Task,
+)
 from ringback.errors import Misconfigured
 from ringback.transcript import Word
 
 
 class ScriptStep(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     words: str = ""
+    language: str | None = None
     peak: tuple[float, float] | None = None
     then: Literal["answer", "crash", "hang", "fail"] = "answer"
     once: bool = False
@@ -78,16 +87,22 @@ class Scripted:
         """Nothing to do; and no step of the script is used up."""
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
-        return [self._recognise(segment, task) for segment in batch]
+        return [self._recognise(segment) for segment in batch]
 
-    def _recognise(self, segment: Samples, task: Task) -> Recognition:
+    def identify(self, batch: Sequence[Samples]) -> list[LanguageProbabilities]:
+        return [{self._language(_loudest(segment)): 1.0} for segment in batch]
+
+    def _language(self, peak: float) -> str:
+        """That of the step which `peak` chooses; no step is used up."""
+        chosen = (step.language for _, step in self._steps if _holds(step, peak))
+        return next(chosen, None) or self.info.languages[0]
+
+    def _recognise(self, segment: Samples) -> Recognition:
         parts = _bursts(segment) if self._bursts else [(0, len(segment))]
-        words = [word for first, end in parts for word in self._answer(segment, first, end)]
-        language = task.language or self.info.languages[0]
-        return Recognition(tuple(words), language, None if task.language else 1.0)
+        return Recognition(tuple(word for first, end in parts for word in self._answer(segment, first, end)))
 
     def _answer(self, segment: Samples, first: int, end: int) -> tuple[Word, ...]:
-        index, step = self._step(float(np.abs(segment[first:end]).max(initial=0.0)))
+        index, step = self._step(_loudest(segment[first:end]))
         if step.delay:
             time.sleep(step.delay)
         if step.then != "answer" and self._still_acts(index, step):
@@ -96,7 +111,7 @@ class Scripted:
 
     def _step(self, peak: float) -> tuple[int, ScriptStep]:
         for index, step in self._steps:
-            if step.peak is not None and step.peak[0] <= peak <= step.peak[1]:
+            if _holds(step, peak):
                 return index, step
         with self._lock:
             in_turn = [pair for pair in self._steps if pair[1].peak is None]
@@ -129,6 +144,14 @@ def _act(what: Literal["crash", "hang", "fail"]) -> None:
     if what == "hang":
         threading.Event().wait()
     raise RuntimeError("the script says so")
+
+
+def _loudest(samples: Samples) -> float:
+    return float(np.abs(samples).max(initial=0.0))
+
+
+def _holds(step: ScriptStep, peak: float) -> bool:
+    return step.peak is not None and step.peak[0] <= peak <= step.peak[1]
 
 
 def _spread(words: Sequence[str], start: float, end: float) -> tuple[Word, ...]:

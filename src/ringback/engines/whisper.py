@@ -4,7 +4,7 @@ Whisper engines pad every segment to 30 s. CTranslate2 takes shorter windows, wh
 several times cheaper; `guards` has the checks that this needs. Only the engine process imports this module.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
-from ringback.engines.base import ModelInfo, Quality, Recognition, Task
+from ringback.engines.base import LanguageProbabilities, ModelInfo, Quality, Recognition, Task
 from ringback.engines.keyterm_rescoring import HeardSegment, KeytermRescorer
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.tokens import WhisperTokens
@@ -30,6 +30,8 @@ _MAX_ATTENTION = FULL_WINDOW**2
 """Attention takes memory by the square of the window: a batch may take that of one full window."""
 _MAX_REMAINDERS = 4
 _NO_SPEECH = 0.6
+_IMPOSSIBLE = 1e-4
+"""Languages less probable than this are not reported; there are about a hundred."""
 _WITHOUT_SPACES = frozenset({"zh", "ja", "th", "lo", "my", "yue"})
 
 
@@ -38,8 +40,6 @@ class _Decoded:
     """One decoded segment."""
 
     words: tuple[Word, ...]
-    language: str
-    language_confidence: float | None
     decoded_until: float
     needs_fallback: bool
 
@@ -65,21 +65,27 @@ class Whisper:
         self.recognise([noise], Task(self.info.name, "en"))
 
     def recognise(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
-        """One recognition per segment; the first one's language is found out when the task asks for it."""
         if task.quality is Quality.DRAFT:
             return self._decode_drafts(batch, task)
-        decoded = self._decode_with_fallback(batch, task, [task.language] * len(batch))
+        decoded = self._decode_with_fallback(batch, task)
         for _ in range(_MAX_REMAINDERS):
             due = [i for i, part in enumerate(decoded) if _remainder_is_due(part, batch[i])]
             if not due:
                 break
             remainders = [batch[i][_sample(decoded[i].decoded_until) :] for i in due]
-            decoded_remainders = self._decode_with_fallback(
-                remainders, task, [decoded[i].language for i in due]
-            )
-            for i, part in zip(due, decoded_remainders, strict=True):
+            for i, part in zip(due, self._decode_with_fallback(remainders, task), strict=True):
                 decoded[i] = _appended(decoded[i], part)
-        return [Recognition(part.words, part.language, part.language_confidence) for part in decoded]
+        return [Recognition(part.words) for part in decoded]
+
+    def identify(self, batch: Sequence[Samples]) -> list[LanguageProbabilities]:
+        if not self._model.is_multilingual:
+            return [{"en": 1.0}] * len(batch)
+        window = max(map(_seconds, batch)) + guards.PADDING
+        return [
+            _probabilities(ranked)
+            for part in self._parts(batch, window)
+            for ranked in self._model.detect_language(self._encode(part, window))
+        ]
 
     def _decode_drafts(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
         """Decode each segment once, up to a repetition loop.
@@ -88,56 +94,49 @@ class Whisper:
         decoded again anyway, a moment later and longer.
         """
         window = max(map(_seconds, batch)) + guards.PADDING
-        decoded = self._decode(batch, [task.language] * len(batch), task, window)
-        return [
-            Recognition(guards.before_repetition(part.words), part.language, part.language_confidence)
-            for part in decoded
-        ]
+        decoded = self._decode(batch, task, window)
+        return [Recognition(guards.before_repetition(part.words)) for part in decoded]
 
-    def _decode_with_fallback(
-        self, batch: Sequence[Samples], task: Task, languages: Sequence[str | None]
-    ) -> list[_Decoded]:
+    def _decode_with_fallback(self, batch: Sequence[Samples], task: Task) -> list[_Decoded]:
         """Decode; segments that need a fallback once more, in a wider window."""
         accurate = task.quality is Quality.ACCURATE
         window = FULL_WINDOW if accurate else max(map(_seconds, batch)) + guards.PADDING
-        decoded = self._decode(batch, languages, task, window)
+        decoded = self._decode(batch, task, window)
         retry_indices = [i for i, part in enumerate(decoded) if part.needs_fallback]
         if retry_indices and window < FULL_WINDOW:
             segments = [batch[i] for i in retry_indices]
             wider = min(window + guards.FALLBACK_PADDING, FULL_WINDOW)
-            retried = self._decode(segments, [decoded[i].language for i in retry_indices], task, wider)
-            for i, part in zip(retry_indices, retried, strict=True):
-                decoded[i] = replace(part, language_confidence=decoded[i].language_confidence)
+            for i, part in zip(retry_indices, self._decode(segments, task, wider), strict=True):
+                decoded[i] = part
         return decoded
 
-    def _decode(
-        self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
-    ) -> list[_Decoded]:
-        """Decode each segment in a window of `window` seconds, as many at once as memory allows."""
-        at_once = len(batch) if self.device == "cuda" else max(1, int(_MAX_ATTENTION / window**2))
+    def _decode(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
+        """Decode each segment in a window of `window` seconds."""
         return [
             decoded
-            for i in range(0, len(batch), at_once)
-            for decoded in self._decode_at_once(
-                batch[i : i + at_once], languages[i : i + at_once], task, window
-            )
+            for part in self._parts(batch, window)
+            for decoded in self._decode_at_once(part, task, window)
         ]
 
-    def _decode_at_once(
-        self, batch: Sequence[Samples], languages: Sequence[str | None], task: Task, window: float
-    ) -> list[_Decoded]:
-        mels = self._mels.batch(batch, _frames(window))
-        encoded = self._model.encode(ctranslate2.StorageView.from_array(mels))
-        languages_found = self._languages(encoded, languages, task.candidates)
-        spoken_languages = [language for language, _ in languages_found]
-        longest = max(map(_seconds, batch))
-        cap = guards.token_cap(longest, english=all(language == "en" for language in spoken_languages))
-        prompts = [self._tokens.prompt(language) for language in spoken_languages]
+    def _parts(self, batch: Sequence[Samples], window: float) -> Iterator[Sequence[Samples]]:
+        """The batch, as many segments at once as memory allows in a window of so many seconds."""
+        at_once = len(batch) if self.device == "cuda" else max(1, int(_MAX_ATTENTION / window**2))
+        return (batch[i : i + at_once] for i in range(0, len(batch), at_once))
+
+    def _encode(self, batch: Sequence[Samples], window: float) -> Any:
+        return self._model.encode(
+            ctranslate2.StorageView.from_array(self._mels.batch(batch, _frames(window)))
+        )
+
+    def _decode_at_once(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
+        encoded = self._encode(batch, window)
+        cap = guards.token_cap(max(map(_seconds, batch)), english=task.language == "en")
+        prompt = self._tokens.prompt(task.language)
         results = self._model.generate(
             encoded,
-            prompts,
+            [prompt] * len(batch),
             beam_size=5 if task.quality is Quality.ACCURATE else 1,
-            max_length=guards.max_length(cap, max(map(len, prompts))),
+            max_length=guards.max_length(cap, len(prompt)),
             suppress_tokens=self._suppressed,
             return_scores=True,
             return_no_speech_prob=True,
@@ -146,13 +145,10 @@ class Whisper:
             self._usable_part(result, _seconds(segment), cap)
             for result, segment in zip(results, batch, strict=True)
         ]
-        words = self._align_words(encoded, texts, spoken_languages, batch)
+        words = self._align_words(encoded, texts, task.language, batch)
         if task.terms and task.quality is not Quality.DRAFT:
-            words = self._with_terms(encoded, words, spoken_languages, batch, task.terms)
-        return [
-            self._decoded_segment(*facts)
-            for facts in zip(results, texts, words, languages_found, batch, strict=True)
-        ]
+            words = self._with_terms(encoded, words, batch, task)
+        return [self._decoded_segment(*facts) for facts in zip(results, texts, words, batch, strict=True)]
 
     def _usable_part(self, result: Any, duration: float, cap: int) -> guards.DecodedText:
         tokens = self._tokens
@@ -165,7 +161,6 @@ class Whisper:
         result: Any,
         usable: guards.DecodedText,
         words: tuple[Word, ...],
-        language: tuple[str, float | None],
         segment: Samples,
     ) -> _Decoded:
         text = self._tokens.decode(usable.tokens)
@@ -174,65 +169,38 @@ class Whisper:
         nothing = not words and guards.remainder_is_due(0.0, _seconds(segment))
         return _Decoded(
             words=() if silent else words,
-            language=language[0],
-            language_confidence=language[1],
             decoded_until=_seconds(segment) if silent else usable.decoded_until,
             needs_fallback=nothing or silent or guards.needs_fallback(text, log_probability),
         )
 
-    def _languages(
-        self, encoded: Any, requested: Sequence[str | None], candidates: Sequence[str]
-    ) -> list[tuple[str, float | None]]:
-        """The language of each segment, with its probability where it was detected."""
-        if not self._model.is_multilingual:
-            return [("en", None if language else 1.0) for language in requested]
-        known = [(language, None) for language in requested if language is not None]
-        if len(known) == len(requested):
-            return [*known]
-        return [
-            (language, None) if language else _most_likely(ranked, candidates)
-            for language, ranked in zip(requested, self._model.detect_language(encoded), strict=True)
-        ]
-
     def _align_words(
-        self,
-        encoded: Any,
-        texts: Sequence[guards.DecodedText],
-        languages: Sequence[str],
-        batch: Sequence[Samples],
+        self, encoded: Any, texts: Sequence[guards.DecodedText], language: str, batch: Sequence[Samples]
     ) -> list[tuple[Word, ...]]:
         words: list[tuple[Word, ...]] = [()] * len(texts)
-        for language in dict.fromkeys(languages):
-            # The alignment takes one start sequence, and so one language, at a time.
-            chosen = [i for i, text in enumerate(texts) if languages[i] == language and text.tokens]
-            if not chosen:
-                continue
-            aligned = self._model.align(
-                _rows(encoded, chosen),
-                self._tokens.prompt(language),
-                [list(texts[i].tokens) for i in chosen],
-                [min(_frames(_seconds(batch[i])), 3000) for i in chosen],
+        chosen = [i for i, text in enumerate(texts) if text.tokens]
+        if not chosen:
+            return words
+        aligned = self._model.align(
+            _rows(encoded, chosen),
+            self._tokens.prompt(language),
+            [list(texts[i].tokens) for i in chosen],
+            [min(_frames(_seconds(batch[i])), 3000) for i in chosen],
+        )
+        for i, alignment in zip(chosen, aligned, strict=True):
+            pieces = _pieces(self._tokens, texts[i].tokens, alignment)
+            words[i] = words_of(
+                pieces, by_spaces=language not in _WITHOUT_SPACES, duration=texts[i].decoded_until
             )
-            for i, alignment in zip(chosen, aligned, strict=True):
-                pieces = _pieces(self._tokens, texts[i].tokens, alignment)
-                words[i] = words_of(
-                    pieces, by_spaces=language not in _WITHOUT_SPACES, duration=texts[i].decoded_until
-                )
         return words
 
     def _with_terms(
-        self,
-        encoded: Any,
-        words: Sequence[tuple[Word, ...]],
-        languages: Sequence[str],
-        batch: Sequence[Samples],
-        terms: Sequence[str],
+        self, encoded: Any, words: Sequence[tuple[Word, ...]], batch: Sequence[Samples], task: Task
     ) -> list[tuple[Word, ...]]:
         segments = [
-            HeardSegment(said, language, _frames(_seconds(samples)))
-            for said, language, samples in zip(words, languages, batch, strict=True)
+            HeardSegment(said, task.language, _frames(_seconds(samples)))
+            for said, samples in zip(words, batch, strict=True)
         ]
-        return self._rescorer.rescore(encoded, segments, terms)
+        return self._rescorer.rescore(encoded, segments, task.terms)
 
 
 def device_for(requested: str) -> str:
@@ -305,14 +273,9 @@ def _pieces(tokenizer: WhisperTokens, tokens: Sequence[int], alignment: Any) -> 
     return pieces
 
 
-def _most_likely(ranked: Sequence[tuple[str, float]], candidates: Sequence[str]) -> tuple[str, float]:
-    """The best language, and its share of the probability among the candidates."""
-    shares = [(token[2:-2], probability) for token, probability in ranked]
-    if candidates:
-        shares = [(language, share) for language, share in shares if language in candidates] or shares
-    total = sum(share for _, share in shares) or 1.0
-    language, share = max(shares, key=lambda pair: pair[1])
-    return language, share / total
+def _probabilities(ranked: Sequence[tuple[str, float]]) -> LanguageProbabilities:
+    """`ranked`: tokens like `<|en|>`, each with its probability."""
+    return {token[2:-2]: share for token, share in ranked if share >= _IMPOSSIBLE}
 
 
 def _remainder_is_due(decoded: _Decoded, segment: Samples) -> bool:

@@ -5,15 +5,17 @@ one card and not four numbers.
 """
 
 from ringback.features.amounts import CURRENCIES, is_written_money
+from ringback.features.cues import cue_before
 from ringback.features.dates import DOUBTFUL_MONTHS, MONTHS
 from ringback.features.identifiers import phone_text
 from ringback.features.internet import MAIL_CUES
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
-from ringback.features.spelled import is_letter, is_prefix
+from ringback.features.spelled import asks_for_letters, is_letter, is_prefix
 from ringback.features.vocabulary import words
 
+_MAIL = words("email e-mail mail gmail inbox")
 _NUMBERS = frozenset(AtomKind) - {AtomKind.OTHER, AtomKind.LETTER}
 _PREFIXES = words("minus negative plus double triple")
 """Words that begin a number, or join its digits."""
@@ -75,11 +77,21 @@ def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
         return i > 0 and not (is_last and text in ("point", "slash"))
     if is_letter(passage, i):
         spelled = is_letter(passage, i - 1) or passage.kind(i - 1) in _NUMBERS
-        return text not in ("a", "i") or (not is_last and is_letter(passage, i + 1)) or spelled
+        alone = text in ("a", "i") and not (spelled or (not is_last and is_letter(passage, i + 1)))
+        return not alone or (is_last and asks_for_letters(passage, i))
     if text in CURRENCIES or text in ("and", "hundred"):
         return passage.kind(i - 1) in _NUMBERS or (text == "and" and passage.text(i - 1) in CURRENCIES)
     if text == "at":
-        return passage.cue(i, MAIL_CUES, 8) and i > 0
-    if not is_last and is_prefix(passage, i) and passage.kind(i + 1) in _NUMBERS:
-        return True
-    return not is_last and (behind in _JOINERS - {"point", "colon"} or behind == "at")
+        return passage.cue(i, MAIL_CUES, 8)
+    if is_prefix(passage, i):
+        return 1 <= cue_before(passage, i)[1] <= 3 if is_last else passage.kind(i + 1) in _NUMBERS
+    if is_last:
+        return _goes_on(passage, i)
+    return behind in _JOINERS - {"point", "colon"} or behind == "at"
+
+
+def _goes_on(passage: Passage, i: int) -> bool:
+    """Whether the last word is a part of an address: behind a said “dot”, or behind “at” and a word for
+    mail."""
+    before = passage.text(i - 1)
+    return before in ("dot", "underscore") or (before == "at" and passage.cue(i, _MAIL))

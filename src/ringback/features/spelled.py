@@ -37,7 +37,7 @@ def find_spelled(passage: Passage, i: int) -> Entity | None:
     cue, distance = cue_before(passage, i)
     if cue == ROOM:
         return _room_letter(passage, i) if distance <= 3 and is_linked(passage, i, distance) else None
-    if (cue not in _SPELLED_KINDS and cue != NUMBER) or not is_linked(passage, i, distance) or distance > 5:
+    if not _asks(passage, i, cue, distance):
         return None
     text, end = _read_spelled(passage, i)
     digits = "".join(character for character in text if character.isdigit())
@@ -45,6 +45,15 @@ def find_spelled(passage: Passage, i: int) -> Entity | None:
     if not digits or not letters or len(digits) + letters < 4 or end - i < 2:
         return None
     return passage.single(cue if cue != NUMBER else ID, digits, i, end, text)
+
+
+def asks_for_letters(passage: Passage, i: int) -> bool:
+    """Whether a word for an id stands before atom `i`, so that a lone “a” may begin one."""
+    return _asks(passage, i, *cue_before(passage, i))
+
+
+def _asks(passage: Passage, i: int, cue: str, distance: int) -> bool:
+    return (cue in _SPELLED_KINDS or cue == NUMBER) and distance <= 5 and is_linked(passage, i, distance)
 
 
 def _read_spelled(passage: Passage, i: int) -> tuple[str, int]:

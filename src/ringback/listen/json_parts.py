@@ -73,7 +73,8 @@ class WordWriter:
 
     def __init__(self, options: ListenOptions) -> None:
         self._punctuated = options.punctuate
-        self._multilingual = options.language == "multi"
+        self._multilingual = options.code_switching
+        self._hinted = list(options.hinted_languages) if options.code_switching else None
         self._written: dict[int, JsonWord] = {}
         """By identity: a word stands once in its channel and once in its utterance."""
 
@@ -98,6 +99,11 @@ class WordWriter:
         if not self._multilingual:
             return None
         return [language for language, _ in Counter(w.language for w in words if w.language).most_common()]
+
+    @property
+    def languages_hinted(self) -> list[str] | None:
+        """Of every alternative of a multilingual request, hints or not (docs/nova-3-language-prompting)."""
+        return self._hinted
 
 
 def rfc3339(unix_seconds: float) -> str:

@@ -82,6 +82,7 @@ class LiveMessages:
             words=writer.write(best.words),
             # Left out where no word has a language: there are clients that take the first without looking.
             languages=writer.languages(best.words) or None,
+            languages_hinted=writer.languages_hinted,
             entities=entities,
         )
         return _ENCODER.encode(
@@ -175,6 +176,7 @@ class _LiveAlternative(msgspec.Struct, omit_defaults=True, gc=False):
     confidence: float
     words: list[JsonWord]
     languages: list[str] | None = None
+    languages_hinted: list[str] | None = None
     entities: Sequence[JsonEntity] | None = None
 
 

@@ -109,6 +109,17 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
         return (*self.keyterm, *(word for word, _, boost in words if float(boost or 1) > 0))
 
     @property
+    def code_switching(self) -> bool:
+        """Whether each word gets its language (docs/multilingual-code-switching); `detect_language` overrides
+        `language` (docs/language-detection)."""
+        return self.language == "multi" and not self.detect_language
+
+    @property
+    def hinted_languages(self) -> tuple[str, ...]:
+        """The languages (without regions) of `language_hint`, which counts with code switching only."""
+        return tuple(dict.fromkeys(base_language(tag) for tag in self.language_hint))
+
+    @property
     def candidates(self) -> tuple[str, ...]:
         """The languages (without regions) that `detect_language` allows; none: any."""
         if not isinstance(self.detect_language, tuple):

@@ -23,6 +23,7 @@ from ringback.listen.json_parts import (
     seconds,
     share,
 )
+from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, ParameterWarning
 from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, joined
 
@@ -124,6 +125,7 @@ class _Alternative(msgspec.Struct, omit_defaults=True):
     words: list[JsonWord]
     paragraphs: _Paragraphs | None = None
     languages: list[str] | None = None
+    languages_hinted: list[str] | None = None
     entities: Sequence[JsonEntity] | None = None
 
 
@@ -203,7 +205,8 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetad
         tags=options.tag,
         extra=options.extra,
         warnings=options.warnings
-        + tuple(ParameterWarning("audio", "partial", text) for text in transcript.warnings),
+        + tuple(ParameterWarning("audio", "partial", text) for text in transcript.warnings)
+        + tuple(language_warnings(transcript.channels)),
     )
 
 
@@ -223,6 +226,7 @@ def _channel(
                 words=words.write(best.words),
                 paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
                 languages=words.languages(best.words),
+                languages_hinted=words.languages_hinted,
                 entities=entities,
             )
         ],

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import msgspec
 
 from ringback.listen.entity_types import undetected
+from ringback.listen.language_warnings import hint_warnings
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
 from ringback.listen.text_languages import is_english, number_language
@@ -17,6 +18,7 @@ def with_text_warnings(options: ListenOptions, *, names: bool) -> ListenOptions:
     """The options, with a warning for each of them that is not acted on in full. `names`: this server has the
     model that finds names and places."""
     found = (
+        *hint_warnings(options),
         *_of_language(options),
         *_of_redaction(options, names),
         *_of_entities(options, names),

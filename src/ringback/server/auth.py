@@ -9,7 +9,6 @@ because many HTTP clients and gateways can send nothing but `Bearer`.
 from dataclasses import dataclass
 from typing import Any
 
-import jwt
 from starlette.requests import HTTPConnection
 
 from ringback.clock import Clock
@@ -115,6 +114,8 @@ class Authenticator:
     def open_session(self, caller: Caller) -> tuple[str, float]:
         """A token that stands for the caller's key in a browser: it reaches as far, and no longer than it or
         `SESSION_SECONDS`. The token, and its seconds."""
+        import jwt  # noqa: PLC0415 - see `_claims_of`
+
         assert caller.key is not None
         now = self._clock.now()
         expires_at = now + SESSION_SECONDS
@@ -130,6 +131,8 @@ class Authenticator:
 
     def grant(self, caller: Caller, seconds: float) -> str:
         """A token that lets its holder transcribe, and nothing else, for this long."""
+        import jwt  # noqa: PLC0415 - see `_claims_of`
+
         now = self._clock.now()
         claims = {"sub": caller.key_id, "project": caller.project, "aud": _AUDIENCE, "exp": now + seconds}
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
@@ -169,7 +172,9 @@ class Authenticator:
         return key
 
     def _claims_of(self, token: str) -> dict[str, Any] | None:
-        """What a token from `grant` says; None: it is no token of ours."""
+        """The claims of a token from `grant`; None: this server has not made it."""
+        import jwt  # noqa: PLC0415 - it brings X.509, which a server without such tokens need not load
+
         try:
             # The expiry is judged by the clock that we are given.
             claims: dict[str, Any] = jwt.decode(

@@ -20,6 +20,7 @@ from ringback.audio.samples import SAMPLE_RATE, Block
 from ringback.audio.vad import VadService, VadStream
 from ringback.engines.base import ModelInfo, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.spoken_languages import language_choice
 from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
@@ -209,11 +210,9 @@ class _EventQueue:
 
 
 def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> RecognitionSettings:
-    identify = bool(options.detect_language)
-    switching = options.language == "multi" and not identify
-    language = None if identify or switching else base_language(options.language)
-    task = Task(model.name, language, candidates=options.candidates, terms=options.terms)
-    return RecognitionSettings(pool, task, switching, options.interim_results, options.endpointing)
+    task = Task(model.name, base_language(options.language), terms=options.terms)
+    languages = language_choice(options, model) if options.code_switching else None
+    return RecognitionSettings(pool, task, languages, options.interim_results, options.endpointing)
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:

@@ -6,7 +6,9 @@ from dataclasses import dataclass, replace
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.spoken_languages import LanguageChoice
 from ringback.streaming.audio_buffer import AudioBuffer
+from ringback.streaming.code_switching import CodeSwitchingRecogniser
 from ringback.streaming.segmenter import SampleRange
 from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
 from ringback.transcript import Word
@@ -18,8 +20,8 @@ class RecognitionSettings:
 
     pool: EnginePool
     task: Task
-    switching: bool
-    """Whether each word gets its language (code switching)."""
+    languages: LanguageChoice | None
+    """Of code switching, where the language may change and each word gets its own; None: `task` has it."""
     interim: bool
     """Whether the caller wants interim results."""
     endpointing: int | None
@@ -33,6 +35,9 @@ class SpeechRecogniser:
         """`source`: for the engine pool; a partial of a source gives way to its next one."""
         self.settings = settings
         self._source = source
+        self._switching = (
+            CodeSwitchingRecogniser(settings.pool, settings.languages, source) if settings.languages else None
+        )
         self._buffer = AudioBuffer()
         self._cut: SpeechCut | None = None  # Where the open span begins in the middle of speech.
 
@@ -47,10 +52,11 @@ class SpeechRecogniser:
         task = self.settings.task
         if urgency is Urgency.LIVE_PARTIAL:
             task = replace(task, quality=Quality.DRAFT)
-        recognition = await self.settings.pool.recognise(samples, task, urgency, self._source)
-        language = recognition.language if self.settings.switching else None
-        offset = start / SAMPLE_RATE
-        words = tuple(replace(word.shifted(offset), language=language) for word in recognition.words)
+        if self._switching is not None:
+            found = await self._switching.recognise(samples, start, task, urgency)
+        else:
+            found = (await self.settings.pool.recognise(samples, task, urgency, self._source)).words
+        words = tuple(word.shifted(start / SAMPLE_RATE) for word in found)
         return words if cut is None else cut.words_after(words)
 
     def end_span(self, end: int, words: Sequence[Word], *, in_speech: bool) -> None:
@@ -59,6 +65,8 @@ class SpeechRecogniser:
         `in_speech`: whether `end` may be in the middle of a word.
         """
         self._buffer.discard_before(end - int(MAX_OVERLAP * SAMPLE_RATE))
+        if self._switching is not None:
+            self._switching.settle(end)
         if not in_speech:
             self._cut = None
             return

@@ -6,6 +6,7 @@ from typing import Protocol
 import msgspec
 
 from ringback.engines.base import ModelInfo
+from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning, printable
 
@@ -29,15 +30,25 @@ class Models(Protocol):
 def model_for(options: ListenOptions, models: Models) -> ModelInfo:
     """The model for these options (https://developers.deepgram.com/docs/model).
 
-    Raises `Refusal` (400) when this server has none that fits.
+    Raises `Refusal` (400) when this server has none that fits, or when it does not know a language that
+    `language_hint` names (https://developers.deepgram.com/docs/nova-3-language-prompting).
     """
-    return models.resolve(
+    model = models.resolve(
         options.model,
         options.language,
         bool(options.detect_language),
         options.version,
         candidates=options.candidates,
     )
+    unknown = [tag for tag in options.hinted_languages if tag not in model.languages]
+    if options.code_switching and unknown:
+        raise Refusal(
+            400,
+            "INVALID_QUERY_PARAMETER",
+            "Failed to deserialize query parameters: "
+            f"`language_hint`: {model.name} does not know {', '.join(map(printable, unknown))}.",
+        )
+    return model
 
 
 def with_model_warnings(
@@ -54,6 +65,9 @@ def with_model_warnings(
     if warn_of_substitution and not by_its_own_name:
         what = f"`model={printable(options.model or '')}` is served by {model.name}."
         warnings.append(ParameterWarning("model", "unsupported", what))
+    if unknown := [tag for tag in options.candidates if tag not in model.languages]:
+        what = f"`detect_language`: {model.name} does not know {', '.join(map(printable, unknown))}."
+        warnings.append(ParameterWarning("detect_language", "ignored", what))
     if options.version not in {"latest", model.version}:
         version = printable(options.version)
         what = f"`version={version}` is passed over: {model.name} has version {model.version}."

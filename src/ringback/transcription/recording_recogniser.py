@@ -10,10 +10,20 @@ from pathlib import Path
 import numpy as np
 
 from ringback.audio.encodings import Decoding
+from ringback.audio.phrases import phrases_of
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, SpeechChunk
 from ringback.audio.samples import SAMPLE_RATE
-from ringback.engines.base import ModelInfo, Quality, Recognition, Task, Urgency
+from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.spoken_languages import (
+    IdentifiedPhrase,
+    LanguageStretch,
+    LanguageTracker,
+    SpokenStretch,
+    detected_channel,
+    language_choice,
+    stretches_of,
+)
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word, base_language
@@ -22,33 +32,36 @@ from ringback.transcription.progress import Progress
 CHUNKS_PER_THREAD = 3
 """Chunks of one recording that wait for a recogniser: enough to keep it busy, few enough to stay small."""
 
-CHUNKS_TO_DETECT_LANGUAGE = 3
-"""Chunks of a channel that are recognised first to detect its language."""
+CHUNKS_TO_IDENTIFY = 3
+"""Chunks of a channel whose languages are decided together: what comes later helps with what came before."""
+
+
+@dataclass(frozen=True, slots=True)
+class _RecognisedChunk:
+    place: SpeechChunk
+    """Without samples."""
+    words: tuple[Word, ...]
+    """With times from the chunk's start."""
+    stretch: LanguageStretch | None
+    """Where the language was found out."""
 
 
 @dataclass(slots=True)
 class _ChannelRun:
     """One channel while its recording is read; chunks may be recognised in any order."""
 
-    recognised: list[tuple[SpeechChunk, Recognition]] = field(default_factory=list)
-    pending: list[SpeechChunk] = field(default_factory=list)
-    """Chunks that wait until the language is detected."""
-    language: str | None = None
-    """As detected."""
+    tracker: LanguageTracker
+    recognised: list[_RecognisedChunk] = field(default_factory=list)
+    pending: list[tuple[SpeechChunk, asyncio.Task[list[IdentifiedPhrase]]]] = field(default_factory=list)
+    """Chunks that wait until their languages are decided."""
 
-    def result(self, detected: bool) -> Channel:
-        """`detected`: whether the language was to be detected."""
-        self.recognised.sort(key=lambda pair: pair[0].start)
+    def result(self, *, detect: bool) -> Channel:
+        """`detect`: whether the caller wants to know the channel's language."""
+        self.recognised.sort(key=lambda each: each.place.start)
         words = tuple(_words_in_order(self.recognised))
-        if not detected or self.language is None:
+        if not detect:
             return Channel(Alternative(words))
-        confidences = [
-            recognition.language_confidence
-            for _, recognition in self.recognised
-            if recognition.language == self.language and recognition.language_confidence is not None
-        ]
-        confidence = sum(confidences) / len(confidences) if confidences else None
-        return Channel(Alternative(words), self.language, confidence)
+        return detected_channel(words, list(_spoken_stretches(self.recognised)), self.tracker.choice)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,16 +100,16 @@ class _RecordingRun:
             options.encoding, options.sample_rate, options.channels, options.multichannel
         )
         self._detect = bool(options.detect_language)
-        self._switching = options.language == "multi" and not self._detect
+        self._identify = self._detect or options.code_switching
         self._task = Task(
             model=model.name,
-            language=None if self._detect or self._switching else base_language(options.language),
+            language=base_language(options.language),
             quality=shared.quality,
-            candidates=options.candidates,
             terms=options.terms,
         )
+        tracker = LanguageTracker(language_choice(options, model))
         self._chunk_slots = asyncio.Semaphore(CHUNKS_PER_THREAD * shared.pool.threads)
-        self._channels: defaultdict[int, _ChannelRun] = defaultdict(_ChannelRun)
+        self._channels: defaultdict[int, _ChannelRun] = defaultdict(lambda: _ChannelRun(tracker))
         self._duration: float | None = None
         self._recognised = 0.0
 
@@ -115,58 +128,74 @@ class _RecordingRun:
                     case AudioEnd():
                         end = piece
             for number in list(self._channels):
-                await self._detect_language(number, group)
-        channels = tuple(self._channels[number].result(self._detect) for number in range(end.channels))
+                await self._decide_languages(number, group)
+        channels = tuple(self._channels[number].result(detect=self._detect) for number in range(end.channels))
         return Transcript(end.duration, channels, audio_warnings(end))
 
     async def _on_chunk(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
-        """Recognise a chunk, or let it wait until its channel's language is detected."""
-        channel = self._channels[chunk.channel]
-        if not self._detect or channel.language is not None:
+        """Recognise a chunk, or let it wait until its languages are decided."""
+        if not self._identify:
             await self._start_recognising(chunk, group)
             return
-        channel.pending.append(chunk)
-        if len(channel.pending) == CHUNKS_TO_DETECT_LANGUAGE:
-            await self._detect_language(chunk.channel, group)
+        channel = self._channels[chunk.channel]
+        channel.pending.append((chunk, group.create_task(self._identified(chunk))))
+        if len(channel.pending) == CHUNKS_TO_IDENTIFY:
+            await self._decide_languages(chunk.channel, group)
 
-    async def _detect_language(self, number: int, group: asyncio.TaskGroup) -> None:
-        """Detect a channel's language by the chunks that wait; recognise those again that seemed to be in
-        another one."""
+    async def _identified(self, chunk: SpeechChunk) -> list[IdentifiedPhrase]:
+        """The chunk's phrases; their languages are decided when neighbours are known too."""
+        pool, phrases = self._shared.pool, phrases_of(chunk.samples)
+        languages = await asyncio.gather(
+            *(
+                pool.identify(
+                    chunk.samples[phrase.start : phrase.end],
+                    self._task.model,
+                    Urgency.RECORDING,
+                    self._job,
+                    self._caller,
+                )
+                for phrase in phrases
+            )
+        )
+        return [IdentifiedPhrase(*pair) for pair in zip(phrases, languages, strict=True)]
+
+    async def _decide_languages(self, number: int, group: asyncio.TaskGroup) -> None:
+        """Decide the languages of a channel's chunks that wait; recognise each stretch in its own."""
         channel = self._channels[number]
         pending, channel.pending = channel.pending, []
-        if not pending:
-            return
-        guesses = await asyncio.gather(*(self._recognise(chunk, self._task) for chunk in pending))
-        channel.language = _likeliest_language(zip(pending, guesses, strict=True))
-        for chunk, guess in zip(pending, guesses, strict=True):
-            if guess.language == channel.language:
-                self._store(chunk, guess)
-            else:
-                await self._start_recognising(chunk, group)
+        identified = [(chunk, await phrases) for chunk, phrases in pending]
+        languages, channel.tracker = channel.tracker.decide([each for _, own in identified for each in own])
+        following = iter(languages)
+        for chunk, phrases in identified:
+            for stretch in stretches_of(phrases, [next(following) for _ in phrases]):
+                await self._start_recognising(chunk.part(stretch.start, stretch.end), group, stretch)
 
-    async def _start_recognising(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
+    async def _start_recognising(
+        self, chunk: SpeechChunk, group: asyncio.TaskGroup, stretch: LanguageStretch | None = None
+    ) -> None:
         """Recognise a chunk while reading goes on, but only a few chunks at once."""
         await self._chunk_slots.acquire()
-        language = self._channels[chunk.channel].language or self._task.language
-        group.create_task(self._recognise_and_store(chunk, replace(self._task, language=language)))
+        group.create_task(self._recognise_and_store(chunk, stretch))
 
-    async def _recognise_and_store(self, chunk: SpeechChunk, task: Task) -> None:
+    async def _recognise_and_store(self, chunk: SpeechChunk, stretch: LanguageStretch | None) -> None:
         try:
-            self._store(chunk, await self._recognise(chunk, task))
+            self._store(chunk, await self._recognise(chunk, stretch), stretch)
         finally:
             self._chunk_slots.release()
 
-    async def _recognise(self, chunk: SpeechChunk, task: Task) -> Recognition:
-        return await self._shared.pool.recognise(
+    async def _recognise(self, chunk: SpeechChunk, stretch: LanguageStretch | None) -> tuple[Word, ...]:
+        task = self._task if stretch is None else replace(self._task, language=stretch.language)
+        recognition = await self._shared.pool.recognise(
             chunk.samples, task, Urgency.RECORDING, self._job, self._caller
         )
+        if stretch is None:
+            return recognition.words
+        return tuple(replace(word, language=stretch.language) for word in recognition.words)
 
-    def _store(self, chunk: SpeechChunk, recognition: Recognition) -> None:
+    def _store(self, chunk: SpeechChunk, words: tuple[Word, ...], stretch: LanguageStretch | None) -> None:
         # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
-        if self._switching:
-            recognition = _with_language(recognition)
-        self._channels[chunk.channel].recognised.append((place, recognition))
+        self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, words, stretch))
         self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
         self._shared.progress.reach(self._job, self._recognised, self._duration)
 
@@ -174,24 +203,17 @@ class _RecordingRun:
 _NO_SAMPLES = np.empty(0, np.float32)
 
 
-def _with_language(recognition: Recognition) -> Recognition:
-    """With code switching each word has its language (Deepgram's docs/multilingual-code-switching)."""
-    words = tuple(replace(word, language=recognition.language) for word in recognition.words)
-    return replace(recognition, words=words)
+def _words_in_order(recognised: Iterable[_RecognisedChunk]) -> Iterable[Word]:
+    for each in recognised:
+        for word in each.words:
+            yield in_media_time(word, each.place)
 
 
-def _likeliest_language(guesses: Iterable[tuple[SpeechChunk, Recognition]]) -> str:
-    """The language with the most confident seconds of speech."""
-    weights: defaultdict[str, float] = defaultdict(float)
-    for chunk, guess in guesses:
-        weights[guess.language] += len(chunk.samples) * (guess.language_confidence or 0.0)
-    return max(weights, key=lambda language: weights[language])
-
-
-def _words_in_order(pieces: Iterable[tuple[SpeechChunk, Recognition]]) -> Iterable[Word]:
-    for chunk, recognition in pieces:
-        for word in recognition.words:
-            yield in_media_time(word, chunk)
+def _spoken_stretches(recognised: Iterable[_RecognisedChunk]) -> Iterable[SpokenStretch]:
+    for each in recognised:
+        if each.stretch is not None:
+            seconds = sum(word.end - word.start for word in each.words)
+            yield SpokenStretch(seconds, each.stretch.language, each.stretch.probabilities)
 
 
 def in_media_time(word: Word, chunk: SpeechChunk) -> Word:

@@ -95,18 +95,12 @@ def test_words_lie_inside_their_segment_in_order_with_a_confidence(
         assert all(word.text == word.text.strip() != "" for word in heard.words)
 
 
-def test_the_language_is_the_one_asked_for(recogniser: Recogniser, clips: list[Samples]) -> None:
-    (heard,) = recogniser.recognise(clips[:1], Task(recogniser.info.name, "en"))
-    assert (heard.language, heard.language_confidence) == ("en", None)
-
-
-def test_a_language_to_be_found_out_comes_with_its_confidence(
-    recogniser: Recogniser, clips: list[Samples]
-) -> None:
-    for heard in recogniser.recognise(clips, Task(recogniser.info.name, None)):
-        assert heard.language == "en"
-        assert heard.language_confidence is not None
-        assert 0.5 < heard.language_confidence <= 1.0
+def test_each_segment_is_identified_with_probabilities(recogniser: Recogniser, clips: list[Samples]) -> None:
+    found = recogniser.identify(clips)
+    assert len(found) == len(clips)
+    for languages in found:
+        assert set(languages) <= set(recogniser.info.languages)
+        assert 0.5 < languages["en"] <= sum(languages.values()) < 1.001
 
 
 def test_threads_share_it(recogniser: Recogniser, clips: list[Samples]) -> None:
@@ -120,5 +114,6 @@ def test_threads_share_it(recogniser: Recogniser, clips: list[Samples]) -> None:
 @pytest.mark.parametrize("seconds", [0.02, 0.3, 30.0])
 def test_segments_of_any_allowed_length_are_served(recogniser: Recogniser, seconds: float) -> None:
     noise = np.random.default_rng(5).normal(0, 0.01, round(seconds * SAMPLE_RATE)).astype(np.float32)
-    (heard,) = recogniser.recognise([noise], Task(recogniser.info.name))
-    assert heard.language == "en"
+    assert len(recogniser.recognise([noise], Task(recogniser.info.name))) == 1
+    (languages,) = recogniser.identify([noise])
+    assert languages

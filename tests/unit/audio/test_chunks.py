@@ -103,6 +103,24 @@ def test_a_word_lies_on_one_side_of_a_hole(start: float, end: float, expected: t
     assert (word.start, word.end) == pytest.approx(expected)
 
 
+@pytest.mark.parametrize(("start", "end"), [(0.5, 0.9), (0.9, 1.5), (1.4, 1.9), (1.8, 2.6), (2.7, 2.9)])
+@pytest.mark.parametrize("cut", [0.4, 1.0, 1.7, 2.65])
+def test_words_of_a_part_of_a_chunk_lie_where_those_of_the_whole_do(
+    start: float, end: float, cut: float
+) -> None:
+    chunk = SpeechChunk(0, 10.0, np.zeros(48_000, np.float32), ((1.0, 2.0), (2.0, 0.3)))
+    whole = in_media_time(Word("word", start, end, 1.0), chunk)
+    at = round(cut * 16_000)
+    if end <= cut:
+        part, word = chunk.part(0, at), Word("word", start, end, 1.0)
+    elif start >= cut:
+        part, word = chunk.part(at, 48_000), Word("word", start - cut, end - cut, 1.0)
+    else:
+        return
+    placed = in_media_time(word, part)
+    assert (placed.start, placed.end) == pytest.approx((whole.start, whole.end))
+
+
 def test_what_was_not_heard_is_told() -> None:
     assert audio_warnings(AudioEnd(1, 9.0)) == ()
     assert audio_warnings(AudioEnd(1, 9.0, unread_bytes=0.613)) == (

@@ -142,7 +142,7 @@ def test_what_was_cut_off_by_a_crash_keeps_its_place(make: Make) -> None:
     assert queue.take_batch([], threads=1, limit=1) == [first]
 
 
-KINDS = st.sampled_from([(TASK, 4.0), (TASK, 15.0), (Task("base", None), 15.0)])
+KINDS = st.sampled_from([(TASK, 4.0), (TASK, 15.0), (Task("base", finds="languages"), 15.0)])
 """Tasks and lengths that do not share batches."""
 
 

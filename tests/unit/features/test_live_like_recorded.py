@@ -80,6 +80,41 @@ def live(words: tuple[Word, ...], options: ListenOptions) -> str:
     return joined(written)
 
 
+MORE_SENTENCES = [
+    *SENTENCES,
+    "it costs twelve dollars and fifty cents a month",
+    "meet at three thirty p m on monday",
+    "um the code is a b c four five six uh thanks",
+    "Flight UA 452 leaves at 9am.",
+    "my postcode is s w one a one a a thanks",
+    "email me at jane dot doe at example dot com today",
+]
+REDACT = ["pci", "pii", "numbers", "ssn", "aggressive_numbers", "phone_number", "date"]
+any_options = st.builds(
+    ListenOptions,
+    punctuate=st.booleans(),
+    smart_format=st.booleans(),
+    numerals=st.booleans(),
+    measurements=st.booleans(),
+    filler_words=st.booleans(),
+    profanity_filter=st.booleans(),
+    detect_entities=st.booleans(),
+    redact=st.lists(st.sampled_from(REDACT), max_size=2, unique=True).map(tuple),
+    replace=st.sampled_from([(), ("card:visa",), ("please",)]),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    any_options,
+    st.sampled_from(MORE_SENTENCES),
+    st.lists(st.sampled_from([0.0, 0.0, 0.35, 1.0, 2.0]), min_size=1, max_size=7),
+)
+def test_so_they_are_with_any_options(options: ListenOptions, sentence: str, pauses: list[float]) -> None:
+    words = with_pauses(sentence, pauses)
+    assert live(words, options) == recorded(words, options)
+
+
 @pytest.mark.parametrize("options", OPTION_SETS.values(), ids=OPTION_SETS)
 @settings(deadline=None, max_examples=25)
 @given(

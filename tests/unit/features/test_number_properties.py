@@ -109,6 +109,37 @@ def test_a_run_of_spoken_digits_keeps_every_digit_in_order(cue: str, said: list[
         assert _spoken_digits([word.text for word in out]) == _spoken_digits(said)
 
 
+@given(st.integers(10, 999_999), st.booleans(), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_spoken_value_is_written_with_its_own_digits(value: int, with_and: bool, hyphened: bool) -> None:
+    """Every digit of the value, in order, and no other; also with hyphens, and “and” behind the hundreds."""
+    said = said_in_words(value, " and " if with_and else " ", "-" if hyphened else " ")
+    words = spoken(f"we counted {said} of them".split())
+    for asked in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
+        text = joined(write(words, find_entities(words), asked).words)
+        assert text.replace(",", "") == f"we counted {value} of them"
+
+
+def said_in_words(value: int, joint: str, hyphen: str) -> str:
+    if value >= 1000:
+        rest = said_in_words(value % 1000, joint, hyphen) if value % 1000 else ""
+        return f"{said_in_words(value // 1000, joint, hyphen)} thousand {rest}".strip()
+    if value >= 100:
+        rest = said_in_words(value % 100, joint, hyphen) if value % 100 else ""
+        return f"{BELOW_TWENTY[value // 100]} hundred{joint if rest else ''}{rest}"
+    if value < 20:
+        return BELOW_TWENTY[value]
+    unit = f"{hyphen}{BELOW_TWENTY[value % 10]}" if value % 10 else ""
+    return f"{TENS[value // 10]}{unit}"
+
+
+BELOW_TWENTY = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+TENS = ("", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
 @given(texts, texts, languages)
 @settings(max_examples=60, deadline=None)
 def test_the_open_tail_is_a_place_in_the_words(said: list[str], before: list[str], language: str) -> None:

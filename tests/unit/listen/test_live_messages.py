@@ -59,7 +59,19 @@ def test_no_languages_are_no_list() -> None:
     messages = LiveMessages(live_options("language=multi"), FACTS)
     empty = json.loads(messages.results(ResultSpan(0, 0, 1), (), final=True))
     assert "languages" not in empty["channel"]["alternatives"][0]
+    assert empty["channel"]["alternatives"][0]["languages_hinted"] == []
     said = json.loads(
         messages.results(ResultSpan(0, 0, 1), (Word("sí", 0, 1, 1.0, language="es"),), final=True)
     )
     assert said["channel"]["alternatives"][0]["languages"] == ["es"]
+
+
+def test_hints_are_repeated_in_every_result() -> None:
+    """https://developers.deepgram.com/docs/nova-3-language-prompting"""
+    hinted = LiveMessages(live_options("language=multi&language_hint=en-GB&language_hint=es"), FACTS)
+    for final in (False, True):
+        message = json.loads(hinted.results(ResultSpan(0, 0, 1), (), final=final))
+        assert message["channel"]["alternatives"][0]["languages_hinted"] == ["en", "es"]
+    other = LiveMessages(live_options("language=es&language_hint=en"), FACTS)
+    message = json.loads(other.results(ResultSpan(0, 0, 1), (), final=True))
+    assert "languages_hinted" not in message["channel"]["alternatives"][0]

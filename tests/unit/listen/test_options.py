@@ -257,8 +257,8 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
 
 
 def test_what_is_not_acted_on_is_said() -> None:
-    assert warned("diarize=true&language_hint=de&redact=false,pci&summarize=v2") == dict.fromkeys(
-        ["diarize", "language_hint", "summarize"], "unsupported"
+    assert warned("diarize=true&redact=false,pci&summarize=v2") == dict.fromkeys(
+        ["diarize", "summarize"], "unsupported"
     )
     assert warned("alternatives=3") == {"alternatives": "unsupported"}
     assert warned("tier=nova&translate=de") == dict.fromkeys(["tier", "translate"], "deprecated")
@@ -409,6 +409,18 @@ def test_what_is_read_only_for_raw_audio_is_named_when_it_is_not_read() -> None:
     ]
     raw = [("encoding", "linear16"), ("sample_rate", "8000"), ("channels", "2")]
     assert parse(raw, Mode.RECORDED).warnings == ()
+
+
+def test_languages_switch_unless_one_is_detected() -> None:
+    assert options("language=multi").code_switching
+    assert not options("language=multi&detect_language=true").code_switching
+    assert not options("language=es").code_switching
+
+
+def test_hints_are_languages_without_regions() -> None:
+    """https://developers.deepgram.com/docs/nova-3-language-prompting"""
+    asked = options("language=multi&language_hint=ES&language_hint=en-GB&language_hint=en")
+    assert asked.hinted_languages == ("es", "en")
 
 
 def test_candidates_are_languages_without_regions() -> None:

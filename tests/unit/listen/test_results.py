@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from ringback.errors import Failure
 from ringback.listen.options import ListenOptions, ParameterWarning
 from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, error_body, result_document
-from ringback.transcript import Alternative, Channel, Paragraph, Sentence, Transcript, Utterance, Word
+from ringback.transcript import (
+    Alternative,
+    Channel,
+    LanguageShare,
+    Paragraph,
+    Sentence,
+    Transcript,
+    Utterance,
+    Word,
+)
 
 REQUEST = "0f6b2c1e-7a5d-4f0e-9b1c-3d2e1f0a9b8c"
 MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-01-01", "whisper")
@@ -152,6 +161,33 @@ def test_a_language_that_was_found_out() -> None:
     assert "detected_language" not in cast(Json, at(channels, 1))
 
 
+def test_speech_in_other_languages_than_the_detected_one_is_reported() -> None:
+    shares = (LanguageShare("en", 0.284), LanguageShare("fr", 0.011), LanguageShare("it", 0.009))
+    channel = Channel(Alternative(), "es", 0.7, shares, (LanguageShare("de", 0.1),))
+    options = ListenOptions(detect_language=True)
+    found = at(
+        read(result_document(Transcript(1.0, (channel, Channel())), options, FACTS)), "metadata", "warnings"
+    )
+    assert found == [
+        {
+            "parameter": "detect_language",
+            "type": "other_languages",
+            "message": "Channel 0: 30 % of the speech is in other languages than es (en 28 %, fr 1 %), and "
+            "written in them.",
+        },
+        {
+            "parameter": "detect_language",
+            "type": "excluded_languages",
+            "message": "Channel 0: 10 % of the speech sounds like languages that were ruled out (de 10 %), "
+            "and may be translated.",
+        },
+    ]
+    alone = read(result_document(Transcript(1.0, (channel,)), options, FACTS))
+    assert str(at(alone, "metadata", "warnings", 0, "message")).startswith("30 % of the speech")
+    plain = Transcript(1.0, (Channel(Alternative(), "es", 0.7),))
+    assert "warnings" not in cast(Json, at(read(result_document(plain, options, FACTS)), "metadata"))
+
+
 def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
     words = tuple(Word(t, 0, 1, 1.0, language=lang) for t, lang in [("a", "en"), ("b", "es"), ("c", "es")])
     said = Transcript(1.0, (Channel(Alternative(words)),))
@@ -161,8 +197,12 @@ def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
     assert at(told, *FIRST, "languages") == ["es", "en"]
     assert at(told, *FIRST, "words", 0, "language") == "en"
     assert at(told, "results", "utterances", 0, "languages") == ["en"]
-    silent = read(result_document(said, ListenOptions(), FACTS))
+    assert at(told, *FIRST, "languages_hinted") == []
+    hinted = ListenOptions(language="multi", language_hint=("es-419", "EN"))
+    assert at(read(result_document(said, hinted, FACTS)), *FIRST, "languages_hinted") == ["es", "en"]
+    silent = read(result_document(said, ListenOptions(language_hint=("es",)), FACTS))
     assert "languages" not in cast(Json, at(silent, *FIRST))
+    assert "languages_hinted" not in cast(Json, at(silent, *FIRST))
     assert "language" not in cast(Json, at(silent, *FIRST, "words", 0))
 
 

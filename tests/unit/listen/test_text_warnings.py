@@ -47,6 +47,12 @@ def test_names_without_their_model() -> None:
     assert warned("detect_entities=true", names=True) == []
 
 
+def test_hints_without_code_switching() -> None:
+    assert warned("language=multi&language_hint=es") == []
+    for query in ("language=es&language_hint=es", "detect_language=true&language=multi&language_hint=es"):
+        assert [name for name, _ in warned(query)] == ["language_hint"]
+
+
 def test_languages() -> None:
     assert [name for name, _ in warned("measurements=true&dictation=true&punctuate=true&language=fr")] == [
         "measurements",

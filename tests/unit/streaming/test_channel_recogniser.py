@@ -1,4 +1,4 @@
-"""One channel between its ear and the engine: what it asks for, and what it tells."""
+"""One channel between the VAD and the engine: what it has recognised, and which events it emits."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,15 +27,15 @@ class Engine:
     def __init__(self, *words: str, idle: int = 0) -> None:
         self.words = words
         self.idle = idle
-        self.asked: list[Urgency] = []
+        self.urgencies: list[Urgency] = []
 
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
-        self.asked.append(urgency)
+        self.urgencies.append(urgency)
         words = [Word(text, 0.3 + 0.1 * n, 0.4 + 0.1 * n, 1.0) for n, text in enumerate(self.words)]
-        return Recognition(tuple(words), "en", None)
+        return Recognition(tuple(words))
 
 
-async def heard(
+async def results_of(
     engine: Engine,
     *parts: tuple[float, tuple[float, float], Sequence[str]],
     interim: bool = True,
@@ -43,7 +43,7 @@ async def heard(
 ) -> list[RecognitionResult]:
     """The results of a channel with this audio: (seconds, sound, the words that the engine returns)."""
     events: list[RecognitionEvent] = []
-    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), False, interim, 300)
+    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), None, interim, 300)
     channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
@@ -66,15 +66,15 @@ async def heard(
 
 async def test_a_noise_is_told_without_words() -> None:
     """`UtteranceEnd` looks at words, not at sound (https://developers.deepgram.com/docs/utterance-end)."""
-    told = await heard(Engine(), (3.0, SPEECH, ()))
-    updates = [each for each in told if each.cause is Cause.UPDATE]
+    results = await results_of(Engine(), (3.0, SPEECH, ()))
+    updates = [each for each in results if each.cause is Cause.UPDATE]
     assert updates
     assert all(each.words == () and each.end >= 1.4 for each in updates)
 
 
 async def test_a_draft_without_words_takes_none_back() -> None:
-    told = await heard(Engine(), (2.0, SPEECH, ("one",)), (2.0, SPEECH, ()))
-    updates = [each for each in told if each.cause is Cause.UPDATE]
+    results = await results_of(Engine(), (2.0, SPEECH, ("one",)), (2.0, SPEECH, ()))
+    updates = [each for each in results if each.cause is Cause.UPDATE]
     assert updates
     assert all(each.words for each in updates)
 
@@ -82,11 +82,11 @@ async def test_a_draft_without_words_takes_none_back() -> None:
 @pytest.mark.parametrize("interim", [True, False])
 async def test_a_busy_engine_recognises_no_final_before_the_pause_is_long_enough(interim: bool) -> None:
     engine = Engine("one", idle=0)
-    await heard(engine, (1.2, SPEECH, ("one",)), (0.2, QUIET, ("one",)), interim=interim, ends=False)
-    assert engine.asked == ([Urgency.LIVE_PARTIAL] * 2 if interim else [])
-    engine.asked.clear()
-    await heard(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)), interim=interim)
-    assert engine.asked.count(Urgency.LIVE_FINAL) == 1
+    await results_of(engine, (1.2, SPEECH, ("one",)), (0.2, QUIET, ("one",)), interim=interim, ends=False)
+    assert engine.urgencies == ([Urgency.LIVE_PARTIAL] * 2 if interim else [])
+    engine.urgencies.clear()
+    await results_of(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)), interim=interim)
+    assert engine.urgencies.count(Urgency.LIVE_FINAL) == 1
 
 
 @pytest.mark.parametrize("interim", [True, False])
@@ -94,9 +94,9 @@ async def test_an_idle_engine_recognises_a_final_before_the_pause_is_long_enough
     """In the pause, with the quality of a final, which it then becomes: nothing is recognised after it."""
     engine = Engine("one", idle=1)
     speech, short_pause = (1.2, SPEECH, ("one",)), (0.2, QUIET, ("one",))
-    await heard(engine, speech, short_pause, interim=interim, ends=False)
-    assert engine.asked[-1] is Urgency.LIVE_FINAL
-    engine.asked.clear()
-    told = await heard(engine, speech, (0.9, QUIET, ("one",)), interim=interim)
-    assert engine.asked.count(Urgency.LIVE_FINAL) == 1
-    assert [each.final for each in told if each.cause is Cause.ENDPOINT] == [True]
+    await results_of(engine, speech, short_pause, interim=interim, ends=False)
+    assert engine.urgencies[-1] is Urgency.LIVE_FINAL
+    engine.urgencies.clear()
+    results = await results_of(engine, speech, (0.9, QUIET, ("one",)), interim=interim)
+    assert engine.urgencies.count(Urgency.LIVE_FINAL) == 1
+    assert [each.final for each in results if each.cause is Cause.ENDPOINT] == [True]

@@ -3,9 +3,10 @@
 import pytest
 
 from ringback.engines.base import ModelInfo
+from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
-from ringback.transcription.model import with_model_warnings
+from ringback.transcription.model import model_for, with_model_warnings
 
 TINY = ModelInfo("tiny.en", "whisper", "ct2-1", "aa066bfc-b5eb-52e3-91a8-8baa99b853ba", ("en",))
 
@@ -41,3 +42,30 @@ def test_a_version_that_is_not_served_is_always_told() -> None:
         ),
     )
     assert warned(ListenOptions(version="ct2-1"), tell=False) == []
+
+
+class OneModel:
+    """Knows one model, which serves everything."""
+
+    def resolve(self, *_: object, **__: object) -> ModelInfo:
+        return BASE
+
+
+BASE = ModelInfo("base", "whisper", "ct2-1", "-", ("en", "es", "pt"))
+
+
+def test_a_hint_at_a_language_that_the_model_does_not_know_is_refused() -> None:
+    """https://developers.deepgram.com/docs/nova-3-language-prompting"""
+    assert model_for(ListenOptions(language="multi", language_hint=("pt-BR", "ES")), OneModel()) == BASE
+    with pytest.raises(Refusal) as refused:
+        model_for(ListenOptions(language="multi", language_hint=("es", "tlh")), OneModel())
+    assert refused.value.failure.status == 400
+    assert "`language_hint`: base does not know tlh" in refused.value.failure.err_msg
+    assert model_for(ListenOptions(language="es", language_hint=("tlh",)), OneModel()) == BASE
+
+
+def test_candidates_that_the_model_does_not_know_are_reported() -> None:
+    asked = ListenOptions(detect_language=("es", "tlh", "pt-BR"))
+    assert with_model_warnings(asked, BASE, warn_of_substitution=False).warnings == (
+        ParameterWarning("detect_language", "ignored", "`detect_language`: base does not know tlh."),
+    )
