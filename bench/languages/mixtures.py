@@ -52,9 +52,6 @@ class Mixture:
     def seconds(self) -> float:
         return len(self.samples) / RATE
 
-    def language_at(self, time: float) -> str:
-        return min(self.parts, key=lambda part: max(part.start - time, time - part.end)).clip.language
-
     def seconds_of(self, language: str) -> float:
         return sum(part.end - part.start for part in self.parts if part.clip.language == language)
 
