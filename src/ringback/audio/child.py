@@ -35,7 +35,7 @@ from ringback.audio.speech import Silero
 from ringback.child_process.connection import ServerConnection
 from ringback.errors import Refusal
 
-_NICENESS = 10
+_NICENESS = 5
 """Of 19. The server's event loop, the recognisers and live streams get a processor first: beside files that
 are made to keep FFmpeg busy the clips of others take half as long, and `/v1/status` a fifth."""
 
