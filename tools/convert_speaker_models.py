@@ -11,7 +11,7 @@ It needs torch, which Ringback does not, so it has an environment of its own:
 
 Both models keep their arithmetic in 32 bits; their large tensors are stored in 16 bits, which halves the files.
 The outputs are compared with torch's, on noise and at several lengths, before anything is written. 8-bit weights
-were left out: they lose 6 points of right words on real recordings (docs/adr/0039-who-speaks.md).
+were left out (docs/adr/0038-weights.md).
 """
 
 import hashlib
