@@ -126,6 +126,26 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Whether a result whose `model` names one of Deepgram's says in its warnings which model served it."""
 
 
+class LlmSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A language model behind an OpenAI-compatible API, for topics, intents, summaries and sentiment."""
+
+    url: str = ""
+    """Its base URL, with `/v1` where the server has it (`http://127.0.0.1:11434/v1`). Empty: none."""
+    model: str = ""
+    """The name by which its server knows it."""
+    api_key: str = ""
+    """Sent as `Authorization: Bearer`; empty: none."""
+    connect_timeout: Seconds = 5.0
+    timeout: Seconds = 60.0
+    """Seconds for one question, answer included."""
+    total_timeout: Seconds = 300.0
+    """Seconds for all questions about one text; then the result does without."""
+    concurrency: Annotated[int, Meta(ge=1, le=1_000)] = 4
+    """Questions at once, over all requests of this process."""
+    context_tokens: Annotated[int, Meta(ge=4_096, le=10_000_000)] = 8_192
+    """The model's context; longer texts are asked about in parts."""
+
+
 class MetricsSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Where metrics are read."""
 
@@ -198,6 +218,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: KeepSettings = KeepSettings()
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
+    llm: LlmSettings = LlmSettings()
     metrics: MetricsSettings = MetricsSettings()
     webhooks: WebhookSettings = WebhookSettings()
     dashboard: DashboardSettings = DashboardSettings()
@@ -268,6 +289,7 @@ def contradictions(settings: Settings) -> list[str]:
     if not settings.webhooks.failing_after:
         faults.append("webhooks.failing_after: name at least one number of failures, such as 5")
     faults += _half_a_cluster(settings)
+    faults += _llm_faults(settings.llm)
     if settings.api_key and not _KEY_FORM.fullmatch(settings.api_key):
         faults.append("api_key: must be printable ASCII without spaces, as it travels in a header")
     return faults
@@ -287,16 +309,21 @@ CONFIG_VARIABLE = "RINGBACK_CONFIG"
 CONFIG_FILE = "ringback.toml"
 """In the working directory or the data folder."""
 
-_SECRETS = frozenset({"api_key", "secret_key", "database_url", "blobs_url", "webhooks.url"})
+_SECRETS = frozenset(
+    {"api_key", "secret_key", "database_url", "blobs_url", "llm.api_key", "llm.url", "webhooks.url"}
+)
 _WITHIN = (
     ("callback", "connect_timeout", "timeout"),
     ("fetch", "connect_timeout", "timeout"),
     ("fetch", "response_timeout", "timeout"),
+    ("llm", "connect_timeout", "timeout"),
+    ("llm", "timeout", "total_timeout"),
 )
 """Section, a time limit, and the one that covers it."""
 _KEY_FORM = re.compile(r"[!-~]+")
 _PUBLIC_URL_FORM = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+/?")
 _WEBHOOK_FORM = re.compile(r"https?://[!-~]+")
+_LLM_URL_FORM = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?")
 _LISTEN_FORM = re.compile(r"(?P<host>[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
 _DATABASE_FORM = re.compile(r"postgres(ql)?://[^\s/]*/[^\s/?]+(\?\S*)?")
 _BLOBS_FORM = re.compile(r"(s3|gs|az)://[A-Za-z0-9][^\s@]*|file:///\S+")
@@ -505,6 +532,16 @@ def _half_a_cluster(settings: Settings) -> Iterator[str]:
             "database_url is set and secret_key is not: all nodes need the same one, to open what the others "
             "have sealed. Set RINGBACK_SECRET_KEY to a long random text (openssl rand -hex 32)"
         )
+
+
+def _llm_faults(llm: LlmSettings) -> Iterator[str]:
+    """The URL is never shown: it may hold a password."""
+    if llm.url and not _LLM_URL_FORM.fullmatch(llm.url):
+        yield "llm.url: must be http(s)://host[:port]/v1, the base URL of an OpenAI-compatible server"
+    if llm.url and not llm.model:
+        yield "llm.url is set and llm.model is not: name the model as its server calls it"
+    if llm.api_key and not _KEY_FORM.fullmatch(llm.api_key):
+        yield "llm.api_key: must be printable ASCII without spaces, as it travels in a header"
 
 
 def _schedule_fault(text: str) -> str | None:

@@ -98,7 +98,12 @@ def test_what_is_asked_for_is_there(expression: str) -> None:
 def test_a_metric_that_nobody_looks_at_is_a_mistake() -> None:
     looked_at = " ".join(expressions())
     unseen = {name for name in exposed() if name.startswith("ringback_") and name not in looked_at}
-    assert unseen == {"ringback_stream_seconds_total", "ringback_stream_messages_total"}, unseen
+    assert unseen == {
+        "ringback_llm_request_seconds",
+        "ringback_llm_requests_total",
+        "ringback_stream_seconds_total",
+        "ringback_stream_messages_total",
+    }, unseen
 
 
 def test_every_alert_has_its_row_its_severity_and_its_words() -> None:

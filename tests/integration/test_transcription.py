@@ -63,6 +63,7 @@ from ringback.transcription.request import (
 from ringback.transcription.retention import RetentionService
 from ringback.transcription.sweep import UNCLAIMED_AFTER, SweepService
 from ringback.transcription.transcribe import Transcriber
+from ringback.understanding.understand import Understanding
 from support.clock import ManualClock
 from support.orders import job_of
 from support.sealing import SEAL
@@ -170,6 +171,7 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
                 clock=clock,
                 quality=Quality.FAST,
                 quota=AudioQuota(ledger, DailyLimits(key=10), clock),
+                understanding=Understanding(),
             ),
             Fetcher(fetching, ledger, clock),
         )

@@ -10,6 +10,7 @@ from ringback.blobs.verified import VerifiedBlobStore
 from ringback.bootstrap.blob_store import verified_blob_store
 from ringback.bootstrap.dependencies import open_when_available
 from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
+from ringback.bootstrap.understanding import open_understanding
 from ringback.bootstrap.values import engine_setup
 from ringback.callbacks.operational import OperatorReceiver
 from ringback.callbacks.signers import Signers
@@ -27,6 +28,7 @@ from ringback.server.drain import Drain
 from ringback.settings import Settings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.understanding.understand import Understanding
 
 JOBS_PER_THREAD = 2
 FEWEST_JOBS = 16
@@ -59,6 +61,7 @@ class ProcessContext:
     """The recogniser; None in a process that neither transcribes nor serves live streams."""
     operator: OperatorReceiver | None
     """Who is told of failures; None: nobody."""
+    understanding: Understanding
     drain: Drain
     activities: Mapping[str, Activity]
     """How this process gets on with the kinds of work of callers."""
@@ -105,6 +108,7 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         catalogue=catalogue,
         pool=pool,
         operator=await _operator(settings, ledger, clock, stack),
+        understanding=await open_understanding(settings.llm, clock, stack),
         drain=Drain(other_nodes=opened.cluster is not None),
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,

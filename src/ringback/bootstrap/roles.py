@@ -160,6 +160,7 @@ class ServiceStages:
             clock=context.clock,
             quality=Quality(context.settings.engine.quality),
             quota=self._quota,
+            understanding=context.understanding,
         )
         worker = Worker(
             TRANSCRIBE,

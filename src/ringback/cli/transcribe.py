@@ -4,12 +4,14 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
 import click
 
 from ringback import telemetry
+from ringback.bootstrap.understanding import open_understanding
 from ringback.cli import captions
 from ringback.cli.local_engine import local_engine
 from ringback.cli.options import settings_of, with_settings
@@ -21,15 +23,19 @@ from ringback.features.finish import Finished, finish
 from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
 from ringback.listen import results
+from ringback.listen.json_parts import SentimentOfWords
 from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, Mode, parse
 from ringback.listen.text_warnings import with_text_warnings
+from ringback.listen.understanding_parts import Understood
 from ringback.settings import Settings
 from ringback.transcript import NamedSpan, Sentence, Transcript, Utterance, joined
 from ringback.transcription.model import model_for
 from ringback.transcription.names import find_names
 from ringback.transcription.progress import Progress
 from ringback.transcription.recording_recogniser import RecordingRecogniser
+from ringback.transcription.understanding import understand_recording
+from ringback.understanding.understand import Understanding
 
 
 @click.command("transcribe")
@@ -74,7 +80,8 @@ def command(
     parameters: tuple[str, ...],
     **options_given: Any,
 ) -> None:
-    """Transcribe FILE here and print what was said. No server is needed, and nothing leaves the machine.
+    """Transcribe FILE here and print what was said. No server is needed, and nothing leaves the machine,
+    unless a language model is set (`llm.url`) and a parameter asks for what only it can give.
 
     FILE is whatever FFmpeg reads: wav, mp3, m4a, flac, ogg, opus, webm, amr, the sound of an mp4 …
 
@@ -96,6 +103,8 @@ def command(
         click.echo(f"Note: {text}", err=True)
     for warning in language_warnings(transcription.transcript.channels):
         click.echo(f"Note: {warning.message}", err=True)
+    for warning in transcription.understood.warnings:
+        click.echo(f"Note: {warning.message}", err=True)
     click.echo(_FORMS[form](transcription))
 
 
@@ -115,6 +124,12 @@ class _Transcription:
         self.model = model
         self.finished: Finished = finish(raw, options, names)
         self.transcript = self.finished.transcript
+        self.understood = Understood()
+        self.sentiment = SentimentOfWords()
+
+    async def understand(self, understanding: Understanding) -> None:
+        found = await understand_recording(self.finished, self.options, understanding)
+        self.understood, self.sentiment = found
 
     @property
     def utterances(self) -> tuple[Utterance, ...]:
@@ -143,7 +158,10 @@ async def _transcribe(file: Path, options: ListenOptions, settings: Settings) ->
             )
             raw = await recogniser.recognise_recording(file, JobId(str(uuid.uuid4())), options, model)
         names = await find_names(raw, options, engine.pool)
-        return _Transcription(file, raw, options, model, names)
+        transcription = _Transcription(file, raw, options, model, names)
+    async with AsyncExitStack() as stack:
+        await transcription.understand(await open_understanding(settings.llm, SystemClock(), stack))
+    return transcription
 
 
 class _BarProgress(Progress):
@@ -194,6 +212,8 @@ def _json(transcription: _Transcription) -> str:
         paragraphs=finished.paragraphs,
         entities=finished.entities,
         search=finished.search,
+        understood=transcription.understood,
+        sentiment=transcription.sentiment,
     )
     return document.decode()
 

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from ringback.clock import Clock
 from ringback.egress.connection import HttpConnection
@@ -21,7 +21,6 @@ from ringback.egress.no_response import no_response, phases
 from ringback.egress.policy import Policy
 from ringback.egress.request import Request
 from ringback.egress.responses import (
-    BODY_LIMIT,
     FetchLimits,
     FetchResponse,
     Limits,
@@ -31,9 +30,6 @@ from ringback.egress.responses import (
 )
 from ringback.egress.socket import NotSwitched, OutgoingSocket, open_socket
 from ringback.egress.target import Target
-
-BODY_SECONDS: Final = 1.0
-"""For the response's body, which is read only for the record: the status has decided already."""
 
 
 class EgressClient:
@@ -143,23 +139,26 @@ class EgressClient:
                 connection.drop()
             raise
         answered = self._clock.monotonic()
-        await self._finish(connection, request.target, min(BODY_SECONDS, end - answered))
+        seconds = min(limits.body_seconds, end - answered)
+        await self._finish(connection, request.target, seconds, limits.body_bytes)
         answer = connection.answer
         assert answer.status is not None, "`send_request` waits for it"
+        body = answer.take()
         return ReceiverResponse(
             status=answer.status,
             retry_after=(answer.header(b"retry-after") or "")[:100] or None,
-            body=answer.take()[:BODY_LIMIT],
+            body=body[: limits.body_bytes],
             phases=phases(dial, answered, self._clock.monotonic()),
             address=dial.address,
+            complete=answer.complete and len(body) <= limits.body_bytes,
         )
 
-    async def _finish(self, connection: HttpConnection, target: Target, seconds: float) -> None:
+    async def _finish(self, connection: HttpConnection, target: Target, seconds: float, most: int) -> None:
         """Read the rest of an answer, as far as it is kept; a connection that may be in doubt is dropped."""
         try:
             if not connection.reusable:
                 async with asyncio.timeout(seconds):
-                    await connection.finish_response(BODY_LIMIT)
+                    await connection.finish_response(most)
         except TimeoutError:
             pass
         finally:

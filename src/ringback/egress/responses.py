@@ -14,7 +14,10 @@ LOCAL_ERRNOS = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUF
 """Errnos that say nothing about the other side: this machine or process has run out of a resource."""
 
 BODY_LIMIT = 16_384
-"""Bytes of a response's body that are read."""
+"""Bytes of a receiver's body that are read."""
+
+BODY_SECONDS = 1.0
+"""For a receiver's body, which is read only for the record: the status has decided already."""
 
 
 class Blocked(OSError):
@@ -44,6 +47,10 @@ class Limits:
 
     connect: float
     total: float
+    body_seconds: float = BODY_SECONDS
+    """From the status line to the end of the body; what comes later is not read."""
+    body_bytes: int = BODY_LIMIT
+    """Of the body that are read; at most `egress.connection.READ_AHEAD`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +86,11 @@ class ReceiverResponse:
     status: int
     retry_after: str | None
     body: bytes
-    """At most `BODY_LIMIT` bytes, never decompressed."""
+    """At most `Limits.body_bytes`, never decompressed."""
     phases: Phases
     address: str | None
+    complete: bool = True
+    """Whether that is the whole body."""
 
 
 class NoResponseReason(StrEnum):

@@ -1,7 +1,9 @@
 """Changes to a sequence of words that other positions can be carried over: pure."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from ringback.transcript import Word
 
@@ -52,17 +54,14 @@ def moved(ranges: Sequence[Range], edits: Sequence[Edit]) -> tuple[Range, ...]:
     of which nothing is left is empty."""
     if not edits:
         return tuple(ranges)
-    return tuple(
-        (_moved(first, edits, at_end=False), _moved(end, edits, at_end=True)) for first, end in ranges
-    )
+    firsts = [edit.first for edit in edits]
+    shifts = list(accumulate((len(edit.words) - (edit.end - edit.first) for edit in edits), initial=0))
 
+    def position(before: int, *, at_end: bool) -> int:
+        count = bisect_left(firsts, before)  # edits that begin before it; the last one may reach over it
+        if count and before < edits[count - 1].end:
+            written = len(edits[count - 1].words) if at_end else 0
+            return edits[count - 1].first + shifts[count - 1] + written
+        return before + shifts[count]
 
-def _moved(position: int, edits: Sequence[Edit], *, at_end: bool) -> int:
-    shift = 0
-    for edit in edits:
-        if edit.first >= position:
-            break
-        if position < edit.end:
-            return edit.first + shift + (len(edit.words) if at_end else 0)
-        shift += len(edit.words) - (edit.end - edit.first)
-    return position + shift
+    return tuple((position(first, at_end=False), position(end, at_end=True)) for first, end in ranges)

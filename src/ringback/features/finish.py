@@ -10,6 +10,7 @@ from ringback.features.redaction import Hidden, Labels
 from ringback.features.search import search
 from ringback.features.steps import Looked, Spoken, TextSteps, look_into, reported, write_out
 from ringback.features.utterances import utterances
+from ringback.features.written_sentences import WrittenSentence
 from ringback.listen.json_parts import JsonEntity, JsonSearch
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, NamedSpan, Paragraph, Transcript, Utterance, Word
@@ -17,14 +18,16 @@ from ringback.transcript import Alternative, Channel, NamedSpan, Paragraph, Tran
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """What `listen.results` writes; None: not asked for. `paragraphs`, `entities` and `search` are
-    those of each channel."""
+    """What `listen.results` writes; None: not asked for. `paragraphs`, `entities`, `search` and `sentences`
+    are those of each channel."""
 
     transcript: Transcript
     utterances: tuple[Utterance, ...] | None = None
     paragraphs: tuple[tuple[Paragraph, ...], ...] | None = None
     entities: tuple[tuple[JsonEntity, ...], ...] | None = None
     search: tuple[tuple[JsonSearch, ...], ...] | None = None
+    sentences: tuple[tuple[WrittenSentence, ...], ...] | None = None
+    """For what understands the text: with redactions, and with punctuation whether asked for or not."""
 
 
 def speak(heard: Transcript, options: ListenOptions) -> Transcript:
@@ -63,6 +66,7 @@ def finish(
         else None,
         tuple(out.entities for out in written) if options.detect_entities else None,
         _searched(heard, transcript, looked, options) if options.search else None,
+        tuple(out.sentences for out in written) if steps.sentences else None,
     )
 
 

@@ -11,7 +11,7 @@
 | 7 | `smart_format`, `numerals`, `measurements` | `writing` |
 | 8 | profanity masked | `profanity` |
 | 9 | find and replace | `replacing` |
-| 10 | `punctuate=false`: plain words | `plain` |
+| 10 | `punctuate=false`: plain words; sentences are kept as they were before | `plain`, `written_sentences` |
 | 11 | utterances, paragraphs, entities with their indices, snippets | `finish`, `live` |
 
 Recordings (`finish`) and live streams (`live`) go through the same functions: `speak` (3, 4), `look_into` (5,
@@ -34,10 +34,12 @@ from ringback.features.replacing import Replacement, replace_words, replacements
 from ringback.features.search import SearchResult, snippet
 from ringback.features.spans import Context, Entity, NumberFormats
 from ringback.features.writing import write
+from ringback.features.written_sentences import WrittenSentence, moved_sentences, written_sentences
 from ringback.listen.entity_types import ALL, Wanted, wanted
 from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
 from ringback.listen.text_languages import is_english
+from ringback.listen.understanding_rules import asks_for_understanding
 from ringback.transcript import NamedSpan, Word, joined, overlap
 
 
@@ -56,6 +58,8 @@ class TextSteps:
     """Whether they are to be reported."""
     raw_values: bool
     """Whether with their words as they were said: where formatting may have changed them."""
+    sentences: bool
+    """Whether sentences are kept, for what understands the text."""
 
     @classmethod
     def of(cls, options: ListenOptions, *, live: bool = False) -> "TextSteps":
@@ -70,6 +74,7 @@ class TextSteps:
             punctuate=options.punctuate,
             entities=options.detect_entities,
             raw_values=live or formats != NumberFormats(),
+            sentences=asks_for_understanding(options) and not live,
         )
 
     @property
@@ -123,6 +128,7 @@ class WrittenOut:
 
     words: tuple[Word, ...]
     entities: tuple[JsonEntity, ...] = ()
+    sentences: tuple[WrittenSentence, ...] = ()
 
 
 def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Looked:
@@ -148,9 +154,13 @@ def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> Writte
     if steps.profanity:
         text.edit(mask_profanity(text.words, spoken.language))
     text.edit(replace_words(text.words, steps.replacements, text.closed))
+    sentences = written_sentences(text.words) if steps.sentences else ()
     if not steps.punctuate:
-        text.edit(plain(text.words), closed=False)
-    return WrittenOut(text.words, text.mentions(spoken.words, raw=steps.raw_values) if steps.entities else ())
+        edits = plain(text.words)
+        text.edit(edits, closed=False)
+        sentences = moved_sentences(sentences, edits)
+    mentions = text.mentions(spoken.words, raw=steps.raw_values) if steps.entities else ()
+    return WrittenOut(text.words, mentions, sentences)
 
 
 def reported(

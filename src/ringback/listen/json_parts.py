@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from ringback.listen.options import ListenOptions
+from ringback.listen.understanding_parts import Feeling, JsonSentiment, sentiment_of
 from ringback.transcript import Word
 
 
@@ -29,6 +30,8 @@ class JsonWord(msgspec.Struct, omit_defaults=True, gc=False):
     punctuated_word: str | None = None
     speaker: int | None = None
     language: str | None = None
+    sentiment: Feeling | None = None
+    sentiment_score: float | None = None
 
 
 class JsonEntity(msgspec.Struct, omit_defaults=True, gc=False):
@@ -68,13 +71,29 @@ class JsonModel(msgspec.Struct):
         return cls(model.name, model.version, model.arch)
 
 
+class SentimentOfWords:
+    """The sentiment of words, by identity, and of stretches of them: the mean over their words."""
+
+    def __init__(self, scores: Iterable[tuple[float, Iterable[Word]]] = ()) -> None:
+        """A score, and the words that have it."""
+        self._scores = {id(word): score for score, words in scores for word in words}
+
+    def of(self, words: Iterable[Word]) -> JsonSentiment | None:
+        """None where the sentiment was not asked for."""
+        if not self._scores:
+            return None
+        found = [score for word in words if (score := self._scores.get(id(word))) is not None]
+        return sentiment_of(sum(found) / len(found)) if found else None
+
+
 class WordWriter:
     """How words are written under the options of this request."""
 
-    def __init__(self, options: ListenOptions) -> None:
+    def __init__(self, options: ListenOptions, sentiment: SentimentOfWords | None = None) -> None:
         self._punctuated = options.punctuate
         self._multilingual = options.code_switching
         self._hinted = list(options.hinted_languages) if options.code_switching else None
+        self._sentiment = sentiment or SentimentOfWords()
         self._written: dict[int, JsonWord] = {}
         """By identity: a word stands once in its channel and once in its utterance."""
 
@@ -82,6 +101,7 @@ class WordWriter:
         return [self._written.get(id(word)) or self._write(word) for word in words]
 
     def _write(self, word: Word) -> JsonWord:
+        sentiment = self._sentiment.of((word,))
         written = JsonWord(
             word.bare or word.text,
             seconds(word.start),
@@ -90,6 +110,8 @@ class WordWriter:
             word.text if self._punctuated else None,
             word.speaker,
             word.language if self._multilingual else None,
+            None if sentiment is None else sentiment.sentiment,
+            None if sentiment is None else sentiment.sentiment_score,
         )
         self._written[id(word)] = written
         return written

@@ -21,6 +21,7 @@ from ringback.listen.parameter_warnings import (
     unset_warning,
 )
 from ringback.listen.parameters import MANY, Mode, Parameter, Support, by_name
+from ringback.listen.text_languages import is_english
 from ringback.listen.values import Value
 from ringback.transcript import base_language
 
@@ -82,6 +83,7 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     alternatives: int = 1
 
     summarize: Literal["v1", "v2"] | None = None
+    """`v1` in jobs of earlier versions alone; it means the same."""
     topics: bool = False
     custom_topic: tuple[str, ...] = ()
     custom_topic_mode: str = "extended"
@@ -118,6 +120,12 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     def hinted_languages(self) -> tuple[str, ...]:
         """The languages (without regions) of `language_hint`, which counts with code switching only."""
         return tuple(dict.fromkeys(base_language(tag) for tag in self.language_hint))
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether another language than English is sure to be spoken."""
+        unknown = self.language == "multi" or bool(self.detect_language)
+        return not unknown and not is_english(self.language)
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -252,8 +260,8 @@ def _detection(values: tuple[Value, ...]) -> object:
 
 
 def _summary(values: tuple[Value, ...]) -> object:
-    """`true` asks for the first version, whose summaries stand on the alternatives."""
-    return {"true": "v1", "false": None, "v2": "v2"}[str(values[0])]
+    """`true` and `v2` are the same (https://developers.deepgram.com/docs/summarization)."""
+    return None if values[0] == "false" else "v2"
 
 
 def _endpointing(values: tuple[Value, ...]) -> object:
@@ -309,6 +317,9 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
         raise _refused("`utterance_end_ms` needs `interim_results=true`", parameter="utterance_end_ms")
     if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:
         raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all", parameter="extra")
+    if mode is Mode.RECORDED and options.is_foreign and options.summarize:
+        message = "Summarization v2 not supported for non-English languages"
+        raise Refusal(400, "Bad Request", message, parameter="summarize")
 
 
 def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]) -> ListenOptions:

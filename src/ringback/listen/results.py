@@ -18,6 +18,7 @@ from ringback.listen.json_parts import (
     JsonSearch,
     JsonWord,
     ModelMetadata,
+    SentimentOfWords,
     WordWriter,
     rfc3339,
     seconds,
@@ -25,6 +26,15 @@ from ringback.listen.json_parts import (
 )
 from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, ParameterWarning
+from ringback.listen.understanding_parts import (
+    Feeling,
+    JsonIntents,
+    JsonSentiments,
+    JsonTopics,
+    JsonUsage,
+    Summary,
+    Understood,
+)
 from ringback.transcript import Channel, Paragraph, Sentence, Transcript, Utterance, joined
 
 __all__ = [
@@ -61,19 +71,23 @@ def result_document(
     paragraphs: Sequence[Sequence[Paragraph]] | None = None,
     entities: Sequence[Sequence[JsonEntity]] | None = None,
     search: Sequence[Sequence[JsonSearch]] | None = None,
+    understood: Understood | None = None,
+    sentiment: SentimentOfWords | None = None,
 ) -> bytes:
     """The whole result; `paragraphs`, `entities` and `search` hold those of each channel. None: not asked
     for, left out."""
-    words = WordWriter(options)
+    understood = understood or Understood()
+    sentiment = sentiment or SentimentOfWords()
+    words = WordWriter(options, sentiment)
     return _ENCODER.encode(
         ResultDocument(
-            metadata=_metadata(transcript, options, facts),
+            metadata=_metadata(transcript, options, facts, understood),
             results=_Results(
                 channels=[
                     _channel(
                         channel,
                         words,
-                        None if paragraphs is None else paragraphs[index],
+                        None if paragraphs is None else _paragraphs(paragraphs[index], sentiment),
                         None if entities is None else entities[index],
                         None if search is None else search[index],
                     )
@@ -82,9 +96,13 @@ def result_document(
                 utterances=None
                 if utterances is None
                 else [
-                    _utterance(utterance, words, _utterance_id(facts.request_id, index))
+                    _utterance(utterance, words, sentiment, _utterance_id(facts.request_id, index))
                     for index, utterance in enumerate(utterances)
                 ],
+                summary=_summary(understood.summary),
+                topics=understood.topics,
+                intents=understood.intents,
+                sentiments=understood.sentiments,
             ),
         )
     )
@@ -100,10 +118,12 @@ def error_body(failure: Failure, request_id: str) -> bytes:
     return _ENCODER.encode(ErrorDocument(failure.err_code, failure.err_msg, request_id))
 
 
-class _Sentence(msgspec.Struct, gc=False):
+class _Sentence(msgspec.Struct, omit_defaults=True, gc=False):
     text: str
     start: float
     end: float
+    sentiment: Feeling | None = None
+    sentiment_score: float | None = None
 
 
 class _Paragraph(msgspec.Struct, omit_defaults=True):
@@ -112,6 +132,8 @@ class _Paragraph(msgspec.Struct, omit_defaults=True):
     start: float
     end: float
     speaker: int | None = None
+    sentiment: Feeling | None = None
+    sentiment_score: float | None = None
 
 
 class _Paragraphs(msgspec.Struct):
@@ -146,11 +168,22 @@ class _Utterance(msgspec.Struct, omit_defaults=True):
     id: str
     speaker: int | None = None
     languages: list[str] | None = None
+    sentiment: Feeling | None = None
+    sentiment_score: float | None = None
+
+
+class _Summary(msgspec.Struct):
+    result: str
+    short: str
 
 
 class _Results(msgspec.Struct, omit_defaults=True):
     channels: list[_ResultChannel]
     utterances: list[_Utterance] | None = None
+    summary: _Summary | None = None
+    topics: JsonTopics | None = None
+    intents: JsonIntents | None = None
+    sentiments: JsonSentiments | None = None
 
 
 class _Metadata(msgspec.Struct, omit_defaults=True):
@@ -164,6 +197,10 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     model_info: dict[str, JsonModel]
     tags: tuple[str, ...] = ()
     extra: dict[str, str] = {}
+    summary_info: JsonUsage | None = None
+    topics_info: JsonUsage | None = None
+    intents_info: JsonUsage | None = None
+    sentiment_info: JsonUsage | None = None
     warnings: tuple[ParameterWarning, ...] = ()
 
 
@@ -191,7 +228,9 @@ class ErrorDocument(msgspec.Struct):
 _ENCODER = msgspec.json.Encoder()
 
 
-def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetadata) -> _Metadata:
+def _metadata(
+    transcript: Transcript, options: ListenOptions, facts: ResultMetadata, understood: Understood
+) -> _Metadata:
     models = {model.uuid: JsonModel.of(model) for model in facts.models}
     return _Metadata(
         transaction_key="deprecated",  # Deepgram sends this very word, and the Rust SDK wants the field.
@@ -204,7 +243,12 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetad
         model_info=models,
         tags=options.tag,
         extra=options.extra,
+        summary_info=understood.summary_info,
+        topics_info=understood.topics_info,
+        intents_info=understood.intents_info,
+        sentiment_info=understood.sentiment_info,
         warnings=options.warnings
+        + understood.warnings
         + tuple(ParameterWarning("audio", "partial", text) for text in transcript.warnings)
         + tuple(language_warnings(transcript.channels)),
     )
@@ -213,7 +257,7 @@ def _metadata(transcript: Transcript, options: ListenOptions, facts: ResultMetad
 def _channel(
     channel: Channel,
     words: WordWriter,
-    paragraphs: Sequence[Paragraph] | None,
+    paragraphs: _Paragraphs | None,
     entities: Sequence[JsonEntity] | None,
     search: Sequence[JsonSearch] | None,
 ) -> _ResultChannel:
@@ -224,7 +268,7 @@ def _channel(
                 transcript=best.text,
                 confidence=share(best.confidence),
                 words=words.write(best.words),
-                paragraphs=None if paragraphs is None else _paragraphs(paragraphs),
+                paragraphs=paragraphs,
                 languages=words.languages(best.words),
                 languages_hinted=words.languages_hinted,
                 entities=entities,
@@ -238,10 +282,12 @@ def _channel(
     )
 
 
-def _paragraphs(paragraphs: Sequence[Paragraph]) -> _Paragraphs:
+def _paragraphs(paragraphs: Sequence[Paragraph], sentiment: SentimentOfWords) -> _Paragraphs:
     """Each paragraph stands after a line break of its own, as in the examples of docs/paragraphs."""
     text = "\n".join(f"\n{_paragraph_text(paragraph)}" for paragraph in paragraphs)
-    return _Paragraphs(transcript=text, paragraphs=[_paragraph(paragraph) for paragraph in paragraphs])
+    return _Paragraphs(
+        transcript=text, paragraphs=[_paragraph(paragraph, sentiment) for paragraph in paragraphs]
+    )
 
 
 def _paragraph_text(paragraph: Paragraph) -> str:
@@ -249,24 +295,35 @@ def _paragraph_text(paragraph: Paragraph) -> str:
     return text if paragraph.speaker is None else f"Speaker {paragraph.speaker}: {text}"
 
 
-def _paragraph(paragraph: Paragraph) -> _Paragraph:
-    sentences = [_sentence(sentence) for sentence in paragraph.sentences]
+def _paragraph(paragraph: Paragraph, sentiment: SentimentOfWords) -> _Paragraph:
+    sentences = [_sentence(sentence, sentiment) for sentence in paragraph.sentences]
+    feeling = sentiment.of(word for sentence in paragraph.sentences for word in sentence.words)
     return _Paragraph(
         sentences=sentences,
         num_words=sum(len(sentence.words) for sentence in paragraph.sentences),
         start=sentences[0].start,
         end=sentences[-1].end,
         speaker=paragraph.speaker,
+        sentiment=None if feeling is None else feeling.sentiment,
+        sentiment_score=None if feeling is None else feeling.sentiment_score,
     )
 
 
-def _sentence(sentence: Sentence) -> _Sentence:
+def _sentence(sentence: Sentence, sentiment: SentimentOfWords) -> _Sentence:
+    feeling = sentiment.of(sentence.words)
     return _Sentence(
-        joined(sentence.words), seconds(sentence.words[0].start), seconds(sentence.words[-1].end)
+        joined(sentence.words),
+        seconds(sentence.words[0].start),
+        seconds(sentence.words[-1].end),
+        None if feeling is None else feeling.sentiment,
+        None if feeling is None else feeling.sentiment_score,
     )
 
 
-def _utterance(utterance: Utterance, words: WordWriter, utterance_id: str) -> _Utterance:
+def _utterance(
+    utterance: Utterance, words: WordWriter, sentiment: SentimentOfWords, utterance_id: str
+) -> _Utterance:
+    feeling = sentiment.of(utterance.words)
     return _Utterance(
         start=seconds(utterance.start),
         end=seconds(utterance.end),
@@ -277,7 +334,13 @@ def _utterance(utterance: Utterance, words: WordWriter, utterance_id: str) -> _U
         id=utterance_id,
         speaker=utterance.words[0].speaker,
         languages=words.languages(utterance.words),
+        sentiment=None if feeling is None else feeling.sentiment,
+        sentiment_score=None if feeling is None else feeling.sentiment_score,
     )
+
+
+def _summary(found: Summary | None) -> _Summary | None:
+    return None if found is None else _Summary("success" if found.success else "failure", found.text)
 
 
 def _utterance_id(request_id: str, index: int) -> str:

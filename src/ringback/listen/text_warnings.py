@@ -9,7 +9,7 @@ from ringback.listen.entity_types import undetected
 from ringback.listen.language_warnings import hint_warnings
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
-from ringback.listen.text_languages import is_english, number_language
+from ringback.listen.text_languages import number_language
 
 _ENGLISH_ONLY = ("measurements", "dictation", "detect_entities")
 
@@ -30,7 +30,7 @@ def with_text_warnings(options: ListenOptions, *, names: bool) -> ListenOptions:
 def _of_language(options: ListenOptions) -> Iterator[ParameterWarning]:
     if options.dictation and not options.punctuate:
         yield ParameterWarning("dictation", "ignored", "`dictation` needs `punctuate=true`.")
-    if not _is_foreign(options):
+    if not options.is_foreign:
         return
     yield from _of_numbers(options)
     for name in _ENGLISH_ONLY:
@@ -45,12 +45,6 @@ def _of_numbers(options: ListenOptions) -> Iterator[ParameterWarning]:
     if options.numerals and number_language(options.language) is None:
         what = f"`numerals`: numbers in `{options.language}` stay as the model writes them."
         yield ParameterWarning("numerals", "unsupported", what)
-
-
-def _is_foreign(options: ListenOptions) -> bool:
-    """Whether another language than English is sure to be spoken."""
-    unknown = options.language == "multi" or bool(options.detect_language)
-    return not unknown and not is_english(options.language)
 
 
 def _of_redaction(options: ListenOptions, names: bool) -> Iterator[ParameterWarning]:

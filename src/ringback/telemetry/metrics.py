@@ -106,6 +106,19 @@ ENGINE_RESTARTS = Counter(
     "ringback_engine_restarts_total", "Engine processes replaced after a crash or a hang.", registry=REGISTRY
 )
 
+# The operator's language model.
+
+LLM_REQUESTS = Counter(
+    "ringback_llm_requests_total",
+    "Requests to the language model at `llm.url`, by outcome: `answered`, `bad_answer`, `bad_status`, "
+    "`timeout`, `unreachable`.",
+    ["outcome"], registry=REGISTRY,
+)  # fmt: skip
+LLM_SECONDS = Histogram(
+    "ringback_llm_request_seconds", "Seconds that a request to the language model took.",
+    buckets=(0.1, 0.3, 1, 3, 10, 30, 100, 300), registry=REGISTRY,
+)  # fmt: skip
+
 # Live streams.
 
 STREAMS = Gauge("ringback_streams", "Live streams that are open.", registry=REGISTRY)

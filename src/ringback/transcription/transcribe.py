@@ -6,7 +6,6 @@ own, so that a second run overwrites what the first one left.
 """
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -21,7 +20,7 @@ from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
 from ringback.errors import EngineFailure, Failure, Refusal
-from ringback.features.finish import finish
+from ringback.features.finish import Finished, finish
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
     Attempt,
@@ -36,9 +35,10 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.store import JobReader
 from ringback.listen import results
+from ringback.listen.json_parts import SentimentOfWords
 from ringback.listen.options import ListenOptions
+from ringback.listen.understanding_parts import Understood
 from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
-from ringback.transcript import NamedSpan, Transcript
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.fetch import Fetching, fetched_again
 from ringback.transcription.model import model_for
@@ -53,6 +53,8 @@ from ringback.transcription.request import (
     document_key,
     order_of,
 )
+from ringback.transcription.understanding import understand_recording
+from ringback.understanding.understand import Understanding
 
 BLOB_STORE_DELAYS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between tries to store a finished document, before the whole job is tried again later."""
@@ -92,6 +94,7 @@ class Transcriber:
         clock: Clock,
         quality: Quality,
         quota: AudioQuota,
+        understanding: Understanding,
     ) -> None:
         self._recogniser = RecordingRecogniser(reader, pool, progress, quality)
         self._recordings = Recordings(store, fetching, blobs)
@@ -101,6 +104,7 @@ class Transcriber:
         self._progress = progress
         self._clock = clock
         self._quota = quota
+        self._understanding = understanding
 
     async def __call__(self, lease: Lease) -> Outcome:
         """Make the response, store its document, end the job with its delivery."""
@@ -171,7 +175,9 @@ class Transcriber:
         )
         names = await find_names(transcript, options, self._pool, job.id, job.lane)
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
-        document = await asyncio.to_thread(_document, transcript, options, metadata, names)
+        finished = await asyncio.to_thread(finish, transcript, options, names)
+        understood = await understand_recording(finished, options, self._understanding)
+        document = await asyncio.to_thread(_document, finished, options, metadata, understood)
         duration, channels = transcript.duration, len(transcript.channels)
         return _Response(200, document, duration, channels, model.uuid, duration * channels)
 
@@ -218,12 +224,11 @@ class Transcriber:
 
 
 def _document(
-    transcript: Transcript,
+    finished: Finished,
     options: ListenOptions,
     metadata: results.ResultMetadata,
-    names: Sequence[Sequence[NamedSpan]] | None,
+    understood: tuple[Understood, SentimentOfWords],
 ) -> bytes:
-    finished = finish(transcript, options, names)
     return results.result_document(
         finished.transcript,
         options,
@@ -232,6 +237,8 @@ def _document(
         paragraphs=finished.paragraphs,
         entities=finished.entities,
         search=finished.search,
+        understood=understood[0],
+        sentiment=understood[1],
     )
 
 

@@ -257,15 +257,28 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
 
 
 def test_what_is_not_acted_on_is_said() -> None:
-    assert warned("diarize=true&redact=false,pci&summarize=v2") == dict.fromkeys(
-        ["diarize", "summarize"], "unsupported"
-    )
+    assert warned("diarize=true&redact=false,pci") == {"diarize": "unsupported"}
     assert warned("alternatives=3") == {"alternatives": "unsupported"}
     assert warned("tier=nova&translate=de") == dict.fromkeys(["tier", "translate"], "deprecated")
     assert warned("no_delay=true") == {"no_delay": "ignored"}
     assert warned("no_delay=true&redact=pci&numerals=true", Mode.LIVE) == {}
     assert warned("interim_results=true") == {"interim_results": "ignored"}
     assert warned("utterances=true", Mode.LIVE) == {"utterances": "ignored"}
+
+
+def test_a_summary_is_for_english_and_has_one_form() -> None:
+    assert options("summarize=true").summarize == options("summarize=v2").summarize == "v2"
+    assert options("summarize=false").summarize is None
+    with pytest.raises(Refusal) as refused:
+        options("summarize=v2&language=es")
+    failure = refused.value.failure
+    assert (failure.status, failure.err_code) == (400, "Bad Request")
+    assert failure.err_msg == "Summarization v2 not supported for non-English languages"
+    assert options("summarize=v2&language=en-GB").summarize == "v2"
+    # What is spoken is found out later: then a warning tells it.
+    assert options("summarize=v2&language=multi").summarize == "v2"
+    assert options("summarize=v2&language=es&detect_language=true").summarize == "v2"
+    assert options("topics=true&language=es").topics
 
 
 @pytest.mark.parametrize(

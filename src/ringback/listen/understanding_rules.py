@@ -1,0 +1,66 @@
+"""What of a request's understanding is served: what needs a language model, how long a text may be, and the
+words of refusals and warnings. Pure.
+
+https://developers.deepgram.com/docs/summarization, /docs/text-summarization and their kin.
+"""
+
+from collections.abc import Iterator
+
+from ringback.listen.options import ListenOptions
+from ringback.listen.parameter_warnings import ParameterWarning
+
+ASKED_FOR = ("summarize", "topics", "intents", "sentiment")
+"""Parameters that ask for something to be understood."""
+
+NEEDS_MODEL = ("topics", "intents")
+"""Those that nothing built in serves."""
+
+MOST_TOKENS = 150_000
+"""Of one text (https://developers.deepgram.com/docs/text-summarization)."""
+
+BYTES_PER_TOKEN = 4
+"""Of English, in UTF-8; counted so where no tokenizer has counted."""
+
+
+def asks_for_understanding(options: ListenOptions) -> bool:
+    return any(getattr(options, name) for name in ASKED_FOR)
+
+
+def tokens_of(text: str) -> int:
+    """How many tokens a text counts as."""
+    return -(-len(text.encode(errors="replace")) // BYTES_PER_TOKEN)
+
+
+def understanding_warnings(options: ListenOptions, *, has_model: bool) -> Iterator[ParameterWarning]:
+    """What of the options is served in part or not at all, whatever the text is. A warning's `type` is
+    `unsupported` or `ignored`, or `extractive` of a summary that is made of the text's own sentences."""
+    for name in NEEDS_MODEL:
+        singular = name.removesuffix("s")
+        custom = f"custom_{singular}"
+        if getattr(options, name) and not has_model:
+            yield ParameterWarning(name, "unsupported", _needs_model(name))
+        if getattr(options, custom) and not getattr(options, name):
+            yield ParameterWarning(custom, "ignored", f"`{custom}` needs `{name}=true`.")
+    if options.summarize and not has_model:
+        yield extractive("a summary in words of its own needs a language model: " + _SETTING)
+
+
+def extractive(why: str) -> ParameterWarning:
+    message = f"The summary consists of the most central sentences of the text; {why}."
+    return ParameterWarning("summarize", "extractive", message)
+
+
+def unsupported_language(options: ListenOptions, language: str) -> tuple[ParameterWarning, ...]:
+    """A recording turned out to be in another language than English."""
+    return tuple(
+        ParameterWarning(name, "unsupported_language", f"`{name}` is for English; this is `{language}`.")
+        for name in ASKED_FOR
+        if getattr(options, name)
+    )
+
+
+_SETTING = "its operator can name one with the setting `llm.url`"
+
+
+def _needs_model(name: str) -> str:
+    return f"`{name}` needs a language model, which this server has none of: {_SETTING}."

@@ -1,0 +1,139 @@
+"""An operator's language model behind an OpenAI-compatible address: one question, one checked answer.
+
+It is asked through `egress`, by a client of its own that may reach the operator's host wherever it is
+(`bootstrap`), and follows no redirects. Nothing that comes back is quoted anywhere: reasons are our words.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from ringback import __version__, telemetry
+from ringback.egress.client import EgressClient
+from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
+from ringback.egress.target import Target
+from ringback.understanding.answers import BadAnswer, Completion, completion_of
+from ringback.understanding.questions import Question
+
+ANSWER_BYTES = 262_144
+"""Of a whole response; `questions.ANSWER_TOKENS` of text are a fiftieth of it."""
+
+TRIES = 2
+"""Of one question: after an answer in a bad form, or a fault that may pass at once, it is asked once more."""
+
+T = TypeVar("T")
+
+
+class EndpointFailed(Exception):
+    """The model gave no answer that can be used; the message says why, in words fit for callers."""
+
+
+@dataclass(frozen=True, slots=True)
+class LlmOptions:
+    """The settings of the same names in `[llm]`; seconds."""
+
+    target: Target
+    """`llm.url` with `/chat/completions`."""
+    model: str
+    api_key: str = ""
+    connect_timeout: float = 5.0
+    timeout: float = 60.0
+    total_timeout: float = 300.0
+    concurrency: int = 4
+    context_tokens: int = 8_192
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens, as the endpoint has counted them."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(self.input_tokens + other.input_tokens, self.output_tokens + other.output_tokens)
+
+
+class LlmEndpoint:
+    """Asks; at most `concurrency` questions at once, whoever asks them."""
+
+    def __init__(self, egress: EgressClient, options: LlmOptions) -> None:
+        self.options = options
+        self._egress = egress
+        self._places = asyncio.Semaphore(options.concurrency)
+        self._limits = Limits(options.connect_timeout, options.timeout, options.timeout, ANSWER_BYTES)
+        self._headers = {"Content-Type": "application/json", "User-Agent": f"ringback/{__version__}"}
+        if options.api_key:
+            self._headers["Authorization"] = f"Bearer {options.api_key}"
+
+    async def ask(self, question: Question, read: Callable[[str], T]) -> tuple[T, Usage]:
+        """The answer, as `read` makes it of the model's words (it raises `BadAnswer`), and what it took.
+
+        Raises `EndpointFailed`.
+        """
+        body = question.body(self.options.model)
+        used = Usage()
+        for tries in range(1, TRIES + 1):
+            try:
+                completion = await self._complete(body)
+                used += Usage(completion.input_tokens, completion.output_tokens)
+                found = read(completion.content)
+            except (BadAnswer, _Fault) as error:
+                fault = error if isinstance(error, _Fault) else _bad_answer(error)
+                telemetry.LLM_REQUESTS.labels(fault.outcome).inc()
+                telemetry.problem("llm.failed", question=question.name, tries=tries, reason=fault.detail)
+                if tries == TRIES or not fault.passing:
+                    raise EndpointFailed(fault.reason) from None
+            else:
+                telemetry.LLM_REQUESTS.labels("answered").inc()
+                return found, used
+        raise AssertionError("the last try returns or raises")
+
+    async def _complete(self, body: bytes) -> Completion:
+        async with self._places:
+            answer = await self._egress.send_request(
+                self.options.target, "POST", self._headers, body, self._limits
+            )
+        telemetry.LLM_SECONDS.observe(answer.phases.total)
+        if isinstance(answer, NoResponse):
+            raise _no_response(answer)
+        if not 200 <= answer.status < 300:
+            raise _bad_status(answer)
+        if not answer.complete:
+            raise _Fault("bad_answer", "its answer was too long, too slow or broke off")
+        return completion_of(answer.body)
+
+
+class _Fault(Exception):
+    """One try failed."""
+
+    def __init__(self, outcome: str, reason: str, *, detail: str = "", passing: bool = False) -> None:
+        """`reason` is for callers, `detail` for the log; `passing`: the next try may well succeed."""
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.detail = detail or reason
+        self.passing = passing
+
+
+def _bad_answer(error: BadAnswer) -> _Fault:
+    return _Fault("bad_answer", f"its answer cannot be used: {error}", passing=True)
+
+
+def _no_response(answer: NoResponse) -> _Fault:
+    passing = answer.reason in (NoResponseReason.RESET, NoResponseReason.OURS)
+    if answer.reason is NoResponseReason.TIMEOUT:
+        return _Fault("timeout", "it gave no answer in time", detail=answer.detail)
+    return _Fault("unreachable", "it cannot be reached", detail=answer.detail, passing=passing)
+
+
+def _bad_status(answer: ReceiverResponse) -> _Fault:
+    hint = " (does `llm.url` end in /v1, as the server's base URL does?)" if answer.status == 404 else ""
+    reason = f"it answered with status {answer.status}"
+    passing = answer.status in _PASSING or answer.status >= 500
+    return _Fault("bad_status", reason, detail=reason + hint, passing=passing)
+
+
+_PASSING = frozenset({408, 425, 429})
+"""Statuses below 500 that say nothing against the request."""

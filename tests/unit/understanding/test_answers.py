@@ -1,0 +1,161 @@
+"""What is believed of a model's answer, whatever it is."""
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringback.understanding.answers import (
+    LONGEST_LABEL,
+    LONGEST_SUMMARY,
+    MOST_COUNTED,
+    BadAnswer,
+    Label,
+    clean,
+    completion_of,
+    read_labels,
+    read_scores,
+    read_summary,
+)
+from ringback.understanding.questions import MOST_PER_SEGMENT
+
+
+def labels(*segments: object) -> str:
+    return json.dumps({"segments": segments})
+
+
+def label(text: str, confidence: float = 0.5) -> dict[str, object]:
+    return {"label": text, "confidence": confidence}
+
+
+def test_labels_by_segment() -> None:
+    content = labels(
+        {"segment": 2, "labels": [label("Billing", 0.9), label("billing "), label("Phones", 7)]},
+        {"segment": 1, "labels": []},
+    )
+    assert read_labels(content, 2, None) == {1: (Label("Billing", 0.9), Label("Phones", 1.0))}
+
+
+@pytest.mark.parametrize("number", [0, 3, -1, 10**30])
+def test_a_segment_that_was_not_asked_about_is_dropped(number: int) -> None:
+    assert read_labels(labels({"segment": number, "labels": [label("x")]}), 2, None) == {}
+
+
+def test_strict_labels_are_those_given_as_they_were_given() -> None:
+    content = labels({"segment": 1, "labels": [label("leave  the CONTRACT"), label("Steal it")]})
+    assert read_labels(content, 1, ["Leave the contract"]) == {0: (Label("Leave the contract", 0.5),)}
+
+
+def test_few_labels_and_short_ones() -> None:
+    content = labels({"segment": 1, "labels": [label(f"{n} " + "x" * 500, -1) for n in range(50)]})
+    content = labels(*json.loads(content)["segments"] * 3)
+    found = read_labels(content, 1, None)[0]
+    assert len(found) == MOST_PER_SEGMENT
+    assert all(len(each.text) <= LONGEST_LABEL and each.confidence == 0.0 for each in found)
+
+
+def test_scores_stay_in_their_range() -> None:
+    content = json.dumps({"segments": [{"segment": 1, "score": 5}, {"segment": 2, "score": -0.25}]})
+    assert read_scores(content, 2) == {0: 1.0, 1: -0.25}
+
+
+def test_a_summary_is_one_clean_line() -> None:
+    content = json.dumps({"summary": " A\n\n# B\x1b[31m\u202e\u200b c\x00 " + "x " * 5_000})
+    summary = read_summary(content)
+    assert summary.startswith("A # B [31m c x x")
+    assert summary.isprintable()
+    assert len(summary) <= LONGEST_SUMMARY
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '```json\n{"summary": "Yes."}\n```',
+        '<think>{a}? No.</think> {"summary": "Yes."}'.replace("{a}", "a"),
+        'Here you are: {"summary": "Yes."} Anything else?',
+        '{"summary": "Yes.", "other": {"deep": [1]}}',
+    ],
+)
+def test_what_stands_around_the_json_does_no_harm(content: str) -> None:
+    assert read_summary(content) == "Yes."
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "{",
+        "null",
+        "[]",
+        "Sure! The summary is: yes.",
+        '{"summary": 7}',
+        '{"summary": " \\n "}',
+        "{" * 100_000,
+    ],
+)
+def test_other_shapes_are_bad_answers(content: str) -> None:
+    with pytest.raises(BadAnswer):
+        read_summary(content)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"\xff",
+        b'{"choices": []}',
+        b'{"choices": [{"message": {"content": null}}]}',
+        b"[" * 100_000,
+    ],
+)
+def test_other_bodies_are_bad_answers(body: bytes) -> None:
+    with pytest.raises(BadAnswer):
+        completion_of(body)
+
+
+def test_tokens_are_counted_within_reason() -> None:
+    def counted(usage: str) -> tuple[int, int]:
+        found = completion_of(b'{"choices": [{"message": {"content": "x"}}]' + usage.encode() + b"}")
+        return found.input_tokens, found.output_tokens
+
+    assert counted("") == (0, 0)
+    assert counted(', "usage": null') == (0, 0)
+    assert counted(', "usage": {"prompt_tokens": 3, "completion_tokens": 4.0, "more": 1}') == (3, 4)
+    assert counted(', "usage": {"prompt_tokens": -3, "completion_tokens": 1e300}') == (0, MOST_COUNTED)
+
+
+@settings(deadline=None)  # a busy machine is not a failure
+@given(st.text(st.characters(exclude_categories=()), max_size=300), st.integers(1, 50))
+def test_clean_text_is_short_printable_and_clean_already(text: str, longest: int) -> None:
+    cleaned = clean(text, longest)
+    assert len(cleaned) <= longest
+    assert cleaned == cleaned.strip()
+    assert "  " not in cleaned
+    cleaned.encode()
+    assert clean(cleaned, longest) == cleaned
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False) | st.integers() | st.text(max_size=10),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(["segments", "segment", "labels", "label", "confidence", "score"]), inner
+        )
+    ),
+    max_leaves=20,
+)
+
+
+@settings(deadline=None)
+@given(values, st.integers(0, 5))
+def test_whatever_comes_gives_labels_of_known_segments_or_a_bad_answer(value: object, segments: int) -> None:
+    content = json.dumps(value)
+    for read in (lambda: read_labels(content, segments, ["a"]), lambda: read_scores(content, segments)):
+        try:
+            found = read()
+        except BadAnswer:
+            continue
+        assert set(found) <= set(range(segments))
