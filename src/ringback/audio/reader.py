@@ -86,7 +86,8 @@ class AudioReader:
         self._readings: list[_Reading] = []
         self._idle: list[_Child] = []
         self._last_idle_gone = asyncio.Event()
-        self._next_idle: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._next_idle = asyncio.Event()
+        """Set, and replaced by a new one, when a child has become idle."""
         self._stopped = False
 
     @property
@@ -249,7 +250,9 @@ class AudioReader:
             while (child := await self._idle_child(caller)) is None:
                 if turn.done():
                     return await _Child.start()
-                await asyncio.wait((turn, self._next_idle), return_when=asyncio.FIRST_COMPLETED)
+                idle = asyncio.create_task(self._next_idle.wait())
+                await asyncio.wait((turn, idle), return_when=asyncio.FIRST_COMPLETED)
+                idle.cancel()
             return child
         finally:
             if turn.done():
@@ -276,8 +279,8 @@ class AudioReader:
         used_up = child.files >= self._files_per_child or child.grown
         if healthy and child.alive and not used_up and not self._stopped:
             self._idle.append(child)
-            self._next_idle.set_result(None)
-            self._next_idle = asyncio.get_running_loop().create_future()
+            self._next_idle.set()
+            self._next_idle = asyncio.Event()
         else:
             await child.end()
 
