@@ -1,6 +1,7 @@
-"""The only room that asks what time it is."""
+"""The only module that asks what time it is; and how a moment is written."""
 
 import time
+from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -20,3 +21,8 @@ class SystemClock:
 
     def monotonic(self) -> float:
         return time.monotonic()
+
+
+def rfc3339(moment: float) -> str:
+    """Unix seconds in UTC with milliseconds, such as `2026-11-22T10:00:00.000Z`."""
+    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

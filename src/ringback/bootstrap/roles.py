@@ -34,6 +34,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.operational import OperatorReceiver, parked_jobs
 from ringback.callbacks.trial import Trial, trial
+from ringback.clock import rfc3339
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
@@ -57,7 +58,7 @@ from ringback.streaming.stream_service import LEASE_SECONDS, StreamService
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, with_activity
-from ringback.transcription.operational_watch import OperationalWatch, SilentNode, timestamp_of
+from ringback.transcription.operational_watch import OperationalWatch, SilentNode
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
@@ -220,7 +221,7 @@ class ServiceStages:
         operator, clock = self._context.operator, self._context.clock
         if operator is None:
             return ()
-        return parked_jobs(lease.job, lease.token, outcome, operator, timestamp_of(clock.now()))
+        return parked_jobs(lease.job, lease.token, outcome, operator, rfc3339(clock.now()))
 
     def _operational_watch(self, operator: OperatorReceiver) -> OperationalWatch:
         context = self._context

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import msgspec
 
@@ -126,10 +125,6 @@ class WordWriter:
     def languages_hinted(self) -> list[str] | None:
         """Of every alternative of a multilingual request, hints or not (docs/nova-3-language-prompting)."""
         return self._hinted
-
-
-def rfc3339(unix_seconds: float) -> str:
-    return datetime.fromtimestamp(unix_seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def seconds(time: float) -> float:

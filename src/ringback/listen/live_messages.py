@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
+from ringback.clock import rfc3339
 from ringback.listen.json_parts import (
     JsonEntity,
     JsonModel,
@@ -16,7 +17,6 @@ from ringback.listen.json_parts import (
     JsonWord,
     ModelMetadata,
     WordWriter,
-    rfc3339,
     seconds,
     share,
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from ringback.clock import rfc3339
 from ringback.errors import Failure
 from ringback.listen.json_parts import (
     JsonEntity,
@@ -20,7 +21,6 @@ from ringback.listen.json_parts import (
     ModelMetadata,
     SentimentOfWords,
     WordWriter,
-    rfc3339,
     seconds,
     share,
 )

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND, AttemptDetail, order_of, webhook_id_of
+from ringback.clock import rfc3339
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
 from ringback.jobs.lane import OpenBreaker
@@ -31,7 +32,7 @@ from ringback.server.query_parameters import (
     TextsParameter,
     bad_query,
 )
-from ringback.server.request_parsing import answer, caller_of_project, rfc3339
+from ringback.server.request_parsing import answer, caller_of_project
 from ringback.server.route_stores import BreakerReader, DeliveryStore
 from ringback.server.services import Services
 

@@ -8,12 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.callbacks.delivery import KIND
+from ringback.clock import rfc3339
 from ringback.jobs.store import LaneReport, LaneReporter
 from ringback.server.auth import Authenticator, forbidden
 from ringback.server.operations import PROJECT_PATH, Operation, Timestamp, Uuid
 from ringback.server.permissions import Permission, Reach
 from ringback.server.query_parameters import IntegerParameter
-from ringback.server.request_parsing import answer, caller_of_project, rfc3339
+from ringback.server.request_parsing import answer, caller_of_project
 from ringback.server.services import Services
 
 TAG = "Deliveries"

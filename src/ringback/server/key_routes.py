@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
+from ringback.clock import rfc3339
 from ringback.errors import Refusal
 from ringback.keys import (
     LARGEST_LIMIT,
@@ -41,7 +42,6 @@ from ringback.server.request_parsing import (
     caller_of_project,
     json_body,
     no_such_project,
-    rfc3339,
     unix_seconds,
 )
 from ringback.server.services import Services

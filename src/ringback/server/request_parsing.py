@@ -87,11 +87,6 @@ NOT_SUCH_JSON = "Failed to deserialize JSON payload."
 """What is wrong with it, msgspec says behind it, and may quote a field's name."""
 
 
-def rfc3339(moment: float) -> str:
-    """UTC with milliseconds, such as `2026-11-22T10:00:00.000Z`."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
-
-
 def unix_seconds(moment: datetime) -> float:
     """A moment without an offset is UTC; `ValueError` for one that this century's clocks do not reach."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

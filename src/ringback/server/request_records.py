@@ -10,12 +10,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from ringback.callbacks.order import origin_of_callback
+from ringback.clock import rfc3339
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
 from ringback.listen.options import ListenOptions
 from ringback.server.error_responses import LISTEN_PATH
 from ringback.server.operations import Timestamp, Uuid
-from ringback.server.request_parsing import rfc3339
 from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, order_of, result_of
 
 

@@ -9,12 +9,13 @@ from starlette.responses import Response
 
 from ringback import telemetry
 from ringback.callbacks.signers import LONGEST_OVERLAP, OVERLAP, Signers
+from ringback.clock import rfc3339
 from ringback.server.auth import Authenticator, Caller
 from ringback.server.body import Pace
 from ringback.server.operations import KEY_PATH, Operation, Timestamp, Uuid
 from ringback.server.path_lookup import key_of
 from ringback.server.permissions import Permission
-from ringback.server.request_parsing import answer, caller_of_project, json_body, rfc3339
+from ringback.server.request_parsing import answer, caller_of_project, json_body
 from ringback.server.services import Services
 
 TAG = "Signatures"

@@ -8,7 +8,6 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from ringback import telemetry
@@ -22,7 +21,7 @@ from ringback.callbacks.operational import (
     announcements,
     event_job,
 )
-from ringback.clock import Clock
+from ringback.clock import Clock, rfc3339
 from ringback.jobs.job import JobFilter, Lane
 from ringback.jobs.store import JobAdder, JobGauges, JobPages, LaneReport, LaneReporter
 from ringback.keys import KeyStore
@@ -122,7 +121,7 @@ class OperationalWatch:
             if not self._receiver.wants(due.type):
                 continue
             try:
-                await self._store.add([event_job(due, self._receiver, now, timestamp_of(now))])
+                await self._store.add([event_job(due, self._receiver, now, rfc3339(now))])
             except ValueError:
                 continue  # another node has announced it in this very moment
             added += 1
@@ -159,7 +158,7 @@ class OperationalWatch:
             "destination": destination,
             "project_id": project,
             "failures": report.failures,
-            "last_success": None if last is None else timestamp_of(last),
+            "last_success": None if last is None else rfc3339(last),
             "waiting": report.waiting,
             "parked": report.parked,
         }
@@ -210,15 +209,10 @@ class OperationalWatch:
                     "key_id": key.id,
                     "project_id": project.id,
                     "comment": key.comment,
-                    "expires": timestamp_of(key.expires_at),
+                    "expires": rfc3339(key.expires_at),
                 }
                 found.append(Condition(f"key:{key.id} {int(key.expires_at)}", 1, data))
         return found
-
-
-def timestamp_of(moment: float) -> str:
-    """RFC 3339 in UTC, as Standard Webhooks asks."""
-    return datetime.fromtimestamp(moment, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _subject(lane: Lane) -> str:

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
+from ringback.clock import rfc3339
 from ringback.errors import Refusal
 from ringback.server.query_parameters import IntegerParameter, MomentParameter
-from ringback.server.request_parsing import rfc3339, unix_seconds
+from ringback.server.request_parsing import unix_seconds
 
 LIMIT = IntegerParameter("limit", 1, 1000, 10, "")
 
