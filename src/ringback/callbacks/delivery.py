@@ -118,6 +118,17 @@ def place_of_callback(request_id: str) -> str:
     return f"callback of {request_id}"
 
 
+def lane_of(origin: str, project: str) -> Lane:
+    """The lane of a destination (`scheme://host:port`) in a project."""
+    return Lane(f"{origin} {project}")
+
+
+def destination_of(lane: Lane) -> tuple[str, str]:
+    """The destination and the project of its lane."""
+    origin, _, project = lane.rpartition(" ")
+    return origin, project
+
+
 def order_job(
     order: DeliveryOrder, *, project: str, accessor: str | None, tags: Sequence[str] = ()
 ) -> NewJob:
@@ -126,7 +137,7 @@ def order_job(
     return NewJob(
         id=JobId(str(uuid.uuid4())),
         kind=KIND,
-        lane=Lane(f"{origin} {project}"),
+        lane=lane_of(origin, project),
         project=project,
         payload=msgspec.json.encode(order),
         parent=JobId(order.request_id),

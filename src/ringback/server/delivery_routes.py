@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import KIND, AttemptDetail, order_of, webhook_id_of
+from ringback.callbacks.delivery import KIND, AttemptDetail, lane_of, order_of, webhook_id_of
 from ringback.clock import rfc3339
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
@@ -148,7 +148,7 @@ class DeliveryRoutes:
             until=END.of(request),
             tags=tuple(TAG.of(request)),
             states=states_of(STATE.of(request)),
-            lane=lane_of(DESTINATION.of(request), caller.project),
+            lane=lane_named(DESTINATION.of(request), caller.project),
             code=CODE.of_given(request),
         )
         page = await page_of(self._store, where, LIMIT.of(request), BEFORE.of(request))
@@ -238,12 +238,12 @@ def states_of(words: Sequence[str]) -> frozenset[State] | None:
     return frozenset(found) or None
 
 
-def lane_of(destination: str | None, project: str) -> Lane | None:
+def lane_named(destination: str | None, project: str) -> Lane | None:
     """The lane of a destination, from any URL that goes there. Raises `Refusal` (400)."""
     if destination is None:
         return None
     try:
-        return Lane(f"{read_target(destination).origin} {project}")
+        return lane_of(read_target(destination).origin, project)
     except TargetError as error:
         raise bad_query(f"`destination` must be scheme://host or scheme://host:port: {error}.") from None
 

@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.callbacks.delivery import KIND
+from ringback.callbacks.delivery import KIND, destination_of
 from ringback.clock import rfc3339
 from ringback.jobs.store import LaneReport, LaneReporter
 from ringback.server.auth import Authenticator, forbidden
@@ -100,7 +100,7 @@ class DestinationRoutes:
 
 
 def _destination_document(report: LaneReport, now: float) -> DestinationDocument:
-    destination, _, project = report.name.rpartition(" ")
+    destination, project = destination_of(report.name)
     return DestinationDocument(
         destination=destination,
         project_id=project,

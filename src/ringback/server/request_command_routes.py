@@ -19,7 +19,7 @@ from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId, Page, State
 from ringback.server.auth import Authenticator
 from ringback.server.body import Pace
-from ringback.server.delivery_routes import STATES, lane_of, page_of
+from ringback.server.delivery_routes import STATES, lane_named, page_of
 from ringback.server.operations import PROJECT_PATH, REQUEST_PATH, Operation, Uuid
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
@@ -319,6 +319,6 @@ def _filter(body: _RedeliverMatching, project: str, accessor: str | None) -> Job
         until=moment_of(body.end, "end", end_of_day=True),
         tags=tuple(body.tag),
         states=STATES[body.state],
-        lane=lane_of(body.destination, project),
+        lane=lane_named(body.destination, project),
         code=body.code,
     )

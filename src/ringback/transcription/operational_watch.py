@@ -13,6 +13,7 @@ from typing import Protocol
 from ringback import telemetry
 from ringback.blobs.free_space import DiskSpace
 from ringback.callbacks.delivery import KIND as DELIVER
+from ringback.callbacks.delivery import destination_of
 from ringback.callbacks.operational import (
     Announced,
     Condition,
@@ -151,7 +152,7 @@ class OperationalWatch:
         return [self._of_destination(report) for report in reports if report.name != self._receiver.lane]
 
     def _of_destination(self, report: LaneReport) -> Condition:
-        destination, _, project = report.name.rpartition(" ")
+        destination, project = destination_of(report.name)
         level = sum(report.failures >= threshold for threshold in self._limits.failing_after)
         last = report.last_success_at
         data = {

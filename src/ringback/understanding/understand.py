@@ -12,7 +12,7 @@ from the top, and the model is asked again.
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields
 from functools import partial
@@ -50,6 +50,7 @@ from ringback.understanding.text import NumberedSentence, TextSegment, segments
 LABELLED_WORDS = 60
 """Of a segment whose topics and intents are asked for."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -179,16 +180,7 @@ async def _topics(
         labelled, info = await model.labels("topic", sentences, custom, strict=strict)
     except EndpointFailed as failed:
         return Understood(warnings=(_fallback("topics", "there are none", failed),))
-    found = tuple(
-        JsonTopicSegment(
-            where.text,
-            where.start_word,
-            where.end_word,
-            tuple(JsonTopic(label.text, label.confidence) for label in labels),
-        )
-        for where, labels in labelled
-    )
-    return Understood(topics=JsonTopics(found), topics_info=info)
+    return Understood(topics=JsonTopics(_segments(labelled, JsonTopicSegment, JsonTopic)), topics_info=info)
 
 
 async def _intents(
@@ -198,16 +190,25 @@ async def _intents(
         labelled, info = await model.labels("intent", sentences, custom, strict=strict)
     except EndpointFailed as failed:
         return Understood(warnings=(_fallback("intents", "there are none", failed),))
-    found = tuple(
-        JsonIntentSegment(
+    found = _segments(labelled, JsonIntentSegment, JsonIntent)
+    return Understood(intents=JsonIntents(found), intents_info=info)
+
+
+def _segments(
+    labelled: Iterable[tuple[TextSegment, tuple[Label, ...]]],
+    segment: Callable[[str, int, int, tuple[T, ...]], S],
+    label: Callable[[str, float], T],
+) -> tuple[S, ...]:
+    """Topics and intents differ in the names of their fields alone."""
+    return tuple(
+        segment(
             where.text,
             where.start_word,
             where.end_word,
-            tuple(JsonIntent(label.text, label.confidence) for label in labels),
+            tuple(label(each.text, each.confidence) for each in found),
         )
-        for where, labels in labelled
+        for where, found in labelled
     )
-    return Understood(intents=JsonIntents(found), intents_info=info)
 
 
 def _merged(parts: Iterable[Understood]) -> Understood:
