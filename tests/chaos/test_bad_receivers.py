@@ -105,9 +105,8 @@ def test_bad_receivers_harm_only_themselves(tmp_path: Path, number: int) -> None
     }
     assert longest < LIMIT + TOLERANCE + MACHINE
     assert rise[0] < MEMORY
-    # Deliveries that waited for bad receivers would wait for their whole limit, and most would. One in
-    # twenty is the machine's: a disk or a processor that is away for a second holds up what is due then.
-    assert percentile(beside, 0.95) < percentile(alone, 0.95) + LIMIT / 2
+    # One delivery that waited for a bad receiver would wait for its whole limit.
+    assert percentile(beside, 0.99) < percentile(alone, 0.99) + LIMIT / 2
 
 
 @contextmanager
