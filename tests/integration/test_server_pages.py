@@ -101,3 +101,11 @@ async def test_the_recording_is_given_back_while_it_is_kept(door: Front) -> None
         blob.unlink()
     gone = await door.call("GET", path)
     assert (gone.status, gone.json()["category"]) == (410, "AUDIO_NOT_KEPT")
+
+
+async def test_the_recording_of_a_redacted_request_is_not_given(door: Front) -> None:
+    query = "callback=http%3A%2F%2F127.0.0.1:9%2F&redact=pci"
+    asked = (await door.call("POST", f"/v1/listen?{query}", data=b"1234")).json()["request_id"]
+    refused = await door.call("GET", f"/v1/projects/{door.project}/requests/{asked}/audio")
+    assert (refused.status, refused.json()["category"]) == (403, "AUDIO_NOT_REDACTED")
+    assert b"1234" not in refused.body

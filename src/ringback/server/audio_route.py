@@ -19,7 +19,7 @@ from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
 from ringback.server.request_parsing import caller_of_project, path_uuid
 from ringback.server.services import Services
-from ringback.transcription.request import KIND, audio_key
+from ringback.transcription.request import KIND, audio_key, order_of
 
 PIECE = 262_144
 """Bytes that are read and sent at a time."""
@@ -51,6 +51,10 @@ class AudioRoute:
         )
         if job.kind != KIND:
             raise Refusal(404, "NO_AUDIO", "The audio of a live stream is not kept.")
+        if order_of(job.payload).options.redact:
+            raise Refusal(
+                403, "AUDIO_NOT_REDACTED", "The recording holds what `redact` hid: it is not served."
+            )
         return _RecordingResponse(request, self._blobs, audio_key(job.id))
 
 
