@@ -1,9 +1,9 @@
 """Recorded live conversations: what comes in, and word for word what goes out.
 
 Each file of `conversations/` is one conversation in the shapes that Deepgram documents or was seen to send
-(`from` names the page). Its steps are what the client does (`audio`, `text`, `frame`), what the ears report
-(`hears`), or the time (`at`, seconds); after each stands what the conversation says and actions at that
-moment, in order, key by key. Only the `metadata` of Results is written once, below.
+(`from` names the page). Its steps are what the client does (`audio`, `text`, `frame`), what the recogniser
+reports (`hears`), or the time (`at`, seconds); after each stands what the conversation says and does
+at that moment, in order, key by key. Only the `metadata` of Results is written once, below.
 
 The official SDKs' own types validate each message: Python 7 here, Python 5 in its own environment.
 """

@@ -1,4 +1,4 @@
-"""Real speech through the ears of live streams, with the real engine.
+"""Real speech through the recognisers of live streams, with the real engine.
 
 Streams are fed faster than real time: what is decided depends on stream time alone, so that the words are
 those of a live stream. Times are printed, not judged: other things may run on this machine.
@@ -56,17 +56,17 @@ MOST_WORSE = 0.015
 """By so much the joined finals of a stream may be worse than the same recording through REST."""
 
 
-class Ears:
-    """A running engine, and the ears on it."""
+class LiveEngine:
+    """A running engine, and live recognisers on it."""
 
-    def __init__(self, pool: EnginePool, hearings: LiveRecognition, reader: AudioReader) -> None:
+    def __init__(self, pool: EnginePool, recognisers: LiveRecognition, reader: AudioReader) -> None:
         self.pool = pool
-        self.hearings = hearings
+        self.recognisers = recognisers
         self.reader = reader
 
     def open(self, model: ModelInfo = MODEL, **asked: object) -> LiveRecogniser:
         given: dict[str, object] = {"encoding": "linear16", "sample_rate": SAMPLE_RATE} | asked
-        return self.hearings.open(ListenOptions(**given), model, "stream")  # type: ignore[arg-type]
+        return self.recognisers.open(ListenOptions(**given), model, "stream")  # type: ignore[arg-type]
 
     async def recorded(self, path: Path) -> str:
         """The text of a recording by the road that REST takes."""
@@ -79,16 +79,16 @@ class Ears:
 
 
 @asynccontextmanager
-async def ears(models: Path, model: str = "tiny.en") -> AsyncIterator[Ears]:
+async def live_engine(models: Path, model: str = "tiny.en") -> AsyncIterator[LiveEngine]:
     pool, reader = EnginePool(EngineSetup(model, str(models), 2)), AudioReader(children=1)
-    hearings = LiveRecognition(pool)
+    recognisers = LiveRecognition(pool)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
-        for service in (pool, hearings, reader):
+        for service in (pool, recognisers, reader):
             services.create_task(service.run(stopping))
         try:
             await pool.wait_ready()
-            yield Ears(pool, hearings, reader)
+            yield LiveEngine(pool, recognisers, reader)
         finally:
             stopping.set()
 
@@ -161,9 +161,9 @@ def keeps_its_laws(events: Sequence[RecognitionEvent]) -> None:
 async def test_a_stream_reads_almost_as_well_as_a_recording(corpus: "list[Clip]", tmp_path: Path) -> None:
     clips = chosen(corpus, CLIPS)
     spoken = [clip.text or "" for clip in clips]
-    async with ears(tmp_path) as heard_by:
-        recorded = await asyncio.gather(*(heard_by.recorded(clip.path) for clip in clips))
-        streams = await asyncio.gather(*(heard(heard_by.open(), samples_of(clip.path)) for clip in clips))
+    async with live_engine(tmp_path) as engine:
+        recorded = await asyncio.gather(*(engine.recorded(clip.path) for clip in clips))
+        streams = await asyncio.gather(*(heard(engine.open(), samples_of(clip.path)) for clip in clips))
     for events in streams:
         keeps_its_laws(events)
     live = word_error_rate(zip(spoken, map(text, streams), strict=True))
@@ -177,8 +177,8 @@ async def test_the_long_clip_loses_and_doubles_no_word_at_its_seams(
     corpus: "list[Clip]", tmp_path: Path
 ) -> None:
     (clip,) = chosen(corpus, (LONG,))
-    async with ears(tmp_path) as heard_by:
-        events = await heard(heard_by.open(), samples_of(clip.path))
+    async with live_engine(tmp_path) as engine:
+        events = await heard(engine.open(), samples_of(clip.path))
     keeps_its_laws(events)
     rate = word_error_rate([(clip.text or "", text(events))])
     print(f"{len(finals(events))} finals, word error rate {100 * rate:.1f} %")
@@ -191,8 +191,8 @@ def chosen(corpus: "list[Clip]", names: Sequence[str]) -> "list[Clip]":
 
 
 async def test_it_can_be_read_along(tmp_path: Path) -> None:
-    async with ears(tmp_path) as heard_by:
-        hearing = heard_by.open(interim_results=True)
+    async with live_engine(tmp_path) as engine:
+        hearing = engine.open(interim_results=True)
         partials: list[RecognitionResult] = []
         began = time.monotonic()
         first = 0.0
@@ -222,16 +222,16 @@ async def until_final(hearing: LiveRecogniser, partials: list[RecognitionResult]
 
 
 async def test_without_interim_results_there_are_none(tmp_path: Path) -> None:
-    async with ears(tmp_path) as heard_by:
-        events = await heard(heard_by.open(), samples_of(SPOKEN))
+    async with live_engine(tmp_path) as engine:
+        events = await heard(engine.open(), samples_of(SPOKEN))
     assert all(event.final for event in events if isinstance(event, RecognitionResult))
 
 
 async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
     samples = samples_of(SPOKEN)
     half = len(samples) // 2
-    async with ears(tmp_path) as heard_by:
-        hearing = heard_by.open()
+    async with live_engine(tmp_path) as engine:
+        hearing = engine.open()
         await feed(hearing, samples[:half])
         began = time.monotonic()
         await hearing.flush_channel(None)
@@ -250,11 +250,11 @@ async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
 
 async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path: Path) -> None:
     samples = samples_of(SPOKEN)
-    async with ears(tmp_path) as heard_by:
-        whole = finals_of(await heard(heard_by.open(), samples))
+    async with live_engine(tmp_path) as engine:
+        whole = finals_of(await heard(engine.open(), samples))
         pairs = []
         for cut in np.arange(0.9, 5.4, 0.35):
-            hearing = heard_by.open()
+            hearing = engine.open()
             at = int(cut * SAMPLE_RATE)
             await feed(hearing, samples[:at])
             await hearing.flush_channel(None)
@@ -285,8 +285,8 @@ def finals_of(events: Sequence[RecognitionEvent]) -> list[Word]:
 
 
 async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path) -> None:
-    async with ears(tmp_path, scripted(tmp_path)) as heard_by:
-        hearing = heard_by.open(SCRIPTED)
+    async with live_engine(tmp_path, scripted(tmp_path)) as engine:
+        hearing = engine.open(SCRIPTED)
         for _ in range(3):
             await hearing.flush_channel(None)
         answers = [await until(hearing, Cause.FINALIZE) for _ in range(3)]
@@ -299,8 +299,8 @@ async def test_every_flush_is_answered_even_when_nothing_is_open(tmp_path: Path)
 async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) -> None:
     speech = samples_of(SPOKEN)
     both = np.stack([speech, np.zeros_like(speech)]).T.reshape(-1)
-    async with ears(tmp_path) as heard_by:
-        events = await heard(heard_by.open(channels=2, multichannel=True), both)
+    async with live_engine(tmp_path) as engine:
+        events = await heard(engine.open(channels=2, multichannel=True), both)
     keeps_its_laws(events)
     assert events[0] == AudioOpened(2)
     assert "amiable" in text(events, 0)
@@ -309,8 +309,8 @@ async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) ->
 
 async def test_music_and_noise_say_nothing(corpus: "list[Clip]", tmp_path: Path) -> None:
     noises = [clip.path for clip in corpus if clip.path.parent.name == "nospeech"]
-    async with ears(tmp_path, scripted(tmp_path)) as heard_by:
-        streams = await asyncio.gather(*(heard(heard_by.open(SCRIPTED), samples_of(path)) for path in noises))
+    async with live_engine(tmp_path, scripted(tmp_path)) as engine:
+        streams = await asyncio.gather(*(heard(engine.open(SCRIPTED), samples_of(path)) for path in noises))
     assert [text(events) for events in streams] == [""] * len(noises)
     for events in streams:
         keeps_its_laws(events)
@@ -319,24 +319,24 @@ async def test_music_and_noise_say_nothing(corpus: "list[Clip]", tmp_path: Path)
 
 async def test_what_is_no_audio_is_undecodable(tmp_path: Path) -> None:
     junk = np.random.default_rng(0).bytes(100_000)
-    async with ears(tmp_path, scripted(tmp_path)) as heard_by:
+    async with live_engine(tmp_path, scripted(tmp_path)) as engine:
         samples = np.frombuffer(junk, "<i2").astype(np.float32) / np.float32(32768)
-        events = await heard(heard_by.open(SCRIPTED, encoding=None, sample_rate=None), samples)
+        events = await heard(engine.open(SCRIPTED, encoding=None, sample_rate=None), samples)
     assert events == [Undecodable()]
 
 
 async def test_an_engine_that_fails_is_told_and_ends_the_stream(tmp_path: Path) -> None:
-    async with ears(tmp_path, scripted(tmp_path, '{"then": "fail"}')) as heard_by:
+    async with live_engine(tmp_path, scripted(tmp_path, '{"then": "fail"}')) as engine:
         with pytest.raises(ExceptionGroup) as failed:
-            await heard(heard_by.open(SCRIPTED), samples_of(SPOKEN))
+            await heard(engine.open(SCRIPTED), samples_of(SPOKEN))
     assert failed.group_contains(EngineFailure)
 
 
 async def test_a_flood_is_slowed_down(tmp_path: Path) -> None:
     """Nobody fetches events, and the engine takes its time: so does who feeds."""
     minutes = np.tile(samples_of(SPOKEN), 100)
-    async with ears(tmp_path, scripted(tmp_path, '{"words": "slow", "delay": 0.5}')) as heard_by:
-        hearing = heard_by.open(SCRIPTED)
+    async with live_engine(tmp_path, scripted(tmp_path, '{"words": "slow", "delay": 0.5}')) as engine:
+        hearing = engine.open(SCRIPTED)
         feeding = asyncio.create_task(feed(hearing, minutes))
         await asyncio.wait((feeding,), timeout=3.0)
         assert not feeding.done()
@@ -345,12 +345,12 @@ async def test_a_flood_is_slowed_down(tmp_path: Path) -> None:
 
 
 async def test_leaving_early_leaves_nothing_behind(tmp_path: Path) -> None:
-    async with ears(tmp_path, scripted(tmp_path, '{"then": "hang"}')) as heard_by:
-        hearing = heard_by.open(SCRIPTED, interim_results=True)
+    async with live_engine(tmp_path, scripted(tmp_path, '{"then": "hang"}')) as engine:
+        hearing = engine.open(SCRIPTED, interim_results=True)
         await feed(hearing, samples_of(SPOKEN)[: 3 * SAMPLE_RATE])
         await until(hearing, SpeechStarted)
         await hearing.close()
-        assert heard_by.pool.load[Urgency.LIVE_FINAL] == 0
+        assert engine.pool.load[Urgency.LIVE_FINAL] == 0
 
 
 def scripted(folder: Path, step: str = '{"words": "some words"}') -> str:

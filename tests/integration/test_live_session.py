@@ -44,8 +44,8 @@ from support.ports import free_port
 SECOND = bytes(BYTES_PER_SECOND)
 
 
-class Ears:
-    """Opens the ears of all streams, and keeps them for the test to look at."""
+class ScriptedRecognisers:
+    """Makes the recognisers of all streams, and keeps them for the test to look at."""
 
     def __init__(self) -> None:
         self.all: list[ScriptedRecogniser] = []
@@ -56,13 +56,13 @@ class Ears:
 
 
 @pytest.fixture
-def ears() -> Ears:
-    return Ears()
+def recognisers() -> ScriptedRecognisers:
+    return ScriptedRecognisers()
 
 
 @pytest.fixture
-async def door(tmp_path: Path, ears: Ears) -> AsyncIterator[Front]:
-    async with front(tmp_path, limits=LimitSettings(streams=3), open_recogniser=ears) as opened:
+async def door(tmp_path: Path, recognisers: ScriptedRecognisers) -> AsyncIterator[Front]:
+    async with front(tmp_path, limits=LimitSettings(streams=3), open_recogniser=recognisers) as opened:
         yield opened
 
 
@@ -219,9 +219,9 @@ async def test_more_streams_than_there_are_places_are_refused_at_once(door: Fron
         await spoken(again)
 
 
-async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> None:
+async def test_one_key_has_no_more_than_its_own(tmp_path: Path, recognisers: ScriptedRecognisers) -> None:
     limits = LimitSettings(streams=10, requests_per_key=1)
-    async with front(tmp_path, limits=limits, open_recogniser=ears) as door:
+    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as door:
         other = await door.add_key("member")
         async with stream(door.port, key=OWNER) as client:
             assert "this key" in words_of(await refusal(door.port, key=OWNER), 429)[1]
@@ -234,12 +234,12 @@ async def test_one_key_has_no_more_than_its_own(tmp_path: Path, ears: Ears) -> N
 
 
 async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
-    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, recognisers: ScriptedRecognisers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     clock = ManualClock()
     limits = LimitSettings(daily_audio_seconds_per_key=3)
-    async with front(tmp_path, clock, limits, open_recogniser=ears) as door:
+    async with front(tmp_path, clock, limits, open_recogniser=recognisers) as door:
         other = await door.add_key("member")
         async with stream(door.port, key=OWNER) as client:
             await client.send(SECOND * 2)
@@ -258,11 +258,11 @@ async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
 
 
 async def test_what_a_stream_heard_is_counted_once_with_its_end(
-    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, recognisers: ScriptedRecognisers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     limits = LimitSettings(daily_audio_seconds_per_project=1_000)
-    async with front(tmp_path, limits=limits, open_recogniser=ears) as door:
+    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as door:
         async with stream(door.port, key=OWNER) as client:
             for seconds in (1, 2, 3):
                 await client.send(SECOND * seconds)
@@ -304,13 +304,15 @@ async def test_control_messages_keep_their_place(door: Front) -> None:
     assert client.of("Metadata")[0]["duration"] == 1.5
 
 
-async def test_a_message_that_is_too_large_is_closed_with_its_code(door: Front, ears: Ears) -> None:
+async def test_a_message_that_is_too_large_is_closed_with_its_code(
+    door: Front, recognisers: ScriptedRecognisers
+) -> None:
     async with stream(door.port, key=OWNER, max_size=None) as client:
         with suppress(ConnectionClosed):
             await client.send(bytes(5 << 20))
         assert await client.closed() == 1009
     assert (await record(door, client.request_id)).code == 413
-    assert ears.all[0].fed == b""
+    assert recognisers.all[0].fed == b""
 
 
 async def test_text_that_is_none_is_closed_with_its_code(door: Front) -> None:
@@ -320,22 +322,24 @@ async def test_text_that_is_none_is_closed_with_its_code(door: Front) -> None:
     assert (await record(door, client.request_id)).code == 400
 
 
-async def test_a_client_that_vanishes_leaves_nothing_open(door: Front, ears: Ears) -> None:
+async def test_a_client_that_vanishes_leaves_nothing_open(
+    door: Front, recognisers: ScriptedRecognisers
+) -> None:
     async with stream(door.port, key=OWNER) as client:
         await client.send(SECOND)
         await client.wait_for("Results")
         client.connection.transport.abort()
         job = await record(door, client.request_id)
     assert job.code == 499
-    assert ears.all[0].abandoned
+    assert recognisers.all[0].abandoned
     assert door.services.streams.active == 0
 
 
 async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
-    tmp_path: Path, ears: Ears, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, recognisers: ScriptedRecognisers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "PING_SECONDS", 0.4)
-    async with front(tmp_path, open_recogniser=ears) as door:
+    async with front(tmp_path, open_recogniser=recognisers) as door:
         async with stream(door.port, key=OWNER, reading=False, ping_interval=None) as client:
             client.connection.transport.pause_reading()  # so that no ping of the server's is answered
             for _ in range(20):
@@ -349,10 +353,10 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
         assert job.finished_at - job.created_at < 9
 
 
-async def test_a_stop_tells_the_last_words(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
+async def test_a_stop_tells_the_last_words(tmp_path: Path, recognisers: ScriptedRecognisers) -> None:
+    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
         await client.send(SECOND[: BYTES_PER_SECOND // 2])
-        while not ears.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
+        while not recognisers.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
             await asyncio.sleep(0.01)
         leaving = asyncio.create_task(door.services.streams.run(stopped()))
         assert await client.closed() == 1001
@@ -369,9 +373,11 @@ def stopped() -> asyncio.Event:
     return event
 
 
-async def test_streams_that_do_not_end_are_cut_off_at_a_stop(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
-        ears.all[0].room.clear()
+async def test_streams_that_do_not_end_are_cut_off_at_a_stop(
+    tmp_path: Path, recognisers: ScriptedRecognisers
+) -> None:
+    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
+        recognisers.all[0].room.clear()
         await client.send(SECOND)
         await door.services.streams.run(stopped())  # two seconds of grace
         assert await client.closed() == 1001
@@ -418,8 +424,10 @@ async def test_deflate_is_declined(door: Front) -> None:
         assert connection.protocol.extensions == []
 
 
-async def test_the_record_of_a_server_that_died_is_ended_as_a_fault(tmp_path: Path, ears: Ears) -> None:
-    async with front(tmp_path, open_recogniser=ears) as door, stream(door.port, key=OWNER) as client:
+async def test_the_record_of_a_server_that_died_is_ended_as_a_fault(
+    tmp_path: Path, recognisers: ScriptedRecognisers
+) -> None:
+    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
         lost = copied(tmp_path / "ringback.db", tmp_path / "found")
         await spoken(client)
     async with front(lost) as after:

@@ -1,4 +1,4 @@
-"""Live streams from both ends: a client over `websockets`, and ears that hear what a test tells them."""
+"""Live streams from both ends: a client over `websockets`, and a recogniser that reports what a test says."""
 
 import asyncio
 import json
@@ -147,7 +147,7 @@ def word(text: str, start: float, end: float) -> Word:
 class ScriptedRecogniser:
     """A recogniser that reports a word for each second of audio, final at once, and nothing else.
 
-    They keep the ears' promises: what is fed, flushed and ended is reported in that order.
+    They keep a recogniser's promises: what is fed, flushed and ended is reported in that order.
     """
 
     def __init__(self, channels: int = 1) -> None:
@@ -155,7 +155,7 @@ class ScriptedRecogniser:
         self.abandoned = False
         self.keyterms: tuple[str, ...] = ()
         self.room = asyncio.Event()
-        """Cleared: the ears are full."""
+        """Cleared: the recogniser takes no more."""
         self.room.set()
         self._events: asyncio.Queue[RecognitionEvent | None] = asyncio.Queue()
         self._channels = channels

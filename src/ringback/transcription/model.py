@@ -54,7 +54,7 @@ def model_for(options: ListenOptions, models: Models) -> ModelInfo:
 def with_model_warnings(
     options: ListenOptions, model: ModelInfo, *, warn_of_substitution: bool
 ) -> ListenOptions:
-    """The options, with a warning for each of their wishes that `model`, which serves them, does not meet.
+    """The options, with a warning for each of them that `model`, which serves them, does not meet.
 
     Versions of Deepgram's models are never here: this always gets a warning. That another model is served
     under its name is the purpose of this server: `warn_of_substitution` is the operator's choice.

@@ -1,7 +1,7 @@
 """The laws of the live conversation, whatever comes in whatever order.
 
-One rule feeds what a client may send, what the ears may report (also what well-made ears never would), or
-time; the laws are checked on every message that comes out.
+One rule feeds what a client may send, what the recogniser may report (also what a well-made one never
+would), or time; the laws are checked on every message that comes out.
 """
 
 import json
@@ -121,7 +121,7 @@ class LiveLaws(RuleBasedStateMachine):
     def heard_next(
         self, channel: int, length: float, words: tuple[Word, ...], final: bool, cause: Cause
     ) -> None:
-        """As well-made ears report: where the last final ended."""
+        """As a well-made recogniser reports: where the last final ended."""
         start = self.fixed.get(channel, 0.0)
         event = RecognitionResult(channel, start, start + length, words, final, cause)
         self.keep(self.conversation.receive_event(event, self.now))

@@ -88,7 +88,7 @@ class Run:
     """A session under way."""
 
     socket: Socket
-    ears: ScriptedRecogniser
+    recogniser: ScriptedRecogniser
     session: Session
     stopping: asyncio.Event
     faults: list[BaseException]
@@ -105,9 +105,9 @@ def begun(
     callback: Relay | None = None,
     clock: SystemClock | ManualClock | None = None,
     socket: Socket | None = None,
-    ears: ScriptedRecogniser | None = None,
+    recogniser: ScriptedRecogniser | None = None,
 ) -> Run:
-    socket, ears, stopping = socket or Socket(), ears or ScriptedRecogniser(), asyncio.Event()
+    socket, recogniser, stopping = socket or Socket(), recogniser or ScriptedRecogniser(), asyncio.Event()
     faults: list[BaseException] = []
     options = query or ListenOptions(encoding="linear16", sample_rate=16_000)
     clock = clock or SystemClock()
@@ -117,14 +117,14 @@ def begun(
     session = Session(
         client=socket,
         relay=relay,
-        recogniser=ears,
+        recogniser=recogniser,
         conversation=Conversation(options, FACTS, clock.monotonic()),
         options=options,
         clock=clock,
         outlives_client=callback is not None,
         report=faults.append,
     )
-    return Run(socket, ears, session, stopping, faults, asyncio.create_task(session.run(stopping)))
+    return Run(socket, recogniser, session, stopping, faults, asyncio.create_task(session.run(stopping)))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -154,7 +154,7 @@ async def test_a_stream_runs_to_its_end() -> None:
     assert words(run.socket.sent) == ["word0", "word1", "word2"]
     assert types(run.socket.sent)[-1] == "Metadata"
     assert run.socket.closes == [(1000, "")]
-    assert run.ears.abandoned
+    assert run.recogniser.abandoned
     tally = run.session.tally
     assert (tally.frames, tally.size, tally.audio_seconds) == (3, int(2.5 * BYTES_PER_SECOND), 2.5)
     assert tally.metadata is not None
@@ -169,10 +169,10 @@ async def test_words_are_written_as_asked_for() -> None:
 
 async def test_control_messages_do_not_overtake_audio() -> None:
     run = begun()
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(SECOND, SECOND, FINALIZE, CLOSE_STREAM)
     await asyncio.sleep(0)
-    run.ears.room.set()
+    run.recogniser.room.set()
     await run.end()
     results = [message for message in run.socket.sent if message["type"] == "Results"]
     assert [message["from_finalize"] for message in results] == [False, False, True]
@@ -181,14 +181,14 @@ async def test_control_messages_do_not_overtake_audio() -> None:
 async def test_full_ears_stop_the_reading_and_the_silence_is_not_the_clients() -> None:
     clock = ManualClock()
     run = begun(clock=clock)
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(SECOND, SECOND)
     await until(lambda: run.socket.frames.qsize() == 1)  # the first is being fed, the second waits
     clock.advance(60)
     await asyncio.sleep(0.6)  # two rounds of the look at the deadline
     assert not run.task.done()
     assert run.socket.frames.qsize() == 1
-    run.ears.room.set()
+    run.recogniser.room.set()
     run.socket.put(CLOSE_STREAM)
     assert (await run.end()).code == 1000
 
@@ -207,8 +207,8 @@ async def test_a_silent_client_is_closed() -> None:
 
 async def test_undecodable_audio_is_closed_with_its_code() -> None:
     run = begun()
-    run.ears.tell(Undecodable())
-    run.ears.tell(None)
+    run.recogniser.tell(Undecodable())
+    run.recogniser.tell(None)
     assert await run.end() == SessionEnd(1008, "DATA-0000", 400)
 
 
@@ -224,11 +224,11 @@ async def test_undecodable_audio_is_closed_with_its_code() -> None:
 )
 async def test_a_client_that_leaves_ends_its_stream_at_once(gone: ClientClosed, status: int) -> None:
     run = begun()
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(gone)
     ended = await run.end()
     assert (ended.code, ended.status) == (gone.code, status)
-    assert run.ears.abandoned
+    assert run.recogniser.abandoned
 
 
 async def test_a_client_that_half_closes_behind_its_close_stream_gets_its_results() -> None:
@@ -240,10 +240,10 @@ async def test_a_client_that_half_closes_behind_its_close_stream_gets_its_result
 
 async def test_a_client_that_half_closes_without_an_end_broke_off() -> None:
     run = begun()
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(ClientClosed(1005, cleanly=False, reads=True))
     assert (await run.end()).status == 499
-    assert run.ears.abandoned
+    assert run.recogniser.abandoned
 
 
 async def test_a_callback_gets_the_last_words_of_a_client_that_left() -> None:
@@ -280,7 +280,7 @@ async def test_an_inspected_callback_is_said_first() -> None:
 async def test_a_lost_callback_ends_the_stream_at_once() -> None:
     callback = Target()
     run = begun(callback=callback)
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(SECOND)
     callback.gone.set()
     ended = await run.end()
@@ -311,13 +311,13 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
 
     callback = Slow()
     run = begun(callback=callback)
-    run.ears.tell(AudioOpened(1))
+    run.recogniser.tell(AudioOpened(1))
     told = 2 * MAX_OUTBOX
     for number in range(told):
-        run.ears.tell(final(number))
+        run.recogniser.tell(final(number))
     for _ in range(10 * told):
         await asyncio.sleep(0)
-    assert run.ears.untold >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
+    assert run.recogniser.untold >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
     released.set()
     await until(lambda: len(callback.said) == told)
     run.socket.put(CLOSE_STREAM)
@@ -333,7 +333,7 @@ def final(number: int) -> RecognitionEvent:
 async def test_a_stop_brings_the_last_words_and_says_why() -> None:
     run = begun()
     run.socket.put(SECOND[:16_000])
-    await until(lambda: bool(run.ears.fed))
+    await until(lambda: bool(run.recogniser.fed))
     run.stopping.set()
     ended = await run.end()
     assert (ended.code, ended.reason, ended.status) == (
@@ -347,7 +347,7 @@ async def test_a_stop_brings_the_last_words_and_says_why() -> None:
 async def test_whoever_is_cut_off_still_closes_everything() -> None:
     callback = Target()
     run = begun(callback=callback)
-    run.ears.room.clear()
+    run.recogniser.room.clear()
     run.socket.put(SECOND)
     await asyncio.sleep(0)
     run.task.cancel()
@@ -358,12 +358,12 @@ async def test_whoever_is_cut_off_still_closes_everything() -> None:
         == callback.closes
         == [(CloseReason.SERVER_STOPPING.code, CloseReason.SERVER_STOPPING.reason)]
     )
-    assert run.ears.abandoned
+    assert run.recogniser.abandoned
 
 
 async def test_a_fault_is_told_to_nobody_but_the_log() -> None:
     run = begun()
-    run.ears.tell(None)  # silent before the end: the ears break their promise
+    run.recogniser.tell(None)  # silent before the end: the recogniser breaks its promise
     ended = await run.end()
     assert (ended.code, ended.reason, ended.status) == (1011, CloseReason.FAILED.reason, 500)
     assert len(run.faults) == 1
