@@ -110,8 +110,7 @@ class Faults:
     def freeze_past_the_lease(self) -> None:
         """A node that holds work stops; it comes back when its leases have run out and been given away."""
         node = self.nodes.of("transcribe")[0]
-        node.wait_until(lambda: self._holds(node), 60, "it never has anything in work")
-        node.freeze()
+        node.wait_until(lambda: self._frozen_with_work(node), 60, "it never has anything in work")
         self._frozen.append((time.monotonic() + LEASE + 10.0, node))
         self.done["frozen past the lease"] += 1
 
@@ -192,6 +191,16 @@ class Faults:
         for role in list(self._restarts):
             self._wait_for_restart(role)
         self._starters.shutdown()
+
+    def _frozen_with_work(self, node: Node) -> bool:
+        """Stops the node, unless it ends its work in that very moment."""
+        if not self._holds(node):
+            return False
+        node.freeze()
+        if self._holds(node):
+            return True
+        node.thaw()
+        return False
 
     def _holds(self, node: Node) -> bool:
         return bool(
