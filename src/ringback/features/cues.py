@@ -24,7 +24,8 @@ _CUE_WORDS = {
     "healthcare_number": "medicare medicaid nhs mrn",
     ID: "id order ticket confirmation reference ref case code invoice tracking serial booking member policy "
     "loyalty customer claim reservation record part model sku rfq promo coupon badge employee student batch "
-    "lot registration permit docket transaction membership shipment package locator identifier key",
+    "lot registration permit docket transaction membership shipment package locator identifier key isbn imei "
+    "upc ein npi",
     ROOM: "room suite apartment apt flight bus route highway exit gate channel extension ext box page verse "
     "seat section platform interstate studio terminal unit bay locker lane sr freeway precinct ending "
     "boeing airbus",
@@ -46,11 +47,12 @@ _PAIRS = {
     ("v", "v"): CVV,
     ("n", "s"): SSN,
     ("four", "last"): NUMBER,
+    **{(word, form): EXPIRY for word in ("thru", "through", "until", "till") for form in ("valid", "good")},
 }
 LINKS = words(
     "is are was it's its the a number numbers no code id my your his her our their of in to for at and be "
     "say said as uh um so it here's that's that this you can me us card security plate account on i think "
-    "sorry yes yeah okay ok sure hi hello one new says reads with please under"
+    "sorry yes yeah okay ok sure hi hello one new date says reads with please under"
 )
 
 

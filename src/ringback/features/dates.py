@@ -20,6 +20,7 @@ _BEFORE_YEARS = words(
     "winter fall autumn starting ended began class launched founded established born season through back "
     "copyright and between"
 )
+_ONLY_BEFORE_YEARS = words("in of since year circa early late")
 _BIRTH = words("dob birth born birthday birthdate")
 _DECADE_NAMES = "hundreds tens twenties thirties forties fifties sixties seventies eighties nineties"
 _DECADES = {name: 10 * place for place, name in enumerate(_DECADE_NAMES.split())}
@@ -37,7 +38,8 @@ def find_month_date(passage: Passage, i: int) -> Entity | None:
     start = i + 2 if passage.text(i + 1) == "the" and passage.kind(i + 2) is AtomKind.ORDINAL else i + 1
     day = _read_day(passage, start)
     year = read_year(passage.atoms, i + 1) if start == i + 1 and not passage.atoms[i].stop else None
-    if year is not None and (day is None or year[1] > day.end):
+    dated = day is not None and _year_behind(passage, day.end) is not None
+    if year is not None and year[0] >= 1100 and not dated and (day is None or year[1] > day.end):
         # “may twenty twenty four” is a month and a year; “june twelve twenty ten” is not.
         return _month_year(passage, i, month, year)
     if day is None or not _is_date(passage, i, day):
@@ -83,7 +85,8 @@ def _is_date(passage: Passage, i: int, day: Number) -> bool:
     ):
         return False
     if passage.text(i) in DOUBTFUL_MONTHS:
-        return year is not None or passage.previous(i) in _BEFORE_DATES - {"the", "and", "is", "to"}
+        alone = not passage.previous(i) and not passage.follows(day.end)
+        return alone or year is not None or passage.previous(i) in _BEFORE_DATES - {"the", "and", "is", "to"}
     return True
 
 
@@ -171,10 +174,13 @@ def find_year(passage: Passage, i: int) -> Entity | None:
 
 
 def find_round_year(passage: Passage, number: Number) -> Entity | None:
-    """“the year nineteen hundred”."""
-    if passage.previous(number.first) != "year" or number.ordinal or number.fraction or number.written:
+    """“the year nineteen hundred”, “since seventeen hundred”."""
+    if number.ordinal or number.fraction or number.written or not 1000 <= number.whole < 2100:
         return None
-    if not 1000 <= number.whole < 2100:
+    previous, hundreds = passage.previous(number.first), passage.text(number.end - 1) == "hundred"
+    if previous != "year" and not (
+        hundreds and previous in ("in", "since", "circa") and not passage.follows(number.end)
+    ):
         return None
     return passage.single("date", number.digits, number.first, number.end, str(number.whole))
 
@@ -182,6 +188,8 @@ def find_round_year(passage: Passage, number: Number) -> Entity | None:
 def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
     """Whether spoken words that may be a year are one."""
     asked = passage.previous(i) in _BEFORE_YEARS
+    if value < 1100 and value % 100 < 60:  # “ten thirty” is a time
+        return passage.previous(i) in _ONLY_BEFORE_YEARS
     if passage.kind(i) is AtomKind.UNIT:  # two thousand and ten
         counts = passage.follows(end) and _is_plural(passage.text(end))
         return not counts and (asked or value % 100 != 0)

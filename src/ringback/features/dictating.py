@@ -98,10 +98,11 @@ def _carry_out(command: Command, written: list[Word], said: Word) -> None:
 
 def _is_meant(words: Sequence[Word], bares: Sequence[str], first: int, end: int) -> bool:
     """Whether the words are a command, not words of the sentence."""
-    noun = _noun_before(bares, first)
-    if noun is _Noun.CERTAIN or _compound(bares, end):
+    if _compound(bares, end):
         return False
-    return noun is not _Noun.LIKELY or _set_apart(words, first, end)
+    parted = first > 0 and closing_of(words[first - 1].text) != ""
+    noun = _Noun.NO if parted else _noun_before(bares, first)
+    return noun is _Noun.NO or (noun is _Noun.LIKELY and _set_apart(words, first, end))
 
 
 def _set_apart(words: Sequence[Word], first: int, end: int) -> bool:
@@ -125,16 +126,23 @@ class _Noun(Enum):
 
 
 def _noun_before(bares: Sequence[str], first: int) -> _Noun:
-    before = bares[max(0, first - 2) : first]
+    before = bares[max(0, first - 3) : first]
     name = bares[first]
     if not before:
         return _Noun.NO
-    if before[-1] in _DETERMINERS | _ORDERING or before[-1] in _BEFORE_NOUN.get(name, frozenset()):
+    nearest, earlier = before[-1], before[:-1]
+    if nearest in _PRONOUNS:
+        # "i know that comma", "who is this question mark", but perhaps "in this period".
+        there_is = nearest in _COUNTING and bool(earlier) and earlier[-1] in _HAVING
+        return _Noun.LIKELY if there_is or name in ("period", "colon", "new") else _Noun.NO
+    if nearest in _DETERMINERS or nearest in _NAMING.get(name, frozenset()):
         return _Noun.CERTAIN
-    # "the waiting period", but "… in the chest comma": only of a period are there so many kinds.
-    if name == "period" and len(before) == 2 and before[0] in _DETERMINERS:
-        return _Noun.LIKELY
-    return _Noun.NO
+    determined = any(word in _DETERMINERS | _PRONOUNS for word in earlier)
+    if nearest in _ORDERING or nearest in _DESCRIBING.get(name, frozenset()):
+        return _Noun.CERTAIN if determined else _Noun.LIKELY
+    # "the patient period", but "… in the chest comma": only of a period are there so many kinds.
+    beside = bool(earlier) and earlier[-1] in _DETERMINERS | _PRONOUNS
+    return _Noun.LIKELY if name == "period" and beside else _Noun.NO
 
 
 def _compound(bares: Sequence[str], end: int) -> bool:
@@ -143,20 +151,30 @@ def _compound(bares: Sequence[str], end: int) -> bool:
 
 
 _MARKS = ".,?!;:…"
-_DETERMINERS = word_set(
-    "a an the this that each every any another no some one my your his her its our their per"
-)
+_DETERMINERS = word_set("a an the every my your its our their per")
+_PRONOUNS = word_set("this that each any another no some one his her all both")
+"""Determiners that also stand by themselves."""
+_COUNTING = word_set("any another no some one each")
+_HAVING = word_set("is are was were be has have had need needs put use used with without")
+"""Behind these the ones before are determiners: "there is no question mark"."""
 _ORDERING = word_set("first second third last next same")
-_BEFORE_NOUN = {
+_NAMING = {
     "period": word_set(
-        "grace trial time waiting notice jurassic cretaceous triassic cooling review pay payment billing "
-        "reporting probation probationary cooling-off transition long short menstrual incubation rest "
-        "enrollment fiscal retention recovery warranty holding lunch class historical"
+        "grace trial waiting notice jurassic cretaceous triassic cooling reporting probation probationary "
+        "cooling-off menstrual incubation fiscal warranty"
     ),
     "colon": word_set("semi ascending descending transverse sigmoid spastic"),
     "comma": word_set("inverted oxford serial"),
     "new": word_set("brand"),
 }
+"""What, before a command's word, makes a noun of it."""
+_DESCRIBING = {
+    "period": word_set(
+        "time review pay payment billing transition long short rest enrollment retention recovery holding "
+        "lunch class historical"
+    ),
+}
+"""The same behind a determiner; by themselves they may end a sentence: "it lasted long period"."""
 _BEHIND_NOUN = {
     "period": word_set("of in drama piece costume pains cramps"),
     "colon": word_set("cancer cleanse polyp polyps surgery resection screening"),

@@ -94,19 +94,25 @@ def _find_in(passage: Passage, *, numerals: bool) -> list[Entity]:
 
 
 def _like_the_next(passage: Passage, found: Sequence[Entity], place: int) -> Entity:
-    """A small number in a range is written as the other end of it is: “five to ten” as 5 to 10."""
+    """A number in a range is written as the other end of it is: “five to ten” as 5 to 10; measured, too."""
     entity = found[place]
-    if entity.kind != "cardinal" or entity.smart or len(entity.digits) != 1 or place + 1 == len(found):
+    following = found[place + 1] if place + 1 < len(found) else None
+    if following is None or entity.kind != "cardinal" or entity.measured or not entity.digits.isdigit():
         return entity
-    following = found[place + 1]
-    if following.first != entity.end + 1 or following.kind not in _RANGED or not following.smart:
+    if following.first != entity.end + 1 or following.kind not in _RANGED:
         return entity
     between = passage.words[entity.end].bare
-    if between not in ("to", "or", "through") and not (
+    ranged = between in ("to", "or", "through") or (
         between == "and" and entity.first > 0 and passage.words[entity.first - 1].bare == "between"
-    ):
-        return entity
-    return replace(entity, smart=(Part(entity.first, entity.end, entity.digits),))
+    )
+    if following.measured and (ranged or between in ("by", "and")):
+        entity = replace(entity, measured=entity.smart or _in_digits(entity))
+    small = not entity.smart and len(entity.digits) == 1
+    return replace(entity, smart=_in_digits(entity)) if ranged and small and following.smart else entity
+
+
+def _in_digits(entity: Entity) -> tuple[Part, ...]:
+    return (Part(entity.first, entity.end, entity.digits),)
 
 
 def _find_addresses(passage: Passage) -> dict[int, Entity]:

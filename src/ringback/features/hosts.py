@@ -120,10 +120,10 @@ def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
     best_end = i
     behind_dot = True
     while i < min(len(passage.atoms), dot + LONGEST_NAME) and not passage.atoms[i - 1].stop:
-        label = passage.text(i)
-        piece = _label(passage, i)
+        piece = (_spelled_top_level(passage, i) if behind_dot else None) or _label(passage, i)
         if piece is None:
             break
+        label = piece[0] if piece[1] > i + 1 else passage.text(i)
         text, i = text + piece[0], piece[1]
         written_tld = "." in label and _WRITTEN_DOMAIN.fullmatch(label) and label.rsplit(".", 1)[1] in _TLDS
         if (behind_dot and label in _TLDS and len(piece[0]) == len(label)) or written_tld:
@@ -142,6 +142,15 @@ def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
         else:
             break
     return best_end, best
+
+
+def _spelled_top_level(passage: Passage, i: int) -> tuple[str, int] | None:
+    """A top-level domain letter by letter: “dot c o m”."""
+    end = i
+    while passage.kind(end) in (AtomKind.LETTER, AtomKind.OH) and (end == i or passage.follows(end)):
+        end += 1
+    text = "".join(passage.texts(i, end))
+    return (text, end) if end > i + 1 and text in _TLDS else None
 
 
 def _label(passage: Passage, i: int) -> tuple[str, int] | None:

@@ -163,9 +163,10 @@ def _card_detail(run: Run, cue: str) -> str:
     digits, count = run.digits, len(run.digits)
     if cue == CVV:
         return digits if 2 <= count <= 4 else ""
-    return (
-        f"{digits[:2]}/{digits[2:]}" if count == 4 and "01" <= digits[:2] <= "12" and not run.dashes else ""
-    )
+    month = 1 if count == 3 and len(run.pieces) == 2 else 2  # “nine twenty six”
+    if run.dashes or not (count in (month + 2, month + 4) and 1 <= int(digits[:month]) <= 12):
+        return ""
+    return f"{digits[:month]}/{digits[month:]}" if count < 6 or digits[2:4] == "20" else ""
 
 
 def _untyped(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
@@ -196,7 +197,8 @@ def _is_counting(digits: str) -> bool:
 def _phone(passage: Passage, run: Run, *, asked: bool) -> Entity | None:
     digits, count = run.digits, len(run.digits)
     groups = len(run.pieces) > 1 or passage.kind(run.first) is AtomKind.GROUPS
-    if not asked and not groups:
+    named = count == 10 and passage.texts(run.first - 2, run.first) == ["number", "is"]
+    if not asked and not groups and not named:
         return None
     if not asked and count == 7 and not (run.singles or _written_groups(passage, run) in _SEVEN_DIGITS):
         return None

@@ -11,7 +11,7 @@ from ringback.features.hosts import (
     in_more_words,
     read_host,
 )
-from ringback.features.numbers import Atom, AtomKind
+from ringback.features.numbers import SINGLE_DIGITS, Atom, AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
@@ -243,10 +243,18 @@ def _path_label(passage: Passage, i: int) -> tuple[str, int]:
         elif passage.kind(end) is AtomKind.LETTER:
             text, end = text + passage.text(end), end + 1
         elif end == i:
-            return passage.text(end), end + 1
+            return _with_digits(passage, i)
         else:
             break
     return text, end
+
+
+def _with_digits(passage: Passage, i: int) -> tuple[str, int]:
+    """A word of a path, with two digits or more said behind it: “slash abc one two three”."""
+    text, end = "", i + 1
+    while passage.follows(end) and passage.kind(end) in SINGLE_DIGITS and end < i + LONGEST_NAME:
+        text, end = text + passage.atoms[end].digits, end + 1
+    return (passage.text(i) + text, end) if len(text) > 1 else (passage.text(i), i + 1)
 
 
 def _find_ip(passage: Passage, dot: int, done: int) -> Entity | None:

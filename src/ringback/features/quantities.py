@@ -24,20 +24,40 @@ _FRACTIONS = words(
 
 def find_house_number(passage: Passage, i: int) -> Entity | None:
     """“twelve thirty four maple drive” as `1234 maple drive`."""
-    run = None if passage.said.isdisjoint(_STREETS) else read_run(passage, i)
-    if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
+    house = None if passage.said.isdisjoint(_STREETS) else _read_house(passage, i)
+    if house is None:
         return None
-    letter = _house_letter(passage, run.end)
-    first = run.end + len(letter)
+    house_digits, end = house
+    letter = _house_letter(passage, end)
+    first = end + len(letter)
     street = _street_end(passage, first)
-    if street is None or _is_ordinal_name(passage, run.end):
+    if street is None or _is_ordinal_name(passage, end):
         return None
-    number = passage.part(i, first, run.digits + letter)
+    number = passage.part(i, first, house_digits + letter)
     name = _street_name(passage, first, street)
-    digits = run.digits + "".join(
+    digits = house_digits + "".join(
         character for part in name for character in part.text or "" if character.isdigit()
     )
     return passage.entity("location_address", digits, number, *name)
+
+
+def _read_house(passage: Passage, i: int) -> tuple[str, int] | None:
+    """The digits of a house's number, and their end: “four hundred” of “four hundred fifth avenue”."""
+    number = passage.number_at(i)
+    if number is not None and number.ordinal:
+        name = number.whole % 100
+        hundred = number.end - (1 if name < 20 or name % 10 == 0 else 2) - 1
+        parted = name and number.whole > _MOST_STREETS and passage.kind(hundred) is AtomKind.HUNDRED
+        return (str(number.whole - name), hundred + 1) if parted else None
+    run = read_run(passage, i)
+    if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
+        return None
+    parted = any(passage.atoms[end - 1].stop for end in run.ends[:-1])
+    return None if parted and not run.singles else (run.digits, run.end)
+
+
+_MOST_STREETS = 300
+"""“One hundred fifth street” is there, “three hundred fifth” is hardly anywhere: a house's number."""
 
 
 def _house_letter(passage: Passage, i: int) -> str:
@@ -179,7 +199,8 @@ def _stays(passage: Passage, number: Number) -> bool:
     if number.written:
         return False
     if number.ordinal:
-        return number.whole < 10
+        a_part = passage.previous(number.first) == "a" and passage.text(number.end) == "of"
+        return number.whole < 10 or a_part  # “a tenth of a percent”
     if number.is_small or _is_half_heard(passage, number) or passage.text(number.end) == "past":
         return True
     if number.whole <= 12 and _is_hour(passage, number.first):
@@ -191,7 +212,7 @@ def _stays(passage: Passage, number: Number) -> bool:
         AtomKind.HUNDRED,
         AtomKind.SCALE,
     )
-    return bare_scale or (number.negative and number.whole == 0)
+    return bare_scale or (number.negative and number.whole == 0 and not number.fraction)
 
 
 def _is_hour(passage: Passage, i: int) -> bool:
@@ -211,11 +232,10 @@ def _is_half_heard(passage: Passage, number: Number) -> bool:
 
 
 def _is_small_part(passage: Passage, number: Number) -> bool:
-    """“one sixteenth”, “one hundredth of a second”: left as they were said."""
+    """“one tenth”, “one hundredth of a second”: left as they were said."""
     behind = passage.follows(number.end) and passage.kind(number.end) is AtomKind.ORDINAL
-    return (
-        behind and passage.texts(number.first, number.end) == ["one"] and passage.atoms[number.end].value > 10
-    )
+    one = passage.texts(number.first, number.end) == ["one"]
+    return behind and one and passage.atoms[number.end].value >= 10
 
 
 def _is_fraction(passage: Passage, number: Number) -> bool:

@@ -136,7 +136,7 @@ def _read_whole(atoms: Sequence[Atom], i: int) -> Number | None:
         spoken = atom.text[0].isalpha()
         written = "" if spoken else atom.text[:-2]
         return Number(i, i + 1, atom.value, ordinal=True, written=written)
-    if atom.kind is AtomKind.DIGITS and not _takes_scale(atoms, i):
+    if atom.kind is AtomKind.DIGITS and not _takes_scale(atoms, i) and not _takes_ordinal(atoms, i):
         return Number(i, i + 1, atom.value, written=atom.text)
     return _read_groups(atoms, i)
 
@@ -147,6 +147,11 @@ def _takes_scale(atoms: Sequence[Atom], i: int) -> bool:
     return following is not None and (
         following.kind is AtomKind.HUNDRED or (following.kind is AtomKind.SCALE and following.value == 1000)
     )
+
+
+def _takes_ordinal(atoms: Sequence[Atom], i: int) -> bool:
+    """Whether written tens are parted from their ordinal: `20 2nd`."""
+    return i + 1 < len(atoms) and not atoms[i].stop and _is_tens_before(atoms[i + 1], atoms[i])
 
 
 def _read_groups(atoms: Sequence[Atom], i: int) -> Number | None:
@@ -248,12 +253,21 @@ def _below_hundred_or_ordinal(atoms: Sequence[Atom], i: int) -> tuple[int, int, 
     atom = atoms[i]
     if atom.kind is AtomKind.ORDINAL and atom.value < 100 and atom.text[0].isalpha():
         return atom.value, i + 1, True
-    if atom.kind is AtomKind.TENS and not atom.stop and i + 1 < len(atoms):
-        following = atoms[i + 1]
-        if following.kind is AtomKind.ORDINAL and following.value < 10 and following.text[0].isalpha():
-            return atom.value + following.value, i + 2, True
+    if _takes_ordinal(atoms, i):
+        return atom.value + atoms[i + 1].value, i + 2, True
     plain = _below_hundred(atoms, i)
     return None if plain is None else (*plain, False)
+
+
+def _is_tens_before(ordinal: Atom, atom: Atom) -> bool:
+    """Whether `atom` is the tens of “twenty second”, “twenty 2nd”, `20 2nd`; “20 second” counts seconds."""
+    if ordinal.kind is not AtomKind.ORDINAL or not 0 < ordinal.value < 10:
+        return False
+    written = atom.kind is AtomKind.DIGITS and atom.text in _WRITTEN_TENS and ordinal.text[0].isdigit()
+    return atom.kind is AtomKind.TENS or written
+
+
+_WRITTEN_TENS = frozenset(str(tens) for tens in range(20, 100, 10))
 
 
 def _below_hundred(atoms: Sequence[Atom], i: int) -> tuple[int, int] | None:
@@ -268,7 +282,7 @@ def _below_hundred(atoms: Sequence[Atom], i: int) -> tuple[int, int] | None:
 
 
 def read_year(atoms: Sequence[Atom], i: int) -> tuple[int, int] | None:
-    """A year as it is said, 1100 to 2099, and its end: “nineteen oh five”, “two thousand and ten”, 1999."""
+    """A year as it is said, 1010 to 2099, and its end: “nineteen oh five”, “two thousand and ten”, 1999."""
     atom = atoms[i]
     if atom.kind is AtomKind.DIGITS:
         return (atom.value, i + 1) if len(atom.text) == 4 and 1100 <= atom.value < 2100 else None
@@ -279,7 +293,7 @@ def read_year(atoms: Sequence[Atom], i: int) -> tuple[int, int] | None:
             return number.whole, number.end
         return None
     century = _below_hundred(atoms, i)
-    if century is None or not 11 <= century[0] <= 20 or century[1] != i + 1 or atom.stop:
+    if century is None or not 10 <= century[0] <= 20 or century[1] != i + 1 or atom.stop:
         return None
     if i + 1 >= len(atoms):
         return None

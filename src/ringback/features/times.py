@@ -92,7 +92,8 @@ def _read_clock(passage: Passage, i: int) -> TimeOfDay | None:
         return TimeOfDay(f"{value:02d}", end + 1, "00") if said else None
     minute, after = _read_minute(passage, end)
     if passage.kind(i) in (AtomKind.OH, AtomKind.ZERO):
-        said = bool(minute) and passage.follows(after) and passage.text(after) == "hours"
+        hours = passage.follows(after) and passage.text(after) == "hours"
+        said = bool(minute) and (hours or (passage.previous(i) == "at" and _phrase_ends(passage, after)))
         return TimeOfDay(f"{value:02d}", after, minute) if said else None
     return TimeOfDay(str(value), after, minute)
 
@@ -122,7 +123,7 @@ def _read_written(atom: Atom, i: int) -> TimeOfDay | None:
 
 def _read_clock_digits(passage: Passage, atom: Atom, i: int) -> TimeOfDay | None:
     if len(atom.text) <= 2 and atom.value <= 23:
-        minute, end = _read_minute(passage, i + 1)
+        minute, end = _read_parted_minute(passage, i + 1) or _read_minute(passage, i + 1)
         return TimeOfDay(atom.text, end, minute)
     if len(atom.text) in (3, 4) and int(atom.text[:-2]) <= 23 and int(atom.text[-2:]) <= 59:
         return TimeOfDay(atom.text[:-2], i + 1, atom.text[-2:])
@@ -144,6 +145,15 @@ def _read_minute(passage: Passage, i: int) -> tuple[str, int]:
         if number is not None and not number.ordinal and 10 <= number.whole <= 59 and not number.fraction:
             return str(number.whole), number.end
     return "", i
+
+
+def _read_parted_minute(passage: Passage, i: int) -> tuple[str, int] | None:
+    """The minute of `10, 15 a.m.`: with a comma before it only where an AM or PM follows."""
+    minute = passage.text(i)
+    parted = passage.kind(i) is AtomKind.DIGITS and passage.atoms[i - 1].stop == ","
+    if not parted or len(minute) != 2 or int(minute) > 59:
+        return None
+    return (minute, i + 1) if _with_half(passage, TimeOfDay("", i + 1)).half else None
 
 
 def _is_asked(passage: Passage, i: int, clock: TimeOfDay) -> bool:

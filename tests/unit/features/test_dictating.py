@@ -37,6 +37,12 @@ def words_of(text: str) -> tuple[Word, ...]:
         ("dear sir comma new paragraph thanks", "Dear sir,\n\nThanks"),
         ("Dear sir, new paragraph. Thanks.", "Dear sir\n\nThanks."),
         ("the bank | period | then home", "The bank. Then home"),
+        ("no exclamation mark", "No!"),
+        ("no comma thank you", "No, thank you"),
+        ("who is that question mark", "Who is that?"),
+        ("i know that period", "I know that."),
+        ("the road is long period", "The road is long."),
+        ("Allergies: none. Period. Plan: rest. Period.", "Allergies: none. Plan: rest."),
     ],
 )
 def test_commands(said: str, written: str) -> None:
@@ -55,6 +61,10 @@ def test_commands(said: str, written: str) -> None:
         "a brand new line of products",
         "the waiting period is over",
         "put the comma here",
+        "there is no question mark here",
+        "in this period we saw growth",
+        "during that time period",
+        "it was a very long period",
     ],
 )
 def test_words_that_are_no_commands(said: str) -> None:
