@@ -23,16 +23,18 @@ _KINDS = {
 """Rampart's labels → Deepgram's types. Its labels of numbers are left out: most of them are wrong (of its
 SSNs one in fourteen is right), and the rules of `features.redaction` find more."""
 
-_LEAST_CONFIDENCE = 0.5
+_LEAST_CONFIDENCE = 0.25
+"""Below a half, as a name that is not hidden is worse than a word that is: see the figures in ADR 0037."""
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLabel:
-    """What the model says of one token of the word: `B-CITY`, `I-CITY`, `O`."""
+    """The likeliest name that one token of the word may be part of: `B-CITY`, `I-CITY`."""
 
     word: int
     label: str
     confidence: float
+    """That it is part of any name."""
     edge: int
     """Tokens between it and the nearer end of its window: at the edge there is less to go by."""
 

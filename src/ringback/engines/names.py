@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ringback.engines.name_spans import TokenLabel, spans_of
+from ringback.engines.names_weights import with_byte_weights
 from ringback.errors import Misconfigured
 from ringback.transcript import NamedSpan
 
@@ -39,6 +40,7 @@ class NamesModel:
 
             labels = msgspec.json.decode((folder / "config.json").read_bytes(), type=_Config).id2label
             self._labels = [labels[str(number)] for number in range(len(labels))]
+            self._no_name = self._labels.index("O")
             self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
             self._session = _session(folder / _MODEL)
         except Exception as error:  # what tokenizers and onnxruntime raise has no common name
@@ -51,12 +53,9 @@ class NamesModel:
 
     def find(self, texts: Sequence[Sequence[str]]) -> list[tuple[NamedSpan, ...]]:
         """The names in each text, a sequence of words, in order and without overlap."""
-        windows = list(self._windows(texts))
         labels: list[list[TokenLabel]] = [[] for _ in texts]
-        for first in range(0, len(windows), _BATCH):
-            batch = windows[first : first + _BATCH]
-            for window, found in zip(batch, self._run(batch), strict=True):
-                labels[window.text] += found
+        for window in self._windows(texts):
+            labels[window.text] += self._labelled(window, self._run(window))
         return [spans_of(each) for each in labels]
 
     def _windows(self, texts: Sequence[Sequence[str]]) -> Iterator["_TokenWindow"]:
@@ -66,32 +65,29 @@ class NamesModel:
             for part in (encoding, *encoding.overflowing):
                 yield _TokenWindow(number, part.ids, part.word_ids)
 
-    def _run(self, batch: Sequence["_TokenWindow"]) -> Iterator[list[TokenLabel]]:
-        ids = np.zeros((len(batch), max(len(each.ids) for each in batch)), np.int64)
-        mask = np.zeros_like(ids)
-        for row, each in enumerate(batch):
-            ids[row, : len(each.ids)] = each.ids
-            mask[row, : len(each.ids)] = 1
-        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+    def _run(self, window: "_TokenWindow") -> npt.NDArray[np.float32]:
+        """For each token the share of each label. One window at a time: together they cost as much, and what
+        is found in one would depend on the others, whose activations are rounded in the same steps."""
+        ids = np.array([window.ids], np.int64)
+        inputs = {"input_ids": ids, "attention_mask": np.ones_like(ids), "token_type_ids": np.zeros_like(ids)}
         (logits,) = self._session.run(None, inputs)
-        for row, each in enumerate(batch):
-            yield list(self._labelled(each, _softmax(logits[row, : len(each.ids)])))
+        return _softmax(logits[0])
 
     def _labelled(
         self, window: "_TokenWindow", probabilities: npt.NDArray[np.float32]
     ) -> Iterator[TokenLabel]:
+        named = 1.0 - probabilities[:, self._no_name]
+        probabilities[:, self._no_name] = 0.0
         best = probabilities.argmax(axis=-1)
         for position, word in enumerate(window.words):
             if word is not None:
-                share = float(probabilities[position, best[position]])
                 edge = min(position, len(window.words) - 1 - position)
-                yield TokenLabel(word, self._labels[best[position]], share, edge)
+                yield TokenLabel(word, self._labels[best[position]], float(named[position]), edge)
 
 
 _MODEL = Path("onnx", "model_q4.onnx")
 _WINDOW, _OVERLAP = 128, 16
 """Tokens: about 480 characters, the context in which the model finds most, and 64 of overlap."""
-_BATCH = 8
 _LONGEST_WORD = 64
 
 
@@ -114,9 +110,9 @@ def _session(model: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False
     options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"], sess_options=options)
+    weights = with_byte_weights(model.read_bytes())
+    return onnxruntime.InferenceSession(weights, providers=["CPUExecutionProvider"], sess_options=options)
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

@@ -32,7 +32,7 @@ def test_number_and_street_are_one_address() -> None:
 
 
 def test_what_is_unsure_or_of_no_use_is_no_name() -> None:
-    assert spans_of(labels((0, "B-CITY"), confidence=0.4)) == ()
+    assert spans_of(labels((0, "B-CITY"), confidence=0.2)) == ()
     assert spans_of(labels((0, "B-TAX_ID"), (1, "B-PHONE"), (2, "O"))) == ()
 
 
