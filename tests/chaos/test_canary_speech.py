@@ -1,14 +1,17 @@
 """What is said and redacted is found nowhere: not in results, callbacks, interims, entities, search snippets,
-the log, the metrics, the history, or the data folder's bytes after a `kill -9`.
+operational webhooks, the dashboard, the log, the metrics, the history, or the data folder's bytes after its
+processes were aborted and killed.
 
 A scripted recogniser says the secrets, so that they are sure to be heard; its script lies outside the folder.
 """
 
 import asyncio
 import json
+import signal
 from pathlib import Path
 from urllib.parse import quote
 
+import psutil
 import pytest
 
 from support.cluster import scripted
@@ -40,7 +43,12 @@ def test_no_redacted_word_is_found_anywhere(tmp_path: Path, live: bool) -> None:
         "RINGBACK_LOG_FORMAT": "json",
     }
     said: dict[str, bytes] = {}
-    with Receiver() as receiver, Program(tmp_path / "data", settings) as program:
+    with (
+        Receiver() as receiver,
+        Receiver(answer=lambda _: 500) as broken,
+        Receiver() as operator,
+        Program(tmp_path / "data", settings | {"RINGBACK_WEBHOOKS_URL": operator.url}) as program,
+    ):
         program.wait_until_ready()
         callback = f"&callback={quote(receiver.url, safe='')}"
         if live:
@@ -48,14 +56,25 @@ def test_no_redacted_word_is_found_anywhere(tmp_path: Path, live: bool) -> None:
         else:
             said["the result"] = program.listen(CLIP.read_bytes(), OPTIONS, "audio/flac").body
             program.listen(CLIP.read_bytes(), OPTIONS + callback, "audio/flac")
+            parked = f"&callback={quote(broken.url, safe='')}&callback_schedule=1s"
+            program.listen(CLIP.read_bytes(), OPTIONS + parked, "audio/flac")
+            program.wait_until(lambda: b"delivery.parked" in bodies(operator), 60, "no webhook came")
+            said["the operator's webhooks"] = bodies(operator)
         program.wait_until(lambda: b"[CREDIT_CARD_1]" in bodies(receiver), 60, "no callback came")
         said["the callbacks"] = bodies(receiver)
         project = f"/v1/projects/{program.project}"
-        for place in ("/metrics", "/v1/status", f"{project}/requests?limit=100", f"{project}/deliveries"):
+        for place in (
+            "/",
+            "/metrics",
+            "/v1/status",
+            f"{project}/requests?limit=100",
+            f"{project}/deliveries",
+        ):
             said[place] = program.get(place).body
         for record in program.get(f"{project}/requests?limit=100").json()["requests"]:
             said["a record"] = program.get(f"{project}/requests/{record['request_id']}").body
             said["a kept result"] = program.get(f"{project}/requests/{record['request_id']}/result").body
+        abort(program.tree()[1:])
         program.kill()
     said["the log"] = program.log.encode()
     for file in sorted((tmp_path / "data").rglob("*")):
@@ -77,6 +96,13 @@ def test_no_redacted_word_is_found_anywhere(tmp_path: Path, live: bool) -> None:
     ]
     assert leaks == []
     assert "[CVV_1]" in said["the callbacks"].decode()
+
+
+def abort(processes: list[psutil.Process]) -> None:
+    """End them as a crash does: what they leave behind would be a dump of their memory."""
+    for each in processes:
+        each.send_signal(signal.SIGABRT)
+    psutil.wait_procs(processes, timeout=10)
 
 
 def strings(document: bytes) -> list[str]:

@@ -6,32 +6,69 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ringback.features.finish import finish
+from ringback.features.finish import Finished, finish
+from ringback.features.live import LiveText
 from ringback.listen.options import Mode, parse
-from ringback.transcript import Alternative, Channel, Transcript, Word
+from ringback.listen.recognition_events import (
+    Cause,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+)
+from ringback.transcript import Alternative, Channel, Transcript, Word, joined
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
 SECTION = PAGE[PAGE.index("## The text options, one by one") : PAGE.index("## The parameters")]
-ROWS = re.findall(r"^\| `(.+?)` \| `(.+?)` \| `(.+?)` \|$", SECTION, re.MULTILINE)
+TERMS = PAGE[PAGE.index("#### Terms") : PAGE.index("#### Names")]
+ROW = re.compile(r"^\| `(.+?)` \| `(.+?)` \| `(.+?)` \|$", re.MULTILINE)
+ROWS = ROW.findall(SECTION)
+TERM_ROWS = [row for row in ROW.findall(TERMS) if "search=" in row[1]]
 OPTIONS = {"punctuate", "smart_format", "numerals", "measurements", "filler_words", "dictation", "redact"} | {
     *("detect_entities", "profanity_filter", "replace", "no_delay"),
 }
 
 
-def test_each_option_is_described_and_all_but_no_delay_have_an_example() -> None:
+def test_each_option_is_described_and_has_an_example() -> None:
     described = re.split(r"^### `(\w+)`$", SECTION, flags=re.MULTILINE)
     found = dict(zip(described[1::2], described[2::2], strict=True))
     assert set(found) == OPTIONS
-    assert [name for name, text in found.items() if "| heard |" not in text] == ["no_delay"]
+    assert [name for name, text in found.items() if "| heard |" not in text] == []
 
 
-@pytest.mark.parametrize(("heard", "asked", "written"), ROWS)
+@pytest.mark.parametrize(("heard", "asked", "written"), [row for row in ROWS if "/" not in row[0]])
 def test_an_example(heard: str, asked: str, written: str) -> None:
-    words = tuple(Word(text, i * 0.4, i * 0.4 + 0.3, 0.9) for i, text in enumerate(heard.split()))
-    transcript = Transcript(60.0, (Channel(Alternative(words)),))
-    finished = finish(transcript, parse(parse_qsl(asked), Mode.RECORDED))
+    finished = finished_as(heard, asked)
     if "detect_entities" in asked:
         assert finished.entities is not None
         assert [f"{each.label} {each.value}" for each in finished.entities[0]] == [written]
     else:
         assert finished.transcript.channels[0].alternative.text == written
+
+
+@pytest.mark.parametrize(("heard", "asked", "found"), TERM_ROWS)
+def test_an_example_of_search(heard: str, asked: str, found: str) -> None:
+    finished = finished_as(heard, asked)
+    assert finished.search is not None
+    (result,) = finished.search[0]
+    assert f"{result.hits[0].snippet} {result.hits[0].confidence:.2f}" == found
+
+
+@pytest.mark.parametrize(("heard", "asked", "finals"), [row for row in ROWS if "/" in row[0]])
+def test_an_example_with_a_pause(heard: str, asked: str, finals: str) -> None:
+    live = LiveText(parse(parse_qsl(asked), Mode.LIVE))
+    told: list[RecognitionEvent] = []
+    at = 0.0
+    for phrase in heard.split(" / "):
+        words = tuple(
+            Word(text, at + i * 0.4, at + i * 0.4 + 0.3, 0.9) for i, text in enumerate(phrase.split())
+        )
+        at = words[-1].end + 1.0
+        told += live.hear(RecognitionResult(0, words[0].start, at, words, True, Cause.ENDPOINT))
+    told += live.hear(RecognitionFinished(1, at))
+    reported = [each for each in told if isinstance(each, RecognitionResult) and each.final]
+    assert " / ".join(joined(each.words) for each in reported) == finals
+
+
+def finished_as(heard: str, asked: str) -> Finished:
+    words = tuple(Word(text, i * 0.4, i * 0.4 + 0.3, 0.9) for i, text in enumerate(heard.split()))
+    return finish(Transcript(60.0, (Channel(Alternative(words)),)), parse(parse_qsl(asked), Mode.RECORDED))

@@ -1,8 +1,10 @@
 """The real engine process: terms that are easily misheard, lists that would break it, and the names model."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 import pytest
 import pytest_asyncio
@@ -10,6 +12,7 @@ import pytest_asyncio
 from ringback.engines.base import Task, Urgency
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
+from ringback.listen.options import Mode, parse
 from ringback.transcript import joined
 from support.speech import samples_of
 
@@ -20,6 +23,8 @@ HOSTILE = (
     *("<|endoftext|>", "<|startofprev|>" * 20, "<|notimestamps|>", "1" * 500, "é" * 60, "中文" * 30),
     *("temporarily un available", "press", "Press", "PRESS", "temp. greeting!", "greet@ing.com", "the"),
 )
+PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
+EXAMPLES = re.findall(r"^\| `(\w+\.flac)` \| `(.+?)` \| `(.+?)` \|$", PAGE, re.MULTILINE)
 MANY = tuple(f"{word}{number}" for number in range(25) for word in ("Greeting ", "press", "Tempo", "messa"))
 
 
@@ -61,6 +66,13 @@ async def test_a_term_is_written_as_asked_and_other_words_stay(pool: EnginePool)
     heard = await pool.recognise(speech, told, Urgency.RECORDING)
     assert joined(heard.words).lower() == joined(bare.words).lower()
     assert [word.start for word in heard.words] == [word.start for word in bare.words]
+
+
+@pytest.mark.parametrize(("clip", "asked", "written"), EXAMPLES)
+async def test_an_example_of_the_documentation(pool: EnginePool, clip: str, asked: str, written: str) -> None:
+    terms = parse(parse_qsl(asked), Mode.RECORDED).terms
+    heard = await pool.recognise(samples_of(AUDIO / clip), Task("tiny.en", terms=terms), Urgency.RECORDING)
+    assert joined(heard.words) == written
 
 
 async def test_names_are_found_in_words_however_many_and_strange_they_are(pool: EnginePool) -> None:

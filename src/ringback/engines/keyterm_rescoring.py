@@ -50,7 +50,11 @@ class KeytermRescorer:
             for candidate in keyterms.candidates(segment.words, usable)
         ]
         said: list[list[tuple[KeytermCandidate, float]]] = [[] for _ in segments]
-        for question, gain in self._possible(encoded, asked):
+        for question in asked:
+            if question.candidate.spelled:
+                said[question.row].append((question.candidate, np.inf))
+        doubtful = [question for question in asked if not question.candidate.spelled]
+        for question, gain in self._possible(encoded, doubtful):
             said[question.row].append((question.candidate, gain))
         return [
             keyterms.rejoined(keyterms.with_terms(segment.words, of))

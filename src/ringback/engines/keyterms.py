@@ -47,6 +47,8 @@ class KeytermCandidate:
     first: int
     end: int
     likeness: float
+    spelled: bool = False
+    """Whether the words are the term but for capitals, marks and spaces: there is nothing to ask."""
 
 
 def usable(terms: Iterable[str]) -> tuple[str, ...]:
@@ -57,7 +59,7 @@ def usable(terms: Iterable[str]) -> tuple[str, ...]:
 def candidates(words: Sequence[Word], terms: Sequence[str]) -> list[KeytermCandidate]:
     """Where each term may have been misheard, the most alike first; of one term a few over the same words.
 
-    Where it is written already, there is nothing to change.
+    Where it is written already, there is nothing to change: a term in lower case keeps the model's capital.
     """
     sounds = [(term, sound) for term in terms for sound in sounds_of(term) if sound]
     widest = max(_WIDEST, max((len(term.split()) for term in terms), default=0) + 1)
@@ -156,14 +158,17 @@ def _is_usable(term: str) -> bool:
 
 def _best(found: Iterable[KeytermCandidate], words: Sequence[Word]) -> list[KeytermCandidate]:
     best: list[KeytermCandidate] = []
-    written: list[KeytermCandidate] = []
+    settled: list[KeytermCandidate] = []
     for each in sorted(
         found, key=lambda each: (-each.likeness, each.end - each.first, each.first, each.term)
     ):
-        if any(_rival(each, other) for other in written):
+        if any(_rival(each, other) for other in settled):
             continue
         if _is_written(each, words):
-            written.append(each)
+            settled.append(each)
+        elif _is_spelled(each, words):
+            settled.append(each)
+            best.append(replace(each, spelled=True))
         elif sum(_rival(each, other) for other in best) < _READINGS:
             best.append(each)
     return best[:MOST_CANDIDATES]
@@ -176,7 +181,17 @@ def _rival(one: KeytermCandidate, other: KeytermCandidate) -> bool:
 
 def _is_written(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
     text = " ".join(word.text for word in words[candidate.first : candidate.end])
-    return candidate.term in {text, text.strip(_PUNCTUATION)}
+    forms = {text, text.strip(_PUNCTUATION)}
+    return candidate.term in forms | {form.lower() for form in forms}
+
+
+def _is_spelled(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
+    heard = "".join(word.text for word in words[candidate.first : candidate.end])
+    return _letters_of(heard) == _letters_of(candidate.term) != ""
+
+
+def _letters_of(text: str) -> str:
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _written(old: Sequence[Word], term: str) -> list[Word]:

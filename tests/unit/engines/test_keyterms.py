@@ -26,6 +26,16 @@ def test_a_term_that_is_written_already_is_not() -> None:
     assert proposed("Call acme, now.", "Acme")[0] == ("Acme", "acme,")
 
 
+def test_a_term_that_was_heard_right_needs_no_question() -> None:
+    (found,) = keyterms.candidates(heard("so the y-combinator, he said"), ["Y Combinator"])
+    assert (found.first, found.end, found.spelled) == (2, 3, True)
+    assert not any(each.spelled for each in keyterms.candidates(heard("why combinators"), ["Y Combinator"]))
+
+
+def test_a_term_in_lower_case_leaves_the_capital_of_the_sentence() -> None:
+    assert keyterms.candidates(heard("Greeting, he said"), ["greeting"]) == []
+
+
 def test_one_term_has_a_few_readings_of_the_same_words() -> None:
     found = keyterms.candidates(heard("ask her risk again and asterisk"), ["Asterisk"])
     best = found[0]
