@@ -15,6 +15,9 @@ from ringback.transcript import Word
 
 _OPENING = "\"'“‘«([¿¡"
 _CLOSING = ".,?!;:…\"'”’»)]"
+_SCALES = ("million", "milliard", "billion", "millón", "millones", "milion", "milh", "miljoen", "miljard")
+_ARTICLES = ("eine", "einer")
+"""Which text2num does not take for numbers before “Million”."""
 _LEFT_ALONE = 2
 """A lone number below it may be an article or a pronoun: un, eine, uno."""
 
@@ -46,10 +49,22 @@ def find_numbers(words: Sequence[Word], language: str) -> tuple[Entity, ...]:
     tokens = [WordToken(word) for word in words]
     found = find_spoken_numbers(tokens, known)
     return tuple(
-        _entity(each.start, each.end, each.text, ordinal=each.is_ordinal)
+        _entity(first, each.end, each.text, ordinal=each.is_ordinal)
         for place, each in enumerate(found)
         if each.value >= _LEFT_ALONE or _has_neighbour(found, place)
+        if (first := _first_word(words, each)) is not None
     )
+
+
+def _first_word(words: Sequence[Word], number: Occurence) -> int | None:
+    """Where the number begins; None: it is the name of a scale alone. “Eine Million” is 1000000 together, but
+    “eine halbe Million” and “1,5 Millionen” stay."""
+    first, end = int(number.start), int(number.end)
+    if not words[first].bare.startswith(_SCALES):
+        return first
+    if first > 0 and words[first - 1].bare in _ARTICLES:
+        return first - 1
+    return None if end == first + 1 else first
 
 
 def _has_neighbour(found: Sequence[Occurence], place: int) -> bool:
