@@ -174,7 +174,9 @@ def _untyped(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | Non
     if len(run.pieces) < 2:
         hyphened = passage.text(run.first).split("-")
         spelled = len(hyphened) >= 3 and all(len(group) == 1 for group in hyphened)
-        return _joined(passage, run, "digits", digits) if spelled else None
+        short = linked and count <= _LONGEST_EXTENSION and passage.cue(run.first, _BEFORE_SHORT, 4)
+        hyphen = len(hyphened) > 1
+        return _joined(passage, run, "digits", digits) if spelled or (short and hyphen) else None
     spoken = passage.kind(run.first) is not AtomKind.DIGITS
     if (cue == ROOM and linked and count <= 6) or (cue == NUMBER and linked and (run.zeros or run.singles)):
         return _joined(passage, run, "digits", _dashed(run))
@@ -187,6 +189,11 @@ def _untyped(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | Non
     if cue and count >= 8 and linked:
         return _joined(passage, run, "digits", digits)
     return None
+
+
+_LONGEST_EXTENSION = 6
+_BEFORE_SHORT = ("extension", "ext", "ending", "four")
+"""Behind these the hyphens are the model's own: `extension 32-1`, “the last four are” `678-9`."""
 
 
 def _is_counting(digits: str) -> bool:

@@ -115,6 +115,8 @@ WRITTEN = {
         ("My number is 6175554987.", "My number is (617) 555-4987."),
         ("The account number is 6175554987.", "The account number is 6175554987."),
         ("invoice number ten twenty five", "invoice number 1025"),
+        ("The card ending in 424-2.", "The card ending in 4242."),
+        ("The last four games were 3-1.", "The last four games were 3-1."),
         ("gate b twelve", "gate B12"),
         ("flight four fifty two", "flight 452"),
         ("The social is 2-2-2-3-3-4-4-4-4", "The social is 222-33-4444"),
