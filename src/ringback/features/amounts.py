@@ -209,7 +209,7 @@ def _amount_ends(passage: Passage, end: int) -> bool:
         passage.follows(end)
         and (
             passage.kind(end) in (AtomKind.SCALE, AtomKind.HUNDRED, AtomKind.ORDINAL, AtomKind.DIGITS)
-            or passage.text(end) in ("percent", "point", "am", "pm", "o'clock")
+            or passage.text(end) in ("percent", "point", "am", "pm", "o'clock", "dash", "hyphen", "slash")
             or measure_symbol(passage, end) is not None
         )
     )

@@ -1,5 +1,8 @@
 """Dates, years, quarters: “january fifth nineteen ninety”, “in twenty ten”, “q three”. Pure, English."""
 
+from collections.abc import Sequence
+
+from ringback.features.identifiers import read_run
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.readings import Number, ordinal_ending, read_year
@@ -71,7 +74,8 @@ def _read_day(passage: Passage, i: int) -> Number | None:
 
 def _is_date(passage: Passage, i: int, day: Number) -> bool:
     if day.ordinal:
-        return True
+        asked = passage.text(i + 1) == "the" and passage.text(i) in DOUBTFUL_MONTHS  # “may the fourth man”
+        return not asked or passage.previous(i) in _BEFORE_DATES or not passage.follows(day.end)
     year = _year_behind(passage, day.end)
     if passage.text(day.end) in (
         "percent",
@@ -145,6 +149,33 @@ def find_weekday_ordinal(passage: Passage, number: Number) -> Entity | None:
     return passage.single("date", number.digits, i, number.end, number.text())
 
 
+def find_birth_date(passage: Passage, i: int) -> Entity | None:
+    """“ten twelve eighty five”, “oh four one two nineteen eighty” behind a word for birth: 10/12/85."""
+    run = read_run(passage, i) if date_kind(passage, i) == "dob" else None
+    if run is None or run.dashes or run.stops or not passage.is_whole(i, run.end):
+        return None
+    alone = run.end == i + 1 and passage.kind(i) is AtomKind.GROUPS
+    pieces = passage.text(i).split("-") if alone else run.pieces
+    parts = _numeric_date(run.digits, [len(piece) for piece in pieces])
+    if parts is None:
+        return None
+    lower, higher = sorted((int(parts[0]), int(parts[1])))  # the month may be either
+    if not 1 <= lower <= 12 or not lower <= higher <= 31:
+        return None
+    return passage.single("dob", run.digits, i, run.end, "/".join(parts))
+
+
+def _numeric_date(digits: str, pieces: Sequence[int]) -> tuple[str, str, str] | None:
+    """Month, day and year of a run of digits, by how many there are or by how they were said."""
+    if len(digits) in (6, 8):
+        return digits[:2], digits[2:4], digits[4:]
+    said = len(pieces) == 3 or (len(pieces) == 4 and pieces[2:] == [2, 2])
+    if not said or len(digits) not in (5, 7) or max(pieces[:2]) > 2:
+        return None
+    month, day = pieces[0], pieces[0] + pieces[1]
+    return digits[:month], digits[month:day], digits[day:]
+
+
 def find_decade(passage: Passage, i: int) -> Entity | None:
     """“the nineteen eighties”, “eighteen hundreds”."""
     century, name = passage.atoms[i], passage.text(i + 1)
@@ -196,7 +227,8 @@ def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
     if asked:
         return True
     goes_on = passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN)
-    return not goes_on and (value < 2000 or value % 100 >= 10)
+    said_oh = passage.kind(end - 2) is AtomKind.OH  # “twenty oh one”
+    return not goes_on and (value < 2000 or value % 100 >= 10 or said_oh)
 
 
 def _is_plural(text: str) -> bool:

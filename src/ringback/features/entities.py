@@ -20,6 +20,7 @@ from ringback.features.amounts import (
 )
 from ringback.features.dates import (
     MONTHS,
+    find_birth_date,
     find_day_of_month,
     find_decade,
     find_month_date,
@@ -166,6 +167,7 @@ def _find_other_spelled(passage: Passage, i: int) -> Entity | None:
 def _find_run_or_value(passage: Passage, i: int) -> Entity | None:
     for rule in (
         find_dollar_and_cents,
+        find_birth_date,
         find_house_number,
         find_decade,
         find_pair,
