@@ -1,5 +1,7 @@
 """What `numerals` alone writes: numbers in digits, digit by digit as said, without commas. Pure."""
 
+import re
+
 from ringback.features.dates import MONTHS
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
@@ -24,6 +26,8 @@ def numeral_parts(passage: Passage, first: int, end: int) -> tuple[Part, ...]:
 
 def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
     atom = passage.atoms[i]
+    if _THOUSANDS.fullmatch(atom.text):
+        return atom.text.replace(",", ""), i + 1
     if atom.kind is AtomKind.OH:
         return ("0", i + 1) if end - i > 1 or _digit_before(passage, i) else None
     number = passage.number_at(i)
@@ -40,6 +44,10 @@ def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
             )
         text += "0" * zeros
     return text, number.end
+
+
+_THOUSANDS = re.compile(r"-?[$€£¥₹]\d{1,3}(?:,\d{3})+(?:\.\d+)?")
+"""`$1,250`; numbers without a sign are read as values."""
 
 
 def _is_kept(passage: Passage, i: int, end: int) -> bool:

@@ -244,6 +244,7 @@ def test_words_that_are_no_numbers_stay(said: str) -> None:
         ("five million", "5000000"),
         ("at five thirty p m", "at 5 30 p m"),
         ("my number is 617-555-4987", "my number is 617-555-4987"),
+        ("It costs $1,250, not $2.5 million.", "It costs $1250, not $2.5 million."),
     ],
 )
 def test_numerals_alone_keep_digits_apart_and_write_no_commas(said: str, written: str) -> None:
