@@ -24,6 +24,8 @@ class Word:
     language: str | None = None
     word: str | None = None
     """Its bare form where the text does not show it: `(617) 555-4987`, `[SSN_1]`, `****`. See `bare`."""
+    speaker_confidence: float | None = None
+    """How probably it is the speaker's, 0 to 1."""
 
     @property
     def bare(self) -> str:
@@ -119,6 +121,8 @@ class Channel:
     """Detected beside it, the largest share first; what was said in them is written in them."""
     excluded_languages: tuple[LanguageShare, ...] = ()
     """What was probably said in languages that the caller has ruled out, and is written in another one."""
+    unlabelled_seconds: float = 0.0
+    """Of words whose speakers were asked for and could not be looked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -119,6 +119,7 @@ def _written(covered: Sequence[Word], texts: Sequence[str]) -> Iterator[Word]:
             speaker=covered[0].speaker,
             language=covered[0].language,
             word=text,
+            speaker_confidence=covered[0].speaker_confidence,
         )
 
 

@@ -61,6 +61,7 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
         covered[0].speaker,
         covered[0].language,
         text if redacted else part.text.lower(),
+        covered[0].speaker_confidence,
     )
 
 

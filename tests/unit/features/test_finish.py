@@ -1,5 +1,7 @@
 """What the options make of a transcript, all together."""
 
+from dataclasses import replace
+
 from ringback.features.finish import finish
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
@@ -27,6 +29,18 @@ def test_by_default_plain_words_without_fillers_and_nothing_else() -> None:
 def test_punctuated() -> None:
     finished = finish(transcript("Um, so it's done, uh."), ListenOptions(punctuate=True))
     assert text_of(finished.transcript) == "So it's done."
+
+
+def test_what_is_written_anew_keeps_its_speaker_and_how_sure_it_is() -> None:
+    said = _words("Call five five five one two one two about Smith and Sons now.")
+    spoken = tuple(replace(word, speaker=1, speaker_confidence=0.7) for word in said)
+    options = ListenOptions(
+        punctuate=True, smart_format=True, replace=("smith:Jones",), redact=("phone_number",)
+    )
+    finished = finish(Transcript(9.0, (Channel(Alternative(spoken)),)), options)
+    words = finished.transcript.channels[0].alternative.words
+    assert len(words) < len(said)
+    assert {(word.speaker, word.speaker_confidence) for word in words} == {(1, 0.7)}
 
 
 def test_fillers_kept() -> None:

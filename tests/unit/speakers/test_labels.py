@@ -1,0 +1,120 @@
+"""Words and voices, stretch by stretch, into words with speakers."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ringback.speakers.labels import (
+    HeardWords,
+    clusters_of,
+    labelled_voices,
+    unlabelled_seconds,
+    with_speakers,
+)
+from ringback.speakers.voices import Voice, embeddings_of
+from ringback.transcript import Word
+from support.voices import People
+
+
+def word(start: float, end: float) -> Word:
+    return Word("word", start, end, 0.9)
+
+
+def heard(said: list[tuple[str, Voice]]) -> HeardWords:
+    """Four words in each second and a half."""
+    words = [
+        word(voice.start + voice.seconds * n / 4, voice.start + voice.seconds * (n + 1) / 4)
+        for _, voice in said
+        for n in range(4)
+    ]
+    return HeardWords(tuple(words), tuple(voice for _, voice in said))
+
+
+def speakers(words: tuple[Word, ...]) -> list[int | None]:
+    return [each.speaker for each in words]
+
+
+def test_speakers_are_numbered_by_their_first_word_over_all_stretches() -> None:
+    people = People()
+    parts = [heard(people.talk(("b", 3.0))), heard(people.talk(("a", 3.0), ("b", 1.5))), heard([])]
+    first, second, none = with_speakers(parts)
+    assert speakers(first) == [0] * 8
+    assert speakers(second) == [1] * 8 + [0] * 4
+    assert none == ()
+    confidences = [each.speaker_confidence for each in (*first, *second)]
+    assert all(each is not None and 0.8 < each <= 1.0 for each in confidences)
+
+
+def test_a_word_between_two_voices_is_of_the_one_with_most_of_it_or_the_nearest() -> None:
+    people = People()
+    voices = (people.says("a", 0.0, 3.0), people.says("b", 4.0, 7.0))
+    words = (word(0.5, 1.0), word(2.5, 4.3), word(3.2, 3.4), word(3.6, 3.9), word(6.9, 8.0))
+    (labelled,) = with_speakers([HeardWords(words, voices)])
+    assert speakers(labelled) == [0, 0, 0, 1, 1]
+
+
+def test_where_a_voice_goes_on_into_another_they_meet_where_both_are_as_probable() -> None:
+    """A window in which two people meet is nearer to the one with more of it."""
+    people = People(spread=0.0)
+    sure = [people.says("a", 0.0, 3.0), people.says("b", 9.0, 12.0)]
+    one, other = (np.frombuffer(voice.embedding, np.float32) for voice in sure)
+    mixed = 0.6 * one + 0.4 * other
+    half = replace(
+        people.says("a", 3.0, 4.0, goes_on=True), embedding=(mixed / np.linalg.norm(mixed)).tobytes()
+    )
+    voices = (sure[0], half, people.says("b", 4.0, 5.0, goes_on=True), sure[1])
+    ends = [voice.end for voice in labelled_voices_of(voices)]
+    assert ends[0] == 3.0
+    assert 3.5 < ends[1] < 4.0
+    assert ends[2:] == [5.0, 12.0]
+    cut = replace(voices[2], goes_on=False)
+    assert [voice.end for voice in labelled_voices_of((*voices[:2], cut, voices[3]))][1] == 4.0
+
+
+def labelled_voices_of(voices: tuple[Voice, ...]) -> list[Voice]:
+    clusters = clusters_of(voices)
+    assert clusters.labels[0] == clusters.labels[1] != clusters.labels[2] == clusters.labels[3]
+    return [each.voice for each in labelled_voices(voices, clusters.labels, clusters.centroids)]
+
+
+def test_how_sure_a_speaker_is() -> None:
+    people = People(spread=0.2)
+    said = people.talk(*[("a", 4.5), ("b", 4.5)] * 2)
+    voices = [voice for _, voice in said]
+    clusters = clusters_of(voices)
+    sure = labelled_voices(voices, clusters.labels, clusters.centroids)
+    assert all(each.confidence == 1.0 for each in sure)
+    between = embeddings_of([voices[0]]) + embeddings_of([voices[3]])
+    unsure = replace(voices[0], embedding=(between / np.linalg.norm(between)).tobytes())
+    (told,) = labelled_voices([unsure], clusters.labels[:1], clusters.centroids)
+    assert 0.3 < told.confidence < 0.7
+    (alone,) = labelled_voices([unsure], np.array([0]), clusters.centroids[:1])
+    assert alone.confidence == pytest.approx(
+        float(between[0] @ clusters.centroids[0] / np.linalg.norm(between))
+    )
+
+
+def test_a_voice_without_words_is_nobody() -> None:
+    people = People()
+    voices = (people.says("m", 0.0, 3.0), people.says("a", 3.0, 6.0), people.says("b", 6.0, 9.0))
+    (labelled,) = with_speakers([HeardWords((word(4.0, 4.5), word(7.0, 7.5)), voices)])
+    assert speakers(labelled) == [0, 1]
+
+
+def test_a_stretch_without_a_voice_is_of_the_one_who_spoke_last() -> None:
+    people = People()
+    parts = [heard(people.talk(("a", 3.0), ("b", 3.0))), HeardWords((word(0.0, 0.1),), ())]
+    _, lonely = with_speakers(parts)
+    assert [(each.speaker, each.speaker_confidence) for each in lonely] == [(1, 0.0)]
+
+
+def test_where_nothing_could_be_listened_to_words_have_no_speaker() -> None:
+    people = People()
+    failed = HeardWords((word(0.0, 0.5), word(0.5, 1.25)), None)
+    labelled, unlabelled = with_speakers([heard(people.talk(("a", 3.0))), failed])
+    assert speakers(labelled) == [0] * 8
+    assert unlabelled == failed.words
+    assert unlabelled_seconds((*labelled, *unlabelled)) == pytest.approx(1.25)
+    assert with_speakers([failed, failed]) == [failed.words, failed.words]
+    assert with_speakers([]) == []
