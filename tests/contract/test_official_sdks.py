@@ -80,7 +80,11 @@ def test_options_reach_the_document(told: dict[str, Any]) -> None:
     document = told["file"]
     words = document["results"]["channels"][0]["alternatives"][0]["words"]
     assert all(word["punctuated_word"] for word in words)
+    assert all(word["speaker"] == 0 and 0 < word["speaker_confidence"] <= 1 for word in words)
+    assert document["metadata"]["diarize_info"]["arch"] == "v2"
+    UUID(document["metadata"]["diarize_info"]["model_uuid"])
     assert document["results"]["utterances"][0]["transcript"]
+    assert document["results"]["utterances"][0]["speaker"] == 0
     assert document["results"]["channels"][0]["alternatives"][0]["entities"] == []
     (found,) = document["results"]["channels"][0]["search"]
     assert found["query"] == "respectable"

@@ -17,6 +17,7 @@ from deepgram.types.listen_v1accepted_response import ListenV1AcceptedResponse
 from deepgram.types.listen_v1response import ListenV1Response
 from pydantic import BaseModel
 
+from ringback.engines.voices import diarizer
 from ringback.features.finish import finish
 from ringback.listen.options import Mode, parse
 from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, result_document
@@ -28,11 +29,18 @@ MODEL = ModelMetadata("9a1f0d2c-1111-5222-8333-444455556666", "tiny.en", "2024-0
 TEXT = "Well, Mr. Smith, it's done. Is it? Yes!"
 
 Json = dict[str, object]
+OPTIONAL = {"tags", "extra", "warnings", "diarize_info"}
+"""Of the metadata."""
 
 
 def _channel(text: str, speaker: int | None = None) -> Channel:
     words = (
-        Word(word, index * 1.0, index + 0.5, 0.75, speaker=speaker, language="en")
+        Word(
+            *(word, index * 1.0, index + 0.5, 0.75),
+            speaker=speaker,
+            language="en",
+            speaker_confidence=None if speaker is None else 0.585,
+        )
         for index, word in enumerate(text.split())
     )
     return Channel(Alternative(tuple(words)), "en", 0.99)
@@ -42,7 +50,7 @@ def _made(*pairs: tuple[str, str], text: str = TEXT) -> bytes:
     """The document of a recording with speech on one channel and silence on the other."""
     options = parse(pairs, Mode.RECORDED)
     finished = finish(Transcript(12.5, (_channel(text, speaker=0), Channel())), options)
-    facts = ResultMetadata(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,))
+    facts = ResultMetadata(REQUEST, "cd" * 32, 1_800_000_000.5, (MODEL,), diarizer(options, live=False))
     return result_document(
         finished.transcript,
         options,
@@ -58,6 +66,7 @@ PLAIN = _made()
 FULL = _made(
     *[("smart_format", "true"), ("utterances", "true"), ("utt_split", "0.2"), ("multichannel", "true")],
     *[("tag", "a"), ("extra", "k:v"), ("redact", "pci"), ("detect_language", "true"), ("diarize", "true")],
+    ("alternatives", "2"),
 )
 MULTILINGUAL = _made(("language", "multi"), ("utterances", "true"), ("paragraphs", "true"))
 WORDED = _made(
@@ -98,6 +107,17 @@ def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
     assert set(_undeclared(response)) == {"extra", "warnings", "language_confidence", "punctuated_word"}
     worded = ListenV1Response.model_validate_json(WORDED)
     assert set(_undeclared(worded)) - {"language_confidence", "punctuated_word", "warnings"} == set()
+
+
+def test_the_python_sdk_reads_speakers() -> None:
+    response = ListenV1Response.model_validate_json(FULL)
+    (alternative,) = response.results.channels[0].alternatives or []
+    words = alternative.words or []
+    assert {(word.speaker, word.speaker_confidence) for word in words} == {(0, 0.585)}
+    info = response.metadata.diarize_info
+    assert info is not None
+    assert info.arch == "v2"
+    assert uuid.UUID(info.model_uuid)
 
 
 def test_the_python_sdk_reads_entities_and_search() -> None:
@@ -174,7 +194,7 @@ def test_the_python_sdk_tells_a_result_from_an_acceptance() -> None:
 def test_what_the_strict_clients_require_is_there(body: bytes) -> None:
     """The Rust SDK's `Response` and Python 5's models: each name with exactly this JSON type."""
     metadata = cast(Json, json.loads(body)["metadata"])
-    assert {name: type(metadata[name]) for name in metadata if name not in {"tags", "extra", "warnings"}} == {
+    assert {name: type(metadata[name]) for name in metadata if name not in OPTIONAL} == {
         "transaction_key": str,
         "request_id": str,
         "sha256": str,

@@ -14,7 +14,7 @@ ROW = re.compile(
 )
 
 FOR = {BOTH: "both", RECORDED: "recordings", LIVE: "live"}
-ACTED_ON = {Support.SERVED: "yes", Support.UNSERVED: "not yet", Support.IGNORED: "ignored"}
+ACTED_ON = {Support.SERVED: "yes", Support.IGNORED: "ignored"}
 
 
 def rows() -> dict[tuple[str, str], list[str]]:

@@ -308,6 +308,7 @@ class ServiceStages:
         return application(
             Services(
                 finds_names=context.pool.finds_names,
+                finds_voices=context.pool.finds_voices,
                 store=context.ledger,
                 keys=context.ledger,
                 blobs=context.blobs,

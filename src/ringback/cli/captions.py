@@ -12,18 +12,24 @@ LONGEST = 7.0
 
 
 def srt(utterances: Iterable[Utterance]) -> str:
-    """Numbered captions with commas in their times; speech only, no styles."""
-    cues = (
-        f"{number}\n{_time(words[0].start, ',')} --> {_time(words[-1].end, ',')}\n{_lines(words)}\n"
-        for number, words in enumerate(_captions(utterances), start=1)
-    )
+    """Numbered captions with commas in their times; speech only, no styles. Above the first caption of each
+    turn its speaker stands as `[speaker 0]`, as in those of Deepgram's library `deepgram-captions`."""
+    cues = []
+    before: int | None = None
+    for number, words in enumerate(_captions(utterances), start=1):
+        speaker = words[0].speaker
+        turn = "" if speaker is None or speaker == before else f"[speaker {speaker}]\n"
+        times = f"{_time(words[0].start, ',')} --> {_time(words[-1].end, ',')}"
+        cues.append(f"{number}\n{times}\n{turn}{_lines(words)}\n")
+        before = speaker
     return "\n".join(cues)
 
 
 def vtt(utterances: Iterable[Utterance]) -> str:
-    """A WebVTT file; `&`, `<` and `>` are escaped, as the cue text is markup."""
+    """A WebVTT file; `&`, `<` and `>` are escaped, as the cue text is markup. A speaker is a voice span."""
     cues = (
-        f"{_time(words[0].start, '.')} --> {_time(words[-1].end, '.')}\n{_escaped(_lines(words))}\n"
+        f"{_time(words[0].start, '.')} --> {_time(words[-1].end, '.')}\n"
+        f"{_voice(words[0])}{_escaped(_lines(words))}\n"
         for words in _captions(utterances)
     )
     return "\n".join(("WEBVTT\n", *cues))
@@ -59,6 +65,10 @@ def _lines(words: Sequence[Word]) -> str:
         return text
     middle = min(spaces, key=lambda place: abs(place - len(text) / 2))
     return f"{text[:middle]}\n{text[middle + 1 :]}"
+
+
+def _voice(word: Word) -> str:
+    return "" if word.speaker is None else f"<v Speaker {word.speaker}>"
 
 
 def _time(seconds: float, point: str) -> str:

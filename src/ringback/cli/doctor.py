@@ -306,6 +306,7 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             yield Finding(Grade.OK, "model", what)
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
             yield await _names(engine.pool)
+            yield await _speakers(engine.pool)
     except Misconfigured as error:
         yield Finding(Grade.FAIL, "model", str(error))
     except EngineFailure as error:
@@ -330,6 +331,17 @@ async def _names(pool: EnginePool) -> Finding:
     except (Misconfigured, EngineFailure) as error:
         return Finding(Grade.FAIL, "names and places", str(error))
     return Finding(Grade.OK, "names and places", "the model is there and answers")
+
+
+async def _speakers(pool: EnginePool) -> Finding:
+    if not pool.finds_voices:
+        fix = "for `diarize`: `make setup EXTRAS=speakers`"
+        return Finding(Grade.OK, "speakers", "no models that tell them", fix)
+    try:
+        await pool.find_voices(_tone(), Urgency.RECORDING)
+    except (Misconfigured, EngineFailure) as error:
+        return Finding(Grade.FAIL, "speakers", str(error))
+    return Finding(Grade.OK, "speakers", "the models are there and answer")
 
 
 def _tone() -> Samples:

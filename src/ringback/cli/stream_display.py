@@ -3,6 +3,8 @@
 import shutil
 import sys
 import unicodedata
+from collections.abc import Iterator
+from itertools import groupby
 from typing import Any, Protocol, TextIO
 
 import click
@@ -96,7 +98,23 @@ def _width(text: str) -> int:
 
 
 def _labelled(document: Any) -> str:
-    """The transcript; of several channels, with the channel before it."""
-    transcript = printable(document["channel"]["alternatives"][0]["transcript"])
+    """The transcript; with the channel before it, where there are several, and a line for each turn, where
+    speakers were asked for."""
     channel, channels = document["channel_index"]
-    return f"[channel {channel}] {transcript}" if channels > 1 and transcript else transcript
+    source = [f"channel {channel}"] if channels > 1 else []
+    lines = []
+    for speaker, text in _turns(document["channel"]["alternatives"][0]):
+        labels = source if speaker is None else [*source, f"speaker {speaker}"]
+        lines.append(f"[{', '.join(labels)}] {text}" if labels else text)
+    return "\n".join(lines)
+
+
+def _turns(alternative: Any) -> Iterator[tuple[int | None, str]]:
+    """Whose turn it is, None: nobody knows, and what is said."""
+    words = alternative.get("words", ())
+    turns = [(speaker, list(own)) for speaker, own in groupby(words, lambda word: word.get("speaker"))]
+    if len(turns) > 1:
+        for speaker, own in turns:
+            yield speaker, printable(" ".join(word.get("punctuated_word", word["word"]) for word in own))
+    elif alternative["transcript"]:
+        yield turns[0][0] if turns else None, printable(alternative["transcript"])

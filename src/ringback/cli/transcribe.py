@@ -19,6 +19,7 @@ from ringback.cli.output import ProgressBar
 from ringback.clock import SystemClock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.names import model_folder
+from ringback.engines.voices import diarizer, speaker_models_folder
 from ringback.features.finish import Finished, finish
 from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
@@ -26,10 +27,11 @@ from ringback.listen import results
 from ringback.listen.json_parts import SentimentOfWords
 from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, Mode, parse
+from ringback.listen.speaker_warnings import speaker_warnings, with_speaker_warnings
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.listen.understanding_parts import Understood
 from ringback.settings import Settings
-from ringback.transcript import NamedSpan, Sentence, Transcript, Utterance, joined
+from ringback.transcript import NamedSpan, Paragraph, Sentence, Transcript, Utterance, joined
 from ringback.transcription.model import model_for
 from ringback.transcription.names import find_names
 from ringback.transcription.progress import Progress
@@ -59,6 +61,7 @@ from ringback.understanding.understand import Understanding
     is_flag=True,
     help="Hear each channel by itself, as in a call with one side per channel.",
 )
+@click.option("--diarize", is_flag=True, help="Say who speaks; needs EXTRAS=speakers.")
 @click.option("--encoding", help="For raw audio without a header: linear16, mulaw, opus …")
 @click.option("--sample-rate", type=int, metavar="HZ", help="For raw audio.")
 @click.option("--channels", type=int, help="For raw audio.")
@@ -90,20 +93,25 @@ def command(
       ringback transcribe call.wav
       ringback transcribe film.mp4 --format srt > film.srt
       ringback transcribe stereo.wav --multichannel --format json
+      ringback transcribe meeting.m4a --diarize
       ringback transcribe carta.ogg --language es
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
     asked = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
     options = with_text_warnings(asked, names=model_folder() is not None)
+    options = with_speaker_warnings(options, speakers=speaker_models_folder() is not None)
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)
     transcription = asyncio.run(_transcribe(file, options, settings))
     for text in transcription.transcript.warnings:
         click.echo(f"Note: {text}", err=True)
-    for warning in language_warnings(transcription.transcript.channels):
-        click.echo(f"Note: {warning.message}", err=True)
-    for warning in transcription.understood.warnings:
+    channels = transcription.transcript.channels
+    for warning in (
+        *language_warnings(channels),
+        *speaker_warnings(channels),
+        *transcription.understood.warnings,
+    ):
         click.echo(f"Note: {warning.message}", err=True)
     click.echo(_FORMS[form](transcription))
 
@@ -178,15 +186,20 @@ class _BarProgress(Progress):
 def _text(transcription: _Transcription) -> str:
     """Paragraphs; or, of several channels, who said what in its order."""
     if len(transcription.transcript.channels) > 1:
-        return "\n".join(
-            f"[channel {each.channel}] {joined(each.words)}" for each in transcription.utterances
-        )
+        return "\n".join(f"[{_source(each)}] {joined(each.words)}" for each in transcription.utterances)
     if transcription.finished.paragraphs is None:
         return transcription.transcript.channels[0].alternative.text
-    return "\n\n".join(
-        " ".join(_sentence(sentence) for sentence in paragraph.sentences)
-        for paragraph in transcription.finished.paragraphs[0]
-    )
+    return "\n\n".join(_paragraph(paragraph) for paragraph in transcription.finished.paragraphs[0])
+
+
+def _source(utterance: Utterance) -> str:
+    speaker = utterance.words[0].speaker
+    return f"channel {utterance.channel}" + ("" if speaker is None else f", speaker {speaker}")
+
+
+def _paragraph(paragraph: Paragraph) -> str:
+    text = " ".join(_sentence(sentence) for sentence in paragraph.sentences)
+    return text if paragraph.speaker is None else f"Speaker {paragraph.speaker}: {text}"
 
 
 def _sentence(sentence: Sentence) -> str:
@@ -202,6 +215,7 @@ def _json(transcription: _Transcription) -> str:
         sha256=sha256,
         created=SystemClock().now(),
         models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
+        diarizer=diarizer(transcription.options, live=False),
     )
     finished = transcription.finished
     document = results.result_document(

@@ -19,7 +19,9 @@ class Urgency(IntEnum):
 
     LIVE_FINAL = 0
     LIVE_PARTIAL = 1
-    RECORDING = 2
+    LIVE_VOICES = 2
+    """Who speaks in a final; its words are known already."""
+    RECORDING = 3
 
 
 class Quality(StrEnum):
@@ -42,12 +44,16 @@ class Task:
     quality: Quality = Quality.FAST
     terms: tuple[str, ...] = ()
     """`keyterm`: what may be said and is easily misheard, as it is to be written. Drafts do without."""
-    finds: Literal["words", "languages"] = "words"
-    """`languages`: `Recogniser.identify` is called, which no other field but `model` matters to."""
+    finds: Literal["words", "languages", "voices"] = "words"
+    """`languages`: `Recogniser.identify` is called, which no other field but `model` matters to.
+    `voices`: `VOICES_TASK` alone."""
 
 
 NAMES_TASK = Task("names")
 """The task of a text in which the names model (`engines.names`) is to find names."""
+
+VOICES_TASK = Task("speakers", finds="voices")
+"""The task of speech in which the speaker models (`engines.voices`) are to find who speaks."""
 
 
 @dataclass(frozen=True, slots=True)

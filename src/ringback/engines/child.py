@@ -22,6 +22,7 @@ from ringback.engines.base import Recogniser
 from ringback.engines.confinement import confine
 from ringback.engines.names import NamesModel, model_folder
 from ringback.engines.registry import ModelCatalogue
+from ringback.engines.voices import SpeakerModels, speaker_models_folder
 from ringback.errors import Misconfigured
 
 
@@ -98,6 +99,7 @@ class _Models:
         self._setup = setup
         self._loaded: dict[str, Recogniser] = {}
         self._names: NamesModel | None = None
+        self._speakers: SpeakerModels | None = None
         self._loading = threading.Lock()
 
     def get(self, name: str) -> Recogniser:
@@ -118,12 +120,26 @@ class _Models:
                 self._names = NamesModel(folder)
             return self._names
 
+    def speakers(self) -> SpeakerModels:
+        """The speaker models; requests that do not ask who speaks never load them."""
+        with self._loading:
+            if self._speakers is None:
+                folder = speaker_models_folder()
+                if folder is None:
+                    raise Misconfigured(
+                        "the speaker models are not installed: run `make setup EXTRAS=speakers`"
+                    )
+                self._speakers = SpeakerModels(folder)
+            return self._speakers
+
 
 def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> messages.FromEngine:
     try:
         if batch.texts:
             return messages.NamesFound(batch.id, models.names().find(batch.texts))
         segments = np.split(samples, np.cumsum(batch.lengths)[:-1])
+        if batch.task.finds == "voices":
+            return messages.VoicesFound(batch.id, models.speakers().find(segments))
         model = models.get(batch.task.model)
         if batch.task.finds == "languages":
             return messages.LanguagesFound(batch.id, model.identify(segments))

@@ -6,6 +6,7 @@ The body of a batch is its samples as raw 32-bit floats; the others have none.
 import msgspec
 
 from ringback.engines.base import LanguageProbabilities, ModelInfo, Recognition, Task, Urgency
+from ringback.speakers.voices import Voice
 from ringback.transcript import NamedSpan
 
 
@@ -72,6 +73,13 @@ class LanguagesFound(msgspec.Struct, frozen=True, tag=True):
     languages: list[LanguageProbabilities]
 
 
+class VoicesFound(msgspec.Struct, frozen=True, tag=True):
+    """From the engine: the voices in each segment of a batch, in order."""
+
+    id: int
+    voices: list[tuple[Voice, ...]]
+
+
 class NamesFound(msgspec.Struct, frozen=True, tag=True):
     """From the engine: the names in each text of a batch, in order."""
 
@@ -90,7 +98,14 @@ class BatchFailed(msgspec.Struct, frozen=True, tag=True):
 
 ToEngine = EngineSetup | Batch
 FromEngine = (
-    EngineReady | EngineUnusable | BatchStarted | BatchRecognised | LanguagesFound | NamesFound | BatchFailed
+    EngineReady
+    | EngineUnusable
+    | BatchStarted
+    | BatchRecognised
+    | LanguagesFound
+    | VoicesFound
+    | NamesFound
+    | BatchFailed
 )
 
 TO_ENGINE: msgspec.msgpack.Decoder[ToEngine] = msgspec.msgpack.Decoder(ToEngine)

@@ -18,12 +18,21 @@ import numpy as np
 
 from ringback.audio.samples import Samples
 from ringback.engines import messages
-from ringback.engines.base import NAMES_TASK, LanguageProbabilities, Recognition, Task, Urgency
+from ringback.engines.base import (
+    NAMES_TASK,
+    VOICES_TASK,
+    LanguageProbabilities,
+    Recognition,
+    Task,
+    Urgency,
+)
 from ringback.engines.name_spans import of_pieces, pieces
 from ringback.engines.names import model_folder
 from ringback.engines.process import EngineProcess, engine_process
 from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
+from ringback.engines.voices import speaker_models_folder
 from ringback.errors import EngineFailure, Misconfigured
+from ringback.speakers.voices import Voice
 from ringback.system import available_cores
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
 from ringback.transcript import NamedSpan
@@ -79,9 +88,10 @@ class EnginePool:
         self._setup = msgspec.structs.replace(setup, threads=self.threads)
         self._timeouts = timeouts or EngineTimeouts()
         self._names_model = model_folder()
+        self._speaker_models = speaker_models_folder()
         self._waiting = SegmentQueue()
         self._answers: dict[int, asyncio.Future[Any]] = {}
-        """By segment; of its recognition, of its languages, or of the names in its text."""
+        """By segment; of its recognition, its languages, its voices, or of the names in its text."""
         self._numbers = itertools.count()
         self._ready = asyncio.Event()
         self._unusable: Misconfigured | None = None
@@ -138,6 +148,24 @@ class EnginePool:
         segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
         languages: LanguageProbabilities = await self._answer_of(segment)
         return languages
+
+    @property
+    def finds_voices(self) -> bool:
+        """Whether the speaker models are installed."""
+        return self._speaker_models is not None
+
+    async def find_voices(
+        self, samples: Samples, urgency: Urgency, source: str = "", caller: str = ""
+    ) -> tuple[Voice, ...]:
+        """The voices in one segment, whose times are seconds from its start. `urgency`: not that of partials.
+
+        All else is as with `recognise`; a recording's voices come behind its words. Raises `Misconfigured`
+        when the speaker models are not installed or cannot be read.
+        """
+        number = next(self._numbers)
+        segment = Segment(number, samples, VOICES_TASK, urgency, source, caller=caller)
+        voices: tuple[Voice, ...] = await self._answer_of(segment)
+        return voices
 
     @property
     def finds_names(self) -> bool:
@@ -251,6 +279,8 @@ class EnginePool:
                     self._on_answered(engine, message.id, message.recognitions)
                 case messages.LanguagesFound():
                     self._on_answered(engine, message.id, message.languages)
+                case messages.VoicesFound():
+                    self._on_answered(engine, message.id, message.voices)
                 case messages.NamesFound():
                     self._on_answered(engine, message.id, message.names)
                 case messages.BatchFailed():

@@ -17,7 +17,9 @@ The transitions out of "in flight" are carried out by `pool`. Which waiting segm
 1. one that may have crashed the process, alone, once nothing is in flight;
 2. live finals, in the order in which they came;
 3. live partials, in the same order, on all threads but one;
-4. recordings by round; every second batch may begin with a newcomer instead.
+4. the voices of live finals, in the same order;
+5. recordings by round, in each the words before the voices; every second batch may begin with a newcomer
+   instead. Voices do not wait for the words of all rounds: in a steady flow of recordings they never came.
 """
 
 from collections import Counter
@@ -25,7 +27,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.engines.base import Task, Urgency
+from ringback.engines.base import VOICES_TASK, Task, Urgency
 from ringback.engines.guards import PADDING
 
 CRASHES_BEFORE_FAILURE = 3
@@ -192,8 +194,8 @@ class SegmentQueue:
         return batch
 
 
-def _order(segment: Segment) -> tuple[Urgency, int, int]:
-    return segment.urgency, _round(segment), segment.position
+def _order(segment: Segment) -> tuple[Urgency, int, bool, int]:
+    return segment.urgency, _round(segment), segment.task == VOICES_TASK, segment.position
 
 
 def _is_partial(segment: Segment) -> bool:
@@ -229,7 +231,9 @@ def _round(segment: Segment) -> int:
 
 
 def _same_source(segment: Segment, other: Segment) -> bool:
-    return (segment.urgency, segment.source) == (other.urgency, other.source)
+    """Voices have rounds of their own, the same as the words that they belong to."""
+    kinds = segment.task == VOICES_TASK, other.task == VOICES_TASK
+    return (segment.urgency, segment.source, kinds[0]) == (other.urgency, other.source, kinds[1])
 
 
 def _may_share(head: Segment, other: Segment) -> bool:

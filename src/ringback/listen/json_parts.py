@@ -28,6 +28,7 @@ class JsonWord(msgspec.Struct, omit_defaults=True, gc=False):
     confidence: float
     punctuated_word: str | None = None
     speaker: int | None = None
+    speaker_confidence: float | None = None
     language: str | None = None
     sentiment: Feeling | None = None
     sentiment_score: float | None = None
@@ -58,6 +59,13 @@ class JsonHit(msgspec.Struct, gc=False):
 class JsonSearch(msgspec.Struct, gc=False):
     query: str
     hits: list[JsonHit]
+
+
+class JsonDiarizer(msgspec.Struct):
+    """What told the speakers: https://developers.deepgram.com/docs/diarization"""
+
+    model_uuid: str
+    arch: str
 
 
 class JsonModel(msgspec.Struct):
@@ -108,6 +116,7 @@ class WordWriter:
             share(word.confidence),
             word.text if self._punctuated else None,
             word.speaker,
+            None if word.speaker_confidence is None else share(word.speaker_confidence),
             word.language if self._multilingual else None,
             None if sentiment is None else sentiment.sentiment,
             None if sentiment is None else sentiment.sentiment_score,

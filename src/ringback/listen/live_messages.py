@@ -11,6 +11,7 @@ import msgspec
 
 from ringback.clock import rfc3339
 from ringback.listen.json_parts import (
+    JsonDiarizer,
     JsonEntity,
     JsonModel,
     JsonSearch,
@@ -37,6 +38,8 @@ class StreamMetadata:
     """Unix seconds."""
     models: tuple[ModelMetadata, ...]
     """At least one; the first is named in each Results."""
+    diarizer: JsonDiarizer | None = None
+    """What tells the speakers, if anything does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +204,7 @@ class _LiveResultsMetadata(msgspec.Struct, omit_defaults=True):
     request_id: str
     model_info: JsonModel
     model_uuid: str
+    diarize_info: JsonDiarizer | None = None
     extra: dict[str, str] = {}
     warnings: tuple[ParameterWarning, ...] = ()
 
@@ -272,6 +276,7 @@ def _results_metadata(options: ListenOptions, facts: StreamMetadata) -> msgspec.
                 request_id=facts.request_id,
                 model_info=JsonModel.of(model),
                 model_uuid=model.uuid,
+                diarize_info=facts.diarizer,
                 extra=options.extra,
                 warnings=tuple(warning for warning in options.warnings if warning.type == "unsupported"),
             )

@@ -22,7 +22,7 @@ class ParameterWarning(msgspec.Struct, frozen=True):
 
     parameter: str
     type: str
-    """`unsupported` (not acted on yet), `ignored` (no meaning here) or `deprecated`."""
+    """`unsupported` (not acted on, or not in full), `ignored` (no meaning here) or `deprecated`."""
     message: str
 
 
@@ -130,8 +130,6 @@ def _unsupported_warning(parameter: Parameter) -> ParameterWarning:
             return ParameterWarning(
                 name, "unsupported", f"This server gives `{name}={parameter.default}` only."
             )
-        case Support.UNSERVED:
-            return ParameterWarning(name, "unsupported", f"This server does not act on `{name}` yet.")
         case Support.IGNORED:
             return ParameterWarning(
                 name, "deprecated", f"`{name}` is an old parameter that this server ignores."

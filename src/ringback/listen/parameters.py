@@ -37,8 +37,6 @@ class Support(StrEnum):
     """What this server does with a parameter."""
 
     SERVED = "served"
-    UNSERVED = "unserved"
-    """Checked, then named in `metadata.warnings`: nothing acts on it yet."""
     IGNORED = "ignored"
     """Of old clients only; its value is not even checked."""
 
@@ -73,7 +71,7 @@ class Parameter:
         return self.kind.schema
 
 
-SERVED, UNSERVED, IGNORED = Support
+SERVED, IGNORED = Support
 _SPEC = "reference/speech-to-text/listen-pre-recorded"
 _LIVE = "reference/speech-to-text/listen-streaming"
 _MODES = choice("extended", "strict")
@@ -252,22 +250,28 @@ PARAMETERS: tuple[Parameter, ...] = (
     ),
     # Speakers and channels
     Parameter("multichannel", BOOLEAN, SERVED, "docs/multichannel", "Each channel on its own."),
-    Parameter("diarize", BOOLEAN, UNSERVED, "docs/diarization", "Who speaks, per word."),
+    Parameter(
+        "diarize",
+        BOOLEAN,
+        SERVED,
+        "docs/diarization",
+        "Who speaks: `speaker` of each word; needs `EXTRAS=speakers`.",
+    ),
     Parameter(
         "diarize_model",
         choice("latest", "v1", "v2"),
-        UNSERVED,
+        SERVED,
         "docs/diarization",
-        "The diarizer to use; turns `diarize` on.",
+        "Turns `diarize` on; there is one diarizer, by any of these names.",
         default="",
         modes=RECORDED,
     ),
     Parameter(
         "diarize_model",
         choice("latest", "v1"),
-        UNSERVED,
+        SERVED,
         "docs/diarization",
-        "The diarizer to use; turns `diarize` on.",
+        "Turns `diarize` on; there is one diarizer, by any of these names.",
         default="",
         modes=LIVE,
     ),

@@ -14,6 +14,7 @@ import msgspec
 from ringback.clock import rfc3339
 from ringback.errors import Failure
 from ringback.listen.json_parts import (
+    JsonDiarizer,
     JsonEntity,
     JsonModel,
     JsonSearch,
@@ -26,6 +27,7 @@ from ringback.listen.json_parts import (
 )
 from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, ParameterWarning
+from ringback.listen.speaker_warnings import speaker_warnings
 from ringback.listen.understanding_parts import (
     Feeling,
     JsonIntents,
@@ -60,6 +62,8 @@ class ResultMetadata:
     created: float
     """Unix seconds."""
     models: tuple[ModelMetadata, ...]
+    diarizer: JsonDiarizer | None = None
+    """What told the speakers, if anything did."""
 
 
 def result_document(
@@ -197,6 +201,7 @@ class _Metadata(msgspec.Struct, omit_defaults=True):
     model_info: dict[str, JsonModel]
     tags: tuple[str, ...] = ()
     extra: dict[str, str] = {}
+    diarize_info: JsonDiarizer | None = None
     summary_info: JsonUsage | None = None
     topics_info: JsonUsage | None = None
     intents_info: JsonUsage | None = None
@@ -243,6 +248,7 @@ def _metadata(
         model_info=models,
         tags=options.tag,
         extra=options.extra,
+        diarize_info=facts.diarizer,
         summary_info=understood.summary_info,
         topics_info=understood.topics_info,
         intents_info=understood.intents_info,
@@ -250,7 +256,8 @@ def _metadata(
         warnings=options.warnings
         + understood.warnings
         + tuple(ParameterWarning("audio", "partial", text) for text in transcript.warnings)
-        + tuple(language_warnings(transcript.channels)),
+        + tuple(language_warnings(transcript.channels))
+        + tuple(speaker_warnings(transcript.channels)),
     )
 
 

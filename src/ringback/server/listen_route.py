@@ -23,6 +23,7 @@ from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowan
 from ringback.listen import results
 from ringback.listen.options import ListenOptions, Mode
 from ringback.listen.parameters import by_name
+from ringback.listen.speaker_warnings import with_speaker_warnings
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.quota import DailyLimits
 from ringback.retry_schedule import schedule_of_request
@@ -136,6 +137,7 @@ class ListenRoute:
         warn = self._services.warn_substitution
         options = with_model_warnings(options, model, warn_of_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
+        options = with_speaker_warnings(options, speakers=self._services.finds_voices)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         context = RequestContext(JobId(request_id_of(request)), caller, options, model, callback, key)

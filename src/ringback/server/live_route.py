@@ -19,6 +19,7 @@ from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import Mode
+from ringback.listen.speaker_warnings import with_speaker_warnings
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.retry_schedule import schedule_of_request
 from ringback.server.allowances import allowance_of
@@ -72,6 +73,7 @@ class LiveRoute:
         warn = self._services.warn_substitution
         options = with_model_warnings(options, model, warn_of_substitution=warn)
         options = with_text_warnings(options, names=self._services.finds_names)
+        options = with_speaker_warnings(options, speakers=self._services.finds_voices)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         limits = self._services.quota.limits(caller.limits)
         await self._services.quota.check(caller.holder, limits)

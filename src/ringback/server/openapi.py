@@ -208,8 +208,6 @@ def _query_parameter(parameter: QueryParameter) -> dict[str, Any]:
         described["description"] = f"{parameter.description} Takes {parameter.kind.description}."
         if parameter.support is Support.IGNORED:
             described["deprecated"] = True
-        elif parameter.support is Support.UNSERVED:
-            described["description"] += " Not acted on: a warning says so."
     described["schema"] = dict(parameter.schema)
     if described["schema"].get("type") == "array":
         described |= {"style": "form", "explode": True}

@@ -134,3 +134,5 @@ class Services:
     serves_dashboard: bool = True
     finds_names: bool = False
     """Whether the model of names and places is there, for `redact` and `detect_entities`."""
+    finds_voices: bool = False
+    """Whether the speaker models are there, for `diarize`."""

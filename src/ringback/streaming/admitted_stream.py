@@ -9,6 +9,7 @@ from ringback.blobs import StoredDocument
 from ringback.clock import Clock
 from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo
+from ringback.engines.voices import diarizer
 from ringback.errors import Failure
 from ringback.jobs.job import Allowance, JobId, Lease
 from ringback.listen.actions import CloseReason, MessageKind
@@ -141,7 +142,8 @@ class AdmittedStream:
     def _facts(self) -> StreamMetadata:
         model = self.request.model
         facts = ModelMetadata(model.uuid, model.name, model.version, model.arch)
-        return StreamMetadata(self.request.request_id, self.began, (facts,))
+        told_by = diarizer(self.request.options, live=True)
+        return StreamMetadata(self.request.request_id, self.began, (facts,), told_by)
 
     def _report(self, ended: SessionEnd, seconds: float) -> None:
         """The canonical event of a stream."""

@@ -19,10 +19,13 @@ from ringback.streaming.segmenter import (
     FinalSpan,
     OverlongSpeech,
     PartialSpan,
+    SampleRange,
     Segmenter,
     SpeechOnset,
+    SplitSpan,
     Step,
 )
+from ringback.streaming.speaker_labels import SpeakerLabels
 from ringback.streaming.speech_recogniser import RecognitionSettings, SpeechRecogniser
 from ringback.transcript import Word
 
@@ -47,6 +50,7 @@ class ChannelRecogniser:
         self._on_progress = on_progress
         self._segmenter = Segmenter(settings.endpointing)
         self._recogniser = SpeechRecogniser(f"{stream}/{number}", settings)
+        self._labels = SpeakerLabels(self._recogniser, wanted=settings.speakers)
         self._partials = Partials(self._segmenter, self._recogniser, self._emit_update)
         self._windows_seen = 0
         self._steps: deque[FinalSpan | OverlongSpeech | VadProgress] = deque()
@@ -109,17 +113,27 @@ class ChannelRecogniser:
             case VadProgress():
                 self._emit(step)
             case FinalSpan():
-                words = () if step.speech is None else await self._partials.final_words(step.speech)
+                words = () if step.speech is None else await self._final_words(step.speech)
                 if step.cause is not Cause.END or step.end > step.start:
                     self._emit_final(step.start, step.end, words, step.cause)
                 self._recogniser.end_span(step.end, words, in_speech=step.in_speech)
             case OverlongSpeech(speech):
-                split, deferred = self._segmenter.split_at_words(await self._partials.final_words(speech))
-                later, self._steps = self._steps, deque()
-                self._queue(deferred)
-                self._steps += later
+                split = await self._split(speech)
                 self._emit_final(split.start, split.end, split.words, Cause.LENGTH)
                 self._recogniser.end_span(split.end, split.words, in_speech=False)
+
+    async def _final_words(self, speech: SampleRange) -> tuple[Word, ...]:
+        with self._labels.listening(speech) as labelled:
+            return await labelled(await self._partials.final_words(speech))
+
+    async def _split(self, speech: SampleRange) -> SplitSpan:
+        """Split speech without a pause, and take up what was deferred meanwhile."""
+        with self._labels.listening(speech) as labelled:
+            split, deferred = self._segmenter.split_at_words(await self._partials.final_words(speech))
+            later, self._steps = self._steps, deque()
+            self._queue(deferred)
+            self._steps += later
+            return replace(split, words=await labelled(split.words))
 
     def _emit_final(self, start: int, end: int, words: Sequence[Word], cause: Cause) -> None:
         self._partials.end_span()

@@ -212,7 +212,9 @@ class _EventQueue:
 def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> RecognitionSettings:
     task = Task(model.name, base_language(options.language), terms=options.terms)
     languages = language_choice(options, model) if options.code_switching else None
-    return RecognitionSettings(pool, task, languages, options.interim_results, options.endpointing)
+    return RecognitionSettings(
+        pool, task, languages, options.diarize, options.interim_results, options.endpointing
+    )
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:

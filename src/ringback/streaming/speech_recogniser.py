@@ -1,5 +1,6 @@
 """Recognises stretches of one channel's audio, and keeps the audio that may still be needed."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -7,11 +8,17 @@ from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.engines.spoken_languages import LanguageChoice
+from ringback.errors import EngineFailure, Misconfigured
+from ringback.speakers.voices import Voice
 from ringback.streaming.audio_buffer import AudioBuffer
 from ringback.streaming.code_switching import CodeSwitchingRecogniser
 from ringback.streaming.segmenter import SampleRange
 from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
+from ringback.telemetry import problem
 from ringback.transcript import Word
+
+LONGEST_WAIT_FOR_VOICES = 3.0
+"""Seconds that a final waits, at most, to learn who speaks; behind it other words wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +29,8 @@ class RecognitionSettings:
     task: Task
     languages: LanguageChoice | None
     """Of code switching, where the language may change and each word gets its own; None: `task` has it."""
+    speakers: bool
+    """Whether each word of a final gets its speaker."""
     interim: bool
     """Whether the caller wants interim results."""
     endpointing: int | None
@@ -58,6 +67,18 @@ class SpeechRecogniser:
             found = (await self.settings.pool.recognise(samples, task, urgency, self._source)).words
         words = tuple(word.shifted(start / SAMPLE_RATE) for word in found)
         return words if cut is None else cut.words_after(words)
+
+    async def voices(self, speech: SampleRange) -> tuple[Voice, ...] | None:
+        """Who speaks in these samples. None where that could not be found out, or not in time: a final is
+        worth more than its speakers."""
+        samples = self._buffer.read(speech.start, speech.end)
+        try:
+            async with asyncio.timeout(LONGEST_WAIT_FOR_VOICES):
+                found = await self.settings.pool.find_voices(samples, Urgency.LIVE_VOICES, self._source)
+        except (TimeoutError, EngineFailure, Misconfigured) as failure:
+            problem("stream.not_labelled", source=self._source, error=str(failure) or "it took too long")
+            return None
+        return tuple(voice.shifted(speech.start / SAMPLE_RATE) for voice in found)
 
     def end_span(self, end: int, words: Sequence[Word], *, in_speech: bool) -> None:
         """The span up to sample `end` is final, with these words.

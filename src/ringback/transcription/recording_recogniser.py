@@ -3,7 +3,7 @@ time."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -24,8 +24,12 @@ from ringback.engines.spoken_languages import (
     language_choice,
     stretches_of,
 )
+from ringback.errors import EngineFailure, Misconfigured
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
+from ringback.speakers.labels import HeardWords, unlabelled_seconds, with_speakers
+from ringback.speakers.voices import Voice
+from ringback.telemetry import problem
 from ringback.transcript import Alternative, Channel, Transcript, Word, base_language
 from ringback.transcription.progress import Progress
 
@@ -40,7 +44,7 @@ CHUNKS_TO_IDENTIFY = 3
 class _RecognisedChunk:
     place: SpeechChunk
     """Without samples."""
-    words: tuple[Word, ...]
+    heard: HeardWords
     """With times from the chunk's start."""
     stretch: LanguageStretch | None
     """Where the language was found out."""
@@ -55,13 +59,16 @@ class _ChannelRun:
     pending: list[tuple[SpeechChunk, asyncio.Task[list[IdentifiedPhrase]]]] = field(default_factory=list)
     """Chunks that wait until their languages are decided."""
 
-    def result(self, *, detect: bool) -> Channel:
-        """`detect`: whether the caller wants to know the channel's language."""
+    def result(self, *, detect: bool, diarize: bool) -> Channel:
+        """`detect`, `diarize`: whether the caller wants to know the channel's language, and its speakers."""
         self.recognised.sort(key=lambda each: each.place.start)
-        words = tuple(_words_in_order(self.recognised))
-        if not detect:
-            return Channel(Alternative(words))
-        return detected_channel(words, list(_spoken_stretches(self.recognised)), self.tracker.choice)
+        parts = [each.heard for each in self.recognised]
+        labelled = with_speakers(parts) if diarize else [part.words for part in parts]
+        words = tuple(_in_media_time(labelled, self.recognised))
+        channel = Channel(Alternative(words))
+        if detect:
+            channel = detected_channel(words, list(_spoken_stretches(self.recognised)), self.tracker.choice)
+        return replace(channel, unlabelled_seconds=unlabelled_seconds(words)) if diarize else channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +107,7 @@ class _RecordingRun:
             options.encoding, options.sample_rate, options.channels, options.multichannel
         )
         self._detect = bool(options.detect_language)
+        self._diarize = options.diarize
         self._identify = self._detect or options.code_switching
         self._task = Task(
             model=model.name,
@@ -129,8 +137,16 @@ class _RecordingRun:
                         end = piece
             for number in list(self._channels):
                 await self._decide_languages(number, group)
-        channels = tuple(self._channels[number].result(detect=self._detect) for number in range(end.channels))
-        return Transcript(end.duration, channels, audio_warnings(end))
+        channels = [self._channels[number] for number in range(end.channels)]
+        if self._diarize:
+            # Of a long recording this takes a while: not on the loop that serves everybody.
+            found = await asyncio.to_thread(self._results, channels)
+        else:
+            found = self._results(channels)
+        return Transcript(end.duration, found, audio_warnings(end))
+
+    def _results(self, channels: Iterable[_ChannelRun]) -> tuple[Channel, ...]:
+        return tuple(each.result(detect=self._detect, diarize=self._diarize) for each in channels)
 
     async def _on_chunk(self, chunk: SpeechChunk, group: asyncio.TaskGroup) -> None:
         """Recognise a chunk, or let it wait until its languages are decided."""
@@ -179,9 +195,25 @@ class _RecordingRun:
 
     async def _recognise_and_store(self, chunk: SpeechChunk, stretch: LanguageStretch | None) -> None:
         try:
-            self._store(chunk, await self._recognise(chunk, stretch), stretch)
+            voices = asyncio.ensure_future(self._voices(chunk))
+            try:
+                words = await self._recognise(chunk, stretch)
+                self._store(chunk, HeardWords(words, await voices), stretch)
+            finally:
+                voices.cancel()
         finally:
             self._chunk_slots.release()
+
+    async def _voices(self, chunk: SpeechChunk) -> tuple[Voice, ...] | None:
+        """Who speaks in the chunk; None: it was not asked, or could not be found out. The words stay."""
+        pool = self._shared.pool
+        if not self._diarize or not pool.finds_voices:
+            return None
+        try:
+            return await pool.find_voices(chunk.samples, Urgency.RECORDING, self._job, self._caller)
+        except (EngineFailure, Misconfigured) as failure:
+            problem("transcription.not_labelled", request_id=self._job, error=str(failure))
+            return None
 
     async def _recognise(self, chunk: SpeechChunk, stretch: LanguageStretch | None) -> tuple[Word, ...]:
         task = self._task if stretch is None else replace(self._task, language=stretch.language)
@@ -192,10 +224,10 @@ class _RecordingRun:
             return recognition.words
         return tuple(replace(word, language=stretch.language) for word in recognition.words)
 
-    def _store(self, chunk: SpeechChunk, words: tuple[Word, ...], stretch: LanguageStretch | None) -> None:
+    def _store(self, chunk: SpeechChunk, heard: HeardWords, stretch: LanguageStretch | None) -> None:
         # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
-        self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, words, stretch))
+        self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, heard, stretch))
         self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
         self._shared.progress.reach(self._job, self._recognised, self._duration)
 
@@ -203,16 +235,18 @@ class _RecordingRun:
 _NO_SAMPLES = np.empty(0, np.float32)
 
 
-def _words_in_order(recognised: Iterable[_RecognisedChunk]) -> Iterable[Word]:
-    for each in recognised:
-        for word in each.words:
+def _in_media_time(
+    labelled: Iterable[Sequence[Word]], recognised: Iterable[_RecognisedChunk]
+) -> Iterable[Word]:
+    for words, each in zip(labelled, recognised, strict=True):
+        for word in words:
             yield in_media_time(word, each.place)
 
 
 def _spoken_stretches(recognised: Iterable[_RecognisedChunk]) -> Iterable[SpokenStretch]:
     for each in recognised:
         if each.stretch is not None:
-            seconds = sum(word.end - word.start for word in each.words)
+            seconds = sum(word.end - word.start for word in each.heard.words)
             yield SpokenStretch(seconds, each.stretch.language, each.stretch.probabilities)
 
 

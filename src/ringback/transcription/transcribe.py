@@ -19,6 +19,7 @@ from ringback.clock import Clock
 from ringback.engines.base import ModelInfo, Quality
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
+from ringback.engines.voices import diarizer
 from ringback.errors import EngineFailure, Failure, Refusal
 from ringback.features.finish import Finished, finish
 from ringback.jobs.job import (
@@ -172,6 +173,7 @@ class Transcriber:
             sha256=recording.sha256,
             created=job.created_at,
             models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
+            diarizer=diarizer(options, live=False) if self._pool.finds_voices else None,
         )
         names = await find_names(transcript, options, self._pool, job.id, job.lane)
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.

@@ -14,6 +14,7 @@ told.file = await media.transcribeFile(audio, {
   model: "nova-3",
   punctuate: true,
   utterances: true,
+  diarize: true,
   tag: ["a", "b"],
   extra: ["k:v"],
   detect_entities: true,

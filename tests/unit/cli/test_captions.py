@@ -1,5 +1,7 @@
 """Captions fit on a screen, keep the words' times, and are what players read."""
 
+from dataclasses import replace
+
 from ringback.cli.captions import LINE, LONGEST, srt, vtt
 from ringback.transcript import Utterance, Word
 
@@ -21,6 +23,24 @@ def test_srt_is_numbered_with_commas_in_times() -> None:
 
 def test_vtt_has_its_header_and_escapes_markup() -> None:
     assert vtt([spoken("A < B & C")]) == "WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nA &lt; B &amp; C\n"
+
+
+def test_speakers_stand_before_what_they_say() -> None:
+    turns = [(0, "Hello there."), (0, "Are you in?"), (1, "Who is it?")]
+    said = [
+        Utterance(0, tuple(replace(word, speaker=speaker) for word in spoken(text, start=2.0 * n).words))
+        for n, (speaker, text) in enumerate(turns)
+    ]
+    assert [block.split("\n")[2:] for block in srt(said).strip().split("\n\n")] == [
+        ["[speaker 0]", "Hello there."],
+        ["Are you in?"],
+        ["[speaker 1]", "Who is it?"],
+    ]
+    assert [block.split("\n")[1] for block in vtt(said).strip().split("\n\n")[1:]] == [
+        "<v Speaker 0>Hello there.",
+        "<v Speaker 0>Are you in?",
+        "<v Speaker 1>Who is it?",
+    ]
 
 
 def test_silence_is_an_empty_file() -> None:

@@ -44,6 +44,20 @@ def test_text_that_may_change_is_replaced_in_place() -> None:
     assert terminal.lines == ["He might even.", ""]
 
 
+def test_each_turn_has_a_line_behind_its_speaker() -> None:
+    screen = TextDisplay(terminal := Terminal())
+    document = results("Is it? It is. Good.", final=True)
+    said = [("Is", 0), ("it?", 0), ("It", 1), ("is.", 1), ("Good.", 0)]
+    alternative = document["channel"]["alternatives"][0]
+    alternative["words"] = [{"word": "-", "punctuated_word": text, "speaker": who} for text, who in said]
+    say(screen, document)
+    assert terminal.lines == ["[speaker 0] Is it?", "[speaker 1] It is.", "[speaker 0] Good.", ""]
+    alone = results("Good.", final=True, channel=1, channels=2)
+    alone["channel"]["alternatives"][0]["words"] = [{"word": "good", "speaker": 0}]
+    say(screen, alone)
+    assert terminal.lines[-2:] == ["[channel 1, speaker 0] Good.", ""]
+
+
 def test_an_empty_final_wipes_what_stood_there() -> None:
     terminal = Terminal()
     screen = TextDisplay(terminal)

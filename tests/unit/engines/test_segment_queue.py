@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringback.engines.base import Quality, Task, Urgency
+from ringback.engines.base import VOICES_TASK, Quality, Task, Urgency
 from ringback.engines.segment_queue import Segment, SegmentQueue
 
 TASK = Task("tiny.en")
@@ -308,3 +308,28 @@ def test_a_recording_of_another_caller_goes_before_a_flood_of_short_ones(make: M
     other.caller = "p/other"
     queue = waiting(*flood, other)
     assert other in queue.take_batch([], threads=2, limit=4)
+
+
+def test_the_voices_of_a_final_come_behind_drafts_and_before_recordings(make: Make) -> None:
+    recording, voices = make(), make(task=VOICES_TASK, urgency=Urgency.LIVE_VOICES)
+    draft, final = partial(make, "b"), make(urgency=Urgency.LIVE_FINAL)
+    queue = waiting(recording, voices, draft, final)
+    order = [queue.take_batch([], threads=1, limit=4)[0] for _ in range(4)]
+    assert order == [final, draft, voices, recording]
+
+
+def test_in_each_round_the_words_come_before_the_voices(make: Make) -> None:
+    """Voices of one recording do not wait for all the words of another: in a steady flow they never came."""
+    mine = [make(task=VOICES_TASK, turn="mine"), make(turn="mine"), make(task=VOICES_TASK, turn="mine")]
+    others = [make(turn="other") for _ in range(3)]
+    queue = waiting(*mine, *others)
+    order = []
+    while batch := queue.take_batch([], threads=1, limit=1):
+        order += batch
+    first, second, third = others
+    assert order == [mine[1], first, mine[0], second, mine[2], third]
+
+
+def test_words_and_voices_never_share_a_batch(make: Make) -> None:
+    words, voices = make(turn="a"), make(task=VOICES_TASK, turn="b")
+    assert waiting(words, voices).take_batch([], threads=1, limit=4) == [words]

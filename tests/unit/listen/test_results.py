@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.errors import Failure
+from ringback.listen.json_parts import JsonDiarizer
 from ringback.listen.options import ListenOptions, ParameterWarning
 from ringback.listen.results import ModelMetadata, ResultMetadata, accepted_body, error_body, result_document
 from ringback.transcript import (
@@ -121,6 +123,20 @@ def test_utterances() -> None:
     assert "speaker" not in first
     assert second["speaker"] == 1
     assert uuid.UUID(cast(str, first["id"])) != uuid.UUID(cast(str, second["id"]))
+
+
+def test_speakers_and_how_sure_they_are() -> None:
+    said = Word("Right.", 1.5, 2.0, 0.5, speaker=1, speaker_confidence=0.58543)
+    transcript = Transcript(2.0, (Channel(Alternative((said,)), unlabelled_seconds=1.25),))
+    facts = replace(FACTS, diarizer=JsonDiarizer(REQUEST, "v2"))
+    document = read(result_document(transcript, ListenOptions(), facts))
+    assert at(document, *FIRST, "words", 0, "speaker") == 1
+    assert at(document, *FIRST, "words", 0, "speaker_confidence") == 0.5854
+    assert at(document, "metadata", "diarize_info") == {"model_uuid": REQUEST, "arch": "v2"}
+    assert at(document, "metadata", "warnings", 0, "parameter") == "diarize"
+    plain = read(result_document(SAID, ListenOptions(), FACTS))
+    assert "diarize_info" not in cast(Json, at(plain, "metadata"))
+    assert "speaker_confidence" not in cast(Json, at(plain, *FIRST, "words", 0))
 
 
 def test_paragraphs() -> None:

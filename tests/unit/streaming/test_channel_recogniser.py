@@ -11,12 +11,16 @@ from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
+from ringback.speakers.voices import Voice
+from ringback.streaming import speech_recogniser
 from ringback.streaming.channel_recogniser import ChannelRecogniser
 from ringback.streaming.speech_recogniser import RecognitionSettings
 from ringback.transcript import Word
+from support.voices import People
 
 WINDOW = 512
 SPEECH, QUIET = (0.95, 0.1), (0.02, 0.001)
+PEOPLE = People()
 
 
 class Engine:
@@ -28,11 +32,19 @@ class Engine:
         self.words = words
         self.idle = idle
         self.urgencies: list[Urgency] = []
+        self.deaf = False
+        """Never says who speaks."""
 
     async def recognise(self, samples: Samples, task: Task, urgency: Urgency, turn: str = "") -> Recognition:
         self.urgencies.append(urgency)
         words = [Word(text, 0.3 + 0.1 * n, 0.4 + 0.1 * n, 1.0) for n, text in enumerate(self.words)]
         return Recognition(tuple(words))
+
+    async def find_voices(self, samples: Samples, urgency: Urgency, turn: str = "") -> tuple[Voice, ...]:
+        self.urgencies.append(urgency)
+        if self.deaf:
+            await asyncio.Event().wait()
+        return (PEOPLE.says("a", 0.0, len(samples) / 16_000),)
 
 
 async def results_of(
@@ -40,10 +52,12 @@ async def results_of(
     *parts: tuple[float, tuple[float, float], Sequence[str]],
     interim: bool = True,
     ends: bool = True,
+    speakers: bool = False,
 ) -> list[RecognitionResult]:
     """The results of a channel with this audio: (seconds, sound, the words that the engine returns)."""
     events: list[RecognitionEvent] = []
-    settings = RecognitionSettings(cast(EnginePool, cast(Any, engine)), Task("tiny.en"), None, interim, 300)
+    pool = cast(EnginePool, cast(Any, engine))
+    settings = RecognitionSettings(pool, Task("tiny.en"), None, speakers, interim, 300)
     channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
@@ -100,3 +114,33 @@ async def test_an_idle_engine_recognises_a_final_before_the_pause_is_long_enough
     results = await results_of(engine, speech, (0.9, QUIET, ("one",)), interim=interim)
     assert engine.urgencies.count(Urgency.LIVE_FINAL) == 1
     assert [each.final for each in results if each.cause is Cause.ENDPOINT] == [True]
+
+
+@pytest.mark.parametrize("seconds", [1.2, 16.0])
+async def test_the_words_of_finals_have_speakers_and_those_of_interims_have_none(seconds: float) -> None:
+    """Also of a span that is split because the speech has no pause."""
+    engine = Engine("one")
+    results = await results_of(
+        engine, (seconds, SPEECH, ("one", "two")), (0.9, QUIET, ("one", "two")), speakers=True
+    )
+    finals = [word.speaker for each in results if each.final for word in each.words]
+    assert finals
+    assert set(finals) == {0}
+    assert {word.speaker for each in results if not each.final for word in each.words} == {None}
+    assert engine.urgencies.count(Urgency.LIVE_VOICES) == sum(each.final for each in results if each.words)
+
+
+async def test_a_final_does_not_wait_for_ever_to_learn_who_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(speech_recogniser, "LONGEST_WAIT_FOR_VOICES", 0.01)
+    engine = Engine("one")
+    engine.deaf = True
+    results = await results_of(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)), speakers=True)
+    assert [[word.speaker for word in each.words] for each in results if each.final and each.words] == [
+        [None]
+    ]
+
+
+async def test_who_does_not_ask_costs_no_listening() -> None:
+    engine = Engine("one")
+    await results_of(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)))
+    assert Urgency.LIVE_VOICES not in engine.urgencies

@@ -1,0 +1,177 @@
+"""The speaker models: how the voices in speech sound. Only the engine process loads them, when asked first.
+
+pyannote's segmentation 3.0 hears where another person begins to speak, CAM++ how a voice sounds; Silero says
+where there is speech. The weights are those of the distribution `ringback-models` (docs/adr/0038-weights.md).
+"""
+
+import importlib.util
+import json
+import uuid
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.engines.voice_features import HOP, Features, voice_features
+from ringback.engines.voice_windows import (
+    LEAST,
+    VAD_WINDOW,
+    Classes,
+    Stretch,
+    VoiceWindow,
+    changes,
+    cut,
+    speech_in,
+    windows,
+)
+from ringback.errors import Misconfigured
+from ringback.listen.json_parts import JsonDiarizer
+from ringback.listen.options import ListenOptions
+from ringback.speakers.voices import Embeddings, Voice, unit
+
+
+def speaker_models_folder() -> Path | None:
+    """Where the models' files lie; None: the extra is not installed."""
+    package = importlib.util.find_spec("ringback_models")
+    if importlib.util.find_spec("fastcluster") is None:
+        return None
+    if package is None or not package.submodule_search_locations:
+        return None
+    folder = Path(package.submodule_search_locations[0])
+    return folder if all((folder / name).exists() for name in _FILES) else None
+
+
+def diarizer(options: ListenOptions, *, live: bool) -> JsonDiarizer | None:
+    """What the metadata name as the diarizer. There is one, by the name that was asked for; Deepgram's newest
+    is v2 for recordings and v1 for streams."""
+    if not options.diarize:
+        return None
+    newest = "v1" if live else "v2"
+    return JsonDiarizer(_UUID, newest if options.diarize_model in {None, "latest"} else options.diarize_model)
+
+
+class SpeakerModels:
+    """Thread-safe: sessions of onnxruntime are."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load them, to run in one thread at a time. Raises `Misconfigured` if they cannot be read."""
+        try:
+            # Here, because the serving process is not to carry onnxruntime.
+            from ringback.audio.speech import Detector, Silero  # noqa: PLC0415
+
+            self._new_detector = partial(Detector, Silero())
+            self._segmentation = _session(folder / _SEGMENTATION)
+            self._embedding = _session(folder / _EMBEDDING)
+            centre = json.loads((folder / _CENTRE).read_bytes())["centre"]
+            self._centre = np.array(centre, np.float32)
+        except Exception as error:  # what onnxruntime raises has no common name
+            raise Misconfigured(
+                f"the speaker models in {folder} cannot be read: {error}. Install them again: "
+                "`make setup EXTRAS=speakers`, or `pip install --force-reinstall ./packages/ringback-models`."
+            ) from error
+
+    def find(self, segments: Sequence[Samples]) -> list[tuple[Voice, ...]]:
+        """The voices in each segment, in order and without overlap."""
+        return [self._voices(samples) for samples in segments]
+
+    def _voices(self, samples: Samples) -> tuple[Voice, ...]:
+        if len(samples) < LEAST:
+            return ()
+        speech = [each for each in speech_in(self._speech(samples), len(samples)) if each.length >= LEAST]
+        pieces = cut(speech, self._changes(samples)) if speech else ()
+        found = [window for piece in pieces for window in windows(piece)]
+        embeddings = self._embeddings(voice_features(samples), found) if found else ()
+        return tuple(_voice(*each) for each in zip(found, embeddings, strict=True))
+
+    def _speech(self, samples: Samples) -> list[float]:
+        whole = np.pad(samples, (0, -len(samples) % VAD_WINDOW))
+        return [probability for probability, _ in self._new_detector().judge(whole)]
+
+    def _changes(self, samples: Samples) -> list[int]:
+        found: list[int] = []
+        for heard in _heard_at_once(len(samples)):
+            classes = self._classes(samples[heard.start : heard.end])
+            found += changes(classes, heard.start)
+        return found
+
+    def _classes(self, samples: Samples) -> Classes:
+        (likely,) = self._segmentation.run(None, {"samples": samples[None, None]})
+        classes: Classes = likely[0].argmax(axis=-1)
+        return classes
+
+    def _embeddings(self, features: Features, found: Sequence[VoiceWindow]) -> Embeddings:
+        """Around the mean voice: without that, all people have much in common."""
+        embeddings = np.empty((len(found), len(self._centre)), np.float32)
+        for frames, numbers in _by_length(found):
+            for batch in (numbers[i : i + _BATCH] for i in range(0, len(numbers), _BATCH)):
+                inputs = np.stack([_window_of(features, found[number], frames) for number in batch])
+                (embeddings[batch],) = self._embedding.run(None, {"features": inputs})
+        # Of a recording whose samples are no numbers nothing is known, and no distance may be.
+        around: Embeddings = np.nan_to_num(unit(embeddings) - self._centre)
+        return unit(around)
+
+
+_SEGMENTATION, _EMBEDDING, _CENTRE = (
+    "speaker_segmentation.onnx",
+    "speaker_embedding.onnx",
+    "speaker_centre.json",
+)
+_FILES = (_SEGMENTATION, _EMBEDDING, _CENTRE)
+_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 1"))
+"""Another number for other weights or other rules."""
+_BATCH = 8
+_SEGMENTED = 10 * SAMPLE_RATE
+"""Samples that the segmentation hears at once: as it was trained."""
+
+
+def _heard_at_once(length: int) -> Iterator[Stretch]:
+    """What the segmentation hears of so many samples, evenly spread."""
+    count = max(1, -(-length // _SEGMENTED))
+    spare = max(0, length - _SEGMENTED)
+    for number in range(count):
+        start = spare * number // max(1, count - 1)
+        yield Stretch(start, min(length, start + _SEGMENTED))
+
+
+def _by_length(found: Sequence[VoiceWindow]) -> Iterator[tuple[int, list[int]]]:
+    """The windows of each length, in whole tenths of a second, so that more of them share a batch."""
+    groups: defaultdict[int, list[int]] = defaultdict(list)
+    for number, window in enumerate(found):
+        groups[window.heard.length // HOP // 10 * 10].append(number)
+    yield from groups.items()
+
+
+def _voice(window: VoiceWindow, embedding: Samples) -> Voice:
+    heard, owns = window.heard, window.owns
+    return Voice(
+        start=owns.start / SAMPLE_RATE,
+        end=owns.end / SAMPLE_RATE,
+        middle=(heard.start + heard.end) / 2 / SAMPLE_RATE,
+        heard=heard.length / SAMPLE_RATE,
+        goes_on=window.goes_on,
+        embedding=embedding.tobytes(),
+    )
+
+
+def _window_of(features: Features, window: VoiceWindow, frames: int) -> Features:
+    """The middle `frames` of the window, less what all of them have in common: the microphone, the room."""
+    spare = window.heard.length // HOP - frames
+    first = window.heard.start // HOP + spare // 2
+    own = features[first : first + frames]
+    centred: Features = own - own.mean(axis=0)
+    return centred
+
+
+def _session(model: Path) -> Any:
+    import onnxruntime  # noqa: PLC0415
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.enable_cpu_mem_arena = False
+    options.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"], sess_options=options)
