@@ -1,13 +1,16 @@
-"""Live lag with the text options on and off, in one run on one server.
+"""Live lag with options on and off, in one run on one server.
 
-    python -m bench.live_options
+    python -m bench.live_options [diarize]
 
-The streams and the client are those of `bench.live`: one stream, then four at once, without text options and
-with them, by turns, twice. Some six minutes. Printed are the median and 95 of 100 of each lag, in seconds.
+The streams and the client are those of `bench.live`: one stream, then four at once, without the text options
+and with them (`diarize`: without speakers and with them), by turns, twice. Some six minutes. Printed are the
+median and 95 of 100 of each lag, in seconds.
 """
 
 import os
+import sys
 import tempfile
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -30,12 +33,13 @@ ON = {
     "keyterm": "Metformin",
     "search": "conference",
 }
-QUERIES = {"options off": QUERY, "options on": QUERY | ON}
+OPTIONS = {"options off": QUERY, "options on": QUERY | ON}
+SPEAKERS = {"speakers off": QUERY, "speakers on": QUERY | {"diarize": "true"}}
 LAGS = ("first_partial", "word_shown", "word_final", "endpoint_final", "closing", "finalizing")
 
 
-def run() -> Report:
-    report = Report("live_options", "live lag with the text options on and off", {"on": ON, "query": QUERY})
+def run(queries: Mapping[str, Mapping[str, object]]) -> Report:
+    report = Report("live_options", "live lag with options on and off", {"queries": queries})
     with ExitStack() as stack:
         stack.enter_context(confined())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-bench-")))
@@ -45,17 +49,17 @@ def run() -> Report:
         spoken = plans(phrases, folder, max(AT_ONCE), SECONDS)
         probe = plans(phrases, folder, 1, PROBE_SECONDS)[0]
         for _ in range(ROUNDS):
-            for name, query in QUERIES.items():
+            for name, query in queries.items():
                 door = Door(name, f"ws://127.0.0.1:{server.port}", server.pid, HEADERS)
                 Measuring(load, report, spoken, probe, query).measure(door, AT_ONCE)
     return report
 
 
-def show(report: Report) -> None:
+def show(report: Report, names: Iterable[str]) -> None:
     print(f"load average: {os.getloadavg()[0]:.1f}")
     print(f"{'':24}" + "".join(f"{lag:>16}" for lag in LAGS))
     for count in AT_ONCE:
-        for name in QUERIES:
+        for name in names:
             subject = f"{name}, {count} at once"
             figures = [
                 f"{report.median(subject, f'{lag}_p50'):.2f}, {report.median(subject, f'{lag}_p95'):.2f}"
@@ -67,4 +71,5 @@ def show(report: Report) -> None:
 
 
 if __name__ == "__main__":
-    show(run())
+    asked = SPEAKERS if "diarize" in sys.argv[1:] else OPTIONS
+    show(run(asked), asked)
