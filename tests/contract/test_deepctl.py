@@ -59,6 +59,12 @@ def test_it_transcribes_a_url(deepctl: Deepctl, media_url: str, spoken: str) -> 
     assert word_error_rate([(spoken, transcript)]) < 0.3
 
 
+def test_it_reads_a_text(deepctl: Deepctl) -> None:
+    found = deepctl("read", "Thank you, that was wonderful.")
+    assert (found["status"], found["sentiment"]) == ("success", "positive")
+    assert found["summary"] == "Thank you, that was wonderful."
+
+
 def test_it_streams_what_is_piped_in(deepctl: Deepctl, clip: Path, spoken: str) -> None:
     result = deepctl("listen", "-", "--encoding", "linear16", "--interim", sound=linear16(clip))
     assert (result["status"], result["mode"]) == ("success", "live")

@@ -6,14 +6,24 @@ from pathlib import Path
 import pytest
 
 from ringback.listen.options import MOST_PARAMETERS
-from ringback.listen.parameters import BOTH, LIVE, MANY, PARAMETERS, RECORDED, Parameter, Support
+from ringback.listen.parameters import (
+    AUDIO,
+    EVERY,
+    LIVE,
+    MANY,
+    PARAMETERS,
+    RECORDED,
+    WHOLE,
+    Parameter,
+    Support,
+)
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
 ROW = re.compile(
     r"\| \[`(?P<name>\w+)`\]\((https://developers\.deepgram\.com/)?(?P<page>[\w/.-]+)\) \|(?P<rest>.*)\|"
 )
 
-FOR = {BOTH: "both", RECORDED: "recordings", LIVE: "live"}
+FOR = {EVERY: "all", AUDIO: "both", RECORDED: "recordings", LIVE: "live", WHOLE: "recordings, texts"}
 ACTED_ON = {Support.SERVED: "yes", Support.IGNORED: "ignored"}
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from ringback.settings import CallbackSettings, LimitSettings
+from ringback.transcription.request import KIND, READ
 from support.front import OWNER, Front, front
 
 CHECKS = [
@@ -42,10 +43,14 @@ async def test_no_answer_is_a_server_error_or_not_described(
 
 
 async def transcribe(door: Front) -> None:
-    """End each transcription that is asked for, so that callers get their answers."""
-    while True:
-        with suppress(TimeoutError):
-            await door.finish(await door.claim())
+    """End whatever is asked for, so that callers get their answers."""
+
+    async def end_each(kind: str) -> None:
+        while True:
+            with suppress(TimeoutError):
+                await door.finish(await door.claim(kind))
+
+    await asyncio.gather(end_each(KIND), end_each(READ))
 
 
 async def schemathesis(door: Front, folder: Path, phases: str, examples: int) -> tuple[str, int]:

@@ -515,7 +515,7 @@ async def test_running_work_is_counted(door: Front) -> None:
     metrics = await door.call("GET", "/metrics", key=None)
     assert metrics.headers["content-type"].startswith("text/plain")
     assert b'ringback_jobs{kind="transcribe",state="leased"} 1.0' in metrics.body
-    assert b'ringback_requests_total{method="async",status="200"}' in metrics.body
+    assert b'ringback_requests_total{endpoint="listen",method="async",status="200"}' in metrics.body
 
 
 async def test_what_waits_for_the_engine_is_counted(door: Front) -> None:

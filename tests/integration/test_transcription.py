@@ -47,7 +47,7 @@ from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, DailyLimits
 from ringback.retry_schedule import RetrySchedule
 from ringback.storage.sqlite import SqliteLedger
-from ringback.transcription import transcribe
+from ringback.transcription import handling, transcribe
 from ringback.transcription.faults import AFTER_TEMPORARY, AFTER_UNEXPECTED
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, cancel_request, fetched, with_fetch
@@ -234,7 +234,7 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
 
     monkeypatch.setattr(FolderBlobStore, "put", away)
     monkeypatch.setattr(stored_document, "INLINE_LIMIT", 0)
-    monkeypatch.setattr(transcribe, "BLOB_STORE_DELAYS", (0.0, 0.0))
+    monkeypatch.setattr(handling, "BLOB_STORE_DELAYS", (0.0, 0.0))
     lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
     done = await house.transcriber(lease)
     assert isinstance(done, Done)

@@ -43,7 +43,7 @@ from ringback.transcription.erasing import Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
-from ringback.transcription.request import KIND, TranscriptionResult, document_key
+from ringback.transcription.request import KIND, READ, TranscriptionResult, document_key
 from support.openapi import check_answer
 from support.sealing import SEAL
 
@@ -119,16 +119,16 @@ class Front:
                 check_answer(method, path, response.status, lowered, body)
             return Answered(response.status, lowered, body)
 
-    async def claim(self) -> Lease:
-        """The next transcription, once there is one; the fetch of its audio is taken to have ended."""
+    async def claim(self, kind: str = KIND) -> Lease:
+        """The next request of a kind, once there is one; the fetch of its audio is taken to have ended."""
         async with asyncio.timeout(10):
             while True:
                 for fetch in await self.ledger.claim(FETCH, 1, 60):
                     assert await self.ledger.settle(fetch, Done(code=200))
-                leases = await self.ledger.claim(KIND, 1, 60)
+                leases = await self.ledger.claim(kind, 1, 60)
                 if leases:
                     return leases[0]
-                await self.ledger.wait_for_work(KIND, 1)
+                await self.ledger.wait_for_work(kind, 1)
 
     async def finish(self, lease: Lease, document: bytes = DOCUMENT, status: int = 200) -> None:
         """Do the transcriber's last step."""
@@ -166,6 +166,7 @@ async def front(
     callback: CallbackSettings | None = None,
     engine: EngineSettings | None = None,
     open_recogniser: OpenRecogniser = no_recogniser,
+    has_language_model: bool = False,
 ) -> AsyncIterator[Front]:
     """The service on a port of its own, with one `owner` key."""
     clock = clock or SystemClock()
@@ -178,7 +179,9 @@ async def front(
     health = EngineState()
     blobs = FolderBlobStore(folder / "blobs", clock)
     async with (
-        await SqliteLedger.open(folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8}) as ledger,
+        await SqliteLedger.open(
+            folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8, READ: 8}
+        ) as ledger,
         EgressClient(policy, clock) as door,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
@@ -233,6 +236,7 @@ async def front(
                 blobs=blobs,
             ),
             warn_substitution=settings.engine.warn_substitution,
+            has_language_model=has_language_model,
         )
         server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
         port = server.bind()

@@ -8,7 +8,10 @@ import pytest
 from ringback.callbacks.signing import Signer, new_private_key, new_signing_secret, public_key_of
 from ringback.callbacks.trial import sample
 from ringback.errors import Failure
+from ringback.listen.options import ListenOptions
+from ringback.listen.read_results import read_document
 from ringback.listen.results import error_body
+from ringback.listen.understanding_parts import Summary, Understood
 from ringback.receiver import (
     CallbackRefused,
     CallbackVerifier,
@@ -16,6 +19,7 @@ from ringback.receiver import (
     LinkCallback,
     MessageCallback,
     NotAKey,
+    ReadCallback,
     TranscriptCallback,
 )
 
@@ -47,6 +51,16 @@ def test_a_transcript() -> None:
     assert callback.texts == ["This is a test of your callback."]
     assert callback.document.metadata.request_id == callback.request_id == REQUEST
     assert (callback.webhook_id, callback.attempt, callback.status) == ("msg-1", 2, 200)
+
+
+def test_a_text_that_was_read() -> None:
+    understood = Understood(summary=Summary("All is well."))
+    body = read_document(REQUEST, NOW, ListenOptions(), understood)
+    callback = verifier().open(sent(body), body)
+    assert isinstance(callback, ReadCallback)
+    assert callback.document.results.summary is not None
+    assert callback.document.results.summary.text == "All is well."
+    assert callback.document.metadata.request_id == REQUEST
 
 
 def test_a_failure() -> None:

@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "tests" / "audio" / "librivox_0920.flac"
 AXE = ROOT / "tests" / "contract" / "js" / "node_modules" / "axe-core" / "axe.min.js"
 SHOTS = ROOT / "build" / "screenshots"
+PRAISE = "Thank you, that was wonderful. <b>It works again.</b>"
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202e&lt;b&gt;'\"`${1}"
 PAGES = {
     "requests": "Requests",
@@ -56,6 +57,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
         opened.listen(audio, f"callback={receiver.url}/fails&tag=night")
         opened.listen(b"no audio", f"callback={receiver.url}&tag=calls")
         opened.listen(audio, "smart_format=true&tag=calls")
+        opened.post("/v1/read?language=en&sentiment=true&summarize=true&tag=text", {"text": PRAISE})
         receiver.wait_for(lambda all_: len(all_) >= 4, 180)
         opened.wait_until(
             lambda: (
@@ -145,6 +147,25 @@ def test_a_request_from_accept_to_delivered(signed_in: Browser, server: Program)
     signed_in.view(1360, 900)
     signed_in.evaluate("[...document.querySelectorAll('.word')][8].click()")
     signed_in.wait_for("document.querySelector('audio').currentTime > 0")
+    assert signed_in.complaints == []
+
+
+def test_a_text_shows_what_was_understood_of_it(signed_in: Browser, server: Program) -> None:
+    show(signed_in, "requests")
+    signed_in.evaluate(
+        "{const what = document.querySelector('[name=endpoint]'); what.value = 'read';"
+        "what.dispatchEvent(new Event('input', {bubbles: true}))}"
+    )
+    signed_in.wait_for("document.querySelectorAll('tbody tr').length === 1")
+    assert "text" in signed_in.text()
+    show(signed_in, f"requests/{newest(server, 'endpoint=read')}")
+    signed_in.wait_for("document.querySelector('[aria-label=Understood]')")
+    shown = signed_in.evaluate("document.querySelector('[aria-label=Understood]').textContent")
+    assert PRAISE in shown
+    assert "positive" in shown
+    assert "Read" in signed_in.evaluate("document.querySelector('.timeline').innerText")
+    check_access(signed_in, "text")
+    signed_in.screenshot(SHOTS / "request-text.png")
     assert signed_in.complaints == []
 
 

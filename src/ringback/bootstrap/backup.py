@@ -18,8 +18,7 @@ from ringback.storage.sqlite import SqliteLedger
 from ringback.storage.sqlite.copied import copy_ledger
 from ringback.storage.sqlite.examined import examine
 from ringback.system import sync, sync_folder
-from ringback.transcription.request import KIND as TRANSCRIBE
-from ringback.transcription.request import order_of
+from ringback.transcription.request import WITH_RESULT, order_of
 
 LEDGER_TRIES = 5
 """Copies of the ledger until one is found whose waiting recordings are all in the snapshot."""
@@ -104,16 +103,22 @@ async def _recordings_missing(ledger: Path, links: Snapshot) -> int:
     missing = 0
     async with await SqliteLedger.open(ledger, SystemClock()) as copy:
         for project in await copy.projects():
-            where = JobFilter(project.id, TRANSCRIBE, states=frozenset(LIVE))
-            before: str | None = None
-            while True:
-                page = await copy.page(where, PAGE, before)
-                keys = [order_of(job.payload).audio for job in page.jobs]
-                missing += sum(key is not None and not links.holds(key) for key in keys)
-                if page.next is None:
-                    break
-                before = page.next
+            for kind in WITH_RESULT:
+                where = JobFilter(project.id, kind, states=frozenset(LIVE))
+                missing += await _missing_of(copy, where, links)
     return missing
+
+
+async def _missing_of(copy: SqliteLedger, where: JobFilter, links: Snapshot) -> int:
+    missing = 0
+    before: str | None = None
+    while True:
+        page = await copy.page(where, PAGE, before)
+        keys = [order_of(job.payload).audio for job in page.jobs]
+        missing += sum(key is not None and not links.holds(key) for key in keys)
+        if page.next is None:
+            return missing
+        before = page.next
 
 
 def _copy_blobs(links: Snapshot, target: Path, done: int, progress: Progress) -> tuple[int, int]:

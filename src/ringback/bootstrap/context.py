@@ -28,6 +28,7 @@ from ringback.server.drain import Drain
 from ringback.settings import Settings
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import READ
 from ringback.understanding.understand import Understanding
 
 JOBS_PER_THREAD = 2
@@ -35,7 +36,7 @@ FEWEST_JOBS = 16
 """Recordings that are decoded at once: many more than threads, so that a few long ones leave room for short
 ones. The pool gives each of them its turn; what they hold meanwhile is bounded per recording."""
 
-CALLERS_CAPS = {TRANSCRIBE: UNBOUNDED_CAP, FETCH: UNBOUNDED_CAP}
+CALLERS_CAPS = dict.fromkeys((TRANSCRIBE, READ, FETCH), UNBOUNDED_CAP)
 """Kinds whose lanes are callers': each worker deals out its own slots."""
 
 

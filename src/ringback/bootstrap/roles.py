@@ -3,7 +3,7 @@
 progress                   how far recordings are, for other nodes
 engine, audio, live        recognition and decoding, in processes of their own; the recogniser of live streams
 rescuer, sweep, retention  the housekeeping of the ledger and the blobs, on every node
-fetch, transcribe, deliver the kinds of work
+fetch, transcribe, read, deliver: the kinds of work
 stream                     ends the records of streams whose server died
 http, streams              opened last, closed first; streams are brought to their end
 readiness                  probes fail before anything else ends
@@ -21,6 +21,7 @@ from ringback.blobs.free_space import disk_space
 from ringback.blobs.verified import BlobStoreWatch
 from ringback.bootstrap.context import ProcessContext
 from ringback.bootstrap.sandbox_check import SandboxCheck
+from ringback.bootstrap.texts import text_worker
 from ringback.bootstrap.values import (
     attempt_limits,
     daily_limits,
@@ -186,7 +187,11 @@ class ServiceStages:
             may_claim=self._may_claim,
         )
         self._resources.append(reader)
-        self._work += [fetcher, _AfterEngineReady(pool, worker)]
+        self._work += [
+            fetcher,
+            _AfterEngineReady(pool, worker),
+            text_worker(context, fetching, self._may_claim),
+        ]
 
     def _add_delivery(self) -> None:
         context = self._context
@@ -328,6 +333,7 @@ class ServiceStages:
                 jwt_secret=context.seal.subkey("jwt"),
                 probe_sources=self._probe_sources(),
                 warn_substitution=settings.engine.warn_substitution,
+                has_language_model=context.understanding.has_model,
                 serves_dashboard=settings.dashboard.enabled,
             )
         )

@@ -23,10 +23,20 @@ def _lines(document: Any) -> list[str]:
         return [_quoted(channel) for channel in channels]
     except (KeyError, IndexError, TypeError):
         pass  # it is no transcript
+    return [_without_words(document)]
+
+
+def _without_words(document: Any) -> str:
+    """Of what was understood of a text, and of an error."""
+    if "results" in document:
+        try:
+            return f"“{document['results']['summary']['text']}”"
+        except (KeyError, TypeError):
+            return "(what was understood of a text)"
     if "err_msg" in document:
         code, message = str(document.get("err_code")), str(document["err_msg"])
-        return [message if message.startswith(code) else f"{code}: {message}"]
-    return [_UNKNOWN]
+        return message if message.startswith(code) else f"{code}: {message}"
+    return _UNKNOWN
 
 
 def request_id_in(document: Any) -> str | None:

@@ -14,7 +14,7 @@ ANSWER_SHOWN = 200
 GOOD, BAD, WAITING = "green", "red", "yellow"
 
 _COLOURS = {
-    "done": GOOD, "delivered": GOOD, "transcribed": GOOD, "parked": BAD, "cancelled": BAD,
+    "done": GOOD, "delivered": GOOD, "transcribed": GOOD, "read": GOOD, "parked": BAD, "cancelled": BAD,
     "healthy": GOOD, "failing": WAITING, "open": BAD, "queued": WAITING, "leased": WAITING, "held": WAITING,
 }  # fmt: skip
 
@@ -27,7 +27,7 @@ def requests_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             moment(record["created"]),
             record["method"],
             _code(record["code"]),
-            length(record["response"]["details"]["duration"]),
+            "text" if record.get("path") == "/v1/read" else length(record["response"]["details"]["duration"]),
             _callback(record["callback"]),
             tags_of(record["response"]["details"]),
         )

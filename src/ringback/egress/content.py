@@ -82,11 +82,11 @@ def what_it_is_instead(content_type: str | None, first: bytes) -> str | None:
     kind = (content_type or "").partition(";")[0].strip().lower()
     text = first.removeprefix(b"\xef\xbb\xbf").lstrip()
     if _PAGE.match(text) or (kind in _PAGES and text.startswith(b"<")):
-        return "a web page (HTML) and no audio"
+        return "a web page (HTML)"
     if kind.endswith(("/json", "+json")) and text[:1] in {b"{", b"["}:
-        return "JSON and no audio"
+        return "JSON"
     if kind.endswith(("/xml", "+xml")) and text.startswith(b"<"):
-        return "XML and no audio"
+        return "XML"
     return None
 
 

@@ -1,4 +1,5 @@
-"""The query string of `/v1/listen`, parsed once for recordings and live streams into one frozen value.
+"""The query string of `/v1/listen` and `/v1/read`, parsed once for recordings, live streams and texts into
+one frozen value.
 
 Bad values of known names are refused (https://developers.deepgram.com/docs/errors), values that set nothing
 are ignored with a warning, unknown names are ignored, as the SDKs let users add any (`parameter_warnings`
@@ -6,7 +7,7 @@ decides when that brings a warning). The same name given twice with two values i
 repeat: silently taking one of the two would mislead the caller.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
 import msgspec
@@ -149,6 +150,8 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
     given = {name: _read(known[name], values) for name, values in texts.items() if name in known}
     options = msgspec.convert(_fields(given), ListenOptions)
     _check_together(options, mode)
+    if mode is Mode.TEXT:
+        _check_text(given, options)
     unknown = unknown_parameter_warnings(pairs, callback_unencoded=callback_unencoded)
     return _with_implied(options, (*unset, *known_parameter_warnings(texts, given, mode), *unknown))
 
@@ -320,6 +323,17 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
     if mode is Mode.RECORDED and options.is_foreign and options.summarize:
         message = "Summarization v2 not supported for non-English languages"
         raise Refusal(400, "Bad Request", message, parameter="summarize")
+
+
+def _check_text(given: Collection[str], options: ListenOptions) -> None:
+    """The language must be named, and be English (https://developers.deepgram.com/docs/text-summarization)."""
+    if "language" not in given:
+        message = "Failed to deserialize query parameters: missing field `language`"
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter="language")
+    if not is_english(options.language):
+        message = f"Request specified unsupported language: {options.language}. Only English is supported."
+        reason = "a language other than English"
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, reason=reason, parameter="language")
 
 
 def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]) -> ListenOptions:

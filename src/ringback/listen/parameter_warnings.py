@@ -49,7 +49,7 @@ def known_parameter_warnings(
     for name, values in texts.items():
         if name not in known:
             if values != ["false"]:
-                yield _other_mode_warning(name, mode)
+                yield _other_mode_warning(name)
         elif any(_asks_for_something(known[name], value) for value in given[name]):
             yield _unsupported_warning(known[name])
         elif name in _OF_RAW_AUDIO and "encoding" not in given:
@@ -86,6 +86,7 @@ def printable(text: str) -> str:
     return "".join(c if " " <= c <= "~" else ascii(c)[1:-1] for c in short)
 
 
+_PLACES = {Mode.RECORDED: "recordings", Mode.LIVE: "live streams", Mode.TEXT: "texts"}
 _OF_RAW_AUDIO = frozenset({"sample_rate", "channels"})
 """A container holds these itself (docs/encoding)."""
 
@@ -118,9 +119,9 @@ def _asks_for_something(parameter: Parameter, value: Value) -> bool:
     return str(value).lower() not in nothing
 
 
-def _other_mode_warning(name: str, mode: Mode) -> ParameterWarning:
-    place = "live streams" if mode is Mode.RECORDED else "recordings"
-    return ParameterWarning(name, "ignored", f"`{name}` has a meaning for {place} only.")
+def _other_mode_warning(name: str) -> ParameterWarning:
+    places = " and ".join(_PLACES[other] for other in Mode if name in by_name(other))
+    return ParameterWarning(name, "ignored", f"`{name}` has a meaning for {places} only.")
 
 
 def _unsupported_warning(parameter: Parameter) -> ParameterWarning:

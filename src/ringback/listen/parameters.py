@@ -1,4 +1,4 @@
-"""Every documented query parameter of `/v1/listen`, for recordings and for live streams, in one table.
+"""Every documented query parameter of `/v1/listen` and `/v1/read`, in one table.
 
 `listen.options` parses by it, and `docs/parameters.md` is held to it by a test.
 """
@@ -27,10 +27,12 @@ from ringback.listen.values import (
 
 
 class Mode(StrEnum):
-    """How the audio comes: as a whole (`POST /v1/listen`), or as a stream over a WebSocket."""
+    """What comes: audio as a whole (`POST /v1/listen`), audio as a stream over a WebSocket, or text
+    (`POST /v1/read`)."""
 
     RECORDED = "recorded"
     LIVE = "live"
+    TEXT = "text"
 
 
 class Support(StrEnum):
@@ -44,9 +46,12 @@ class Support(StrEnum):
 MANY = 1_000
 """How often a parameter may be repeated when Deepgram names no limit."""
 
-BOTH = frozenset(Mode)
+EVERY = frozenset(Mode)
+AUDIO = frozenset({Mode.RECORDED, Mode.LIVE})
 RECORDED = frozenset({Mode.RECORDED})
 LIVE = frozenset({Mode.LIVE})
+WHOLE = frozenset({Mode.RECORDED, Mode.TEXT})
+"""What comes as a whole, and has one result."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class Parameter:
     """As the user would write it; empty: none."""
     repeats: int = 1
     """How many values it may have in one request."""
-    modes: frozenset[Mode] = BOTH
+    modes: frozenset[Mode] = AUDIO
 
     @property
     def schema(self) -> Mapping[str, object]:
@@ -86,7 +91,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/callback",
         "Answer at once with a `request_id` and send the result to this URL.",
         default="",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "callback",
@@ -105,7 +110,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/callback",
         "How the callback is sent.",
         default="POST",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "callback_method",
@@ -123,6 +128,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "callbacks.md",
         "Ours, not Deepgram's: the pauses before each retry of the callback.",
         default="",
+        modes=EVERY,
     ),
     Parameter(
         "inspect_response",
@@ -135,7 +141,15 @@ PARAMETERS: tuple[Parameter, ...] = (
     # Model and language
     Parameter("model", text(200), SERVED, "docs/model", "The model to use.", default=""),
     Parameter("version", text(100), SERVED, "docs/version", "The model's version.", default="latest"),
-    Parameter("language", LANGUAGE, SERVED, "docs/language", "The language spoken.", default="en"),
+    Parameter(
+        "language",
+        LANGUAGE,
+        SERVED,
+        "docs/language",
+        "The language spoken; of a text the language it is in, which must be named and English.",
+        default="en",
+        modes=EVERY,
+    ),
     Parameter(
         "language_hint",
         LANGUAGE_TAG,
@@ -313,6 +327,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Labels, repeated in `metadata.tags` and in the request history.",
         default="",
         repeats=MANY,
+        modes=EVERY,
     ),
     Parameter(
         "extra",
@@ -330,6 +345,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/the-deepgram-model-improvement-partnership-program",
         "Always honoured: nothing is kept to improve a model; [what it means with `llm.url`]"
         "(understanding.md#where-text-goes).",
+        modes=EVERY,
     ),
     Parameter(
         "alternatives",
@@ -346,7 +362,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         SERVED,
         "docs/summarization",
         "A summary, as `results.summary`; `true` and `v2` are the same.",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "topics",
@@ -354,7 +370,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         SERVED,
         "docs/topic-detection",
         "What is spoken of, as `results.topics`; needs `llm.url`.",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "custom_topic",
@@ -364,7 +380,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Topics to look for, with `topics=true`.",
         default="",
         repeats=100,
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "custom_topic_mode",
@@ -373,7 +389,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/topic-detection",
         "`strict`: only the given topics.",
         default="extended",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "intents",
@@ -381,7 +397,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         SERVED,
         "docs/intent-recognition",
         "What speakers want, as `results.intents`; needs `llm.url`.",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "custom_intent",
@@ -391,7 +407,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Intents to look for, with `intents=true`.",
         default="",
         repeats=100,
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "custom_intent_mode",
@@ -400,16 +416,16 @@ PARAMETERS: tuple[Parameter, ...] = (
         "docs/intent-recognition",
         "`strict`: only the given intents.",
         default="extended",
-        modes=RECORDED,
+        modes=WHOLE,
     ),
     Parameter(
         "sentiment",
         BOOLEAN,
         SERVED,
         "docs/sentiment-analysis",
-        "Whether what is said is positive, neutral or negative, as `results.sentiments`, and on each word, "
-        "sentence, paragraph and utterance.",
-        modes=RECORDED,
+        "Whether what is said is positive, neutral or negative, as `results.sentiments`; in recordings also "
+        "on each word, sentence, paragraph and utterance.",
+        modes=WHOLE,
     ),
     Parameter(
         "detect_entities",

@@ -100,6 +100,26 @@ class Understood:
     sentiment_info: JsonUsage | None = None
     warnings: tuple[ParameterWarning, ...] = ()
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was understood at all."""
+        return all(each is None for each in (self.summary, self.topics, self.intents, self.sentiments))
+
+    @property
+    def tokens(self) -> "TokenSums":
+        """What a language model's server has counted, over all options."""
+        infos = (self.summary_info, self.topics_info, self.intents_info, self.sentiment_info)
+        known = [info for info in infos if info is not None]
+        return TokenSums(sum(info.input_tokens for info in known), sum(info.output_tokens for info in known))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSums:
+    """Of one request."""
+
+    input: int = 0
+    output: int = 0
+
 
 BREAK_POINT = 1 / 3
 """Of a score that is positive, or below nought negative (https://developers.deepgram.com/docs/sentiment-analysis)."""

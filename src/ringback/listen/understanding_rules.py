@@ -6,6 +6,7 @@ https://developers.deepgram.com/docs/summarization, /docs/text-summarization and
 
 from collections.abc import Iterator
 
+from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import ParameterWarning
 
@@ -21,9 +22,34 @@ MOST_TOKENS = 150_000
 BYTES_PER_TOKEN = 4
 """Of English, in UTF-8; counted so where no tokenizer has counted."""
 
+MOST_TEXT_BYTES = MOST_TOKENS * BYTES_PER_TOKEN
+"""Of a text that is read."""
+
 
 def asks_for_understanding(options: ListenOptions) -> bool:
     return any(getattr(options, name) for name in ASKED_FOR)
+
+
+def check_served(options: ListenOptions, *, has_model: bool) -> None:
+    """Raises `Refusal` (400) where nothing that a text is to be read for can be served; what is served beside
+    something that is not, comes with a warning."""
+    asked = [name for name in ASKED_FOR if getattr(options, name)]
+    if not asked:
+        names = ", ".join(f"`{name}`" for name in ASKED_FOR)
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Nothing was asked for: set one of {names} to `true`.")
+    if not has_model and set(asked) <= set(NEEDS_MODEL):
+        message = " ".join(_needs_model(name) for name in asked)
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter=asked[0])
+
+
+def too_long() -> Refusal:
+    """Of a text beyond `MOST_TOKENS` (https://developers.deepgram.com/docs/text-summarization)."""
+    return Refusal(
+        400,
+        "TOKEN_LIMIT_EXCEEDED",
+        f"Text input for /v1/read currently supports up to {MOST_TOKENS // 1_000}K tokens. Please revise "
+        "your text input to fit within the defined token limit.",
+    )
 
 
 def tokens_of(text: str) -> int:

@@ -50,7 +50,7 @@ class AudioRoute:
             self._store, path_uuid(request, "request_id"), caller, Permission.FETCH_RESULTS
         )
         if job.kind != KIND:
-            raise Refusal(404, "NO_AUDIO", "The audio of a live stream is not kept.")
+            raise Refusal(404, "NO_AUDIO", "The audio of a live stream is not kept, and a text has none.")
         if order_of(job.payload).options.redact:
             raise Refusal(
                 403, "AUDIO_NOT_REDACTED", "The recording holds what `redact` hid: it is not served."

@@ -11,7 +11,7 @@ from starlette.types import Receive
 from ringback.errors import Refusal
 
 JSON_LIMIT = 65_536
-"""Bytes. The largest JSON body that any route takes; a URL with its signature needs 2 KB."""
+"""Bytes. The largest JSON body, unless a route takes more; a URL with its signature needs 2 KB."""
 
 DRAINED_LIMIT = 1_048_576
 """Bytes. An unread body up to this size is read away after an early answer; the connection lives on."""
@@ -19,6 +19,10 @@ DRAINED_LIMIT = 1_048_576
 
 class NotJson(Exception):
     """The body is no text that could be a JSON object."""
+
+
+class NotText(Exception):
+    """The body is no text in the encoding that it names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +61,39 @@ async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
             yield chunk
 
 
-async def json_text(request: Request, pace: Pace) -> str:
+async def json_text(request: Request, pace: Pace, limit: int = JSON_LIMIT) -> str:
     """The whole of a JSON body as text, without a byte order mark; empty where the body is.
 
     A byte order mark names the encoding, else the charset of Content-Type does. Raises `NotJson`, and
-    `Refusal`: 413 for JSON above `JSON_LIMIT`, 415 for an unknown charset, 422 for less than was announced.
+    `Refusal`: 413 for JSON above `limit` bytes, 415 for an unknown charset, 422 for less than was announced.
     """
     charset = _charset_of(request)
-    body = bytearray()
-    async for chunk in chunks(request.receive, pace):
-        body += chunk
-        if len(body) > JSON_LIMIT:
-            if _may_be_object(_decoded(bytes(body), charset, "replace")):
-                raise too_large(JSON_LIMIT)
-            raise NotJson
-    if declared_length(request) not in (None, len(body)):
-        # Announced, and lost on the way: that is never "no body".
-        raise _truncated()
-    return _decoded(bytes(body), charset)
+    try:
+        body = await _whole(request, pace, limit)
+    except _TooLong as error:
+        if _may_be_object(_decoded(error.begin, charset, "replace")):
+            raise too_large(limit) from None
+        raise NotJson from None
+    return _decoded(body, charset)
+
+
+async def plain_text(request: Request, pace: Pace, limit: int) -> str:
+    """The same of a body of plain text. Raises `NotText`, and `Refusal` as above."""
+    charset = _charset_of(request)
+    try:
+        return _decoded(await _whole(request, pace, limit), charset)
+    except _TooLong:
+        raise too_large(limit) from None
+    except NotJson:
+        raise NotText from None
 
 
 def is_json(request: Request) -> bool:
-    media_type = request.headers.get("content-type", "").partition(";")[0]
-    return media_type.strip().lower() == "application/json"
+    return _media_type(request) == "application/json"
+
+
+def is_plain_text(request: Request) -> bool:
+    return _media_type(request).startswith("text/")
 
 
 def declared_length(request: Request) -> int | None:
@@ -109,6 +123,30 @@ _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+
+
+class _TooLong(Exception):
+    """The body is longer than it may be; it holds the beginning."""
+
+    def __init__(self, begin: bytes) -> None:
+        super().__init__()
+        self.begin = begin
+
+
+async def _whole(request: Request, pace: Pace, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in chunks(request.receive, pace):
+        body += chunk
+        if len(body) > limit:
+            raise _TooLong(bytes(body))
+    if declared_length(request) not in (None, len(body)):
+        # Announced, and lost on the way: that is never "no body".
+        raise _truncated()
+    return bytes(body)
+
+
+def _media_type(request: Request) -> str:
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _charset_of(request: Request) -> str:

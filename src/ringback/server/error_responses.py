@@ -1,7 +1,7 @@
 """Error responses: Deepgram's two error bodies, and the headers beside them.
 
-`/v1/listen` answers in the older form `{err_code, err_msg, request_id}`, everything else in the newer
-`{category, message, details, request_id}` (https://developers.deepgram.com/docs/errors). Both carry
+`/v1/listen` and `/v1/read` answer in the older form `{err_code, err_msg, request_id}`, everything else in the
+newer `{category, message, details, request_id}` (https://developers.deepgram.com/docs/errors). Both carry
 `dg-request-id` and `dg-error`.
 """
 
@@ -22,11 +22,13 @@ from ringback.errors import Failure
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import error_body
 
-LISTEN_PATH = "/v1/listen"
+LISTEN_PATH, READ_PATH = "/v1/listen", "/v1/read"
+REQUEST_PATHS = frozenset({LISTEN_PATH, READ_PATH})
+"""Where callers ask for work; errors have Deepgram's older form there."""
 
 
 class ManagementError(msgspec.Struct):
-    """An error of every route but `/v1/listen`: https://developers.deepgram.com/docs/errors"""
+    """An error of every route but `/v1/listen` and `/v1/read`: https://developers.deepgram.com/docs/errors"""
 
     category: str
     """The code; docs/http.md has all of them."""
@@ -37,7 +39,7 @@ class ManagementError(msgspec.Struct):
 
 
 class ListenUnavailable(msgspec.Struct):
-    """The 503 of `/v1/listen`: alone among all, Deepgram's names its field `error_code`."""
+    """The 503 of `/v1/listen` and `/v1/read`: alone among all, Deepgram's names its field `error_code`."""
 
     error_code: str
     err_msg: str
@@ -79,7 +81,7 @@ def error_response(
 
 def error_document(path: str, failure: Failure, request_id: str) -> bytes:
     """The body alone, as JSON."""
-    if path != LISTEN_PATH:
+    if path not in REQUEST_PATHS:
         details = _DETAILS.get(failure.err_code, "")
         return msgspec.json.encode(ManagementError(failure.err_code, failure.err_msg, details, request_id))
     if failure.status == 503:

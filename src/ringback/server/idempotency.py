@@ -30,10 +30,12 @@ def idempotency_key_of(request: HTTPConnection) -> str | None:
     return key
 
 
-def with_fingerprint(key: str, query: Sequence[tuple[str, str]], audio: str, secret: bytes) -> IdempotencyKey:
-    """The word with a fingerprint of all that was asked: the parameters in any order, and the audio's hash or
-    URL. Keyed, because a query may hold a password that could be guessed from a plain hash."""
-    request = msgspec.json.encode([sorted(query), audio])
+def with_fingerprint(
+    key: str, query: Sequence[tuple[str, str]], content: str, secret: bytes
+) -> IdempotencyKey:
+    """The word with a fingerprint of all that was asked: the parameters in any order, and the upload's hash
+    or the URL. Keyed, because a query may hold a password that could be guessed from a plain hash."""
+    request = msgspec.json.encode([sorted(query), content])
     return IdempotencyKey(key, hmac.digest(secret, request, "sha256"))
 
 

@@ -52,7 +52,7 @@ class LiveRoute:
             order = await self._check_handshake(websocket)
             async with self._services.streams.admitted(order) as stream:
                 await websocket.accept(subprotocol=offered_scheme(websocket))
-                telemetry.REQUESTS.labels(METHOD, "101").inc()
+                telemetry.REQUESTS.labels("listen", METHOD, "101").inc()
                 await stream.serve(_Client(websocket))
         except Refusal as refusal:
             await _refuse(websocket, refusal.failure)
@@ -126,7 +126,7 @@ class _Client:
 
 
 async def _refuse(websocket: WebSocket, failure: Failure) -> None:
-    telemetry.REQUESTS.labels(METHOD, str(failure.status)).inc()
+    telemetry.REQUESTS.labels("listen", METHOD, str(failure.status)).inc()
     report_refusal(websocket, failure, method=METHOD)
     with suppress(WebSocketDisconnect, RuntimeError):  # it is gone, or was accepted before something broke
         await websocket.send_denial_response(error_response(websocket, failure))

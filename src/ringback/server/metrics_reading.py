@@ -9,8 +9,9 @@ from ringback.jobs.store import KindGauge, LaneStanding, LedgerUnavailable
 from ringback.server.services import ProbeSources
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import READ
 
-KINDS = (FETCH, TRANSCRIBE, DELIVER)
+KINDS = (FETCH, TRANSCRIBE, READ, DELIVER)
 
 
 async def exposition(sources: ProbeSources) -> bytes:

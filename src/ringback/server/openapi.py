@@ -15,8 +15,15 @@ from ringback import __version__
 from ringback.callbacks.delivery import AttemptDetail, Thin
 from ringback.listen.live_messages import MESSAGES
 from ringback.listen.parameters import Parameter, Support
+from ringback.listen.read_results import ReadDocument
 from ringback.listen.results import ErrorDocument, ResultDocument
-from ringback.server.error_responses import LISTEN_PATH, ListenUnavailable, ManagementError
+from ringback.server.error_responses import (
+    LISTEN_PATH,
+    READ_PATH,
+    REQUEST_PATHS,
+    ListenUnavailable,
+    ManagementError,
+)
 from ringback.server.operations import SCHEMAS, Operation
 from ringback.server.query_parameters import QueryParameter
 
@@ -120,8 +127,8 @@ def error_statuses(operation: Operation) -> list[int]:
 
 
 _DESCRIPTION = """\
-Deepgram's HTTP interface for recordings, their callbacks and their management, as this server has it. Live \
-streams (a WebSocket at the same `/v1/listen`) are described in docs/live.md.
+Deepgram's HTTP interface for recordings and texts, their callbacks and their management, as this server has \
+it. Live streams (a WebSocket at the same `/v1/listen`) are described in docs/live.md.
 
 Beside the statuses that each operation lists, any request may be answered with 405 (another method), 501 (a \
 Transfer-Encoding other than chunked) and 505 (another protocol than HTTP/1)."""
@@ -153,12 +160,12 @@ def _answers(operation: Operation) -> tuple[Any, ...]:
 
 
 def _shared_parameters(operations: Sequence[Operation]) -> Collection[QueryParameter]:
-    """Those that several operations take: they stand once. Of two with one name, the first."""
+    """Those that several operations take: they stand once. Of two with one name, the one that more take."""
     uses = Counter(parameter for operation in operations for parameter in operation.query)
     found: dict[str, QueryParameter] = {}
     for parameter, times in uses.items():
-        if times > 1:
-            found.setdefault(parameter.name, parameter)
+        if times > max(1, uses[found[parameter.name]] if parameter.name in found else 1):
+            found[parameter.name] = parameter
     return found.values()
 
 
@@ -174,9 +181,10 @@ def _operation(operation: Operation, shared: Collection[QueryParameter]) -> dict
         parameters.append(
             {"$ref": f"#/components/parameters/{parameter.name}"} if known else _query_parameter(parameter)
         )
-    if operation.path == LISTEN_PATH:
+    if operation.path in REQUEST_PATHS:
         parameters.append(_IDEMPOTENCY_KEY)
-        described["callbacks"] = {"result": {"{$request.query.callback}": _callback(_RESULT, RESULTS)}}
+        callback = _callback(_RESULT, RESULTS_OF[operation.path])
+        described["callbacks"] = {"result": {"{$request.query.callback}": callback}}
     if parameters:
         described["parameters"] = parameters
     if not operation.needs_key:
@@ -225,8 +233,7 @@ _IDEMPOTENCY_KEY = {
 def _request_body(operation: Operation) -> dict[str, Any]:
     assert operation.body is not None
     content: dict[str, Any] = {"application/json": {"schema": _reference(operation.body)}}
-    if operation.audio:
-        content = {"audio/*": {}, "application/octet-stream": {}, **content}
+    content = {**{media_type: {} for media_type in operation.other_bodies}, **content}
     return {"required": not operation.body_optional, "content": content}
 
 
@@ -252,7 +259,7 @@ def _error_of(operation: Operation, status: int) -> dict[str, Any]:
 
 
 def _error_name(path: str, status: int) -> str:
-    return f"Listen{status}" if path == LISTEN_PATH else f"Error{status}"
+    return f"Listen{status}" if path in REQUEST_PATHS else f"Error{status}"
 
 
 def _error(path: str, status: int) -> dict[str, Any]:
@@ -273,10 +280,15 @@ _HEADERS_OF: Mapping[int, Sequence[str]] = {
 }
 
 
-RESULTS: tuple[type[msgspec.Struct], ...] = (ResultDocument, ErrorDocument, Thin)
-"""What the callback of a recording may hold."""
+RESULTS_OF: Mapping[str, tuple[type[msgspec.Struct], ...]] = {
+    LISTEN_PATH: (ResultDocument, ErrorDocument, Thin),
+    READ_PATH: (ReadDocument, ErrorDocument, Thin),
+}
+"""What the callback of a recording or text may hold."""
 
-_RESULT = "The result of a recording: the transcript, the error, or after a 413 a link"
+RESULTS = tuple(dict.fromkeys(type_ for types in RESULTS_OF.values() for type_ in types))
+
+_RESULT = "The result of a recording or text: the document, the error, or after a 413 a link"
 _MESSAGE = "A message of a live stream; a stream that fails ends with the error"
 
 

@@ -63,8 +63,8 @@ class Operation:
     """Statuses beside those that follow from the rest (`openapi.error_statuses`)."""
     needs_key: bool = True
     media_type: str = "application/json"
-    audio: bool = False
-    """Whether the body may also be audio, of any other type."""
+    other_bodies: tuple[str, ...] = ()
+    """Media types of bodies that are no JSON."""
     unavailable: type[msgspec.Struct] | None = None
     """The type of the document with status 503; None: an error."""
     headers: tuple[str, ...] = ()

@@ -24,7 +24,7 @@ class Reach(IntEnum):
 class Permission(StrEnum):
     """What a route does."""
 
-    TRANSCRIBE = "transcribe"
+    TRANSCRIBE = "transcribe, read texts"
     GRANT_TOKENS = "make short-lived tokens"
     TEST_CALLBACKS = "test a callback URL"
     READ_PROJECT = "read the project's name, balances, models"

@@ -1,4 +1,4 @@
-"""A request to `/v1/listen` without its audio, and its events and metrics.
+"""A request to `/v1/listen` or `/v1/read` without its body, and its events and metrics.
 
 One event per request, whatever its outcome. No path, no query, no transcript.
 """
@@ -10,28 +10,30 @@ from starlette.requests import Request
 
 from ringback import telemetry
 from ringback.egress.target import Target
-from ringback.engines.base import ModelInfo
 from ringback.errors import Failure
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.server.auth import Caller
-from ringback.server.body import declared_length, is_json
+from ringback.server.body import declared_length
 from ringback.server.error_responses import exception_facts
 from ringback.server.request_facts import client_facts, report_refusal
 
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Everything but the audio."""
+    """Everything but the recording or text."""
 
     request_id: JobId
     """Of the request that was accepted: of an earlier one, when this is the same, sent again."""
     caller: Caller
     options: ListenOptions
-    model: ModelInfo
+    model: str
+    """Its name; empty: none is needed."""
     callback: Target | None
     idempotency_key: str | None = None
     """Its `Idempotency-Key`."""
+    source: str = ""
+    """`upload` or `url`; empty: its body is not read yet."""
     replayed: bool = False
     """Whether the idempotency key was known: the answer is that of the earlier request."""
 
@@ -43,12 +45,12 @@ class RequestContext:
 def report_accepted(request: Request, context: RequestContext) -> None:
     """Never raises: the request is accepted, and a 5xx now would have it sent again."""
     try:
-        telemetry.REQUESTS.labels(context.method, "200").inc()
+        telemetry.REQUESTS.labels(_endpoint(request), context.method, "200").inc()
         telemetry.event(
             "request.accepted",
             callback=None if context.callback is None else context.callback.origin,
             **_facts(request, context),
-            source=_source(request),
+            source=context.source,
             again=context.replayed or None,
         )
     except Exception as error:
@@ -57,11 +59,11 @@ def report_accepted(request: Request, context: RequestContext) -> None:
 
 
 def report_answered(request: Request, context: RequestContext, status: int, seconds: float) -> None:
-    telemetry.REQUESTS.labels(context.method, str(status)).inc()
+    telemetry.REQUESTS.labels(_endpoint(request), context.method, str(status)).inc()
     telemetry.event(
         "request.answered",
         **_facts(request, context),
-        source=_source(request),
+        source=context.source,
         again=context.replayed or None,
         status=status,
         seconds=round(seconds, 3),
@@ -70,7 +72,7 @@ def report_answered(request: Request, context: RequestContext, status: int, seco
 
 def report_refused(request: Request, context: RequestContext | None, failure: Failure) -> None:
     method = "unknown" if context is None else context.method
-    telemetry.REQUESTS.labels(method, str(failure.status)).inc()
+    telemetry.REQUESTS.labels(_endpoint(request), method, str(failure.status)).inc()
     report_refusal(request, failure, **({} if context is None else _facts(request, context)))
 
 
@@ -78,11 +80,14 @@ def _facts(request: Request, context: RequestContext) -> dict[str, object]:
     return {
         **client_facts(request, context.caller),
         "request_id": context.request_id,
+        "endpoint": _endpoint(request),
         "method": context.method,
-        "model": context.model.name,
+        "model": context.model or None,
         "bytes": declared_length(request),
     }
 
 
-def _source(request: Request) -> str:
-    return "url" if is_json(request) else "upload"
+def _endpoint(request: Request) -> str:
+    """Deepgram's word for what is asked."""
+    path: str = request.scope["path"]
+    return path.rpartition("/")[2]

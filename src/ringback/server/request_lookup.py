@@ -1,4 +1,4 @@
-"""Requests in the ledger: recordings and live streams, which are jobs of two kinds and one history."""
+"""Requests in the ledger: recordings, live streams and texts, jobs of three kinds and one history."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -14,8 +14,9 @@ from ringback.server.permissions import Permission
 from ringback.server.query_parameters import END, START, TAG, ChoiceParameter, QueryParameter, TextParameter
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import READ
 
-REQUEST_KINDS: Final = (TRANSCRIBE, STREAM)
+REQUEST_KINDS: Final = (TRANSCRIBE, STREAM, READ)
 """What a caller can ask for; deliveries follow from it."""
 
 JOBS_AT_ONCE = 200
@@ -27,7 +28,7 @@ SHORT_PAGES_MOST = 50
 
 STATUS = ChoiceParameter("status", ("succeeded", "failed"), "Code below 300, or code 400 and above.")
 METHOD = ChoiceParameter("method", ("sync", "async", "streaming"), "How the result was asked for.")
-ENDPOINT = ChoiceParameter("endpoint", ("listen", "read", "speak", "agent"), "This server has `listen`.")
+ENDPOINT = ChoiceParameter("endpoint", ("listen", "read", "speak", "agent"), "Here: `listen` or `read`.")
 DEPLOYMENT = ChoiceParameter("deployment", ("hosted", "beta", "self-hosted"), "This server is `self-hosted`.")
 REQUEST_ID = TextParameter("request_id", "This request alone.")
 ACCESSOR = TextParameter("accessor", "The id of the key that asked.")
@@ -64,7 +65,8 @@ def no_such_request() -> Refusal:
 def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
     """What to list, one filter per kind; none when they name something that this server never does."""
     status, method = STATUS.of(request), METHOD.of(request)
-    if ENDPOINT.of(request) not in (None, "listen") or DEPLOYMENT.of(request) not in (None, "self-hosted"):
+    endpoint = ENDPOINT.of(request)
+    if DEPLOYMENT.of(request) not in (None, "self-hosted"):
         return []
     request_id = REQUEST_ID.of(request)
     accessor, own = ACCESSOR.of(request), caller.narrowed_to_key(Permission.READ_REQUESTS)
@@ -81,8 +83,17 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
         until=END.of(request),
         tags=tuple(TAG.of(request)),
     )
-    kinds = [kind for kind in REQUEST_KINDS if method is None or (method == "streaming") == (kind == STREAM)]
-    return [replace(where, kind=kind) for kind in kinds]
+    return [
+        replace(where, kind=kind)
+        for kind in REQUEST_KINDS
+        if method is None or (method == "streaming") == (kind == STREAM)
+        if endpoint in (None, endpoint_of(kind))
+    ]
+
+
+def endpoint_of(kind: str) -> str:
+    """Deepgram's word for what requests of this kind are for: `/v1/listen` or `/v1/read`."""
+    return "read" if kind == READ else "listen"
 
 
 async def newest(store: JobPages, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:

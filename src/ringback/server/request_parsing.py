@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from ringback.errors import Refusal
 from ringback.server.auth import Authenticator, Caller
-from ringback.server.body import NotJson, Pace, json_text
+from ringback.server.body import JSON_LIMIT, NotJson, Pace, json_text
 from ringback.server.error_responses import json_response
 from ringback.server.permissions import Permission, Reach
 
@@ -83,6 +83,29 @@ async def json_body(
         raise Refusal(400, "INVALID_JSON", "The body is not valid JSON.") from None
 
 
+async def listen_json(
+    request: Request,
+    pace: Pace,
+    decoder: msgspec.json.Decoder[Document],
+    *,
+    hint: str,
+    limit: int = JSON_LIMIT,
+) -> Document:
+    """The same for `/v1/listen` and `/v1/read`, with the words of https://developers.deepgram.com/docs/errors;
+    `hint`: what to do about a body that is something else."""
+    try:
+        text = await json_text(request, pace, limit)
+        if not text:
+            raise Refusal(400, "Bad Request", f"{_NO_JSON} The body is empty.")
+        return decoder.decode(text)
+    except msgspec.ValidationError as error:
+        raise Refusal(400, "PAYLOAD_ERROR", f"{NOT_SUCH_JSON} {error}", reason=NOT_SUCH_JSON) from None
+    except NotJson:
+        raise Refusal(400, "Bad Request", f"{_NO_JSON} {hint}") from None
+    except (msgspec.DecodeError, RecursionError):
+        raise Refusal(400, "Bad Request", _NO_JSON) from None
+
+
 NOT_SUCH_JSON = "Failed to deserialize JSON payload."
 """What is wrong with it, msgspec says behind it, and may quote a field's name."""
 
@@ -111,3 +134,4 @@ def _moment(text: str, end_of_day: bool) -> float | None:
 
 
 _FAR_FUTURE = datetime(3000, 1, 1, tzinfo=UTC).timestamp()
+_NO_JSON = "Content-type was application/json, but we could not process the JSON payload."

@@ -14,9 +14,15 @@ from ringback.clock import rfc3339
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
 from ringback.listen.options import ListenOptions
-from ringback.server.error_responses import LISTEN_PATH
+from ringback.server.error_responses import LISTEN_PATH, READ_PATH
 from ringback.server.operations import Timestamp, Uuid
-from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, order_of, result_of
+from ringback.transcription.request import (
+    READ,
+    TranscriptionOrder,
+    TranscriptionResult,
+    order_of,
+    result_of,
+)
 
 
 class RequestDetails(msgspec.Struct):
@@ -85,7 +91,7 @@ def record_of(
         request_id=job.id,
         project_uuid=job.project,
         created=rfc3339(job.created_at),
-        path=LISTEN_PATH,
+        path=READ_PATH if job.kind == READ else LISTEN_PATH,
         api_key_id=job.accessor,
         method=job.method,
         response=_response(job, order, models),

@@ -13,6 +13,7 @@ from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, State
 from ringback.listen import results
 from ringback.listen.live_messages import StreamSummary
+from ringback.listen.read_results import ReadDocument
 from ringback.server.auth import Authenticator
 from ringback.server.error_responses import blobs_unavailable, error_response, json_response, result_lost
 from ringback.server.operations import REQUEST_PATH, Operation
@@ -33,7 +34,7 @@ FETCH_RESULT = Operation(
     "getResult",
     "Requests",
     "The result document, as it was answered or delivered",
-    (results.ResultDocument, results.ErrorDocument, StreamSummary),
+    (results.ResultDocument, ReadDocument, results.ErrorDocument, StreamSummary),
     errors=(410,),
     headers=("ringback-status",),
 )

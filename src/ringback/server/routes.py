@@ -68,6 +68,7 @@ from ringback.server.project_routes import (
     SHOW_PROJECT,
     ProjectRoutes,
 )
+from ringback.server.read_route import READ, ReadRoute
 from ringback.server.request_command_routes import (
     CANCEL_REQUEST,
     ERASE_REQUEST,
@@ -132,7 +133,7 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What `/v1/listen` does not answer itself."""
+    """What `/v1/listen` and `/v1/read` do not answer themselves."""
     assert isinstance(error, Refusal)
     report_refusal(request, error.failure)
     return error_response(request, error.failure)
@@ -165,6 +166,7 @@ class _Handlers:
     """What carries the operations out; one object each serves all requests."""
 
     listen: ListenRoute
+    read: ReadRoute
     projects: ProjectRoutes
     manage: KeyRoutes
     signing: SigningRoutes
@@ -182,6 +184,7 @@ class _Handlers:
 
 _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (LISTEN, lambda handlers: handlers.listen.post),
+    (READ, lambda handlers: handlers.read.post),
     (LIST_PROJECTS, lambda handlers: handlers.projects.list),
     (CREATE_PROJECT, lambda handlers: handlers.projects.create),
     (SHOW_PROJECT, lambda handlers: handlers.projects.show),
@@ -237,6 +240,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     authenticator = Authenticator(services.keys, services.clock, services.jwt_secret)
     handlers = _Handlers(
         listen=ListenRoute(services, authenticator),
+        read=ReadRoute(services, authenticator),
         projects=ProjectRoutes(services, authenticator),
         manage=KeyRoutes(services, authenticator),
         signing=SigningRoutes(services, authenticator),

@@ -132,6 +132,8 @@ class Services:
     warn_substitution: bool = False
     """Whether a result says in its warnings which model served one of Deepgram's names."""
     serves_dashboard: bool = True
+    has_language_model: bool = False
+    """Whether `llm.url` is set, for topics and intents."""
     finds_names: bool = False
     """Whether the model of names and places is there, for `redact` and `detect_entities`."""
     finds_voices: bool = False

@@ -21,6 +21,7 @@ from ringback.server.request_parsing import answer
 from ringback.server.services import ProbeSources
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import READ, WITH_RESULT
 
 TAG = "For operators"
 
@@ -111,7 +112,7 @@ class StatusRoutes:
         if await self._sees_details(request):
             if reason is not None:
                 shown.reason = reason
-            shown.active_batch_requests = gauges.get(TRANSCRIBE, _NONE).leased
+            shown.active_batch_requests = sum(gauges.get(kind, _NONE).leased for kind in WITH_RESULT)
             shown.active_stream_requests = self._sources.streams()
             shown.active_listen_v2_stream_requests = 0
         return answer(shown, 200 if reason is None else 503)
@@ -195,6 +196,7 @@ def _is_local(request: Request) -> bool:
 _ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
     FETCH: "transcribe",
     TRANSCRIBE: "transcribe",
+    READ: "transcribe",
     DELIVER: "deliver",
 }
 _EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"

@@ -147,7 +147,7 @@ class SyncResponder:
         return Failure(
             504,
             "GATEWAY_TIMEOUT",
-            f"Processing took longer than {self._timeout:g} seconds. Use a callback for long recordings.",
+            f"Processing took longer than {self._timeout:g} seconds. Use a callback for what takes so long.",
         )
 
 

@@ -1,7 +1,8 @@
 """What was used: hours and requests by day, by group, and which features, models and tags there were.
 
 https://developers.deepgram.com/reference/manage/usage. Everything is added up from the requests in the
-ledger; this server has neither text-to-speech nor agents, and their figures are nought.
+ledger; this server has neither text-to-speech nor agents, and their figures are nought. Tokens are those that
+the operator's language model has counted.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from ringback.server.query_parameters import (
     TextParameter,
     bad_query,
 )
-from ringback.server.request_lookup import REQUEST_FILTERS, filters_of
+from ringback.server.request_lookup import REQUEST_FILTERS, endpoint_of, filters_of
 from ringback.server.request_parsing import answer, caller_of_project
 from ringback.server.request_records import config_of, features_of, model_id_of
 from ringback.server.services import Services
@@ -58,16 +59,19 @@ class _RequestUsage:
     """Its uuid; empty where it is no longer known."""
     language: str
     accessor: str
+    endpoint: str
     method: str
     tags: tuple[str, ...]
     features: tuple[str, ...]
     parameters: frozenset[str]
     """Query parameters that were set to something else than their default."""
+    input_tokens: int
+    output_tokens: int
 
 
 _GROUPINGS: Mapping[str, Callable[[_RequestUsage], str]] = {
     "accessor": lambda used: used.accessor,
-    "endpoint": lambda _: "listen",
+    "endpoint": lambda used: used.endpoint,
     "feature_set": lambda used: ",".join(used.features),
     "models": lambda used: used.model,
     "method": lambda used: used.method,
@@ -335,10 +339,13 @@ def _usage_of(job: Job, models: Sequence[ModelInfo]) -> _RequestUsage:
         model_id=model_id_of(order, ending, models) or "",
         language="multi" if order.options.detect_language else order.options.language,
         accessor=job.accessor or "",
+        endpoint=endpoint_of(job.kind),
         method=job.method,
         tags=job.tags,
         features=tuple(features_of(order.options)),
         parameters=frozenset(parameters),
+        input_tokens=0 if ending is None else ending.input_tokens,
+        output_tokens=0 if ending is None else ending.output_tokens,
     )
 
 
@@ -354,7 +361,12 @@ def _grouped(
 
 def _summed(day: str, used: Sequence[_RequestUsage]) -> UsageDay:
     return UsageDay(
-        start=day, end=day, hours=_hours(used), total_hours=_total_hours(used), requests=len(used)
+        start=day,
+        end=day,
+        hours=_hours(used),
+        total_hours=_total_hours(used),
+        requests=len(used),
+        tokens=TokenCounts(sum(each.input_tokens for each in used), sum(each.output_tokens for each in used)),
     )
 
 
@@ -363,6 +375,8 @@ def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_Req
     return UsageGroup(
         hours=_hours(used),
         total_hours=_total_hours(used),
+        tokens_in=sum(each.input_tokens for each in used),
+        tokens_out=sum(each.output_tokens for each in used),
         requests=len(used),
         grouping=UsageGrouping(start=day, end=day, **named),
     )

@@ -140,8 +140,8 @@ LAST_WRITE_SECONDS = 2.0
 
 FIRST_FACTS = (
     "timestamp", "level", "event", "request_id", "job_id", "job", "kind", "project", "key", "key_name",
-    "client", "route", "method", "model", "status", "code", "err_code", "outcome", "reason", "parameter",
-    "error",
+    "client", "route", "endpoint", "method", "model", "status", "code", "err_code", "outcome", "reason",
+    "parameter", "error",
 )  # fmt: skip
 """The order of facts in a line; others follow in that in which they were logged."""
 

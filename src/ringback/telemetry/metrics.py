@@ -31,8 +31,8 @@ BUILD = Gauge(
 # Requests.
 
 REQUESTS = Counter(
-    "ringback_requests_total", "Answers to /v1/listen, by method and status.", ["method", "status"],
-    registry=REGISTRY,
+    "ringback_requests_total", "Answers to /v1/listen and /v1/read, by endpoint, method and status.",
+    ["endpoint", "method", "status"], registry=REGISTRY,
 )  # fmt: skip
 HTTP_SECONDS = Histogram(
     "ringback_http_request_seconds", "From a request's head to its answer's end, by route and status.",

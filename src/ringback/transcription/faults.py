@@ -16,13 +16,13 @@ AFTER_TEMPORARY = RetrySchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
 within hours."""
 
 FAULT = Failure(
-    500, "Internal Server Error", "The recording could not be transcribed because of a fault in the server."
+    500, "Internal Server Error", "The request could not be carried out because of a fault in the server."
 )
 """The response after the last try."""
 
 
 class RecordingLost(OSError):
-    """The recording of an accepted request is not where it was stored: never the caller's fault."""
+    """The recording, or text, of an accepted request is not where it was stored: never the caller's fault."""
 
 
 def schedule_for(error: Exception) -> RetrySchedule:

@@ -1,4 +1,4 @@
-"""The audio behind a `{"url": …}`, fetched by a job of its own before its transcription is queued.
+"""The audio, or text, behind a `{"url": …}`, fetched by a job of its own before its transcription is queued.
 
 A host that sends slowly so takes no place of recordings: fetches have their own, many, in fair shares of
 projects and keys. Both jobs are in one sequence: the transcription is held until the fetch has ended, and
@@ -25,13 +25,17 @@ from ringback.errors import Failure, Refusal
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, JobId, Lease, NewJob, Outcome, Retry
 from ringback.jobs.store import JobCanceller, JobReader
+from ringback.listen.understanding_rules import MOST_TEXT_BYTES, too_long
 from ringback.sealing import Seal
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.refetch import delay_until_refetch
 from ringback.transcription.remote import AudioNotFetched
-from ringback.transcription.request import TranscriptionOrder, audio_key, opened_url, order_of
+from ringback.transcription.request import READ, TranscriptionOrder, audio_key, opened_url, order_of
 
 KIND = "fetch"
+
+MOST_FETCHED_TEXT_BYTES = 2 * MOST_TEXT_BYTES
+"""UTF-16 takes up to twice as many as UTF-8."""
 
 Fetch = Callable[[str, Requester], AsyncIterator[bytes]]
 """The bytes behind a URL, fetched for a project and key. Raises `Refusal` with Deepgram's messages
@@ -99,10 +103,14 @@ class Fetching:
     async def store(self, request: Job, order: TranscriptionOrder) -> StoredBlob:
         """Raises `Refusal` when the audio does not come, and `OSError` when it cannot be kept."""
         url = opened_url(order, request.id, self.seal)
+        is_text = request.kind == READ
+        limit = MOST_FETCHED_TEXT_BYTES if is_text else self.upload_limit
         chunks = self.fetch(url, Requester(request.project, request.accessor or ""))
         try:
-            return await self.blobs.put(audio_key(request.id), chunks, self.upload_limit)
+            return await self.blobs.put(audio_key(request.id), chunks, limit)
         except TooLarge:
+            if is_text:
+                raise too_long() from None
             raise Refusal(413, "PAYLOAD_TOO_LARGE", "The audio behind the URL is too large.") from None
 
 

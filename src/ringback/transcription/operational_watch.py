@@ -168,7 +168,7 @@ class OperationalWatch:
     async def _of_queues(self) -> list[Condition]:
         gauges = await self._store.gauges()
         found = []
-        for kind in ("fetch", "transcribe", DELIVER):
+        for kind in ("fetch", "transcribe", "read", DELIVER):
             gauge = gauges.get(kind)
             seconds = 0.0 if gauge is None else gauge.oldest_ready or 0.0
             waiting = 0 if gauge is None else gauge.queued

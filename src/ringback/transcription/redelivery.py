@@ -23,7 +23,7 @@ from ringback.egress.target import Target
 from ringback.errors import Refusal
 from ringback.jobs.job import LIVE, Job, JobId, NewJob, State
 from ringback.sealing import Seal
-from ringback.transcription.request import KIND, not_kept, order_of, result_of
+from ringback.transcription.request import WITH_RESULT, not_kept, order_of, result_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _elsewhere(
 def _first(request: Job) -> DeliveryOrder:
     """Of a result that was never sent to anybody; its URL is still missing."""
     _must_have_ended(request)
-    if request.kind != KIND or request.result is None or request.code is None:
+    if request.kind not in WITH_RESULT or request.result is None or request.code is None:
         raise Refusal(409, "NO_RESULT", "This request has no result that could be sent.")
     document = result_of(request.result).document
     if document == StoredDocument():
@@ -131,9 +131,9 @@ def _first(request: Job) -> DeliveryOrder:
 
 
 def _without_delivery(request: Job) -> RequeueJobs:
-    """A recording that was given up itself is tried again; the delivery follows from it."""
+    """A request that was given up itself is tried again; the delivery follows from it."""
     _must_have_ended(request)
-    if request.kind == KIND and request.state is State.PARKED:
+    if request.kind in WITH_RESULT and request.state is State.PARKED:
         order = order_of(request.payload)
         if order.audio is None and order.url is None:
             raise not_kept()

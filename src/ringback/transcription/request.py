@@ -1,5 +1,5 @@
 """A transcription in the ledger: the job's payload (`TranscriptionOrder`) and result
-(`TranscriptionResult`)."""
+(`TranscriptionResult`). A text that is to be read has the same, under a kind of its own."""
 
 import msgspec
 from msgspec import structs
@@ -13,22 +13,27 @@ from ringback.jobs.lane import callers_lane
 from ringback.sealing import Seal
 
 KIND = "transcribe"
+READ = "read"
+"""The kind of a text that is to be understood (`POST /v1/read`)."""
+
+WITH_RESULT = frozenset({KIND, READ})
+"""Kinds whose requests have one result, in a document of their own."""
 
 
 class TranscriptionOrder(RequestOrder, frozen=True, kw_only=True):
-    """The payload of a transcription job: all that its handler needs, on whichever node it runs."""
+    """The payload of a job of `WITH_RESULT`: all that its handler needs, on whichever node it runs."""
 
     audio: BlobKey | None = None
-    """The upload; None: fetch `url`."""
+    """The upload, a recording or a text; None: fetch `url`."""
     sha256: str | None = None
     url: str | None = None
-    """Where the audio is, as admitted; sealed by `order_job`, see `opened_url`."""
+    """Where the recording or text is, as admitted; sealed by `order_job`, see `opened_url`."""
     counts_audio: bool = False
     """Whether its key or project had a daily limit of audio when it was accepted: see `quota`."""
 
 
 class TranscriptionResult(msgspec.Struct, frozen=True):
-    """The result of a transcription job: its document, and the facts that the history shows."""
+    """The result of such a job: its document, and the facts that the history shows."""
 
     document: StoredDocument
     """Deepgram's result document, or its error object when `Job.code` is 400 or above."""
@@ -37,6 +42,9 @@ class TranscriptionResult(msgspec.Struct, frozen=True):
     channels: int = 0
     model: str | None = None
     """The uuid of the model that ran."""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    """What a language model's server has counted."""
 
 
 def order_job(
@@ -44,6 +52,7 @@ def order_job(
     request_id: JobId,
     seal: Seal,
     *,
+    kind: str = KIND,
     callback: Target | None = None,
     project: str,
     accessor: str | None,
@@ -54,7 +63,7 @@ def order_job(
         order = structs.replace(order, url=seal.seal(order.url, _place_of_url(request_id)))
     return NewJob(
         id=request_id,
-        kind=KIND,
+        kind=kind,
         lane=callers_lane(project, accessor),
         project=project,
         payload=msgspec.json.encode(order),

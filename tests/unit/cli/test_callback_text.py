@@ -18,6 +18,8 @@ RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": heard("H
     ("document", "lines"),
     [
         ({"results": {"channels": [heard("Hello."), heard("Hi.")]}}, ["“Hello.”", "“Hi.”"]),
+        ({"results": {"summary": {"text": "All is well."}}}, ["“All is well.”"]),
+        ({"results": {"topics": {"segments": []}}}, ["(what was understood of a text)"]),
         ({"err_code": "Bad Request", "err_msg": "Bad Request: corrupt"}, ["Bad Request: corrupt"]),
         ({"err_code": "REMOTE", "err_msg": "gone"}, ["REMOTE: gone"]),
         ({**RESULTS, "is_final": True}, ["“Hello.”   (final, 1.00 to 1.50 s)"]),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from ringback.errors import Refusal
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, MOST_PARAMETERS, ListenOptions, Mode, parse
 from ringback.listen.parameter_warnings import MOST_UNKNOWN_NAMES, ParameterWarning
-from ringback.listen.parameters import PARAMETERS, Parameter, Support
+from ringback.listen.parameters import AUDIO, PARAMETERS, Parameter, Support
 
 NAMES = sorted({parameter.name for parameter in PARAMETERS})
 TELLING = ["true", "false", "True", "1", "0.8", "nan", "inf", "-1", "a:b", "en", "multi", "v2", "numbers,pci"]
@@ -227,7 +227,7 @@ def test_a_flood_of_parameters_is_refused_unread() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["linear16", "linear32", "mulaw", "alaw", "speex"])
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sorted(AUDIO))
 def test_raw_samples_need_their_rate(encoding: str, mode: Mode) -> None:
     assert f"`encoding={encoding}` needs `sample_rate`" in refusal(f"encoding={encoding}", mode)
     assert options(f"encoding={encoding}&sample_rate=8000", mode).sample_rate == 8_000
@@ -254,6 +254,35 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
     assert len(options(long).extra) == 33
     assert f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all" in refusal(long, Mode.LIVE)
     assert options("extra=a:b", Mode.LIVE).extra == {"a": "b"}
+
+
+def test_a_text_has_the_options_of_understanding_alone() -> None:
+    asked = options("language=en-GB&summarize=true&topics=true&custom_topic=a&tag=x", Mode.TEXT)
+    assert asked == ListenOptions(
+        language="en-GB", summarize="v2", topics=True, custom_topic=("a",), tag=("x",)
+    )
+    assert warned("language=en&smart_format=true&redact=pci&encoding=speex&sentiment=true", Mode.TEXT) == {
+        "smart_format": "ignored",
+        "redact": "ignored",
+        "encoding": "ignored",
+    }
+    assert warned("language=en&punctate=true", Mode.TEXT) == {"punctate": "ignored"}
+
+
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("summarize=true", "Failed to deserialize query parameters: missing field `language`"),
+        ("summarize=true&language=", "missing field `language`"),
+        (
+            "summarize=true&language=fr",
+            "Request specified unsupported language: fr. Only English is supported.",
+        ),
+        ("summarize=true&language=multi", "Request specified unsupported language: multi."),
+    ],
+)
+def test_the_language_of_a_text_must_be_named_and_english(query: str, text: str) -> None:
+    assert text in refusal(query, Mode.TEXT)
 
 
 def test_what_is_not_acted_on_is_said() -> None:
@@ -294,7 +323,7 @@ def test_no_warning_where_nobody_is_deceived(query: str) -> None:
     assert warned(query) == {}
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sorted(AUDIO))
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
 def test_what_sets_nothing_is_passed_over_and_told(parameter: Parameter, mode: Mode) -> None:
     name = parameter.name
@@ -317,7 +346,7 @@ def test_what_sets_nothing_leaves_what_does() -> None:
     ]
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sorted(AUDIO))
 @pytest.mark.parametrize(
     ("name", "near"),
     [
@@ -340,7 +369,7 @@ def test_a_misspelt_name_is_told(name: str, near: str, mode: Mode) -> None:
     assert warning.message.endswith(f"is no parameter of this server and was ignored. Did you mean `{near}`?")
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sorted(AUDIO))
 def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
     pairs = [
         ("own", "1"),

@@ -3,7 +3,8 @@
 import { fetchRaw, get, ofProject, send } from "./api.js";
 import { badge, confirmed, h, notify, seconds, when } from "./dom.js";
 import { player, transcript } from "./player.js";
-import { stateOf } from "./requests.js";
+import { isText, stateOf } from "./requests.js";
+import { understood } from "./understood.js";
 
 export function requestPage(page, id) {
   const path = ofProject(`/requests/${encodeURIComponent(id)}`);
@@ -70,6 +71,12 @@ export function requestPage(page, id) {
       words.replaceChildren(h("h2", {}, "Transcript"), h("p", { class: result.err_msg ? "fault" : "dim" }, result.err_msg ?? "A live stream's words went to its client and its callback."));
       return;
     }
+    const found = understood(result.results);
+    if (found) words.before(h("section", { class: "card", "aria-label": "Understood" }, h("h2", {}, "Understood"), found));
+    if (isText(record)) {
+      words.remove();
+      return;
+    }
     let seek = () => {};
     const shown = transcript(result, (at) => seek(at));
     words.replaceChildren(h("h2", {}, "Transcript"), shown.element);
@@ -86,7 +93,8 @@ export function requestPage(page, id) {
 
 function factsOf(record) {
   const details = record.response.details;
-  const facts = [["Audio", seconds(details.duration)], ["Channels", String(details.channels)], ["How", record.method], ["Key", h("span", { class: "mono" }, (record.api_key_id ?? "–").slice(0, 8))]];
+  const audio = isText(record) ? [["Text", "read"]] : [["Audio", seconds(details.duration)], ["Channels", String(details.channels)]];
+  const facts = [...audio, ["How", record.method], ["Key", h("span", { class: "mono" }, (record.api_key_id ?? "–").slice(0, 8))]];
   if (details.features.length) facts.push(["Features", details.features.join(", ")]);
   if (details.tags.length) facts.push(["Tags", details.tags.map((tag) => h("span", { class: "tag" }, tag))]);
   const progress = record.ringback.progress;
@@ -98,7 +106,7 @@ function events(record) {
   const list = [event("Accepted", record.created, "good", record.ringback.callback_origin ? `to be delivered to ${record.ringback.callback_origin}` : null)];
   const [word, kind] = stateOf(record);
   if (word === "running") list.push(event("In work", null, "busy", record.ringback.state === "queued" ? "waits for its turn" : null));
-  else list.push(event(word === "succeeded" ? "Transcribed" : word === "failed" ? `Failed (${record.code})` : "Cancelled", record.response.completed, kind, null));
+  else list.push(event(word === "succeeded" ? (isText(record) ? "Read" : "Transcribed") : word === "failed" ? `Failed (${record.code})` : "Cancelled", record.response.completed, kind, null));
   for (const delivery of record.ringback.deliveries) list.push(...deliveryEvents(delivery));
   return list;
 }

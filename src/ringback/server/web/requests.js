@@ -4,7 +4,7 @@ import { get, ofProject } from "./api.js";
 import { badge, field, h, seconds, select, table, when } from "./dom.js";
 
 const PER_PAGE = 25;
-const kept = { method: "", status: "", tag: "", request_id: "", start: "", page: 0 };
+const kept = { endpoint: "", method: "", status: "", tag: "", request_id: "", start: "", page: 0 };
 
 export function stateOf(record) {
   if (record.response.completed === undefined) return ["running", "busy"];
@@ -12,9 +12,14 @@ export function stateOf(record) {
   return record.code < 300 ? ["succeeded", "good"] : ["failed", "bad"];
 }
 
+export function isText(record) {
+  return record.path === "/v1/read";
+}
+
 export function requestsPage(page) {
   const list = h("div", {});
   const inputs = {
+    endpoint: select("endpoint", [["", "any"], ["listen", "audio"], ["read", "text"]], kept.endpoint),
     method: select("method", [["", "any"], ["sync", "waiting"], ["async", "callback"], ["streaming", "live"]], kept.method),
     status: select("status", [["", "any"], ["succeeded", "succeeded"], ["failed", "failed"]], kept.status),
     tag: h("input", { name: "tag", value: kept.tag, size: "12" }),
@@ -24,7 +29,7 @@ export function requestsPage(page) {
   const number = h("span", { class: "dim" });
   let before = "";
   const filters = h("form", { class: "filters", role: "search", "aria-label": "Filter requests" },
-    field("How", inputs.method), field("Outcome", inputs.status), field("Tag", inputs.tag),
+    field("What", inputs.endpoint), field("How", inputs.method), field("Outcome", inputs.status), field("Tag", inputs.tag),
     field("Since", inputs.start), field("Request id", inputs.request_id));
   const older = h("button", { type: "button", onclick: () => turn(1) }, "Older");
   const newer = h("button", { type: "button", onclick: () => turn(-1) }, "Newer");
@@ -71,7 +76,7 @@ function row(record) {
     h("td", {}, h("a", { href: `#/requests/${record.request_id}`, class: "mono" }, record.request_id.slice(0, 8), h("span", { class: "hidden" }, ` ${record.request_id}`))),
     h("td", {}, badge(word, kind), record.code && record.code >= 300 ? ` ${record.code}` : ""),
     h("td", {}, how[record.method] ?? record.method),
-    h("td", { class: "number" }, details.duration ? seconds(details.duration) : "–"),
+    h("td", { class: "number" }, isText(record) ? "text" : details.duration ? seconds(details.duration) : "–"),
     h("td", {}, callback ? callbackWord(callback) : "–"),
     h("td", {}, (details.tags ?? []).map((tag) => h("span", { class: "tag" }, tag))),
     h("td", {}, when(record.created)));

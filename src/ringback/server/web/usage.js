@@ -4,7 +4,7 @@ import { get, ofProject } from "./api.js";
 import { field, h, select, svg, table } from "./dom.js";
 
 export function usagePage(page) {
-  const grouping = select("grouping", [["method", "How asked"], ["models", "Model"], ["tags", "Tags"], ["accessor", "Key"], ["feature_set", "Features"]], "method");
+  const grouping = select("grouping", [["method", "How asked"], ["endpoint", "Audio or text"], ["models", "Model"], ["tags", "Tags"], ["accessor", "Key"], ["feature_set", "Features"]], "method");
   const measure = select("measure", [["requests", "Requests"], ["hours", "Hours of audio"]]);
   const shown = h("div", {});
   page.append(h("h1", {}, "Usage"), h("form", { class: "filters" }, field("Show", measure), field("By", grouping)), shown);

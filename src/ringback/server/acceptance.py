@@ -1,0 +1,219 @@
+"""What becomes of a request for a recording or a text: its body is received, it is accepted durably, and it
+is answered now or called back.
+
+The routes check the head and read the body, each its own; all else is the same for both.
+"""
+
+import errno
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringback import telemetry
+from ringback.blobs import TooLarge
+from ringback.errors import Failure, Refusal
+from ringback.jobs.job import Allowance, NewJob
+from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
+from ringback.listen import results
+from ringback.listen.options import ListenOptions
+from ringback.retry_schedule import schedule_of_request
+from ringback.server.allowances import allowance_of, largest_upload, too_many
+from ringback.server.body import too_large
+from ringback.server.error_responses import (
+    UNAVAILABLE,
+    error_response,
+    exception_facts,
+    json_response,
+    set_request_id,
+)
+from ringback.server.idempotency import key_reused, with_fingerprint
+from ringback.server.query import query_pairs
+from ringback.server.request_context import RequestContext, report_accepted, report_refused
+from ringback.server.services import Services
+from ringback.server.sync_responder import SyncResponder, ledger_unavailable
+from ringback.transcription.fetch import with_fetch
+from ringback.transcription.request import KIND as TRANSCRIBE
+from ringback.transcription.request import TranscriptionOrder, audio_key, order_job
+
+FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this now. Please try again later")
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedBody:
+    """A request whose body has been read to its end."""
+
+    order: TranscriptionOrder
+    weight: int = 0
+    """Bytes that were uploaded."""
+
+    @property
+    def source(self) -> str:
+        return "upload" if self.order.url is None else "url"
+
+
+CheckHead = Callable[[Request], Awaitable[RequestContext]]
+"""Everything that can be refused before a byte of the body is read. Raises `Refusal`."""
+
+ReceiveBody = Callable[[Request, RequestContext], Awaitable[ReceivedBody]]
+"""Reads the body to its end. Raises `Refusal`."""
+
+
+class Acceptance:
+    """Accepts requests of one kind; one object serves all of them."""
+
+    def __init__(self, services: Services, kind: str) -> None:
+        """`kind`: of the jobs."""
+        self._services = services
+        self._kind = kind
+        self._limits = services.limits
+        self._sync_responder = SyncResponder(services)
+        self._fingerprint_secret = services.seal.subkey("wishes")
+        self._uploads_in_progress: Counter[str] = Counter()
+        """Uploads on their way in, by key."""
+
+    async def serve(self, request: Request, check_head: CheckHead, receive_body: ReceiveBody) -> Response:
+        """Answer one request, and log exactly one event about it."""
+        context: RequestContext | None = None
+        try:
+            context = await check_head(request)
+            with self._count_upload(context):
+                received = await receive_body(request, context)
+                context = replace(context, source=received.source)
+                accepted = json_response(results.accepted_body(context.request_id))
+                context = await self._accept(request, context, received)
+        except (Refusal, LedgerUnavailable) as error:
+            failure = error.failure if isinstance(error, Refusal) else ledger_unavailable(request, error)
+            report_refused(request, context, failure)
+            return error_response(request, failure)
+        if context.replayed:
+            set_request_id(request, context.request_id)
+            accepted = json_response(results.accepted_body(context.request_id), headers=_REPLAYED)
+        if context.callback is not None:
+            report_accepted(request, context)
+            return accepted
+        answer = await self._sync_responder.answer(request, context)
+        if context.replayed:
+            answer.headers.update(_REPLAYED)
+        return answer
+
+    def largest(self, context: RequestContext) -> int:
+        """Bytes of an upload."""
+        return largest_upload(self._allowance(context), self._limits.upload_bytes)
+
+    async def store_upload(
+        self, context: RequestContext, order: TranscriptionOrder, body: AsyncIterator[bytes], largest: int
+    ) -> ReceivedBody:
+        """Write an upload. Raises `Refusal` where it is larger, or there is no room for it."""
+        try:
+            stored = await self._services.blobs.put(audio_key(context.request_id), body, largest)
+        except TooLarge:
+            raise too_large(largest) from None
+        except OSError as error:
+            raise _storage_refusal("blobs", context, error) from error
+        order = msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256)
+        return ReceivedBody(order, stored.size)
+
+    async def check_space(self, context: RequestContext) -> None:
+        """Refuse a URL when the disk has no space, as an upload would be."""
+        try:
+            await self._services.blobs.check_space()
+        except OSError as error:
+            raise _storage_refusal("blobs", context, error) from error
+
+    @contextmanager
+    def _count_upload(self, context: RequestContext) -> Iterator[None]:
+        """Counts uploads in progress: the ledger counts only what it has accepted."""
+        most, key = self._allowance(context).jobs, context.caller.key_id
+        if most is not None and self._uploads_in_progress[key] >= most:
+            raise too_many()
+        self._uploads_in_progress[key] += 1
+        try:
+            yield
+        finally:
+            self._uploads_in_progress[key] -= 1
+            if not self._uploads_in_progress[key]:
+                del self._uploads_in_progress[key]
+
+    async def _accept(
+        self, request: Request, context: RequestContext, received: ReceivedBody
+    ) -> RequestContext:
+        """Durable when this returns: as a new job, or as the one that has the same idempotency key.
+
+        Nothing after it may turn a callback request into a 5xx: the SDKs would send the same request again.
+        """
+        order = received.order
+        job = self._job(request, context, received)
+        try:
+            jobs = [job] if order.url is None else with_fetch(job)
+            await self._services.store.add(jobs, self._allowance(context))
+        except AlreadyRequested as known:
+            await self._delete_upload(order)
+            if not known.same_request:
+                raise key_reused() from None
+            return replace(context, request_id=known.job, replayed=True)
+        except OverAllowance:
+            await self._delete_upload(order)
+            raise too_many() from None
+        except Exception as error:
+            await self._delete_upload(order)
+            raise _storage_refusal("ledger", context, error) from error
+        return context
+
+    def _job(self, request: Request, context: RequestContext, received: ReceivedBody) -> NewJob:
+        order, caller = received.order, context.caller
+        job = order_job(
+            order,
+            context.request_id,
+            self._services.seal,
+            kind=self._kind,
+            callback=context.callback,
+            project=caller.project,
+            accessor=caller.key_id,
+        )
+        job = replace(job, weight=received.weight)
+        if context.idempotency_key is None:
+            return job
+        content = order.sha256 or order.url or ""
+        if self._kind != TRANSCRIBE:
+            content = f"{self._kind} {content}"  # the same URL, transcribed and read, are two requests
+        idempotency = with_fingerprint(
+            context.idempotency_key, query_pairs(request), content, self._fingerprint_secret
+        )
+        return replace(job, idempotency=idempotency)
+
+    async def _delete_upload(self, order: TranscriptionOrder) -> None:
+        """Delete an upload that was not accepted."""
+        if order.audio is not None:
+            with suppress(OSError):  # the sweep of orphans finds it
+                await self._services.blobs.delete(order.audio)
+
+    def _allowance(self, context: RequestContext) -> Allowance:
+        return allowance_of(context.caller.limits, self._limits.keys)
+
+
+def with_schedule(context: RequestContext) -> ListenOptions:
+    """The options, with the retry schedule of the callback: the request's, else its key's."""
+    schedule = schedule_of_request(context.options.callback_schedule, context.caller.limits.schedule)
+    return msgspec.structs.replace(context.options, callback_schedule=schedule)
+
+
+def _storage_refusal(where: str, context: RequestContext, error: Exception) -> Refusal:
+    telemetry.problem("request.not_kept", request_id=context.request_id, where=where, **_cause(error))
+    full = isinstance(error, OSError) and error.errno in _NO_ROOM
+    failure = FULL if full else UNAVAILABLE
+    return Refusal(failure.status, failure.err_code, failure.err_msg)
+
+
+def _cause(error: Exception) -> dict[str, object]:
+    """Messages of disk and ledger name no URL; of other exceptions only type and frames are logged."""
+    known = isinstance(error, OSError | LedgerUnavailable)
+    return {"error": str(error)} if known else exception_facts(error)
+
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_REPLAYED = {"idempotent-replayed": "true"}
