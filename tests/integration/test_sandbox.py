@@ -15,9 +15,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback.audio import live_frames
+from ringback.audio.decoder_process import DECODER_PROGRAM
 from ringback.audio.encodings import Decoding
 from ringback.audio.frames import ReadOrder
-from ringback.audio.reader import RECORDING_CHILD
 from ringback.bootstrap.sandbox_check import SandboxCheck
 from ringback.child_process.framing import pack
 from ringback.engines import messages
@@ -93,7 +93,7 @@ def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
     process = subprocess.Popen(
         [*command, *map(str, numbers[:2])],
         pass_fds=numbers,
-        env=(ENGINE_PROGRAM if child is ENGINE else RECORDING_CHILD).environment(),
+        env=(ENGINE_PROGRAM if child is ENGINE else DECODER_PROGRAM).environment(),
         stdin=subprocess.DEVNULL,
     )
     for each in (theirs, their_files, their_report):

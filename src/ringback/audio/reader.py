@@ -12,42 +12,22 @@ chunks. After that the file is refused.
 
 import asyncio
 import os
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 
-import numpy as np
-
+from ringback.audio.decoder_process import DecoderProcess, ReaderItem
 from ringback.audio.encodings import Decoding, index_too_large, unreadable
-from ringback.audio.frames import (
-    FROM_CHILD,
-    Abandon,
-    AudioEnd,
-    AudioFacts,
-    Chunk,
-    FileEnded,
-    FileOpened,
-    FileRefused,
-    FromChild,
-    GoOn,
-    ReadFailed,
-    ReadOrder,
-    ReadProgress,
-    SpeechChunk,
-    TurnOver,
-)
+from ringback.audio.frames import AudioEnd, AudioFacts, ReadOrder, SpeechChunk, TurnOver
 from ringback.audio.mp4_index import LARGE_INDEX, claims_too_much, index_entries
 from ringback.audio.turns import FairTurns
-from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
+from ringback.child_process.process import ChildDied
 from ringback.errors import Refusal
 from ringback.service import every
 from ringback.system import available_cores
 from ringback.telemetry import event, problem
 
-__all__ = ["AudioEnd", "AudioFacts", "AudioReader", "SpeechChunk"]
-
-ReaderItem = AudioFacts | SpeechChunk | AudioEnd
+__all__ = ["AudioEnd", "AudioFacts", "AudioReader", "ReaderItem", "SpeechChunk"]
 
 
 class AudioReader:
@@ -84,7 +64,7 @@ class AudioReader:
         self._turns = FairTurns(at_once or available_cores())
         self._starting = FairTurns(1, weigh=self._readings_of)
         self._readings: list[_Reading] = []
-        self._idle: list[_Child] = []
+        self._idle: list[DecoderProcess] = []
         self._last_idle_gone = asyncio.Event()
         self._next_idle = asyncio.Event()
         """Set, and replaced by a new one, when a child has become idle."""
@@ -114,7 +94,7 @@ class AudioReader:
             await self._starting.take("")
             try:
                 if not self._idle:
-                    await self._give_back(await _Child.start(), healthy=True)
+                    await self._give_back(await DecoderProcess.start(), healthy=True)
             except OSError as error:
                 problem("audio.child_not_started", error=str(error))
             finally:
@@ -242,14 +222,14 @@ class AudioReader:
         for child in unused:
             await child.end()
 
-    async def _child(self, caller: str) -> "_Child":
+    async def _child(self, caller: str) -> DecoderProcess:
         """An idle child, or a new one. They start one after the other: a start costs as much as decoding
         minutes of audio, and who waits for one takes another child that becomes idle before."""
         turn = asyncio.create_task(self._starting.take(caller))
         try:
             while (child := await self._idle_child(caller)) is None:
                 if turn.done():
-                    return await _Child.start()
+                    return await DecoderProcess.start()
                 idle = asyncio.create_task(self._next_idle.wait())
                 await asyncio.wait((turn, idle), return_when=asyncio.FIRST_COMPLETED)
                 idle.cancel()
@@ -263,7 +243,7 @@ class AudioReader:
     def _readings_of(self, caller: str) -> int:
         return sum(reading.caller == caller for reading in self._readings)
 
-    async def _idle_child(self, caller: str) -> "_Child | None":
+    async def _idle_child(self, caller: str) -> DecoderProcess | None:
         # The last one is left to the next caller.
         reserved = 0 if self._all_are_long or self._readings_of(caller) <= SHARE_OF_IDLE else 1
         while len(self._idle) > reserved:
@@ -275,7 +255,7 @@ class AudioReader:
             await child.end()
         return None
 
-    async def _give_back(self, child: "_Child", healthy: bool) -> None:
+    async def _give_back(self, child: DecoderProcess, healthy: bool) -> None:
         used_up = child.files >= self._files_per_child or child.grown
         if healthy and child.alive and not used_up and not self._stopped:
             self._idle.append(child)
@@ -303,7 +283,7 @@ class _Reading:
         """Its slot is taken already. `yielded_before`: items of this recording that an earlier child has
         read. `losses`: how many children of it were taken away."""
         self.caller = caller
-        self.child: _Child | None = None
+        self.child: DecoderProcess | None = None
         self.must_yield = False
         """It gives up its child at the end of its turn: for a caller with fewer."""
         self.is_long = is_long
@@ -375,7 +355,7 @@ class _Reading:
             (self._long if self.is_long else self._short).give_back(self.caller)
 
     @property
-    def _its_child(self) -> "_Child":
+    def _its_child(self) -> DecoderProcess:
         assert self.child is not None
         return self.child
 
@@ -392,92 +372,6 @@ class _Reading:
 
 class _ChildTaken(Exception):
     """Another recording has it from now on."""
-
-
-class _Child:
-    """One decoding process and the sockets to it."""
-
-    def __init__(self, process: ChildProcess[FromChild], for_files: socket.socket) -> None:
-        """`for_files`: the socket for the open files of orders."""
-        self.files = 0
-        self.unused = False
-        self._done = False
-        self._process = process
-        self._for_files = for_files
-
-    @classmethod
-    async def start(cls) -> "_Child":
-        """A child that is ready. Raises `OSError` when it does not start."""
-        for_files, theirs = socket.socketpair()
-        try:
-            with theirs:
-                process = await ChildProcess.start(RECORDING_CHILD, theirs, ready_within=_START_TIMEOUT)
-        except BaseException:
-            for_files.close()
-            raise
-        return cls(process, for_files)
-
-    @property
-    def alive(self) -> bool:
-        return self._process.alive
-
-    @property
-    def grown(self) -> bool:
-        """Whether it uses much more memory than a fresh one."""
-        return self._process.resident_bytes > _GROWN
-
-    def begin(self, order: ReadOrder) -> None:
-        self.files += 1
-        self.unused = self._done = False
-        # Opened by us, because the child can open nothing.
-        file = os.open(order.path, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            with suppress(ConnectionError):  # It has died: `receive_message` raises `ChildDied`.
-                socket.send_fds(self._for_files, [b"f"], [file])
-        finally:
-            os.close(file)
-        self._process.write_message(order)
-
-    def go_on(self) -> None:
-        """After a `TurnOver`."""
-        self._process.write_message(GoOn())
-
-    def abandon(self) -> None:
-        """After a `TurnOver`: it is ready for another order."""
-        self._process.write_message(Abandon())
-
-    async def next_item(self, timeout: float) -> ReaderItem | TurnOver | None:
-        """The child's next item; None after the end. Raises `Refusal`, `ChildDied`."""
-        while not self._done:
-            match await self._process.receive_message(timeout):
-                case FileOpened() as opened, _:
-                    return AudioFacts(opened.channels, opened.duration)
-                case Chunk() as chunk, body:
-                    samples = np.frombuffer(body, np.float32)
-                    return SpeechChunk(chunk.channel, chunk.start, samples, chunk.holes)
-                case ReadProgress(), _:
-                    continue
-                case TurnOver() as over, _:
-                    return over
-                case FileEnded() as ended, _:
-                    self._done = True
-                    return AudioEnd(
-                        ended.channels,
-                        ended.duration,
-                        ended.unread_bytes,
-                        ended.unread_seconds,
-                        ended.jumps_ignored,
-                    )
-                case FileRefused() as refused, _:
-                    raise refused.refusal
-                case ReadFailed() as broken, _:
-                    raise ChildDied(broken.trace)
-        return None
-
-    async def end(self) -> None:
-        """Kill it: it holds nothing that could be lost."""
-        self._for_files.close()
-        await self._process.kill()
 
 
 def _has_large_index(path: Path) -> bool:
@@ -504,15 +398,3 @@ _MIN_SECONDS = 2.0
 """Seconds for which a recording has its first child at least."""
 _SHORT_TURNS, _SHORT_SECONDS = 4, 10.0
 """What needs more turns than that, or makes its child wait for longer, is no short recording."""
-_START_TIMEOUT = 60.0
-"""Seconds; a start takes half of one on an idle core."""
-_GROWN = 192 << 20
-"""Bytes; a child that has read 20 channels or a day of AAC has less afterwards."""
-RECORDING_CHILD = ChildProgram(
-    "ringback.audio.child",
-    FROM_CHILD,
-    # Two minutes of samples, far more than any chunk.
-    max_body_bytes=1 << 23,
-    # The stream reader holds up to twice this, about two chunks.
-    buffered_bytes=1 << 20,
-)
