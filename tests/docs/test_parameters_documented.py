@@ -6,17 +6,8 @@ from pathlib import Path
 import pytest
 
 from ringback.listen.options import MOST_PARAMETERS
-from ringback.listen.parameters import (
-    AUDIO,
-    EVERY,
-    LIVE,
-    MANY,
-    PARAMETERS,
-    RECORDED,
-    WHOLE,
-    Parameter,
-    Support,
-)
+from ringback.listen.parameter import AUDIO, EVERY, LIVE, MANY, RECORDED, WHOLE, Parameter, Support
+from ringback.listen.parameters import PARAMETERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
 ROW = re.compile(

@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from ringback.keys import ApiKey, secret_hash
 from ringback.listen.options import Mode
-from ringback.listen.parameters import Support, by_name
+from ringback.listen.parameter import Support
+from ringback.listen.parameters import by_name
 from support.front import Front, front
 
 CANARY = "c4n4ry\x1b[31m\u202e"

@@ -13,6 +13,7 @@ from typing import Literal
 import msgspec
 
 from ringback.errors import Refusal
+from ringback.listen.parameter import MANY, Mode, Parameter, Support
 from ringback.listen.parameter_warnings import (
     ParameterWarning,
     is_unset,
@@ -21,7 +22,7 @@ from ringback.listen.parameter_warnings import (
     unknown_parameter_warnings,
     unset_warning,
 )
-from ringback.listen.parameters import MANY, Mode, Parameter, Support, by_name
+from ringback.listen.parameters import by_name
 from ringback.listen.text_languages import is_english
 from ringback.listen.values import Value
 from ringback.transcript import base_language

@@ -7,7 +7,8 @@ from typing import Final
 
 import msgspec
 
-from ringback.listen.parameters import Mode, Parameter, Support, by_name
+from ringback.listen.parameter import Mode, Parameter, Support
+from ringback.listen.parameters import by_name
 from ringback.listen.values import Value
 
 MOST_UNKNOWN_NAMES: Final = 20

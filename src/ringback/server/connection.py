@@ -33,6 +33,7 @@ from websockets.exceptions import InvalidHandshake
 from ringback import telemetry
 from ringback.errors import Failure
 from ringback.server.capacity import ConnectionAdmission, group_of
+from ringback.server.deadline import MovableDeadline
 from ringback.server.error_responses import LISTEN_PATH, UNAVAILABLE
 from ringback.server.exchange import STATUS_LINE_BEGIN, HttpExchange, failure_answer
 from ringback.server.framing import HEADER_BYTES, End, RequestHead, RequestParser, UnservableRequest
@@ -84,12 +85,8 @@ class Connection(asyncio.BufferedProtocol):
         self._exchange: HttpExchange | None = None
         self._websocket: WebSocketExchange | None = None
         self._forwarded: str | None = None
-        self._deadline: float | None = None
-        """Of the state, on the loop's clock."""
-        self._timer: asyncio.TimerHandle | None = None
-        """For the deadline, or an earlier one that has passed into nothing: moving a timer for each request
-        costs more than letting one end for nothing now and then."""
-        self._timer_at = 0.0
+        self._deadline = MovableDeadline(self.loop, self._out_of_time)
+        """Of the state."""
         self._half_close_probe = HalfCloseProbe(self.loop, self.write, STATUS_LINE_BEGIN)
         self._drained = asyncio.Event()
         self._reading = True
@@ -195,14 +192,10 @@ class Connection(asyncio.BufferedProtocol):
     def enter(self, state: ConnectionState) -> None:
         """Go to a state, with its deadline."""
         self._state = state
-        seconds = self._seconds_in(state)
-        if seconds is None:
-            self._deadline = None
-        else:
-            self._deadline = self.loop.time() + seconds
-            self._set_timer(self._deadline)
         if state is ConnectionState.CLOSED:
-            self._stop_timer()
+            self._deadline.stop()
+        else:
+            self._deadline.set(self._seconds_in(state))
         if state in _CLIENTS_TURN and not self._released:
             self.server.capacity.mark_waiting(self)
         else:
@@ -316,28 +309,6 @@ class Connection(asyncio.BufferedProtocol):
             ConnectionState.CLOSING: CLOSE_SECONDS,
             ConnectionState.LINGERING: LINGER_SECONDS if self._websocket is None else CLOSE_SECONDS,
         }.get(state)
-
-    def _set_timer(self, at: float) -> None:
-        if self._timer is not None and self._timer_at > at:
-            self._stop_timer()
-        if self._timer is None:
-            self._timer_at = at
-            self._timer = self.loop.call_at(at, self._timer_ended)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _timer_ended(self) -> None:
-        self._timer = None
-        if self._deadline is None:
-            return
-        if self._deadline > self.loop.time():
-            self._set_timer(self._deadline)
-        else:
-            self._deadline = None
-            self._out_of_time()
 
     def _out_of_time(self) -> None:
         if self._websocket is not None and self._state is not ConnectionState.LINGERING:

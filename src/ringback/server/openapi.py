@@ -14,7 +14,7 @@ import msgspec
 from ringback import __version__
 from ringback.callbacks.delivery import AttemptDetail, Thin
 from ringback.listen.live_messages import MESSAGES
-from ringback.listen.parameters import Parameter, Support
+from ringback.listen.parameter import Parameter, Support
 from ringback.listen.read_results import ReadDocument
 from ringback.listen.results import ErrorDocument, ResultDocument
 from ringback.server.error_responses import (

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from ringback.errors import Refusal
 from ringback.listen.options import MOST_LIVE_EXTRA_BYTES, MOST_PARAMETERS, ListenOptions, Mode, parse
+from ringback.listen.parameter import AUDIO, Parameter, Support
 from ringback.listen.parameter_warnings import MOST_UNKNOWN_NAMES, ParameterWarning
-from ringback.listen.parameters import AUDIO, PARAMETERS, Parameter, Support
+from ringback.listen.parameters import PARAMETERS
 
 NAMES = sorted({parameter.name for parameter in PARAMETERS})
 TELLING = ["true", "false", "True", "1", "0.8", "nan", "inf", "-1", "a:b", "en", "multi", "v2", "numbers,pci"]

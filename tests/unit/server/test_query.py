@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import HTTPConnection
 
 from ringback.listen.options import Mode
-from ringback.listen.parameters import AUDIO
+from ringback.listen.parameter import AUDIO
 from ringback.server.query import options_of
 
 
