@@ -2,11 +2,9 @@
 
 import uuid
 from dataclasses import replace
-from datetime import datetime
-from typing import Annotated
 
 import msgspec
-from msgspec import UNSET, Meta, UnsetType
+from msgspec import UNSET
 from msgspec.structs import asdict
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +13,6 @@ from ringback import telemetry
 from ringback.clock import rfc3339
 from ringback.errors import Refusal
 from ringback.keys import (
-    LARGEST_LIMIT,
     ApiKey,
     KeyLimits,
     Project,
@@ -26,14 +23,30 @@ from ringback.keys import (
 from ringback.retry_schedule import parse_schedule
 from ringback.server.allowances import loosens
 from ringback.server.auth import (
-    TOKEN_SECONDS_DEFAULT,
-    TOKEN_SECONDS_MOST,
     Authenticator,
     Caller,
     forbidden,
 )
 from ringback.server.body import Pace
-from ringback.server.operations import KEY_PATH, PROJECT_PATH, Message, Operation, Timestamp, Uuid
+from ringback.server.key_documents import (
+    ChangedKey,
+    CreatedKey,
+    GrantedToken,
+    KeyChanges,
+    KeyDetails,
+    KeyItem,
+    KeyList,
+    KeyUse,
+    ListedKey,
+    MemberWithKey,
+    NewKey,
+    NewToken,
+    TokenDetails,
+    UsedKeyDocument,
+    key_document,
+    member_of,
+)
+from ringback.server.operations import KEY_PATH, PROJECT_PATH, Message, Operation
 from ringback.server.path_lookup import key_of, no_such_key, project_of
 from ringback.server.permissions import Permission, Reach, may_grant
 from ringback.server.query_parameters import ChoiceParameter
@@ -49,146 +62,16 @@ from ringback.server.services import Services
 TAG = "Keys"
 
 
-_Text = Annotated[str, Meta(max_length=256)]
-
-
-class _NewKey(msgspec.Struct):
-    """https://developers.deepgram.com/reference/manage/keys/create"""
-
-    comment: Annotated[str, Meta(max_length=1024)] = ""
-    scopes: Annotated[list[_Text], Meta(min_length=1, max_length=32)] = msgspec.field(
-        default_factory=lambda: ["member"]
-    )
-    tags: Annotated[list[_Text], Meta(max_length=32)] | None = None
-    expiration_date: datetime | None = None
-    time_to_live_in_seconds: Annotated[float, Meta(gt=0, le=3_000_000_000)] | None = None
-
-
-_Number = Annotated[int, Meta(ge=0, le=LARGEST_LIMIT)]
-
-
-class _Limits(msgspec.Struct, forbid_unknown_fields=True):
-    """As `keys.KeyLimits`."""
-
-    requests: _Number | UnsetType | None = UNSET
-    queued_bytes: _Number | UnsetType | None = UNSET
-    schedule: _Text | UnsetType | None = UNSET
-    daily_audio_seconds: _Number | UnsetType | None = UNSET
-
-
-class _KeyChanges(msgspec.Struct, forbid_unknown_fields=True):
-    limits: _Limits
-
-
-class _NewToken(msgspec.Struct):
-    ttl_seconds: Annotated[float, Meta(gt=0, le=TOKEN_SECONDS_MOST)] = TOKEN_SECONDS_DEFAULT
-
-
-class Member(msgspec.Struct):
-    """Deepgram's, which the SDKs require; this server has no members, only keys."""
-
-    member_id: Uuid
-    email: str = ""
-    first_name: str = ""
-    last_name: str = ""
-
-
-class KeyDocument(msgspec.Struct):
-    """A key without its secret."""
-
-    api_key_id: Uuid
-    comment: str
-    scopes: tuple[str, ...]
-    tags: tuple[str, ...]
-    created: Timestamp
-    expiration_date: Timestamp | None
-    limits: KeyLimits
-    """Null: the server's setting."""
-
-
-class KeyUse(msgspec.Struct):
-    audio_seconds_today: float
-
-
-class UsedKeyDocument(KeyDocument):
-    """A key without its secret, and what it has used."""
-
-    ringback: KeyUse
-
-
-class ListedKey(msgspec.Struct):
-    member: Member
-    api_key: KeyDocument
-
-
-class KeyList(msgspec.Struct):
-    api_keys: list[ListedKey]
-
-
-class MemberWithKey(msgspec.Struct):
-    member_id: Uuid
-    email: str
-    first_name: str
-    last_name: str
-    api_key: UsedKeyDocument
-
-
-class KeyItem(msgspec.Struct):
-    member: MemberWithKey
-
-
-class KeyDetails(msgspec.Struct):
-    """One key, in both forms that clients read."""
-
-    item: KeyItem
-    member: Member
-    api_key: UsedKeyDocument
-
-
-class CreatedKey(msgspec.Struct):
-    """A new key; the only time that its secret is shown."""
-
-    api_key_id: Uuid
-    key: str
-    """The secret."""
-    comment: str
-    scopes: tuple[str, ...]
-    tags: tuple[str, ...]
-    created: Timestamp
-    expiration_date: Timestamp | None
-
-
-class ChangedKey(msgspec.Struct):
-    api_key: KeyDocument
-
-
-class TokenDetails(msgspec.Struct):
-    """What the shown key is."""
-
-    api_key_id: Uuid
-    project_id: Uuid
-    scopes: tuple[str, ...]
-    created: Timestamp
-    accessor: Uuid
-    expires: Timestamp | None
-
-
-class GrantedToken(msgspec.Struct):
-    access_token: str
-    expires_in: float
-    """Seconds."""
-
-
 STATUS = ChoiceParameter(
     "status", ("active", "expired"), "Only keys that still work, or only those that do not."
 )
 
 _KEYS = f"{PROJECT_PATH}/keys"
 LIST_KEYS = Operation("GET", _KEYS, "listKeys", TAG, "The keys of a project", KeyList, query=(STATUS,))
-CREATE_KEY = Operation("POST", _KEYS, "createKey", TAG, "Make a key", CreatedKey, body=_NewKey)
+CREATE_KEY = Operation("POST", _KEYS, "createKey", TAG, "Make a key", CreatedKey, body=NewKey)
 SHOW_KEY = Operation("GET", KEY_PATH, "getKey", TAG, "One key", KeyDetails)
 CHANGE_KEY = Operation(
-    "PATCH", KEY_PATH, "changeKey", TAG, "Change a key's limits", ChangedKey, body=_KeyChanges
+    "PATCH", KEY_PATH, "changeKey", TAG, "Change a key's limits", ChangedKey, body=KeyChanges
 )
 DELETE_KEY = Operation("DELETE", KEY_PATH, "deleteKey", TAG, "Remove a key", Message, errors=(409,))
 CHECK_TOKEN = Operation("GET", "/v1/auth/token", "getToken", TAG, "What the shown key is", TokenDetails)
@@ -199,7 +82,7 @@ GRANT_TOKEN = Operation(
     TAG,
     "Make a short-lived token that may transcribe",
     GrantedToken,
-    body=_NewToken,
+    body=NewToken,
     body_optional=True,
 )
 
@@ -236,15 +119,15 @@ class KeyRoutes:
             if caller.covers(Permission.READ_KEYS, key.id)
             and (status is None or (status == "expired") == _is_expired(key, now))
         ]
-        return answer(KeyList([ListedKey(_member(key), _key_document(key)) for key in found]))
+        return answer(KeyList([ListedKey(member_of(key), key_document(key)) for key in found]))
 
     async def get_key(self, request: Request) -> Response:
         """Deepgram's pages and SDKs disagree on the nesting (`item.member.api_key` or two keys at the top);
         both are given."""
         _, key = await self._caller_and_key(request, Permission.READ_KEYS)
         used = await self._quota.audio_used([key.id])
-        described = UsedKeyDocument(**asdict(_key_document(key)), ringback=KeyUse(round(used[key.id], 3)))
-        member = _member(key)
+        described = UsedKeyDocument(**asdict(key_document(key)), ringback=KeyUse(round(used[key.id], 3)))
+        member = member_of(key)
         item = KeyItem(MemberWithKey(**asdict(member), api_key=described))
         return answer(KeyDetails(item, member, described))
 
@@ -293,7 +176,7 @@ class KeyRoutes:
             raise no_such_key()
         self._authenticator.clear_cache()
         telemetry.event("key.changed", key=key.id, by=caller.key_id, project=key.project)
-        return answer(ChangedKey(_key_document(replace(key, limits=limits))))
+        return answer(ChangedKey(key_document(replace(key, limits=limits))))
 
     async def delete_key(self, request: Request) -> Response:
         caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
@@ -358,7 +241,7 @@ class KeyRoutes:
             return True
         return not loosens(limits, [key.limits, caller.limits], self._limits)
 
-    def _new_key(self, body: _NewKey, caller: Caller, project: Project) -> ApiKey:
+    def _new_key(self, body: NewKey, caller: Caller, project: Project) -> ApiKey:
         scopes = tuple(dict.fromkeys(body.scopes))
         now = self._clock.now()
         expires_at = _expiry(body, now)
@@ -376,12 +259,12 @@ class KeyRoutes:
         )
 
 
-_NEW_KEY = msgspec.json.Decoder(_NewKey)
-_CHANGED_KEY = msgspec.json.Decoder(_KeyChanges)
-_NEW_TOKEN = msgspec.json.Decoder(_NewToken)
+_NEW_KEY = msgspec.json.Decoder(NewKey)
+_CHANGED_KEY = msgspec.json.Decoder(KeyChanges)
+_NEW_TOKEN = msgspec.json.Decoder(NewToken)
 
 
-def _expiry(body: _NewKey, now: float) -> float | None:
+def _expiry(body: NewKey, now: float) -> float | None:
     if body.expiration_date is not None and body.time_to_live_in_seconds is not None:
         raise Refusal(400, "PAYLOAD_ERROR", "Give `expiration_date` or `time_to_live_in_seconds`, not both.")
     if body.expiration_date is not None:
@@ -401,19 +284,3 @@ def _check_schedule(text: str) -> None:
 
 def _is_expired(key: ApiKey, now: float) -> bool:
     return key.expires_at is not None and key.expires_at <= now
-
-
-def _key_document(key: ApiKey) -> KeyDocument:
-    return KeyDocument(
-        api_key_id=key.id,
-        comment=key.comment,
-        scopes=key.scopes,
-        tags=key.tags,
-        created=rfc3339(key.created_at),
-        expiration_date=None if key.expires_at is None else rfc3339(key.expires_at),
-        limits=key.limits,
-    )
-
-
-def _member(key: ApiKey) -> Member:
-    return Member(member_id=key.project)
