@@ -1,10 +1,10 @@
-"""A service: a name and a `run()` that ends when `stopping` is set; the order in which many do; and the two
-forms that most of their loops have."""
+"""A service: a name and a `run()` that ends when `stopping` is set; the order in which many do; and the forms
+that most of their loops and waits have."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 T = TypeVar("T")
 
@@ -23,7 +23,7 @@ class Service(Protocol):
 
 
 class ServiceEnded(Exception):
-    """A service returned before it was told to stop."""
+    """A service returned before `stopping` was set."""
 
 
 async def every(seconds: float, work: Callable[[], Awaitable[float | None]], stopping: asyncio.Event) -> None:
@@ -53,6 +53,17 @@ async def until(stopping: asyncio.Event, work: Awaitable[T]) -> T | None:
             task.cancel()
             await asyncio.wait((task,))
     return None if task.cancelled() else task.result()
+
+
+async def all_results(work: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
+    """Run all at once; their results, in order. The first failure ends the others and is raised as it is,
+    once they have ended."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(each) for each in work]
+    except BaseExceptionGroup as failures:
+        raise failures.exceptions[0] from None
+    return [task.result() for task in tasks]
 
 
 async def run_in_stages(stages: Sequence[Sequence[Service]], stopping: asyncio.Event) -> None:

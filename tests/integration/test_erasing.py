@@ -16,6 +16,7 @@ from ringback.callbacks.delivery import DeliveryOrder
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, IdempotencyKey, JobFilter, JobId, NewJob
+from ringback.jobs.round_turns import OwnTurns
 from ringback.keys import Project
 from ringback.listen.options import ListenOptions
 from ringback.server.request_lookup import REQUEST_KINDS
@@ -30,7 +31,6 @@ from ringback.transcription.request import (
     audio_key,
     document_key,
 )
-from ringback.transcription.sweep import OwnTurns
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.orders import job_of

@@ -17,6 +17,7 @@ from ringback.blobs.free_space import DiskSpace
 from ringback.callbacks.delivery import KIND, DeliveryOrder, order_job, order_of
 from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.operational import EventType, OperatorReceiver, parked_jobs
+from ringback.callbacks.operational_watch import OperationalWatch, SilentNode, WatchLimits
 from ringback.callbacks.signers import OPERATOR, Signers
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
@@ -24,12 +25,11 @@ from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.responses import Limits
 from ringback.jobs.job import Done, GivenUp, Job, JobFilter, NewJob, Signal, State
+from ringback.jobs.round_turns import OwnTurns
 from ringback.jobs.worker import Worker
 from ringback.keys import ApiKey, secret_hash
 from ringback.retry_schedule import RetrySchedule
 from ringback.storage.sqlite import SqliteLedger
-from ringback.transcription.operational_watch import OperationalWatch, SilentNode, WatchLimits
-from ringback.transcription.sweep import OwnTurns
 from support.clock import ManualClock
 from support.deliveries import nothing_recorded
 from support.operational import receiver
@@ -182,7 +182,7 @@ async def test_a_key_that_ends_and_a_node_that_is_gone_are_told_once(watched: Wa
 
 
 async def test_a_type_that_is_not_wanted_is_not_told(watched: Watched) -> None:
-    watched.receiver = receiver(project=watched.receiver.project, wanted=("node.lost",))
+    watched.receiver = receiver(project=watched.receiver.project, types=("node.lost",))
     watched.free = 0
     assert await watched.told() == []
 

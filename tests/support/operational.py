@@ -11,7 +11,7 @@ def receiver(
     url: str = "https://ops.example/hook",
     project: str = "first",
     egress: EgressClient | None = None,
-    wanted: tuple[str, ...] = (),
+    types: tuple[str, ...] = (),
 ) -> OperatorReceiver:
     """Without `egress` nothing can be sent there."""
-    return OperatorReceiver(read_target(url), cast("EgressClient", egress), project, wanted)
+    return OperatorReceiver(read_target(url), cast("EgressClient", egress), project, types)

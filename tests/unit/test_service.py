@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 
-from ringback.service import ServiceEnded, every, run_in_stages, until
+from ringback.service import ServiceEnded, all_results, every, run_in_stages, until
 
 
 class Recorded:
@@ -132,3 +132,35 @@ async def test_a_failure_and_a_cancellation_reach_through() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert ended.is_set()
+
+
+async def test_results_come_in_the_order_of_the_work() -> None:
+    second_done = asyncio.Event()
+
+    async def first() -> str:
+        await second_done.wait()
+        return "first"
+
+    async def second() -> str:
+        second_done.set()
+        return "second"
+
+    assert await all_results([first(), second()]) == ["first", "second"]
+    assert await all_results([]) == []
+
+
+async def test_the_first_failure_ends_the_others_and_is_raised_as_it_is() -> None:
+    ended: list[str] = []
+
+    async def endless() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("endless")
+
+    async def failing() -> None:
+        raise OSError("no")
+
+    with pytest.raises(OSError, match="no"):
+        await all_results([endless(), failing()])
+    assert ended == ["endless"]

@@ -14,6 +14,7 @@ from ringback.clock import Clock
 from ringback.errors import Misconfigured
 from ringback.jobs.daily_audio import DailyAudioStore
 from ringback.jobs.rescuer import RescuerStore
+from ringback.jobs.round_turns import Turns
 from ringback.jobs.worker import WorkerStore
 from ringback.server.route_stores import ProbeStore, RouteStore
 from ringback.settings import Settings
@@ -25,7 +26,7 @@ from ringback.streaming.record import StreamRecordStore
 from ringback.transcription.erasing import EraseStore
 from ringback.transcription.progress import ProgressStore
 from ringback.transcription.retention import RetentionStore
-from ringback.transcription.sweep import SweepStore, Turns
+from ringback.transcription.sweep import SweepStore
 
 if TYPE_CHECKING:
     from ringback.storage.postgres.examined import Examined

@@ -34,6 +34,7 @@ from ringback.callbacks.admission import Admission
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.operational import OperatorReceiver, parked_jobs
+from ringback.callbacks.operational_watch import OperationalWatch, SilentNode
 from ringback.callbacks.trial import Trial, trial
 from ringback.clock import rfc3339
 from ringback.egress.names import Requester
@@ -42,6 +43,7 @@ from ringback.engines.pool import EnginePool
 from ringback.errors import Misconfigured
 from ringback.jobs.job import GivenUp, Lease, NewJob
 from ringback.jobs.rescuer import Rescuer
+from ringback.jobs.round_turns import OwnTurns
 from ringback.jobs.worker import Worker
 from ringback.quota import AudioQuota
 from ringback.server.auth import Authenticator
@@ -59,12 +61,11 @@ from ringback.streaming.stream_service import LEASE_SECONDS, StreamService
 from ringback.transcription.erasing import Eraser, Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.fetch import Fetcher, Fetching, with_activity
-from ringback.transcription.operational_watch import OperationalWatch, SilentNode
 from ringback.transcription.progress import Progress, SharedProgress
 from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.retention import RetentionService
-from ringback.transcription.sweep import OwnTurns, SweepService
+from ringback.transcription.sweep import SweepService
 from ringback.transcription.transcribe import Transcriber
 
 STREAMS_PER_CORE = 8

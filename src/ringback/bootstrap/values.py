@@ -1,5 +1,6 @@
 """What the settings say, in the values that each package takes. Settings themselves stop here."""
 
+from ringback.callbacks.operational_watch import WatchLimits
 from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.messages import EngineSetup
 from ringback.keys import KeyLimits
@@ -7,7 +8,6 @@ from ringback.quota import DailyLimits
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.server.services import ServiceLimits
 from ringback.settings import CallbackSettings, FetchSettings, LimitSettings, Settings, WebhookSettings
-from ringback.transcription.operational_watch import WatchLimits
 
 
 def engine_setup(settings: Settings) -> EngineSetup:

@@ -81,7 +81,7 @@ class Deliverer:
         chance: Callable[[], float] = random.random,
     ) -> None:
         """`limits`: of each attempt. `schedule`: of those that have none of their own. `operator`: None where
-        nobody is told of events."""
+        no events are sent."""
         self._egress = egress
         self._policy = policy
         self._blobs = blobs
@@ -121,13 +121,13 @@ class Deliverer:
             try:
                 body = await self._body(order.body, stack)
             except OSError as error:
-                return await _not_tried(job, order, f"its body cannot be read: {error}")
+                return await _not_tried(job, f"its body cannot be read: {error}")
             if body is None:
                 return self._unsent(job, Verdict.BODY_LOST, "the result is no longer kept")
             try:
                 thin = await self._must_be_thin(job, order)
             except LedgerUnavailable as error:
-                return await _not_tried(job, order, f"its attempts cannot be read: {error}")
+                return await _not_tried(job, f"its attempts cannot be read: {error}")
             if thin:
                 body = thin_body(order, job.project, len(body), self._public_url)
             return await self._attempt(job, order, target, body, thin=thin)
@@ -184,7 +184,7 @@ class Deliverer:
             try:
                 sent_headers |= await self._sign(order.key_id, webhook_id, body)
             except LedgerUnavailable as error:
-                return await _not_tried(job, order, f"it cannot be signed: {error}")
+                return await _not_tried(job, f"it cannot be signed: {error}")
             except UnsealFailed as error:
                 # Another node may have the right key, or the operator may restore it.
                 delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
@@ -194,7 +194,7 @@ class Deliverer:
             target, order.method, sent_headers, body, self._limits, requester=requester
         )
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
-            return await _not_tried(job, order, answer.detail)
+            return await _not_tried(job, answer.detail)
         ended = self._clock.now()
         schedule = schedule_or_default(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
@@ -210,9 +210,7 @@ class Deliverer:
         ATTEMPTS.labels(verdict.value).inc()
         event(
             "delivery.attempted",
-            job_id=job.id,
-            request_id=job.parent,
-            project=job.project,
+            **_identity(job),
             outcome=verdict.value,
             attempt=job.tries + 1,
             next="parked" if delay is None else "retry",
@@ -250,8 +248,8 @@ class _ByteBudget:
             self._released.set()
 
 
-async def _not_tried(job: Job, order: DeliveryOrder, reason: str) -> Interrupted:
-    problem("delivery.not_tried", job_id=job.id, request_id=order.request_id, reason=reason)
+async def _not_tried(job: Job, reason: str) -> Interrupted:
+    problem("delivery.not_tried", **_identity(job), reason=reason)
     await asyncio.sleep(LOCAL_FAULT_PAUSE)
     return Interrupted(LOCAL_FAULT_DELAY)
 
@@ -267,18 +265,11 @@ def _report_attempt(
     """The canonical event of an attempt: every fact but path, query, credentials and content."""
     assert outcome.attempt is not None
     verdict = outcome.attempt.outcome
-    ATTEMPTS.labels(verdict).inc()
     phases = answer.phases
-    ATTEMPT_SECONDS.observe(phases.total)
-    if isinstance(outcome, Done):
-        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, outcome.attempt.ended_at - job.created_at))
-        if order.accepted_at is not None:
-            CALLBACK_SECONDS.labels("total").observe(max(0.0, outcome.attempt.ended_at - order.accepted_at))
+    _count_attempt(job, order, outcome.attempt, phases.total, delivered=isinstance(outcome, Done))
     event(
         "delivery.attempted",
-        job_id=job.id,
-        request_id=job.parent,
-        project=job.project,
+        **_identity(job),
         outcome=verdict,
         status=answer.status if isinstance(answer, ReceiverResponse) else None,
         attempt=job.tries + 1,
@@ -304,6 +295,18 @@ def _report_attempt(
         )
 
 
+def _count_attempt(
+    job: Job, order: DeliveryOrder, attempt: Attempt, seconds: float, *, delivered: bool
+) -> None:
+    """In the metrics. `seconds`: from its begin to the end of the receiver's response."""
+    ATTEMPTS.labels(attempt.outcome).inc()
+    ATTEMPT_SECONDS.observe(seconds)
+    if delivered:
+        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, attempt.ended_at - job.created_at))
+        if order.accepted_at is not None:
+            CALLBACK_SECONDS.labels("total").observe(max(0.0, attempt.ended_at - order.accepted_at))
+
+
 def _report_parked(
     job: Job,
     outcome: str,
@@ -315,9 +318,7 @@ def _report_parked(
     """It is not tried again: somebody must look at the receiver, and then send it again."""
     problem(
         "delivery.parked",
-        job_id=job.id,
-        request_id=job.parent,
-        project=job.project,
+        **_identity(job),
         key=job.accessor,
         destination=destination,
         attempts=job.tries + 1,
@@ -325,6 +326,11 @@ def _report_parked(
         status=status,
         reason=reason,
     )
+
+
+def _identity(job: Job) -> dict[str, str | None]:
+    """The facts by which each event names its delivery."""
+    return {"job_id": job.id, "request_id": job.parent, "project": job.project}
 
 
 def _next(outcome: Done | Retry | GivenUp) -> str:

@@ -1,11 +1,11 @@
-"""Operational webhooks: what the operator is told of, when, and in which form. Pure.
+"""Operational webhooks: which events the operator is sent, when, and in which form. Pure.
 
 An event is a delivery like any other, in the first project: durable, retried, parked, sent again, and
 signed as Standard Webhooks asks (https://www.standardwebhooks.com). What has been announced is known from the
 events in the ledger, so there is no other record to lose.
 
 `delivery.parked` is added in the transaction that parks the delivery. The others are conditions that one node
-looks for every few seconds (`transcription.operational_watch`): a condition has a subject and a level, and an
+looks for every few seconds (`callbacks.operational_watch`): a condition has a subject and a level, and an
 event follows when its level has risen above the last one that was announced, or has come back to 0.
 """
 
@@ -48,8 +48,8 @@ class OperatorReceiver:
     """With a policy of its own."""
     project: str
     """The first one, which is the operator's."""
-    wanted: Collection[str]
-    """Types; none: all of them."""
+    types: Collection[str]
+    """Of the events that are sent; none: all of them."""
 
     @property
     def lane(self) -> Lane:
@@ -57,7 +57,7 @@ class OperatorReceiver:
         return Lane(f"events to {self.target.origin} {self.project}")
 
     def wants(self, event_type: EventType) -> bool:
-        return not self.wanted or event_type in self.wanted
+        return not self.types or event_type in self.types
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,16 +102,16 @@ _NAMESPACE = uuid.UUID("5f0a7f6e-5a0e-4c8e-9a53-7d7e1c1f7a10")
 
 
 def announcements(conditions: Sequence[Condition], announced: Mapping[str, Announced]) -> list[Announcement]:
-    """What is to be told now."""
+    """The events that are due."""
     due = []
     for condition in conditions:
         last = announced.get(condition.subject)
-        told = 0 if last is None else last.level
+        announced_level = 0 if last is None else last.level
         raised, cleared = _TYPES[condition.subject.partition(":")[0]]
         after = None if last is None else last.job
-        if condition.level > told:
+        if condition.level > announced_level:
             due.append(Announcement(raised, condition, after))
-        elif condition.level == 0 and told > 0 and cleared is not None:
+        elif condition.level == 0 and announced_level > 0 and cleared is not None:
             due.append(Announcement(cleared, condition, after))
     return due
 

@@ -32,6 +32,7 @@ from ringback.engines.process import EngineProcess, engine_process
 from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
 from ringback.engines.voices import speaker_models_folder
 from ringback.errors import EngineFailure, Misconfigured
+from ringback.service import all_results, until
 from ringback.speakers.voices import Voice
 from ringback.system import available_cores
 from ringback.telemetry import ENGINE_RESTARTS, event, problem
@@ -190,7 +191,7 @@ class EnginePool:
             return names
 
         parts = list(pieces(words)) if words else []
-        answers = await asyncio.gather(*(found(piece) for _, piece in parts))
+        answers = await all_results(found(piece) for _, piece in parts)
         return of_pieces((first, names) for (first, _), names in zip(parts, answers, strict=True))
 
     async def _answer_of(self, segment: Segment) -> Any:
@@ -213,15 +214,14 @@ class EnginePool:
             raise self._unusable
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keep an engine process until told to stop. Raises `Misconfigured` when none can be kept.
+        """Keep an engine process until `stopping` is set. Raises `Misconfigured` when none can be kept.
 
         At the end, segments in flight have `EngineTimeouts.grace`; calls that still wait are cancelled.
         """
-        stop = asyncio.create_task(stopping.wait())
         failed_starts = 0
         try:
-            while not stop.done():
-                was_ready = await self._run_engine(stop)
+            while not stopping.is_set():
+                was_ready = await self._run_engine(stopping)
                 failed_starts = 0 if was_ready else failed_starts + 1
                 if failed_starts == _MAX_FAILED_STARTS:
                     raise Misconfigured(
@@ -234,11 +234,10 @@ class EnginePool:
             self._fail_all(cause)
             raise
         finally:
-            stop.cancel()
             for answer in self._answers.values():
                 answer.cancel()
 
-    async def _run_engine(self, stop: asyncio.Task[bool]) -> bool:
+    async def _run_engine(self, stopping: asyncio.Event) -> bool:
         """Start an engine process and use it until it ends. Returns whether it ever was ready."""
         async with engine_process(self._setup) as process:
             began = time.monotonic()
@@ -247,12 +246,12 @@ class EnginePool:
             receiving = asyncio.create_task(self._receive_messages(engine))
             loading = asyncio.create_task(self._ready.wait())
             try:
-                await _first_of(receiving, loading, stop, timeout=self._timeouts.start)
+                await until(stopping, _first_of(receiving, loading, timeout=self._timeouts.start))
                 was_ready = loading.done()
                 if was_ready:
                     event("engine.started", pid=process.pid, seconds=round(time.monotonic() - began, 3))
-                    await _first_of(receiving, engine.hung, stop)
-                if stop.done():
+                    await until(stopping, _first_of(receiving, engine.hung))
+                if stopping.is_set():
                     await self._drain(engine, receiving)
                     return was_ready
                 if receiving.done():

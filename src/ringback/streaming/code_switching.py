@@ -4,10 +4,9 @@ Each phrase is identified once, and each stretch of one language recognised in i
 final span counts for what comes after it: a short answer is probably in the language of the talk.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ringback.audio.phrases import Phrase, phrases_of
 from ringback.audio.samples import SAMPLE_RATE, Samples
@@ -20,6 +19,7 @@ from ringback.engines.spoken_languages import (
     LanguageTracker,
     stretches_of,
 )
+from ringback.service import all_results
 from ringback.transcript import Word
 
 _Item = TypeVar("_Item")
@@ -71,9 +71,9 @@ class CodeSwitchingRecogniser:
 
 
 async def _each(
-    items: Sequence[_Item], call: Callable[[_Item], Awaitable[_Found]], urgency: Urgency
+    items: Sequence[_Item], call: Callable[[_Item], Coroutine[Any, Any, _Found]], urgency: Urgency
 ) -> list[_Found]:
     """All at once; for partials one by one, since of those that wait the pool keeps a channel's last."""
     if urgency is Urgency.LIVE_PARTIAL:
         return [await call(item) for item in items]
-    return list(await asyncio.gather(*map(call, items)))
+    return await all_results(map(call, items))

@@ -21,11 +21,11 @@ from ringback import telemetry
 from ringback.blobs import BlobStore, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.jobs.job import LIVE, Job, JobFilter, JobId
+from ringback.jobs.round_turns import SOON_ENOUGH, Turns
 from ringback.jobs.store import JobCanceller, JobChildren, JobPages, JobReader
 from ringback.service import every
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import audio_key, document_key
-from ringback.transcription.sweep import SOON_ENOUGH, Turns
 
 EVERY = 10.0
 """Seconds between two rounds of the eraser."""

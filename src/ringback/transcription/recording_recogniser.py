@@ -27,6 +27,7 @@ from ringback.engines.spoken_languages import (
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
+from ringback.service import all_results
 from ringback.speakers.labels import HeardWords, unlabelled_seconds, with_speakers
 from ringback.speakers.voices import Voice
 from ringback.telemetry import problem
@@ -161,17 +162,15 @@ class _RecordingRun:
     async def _identified(self, chunk: SpeechChunk) -> list[IdentifiedPhrase]:
         """The chunk's phrases; their languages are decided when neighbours are known too."""
         pool, phrases = self._shared.pool, phrases_of(chunk.samples)
-        languages = await asyncio.gather(
-            *(
-                pool.identify(
-                    chunk.samples[phrase.start : phrase.end],
-                    self._task.model,
-                    Urgency.RECORDING,
-                    self._job,
-                    self._caller,
-                )
-                for phrase in phrases
+        languages = await all_results(
+            pool.identify(
+                chunk.samples[phrase.start : phrase.end],
+                self._task.model,
+                Urgency.RECORDING,
+                self._job,
+                self._caller,
             )
+            for phrase in phrases
         )
         return [IdentifiedPhrase(*pair) for pair in zip(phrases, languages, strict=True)]
 

@@ -6,7 +6,6 @@ next round finds. Documents are deleted by `retention` when their time has come.
 """
 
 import asyncio
-import math
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -16,6 +15,7 @@ from ringback.blobs import BlobKey, BlobStore, ListedBlob, delete_all
 from ringback.clock import Clock
 from ringback.errors import RingbackError
 from ringback.jobs.job import LIVE, JobId, State
+from ringback.jobs.round_turns import SOON_ENOUGH, OwnTurns, Turns
 from ringback.jobs.store import JobReader
 from ringback.service import every
 
@@ -25,37 +25,11 @@ DOCUMENTS_EVERY = 3600.0
 UNCLAIMED_AFTER = 3600.0
 """Seconds after which a blob without a job belongs to a request that died before it was accepted."""
 
-SOON_ENOUGH = 0.9
-"""Of a pause: clocks and time-outs are not that exact."""
-
 _NEEDED_BY = {
     # A parked recording may be queued again, and needs its audio then.
     "audio": LIVE | {State.PARKED},
     "result": frozenset(State) - {State.CANCELLED},
 }
-
-
-class Turns(Protocol):
-    """Which process makes the next round, where several could."""
-
-    async def take_turn(self, name: str, every: float) -> bool:
-        """Whether it is ours: nobody had one within `every` seconds."""
-        ...
-
-
-class OwnTurns:
-    """For a process that is alone."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._last: dict[str, float] = {}
-
-    async def take_turn(self, name: str, every: float) -> bool:
-        now = self._clock.monotonic()
-        if now - self._last.get(name, -math.inf) < every:
-            return False
-        self._last[name] = now
-        return True
 
 
 class SweepStore(JobReader, Protocol):

@@ -32,6 +32,7 @@ from ringback.listen.understanding_parts import (
     Understood,
 )
 from ringback.listen.understanding_rules import MOST_TOKENS, extractive, tokens_of, understanding_warnings
+from ringback.service import all_results
 from ringback.understanding import sentiment, summary
 from ringback.understanding.answers import Label, read_labels, read_scores, read_summary
 from ringback.understanding.endpoint import EndpointFailed, LlmEndpoint, Usage
@@ -78,7 +79,7 @@ class Understanding:
             strict = bool(options.custom_intent) and options.custom_intent_mode == "strict"
             asked.append(_intents(self._model, sentences, options.custom_intent, strict=strict))
         known = Understood(warnings=tuple(understanding_warnings(options, has_model=self.has_model)))
-        return _merged([known, *await _all(asked)])
+        return _merged([known, *await all_results(asked)])
 
     async def _summary(self, sentences: Sequence[NumberedSentence]) -> Understood:
         warnings: tuple[ParameterWarning, ...] = ()
@@ -124,7 +125,7 @@ class _Model:
         async with _within(self._seconds):
             while True:
                 groups = parts_that_fit(parts, self._context)
-                answers = await _all(
+                answers = await all_results(
                     self._endpoint.ask(about_summary(group), read_summary) for group in groups
                 )
                 used = sum((usage for _, usage in answers), used)
@@ -137,7 +138,7 @@ class _Model:
         every = _short_enough(sentences, 1)
         async with _within(self._seconds):
             groups = pieces(every, self._context, JUDGED_AT_ONCE)
-            answers = await _all(
+            answers = await all_results(
                 self._endpoint.ask(about_sentiment(group), partial(read_scores, segments=len(group)))
                 for group in groups
             )
@@ -155,7 +156,7 @@ class _Model:
         allowed = custom if strict else None
         async with _within(self._seconds):
             groups = pieces(_short_enough(sentences, LABELLED_WORDS), self._context, LABELLED_AT_ONCE)
-            answers = await _all(
+            answers = await all_results(
                 self._endpoint.ask(
                     about_labels(singular, group, custom, strict=strict),
                     partial(read_labels, segments=len(group), allowed=allowed),
@@ -229,16 +230,6 @@ def _short_enough(sentences: Sequence[NumberedSentence], most_words: int) -> lis
     if sum(tokens_of(sentence.text) for sentence in sentences) > MOST_TOKENS:
         raise EndpointFailed(f"the text is longer than {MOST_TOKENS // 1_000}K tokens")
     return list(segments(sentences, most_words))
-
-
-async def _all(asked: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
-    """All results, in order; the first failure ends the others."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(each) for each in asked]
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    return [task.result() for task in tasks]
 
 
 @asynccontextmanager

@@ -1,4 +1,4 @@
-"""Looks for the conditions that the operator is told of by operational webhooks, and adds their events.
+"""Looks for the conditions that operational webhooks announce, and adds their events.
 
 If the process dies anywhere here, the next round, of whichever node, finds the same conditions and the same
 last events: what was added is not added again.
@@ -24,10 +24,10 @@ from ringback.callbacks.operational import (
 )
 from ringback.clock import Clock, rfc3339
 from ringback.jobs.job import JobFilter, Lane
+from ringback.jobs.round_turns import SOON_ENOUGH, Turns
 from ringback.jobs.store import JobAdder, JobGauges, JobPages, LaneReport, LaneReporter
 from ringback.keys import KeyStore
 from ringback.service import every
-from ringback.transcription.sweep import SOON_ENOUGH, Turns
 
 EVERY = 10.0
 """Seconds between two rounds. What is over before one sees it is not announced."""
@@ -102,7 +102,7 @@ class OperationalWatch:
             try:
                 await self.round()
             except Exception as error:
-                # What is to be told waits for the next round.
+                # The next round finds the same conditions.
                 telemetry.problem("webhooks.failed", error=str(error))
 
         await every(EVERY, one_round, stopping)
@@ -139,16 +139,16 @@ class OperationalWatch:
         first = min(self._limits.failing_after)
         reports = await self._store.lane_reports(DELIVER, MOST_DESTINATIONS, least_failures=first)
         seen = {_subject(report.name) for report in reports}
-        told = [
+        announced_before = [
             Lane(subject.partition(":")[2])
             for subject, last in announced.items()
             if subject.startswith("destination:") and last.level and subject not in seen
         ]
-        if told:
-            since = await self._store.lane_reports(DELIVER, len(told), names=told)
+        if announced_before:
+            since = await self._store.lane_reports(DELIVER, len(announced_before), names=announced_before)
             # Fewer failures than the first threshold: it has recovered, and failed anew.
             reports += [report for report in since if not report.failures]
-        # Nobody can be told that he cannot be told.
+        # An event about the operator's own receiver would go to that receiver.
         return [self._of_destination(report) for report in reports if report.name != self._receiver.lane]
 
     def _of_destination(self, report: LaneReport) -> Condition:
