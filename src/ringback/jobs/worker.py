@@ -1,10 +1,9 @@
-"""Claim, hand to the handler, settle: the mover of one kind of job. It does not know what the kind means."""
+"""Claims jobs of one kind, hands them to their handler, settles them. The kind means nothing to it."""
 
 import asyncio
 import traceback
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from ringback.jobs.job import Attempt, GivenUp, Interrupted, Lease, NewJob, Outc
 from ringback.jobs.lane import Shares
 from ringback.jobs.store import LeaseStore
 from ringback.retry_schedule import RetrySchedule
+from ringback.service import until
 
 Handler = Callable[[Lease], Awaitable[Outcome]]
 """Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
@@ -25,7 +25,7 @@ FollowParked = Callable[[Lease, GivenUp], tuple[NewJob, ...]]
 
 
 def follow_nothing(_lease: Lease, _outcome: GivenUp) -> tuple[NewJob, ...]:
-    """Nobody is told of what is given up."""
+    """No jobs follow one that is given up."""
     return ()
 
 
@@ -105,27 +105,26 @@ class Worker:
     async def run(self, stopping: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as tasks:
             beat = tasks.create_task(self._keep_leases())
-            stop = tasks.create_task(_wait_for(stopping))
             pauses = _growing_pauses()
             while not stopping.is_set():
                 try:
-                    await self._take_turn(tasks, stop)
+                    await self._take_turn(tasks, stopping)
                     pauses = _growing_pauses()
                 except Exception as error:
                     # Locked, full, broken: whatever ails the ledger, the worker outlives it.
                     telemetry.problem("jobs.claim_failed", kind=self._kind, error=str(error))
-                    await _either(asyncio.sleep(next(pauses)), stop)
+                    await until(stopping, asyncio.sleep(next(pauses)))
             await self._finish()
             beat.cancel()
 
-    async def _take_turn(self, tasks: asyncio.TaskGroup, stop: asyncio.Task[None]) -> None:
+    async def _take_turn(self, tasks: asyncio.TaskGroup, stopping: asyncio.Event) -> None:
         free = self._concurrency - len(self._slots)
         if free == 0:
             self._slot_freed.clear()
-            await _either(_wait_for(self._slot_freed), stop)
+            await until(stopping, self._slot_freed.wait())
             return
         if not self._may_claim():
-            await _either(asyncio.sleep(POLL_SECONDS), stop)
+            await until(stopping, asyncio.sleep(POLL_SECONDS))
             return
         leases = await self._store.claim(self._kind, free, self._lease_seconds, self._shares())
         if leases:
@@ -135,7 +134,7 @@ class Worker:
             self._slots.add(slot)
             slot.task = tasks.create_task(self._work(slot))
         if len(leases) < free:
-            await _either(self._work_or_room(), stop)
+            await until(stopping, self._work_or_room())
 
     def _shares(self) -> Shares | None:
         if self._per_key is None:
@@ -149,17 +148,7 @@ class Worker:
             await self._store.wait_for_work(self._kind, POLL_SECONDS)
             return
         self._slot_freed.clear()
-        work = asyncio.create_task(self._store.wait_for_work(self._kind, POLL_SECONDS, self._shares()))
-        room = asyncio.create_task(_wait_for(self._slot_freed))
-        try:
-            await asyncio.wait((work, room), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            room.cancel()
-            if not work.done():
-                work.cancel()
-            await asyncio.gather(work, room, return_exceptions=True)
-        if not work.cancelled():
-            work.result()
+        await until(self._slot_freed, self._store.wait_for_work(self._kind, POLL_SECONDS, self._shares()))
 
     async def _work(self, slot: "_Slot") -> None:
         try:
@@ -275,24 +264,6 @@ async def _all_done(slots: Iterable[_Slot], seconds: float) -> None:
     tasks = [slot.task for slot in slots if slot.task is not None]
     if tasks:
         await asyncio.wait(tasks, timeout=seconds)
-
-
-async def _either(awaitable: Awaitable[None], stop: asyncio.Task[None]) -> None:
-    """Wait for the one or the other; raise what the first of them raised."""
-    task = asyncio.ensure_future(awaitable)
-    try:
-        await asyncio.wait((task, stop), return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        if not task.done():
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-    if not task.cancelled():
-        task.result()
-
-
-async def _wait_for(event: asyncio.Event) -> None:
-    await event.wait()
 
 
 def _growing_pauses() -> Iterator[float]:
