@@ -2,8 +2,8 @@
 
 Each stream is real speech in phrases with pauses, sent as a microphone would: 100 ms of linear16 at a time,
 `interim_results=true`, `endpointing=300`. One Finalize comes behind its second phrase, and CloseStream right
-behind the last one. Peers that open the same door get the same streams from the same client, one and two at
-once; `bench.peers.live_doors` says how to install them, or how to give others by address.
+behind the last one. Peers that serve the same path get the same streams from the same client, one and two at
+once; `bench.peers.live_servers` says how to install them, or how to give others by address.
 """
 
 import os
@@ -23,7 +23,7 @@ from bench.harness.lags import Lags, quantile
 from bench.harness.plans import FINALIZED, PAUSE, Plan, phrase, plans
 from bench.harness.report import Report
 from bench.harness.server import HEADERS, RunningServer
-from bench.peers.live_doors import THREADS, Door, NotInstalled, coro_asr, whisperlivekit
+from bench.peers.live_servers import THREADS, LiveServer, NotInstalled, coro_asr, whisperlivekit
 
 OURS = "ringback"
 AT_ONCE = (1, 2, 4, 8, 12, 16)
@@ -76,7 +76,7 @@ def run(_: int, peers: Sequence[str] = ()) -> Report:
                 plans(phrases, folder, max(AT_ONCE), SECONDS),
                 plans(phrases, folder, 1, PROBE_SECONDS)[0],
             )
-            measuring.measure(Door(OURS, f"ws://127.0.0.1:{server.port}", server.pid, HEADERS), AT_ONCE)
+            measuring.measure(LiveServer(OURS, f"ws://127.0.0.1:{server.port}", server.pid, HEADERS), AT_ONCE)
         for peer in (whisperlivekit(), coro_asr(), *map(given, peers)):
             measuring.measure_beside(peer)
     judge(report)
@@ -94,9 +94,9 @@ def confined() -> Iterator[None]:
         os.sched_setaffinity(0, allowed)
 
 
-def given(peer: str) -> AbstractContextManager[Door]:
+def given(peer: str) -> AbstractContextManager[LiveServer]:
     name, _, url = peer.partition("=")
-    return nullcontext(Door(name, url))
+    return nullcontext(LiveServer(name, url))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,22 +107,22 @@ class Measuring:
     probe: Plan
     query: Mapping[str, object] = field(default_factory=lambda: QUERY)
 
-    def measure_beside(self, peer: AbstractContextManager[Door]) -> None:
+    def measure_beside(self, peer: AbstractContextManager[LiveServer]) -> None:
         try:
-            with peer as door:
-                self.report.how[door.name] = door.version or "given by address"
-                self.measure(door, PEERS_AT_ONCE)
+            with peer as server:
+                self.report.how[server.name] = server.version or "given by address"
+                self.measure(server, PEERS_AT_ONCE)
         except NotInstalled as missing:
             self.report.notes.append(f"{missing}: not installed, so not measured")
 
-    def measure(self, door: Door, at_once: Sequence[int]) -> None:
-        finalizes = self._finalizes(door)
+    def measure(self, server: LiveServer, at_once: Sequence[int]) -> None:
+        finalizes = self._finalizes(server)
         for count in at_once:
-            spoken, subject = self.spoken[:count], f"{door.name}, {count} at once"
+            spoken, subject = self.spoken[:count], f"{server.name}, {count} at once"
             neighbours = Neighbours(os.getpid())
-            before = cpu_seconds(door.pid) if door.pid else 0.0
-            streams = self._through(door, spoken, finalize=finalizes)
-            spent = cpu_seconds(door.pid) - before if door.pid else None
+            before = cpu_seconds(server.pid) if server.pid else 0.0
+            streams = self._through(server, spoken, finalize=finalizes)
+            spent = cpu_seconds(server.pid) - before if server.pid else None
             lags = Lags()
             for plan, told in zip(spoken, streams, strict=True):
                 lags.add(plan, told)
@@ -133,16 +133,16 @@ class Measuring:
             self._note(subject, streams, lags)
             self.report.add(subject, 0, **figures)
 
-    def _finalizes(self, door: Door) -> bool:
+    def _finalizes(self, server: LiveServer) -> bool:
         """A stream that does not count: it warms up, and shows whether a Finalize is understood."""
-        (told,) = self._through(door, [self.probe], finalize=True)
-        if told["code"] == 1000 and any(result["finalized"] for result in told["results"]):
+        (result,) = self._through(server, [self.probe], finalize=True)
+        if result["code"] == 1000 and any(each["finalized"] for each in result["results"]):
             return True
-        why = told.get("error", {}).get("description") or "no result had from_finalize"
-        self.report.notes.append(f"{door.name}: Finalize not supported: {why}")
+        why = result.get("error", {}).get("description") or "no result had from_finalize"
+        self.report.notes.append(f"{server.name}: Finalize not supported: {why}")
         return False
 
-    def _through(self, door: Door, spoken: Sequence[Plan], *, finalize: bool) -> list[dict[str, Any]]:
+    def _through(self, server: LiveServer, spoken: Sequence[Plan], *, finalize: bool) -> list[dict[str, Any]]:
         """What came back of these streams, sent at once."""
         streams = [
             {
@@ -152,8 +152,8 @@ class Measuring:
             }
             for number, plan in enumerate(spoken)
         ]
-        url = f"{door.url}/v1/listen?{urlencode(self.query)}"
-        answer = self.load.ask(url=url, headers=door.headers, streams=streams)
+        url = f"{server.url}/v1/listen?{urlencode(self.query)}"
+        answer = self.load.ask(url=url, headers=server.headers, streams=streams)
         came: list[dict[str, Any]] = answer["streams"]
         return came
 

@@ -20,7 +20,7 @@ from bench.harness.plans import phrase, plans
 from bench.harness.report import Report
 from bench.harness.server import HEADERS, RunningServer
 from bench.live import LONGEST_CLIP, PROBE_SECONDS, QUERY, SECONDS, SHORTEST_CLIP, Measuring, confined
-from bench.peers.live_doors import Door
+from bench.peers.live_servers import LiveServer
 
 AT_ONCE = (1, 4)
 ROUNDS = 2
@@ -50,8 +50,8 @@ def run(queries: Mapping[str, Mapping[str, object]]) -> Report:
         probe = plans(phrases, folder, 1, PROBE_SECONDS)[0]
         for _ in range(ROUNDS):
             for name, query in queries.items():
-                door = Door(name, f"ws://127.0.0.1:{server.port}", server.pid, HEADERS)
-                Measuring(load, report, spoken, probe, query).measure(door, AT_ONCE)
+                measured = LiveServer(name, f"ws://127.0.0.1:{server.port}", server.pid, HEADERS)
+                Measuring(load, report, spoken, probe, query).measure(measured, AT_ONCE)
     return report
 
 

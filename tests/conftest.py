@@ -82,7 +82,7 @@ LONG = {
     "chaos/test_live_hostile.py",
     "conformance/engines/test_languages.py",
     "conformance/engines/test_recogniser.py",
-    "e2e/test_cluster_road.py",
+    "e2e/test_cluster_program.py",
     "e2e/test_demo.py",
     "e2e/test_recording_accuracy.py",
     "e2e/test_recording_variants.py",

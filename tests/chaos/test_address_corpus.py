@@ -1,4 +1,4 @@
-"""Addresses that the policy refuses, through every door of the installed server: nothing is ever connected.
+"""Addresses that the policy refuses, by every way into the installed server: nothing is ever connected.
 
 The proof is at the socket. The server's own interpreter notes each connection that it tries
 (`support/spying`), and a listener on the forbidden port counts who comes.
@@ -48,7 +48,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
 
 
 class Refusal(NamedTuple):
-    """What a door said to one URL."""
+    """How one URL was refused."""
 
     status: int
     text: str
@@ -102,7 +102,7 @@ def audio_url(program: Program, url: str) -> Refusal:
     return Refusal(reply.status, reply.body.decode())
 
 
-def callback_test_door(program: Program, url: str) -> Refusal:
+def callback_test(program: Program, url: str) -> Refusal:
     reply = program.post("/v1/callbacks/test", {"url": url})
     assert reply.status == 200, reply.body
     found = reply.json()
@@ -145,21 +145,21 @@ def handshake(program: Program, callback: str) -> Refusal:
         connection.close()
 
 
-DOORS: list[Callable[[Program, str], Refusal]] = [
+ENTRIES: list[Callable[[Program, str], Refusal]] = [
     callback_at_submit,
     audio_url,
-    callback_test_door,
+    callback_test,
     redelivery_elsewhere,
     live_callback,
     live_socket_callback,
 ]
 
 
-@pytest.mark.parametrize("door", DOORS, ids=lambda door: door.__name__)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.__name__)
 def test_no_url_of_the_corpus_opens_a_connection(
-    place: Place, door: Callable[[Program, str], Refusal]
+    place: Place, entry: Callable[[Program, str], Refusal]
 ) -> None:
-    answers = {url: door(place.program, url) for url in place.urls}
+    answers = {url: entry(place.program, url) for url in place.urls}
     print(f"{len(answers)} URLs, {len(place.connects())} addresses connected to, {len(place.came)} came")
     assert len(answers) >= 60
     for url, refusal in answers.items():
@@ -280,7 +280,7 @@ async def attempts_at(program: Program, jobs: Sequence[JobId]) -> list[list[Atte
 
 @contextmanager
 def listening(came: list[str]) -> Iterator[int]:
-    """A port that nobody may call, on both loopback addresses: whoever does is noted."""
+    """A port that nobody may call, on both loopback addresses: connections are noted."""
     with socket.create_server(("127.0.0.1", 0)) as four:
         port = four.getsockname()[1]
         listeners = [four]
@@ -308,7 +308,7 @@ def listening(came: list[str]) -> Iterator[int]:
 
 @contextmanager
 def redirecting() -> Iterator[int]:
-    """A host that sends whoever asks for /N to `REDIRECTS[N]`."""
+    """A host that redirects /N to `REDIRECTS[N]`."""
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -34,8 +34,8 @@ LEASE = 30.0
 """Seconds; of a transcription, and of a delivery with the settings below."""
 
 
-class Submitter:
-    """A caller as one should be: asks any node, and asks again, with the same word, until it is answered."""
+class Caller:
+    """A caller as one should be: asks any node, and asks again, with the same key, until it is answered."""
 
     def __init__(self, nodes: Cluster, callback: str, seed: int) -> None:
         self.accepted: set[str] = set()
@@ -248,9 +248,9 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
 
     faults = Faults(nodes, seed=5)
     with Receiver(sometimes_failing) as receiver:
-        submitters = [Submitter(nodes, receiver.url, seed) for seed in (1, 2)]
-        for submitter in submitters:
-            submitter.start()
+        callers = [Caller(nodes, receiver.url, seed) for seed in (1, 2)]
+        for caller in callers:
+            caller.start()
         faults.freeze_past_the_lease()
         rounds = faults.all()
         moments.shuffle(rounds)
@@ -258,9 +258,9 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
             fault()
             time.sleep(moments.uniform(0.3, 1.5))  # a random moment is what this test is about
         faults.end()
-        for submitter in submitters:
-            submitter.end()
-        accepted = set().union(*(submitter.accepted for submitter in submitters))
+        for caller in callers:
+            caller.end()
+        accepted = set().union(*(caller.accepted for caller in callers))
         arrived = receiver.wait_for(lambda got: accepted <= delivered(got), seconds=180)
         wait_until_idle(nodes)
         arrived = list(receiver.received)
@@ -269,7 +269,7 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
         **faults.done,
         "accepted": len(accepted),
         "lost": len(accepted - delivered(arrived)),
-        "asked again": sum(submitter.asked_again for submitter in submitters),
+        "asked again": sum(caller.asked_again for caller in callers),
         "arrivals": len(arrived),
         "attempts sent twice": sent_twice(arrived),
         "late writes refused": fenced(nodes),

@@ -21,7 +21,7 @@ IN_FLIGHT_AT_A_KILL = 512
 """The default of RINGBACK_CALLBACK_CONCURRENCY: only what was being sent can be sent twice."""
 
 
-class Submitter:
+class Caller:
     """Hands in recordings one after the other, over all of the server's lives."""
 
     def __init__(self, program: Program, callback: str, seed: int) -> None:
@@ -62,20 +62,20 @@ def test_nothing_accepted_is_lost_over_kills(tmp_path: Path) -> None:
 
     program = Program(tmp_path / "data", {"RINGBACK_CALLBACK_RETRY_DELAY": "0.3"})
     with Receiver(sometimes_failing) as receiver:
-        submitters = [Submitter(program, receiver.url, seed) for seed in (1, 2)]
+        callers = [Caller(program, receiver.url, seed) for seed in (1, 2)]
         with program:
-            for submitter in submitters:
-                submitter.start()
+            for caller in callers:
+                caller.start()
             for _ in range(ROUNDS):
                 time.sleep(moments.uniform(0.2, 2.5))  # a random moment is what this test is about
                 program.kill()
                 program.start()
-            for submitter in submitters:
-                submitter.end()
-            accepted = set().union(*(submitter.accepted for submitter in submitters))
+            for caller in callers:
+                caller.end()
+            accepted = set().union(*(caller.accepted for caller in callers))
             receiver.wait_for(lambda arrived: accepted <= delivered(arrived), seconds=300)
             wait_until_idle(program)
-            check(program, receiver.received, accepted, submitters)
+            check(program, receiver.received, accepted, callers)
             assert program.stop() == 0
 
 
@@ -95,9 +95,7 @@ def metrics(program: Program) -> list[str]:
     return program.get("/metrics").body.decode().splitlines()
 
 
-def check(
-    program: Program, arrivals: list[Received], accepted: set[str], submitters: list[Submitter]
-) -> None:
+def check(program: Program, arrivals: list[Received], accepted: set[str], callers: list[Caller]) -> None:
     by_request: defaultdict[str, list[Received]] = defaultdict(list)
     for arrival in arrivals:
         by_request[arrival.headers["dg-request-id"]].append(arrival)
@@ -132,7 +130,7 @@ def check(
                 "lost": len(accepted - set(by_request)),
                 "arrivals": len(arrivals),
                 "attempts sent twice": duplicates,
-                "submits cut off": sum(submitter.unanswered for submitter in submitters),
+                "submits cut off": sum(caller.unanswered for caller in callers),
             }
         )
     )

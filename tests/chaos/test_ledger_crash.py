@@ -53,7 +53,7 @@ def new_job(sequence: str | None = None) -> NewJob:
     return NewJob(
         JobId(str(uuid.uuid4())), "deliver", Lane(f"host {number}"), "p", bytes(500),
         accessor=f"key {number % 3}", sequence=sequence, weight=number,
-        idempotency=IdempotencyKey(str(uuid.uuid4()), b"wish"),
+        idempotency=IdempotencyKey(str(uuid.uuid4()), b"fingerprint"),
     )  # fmt: skip
 
 

@@ -129,7 +129,7 @@ def test_options_reach_the_messages(told: dict[str, Any]) -> None:
     assert stream(told, "finalized").interims == []
 
 
-def test_a_container_needs_no_description_and_a_token_opens_the_door(
+def test_a_container_needs_no_description_and_a_token_is_enough(
     told: dict[str, Any], clip: Path, spoken: str
 ) -> None:
     heard = stream(told, "container")

@@ -36,69 +36,69 @@ def examples(route: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Front]:
+async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
 
 
-async def call(door: Front, method: str, path: str, body: Any = None) -> dict[str, Any]:
-    answer: Answered = await door.call(method, f"/v1/projects/{door.project}/{path}", json=body)
+async def call(api: Front, method: str, path: str, body: Any = None) -> dict[str, Any]:
+    answer: Answered = await api.call(method, f"/v1/projects/{api.project}/{path}", json=body)
     assert answer.status == 200, answer.body
     document: dict[str, Any] = answer.json()
     return document
 
 
-async def a_parked_delivery(door: Front) -> Job:
+async def a_parked_delivery(api: Front) -> Job:
     url = quote("https://127.0.0.1/hook", safe="")
-    assert (await door.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
-    lease = await door.claim()
+    assert (await api.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
+    lease = await api.claim()
     order, kept = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
     assert order.callback is not None
     delivery = DeliveryOrder(
         lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
     )
-    job = delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
-    assert await door.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(kept)), (job,)))
-    (sent,) = await door.ledger.claim(DELIVER, 1, 60)
-    assert await door.ledger.settle(sent, GivenUp(503))
+    job = delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
+    assert await api.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(kept)), (job,)))
+    (sent,) = await api.ledger.claim(DELIVER, 1, 60)
+    assert await api.ledger.settle(sent, GivenUp(503))
     return sent.job
 
 
-async def test_the_list_of_deliveries(door: Front) -> None:
-    await a_parked_delivery(door)
+async def test_the_list_of_deliveries(api: Front) -> None:
+    await a_parked_delivery(api)
     (told,) = examples(f"GET {PROJECT}/deliveries")
-    (shown,) = (await call(door, "GET", "deliveries"))["deliveries"]
+    (shown,) = (await call(api, "GET", "deliveries"))["deliveries"]
     assert list(shown) == list(told["deliveries"][0])
     same = ("state", "method", "status", "code", "schedule", "tags", "kept", "next_attempt_at")
     assert [shown[name] for name in same] == [told["deliveries"][0][name] for name in same]
 
 
-async def test_one_redelivery(door: Front) -> None:
-    delivery = await a_parked_delivery(door)
+async def test_one_redelivery(api: Front) -> None:
+    delivery = await a_parked_delivery(api)
     asked, told = examples(f"POST {PROJECT}/requests/{{request_id}}/redeliver")
     asked |= {"delivery_id": delivery.id, "url": "https://127.0.0.1/other"}
-    answered = await call(door, "POST", f"requests/{delivery.parent}/redeliver", asked)
+    answered = await call(api, "POST", f"requests/{delivery.parent}/redeliver", asked)
     assert list(answered) == list(told)
     assert list(answered["deliveries"][0]) == list(told["deliveries"][0])
 
 
-async def test_many_redeliveries(door: Front) -> None:
-    await a_parked_delivery(door)
+async def test_many_redeliveries(api: Front) -> None:
+    await a_parked_delivery(api)
     dry, would, asked, done = examples(f"POST {PROJECT}/deliveries/redeliver")
     for question, told in ((dry, would), (asked, done)):
-        assert list(await call(door, "POST", "deliveries/redeliver", question)) == list(told)
+        assert list(await call(api, "POST", "deliveries/redeliver", question)) == list(told)
 
 
-async def test_the_limits_of_a_key(door: Front) -> None:
-    (key,) = await door.ledger.keys(door.project)
+async def test_the_limits_of_a_key(api: Front) -> None:
+    (key,) = await api.ledger.keys(api.project)
     asked, told = examples(f"PATCH {PROJECT}/keys/{{key_id}}")
-    answered = await call(door, "PATCH", f"keys/{key.id}", asked)
+    answered = await call(api, "PATCH", f"keys/{key.id}", asked)
     assert answered["api_key"]["limits"] == told["api_key"]["limits"] == asked["limits"]
 
 
-async def test_a_tried_callback(door: Front) -> None:
+async def test_a_tried_callback(api: Front) -> None:
     asked, told = examples("POST /v1/callbacks/test")
     asked["url"] = "http://127.0.0.1:9/hook"
-    answer = await door.call("POST", "/v1/callbacks/test", json=asked)
+    answer = await api.call("POST", "/v1/callbacks/test", json=asked)
     assert list(answer.json()) == list(told)
     assert list(answer.json()["steps"][0]) == list(told["steps"][0])

@@ -1,4 +1,4 @@
-"""Real speech with known text through the whole road: the server adds no errors to its engine's own."""
+"""Real speech with known text through the installed program: the server adds no errors to its engine's."""
 
 from pathlib import Path
 from urllib.parse import quote

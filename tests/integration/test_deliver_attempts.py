@@ -43,7 +43,7 @@ DOCUMENT = '{"metadata":{"request_id":"' + REQUEST + '"},"results":{"said":"very
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
@@ -54,18 +54,18 @@ def blobs(tmp_path: Path) -> FolderBlobStore:
 
 
 @pytest.fixture
-def deliverer(door: EgressClient, blobs: FolderBlobStore) -> Deliverer:
-    return deliverer_with(door, blobs, nothing_recorded)
+def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
+    return deliverer_with(egress, blobs, nothing_recorded)
 
 
 def deliverer_with(
-    door: EgressClient,
+    egress: EgressClient,
     blobs: FolderBlobStore,
     read_attempts: ReadAttempts,
     settings: CallbackSettings = SETTINGS,
 ) -> Deliverer:
     return Deliverer(
-        door,
+        egress,
         POLICY,
         blobs,
         attempt_limits(settings),
@@ -186,10 +186,12 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
 
 
 async def test_large_results_for_receivers_that_hang_hold_up_no_others(
-    door: EgressClient, blobs: FolderBlobStore
+    egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
     kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
-    deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
+    deliverer = deliverer_with(
+        egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
+    )
     all_there = asyncio.Event()
 
     async def hang(talk: Conversation) -> None:
@@ -208,12 +210,14 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 
 
 async def test_large_results_in_flight_are_bounded_in_bytes(
-    door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
+    egress: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_handler, "LARGE_BYTES", 3 * INLINE_LIMIT)
     kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     enormous = await store_document(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
-    deliverer = deliverer_with(door, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0))
+    deliverer = deliverer_with(
+        egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
+    )
     open_now, most = 0, 0
 
     async def count(talk: Conversation) -> None:
@@ -233,13 +237,13 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
     assert most <= 2
 
 
-async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: FolderBlobStore) -> None:
+async def test_after_a_413_only_a_link_is_sent(egress: EgressClient, blobs: FolderBlobStore) -> None:
     read_attempts: list[Attempt] = []
 
     async def so_far(_: JobId, most: int) -> list[Attempt]:
         return read_attempts[-most:]
 
-    deliverer = deliverer_with(door, blobs, so_far)
+    deliverer = deliverer_with(egress, blobs, so_far)
     statuses = iter([500, 413, 500, 200, 500])
 
     async def picky(talk: Conversation) -> None:
@@ -277,12 +281,12 @@ async def test_after_a_413_only_a_link_is_sent(door: EgressClient, blobs: Folder
 
 
 async def test_a_413_from_before_a_redelivery_is_forgotten(
-    door: EgressClient, blobs: FolderBlobStore
+    egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
     async def refused_long_ago(_: JobId, most: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)][-most:]
 
-    deliverer = deliverer_with(door, blobs, refused_long_ago)
+    deliverer = deliverer_with(egress, blobs, refused_long_ago)
     async with receiving(answering()) as receiver:
         for tries in (1, 2):
             await deliverer(lease(receiver.url(), tries=tries))
@@ -291,11 +295,11 @@ async def test_a_413_from_before_a_redelivery_is_forgotten(
     assert "result_url" in json.loads(thin.body)
 
 
-async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: FolderBlobStore) -> None:
+async def test_what_a_live_stream_said_is_never_thin(egress: EgressClient, blobs: FolderBlobStore) -> None:
     async def refused_once(_: JobId, __: int) -> list[Attempt]:
         return [Attempt(0.0, 0.0, "client_error", 413)]
 
-    deliverer = deliverer_with(door, blobs, refused_once)
+    deliverer = deliverer_with(egress, blobs, refused_once)
     async with receiving(answering()) as receiver:
         claimed = lease(receiver.url(), tries=1)
         order = msgspec.structs.replace(order_of(claimed.job), number=7)
@@ -304,11 +308,11 @@ async def test_what_a_live_stream_said_is_never_thin(door: EgressClient, blobs: 
     assert heard.body == DOCUMENT.encode()
 
 
-async def test_a_ledger_that_is_away_burns_no_try(door: EgressClient, blobs: FolderBlobStore) -> None:
+async def test_a_ledger_that_is_away_burns_no_try(egress: EgressClient, blobs: FolderBlobStore) -> None:
     async def away(_: JobId, __: int) -> list[Attempt]:
         raise LedgerUnavailable("locked")
 
-    deliverer = deliverer_with(door, blobs, away)
+    deliverer = deliverer_with(egress, blobs, away)
     async with receiving(answering()) as receiver:
         outcome = await deliverer(lease(receiver.url(), tries=1))
     assert isinstance(outcome, Interrupted)
@@ -364,9 +368,9 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     blobs: FolderBlobStore,
 ) -> None:
     policy = Policy()
-    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
+    async with EgressClient(policy, SystemClock()) as egress, receiving(answering()) as receiver:
         deliverer = Deliverer(
-            door,
+            egress,
             policy,
             blobs,
             attempt_limits(SETTINGS),
@@ -383,12 +387,12 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
     assert receiver.connections == 0
 
 
-def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception) -> Deliverer:
+def unable_to_sign(egress: EgressClient, blobs: FolderBlobStore, error: Exception) -> Deliverer:
     async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
         raise error
 
     return Deliverer(
-        door,
+        egress,
         POLICY,
         blobs,
         attempt_limits(SETTINGS),
@@ -401,11 +405,11 @@ def unable_to_sign(door: EgressClient, blobs: FolderBlobStore, error: Exception)
 
 
 async def test_nothing_goes_out_unsigned(
-    door: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
+    egress: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("ringback.callbacks.delivery_handler.LOCAL_FAULT_PAUSE", 0.0)
     error = LedgerUnavailable("locked")
-    deliverer = unable_to_sign(door, blobs, error)
+    deliverer = unable_to_sign(egress, blobs, error)
     async with receiving(answering()) as receiver:
         with structlog.testing.capture_logs() as events:
             outcome = await deliverer(lease(receiver.url()))
@@ -416,9 +420,9 @@ async def test_nothing_goes_out_unsigned(
 
 
 async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
-    door: EgressClient, blobs: FolderBlobStore
+    egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
-    deliverer = unable_to_sign(door, blobs, UnsealFailed("lost"))
+    deliverer = unable_to_sign(egress, blobs, UnsealFailed("lost"))
     async with receiving(answering()) as receiver:
         claimed = lease(receiver.url())
         outcomes: list[Done | Retry | GivenUp | Interrupted] = []
@@ -456,11 +460,11 @@ async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer
 
 
 async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
-    door: EgressClient, blobs: FolderBlobStore
+    egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
     policy = Policy(["127.0.0.1"], [443])
     deliverer = Deliverer(
-        door,
+        egress,
         policy,
         blobs,
         attempt_limits(SETTINGS),
@@ -536,15 +540,15 @@ async def test_admission_in_deepgrams_words(url: str, code: str, text: str) -> N
         raise OSError(-2, "Name or service not known")
 
     policy = Policy(ports=[80, 443, 8080, 8443])
-    async with EgressClient(policy, SystemClock(), look_up) as door:
+    async with EgressClient(policy, SystemClock(), look_up) as egress:
         with pytest.raises(Refusal) as caught:
-            await Admission(door, policy).admit(url)
+            await Admission(egress, policy).admit(url)
     failure = caught.value.failure
     assert (failure.status, failure.err_code, failure.err_msg) == (400, code, text)
 
 
 async def test_an_admitted_url_is_stored_as_it_will_be_called() -> None:
     policy = Policy()
-    async with EgressClient(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as door:
-        admitted = await Admission(door, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
+    async with EgressClient(policy, SystemClock(), lambda *_: ["93.184.216.34"]) as egress:
+        admitted = await Admission(egress, policy).admit("HTTPS://us%65r:p%40ss@Receiver.Example/a?b=%2F#c")
     assert admitted.reveal_url() == "https://user:p%40ss@receiver.example/a?b=%2F"

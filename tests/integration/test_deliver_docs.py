@@ -92,10 +92,10 @@ async def _delivered(url: str, folder: Path) -> bool:
         accessor=None, method=new.method, tags=(), state=State.LEASED, tries=0, losses=0, created_at=0.0,
         due_at=0.0, finished_at=None, code=None, result=None,
     )  # fmt: skip
-    async with EgressClient(policy, SystemClock()) as door:
+    async with EgressClient(policy, SystemClock()) as api:
         blobs = FolderBlobStore(folder / "blobs", SystemClock())
         deliverer = Deliverer(
-            door,
+            api,
             policy,
             blobs,
             attempt_limits(settings),

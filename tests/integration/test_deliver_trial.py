@@ -25,13 +25,13 @@ RINGBACK = Path(sys.executable).with_name("ringback")
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def tried(door: EgressClient, url: str, method: str = "POST") -> Trial:
-    return await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, method=method)
+async def tried(egress: EgressClient, url: str, method: str = "POST") -> Trial:
+    return await trial(egress, POLICY, url, clock=SystemClock(), limits=LIMITS, method=method)
 
 
 def phases(found: Trial) -> list[Phase]:
@@ -42,10 +42,10 @@ def phases(found: Trial) -> list[Phase]:
     return [step.phase for step in found.steps if step.ok]
 
 
-async def test_a_sample_that_arrives(door: EgressClient) -> None:
+async def test_a_sample_that_arrives(egress: EgressClient) -> None:
     async with receiving(answering(202, b"thanks")) as receiver:
         found = await tried(
-            door, receiver.url("/hush", host="localhost").replace("//", "//user:hush@"), "PUT"
+            egress, receiver.url("/hush", host="localhost").replace("//", "//user:hush@"), "PUT"
         )
     assert phases(found) == ["url", "dns", "policy", "connect", "send", "first_byte", "status"]
     assert (found.status, found.answer, found.address) == (202, "thanks", "127.0.0.1")
@@ -63,14 +63,14 @@ async def test_a_sample_that_arrives(door: EgressClient) -> None:
     assert spoken == "This is a test of your callback."
 
 
-async def test_it_is_signed_like_a_real_one(door: EgressClient) -> None:
+async def test_it_is_signed_like_a_real_one(egress: EgressClient) -> None:
     def sign(webhook_id: str, moment: float, body: bytes) -> Mapping[str, str]:
         return {"webhook-signature": f"{webhook_id} {moment > 1e9} {len(body)}"}
 
     async with receiving(answering()) as receiver:
         for query in ("", "?X-Amz-Signature=a"):
             url = receiver.url(f"/{query}", host="user:hush@127.0.0.1")
-            await trial(door, POLICY, url, clock=SystemClock(), limits=LIMITS, key_id="key-1", sign=sign)
+            await trial(egress, POLICY, url, clock=SystemClock(), limits=LIMITS, key_id="key-1", sign=sign)
     signed, presigned = receiver.heard
     assert signed.headers["dg-token"] == "key-1"
     assert signed.headers["webhook-signature"] == f"{signed.headers['webhook-id']} True {len(signed.body)}"
@@ -91,9 +91,9 @@ async def test_it_is_signed_like_a_real_one(door: EgressClient) -> None:
     ],
 )
 async def test_what_fails_before_anything_is_sent(
-    door: EgressClient, url: str, failed: Phase, said: str, hint: str
+    egress: EgressClient, url: str, failed: Phase, said: str, hint: str
 ) -> None:
-    found = await tried(door, url)
+    found = await tried(egress, url)
     phases(found)
     assert found.failed is failed
     assert said in found.steps[-1].said
@@ -102,7 +102,7 @@ async def test_what_fails_before_anything_is_sent(
     assert found.request_id is None
 
 
-async def test_a_name_that_leads_inside(door: EgressClient) -> None:
+async def test_a_name_that_leads_inside(egress: EgressClient) -> None:
     async with EgressClient(POLICY, SystemClock(), lambda *_: ["10.0.0.1"]) as strict:
         found = await tried(strict, "http://inner.example/")
     assert phases(found) == ["url", "dns"]
@@ -110,8 +110,10 @@ async def test_a_name_that_leads_inside(door: EgressClient) -> None:
     assert "10.0.0.1" not in str(found)
 
 
-async def test_a_port_that_callbacks_may_not_name(door: EgressClient) -> None:
-    found = await trial(door, Policy(ports=[443]), "http://127.0.0.1:81/", clock=SystemClock(), limits=LIMITS)
+async def test_a_port_that_callbacks_may_not_name(egress: EgressClient) -> None:
+    found = await trial(
+        egress, Policy(ports=[443]), "http://127.0.0.1:81/", clock=SystemClock(), limits=LIMITS
+    )
     assert found.failed is Phase.POLICY
     assert found.hint is not None
     assert "RINGBACK_CALLBACK_PORTS" in found.hint
@@ -146,10 +148,10 @@ async def speaks_something_else(talk: Conversation) -> None:
     ],
 )
 async def test_what_a_receiver_does_wrong(
-    door: EgressClient, behaviour: Behaviour, failed: Phase, hint: str
+    egress: EgressClient, behaviour: Behaviour, failed: Phase, hint: str
 ) -> None:
     async with receiving(behaviour) as receiver:
-        found = await tried(door, receiver.url())
+        found = await tried(egress, receiver.url())
     phases(found)
     assert found.failed is failed
     assert found.hint is not None
@@ -163,22 +165,22 @@ async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(context)
-    async with EgressClient(POLICY, SystemClock()) as door, receiving(answering(), context) as receiver:
-        good = await tried(door, receiver.url(scheme="https", host="localhost"))
-        bad = await tried(door, receiver.url(scheme="https"))
+    async with EgressClient(POLICY, SystemClock()) as egress, receiving(answering(), context) as receiver:
+        good = await tried(egress, receiver.url(scheme="https", host="localhost"))
+        bad = await tried(egress, receiver.url(scheme="https"))
     assert phases(good) == ["url", "dns", "policy", "connect", "tls", "send", "first_byte", "status"]
     assert phases(bad) == ["url", "policy", "connect"]
     assert bad.failed is Phase.TLS
 
 
-async def test_a_receiver_that_does_not_speak_tls(door: EgressClient) -> None:
+async def test_a_receiver_that_does_not_speak_tls(egress: EgressClient) -> None:
     async with receiving(never_answers) as receiver:
-        found = await tried(door, receiver.url(scheme="https"))
+        found = await tried(egress, receiver.url(scheme="https"))
     assert phases(found) == ["url", "policy", "connect"]
     assert found.failed is Phase.TLS
 
 
-async def test_a_receiver_that_accepts_no_connection(door: EgressClient) -> None:
+async def test_a_receiver_that_accepts_no_connection(egress: EgressClient) -> None:
     with socket.socket() as full, ExitStack() as waiting:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -186,7 +188,7 @@ async def test_a_receiver_that_accepts_no_connection(door: EgressClient) -> None
             early = waiting.enter_context(socket.socket())
             early.setblocking(False)
             early.connect_ex(full.getsockname())
-        found = await tried(door, f"http://127.0.0.1:{full.getsockname()[1]}/")
+        found = await tried(egress, f"http://127.0.0.1:{full.getsockname()[1]}/")
     assert phases(found) == ["url", "policy"]
     assert found.failed is Phase.CONNECT
     assert "no connection within 0.5 s" in found.steps[-1].said

@@ -1,4 +1,4 @@
-"""No socket is ever opened to an address that the policy refuses, through whichever door it comes.
+"""No socket is ever opened to an address that the policy refuses, through whichever api it comes.
 
 The proof stands at the lowest place that Python has: the interpreter's own audit event for `connect`.
 """
@@ -67,10 +67,10 @@ def look_up(host: str, _: int) -> list[str]:
 
 @pytest.fixture
 async def strict() -> AsyncIterator[tuple[EgressClient, Policy]]:
-    """The door as it is by default: nothing is allowed that is not public."""
+    """The api as it is by default: nothing is allowed that is not public."""
     policy = Policy()
-    async with EgressClient(policy, SystemClock(), look_up) as door:
-        yield door, policy
+    async with EgressClient(policy, SystemClock(), look_up) as api:
+        yield api, policy
 
 
 def test_the_corpus_is_large_enough() -> None:
@@ -78,29 +78,29 @@ def test_the_corpus_is_large_enough() -> None:
 
 
 @pytest.mark.parametrize("url", URLS)
-async def test_refused_through_every_door(
+async def test_refused_by_every_request(
     strict: tuple[EgressClient, Policy], connects: list[str], url: str
 ) -> None:
-    door, policy = strict
+    api, policy = strict
     async with receiving(answering()) as receiver:
         url = url.replace("{port}", str(receiver.port))
         with pytest.raises(Refusal) as caught:
-            await Admission(door, policy).admit(url)
+            await Admission(api, policy).admit(url)
         assert caught.value.failure.status == 400
         try:
             target = parse_target(url, policy, ports=False)
         except TargetError:
             return
-        sent = await door.send_request(target, "POST", {}, b"{}", LIMITS)
+        sent = await api.send_request(target, "POST", {}, b"{}", LIMITS)
         assert isinstance(sent, NoResponse)
         assert sent.reason in {NoResponseReason.BLOCKED, NoResponseReason.DNS}
         with pytest.raises(FetchFailed) as failed:
-            async with door.fetch(target, FETCH_LIMITS):
+            async with api.fetch(target, FETCH_LIMITS):
                 pytest.fail("it was fetched")
         assert failed.value.reason in {FetchReason.BLOCKED, FetchReason.UNRESOLVABLE}
         assert refusal_of(failed.value).failure.err_code == "REMOTE_CONTENT_ERROR"
         over_socket = parse_target(f"ws{url[4:]}", policy, ports=False, schemes=LIVE)
-        opened = await door.open_socket(over_socket, {}, LIMITS)
+        opened = await api.open_socket(over_socket, {}, LIMITS)
         assert isinstance(opened, NoResponse)
         assert opened.reason in {NoResponseReason.BLOCKED, NoResponseReason.DNS}
     assert receiver.connections == 0
@@ -109,8 +109,8 @@ async def test_refused_through_every_door(
 
 async def test_the_proof_would_see_a_connection(connects: list[str]) -> None:
     policy = Policy(["127.0.0.1"])
-    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        await door.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    async with EgressClient(policy, SystemClock()) as api, receiving(answering()) as receiver:
+        await api.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
     assert connects == ["127.0.0.1"]
 
 
@@ -119,11 +119,11 @@ async def test_a_name_that_turns_inward_after_admission(connects: list[str], lat
     """Rebinding: the answer at submit was good, the one at delivery is not."""
     answers = iter([["93.184.216.34"], later, later])
     policy = Policy()
-    async with EgressClient(policy, SystemClock(), lambda *_: next(answers)) as door:
-        target = await Admission(door, policy).admit("http://rebinding.example/")
-        sent = await door.send_request(target, "POST", {}, b"{}", LIMITS)
+    async with EgressClient(policy, SystemClock(), lambda *_: next(answers)) as api:
+        target = await Admission(api, policy).admit("http://rebinding.example/")
+        sent = await api.send_request(target, "POST", {}, b"{}", LIMITS)
         with pytest.raises(FetchFailed) as failed:
-            async with door.fetch(target, FETCH_LIMITS):
+            async with api.fetch(target, FETCH_LIMITS):
                 pytest.fail("it was fetched")
     assert isinstance(sent, NoResponse)
     assert sent.reason is NoResponseReason.BLOCKED
@@ -135,10 +135,10 @@ async def test_the_address_that_was_judged_is_the_one_that_is_called(connects: l
     """One look-up per connection: there is no second answer to fall for."""
     answers = [["127.0.0.9"], ["127.0.0.1"]]
     policy = Policy(["127.0.0.9"])
-    door = EgressClient(policy, SystemClock(), lambda *_: answers.pop(0))
-    async with door, receiving(answering()) as receiver:
+    api = EgressClient(policy, SystemClock(), lambda *_: answers.pop(0))
+    async with api, receiving(answering()) as receiver:
         url = receiver.url(host="rebinding.example")
-        sent = await door.send_request(parse_target(url, policy, ports=False), "POST", {}, b"{}", LIMITS)
+        sent = await api.send_request(parse_target(url, policy, ports=False), "POST", {}, b"{}", LIMITS)
     assert isinstance(sent, NoResponse)
     assert sent.reason is NoResponseReason.CONNECT
     assert connects == ["127.0.0.9"]
@@ -149,11 +149,11 @@ async def test_the_address_that_was_judged_is_the_one_that_is_called(connects: l
 @pytest.mark.parametrize("status", [301, 307])
 async def test_a_redirect_is_judged_anew(connects: list[str], location: str, status: int) -> None:
     policy = Policy(["127.0.0.1"])
-    door = EgressClient(policy, SystemClock(), look_up)
-    async with door, receiving(answering(status, location=location)) as receiver:
+    api = EgressClient(policy, SystemClock(), look_up)
+    async with api, receiving(answering(status, location=location)) as receiver:
         target = parse_target(receiver.url(), policy, ports=False)
         with pytest.raises(FetchFailed) as failed:
-            async with door.fetch(target, FETCH_LIMITS):
+            async with api.fetch(target, FETCH_LIMITS):
                 pytest.fail("it was fetched")
     assert failed.value.reason in {FetchReason.BLOCKED, FetchReason.BAD_LOCATION}
     assert set(connects) == {"127.0.0.1"}
@@ -162,11 +162,11 @@ async def test_a_redirect_is_judged_anew(connects: list[str], location: str, sta
 
 async def test_a_host_allowed_by_name_opens_no_other(connects: list[str]) -> None:
     policy = Policy(["loopback.example"])
-    async with EgressClient(policy, SystemClock(), look_up) as door, receiving(answering()) as receiver:
+    async with EgressClient(policy, SystemClock(), look_up) as api, receiving(answering()) as receiver:
         by_name = parse_target(receiver.url(host="loopback.example"), policy, ports=False)
         by_address = parse_target(receiver.url(), policy, ports=False)
         answer, refused = await asyncio.gather(
-            *(door.send_request(target, "POST", {}, b"", LIMITS) for target in (by_name, by_address))
+            *(api.send_request(target, "POST", {}, b"", LIMITS) for target in (by_name, by_address))
         )
     assert not isinstance(answer, NoResponse)
     assert isinstance(refused, NoResponse)
@@ -179,8 +179,8 @@ async def test_the_environments_proxy_is_ignored(
     monkeypatch.setenv("HTTP_PROXY", "http://10.0.0.1:3128")
     monkeypatch.setenv("ALL_PROXY", "http://10.0.0.1:3128")
     policy = Policy(["127.0.0.1"])
-    async with EgressClient(policy, SystemClock()) as door, receiving(answering()) as receiver:
-        await door.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
+    async with EgressClient(policy, SystemClock()) as api, receiving(answering()) as receiver:
+        await api.send_request(parse_target(receiver.url(), policy, ports=False), "POST", {}, b"", LIMITS)
     assert all(ip_address(address).is_loopback for address in connects)
     assert receiver.connections == 1
 
@@ -194,9 +194,9 @@ async def test_a_slow_name_server_is_given_two_seconds() -> None:
         return [host]
 
     policy = Policy()
-    async with EgressClient(policy, SystemClock(), hang) as door:
+    async with EgressClient(policy, SystemClock(), hang) as api:
         target = parse_target("http://slow.example/", policy, ports=False)
-        answer = await door.send_request(target, "POST", {}, b"", Limits(1.0, 10.0))
+        answer = await api.send_request(target, "POST", {}, b"", Limits(1.0, 10.0))
         release.set()
     assert isinstance(answer, NoResponse)
     assert (answer.reason, answer.detail) == (

@@ -20,16 +20,16 @@ LIMITS = Limits(connect=2.0, total=4.0)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def attempt(door: EgressClient, url: str) -> ReceiverResponse | NoResponse:
-    return await door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, b"{}", LIMITS)
+async def attempt(egress: EgressClient, url: str) -> ReceiverResponse | NoResponse:
+    return await egress.send_request(parse_target(url, POLICY, ports=False), "POST", {}, b"{}", LIMITS)
 
 
-async def test_an_old_connection_is_closed(door: EgressClient, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_old_connection_is_closed(egress: EgressClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(idle, "KEEP_ALIVE_SECONDS", 0.1)
     ended = asyncio.Event()
 
@@ -40,13 +40,13 @@ async def test_an_old_connection_is_closed(door: EgressClient, monkeypatch: pyte
         ended.set()
 
     async with receiving(until_closed) as receiver:
-        await attempt(door, receiver.url())
+        await attempt(egress, receiver.url())
         async with asyncio.timeout(5):
             await ended.wait()
 
 
 async def test_the_number_of_kept_connections_is_bounded(
-    door: EgressClient, monkeypatch: pytest.MonkeyPatch
+    egress: EgressClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(idle, "MOST_IDLE", 2)
     async with (
@@ -55,31 +55,31 @@ async def test_the_number_of_kept_connections_is_bounded(
         receiving(answering()) as third,
     ):
         for receiver in (first, second, third, third, second, first):
-            await attempt(door, receiver.url())
+            await attempt(egress, receiver.url())
     assert [each.connections for each in (first, second, third)] == [2, 1, 1]
 
 
-async def test_a_receiver_that_wants_no_connection_kept_is_heard(door: EgressClient) -> None:
+async def test_a_receiver_that_wants_no_connection_kept_is_heard(egress: EgressClient) -> None:
     async with receiving(answering(connection="close")) as receiver:
         for _ in range(2):
-            assert isinstance(await attempt(door, receiver.url()), ReceiverResponse)
+            assert isinstance(await attempt(egress, receiver.url()), ReceiverResponse)
     assert receiver.connections == 2
 
 
 @pytest.mark.parametrize("glued", [b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", b"\r\nx"])
-async def test_glued_answers_consume_no_second_delivery(door: EgressClient, glued: bytes) -> None:
+async def test_glued_answers_consume_no_second_delivery(egress: EgressClient, glued: bytes) -> None:
     async def talkative(talk: Conversation) -> None:
         while True:
             await talk.request()
             await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok" + glued)
 
     async with receiving(talkative) as receiver:
-        answers = [await attempt(door, receiver.url()) for _ in range(3)]
+        answers = [await attempt(egress, receiver.url()) for _ in range(3)]
     assert [answer.status for answer in answers if isinstance(answer, ReceiverResponse)] == [200, 200, 200]
     assert receiver.connections == 3
 
 
-async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: EgressClient) -> None:
+async def test_a_large_body_is_sent_whole_though_its_answer_came_early(egress: EgressClient) -> None:
     whole = asyncio.Event()
 
     async def hasty(talk: Conversation) -> None:
@@ -89,7 +89,7 @@ async def test_a_large_body_is_sent_whole_though_its_answer_came_early(door: Egr
 
     async with receiving(hasty) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        answer = await door.send_request(target, "POST", {}, b"x" * 3_000_000, LIMITS)
+        answer = await egress.send_request(target, "POST", {}, b"x" * 3_000_000, LIMITS)
         async with asyncio.timeout(5):
             await whole.wait()
     assert isinstance(answer, ReceiverResponse)
@@ -107,8 +107,8 @@ async def test_a_dead_address_does_not_hold_up_the_next() -> None:
         each.connect_ex(("127.200.0.1", port))
     server = await asyncio.start_server(_take, "127.0.0.1", port)
     resolve = {"names.example": ["127.200.0.1", "127.0.0.1"]}
-    async with server, EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
-        answer = await attempt(door, f"http://names.example:{port}/")
+    async with server, EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as egress:
+        answer = await attempt(egress, f"http://names.example:{port}/")
     for each in (full, *waiting):
         each.close()
     assert isinstance(answer, ReceiverResponse)
@@ -120,14 +120,14 @@ async def test_a_dead_address_does_not_hold_up_the_next() -> None:
 async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
     async with receiving(answering()) as receiver:
         resolve = {"names.example": ["127.0.0.9", "127.0.0.8", "127.0.0.1"]}
-        async with EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as door:
-            answer = await attempt(door, receiver.url(host="names.example"))
+        async with EgressClient(POLICY, SystemClock(), lambda host, _: resolve[host]) as egress:
+            answer = await attempt(egress, receiver.url(host="names.example"))
             resolve["names.example"] = ["127.0.0.9", "127.0.0.8"]
-            door_closed = await attempt(door, f"http://names.example:{free_port()}/")
+            closed_egress = await attempt(egress, f"http://names.example:{free_port()}/")
     assert isinstance(answer, ReceiverResponse)
     assert answer.address == "127.0.0.1"
-    assert isinstance(door_closed, NoResponse)
-    assert (door_closed.reason, door_closed.detail) == (
+    assert isinstance(closed_egress, NoResponse)
+    assert (closed_egress.reason, closed_egress.detail) == (
         NoResponseReason.CONNECT,
         "no connection: connection refused",
     )

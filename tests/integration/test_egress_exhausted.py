@@ -40,17 +40,17 @@ def no_descriptors() -> Iterator[None]:
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "nowhere.invalid"])
-async def test_no_socket_is_no_silence_of_the_receivers(door: EgressClient, host: str) -> None:
+async def test_no_socket_is_no_silence_of_the_receivers(egress: EgressClient, host: str) -> None:
     async with receiving(answering()) as receiver:
         target = parse_target(receiver.url(host=host), POLICY, ports=False)
         with no_descriptors():
-            answer = await door.send_request(target, "POST", {}, b"{}", Limits(1.0, 5.0))
+            answer = await egress.send_request(target, "POST", {}, b"{}", Limits(1.0, 5.0))
     assert isinstance(answer, NoResponse)
     assert (answer.reason, answer.detail) == (
         NoResponseReason.OURS,
@@ -58,17 +58,17 @@ async def test_no_socket_is_no_silence_of_the_receivers(door: EgressClient, host
     )
 
 
-async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(door: EgressClient) -> None:
+async def test_a_fetch_fails_as_our_fault_and_not_as_the_urls(egress: EgressClient) -> None:
     async with receiving(answering()) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
         with no_descriptors(), pytest.raises(OSError, match="Too many open files"):
-            async with door.fetch(target, FetchLimits(1.0, 2.0, 5.0)):
+            async with egress.fetch(target, FetchLimits(1.0, 2.0, 5.0)):
                 pytest.fail("it was fetched")
 
 
-async def test_a_delivery_that_could_not_be_tried_burns_no_try(door: EgressClient, tmp_path: Path) -> None:
+async def test_a_delivery_that_could_not_be_tried_burns_no_try(egress: EgressClient, tmp_path: Path) -> None:
     deliverer = Deliverer(
-        door,
+        egress,
         POLICY,
         FolderBlobStore(tmp_path, SystemClock()),
         attempt_limits(CallbackSettings(ports=())),

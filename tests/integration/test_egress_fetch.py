@@ -25,38 +25,38 @@ LIMITS = FetchLimits(connect=0.5, response=0.7, total=1.5)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
-async def fetched(door: EgressClient, url: str, limits: FetchLimits = LIMITS) -> bytes:
+async def fetched(egress: EgressClient, url: str, limits: FetchLimits = LIMITS) -> bytes:
     """All bytes behind `url`."""
-    async with door.fetch(parse_target(url, POLICY, ports=False), limits) as answer:
+    async with egress.fetch(parse_target(url, POLICY, ports=False), limits) as answer:
         assert answer.status == 200
         return b"".join([chunk async for chunk in answer.chunks])
 
 
-async def failure(door: EgressClient, url: str, limits: FetchLimits = LIMITS) -> FetchFailed:
+async def failure(egress: EgressClient, url: str, limits: FetchLimits = LIMITS) -> FetchFailed:
     """Why nothing came from `url`; within its time."""
     began = time.monotonic()
     with pytest.raises(FetchFailed) as failed:
-        await fetched(door, url, limits)
+        await fetched(egress, url, limits)
     assert time.monotonic() - began < limits.total + MACHINE
     assert "secret" not in str(failed.value)
     return failed.value
 
 
-async def test_the_bytes_come_as_they_are(door: EgressClient) -> None:
+async def test_the_bytes_come_as_they_are(egress: EgressClient) -> None:
     audio = bytes(range(256)) * 20_000
     async with receiving(answering(200, audio, content_encoding="gzip")) as receiver:
-        assert await fetched(door, receiver.url("/a.wav?secret=1")) == audio
+        assert await fetched(egress, receiver.url("/a.wav?secret=1")) == audio
     [heard] = receiver.heard
     assert heard.line == "GET /a.wav?secret=1 HTTP/1.1"
     assert heard.headers["accept-encoding"] == "identity"
 
 
-async def test_credentials_are_sent_and_stay_with_their_origin(door: EgressClient) -> None:
+async def test_credentials_are_sent_and_stay_with_their_origin(egress: EgressClient) -> None:
     async def lead_elsewhere(talk: Conversation) -> None:
         heard = await talk.request()
         if heard.line.startswith("GET /first"):
@@ -65,14 +65,14 @@ async def test_credentials_are_sent_and_stay_with_their_origin(door: EgressClien
             await talk.answer(302, location=f"http://localhost:{other.port}/third")
 
     async with receiving(answering(200, b"audio")) as other, receiving(lead_elsewhere) as first:
-        assert await fetched(door, f"http://u:p@127.0.0.1:{first.port}/first") == b"audio"
+        assert await fetched(egress, f"http://u:p@127.0.0.1:{first.port}/first") == b"audio"
     assert [heard.headers.get("authorization") for heard in first.heard] == ["Basic dTpw", "Basic dTpw"]
     assert [heard.headers.get("authorization") for heard in other.heard] == [None]
 
 
-async def test_redirects_end(door: EgressClient) -> None:
+async def test_redirects_end(egress: EgressClient) -> None:
     async with receiving(answering(307, location="/again")) as receiver:
-        failed = await failure(door, receiver.url())
+        failed = await failure(egress, receiver.url())
     assert failed.reason is FetchReason.TOO_MANY_REDIRECTS
     assert receiver.connections == 6
 
@@ -91,9 +91,9 @@ async def test_redirects_end(door: EgressClient) -> None:
         ),
     ],
 )
-async def test_deepgrams_words(door: EgressClient, status: int, text: str) -> None:
+async def test_deepgrams_words(egress: EgressClient, status: int, text: str) -> None:
     async with receiving(answering(status)) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     refused = refusal_of(failed).failure
     assert (refused.status, refused.err_code, refused.err_msg) == (400, "REMOTE_CONTENT_ERROR", text)
 
@@ -103,18 +103,18 @@ async def test_deepgrams_words(door: EgressClient, status: int, text: str) -> No
     [("gzip", gzip.compress(b"audio" * 9, mtime=0)), ("deflate", zlib.compress(b"audio" * 9))],
 )
 async def test_a_coding_that_nobody_asked_for_is_undone(
-    door: EgressClient, coding: str, packed: bytes
+    egress: EgressClient, coding: str, packed: bytes
 ) -> None:
     async with receiving(answering(200, packed, content_encoding=coding)) as receiver:
-        assert await fetched(door, receiver.url()) == b"audio" * 9
+        assert await fetched(egress, receiver.url()) == b"audio" * 9
 
 
-async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: EgressClient) -> None:
+async def test_a_bomb_is_bounded_by_what_its_consumer_takes(egress: EgressClient) -> None:
     bomb()  # it takes a moment to make
     async with receiving(gzip_bomb) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
         taken = 0
-        async with door.fetch(target, LIMITS) as answer:
+        async with egress.fetch(target, LIMITS) as answer:
             async for chunk in answer.chunks:
                 assert len(chunk) <= 1 << 18
                 taken += len(chunk)
@@ -139,10 +139,10 @@ async def test_a_bomb_is_bounded_by_what_its_consumer_takes(door: EgressClient) 
     ],
 )
 async def test_what_is_no_audio_is_told_for_what_it_is(
-    door: EgressClient, behaviour: Behaviour, detail: str
+    egress: EgressClient, behaviour: Behaviour, detail: str
 ) -> None:
     async with receiving(behaviour) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     assert failed.reason is FetchReason.NO_DATA
     assert failed.detail.startswith(detail)
     assert not failed.temporary
@@ -161,10 +161,10 @@ async def test_what_is_no_audio_is_told_for_what_it_is(
     ],
 )
 async def test_a_redirect_that_leads_nowhere_is_told(
-    door: EgressClient, location: str, reason: FetchReason, detail: str
+    egress: EgressClient, location: str, reason: FetchReason, detail: str
 ) -> None:
     async with receiving(answering(302, location=location)) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     assert failed.reason is reason
     assert failed.detail.startswith(detail)
     assert not failed.temporary
@@ -173,23 +173,23 @@ async def test_a_redirect_that_leads_nowhere_is_told(
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
 async def test_what_may_pass_is_told_apart_with_the_time_that_the_host_asks_for(
-    door: EgressClient, status: int
+    egress: EgressClient, status: int
 ) -> None:
     async with receiving(answering(status, retry_after="7")) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     assert (failed.temporary, failed.retry_after) == (True, "7")
 
 
 @pytest.mark.parametrize("status", [304, 400, 401, 403, 404, 410, 451])
-async def test_what_the_same_url_will_give_again_is_final(door: EgressClient, status: int) -> None:
+async def test_what_the_same_url_will_give_again_is_final(egress: EgressClient, status: int) -> None:
     async with receiving(answering(status)) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     assert not failed.temporary
 
 
-async def test_the_host_is_told_who_asks(door: EgressClient) -> None:
+async def test_the_host_is_told_who_asks(egress: EgressClient) -> None:
     async with receiving(answering(200, b"audio")) as receiver:
-        await fetched(door, receiver.url())
+        await fetched(egress, receiver.url())
     [heard] = receiver.heard
     assert heard.headers["user-agent"] == f"ringback/{__version__}"
 
@@ -235,25 +235,25 @@ async def reset(talk: Conversation) -> None:
     ],
 )
 async def test_a_bad_host_yields_no_data_in_time(
-    door: EgressClient, behaviour: Behaviour, detail: str, temporary: bool
+    egress: EgressClient, behaviour: Behaviour, detail: str, temporary: bool
 ) -> None:
     async with receiving(behaviour) as receiver:
-        failed = await failure(door, receiver.url("/secret"))
+        failed = await failure(egress, receiver.url("/secret"))
     assert (failed.reason, failed.detail) == (FetchReason.NO_DATA, detail)
     assert failed.temporary is temporary
 
 
-async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(door: EgressClient) -> None:
+async def test_a_host_that_drips_is_given_up_long_before_the_whole_limit(egress: EgressClient) -> None:
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=1_000, pace_window=0.4)
     began = time.monotonic()
     async with receiving(dripping) as receiver:
-        failed = await failure(door, receiver.url("/secret"), limits)
+        failed = await failure(egress, receiver.url("/secret"), limits)
     assert time.monotonic() - began < 5.0
     assert failed.reason is FetchReason.NO_DATA
     assert failed.detail == "too slow: less than 1000 bytes a second over 0.4 s"
 
 
-async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: EgressClient) -> None:
+async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(egress: EgressClient) -> None:
     async def steady(talk: Conversation) -> None:
         await talk.request()
         await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n")
@@ -263,16 +263,16 @@ async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(door: EgressClient
 
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100, pace_window=0.25)
     async with receiving(steady) as receiver:
-        assert len(await fetched(door, receiver.url(), limits)) == 50_000
+        assert len(await fetched(egress, receiver.url(), limits)) == 50_000
 
 
-async def test_our_own_slowness_is_not_held_against_the_host(door: EgressClient) -> None:
+async def test_our_own_slowness_is_not_held_against_the_host(egress: EgressClient) -> None:
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100_000, pace_window=0.3)
     audio = bytes(2_000_000)
     async with receiving(answering(200, audio)) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
         taken = 0
-        async with door.fetch(target, limits) as answer:
+        async with egress.fetch(target, limits) as answer:
             async for chunk in answer.chunks:
                 if not taken:
                     await asyncio.sleep(0.5)
@@ -280,7 +280,7 @@ async def test_our_own_slowness_is_not_held_against_the_host(door: EgressClient)
     assert taken == len(audio)
 
 
-async def test_a_consumer_that_stops_early_frees_the_connection(door: EgressClient) -> None:
+async def test_a_consumer_that_stops_early_frees_the_connection(egress: EgressClient) -> None:
     ended = asyncio.Event()
 
     async def until_closed(talk: Conversation) -> None:
@@ -291,14 +291,14 @@ async def test_a_consumer_that_stops_early_frees_the_connection(door: EgressClie
 
     async with receiving(until_closed) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        async with door.fetch(target, FetchLimits(1, 1, 60)) as answer:
+        async with egress.fetch(target, FetchLimits(1, 1, 60)) as answer:
             async for _ in answer.chunks:
                 break
         async with asyncio.timeout(5):
             await ended.wait()
 
 
-async def test_a_slow_consumer_slows_the_host(door: EgressClient) -> None:
+async def test_a_slow_consumer_slows_the_host(egress: EgressClient) -> None:
     """Back-pressure: what is not taken is not read into memory."""
     sent = 0
 
@@ -312,7 +312,7 @@ async def test_a_slow_consumer_slows_the_host(door: EgressClient) -> None:
 
     async with receiving(counting) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        async with door.fetch(target, FetchLimits(1, 1, 60)) as answer:
+        async with egress.fetch(target, FetchLimits(1, 1, 60)) as answer:
             await anext(aiter(answer.chunks))
             before = -1
             while before != sent:  # until the host can send no more

@@ -23,7 +23,7 @@ LIMITS = Limits(3.0, 6.0)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     """One whose share of the look-ups is taken by names that hang, for the key `HOG`."""
     release, asked = threading.Event(), threading.Semaphore(0)
 
@@ -44,33 +44,37 @@ async def door() -> AsyncIterator[EgressClient]:
         await asyncio.gather(*hanging, return_exceptions=True)
 
 
-async def admitted(door: EgressClient, url: str) -> int:
+async def admitted(egress: EgressClient, url: str) -> int:
     try:
-        await Admission(door, POLICY).admit(url, HOG)
+        await Admission(egress, POLICY).admit(url, HOG)
     except Refusal as refusal:
         return refusal.failure.status
     return 200
 
 
-async def fetch(door: EgressClient, url: str) -> None:
-    async with door.fetch(parse_target(url, POLICY, ports=False), FetchLimits(3, 6, 9), HOG):
+async def fetch(egress: EgressClient, url: str) -> None:
+    async with egress.fetch(parse_target(url, POLICY, ports=False), FetchLimits(3, 6, 9), HOG):
         pytest.fail("it was fetched")
 
 
-async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone(door: EgressClient) -> None:
+async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone(
+    egress: EgressClient,
+) -> None:
     async with receiving(answering()) as receiver:
         url = receiver.url(host="new.example")
         over_socket = parse_target(f"ws{url[4:]}", POLICY, ports=False, schemes=LIVE)
         behind = asyncio.gather(
-            admitted(door, url),
-            door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, b"", LIMITS, requester=HOG),
-            door.open_socket(over_socket, {}, LIMITS, HOG),
-            fetch(door, url),
+            admitted(egress, url),
+            egress.send_request(
+                parse_target(url, POLICY, ports=False), "POST", {}, b"", LIMITS, requester=HOG
+            ),
+            egress.open_socket(over_socket, {}, LIMITS, HOG),
+            fetch(egress, url),
             return_exceptions=True,
         )
         await asyncio.sleep(0)
         async with asyncio.timeout(1.5):  # while the others still wait for their share
-            await Admission(door, POLICY).admit(url, OTHER)
+            await Admission(egress, POLICY).admit(url, OTHER)
         status, sent, opened, fetched = await behind
     assert status == 503
     assert isinstance(sent, NoResponse)

@@ -58,25 +58,25 @@ take as long as the receiver likes."""
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(POLICY, SystemClock()) as opened:
         yield opened
 
 
 async def attempt(
-    door: EgressClient, url: str, body: bytes = b"{}", limits: Limits = LIMITS
+    egress: EgressClient, url: str, body: bytes = b"{}", limits: Limits = LIMITS
 ) -> ReceiverResponse | NoResponse:
     """One attempt, which must end in time."""
     began = time.monotonic()
-    answer = await door.send_request(parse_target(url, POLICY, ports=False), "POST", {}, body, limits)
+    answer = await egress.send_request(parse_target(url, POLICY, ports=False), "POST", {}, body, limits)
     assert time.monotonic() - began < limits.total + TOLERANCE
     return answer
 
 
 @pytest.mark.parametrize("status", [200, 204, 302, 404, 410, 413, 500, 503])
-async def test_a_status_is_an_answer(door: EgressClient, status: int) -> None:
+async def test_a_status_is_an_answer(egress: EgressClient, status: int) -> None:
     async with receiving(answering(status, location="http://127.0.0.1:1/", retry_after="7")) as receiver:
-        answer = await attempt(door, receiver.url())
+        answer = await attempt(egress, receiver.url())
     assert isinstance(answer, ReceiverResponse)
     assert (answer.status, answer.retry_after, answer.address) == (status, "7", "127.0.0.1")
     assert receiver.connections == 1
@@ -103,9 +103,9 @@ async def test_a_status_is_an_answer(door: EgressClient, status: int) -> None:
         no_reason,
     ],
 )
-async def test_the_status_line_decides(door: EgressClient, behaviour: Behaviour) -> None:
+async def test_the_status_line_decides(egress: EgressClient, behaviour: Behaviour) -> None:
     async with receiving(behaviour) as receiver:
-        answer = await attempt(door, receiver.url(), body=b"x" * 20_000_000)
+        answer = await attempt(egress, receiver.url(), body=b"x" * 20_000_000)
     assert isinstance(answer, ReceiverResponse)
     assert answer.status == 200
     assert len(answer.body) <= BODY_LIMIT
@@ -126,7 +126,7 @@ UNUSUAL_HEADERS = {
 
 
 @pytest.mark.parametrize("headers", UNUSUAL_HEADERS.values(), ids=UNUSUAL_HEADERS)
-async def test_answers_that_other_clients_read_are_read_whole(door: EgressClient, headers: bytes) -> None:
+async def test_answers_that_other_clients_read_are_read_whole(egress: EgressClient, headers: bytes) -> None:
     body = b"6\r\nthanks\r\n0\r\n\r\n" if b"chunked" in headers else b"thanks"
 
     async def unusual(talk: Conversation) -> None:
@@ -135,8 +135,8 @@ async def test_answers_that_other_clients_read_are_read_whole(door: EgressClient
             await talk.say(b"HTTP/1.1 200 OK\r\n" + headers + b"\r\n" + body)
 
     async with receiving(unusual) as receiver:
-        answers = [await attempt(door, receiver.url()) for _ in range(2)]
-        async with door.fetch(parse_target(receiver.url(), POLICY, ports=False), FETCH_LIMITS) as fetched:
+        answers = [await attempt(egress, receiver.url()) for _ in range(2)]
+        async with egress.fetch(parse_target(receiver.url(), POLICY, ports=False), FETCH_LIMITS) as fetched:
             audio = b"".join([chunk async for chunk in fetched.chunks])
     assert [answer.body for answer in answers if isinstance(answer, ReceiverResponse)] == [b"thanks"] * 2
     assert audio == b"thanks"
@@ -155,35 +155,35 @@ async def test_answers_that_other_clients_read_are_read_whole(door: EgressClient
     ],
 )
 async def test_no_status_line_is_no_answer(
-    door: EgressClient, behaviour: Behaviour, reason: NoResponseReason
+    egress: EgressClient, behaviour: Behaviour, reason: NoResponseReason
 ) -> None:
     async with receiving(behaviour) as receiver:
-        answer = await attempt(door, receiver.url("/secret?key=1"), body=b"x" * 20_000_000)
+        answer = await attempt(egress, receiver.url("/secret?key=1"), body=b"x" * 20_000_000)
     assert isinstance(answer, NoResponse)
     assert answer.reason is reason
     assert "secret" not in answer.detail
     assert receiver.connections == 1, "an attempt on a fresh connection is made once"
 
 
-async def test_nobody_listens(door: EgressClient) -> None:
+async def test_nobody_listens(egress: EgressClient) -> None:
     async with receiving(silence) as receiver:
         pass
-    answer = await attempt(door, receiver.url())
+    answer = await attempt(egress, receiver.url())
     assert isinstance(answer, NoResponse)
     assert (answer.reason, answer.detail) == (NoResponseReason.CONNECT, "no connection: connection refused")
     assert answer.address == "127.0.0.1", "the address that was tried"
 
 
-async def test_a_put_is_sent_once_too(door: EgressClient) -> None:
+async def test_a_put_is_sent_once_too(egress: EgressClient) -> None:
     """aiohttp by itself sends a PUT again when the connection is lost."""
     async with receiving(hang_up) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
-        answer = await door.send_request(target, "PUT", {}, b"{}", LIMITS)
+        answer = await egress.send_request(target, "PUT", {}, b"{}", LIMITS)
     assert isinstance(answer, NoResponse)
     assert receiver.connections == 1
 
 
-async def test_a_kept_connection_that_died_costs_no_attempt(door: EgressClient) -> None:
+async def test_a_kept_connection_that_died_costs_no_attempt(egress: EgressClient) -> None:
     async def once_per_connection(talk: Conversation) -> None:
         await talk.request()
         await talk.answer()  # without `connection: close`, and then closed all the same, on the next request
@@ -193,13 +193,13 @@ async def test_a_kept_connection_that_died_costs_no_attempt(door: EgressClient) 
 
     async with receiving(once_per_connection) as receiver:
         for _ in range(2):
-            answer = await attempt(door, receiver.url())
+            answer = await attempt(egress, receiver.url())
             assert isinstance(answer, ReceiverResponse)
             assert answer.status == 200
     assert receiver.connections == 2
 
 
-async def test_an_answer_to_nothing_is_nobodys_answer(door: EgressClient) -> None:
+async def test_an_answer_to_nothing_is_nobodys_answer(egress: EgressClient) -> None:
     """What a receiver says on an idle connection must not be taken for its answer to the next delivery."""
     dropped = asyncio.Event()
 
@@ -214,38 +214,38 @@ async def test_an_answer_to_nothing_is_nobodys_answer(door: EgressClient) -> Non
             dropped.set()
 
     async with receiving(talkative) as receiver:
-        first = await attempt(door, receiver.url())
+        first = await attempt(egress, receiver.url())
         async with asyncio.timeout(5):
             await dropped.wait()
-        second = await attempt(door, receiver.url())
+        second = await attempt(egress, receiver.url())
     assert isinstance(first, ReceiverResponse)
     assert isinstance(second, ReceiverResponse)
     assert (first.body, second.body) == (b"asked for", b"asked for")
     assert receiver.connections == 2
 
 
-async def test_it_is_known_whether_the_request_was_sent(door: EgressClient) -> None:
+async def test_it_is_known_whether_the_request_was_sent(egress: EgressClient) -> None:
     async with receiving(silence) as deaf, receiving(never_reads) as busy:
-        sent = await attempt(door, deaf.url())
-        unsent = await attempt(door, busy.url(), body=b"x" * 20_000_000)
+        sent = await attempt(egress, deaf.url())
+        unsent = await attempt(egress, busy.url(), body=b"x" * 20_000_000)
     assert sent.phases.sent is not None
     assert unsent.phases.connect is not None
     assert unsent.phases.sent is None
 
 
-async def test_interim_answers_are_passed_over(door: EgressClient) -> None:
+async def test_interim_answers_are_passed_over(egress: EgressClient) -> None:
     async def hint_first(talk: Conversation) -> None:
         await talk.request()
         await talk.say(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n" * 3)
         await talk.answer(201)
 
     async with receiving(hint_first) as receiver:
-        answer = await attempt(door, receiver.url())
+        answer = await attempt(egress, receiver.url())
     assert isinstance(answer, ReceiverResponse)
     assert answer.status == 201
 
 
-async def test_a_cancelled_attempt_leaves_no_connection(door: EgressClient) -> None:
+async def test_a_cancelled_attempt_leaves_no_connection(egress: EgressClient) -> None:
     heard, ended = asyncio.Event(), asyncio.Event()
 
     async def until_closed(talk: Conversation) -> None:
@@ -255,25 +255,25 @@ async def test_a_cancelled_attempt_leaves_no_connection(door: EgressClient) -> N
         ended.set()
 
     async with receiving(until_closed) as receiver:
-        sending = asyncio.create_task(attempt(door, receiver.url()))
+        sending = asyncio.create_task(attempt(egress, receiver.url()))
         await heard.wait()
         sending.cancel()
         async with asyncio.timeout(5):
             await ended.wait()
 
 
-async def test_connections_are_kept(door: EgressClient) -> None:
+async def test_connections_are_kept(egress: EgressClient) -> None:
     async with receiving(answering(200, b"thanks")) as receiver:
-        answers = [await attempt(door, receiver.url()) for _ in range(3)]
+        answers = [await attempt(egress, receiver.url()) for _ in range(3)]
     assert receiver.connections == 1
     first, *later = answers
     assert first.phases.connect is not None
     assert all(answer.phases.connect is None for answer in later)
 
 
-async def test_a_receiver_without_tls_is_not_waited_for(door: EgressClient) -> None:
+async def test_a_receiver_without_tls_is_not_waited_for(egress: EgressClient) -> None:
     async with receiving(never_reads) as receiver:
-        answer = await attempt(door, receiver.url(scheme="https"), limits=Limits(0.3, 5.0))
+        answer = await attempt(egress, receiver.url(scheme="https"), limits=Limits(0.3, 5.0))
     assert isinstance(answer, NoResponse)
     assert (answer.reason, answer.detail) == (NoResponseReason.TIMEOUT, "no connection within 0.3 s")
     assert answer.phases.total < 0.3 + TOLERANCE
@@ -293,14 +293,14 @@ async def test_tls_is_verified_against_the_machines_store(
     known.cert_pem.write_to_path(str(bundle))
     monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
     results = {}
-    async with EgressClient(POLICY, SystemClock()) as door:
+    async with EgressClient(POLICY, SystemClock()) as egress:
         for name, tls in {
             "good": _tls_of(known, "localhost"),
             "unknown authority": _tls_of(unknown, "localhost"),
             "other host": _tls_of(known, "other.example"),
         }.items():
             async with receiving(answering(), tls) as receiver:
-                results[name] = await attempt(door, receiver.url(scheme="https", host="localhost"))
+                results[name] = await attempt(egress, receiver.url(scheme="https", host="localhost"))
     good, *bad = results.values()
     assert isinstance(good, ReceiverResponse)
     assert good.phases.tls is not None
@@ -308,11 +308,11 @@ async def test_tls_is_verified_against_the_machines_store(
     assert not any(isinstance(answer, ReceiverResponse) for answer in bad)
 
 
-async def test_what_is_sent(door: EgressClient) -> None:
+async def test_what_is_sent(egress: EgressClient) -> None:
     async with receiving(answering()) as receiver:
         url = f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/a%2Fb?c=%41&d=e%20f#g"
         target = parse_target(url, POLICY, ports=False)
-        await door.send_request(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
+        await egress.send_request(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
     [heard] = receiver.heard
     assert heard.line == "PUT /a%2Fb?c=%41&d=e%20f HTTP/1.1"
     assert heard.body == b'{"a":1}'
@@ -327,23 +327,23 @@ async def test_what_is_sent(door: EgressClient) -> None:
 
 
 @pytest.mark.parametrize("size", [0, 1, 70_000, 3_000_000])
-async def test_the_length_is_exact_at_every_size(door: EgressClient, size: int) -> None:
+async def test_the_length_is_exact_at_every_size(egress: EgressClient, size: int) -> None:
     async with receiving(answering()) as receiver:
-        await attempt(door, receiver.url(), b"x" * size)
+        await attempt(egress, receiver.url(), b"x" * size)
     [heard] = receiver.heard
     assert heard.headers["content-length"] == str(size)
     assert "transfer-encoding" not in heard.headers
     assert len(heard.body) == size
 
 
-async def test_cookies_are_not_kept(door: EgressClient) -> None:
+async def test_cookies_are_not_kept(egress: EgressClient) -> None:
     async with receiving(answering(set_cookie="a=b")) as receiver:
         for _ in range(2):
-            await attempt(door, receiver.url())
+            await attempt(egress, receiver.url())
     assert all("cookie" not in heard.headers for heard in receiver.heard)
 
 
-async def test_memory_stays_flat_under_bad_receivers(door: EgressClient) -> None:
+async def test_memory_stays_flat_under_bad_receivers(egress: EgressClient) -> None:
     process = psutil.Process()
     rises: list[int] = []
 
@@ -355,18 +355,18 @@ async def test_memory_stays_flat_under_bad_receivers(door: EgressClient) -> None
     async with receiving(endless_answer) as endless, receiving(gzip_bomb) as bomb, receiving(silence) as deaf:
         watching = asyncio.create_task(watch(process.memory_info().rss))
         await asyncio.gather(
-            *(attempt(door, each.url()) for each in (endless, bomb, deaf) for _ in range(10))
+            *(attempt(egress, each.url()) for each in (endless, bomb, deaf) for _ in range(10))
         )
         watching.cancel()
     print(f"memory rose by at most {max(rises) / 1e6:.1f} MB under 30 bad receivers")
     assert max(rises) < 50_000_000
 
 
-async def test_a_bad_receiver_does_not_slow_a_good_one(door: EgressClient) -> None:
+async def test_a_bad_receiver_does_not_slow_a_good_one(egress: EgressClient) -> None:
     async with receiving(silence) as bad, receiving(answering()) as good:
-        waiting = [asyncio.create_task(attempt(door, bad.url())) for _ in range(50)]
+        waiting = [asyncio.create_task(attempt(egress, bad.url())) for _ in range(50)]
         for _ in range(20):
-            answer = await attempt(door, good.url())
+            answer = await attempt(egress, good.url())
             assert answer.phases.total < 0.5
         assert not any(task.done() for task in waiting)
         await asyncio.gather(*waiting)

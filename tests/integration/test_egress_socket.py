@@ -1,4 +1,4 @@
-"""WebSockets through the door: the policy of all requests, and a name for whatever the other side does."""
+"""WebSockets through the egress: the policy of all requests, and a name for whatever the other side does."""
 
 import asyncio
 import base64
@@ -28,7 +28,7 @@ LIMITS = Limits(connect=1, total=2)
 
 
 @pytest.fixture
-async def door() -> AsyncIterator[EgressClient]:
+async def egress() -> AsyncIterator[EgressClient]:
     async with EgressClient(Policy(("127.0.0.1",)), SystemClock()) as opened:
         yield opened
 
@@ -37,22 +37,22 @@ def target(url: str) -> Target:
     return read_target(url, LIVE)
 
 
-async def opened(door: EgressClient, url: str) -> OutgoingSocket:
-    socket = await door.open_socket(target(url), {"dg-request-id": "one"}, LIMITS)
+async def opened(egress: EgressClient, url: str) -> OutgoingSocket:
+    socket = await egress.open_socket(target(url), {"dg-request-id": "one"}, LIMITS)
     assert isinstance(socket, OutgoingSocket), socket
     return socket
 
 
-async def refused(door: EgressClient, url: str) -> NoResponse:
-    answer = await door.open_socket(target(url), {}, LIMITS)
+async def refused(egress: EgressClient, url: str) -> NoResponse:
+    answer = await egress.open_socket(target(url), {}, LIMITS)
     assert isinstance(answer, NoResponse), answer
     return answer
 
 
-async def test_messages_arrive_in_order_and_the_close_is_told(door: EgressClient) -> None:
+async def test_messages_arrive_in_order_and_the_close_is_told(egress: EgressClient) -> None:
     async with SocketReceiver() as receiver:
         url = receiver.url.replace("ws://", "ws://user:pa%20ss@")
-        socket = await opened(door, url + "?a=1&a=%2F")
+        socket = await opened(egress, url + "?a=1&a=%2F")
         for number in range(100):
             await socket.send_message(b'{"n":%d}' % number, 2)
         await socket.close(1000, "done")
@@ -65,9 +65,9 @@ async def test_messages_arrive_in_order_and_the_close_is_told(door: EgressClient
     assert "sec-websocket-extensions" not in call.headers
 
 
-async def test_a_pong_says_that_what_came_before_was_read(door: EgressClient) -> None:
+async def test_a_pong_says_that_what_came_before_was_read(egress: EgressClient) -> None:
     async with SocketReceiver() as receiver:
-        socket = await opened(door, receiver.url)
+        socket = await opened(egress, receiver.url)
         await socket.send_message(b"{}", 2)
         await socket.send_ping(b"7", 2)
         async with asyncio.timeout(5):
@@ -93,10 +93,10 @@ async def talk_too_much(_: Called, connection: ServerConnection) -> None:
     [(hang_up, "code 4321"), (break_off, "broke off"), (talk_too_much, "code 1009")],
 )
 async def test_the_end_of_a_socket_is_noticed_while_nothing_is_sent(
-    door: EgressClient, handle: object, words: str
+    egress: EgressClient, handle: object, words: str
 ) -> None:
     async with SocketReceiver(handle) as receiver:  # type: ignore[arg-type] # one of the above
-        socket = await opened(door, receiver.url)
+        socket = await opened(egress, receiver.url)
         with pytest.raises(SocketLost, match=words):
             async with asyncio.timeout(5):
                 await socket.receive_pong()
@@ -109,7 +109,7 @@ async def send_for_ever(socket: OutgoingSocket) -> None:
             await socket.send_message(b"x" * 60_000, 0.3)
 
 
-async def test_a_receiver_that_does_not_read_counts_as_lost(door: EgressClient) -> None:
+async def test_a_receiver_that_does_not_read_counts_as_lost(egress: EgressClient) -> None:
     reading = asyncio.Event()
 
     async def never_read(_: Called, connection: ServerConnection) -> None:
@@ -117,7 +117,7 @@ async def test_a_receiver_that_does_not_read_counts_as_lost(door: EgressClient) 
         await reading.wait()
 
     async with SocketReceiver(never_read) as receiver:
-        socket = await opened(door, receiver.url)
+        socket = await opened(egress, receiver.url)
         with pytest.raises(SocketLost, match=r"did not read for 0\.3 s"):
             await send_for_ever(socket)
         async with asyncio.timeout(5):
@@ -153,10 +153,10 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
             serve(
                 take, "127.0.0.1", 0, process_response=enlarge, ssl=tls if scheme == "wss" else None
             ) as server,
-            EgressClient(policy, SystemClock()) as door,
+            EgressClient(policy, SystemClock()) as egress,
         ):
             port = next(iter(server.sockets)).getsockname()[1]
-            socket = await door.open_socket(target(f"{scheme}://localhost:{port}/"), {}, LIMITS)
+            socket = await egress.open_socket(target(f"{scheme}://localhost:{port}/"), {}, LIMITS)
             assert isinstance(socket, OutgoingSocket), socket
             await socket.send_message(b"x" * 300_000, 2)
             await socket.send_ping(b"7", 2)
@@ -168,7 +168,7 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
     assert heard == ["x" * 300_000]
 
 
-async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: EgressClient) -> None:
+async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(egress: EgressClient) -> None:
     async def pretend(talk: Conversation) -> None:
         await talk.request()
         await talk.say(
@@ -177,7 +177,7 @@ async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(door: Egres
         await talk.reader.read()
 
     async with receiving(pretend) as receiver:
-        answer = await refused(door, receiver.url(scheme="ws"))
+        answer = await refused(egress, receiver.url(scheme="ws"))
     assert answer.reason is NoResponseReason.PROTOCOL
     assert answer.detail == "its answer to the WebSocket handshake is no valid one"
 
@@ -194,16 +194,16 @@ def forbidden(connection: ServerConnection, _: Request) -> Response:
 
 @pytest.mark.parametrize(("handshake", "status"), [(redirected, 302), (forbidden, 403)])
 async def test_only_a_switch_of_protocols_opens_a_socket(
-    door: EgressClient, handshake: object, status: int
+    egress: EgressClient, handshake: object, status: int
 ) -> None:
     async with SocketReceiver(handshake=handshake) as receiver:  # type: ignore[arg-type] # as above
-        answer = await refused(door, receiver.url)
+        answer = await refused(egress, receiver.url)
     assert answer.reason is NoResponseReason.PROTOCOL
     assert str(status) in answer.detail
 
 
-async def test_where_nobody_listens_the_phase_is_named(door: EgressClient) -> None:
-    answer = await refused(door, f"ws://127.0.0.1:{free_port()}/")
+async def test_where_nobody_listens_the_phase_is_named(egress: EgressClient) -> None:
+    answer = await refused(egress, f"ws://127.0.0.1:{free_port()}/")
     assert (answer.reason, answer.detail) == (NoResponseReason.CONNECT, "no connection: connection refused")
 
 
@@ -215,11 +215,11 @@ async def test_private_addresses_stay_closed() -> None:
     assert answer.reason is by_name.reason is NoResponseReason.BLOCKED
 
 
-async def test_an_endless_handshake_ends_in_time(door: EgressClient) -> None:
+async def test_an_endless_handshake_ends_in_time(egress: EgressClient) -> None:
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read()
         writer.close()
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(10):
-        answer = await refused(door, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        answer = await refused(egress, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert answer.reason is NoResponseReason.TIMEOUT

@@ -144,7 +144,7 @@ async def test_a_segment_on_which_the_recogniser_raises_fails_alone_without_a_re
     assert "the script says so" in str(bad)
     assert isinstance(good, Recognition)
     assert restarts() == before
-    assert "Traceback" in capfd.readouterr().err  # for whoever looks into it
+    assert "Traceback" in capfd.readouterr().err  # for the operator
 
 
 async def test_a_hung_engine_is_replaced_and_only_the_hung_segment_pays(scripted: Scripted) -> None:
@@ -281,7 +281,7 @@ async def test_who_waits_past_the_grace_is_cancelled(scripted: Scripted) -> None
         await call
 
 
-async def test_a_model_that_is_not_here_is_told_to_everybody_with_its_mend(tmp_path: Path) -> None:
+async def test_all_callers_learn_that_a_model_is_not_here_and_the_fix(tmp_path: Path) -> None:
     pool = EnginePool(EngineSetup("large-v3", str(tmp_path), 1))
     waiting = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
     with pytest.raises(Misconfigured, match="ringback model pull large-v3"):

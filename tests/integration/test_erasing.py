@@ -67,7 +67,7 @@ class ProcessContext:
         order = TranscriptionOrder(options, "m", audio=audio_key(name), sha256="0" * 64, callback=URL)
         job = job_of(order, name, SEAL, project=TENANT.id, accessor="k")
         await self.blobs.put(audio_key(name), single_chunk(CANARY.encode()))
-        await self.store.add([replace(job, idempotency=IdempotencyKey(f"{CANARY} {name}", b"wish"))])
+        await self.store.add([replace(job, idempotency=IdempotencyKey(f"{CANARY} {name}", b"fingerprint"))])
         if not ends:
             return name
         (lease,) = await self.store.claim(KIND, 1, 60)

@@ -69,7 +69,7 @@ class LiveEngine:
         return self.recognisers.open(ListenOptions(**given), model, "stream")  # type: ignore[arg-type]
 
     async def recorded(self, path: Path) -> str:
-        """The text of a recording by the road that REST takes."""
+        """The text of a recording as REST recognises it."""
         async with self.reader.read(path, Decoding()) as items:
             chunks = [item async for item in items if isinstance(item, SpeechChunk)]
         heard = await asyncio.gather(

@@ -28,7 +28,14 @@ from ringback.jobs.worker import Worker
 from ringback.settings import CallbackSettings
 from ringback.streaming import http_relay
 from support.front import OWNER, Front, front
-from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, RAW, LiveClient, stream, told_ears
+from support.live_client import (
+    BYTES_PER_SECOND,
+    CLOSE_STREAM,
+    RAW,
+    LiveClient,
+    open_scripted_recogniser,
+    stream,
+)
 from support.receiver import Received, Receiver
 from support.sealing import SEAL
 from support.sockets import Called, SocketReceiver
@@ -38,31 +45,31 @@ QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=2.0)
 
 
 @asynccontextmanager
-async def house(
+async def running_api(
     folder: Path, settings: CallbackSettings = QUICK, *, deliver: bool = True
 ) -> AsyncIterator[Front]:
     """The server, with the worker that delivers."""
     clock, policy = SystemClock(), Policy(("127.0.0.1",))
     async with (
-        front(folder, callback=settings, open_recogniser=told_ears) as door,
+        front(folder, callback=settings, open_recogniser=open_scripted_recogniser) as api,
         EgressClient(policy, clock) as egress,
     ):
         deliverer = Deliverer(
             egress,
             policy,
-            door.blobs,
+            api.blobs,
             attempt_limits(settings),
             server_schedule(settings),
             seal=SEAL,
-            sign=Signers(door.ledger, SEAL, clock).sign,
+            sign=Signers(api.ledger, SEAL, clock).sign,
             clock=clock,
-            read_attempts=door.ledger.attempts,
+            read_attempts=api.ledger.attempts,
         )
-        worker = Worker(DELIVER, door.ledger, deliverer, concurrency=8, lease_seconds=30, clock=clock)
+        worker = Worker(DELIVER, api.ledger, deliverer, concurrency=8, lease_seconds=30, clock=clock)
         stopping = asyncio.Event()
         working = asyncio.create_task(worker.run(stopping)) if deliver else None
         try:
-            yield door
+            yield api
         finally:
             stopping.set()
             if working is not None:
@@ -97,13 +104,13 @@ THREE_SECONDS = ["word0", "word1", "word2", "Metadata"]
 
 
 async def test_a_socket_gets_every_response_and_the_client_none(tmp_path: Path) -> None:
-    async with house(tmp_path) as door, SocketReceiver() as receiver:
+    async with running_api(tmp_path) as api, SocketReceiver() as receiver:
         url = receiver.url.replace("ws://", "ws://user:secret@")
-        async with stream(door.port, query(url, "&extra=meeting:7"), key=OWNER) as client:
+        async with stream(api.port, query(url, "&extra=meeting:7"), key=OWNER) as client:
             await client.send('{"type":"Nonsense"}')
             await speak_and_close(client)
         (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
-        keys = await door.services.keys.keys(door.project)
+        keys = await api.services.keys.keys(api.project)
     messages = [json.loads(message) for message in call.messages]
     assert said(messages) == THREE_SECONDS
     assert messages[0]["metadata"]["extra"] == {"meeting": "7"}
@@ -115,11 +122,11 @@ async def test_a_socket_gets_every_response_and_the_client_none(tmp_path: Path) 
 
 
 async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
-    async with house(tmp_path) as door, SocketReceiver() as receiver:
-        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+    async with running_api(tmp_path) as api, SocketReceiver() as receiver:
+        async with stream(api.port, query(receiver.url), key=OWNER) as client:
             await speak_and_close(client, 1)
-        keys = await door.services.keys.keys(door.project)
-        secrets = await door.services.signers.open_secrets(keys[0].id)
+        keys = await api.services.keys.keys(api.project)
+        secrets = await api.services.signers.open_secrets(keys[0].id)
         signed = {
             name: receiver.calls[0].headers[name] for name in receiver.calls[0].headers if "webhook" in name
         }
@@ -131,8 +138,8 @@ async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
 
 
 async def test_both_get_the_responses_where_it_is_asked_for(tmp_path: Path) -> None:
-    async with house(tmp_path) as door, SocketReceiver() as receiver:
-        async with stream(door.port, query(receiver.url, "&inspect_response=true"), key=OWNER) as client:
+    async with running_api(tmp_path) as api, SocketReceiver() as receiver:
+        async with stream(api.port, query(receiver.url, "&inspect_response=true"), key=OWNER) as client:
             await speak_and_close(client)
         await receiver.wait_for(lambda calls: calls[0].code is not None)
     assert [json.loads(message) for message in receiver.calls[0].messages] == client.messages
@@ -150,25 +157,25 @@ async def break_off_after_one(called: Called, connection: ServerConnection) -> N
 
 @pytest.mark.parametrize("temper", [hang_up_after_one, break_off_after_one])
 async def test_a_lost_socket_kills_the_stream_at_once(tmp_path: Path, temper: Any) -> None:
-    async with house(tmp_path) as door, SocketReceiver(temper) as receiver:
-        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+    async with running_api(tmp_path) as api, SocketReceiver(temper) as receiver:
+        async with stream(api.port, query(receiver.url), key=OWNER) as client:
             await client.send(SECOND)
             await receiver.wait_for(lambda calls: bool(calls[0].messages))
             lost = time.monotonic()
             assert await client.closed(10) == 1011
             took = time.monotonic() - lost
-        job = await door.ledger.wait_for_end(JobId(client.request_id))
+        job = await api.ledger.wait_for_end(JobId(client.request_id))
     print(f"a lost callback ended its stream after {took * 1000:.0f} ms")
     assert client.reason == "The callback's connection was lost, and with it this stream's results."
     assert job.code == 502
 
 
 async def test_a_client_that_hangs_up_is_heard_to_its_end(tmp_path: Path) -> None:
-    async with house(tmp_path) as door, SocketReceiver() as receiver:
-        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+    async with running_api(tmp_path) as api, SocketReceiver() as receiver:
+        async with stream(api.port, query(receiver.url), key=OWNER) as client:
             await client.send(SECOND + SECOND[: BYTES_PER_SECOND // 2])
         (call,) = await receiver.wait_for(lambda calls: calls[0].code is not None)
-        job = await door.ledger.wait_for_end(JobId(client.request_id))
+        job = await api.ledger.wait_for_end(JobId(client.request_id))
     assert said([json.loads(message) for message in call.messages]) == ["word0", "word1", "Metadata"]
     assert (call.code, job.code) == (1000, 200)
 
@@ -185,8 +192,8 @@ async def test_a_lost_socket_may_be_opened_again_with_nothing_missing(tmp_path: 
                 called.drop()
 
     settings = CallbackSettings(reconnect_seconds=20.0)
-    async with house(tmp_path, settings) as door, SocketReceiver(take_two) as receiver:
-        async with stream(door.port, query(receiver.url), key=OWNER) as client:
+    async with running_api(tmp_path, settings) as api, SocketReceiver(take_two) as receiver:
+        async with stream(api.port, query(receiver.url), key=OWNER) as client:
             for _ in range(20):
                 await client.send(SECOND)
             await receiver.wait_for(lambda calls: len(calls) == 2)
@@ -207,9 +214,9 @@ async def test_a_lost_socket_may_be_opened_again_with_nothing_missing(tmp_path: 
 async def test_a_socket_that_does_not_come_back_in_time_ends_the_stream(tmp_path: Path) -> None:
     settings = CallbackSettings(reconnect_seconds=0.5)
     async with (
-        house(tmp_path, settings) as door,
+        running_api(tmp_path, settings) as api,
         SocketReceiver(hang_up_after_one) as receiver,
-        stream(door.port, query(receiver.url), key=OWNER) as client,
+        stream(api.port, query(receiver.url), key=OWNER) as client,
     ):
         await client.send(SECOND)
         await receiver.wait_for(lambda calls: bool(calls[0].messages))
@@ -225,14 +232,14 @@ async def bodies(receiver: Receiver, count: int) -> list[Received]:
 
 
 async def test_a_receiver_gets_one_request_per_response_in_order(tmp_path: Path) -> None:
-    async with house(tmp_path) as door:
+    async with running_api(tmp_path) as api:
         with Receiver() as receiver:
-            async with stream(door.port, query(receiver.url, "&callback_method=put"), key=OWNER) as client:
+            async with stream(api.port, query(receiver.url, "&callback_method=put"), key=OWNER) as client:
                 await speak_and_close(client, 12)
             arrived = await bodies(receiver, 13)
-        children = await door.ledger.children(JobId(client.request_id), 100)
+        children = await api.ledger.children(JobId(client.request_id), 100)
         for child in children:
-            await door.ledger.wait_for_end(child.id)
+            await api.ledger.wait_for_end(child.id)
     assert said([json.loads(each.body) for each in arrived]) == [*(f"word{n}" for n in range(12)), "Metadata"]
     assert [each.headers["ringback-sequence"] for each in arrived] == [str(n) for n in range(1, 14)]
     assert {each.headers["dg-request-id"] for each in arrived} == {client.request_id}
@@ -242,10 +249,10 @@ async def test_a_receiver_gets_one_request_per_response_in_order(tmp_path: Path)
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "GET", "delete"])
 async def test_the_method_is_the_callers_choice(tmp_path: Path, method: str) -> None:
-    async with house(tmp_path) as door:
+    async with running_api(tmp_path) as api:
         with Receiver() as receiver:
             where = query(receiver.url, f"&callback_method={method}")
-            async with stream(door.port, where, key=OWNER) as client:
+            async with stream(api.port, where, key=OWNER) as client:
                 await speak_and_close(client, 1)
             arrived = await bodies(receiver, 2)
     assert [each.method for each in arrived] == [method.upper()] * 2
@@ -261,12 +268,12 @@ async def test_those_behind_a_parked_response_are_parked_with_it_and_the_next_is
     def moody(_: Received) -> int:
         return 500 if refusing else 200
 
-    async with house(tmp_path, CallbackSettings(retries=1, retry_delay=0.3, timeout=2.0)) as door:
+    async with running_api(tmp_path, CallbackSettings(retries=1, retry_delay=0.3, timeout=2.0)) as api:
         with Receiver(moody) as receiver:
-            async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            async with stream(api.port, query(receiver.url), key=OWNER) as client:
                 for _ in range(3):
                     await client.send(SECOND)
-                parked = await parked_of(door, client.request_id, 3)
+                parked = await parked_of(api, client.request_id, 3)
                 refused, refusing = len(receiver.received), False
                 await client.send(CLOSE_STREAM)
                 assert await client.closed() == 1000
@@ -275,11 +282,11 @@ async def test_those_behind_a_parked_response_are_parked_with_it_and_the_next_is
     assert [child.tries for child in parked] == [2, 0, 0]
 
 
-async def parked_of(door: Front, request_id: str, count: int) -> list[Job]:
+async def parked_of(api: Front, request_id: str, count: int) -> list[Job]:
     """The responses of a stream that were given up, once there are so many."""
     async with asyncio.timeout(30):
         while True:
-            children = await door.ledger.children(JobId(request_id), 100)
+            children = await api.ledger.children(JobId(request_id), 100)
             parked = [child for child in children if child.state is State.PARKED]
             if len(parked) == count:
                 return parked
@@ -292,46 +299,46 @@ async def test_failures_are_tried_again_and_nothing_overtakes(tmp_path: Path) ->
     def moody(_: Received) -> int:
         return next(turns, 200)
 
-    async with house(tmp_path) as door:
+    async with running_api(tmp_path) as api:
         with Receiver(moody) as receiver:
-            async with stream(door.port, query(receiver.url), key=OWNER) as client:
+            async with stream(api.port, query(receiver.url), key=OWNER) as client:
                 await speak_and_close(client)
             arrived = await bodies(receiver, 7)
     assert [each.headers["ringback-sequence"] for each in arrived] == ["1", "1", "2", "2", "2", "3", "4"]
 
 
 async def test_a_dead_receiver_does_not_hold_the_stream_up(tmp_path: Path) -> None:
-    async with house(tmp_path, deliver=False) as door:
+    async with running_api(tmp_path, deliver=False) as api:
         url = query("http://127.0.0.1:9/", "&inspect_response=true")
-        async with stream(door.port, url, key=OWNER) as client:
+        async with stream(api.port, url, key=OWNER) as client:
             await speak_and_close(client, 30)
-        children = await door.ledger.children(JobId(client.request_id), 100)
-        job = await door.ledger.wait_for_end(JobId(client.request_id))
+        children = await api.ledger.children(JobId(client.request_id), 100)
+        job = await api.ledger.wait_for_end(JobId(client.request_id))
     assert len(client.messages) == len(children) == 31
     assert [child.state for child in children] == [State.QUEUED, *[State.HELD] * 30]
     assert job.code == 200
 
 
 async def test_what_the_client_sees_is_in_the_ledger(tmp_path: Path) -> None:
-    async with house(tmp_path, deliver=False) as door:
+    async with running_api(tmp_path, deliver=False) as api:
         url = query("http://127.0.0.1:9/", "&inspect_response=true")
-        async with stream(door.port, url, key=OWNER) as client:
+        async with stream(api.port, url, key=OWNER) as client:
             for number in range(1, 6):
                 await client.send(SECOND)
                 await client.wait_for("Results", number)
-                assert len(await door.ledger.children(JobId(client.request_id), 100)) >= number
+                assert len(await api.ledger.children(JobId(client.request_id), 100)) >= number
             await client.send(CLOSE_STREAM)
             await client.closed()
 
 
 async def test_a_stream_that_runs_too_far_ahead_of_its_receiver_is_ended(tmp_path: Path) -> None:
-    async with house(tmp_path, CallbackSettings(live_backlog=5), deliver=False) as door:
-        async with stream(door.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
+    async with running_api(tmp_path, CallbackSettings(live_backlog=5), deliver=False) as api:
+        async with stream(api.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
             for _ in range(8):
                 await client.send(SECOND)
             assert await client.closed() == 1011
-        job = await door.ledger.wait_for_end(JobId(client.request_id))
-        children = await door.ledger.children(JobId(client.request_id), 100)
+        job = await api.ledger.wait_for_end(JobId(client.request_id))
+        children = await api.ledger.children(JobId(client.request_id), 100)
     assert client.reason == "The callback has fallen too far behind this stream."
     assert job.code == 503
     assert len(children) <= 5
@@ -341,15 +348,15 @@ async def test_a_ledger_that_is_away_for_a_moment_costs_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http_relay, "RETRY_SECONDS", 0.01)
-    async with house(tmp_path, deliver=False) as door:
-        async with stream(door.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
-            add, refusals = door.ledger.add, iter(range(3))
+    async with running_api(tmp_path, deliver=False) as api:
+        async with stream(api.port, query("http://127.0.0.1:9/"), key=OWNER) as client:
+            add, refusals = api.ledger.add, iter(range(3))
 
             async def sometimes(*given: Any) -> None:
                 if next(refusals, None) is not None:
                     raise LedgerUnavailable("locked")
                 await add(*given)
 
-            monkeypatch.setattr(door.ledger, "add", sometimes)
+            monkeypatch.setattr(api.ledger, "add", sometimes)
             await speak_and_close(client)
-        assert len(await door.ledger.children(JobId(client.request_id), 100)) == 4
+        assert len(await api.ledger.children(JobId(client.request_id), 100)) == 4

@@ -61,15 +61,15 @@ def recognisers() -> ScriptedRecognisers:
 
 
 @pytest.fixture
-async def door(tmp_path: Path, recognisers: ScriptedRecognisers) -> AsyncIterator[Front]:
+async def api(tmp_path: Path, recognisers: ScriptedRecognisers) -> AsyncIterator[Front]:
     async with front(tmp_path, limits=LimitSettings(streams=3), open_recogniser=recognisers) as opened:
         yield opened
 
 
-async def record(door: Front, request_id: str) -> Job:
+async def record(api: Front, request_id: str) -> Job:
     """The record of a stream that has ended."""
     async with asyncio.timeout(10):
-        return await door.ledger.wait_for_end(JobId(request_id))
+        return await api.ledger.wait_for_end(JobId(request_id))
 
 
 async def spoken(client: LiveClient) -> None:
@@ -78,13 +78,13 @@ async def spoken(client: LiveClient) -> None:
     assert await client.closed() == 1000
 
 
-async def test_a_stream_is_served_and_recorded(door: Front) -> None:
+async def test_a_stream_is_served_and_recorded(api: Front) -> None:
     with capture_logs() as logs:
-        async with stream(door.port, f"{RAW}&punctuate=true&tag=a&tag=b", key=OWNER) as client:
+        async with stream(api.port, f"{RAW}&punctuate=true&tag=a&tag=b", key=OWNER) as client:
             assert uuid.UUID(client.request_id)
             assert client.connection.protocol.extensions == []
             await spoken(client)
-        job = await record(door, client.request_id)
+        job = await record(api, client.request_id)
     assert client.transcript == "Word0."
     assert [message["type"] for message in client.messages] == ["Results", "Metadata"]
     assert (job.kind, job.state, job.code, job.method, job.tags) == (
@@ -98,7 +98,7 @@ async def test_a_stream_is_served_and_recorded(door: Front) -> None:
     assert event["request_id"] == client.request_id
     assert (event["code"], event["audio_seconds"], event["finals"], event["frames"]) == (1000, 1.0, 1, 1)
 
-    listed = await door.call("GET", f"/v1/projects/{door.project}/requests?method=streaming")
+    listed = await api.call("GET", f"/v1/projects/{api.project}/requests?method=streaming")
     (request,) = listed.json()["requests"]
     assert (request["request_id"], request["method"], request["code"]) == (
         client.request_id,
@@ -108,9 +108,9 @@ async def test_a_stream_is_served_and_recorded(door: Front) -> None:
     assert request["response"]["details"]["duration"] == 1.0
 
 
-async def test_what_is_not_done_as_asked_is_told_in_the_metadata(door: Front) -> None:
+async def test_what_is_not_done_as_asked_is_told_in_the_metadata(api: Front) -> None:
     query = f"{RAW}&diarize=undefined&punctate=true&language=&version=2024-12-20.0&model=nova-3"
-    async with stream(door.port, query, key=OWNER) as client:
+    async with stream(api.port, query, key=OWNER) as client:
         await spoken(client)
     warnings = client.messages[-1]["warnings"]
     assert {warning["parameter"]: warning["type"] for warning in warnings} == dict.fromkeys(
@@ -118,30 +118,30 @@ async def test_what_is_not_done_as_asked_is_told_in_the_metadata(door: Front) ->
     )
 
 
-async def test_active_streams_are_counted(door: Front) -> None:
+async def test_active_streams_are_counted(api: Front) -> None:
     async def active() -> int:
-        count: int = (await door.call("GET", "/v1/status")).json()["active_stream_requests"]
+        count: int = (await api.call("GET", "/v1/status")).json()["active_stream_requests"]
         return count
 
     assert await active() == 0
-    async with stream(door.port, key=OWNER) as client:
+    async with stream(api.port, key=OWNER) as client:
         assert await active() == 1
         assert telemetry.STREAMS._value.get() == 1
         await spoken(client)
-    await record(door, client.request_id)
+    await record(api, client.request_id)
     assert await active() == 0
 
 
 @pytest.mark.parametrize("scheme", ["token", "Token", "bearer"])
-async def test_a_browser_names_its_key_as_a_protocol(door: Front, scheme: str) -> None:
-    async with stream(door.port, subprotocols=[Subprotocol(scheme), Subprotocol(OWNER)]) as client:
+async def test_a_browser_names_its_key_as_a_protocol(api: Front, scheme: str) -> None:
+    async with stream(api.port, subprotocols=[Subprotocol(scheme), Subprotocol(OWNER)]) as client:
         assert client.connection.subprotocol == scheme
         await spoken(client)
 
 
-async def test_a_browser_may_hold_a_short_lived_token(door: Front) -> None:
-    granted = (await door.call("POST", "/v1/auth/grant", json={})).json()["access_token"]
-    async with stream(door.port, subprotocols=[Subprotocol("bearer"), Subprotocol(granted)]) as client:
+async def test_a_browser_may_hold_a_short_lived_token(api: Front) -> None:
+    granted = (await api.call("POST", "/v1/auth/grant", json={})).json()["access_token"]
+    async with stream(api.port, subprotocols=[Subprotocol("bearer"), Subprotocol(granted)]) as client:
         assert client.connection.subprotocol == "bearer"
         await spoken(client)
 
@@ -168,14 +168,14 @@ CREDENTIALS = [
 
 
 @pytest.mark.parametrize("credentials", CREDENTIALS)
-async def test_without_a_good_credential_nobody_gets_in(door: Front, credentials: dict[str, object]) -> None:
-    refused = await refusal(door.port, **credentials)  # type: ignore[arg-type] # one of the above
+async def test_without_a_good_credential_nobody_gets_in(api: Front, credentials: dict[str, object]) -> None:
+    refused = await refusal(api.port, **credentials)  # type: ignore[arg-type] # one of the above
     assert words_of(refused, 401) == ("INVALID_AUTH", "Invalid credentials.")
 
 
-async def test_a_key_without_the_right_does_not_get_in(door: Front) -> None:
-    key = await door.add_key("keys:write")
-    assert words_of(await refusal(door.port, key=key), 403)[0] == "INSUFFICIENT_PERMISSIONS"
+async def test_a_key_without_the_right_does_not_get_in(api: Front) -> None:
+    key = await api.add_key("keys:write")
+    assert words_of(await refusal(api.port, key=key), 403)[0] == "INSUFFICIENT_PERMISSIONS"
 
 
 REFUSED = {
@@ -189,47 +189,47 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("query", REFUSED)
-async def test_what_cannot_be_served_is_refused_with_the_reason(door: Front, query: str) -> None:
-    assert REFUSED[query] in words_of(await refusal(door.port, query, key=OWNER), 400)[1]
+async def test_what_cannot_be_served_is_refused_with_the_reason(api: Front, query: str) -> None:
+    assert REFUSED[query] in words_of(await refusal(api.port, query, key=OWNER), 400)[1]
 
 
-async def test_a_websocket_callback_that_is_not_there_refuses_the_handshake(door: Front) -> None:
+async def test_a_websocket_callback_that_is_not_there_refuses_the_handshake(api: Front) -> None:
     query = f"{RAW}&callback={quote(f'ws://127.0.0.1:{free_port()}/')}"
-    refused = await refusal(door.port, query, key=OWNER)
+    refused = await refusal(api.port, query, key=OWNER)
     message = "Failed to connect to callback. (connect: no connection: connection refused)"
     assert words_of(refused, 400) == ("Bad Request", message)
-    job = await record(door, refused.response.headers["dg-request-id"])
+    job = await record(api, refused.response.headers["dg-request-id"])
     assert job.code == 400
-    assert door.services.streams.active == 0
+    assert api.services.streams.active == 0
 
 
-async def test_more_streams_than_there_are_places_are_refused_at_once(door: Front) -> None:
+async def test_more_streams_than_there_are_places_are_refused_at_once(api: Front) -> None:
     async with (
-        stream(door.port, key=OWNER),
-        stream(door.port, key=OWNER),
-        stream(door.port, key=OWNER) as last,
+        stream(api.port, key=OWNER),
+        stream(api.port, key=OWNER),
+        stream(api.port, key=OWNER) as last,
     ):
-        refused = await refusal(door.port, key=OWNER)
+        refused = await refusal(api.port, key=OWNER)
         code, message = words_of(refused, 429)
         assert code == "TOO_MANY_REQUESTS"
         assert "all 3 live streams" in message
         await spoken(last)
-    await record(door, last.request_id)
-    async with stream(door.port, key=OWNER) as again:
+    await record(api, last.request_id)
+    async with stream(api.port, key=OWNER) as again:
         await spoken(again)
 
 
 async def test_one_key_has_no_more_than_its_own(tmp_path: Path, recognisers: ScriptedRecognisers) -> None:
     limits = LimitSettings(streams=10, requests_per_key=1)
-    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as door:
-        other = await door.add_key("member")
-        async with stream(door.port, key=OWNER) as client:
-            assert "this key" in words_of(await refusal(door.port, key=OWNER), 429)[1]
-            async with stream(door.port, key=other) as another:
+    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as api:
+        other = await api.add_key("member")
+        async with stream(api.port, key=OWNER) as client:
+            assert "this key" in words_of(await refusal(api.port, key=OWNER), 429)[1]
+            async with stream(api.port, key=other) as another:
                 await spoken(another)
             await spoken(client)
-        await record(door, client.request_id)
-        async with stream(door.port, key=OWNER) as client:
+        await record(api, client.request_id)
+        async with stream(api.port, key=OWNER) as client:
             await spoken(client)
 
 
@@ -239,21 +239,21 @@ async def test_a_stream_ends_when_the_days_audio_of_its_key_is_used_up(
     monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     clock = ManualClock()
     limits = LimitSettings(daily_audio_seconds_per_key=3)
-    async with front(tmp_path, clock, limits, open_recogniser=recognisers) as door:
-        other = await door.add_key("member")
-        async with stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, clock, limits, open_recogniser=recognisers) as api:
+        other = await api.add_key("member")
+        async with stream(api.port, key=OWNER) as client:
             await client.send(SECOND * 2)
             await client.wait_for("Results")
             await client.send(SECOND)
             assert await client.closed() == 1008
         assert "audio for today" in (client.connection.close_reason or "")
         assert client.of("Metadata")[0]["duration"] == 3.0
-        ended = await record(door, client.request_id)
+        ended = await record(api, client.request_id)
         assert ended.code == 429
-        refused = await refusal(door.port, key=OWNER)
+        refused = await refusal(api.port, key=OWNER)
         assert "this key has used its 3 seconds" in words_of(refused, 429)[1]
         assert int(refused.response.headers["retry-after"]) == seconds_to_tomorrow(clock.now())
-        async with stream(door.port, key=other) as another:
+        async with stream(api.port, key=other) as another:
             await spoken(another)
 
 
@@ -262,37 +262,37 @@ async def test_what_a_stream_heard_is_counted_once_with_its_end(
 ) -> None:
     monkeypatch.setattr(stream_service, "BEAT_SECONDS", 0.02)
     limits = LimitSettings(daily_audio_seconds_per_project=1_000)
-    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as door:
-        async with stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, limits=limits, open_recogniser=recognisers) as api:
+        async with stream(api.port, key=OWNER) as client:
             for seconds in (1, 2, 3):
                 await client.send(SECOND * seconds)
-                while (await door.ledger.audio_used([door.project]))[door.project] < seconds:  # noqa: ASYNC110
+                while (await api.ledger.audio_used([api.project]))[api.project] < seconds:  # noqa: ASYNC110
                     await asyncio.sleep(0.01)
             await client.send(CLOSE_STREAM)
             await client.closed()
-        await record(door, client.request_id)
-        assert (await door.ledger.audio_used([door.project]))[door.project] == 6.0
+        await record(api, client.request_id)
+        assert (await api.ledger.audio_used([api.project]))[api.project] == 6.0
 
 
 async def test_a_ledger_that_is_away_refuses_the_handshake(
-    door: Front, monkeypatch: pytest.MonkeyPatch
+    api: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(*_: object) -> None:
         raise LedgerUnavailable("the disk is full")
 
-    monkeypatch.setattr(type(door.ledger), "begin", away)
-    refused = await refusal(door.port, key=OWNER)
+    monkeypatch.setattr(type(api.ledger), "begin", away)
+    refused = await refusal(api.port, key=OWNER)
     assert words_of(refused, 503) == ("Service Unavailable", "Please try again later")
     assert refused.response.headers["retry-after"]
-    assert door.services.streams.active == 0
+    assert api.services.streams.active == 0
 
 
-async def test_a_plain_request_does_not_open_a_stream(door: Front) -> None:
-    assert (await door.call("GET", "/v1/listen")).status == 405
+async def test_a_plain_request_does_not_open_a_stream(api: Front) -> None:
+    assert (await api.call("GET", "/v1/listen")).status == 405
 
 
-async def test_control_messages_keep_their_place(door: Front) -> None:
-    async with stream(door.port, key=OWNER) as client:
+async def test_control_messages_keep_their_place(api: Front) -> None:
+    async with stream(api.port, key=OWNER) as client:
         await client.send(SECOND[: BYTES_PER_SECOND // 2])
         await client.send(FINALIZE)
         await client.send(SECOND)
@@ -305,48 +305,48 @@ async def test_control_messages_keep_their_place(door: Front) -> None:
 
 
 async def test_a_message_that_is_too_large_is_closed_with_its_code(
-    door: Front, recognisers: ScriptedRecognisers
+    api: Front, recognisers: ScriptedRecognisers
 ) -> None:
-    async with stream(door.port, key=OWNER, max_size=None) as client:
+    async with stream(api.port, key=OWNER, max_size=None) as client:
         with suppress(ConnectionClosed):
             await client.send(bytes(5 << 20))
         assert await client.closed() == 1009
-    assert (await record(door, client.request_id)).code == 413
+    assert (await record(api, client.request_id)).code == 413
     assert recognisers.all[0].fed == b""
 
 
-async def test_text_that_is_none_is_closed_with_its_code(door: Front) -> None:
-    async with stream(door.port, key=OWNER) as client:
+async def test_text_that_is_none_is_closed_with_its_code(api: Front) -> None:
+    async with stream(api.port, key=OWNER) as client:
         await client.connection.send(b"\xff\xfe", text=True)
         assert await client.closed() == 1007
-    assert (await record(door, client.request_id)).code == 400
+    assert (await record(api, client.request_id)).code == 400
 
 
 async def test_a_client_that_vanishes_leaves_nothing_open(
-    door: Front, recognisers: ScriptedRecognisers
+    api: Front, recognisers: ScriptedRecognisers
 ) -> None:
-    async with stream(door.port, key=OWNER) as client:
+    async with stream(api.port, key=OWNER) as client:
         await client.send(SECOND)
         await client.wait_for("Results")
         client.connection.transport.abort()
-        job = await record(door, client.request_id)
+        job = await record(api, client.request_id)
     assert job.code == 499
     assert recognisers.all[0].abandoned
-    assert door.services.streams.active == 0
+    assert api.services.streams.active == 0
 
 
 async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
     tmp_path: Path, recognisers: ScriptedRecognisers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(protocol, "PING_SECONDS", 0.4)
-    async with front(tmp_path, open_recogniser=recognisers) as door:
-        async with stream(door.port, key=OWNER, reading=False, ping_interval=None) as client:
+    async with front(tmp_path, open_recogniser=recognisers) as api:
+        async with stream(api.port, key=OWNER, reading=False, ping_interval=None) as client:
             client.connection.transport.pause_reading()  # so that no ping of the server's is answered
             for _ in range(20):
                 await client.send(SECOND[:3_200])
                 await asyncio.sleep(0.1)
-            assert door.services.streams.active == 1
-            job = await record(door, client.request_id)  # long before ten seconds of silence
+            assert api.services.streams.active == 1
+            job = await record(api, client.request_id)  # long before ten seconds of silence
             client.connection.transport.abort()
         assert job.code == 499
         assert job.finished_at is not None
@@ -354,17 +354,17 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
 
 
 async def test_a_stop_tells_the_last_words(tmp_path: Path, recognisers: ScriptedRecognisers) -> None:
-    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=recognisers) as api, stream(api.port, key=OWNER) as client:
         await client.send(SECOND[: BYTES_PER_SECOND // 2])
         while not recognisers.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
             await asyncio.sleep(0.01)
-        leaving = asyncio.create_task(door.services.streams.run(stopped()))
+        leaving = asyncio.create_task(api.services.streams.run(stopped()))
         assert await client.closed() == 1001
         await leaving
         assert client.reason == "The server is stopping."
         assert client.transcript == "word0"
-        assert words_of(await refusal(door.port, key=OWNER), 503)[0] == "Service Unavailable"
-        assert (await record(door, client.request_id)).code == 503
+        assert words_of(await refusal(api.port, key=OWNER), 503)[0] == "Service Unavailable"
+        assert (await record(api, client.request_id)).code == 503
 
 
 def stopped() -> asyncio.Event:
@@ -376,50 +376,50 @@ def stopped() -> asyncio.Event:
 async def test_streams_that_do_not_end_are_cut_off_at_a_stop(
     tmp_path: Path, recognisers: ScriptedRecognisers
 ) -> None:
-    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=recognisers) as api, stream(api.port, key=OWNER) as client:
         recognisers.all[0].room.clear()
         await client.send(SECOND)
-        await door.services.streams.run(stopped())  # two seconds of grace
+        await api.services.streams.run(stopped())  # two seconds of grace
         assert await client.closed() == 1001
-        assert (await record(door, client.request_id)).code == 503
+        assert (await record(api, client.request_id)).code == 503
 
 
-async def test_a_stream_whose_record_was_cancelled_is_ended(door: Front) -> None:
-    async with stream(door.port, key=OWNER) as client:
-        assert await door.ledger.cancel(JobId(client.request_id))
-        await door.services.streams._keep_leases()
+async def test_a_stream_whose_record_was_cancelled_is_ended(api: Front) -> None:
+    async with stream(api.port, key=OWNER) as client:
+        assert await api.ledger.cancel(JobId(client.request_id))
+        await api.services.streams._keep_leases()
         assert await client.closed() == 1008
     assert client.reason == "The request was cancelled."
     assert [message["type"] for message in client.messages] == ["Metadata"]
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["request", "project"])
-async def test_a_stream_that_is_erased_ends_at_once(door: Front, whole: bool) -> None:
-    made = (await door.call("POST", "/v1/projects", json={"name": "a tenant"})).json()
+async def test_a_stream_that_is_erased_ends_at_once(api: Front, whole: bool) -> None:
+    made = (await api.call("POST", "/v1/projects", json={"name": "a tenant"})).json()
     project = f"/v1/projects/{made['project_id']}"
-    key = (await door.call("POST", f"{project}/keys", json={"scopes": ["owner"]})).json()["key"]
-    async with stream(door.port, key=key) as client:
+    key = (await api.call("POST", f"{project}/keys", json={"scopes": ["owner"]})).json()["key"]
+    async with stream(api.port, key=key) as client:
         path = project if whole else f"{project}/requests/{client.request_id}"
-        assert (await door.call("DELETE", path, key=OWNER if whole else key)).status == 200
+        assert (await api.call("DELETE", path, key=OWNER if whole else key)).status == 200
         assert await client.closed() == 1008
-    assert await door.ledger.get(JobId(client.request_id)) is None
-    assert list(await door.ledger.erasing(0.0, 10)) == [client.request_id]  # until it has surely settled
+    assert await api.ledger.get(JobId(client.request_id)) is None
+    assert list(await api.ledger.erasing(0.0, 10)) == [client.request_id]  # until it has surely settled
 
 
-async def test_the_log_names_no_secret(door: Front) -> None:
+async def test_the_log_names_no_secret(api: Front) -> None:
     with capture_logs() as logs:
-        await refusal(door.port, subprotocols=[Subprotocol("token"), Subprotocol("f" * 40)])
-        async with stream(door.port, key=OWNER) as client:
+        await refusal(api.port, subprotocols=[Subprotocol("token"), Subprotocol("f" * 40)])
+        async with stream(api.port, key=OWNER) as client:
             await spoken(client)
-        await record(door, client.request_id)
+        await record(api, client.request_id)
     text = json.dumps(logs, default=str)
     assert "f" * 40 not in text
     assert OWNER not in text
     assert not re.search("word0", text, re.IGNORECASE)
 
 
-async def test_deflate_is_declined(door: Front) -> None:
-    url = f"ws://127.0.0.1:{door.port}/v1/listen?{RAW}"
+async def test_deflate_is_declined(api: Front) -> None:
+    url = f"ws://127.0.0.1:{api.port}/v1/listen?{RAW}"
     async with connect(url, additional_headers={"Authorization": f"Token {OWNER}"}) as connection:
         assert connection.protocol.extensions == []
 
@@ -427,7 +427,7 @@ async def test_deflate_is_declined(door: Front) -> None:
 async def test_the_record_of_a_server_that_died_is_ended_as_a_fault(
     tmp_path: Path, recognisers: ScriptedRecognisers
 ) -> None:
-    async with front(tmp_path, open_recogniser=recognisers) as door, stream(door.port, key=OWNER) as client:
+    async with front(tmp_path, open_recogniser=recognisers) as api, stream(api.port, key=OWNER) as client:
         lost = copied(tmp_path / "ringback.db", tmp_path / "found")
         await spoken(client)
     async with front(lost) as after:
@@ -457,8 +457,8 @@ UPGRADE = {
 
 @pytest.mark.parametrize("path", ["/v2/listen", "/v1/speak", "/v1/listen/", "/v1/projects"])
 async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> None:
-    async with front(tmp_path) as door:
-        answer = await door.call("GET", path, headers=UPGRADE)
+    async with front(tmp_path) as api:
+        answer = await api.call("GET", path, headers=UPGRADE)
         assert (answer.status, answer.json()["category"]) == (404, "NOT_FOUND")
         assert answer.headers["dg-error"] == "There is nothing at this path."
         assert answer.headers["dg-request-id"] == answer.json()["request_id"]
@@ -471,8 +471,8 @@ async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> 
 async def test_a_refused_handshake_leaves_one_event(
     tmp_path: Path, key: str, query: str, status: int, event: str
 ) -> None:
-    async with front(tmp_path) as door:
+    async with front(tmp_path) as api:
         with capture_logs() as events:
-            answer = await door.call("GET", f"/v1/listen{query}", key=key, headers=UPGRADE)
+            answer = await api.call("GET", f"/v1/listen{query}", key=key, headers=UPGRADE)
         assert answer.status == status
         assert [each["event"] for each in events] == [event]

@@ -125,7 +125,7 @@ def test_what_is_no_model_for_us_is_not_kept(tmp_path: Path) -> None:
     assert not (tmp_path / "small").exists()
 
 
-def test_an_unknown_model_and_an_unreachable_hub_name_the_mend(tmp_path: Path) -> None:
+def test_an_unknown_model_and_an_unreachable_hub_name_the_fix(tmp_path: Path) -> None:
     with hub(WHOLE) as endpoint:
         assert "Name one of Whisper's sizes" in pull("smal/l", tmp_path, endpoint)[0]
     assert "Check the network" in pull("small", tmp_path, endpoint)[0]

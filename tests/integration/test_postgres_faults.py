@@ -211,7 +211,7 @@ async def test_no_session_is_needed_between_transactions(url: str, monkeypatch: 
 
     monkeypatch.setattr(asyncpg, "create_pool", make_forgetful_pool)
     async with await PostgresLedger.open(url, serving=True, fixed_caps={"transcribe": 2}) as ledger:
-        once = IdempotencyKey("word", b"wish")
+        once = IdempotencyKey("key", b"fingerprint")
         jobs = [
             new_job(sequence="s", accessor="k"),
             new_job(sequence="s"),

@@ -187,7 +187,7 @@ class TestManyClaimers:
     async def test_of_one_word_on_two_nodes_one_is_added(self, open_node: OpenNode) -> None:
         ledgers = [await open_node() for _ in range(2)]
         for _ in range(5):
-            once = IdempotencyKey(str(uuid.uuid4()), b"wish")
+            once = IdempotencyKey(str(uuid.uuid4()), b"fingerprint")
             jobs = [new_job(accessor="k", idempotency=once) for _ in range(6)]
             added = await asyncio.gather(
                 *(ledgers[place % 2].add([job]) for place, job in enumerate(jobs)), return_exceptions=True

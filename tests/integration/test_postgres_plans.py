@@ -151,7 +151,7 @@ def assert_walks(plan: str, *indexes: str) -> None:
 
 
 async def test_writes(plans: Plans) -> None:
-    once = IdempotencyKey("word", b"wish")
+    once = IdempotencyKey("key", b"fingerprint")
     jobs = [new_job(accessor="k", idempotency=once), new_job(sequence="s"), new_job(sequence="s")]
     assert_walks(
         await plans.of(lambda ledger: ledger.add(jobs, Allowance(jobs=100))),

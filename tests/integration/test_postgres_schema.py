@@ -84,7 +84,7 @@ class TestUrlsThatCannotBeUsed:
             (("postgresql://", f"mysql://x:{SECRET}@"), "has the form postgresql://"),
         ],
     )
-    async def test_say_the_mend_and_no_password(
+    async def test_name_the_fix_and_no_password(
         self, url: str, change: tuple[str, str], hint: str | None
     ) -> None:
         wrong = url.replace(*change)

@@ -181,7 +181,7 @@ async def test_a_round_has_an_end_and_says_so(attic: Attic, monkeypatch: pytest.
     assert await attic.results() == []
 
 
-async def test_a_crash_between_blob_and_row_is_mended_by_the_next_round(
+async def test_a_crash_between_blob_and_row_is_repaired_by_the_next_round(
     attic: Attic, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await attic.ended(1, callback=False)

@@ -30,19 +30,19 @@ CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Front]:
+async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
 
 
-async def jobs(door: Front) -> list[str]:
-    page = await door.ledger.page(JobFilter(door.project, KIND), 100)
+async def jobs(api: Front) -> list[str]:
+    page = await api.ledger.page(JobFilter(api.project, KIND), 100)
     return [job.id for job in page.jobs]
 
 
-async def nothing_is_left(door: Front) -> bool:
-    folder = door.folder
-    return not await jobs(door) and not [path for path in folder.rglob("*") if path.is_file()]
+async def nothing_is_left(api: Front) -> bool:
+    folder = api.folder
+    return not await jobs(api) and not [path for path in folder.rglob("*") if path.is_file()]
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
@@ -50,16 +50,16 @@ async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-async def test_a_waiting_caller_gets_the_document_of_the_job_it_became(door: Front) -> None:
-    asking = asyncio.create_task(door.call("POST", "/v1/listen?model=nova-3&tag=a&tag=b", data=AUDIO))
-    lease = await door.claim()
+async def test_a_waiting_caller_gets_the_document_of_the_job_it_became(api: Front) -> None:
+    asking = asyncio.create_task(api.call("POST", "/v1/listen?model=nova-3&tag=a&tag=b", data=AUDIO))
+    lease = await api.claim()
     order = order_of(lease.job.payload)
     assert order.audio is not None
-    assert await door.blobs.get(order.audio) == AUDIO
+    assert await api.blobs.get(order.audio) == AUDIO
     assert (lease.job.method, lease.job.tags) == ("sync", ("a", "b"))
-    await door.finish(lease)
+    await api.finish(lease)
     answer = await asking
-    model = door.services.catalogue.models()[0]
+    model = api.services.catalogue.models()[0]
     assert (answer.status, answer.body) == (200, DOCUMENT)
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["dg-request-id"] == lease.job.id
@@ -71,21 +71,19 @@ async def test_a_waiting_caller_gets_the_document_of_the_job_it_became(door: Fro
     "content_type", [None, "audio/wav", "application/octet-stream", "deepgram/audio+video"]
 )
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_any_content_type_or_none_is_audio(
-    door: Front, content_type: str | None, chunked: bool
-) -> None:
+async def test_any_content_type_or_none_is_audio(api: Front, content_type: str | None, chunked: bool) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
     body = pieces(AUDIO[:1000], AUDIO[1000:]) if chunked else AUDIO
-    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=body, headers=headers)
-    order = order_of((await door.claim()).job.payload)
+    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=body, headers=headers)
+    order = order_of((await api.claim()).job.payload)
     assert answer.status == 200
     assert order.audio is not None
-    assert await door.blobs.get(order.audio) == AUDIO
+    assert await api.blobs.get(order.audio) == AUDIO
 
 
 @pytest.mark.parametrize("away_for_good", [False, True])
 async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
-    door: Front, monkeypatch: pytest.MonkeyPatch, away_for_good: bool
+    api: Front, monkeypatch: pytest.MonkeyPatch, away_for_good: bool
 ) -> None:
     tries: list[BlobKey] = []
     real = FolderBlobStore.get
@@ -98,9 +96,9 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
 
     monkeypatch.setattr(FolderBlobStore, "get", away)
     monkeypatch.setattr(sync_responder, "BLOB_RETRY_SECONDS", 0.5)
-    asking = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
+    asking = asyncio.create_task(api.call("POST", "/v1/listen", data=AUDIO))
     document = large_document(INLINE_LIMIT)
-    await door.finish(await door.claim(), document)
+    await api.finish(await api.claim(), document)
     answer = await asking
     assert len(tries) == 2
     if away_for_good:
@@ -109,48 +107,48 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
         assert (answer.status, answer.body) == (200, document)
 
 
-async def test_a_callback_request_is_answered_at_once_and_durably(door: Front) -> None:
-    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}&callback_method=put", data=AUDIO)
+async def test_a_callback_request_is_answered_at_once_and_durably(api: Front) -> None:
+    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}&callback_method=put", data=AUDIO)
     assert answer.status == 200
     assert answer.json() == {"request_id": answer.headers["dg-request-id"]}
-    job = await door.ledger.get((await door.claim()).job.id)
+    job = await api.ledger.get((await api.claim()).job.id)
     assert job is not None
-    assert (job.id, job.method, job.project) == (answer.json()["request_id"], "async", door.project)
+    assert (job.id, job.method, job.project) == (answer.json()["request_id"], "async", api.project)
     order = order_of(job.payload)
     assert order.callback is not None
     assert b"secret" not in job.payload
     assert b"token" not in job.payload
     assert order.callback_origin == "http://127.0.0.1:9"
-    opened = door.services.seal.open(order.callback, place_of_callback(job.id))
+    opened = api.services.seal.open(order.callback, place_of_callback(job.id))
     assert opened == "http://user:secret@127.0.0.1:9/hook?token=1"
     assert order.options.callback_method == "PUT"
 
 
-async def test_a_url_is_judged_and_noted_not_fetched(door: Front) -> None:
+async def test_a_url_is_judged_and_noted_not_fetched(api: Front) -> None:
     url = "http://127.0.0.1:1/audio.wav?signature=a%2Fb"
-    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", json={"url": url, "other": 1})
+    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", json={"url": url, "other": 1})
     assert answer.status == 200
-    job = (await door.claim()).job
+    job = (await api.claim()).job
     order = order_of(job.payload)
     assert (order.audio, order.sha256) == (None, None)
     assert b"signature" not in job.payload
-    assert opened_url(order, job.id, door.services.seal) == url
+    assert opened_url(order, job.id, api.services.seal) == url
 
 
-async def test_a_failed_recording_is_answered_with_its_own_status_and_dg_error(door: Front) -> None:
-    waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
-    lease = await door.claim()
-    await door.refuse(lease, Failure(400, "Bad Request", "Bad Request: failed to process audio"))
+async def test_a_failed_recording_is_answered_with_its_own_status_and_dg_error(api: Front) -> None:
+    waiting = asyncio.create_task(api.call("POST", "/v1/listen", data=AUDIO))
+    lease = await api.claim()
+    await api.refuse(lease, Failure(400, "Bad Request", "Bad Request: failed to process audio"))
     answer = await waiting
     assert answer.status == 400
     assert answer.json()["request_id"] == lease.job.id
     assert answer.headers["dg-error"] == "Bad Request: failed to process audio"
 
 
-async def test_a_job_that_was_given_up_without_a_word_is_a_500(door: Front) -> None:
-    waiting = asyncio.create_task(door.call("POST", "/v1/listen", data=AUDIO))
-    lease = await door.claim()
-    await door.ledger.settle(lease, GivenUp())
+async def test_a_job_that_was_given_up_without_a_word_is_a_500(api: Front) -> None:
+    waiting = asyncio.create_task(api.call("POST", "/v1/listen", data=AUDIO))
+    lease = await api.claim()
+    await api.ledger.settle(lease, GivenUp())
     answer = await waiting
     assert answer.status == 500
     assert answer.json()["request_id"] == lease.job.id
@@ -170,8 +168,8 @@ UNREADABLE = "Content-type was application/json, but we could not process the JS
         ("callback=ws%3A%2F%2F127.0.0.1%2F", "INVALID_QUERY_PARAMETER", "Invalid callback url."),
     ],
 )
-async def test_refused_for_its_query(door: Front, query: str, code: str, message: str) -> None:
-    await _is_refused(door, await door.call("POST", f"/v1/listen?{query}", data=AUDIO), 400, code, message)
+async def test_refused_for_its_query(api: Front, query: str, code: str, message: str) -> None:
+    await _is_refused(api, await api.call("POST", f"/v1/listen?{query}", data=AUDIO), 400, code, message)
 
 
 @pytest.mark.parametrize(
@@ -198,19 +196,19 @@ async def test_refused_for_its_query(door: Front, query: str, code: str, message
         (b'{"url": "' + b"x" * 500_000, 413, "PAYLOAD_TOO_LARGE", "larger than 65536"),
     ],
 )
-async def test_refused_for_its_json(door: Front, body: bytes, status: int, code: str, message: str) -> None:
+async def test_refused_for_its_json(api: Front, body: bytes, status: int, code: str, message: str) -> None:
     headers = {"Content-Type": "application/json"}
-    answer = await door.call("POST", "/v1/listen", headers=headers, data=body)
-    await _is_refused(door, answer, status, code, message)
+    answer = await api.call("POST", "/v1/listen", headers=headers, data=body)
+    await _is_refused(api, answer, status, code, message)
 
 
 async def test_what_is_not_done_as_asked_is_accepted_and_noted(tmp_path: Path) -> None:
     asked = "diarize=undefined&punctuate=null&language=&punctate=true&model=nova-3&version=2024-12-20.0"
     url = "callback=http://127.0.0.1:8443/x?a=1&b=2"
-    async with front(tmp_path, engine=EngineSettings(warn_substitution=True)) as door:
-        answer = await door.call("POST", f"/v1/listen?{asked}&{url}", data=AUDIO)
+    async with front(tmp_path, engine=EngineSettings(warn_substitution=True)) as api:
+        answer = await api.call("POST", f"/v1/listen?{asked}&{url}", data=AUDIO)
         assert answer.status == 200, answer.body
-        options = order_of((await door.claim()).job.payload).options
+        options = order_of((await api.claim()).job.payload).options
     assert (options.diarize, options.punctuate, options.language) == (False, False, "en")
     assert sorted(warning.parameter for warning in options.warnings) == [
         *("b", "diarize", "language", "model", "punctate", "punctuate", "version")
@@ -218,143 +216,143 @@ async def test_what_is_not_done_as_asked_is_accepted_and_noted(tmp_path: Path) -
 
 
 @pytest.mark.parametrize("model", ["tiny.en", "aa066bfc-b5eb-52e3-91a8-8baa99b853ba"])
-async def test_every_listed_model_can_be_named(door: Front, model: str) -> None:
-    listed = (await door.call("GET", "/v1/models")).json()["stt"]
+async def test_every_listed_model_can_be_named(api: Front, model: str) -> None:
+    listed = (await api.call("GET", "/v1/models")).json()["stt"]
     assert model in {name for each in listed for name in (each["name"], each["uuid"])}
-    answer = await door.call("POST", f"/v1/listen?model={model}&callback={CALLBACK}", data=AUDIO)
+    answer = await api.call("POST", f"/v1/listen?model={model}&callback={CALLBACK}", data=AUDIO)
     assert answer.status == 200
-    assert order_of((await door.claim()).job.payload).model == "tiny.en"
+    assert order_of((await api.claim()).job.payload).model == "tiny.en"
 
 
 @pytest.mark.parametrize("query", ["", f"?callback={CALLBACK}"])
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_an_upload_without_a_byte_says_so(door: Front, query: str, chunked: bool) -> None:
-    answer = await door.call("POST", f"/v1/listen{query}", data=pieces() if chunked else b"")
+async def test_an_upload_without_a_byte_says_so(api: Front, query: str, chunked: bool) -> None:
+    answer = await api.call("POST", f"/v1/listen{query}", data=pieces() if chunked else b"")
     why = "failed to process audio: the request body is empty"
-    await _is_refused(door, answer, 400, "Bad Request", why)
+    await _is_refused(api, answer, 400, "Bad Request", why)
 
 
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
-async def test_a_url_is_read_behind_a_byte_order_mark(door: Front, mark: str) -> None:
+async def test_a_url_is_read_behind_a_byte_order_mark(api: Front, mark: str) -> None:
     body = '{"url": "http://127.0.0.1:9/a.wav"}'.encode(mark)
     headers = {"Content-Type": "application/json"}
-    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", headers=headers, data=body)
+    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", headers=headers, data=body)
     assert answer.status == 200, answer.body
-    job = (await door.claim()).job
-    assert opened_url(order_of(job.payload), job.id, door.services.seal) == "http://127.0.0.1:9/a.wav"
+    job = (await api.claim()).job
+    assert opened_url(order_of(job.payload), job.id, api.services.seal) == "http://127.0.0.1:9/a.wav"
 
 
-async def _is_refused(door: Front, answer: Answered, status: int, code: str, message: str) -> None:
+async def _is_refused(api: Front, answer: Answered, status: int, code: str, message: str) -> None:
     document = answer.json()
     assert (answer.status, document["err_code"]) == (status, code)
     assert message in document["err_msg"]
     assert document["request_id"] == answer.headers["dg-request-id"]
     assert answer.headers["dg-error"] == document["err_msg"]
     assert set(document) == {"err_code", "err_msg", "request_id"}
-    assert await nothing_is_left(door)
+    assert await nothing_is_left(api)
 
 
-async def test_credentials_are_checked_before_anything_else(door: Front) -> None:
-    answer = await door.call("POST", "/v1/listen?punctuate=maybe", key="b" * 40, data=AUDIO)
+async def test_credentials_are_checked_before_anything_else(api: Front) -> None:
+    answer = await api.call("POST", "/v1/listen?punctuate=maybe", key="b" * 40, data=AUDIO)
     assert answer.status == 401
     assert answer.json()["err_code"] == "INVALID_AUTH"
     assert answer.headers["dg-error"] == "Invalid credentials."
-    assert await nothing_is_left(door)
+    assert await nothing_is_left(api)
 
 
 @pytest.mark.parametrize(
     "authorization",
     ["", "Token", "Token ", f"Basic {OWNER}", f"Bearer {OWNER}x", OWNER, "Bearer a.b.c"],
 )
-async def test_what_is_no_credential(door: Front, authorization: str) -> None:
-    answer = await door.call(
+async def test_what_is_no_credential(api: Front, authorization: str) -> None:
+    answer = await api.call(
         "POST", "/v1/listen", key=None, headers={"Authorization": authorization}, data=AUDIO
     )
     assert answer.status == 401
 
 
 @pytest.mark.parametrize("scheme", ["Token", "token", "TOKEN", "Bearer", "bearer"])
-async def test_the_scheme_word_is_read_in_any_case(door: Front, scheme: str) -> None:
-    answer = await door.call("GET", "/v1/projects", headers={"Authorization": f"{scheme} {OWNER}"})
+async def test_the_scheme_word_is_read_in_any_case(api: Front, scheme: str) -> None:
+    answer = await api.call("GET", "/v1/projects", headers={"Authorization": f"{scheme} {OWNER}"})
     assert answer.status == 200
 
 
-async def test_a_granted_token_listens_and_does_nothing_else(door: Front) -> None:
-    granted = (await door.call("POST", "/v1/auth/grant", json={"ttl_seconds": 60})).json()
+async def test_a_granted_token_listens_and_does_nothing_else(api: Front) -> None:
+    granted = (await api.call("POST", "/v1/auth/grant", json={"ttl_seconds": 60})).json()
     assert granted["expires_in"] == 60
     bearer = {"Authorization": f"bearer {granted['access_token']}"}
     path = f"/v1/listen?callback={CALLBACK}"
-    assert (await door.call("POST", path, headers=bearer, data=AUDIO)).status == 200
-    job = (await door.claim()).job
-    keys = await door.ledger.keys(door.project)
+    assert (await api.call("POST", path, headers=bearer, data=AUDIO)).status == 200
+    job = (await api.claim()).job
+    keys = await api.ledger.keys(api.project)
     assert job.accessor == keys[0].id
     for method, path in (("GET", "/v1/projects"), ("GET", "/v1/auth/token"), ("POST", "/v1/auth/grant")):
-        assert (await door.call(method, path, headers=bearer)).status == 403
+        assert (await api.call(method, path, headers=bearer)).status == 403
 
 
-async def test_a_token_signed_by_somebody_else_is_refused(door: Front) -> None:
-    claims = {"sub": "x", "project": door.project, "aud": "ringback:listen", "exp": 4_000_000_000}
+async def test_a_token_signed_by_somebody_else_is_refused(api: Front) -> None:
+    claims = {"sub": "x", "project": api.project, "aud": "ringback:listen", "exp": 4_000_000_000}
     forged = jwt.encode(claims, b"t" * 32, "HS256")
     unsigned = jwt.encode(claims, "", "none")
     for token in (forged, unsigned):
         bearer = {"Authorization": f"Bearer {token}"}
-        assert (await door.call("POST", "/v1/listen", headers=bearer, data=AUDIO)).status == 401
+        assert (await api.call("POST", "/v1/listen", headers=bearer, data=AUDIO)).status == 401
 
 
-async def test_a_key_without_the_right_to_listen_is_refused(door: Front) -> None:
-    key = await door.add_key("usage:read")
-    answer = await door.call("POST", "/v1/listen", key=key, data=AUDIO)
+async def test_a_key_without_the_right_to_listen_is_refused(api: Front) -> None:
+    key = await api.add_key("usage:read")
+    answer = await api.call("POST", "/v1/listen", key=key, data=AUDIO)
     assert (answer.status, answer.json()["err_code"]) == (403, "INSUFFICIENT_PERMISSIONS")
 
 
 async def test_too_large_by_its_own_word_is_refused_before_the_body(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=LimitSettings(upload_bytes=2_000_000)) as door:
-        reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=2_000_000)) as api:
+        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
         writer.write(_head("Content-Length: 2000001"))
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"connection: close" in answer
         assert b"PAYLOAD_TOO_LARGE" in answer
         writer.close()
-        assert await nothing_is_left(door)
+        assert await nothing_is_left(api)
 
 
 async def test_too_large_in_fact_is_refused_when_it_shows(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as door:
-        answer = await door.call("POST", "/v1/listen", data=pieces(b"x" * 99_999, b"yy"))
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as api:
+        answer = await api.call("POST", "/v1/listen", data=pieces(b"x" * 99_999, b"yy"))
         assert (answer.status, answer.json()["err_code"]) == (413, "PAYLOAD_TOO_LARGE")
-        assert await nothing_is_left(door)
+        assert await nothing_is_left(api)
 
 
 async def test_as_large_as_allowed_is_accepted(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as door:
-        answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=pieces(b"x" * 100_000))
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as api:
+        answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=pieces(b"x" * 100_000))
         assert answer.status == 200
 
 
-async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_wanted(door: Front) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_wanted(api: Front) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(_head("Content-Length: 4", "Expect: 100-continue", path=f"/v1/listen?callback={CALLBACK}"))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(b"RIFF")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
     writer.close()
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(_head("Content-Length: 4", "Expect: 100-continue", path="/v1/listen?model=parrot"))
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
     writer.close()
 
 
-async def test_a_client_that_leaves_in_the_middle_leaves_nothing(door: Front) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Front) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(_head("Content-Length: 10000000") + b"x" * 3_000_000)
     await writer.drain()
-    incoming = door.folder / "incoming"
+    incoming = api.folder / "incoming"
     await _until(lambda: any(incoming.iterdir()))
     with capture_logs() as events:
         writer.transport.abort()
         await _until(lambda: not any(incoming.iterdir()))
-    assert await nothing_is_left(door)
+    assert await nothing_is_left(api)
     assert [(event["event"], event["status"]) for event in events] == [("request.refused", 422)]
 
 
@@ -367,10 +365,10 @@ PART = b"RIFF" + bytes(3_000)
     "framing", [(b"Content-Length: 10000", PART), (b"Transfer-Encoding: chunked", b"1000\r\n" + PART)]
 )
 async def test_a_truncated_upload_is_a_422(
-    door: Front, path: str, content_type: str, framing: tuple[bytes, bytes]
+    api: Front, path: str, content_type: str, framing: tuple[bytes, bytes]
 ) -> None:
     header, body = framing
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(_head(header.decode(), f"Content-Type: {content_type}", path=path) + body)
     writer.write_eof()
     async with asyncio.timeout(10):
@@ -380,25 +378,25 @@ async def test_a_truncated_upload_is_a_422(
     told = msgspec.json.decode(document)
     assert "ASR_UNPROCESSABLE_ENTITY" in {told.get("err_code"), told.get("category")}
     assert "Unable to read the entire client request." in {told.get("err_msg"), told.get("message")}
-    assert await nothing_is_left(door)
+    assert await nothing_is_left(api)
 
 
-async def test_a_waiting_caller_that_leaves_frees_its_place(door: Front) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", door.port)
+async def test_a_waiting_caller_that_leaves_frees_its_place(api: Front) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(_head("Content-Length: 4") + b"RIFF")
-    lease = await door.claim()
+    lease = await api.claim()
     writer.transport.abort()
     async with asyncio.timeout(10):
-        ended = await door.ledger.wait_for_end(lease.job.id)
+        ended = await api.ledger.wait_for_end(lease.job.id)
     assert ended.state is State.CANCELLED
 
 
 async def test_the_patience_of_a_waiting_caller_has_a_limit(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as door:
-        answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as api:
+        answer = await api.call("POST", "/v1/listen", data=AUDIO)
         assert answer.status == 504
         assert "callback" in answer.headers["dg-error"]
-        job = await door.ledger.get((await jobs(door))[0])  # type: ignore[arg-type] # ids as text
+        job = await api.ledger.get((await jobs(api))[0])  # type: ignore[arg-type] # ids as text
         assert job is not None
         assert job.state is State.CANCELLED
 
@@ -409,45 +407,45 @@ async def test_a_504_stays_one_when_the_job_cannot_be_cancelled(
     async def away(_: JobId) -> bool:
         raise LedgerUnavailable("locked")
 
-    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as door:
+    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as api:
         monkeypatch.setattr(SqliteLedger, "cancel", lambda _, job: away(job))
         with capture_logs() as events:
-            answer = await door.call("POST", "/v1/listen", data=AUDIO)
+            answer = await api.call("POST", "/v1/listen", data=AUDIO)
     assert answer.status == 504
     assert ("request.not_cancelled", "locked") in [(event["event"], event.get("error")) for event in events]
 
 
 async def test_a_waiting_caller_is_told_when_the_ledger_goes_away(
-    door: Front, monkeypatch: pytest.MonkeyPatch
+    api: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(_: SqliteLedger, __: JobId) -> Job:
         raise LedgerUnavailable("gone")
 
     monkeypatch.setattr(SqliteLedger, "wait_for_end", away)
-    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    answer = await api.call("POST", "/v1/listen", data=AUDIO)
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_without_a_ledger_nobody_is_known_and_nothing_is_a_fault(door: Front) -> None:
-    await door.ledger.close()
+async def test_without_a_ledger_nobody_is_known_and_nothing_is_a_fault(api: Front) -> None:
+    await api.ledger.close()
     with capture_logs() as events:
-        answer = await door.call("POST", "/v1/listen", data=AUDIO)
+        answer = await api.call("POST", "/v1/listen", data=AUDIO)
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert [event["event"] for event in events] == ["ledger.unavailable", "request.refused"]
 
 
 async def test_what_was_accepted_stays_accepted_when_it_cannot_be_reported(
-    door: Front, monkeypatch: pytest.MonkeyPatch
+    api: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(name: str, /, **_: object) -> None:
         raise RuntimeError(name)
 
     monkeypatch.setattr(telemetry, "event", fail)
     with capture_logs() as events:
-        answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
+        answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
     assert answer.status == 200
-    assert await jobs(door) == [answer.json()["request_id"]]
+    assert await jobs(api) == [answer.json()["request_id"]]
     assert [event["event"] for event in events] == ["request.not_reported"]
 
 
@@ -455,36 +453,36 @@ async def test_what_was_accepted_stays_accepted_when_it_cannot_be_reported(
     "error", [DiskFull(1000), OSError(errno.ENOSPC, "No space left on device")], ids=repr
 )
 async def test_a_full_disk_is_a_503_that_says_so(
-    door: Front, error: OSError, monkeypatch: pytest.MonkeyPatch
+    api: Front, error: OSError, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def full(*_: object) -> StoredBlob:
         raise error
 
     monkeypatch.setattr(FolderBlobStore, "put", full)
-    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+    answer = await api.call("POST", "/v1/listen", data=AUDIO)
     assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
     assert "no room" in answer.json()["err_msg"]
     assert int(answer.headers["retry-after"]) > 0
 
 
-async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(door: Front) -> None:
-    await door.ledger._writer.close()
-    answer = await door.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
+async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(api: Front) -> None:
+    await api.ledger._writer.close()
+    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
     assert answer.status == 503
     assert answer.json()["error_code"] == "Service Unavailable"
     assert int(answer.headers["retry-after"]) > 0
-    assert not list((door.folder / "audio").iterdir())
+    assert not list((api.folder / "audio").iterdir())
 
 
-async def test_a_folder_that_cannot_be_written_is_a_503(door: Front) -> None:
-    (door.folder / "incoming").rmdir()
-    answer = await door.call("POST", "/v1/listen", data=AUDIO)
+async def test_a_folder_that_cannot_be_written_is_a_503(api: Front) -> None:
+    (api.folder / "incoming").rmdir()
+    answer = await api.call("POST", "/v1/listen", data=AUDIO)
     assert answer.status == 503
 
 
-async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(door: Front) -> None:
+async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(api: Front) -> None:
     def refused() -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
         try:
             connection.request("POST", "/v1/listen", b"x" * 50_000_000, {"Authorization": "Token wrong"})
             return connection.getresponse().status
@@ -494,46 +492,46 @@ async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(door: F
     assert await asyncio.to_thread(refused) == 401
 
 
-async def test_a_senseless_host_header_changes_nothing(door: Front) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", door.port)
+async def test_a_senseless_host_header_changes_nothing(api: Front) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(b"GET /v1/projects HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n")
     assert (await reader.read()).startswith(b"HTTP/1.1 401 ")
     writer.close()
 
 
-async def test_every_request_has_an_id_of_its_own(door: Front) -> None:
-    answers = [await door.call("GET", "/v1/status") for _ in range(2)]
+async def test_every_request_has_an_id_of_its_own(api: Front) -> None:
+    answers = [await api.call("GET", "/v1/status") for _ in range(2)]
     first, second = (uuid.UUID(answer.headers["dg-request-id"]) for answer in answers)
     assert first != second
 
 
-async def test_browsers_may_read_what_matters(door: Front) -> None:
+async def test_browsers_may_read_what_matters(api: Front) -> None:
     origin = {"Origin": "https://app.example"}
-    answer = await door.call("POST", "/v1/listen", key=None, headers=origin, data=AUDIO)
+    answer = await api.call("POST", "/v1/listen", key=None, headers=origin, data=AUDIO)
     assert answer.status == 401
     assert "dg-error" in answer.headers["access-control-expose-headers"]
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers
     asks = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
-    preflight = await door.call("OPTIONS", "/v1/listen", key=None, headers={**origin, **asks})
+    preflight = await api.call("OPTIONS", "/v1/listen", key=None, headers={**origin, **asks})
     assert preflight.status == 200
     assert "authorization" in preflight.headers["access-control-allow-headers"]
     assert preflight.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in preflight.headers
 
 
-async def test_a_page_gets_nothing_that_a_browser_adds_by_itself(door: Front) -> None:
+async def test_a_page_gets_nothing_that_a_browser_adds_by_itself(api: Front) -> None:
     headers = {"Origin": "https://app.example", "Cookie": "session=1"}
     for path in ("/v1/projects", "/v1/models", "/v1/nowhere"):
-        answer = await door.call("GET", path, headers=headers)
+        answer = await api.call("GET", path, headers=headers)
         assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
 
 
-async def test_one_event_per_request_without_anybodys_secrets(door: Front) -> None:
+async def test_one_event_per_request_without_anybodys_secrets(api: Front) -> None:
     with capture_logs() as events:
-        await door.call("POST", f"/v1/listen?callback={CALLBACK}&tag=private-words", data=AUDIO)
-        await door.call("POST", "/v1/listen?model=private-words", data=AUDIO)
+        await api.call("POST", f"/v1/listen?callback={CALLBACK}&tag=private-words", data=AUDIO)
+        await api.call("POST", "/v1/listen?model=private-words", data=AUDIO)
     accepted, refused = events
     assert (accepted["event"], accepted["callback"]) == ("request.accepted", "http://127.0.0.1:9")
     assert (refused["event"], refused["status"]) == ("request.refused", 400)

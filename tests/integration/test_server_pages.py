@@ -11,38 +11,38 @@ from support.front import OWNER, Front, front
 
 
 @pytest.fixture
-async def door(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Front]:
+async def api(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Front]:
     async with front(tmp_path, clock=manual_clock) as opened:
         yield opened
 
 
-async def session_of(door: Front, key: str = OWNER) -> str:
-    opened = await door.call("POST", "/v1/auth/session", key=key)
+async def session_of(api: Front, key: str = OWNER) -> str:
+    opened = await api.call("POST", "/v1/auth/session", key=key)
     assert opened.headers["cache-control"] == "no-store"
     return str(opened.json()["access_token"])
 
 
-async def status_with(door: Front, token: str, path: str = "/v1/auth/token", method: str = "GET") -> int:
-    return (await door.call(method, path, headers={"Authorization": f"Bearer {token}"}, json={})).status
+async def status_with(api: Front, token: str, path: str = "/v1/auth/token", method: str = "GET") -> int:
+    return (await api.call(method, path, headers={"Authorization": f"Bearer {token}"}, json={})).status
 
 
 @pytest.mark.parametrize("path", ["/", "/docs", "/assets/app.js", "/assets/app.css", "/assets/icon.svg"])
 async def test_pages_have_a_strict_policy_and_are_asked_for_again_only_when_changed(
-    door: Front, path: str
+    api: Front, path: str
 ) -> None:
-    page = await door.call("GET", path, key=None)
+    page = await api.call("GET", path, key=None)
     assert page.status == 200
     policy = page.headers["content-security-policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     assert page.headers["x-content-type-options"] == "nosniff"
-    again = await door.call("GET", path, key=None, headers={"If-None-Match": page.headers["etag"]})
+    again = await api.call("GET", path, key=None, headers={"If-None-Match": page.headers["etag"]})
     assert (again.status, again.body) == (304, b"")
 
 
 @pytest.mark.parametrize("name", ["index.html", "docs.html", "nothing.js", "..%2fpage_routes.py"])
-async def test_only_assets_are_assets(door: Front, name: str) -> None:
-    assert (await door.call("GET", f"/assets/{name}", key=None)).status == 404
+async def test_only_assets_are_assets(api: Front, name: str) -> None:
+    assert (await api.call("GET", f"/assets/{name}", key=None)).status == 404
 
 
 async def test_pages_say_nothing_inline() -> None:
@@ -53,59 +53,59 @@ async def test_pages_say_nothing_inline() -> None:
         assert "<script>" not in text
 
 
-async def test_a_session_reaches_as_far_as_its_key(door: Front) -> None:
-    session = await session_of(door)
-    assert await status_with(door, session) == 200
-    assert await status_with(door, session, f"/v1/projects/{door.project}/keys") == 200
-    member = await session_of(door, await door.add_key("member"))
-    assert await status_with(door, member, "/v1/auth/token") == 200
-    assert await status_with(door, member, f"/v1/projects/{door.project}/keys", "POST") == 403
+async def test_a_session_reaches_as_far_as_its_key(api: Front) -> None:
+    session = await session_of(api)
+    assert await status_with(api, session) == 200
+    assert await status_with(api, session, f"/v1/projects/{api.project}/keys") == 200
+    member = await session_of(api, await api.add_key("member"))
+    assert await status_with(api, member, "/v1/auth/token") == 200
+    assert await status_with(api, member, f"/v1/projects/{api.project}/keys", "POST") == 403
 
 
-async def test_only_a_key_opens_a_session(door: Front) -> None:
-    assert await status_with(door, await session_of(door), "/v1/auth/session", "POST") == 403
-    granted = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
-    assert await status_with(door, granted, "/v1/auth/session", "POST") == 403
+async def test_only_a_key_opens_a_session(api: Front) -> None:
+    assert await status_with(api, await session_of(api), "/v1/auth/session", "POST") == 403
+    granted = (await api.call("POST", "/v1/auth/grant")).json()["access_token"]
+    assert await status_with(api, granted, "/v1/auth/session", "POST") == 403
 
 
-async def test_a_session_ends_after_an_hour(door: Front, manual_clock: ManualClock) -> None:
-    session = await session_of(door)
+async def test_a_session_ends_after_an_hour(api: Front, manual_clock: ManualClock) -> None:
+    session = await session_of(api)
     manual_clock.advance(SESSION_SECONDS - 1)
-    assert await status_with(door, session) == 200
+    assert await status_with(api, session) == 200
     manual_clock.advance(1)
-    assert await status_with(door, session) == 401
+    assert await status_with(api, session) == 401
 
 
-async def test_a_session_ends_with_its_key(door: Front, manual_clock: ManualClock) -> None:
-    secret = await door.add_key("member", expires_at=manual_clock.now() + 60)
-    brief = await session_of(door, secret)
-    other = await door.add_key("member")
-    removed = await session_of(door, other)
-    key = (await door.call("GET", "/v1/auth/token", key=other)).json()["api_key_id"]
-    assert (await door.call("DELETE", f"/v1/projects/{door.project}/keys/{key}")).status == 200
-    assert await status_with(door, removed) == 401
+async def test_a_session_ends_with_its_key(api: Front, manual_clock: ManualClock) -> None:
+    secret = await api.add_key("member", expires_at=manual_clock.now() + 60)
+    brief = await session_of(api, secret)
+    other = await api.add_key("member")
+    removed = await session_of(api, other)
+    key = (await api.call("GET", "/v1/auth/token", key=other)).json()["api_key_id"]
+    assert (await api.call("DELETE", f"/v1/projects/{api.project}/keys/{key}")).status == 200
+    assert await status_with(api, removed) == 401
     manual_clock.advance(60)
-    assert await status_with(door, brief) == 401
+    assert await status_with(api, brief) == 401
 
 
-async def test_the_recording_is_given_back_while_it_is_kept(door: Front) -> None:
+async def test_the_recording_is_given_back_while_it_is_kept(api: Front) -> None:
     recording = bytes(range(256)) * 4_000
     callback = "callback=http%3A%2F%2F127.0.0.1:9%2F"
-    asked = (await door.call("POST", f"/v1/listen?{callback}", data=recording)).json()["request_id"]
-    path = f"/v1/projects/{door.project}/requests/{asked}/audio"
-    given = await door.call("GET", path)
+    asked = (await api.call("POST", f"/v1/listen?{callback}", data=recording)).json()["request_id"]
+    path = f"/v1/projects/{api.project}/requests/{asked}/audio"
+    given = await api.call("GET", path)
     assert (given.status, given.body) == (200, recording)
     assert given.headers["content-disposition"] == "attachment"
-    assert (await door.call("GET", path, key=await door.add_key("requests:own"))).status == 404
-    for blob in (door.folder / "audio").iterdir():
+    assert (await api.call("GET", path, key=await api.add_key("requests:own"))).status == 404
+    for blob in (api.folder / "audio").iterdir():
         blob.unlink()
-    gone = await door.call("GET", path)
+    gone = await api.call("GET", path)
     assert (gone.status, gone.json()["category"]) == (410, "AUDIO_NOT_KEPT")
 
 
-async def test_the_recording_of_a_redacted_request_is_not_given(door: Front) -> None:
+async def test_the_recording_of_a_redacted_request_is_not_given(api: Front) -> None:
     query = "callback=http%3A%2F%2F127.0.0.1:9%2F&redact=pci"
-    asked = (await door.call("POST", f"/v1/listen?{query}", data=b"1234")).json()["request_id"]
-    refused = await door.call("GET", f"/v1/projects/{door.project}/requests/{asked}/audio")
+    asked = (await api.call("POST", f"/v1/listen?{query}", data=b"1234")).json()["request_id"]
+    refused = await api.call("GET", f"/v1/projects/{api.project}/requests/{asked}/audio")
     assert (refused.status, refused.json()["category"]) == (403, "AUDIO_NOT_REDACTED")
     assert b"1234" not in refused.body

@@ -35,15 +35,15 @@ NOWHERE = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Front]:
+async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
 
 
-async def submit(door: Front, callback: str | None = SECRET_URL, tag: str = "a") -> Lease:
+async def submit(api: Front, callback: str | None = SECRET_URL, tag: str = "a") -> Lease:
     query = f"tag={tag}" + ("" if callback is None else f"&callback={quote(callback, safe='')}")
-    sent = asyncio.create_task(door.call("POST", f"/v1/listen?{query}", data=b"RIFF"))
-    lease = await door.claim()
+    sent = asyncio.create_task(api.call("POST", f"/v1/listen?{query}", data=b"RIFF"))
+    lease = await api.claim()
     if callback is not None:
         assert (await sent).status == 200
     return lease
@@ -63,10 +63,10 @@ METADATA = (
 
 
 async def transcribed(
-    door: Front, callback: str | None = SECRET_URL, tag: str = "a", document: bytes = DOCUMENT
+    api: Front, callback: str | None = SECRET_URL, tag: str = "a", document: bytes = DOCUMENT
 ) -> tuple[Job, Job | None]:
     """A request whose transcription is done, and its delivery, which is queued."""
-    lease = await submit(door, callback, tag)
+    lease = await submit(api, callback, tag)
     kept = StoredDocument(inline=document.decode())
     if len(document) > INLINE_LIMIT:
         kept = StoredDocument(key=document_key(lease.job.id))
@@ -74,7 +74,7 @@ async def transcribed(
         async def whole() -> AsyncIterator[bytes]:
             yield document
 
-        await door.blobs.put(document_key(lease.job.id), whole())
+        await api.blobs.put(document_key(lease.job.id), whole())
     order = ordered(lease.job.payload)
     follow_ups = []
     if order.callback is not None:
@@ -82,106 +82,106 @@ async def transcribed(
             lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
         )
         follow_ups.append(
-            delivery_job(delivery, project=door.project, accessor=lease.job.accessor, tags=lease.job.tags)
+            delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
         )
     ending = msgspec.json.encode(TranscriptionResult(kept, 7.5, 1, None))
-    assert await door.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
-    job = await door.ledger.get(lease.job.id)
+    assert await api.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
+    job = await api.ledger.get(lease.job.id)
     assert job is not None
-    return job, (await door.ledger.get(follow_ups[0].id)) if follow_ups else None
+    return job, (await api.ledger.get(follow_ups[0].id)) if follow_ups else None
 
 
-async def ended(door: Front, outcome: type[Done] | type[GivenUp], code: int, **named: Any) -> tuple[Job, Job]:
+async def ended(api: Front, outcome: type[Done] | type[GivenUp], code: int, **named: Any) -> tuple[Job, Job]:
     """A request whose delivery ended so."""
-    request, delivery = await transcribed(door, **named)
+    request, delivery = await transcribed(api, **named)
     assert delivery is not None
-    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
-    now = door.services.clock.now()
+    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
+    now = api.services.clock.now()
     attempt = Attempt(now, now, "delivered" if code < 300 else "server_error", code)
-    assert await door.ledger.settle(lease, outcome(code, attempt=attempt))
-    return request, await the(door, delivery)
+    assert await api.ledger.settle(lease, outcome(code, attempt=attempt))
+    return request, await the(api, delivery)
 
 
-async def parked(door: Front, **named: Any) -> tuple[Job, Job]:
-    return await ended(door, GivenUp, 500, **named)
+async def parked(api: Front, **named: Any) -> tuple[Job, Job]:
+    return await ended(api, GivenUp, 500, **named)
 
 
-async def the(door: Front, job: Job) -> Job:
-    found = await door.ledger.get(job.id)
+async def the(api: Front, job: Job) -> Job:
+    found = await api.ledger.get(job.id)
     assert found is not None
     return found
 
 
-async def post(door: Front, path: str, json: Any = None, **named: Any) -> Answered:
-    return await door.call("POST", f"/v1/projects/{door.project}/{path}", json=json, **named)
+async def post(api: Front, path: str, json: Any = None, **named: Any) -> Answered:
+    return await api.call("POST", f"/v1/projects/{api.project}/{path}", json=json, **named)
 
 
-async def get(door: Front, path: str, **named: Any) -> Answered:
-    return await door.call("GET", f"/v1/projects/{door.project}/{path}", **named)
+async def get(api: Front, path: str, **named: Any) -> Answered:
+    return await api.call("GET", f"/v1/projects/{api.project}/{path}", **named)
 
 
-async def redeliver(door: Front, request: Job, json: Any = None, **named: Any) -> Answered:
-    return await post(door, f"requests/{request.id}/redeliver", json, **named)
+async def redeliver(api: Front, request: Job, json: Any = None, **named: Any) -> Answered:
+    return await post(api, f"requests/{request.id}/redeliver", json, **named)
 
 
 def keeps_secrets(answer: Answered) -> bool:
     return not any(word in answer.body for word in (b"private", b"token=", b"user", b"secret"))
 
 
-async def test_a_parked_delivery_is_due_again_under_its_own_id(door: Front) -> None:
-    request, delivery = await parked(door)
-    answer = await redeliver(door, request)
+async def test_a_parked_delivery_is_due_again_under_its_own_id(api: Front) -> None:
+    request, delivery = await parked(api)
+    answer = await redeliver(api, request)
     assert answer.status == 200
     assert answer.json()["deliveries"] == [{"id": delivery.id, "state": "queued"}]
-    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
     assert (lease.job.id, lease.job.tries) == (delivery.id, 0)
-    again = await redeliver(door, request)
+    again = await redeliver(api, request)
     assert (again.status, again.json()["category"]) == (409, "DELIVERY_NOT_ENDED")
 
 
 async def test_the_latest_attempts_of_all_deliveries_are_shown(
-    door: Front, monkeypatch: pytest.MonkeyPatch
+    api: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    request, first = await parked(door)
-    elsewhere = (await redeliver(door, request, {"url": "http://127.0.0.1:8443/other"})).json()["deliveries"][
+    request, first = await parked(api)
+    elsewhere = (await redeliver(api, request, {"url": "http://127.0.0.1:8443/other"})).json()["deliveries"][
         0
     ]["id"]
-    await door.ledger.requeue(first.id)
+    await api.ledger.requeue(first.id)
     for number in range(6):
-        for lease in await door.ledger.claim(DELIVER, 9, 60):
+        for lease in await api.ledger.claim(DELIVER, 9, 60):
             attempt = Attempt(number, number, "server_error", 500)
-            assert await door.ledger.settle(lease, Retry(0.0, 500, attempt))
+            assert await api.ledger.settle(lease, Retry(0.0, 500, attempt))
     monkeypatch.setattr(history_routes, "ATTEMPTS_SHOWN", 8)
-    deliveries = (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"]
+    deliveries = (await get(api, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"]
     assert [(each["id"], len(each["attempts"])) for each in deliveries] == [(first.id, 2), (elsewhere, 6)]
     assert [each["started"][17:19] for each in deliveries[0]["attempts"]] == ["04", "05"]
 
 
-async def test_what_waits_behind_a_breaker_is_shown_so(door: Front) -> None:
-    made = [await transcribed(door) for _ in range(6)]
+async def test_what_waits_behind_a_breaker_is_shown_so(api: Front) -> None:
+    made = [await transcribed(api) for _ in range(6)]
     for _ in range(5):
-        lease, *others = await door.ledger.claim(DELIVER, 64, 60)
-        assert await door.ledger.settle(lease, Retry(30.0, 500, signal=Signal.BAD))
+        lease, *others = await api.ledger.claim(DELIVER, 64, 60)
+        assert await api.ledger.settle(lease, Retry(30.0, 500, signal=Signal.BAD))
         for other in others:
-            assert await door.ledger.settle(other, Interrupted())
-    untried = [request for request, job in made if job and (await the(door, job)).tries == 0]
-    listed = (await get(door, "deliveries?state=waiting")).json()["deliveries"]
-    shown = (await get(door, f"requests/{untried[0].id}")).json()["ringback"]["deliveries"]
+            assert await api.ledger.settle(other, Interrupted())
+    untried = [request for request, job in made if job and (await the(api, job)).tries == 0]
+    listed = (await get(api, "deliveries?state=waiting")).json()["deliveries"]
+    shown = (await get(api, f"requests/{untried[0].id}")).json()["ringback"]["deliveries"]
     assert len(listed) == 6
     for delivery in (shown[0], *[each for each in listed if each["tries"] == 0]):
         assert (delivery["state"], delivery["code"]) == ("queued", None)
         assert (delivery["waiting"]["reason"], delivery["waiting"]["failures"]) == ("breaker", 5)
         until = datetime.fromisoformat(delivery["waiting"]["until"]).timestamp()
-        assert until > door.services.clock.now()
+        assert until > api.services.clock.now()
         assert delivery["next_attempt_at"] == delivery["waiting"]["until"]
     retried = [each["waiting"]["reason"] for each in listed if each["tries"] > 0]
     assert set(retried) == {"schedule"}
 
 
-async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front) -> None:
-    request, delivery = await ended(door, Done, 200)
-    (sent,) = (await redeliver(door, request)).json()["deliveries"]
-    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+async def test_a_delivered_result_is_sent_again_as_the_same_webhook(api: Front) -> None:
+    request, delivery = await ended(api, Done, 200)
+    (sent,) = (await redeliver(api, request)).json()["deliveries"]
+    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
     assert lease.job.id == sent["id"] != delivery.id
     order = order_of(lease.job)
     assert (order.webhook_id, order.body, order.url) == (
@@ -190,40 +190,40 @@ async def test_a_delivered_result_is_sent_again_as_the_same_webhook(door: Front)
         order_of(delivery).url,
     )
     assert (lease.job.lane, lease.job.tags) == (delivery.lane, ("a",))
-    assert await door.ledger.settle(lease, Done(200))
-    third = await redeliver(door, request)
-    latest = await door.ledger.get(third.json()["deliveries"][0]["id"])
+    assert await api.ledger.settle(lease, Done(200))
+    third = await redeliver(api, request)
+    latest = await api.ledger.get(third.json()["deliveries"][0]["id"])
     assert latest is not None
     assert webhook_id_of(order_of(latest), latest) == delivery.id
 
 
-async def test_an_owner_sends_it_elsewhere(door: Front) -> None:
-    request, delivery = await parked(door)
-    answer = await redeliver(door, request, {"url": ELSEWHERE, "method": "PUT"})
-    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
+async def test_an_owner_sends_it_elsewhere(api: Front) -> None:
+    request, delivery = await parked(api)
+    answer = await redeliver(api, request, {"url": ELSEWHERE, "method": "PUT"})
+    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
     order = order_of(lease.job)
-    assert door.services.seal.open(order.url, place_of_callback(request.id)) == ELSEWHERE
+    assert api.services.seal.open(order.url, place_of_callback(request.id)) == ELSEWHERE
     assert (order.origin, order.method, order.webhook_id) == ("http://127.0.0.1:9000", "PUT", delivery.id)
-    assert lease.job.lane == f"http://127.0.0.1:9000 {door.project}"
+    assert lease.job.lane == f"http://127.0.0.1:9000 {api.project}"
     assert keeps_secrets(answer)
 
 
-async def test_a_request_without_a_callback_gets_one(door: Front) -> None:
-    lease = await submit(door, None)
-    await door.finish(lease)
-    refused = await redeliver(door, lease.job)
+async def test_a_request_without_a_callback_gets_one(api: Front) -> None:
+    lease = await submit(api, None)
+    await api.finish(lease)
+    refused = await redeliver(api, lease.job)
     assert (refused.status, refused.json()["category"]) == (409, "NO_CALLBACK")
-    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).status == 200
-    (sent,) = await door.ledger.claim(DELIVER, 1, 60)
+    assert (await redeliver(api, lease.job, {"url": ELSEWHERE})).status == 200
+    (sent,) = await api.ledger.claim(DELIVER, 1, 60)
     order = order_of(sent.job)
     assert (order.status, order.webhook_id, order.method) == (200, None, "POST")
     assert order.body == StoredDocument(inline=DOCUMENT.decode())
 
 
-async def test_a_url_is_admitted_as_at_submit(door: Front) -> None:
-    request, _ = await parked(door)
+async def test_a_url_is_admitted_as_at_submit(api: Front) -> None:
+    request, _ = await parked(api)
     for url in ("http://10.0.0.1/", "ftp://127.0.0.1/", "nonsense"):
-        assert (await redeliver(door, request, {"url": url})).status == 400
+        assert (await redeliver(api, request, {"url": url})).status == 400
 
 
 @pytest.mark.parametrize(
@@ -234,103 +234,103 @@ async def test_a_url_is_admitted_as_at_submit(door: Front) -> None:
         ({"urll": ELSEWHERE}, 400, "PAYLOAD_ERROR"),
     ],
 )
-async def test_a_redelivery_that_makes_no_sense(door: Front, body: Any, status: int, category: str) -> None:
-    request, _ = await parked(door)
-    answer = await redeliver(door, request, body)
+async def test_a_redelivery_that_makes_no_sense(api: Front, body: Any, status: int, category: str) -> None:
+    request, _ = await parked(api)
+    answer = await redeliver(api, request, body)
     assert (answer.status, answer.json()["category"]) == (status, category)
 
 
-async def test_what_has_no_result_cannot_be_sent(door: Front) -> None:
-    lease = await submit(door)
-    assert (await redeliver(door, lease.job)).json()["category"] == "REQUEST_NOT_ENDED"
-    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).json()["category"] == "REQUEST_NOT_ENDED"
-    assert await door.ledger.cancel(lease.job.id)
-    assert (await redeliver(door, lease.job)).json()["category"] == "REQUEST_CANCELLED"
-    assert (await redeliver(door, lease.job, {"url": ELSEWHERE})).json()["category"] == "NO_RESULT"
-    nobodys = await post(door, f"requests/{NOWHERE}/redeliver")
+async def test_what_has_no_result_cannot_be_sent(api: Front) -> None:
+    lease = await submit(api)
+    assert (await redeliver(api, lease.job)).json()["category"] == "REQUEST_NOT_ENDED"
+    assert (await redeliver(api, lease.job, {"url": ELSEWHERE})).json()["category"] == "REQUEST_NOT_ENDED"
+    assert await api.ledger.cancel(lease.job.id)
+    assert (await redeliver(api, lease.job)).json()["category"] == "REQUEST_CANCELLED"
+    assert (await redeliver(api, lease.job, {"url": ELSEWHERE})).json()["category"] == "NO_RESULT"
+    nobodys = await post(api, f"requests/{NOWHERE}/redeliver")
     assert (nobodys.status, nobodys.json()["category"]) == (404, "REQUEST_NOT_FOUND")
 
 
-async def test_a_recording_that_was_given_up_is_tried_again(door: Front) -> None:
-    lease = await submit(door)
-    assert await door.ledger.settle(lease, GivenUp())
-    assert (await redeliver(door, lease.job)).status == 200
-    assert (await door.claim()).job.id == lease.job.id
+async def test_a_recording_that_was_given_up_is_tried_again(api: Front) -> None:
+    lease = await submit(api)
+    assert await api.ledger.settle(lease, GivenUp())
+    assert (await redeliver(api, lease.job)).status == 200
+    assert (await api.claim()).job.id == lease.job.id
 
 
-async def test_rights(door: Front) -> None:
-    request, _ = await parked(door)
-    token = (await door.call("POST", "/v1/auth/grant")).json()["access_token"]
+async def test_rights(api: Front) -> None:
+    request, _ = await parked(api)
+    token = (await api.call("POST", "/v1/auth/grant")).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
-    member, reader = await door.add_key("member"), await door.add_key("keys:write")
+    member, reader = await api.add_key("member"), await api.add_key("keys:write")
     for path in ("result", "redeliver", "cancel"):
         method = "GET" if path == "result" else "POST"
-        whole = f"/v1/projects/{door.project}/requests/{request.id}/{path}"
-        assert (await door.call(method, whole, key=reader)).status == 403
-        assert (await door.call(method, whole, headers=bearer)).status == 403
-    assert (await get(door, f"requests/{request.id}/result", key=member)).status == 200
-    assert (await redeliver(door, request, {"url": ELSEWHERE}, key=member)).status == 403
-    assert (await redeliver(door, request, key=member)).status == 200
-    admin = await door.add_key("admin")
-    assert (await redeliver(door, request, {"url": ELSEWHERE}, key=admin)).status == 200
+        whole = f"/v1/projects/{api.project}/requests/{request.id}/{path}"
+        assert (await api.call(method, whole, key=reader)).status == 403
+        assert (await api.call(method, whole, headers=bearer)).status == 403
+    assert (await get(api, f"requests/{request.id}/result", key=member)).status == 200
+    assert (await redeliver(api, request, {"url": ELSEWHERE}, key=member)).status == 403
+    assert (await redeliver(api, request, key=member)).status == 200
+    admin = await api.add_key("admin")
+    assert (await redeliver(api, request, {"url": ELSEWHERE}, key=admin)).status == 200
 
 
-async def test_a_result_is_fetched_as_it_was_answered(door: Front) -> None:
-    request, _ = await transcribed(door)
-    answer = await get(door, f"requests/{request.id}/result")
+async def test_a_result_is_fetched_as_it_was_answered(api: Front) -> None:
+    request, _ = await transcribed(api)
+    answer = await get(api, f"requests/{request.id}/result")
     assert (answer.status, answer.body, answer.headers["ringback-status"]) == (200, DOCUMENT, "200")
 
 
-async def test_a_result_that_is_not_there_says_why(door: Front) -> None:
-    lease = await submit(door)
+async def test_a_result_that_is_not_there_says_why(api: Front) -> None:
+    lease = await submit(api)
     path = f"requests/{lease.job.id}/result"
-    assert (await get(door, path)).json()["category"] == "RESULT_NOT_READY"
-    assert await door.ledger.cancel(lease.job.id)
-    assert (await get(door, path)).json()["category"] == "NO_RESULT"
-    assert (await get(door, "requests/lost/result")).json()["category"] == "NOT_FOUND"
-    assert (await get(door, f"requests/{NOWHERE}/result")).json()["category"] == "REQUEST_NOT_FOUND"
-    large, _ = await transcribed(door, document=b"x" * (INLINE_LIMIT + 1))
-    await door.blobs.delete(document_key(large.id))
+    assert (await get(api, path)).json()["category"] == "RESULT_NOT_READY"
+    assert await api.ledger.cancel(lease.job.id)
+    assert (await get(api, path)).json()["category"] == "NO_RESULT"
+    assert (await get(api, "requests/lost/result")).json()["category"] == "NOT_FOUND"
+    assert (await get(api, f"requests/{NOWHERE}/result")).json()["category"] == "REQUEST_NOT_FOUND"
+    large, _ = await transcribed(api, document=b"x" * (INLINE_LIMIT + 1))
+    await api.blobs.delete(document_key(large.id))
     with capture_logs() as events:
-        lost = await get(door, f"requests/{large.id}/result")
+        lost = await get(api, f"requests/{large.id}/result")
     assert (lost.status, lost.json()["category"]) == (500, "INTERNAL_SERVER_ERROR"), "it is to be there yet"
     assert {"event": "result.lost", "request_id": large.id, "log_level": "warning"} in events
 
 
-async def test_a_result_that_cannot_be_read_now_is_a_503(door: Front) -> None:
-    large, _ = await transcribed(door, document=b"x" * (INLINE_LIMIT + 1))
-    blob = door.folder / document_key(large.id)
+async def test_a_result_that_cannot_be_read_now_is_a_503(api: Front) -> None:
+    large, _ = await transcribed(api, document=b"x" * (INLINE_LIMIT + 1))
+    blob = api.folder / document_key(large.id)
     blob.unlink()
     blob.mkdir()  # where a file should be: reading it fails
-    answer = await get(door, f"requests/{large.id}/result")
+    answer = await get(api, f"requests/{large.id}/result")
     assert (answer.status, answer.headers["retry-after"]) == (503, "2")
 
 
-async def test_a_request_is_cancelled_wherever_it_is(door: Front) -> None:
-    lease = await submit(door)
-    answer = await post(door, f"requests/{lease.job.id}/cancel")
+async def test_a_request_is_cancelled_wherever_it_is(api: Front) -> None:
+    lease = await submit(api)
+    answer = await post(api, f"requests/{lease.job.id}/cancel")
     assert answer.json() == {"request_id": lease.job.id, "cancelled": [lease.job.id]}
-    request, delivery = await transcribed(door)
+    request, delivery = await transcribed(api)
     assert delivery is not None
-    answer = await post(door, f"requests/{request.id}/cancel")
+    answer = await post(api, f"requests/{request.id}/cancel")
     assert answer.json()["cancelled"] == [delivery.id]
-    again = await post(door, f"requests/{request.id}/cancel")
+    again = await post(api, f"requests/{request.id}/cancel")
     assert (again.status, again.json()["category"]) == (409, "REQUEST_ENDED")
-    assert (await get(door, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"][0][
+    assert (await get(api, f"requests/{request.id}")).json()["request"]["ringback"]["deliveries"][0][
         "state"
     ] == "cancelled"
 
 
-async def test_deliveries_are_listed_by_what_became_of_them(door: Front) -> None:
-    _, given_up = await parked(door, tag="x")
-    _, delivered = await ended(door, Done, 200)
-    _, waiting = await transcribed(door, callback=ELSEWHERE)
+async def test_deliveries_are_listed_by_what_became_of_them(api: Front) -> None:
+    _, given_up = await parked(api, tag="x")
+    _, delivered = await ended(api, Done, 200)
+    _, waiting = await transcribed(api, callback=ELSEWHERE)
     assert waiting is not None
-    (lease,) = await door.ledger.claim(DELIVER, 1, 60)
-    assert await door.ledger.settle(lease, Retry(60.0, 503))
+    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
+    assert await api.ledger.settle(lease, Retry(60.0, 503))
 
     async def ids(query: str) -> list[str]:
-        answer = await get(door, f"deliveries?{query}")
+        answer = await get(api, f"deliveries?{query}")
         assert answer.status == 200
         assert keeps_secrets(answer)
         return [record["id"] for record in answer.json()["deliveries"]]
@@ -344,8 +344,8 @@ async def test_deliveries_are_listed_by_what_became_of_them(door: Front) -> None
     assert await ids("code=500") == [given_up.id]
     assert await ids("tag=x") == [given_up.id]
     assert await ids("end=2001-01-01") == []
-    first = (await get(door, "deliveries?limit=2")).json()
-    rest = (await get(door, f"deliveries?limit=2&before={first['next']}")).json()
+    first = (await get(api, "deliveries?limit=2")).json()
+    rest = (await get(api, f"deliveries?limit=2&before={first['next']}")).json()
     assert [record["id"] for record in rest["deliveries"]] == [given_up.id]
     assert rest["next"] is None
     (shown,) = rest["deliveries"]
@@ -370,106 +370,104 @@ async def test_deliveries_are_listed_by_what_became_of_them(door: Front) -> None
         "start=soon",
     ],
 )
-async def test_a_list_that_makes_no_sense_is_refused(door: Front, query: str) -> None:
-    answer = await get(door, f"deliveries?{query}")
+async def test_a_list_that_makes_no_sense_is_refused(api: Front, query: str) -> None:
+    answer = await get(api, f"deliveries?{query}")
     assert (answer.status, answer.json()["category"]) == (400, "INVALID_QUERY_PARAMETER")
 
 
-async def test_many_are_sent_again_after_a_dry_run(door: Front) -> None:
-    down = [(await parked(door))[1].id for _ in range(3)]
-    other = (await parked(door, callback=ELSEWHERE))[1]
-    _, delivered = await ended(door, Done, 200)
+async def test_many_are_sent_again_after_a_dry_run(api: Front) -> None:
+    down = [(await parked(api))[1].id for _ in range(3)]
+    other = (await parked(api, callback=ELSEWHERE))[1]
+    _, delivered = await ended(api, Done, 200)
     where = {"destination": "http://127.0.0.1:8443"}
-    dry = (await post(door, "deliveries/redeliver", {**where, "dry_run": True})).json()
+    dry = (await post(api, "deliveries/redeliver", {**where, "dry_run": True})).json()
     assert dry == {"dry_run": True, "matching": 3, "first": down[::-1], "next": None}
-    done = (await post(door, "deliveries/redeliver", where)).json()
+    done = (await post(api, "deliveries/redeliver", where)).json()
     assert done == {"redelivered": 3, "skipped": 0, "next": None}
-    assert [lease.job.id for lease in await door.ledger.claim(DELIVER, 9, 60)] == down[::-1][::-1]
-    assert (await the(door, other)).state == "parked"
-    again = (await post(door, "deliveries/redeliver", {"state": "delivered"})).json()
+    assert [lease.job.id for lease in await api.ledger.claim(DELIVER, 9, 60)] == down[::-1][::-1]
+    assert (await the(api, other)).state == "parked"
+    again = (await post(api, "deliveries/redeliver", {"state": "delivered"})).json()
     assert again["redelivered"] == 1
-    (lease,) = await door.ledger.claim(DELIVER, 9, 60)
+    (lease,) = await api.ledger.claim(DELIVER, 9, 60)
     assert order_of(lease.job).webhook_id == delivered.id
 
 
-async def test_many_end_at_a_bound_and_go_on_from_there(door: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_many_end_at_a_bound_and_go_on_from_there(api: Front, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request_command_routes, "DELIVERIES_PER_PAGE", 2)
     monkeypatch.setattr(request_command_routes, "MOST_DELIVERIES", 3)
     for _ in range(5):
-        await parked(door)
-    first = (await post(door, "deliveries/redeliver", {})).json()
+        await parked(api)
+    first = (await post(api, "deliveries/redeliver", {})).json()
     assert (first["redelivered"], first["next"] is None) == (3, False)
-    rest = (await post(door, "deliveries/redeliver", {"before": first["next"]})).json()
+    rest = (await post(api, "deliveries/redeliver", {"before": first["next"]})).json()
     assert rest == {"redelivered": 2, "skipped": 0, "next": None}
 
 
 @pytest.mark.parametrize(
     "body", [{"destinatoin": "x"}, {"state": "waiting"}, {"code": 7}, {"start": "soon"}, {"before": "odd"}]
 )
-async def test_a_misspelt_filter_sends_nothing(door: Front, body: Any) -> None:
-    _, delivery = await parked(door)
-    assert (await post(door, "deliveries/redeliver", body)).status == 400
-    assert (await the(door, delivery)).state == "parked"
+async def test_a_misspelt_filter_sends_nothing(api: Front, body: Any) -> None:
+    _, delivery = await parked(api)
+    assert (await post(api, "deliveries/redeliver", body)).status == 400
+    assert (await the(api, delivery)).state == "parked"
 
 
-async def test_many_without_a_body_sends_nothing(door: Front) -> None:
+async def test_many_without_a_body_sends_nothing(api: Front) -> None:
     """Its filter, or its `dry_run`, may have been lost on the way."""
-    _, delivery = await parked(door)
-    answer = await door.call("POST", f"/v1/projects/{door.project}/deliveries/redeliver")
+    _, delivery = await parked(api)
+    answer = await api.call("POST", f"/v1/projects/{api.project}/deliveries/redeliver")
     assert (answer.status, answer.json()["category"]) == (400, "INVALID_JSON")
-    assert (await the(door, delivery)).state == "parked"
+    assert (await the(api, delivery)).state == "parked"
 
 
 async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
-    async with front(tmp_path, clock=manual_clock) as door:
-        keeper = retention.RetentionService(
-            door.blobs, door.ledger, keep_results=1_000.0, keep_history=5_000.0
-        )
+    async with front(tmp_path, clock=manual_clock) as api:
+        keeper = retention.RetentionService(api.blobs, api.ledger, keep_results=1_000.0, keep_history=5_000.0)
         large = large_document(INLINE_LIMIT)
-        request, delivery = await transcribed(door, document=large)
+        request, delivery = await transcribed(api, document=large)
         assert delivery is not None
         manual_clock.advance(900)
-        (lease,) = await door.ledger.claim(DELIVER, 1, 60)
-        assert await door.ledger.settle(lease, GivenUp(500))
+        (lease,) = await api.ledger.claim(DELIVER, 1, 60)
+        assert await api.ledger.settle(lease, GivenUp(500))
         manual_clock.advance(200)
         stopping = asyncio.Event()
 
         # The transcription's time is over; the delivery's, which ended later, is not: it has the document.
         assert await keeper.round(stopping)
-        assert (await get(door, f"requests/{request.id}/result")).body == large
-        assert (await get(door, f"requests/{request.id}")).json()["request"]["ringback"][
+        assert (await get(api, f"requests/{request.id}/result")).body == large
+        assert (await get(api, f"requests/{request.id}")).json()["request"]["ringback"][
             "result_kept"
         ] is False
-        assert ordered((await the(door, request)).payload).callback is None
+        assert ordered((await the(api, request)).payload).callback is None
 
         manual_clock.advance(900)
         assert await keeper.round(stopping)
-        assert list((door.folder / "result").iterdir()) == []
-        gone = await get(door, f"requests/{request.id}/result")
+        assert list((api.folder / "result").iterdir()) == []
+        gone = await get(api, f"requests/{request.id}/result")
         assert (gone.status, gone.json()["category"]) == (410, "RESULT_NOT_KEPT")
-        again = await redeliver(door, request)
+        again = await redeliver(api, request)
         assert (again.status, again.json()["category"]) == (410, "RESULT_NOT_KEPT")
-        many = await post(door, "deliveries/redeliver", {})
+        many = await post(api, "deliveries/redeliver", {})
         assert many.json() == {"redelivered": 0, "skipped": 1, "next": None}
-        shown = (await get(door, f"requests/{request.id}")).json()["request"]
+        shown = (await get(api, f"requests/{request.id}")).json()["request"]
         assert shown["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
         assert shown["ringback"]["deliveries"][0]["destination"] == "http://127.0.0.1:8443"
 
         manual_clock.advance(5_000)
         assert await keeper.round(stopping)
         assert await keeper.round(stopping)
-        assert (await get(door, f"requests/{request.id}")).status == 404
+        assert (await get(api, f"requests/{request.id}")).status == 404
 
 
 @pytest.mark.parametrize("many", [False, True])
 async def test_a_streams_responses_come_back_in_their_order(
-    door: Front, monkeypatch: pytest.MonkeyPatch, many: bool
+    api: Front, monkeypatch: pytest.MonkeyPatch, many: bool
 ) -> None:
     monkeypatch.setattr(request_command_routes, "DELIVERIES_PER_PAGE", 2)
     stream = JobId("00000000-0000-4000-8000-00000000000a")
-    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
-    lease = await door.ledger.begin(record, 60)
-    sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=api.project, accessor="k")
+    lease = await api.ledger.begin(record, 60)
+    sealed = api.services.seal.seal(SECRET_URL, place_of_callback(stream))
     responses = []
     for number in range(5):
         order = DeliveryOrder(
@@ -481,40 +479,40 @@ async def test_a_streams_responses_come_back_in_their_order(
             StoredDocument(inline=str(number)),
             origin="http://127.0.0.1:8443",
         )
-        job = replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream)
-        await door.ledger.add([job])
+        job = replace(delivery_job(order, project=api.project, accessor="k"), sequence=stream)
+        await api.ledger.add([job])
         responses.append(job.id)
-    assert await door.ledger.settle(
+    assert await api.ledger.settle(
         lease, Done(200, msgspec.json.encode(StreamResult(StoredDocument(inline=METADATA))))
     )
-    (first,) = await door.ledger.claim(DELIVER, 9, 60)
-    assert await door.ledger.settle(first, GivenUp(500))
+    (first,) = await api.ledger.claim(DELIVER, 9, 60)
+    assert await api.ledger.settle(first, GivenUp(500))
 
     if many:
-        answer = await post(door, "deliveries/redeliver", {})
+        answer = await post(api, "deliveries/redeliver", {})
         assert answer.json()["redelivered"] == 5
     else:
-        answer = await post(door, f"requests/{stream}/redeliver")
+        answer = await post(api, f"requests/{stream}/redeliver")
         assert [delivery["id"] for delivery in answer.json()["deliveries"]] == responses
     for expected in responses:
-        (lease,) = await door.ledger.claim(DELIVER, 9, 60)
+        (lease,) = await api.ledger.claim(DELIVER, 9, 60)
         assert lease.job.id == expected
-        assert await door.ledger.settle(lease, Done(200))
-    assert (await get(door, f"requests/{stream}/result")).body == METADATA.encode()
-    assert (await get(door, f"requests/{stream}")).json()["request"]["callback"]["code"] == 200
+        assert await api.ledger.settle(lease, Done(200))
+    assert (await get(api, f"requests/{stream}/result")).body == METADATA.encode()
+    assert (await get(api, f"requests/{stream}")).json()["request"]["callback"]["code"] == 200
 
 
-async def test_a_stream_is_cancelled_with_its_responses(door: Front) -> None:
+async def test_a_stream_is_cancelled_with_its_responses(api: Front) -> None:
     stream = JobId("00000000-0000-4000-8000-00000000000a")
-    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=door.project, accessor="k")
-    await door.ledger.begin(record, 60)
-    sealed = door.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=api.project, accessor="k")
+    await api.ledger.begin(record, 60)
+    sealed = api.services.seal.seal(SECRET_URL, place_of_callback(stream))
     order = DeliveryOrder(
         stream, sealed, "POST", 200, "k", StoredDocument(inline="x"), origin="http://127.0.0.1:8443"
     )
     jobs = [
-        replace(delivery_job(order, project=door.project, accessor="k"), sequence=stream) for _ in range(3)
+        replace(delivery_job(order, project=api.project, accessor="k"), sequence=stream) for _ in range(3)
     ]
-    await door.ledger.add(jobs)
-    answer = await post(door, f"requests/{stream}/cancel")
+    await api.ledger.add(jobs)
+    answer = await post(api, f"requests/{stream}/cancel")
     assert answer.json()["cancelled"] == [stream, *(job.id for job in jobs)]

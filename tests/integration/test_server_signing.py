@@ -12,34 +12,34 @@ NOBODYS = "6f1c0d0e-0000-4000-8000-000000000001"
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Front]:
+async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
 
 
-async def place(door: Front) -> str:
-    key = (await door.call("GET", "/v1/auth/token")).json()
-    return f"/v1/projects/{door.project}/keys/{key['api_key_id']}/signing-secret"
+async def place(api: Front) -> str:
+    key = (await api.call("GET", "/v1/auth/token")).json()
+    return f"/v1/projects/{api.project}/keys/{key['api_key_id']}/signing-secret"
 
 
-async def test_a_secret_is_shown_and_kept_out_of_caches(door: Front) -> None:
-    answer = await door.call("GET", await place(door))
+async def test_a_secret_is_shown_and_kept_out_of_caches(api: Front) -> None:
+    answer = await api.call("GET", await place(api))
     assert (answer.status, answer.headers["cache-control"]) == (200, "no-store")
     (secret,) = answer.json()["signing_secrets"]
     assert secret["secret"].startswith("whsec_")
     assert secret["expires"] is None
-    assert (await door.call("GET", await place(door))).json() == answer.json()
+    assert (await api.call("GET", await place(api))).json() == answer.json()
 
 
 @pytest.mark.parametrize(
     ("body", "count"), [(None, 2), ({"overlap_seconds": 60}, 2), ({"overlap_seconds": 0}, 1)]
 )
 async def test_a_rotation_answers_with_what_signs_now(
-    door: Front, body: dict[str, float] | None, count: int
+    api: Front, body: dict[str, float] | None, count: int
 ) -> None:
-    (before,) = (await door.call("GET", await place(door))).json()["signing_secrets"]
+    (before,) = (await api.call("GET", await place(api))).json()["signing_secrets"]
     with capture_logs() as events:
-        after = (await door.call("POST", await place(door), json=body)).json()["signing_secrets"]
+        after = (await api.call("POST", await place(api), json=body)).json()["signing_secrets"]
     assert len(after) == count
     assert after[0]["secret"] != before["secret"]
     assert [each["secret"] for each in after[1:]] == [before["secret"]] * (count - 1)
@@ -49,25 +49,25 @@ async def test_a_rotation_answers_with_what_signs_now(
 
 
 @pytest.mark.parametrize("overlap", [-1, 2_592_001, "1h", None])
-async def test_an_overlap_that_is_none_is_refused(door: Front, overlap: object) -> None:
-    answer = await door.call("POST", await place(door), json={"overlap_seconds": overlap})
+async def test_an_overlap_that_is_none_is_refused(api: Front, overlap: object) -> None:
+    answer = await api.call("POST", await place(api), json={"overlap_seconds": overlap})
     assert (answer.status, answer.json()["category"]) == (400, "PAYLOAD_ERROR")
 
 
-async def test_it_is_for_those_who_manage_keys_of_this_project(door: Front) -> None:
-    member = await door.add_key("member")
+async def test_it_is_for_those_who_manage_keys_of_this_project(api: Front) -> None:
+    member = await api.add_key("member")
     for method in ("GET", "POST"):
-        assert (await door.call(method, await place(door), key=None)).status == 401
-        assert (await door.call(method, await place(door), key=member)).status == 403
-        other = (await place(door)).replace(door.project, NOBODYS)
-        assert (await door.call(method, other)).status == 404
-        unknown = f"/v1/projects/{door.project}/keys/{NOBODYS}/signing-secret"
-        answer = await door.call(method, unknown)
+        assert (await api.call(method, await place(api), key=None)).status == 401
+        assert (await api.call(method, await place(api), key=member)).status == 403
+        other = (await place(api)).replace(api.project, NOBODYS)
+        assert (await api.call(method, other)).status == 404
+        unknown = f"/v1/projects/{api.project}/keys/{NOBODYS}/signing-secret"
+        answer = await api.call(method, unknown)
         assert (answer.status, answer.json()["category"]) == (404, "KEY_NOT_FOUND")
 
 
-async def test_the_public_key_is_for_all(door: Front) -> None:
-    answer = await door.call("GET", "/.well-known/ringback/webhook-keys", key=None)
+async def test_the_public_key_is_for_all(api: Front) -> None:
+    answer = await api.call("GET", "/.well-known/ringback/webhook-keys", key=None)
     assert answer.status == 200
-    assert answer.json() == {"keys": await door.services.signers.public_keys()}
+    assert answer.json() == {"keys": await api.services.signers.public_keys()}
     assert "max-age" in answer.headers["cache-control"]

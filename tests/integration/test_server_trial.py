@@ -15,13 +15,13 @@ PATH = "/v1/callbacks/test"
 
 
 @pytest.fixture
-async def door(tmp_path: Path) -> AsyncIterator[Front]:
+async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
 
 
-async def attempt(door: Front, body: Any, key: str = OWNER) -> Answered:
-    return await door.call("POST", PATH, json=body, key=key)
+async def attempt(api: Front, body: Any, key: str = OWNER) -> Answered:
+    return await api.call("POST", PATH, json=body, key=key)
 
 
 class Silent:
@@ -50,12 +50,12 @@ class Silent:
         writer.close()
 
 
-async def test_a_sample_arrives_and_every_phase_is_told(door: Front) -> None:
+async def test_a_sample_arrives_and_every_phase_is_told(api: Front) -> None:
     async with Silent() as receiver:
         receiver.speak.set()
         with capture_logs() as events:
             url = f"http://user:secret@127.0.0.1:{receiver.port}/private?token=1"
-            answer = await attempt(door, {"url": url, "method": "put"}, await door.add_key("usage:write"))
+            answer = await attempt(api, {"url": url, "method": "put"}, await api.add_key("usage:write"))
     trial = answer.json()
     assert (answer.status, trial["delivered"], trial["status"], trial["method"]) == (200, True, 204, "PUT")
     assert [step["phase"] for step in trial["steps"]][-2:] == ["first_byte", "status"]
@@ -66,33 +66,33 @@ async def test_a_sample_arrives_and_every_phase_is_told(door: Front) -> None:
         assert secret not in answer.body.decode() + str(events)
 
 
-async def test_the_policy_holds_here_too(door: Front) -> None:
-    trial = (await attempt(door, {"url": "http://10.0.0.1/hook"})).json()
+async def test_the_policy_holds_here_too(api: Front) -> None:
+    trial = (await attempt(api, {"url": "http://10.0.0.1/hook"})).json()
     assert (trial["delivered"], trial["failed"]) == (False, "policy")
 
 
 @pytest.mark.parametrize(
     "body", [{}, {"url": 7}, {"url": "http://x/", "method": "GET"}, {"url": "x", "a": 1}]
 )
-async def test_a_question_that_makes_no_sense(door: Front, body: Any) -> None:
-    answer = await attempt(door, body)
+async def test_a_question_that_makes_no_sense(api: Front, body: Any) -> None:
+    answer = await attempt(api, body)
     assert (answer.status, answer.json()["category"]) == (400, "PAYLOAD_ERROR")
 
 
-async def test_who_may_not_order_a_callback_may_not_try_one(door: Front) -> None:
-    assert (await attempt(door, {"url": "http://127.0.0.1/"}, await door.add_key("keys:write"))).status == 403
+async def test_who_may_not_order_a_callback_may_not_try_one(api: Front) -> None:
+    assert (await attempt(api, {"url": "http://127.0.0.1/"}, await api.add_key("keys:write"))).status == 403
 
 
-async def test_so_many_at_a_time(door: Front) -> None:
+async def test_so_many_at_a_time(api: Front) -> None:
     async with Silent() as receiver:
         body = {"url": f"http://127.0.0.1:{receiver.port}/"}
-        running = [asyncio.create_task(attempt(door, body)) for _ in range(TESTS_AT_ONCE)]
+        running = [asyncio.create_task(attempt(api, body)) for _ in range(TESTS_AT_ONCE)]
         async with asyncio.timeout(10):
             while receiver.taken < TESTS_AT_ONCE:  # noqa: ASYNC110 - sockets, not events
                 await asyncio.sleep(0.01)
-        refused = await attempt(door, body)
+        refused = await attempt(api, body)
         assert (refused.status, refused.json()["category"]) == (429, "TOO_MANY_REQUESTS")
         assert int(refused.headers["retry-after"]) > 0
         receiver.speak.set()
         assert {answer.status for answer in await asyncio.gather(*running)} == {200}
-        assert (await attempt(door, body)).json()["delivered"]
+        assert (await attempt(api, body)).json()["delivered"]

@@ -113,7 +113,7 @@ async def test_the_server_has_a_key_pair_of_its_own(signers: Signers, manual_clo
         assert Verifier.of([], [each]).fault(headers, BODY, manual_clock.now()) is None
 
 
-async def test_with_another_secret_key_the_start_is_refused_with_the_mend(
+async def test_with_another_secret_key_the_start_is_refused_and_names_the_fix(
     ledger: SqliteLedger, signers: Signers, manual_clock: ManualClock
 ) -> None:
     await signers.prepare()

@@ -61,7 +61,7 @@ def test_what_is_deleted_is_overwritten_whatever_the_build_says(
 
 
 class TestServingAndNot:
-    async def test_one_process_serves_and_the_next_is_told_the_mend(self, path: Path) -> None:
+    async def test_one_process_serves_and_the_error_of_the_next_names_the_fix(self, path: Path) -> None:
         async with await opened(path):
             with pytest.raises(Misconfigured, match="Stop it, or give this one a data_dir of its own"):
                 await opened(path)
@@ -168,7 +168,7 @@ class TestSchema:
 
 
 class TestRepair:
-    async def test_wrong_counts_of_live_jobs_are_mended_at_the_start(self, path: Path) -> None:
+    async def test_wrong_counts_of_live_jobs_are_corrected_at_the_start(self, path: Path) -> None:
         async with await opened(path) as ledger:
             await ledger.add([replace(new_job(), accessor="k", weight=5) for _ in range(3)])
         with closing(sqlite3.connect(path, isolation_level=None)) as connection:
@@ -180,7 +180,7 @@ class TestRepair:
             await ledger.add([replace(new_job(), accessor="k")], Allowance(jobs=4))
             await ledger.add([replace(new_job(), accessor="gone")], Allowance(jobs=1))
 
-    async def test_a_wrong_count_of_leases_is_mended_by_the_sweep(self, path: Path) -> None:
+    async def test_a_wrong_count_of_leases_is_corrected_by_the_sweep(self, path: Path) -> None:
         async with await opened(path) as ledger:
             await ledger.add([new_job() for _ in range(8)])
             await ledger.claim("deliver", 1, 30.0)
@@ -197,7 +197,7 @@ class TestForgetting:
     async def test_every_table_is_empty_again(self, path: Path) -> None:
         async with await opened(path) as ledger:
             for number in range(20):
-                once = IdempotencyKey(f"word {number}", b"wish")
+                once = IdempotencyKey(f"key {number}", b"fingerprint")
                 await ledger.add([replace(new_job(), lane=Lane(f"{number}"), accessor="k", idempotency=once)])
             attempt = Attempt(1.0, 2.0, "delivered", 200)
             for lease in await ledger.claim("deliver", 20, 30.0):
@@ -210,7 +210,7 @@ class TestForgetting:
 
     async def test_words_that_had_their_time_go_with_any_drop(self, path: Path) -> None:
         async with await opened(path) as ledger:
-            await ledger.add([replace(new_job(), idempotency=IdempotencyKey("word", b"wish", 0.0))])
+            await ledger.add([replace(new_job(), idempotency=IdempotencyKey("key", b"fingerprint", 0.0))])
             assert await ledger.drop(0.0, 7) == 0
         with closing(sqlite3.connect(path)) as connection:
             assert connection.execute("select count(*) from idempotency_key").fetchone() == (0,)
@@ -236,7 +236,7 @@ class TestGroups:
 
     async def test_refusals_undo_nothing_beside_them(self, path: Path) -> None:
         async with await opened(path) as ledger:
-            once = IdempotencyKey("word", b"wish")
+            once = IdempotencyKey("key", b"fingerprint")
             jobs = [
                 replace(new_job(), accessor="k", idempotency=once if number % 2 else None)
                 for number in range(8)
@@ -352,7 +352,7 @@ def overwrite_pages(path: Path) -> None:
 
 
 async def test_a_damaged_file_is_unavailable_to_readers_and_writers(path: Path) -> None:
-    """Whatever page is met, and whoever meets it: never an error of the driver."""
+    """Whatever page is met, by whatever reads it: never an error of the driver."""
     async with await opened(path) as ledger:
         await ledger.add([new_job(bytes(500)) for _ in range(400)])
     async with await opened(path) as ledger:

@@ -73,7 +73,7 @@ CALLBACK = "https://user:secret@example.com/hook?token=1"
 
 
 @dataclass
-class House:
+class Setup:
     """The handler over a real ledger and real blobs; these requests end before they reach its engine."""
 
     ledger: SqliteLedger
@@ -108,29 +108,29 @@ def limited(callback: str | None = None) -> TranscriptionOrder:
     )
 
 
-async def test_a_waiting_caller_is_refused_when_the_days_audio_is_used_up(house: House) -> None:
-    lease = await house.accepted(limited())
-    await house.ledger.count_audio({"key": 10.0})
-    done = await house.transcriber(lease)
+async def test_a_waiting_caller_is_refused_when_the_days_audio_is_used_up(setup: Setup) -> None:
+    lease = await setup.accepted(limited())
+    await setup.ledger.count_audio({"key": 10.0})
+    done = await setup.transcriber(lease)
     assert isinstance(done, Done)
     assert (done.code, done.audio_seconds) == (429, 0.0)
-    assert (await document(house, done))["err_code"] == "TOO_MANY_REQUESTS"
+    assert (await document(setup, done))["err_code"] == "TOO_MANY_REQUESTS"
 
 
-async def test_what_is_called_back_waits_for_the_next_day_or_a_higher_limit(house: House) -> None:
-    lease = await house.accepted(limited(callback=CALLBACK))
-    await house.ledger.count_audio({"key": 10.0})
-    again = await house.transcriber(lease)
+async def test_what_is_called_back_waits_for_the_next_day_or_a_higher_limit(setup: Setup) -> None:
+    lease = await setup.accepted(limited(callback=CALLBACK))
+    await setup.ledger.count_audio({"key": 10.0})
+    again = await setup.transcriber(lease)
     assert isinstance(again, Interrupted)
     assert 0 < again.delay <= transcribe.QUOTA_CHECK_SECONDS
-    house.clock.advance(86_400)
-    assert isinstance(await house.transcriber(lease), Done)
+    setup.clock.advance(86_400)
+    assert isinstance(await setup.transcriber(lease), Done)
 
 
-async def test_what_was_accepted_without_a_limit_is_not_counted(house: House) -> None:
-    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
-    await house.ledger.count_audio({"key": 10.0})
-    done = await house.transcriber(lease)
+async def test_what_was_accepted_without_a_limit_is_not_counted(setup: Setup) -> None:
+    lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
+    await setup.ledger.count_audio({"key": 10.0})
+    done = await setup.transcriber(lease)
     assert isinstance(done, Done)
     assert done.code == 400
 
@@ -150,13 +150,13 @@ async def ended_with(reader: AudioReader) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
+async def setup_in(folder: Path, clock: ManualClock) -> AsyncIterator[Setup]:
     ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
     blobs = FolderBlobStore(folder / "blobs", clock)
     fetching = Fetching(refused_fetch, SEAL, blobs, 1_000)
     reader = AudioReader(children=1)
     async with ledger, ended_with(reader):
-        yield House(
+        yield Setup(
             ledger,
             blobs,
             clock,
@@ -178,26 +178,26 @@ async def house_in(folder: Path, clock: ManualClock) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-async def house(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[House]:
-    async with house_in(tmp_path, manual_clock) as house:
-        yield house
+async def setup(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Setup]:
+    async with setup_in(tmp_path, manual_clock) as setup:
+        yield setup
 
 
-async def document(house: House, done: Done) -> dict[str, str]:
+async def document(setup: Setup, done: Done) -> dict[str, str]:
     assert done.result is not None
-    found: dict[str, str] = json.loads(await read_document(house.blobs, result_of(done.result).document))
+    found: dict[str, str] = json.loads(await read_document(setup.blobs, result_of(done.result).document))
     return found
 
 
-async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) -> None:
+async def test_a_refusal_is_the_answer_and_the_delivery_follows(setup: Setup) -> None:
     order = TranscriptionOrder(
         ListenOptions(callback_method="PUT"), "tiny.en", url="https://example.com/a", callback=CALLBACK
     )
-    lease = await house.accepted(order)
-    done = await house.transcriber(lease)
+    lease = await setup.accepted(order)
+    done = await setup.transcriber(lease)
     assert isinstance(done, Done)
     assert done.code == 400
-    assert await document(house, done) == {
+    assert await document(setup, done) == {
         "err_code": "REMOTE_CONTENT_ERROR",
         "err_msg": "not from https://example.com/a",
         "request_id": lease.job.id,
@@ -208,8 +208,8 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(house: House) ->
     assert (delivery.origin, delivery.method, delivery.status) == ("https://example.com:443", "PUT", 400)
     assert (follow_up.parent, delivery.request_id, delivery.key_id) == (lease.job.id, lease.job.id, "key")
 
-    assert await house.ledger.settle(lease, done)
-    (child,) = await house.ledger.children(lease.job.id, 9)
+    assert await setup.ledger.settle(lease, done)
+    (child,) = await setup.ledger.children(lease.job.id, 9)
     assert child.id == follow_up.id
 
 
@@ -218,7 +218,7 @@ def as_job(like: Job, new: NewJob) -> Job:
 
 
 async def test_a_finished_document_waits_for_blobs_that_are_away(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tries: list[BlobKey] = []
     real = FolderBlobStore.put
@@ -235,16 +235,16 @@ async def test_a_finished_document_waits_for_blobs_that_are_away(
     monkeypatch.setattr(FolderBlobStore, "put", away)
     monkeypatch.setattr(stored_document, "INLINE_LIMIT", 0)
     monkeypatch.setattr(handling, "BLOB_STORE_DELAYS", (0.0, 0.0))
-    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
-    done = await house.transcriber(lease)
+    lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a"))
+    done = await setup.transcriber(lease)
     assert isinstance(done, Done)
-    assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR"
+    assert (await document(setup, done))["err_code"] == "REMOTE_CONTENT_ERROR"
     assert len(tries) == 3
 
 
-async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
-    done = await house.transcriber(
-        await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
+async def test_a_waiting_caller_needs_no_delivery(setup: Setup) -> None:
+    done = await setup.transcriber(
+        await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://x.com"))
     )
     assert isinstance(done, Done)
     assert done.follow_ups == ()
@@ -258,11 +258,11 @@ async def test_a_waiting_caller_needs_no_delivery(house: House) -> None:
     ],
 )
 async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
-    house: House, url: str, schedule: RetrySchedule
+    setup: Setup, url: str, schedule: RetrySchedule
 ) -> None:
-    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
+    lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
     outcomes = [
-        await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
+        await setup.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
         for tries in range(len(schedule.delays) + 1)
     ]
     delays = [outcome.delay for outcome in outcomes if isinstance(outcome, Retry)]
@@ -270,7 +270,7 @@ async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
     last = outcomes[-1]
     assert isinstance(last, Done)
     assert last.code == 500
-    assert (await document(house, last))["err_code"] == "Internal Server Error"
+    assert (await document(setup, last))["err_code"] == "Internal Server Error"
     assert len(last.follow_ups) == 1
 
 
@@ -284,46 +284,46 @@ async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
     ],
 )
 async def test_audio_that_may_come_later_is_fetched_again_before_the_request_ends(
-    house: House, url: str, callback: str | None, expected: list[float]
+    setup: Setup, url: str, callback: str | None, expected: list[float]
 ) -> None:
-    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=callback))
+    lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=callback))
     for delay in expected:
-        outcome = await house.transcriber(lease)
+        outcome = await setup.transcriber(lease)
         assert isinstance(outcome, Retry)
         assert outcome.delay == delay
-        assert await house.ledger.settle(lease, outcome)
-        house.clock.advance(delay)
-        (lease,) = await house.ledger.claim(KIND, 1, 60)  # the tries are counted in the ledger
-    done = await house.transcriber(lease)
+        assert await setup.ledger.settle(lease, outcome)
+        setup.clock.advance(delay)
+        (lease,) = await setup.ledger.claim(KIND, 1, 60)  # the tries are counted in the ledger
+    done = await setup.transcriber(lease)
     assert isinstance(done, Done)
     assert done.code == 400
-    assert (await document(house, done))["err_msg"] == "it answered 503"
-    attempts = await house.ledger.attempts(lease.job.id, 9)
+    assert (await document(setup, done))["err_msg"] == "it answered 503"
+    attempts = await setup.ledger.attempts(lease.job.id, 9)
     assert [each.outcome for each in attempts] == ["not_fetched"] * len(expected)
 
 
-def test_trouble_that_may_be_mended_is_waited_for_through_a_night() -> None:
+def test_trouble_that_may_pass_is_waited_for_through_a_night() -> None:
     assert sum(AFTER_TEMPORARY.delays) > 5 * 3600
 
 
-async def test_a_model_that_is_gone_gives_way_to_the_one_that_answers_today(house: House) -> None:
+async def test_a_model_that_is_gone_gives_way_to_the_one_that_answers_today(setup: Setup) -> None:
     order = TranscriptionOrder(ListenOptions(model="nova-3"), "gone", url="https://example.com")
-    done = await house.transcriber(await house.accepted(order))
+    done = await setup.transcriber(await setup.accepted(order))
     assert isinstance(done, Done)
-    assert (await document(house, done))["err_code"] == "REMOTE_CONTENT_ERROR", "it came as far as the fetch"
+    assert (await document(setup, done))["err_code"] == "REMOTE_CONTENT_ERROR", "it came as far as the fetch"
 
 
-async def test_a_named_model_that_is_gone_is_refused_in_words(house: House) -> None:
+async def test_a_named_model_that_is_gone_is_refused_in_words(setup: Setup) -> None:
     order = TranscriptionOrder(ListenOptions(model="gone"), "gone", url="https://example.com")
-    done = await house.transcriber(await house.accepted(order))
+    done = await setup.transcriber(await setup.accepted(order))
     assert isinstance(done, Done)
     assert done.code == 400
-    assert "No such model" in (await document(house, done))["err_msg"]
+    assert "No such model" in (await document(setup, done))["err_msg"]
 
 
-async def test_credentials_do_not_lie_in_the_ledger(house: House) -> None:
+async def test_credentials_do_not_lie_in_the_ledger(setup: Setup) -> None:
     options = ListenOptions(callback=CALLBACK)
-    lease = await house.accepted(
+    lease = await setup.accepted(
         TranscriptionOrder(options, "tiny.en", url="https://example.com", callback=CALLBACK)
     )
     assert b"secret" not in lease.job.payload
@@ -332,171 +332,171 @@ async def test_credentials_do_not_lie_in_the_ledger(house: House) -> None:
 async def test_a_recording_that_took_the_server_down_again_and_again_fails_before_it_is_parked(
     tmp_path: Path, manual_clock: ManualClock
 ) -> None:
-    async with house_in(tmp_path, manual_clock) as house:
-        await house.accepted(
+    async with setup_in(tmp_path, manual_clock) as setup:
+        await setup.accepted(
             TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com", callback=CALLBACK)
         )
     for _ in range(
         LOSSES_BEFORE_PARKING + 1
     ):  # each opening stands for a crash of the server that held the lease
-        async with house_in(tmp_path, manual_clock) as house:
-            (lease,) = await house.ledger.claim(KIND, 1, 60)
-            outcome = await house.transcriber(lease)
+        async with setup_in(tmp_path, manual_clock) as setup:
+            (lease,) = await setup.ledger.claim(KIND, 1, 60)
+            outcome = await setup.transcriber(lease)
             assert not isinstance(outcome, GivenUp | Interrupted | Retry)
             if outcome.code == 500:
-                assert await house.ledger.settle(lease, outcome)
-                assert len(await house.ledger.children(lease.job.id, 9)) == 1
+                assert await setup.ledger.settle(lease, outcome)
+                assert len(await setup.ledger.children(lease.job.id, 9)) == 1
                 return
     pytest.fail("the recording was tried for ever")
 
 
-async def test_audio_stays_as_long_as_its_request_lives(house: House) -> None:
-    sweep = SweepService(house.blobs, house.ledger, house.clock)
+async def test_audio_stays_as_long_as_its_request_lives(setup: Setup) -> None:
+    sweep = SweepService(setup.blobs, setup.ledger, setup.clock)
     order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
-    lease = await house.accepted(order)
+    lease = await setup.accepted(order)
     key = audio_key(lease.job.id)
-    await house.blobs.put(key, single_chunk(b"audio"))
+    await setup.blobs.put(key, single_chunk(b"audio"))
     assert await sweep.round("audio", asyncio.Event()) == 0
-    assert await house.blobs.get(key) == b"audio"
+    assert await setup.blobs.get(key) == b"audio"
 
-    assert await house.ledger.settle(lease, Done(200, msgspec.json.encode({})))
+    assert await setup.ledger.settle(lease, Done(200, msgspec.json.encode({})))
     assert await sweep.round("audio", asyncio.Event()) == 1
     with pytest.raises(KeyError):
-        await house.blobs.get(key)
+        await setup.blobs.get(key)
 
 
-async def test_audio_that_was_never_accepted_goes_after_an_hour(house: House, tmp_path: Path) -> None:
-    sweep = SweepService(house.blobs, house.ledger, house.clock)
+async def test_audio_that_was_never_accepted_goes_after_an_hour(setup: Setup, tmp_path: Path) -> None:
+    sweep = SweepService(setup.blobs, setup.ledger, setup.clock)
     key = audio_key(JobId(str(uuid.uuid4())))
-    await house.blobs.put(key, single_chunk(b"audio"))
-    written = house.clock.now()
+    await setup.blobs.put(key, single_chunk(b"audio"))
+    written = setup.clock.now()
     os.utime(tmp_path / "blobs" / key, (written, written))
     assert await sweep.round("audio", asyncio.Event()) == 0
-    house.clock.advance(UNCLAIMED_AFTER + 1)
+    setup.clock.advance(UNCLAIMED_AFTER + 1)
     assert await sweep.round("audio", asyncio.Event()) == 1
 
 
-async def test_the_audio_of_a_parked_recording_waits_with_it(house: House) -> None:
-    lease = await house.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com"))
+async def test_the_audio_of_a_parked_recording_waits_with_it(setup: Setup) -> None:
+    lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com"))
     key = audio_key(lease.job.id)
-    await house.blobs.put(key, single_chunk(b"audio"))
-    assert await house.ledger.settle(lease, GivenUp(500))
-    assert await SweepService(house.blobs, house.ledger, house.clock).round("audio", asyncio.Event()) == 0
+    await setup.blobs.put(key, single_chunk(b"audio"))
+    assert await setup.ledger.settle(lease, GivenUp(500))
+    assert await SweepService(setup.blobs, setup.ledger, setup.clock).round("audio", asyncio.Event()) == 0
 
 
-async def test_the_document_of_a_cancelled_request_goes(house: House) -> None:
+async def test_the_document_of_a_cancelled_request_goes(setup: Setup) -> None:
     order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
-    cancelled, finished = await house.accepted(order), await house.accepted(order)
+    cancelled, finished = await setup.accepted(order), await setup.accepted(order)
     for lease in (cancelled, finished):
-        await house.blobs.put(document_key(lease.job.id), single_chunk(b"words"))
-    await house.ledger.cancel(cancelled.job.id)
-    assert await house.ledger.settle(finished, Done(200))
-    assert await SweepService(house.blobs, house.ledger, house.clock).round("result", asyncio.Event()) == 1
-    assert await house.blobs.get(document_key(finished.job.id)) == b"words"
+        await setup.blobs.put(document_key(lease.job.id), single_chunk(b"words"))
+    await setup.ledger.cancel(cancelled.job.id)
+    assert await setup.ledger.settle(finished, Done(200))
+    assert await SweepService(setup.blobs, setup.ledger, setup.clock).round("result", asyncio.Event()) == 1
+    assert await setup.blobs.get(document_key(finished.job.id)) == b"words"
 
 
 class TestFetchStage:
     """The audio of a URL is fetched by a job of its own, and the transcription is held until it has ended."""
 
     @staticmethod
-    async def fetch_of(house: House, order: TranscriptionOrder) -> Lease:
+    async def fetch_of(setup: Setup, order: TranscriptionOrder) -> Lease:
         """The claimed fetch of a request for this order."""
-        await house.ledger.add(with_fetch(job_for(order)))
-        assert await house.ledger.claim(KIND, 9, 60) == [], "it takes no place of recordings meanwhile"
-        (lease,) = await house.ledger.claim(FETCH, 9, 60)
+        await setup.ledger.add(with_fetch(job_for(order)))
+        assert await setup.ledger.claim(KIND, 9, 60) == [], "it takes no place of recordings meanwhile"
+        (lease,) = await setup.ledger.claim(FETCH, 9, 60)
         return lease
 
     @staticmethod
-    async def transcription(house: House) -> Lease:
-        (lease,) = await house.ledger.claim(KIND, 9, 60)
+    async def transcription(setup: Setup) -> Lease:
+        (lease,) = await setup.ledger.claim(KIND, 9, 60)
         return lease
 
-    async def test_the_transcription_takes_what_was_fetched(self, house: House) -> None:
+    async def test_the_transcription_takes_what_was_fetched(self, setup: Setup) -> None:
         order = TranscriptionOrder(ListenOptions(), "tiny.en", url="")
-        lease = await self.fetch_of(house, order)
-        outcome = await house.fetcher(lease)
+        lease = await self.fetch_of(setup, order)
+        outcome = await setup.fetcher(lease)
         assert isinstance(outcome, Done)
-        assert await house.ledger.settle(lease, outcome)
-        transcription = await self.transcription(house)
-        end = await fetched(house.ledger, transcription.job.id)
+        assert await setup.ledger.settle(lease, outcome)
+        transcription = await self.transcription(setup)
+        end = await fetched(setup.ledger, transcription.job.id)
         assert end is not None
         assert end.sha256 == hashlib.sha256(AUDIO).hexdigest()
-        assert await house.blobs.get(audio_key(transcription.job.id)) == AUDIO
-        done = await house.transcriber(transcription)
+        assert await setup.blobs.get(audio_key(transcription.job.id)) == AUDIO
+        done = await setup.transcriber(transcription)
         assert isinstance(done, Done)
-        assert (await document(house, done))["err_msg"].endswith("corrupt or unsupported data")
+        assert (await document(setup, done))["err_msg"].endswith("corrupt or unsupported data")
 
-    async def test_a_failed_fetch_is_told_by_the_transcription(self, house: House) -> None:
+    async def test_a_failed_fetch_is_told_by_the_transcription(self, setup: Setup) -> None:
         order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
-        lease = await self.fetch_of(house, order)
-        assert await house.ledger.settle(lease, await house.fetcher(lease))
-        done = await house.transcriber(await self.transcription(house))
+        lease = await self.fetch_of(setup, order)
+        assert await setup.ledger.settle(lease, await setup.fetcher(lease))
+        done = await setup.transcriber(await self.transcription(setup))
         assert isinstance(done, Done)
         assert (done.code, len(done.follow_ups)) == (400, 1)
-        assert (await document(house, done))["err_msg"] == "not from https://example.com/a"
+        assert (await document(setup, done))["err_msg"] == "not from https://example.com/a"
 
-    async def test_audio_that_may_come_later_is_fetched_again(self, house: House) -> None:
+    async def test_audio_that_may_come_later_is_fetched_again(self, setup: Setup) -> None:
         order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://busy.example", callback=CALLBACK)
-        lease = await self.fetch_of(house, order)
-        outcome = await house.fetcher(lease)
+        lease = await self.fetch_of(setup, order)
+        outcome = await setup.fetcher(lease)
         assert isinstance(outcome, Retry)
-        assert await house.ledger.settle(lease, outcome)
-        assert await house.ledger.claim(KIND, 9, 60) == []
+        assert await setup.ledger.settle(lease, outcome)
+        assert await setup.ledger.claim(KIND, 9, 60) == []
 
     @pytest.mark.parametrize("losses", [0, LOSSES_BEFORE_PARKING - 1])
-    async def test_a_fault_of_ours_is_told_in_the_end_too(self, house: House, losses: int) -> None:
+    async def test_a_fault_of_ours_is_told_in_the_end_too(self, setup: Setup, losses: int) -> None:
         order = TranscriptionOrder(
             ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK
         )
-        lease = await self.fetch_of(house, order)
+        lease = await self.fetch_of(setup, order)
         tries = 0 if losses else len(AFTER_UNEXPECTED.delays)
-        outcome = await house.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
-        assert await house.ledger.settle(lease, outcome)
-        done = await house.transcriber(await self.transcription(house))
+        outcome = await setup.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
+        assert await setup.ledger.settle(lease, outcome)
+        done = await setup.transcriber(await self.transcription(setup))
         assert isinstance(done, Done)
         assert (done.code, len(done.follow_ups)) == (500, 1)
 
-    async def test_cancelling_a_request_ends_its_fetch(self, house: House) -> None:
+    async def test_cancelling_a_request_ends_its_fetch(self, setup: Setup) -> None:
         lease = await self.fetch_of(
-            house, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
+            setup, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
         )
         assert lease.job.parent is not None
-        assert await cancel_request(house.ledger, lease.job.parent)
-        assert await house.ledger.extend([lease], 60) == set(), "so its worker ends it"
-        assert await house.ledger.claim(KIND, 9, 60) == []
-        assert not await cancel_request(house.ledger, lease.job.parent)
+        assert await cancel_request(setup.ledger, lease.job.parent)
+        assert await setup.ledger.extend([lease], 60) == set(), "so its worker ends it"
+        assert await setup.ledger.claim(KIND, 9, 60) == []
+        assert not await cancel_request(setup.ledger, lease.job.parent)
 
-    async def test_what_a_fetch_left_is_forgotten_in_time(self, house: House) -> None:
+    async def test_what_a_fetch_left_is_forgotten_in_time(self, setup: Setup) -> None:
         lease = await self.fetch_of(
-            house, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/secret")
+            setup, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/secret")
         )
-        assert await house.ledger.settle(lease, await house.fetcher(lease))
-        house.clock.advance(100)
-        await RetentionService(house.blobs, house.ledger, keep_results=0, keep_history=0).round(
+        assert await setup.ledger.settle(lease, await setup.fetcher(lease))
+        setup.clock.advance(100)
+        await RetentionService(setup.blobs, setup.ledger, keep_results=0, keep_history=0).round(
             asyncio.Event()
         )
         # Its own fetch is forgotten, and the transcription that still waits fetches once more.
-        assert await fetched(house.ledger, JobId(str(lease.job.parent))) is None
-        done = await house.transcriber(await self.transcription(house))
+        assert await fetched(setup.ledger, JobId(str(lease.job.parent))) is None
+        done = await setup.transcriber(await self.transcription(setup))
         assert isinstance(done, Done)
         assert done.code == 400
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "changed"])
-async def test_a_lost_recording_is_our_fault_and_not_the_audios(house: House, damage: str) -> None:
+async def test_a_lost_recording_is_our_fault_and_not_the_audios(setup: Setup, damage: str) -> None:
     """However it was lost: before it was opened, or so that only the decoder finds it."""
     audio = b"RIFF" + bytes(500)
     sha256 = hashlib.sha256(audio).hexdigest()
     order = TranscriptionOrder(
         ListenOptions(), "tiny.en", audio=BlobKey("audio/x"), sha256=sha256, callback=CALLBACK
     )
-    lease = await house.accepted(order)
+    lease = await setup.accepted(order)
     if damage != "gone":
-        await house.blobs.put(BlobKey("audio/x"), single_chunk(audio[:9] if damage == "cut" else audio[::-1]))
-    first = await house.transcriber(lease)
+        await setup.blobs.put(BlobKey("audio/x"), single_chunk(audio[:9] if damage == "cut" else audio[::-1]))
+    first = await setup.transcriber(lease)
     assert isinstance(first, Retry), "it may be there again in a moment"
     tries = len(AFTER_UNEXPECTED.delays)
-    done = await house.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
+    done = await setup.transcriber(replace(lease, job=replace(lease.job, tries=tries)))
     assert isinstance(done, Done)
     assert (done.code, len(done.follow_ups)) == (500, 1)
-    assert (await document(house, done))["err_code"] == "Internal Server Error"
+    assert (await document(setup, done))["err_code"] == "Internal Server Error"

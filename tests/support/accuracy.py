@@ -21,7 +21,7 @@ def word_error_rate(pairs: Iterable[tuple[str, str]], language: str = "en") -> f
 
 
 def lost_or_doubled(reference: str, hypothesis: str) -> int:
-    """Words of an English text that have nothing beside them when both are laid side by side: not those that
+    """Words of an English text that have nothing beside them when both are aligned: not those that
     were misheard, but those that are missing or too many."""
     return _distance(_ENGLISH(reference).split(), _ENGLISH(hypothesis).split())[1]
 

@@ -61,4 +61,4 @@ REDIRECTS = [
     "file:///etc/passwd",
     "",
 ]
-"""Where hosts of audio send whoever fetches it."""
+"""Where hosts of audio redirect to."""

@@ -10,7 +10,7 @@ _SIGNER = Signer([SECRET], [new_private_key()])
 
 
 async def sign(_key_id: str | None, webhook_id: str, body: bytes) -> dict[str, str]:
-    """`Deliverer`'s port to what callbacks are signed with: `SECRET`, whoever asks."""
+    """`Deliverer`'s port to what callbacks are signed with: `SECRET`, for every key."""
     return _SIGNER.headers(webhook_id, time.time(), body)
 
 

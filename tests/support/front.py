@@ -182,11 +182,11 @@ async def front(
         await SqliteLedger.open(
             folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8, READ: 8}
         ) as ledger,
-        EgressClient(policy, clock) as door,
+        EgressClient(policy, clock) as egress,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
     ):
         callbacks = CallbackOpener(
-            egress=door,
+            egress=egress,
             store=ledger,
             seal=SEAL,
             sign=Signers(ledger, SEAL, clock).sign,
@@ -212,12 +212,12 @@ async def front(
             blobs=blobs,
             erasing=Erasing(blobs, ledger, REQUEST_KINDS),
             catalogue=ModelCatalogue(settings.model, folder / "models"),
-            admit_callback=Admission(door, policy).admit,
-            check_audio_url=RemoteAudio(door, policy, FetchLimits(1, 5, 10), clock).judge,
+            admit_callback=Admission(egress, policy).admit,
+            check_audio_url=RemoteAudio(egress, policy, FetchLimits(1, 5, 10), clock).judge,
             test_callback=lambda url, method, requester: trial(
-                door, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
+                egress, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
             ),
-            admit_live_callback=Admission(door, policy).admit_live,
+            admit_live_callback=Admission(egress, policy).admit_live,
             streams=streams,
             quota=quota,
             progress=Progress(),

@@ -215,5 +215,7 @@ class ScriptedRecogniser:
         self._told = end
 
 
-def told_ears(options: ListenOptions, model: ModelInfo, request_id: JobId) -> ScriptedRecogniser:
+def open_scripted_recogniser(
+    options: ListenOptions, model: ModelInfo, request_id: JobId
+) -> ScriptedRecogniser:
     return ScriptedRecogniser()

@@ -55,7 +55,7 @@ class Expected:
 @dataclass
 class Word:
     job: JobId
-    wish: bytes
+    fingerprint: bytes
     until: float
 
 
@@ -128,7 +128,7 @@ class ModelLedger:
         job = self.jobs[lease.job.id]
         assert job.state is State.QUEUED
         assert job.due_at <= self.now + 0.001
-        assert lease.token > job.token, "whoever held it before is fenced off"
+        assert lease.token > job.token, "its holder before is fenced off"
         job.state, job.token, job.lease_until = State.LEASED, lease.token, self.now + seconds
 
     def settle(self, lease: Lease, outcome: Outcome) -> bool:
@@ -223,7 +223,7 @@ class ModelLedger:
                 None if job.idempotency is None else self.words.get((job.accessor or "", job.idempotency.key))
             )
             if job.idempotency is not None and known is not None and known.until > self.now:
-                raise AlreadyRequested(known.job, known.wish == job.idempotency.fingerprint)
+                raise AlreadyRequested(known.job, known.fingerprint == job.idempotency.fingerprint)
         for accessor, kind in {(job.accessor, job.kind) for job in jobs if job.accessor is not None}:
             live = [job.asked for job in self.jobs.values() if job.state in LIVE] + list(jobs)
             theirs = [job.weight for job in live if (job.accessor, job.kind) == (accessor, kind)]
@@ -256,7 +256,7 @@ class ModelLedger:
         self._put_in_order(job)
 
     def _put_in_order(self, moved: Expected) -> None:
-        """One at a time: whoever is in work, else the first."""
+        """One at a time: the one in work, else the first."""
         if moved.asked.sequence is None:
             return
         live = self.in_sequence(moved.asked.sequence)

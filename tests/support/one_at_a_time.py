@@ -1,7 +1,7 @@
 """What keeps a test that holds a time limit to itself while others run beside it in other processes.
 
-Each test holds a lock that is shared, a test marked `alone` one that is not. Whoever waits for its lock keeps
-the next ones from taking theirs, so that a test that wants to be alone waits for those under way only.
+Each test holds a lock that is shared, a test marked `alone` one that is not. A test that waits for its lock
+keeps the next ones from taking theirs, so that a test that wants to be alone waits for those under way only.
 """
 
 import fcntl

@@ -1,4 +1,4 @@
-"""The stores that the conformance suite is held against, behind one door, and the types of its fixtures."""
+"""The stores that the conformance suite runs against, under one interface, and the types of its fixtures."""
 
 import contextlib
 import functools

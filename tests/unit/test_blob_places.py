@@ -49,7 +49,7 @@ def test_a_url_is_read(url: str, place: BlobLocation) -> None:
         ("s3://key:hush@bucket/p", "must not hold credentials: set them in the environment"),
     ],
 )
-def test_what_cannot_be_meant_is_refused_with_the_mend(url: str, why: str) -> None:
+def test_what_cannot_be_meant_is_refused_and_the_fix_named(url: str, why: str) -> None:
     with pytest.raises(Misconfigured) as refused:
         parse_blobs_url(url)
     assert why in str(refused.value)
@@ -108,7 +108,7 @@ def test_a_client_that_cannot_be_made_says_why(url: str, why: str, monkeypatch: 
     assert why in str(refused.value)
 
 
-def test_without_the_extra_the_mend_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_fix_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in [name for name in sys.modules if name.startswith("ringback.blobs.")]:
         if module.endswith((".objects", ".providers", ".answers")):
             monkeypatch.delitem(sys.modules, module)

@@ -93,7 +93,7 @@ def test_from_the_file_to_a_setting_nothing_is_lost(tmp_path: Path) -> None:
     assert key_id(seal) not in sealed
 
 
-def test_what_is_no_secret_is_refused_with_the_mend(tmp_path: Path) -> None:
+def test_what_is_no_secret_is_refused_and_the_fix_named(tmp_path: Path) -> None:
     path = tmp_path / "secret.key"
     with pytest.raises(Misconfigured, match="openssl rand") as caught:
         Seal.of("hush,hush", path)

@@ -152,7 +152,7 @@ async def test_listings_come_in_pages(blobs: BlobStore) -> None:
     assert sorted(blob.key for page in found for blob in page) == keys
     async with aclosing(blobs.listed("audio", 0.0)) as pages:
         async for _ in pages:
-            break  # whoever is told to stop does not read on
+            break  # a reader that is to stop does not read on
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from ringback.jobs.job import Allowance, Attempt, Done, GivenUp, IdempotencyKey,
 from ringback.jobs.store import AlreadyRequested, OverAllowance
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
-ONCE = IdempotencyKey("word", b"wish", 100.0)
+ONCE = IdempotencyKey("key", b"fingerprint", 100.0)
 
 
 class TestOnce:

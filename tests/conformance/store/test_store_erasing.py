@@ -83,7 +83,7 @@ class TestErase:
     async def test_an_ended_job_goes_with_all_that_knew_it(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne
     ) -> None:
-        job = new_job(accessor="k", idempotency=IdempotencyKey("word", b"wish"))
+        job = new_job(accessor="k", idempotency=IdempotencyKey("key", b"fingerprint"))
         await store.add([job])
         await store.settle(await claim_one(), Retry(0.0, 503, Attempt(1.0, 2.0, "server_error", 503)))
         await store.settle(await claim_one(), GivenUp(503, b"why", Attempt(2.0, 3.0, "server_error", 503)))
@@ -93,7 +93,7 @@ class TestErase:
         assert await store.attempts(job.id, 10) == []
         assert list(await store.signing_secrets("k", 5.0)) == []
         assert await store.erase([job.id]) == 0
-        await store.add([new_job(accessor="k", idempotency=IdempotencyKey("word", b"another"))])
+        await store.add([new_job(accessor="k", idempotency=IdempotencyKey("key", b"another"))])
 
     async def test_neither_a_live_one_nor_a_parent(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne

@@ -130,7 +130,7 @@ class TestDrop:
         assert await store.attempts(job.id, 9) == []
 
     async def test_words_go_with_the_job(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
-        once = IdempotencyKey("word", b"wish", 10 * DAY)
+        once = IdempotencyKey("key", b"fingerprint", 10 * DAY)
         await store.add([new_job(idempotency=once)])
         await store.settle(await claim_one(), Done(200))
         with pytest.raises(AlreadyRequested):

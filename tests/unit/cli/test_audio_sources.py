@@ -133,7 +133,7 @@ def test_the_microphone_is_heard_through_the_first_recorder_that_gives_sound(pro
 
 
 @needs_no_device
-def test_no_microphone_at_all_names_the_mend(programs: Path) -> None:
+def test_no_microphone_at_all_names_the_fix(programs: Path) -> None:
     with pytest.raises(Misconfigured, match=r"Install arecord .* ringback listen - "):
         audio_sources.microphone_source()
     program(programs, "arecord", "echo 'arecord: main: audio open error: No such file' >&2; exit 1")

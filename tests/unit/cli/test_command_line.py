@@ -153,7 +153,7 @@ def test_receive_ends_at_a_signal() -> None:
         assert process.wait(timeout=30) == 0
 
 
-def test_receive_names_the_mend_when_its_port_is_taken() -> None:
+def test_receive_names_the_fix_when_its_port_is_taken() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         done = ringback("receive", "--port", str(taken.getsockname()[1]))
     assert done.returncode == 2
@@ -215,7 +215,7 @@ def test_doctor_says_that_all_is_well(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "tiny.en is loaded and works" in done.stdout
 
 
-def test_doctor_names_the_mend_of_each_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_doctor_names_the_fix_of_each_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("RINGBACK_DATA_DIR", str(tmp_path / "file" / "below"))
     monkeypatch.setenv("RINGBACK_CALLBACK_ALLOW", "0.0.0.0/0")

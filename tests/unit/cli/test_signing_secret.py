@@ -48,7 +48,7 @@ def test_the_server_has_public_keys() -> None:
     assert shown("server", "--rotate")[1] == before
 
 
-def test_an_unknown_key_is_refused_with_the_mend() -> None:
+def test_an_unknown_key_is_refused_and_the_fix_named() -> None:
     assert "keys list" in str(keys("signing-secret", "nobody").exception)
 
 

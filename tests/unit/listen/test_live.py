@@ -29,7 +29,7 @@ CLOSE = '{"type":"CloseStream"}'
 
 
 class TestAudio:
-    def test_goes_to_the_ears_as_it_is(self) -> None:
+    def test_goes_to_the_recogniser_as_it_is(self) -> None:
         talk = Talk(channels=None).binary(b"one").binary(b"two")
         assert talk.fresh_wishes() == [FeedAudio(b"one"), FeedAudio(b"two")]
         assert talk.fresh() == []
@@ -73,7 +73,7 @@ class TestKeepAlive:
         talk.tick(IDLE_TIMEOUT)
         assert talk.closed_with == CloseSocket(1011, CloseReason.IDLE_TIMEOUT.reason)
 
-    def test_what_the_ears_report_is_no_sign_of_the_client(self) -> None:
+    def test_what_the_recogniser_reports_is_no_sign_of_the_client(self) -> None:
         talk = Talk().tick(9.0)
         talk.hear(final("one", 1.0), quiet(5.0, 1.0))
         assert talk.conversation.deadline == IDLE_TIMEOUT
@@ -177,7 +177,7 @@ class TestFinalize:
             talk.hear(final("", 0.0, Cause.FINALIZE, channel=channel))
         assert [message["channel_index"] for message in talk.fresh()] == [[0, 2], [1, 2], [1, 2]]
 
-    def test_before_the_audio_is_understood_the_ears_sort_it_out(self) -> None:
+    def test_before_the_audio_is_understood_the_recogniser_finds_out(self) -> None:
         talk = Talk(channels=None).binary(b"x").text('{"type":"Finalize","channel":3}')
         assert talk.fresh_wishes() == [FeedAudio(b"x"), FlushRecogniser(3)]
         assert talk.hear(AudioOpened(1), final("", 0.0, Cause.FINALIZE)).fresh() == []
@@ -380,7 +380,7 @@ class TestTheEnd:
             1011, CloseReason.CALLBACK_LOST.reason
         )
 
-    def test_ears_that_give_no_sign_are_not_waited_for_for_ever(self) -> None:
+    def test_a_recogniser_that_gives_no_sign_is_not_waited_for_for_ever(self) -> None:
         talk = Talk().text(CLOSE).tick(RECOGNISER_TIMEOUT - 1)
         talk.hear(quiet(1.0, 0.0)).tick(RECOGNISER_TIMEOUT + 1)
         assert talk.fresh() == [], "they are at work"
@@ -388,7 +388,7 @@ class TestTheEnd:
         assert talk.closed_with == CloseSocket(1011, CloseReason.FAILED.reason)
         assert talk.fresh()[-1]["type"] == "Metadata"
 
-    def test_ears_that_finish_unasked_have_failed(self) -> None:
+    def test_a_recogniser_that_finishes_unasked_has_failed(self) -> None:
         talk = Talk().hear(RecognitionFinished(1, 1.0))
         assert talk.closed_with == CloseSocket(1011, CloseReason.FAILED.reason)
 

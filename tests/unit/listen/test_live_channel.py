@@ -49,7 +49,7 @@ class TestInterimsAndFinals:
         talk.fresh()
         assert talk.hear(interim("on", 0.9)).fresh() == []
 
-    def test_a_gap_or_a_step_back_in_what_the_ears_report_is_not_told(self) -> None:
+    def test_a_gap_or_a_step_back_in_what_the_recogniser_reports_is_not_sent(self) -> None:
         talk = Talk().hear(final("one", 1.0), final("two", 3.0, start=2.0), final("three", 2.5, start=1.0))
         assert [span[1:3] for span in spans(talk.fresh())] == [(0.0, 1.0), (1.0, 3.0), (3.0, 3.0)]
 
@@ -143,7 +143,7 @@ class TestSpeechFinal:
         assert [span[0] for span in spans(talk.fresh())] == ["is_final", "is_final"]
 
     def test_silence_after_a_long_span_closes_what_that_left_open(self) -> None:
-        """Whoever joins the finals up to `speech_final` would wait for it in vain otherwise."""
+        """A client that joins the finals up to `speech_final` would wait for it in vain otherwise."""
         talk = Talk("endpointing=300").hear(final("one", 1.0, Cause.LENGTH))
         talk.hear(final("", 1.2, Cause.SILENCE), final("", 4.0, Cause.SILENCE), final("", 7.0, Cause.SILENCE))
         assert [span[0] for span in spans(talk.fresh())] == [

@@ -292,7 +292,7 @@ async def test_stopping_lets_a_running_request_finish_and_takes_no_more() -> Non
         running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
         await started.wait()
         server.stopping.set()
-        while not await _is_refused(server):  # noqa: ASYNC110 - the kernel has no event for a closed door
+        while not await _is_refused(server):  # noqa: ASYNC110 - the kernel has no event for a closed port
             await asyncio.sleep(0.01)
         release.set()
         assert status_of(await running) == 200
@@ -309,7 +309,7 @@ async def test_a_request_that_outlasts_the_grace_is_cancelled_and_waited_for() -
         await running
 
 
-async def test_a_cancelled_service_closes_its_door() -> None:
+async def test_a_cancelled_service_closes_its_port() -> None:
     server = HttpServer(echo, "127.0.0.1", 0, grace=0.1)
     port = server.bind()
     running = asyncio.create_task(server.run(asyncio.Event()))
@@ -328,7 +328,7 @@ async def test_the_process_keeps_its_own_signal_handlers() -> None:
         assert signal.getsignal(signal.SIGTERM) is before
 
 
-def test_a_taken_port_is_a_misconfiguration_that_names_the_mend() -> None:
+def test_a_taken_port_is_a_misconfiguration_that_names_the_fix() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = HttpServer(echo, "127.0.0.1", taken.getsockname()[1])
         with pytest.raises(Misconfigured, match="RINGBACK_PORT") as caught:

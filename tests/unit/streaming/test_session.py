@@ -178,7 +178,7 @@ async def test_control_messages_do_not_overtake_audio() -> None:
     assert [message["from_finalize"] for message in results] == [False, False, True]
 
 
-async def test_full_ears_stop_the_reading_and_the_silence_is_not_the_clients() -> None:
+async def test_a_full_recogniser_stops_the_reading_and_the_silence_is_not_the_clients() -> None:
     clock = ManualClock()
     run = begun(clock=clock)
     run.recogniser.room.clear()

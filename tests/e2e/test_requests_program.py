@@ -126,7 +126,7 @@ def test_the_command_says_what_the_server_says(server: Program) -> None:
     assert json.loads(said(server, "list", "--limit", "1", "--json"))["requests"]
 
 
-def test_the_door_for_trying_a_callback(server: Program) -> None:
+def test_a_callback_is_tried(server: Program) -> None:
     with Receiver() as receiver:
         project_free = server._call(
             "POST", "/v1/callbacks/test", json.dumps({"url": receiver.url}).encode(), "application/json"

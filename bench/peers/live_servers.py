@@ -1,4 +1,4 @@
-"""Servers that open the same door, `/v1/listen` as a WebSocket, each in an environment of its own.
+"""Servers of the same path, `/v1/listen` as a WebSocket, each in an environment of its own.
 
 They are looked for in `.venvs/NAME`. To make them (Python 3.11 for the first, 3.12 for the second):
 
@@ -38,7 +38,7 @@ PATIENCE = 120.0
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class LiveServer:
     """Where streams go in. `pid`: the server's process, None where it is not ours to watch."""
 
     name: str
@@ -53,7 +53,7 @@ class NotInstalled(Exception):
 
 
 @contextmanager
-def whisperlivekit() -> Iterator[Door]:
+def whisperlivekit() -> Iterator[LiveServer]:
     """Its own default policy needs weights that no package holds; local agreement takes ours."""
     port = free_port()
     python = _environment("whisperlivekit")
@@ -61,13 +61,13 @@ def whisperlivekit() -> Iterator[Door]:
     arguments += ["--backend", "faster-whisper", "--backend-policy", "localagreement"]
     arguments += ["--pcm-input", "--warmup-file", ""]
     with _serving([str(python.parent / "whisperlivekit-server"), *arguments], {}, port) as pid:
-        yield Door(
+        yield LiveServer(
             "whisperlivekit", f"ws://127.0.0.1:{port}", pid, version=_version(python, "whisperlivekit")
         )
 
 
 @contextmanager
-def coro_asr() -> Iterator[Door]:
+def coro_asr() -> Iterator[LiveServer]:
     """It takes weights from a hub's cache alone: one is laid out for it."""
     port = free_port()
     python = _environment("coro-asr")
@@ -88,7 +88,7 @@ def coro_asr() -> Iterator[Door]:
         }
         command = [str(python.parent / "coro"), "serve", "--host", "127.0.0.1", "--port", str(port)]
         pid = stack.enter_context(_serving(command, settings, port))
-        yield Door("coro-asr", f"ws://127.0.0.1:{port}", pid, version=_version(python, "coro-asr"))
+        yield LiveServer("coro-asr", f"ws://127.0.0.1:{port}", pid, version=_version(python, "coro-asr"))
 
 
 def _environment(name: str) -> Path:

@@ -1,4 +1,4 @@
-"""The main road through the installed program: a recording in, a callback out."""
+"""The most common request to the installed program: a recording in, a callback out."""
 
 import itertools
 import json
@@ -60,7 +60,7 @@ def test_the_callback_brings_what_the_waiting_caller_gets(program: Program) -> N
     assert word_error_rate([(clip["text"], transcript(document))]) < 0.2
 
 
-def test_real_speech_is_understood_through_the_whole_road(program: Program) -> None:
+def test_real_speech_is_understood_from_end_to_end(program: Program) -> None:
     with Receiver() as receiver:
         asked = {
             program.listen(audio(clip), f"callback={quote(receiver.url)}").json()["request_id"]: clip

@@ -1,4 +1,4 @@
-"""The roads through three nodes of each role, on PostgreSQL and an S3 server."""
+"""Requests to three nodes of each role, on PostgreSQL and an S3 server."""
 
 import asyncio
 import json
@@ -90,10 +90,10 @@ def test_a_request_sent_again_to_another_node_is_the_same_request(nodes: Cluster
 
 
 def test_what_was_given_up_is_sent_again_through_another_node(nodes: Cluster) -> None:
-    fates = iter([500, 500])
+    statuses = iter([500, 500])
 
     def answer(_: Received) -> int:
-        return next(fates, 200)
+        return next(statuses, 200)
 
     one, other, _ = nodes.of("api")
     with Receiver(answer) as receiver:
