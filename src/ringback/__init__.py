@@ -7,6 +7,6 @@ import os
 __version__ = "0.1.0"
 
 # Before anything imports them: onnxruntime (from 1.29 on) and huggingface_hub report about their use to
-# their makers unless told not to. Nothing about a user's recordings leaves the machine by itself.
+# their makers by default. Nothing about a user's recordings leaves the machine by itself.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")

@@ -18,9 +18,9 @@ LONGEST_PROJECT_NAME = 200
 
 
 def is_project_name(name: str) -> bool:
-    """Whether a project may have this name: it is shown in terminals, and told apart from identifiers."""
-    shown = name.isprintable() and name == name.strip()
-    return shown and 0 < len(name) <= LONGEST_PROJECT_NAME and not _is_uuid(name)
+    """Whether a project may have this name: it is shown in terminals, and is not an identifier."""
+    is_printable = name.isprintable() and name == name.strip()
+    return is_printable and 0 < len(name) <= LONGEST_PROJECT_NAME and not _is_uuid(name)
 
 
 def operators_key_id(project: str) -> str:

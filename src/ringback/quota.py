@@ -54,7 +54,7 @@ class DailyLimits:
 
 
 class AudioQuota:
-    """Asked before audio is taken, and told of what was heard while it still is."""
+    """Asked before audio is taken, and given what was used while it still is."""
 
     def __init__(self, store: QuotaStore, server: DailyLimits, clock: Clock) -> None:
         self._store = store
@@ -77,10 +77,10 @@ class AudioQuota:
         own = next((key.limits for key in keys if key.id == holder.key), KeyLimits())
         return await self._refusal(holder, DailyLimits.of(own, self._server))
 
-    async def count(self, heard: Iterable[tuple[Holder, float]]) -> None:
+    async def count(self, used: Iterable[tuple[Holder, float]]) -> None:
         """Seconds more, of jobs that are not at their end: that counts for itself, in its transaction."""
         sums: dict[str, float] = {}
-        for holder, seconds in heard:
+        for holder, seconds in used:
             for one in holder.ids:
                 sums[one] = sums.get(one, 0.0) + seconds
         await self._store.count_audio(sums)

@@ -69,28 +69,28 @@ class Reading:
 async def reading(folder: Path, llm: LlmServer | None = None) -> AsyncIterator[Reading]:
     clock = SystemClock()
     async with (
-        front(folder, has_language_model=llm is not None) as door,
+        front(folder, has_language_model=llm is not None) as api,
         EgressClient(POLICY, clock) as egress,
     ):
         remote = RemoteAudio(egress, POLICY, FetchLimits(1, 5, 10), clock)
-        fetching = Fetching(remote.chunks, SEAL, door.blobs, 1 << 30)
+        fetching = Fetching(remote.chunks, SEAL, api.blobs, 1 << 30)
         options = None if llm is None else llm_options(LlmSettings(url=llm.url, model="m", timeout=5))
         reader = TextReader(
-            store=door.ledger,
+            store=api.ledger,
             fetching=fetching,
-            blobs=door.blobs,
+            blobs=api.blobs,
             clock=clock,
             understanding=Understanding(None if options is None else LlmEndpoint(egress, options)),
         )
-        handlers: dict[str, Handler] = {READ: reader, FETCH: Fetcher(fetching, door.ledger, clock)}
+        handlers: dict[str, Handler] = {READ: reader, FETCH: Fetcher(fetching, api.ledger, clock)}
         workers = [
-            Worker(kind, door.ledger, handler, concurrency=4, lease_seconds=30, clock=clock, per_key=4)
+            Worker(kind, api.ledger, handler, concurrency=4, lease_seconds=30, clock=clock, per_key=4)
             for kind, handler in handlers.items()
         ]
         stopping = asyncio.Event()
         working = asyncio.gather(*(worker.run(stopping) for worker in workers))
         try:
-            yield Reading(door)
+            yield Reading(api)
         finally:
             stopping.set()
             await working

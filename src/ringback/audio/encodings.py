@@ -43,8 +43,8 @@ class Opening:
 
     def without(self, demuxer: str) -> "Opening":
         """The same, but what FFmpeg takes for this form is refused at once."""
-        kept = [name for name in self.options["format_whitelist"].split(",") if name != demuxer]
-        return Opening(self.format, {**self.options, "format_whitelist": ",".join(kept)})
+        others = [name for name in self.options["format_whitelist"].split(",") if name != demuxer]
+        return Opening(self.format, {**self.options, "format_whitelist": ",".join(others)})
 
 
 def opening(decoding: Decoding, head: bytes) -> Opening:
@@ -213,7 +213,7 @@ it looks at no more tracks than an honest file has: each packet costs a look at 
 
 UNKNOWN_BYTES = 8_000
 """By so many bytes a stream without a header must show what it is. Raw samples whose `encoding` was left out
-are told so within two seconds even at one byte for each of 8,000 samples a second."""
+get that answer within two seconds even at one byte for each of 8,000 samples a second."""
 
 _SOON = {"probesize": "32768", "formatprobesize": "32768", "analyzeduration": "1"}
 """For live streams: FFmpeg would look at up to five seconds before it gave the first sample out, and at 1 MiB

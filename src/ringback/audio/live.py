@@ -51,7 +51,7 @@ class LiveDecoders:
         return LiveDecoder(self, decoding, self._timeout)
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Replaces each child that was taken; ends the idle ones when told to stop."""
+        """Replaces each child that was taken; ends the idle ones at the stop."""
         try:
             while not stopping.is_set():
                 await until(stopping, self._child_taken.wait())
@@ -93,7 +93,7 @@ class LiveDecoder:
         self._early_markers: list[int] = []
 
     async def feed(self, data: bytes) -> None:
-        """One frame, as the caller sent it; bare packets are told apart by it. Waits when it must."""
+        """One frame, as the caller sent it; bare packets are cut by it. Waits when it must."""
         for part in self._splitter.push(data):
             if isinstance(part, NextFile):
                 await self._next_file(part.kind)
@@ -229,7 +229,7 @@ def _fitted(block: Block, channels: int) -> Block:
 
 
 _HEAD = 16
-"""Bytes by which containers are told apart."""
+"""Bytes by which containers are recognised."""
 _LONGEST_HEAD = 1 << 12
 """Bytes; a WAV file whose samples begin later is left to FFmpeg."""
 _NO_AUDIO = Decoding("linear16", 16_000)

@@ -228,7 +228,7 @@ def _resampled(signals: Iterator[tuple[Block, int]], channels: int) -> Iterator[
 
 
 _HEAD = 16
-"""Bytes by which containers are told apart."""
+"""Bytes by which containers are recognised."""
 _MAX_BEFORE_AUDIO, _MAX_INDEX = 96 << 10, 2 << 20
 """Bytes that FFmpeg may take before the first sound; the second behind a header, as an index or a picture may
 follow. With more, the file counts as ended."""

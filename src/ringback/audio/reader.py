@@ -75,7 +75,7 @@ class AudioReader:
         return "audio"
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Keeps a child ready from the start on, and ends the idle ones when told to stop; a busy one ends
+        """Keeps a child ready from the start on, and ends the idle ones at the stop; a busy one ends
         with its recording."""
         ready = asyncio.create_task(self._keep_one_ready())
         await every(self._rest, self._end_unused, stopping)

@@ -19,7 +19,7 @@ class _Waiter:
 
 class FairTurns:
     """So many places; one that becomes free goes to the project that holds the fewest, there to the key that
-    holds the fewest, then to the one whose last turn is the longest ago, and then to whoever came first.
+    holds the fewest, then to the one whose last turn is the longest ago, and then to the first that came.
 
     A caller is named `PROJECT/KEY`.
     """

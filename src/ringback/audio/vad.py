@@ -42,7 +42,7 @@ class VadService:
         return stream
 
     async def run(self, stopping: asyncio.Event) -> None:
-        """Process what was pushed, until told to stop."""
+        """Process what was pushed, until the stop."""
         await until(stopping, self._run_rounds())
 
     async def _run_rounds(self) -> None:

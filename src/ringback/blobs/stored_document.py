@@ -26,13 +26,13 @@ async def store_document(blobs: BlobStore, key: BlobKey, document: bytes) -> Sto
     return StoredDocument(key=stored.key)
 
 
-async def read_document(blobs: BlobStore, kept: StoredDocument) -> bytes:
+async def read_document(blobs: BlobStore, stored: StoredDocument) -> bytes:
     """The document again; `KeyError` when it is no longer kept, or its blob is gone."""
-    if kept.inline is not None:
-        return kept.inline.encode()
-    if kept.key is None:
+    if stored.inline is not None:
+        return stored.inline.encode()
+    if stored.key is None:
         raise KeyError
-    return await blobs.get(kept.key)
+    return await blobs.get(stored.key)
 
 
 async def single_chunk(data: bytes) -> AsyncIterator[bytes]:

@@ -61,7 +61,7 @@ class ProcessContext:
     pool: EnginePool | None
     """The recogniser; None in a process that neither transcribes nor serves live streams."""
     operator: OperatorReceiver | None
-    """Who is told of failures; None: nobody."""
+    """Where operational webhooks go; None: nowhere."""
     understanding: Understanding
     drain: Drain
     activities: Mapping[str, Activity]

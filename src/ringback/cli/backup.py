@@ -42,7 +42,7 @@ def command(config: Path | None, data_dir: str | None, target: Path) -> None:
             err=True,
         )
     if done.secret_key:
-        click.echo("secret.key is in it: whoever has it can open the callers' URLs in the ledger.", err=True)
+        click.echo("secret.key is in it: with it one can open the callers' URLs in the ledger.", err=True)
     else:
         click.echo("RINGBACK_SECRET_KEY is not in it: without it this backup cannot be used.", err=True)
 

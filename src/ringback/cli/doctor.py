@@ -85,8 +85,8 @@ async def _examine(read_settings: Callable[[], Settings], *, as_json: bool = Fal
     failed = any(finding.grade is Grade.FAIL for finding in findings)
     verdict = _verdict(failed, any(finding.subject == SERVED for finding in findings))
     if as_json:
-        shown = {"version": __version__, "can_start": not failed, "verdict": verdict, "findings": findings}
-        verdict = msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()
+        report = {"version": __version__, "can_start": not failed, "verdict": verdict, "findings": findings}
+        verdict = msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
     click.echo(verdict)
     return 1 if failed else 0
 

@@ -117,16 +117,16 @@ def list_keys(config: Path | None, data_dir: str | None, project: str | None) ->
 
     async def read(ledger: Ledger) -> list[tuple[str, ApiKey]]:
         projects = await ledger.projects()
-        shown = projects if project is None else [await find_project(ledger, project)]
+        listed = projects if project is None else [await find_project(ledger, project)]
         named = {each.id: f"{printable(each.name)}  " if len(projects) > 1 else "" for each in projects}
-        return [(named[each.id], key) for each in shown for key in await ledger.keys(each.id)]
+        return [(named[each.id], key) for each in listed for key in await ledger.keys(each.id)]
 
     found = run_in_ledger(settings_of(config, data_dir), read)
     if not found:
         click.echo("There is no key yet: make one with `ringback keys create`.", err=True)
     for place, key in found:
         ends = f"ends {_day(key.expires_at)}" if key.expires_at is not None else "has no end"
-        # Whoever made a key over HTTP has chosen its comment and its scopes.
+        # The maker of a key, over HTTP, has chosen its comment and its scopes.
         chosen = printable(f"{','.join(key.scopes)}  {key.comment}")
         click.echo(f"{key.id}  made {_day(key.created_at)}  {ends}  {place}{chosen}")
 
@@ -197,8 +197,8 @@ def limits(
 
     changed, used = run_in_ledger(settings_of(config, data_dir), change)
     for name, value in asdict(changed).items():
-        shown = "the server's setting" if value is None else value if value != 0 else "no limit"
-        click.echo(f"{name.replace('_', ' '):<19} {shown}")
+        limit = "the server's setting" if value is None else value if value != 0 else "no limit"
+        click.echo(f"{name.replace('_', ' '):<19} {limit}")
     click.echo(f"{'audio seconds today':<19} {used:.0f}")
 
 

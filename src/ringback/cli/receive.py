@@ -89,7 +89,7 @@ def command(
     --secret or --public-key the signature, too, and that the callback is not older than five minutes.
     With --times the exit status is 1 when something was wrong with a callback.
 
-    The server calls only public addresses unless told otherwise; for this receiver, start it with
+    The server calls only public addresses by default; for this receiver, start it with
     RINGBACK_CALLBACK_ALLOW=127.0.0.1, and with RINGBACK_CALLBACK_PORTS=any for a port other than
     80, 443, 8080 and 8443.
 
@@ -298,8 +298,8 @@ def _show_headers(headers: Mapping[str, str]) -> None:
     for name, value in headers.items():
         if name.startswith(SHOWN_HEADERS):
             # A password has no place on a screen that others may see.
-            shown = value.partition(" ")[0] + " …" if name == "authorization" else value
-            _print(printable(f"  {name}: {shown}"))
+            safe_value = value.partition(" ")[0] + " …" if name == "authorization" else value
+            _print(printable(f"  {name}: {safe_value}"))
 
 
 def _show(judged: CheckedCallback) -> None:

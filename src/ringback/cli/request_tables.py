@@ -42,7 +42,7 @@ def deliveries_table(records: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         (
             record["request_id"],
             moment(record["created"]),
-            _coloured(_word(record["state"])),
+            _coloured(_state_name(record["state"])),
             _code(record["code"]),
             str(record["tries"]),
             _next_try(record),
@@ -131,7 +131,7 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
     again = f", next attempt {moment(delivery['next_attempt_at'])} UTC" if delivery["next_attempt_at"] else ""
     if why := _wait_reason(delivery):
         again += f": {why}"
-    state = _coloured(_word(delivery["state"]))
+    state = _coloured(_state_name(delivery["state"]))
     yield f"Delivery  {delivery['id']}"
     yield f"          {state}{_with_code(delivery['code'])} to {printable(delivery['destination'])}{again}"
     if delivery["webhook_id"] != delivery["id"]:
@@ -145,8 +145,8 @@ def _delivery(delivery: Mapping[str, Any]) -> Iterator[str]:
 def _next_try(delivery: Mapping[str, Any]) -> str:
     """When it is tried next, and whether that is so because its receiver fails."""
     at = delivery["next_attempt_at"]
-    shown = "-" if at is None else moment(at)
-    return f"{shown} (breaker)" if _reason(delivery) == "breaker" else shown
+    time = "-" if at is None else moment(at)
+    return f"{time} (breaker)" if _reason(delivery) == "breaker" else time
 
 
 def _wait_reason(delivery: Mapping[str, Any]) -> str:
@@ -207,7 +207,7 @@ def _with_code(code: int | None) -> str:
     return "" if code is None else f" {_code(code)}"
 
 
-def _word(state: str) -> str:
+def _state_name(state: str) -> str:
     """A delivery that is done was delivered."""
     return "delivered" if state == "done" else state
 

@@ -1,4 +1,4 @@
-"""`ringback serve`: the server, until it is told to stop."""
+"""`ringback serve`: the server, until it is stopped."""
 
 import sys
 from pathlib import Path

@@ -40,7 +40,7 @@ class ServerClient:
     def __init__(self, address: str, key: str) -> None:
         self.address = address
         self.key = key
-        # Like everything else here it goes where it is told to go: no proxy from the environment.
+        # It connects to the given address: no proxy from the environment.
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     @functools.cached_property
@@ -97,18 +97,18 @@ def with_server(command: Callable[Concatenate[ServerClient, P], R]) -> Callable[
     )
     @functools.wraps(command)
     def with_remote(
-        config: Path | None, data_dir: str | None, server: str | None, key: str | None, **asked: Any
+        config: Path | None, data_dir: str | None, server: str | None, key: str | None, **arguments: Any
     ) -> R:
         settings = settings_of(config, data_dir)
         remote = ServerClient(_address(server, settings), _key_of(key, settings))
-        return command(remote, **asked)  # type: ignore[call-arg] # click passes all by name
+        return command(remote, **arguments)  # type: ignore[call-arg] # click passes all by name
 
     return with_remote
 
 
 def _address(server: str | None, settings: Settings) -> str:
     if server is None:
-        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - told apart, not bound
+        everywhere = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
         host = everywhere.get(settings.host, settings.host)
         return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
     parts = urllib.parse.urlsplit(server)

@@ -85,11 +85,11 @@ def tail(text: str, columns: int) -> str:
     """As much of the end of a text as fits beside an ellipsis; the whole text, if it fits."""
     if _width(text) <= columns:
         return text
-    kept = len(text)
+    start = len(text)
     columns_left = columns - 1
-    while kept and (columns_left := columns_left - _width(text[kept - 1])) >= 0:
-        kept -= 1
-    return "…" + text[kept:]
+    while start and (columns_left := columns_left - _width(text[start - 1])) >= 0:
+        start -= 1
+    return "…" + text[start:]
 
 
 def _width(text: str) -> int:

@@ -98,8 +98,8 @@ def command(
       ringback transcribe phone.raw --encoding mulaw --sample-rate 8000
     """
     settings = settings_of(config, data_dir, model=model)
-    asked = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
-    options = with_text_warnings(asked, names=model_folder() is not None)
+    requested = parse(list(_pairs(options_given, parameters)), Mode.RECORDED)
+    options = with_text_warnings(requested, names=model_folder() is not None)
     options = with_speaker_warnings(options, speakers=speaker_models_folder() is not None)
     for warning in options.warnings:
         click.echo(f"Note: {warning.message}", err=True)

@@ -216,7 +216,7 @@ def _repaired(head: bytes) -> bytes:
     status_line, *lines = head.rstrip(b"\r\n").split(b"\n")
     status = _STATUS_LINE.match(status_line + b"\n")
     assert status is not None, "it was read before"
-    kept, lengths, chunked = [b"HTTP/1.1 %s -" % status[1]], set[bytes](), False
+    fields, lengths, chunked = [b"HTTP/1.1 %s -" % status[1]], set[bytes](), False
     for line in lines:
         name, colon, value = line.partition(b":")
         name, value = name.strip(), _CONTROL.sub(b" ", value).strip()
@@ -225,13 +225,13 @@ def _repaired(head: bytes) -> bytes:
         if name.lower() == b"content-length":
             lengths |= {each.strip() for each in value.split(b",")}
         else:
-            kept.append(name + b": " + value)
+            fields.append(name + b": " + value)
         chunked |= name.lower() == b"transfer-encoding"
     if not chunked:  # chunks say where the body ends, whatever a length says (RFC 9112 §6.3)
         if len(lengths) > 1:
             raise ValueError("two lengths")
-        kept += [b"Content-Length: " + each for each in lengths]
-    return b"\r\n".join([*kept, b"", b""])
+        fields += [b"Content-Length: " + each for each in lengths]
+    return b"\r\n".join([*fields, b"", b""])
 
 
 _SWITCHED = 101

@@ -34,7 +34,7 @@ class HttpConnection(asyncio.Protocol):
         self.gone = False
         """The connection is closed, or was dropped."""
         self.idle_since = 0.0
-        """By the loop's clock; for whoever keeps it."""
+        """By the loop's clock; for its pool."""
 
     @property
     def transport(self) -> asyncio.Transport:

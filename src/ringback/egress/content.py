@@ -1,4 +1,4 @@
-"""What a host sent as audio: its content coding undone, and web pages told apart. Pure."""
+"""What a host sent as audio: its content coding undone, and web pages recognised. Pure."""
 
 import re
 import zlib
@@ -24,7 +24,7 @@ class Unpacker:
         self._names = [each for each in names if each not in _NO_CODINGS]
         if len(self._names) > 1 or set(self._names) - _KNOWN:
             raise BadCoding(
-                f"it came with the content coding {_shown(coding or '')}, although none was asked for"
+                f"it came with the content coding {_printable(coding or '')}, although none was asked for"
             )
         self._held = b""
         self._inflate: zlib._Decompress | None = None
@@ -90,7 +90,7 @@ def what_it_is_instead(content_type: str | None, first: bytes) -> str | None:
     return None
 
 
-def _shown(text: str) -> str:
+def _printable(text: str) -> str:
     return "".join(each if each.isprintable() else "?" for each in text[:40])
 
 

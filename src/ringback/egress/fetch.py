@@ -194,12 +194,14 @@ def _status(connection: HttpConnection) -> str:
 def _refused_by_host(connection: HttpConnection) -> FetchFailed:
     answer = connection.answer
     assert answer.status is not None, "the headers are there"
-    shown = _status(connection)
+    status = _status(connection)
     temporary = answer.status >= 500 or answer.status in _TEMPORARY
-    asked = (answer.header(b"retry-after") or "")[:100] or None
+    retry_after = (answer.header(b"retry-after") or "")[:100] or None
     if 400 <= answer.status < 500:
-        return FetchFailed(FetchReason.CLIENT_ERROR, shown, temporary=temporary, retry_after=asked)
-    return FetchFailed(FetchReason.NO_DATA, f"it answered {shown}", temporary=temporary, retry_after=asked)
+        return FetchFailed(FetchReason.CLIENT_ERROR, status, temporary=temporary, retry_after=retry_after)
+    return FetchFailed(
+        FetchReason.NO_DATA, f"it answered {status}", temporary=temporary, retry_after=retry_after
+    )
 
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")

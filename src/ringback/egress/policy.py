@@ -253,7 +253,7 @@ _NOT_GLOBAL: list[tuple[Network, str]] = [
     ]
 ]
 
-# What hands out credentials to whoever asks from a machine in a cloud. Azure's and Alibaba's lie among
+# What hands out credentials to any program on a machine in a cloud. Azure's and Alibaba's lie among
 # addresses that look public or shared, so that a wide CIDR must not open them by accident.
 _METADATA_ADDRESSES: frozenset[Address] = frozenset(
     ip_address(address)

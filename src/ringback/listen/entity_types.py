@@ -89,7 +89,7 @@ class Wanted:
         return bool(self.types & BY_NAMES_MODEL)
 
     def covers(self, kind: str) -> bool:
-        """Whether something of this type is to be hidden: also as a part or a special case of a wanted
+        """Whether something of this type is to be hidden: also as a part or a special case of a requested
         type."""
         if kind in self.types or _PARENTS.get(kind) in self.types:
             return True

@@ -92,4 +92,4 @@ def _granted(layer: Callable[[], object]) -> bool:
 
 _SET_MODE_FILTER, _ALL_THREADS = 1, 1
 _CAP_DAC_READ_SEARCH = 1 << 2
-"""Reads models whoever owns them, where the server runs as root."""
+"""Reads models of any owner, where the server runs as root."""

@@ -72,11 +72,11 @@ class _RecordingResponse(Response):
             async with self._blobs.local(self._key) as path:
                 await self._send(path, send)
         except KeyError:
-            gone = Refusal(410, "AUDIO_NOT_KEPT", "The recording is no longer kept (setting keep.audio).")
-            await error_response(self._request, gone.failure)(scope, receive, send)
+            refusal = Refusal(410, "AUDIO_NOT_KEPT", "The recording is no longer kept (setting keep.audio).")
+            await error_response(self._request, refusal.failure)(scope, receive, send)
         except OSError as error:
-            away = error_response(self._request, blobs_unavailable(self._request, error))
-            await away(scope, receive, send)
+            unavailable = error_response(self._request, blobs_unavailable(self._request, error))
+            await unavailable(scope, receive, send)
 
     async def _send(self, path: Path, send: Send) -> None:
         with await asyncio.to_thread(path.open, "rb") as file:

@@ -13,7 +13,7 @@ REPORTED_EVERY = 10.0
 
 
 class AuthFailure(StrEnum):
-    """Why credentials are not valid. A caller is not told."""
+    """Why credentials are not valid. A caller does not learn it."""
 
     MISSING = "missing"
     """There are none."""

@@ -45,7 +45,7 @@ class Wire(Protocol):
 
 
 class HttpExchange:
-    """Between a connection, which brings the body and is told of the end, and an ASGI application."""
+    """Between a connection, which brings the body and learns of the end, and an ASGI application."""
 
     def __init__(self, wire: Wire, head: RequestHead, client: tuple[str, int]) -> None:
         self.keep_alive = head.keep_alive

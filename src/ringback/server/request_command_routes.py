@@ -191,12 +191,12 @@ class RequestCommandRoutes:
         parked: list[JobId] = []
         async for page in self._pages(where, body.before):
             found, position = found + len(page.jobs), page.next
-            kept = [job for job in page.jobs if is_kept(job)]
+            with_body = [job for job in page.jobs if is_kept(job)]
             if body.state == "parked":
-                parked += [job.id for job in kept]
-            elif kept:
-                await self._store.add([sent_again(job) for job in reversed(kept)])
-                sent += len(kept)
+                parked += [job.id for job in with_body]
+            elif with_body:
+                await self._store.add([sent_again(job) for job in reversed(with_body)])
+                sent += len(with_body)
         # The oldest first: the responses of a live stream take their old places, in their old order.
         sent += len(await _change_each(self._store.requeue, parked[::-1]))
         skipped = found - sent

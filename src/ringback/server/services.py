@@ -98,7 +98,7 @@ class ProbeSources:
     streams_limit: int = 0
     """How many may be open here."""
     disk: Callable[[], DiskSpace | None] = lambda: None
-    """Of the data folder; None: it cannot be told."""
+    """Of the data folder; None: it is not known."""
     blob_fault: Callable[[], str | None] = lambda: None
     """Why the blob store that nodes share cannot be used just now."""
 

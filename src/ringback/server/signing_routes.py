@@ -102,9 +102,9 @@ class SigningRoutes:
 
     async def public_keys(self, request: Request) -> Response:
         """For everybody: what is public needs no key."""
-        shown = answer(PublicKeys(await self._signers.public_keys()))
-        shown.headers["cache-control"] = "public, max-age=300"
-        return shown
+        response = answer(PublicKeys(await self._signers.public_keys()))
+        response.headers["cache-control"] = "public, max-age=300"
+        return response
 
     async def _caller_and_key(self, request: Request) -> tuple[Caller, str]:
         caller = await caller_of_project(request, self._authenticator, Permission.SIGNING_SECRETS)
@@ -120,9 +120,9 @@ class SigningRoutes:
             )
             for secret in await self._signers.open_secrets(key_id)
         ]
-        shown = answer(SigningSecrets(key_id, secrets))
-        shown.headers["cache-control"] = "no-store"
-        return shown
+        response = answer(SigningSecrets(key_id, secrets))
+        response.headers["cache-control"] = "no-store"
+        return response
 
 
 _ROTATION = msgspec.json.Decoder(_Rotation)

@@ -108,14 +108,14 @@ class StatusRoutes:
                 critical.reason = "the ledger cannot be read"
             return answer(critical, 503)
         reason = await self._reason(gauges)
-        shown = StatusDocument(self._engine_health() if reason is None else _CRITICAL)
+        status = StatusDocument(self._engine_health() if reason is None else _CRITICAL)
         if await self._sees_details(request):
             if reason is not None:
-                shown.reason = reason
-            shown.active_batch_requests = sum(gauges.get(kind, _NONE).leased for kind in WITH_RESULT)
-            shown.active_stream_requests = self._sources.streams()
-            shown.active_listen_v2_stream_requests = 0
-        return answer(shown, 200 if reason is None else 503)
+                status.reason = reason
+            status.active_batch_requests = sum(gauges.get(kind, _NONE).leased for kind in WITH_RESULT)
+            status.active_stream_requests = self._sources.streams()
+            status.active_listen_v2_stream_requests = 0
+        return answer(status, 200 if reason is None else 503)
 
     async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:
         """Why this process can do no work now; None: it can."""
@@ -137,17 +137,17 @@ class StatusRoutes:
         except DiskFull:
             return False
         except OSError:
-            return True  # a store that is away for a moment; its own callers are told
+            return True  # a store that is away for a moment; its own callers get the error
         return True
 
     async def engine(self, request: Request) -> Response:
         """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
         for the first words of the body, so `engine_connection_status` must come first."""
         state = "none" if self._sources.health is None else self._sources.health.state
-        shown = EngineDocument(_CONNECTION.get(state, "Disconnected"))
+        engine = EngineDocument(_CONNECTION.get(state, "Disconnected"))
         if await self._sees_details(request):
-            shown.state = state
-        return answer(shown, 200 if state in _CONNECTION else 503)
+            engine.state = state
+        return answer(engine, 200 if state in _CONNECTION else 503)
 
     async def metrics(self, request: Request) -> Response:
         """Prometheus' text format, for operators."""

@@ -85,18 +85,18 @@ class SyncResponder:
     async def _end_of(self, request: Request, request_id: JobId) -> Job:
         """The ended job; raises `ClientGone`, or `TimeoutError` when the time limit passes first."""
         end = asyncio.create_task(self._store.wait_for_end(request_id))
-        gone = asyncio.create_task(_disconnected(request))
+        disconnect = asyncio.create_task(_disconnected(request))
         try:
-            await asyncio.wait({end, gone}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({end, disconnect}, timeout=self._timeout, return_when=asyncio.FIRST_COMPLETED)
             if end.done():
                 return end.result()
-            if gone.done():
+            if disconnect.done():
                 raise ClientGone
             raise TimeoutError
         finally:
             end.cancel()
-            gone.cancel()
-            await asyncio.gather(end, gone, return_exceptions=True)
+            disconnect.cancel()
+            await asyncio.gather(end, disconnect, return_exceptions=True)
 
     async def _cancel(self, request_id: JobId) -> None:
         """Cancel the job; the answer does not depend on whether this works."""
@@ -115,8 +115,8 @@ class SyncResponder:
         try:
             document = await self._document(ending.document)
         except KeyError:
-            gone = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
-            return error_response(request, result_lost(job.id) if gone else not_kept().failure)
+            is_lost = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
+            return error_response(request, result_lost(job.id) if is_lost else not_kept().failure)
         except OSError as away:
             return error_response(request, blobs_unavailable(request, away))
         if job.code >= 400:

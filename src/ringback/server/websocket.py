@@ -271,7 +271,7 @@ class WebSocketExchange:
 
     @property
     def _is_read(self) -> bool:
-        """Whether messages are wanted: by the application, or to find the client's close among them."""
+        """Whether messages are awaited: by the application, or to find the client's close among them."""
         return self._messages.empty() or self._close_sent
 
     def _read_on(self) -> None:

@@ -91,8 +91,8 @@ def read_summary(content: str) -> str:
 
 def clean(text: str, longest: int) -> str:
     """On one line, without control characters and those that change how others are shown; cut."""
-    shown = "".join(" " if unicodedata.category(each) in _BLANK else each for each in text[: longest * 4])
-    return _SPACES.sub(" ", shown).strip()[:longest].rstrip()
+    printable = "".join(" " if unicodedata.category(each) in _BLANK else each for each in text[: longest * 4])
+    return _SPACES.sub(" ", printable).strip()[:longest].rstrip()
 
 
 class _AnswerLabel(msgspec.Struct):

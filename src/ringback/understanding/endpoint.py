@@ -56,7 +56,7 @@ class Usage:
 
 
 class LlmEndpoint:
-    """Asks; at most `concurrency` questions at once, whoever asks them."""
+    """Asks; at most `concurrency` questions at once, over all requests."""
 
     def __init__(self, egress: EgressClient, options: LlmOptions) -> None:
         self.options = options

@@ -1,6 +1,6 @@
 """What a language model is asked, and what its answer must look like. Pure.
 
-The text is untrusted: whoever speaks in a recording may speak to the model. So instructions stand in the
+The text is untrusted: a speaker in a recording may address the model. So instructions stand in the
 system message alone; text and custom names stand in one user message, as JSON, where no word of theirs can
 look like the end of the data; the answer's form is a JSON schema; and what the answer says is checked by
 `answers`. What injected words can reach is what the model writes into the texts of this answer, no more.

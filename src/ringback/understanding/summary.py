@@ -48,8 +48,8 @@ def summarise(sentences: Sequence[NumberedSentence]) -> str:
     while len(candidates) > BLOCK:
         blocks = [candidates[first : first + BLOCK] for first in range(0, len(candidates), BLOCK)]
         candidates = [index for block in blocks for index in _central(texts, block, OF_BLOCK)]
-    wanted = SENTENCES if words < LONG_WORDS else SENTENCES_OF_LONG
-    return " ".join(texts[index] for index in _central(texts, candidates, wanted))
+    count = SENTENCES if words < LONG_WORDS else SENTENCES_OF_LONG
+    return " ".join(texts[index] for index in _central(texts, candidates, count))
 
 
 def _central(texts: Sequence[str], among: Sequence[int], most: int) -> list[int]:
