@@ -5,7 +5,6 @@ import os
 import resource
 import signal
 import sys
-import time
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -23,6 +22,7 @@ from ringback.audio.frames import ReadProgress
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem, SpeechChunk
 from ringback.child_process.framing import pack
 from ringback.errors import Refusal
+from support.waiting import eventually
 
 CLIPS = Path(__file__).parent.parent / "audio"
 SPOKEN = sorted(CLIPS.glob("librivox_*.flac"))
@@ -105,8 +105,8 @@ def talk(tmp_path: Path) -> Callable[[float], Path]:
 
 async def test_a_child_is_ready_before_the_first_recording_comes() -> None:
     async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
-        while not (ready := children()):  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await eventually(lambda: bool(children()))
+        ready = children()
         await read(reader, SPOKEN[0])
         assert ready[0] in children()
 
@@ -118,8 +118,7 @@ async def test_another_child_becomes_ready_while_the_last_one_works() -> None:
         asyncio.timeout(60),
     ):
         await anext(items)
-        while len(children()) < 2:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
+        await eventually(lambda: len(children()) >= 2)
 
 
 async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,8 +134,7 @@ async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch
 
 async def test_a_stop_does_not_wait_for_the_first_child() -> None:
     async with running(AudioReader(children=4)), asyncio.timeout(60):
-        while not children():  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        await eventually(lambda: bool(children()))
 
 
 async def test_facts_come_first_then_chunks_then_the_end(talk: Callable[[float], Path]) -> None:
@@ -348,15 +346,10 @@ async def test_children_that_rest_are_ended_but_for_one() -> None:
             for _ in range(3):
                 group.create_task(read(reader, SPOKEN[0]))
         assert len(children()) > 1
-        await asyncio.to_thread(wait_for_one_child)
+        await eventually(lambda: len(children()) == 1)
         (left,) = children()
         assert chunks_of(await read(reader, SPOKEN[0]))
         assert children() == [left]
-
-
-def wait_for_one_child() -> None:
-    while len(children()) > 1:
-        time.sleep(0.1)
 
 
 async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(
@@ -423,6 +416,7 @@ SERVER = """
 import asyncio, pathlib, sys
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioReader
+from support.waiting import eventually
 
 async def main():
     async with AudioReader(1).read(pathlib.Path(sys.argv[1]), Decoding()) as heard:
@@ -486,8 +480,7 @@ async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callab
             asyncio.create_task(read(reader, silence(4 * 3600), caller=caller))
             for caller in ["p/a", "q/b", "p/a", "q/b"]
         ]
-        while len(children()) < 2:  # noqa: ASYNC110 - no event tells of a process
-            await asyncio.sleep(0.05)
+        await eventually(lambda: len(children()) >= 2)
         for caller in ("p/c", "r/d"):
             assert chunks_of(await read(reader, SPOKEN[0], caller=caller))
             assert not any(hog.done() for hog in hogs)

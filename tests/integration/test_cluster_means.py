@@ -17,6 +17,7 @@ from ringback.transcription.request import KIND
 from support.cluster import SECRET_KEY
 from support.postgres import PostgresServer, servers
 from support.program import RINGBACK
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +55,11 @@ async def test_what_one_node_has_reached_another_one_shows(
 
 async def shown(here: SharedProgress, job: JobId, reached: Reached) -> None:
     """Wait until this node shows it."""
-    async with asyncio.timeout(20):
-        while await here.of(job) != reached:  # noqa: ASYNC110 - another node writes it, into the database
-            await asyncio.sleep(0.05)
+
+    async def is_shown() -> bool:
+        return await here.of(job) == reached
+
+    await eventually(is_shown)
 
 
 async def test_a_round_is_one_nodes_at_a_time(ledgers: tuple[PostgresLedger, PostgresLedger]) -> None:

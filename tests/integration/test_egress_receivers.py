@@ -201,13 +201,13 @@ async def test_a_kept_connection_that_died_costs_no_attempt(egress: EgressClient
 
 async def test_an_answer_to_nothing_is_nobodys_answer(egress: EgressClient) -> None:
     """What a receiver says on an idle connection must not be taken for its answer to the next delivery."""
-    dropped = asyncio.Event()
+    is_idle, dropped = asyncio.Event(), asyncio.Event()
 
     async def talkative(talk: Conversation) -> None:
         await talk.request()
         await talk.answer(200, b"asked for")
         if talk.number == 1:
-            await asyncio.sleep(0.05)  # its connection is idle by now
+            await is_idle.wait()
             await talk.answer(200, b"not asked for")
             with suppress(OSError):
                 await talk.reader.read()
@@ -215,6 +215,7 @@ async def test_an_answer_to_nothing_is_nobodys_answer(egress: EgressClient) -> N
 
     async with receiving(talkative) as receiver:
         first = await attempt(egress, receiver.url())
+        is_idle.set()
         async with asyncio.timeout(5):
             await dropped.wait()
         second = await attempt(egress, receiver.url())

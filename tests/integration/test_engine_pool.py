@@ -25,6 +25,7 @@ from ringback.telemetry import ENGINE_RESTARTS
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
 from support.speech import samples_of
+from support.waiting import eventually
 
 AUDIO = Path(__file__).parent.parent / "audio"
 TASK = Task("scripted")
@@ -79,12 +80,6 @@ def text(heard: Recognition) -> str:
     return joined(heard.words)
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
-        while not condition():  # noqa: ASYNC110 - another process' doing, which sets no event of ours
-            await asyncio.sleep(0.01)
-
-
 def restarts() -> float:
     return float(ENGINE_RESTARTS._value.get())
 
@@ -106,9 +101,9 @@ async def test_a_killed_engine_costs_nobody_a_word(tmp_path: Path) -> None:
         for _ in range(2):
             pid = pool.pid
             assert pid is not None
-            await until(lambda: bool(pool.in_flight))
+            await eventually(lambda: bool(pool.in_flight))
             os.kill(pid, signal.SIGKILL)
-            await until(lambda old=pid: pool.pid not in {None, old})  # type: ignore[misc] # mypy and defaults
+            await eventually(lambda old=pid: pool.pid not in {None, old})  # type: ignore[misc] # mypy and defaults
         texts = await disturbed
     assert len(texts) == len(undisturbed)
     # Alone or in a batch, a segment's window differs, and with it now and then a word.
@@ -178,7 +173,7 @@ async def test_the_urgent_overtake_recordings_that_wait(scripted: Scripted) -> N
         async with asyncio.TaskGroup() as group:
             for _ in range(20):
                 group.create_task(recognise("recording", Urgency.RECORDING))
-            await until(lambda: bool(pool.in_flight))
+            await eventually(lambda: bool(pool.in_flight))
             group.create_task(recognise("partial", Urgency.LIVE_PARTIAL))
             group.create_task(recognise("final", Urgency.LIVE_FINAL))
     # At most the batch that was running went first.
@@ -200,7 +195,7 @@ async def test_a_short_recording_goes_past_many_long_ones_that_came_before(scrip
             for _ in range(6):
                 for number in range(16):
                     group.create_task(recognise(f"long {number}", 10.0))
-            await until(lambda: len(order) > 16)
+            await eventually(lambda: len(order) > 16)
             before = len(order)
             group.create_task(recognise("short", 1.0))
     # Two batches that the engine had, and one more, with room for what ended while the short one came.
@@ -215,7 +210,7 @@ async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch
         samples = tone(QUIET)
         call = asyncio.create_task(pool.recognise(samples, TASK, Urgency.RECORDING))
         await asyncio.sleep(0)
-        await until(lambda: pool.in_flight > 0)
+        await eventually(lambda: pool.in_flight > 0)
         call.cancel()
         await asyncio.wait([call])
         return weakref.ref(samples)
@@ -223,14 +218,14 @@ async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch
     async with running(EnginePool(scripted({"words": "slow", "delay": 0.2}, threads=1))) as pool:
         await pool.wait_ready()
         begun = await cancelled()
-        await until(lambda: pool.in_flight == 0)
+        await eventually(lambda: pool.in_flight == 0)
         assert begun() is None
         lengths = (5.0, 20.0)  # which do not share a batch
         others = [
             asyncio.create_task(pool.recognise(tone(QUIET, seconds), TASK, Urgency.RECORDING))
             for seconds in lengths
         ]
-        await until(lambda: pool.in_flight == 2)
+        await eventually(lambda: pool.in_flight == 2)
         assert (await cancelled())() is None
         assert pool.in_flight == 2
         await asyncio.gather(*others)
@@ -244,7 +239,7 @@ async def test_a_cancelled_call_s_segment_is_never_recognised(scripted: Scripted
         first = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
         second = asyncio.create_task(pool.recognise(tone(QUIET, 9.0), TASK, Urgency.RECORDING))
         third = asyncio.create_task(pool.recognise(tone(POISON, 20.0), TASK, Urgency.RECORDING))
-        await until(lambda: bool(pool.in_flight))
+        await eventually(lambda: bool(pool.in_flight))
         third.cancel()
         await asyncio.gather(first, second)
     assert third.cancelled()
@@ -267,7 +262,7 @@ async def test_what_is_in_flight_at_a_stop_may_land(scripted: Scripted) -> None:
     async with running(pool):
         await pool.wait_ready()
         call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
-        await until(lambda: bool(pool.in_flight))
+        await eventually(lambda: bool(pool.in_flight))
     assert text(await call) == "landed"
 
 
@@ -276,7 +271,7 @@ async def test_who_waits_past_the_grace_is_cancelled(scripted: Scripted) -> None
     async with running(pool):
         await pool.wait_ready()
         call = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
-        await until(lambda: bool(pool.in_flight))
+        await eventually(lambda: bool(pool.in_flight))
     with pytest.raises(asyncio.CancelledError):
         await call
 
@@ -316,7 +311,7 @@ async def test_the_engine_ends_when_the_serving_process_is_killed(scripted: Scri
     engine = psutil.Process(int(await host.stdout.readline()))
     host.kill()
     await host.wait()
-    await until(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
+    await eventually(lambda: not engine.is_running() or engine.status() == psutil.STATUS_ZOMBIE)
 
 
 _HOST = """

@@ -17,6 +17,7 @@ from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders, MarkerRe
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.errors import Refusal
 from support.encoded import add_sound, sound_codec
+from support.waiting import eventually
 
 Signal = npt.NDArray[np.float32]
 SECONDS = 3.0
@@ -310,9 +311,7 @@ def children() -> list[int]:
 
 
 async def gone() -> None:
-    async with asyncio.timeout(20):
-        while children():  # noqa: ASYNC110 - processes set no event
-            await asyncio.sleep(0.01)
+    await eventually(lambda: not children())
 
 
 def _command(process: psutil.Process) -> list[str]:

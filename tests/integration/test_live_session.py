@@ -40,6 +40,7 @@ from support.live_client import (
     stream,
 )
 from support.ports import free_port
+from support.waiting import eventually
 
 SECOND = bytes(BYTES_PER_SECOND)
 
@@ -266,8 +267,7 @@ async def test_what_a_stream_heard_is_counted_once_with_its_end(
         async with stream(api.port, key=OWNER) as client:
             for seconds in (1, 2, 3):
                 await client.send(SECOND * seconds)
-                while (await api.ledger.audio_used([api.project]))[api.project] < seconds:  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+                await eventually(lambda least=seconds: _has_used(api, least))
             await client.send(CLOSE_STREAM)
             await client.closed()
         await record(api, client.request_id)
@@ -335,6 +335,10 @@ async def test_a_client_that_vanishes_leaves_nothing_open(
     assert api.services.streams.active == 0
 
 
+async def _has_used(api: Front, seconds: float) -> bool:
+    return (await api.ledger.audio_used([api.project]))[api.project] >= seconds
+
+
 async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
     tmp_path: Path, recognisers: ScriptedRecognisers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,8 +360,7 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
 async def test_a_stop_tells_the_last_words(tmp_path: Path, recognisers: ScriptedRecognisers) -> None:
     async with front(tmp_path, open_recogniser=recognisers) as api, stream(api.port, key=OWNER) as client:
         await client.send(SECOND[: BYTES_PER_SECOND // 2])
-        while not recognisers.all[0].fed:  # noqa: ASYNC110 - what is looked at has no event
-            await asyncio.sleep(0.01)
+        await eventually(lambda: bool(recognisers.all[0].fed))
         leaving = asyncio.create_task(api.services.streams.run(stopped()))
         assert await client.closed() == 1001
         await leaving

@@ -13,6 +13,7 @@ from ringback.jobs.job import Done, IdempotencyKey, JobId, Lane, NewJob, State
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable
 from ringback.storage.postgres import PostgresLedger, database
 from support.postgres import PostgresServer, new_database, running, servers
+from support.waiting import eventually
 
 VERSION = max(servers(), default="")
 pytestmark = pytest.mark.skipif(not VERSION, reason="no PostgreSQL on this machine")
@@ -69,9 +70,7 @@ class Adding:
 
     async def more(self, jobs: int = 20) -> None:
         goal = len(self.accepted) + jobs
-        async with asyncio.timeout(60):
-            while len(self.accepted) < goal:  # noqa: ASYNC110 # the jobs are added by four tasks
-                await asyncio.sleep(0.01)
+        await eventually(lambda: len(self.accepted) >= goal, 60)
 
 
 async def test_connections_are_cut_and_nothing_accepted_is_lost(url: str) -> None:

@@ -26,6 +26,7 @@ from ringback.jobs.job import (
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.storage.postgres import NodeFacts, PostgresLedger, nodes
 from support.postgres import new_database, servers
+from support.waiting import eventually
 
 CAPS = {"transcribe": 3}
 PROMPT = 20.0
@@ -209,9 +210,7 @@ class TestDeath:
         await first.add([new_job()])
         [old] = await first.claim("transcribe", 1, 0.3)
         assert await second.claim("transcribe", 1, 30.0) == []
-        async with asyncio.timeout(PROMPT):
-            while not await second.rescue():  # noqa: ASYNC110 # the lease runs out by itself
-                await asyncio.sleep(0.05)
+        await eventually(second.rescue)
         [new] = await second.claim("transcribe", 1, 30.0)
         assert (new.job.id, new.job.losses) == (old.job.id, 1)
         assert await first.extend([old], 30.0) == set()
@@ -241,9 +240,11 @@ class TestDeath:
             assert len(await ledger.nodes()) == 2
         [node] = await ledger.nodes()
         assert node.facts == facts
-        async with asyncio.timeout(PROMPT):
-            while (await ledger.nodes())[0].beat_at == node.beat_at:  # noqa: ASYNC110 # by itself
-                await asyncio.sleep(0.02)
+
+        async def has_beaten() -> bool:
+            return (await ledger.nodes())[0].beat_at != node.beat_at
+
+        await eventually(has_beaten)
 
     async def test_only_who_serves_may_claim(self, open_node: OpenNode, url: str) -> None:
         await open_node()

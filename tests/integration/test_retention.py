@@ -33,6 +33,7 @@ from ringback.transcription.sweep import SweepService
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.sealing import SEAL
+from support.waiting import eventually
 
 RESULTS, HISTORY = 1_000.0, 10_000.0
 URL = "http://127.0.0.1:8443/private"
@@ -217,9 +218,11 @@ async def test_the_service_outlives_a_ledger_that_is_away(
     stopping = asyncio.Event()
     with capture_logs() as events:
         running = asyncio.create_task(attic.keeper.run(stopping))
-        async with asyncio.timeout(20):
-            while await attic.results():  # noqa: ASYNC110 - the file system has no event to wait for
-                await asyncio.sleep(0.01)
+
+        async def is_empty() -> bool:
+            return not await attic.results()
+
+        await eventually(is_empty)
         stopping.set()
         await running
     assert [event["event"] for event in events] == ["retention.failed"]

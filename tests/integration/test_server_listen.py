@@ -4,7 +4,7 @@ import asyncio
 import errno
 import http.client
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ from ringback.settings import EngineSettings, LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND, opened_url, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front, large_document
+from support.waiting import eventually
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
 CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
@@ -348,10 +349,10 @@ async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Front) -> 
     writer.write(_head("Content-Length: 10000000") + b"x" * 3_000_000)
     await writer.drain()
     incoming = api.folder / "incoming"
-    await _until(lambda: any(incoming.iterdir()))
+    await eventually(lambda: any(incoming.iterdir()))
     with capture_logs() as events:
         writer.transport.abort()
-        await _until(lambda: not any(incoming.iterdir()))
+        await eventually(lambda: not any(incoming.iterdir()))
     assert await nothing_is_left(api)
     assert [(event["event"], event["status"]) for event in events] == [("request.refused", 422)]
 
@@ -542,9 +543,3 @@ async def test_one_event_per_request_without_anybodys_secrets(api: Front) -> Non
 def _head(*headers: str, path: str = "/v1/listen") -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {OWNER}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - the file system has no event to wait for
-            await asyncio.sleep(0.005)

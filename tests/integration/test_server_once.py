@@ -16,6 +16,7 @@ from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND
 from support.front import DOCUMENT, Answered, Front, front
+from support.waiting import eventually
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
 CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
@@ -135,9 +136,7 @@ async def test_a_caller_who_can_ask_again_may_hang_up(api: Front) -> None:
     lease = await api.claim()
     with capture_logs() as events:
         writer.transport.abort()
-        async with asyncio.timeout(10):
-            while not events:  # noqa: ASYNC110 - the log has no event to wait for
-                await asyncio.sleep(0.01)
+        await eventually(lambda: bool(events))
     assert [(event["event"], event["status"]) for event in events] == [("request.answered", 499)]
     again = asyncio.create_task(send(api, "monday", ""))
     await api.finish(lease)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from ringback import telemetry
 from ringback.clock import SystemClock
@@ -16,6 +17,7 @@ from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.jobs.worker import AFTER_OUR_FAULT, Worker
 from ringback.storage.sqlite import SqliteLedger
+from support.waiting import eventually
 
 Run = Callable[..., contextlib.AbstractAsyncContextManager[asyncio.Event]]
 
@@ -74,11 +76,6 @@ async def finish(_lease: Lease) -> Outcome:
     return Done(200)
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    while not await condition():  # noqa: ASYNC110 - no event tells of what is waited for
-        await asyncio.sleep(0.01)
-
-
 async def test_jobs_are_done_whenever_they_come(ledger: SqliteLedger, run: Run) -> None:
     early = await add(ledger, 20)
     async with run(finish):
@@ -116,7 +113,7 @@ async def test_a_handler_that_raises_is_retried_later(ledger: SqliteLedger, run:
 
     [job] = await add(ledger)
     async with run(handler):
-        await until(lambda: tried(ledger, job))
+        await eventually(lambda: tried(ledger, job))
     waiting = await ledger.get(job)
     assert waiting is not None
     assert (waiting.state, waiting.tries) == (State.QUEUED, 1)
@@ -131,7 +128,7 @@ async def test_a_handler_that_cancels_itself_has_failed_too(ledger: SqliteLedger
 
     [job] = await add(ledger)
     async with run(handler):
-        await until(lambda: tried(ledger, job))
+        await eventually(lambda: tried(ledger, job))
     assert len(await ledger.attempts(job, 9)) == 1
 
 
@@ -158,7 +155,7 @@ async def test_an_outcome_that_the_ledger_refuses_is_a_fault_of_ours(ledger: Sql
 
     [job] = await add(ledger)
     async with run(handler):
-        await until(lambda: tried(ledger, job))
+        await eventually(lambda: tried(ledger, job))
     assert await ledger.settle(lease, GivenUp())
 
 
@@ -180,7 +177,7 @@ async def test_long_work_keeps_its_lease(ledger: SqliteLedger, run: Run) -> None
 
     ledger.extend = counting  # type: ignore[method-assign, assignment]  # counts, and calls the real one
     async with run(handler, lease_seconds=1.5):
-        await until(lambda: is_true(extended >= 4))  # longer than the lease
+        await eventually(lambda: is_true(extended >= 4))  # longer than the lease
         assert await ledger.rescue() == 0
         release.set()
         [finished] = await ended(ledger, [job])
@@ -303,7 +300,8 @@ async def test_a_locked_ledger_does_not_end_the_worker(
         other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
         other.execute("begin immediate")
         release.set()
-        await asyncio.sleep(2.5)  # beyond the ledger's own patience of 2 s
+        with capture_logs() as events:
+            await eventually(lambda: "jobs.settle_failed" in {event["event"] for event in events})
         other.execute("rollback")
         other.close()
         second = await add(ledger)
@@ -316,7 +314,7 @@ async def test_the_rescuer_returns_lost_jobs(ledger: SqliteLedger) -> None:
     stopping = asyncio.Event()
     rescuer = asyncio.create_task(Rescuer(ledger, sweep_seconds=0.01).run(stopping))
     async with asyncio.timeout(20):
-        await until(lambda: is_queued(ledger, job))
+        await eventually(lambda: is_queued(ledger, job))
         [lease] = await ledger.claim("work", 1, 30.0)
         assert lease.job.losses == 1
         stopping.set()
@@ -326,8 +324,9 @@ async def test_the_rescuer_returns_lost_jobs(ledger: SqliteLedger) -> None:
 async def test_a_broken_ledger_does_not_end_the_rescuer(ledger: SqliteLedger) -> None:
     await ledger.close()
     stopping = asyncio.Event()
-    rescuer = asyncio.create_task(Rescuer(ledger, sweep_seconds=0.01).run(stopping))
-    await asyncio.sleep(0.05)
+    with capture_logs() as events:
+        rescuer = asyncio.create_task(Rescuer(ledger, sweep_seconds=0.01).run(stopping))
+        await eventually(lambda: len(events) >= 2)
     assert not rescuer.done()
     stopping.set()
     async with asyncio.timeout(20):

@@ -20,6 +20,7 @@ from ringback.server import connection, protocol
 from ringback.server.capacity import Network
 from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
+from support.waiting import eventually
 
 HEADER_SECONDS = 0.3
 
@@ -292,8 +293,7 @@ async def test_stopping_lets_a_running_request_finish_and_takes_no_more() -> Non
         running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
         await started.wait()
         server.stopping.set()
-        while not await _is_refused(server):  # noqa: ASYNC110 - the kernel has no event for a closed port
-            await asyncio.sleep(0.01)
+        await eventually(lambda: _is_refused(server))
         release.set()
         assert status_of(await running) == 200
 
