@@ -88,6 +88,7 @@ LONG = {
     "e2e/test_recording_variants.py",
     "e2e/test_start.py",
     "integration/test_audio_reader.py",
+    "integration/test_audio_reader_children.py",
     "integration/test_backup.py",
     "integration/test_cluster_means.py",
     "integration/test_doctor_agrees.py",

@@ -2,12 +2,8 @@
 
 import asyncio
 import os
-import resource
-import signal
-import sys
 import wave
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,89 +14,10 @@ import uvloop
 
 from ringback.audio import reader as reader_module
 from ringback.audio.encodings import Decoding
-from ringback.audio.frames import ReadProgress
-from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem, SpeechChunk
-from ringback.child_process.framing import pack
+from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.errors import Refusal
+from support.reading import SPOKEN, children, chunks_of, read, running
 from support.waiting import eventually
-
-CLIPS = Path(__file__).parent.parent / "audio"
-SPOKEN = sorted(CLIPS.glob("librivox_*.flac"))
-
-
-@asynccontextmanager
-async def running(reader: AudioReader) -> AsyncIterator[AudioReader]:
-    """While the block runs; afterwards no child may be left."""
-    stopping = asyncio.Event()
-    service = asyncio.create_task(reader.run(stopping))
-    try:
-        yield reader
-    finally:
-        stopping.set()
-        await service
-    assert not children()
-
-
-def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
-
-
-async def read(
-    reader: AudioReader, path: Path, decoding: Decoding | None = None, caller: str = ""
-) -> list[ReaderItem]:
-    async with reader.read(path, decoding or Decoding(), caller) as heard:
-        return [item async for item in heard]
-
-
-def chunks_of(items: list[ReaderItem]) -> list[SpeechChunk]:
-    return [item for item in items if isinstance(item, SpeechChunk)]
-
-
-@pytest.fixture
-def silence(tmp_path: Path) -> Callable[[float], Path]:
-    """A small flac of that many silent seconds."""
-
-    def make(seconds: float) -> Path:
-        import av
-
-        path = tmp_path / f"silence {seconds:g}.flac"
-        if path.exists():
-            return path
-        with av.open(path, "w") as container:
-            stream = container.add_stream("flac", rate=4_000, layout="mono")
-            block = np.zeros((1, 1 << 16), np.int16)
-            for _ in range(int(seconds * 4_000 / block.shape[1])):
-                frame = av.AudioFrame.from_ndarray(block, "s16", "mono")
-                frame.sample_rate = 4_000
-                container.mux(stream.encode(frame))
-            container.mux(stream.encode(None))
-        return path
-
-    return make
-
-
-@pytest.fixture
-def talk(tmp_path: Path) -> Callable[[float], Path]:
-    """A wav of at least that many seconds: the committed recordings over and over, with pauses."""
-
-    def make(seconds: float) -> Path:
-        import av
-
-        piece = bytearray()
-        for clip in SPOKEN:
-            with av.open(str(clip)) as file:
-                into = av.AudioResampler(format="s16", layout="mono", rate=16_000)
-                frames = [f for frame in file.decode(audio=0) for f in into.resample(frame)]
-                piece += b"".join(frame.to_ndarray().tobytes() for frame in [*frames, *into.resample(None)])
-                piece += bytes(32_000)
-        path = tmp_path / f"talk-{seconds:g}.wav"
-        with wave.open(str(path), "wb") as out:
-            out.setparams((1, 2, 16_000, 0, "NONE", ""))
-            for _ in range(int(seconds * 32_000 / len(piece)) + 1):
-                out.writeframes(bytes(piece))
-        return path
-
-    return make
 
 
 async def test_a_child_is_ready_before_the_first_recording_comes() -> None:
@@ -235,73 +152,6 @@ async def test_a_lost_file_is_not_blamed_on_the_audio(tmp_path: Path) -> None:
             await read(reader, tmp_path / "none")
 
 
-@pytest.mark.parametrize("after", [0, 1, 3])
-async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float], Path]) -> None:
-    path = talk(120)
-    async with running(AudioReader(1)) as reader:
-        whole = await read(reader, path)
-        items: list[ReaderItem] = []
-        async with reader.read(path, Decoding()) as heard:
-            if after == 0:
-                children()[0].kill()
-            async for item in heard:
-                items.append(item)
-                if len(items) == after:
-                    children()[0].kill()
-    assert [as_plain(item) for item in items] == [as_plain(item) for item in whole]
-
-
-async def test_a_file_that_kills_every_child_is_refused(talk: Callable[[float], Path]) -> None:
-    path = talk(600)
-    async with running(AudioReader(1)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            with pytest.raises(Refusal, match="corrupt or unsupported"):
-                await killing_each(heard)
-        assert chunks_of(await read(reader, SPOKEN[0]))
-
-
-async def killing_each(heard: AsyncIterator[ReaderItem]) -> None:
-    async for _ in heard:
-        children()[0].kill()
-
-
-async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
-    path = talk(600)
-    async with running(AudioReader(1, timeout=4.0)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            first = await anext(heard)
-            (child,) = children()
-            child.suspend()
-            rest = [item async for item in heard]
-        assert isinstance(first, AudioFacts)
-        assert isinstance(rest[-1], AudioEnd)
-        assert not child.is_running()
-
-
-async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
-    talk: Callable[[float], Path],
-) -> None:
-    path = talk(600)
-    async with running(AudioReader(1, timeout=3.0)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            await anext(heard)
-            (child,) = children()
-            await settled(child)
-            assert child.cpu_times().user < 600 / 40  # it stopped long before the end
-            await asyncio.sleep(3.5)  # longer than the patience: the consumer is the slow one
-            rest = [item async for item in heard]
-        assert isinstance(rest[-1], AudioEnd)
-        assert children() == [child]
-
-
-async def settled(child: psutil.Process) -> None:
-    """Wait until the child uses no more processor time."""
-    used = -1.0
-    while used < (now := child.cpu_times().user):
-        used = now
-        await asyncio.sleep(0.3)
-
-
 async def test_leaving_early_frees_the_place(talk: Callable[[float], Path]) -> None:
     path = talk(600)
     async with running(AudioReader(1)) as reader:
@@ -340,118 +190,6 @@ async def test_no_more_children_than_allowed() -> None:
     assert most == 2
 
 
-async def test_children_that_rest_are_ended_but_for_one() -> None:
-    async with running(AudioReader(3, rest=2.0)) as reader:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(3):
-                group.create_task(read(reader, SPOKEN[0]))
-        assert len(children()) > 1
-        await eventually(lambda: len(children()) == 1)
-        (left,) = children()
-        assert chunks_of(await read(reader, SPOKEN[0]))
-        assert children() == [left]
-
-
-async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
-    async with running(AudioReader(1)) as reader:
-        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        with pytest.raises(OSError, match="did not start: ended with status 3"):
-            await read(reader, SPOKEN[0])
-        monkeypatch.delenv("PYTHONPATH")
-        assert chunks_of(await read(reader, SPOKEN[0]))
-
-
-async def test_children_start_one_after_the_other_and_serve_whoever_waits() -> None:
-    async with running(AudioReader(16)) as reader:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(16):
-                group.create_task(read(reader, SPOKEN[0]))
-        assert len(children()) < 10, "short recordings do not need a child each"
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        b"\xff" * 8,
-        (3).to_bytes(4, "little") + bytes(4) + b"abc",
-        (1).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"\xc0abc",
-        b"",
-    ],
-)
-async def test_a_child_that_a_file_has_taken_over_is_not_believed(
-    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    child = tmp_path / "ringback" / "audio" / "child.py"
-    child.parent.mkdir(parents=True)
-    (tmp_path / "ringback" / "__init__.py").touch()
-    (child.parent / "__init__.py").touch()
-    spoken = b"".join(pack(ReadProgress(0.0))) + sent  # It starts as it should.
-    child.write_text(
-        f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({spoken!r})\nsys.stdin.read()\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    async with running(AudioReader(1)) as reader:
-        with pytest.raises(Refusal, match="corrupt or unsupported"):
-            await read(reader, SPOKEN[0])
-
-
-async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("RINGBACK_API_KEY", "secret")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    async with running(AudioReader(1)) as reader:
-        await read(reader, SPOKEN[0])
-        (child,) = children()
-        assert "secret" not in child.environ().values()
-        assert child.environ()["OMP_NUM_THREADS"] == "1"
-        assert child.rlimit(resource.RLIMIT_FSIZE) == (0, 0)
-        assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
-
-
-SERVER = """
-import asyncio, pathlib, sys
-from ringback.audio.encodings import Decoding
-from ringback.audio.reader import AudioReader
-from support.waiting import eventually
-
-async def main():
-    async with AudioReader(1).read(pathlib.Path(sys.argv[1]), Decoding()) as heard:
-        await anext(heard)
-        print("reading", flush=True)
-        await asyncio.Event().wait()
-
-asyncio.run(main())
-"""
-
-
-async def test_a_child_does_not_outlive_its_server(talk: Callable[[float], Path]) -> None:
-    server = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SERVER, str(talk(600)), stdout=asyncio.subprocess.PIPE
-    )
-    assert server.stdout is not None
-    assert await server.stdout.readline() == b"reading\n"
-    (child,) = psutil.Process(server.pid).children()
-    child.suspend()  # it cannot notice anything by itself
-    server.kill()
-    await server.wait()
-    await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)
-    assert not child.is_running()
-
-
-async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> None:
-    async with running(AudioReader(1)) as reader:
-        async with reader.read(SPOKEN[0], Decoding()) as heard:
-            await anext(heard)
-            for sign in (signal.SIGINT, signal.SIGTERM):
-                children()[0].send_signal(sign)
-            rest = [item async for item in heard]
-        assert isinstance(rest[-1], AudioEnd)
-
-
 async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Callable[[float], Path]) -> None:
     async with running(AudioReader(1)) as reader:
         await read(reader, talk(60))
@@ -467,10 +205,6 @@ async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Call
     print(f"30 min: child +{(most - before) / 1e6:.1f} MB, server +{(own_most - own) / 1e6:.1f} MB")
     assert most - before < 50e6
     assert own_most - own < 50e6
-
-
-def as_plain(item: ReaderItem) -> object:
-    return (item.channel, item.start, item.samples.tobytes()) if isinstance(item, SpeechChunk) else item
 
 
 async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callable[[float], Path]) -> None:

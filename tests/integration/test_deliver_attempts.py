@@ -1,6 +1,5 @@
 """One attempt at a delivery: what a receiver sees, what is recorded, and what is told to nobody."""
 
-import asyncio
 import base64
 import json
 import time
@@ -14,32 +13,19 @@ import structlog
 from structlog.typing import EventDict
 
 from ringback import __version__
-from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoredDocument, store_document
-from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks import delivery_handler
+from ringback.blobs import FolderBlobStore
 from ringback.callbacks.admission import Admission
-from ringback.callbacks.delivery import DeliveryOrder, order_job, order_of, place_of_callback
-from ringback.callbacks.delivery_handler import Deliverer, ReadAttempts
+from ringback.callbacks.delivery import order_of
+from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.signing import Verifier
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
-from ringback.egress.target import read_target
 from ringback.errors import Refusal
-from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal, State
-from ringback.jobs.store import LedgerUnavailable
-from ringback.sealing import UnsealFailed
-from ringback.settings import CallbackSettings
-from support.deliveries import SECRET, nothing_recorded, sign
+from ringback.jobs.job import Done, GivenUp, Retry, Signal
+from support.attempts import DOCUMENT, POLICY, REQUEST, attempt_of, deliverer_with, lease
+from support.deliveries import SECRET, nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
-from support.sealing import SEAL
-
-SETTINGS = CallbackSettings(
-    allow=("127.0.0.1",), ports=(), retries=2, retry_delay=5.0, connect_timeout=0.5, timeout=1.0
-)
-POLICY = Policy(SETTINGS.allow, SETTINGS.ports)
-REQUEST = "6f1c0d0e-0000-4000-8000-000000000001"
-DOCUMENT = '{"metadata":{"request_id":"' + REQUEST + '"},"results":{"said":"very private words"}}'
 
 
 @pytest.fixture
@@ -58,55 +44,7 @@ def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
     return deliverer_with(egress, blobs, nothing_recorded)
 
 
-def deliverer_with(
-    egress: EgressClient,
-    blobs: FolderBlobStore,
-    read_attempts: ReadAttempts,
-    settings: CallbackSettings = SETTINGS,
-) -> Deliverer:
-    return Deliverer(
-        egress,
-        POLICY,
-        blobs,
-        attempt_limits(settings),
-        server_schedule(settings),
-        seal=SEAL,
-        sign=sign,
-        clock=SystemClock(),
-        read_attempts=read_attempts,
-        public_url="https://speech.example",
-        chance=lambda: 0.0,
-    )
-
-
-def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tries: int = 0) -> Lease:
-    """A claimed delivery to `url`."""
-    kept = StoredDocument(inline=DOCUMENT) if body is None else body
-    origin = read_target(url).origin
-    sealed = SEAL.seal(url, place_of_callback(REQUEST))
-    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
-    new = order_job(order, project="project-1", accessor="key-1")
-    job = Job(
-        **{name: getattr(new, name) for name in _SHARED},
-        state=State.LEASED,
-        tries=tries,
-        losses=0,
-        created_at=0.0,
-        due_at=0.0,
-        finished_at=None,
-        code=None,
-        result=None,
-    )
-    return Lease(job, token=1)
-
-
 _SIGNED = ("webhook-timestamp", "webhook-signature")
-_SHARED = ("id", "kind", "lane", "project", "payload", "parent", "accessor", "method", "tags")
-
-
-def attempt_of(outcome: Done | Retry | GivenUp) -> Attempt:
-    assert outcome.attempt is not None
-    return outcome.attempt
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
@@ -173,161 +111,6 @@ async def test_one_delivery_keeps_its_id_over_attempts(deliverer: Deliverer) -> 
     assert [heard.headers["webhook-id"] for heard in receiver.heard] == [claimed.job.id] * 2
 
 
-async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:
-    document = json.dumps({"words": ["said"] * 400_000}).encode()
-    kept = await store_document(blobs, BlobKey("results/1"), document)
-    assert kept.key is not None
-    async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), kept))
-    assert isinstance(outcome, Done)
-    [heard] = receiver.heard
-    assert heard.body == document
-    assert heard.headers["content-length"] == str(len(document))
-
-
-async def test_large_results_for_receivers_that_hang_hold_up_no_others(
-    egress: EgressClient, blobs: FolderBlobStore
-) -> None:
-    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
-    deliverer = deliverer_with(
-        egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
-    )
-    all_there = asyncio.Event()
-
-    async def hang(talk: Conversation) -> None:
-        await talk.request()
-        if len(talk.receiver.heard) == 40:
-            all_there.set()
-        await asyncio.Event().wait()
-
-    async with receiving(hang) as hanging, receiving(answering()) as healthy:
-        attempts = [asyncio.create_task(deliverer(lease(hanging.url(), kept))) for _ in range(40)]
-        async with asyncio.timeout(20):
-            await all_there.wait()
-            assert isinstance(await deliverer(lease(healthy.url(), kept)), Done)
-        assert not any(attempt.done() for attempt in attempts)
-    await asyncio.gather(*attempts)
-
-
-async def test_large_results_in_flight_are_bounded_in_bytes(
-    egress: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery_handler, "LARGE_BYTES", 3 * INLINE_LIMIT)
-    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
-    enormous = await store_document(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
-    deliverer = deliverer_with(
-        egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
-    )
-    open_now, most = 0, 0
-
-    async def count(talk: Conversation) -> None:
-        nonlocal open_now, most
-        while True:
-            await talk.request()
-            open_now += 1
-            most = max(most, open_now)
-            await asyncio.sleep(0)
-            open_now -= 1
-            await talk.answer()
-
-    async with receiving(count) as receiver, asyncio.timeout(30):
-        bodies = [kept] * 6 + [enormous] + [kept] * 6
-        outcomes = await asyncio.gather(*(deliverer(lease(receiver.url(), body)) for body in bodies))
-    assert all(isinstance(outcome, Done) for outcome in outcomes)
-    assert most <= 2
-
-
-async def test_after_a_413_only_a_link_is_sent(egress: EgressClient, blobs: FolderBlobStore) -> None:
-    read_attempts: list[Attempt] = []
-
-    async def so_far(_: JobId, most: int) -> list[Attempt]:
-        return read_attempts[-most:]
-
-    deliverer = deliverer_with(egress, blobs, so_far)
-    statuses = iter([500, 413, 500, 200, 500])
-
-    async def picky(talk: Conversation) -> None:
-        while True:
-            await talk.request()
-            await talk.answer(next(statuses))
-
-    async with receiving(picky) as receiver:
-        for tries in (0, 1, 2, 3):
-            outcome = await deliverer(lease(receiver.url(), tries=tries))
-            assert not isinstance(outcome, Interrupted)
-            read_attempts.append(attempt_of(outcome))
-        # Sent again by hand, its tries count from 0: the receiver may have raised its limit.
-        await deliverer(lease(receiver.url(), tries=0))
-    whole, thin = DOCUMENT.encode(), receiver.heard[2].body
-    assert [heard.body for heard in receiver.heard] == [whole, whole, thin, thin, whole]
-    assert json.loads(thin) == {
-        "request_id": REQUEST,
-        "status": 200,
-        "result_url": f"https://speech.example/v1/projects/project-1/requests/{REQUEST}/result",
-        "bytes": len(whole),
-    }
-    assert [attempt.outcome for attempt in read_attempts] == [
-        "server_error",
-        "client_error",
-        "server_error",
-        "delivered",
-    ]
-    assert [json.loads(attempt.detail).get("thin", False) for attempt in read_attempts] == [
-        False,
-        False,
-        True,
-        True,
-    ]
-
-
-async def test_a_413_from_before_a_redelivery_is_forgotten(
-    egress: EgressClient, blobs: FolderBlobStore
-) -> None:
-    async def refused_long_ago(_: JobId, most: int) -> list[Attempt]:
-        return [Attempt(0.0, 0.0, "client_error", 413), Attempt(0.0, 0.0, "server_error", 500)][-most:]
-
-    deliverer = deliverer_with(egress, blobs, refused_long_ago)
-    async with receiving(answering()) as receiver:
-        for tries in (1, 2):
-            await deliverer(lease(receiver.url(), tries=tries))
-    whole, thin = receiver.heard
-    assert whole.body == DOCUMENT.encode()
-    assert "result_url" in json.loads(thin.body)
-
-
-async def test_what_a_live_stream_said_is_never_thin(egress: EgressClient, blobs: FolderBlobStore) -> None:
-    async def refused_once(_: JobId, __: int) -> list[Attempt]:
-        return [Attempt(0.0, 0.0, "client_error", 413)]
-
-    deliverer = deliverer_with(egress, blobs, refused_once)
-    async with receiving(answering()) as receiver:
-        claimed = lease(receiver.url(), tries=1)
-        order = msgspec.structs.replace(order_of(claimed.job), number=7)
-        await deliverer(replace(claimed, job=replace(claimed.job, payload=msgspec.json.encode(order))))
-    [heard] = receiver.heard
-    assert heard.body == DOCUMENT.encode()
-
-
-async def test_a_ledger_that_is_away_burns_no_try(egress: EgressClient, blobs: FolderBlobStore) -> None:
-    async def away(_: JobId, __: int) -> list[Attempt]:
-        raise LedgerUnavailable("locked")
-
-    deliverer = deliverer_with(egress, blobs, away)
-    async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), tries=1))
-    assert isinstance(outcome, Interrupted)
-    assert receiver.connections == 0
-
-
-async def test_a_body_that_cannot_be_read_now_burns_no_try(deliverer: Deliverer, tmp_path: Path) -> None:
-    blob = tmp_path / "result" / "1"
-    blob.mkdir(parents=True)  # where a file should be: reading it fails
-    async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), StoredDocument(key=BlobKey("result/1")), tries=1))
-    assert isinstance(outcome, Interrupted)
-    assert receiver.connections == 0
-
-
 async def test_an_order_may_have_a_schedule_of_its_own(deliverer: Deliverer) -> None:
     async with receiving(answering(500)) as receiver:
         claimed = lease(receiver.url())
@@ -353,130 +136,6 @@ async def test_a_presigned_url_gets_no_credentials(deliverer: Deliverer) -> None
         "content-length": str(len(DOCUMENT)),
         "user-agent": f"ringback/{__version__}",
     }
-
-
-async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
-    async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), StoredDocument(key=BlobKey("results/gone"))))
-    assert isinstance(outcome, GivenUp)
-    assert attempt_of(outcome).outcome == "body_lost"
-    assert json.loads(attempt_of(outcome).detail) == {"reason": "the result is no longer kept"}
-    assert receiver.connections == 0
-
-
-async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
-    blobs: FolderBlobStore,
-) -> None:
-    policy = Policy()
-    async with EgressClient(policy, SystemClock()) as egress, receiving(answering()) as receiver:
-        deliverer = Deliverer(
-            egress,
-            policy,
-            blobs,
-            attempt_limits(SETTINGS),
-            server_schedule(SETTINGS),
-            seal=SEAL,
-            sign=sign,
-            clock=SystemClock(),
-            read_attempts=nothing_recorded,
-        )
-        outcome = await deliverer(lease(receiver.url()))
-    assert isinstance(outcome, GivenUp)
-    assert attempt_of(outcome).outcome == "blocked"
-    assert "RINGBACK_CALLBACK_ALLOW" in json.loads(attempt_of(outcome).detail)["reason"]
-    assert receiver.connections == 0
-
-
-def unable_to_sign(egress: EgressClient, blobs: FolderBlobStore, error: Exception) -> Deliverer:
-    async def cannot_sign(_key_id: str | None, _webhook_id: str, _body: bytes) -> dict[str, str]:
-        raise error
-
-    return Deliverer(
-        egress,
-        POLICY,
-        blobs,
-        attempt_limits(SETTINGS),
-        server_schedule(SETTINGS),
-        seal=SEAL,
-        sign=cannot_sign,
-        clock=SystemClock(),
-        read_attempts=nothing_recorded,
-    )
-
-
-async def test_nothing_goes_out_unsigned(
-    egress: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ringback.callbacks.delivery_handler.LOCAL_FAULT_PAUSE", 0.0)
-    error = LedgerUnavailable("locked")
-    deliverer = unable_to_sign(egress, blobs, error)
-    async with receiving(answering()) as receiver:
-        with structlog.testing.capture_logs() as events:
-            outcome = await deliverer(lease(receiver.url()))
-    assert isinstance(outcome, Interrupted)
-    assert receiver.connections == 0
-    [told] = events
-    assert (told["event"], told["reason"]) == ("delivery.not_tried", f"it cannot be signed: {error}")
-
-
-async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
-    egress: EgressClient, blobs: FolderBlobStore
-) -> None:
-    deliverer = unable_to_sign(egress, blobs, UnsealFailed("lost"))
-    async with receiving(answering()) as receiver:
-        claimed = lease(receiver.url())
-        outcomes: list[Done | Retry | GivenUp | Interrupted] = []
-        while not outcomes or isinstance(outcomes[-1], Retry):
-            job = replace(claimed.job, tries=len(outcomes))
-            outcomes.append(await deliverer(replace(claimed, job=job)))
-    assert receiver.connections == 0
-    *retries, last = outcomes
-    assert isinstance(last, GivenUp)
-    assert [each.delay for each in retries if isinstance(each, Retry)] == [5.0] * SETTINGS.retries
-    for outcome in outcomes:
-        assert isinstance(outcome, Retry | GivenUp)
-        tried = attempt_of(outcome)
-        assert (tried.outcome, tried.code) == ("unsigned", None)
-        assert json.loads(tried.detail)["reason"] == "it cannot be signed: lost"
-
-
-async def test_a_url_that_cannot_be_opened_parks_the_delivery(deliverer: Deliverer) -> None:
-    claimed = lease("http://127.0.0.1:8080/")
-    sealed_elsewhere = SEAL.seal("http://127.0.0.1:8080/", place_of_callback("another request"))
-    order = msgspec.structs.replace(order_of(claimed.job), url=sealed_elsewhere)
-    job = replace(claimed.job, payload=msgspec.json.encode(order))
-    outcome = await deliverer(replace(claimed, job=job))
-    assert isinstance(outcome, GivenUp)
-    assert attempt_of(outcome).outcome == "blocked"
-    assert "cannot be opened" in json.loads(attempt_of(outcome).detail)["reason"]
-
-
-async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer) -> None:
-    async with receiving(answering()) as receiver:
-        claimed = lease(receiver.url())
-        order = msgspec.structs.replace(order_of(claimed.job), url=receiver.url(), origin=None)
-        job = replace(claimed.job, payload=msgspec.json.encode(order))
-        assert isinstance(await deliverer(replace(claimed, job=job)), Done)
-
-
-async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
-    egress: EgressClient, blobs: FolderBlobStore
-) -> None:
-    policy = Policy(["127.0.0.1"], [443])
-    deliverer = Deliverer(
-        egress,
-        policy,
-        blobs,
-        attempt_limits(SETTINGS),
-        server_schedule(SETTINGS),
-        seal=SEAL,
-        sign=sign,
-        clock=SystemClock(),
-        read_attempts=nothing_recorded,
-    )
-    outcome = await deliverer(lease("http://127.0.0.1:8080/"))
-    assert isinstance(outcome, GivenUp)
-    assert attempt_of(outcome).outcome == "blocked"
 
 
 async def hang_up(talk: Conversation) -> None:

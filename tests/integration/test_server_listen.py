@@ -1,49 +1,29 @@
 """`POST /v1/listen` over a real ledger and real sockets: what is accepted, refused, awaited, left behind."""
 
 import asyncio
-import errno
-import http.client
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
-from urllib.parse import quote
 
 import jwt
-import msgspec
 import pytest
 from structlog.testing import capture_logs
 
-from ringback import telemetry
-from ringback.blobs import INLINE_LIMIT, BlobKey, DiskFull, FolderBlobStore, StoredBlob, StoreUnreachable
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoreUnreachable
 from ringback.callbacks.delivery import place_of_callback
 from ringback.errors import Failure
-from ringback.jobs.job import GivenUp, Job, JobFilter, JobId, State
-from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.job import GivenUp
 from ringback.server import sync_responder
 from ringback.settings import EngineSettings, LimitSettings
-from ringback.storage.sqlite import SqliteLedger
-from ringback.transcription.request import KIND, opened_url, order_of
+from ringback.transcription.request import opened_url, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front, large_document
-from support.waiting import eventually
-
-AUDIO = b"RIFF" + bytes(range(256)) * 40
-CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
+from support.uploads import AUDIO, CALLBACK, head_of, nothing_is_left
 
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
-
-
-async def jobs(api: Front) -> list[str]:
-    page = await api.ledger.page(JobFilter(api.project, KIND), 100)
-    return [job.id for job in page.jobs]
-
-
-async def nothing_is_left(api: Front) -> bool:
-    folder = api.folder
-    return not await jobs(api) and not [path for path in folder.rglob("*") if path.is_file()]
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
@@ -309,7 +289,7 @@ async def test_a_key_without_the_right_to_listen_is_refused(api: Front) -> None:
 async def test_too_large_by_its_own_word_is_refused_before_the_body(tmp_path: Path) -> None:
     async with front(tmp_path, limits=LimitSettings(upload_bytes=2_000_000)) as api:
         reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-        writer.write(_head("Content-Length: 2000001"))
+        writer.write(head_of("Content-Length: 2000001"))
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 413 ")
         assert b"connection: close" in answer
@@ -333,164 +313,15 @@ async def test_as_large_as_allowed_is_accepted(tmp_path: Path) -> None:
 
 async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_wanted(api: Front) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(_head("Content-Length: 4", "Expect: 100-continue", path=f"/v1/listen?callback={CALLBACK}"))
+    writer.write(head_of("Content-Length: 4", "Expect: 100-continue", path=f"/v1/listen?callback={CALLBACK}"))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"
     writer.write(b"RIFF")
     assert (await reader.readuntil(b"\r\n")).startswith(b"HTTP/1.1 200 ")
     writer.close()
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(_head("Content-Length: 4", "Expect: 100-continue", path="/v1/listen?model=parrot"))
+    writer.write(head_of("Content-Length: 4", "Expect: 100-continue", path="/v1/listen?model=parrot"))
     assert (await reader.read()).startswith(b"HTTP/1.1 400 ")
     writer.close()
-
-
-async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Front) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(_head("Content-Length: 10000000") + b"x" * 3_000_000)
-    await writer.drain()
-    incoming = api.folder / "incoming"
-    await eventually(lambda: any(incoming.iterdir()))
-    with capture_logs() as events:
-        writer.transport.abort()
-        await eventually(lambda: not any(incoming.iterdir()))
-    assert await nothing_is_left(api)
-    assert [(event["event"], event["status"]) for event in events] == [("request.refused", 422)]
-
-
-PART = b"RIFF" + bytes(3_000)
-
-
-@pytest.mark.parametrize("path", ["/v1/listen", f"/v1/listen?callback={CALLBACK}", "/v1/auth/grant"])
-@pytest.mark.parametrize("content_type", ["audio/wav", "application/json"])
-@pytest.mark.parametrize(
-    "framing", [(b"Content-Length: 10000", PART), (b"Transfer-Encoding: chunked", b"1000\r\n" + PART)]
-)
-async def test_a_truncated_upload_is_a_422(
-    api: Front, path: str, content_type: str, framing: tuple[bytes, bytes]
-) -> None:
-    header, body = framing
-    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(_head(header.decode(), f"Content-Type: {content_type}", path=path) + body)
-    writer.write_eof()
-    async with asyncio.timeout(10):
-        head, _, document = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    assert head.startswith(b"HTTP/1.1 422 ")
-    told = msgspec.json.decode(document)
-    assert "ASR_UNPROCESSABLE_ENTITY" in {told.get("err_code"), told.get("category")}
-    assert "Unable to read the entire client request." in {told.get("err_msg"), told.get("message")}
-    assert await nothing_is_left(api)
-
-
-async def test_a_waiting_caller_that_leaves_frees_its_place(api: Front) -> None:
-    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
-    writer.write(_head("Content-Length: 4") + b"RIFF")
-    lease = await api.claim()
-    writer.transport.abort()
-    async with asyncio.timeout(10):
-        ended = await api.ledger.wait_for_end(lease.job.id)
-    assert ended.state is State.CANCELLED
-
-
-async def test_the_patience_of_a_waiting_caller_has_a_limit(tmp_path: Path) -> None:
-    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as api:
-        answer = await api.call("POST", "/v1/listen", data=AUDIO)
-        assert answer.status == 504
-        assert "callback" in answer.headers["dg-error"]
-        job = await api.ledger.get((await jobs(api))[0])  # type: ignore[arg-type] # ids as text
-        assert job is not None
-        assert job.state is State.CANCELLED
-
-
-async def test_a_504_stays_one_when_the_job_cannot_be_cancelled(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(_: JobId) -> bool:
-        raise LedgerUnavailable("locked")
-
-    async with front(tmp_path, limits=LimitSettings(processing_seconds=0.2)) as api:
-        monkeypatch.setattr(SqliteLedger, "cancel", lambda _, job: away(job))
-        with capture_logs() as events:
-            answer = await api.call("POST", "/v1/listen", data=AUDIO)
-    assert answer.status == 504
-    assert ("request.not_cancelled", "locked") in [(event["event"], event.get("error")) for event in events]
-
-
-async def test_a_waiting_caller_is_told_when_the_ledger_goes_away(
-    api: Front, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def away(_: SqliteLedger, __: JobId) -> Job:
-        raise LedgerUnavailable("gone")
-
-    monkeypatch.setattr(SqliteLedger, "wait_for_end", away)
-    answer = await api.call("POST", "/v1/listen", data=AUDIO)
-    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
-    assert int(answer.headers["retry-after"]) > 0
-
-
-async def test_without_a_ledger_nobody_is_known_and_nothing_is_a_fault(api: Front) -> None:
-    await api.ledger.close()
-    with capture_logs() as events:
-        answer = await api.call("POST", "/v1/listen", data=AUDIO)
-    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
-    assert [event["event"] for event in events] == ["ledger.unavailable", "request.refused"]
-
-
-async def test_what_was_accepted_stays_accepted_when_it_cannot_be_reported(
-    api: Front, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(name: str, /, **_: object) -> None:
-        raise RuntimeError(name)
-
-    monkeypatch.setattr(telemetry, "event", fail)
-    with capture_logs() as events:
-        answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
-    assert answer.status == 200
-    assert await jobs(api) == [answer.json()["request_id"]]
-    assert [event["event"] for event in events] == ["request.not_reported"]
-
-
-@pytest.mark.parametrize(
-    "error", [DiskFull(1000), OSError(errno.ENOSPC, "No space left on device")], ids=repr
-)
-async def test_a_full_disk_is_a_503_that_says_so(
-    api: Front, error: OSError, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def full(*_: object) -> StoredBlob:
-        raise error
-
-    monkeypatch.setattr(FolderBlobStore, "put", full)
-    answer = await api.call("POST", "/v1/listen", data=AUDIO)
-    assert (answer.status, answer.json()["error_code"]) == (503, "Service Unavailable")
-    assert "no room" in answer.json()["err_msg"]
-    assert int(answer.headers["retry-after"]) > 0
-
-
-async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(api: Front) -> None:
-    await api.ledger._writer.close()
-    answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}", data=AUDIO)
-    assert answer.status == 503
-    assert answer.json()["error_code"] == "Service Unavailable"
-    assert int(answer.headers["retry-after"]) > 0
-    assert not list((api.folder / "audio").iterdir())
-
-
-async def test_a_folder_that_cannot_be_written_is_a_503(api: Front) -> None:
-    (api.folder / "incoming").rmdir()
-    answer = await api.call("POST", "/v1/listen", data=AUDIO)
-    assert answer.status == 503
-
-
-async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(api: Front) -> None:
-    def refused() -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
-        try:
-            connection.request("POST", "/v1/listen", b"x" * 50_000_000, {"Authorization": "Token wrong"})
-            return connection.getresponse().status
-        finally:
-            connection.close()
-
-    assert await asyncio.to_thread(refused) == 401
 
 
 async def test_a_senseless_host_header_changes_nothing(api: Front) -> None:
@@ -538,8 +369,3 @@ async def test_one_event_per_request_without_anybodys_secrets(api: Front) -> Non
     assert (refused["event"], refused["status"]) == ("request.refused", 400)
     for secret in ("hook", "user:secret", "token=1", OWNER, "private-words"):
         assert secret not in str(events)
-
-
-def _head(*headers: str, path: str = "/v1/listen") -> bytes:
-    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {OWNER}", *headers]
-    return ("\r\n".join(lines) + "\r\n\r\n").encode()

@@ -1,0 +1,198 @@
+"""The children of the reader: killed, hung, taken over, replaced, ended."""
+
+import asyncio
+import resource
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from ringback.audio.encodings import Decoding
+from ringback.audio.frames import ReadProgress
+from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
+from ringback.child_process.framing import pack
+from ringback.errors import Refusal
+from support.reading import SPOKEN, as_plain, children, chunks_of, read, running
+from support.waiting import eventually
+
+
+@pytest.mark.parametrize("after", [0, 1, 3])
+async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float], Path]) -> None:
+    path = talk(120)
+    async with running(AudioReader(1)) as reader:
+        whole = await read(reader, path)
+        items: list[ReaderItem] = []
+        async with reader.read(path, Decoding()) as heard:
+            if after == 0:
+                children()[0].kill()
+            async for item in heard:
+                items.append(item)
+                if len(items) == after:
+                    children()[0].kill()
+    assert [as_plain(item) for item in items] == [as_plain(item) for item in whole]
+
+
+async def test_a_file_that_kills_every_child_is_refused(talk: Callable[[float], Path]) -> None:
+    path = talk(600)
+    async with running(AudioReader(1)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            with pytest.raises(Refusal, match="corrupt or unsupported"):
+                await killing_each(heard)
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def killing_each(heard: AsyncIterator[ReaderItem]) -> None:
+    async for _ in heard:
+        children()[0].kill()
+
+
+async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
+    path = talk(600)
+    async with running(AudioReader(1, timeout=4.0)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            first = await anext(heard)
+            (child,) = children()
+            child.suspend()
+            rest = [item async for item in heard]
+        assert isinstance(first, AudioFacts)
+        assert isinstance(rest[-1], AudioEnd)
+        assert not child.is_running()
+
+
+async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
+    talk: Callable[[float], Path],
+) -> None:
+    path = talk(600)
+    async with running(AudioReader(1, timeout=3.0)) as reader:
+        async with reader.read(path, Decoding()) as heard:
+            await anext(heard)
+            (child,) = children()
+            await settled(child)
+            assert child.cpu_times().user < 600 / 40  # it stopped long before the end
+            await asyncio.sleep(3.5)  # longer than the patience: the consumer is the slow one
+            rest = [item async for item in heard]
+        assert isinstance(rest[-1], AudioEnd)
+        assert children() == [child]
+
+
+async def settled(child: psutil.Process) -> None:
+    """Wait until the child uses no more processor time."""
+    used = -1.0
+    while used < (now := child.cpu_times().user):
+        used = now
+        await asyncio.sleep(0.3)
+
+
+async def test_children_that_rest_are_ended_but_for_one() -> None:
+    async with running(AudioReader(3, rest=2.0)) as reader:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(3):
+                group.create_task(read(reader, SPOKEN[0]))
+        assert len(children()) > 1
+        await eventually(lambda: len(children()) == 1)
+        (left,) = children()
+        assert chunks_of(await read(reader, SPOKEN[0]))
+        assert children() == [left]
+
+
+async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text("import os\nos._exit(3)\n")
+    async with running(AudioReader(1)) as reader:
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+        with pytest.raises(OSError, match="did not start: ended with status 3"):
+            await read(reader, SPOKEN[0])
+        monkeypatch.delenv("PYTHONPATH")
+        assert chunks_of(await read(reader, SPOKEN[0]))
+
+
+async def test_children_start_one_after_the_other_and_serve_whoever_waits() -> None:
+    async with running(AudioReader(16)) as reader:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(16):
+                group.create_task(read(reader, SPOKEN[0]))
+        assert len(children()) < 10, "short recordings do not need a child each"
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"\xff" * 8,
+        (3).to_bytes(4, "little") + bytes(4) + b"abc",
+        (1).to_bytes(4, "little") + (3).to_bytes(4, "little") + b"\xc0abc",
+        b"",
+    ],
+)
+async def test_a_child_that_a_file_has_taken_over_is_not_believed(
+    sent: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child = tmp_path / "ringback" / "audio" / "child.py"
+    child.parent.mkdir(parents=True)
+    (tmp_path / "ringback" / "__init__.py").touch()
+    (child.parent / "__init__.py").touch()
+    spoken = b"".join(pack(ReadProgress(0.0))) + sent  # It starts as it should.
+    child.write_text(
+        f"import socket, sys\nsocket.socket(fileno=int(sys.argv[1])).sendall({spoken!r})\nsys.stdin.read()\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    async with running(AudioReader(1)) as reader:
+        with pytest.raises(Refusal, match="corrupt or unsupported"):
+            await read(reader, SPOKEN[0])
+
+
+async def test_a_child_knows_none_of_our_secrets_and_may_write_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("RINGBACK_API_KEY", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    async with running(AudioReader(1)) as reader:
+        await read(reader, SPOKEN[0])
+        (child,) = children()
+        assert "secret" not in child.environ().values()
+        assert child.environ()["OMP_NUM_THREADS"] == "1"
+        assert child.rlimit(resource.RLIMIT_FSIZE) == (0, 0)
+        assert child.rlimit(resource.RLIMIT_CORE) == (0, 0)
+
+
+SERVER = """
+import asyncio, pathlib, sys
+from ringback.audio.encodings import Decoding
+from ringback.audio.reader import AudioReader
+from support.waiting import eventually
+
+async def main():
+    async with AudioReader(1).read(pathlib.Path(sys.argv[1]), Decoding()) as heard:
+        await anext(heard)
+        print("reading", flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_a_child_does_not_outlive_its_server(talk: Callable[[float], Path]) -> None:
+    server = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", SERVER, str(talk(600)), stdout=asyncio.subprocess.PIPE
+    )
+    assert server.stdout is not None
+    assert await server.stdout.readline() == b"reading\n"
+    (child,) = psutil.Process(server.pid).children()
+    child.suspend()  # it cannot notice anything by itself
+    server.kill()
+    await server.wait()
+    await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)
+    assert not child.is_running()
+
+
+async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> None:
+    async with running(AudioReader(1)) as reader:
+        async with reader.read(SPOKEN[0], Decoding()) as heard:
+            await anext(heard)
+            for sign in (signal.SIGINT, signal.SIGTERM):
+                children()[0].send_signal(sign)
+            rest = [item async for item in heard]
+        assert isinstance(rest[-1], AudioEnd)

@@ -1,0 +1,26 @@
+"""Uploads to `POST /v1/listen`, and what they have left behind."""
+
+from urllib.parse import quote
+
+from ringback.jobs.job import JobFilter
+from ringback.transcription.request import KIND
+from support.front import OWNER, Front
+
+AUDIO = b"RIFF" + bytes(range(256)) * 40
+
+CALLBACK = quote("http://user:secret@127.0.0.1:9/hook?token=1", safe="")
+
+
+async def jobs(api: Front) -> list[str]:
+    page = await api.ledger.page(JobFilter(api.project, KIND), 100)
+    return [job.id for job in page.jobs]
+
+
+async def nothing_is_left(api: Front) -> bool:
+    folder = api.folder
+    return not await jobs(api) and not [path for path in folder.rglob("*") if path.is_file()]
+
+
+def head_of(*headers: str, path: str = "/v1/listen") -> bytes:
+    lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {OWNER}", *headers]
+    return ("\r\n".join(lines) + "\r\n\r\n").encode()
