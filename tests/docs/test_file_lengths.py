@@ -1,13 +1,37 @@
-"""A module holds one thing: it fits in a reader's head."""
+"""A module holds one thing, and a function one step: each fits in a reader's head."""
 
+import ast
+from collections.abc import Iterator
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "src" / "ringback"
-LONGEST = 450
+LONGEST_MODULE = 450
+LONGEST_FUNCTION = 40
+
+
+def modules() -> Iterator[tuple[str, str]]:
+    for path in SOURCE.rglob("*.py"):
+        yield path.relative_to(SOURCE).as_posix(), path.read_text()
+
+
+def functions(source: str) -> Iterator[tuple[str, int]]:
+    """The name of each, and how many lines it has."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            assert node.end_lineno is not None
+            yield node.name, node.end_lineno - node.lineno + 1
 
 
 def test_no_module_is_long() -> None:
-    lines = {
-        path.relative_to(SOURCE).as_posix(): path.read_text().count("\n") for path in SOURCE.rglob("*.py")
-    }
-    assert {name: count for name, count in lines.items() if count > LONGEST} == {}
+    lines = {name: source.count("\n") for name, source in modules()}
+    assert {name: count for name, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_no_function_is_long() -> None:
+    long = [
+        f"{module}: {name} has {count} lines"
+        for module, source in modules()
+        for name, count in functions(source)
+        if count > LONGEST_FUNCTION
+    ]
+    assert long == []

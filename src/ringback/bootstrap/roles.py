@@ -44,7 +44,7 @@ from ringback.errors import Misconfigured
 from ringback.jobs.job import GivenUp, Lease, NewJob
 from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.round_turns import OwnTurns
-from ringback.jobs.worker import Worker
+from ringback.jobs.worker import Handler, Worker
 from ringback.quota import AudioQuota
 from ringback.server.auth import Authenticator
 from ringback.server.protocol import HttpServer
@@ -103,8 +103,8 @@ class ServiceStages:
         self._progress = Progress(context.activities[TRANSCRIBE])
         self._erasing = Erasing(context.blobs, context.ledger, REQUEST_KINDS)
         if context.cluster is not None:
-            self._progress = shown = SharedProgress(context.cluster, context.activities[TRANSCRIBE])
-            self._resources.append(shown)
+            self._progress = shared = SharedProgress(context.cluster, context.activities[TRANSCRIBE])
+            self._resources.append(shared)
         if context.blob_store is not None:
             self._resources.append(BlobStoreWatch(context.blob_store))
         if context.pool is not None:
@@ -165,34 +165,33 @@ class ServiceStages:
             quota=self._quota,
             understanding=context.understanding,
         )
-        worker = Worker(
-            TRANSCRIBE,
-            context.ledger,
-            transcriber,
-            concurrency=CLAIMS_PER_DECODER * context.jobs_at_once,
-            lease_seconds=TRANSCRIPTION_LEASE,
-            clock=context.clock,
-            per_key=context.jobs_at_once * 3 // 4,
-            activity=context.activities[TRANSCRIBE],
-            may_claim=self._may_claim,
-        )
-        fetcher = Worker(
-            FETCH,
-            context.ledger,
-            Fetcher(fetching, context.ledger, context.clock),
-            concurrency=FETCHES_AT_ONCE,
-            lease_seconds=TRANSCRIPTION_LEASE,
-            clock=context.clock,
-            per_key=FETCHES_PER_KEY,
-            activity=context.activities[FETCH],
-            may_claim=self._may_claim,
+        fetcher = Fetcher(fetching, context.ledger, context.clock)
+        fetches = self._fair_worker(FETCH, fetcher, FETCHES_AT_ONCE, FETCHES_PER_KEY)
+        at_once = context.jobs_at_once
+        transcriptions = self._fair_worker(
+            TRANSCRIBE, transcriber, CLAIMS_PER_DECODER * at_once, at_once * 3 // 4
         )
         self._resources.append(reader)
         self._work += [
-            fetcher,
-            _AfterEngineReady(pool, worker),
+            fetches,
+            _AfterEngineReady(pool, transcriptions),
             text_worker(context, fetching, self._may_claim),
         ]
+
+    def _fair_worker(self, kind: str, handler: Handler, concurrency: int, per_key: int) -> Worker:
+        """For jobs of callers' lanes: its slots are dealt in fair shares."""
+        context = self._context
+        return Worker(
+            kind,
+            context.ledger,
+            handler,
+            concurrency=concurrency,
+            lease_seconds=TRANSCRIPTION_LEASE,
+            clock=context.clock,
+            per_key=per_key,
+            activity=context.activities[kind],
+            may_claim=self._may_claim,
+        )
 
     def _add_delivery(self) -> None:
         context = self._context
@@ -360,11 +359,7 @@ class ServiceStages:
             callbacks=callbacks,
             open_recogniser=recognition.open,
             clock=context.clock,
-            places=StreamLimits(
-                self._streams_limit,
-                limits.streams_per_key,
-                limits.streams_per_project,
-            ),
+            places=StreamLimits(self._streams_limit, limits.streams_per_key, limits.streams_per_project),
             quota=self._quota,
         )
         abandoned = Worker(

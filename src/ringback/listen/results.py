@@ -83,33 +83,26 @@ def result_document(
     understood = understood or Understood()
     sentiment = sentiment or SentimentOfWords()
     words = WordWriter(options, sentiment)
-    return _ENCODER.encode(
-        ResultDocument(
-            metadata=_metadata(transcript, options, facts, understood),
-            results=_Results(
-                channels=[
-                    _channel(
-                        channel,
-                        words,
-                        None if paragraphs is None else _paragraphs(paragraphs[index], sentiment),
-                        None if entities is None else entities[index],
-                        None if search is None else search[index],
-                    )
-                    for index, channel in enumerate(transcript.channels)
-                ],
-                utterances=None
-                if utterances is None
-                else [
-                    _utterance(utterance, words, sentiment, _utterance_id(facts.request_id, index))
-                    for index, utterance in enumerate(utterances)
-                ],
-                summary=_summary(understood.summary),
-                topics=understood.topics,
-                intents=understood.intents,
-                sentiments=understood.sentiments,
-            ),
+    channels = [
+        _channel(
+            channel,
+            words,
+            None if paragraphs is None else _paragraphs(paragraphs[index], sentiment),
+            None if entities is None else entities[index],
+            None if search is None else search[index],
         )
+        for index, channel in enumerate(transcript.channels)
+    ]
+    parts = _Results(
+        channels,
+        None if utterances is None else _utterances(utterances, words, sentiment, facts.request_id),
+        summary=_summary(understood.summary),
+        topics=understood.topics,
+        intents=understood.intents,
+        sentiments=understood.sentiments,
     )
+    metadata = _metadata(transcript, options, facts, understood)
+    return _ENCODER.encode(ResultDocument(metadata, parts))
 
 
 def accepted_body(request_id: str) -> bytes:
@@ -325,6 +318,15 @@ def _sentence(sentence: Sentence, sentiment: SentimentOfWords) -> _Sentence:
         None if feeling is None else feeling.sentiment,
         None if feeling is None else feeling.sentiment_score,
     )
+
+
+def _utterances(
+    utterances: Sequence[Utterance], words: WordWriter, sentiment: SentimentOfWords, request_id: str
+) -> list[_Utterance]:
+    return [
+        _utterance(utterance, words, sentiment, _utterance_id(request_id, index))
+        for index, utterance in enumerate(utterances)
+    ]
 
 
 def _utterance(

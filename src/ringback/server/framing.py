@@ -220,14 +220,7 @@ class RequestParser:
         except httptools.HttpParserInvalidURLError as error:  # the target of CONNECT, for one
             raise UnservableRequest(_NOT_HTTP) from error
         raw_path = url.path or b"/"
-        fields: dict[bytes, bytes] = {}
-        for name, value in self._headers:
-            if name in fields:
-                if name == b"host":
-                    raise UnservableRequest(_NOT_HTTP)
-                fields[name] += b", " + value
-            else:
-                fields[name] = value
+        fields = self._joined_fields()
         head = RequestHead(
             method=method,
             target=self._target,
@@ -250,6 +243,18 @@ class RequestParser:
                 raise UnservableRequest(Failure(400, "Bad Request", "A WebSocket handshake has no body."))
             head.handshake = version == "1.1"
         return head
+
+    def _joined_fields(self) -> dict[bytes, bytes]:
+        """Header fields by name; the values of one that came several times are joined (RFC 9110 §5.3)."""
+        fields: dict[bytes, bytes] = {}
+        for name, value in self._headers:
+            if name in fields:
+                if name == b"host":
+                    raise UnservableRequest(_NOT_HTTP)
+                fields[name] += b", " + value
+            else:
+                fields[name] = value
+        return fields
 
     # What httptools calls.
 
