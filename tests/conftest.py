@@ -105,6 +105,15 @@ LONG = {
 """Files that take longest, by `--durations` of a whole run: CI and `make test-long` run them."""
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out whole files that `-m` would leave out: importing them takes seconds in each process."""
+    expression = config.option.markexpr
+    name = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
+    if "not clients" in expression and collection_path == CLIENTS:
+        return True
+    return True if "not long" in expression and name in LONG else None
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m is looked at
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what the everyday run leaves out: other people's clients, PostgreSQLs beside the newest, long."""

@@ -129,7 +129,7 @@ def live_socket_callback(program: Program, url: str) -> Refusal:
 
 def handshake(program: Program, callback: str) -> Refusal:
     connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)
-    asked = {
+    requested = {
         "Authorization": f"Token {KEY}",
         "Connection": "Upgrade",
         "Upgrade": "websocket",
@@ -138,7 +138,7 @@ def handshake(program: Program, callback: str) -> Refusal:
     }
     try:
         path = f"/v1/listen?encoding=linear16&sample_rate=16000&callback={quote(callback, safe='')}"
-        connection.request("GET", path, headers=asked)
+        connection.request("GET", path, headers=requested)
         reply = connection.getresponse()
         return Refusal(reply.status, reply.read().decode())
     finally:

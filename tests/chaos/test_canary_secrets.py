@@ -164,15 +164,15 @@ def ask_for_everything(program: Program, receiver: Receiver, watch: Watch) -> No
     for url, outcome in callbacks(receiver):
         query = f"callback={quote(url, safe='')}&callback_method=put&extra=callback_secret:{ECHOED}"
         reply = program.listen(CLIP.read_bytes(), query, "audio/flac")
-        heard(watch, f"the answer about {outcome}", reply)
+        recognised(watch, f"the answer about {outcome}", reply)
         assert reply.status == (400 if outcome == "refused" else 200), reply.body
         if outcome != "refused":
             ended[reply.json()["request_id"]] = outcome
-        heard(watch, "a trial", program.post("/v1/callbacks/test", {"url": url}))
-        heard(watch, "an audio URL", program.post("/v1/listen", {"url": url}))
+        recognised(watch, "a trial", program.post("/v1/callbacks/test", {"url": url}))
+        recognised(watch, "an audio URL", program.post("/v1/listen", {"url": url}))
     broken = quote(f"http://{LOGIN}@127.0.0.1:1{WITH_SECRETS}", safe="")
-    heard(watch, "a wrong parameter", program.listen(b"", f"callback={broken}&punctuate=maybe"))
-    heard(watch, "a wrong key", program.get("/v1/projects", key=WRONG_KEY))
+    recognised(watch, "a wrong parameter", program.listen(b"", f"callback={broken}&punctuate=maybe"))
+    recognised(watch, "a wrong key", program.get("/v1/projects", key=WRONG_KEY))
     program.wait_until(
         lambda: (
             all(outcomes(program, request)[-1:] == [outcome] for request, outcome in ended.items())
@@ -236,9 +236,9 @@ def look_at_everything(program: Program, watch: Watch) -> None:
     for place in places:
         reply = program.get(place)
         assert reply.status == 200, (place, reply.body)
-        heard(watch, place, reply)
+        recognised(watch, place, reply)
     for record in program.get(f"{project}/requests?limit=100").json()["requests"]:
-        heard(watch, "a record", program.get(f"{project}/requests/{record['request_id']}"))
+        recognised(watch, "a record", program.get(f"{project}/requests/{record['request_id']}"))
 
 
 def hear_commands(program: Program, receiver: Receiver, watch: Watch) -> None:
@@ -256,5 +256,5 @@ def hear_commands(program: Program, receiver: Receiver, watch: Watch) -> None:
         assert done.returncode == 0, (command, done.stderr)
 
 
-def heard(watch: Watch, who: str, reply: Reply) -> None:
+def recognised(watch: Watch, who: str, reply: Reply) -> None:
     watch.hear(who, json.dumps(dict(reply.headers)).encode() + reply.body)

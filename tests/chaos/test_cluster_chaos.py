@@ -215,14 +215,14 @@ class Faults:
 def ask(nodes: Cluster, statement: str) -> int:
     """The first value that a statement finds, asked on a connection of the test's own."""
 
-    async def asked() -> int:
+    async def requested() -> int:
         connection = await asyncpg.connect(nodes.postgres.url(), statement_cache_size=0)
         try:
             return int(await connection.fetchval(statement) or 0)
         finally:
             await connection.close()
 
-    return asyncio.run(asked())
+    return asyncio.run(requested())
 
 
 @pytest.fixture(scope="module")

@@ -54,10 +54,10 @@ async def talk(client: LiveClient, pause: float, over: asyncio.Event) -> list[fl
     lags: list[float] = []
     while not over.is_set():
         await client.send(bytes(BYTES_PER_SECOND // 10))
-        asked = time.monotonic()
+        requested = time.monotonic()
         await client.send(FINALIZE)
         await client.wait_for("Results", len(lags) + 1, 60)
-        lags.append(time.monotonic() - asked)
+        lags.append(time.monotonic() - requested)
         await asyncio.sleep(pause)
     await client.send(CLOSE_STREAM)
     assert await client.closed(60) == 1000
@@ -85,17 +85,17 @@ async def measured(
         for n in range(BAD_STREAMS if bad else 0)
     ]
     asyncio.get_running_loop().call_later(SECONDS, over.set)
-    heard = [lag for lags in await asyncio.gather(*good) for lag in lags]
+    recognised = [lag for lags in await asyncio.gather(*good) for lag in lags]
     ended = time.monotonic()
-    said = len(heard) + GOOD_STREAMS  # and as many Metadata
+    said = len(recognised) + GOOD_STREAMS  # and as many Metadata
     arrived = await asyncio.to_thread(
         healthy.wait_for, lambda got: len({each.headers["webhook-id"] for each in got[first:]}) >= said, 60
     )
     behind = max(0.0, max(each.at for each in arrived) - ended)
-    return heard, behind, sum([len(lags) for lags in await asyncio.gather(*others)])
+    return recognised, behind, sum([len(lags) for lags in await asyncio.gather(*others)])
 
 
-def shown(lags: Sequence[float]) -> str:
+def displayed(lags: Sequence[float]) -> str:
     ordered = sorted(lags)
     p95 = ordered[int(len(ordered) * 0.95)]
     return f"p50 {statistics.median(ordered) * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms"
@@ -130,9 +130,9 @@ async def test_bad_receivers_slow_nobody_else(tmp_path: Path) -> None:
         waiting = program.metric('ringback_jobs{kind="deliver",state="queued"}')
         released.set()
     print(
-        f"Finalize answered, and durable for its callback: alone {shown(alone)}, all delivered "
+        f"Finalize answered, and durable for its callback: alone {displayed(alone)}, all delivered "
         f"{alone_behind * 1000:.0f} ms after the last; beside {BAD_STREAMS} streams whose receivers are "
-        f"slow, fail or hang ({responses} responses) {shown(beside)}, {beside_behind * 1000:.0f} ms; "
+        f"slow, fail or hang ({responses} responses) {displayed(beside)}, {beside_behind * 1000:.0f} ms; "
         f"memory +{growth / 2**20:.0f} MiB, {waiting:.0f} deliveries of theirs queued"
     )
     assert growth < MOST_GROWTH

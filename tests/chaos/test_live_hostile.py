@@ -126,10 +126,10 @@ async def behaving(program: Program, over: asyncio.Event) -> list[float]:
     async with stream(program.port, key=KEY) as client:
         while not over.is_set():
             await client.send(bytes(BYTES_PER_SECOND // 5))
-            asked = time.monotonic()
+            requested = time.monotonic()
             await client.send(FINALIZE)
             await client.wait_for("Results", len(lags) + 1, 60)
-            lags.append(time.monotonic() - asked)
+            lags.append(time.monotonic() - requested)
             await client.send(KEEP_ALIVE)
             await asyncio.sleep(0.2)
         await client.send(CLOSE_STREAM)
@@ -190,7 +190,9 @@ async def test_junk_in_bare_packets_is_no_fault_of_ours(program: Program) -> Non
 
 
 @pytest.mark.parametrize("to_callback", [False, True])
-async def test_what_was_heard_is_told_before_an_undecodable_end(program: Program, to_callback: bool) -> None:
+async def test_what_was_heard_is_reported_before_an_undecodable_end(
+    program: Program, to_callback: bool
+) -> None:
     with Receiver() as receiver:
         query = f"inspect_response=true&callback={quote(receiver.url, safe='')}" if to_callback else "tag=a"
         async with stream(program.port, query, key=KEY, ping_interval=None) as client:

@@ -21,9 +21,9 @@ def main() -> None:
     audio = Path(given["clip"]).read_bytes()
     client = DeepgramClient(api_key=given["key"], environment=environment(given["url"]))
     media = client.listen.v1.media
-    told: dict[str, Any] = {}
+    messages: dict[str, Any] = {}
 
-    told["file"] = dump(
+    messages["file"] = dump(
         media.transcribe_file(
             request=audio,
             model="nova-3",
@@ -36,35 +36,37 @@ def main() -> None:
             search=["respectable"],
         )
     )
-    told["url"] = dump(media.transcribe_url(url=given["media_url"], model="nova-2"))
-    told["accepted"] = dump(media.transcribe_file(request=audio, callback=given["callback_url"]))
-    told["chunked"] = dump(media.transcribe_file(request=pieces(audio), model="nova-3"))
+    messages["url"] = dump(media.transcribe_url(url=given["media_url"], model="nova-2"))
+    messages["accepted"] = dump(media.transcribe_file(request=audio, callback=given["callback_url"]))
+    messages["chunked"] = dump(media.transcribe_file(request=pieces(audio), model="nova-3"))
 
     manage = client.manage.v1
-    told["projects"] = dump(manage.projects.list())
-    project = told["projects"]["projects"][0]["project_id"]
-    told["project"] = dump(manage.projects.get(project))
-    told["requests"] = dump(manage.projects.requests.list(project, limit=2.0, method="sync"))
-    request_id = told["file"]["metadata"]["request_id"]
-    told["request"] = dump(manage.projects.requests.get(project, request_id))
-    wanted = {"comment": "from the SDK", "scopes": ["member"], "time_to_live_in_seconds": 600}
-    told["key"] = dump(manage.projects.keys.create(project, request=wanted))
-    key_id = told["key"]["api_key_id"]
-    told["keys"] = dump(manage.projects.keys.list(project))
-    told["one_key"] = dump(manage.projects.keys.get(project, key_id))
-    told["deleted"] = dump(manage.projects.keys.delete(project, key_id))
-    told["models"] = dump(manage.models.list())
-    told["model"] = dump(manage.models.get(told["models"]["stt"][0]["uuid"]))
-    told["usage"] = dump(manage.projects.usage.get(project))
-    told["balances"] = dump(manage.projects.billing.balances.list(project))
+    messages["projects"] = dump(manage.projects.list())
+    project = messages["projects"]["projects"][0]["project_id"]
+    messages["project"] = dump(manage.projects.get(project))
+    messages["requests"] = dump(manage.projects.requests.list(project, limit=2.0, method="sync"))
+    request_id = messages["file"]["metadata"]["request_id"]
+    messages["request"] = dump(manage.projects.requests.get(project, request_id))
+    expected = {"comment": "from the SDK", "scopes": ["member"], "time_to_live_in_seconds": 600}
+    messages["key"] = dump(manage.projects.keys.create(project, request=expected))
+    key_id = messages["key"]["api_key_id"]
+    messages["keys"] = dump(manage.projects.keys.list(project))
+    messages["one_key"] = dump(manage.projects.keys.get(project, key_id))
+    messages["deleted"] = dump(manage.projects.keys.delete(project, key_id))
+    messages["models"] = dump(manage.models.list())
+    messages["model"] = dump(manage.models.get(messages["models"]["stt"][0]["uuid"]))
+    messages["usage"] = dump(manage.projects.usage.get(project))
+    messages["balances"] = dump(manage.projects.billing.balances.list(project))
 
-    told["grant"] = dump(client.auth.v1.tokens.grant(ttl_seconds=30))
-    bearer = DeepgramClient(access_token=told["grant"]["access_token"], environment=environment(given["url"]))
-    told["with_token"] = dump(bearer.listen.v1.media.transcribe_file(request=audio))
+    messages["grant"] = dump(client.auth.v1.tokens.grant(ttl_seconds=30))
+    bearer = DeepgramClient(
+        access_token=messages["grant"]["access_token"], environment=environment(given["url"])
+    )
+    messages["with_token"] = dump(bearer.listen.v1.media.transcribe_file(request=audio))
 
     stranger = DeepgramClient(api_key="f" * 40, environment=environment(given["url"]))
     nowhere = "00000000-0000-4000-8000-000000000000"
-    told["errors"] = {
+    messages["errors"] = {
         "model": error(lambda: media.transcribe_file(request=audio, model="parrot")),
         "audio": error(lambda: media.transcribe_file(request=b"no audio at all")),
         "callback": error(lambda: media.transcribe_file(request=audio, callback="http://10.0.0.1/")),
@@ -73,7 +75,7 @@ def main() -> None:
         "manage_key": error(stranger.manage.v1.projects.list),
         "project": error(lambda: manage.projects.get(nowhere)),
     }
-    print(json.dumps(told))
+    print(json.dumps(messages))
 
 
 def environment(url: str) -> DeepgramClientEnvironment:

@@ -83,9 +83,9 @@ def test_word_for_word(path: Path) -> None:
     record = json.loads(path.read_text())
     talk = Talk(record["query"], channels=None)
     for number, step in enumerate(record["steps"]):
-        told = [_as_written(action) for action in _take(talk, step)]
+        sent = [_as_written(action) for action in _take(talk, step)]
         # As text, so that the order of the keys counts too.
-        assert json.dumps(told, indent=1) == json.dumps(step.get("out", []), indent=1), (
+        assert json.dumps(sent, indent=1) == json.dumps(step.get("out", []), indent=1), (
             f"step {number}: {step}"
         )
 
@@ -163,8 +163,8 @@ def _take(talk: Talk, step: Json) -> list[Action]:
     return list(talk.actions)
 
 
-def _event(told: Json) -> RecognitionEvent:
-    fields = dict(told)
+def _event(sent: Json) -> RecognitionEvent:
+    fields = dict(sent)
     kind = EVENTS[cast(str, fields.pop("event"))]
     if kind is RecognitionResult:
         words = cast(list[tuple[str, float, float, float]], fields["words"])

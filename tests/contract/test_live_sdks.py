@@ -73,7 +73,7 @@ def sdk(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="module")
-def told(
+def reported(
     sdk: str,
     server: Program,
     receiver: Receiver,
@@ -98,11 +98,11 @@ def told(
     return answers
 
 
-def stream(told: dict[str, Any], name: str) -> Stream:
+def stream(reported: dict[str, Any], name: str) -> Stream:
     """A stream that ended as streams should: no error, and closed with 1000."""
-    assert told[name]["errors"] == []
-    assert (told[name]["closed"], told[name].get("code", 1000)) == (1, 1000)
-    return Stream(told[name]["messages"])
+    assert reported[name]["errors"] == []
+    assert (reported[name]["closed"], reported[name].get("code", 1000)) == (1, 1000)
+    return Stream(reported[name]["messages"])
 
 
 def sha256_of(*files: Path) -> str:
@@ -110,70 +110,70 @@ def sha256_of(*files: Path) -> str:
 
 
 def test_what_a_finalize_asks_for_comes_before_what_follows(
-    told: dict[str, Any], sounds: dict[str, Path]
+    reported: dict[str, Any], sounds: dict[str, Path]
 ) -> None:
-    heard = stream(told, "finalized")
-    heard.check(FIRST_SECONDS + SECOND_SECONDS, sha256_of(sounds["first"], sounds["second"]))
-    (asked,) = [number for number, final in enumerate(heard.finals) if final["from_finalize"]]
-    before, after = heard.finals[: asked + 1], heard.finals[asked + 1 :]
+    recognised = stream(reported, "finalized")
+    recognised.check(FIRST_SECONDS + SECOND_SECONDS, sha256_of(sounds["first"], sounds["second"]))
+    (requested,) = [number for number, final in enumerate(recognised.finals) if final["from_finalize"]]
+    before, after = recognised.finals[: requested + 1], recognised.finals[requested + 1 :]
     assert word_error_rate([(FIRST, said(before)), (SECOND, said(after))]) < TOLERATED
     assert after[0]["start"] == pytest.approx(FIRST_SECONDS, abs=0.1)
 
 
-def test_options_reach_the_messages(told: dict[str, Any]) -> None:
-    final = next(final for final in stream(told, "finalized").finals if said([final]))
+def test_options_reach_the_messages(reported: dict[str, Any]) -> None:
+    final = next(final for final in stream(reported, "finalized").finals if said([final]))
     assert final["metadata"]["extra"] == {"k": "v"}
     assert final["metadata"]["model_info"]["name"] == "tiny.en"
     words = final["channel"]["alternatives"][0]["words"]
     assert [word["punctuated_word"] for word in words] == said([final]).split()
-    assert stream(told, "finalized").interims == []
+    assert stream(reported, "finalized").interims == []
 
 
 def test_a_container_needs_no_description_and_a_token_is_enough(
-    told: dict[str, Any], clip: Path, spoken: str
+    reported: dict[str, Any], clip: Path, spoken: str
 ) -> None:
-    heard = stream(told, "container")
-    heard.check(CLIP_SECONDS, sha256_of(clip))
-    assert word_error_rate([(spoken, heard.transcript)]) < TOLERATED
+    recognised = stream(reported, "container")
+    recognised.check(CLIP_SECONDS, sha256_of(clip))
+    assert word_error_rate([(spoken, recognised.transcript)]) < TOLERATED
 
 
-def test_text_comes_while_somebody_speaks(told: dict[str, Any]) -> None:
-    heard = stream(told, "paced")
-    assert word_error_rate([(FIRST, heard.transcript)]) < TOLERATED
-    kinds = [message["type"] for message in heard.messages]
+def test_text_comes_while_somebody_speaks(reported: dict[str, Any]) -> None:
+    recognised = stream(reported, "paced")
+    assert word_error_rate([(FIRST, recognised.transcript)]) < TOLERATED
+    kinds = [message["type"] for message in recognised.messages]
     assert kinds.index("SpeechStarted") < kinds.index("Results", kinds.index("SpeechStarted"))
-    assert any(said([interim]) for interim in heard.interims)
-    assert any(final["speech_final"] for final in heard.finals)
-    (ended,) = heard.of("UtteranceEnd")
+    assert any(said([interim]) for interim in recognised.interims)
+    assert any(final["speech_final"] for final in recognised.finals)
+    (ended,) = recognised.of("UtteranceEnd")
     assert 0 < ended["last_word_end"] <= FIRST_SECONDS + 0.1 or ended["last_word_end"] == -1
 
 
 def test_a_stream_calls_back_over_http_in_order(
-    told: dict[str, Any], sdk: str, receiver: Receiver, sounds: dict[str, Path]
+    reported: dict[str, Any], sdk: str, receiver: Receiver, sounds: dict[str, Path]
 ) -> None:
-    assert stream(told, "http_callback").of("Results") == []
+    assert stream(reported, "http_callback").of("Results") == []
     path = f"/callback/{sdk}"
 
     def ended(received: list[Any]) -> bool:
         return any(each.path == path and each.json()["type"] == "Metadata" for each in received)
 
     arrived = [each.json() for each in receiver.wait_for(ended) if each.path == path]
-    heard = Stream(arrived)
-    heard.check(FIRST_SECONDS, sha256_of(sounds["first"]))
-    assert word_error_rate([(FIRST, heard.transcript)]) < TOLERATED
+    recognised = Stream(arrived)
+    recognised.check(FIRST_SECONDS, sha256_of(sounds["first"]))
+    assert word_error_rate([(FIRST, recognised.transcript)]) < TOLERATED
 
 
 def test_a_stream_calls_back_over_a_websocket(
-    told: dict[str, Any], sdk: str, sockets: SocketReceiver, sounds: dict[str, Path]
+    reported: dict[str, Any], sdk: str, sockets: SocketReceiver, sounds: dict[str, Path]
 ) -> None:
-    assert stream(told, "ws_callback").of("Results") == []
-    heard = Stream(sockets.wait_until_closed(f"/{sdk}"))
-    heard.check(FIRST_SECONDS, sha256_of(sounds["first"]))
-    assert word_error_rate([(FIRST, heard.transcript)]) < TOLERATED
+    assert stream(reported, "ws_callback").of("Results") == []
+    recognised = Stream(sockets.wait_until_closed(f"/{sdk}"))
+    recognised.check(FIRST_SECONDS, sha256_of(sounds["first"]))
+    assert word_error_rate([(FIRST, recognised.transcript)]) < TOLERATED
 
 
-def test_what_is_no_audio_ends_the_stream_with_a_reason(told: dict[str, Any], sdk: str) -> None:
-    ended = told["not_audio"]
+def test_what_is_no_audio_ends_the_stream_with_a_reason(reported: dict[str, Any], sdk: str) -> None:
+    ended = reported["not_audio"]
     if sdk == "javascript-5":
         assert (ended["code"], ended["reason"].split()[0]) == (1008, "DATA-0000")
     else:
@@ -182,8 +182,8 @@ def test_what_is_no_audio_ends_the_stream_with_a_reason(told: dict[str, Any], sd
         assert "DATA-0000" in error
 
 
-def test_refusals_as_each_client_shows_them(told: dict[str, Any], sdk: str) -> None:
-    errors = told["errors"]
+def test_refusals_as_each_client_shows_them(reported: dict[str, Any], sdk: str) -> None:
+    errors = reported["errors"]
     if sdk == "javascript-5":
         assert {name: error["message"] for name, error in errors.items()} == {
             "key": "Unexpected server response: 401",
@@ -201,6 +201,6 @@ def test_refusals_as_each_client_shows_them(told: dict[str, Any], sdk: str) -> N
 
 
 @pytest.mark.parametrize("sdk", ["javascript-5"], indirect=True, scope="module")
-def test_a_browser_shows_its_key_as_a_sub_protocol(told: dict[str, Any]) -> None:
-    assert (told["browser"]["protocol"], told["browser"]["code"]) == ("token", 1000)
-    assert Stream(told["browser"]["messages"]).metadata["duration"] == 0
+def test_a_browser_shows_its_key_as_a_sub_protocol(reported: dict[str, Any]) -> None:
+    assert (reported["browser"]["protocol"], reported["browser"]["code"]) == ("token", 1000)
+    assert Stream(reported["browser"]["messages"]).metadata["duration"] == 0

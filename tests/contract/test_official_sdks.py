@@ -51,7 +51,7 @@ SDKS = {"python-7": _python_7, "python-6": _python_6, "python-5": _python_5, "ja
 
 
 @pytest.fixture(scope="module", params=SDKS)
-def told(
+def messages(
     request: pytest.FixtureRequest, server: Program, receiver: Receiver, clip: Path, media_url: str
 ) -> dict[str, Any]:
     """What one SDK's conversation brought, as the SDK handed it to its user."""
@@ -65,8 +65,8 @@ def told(
 
 
 @pytest.mark.parametrize("way", ["file", "url", "chunked", "with_token"])
-def test_a_recording_is_transcribed(told: dict[str, Any], way: str, spoken: str) -> None:
-    document = told[way]
+def test_a_recording_is_transcribed(messages: dict[str, Any], way: str, spoken: str) -> None:
+    document = messages[way]
     (channel,) = document["results"]["channels"]
     assert word_error_rate([(spoken, channel["alternatives"][0]["transcript"])]) < 0.3
     metadata = document["metadata"]
@@ -76,8 +76,8 @@ def test_a_recording_is_transcribed(told: dict[str, Any], way: str, spoken: str)
     assert metadata["model_info"][metadata["models"][0]]["name"] == "tiny.en"
 
 
-def test_options_reach_the_document(told: dict[str, Any]) -> None:
-    document = told["file"]
+def test_options_reach_the_document(messages: dict[str, Any]) -> None:
+    document = messages["file"]
     words = document["results"]["channels"][0]["alternatives"][0]["words"]
     assert all(word["punctuated_word"] for word in words)
     assert all(word["speaker"] == 0 and 0 < word["speaker_confidence"] <= 1 for word in words)
@@ -94,10 +94,10 @@ def test_options_reach_the_document(told: dict[str, Any]) -> None:
 
 
 def test_a_callback_request_is_accepted_and_called_back(
-    told: dict[str, Any], receiver: Receiver, spoken: str
+    messages: dict[str, Any], receiver: Receiver, spoken: str
 ) -> None:
-    request_id = told["accepted"]["request_id"]
-    assert "results" not in told["accepted"]
+    request_id = messages["accepted"]["request_id"]
+    assert "results" not in messages["accepted"]
     arrived = receiver.wait_for(
         lambda received: any(callback.headers["dg-request-id"] == request_id for callback in received)
     )
@@ -108,33 +108,33 @@ def test_a_callback_request_is_accepted_and_called_back(
     assert word_error_rate([(spoken, transcript)]) < 0.3
 
 
-def test_the_project_and_its_history(told: dict[str, Any]) -> None:
-    project = told["projects"]["projects"][0]
-    assert told["project"]["project_id"] == project["project_id"]
-    assert len(told["requests"]["requests"]) == 2
-    record = told["request"]["request"]
-    assert record["request_id"] == told["file"]["metadata"]["request_id"]
+def test_the_project_and_its_history(messages: dict[str, Any]) -> None:
+    project = messages["projects"]["projects"][0]
+    assert messages["project"]["project_id"] == project["project_id"]
+    assert len(messages["requests"]["requests"]) == 2
+    record = messages["request"]["request"]
+    assert record["request_id"] == messages["file"]["metadata"]["request_id"]
     assert record["project_uuid"] == project["project_id"]
     assert (record["code"], record["path"], record["deployment"]) == (200, "/v1/listen", "self-hosted")
     assert record["response"]["details"]["tags"] == ["a", "b"]
 
 
-def test_keys_are_made_listed_and_deleted(told: dict[str, Any]) -> None:
-    made = told["key"]
+def test_keys_are_made_listed_and_deleted(messages: dict[str, Any]) -> None:
+    made = messages["key"]
     assert (made["comment"], made["scopes"], len(made["key"])) == ("from the SDK", ["member"], 40)
-    listed = [entry["api_key"]["api_key_id"] for entry in told["keys"]["api_keys"]]
+    listed = [entry["api_key"]["api_key_id"] for entry in messages["keys"]["api_keys"]]
     assert made["api_key_id"] in listed
-    assert told["one_key"]["item"]["member"]["api_key"]["api_key_id"] == made["api_key_id"]
-    assert told["deleted"]["message"]
+    assert messages["one_key"]["item"]["member"]["api_key"]["api_key_id"] == made["api_key_id"]
+    assert messages["deleted"]["message"]
 
 
-def test_models_usage_and_balances(told: dict[str, Any]) -> None:
-    model = told["models"]["stt"][0]
+def test_models_usage_and_balances(messages: dict[str, Any]) -> None:
+    model = messages["models"]["stt"][0]
     assert (model["name"], model["batch"]) == ("tiny.en", True)
-    assert told["model"]["uuid"] == model["uuid"]
-    assert told["usage"]["resolution"]["units"] == "day"
-    assert told["balances"]["balances"] == []
-    assert told["grant"]["expires_in"] == 30
+    assert messages["model"]["uuid"] == model["uuid"]
+    assert messages["usage"]["resolution"]["units"] == "day"
+    assert messages["balances"]["balances"] == []
+    assert messages["grant"]["expires_in"] == 30
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_models_usage_and_balances(told: dict[str, Any]) -> None:
     ],
 )
 def test_errors_arrive_as_the_sdks_own(
-    told: dict[str, Any], name: str, status: int, code: str, text: str
+    messages: dict[str, Any], name: str, status: int, code: str, text: str
 ) -> None:
-    raised = told["errors"][name]
+    raised = messages["errors"][name]
     body = raised["body"]
     assert raised["status"] == status
     if status == 400:

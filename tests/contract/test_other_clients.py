@@ -56,7 +56,7 @@ SDKS = {
 
 
 @pytest.fixture(scope="module", params=SDKS)
-def told(
+def messages(
     request: pytest.FixtureRequest, server: Program, receiver: Receiver, clip: Path, media_url: str
 ) -> dict[str, Any]:
     """What one SDK's conversation brought, as the SDK handed it to its user."""
@@ -66,47 +66,49 @@ def told(
 
 
 @pytest.mark.parametrize("way", ["file", "url"])
-def test_a_recording_is_transcribed(told: dict[str, Any], way: str, spoken: str) -> None:
-    document = told[way]
+def test_a_recording_is_transcribed(messages: dict[str, Any], way: str, spoken: str) -> None:
+    document = messages[way]
     (channel,) = document["results"]["channels"]
     assert word_error_rate([(spoken, channel["alternatives"][0]["transcript"])]) < 0.3
     assert document["results"]["utterances"]
     UUID(document["metadata"]["request_id"])
 
 
-def test_a_live_stream_is_heard(told: dict[str, Any], spoken: str) -> None:
-    assert word_error_rate([(spoken, " ".join(told["live"]))]) < 0.3
+def test_a_live_stream_is_heard(messages: dict[str, Any], spoken: str) -> None:
+    assert word_error_rate([(spoken, " ".join(messages["live"]))]) < 0.3
 
 
-def test_a_callback_request_is_called_back(told: dict[str, Any], receiver: Receiver) -> None:
-    request_id = told["accepted"]["request_id"]
+def test_a_callback_request_is_called_back(messages: dict[str, Any], receiver: Receiver) -> None:
+    request_id = messages["accepted"]["request_id"]
     receiver.wait_for(lambda all_: any(callback.headers["dg-request-id"] == request_id for callback in all_))
 
 
 @pytest.mark.parametrize(("name", "source"), [("request", "file"), ("called_back", "accepted")])
-def test_a_request_is_read_at_the_top_level(told: dict[str, Any], name: str, source: str) -> None:
-    request_id = told[source]["metadata"]["request_id"] if source == "file" else told[source]["request_id"]
-    assert told[name]["request_id"] == request_id
-    assert told[name]["path"] == "/v1/listen"
+def test_a_request_is_read_at_the_top_level(messages: dict[str, Any], name: str, source: str) -> None:
+    request_id = (
+        messages[source]["metadata"]["request_id"] if source == "file" else messages[source]["request_id"]
+    )
+    assert messages[name]["request_id"] == request_id
+    assert messages[name]["path"] == "/v1/listen"
 
 
-def test_the_history_with_callback_jobs_is_read(told: dict[str, Any]) -> None:
-    listed = {each["request_id"] for each in told["requests"]["requests"]}
-    assert {told["file"]["metadata"]["request_id"], told["accepted"]["request_id"]} <= listed
+def test_the_history_with_callback_jobs_is_read(messages: dict[str, Any]) -> None:
+    listed = {each["request_id"] for each in messages["requests"]["requests"]}
+    assert {messages["file"]["metadata"]["request_id"], messages["accepted"]["request_id"]} <= listed
 
 
-def test_usage_and_its_fields_are_read(told: dict[str, Any]) -> None:
-    assert told["usage"]["results"]
-    assert told["usage"]["results"][0]["requests"] > 0
-    assert "tags" in told["fields"]
+def test_usage_and_its_fields_are_read(messages: dict[str, Any]) -> None:
+    assert messages["usage"]["results"]
+    assert messages["usage"]["results"][0]["requests"] > 0
+    assert "tags" in messages["fields"]
 
 
-def test_keys_are_made_and_deleted(told: dict[str, Any]) -> None:
-    made = told["key"]
+def test_keys_are_made_and_deleted(messages: dict[str, Any]) -> None:
+    made = messages["key"]
     assert len(made["key"]) == 40
-    listed = [entry["api_key"]["api_key_id"] for entry in told["keys"]["api_keys"]]
+    listed = [entry["api_key"]["api_key_id"] for entry in messages["keys"]["api_keys"]]
     assert made["api_key_id"] in listed
-    assert told["deleted"]
+    assert messages["deleted"]
 
 
 def test_litellm(server: Program, clip: Path, spoken: str) -> None:

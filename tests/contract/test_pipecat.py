@@ -16,7 +16,7 @@ PYTHON = HERE.parent.parent / ".venvs" / "pipecat" / "bin" / "python"
 
 
 @pytest.fixture(scope="module")
-def told(server: Program, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def messages(server: Program, clip: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     if not PYTHON.exists():
         pytest.skip("pipecat-ai is not installed: run `make test`")
     raw = tmp_path_factory.mktemp("pipecat") / "raw"
@@ -29,24 +29,24 @@ def told(server: Program, clip: Path, tmp_path_factory: pytest.TempPathFactory) 
     return answers
 
 
-def test_a_bot_hears_what_was_said(told: dict[str, Any], spoken: str) -> None:
-    finals = [frame["text"] for frame in told["frames"]["heard"] if frame["kind"] == "TranscriptionFrame"]
+def test_a_bot_hears_what_was_said(messages: dict[str, Any], spoken: str) -> None:
+    finals = [frame["text"] for frame in messages["frames"]["heard"] if frame["kind"] == "TranscriptionFrame"]
     assert word_error_rate([(spoken, " ".join(finals))]) < 0.35
-    kinds = [frame["kind"] for frame in told["frames"]["heard"]]
+    kinds = [frame["kind"] for frame in messages["frames"]["heard"]]
     assert "InterimTranscriptionFrame" in kinds
     assert "ErrorFrame" not in kinds
 
 
-def test_the_turn_is_over_as_soon_as_the_server_has_said_so(told: dict[str, Any]) -> None:
+def test_the_turn_is_over_as_soon_as_the_server_has_said_so(messages: dict[str, Any]) -> None:
     """`from_finalize` answers the Finalize that Pipecat sends when the speaker stops."""
-    assert told["frames"]["heard"][-1]["finalized"]
+    assert messages["frames"]["heard"][-1]["finalized"]
 
 
-def test_a_pipeline_that_ends_does_not_hang(told: dict[str, Any]) -> None:
+def test_a_pipeline_that_ends_does_not_hang(messages: dict[str, Any]) -> None:
     """Pipecat closes its socket right after CloseStream, and waits for our closing frame."""
-    assert told["frames"]["seconds_to_end"] < 5
+    assert messages["frames"]["seconds_to_end"] < 5
 
 
-def test_a_bad_key_makes_the_service_unusable_at_once(told: dict[str, Any]) -> None:
-    (error,) = told["stranger"]["heard"]
+def test_a_bad_key_makes_the_service_unusable_at_once(messages: dict[str, Any]) -> None:
+    (error,) = messages["stranger"]["heard"]
     assert "status 401" in error["error"]

@@ -60,8 +60,8 @@ def assert_called_back(request_id: str, receiver: Receiver) -> None:
     assert_said(callback.json()["results"]["channels"][0]["alternatives"][0]["transcript"])
 
 
-def assert_said(heard: str) -> None:
-    assert heard.lower().rstrip(".") == SAID.lower().rstrip(".")
+def assert_said(transcript: str) -> None:
+    assert transcript.lower().rstrip(".") == SAID.lower().rstrip(".")
 
 
 NOT_IN_THE_SESSION = ("make demo", "make setup", "make test", "docker ")

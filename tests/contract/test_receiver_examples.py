@@ -76,10 +76,10 @@ def check(server: Program, clip: Path, command: list[str], secret: str, folder: 
         wait_until_it_listens(server, process, port, folder)
         assert "This is a test of your callback." in printed(process, "transcript ")
         callback = f"callback=http://127.0.0.1:{port}/hook"
-        asked = server.listen(clip.read_bytes(), callback).json()["request_id"]
-        assert spoken.split()[1].lower() in printed(process, f"transcript {asked} ").lower()
-        asked = server.listen(b"no audio at all", callback).json()["request_id"]
-        assert printed(process, "failure ") == f"failure {asked} Bad Request\n"
+        requested = server.listen(clip.read_bytes(), callback).json()["request_id"]
+        assert spoken.split()[1].lower() in printed(process, f"transcript {requested} ").lower()
+        requested = server.listen(b"no audio at all", callback).json()["request_id"]
+        assert printed(process, "failure ") == f"failure {requested} Bad Request\n"
         unsigned = Program(folder, port=port)
         assert unsigned.call("POST", "/hook", b"{}", {"Content-Type": "application/json"}).status == 401
 

@@ -163,8 +163,8 @@ def test_the_javascript_sdk_reads_entities_and_search() -> None:
     done = subprocess.run([node, script], input=WORDED, capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()
     read = json.loads(done.stdout)
-    (wanted, _) = json.loads(WORDED)["results"]["channels"]
-    assert read["entities"] == wanted["alternatives"][0]["entities"]
+    (expected, _) = json.loads(WORDED)["results"]["channels"]
+    assert read["entities"] == expected["alternatives"][0]["entities"]
     assert read["entities"][0]["label"] == "CREDIT_CARD"
     assert read["hits"][1] == ["4539", []]
     assert read["hits"][0][1][0] == "Mr. Jones, my"

@@ -24,8 +24,8 @@ def layers() -> list[set[str]]:
 
 def test_the_levels_are_those_of_the_import_rules() -> None:
     rows = re.findall(r"^\| [1-7] \| (.+) \|$", PAGE, re.MULTILINE)
-    told = [set(re.findall(r"(?:^|· )`(\w+)`", row)) for row in rows]
-    assert told == [level for level in layers() if level != {"__main__"}]
+    answered = [set(re.findall(r"(?:^|· )`(\w+)`", row)) for row in rows]
+    assert answered == [level for level in layers() if level != {"__main__"}]
 
 
 @pytest.mark.parametrize("name", ["ARCHITECTURE.md", "CONTRIBUTING.md", "docs/glossary.md"])

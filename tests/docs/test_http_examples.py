@@ -52,13 +52,13 @@ async def a_parked_delivery(api: Front) -> Job:
     url = quote("https://127.0.0.1/hook", safe="")
     assert (await api.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
     lease = await api.claim()
-    order, kept = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
+    order, stored = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
     assert order.callback is not None
     delivery = DeliveryOrder(
-        lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
+        lease.job.id, order.callback, "POST", 200, lease.job.accessor, stored, origin=order.callback_origin
     )
     job = delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
-    assert await api.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(kept)), (job,)))
+    assert await api.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(stored)), (job,)))
     (sent,) = await api.ledger.claim(DELIVER, 1, 60)
     assert await api.ledger.settle(sent, GivenUp(503))
     return sent.job
@@ -66,39 +66,39 @@ async def a_parked_delivery(api: Front) -> Job:
 
 async def test_the_list_of_deliveries(api: Front) -> None:
     await a_parked_delivery(api)
-    (told,) = examples(f"GET {PROJECT}/deliveries")
+    (reply,) = examples(f"GET {PROJECT}/deliveries")
     (shown,) = (await call(api, "GET", "deliveries"))["deliveries"]
-    assert list(shown) == list(told["deliveries"][0])
+    assert list(shown) == list(reply["deliveries"][0])
     same = ("state", "method", "status", "code", "schedule", "tags", "kept", "next_attempt_at")
-    assert [shown[name] for name in same] == [told["deliveries"][0][name] for name in same]
+    assert [shown[name] for name in same] == [reply["deliveries"][0][name] for name in same]
 
 
 async def test_one_redelivery(api: Front) -> None:
     delivery = await a_parked_delivery(api)
-    asked, told = examples(f"POST {PROJECT}/requests/{{request_id}}/redeliver")
-    asked |= {"delivery_id": delivery.id, "url": "https://127.0.0.1/other"}
-    answered = await call(api, "POST", f"requests/{delivery.parent}/redeliver", asked)
-    assert list(answered) == list(told)
-    assert list(answered["deliveries"][0]) == list(told["deliveries"][0])
+    requested, reply = examples(f"POST {PROJECT}/requests/{{request_id}}/redeliver")
+    requested |= {"delivery_id": delivery.id, "url": "https://127.0.0.1/other"}
+    answered = await call(api, "POST", f"requests/{delivery.parent}/redeliver", requested)
+    assert list(answered) == list(reply)
+    assert list(answered["deliveries"][0]) == list(reply["deliveries"][0])
 
 
 async def test_many_redeliveries(api: Front) -> None:
     await a_parked_delivery(api)
-    dry, would, asked, done = examples(f"POST {PROJECT}/deliveries/redeliver")
-    for question, told in ((dry, would), (asked, done)):
-        assert list(await call(api, "POST", "deliveries/redeliver", question)) == list(told)
+    dry, would, requested, done = examples(f"POST {PROJECT}/deliveries/redeliver")
+    for question, reply in ((dry, would), (requested, done)):
+        assert list(await call(api, "POST", "deliveries/redeliver", question)) == list(reply)
 
 
 async def test_the_limits_of_a_key(api: Front) -> None:
     (key,) = await api.ledger.keys(api.project)
-    asked, told = examples(f"PATCH {PROJECT}/keys/{{key_id}}")
-    answered = await call(api, "PATCH", f"keys/{key.id}", asked)
-    assert answered["api_key"]["limits"] == told["api_key"]["limits"] == asked["limits"]
+    requested, reply = examples(f"PATCH {PROJECT}/keys/{{key_id}}")
+    answered = await call(api, "PATCH", f"keys/{key.id}", requested)
+    assert answered["api_key"]["limits"] == reply["api_key"]["limits"] == requested["limits"]
 
 
 async def test_a_tried_callback(api: Front) -> None:
-    asked, told = examples("POST /v1/callbacks/test")
-    asked["url"] = "http://127.0.0.1:9/hook"
-    answer = await api.call("POST", "/v1/callbacks/test", json=asked)
-    assert list(answer.json()) == list(told)
-    assert list(answer.json()["steps"][0]) == list(told["steps"][0])
+    requested, reply = examples("POST /v1/callbacks/test")
+    requested["url"] = "http://127.0.0.1:9/hook"
+    answer = await api.call("POST", "/v1/callbacks/test", json=requested)
+    assert list(answer.json()) == list(reply)
+    assert list(answer.json()["steps"][0]) == list(reply["steps"][0])

@@ -107,8 +107,8 @@ def test_a_metric_that_nobody_looks_at_is_a_mistake() -> None:
 
 
 def test_every_alert_has_its_row_its_severity_and_its_words() -> None:
-    told = dict(re.findall(r"^\| `(Ringback\w+)` \| (\w+) \|", PAGE, re.MULTILINE))
-    assert told == {rule["alert"]: rule["labels"]["severity"] for rule in alerts()}
+    answered = dict(re.findall(r"^\| `(Ringback\w+)` \| (\w+) \|", PAGE, re.MULTILINE))
+    assert answered == {rule["alert"]: rule["labels"]["severity"] for rule in alerts()}
     for rule in alerts():
         assert set(rule["annotations"]) == {"summary", "description"}
 

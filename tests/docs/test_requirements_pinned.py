@@ -43,7 +43,7 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "wanted"),
+    ("file", "expected"),
     [
         ("runtime", ["project.dependencies", "dependency-groups.build"]),
         ("multilingual", ["project.dependencies", "project.optional-dependencies.multilingual"]),
@@ -57,9 +57,9 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
         ("supply", ["dependency-groups.supply"]),
     ],
 )
-def test_the_pins_fulfil_pyproject(file: str, wanted: list[str]) -> None:
+def test_the_pins_fulfil_pyproject(file: str, expected: list[str]) -> None:
     pinned = pins(ROOT / "requirements" / f"{file}.txt")
-    for path in wanted:
+    for path in expected:
         table: Any = project()
         for key in path.split("."):
             table = table[key]

@@ -56,17 +56,17 @@ def named(api: Node, audio: bytes, query: str, word: str) -> Reply:
 
 def test_a_callback_comes_from_other_nodes_than_the_one_that_was_asked(nodes: Cluster) -> None:
     with Receiver() as receiver:
-        asked = {
+        requested = {
             api.listen(CLIP.read_bytes(), f"callback={quote(receiver.url)}").json()["request_id"]
             for api in nodes.of("api")
             for _ in range(2)
         }
-        arrived = receiver.wait_for(lambda got: len(got) >= len(asked))
-    assert {each.headers["dg-request-id"] for each in arrived} == asked
+        arrived = receiver.wait_for(lambda got: len(got) >= len(requested))
+    assert {each.headers["dg-request-id"] for each in arrived} == requested
     assert all(SAYS in words(each.json()) for each in arrived)
     for api in nodes.of("api"):
         # The delivery is settled just after the receiver has it; every node tells the same.
-        for request_id in asked:
+        for request_id in requested:
             api.wait_until(partial(is_delivered, api, request_id), 10, "the callback is not settled")
     assert not any(
         "transcription.ended" in api.log or "delivery.attempted" in api.log for api in nodes.of("api")
@@ -133,8 +133,8 @@ async def test_a_stream_calls_back_through_the_nodes_that_deliver(nodes: Cluster
         )
     numbers = [int(each.headers["ringback-sequence"]) for each in arrived]
     assert numbers == list(range(1, len(arrived) + 1))
-    heard = [each.json() for each in arrived if each.json()["type"] == "Results"]
-    assert SAYS in " ".join(each["channel"]["alternatives"][0]["transcript"] for each in heard)
+    recognised = [each.json() for each in arrived if each.json()["type"] == "Results"]
+    assert SAYS in " ".join(each["channel"]["alternatives"][0]["transcript"] for each in recognised)
 
 
 @pytest.mark.filterwarnings("ignore:websockets:DeprecationWarning")  # the SDK's own import

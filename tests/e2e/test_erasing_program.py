@@ -32,9 +32,9 @@ def ringback(server: Program, *arguments: str, key: str = "") -> str:
 
 def submit(server: Program, key: str, url: str, word: str) -> str:
     query = f"callback={quote(url, safe='')}&tag={CANARY}&extra=note:{CANARY}"
-    asked = Request(f"{server.url}/v1/listen?{query}", CLIP, {"Authorization": f"Token {key}"})
-    asked.add_header("Idempotency-Key", f"{CANARY} {word}")
-    with build_opener(ProxyHandler({})).open(asked) as answer:
+    requested = Request(f"{server.url}/v1/listen?{query}", CLIP, {"Authorization": f"Token {key}"})
+    requested.add_header("Idempotency-Key", f"{CANARY} {word}")
+    with build_opener(ProxyHandler({})).open(requested) as answer:
         request_id: str = json.loads(answer.read())["request_id"]
     return request_id
 
@@ -57,13 +57,15 @@ def test_what_a_tenant_had_is_gone(tmp_path: Path) -> None:
         path = f"/v1/projects/{project}/requests"
 
         def parked(request: str) -> bool:
-            shown = server.get(f"{path}/{request}", key)
-            return [each["state"] for each in shown.json()["request"]["ringback"]["deliveries"]] == ["parked"]
+            displayed = server.get(f"{path}/{request}", key)
+            return [each["state"] for each in displayed.json()["request"]["ringback"]["deliveries"]] == [
+                "parked"
+            ]
 
         server.wait_until(lambda: parked(first), 180, "the callback is not parked")
         result = server.get(f"{path}/{first}/result", key).json()
-        heard = result["results"]["channels"][0]["alternatives"][0]["transcript"]
-        words = [CANARY.encode(), heard.encode()]
+        recognised = result["results"]["channels"][0]["alternatives"][0]["transcript"]
+        words = [CANARY.encode(), recognised.encode()]
         assert places(server, words)
 
         assert first in ringback(

@@ -78,8 +78,8 @@ def test_each_side_of_a_call_is_heard_by_itself(server: Program, raw: bytes, tmp
     done = listen(server, call, "--pace", "fast", "-p", "multichannel=true")
     assert done.returncode == 0, done.stderr
     for channel in (0, 1):
-        (heard,) = re.findall(rf"\[channel {channel}\] (.*)", done.stdout)
-        assert word_error_rate([(SAID, heard)]) < TOLERATED
+        (recognised,) = re.findall(rf"\[channel {channel}\] (.*)", done.stdout)
+        assert word_error_rate([(SAID, recognised)]) < TOLERATED
 
 
 def _samples(raw: bytes) -> "np.typing.NDArray[np.int16]":
@@ -202,13 +202,13 @@ def test_what_a_stream_calls_back_can_be_watched(server: Program, scheme: str) -
             assert receiver.wait(timeout=30) == 0
         finally:
             receiver.kill()
-    shown = "".join(lines) + rest
-    assert "✗" not in shown
-    assert "0 with something wrong" in shown
-    assert word_error_rate([(SAID, " ".join(re.findall("“(.*)”   \\(final", shown)))]) < TOLERATED
+    displayed = "".join(lines) + rest
+    assert "✗" not in displayed
+    assert "0 with something wrong" in displayed
+    assert word_error_rate([(SAID, " ".join(re.findall("“(.*)”   \\(final", displayed)))]) < TOLERATED
 
 
-def test_refusals_are_told_in_the_servers_words(server: Program) -> None:
+def test_refusals_are_reported_in_the_servers_words(server: Program) -> None:
     stranger = listen(server, CLIP, "--key", "f" * 40)
     assert (stranger.returncode, stranger.stdout) == (1, "")
     assert "The server refused (401): Invalid credentials." in stranger.stderr
@@ -217,7 +217,7 @@ def test_refusals_are_told_in_the_servers_words(server: Program) -> None:
     assert "No such model/language/tier combination found." in parrot.stderr
 
 
-def test_what_is_no_audio_is_told_with_the_servers_reason(server: Program) -> None:
+def test_what_is_no_audio_is_reported_with_the_servers_reason(server: Program) -> None:
     done = listen(server, "-", sound=b"these are words, not sound. " * 400)
     assert done.returncode == 1
     assert "The server ended the stream (1008): DATA-0000" in done.stderr

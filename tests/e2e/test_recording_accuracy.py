@@ -24,7 +24,9 @@ async def test_the_server_hears_what_its_engine_hears(corpus: list[Clip], tmp_pa
     clips = [clip for clip in corpus if clip.language == "en" and clip.channels == 1 and clip.text]
     spoken = [clip.text or "" for clip in clips]
     async with local_engine(load(environ={"RINGBACK_DATA_DIR": str(tmp_path / "bare")})) as engine:
-        bare = word_error_rate(zip(spoken, [await heard(engine, clip.path) for clip in clips], strict=True))
+        bare = word_error_rate(
+            zip(spoken, [await recognised(engine, clip.path) for clip in clips], strict=True)
+        )
     with Program(tmp_path / "served") as program:
         served = word_error_rate(zip(spoken, called_back(program, clips), strict=True))
     seconds = sum(clip.duration for clip in clips)
@@ -36,7 +38,7 @@ async def test_the_server_hears_what_its_engine_hears(corpus: list[Clip], tmp_pa
     assert abs(served - bare) < NOISE
 
 
-async def heard(engine: LocalEngine, path: Path) -> str:
+async def recognised(engine: LocalEngine, path: Path) -> str:
     """What the engine makes of a clip, one chunk after the other."""
     words = []
     async with engine.reader.read(path, Decoding()) as pieces:

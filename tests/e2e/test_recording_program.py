@@ -62,15 +62,15 @@ def test_the_callback_brings_what_the_waiting_caller_gets(program: Program) -> N
 
 def test_real_speech_is_understood_from_end_to_end(program: Program) -> None:
     with Receiver() as receiver:
-        asked = {
+        requested = {
             program.listen(audio(clip), f"callback={quote(receiver.url)}").json()["request_id"]: clip
             for clip in ENGLISH
         }
-        arrived = receiver.wait_for(lambda received: len(received) >= len(asked))
-    heard = {callback.headers["dg-request-id"]: transcript(callback.json()) for callback in arrived}
-    rate = word_error_rate([(asked[request_id]["text"], text) for request_id, text in heard.items()])
-    print(f"word error rate over {len(asked)} committed clips: {100 * rate:.1f} %")
-    assert heard.keys() == asked.keys()
+        arrived = receiver.wait_for(lambda received: len(received) >= len(requested))
+    recognised = {callback.headers["dg-request-id"]: transcript(callback.json()) for callback in arrived}
+    rate = word_error_rate([(requested[request_id]["text"], text) for request_id, text in recognised.items()])
+    print(f"word error rate over {len(requested)} committed clips: {100 * rate:.1f} %")
+    assert recognised.keys() == requested.keys()
     assert rate < 0.15
 
 

@@ -153,10 +153,10 @@ def test_each_channel_of_a_call_is_heard_by_itself(program: Program) -> None:
     right, _ = as_wav(next(entry for entry in CLIPS if entry["path"] == "librivox_0930.flac"))
     both = np.zeros((2, max(len(left), len(right))), np.int16)
     both[0, : len(left)], both[1, : len(right)] = left, right
-    heard = channels(program.listen(wav_of(both, rate), "multichannel=true"))
-    assert len(heard) == 2
-    assert "amiable woman" in transcript(heard[0])
-    assert "amiable himself" in transcript(heard[1])
+    recognised = channels(program.listen(wav_of(both, rate), "multichannel=true"))
+    assert len(recognised) == 2
+    assert "amiable woman" in transcript(recognised[0])
+    assert "amiable himself" in transcript(recognised[1])
     (mixed,) = channels(program.listen(wav_of(both, rate), ""))
     assert transcript(mixed)
 
@@ -279,7 +279,7 @@ def test_audio_behind_a_url(program: Program) -> None:
     assert fetched.json()["metadata"]["sha256"] == sent.json()["metadata"]["sha256"]
 
 
-def test_audio_that_does_not_come_is_told_to_the_waiting_and_to_the_called_back(program: Program) -> None:
+def test_audio_that_does_not_come_is_reported_to_the_waiting_and_to_the_called_back(program: Program) -> None:
     with web({}) as site, Receiver() as receiver:
         body = json.dumps({"url": f"{site}/nothing.wav"}).encode()
         waited = program.listen(body, "", "application/json")

@@ -99,9 +99,9 @@ def test_many_go_elsewhere_and_many_come_back(server: Program) -> None:
         broken.answer = lambda _: 200
         where = ("--destination", broken.url, "--tag", "many")
         assert said(server, "redeliver", *where, "--dry-run").startswith("3 deliveries")
-        asked = ringback(server, "redeliver", *where)
-        assert asked.returncode == 1
-        assert "Send 3 deliveries again?" in asked.stderr
+        requested = ringback(server, "redeliver", *where)
+        assert requested.returncode == 1
+        assert "Send 3 deliveries again?" in requested.stderr
         assert said(server, "redeliver", *where, "--yes") == "Due again: 3 deliveries.\n"
         receiver = broken.wait_for(lambda got: len(got) == 6)
         assert {each.headers["dg-request-id"] for each in receiver[3:]} == set(ids)

@@ -53,7 +53,7 @@ def test_the_first_start_shows_a_key_once_and_keeps_only_its_hash(tmp_path: Path
         assert not path.is_file() or secret.encode() not in path.read_bytes(), path
 
 
-def test_a_second_server_on_the_same_folder_is_told_why_not(tmp_path: Path) -> None:
+def test_the_error_of_a_second_server_on_the_same_folder_says_why(tmp_path: Path) -> None:
     with Program(tmp_path), serve(tmp_path) as second:
         _, complaint = second.communicate(timeout=30)
     assert second.returncode == 2
@@ -155,6 +155,6 @@ def test_metrics_have_an_address_of_their_own(tmp_path: Path) -> None:
         elsewhere = {"X-Forwarded-For": "192.0.2.1"}
         assert program.get("/metrics").status == 404
         assert program.get("/v1/status").status == 200
-        asked = Request(f"http://127.0.0.1:{port}/metrics", headers=elsewhere)
-        with build_opener(ProxyHandler({})).open(asked) as answer:
+        requested = Request(f"http://127.0.0.1:{port}/metrics", headers=elsewhere)
+        with build_opener(ProxyHandler({})).open(requested) as answer:
             assert b"ringback_jobs" in answer.read()

@@ -116,8 +116,8 @@ async def scraped(session: aiohttp.ClientSession, url: str) -> dict[str, float]:
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = {**sample.labels, "instance": "a", "job": "ringback"}
-            shown = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
-            found[f"{sample.name}{{{shown}}}"] = sample.value
+            displayed = ", ".join(f'{name}="{value}"' for name, value in sorted(labels.items()))
+            found[f"{sample.name}{{{displayed}}}"] = sample.value
     return found
 
 

@@ -81,8 +81,8 @@ class Loop:
     async def _read(self, path: Path, decoding: Decoding) -> float | str:
         items = []
         try:
-            async with self._reader.read(path, decoding) as heard:
-                items = [item async for item in heard]
+            async with self._reader.read(path, decoding) as read_items:
+                items = [item async for item in read_items]
         except Refusal as refusal:
             return refusal.failure.err_msg
         assert isinstance(items[-1], AudioEnd)

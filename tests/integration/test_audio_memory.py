@@ -19,8 +19,8 @@ MIB = 1 << 20
 
 
 async def read(reader: AudioReader, path: Path) -> list[ReaderItem]:
-    async with reader.read(path, Decoding()) as heard:
-        return [item async for item in heard]
+    async with reader.read(path, Decoding()) as read_items:
+        return [item async for item in read_items]
 
 
 def children() -> list[psutil.Process]:
@@ -89,8 +89,8 @@ async def test_bombs_beside_clips(tmp_path: Path) -> None:
 
 async def first_of(reader: AudioReader, path: Path) -> None:
     """Read until the first frame, which comes after the index; then give it up."""
-    async with reader.read(path, Decoding()) as heard:
-        async for _ in heard:
+    async with reader.read(path, Decoding()) as read_items:
+        async for _ in read_items:
             return
 
 

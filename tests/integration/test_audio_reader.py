@@ -79,18 +79,18 @@ def test_the_servers_event_loop(talk: Callable[[float], Path]) -> None:
 
     async def through_a_crash() -> list[ReaderItem]:
         async with running(AudioReader(1)) as reader:
-            async with reader.read(path, Decoding()) as heard:
-                items = [await anext(heard)]
+            async with reader.read(path, Decoding()) as read_items:
+                items = [await anext(read_items)]
                 children()[0].kill()
-                items += [item async for item in heard]
-            async with reader.read(path, Decoding()) as heard:
-                await anext(heard)
+                items += [item async for item in read_items]
+            async with reader.read(path, Decoding()) as read_items:
+                await anext(read_items)
             return items
 
     assert isinstance(uvloop.run(through_a_crash())[-1], AudioEnd)
 
 
-async def test_channels_are_told_apart(tmp_path: Path, talk: Callable[[float], Path]) -> None:
+async def test_each_channel_has_its_own_chunks(tmp_path: Path, talk: Callable[[float], Path]) -> None:
     with wave.open(str(talk(5))) as file:
         mono = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     path = tmp_path / "stereo"
@@ -127,8 +127,8 @@ async def test_a_child_serves_many_files_and_is_then_replaced() -> None:
     async with running(AudioReader(1, files_per_child=2)) as reader:
         seen = []
         for _ in range(5):
-            async with reader.read(SPOKEN[0], Decoding()) as heard:
-                seen += [child.pid async for _ in heard for child in children()][:1]
+            async with reader.read(SPOKEN[0], Decoding()) as read_items:
+                seen += [child.pid async for _ in read_items for child in children()][:1]
     assert seen[0] == seen[1] != seen[2] == seen[3] != seen[4]
 
 
@@ -155,13 +155,13 @@ async def test_a_lost_file_is_not_blamed_on_the_audio(tmp_path: Path) -> None:
 async def test_leaving_early_frees_the_place(talk: Callable[[float], Path]) -> None:
     path = talk(600)
     async with running(AudioReader(1)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            await anext(heard)
+        async with reader.read(path, Decoding()) as read_items:
+            await anext(read_items)
         assert chunks_of(await read(reader, SPOKEN[0]))
 
         async def never_ends() -> None:
-            async with reader.read(path, Decoding()) as heard:
-                async for _ in heard:
+            async with reader.read(path, Decoding()) as read_items:
+                async for _ in read_items:
                     reading.set()
                     await asyncio.Event().wait()
 
@@ -180,8 +180,8 @@ async def test_no_more_children_than_allowed() -> None:
 
         async def one() -> None:
             nonlocal most
-            async with reader.read(SPOKEN[0], Decoding()) as heard:
-                async for _ in heard:
+            async with reader.read(SPOKEN[0], Decoding()) as read_items:
+                async for _ in read_items:
                     most = max(most, len(children()))
 
         async with asyncio.TaskGroup() as group:
@@ -198,8 +198,8 @@ async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Call
         most = 0
         own = psutil.Process().memory_info().rss
         own_most = 0
-        async with reader.read(talk(1800), Decoding()) as heard:
-            async for _ in heard:
+        async with reader.read(talk(1800), Decoding()) as read_items:
+            async for _ in read_items:
                 most = max(most, child.memory_info().rss)
                 own_most = max(own_most, psutil.Process().memory_info().rss)
     print(f"30 min: child +{(most - before) / 1e6:.1f} MB, server +{(own_most - own) / 1e6:.1f} MB")
@@ -234,8 +234,8 @@ async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
         await asyncio.sleep(0.1)
         assert chunks_of(await read(reader, SPOKEN[0], caller="p/short"))
         assert not long.done(), "it was asked for first, and its child was taken away"
-        heard = await long
-    assert [type(item) for item in heard] == [type(item) for item in undisturbed]
-    for ours, theirs in zip(chunks_of(heard), chunks_of(undisturbed), strict=True):
+        read_items = await long
+    assert [type(item) for item in read_items] == [type(item) for item in undisturbed]
+    for ours, theirs in zip(chunks_of(read_items), chunks_of(undisturbed), strict=True):
         assert (ours.channel, ours.start) == (theirs.channel, theirs.start)
         assert np.array_equal(ours.samples, theirs.samples)

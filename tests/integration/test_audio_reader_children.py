@@ -25,10 +25,10 @@ async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float]
     async with running(AudioReader(1)) as reader:
         whole = await read(reader, path)
         items: list[ReaderItem] = []
-        async with reader.read(path, Decoding()) as heard:
+        async with reader.read(path, Decoding()) as read_items:
             if after == 0:
                 children()[0].kill()
-            async for item in heard:
+            async for item in read_items:
                 items.append(item)
                 if len(items) == after:
                     children()[0].kill()
@@ -38,25 +38,25 @@ async def test_a_killed_child_changes_nothing(after: int, talk: Callable[[float]
 async def test_a_file_that_kills_every_child_is_refused(talk: Callable[[float], Path]) -> None:
     path = talk(600)
     async with running(AudioReader(1)) as reader:
-        async with reader.read(path, Decoding()) as heard:
+        async with reader.read(path, Decoding()) as read_items:
             with pytest.raises(Refusal, match="corrupt or unsupported"):
-                await killing_each(heard)
+                await killing_each(read_items)
         assert chunks_of(await read(reader, SPOKEN[0]))
 
 
-async def killing_each(heard: AsyncIterator[ReaderItem]) -> None:
-    async for _ in heard:
+async def killing_each(read_items: AsyncIterator[ReaderItem]) -> None:
+    async for _ in read_items:
         children()[0].kill()
 
 
 async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
     path = talk(600)
     async with running(AudioReader(1, timeout=4.0)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            first = await anext(heard)
+        async with reader.read(path, Decoding()) as read_items:
+            first = await anext(read_items)
             (child,) = children()
             child.suspend()
-            rest = [item async for item in heard]
+            rest = [item async for item in read_items]
         assert isinstance(first, AudioFacts)
         assert isinstance(rest[-1], AudioEnd)
         assert not child.is_running()
@@ -67,13 +67,13 @@ async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
 ) -> None:
     path = talk(600)
     async with running(AudioReader(1, timeout=3.0)) as reader:
-        async with reader.read(path, Decoding()) as heard:
-            await anext(heard)
+        async with reader.read(path, Decoding()) as read_items:
+            await anext(read_items)
             (child,) = children()
             await settled(child)
             assert child.cpu_times().user < 600 / 40  # it stopped long before the end
             await asyncio.sleep(3.5)  # longer than the patience: the consumer is the slow one
-            rest = [item async for item in heard]
+            rest = [item async for item in read_items]
         assert isinstance(rest[-1], AudioEnd)
         assert children() == [child]
 
@@ -190,9 +190,9 @@ async def test_a_child_does_not_outlive_its_server(talk: Callable[[float], Path]
 
 async def test_a_stop_of_the_process_group_leaves_the_child_at_its_work() -> None:
     async with running(AudioReader(1)) as reader:
-        async with reader.read(SPOKEN[0], Decoding()) as heard:
-            await anext(heard)
+        async with reader.read(SPOKEN[0], Decoding()) as read_items:
+            await anext(read_items)
             for sign in (signal.SIGINT, signal.SIGTERM):
                 children()[0].send_signal(sign)
-            rest = [item async for item in heard]
+            rest = [item async for item in read_items]
         assert isinstance(rest[-1], AudioEnd)

@@ -72,8 +72,8 @@ def test_only_its_owner_can_read_it_whatever_the_umask(used: Path, tmp_path: Pat
     found = {path.relative_to(tmp_path / "copy"): path for path in (tmp_path / "copy").rglob("*")}
     assert {str(name) for name in found} >= {"ringback.db", "secret.key", "ringback.toml", "blobs"}
     for path in (tmp_path / "copy", *found.values()):
-        wanted = 0o700 if path.is_dir() else 0o600
-        assert stat.S_IMODE(path.stat().st_mode) == wanted, path
+        expected = 0o700 if path.is_dir() else 0o600
+        assert stat.S_IMODE(path.stat().st_mode) == expected, path
     assert not [name for name in found if "unfinished" in str(name)]
 
 
@@ -104,7 +104,7 @@ def test_a_damaged_ledger_makes_no_backup(used: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "copy" / "ringback.db").exists()
 
 
-def test_a_waiting_recording_that_is_lost_is_told(tmp_path: Path) -> None:
+def test_a_waiting_recording_that_is_lost_is_reported(tmp_path: Path) -> None:
     """The server is killed with recordings that wait, and one of them is deleted behind its back."""
     with Receiver(lambda _: 503) as receiver, Program(tmp_path / "data") as program:
         for _ in range(4):

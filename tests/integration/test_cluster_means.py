@@ -46,14 +46,14 @@ async def test_what_one_node_has_reached_another_one_shows(
     stopping = asyncio.Event()
     there.reach(job, 12.5, 60.0)
     running = asyncio.create_task(there.run(stopping))
-    await shown(here, job, Reached(12.5, 60.0))
+    await displayed(here, job, Reached(12.5, 60.0))
     there.reach(job, 30.0, None)
-    await shown(here, job, Reached(30.0, None))
+    await displayed(here, job, Reached(30.0, None))
     stopping.set()
     await running
 
 
-async def shown(here: SharedProgress, job: JobId, reached: Reached) -> None:
+async def displayed(here: SharedProgress, job: JobId, reached: Reached) -> None:
     """Wait until this node shows it."""
 
     async def is_shown() -> bool:

@@ -52,11 +52,11 @@ async def test_what_a_receiver_gets(deliverer: Deliverer, method: str) -> None:
     async with receiving(answering(200, b"thanks")) as receiver:
         claimed = lease(receiver.url("/hook?a=1&b=%2F"), method=method, tries=1)
         outcome = await deliverer(claimed)
-    [heard] = receiver.heard
-    assert heard.line == f"{method} /hook?a=1&b=%2F HTTP/1.1"
-    assert heard.body == DOCUMENT.encode()
-    assert Verifier.of([SECRET], []).fault(heard.headers, heard.body, time.time()) is None
-    unsigned = {name: heard.headers[name] for name in heard.headers if name not in _SIGNED}
+    [received] = receiver.received
+    assert received.line == f"{method} /hook?a=1&b=%2F HTTP/1.1"
+    assert received.body == DOCUMENT.encode()
+    assert Verifier.of([SECRET], []).fault(received.headers, received.body, time.time()) is None
+    unsigned = {name: received.headers[name] for name in received.headers if name not in _SIGNED}
     assert unsigned == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept": "*/*",
@@ -83,11 +83,11 @@ async def test_what_a_receiver_gets(deliverer: Deliverer, method: str) -> None:
 async def test_credentials_arrive_decoded_and_not_in_the_request_line(deliverer: Deliverer) -> None:
     async with receiving(answering()) as receiver:
         await deliverer(lease(f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/hook"))
-    [heard] = receiver.heard
-    scheme, _, credentials = heard.headers["authorization"].partition(" ")
+    [received] = receiver.received
+    scheme, _, credentials = received.headers["authorization"].partition(" ")
     assert (scheme, base64.b64decode(credentials).decode()) == ("Basic", "us@er:p:ss/wörd")
-    assert heard.line == "POST /hook HTTP/1.1"
-    assert heard.headers["host"] == f"127.0.0.1:{receiver.port}"
+    assert received.line == "POST /hook HTTP/1.1"
+    assert received.headers["host"] == f"127.0.0.1:{receiver.port}"
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
@@ -100,7 +100,7 @@ async def test_a_failure_is_tried_again_and_at_last_given_up(deliverer: Delivere
     assert (first.delay, second.delay, first.code) == (5.0, 5.0, status)
     assert isinstance(last, GivenUp)
     assert last.code == status
-    assert [heard.headers["ringback-attempt"] for heard in receiver.heard] == ["1", "2", "3"]
+    assert [received.headers["ringback-attempt"] for received in receiver.received] == ["1", "2", "3"]
 
 
 async def test_one_delivery_keeps_its_id_over_attempts(deliverer: Deliverer) -> None:
@@ -108,7 +108,7 @@ async def test_one_delivery_keeps_its_id_over_attempts(deliverer: Deliverer) -> 
         claimed = lease(receiver.url())
         for tries in range(2):
             await deliverer(replace(claimed, job=replace(claimed.job, tries=tries)))
-    assert [heard.headers["webhook-id"] for heard in receiver.heard] == [claimed.job.id] * 2
+    assert [received.headers["webhook-id"] for received in receiver.received] == [claimed.job.id] * 2
 
 
 async def test_an_order_may_have_a_schedule_of_its_own(deliverer: Deliverer) -> None:
@@ -127,8 +127,8 @@ async def test_a_presigned_url_gets_no_credentials(deliverer: Deliverer) -> None
     async with receiving(answering()) as receiver:
         url = f"http://user:hush@127.0.0.1:{receiver.port}/bucket/key?X-Amz-Signature=abc"
         await deliverer(lease(url, method="PUT"))
-    [heard] = receiver.heard
-    assert heard.headers == {
+    [received] = receiver.received
+    assert received.headers == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept": "*/*",
         "accept-encoding": "identity",

@@ -45,9 +45,9 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
     async with receiving(answering()) as receiver:
         outcome = await deliverer(lease(receiver.url(), kept))
     assert isinstance(outcome, Done)
-    [heard] = receiver.heard
-    assert heard.body == document
-    assert heard.headers["content-length"] == str(len(document))
+    [received] = receiver.received
+    assert received.body == document
+    assert received.headers["content-length"] == str(len(document))
 
 
 async def test_large_results_for_receivers_that_hang_hold_up_no_others(
@@ -61,7 +61,7 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 
     async def hang(talk: Conversation) -> None:
         await talk.request()
-        if len(talk.receiver.heard) == 40:
+        if len(talk.receiver.received) == 40:
             all_there.set()
         await asyncio.Event().wait()
 
@@ -123,8 +123,8 @@ async def test_after_a_413_only_a_link_is_sent(egress: EgressClient, blobs: Fold
             read_attempts.append(attempt_of(outcome))
         # Sent again by hand, its tries count from 0: the receiver may have raised its limit.
         await deliverer(lease(receiver.url(), tries=0))
-    whole, thin = DOCUMENT.encode(), receiver.heard[2].body
-    assert [heard.body for heard in receiver.heard] == [whole, whole, thin, thin, whole]
+    whole, thin = DOCUMENT.encode(), receiver.received[2].body
+    assert [received.body for received in receiver.received] == [whole, whole, thin, thin, whole]
     assert json.loads(thin) == {
         "request_id": REQUEST,
         "status": 200,
@@ -155,7 +155,7 @@ async def test_a_413_from_before_a_redelivery_is_forgotten(
     async with receiving(answering()) as receiver:
         for tries in (1, 2):
             await deliverer(lease(receiver.url(), tries=tries))
-    whole, thin = receiver.heard
+    whole, thin = receiver.received
     assert whole.body == DOCUMENT.encode()
     assert "result_url" in json.loads(thin.body)
 
@@ -169,8 +169,8 @@ async def test_what_a_live_stream_said_is_never_thin(egress: EgressClient, blobs
         claimed = lease(receiver.url(), tries=1)
         order = msgspec.structs.replace(order_of(claimed.job), number=7)
         await deliverer(replace(claimed, job=replace(claimed.job, payload=msgspec.json.encode(order))))
-    [heard] = receiver.heard
-    assert heard.body == DOCUMENT.encode()
+    [received] = receiver.received
+    assert received.body == DOCUMENT.encode()
 
 
 async def test_a_ledger_that_is_away_burns_no_try(egress: EgressClient, blobs: FolderBlobStore) -> None:

@@ -101,8 +101,8 @@ async def test_nothing_goes_out_unsigned(
             outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, Interrupted)
     assert receiver.connections == 0
-    [told] = events
-    assert (told["event"], told["reason"]) == ("delivery.not_tried", f"it cannot be signed: {error}")
+    [reported] = events
+    assert (reported["event"], reported["reason"]) == ("delivery.not_tried", f"it cannot be signed: {error}")
 
 
 async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(

@@ -52,12 +52,12 @@ async def test_a_sample_that_arrives(egress: EgressClient) -> None:
     assert "hush" not in str(found)
     timed = {step.phase for step in found.steps if step.seconds is not None}
     assert timed == {Phase.DNS, Phase.CONNECT, Phase.SEND, Phase.FIRST_BYTE}
-    [heard] = receiver.heard
-    assert heard.line == "PUT /hush HTTP/1.1"
-    assert heard.headers["dg-request-id"] == found.request_id
-    assert heard.headers["authorization"].startswith("Basic ")
-    assert heard.headers["webhook-id"] not in {"", found.request_id}
-    document = json.loads(heard.body)
+    [received] = receiver.received
+    assert received.line == "PUT /hush HTTP/1.1"
+    assert received.headers["dg-request-id"] == found.request_id
+    assert received.headers["authorization"].startswith("Basic ")
+    assert received.headers["webhook-id"] not in {"", found.request_id}
+    document = json.loads(received.body)
     assert document["metadata"]["request_id"] == found.request_id
     spoken = document["results"]["channels"][0]["alternatives"][0]["transcript"]
     assert spoken == "This is a test of your callback."
@@ -71,7 +71,7 @@ async def test_it_is_signed_like_a_real_one(egress: EgressClient) -> None:
         for query in ("", "?X-Amz-Signature=a"):
             url = receiver.url(f"/{query}", host="user:hush@127.0.0.1")
             await trial(egress, POLICY, url, clock=SystemClock(), limits=LIMITS, key_id="key-1", sign=sign)
-    signed, presigned = receiver.heard
+    signed, presigned = receiver.received
     assert signed.headers["dg-token"] == "key-1"
     assert signed.headers["webhook-signature"] == f"{signed.headers['webhook-id']} True {len(signed.body)}"
     assert "authorization" in signed.headers
@@ -208,7 +208,7 @@ async def test_the_doctor_tells_it_step_by_step(tmp_path: Path, monkeypatch: pyt
     assert "✗ status      it answered 404" in refused[1]
     assert "→ check the URL's path" in refused[1]
     assert "no such hook" in refused[1]
-    assert bad.heard[0].line.startswith("PUT ")
+    assert bad.received[0].line.startswith("PUT ")
 
 
 async def doctor(*arguments: str) -> tuple[int | None, str]:

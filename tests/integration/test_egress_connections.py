@@ -93,8 +93,8 @@ async def test_a_large_body_is_sent_whole_though_its_answer_came_early(egress: E
         async with asyncio.timeout(5):
             await whole.wait()
     assert isinstance(answer, ReceiverResponse)
-    [heard] = receiver.heard
-    assert len(heard.body) == 3_000_000
+    [received] = receiver.received
+    assert len(received.body) == 3_000_000
 
 
 async def test_a_dead_address_does_not_hold_up_the_next() -> None:

@@ -87,8 +87,8 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(egress: EgressCli
     assert isinstance(outcome, Interrupted)
     assert outcome.delay > 0
     assert receiver.connections == 0
-    [told] = events
-    assert (told["event"], told["log_level"], told["request_id"]) == (
+    [reported] = events
+    assert (reported["event"], reported["log_level"], reported["request_id"]) == (
         "delivery.not_tried",
         "warning",
         request,

@@ -51,23 +51,24 @@ async def test_the_bytes_come_as_they_are(egress: EgressClient) -> None:
     audio = bytes(range(256)) * 20_000
     async with receiving(answering(200, audio, content_encoding="gzip")) as receiver:
         assert await fetched(egress, receiver.url("/a.wav?secret=1")) == audio
-    [heard] = receiver.heard
-    assert heard.line == "GET /a.wav?secret=1 HTTP/1.1"
-    assert heard.headers["accept-encoding"] == "identity"
+    [received] = receiver.received
+    assert received.line == "GET /a.wav?secret=1 HTTP/1.1"
+    assert received.headers["accept-encoding"] == "identity"
 
 
 async def test_credentials_are_sent_and_stay_with_their_origin(egress: EgressClient) -> None:
     async def lead_elsewhere(talk: Conversation) -> None:
-        heard = await talk.request()
-        if heard.line.startswith("GET /first"):
+        received = await talk.request()
+        if received.line.startswith("GET /first"):
             await talk.answer(302, location="/second")
         else:
             await talk.answer(302, location=f"http://localhost:{other.port}/third")
 
     async with receiving(answering(200, b"audio")) as other, receiving(lead_elsewhere) as first:
         assert await fetched(egress, f"http://u:p@127.0.0.1:{first.port}/first") == b"audio"
-    assert [heard.headers.get("authorization") for heard in first.heard] == ["Basic dTpw", "Basic dTpw"]
-    assert [heard.headers.get("authorization") for heard in other.heard] == [None]
+    sent = [received.headers.get("authorization") for received in first.received]
+    assert sent == ["Basic dTpw", "Basic dTpw"]
+    assert [received.headers.get("authorization") for received in other.received] == [None]
 
 
 async def test_redirects_end(egress: EgressClient) -> None:
@@ -138,9 +139,7 @@ async def test_a_bomb_is_bounded_by_what_its_consumer_takes(egress: EgressClient
         (answering(200, b"x", content_encoding="br"), "it came with the content coding br"),
     ],
 )
-async def test_what_is_no_audio_is_told_for_what_it_is(
-    egress: EgressClient, behaviour: Behaviour, detail: str
-) -> None:
+async def test_what_is_no_audio_is_named(egress: EgressClient, behaviour: Behaviour, detail: str) -> None:
     async with receiving(behaviour) as receiver:
         failed = await failure(egress, receiver.url("/secret"))
     assert failed.reason is FetchReason.NO_DATA
@@ -160,7 +159,7 @@ async def test_what_is_no_audio_is_told_for_what_it_is(
         ("http://[::ffff:169.254.169.254]/", FetchReason.BLOCKED, "after a redirect: "),
     ],
 )
-async def test_a_redirect_that_leads_nowhere_is_told(
+async def test_a_redirect_that_leads_nowhere_is_reported(
     egress: EgressClient, location: str, reason: FetchReason, detail: str
 ) -> None:
     async with receiving(answering(302, location=location)) as receiver:
@@ -172,7 +171,7 @@ async def test_a_redirect_that_leads_nowhere_is_told(
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 520])
-async def test_what_may_pass_is_told_apart_with_the_time_that_the_host_asks_for(
+async def test_what_may_pass_is_temporary_and_has_the_time_that_the_host_asks_for(
     egress: EgressClient, status: int
 ) -> None:
     async with receiving(answering(status, retry_after="7")) as receiver:
@@ -187,11 +186,11 @@ async def test_what_the_same_url_will_give_again_is_final(egress: EgressClient, 
     assert not failed.temporary
 
 
-async def test_the_host_is_told_who_asks(egress: EgressClient) -> None:
+async def test_the_host_learns_who_asks(egress: EgressClient) -> None:
     async with receiving(answering(200, b"audio")) as receiver:
         await fetched(egress, receiver.url())
-    [heard] = receiver.heard
-    assert heard.headers["user-agent"] == f"ringback/{__version__}"
+    [received] = receiver.received
+    assert received.headers["user-agent"] == f"ringback/{__version__}"
 
 
 async def silence(talk: Conversation) -> None:

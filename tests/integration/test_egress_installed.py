@@ -43,7 +43,7 @@ def in_turn(*behaviours: Behaviour) -> Behaviour:
 
     async def behave(talk: Conversation) -> None:
         await talk.request()
-        await behaviours[len(talk.receiver.heard) - 1](talk)
+        await behaviours[len(talk.receiver.received) - 1](talk)
 
     return behave
 
@@ -63,8 +63,8 @@ async def test_a_host_that_hiccups_is_asked_again_while_the_caller_waits(server:
         reply = await posted(server, "", host.url("/a.flac"))
     assert reply.status == 200, reply.body
     assert reply.json()["results"]["channels"][0]["alternatives"][0]["transcript"]
-    assert len(host.heard) == 3
-    assert all(each.headers["user-agent"].startswith("ringback/") for each in host.heard)
+    assert len(host.received) == 3
+    assert all(each.headers["user-agent"].startswith("ringback/") for each in host.received)
 
 
 async def test_one_hiccup_ends_no_callback_request_and_one_200_is_one_delivery(server: Program) -> None:
@@ -79,12 +79,12 @@ async def test_one_hiccup_ends_no_callback_request_and_one_200_is_one_delivery(s
         await asyncio.to_thread(server.wait_until, ended, 60, "it does not end")
     [delivery] = found
     assert [attempt["outcome"] for attempt in delivery["attempts"]] == ["delivered"]
-    [heard] = receiver.heard
-    assert heard.headers["ringback-status"] == "200"
-    assert b'"transcript":"' in heard.body
+    [received] = receiver.received
+    assert received.headers["ringback-status"] == "200"
+    assert b'"transcript":"' in received.body
 
 
-async def test_what_is_final_is_told_at_once(server: Program) -> None:
+async def test_what_is_final_is_reported_at_once(server: Program) -> None:
     async def gone(talk: Conversation) -> None:
         await talk.request()
         await talk.answer(410)
@@ -94,4 +94,4 @@ async def test_what_is_final_is_told_at_once(server: Program) -> None:
     assert reply.status == 400
     assert reply.json()["err_code"] == "REMOTE_CONTENT_ERROR"
     assert "410 Said" in reply.json()["err_msg"]
-    assert len(host.heard) == 1
+    assert len(host.received) == 1

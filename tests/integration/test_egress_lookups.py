@@ -25,11 +25,11 @@ LIMITS = Limits(3.0, 6.0)
 @pytest.fixture
 async def egress() -> AsyncIterator[EgressClient]:
     """One whose share of the look-ups is taken by names that hang, for the key `HOG`."""
-    release, asked = threading.Event(), threading.Semaphore(0)
+    release, requested = threading.Event(), threading.Semaphore(0)
 
     def look_up(host: str, _: int) -> list[str]:
         if host.startswith("slow"):
-            asked.release()
+            requested.release()
             release.wait(60)
         return ["127.0.0.1"]
 
@@ -38,7 +38,7 @@ async def egress() -> AsyncIterator[EgressClient]:
         targets = [parse_target(f"http://slow{n}.example/", POLICY, ports=False) for n in range(share)]
         hanging = [asyncio.create_task(opened.check_address(target, HOG)) for target in targets]
         for _ in targets:
-            await asyncio.to_thread(asked.acquire)
+            await asyncio.to_thread(requested.acquire)
         yield opened
         release.set()
         await asyncio.gather(*hanging, return_exceptions=True)

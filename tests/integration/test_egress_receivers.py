@@ -140,7 +140,7 @@ async def test_answers_that_other_clients_read_are_read_whole(egress: EgressClie
             audio = b"".join([chunk async for chunk in fetched.chunks])
     assert [answer.body for answer in answers if isinstance(answer, ReceiverResponse)] == [b"thanks"] * 2
     assert audio == b"thanks"
-    assert len(receiver.heard) == 3, "each was sent once"
+    assert len(receiver.received) == 3, "each was sent once"
 
 
 @pytest.mark.parametrize(
@@ -247,17 +247,17 @@ async def test_interim_answers_are_passed_over(egress: EgressClient) -> None:
 
 
 async def test_a_cancelled_attempt_leaves_no_connection(egress: EgressClient) -> None:
-    heard, ended = asyncio.Event(), asyncio.Event()
+    received, ended = asyncio.Event(), asyncio.Event()
 
     async def until_closed(talk: Conversation) -> None:
         await talk.request()
-        heard.set()
+        received.set()
         await talk.reader.read()
         ended.set()
 
     async with receiving(until_closed) as receiver:
         sending = asyncio.create_task(attempt(egress, receiver.url()))
-        await heard.wait()
+        await received.wait()
         sending.cancel()
         async with asyncio.timeout(5):
             await ended.wait()
@@ -314,10 +314,10 @@ async def test_what_is_sent(egress: EgressClient) -> None:
         url = f"http://us%40er:p%3Ass%2Fw%C3%B6rd@127.0.0.1:{receiver.port}/a%2Fb?c=%41&d=e%20f#g"
         target = parse_target(url, POLICY, ports=False)
         await egress.send_request(target, "PUT", {"Content-Type": "application/json"}, b'{"a":1}', LIMITS)
-    [heard] = receiver.heard
-    assert heard.line == "PUT /a%2Fb?c=%41&d=e%20f HTTP/1.1"
-    assert heard.body == b'{"a":1}'
-    assert heard.headers == {
+    [received] = receiver.received
+    assert received.line == "PUT /a%2Fb?c=%41&d=e%20f HTTP/1.1"
+    assert received.body == b'{"a":1}'
+    assert received.headers == {
         "host": f"127.0.0.1:{receiver.port}",
         "accept": "*/*",
         "accept-encoding": "identity",
@@ -331,17 +331,17 @@ async def test_what_is_sent(egress: EgressClient) -> None:
 async def test_the_length_is_exact_at_every_size(egress: EgressClient, size: int) -> None:
     async with receiving(answering()) as receiver:
         await attempt(egress, receiver.url(), b"x" * size)
-    [heard] = receiver.heard
-    assert heard.headers["content-length"] == str(size)
-    assert "transfer-encoding" not in heard.headers
-    assert len(heard.body) == size
+    [received] = receiver.received
+    assert received.headers["content-length"] == str(size)
+    assert "transfer-encoding" not in received.headers
+    assert len(received.body) == size
 
 
 async def test_cookies_are_not_kept(egress: EgressClient) -> None:
     async with receiving(answering(set_cookie="a=b")) as receiver:
         for _ in range(2):
             await attempt(egress, receiver.url())
-    assert all("cookie" not in heard.headers for heard in receiver.heard)
+    assert all("cookie" not in received.headers for received in receiver.received)
 
 
 async def test_memory_stays_flat_under_bad_receivers(egress: EgressClient) -> None:

@@ -49,7 +49,7 @@ async def refused(egress: EgressClient, url: str) -> NoResponse:
     return answer
 
 
-async def test_messages_arrive_in_order_and_the_close_is_told(egress: EgressClient) -> None:
+async def test_messages_arrive_in_order_and_the_close_is_reported(egress: EgressClient) -> None:
     async with SocketReceiver() as receiver:
         url = receiver.url.replace("ws://", "ws://user:pa%20ss@")
         socket = await opened(egress, url + "?a=1&a=%2F")
@@ -138,14 +138,14 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("localhost").configure_cert(tls)
-    heard: list[str | bytes] = []
+    received: list[str | bytes] = []
 
     def enlarge(_: ServerConnection, __: Request, response: Response) -> None:
         response.headers["Content-Security-Policy"] = "x" * 12_000
 
     async def take(connection: ServerConnection) -> None:
         await connection.send("welcome")  # with the handshake, most likely in one packet
-        heard.extend([message async for message in connection])
+        received.extend([message async for message in connection])
 
     async def converse() -> None:
         policy = Policy(("localhost",))
@@ -165,7 +165,7 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
             await socket.close(1000, "")
 
     run(converse())
-    assert heard == ["x" * 300_000]
+    assert received == ["x" * 300_000]
 
 
 async def test_an_answer_that_only_looks_like_a_switch_opens_nothing(egress: EgressClient) -> None:

@@ -76,8 +76,8 @@ def around(peak: float) -> list[float]:
     return [peak - 0.05, peak + 0.05]
 
 
-def text(heard: Recognition) -> str:
-    return joined(heard.words)
+def text(recognised: Recognition) -> str:
+    return joined(recognised.words)
 
 
 def restarts() -> float:
@@ -86,10 +86,10 @@ def restarts() -> float:
 
 async def recognise_clips(pool: EnginePool) -> list[str]:
     clips = [samples_of(path) for path in sorted(AUDIO.glob("librivox_*.flac"))]
-    heard = await asyncio.gather(
+    recognised = await asyncio.gather(
         *(pool.recognise(clip, Task("tiny.en"), Urgency.RECORDING) for clip in clips * 4)
     )
-    return [text(recognition) for recognition in heard]
+    return [text(recognition) for recognition in recognised]
 
 
 async def test_a_killed_engine_costs_nobody_a_word(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_a_poisonous_segment_fails_alone_after_three_crashes(scripted: Scr
     async with running(EnginePool(setup)) as pool:
         poisonous = asyncio.create_task(pool.recognise(tone(POISON), TASK, Urgency.RECORDING))
         others = [pool.recognise(tone(QUIET), TASK, Urgency.RECORDING) for _ in range(12)]
-        assert [text(heard) for heard in await asyncio.gather(*others)] == ["fine"] * 12
+        assert [text(recognised) for recognised in await asyncio.gather(*others)] == ["fine"] * 12
         with pytest.raises(EngineFailure, match="3 times"):
             await poisonous
         assert text(await pool.recognise(tone(QUIET), TASK, Urgency.RECORDING)) == "fine"
@@ -148,7 +148,7 @@ async def test_a_hung_engine_is_replaced_and_only_the_hung_segment_pays(scripted
     async with running(EnginePool(setup, SHORT_TIMEOUTS)) as pool:
         hung = asyncio.create_task(pool.recognise(tone(POISON), TASK, Urgency.RECORDING))
         others = [pool.recognise(tone(QUIET), TASK, Urgency.RECORDING) for _ in range(6)]
-        assert [text(heard) for heard in await asyncio.gather(*others)] == ["fine"] * 6
+        assert [text(recognised) for recognised in await asyncio.gather(*others)] == ["fine"] * 6
         with pytest.raises(EngineFailure):
             await hung
     assert restarts() == before + 3
@@ -337,7 +337,7 @@ def test_it_runs_under_uvloop(scripted: Scripted) -> None:
     async def main() -> list[str]:
         async with running(EnginePool(setup)) as pool:
             calls = [pool.recognise(tone(peak), TASK, Urgency.RECORDING) for peak in (QUIET, LOUD)]
-            return [text(heard) for heard in await asyncio.gather(*calls)]
+            return [text(recognised) for recognised in await asyncio.gather(*calls)]
 
     call: Coroutine[Any, Any, list[str]] = main()
     assert uvloop.run(call) == ["fine", "again"]

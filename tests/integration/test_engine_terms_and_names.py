@@ -50,9 +50,12 @@ async def test_hostile_and_long_lists_of_terms_leave_the_engine_alive(pool: Engi
     bare = await pool.recognise(speech, Task("tiny.en"), Urgency.RECORDING)
     pid = pool.pid
     for terms in (HOSTILE, MANY):
-        heard = await pool.recognise(speech, Task("tiny.en", terms=terms), Urgency.RECORDING)
-        assert heard.words
-        assert (heard.words[0].start, heard.words[-1].end) == (bare.words[0].start, bare.words[-1].end)
+        recognised = await pool.recognise(speech, Task("tiny.en", terms=terms), Urgency.RECORDING)
+        assert recognised.words
+        assert (recognised.words[0].start, recognised.words[-1].end) == (
+            bare.words[0].start,
+            bare.words[-1].end,
+        )
     await pool.recognise(speech[:4_000], Task("tiny.en", terms=HOSTILE), Urgency.RECORDING)
     assert pool.pid == pid, "the engine process was replaced"
 
@@ -62,10 +65,10 @@ async def test_a_term_is_written_as_asked_and_other_words_stay(pool: EnginePool)
     bare = await pool.recognise(speech, Task("tiny.en"), Urgency.RECORDING)
     longest = max(bare.words, key=lambda word: len(word.bare))
     shouted = longest.bare.upper()
-    told = Task("tiny.en", terms=(shouted, "Kubernetes", "Reykjavik"))
-    heard = await pool.recognise(speech, told, Urgency.RECORDING)
-    assert joined(heard.words).lower() == joined(bare.words).lower()
-    assert [word.start for word in heard.words] == [word.start for word in bare.words]
+    reported = Task("tiny.en", terms=(shouted, "Kubernetes", "Reykjavik"))
+    recognised = await pool.recognise(speech, reported, Urgency.RECORDING)
+    assert joined(recognised.words).lower() == joined(bare.words).lower()
+    assert [word.start for word in recognised.words] == [word.start for word in bare.words]
 
 
 @pytest.mark.parametrize(("clip", "asked", "written"), EXAMPLES)

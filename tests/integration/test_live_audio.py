@@ -112,7 +112,7 @@ async def decoder(decoding: Decoding, timeout: float = 20.0, spare: int = 1) -> 
             await one.close()
 
 
-async def heard(decoding: Decoding, frames: Iterator[bytes] | list[bytes]) -> Signal:
+async def recognised(decoding: Decoding, frames: Iterator[bytes] | list[bytes]) -> Signal:
     """All that comes out of these frames, shape (channels, n)."""
     async with decoder(decoding) as one:
         feeding = asyncio.create_task(fed(one, frames))
@@ -156,27 +156,27 @@ def sounds_right(signal: Signal, pitches: tuple[float, ...]) -> None:
 @pytest.mark.parametrize("form", ["linear16", "linear32", "mulaw", "alaw"])
 async def test_raw_samples(form: str, rate: int) -> None:
     decoding = Decoding(form, rate, 1)
-    sounds_right(await heard(decoding, cut(raw(form, rate))), PITCHES[:1])
+    sounds_right(await recognised(decoding, cut(raw(form, rate))), PITCHES[:1])
 
 
 @pytest.mark.parametrize("form", ["linear16", "linear32"])
 async def test_channels_apart_and_mixed(form: str) -> None:
     data = raw(form, 44_100, channels=2)
-    sounds_right(await heard(Decoding(form, 44_100, 2, multichannel=True), cut(data)), PITCHES)
-    mixed = await heard(Decoding(form, 44_100, 2), cut(data))
+    sounds_right(await recognised(Decoding(form, 44_100, 2, multichannel=True), cut(data)), PITCHES)
+    mixed = await recognised(Decoding(form, 44_100, 2), cut(data))
     assert mixed.shape[0] == 1
 
 
 async def test_twenty_channels() -> None:
     samples = np.repeat(tones(1, 8_000), 20, axis=0).T.reshape(-1)
     data = (samples * 32767).astype("<i2").tobytes()
-    signal = await heard(Decoding("linear16", 8_000, 20, multichannel=True), cut(data, 20_000))
+    signal = await recognised(Decoding("linear16", 8_000, 20, multichannel=True), cut(data, 20_000))
     sounds_right(signal, PITCHES[:1] * 20)
 
 
 async def test_one_byte_frames() -> None:
     data = raw("linear16", 8_000)[:16_000]
-    signal = await heard(Decoding("linear16", 8_000), [data[i : i + 1] for i in range(len(data))])
+    signal = await recognised(Decoding("linear16", 8_000), [data[i : i + 1] for i in range(len(data))])
     assert signal.shape[1] == pytest.approx(SAMPLE_RATE, abs=20)
 
 
@@ -206,7 +206,7 @@ CONTAINERS = [
 
 @pytest.mark.parametrize(("form", "codec", "rate"), CONTAINERS)
 async def test_containers_tell_their_own_form(form: str, codec: str, rate: int) -> None:
-    sounds_right(await heard(Decoding(), cut(in_container(form, codec, rate))), PITCHES[:1])
+    sounds_right(await recognised(Decoding(), cut(in_container(form, codec, rate))), PITCHES[:1])
 
 
 @pytest.mark.parametrize(
@@ -221,26 +221,26 @@ async def test_containers_tell_their_own_form(form: str, codec: str, rate: int) 
 )
 async def test_a_named_encoding_in_its_container(encoding: str, form: str, codec: str, rate: int) -> None:
     decoding = Decoding(encoding, rate)
-    sounds_right(await heard(decoding, cut(in_container(form, codec, rate))), PITCHES[:1])
+    sounds_right(await recognised(decoding, cut(in_container(form, codec, rate))), PITCHES[:1])
 
 
 async def test_amr_without_its_header() -> None:
     data = in_container("amr", "libopencore_amrnb", 8_000).removeprefix(b"#!AMR\n")
-    sounds_right(await heard(Decoding("amr-nb", 8_000), cut(data)), PITCHES[:1])
+    sounds_right(await recognised(Decoding("amr-nb", 8_000), cut(data)), PITCHES[:1])
 
 
 async def test_channels_of_a_container() -> None:
     data = in_container("ogg", "libopus", 48_000, channels=2)
-    sounds_right(await heard(Decoding(multichannel=True), cut(data)), PITCHES)
+    sounds_right(await recognised(Decoding(multichannel=True), cut(data)), PITCHES)
 
 
 async def test_bare_opus_packets() -> None:
     packets = packets_of("libopus", 48_000)
-    sounds_right(await heard(Decoding("opus", 48_000), packets), PITCHES[:1])
+    sounds_right(await recognised(Decoding("opus", 48_000), packets), PITCHES[:1])
 
 
 @pytest.mark.parametrize("encoding", ["speex", "flac", None])
-async def test_what_is_not_audio_is_told(encoding: str | None) -> None:
+async def test_what_is_not_audio_is_reported(encoding: str | None) -> None:
     junk = random.Random(1).randbytes(200_000)
     async with decoder(Decoding(encoding, 16_000)) as one:
         feeding = asyncio.create_task(fed(one, [junk[i : i + 400] for i in range(0, len(junk), 400)]))
@@ -249,8 +249,8 @@ async def test_what_is_not_audio_is_told(encoding: str | None) -> None:
 
 
 async def test_a_stream_without_a_byte_is_no_bad_audio() -> None:
-    assert (await heard(Decoding(), [])).shape == (1, 0)
-    assert (await heard(Decoding("linear16", 8_000), [])).shape == (1, 0)
+    assert (await recognised(Decoding(), [])).shape == (1, 0)
+    assert (await recognised(Decoding("linear16", 8_000), [])).shape == (1, 0)
 
 
 @pytest.mark.parametrize(

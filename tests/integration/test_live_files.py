@@ -109,7 +109,9 @@ class Stream:
         return [item.channels for item in self.items if isinstance(item, FormatKnown)]
 
 
-async def heard(frames: Iterable[bytes], decoding: Decoding | None = None, notes: bool = False) -> Stream:
+async def recognised(
+    frames: Iterable[bytes], decoding: Decoding | None = None, notes: bool = False
+) -> Stream:
     stream = Stream()
     async with opened(decoding or Decoding()) as decoder:
 
@@ -142,12 +144,12 @@ async def test_any_files_behind_one_another(longest: int) -> None:
     names = list(FORMS)
     random.Random(longest).shuffle(names)
     files = [file(name) for name in names]
-    all_were_heard(await heard(cut_at_random(b"".join(files), longest, 1)), files)
+    all_were_heard(await recognised(cut_at_random(b"".join(files), longest, 1)), files)
 
 
 async def test_each_message_is_a_file() -> None:
     files = [file(name) for name in FORMS for _ in range(2)]
-    stream = await heard(files, notes=True)
+    stream = await recognised(files, notes=True)
     all_were_heard(stream, files)
     assert [item for item in stream.items if isinstance(item, MarkerReached)] == [
         MarkerReached(n) for n in range(len(files))
@@ -160,14 +162,14 @@ async def test_every_pair(first: str) -> None:
     chance = random.Random(first)
     for second in FORMS:
         pair = [file(first), file(second)]
-        stream = await heard(cut_at_random(b"".join(pair), chance.choice((100, 3_000, 10_000_000)), 2))
+        stream = await recognised(cut_at_random(b"".join(pair), chance.choice((100, 3_000, 10_000_000)), 2))
         all_were_heard(stream, pair)
 
 
 @pytest.mark.parametrize("first", ["opus stereo", *in_the_long_form("opus")])
 async def test_the_first_file_tells_how_many_channels_there_are(first: str) -> None:
     second = {"opus": "opus stereo", "opus stereo": "opus"}[first]
-    stream = await heard([file(first), file(second), file("wav")], Decoding(multichannel=True))
+    stream = await recognised([file(first), file(second), file("wav")], Decoding(multichannel=True))
     all_were_heard(stream, [b""] * 3)
     assert stream.channels == [FORMS[first][3]]
 
@@ -177,19 +179,19 @@ async def test_a_wav_header_that_knows_only_its_first_buffer(name: str) -> None:
     form, codec, rate, channels, _ = FORMS[name]
     rest = encoded(form, codec, rate, tone(2 * SECONDS, rate, channels))
     rest = rest[rest.index(b"data") + 8 :]
-    stream = await heard([file(name), *cut_at_random(rest, 5_000, 1)])
+    stream = await recognised([file(name), *cut_at_random(rest, 5_000, 1)])
     all_were_heard(stream, [b""] * 3)
 
 
 @pytest.mark.parametrize("encoding", ["speex", *in_the_long_form("linear16", "flac")])
 async def test_files_though_an_encoding_was_named(encoding: str) -> None:
     files = [file("wav"), file("webm"), file("wav 24 bits")]
-    all_were_heard(await heard(files, Decoding(encoding, 16_000)), files)
+    all_were_heard(await recognised(files, Decoding(encoding, 16_000)), files)
 
 
 async def test_raw_samples_and_then_a_file() -> None:
     samples = (tone(SECONDS, 16_000) * 32767).astype("<i2").tobytes()
-    stream = await heard([samples, file("opus stereo"), file("mp3")], Decoding("linear16", 16_000))
+    stream = await recognised([samples, file("opus stereo"), file("mp3")], Decoding("linear16", 16_000))
     all_were_heard(stream, [b""] * 3)
 
 
@@ -200,31 +202,31 @@ async def test_raw_samples_and_then_a_file() -> None:
         *in_the_long_form("mp3", "aiff", "caf", "opus", "aac", "amr", "mpegts", "flv", "asf", "ogg flac"),
     ],
 )
-async def test_who_is_not_heard_any_more_is_told(name: str) -> None:
+async def test_a_stream_that_is_not_decoded_any_more_ends_with_the_reason(name: str) -> None:
     """Bytes that are no audio, behind each form: the stream ends, though the client goes on."""
     junk = random.Random(4).randbytes(4_000)
-    stream = await heard([file(name), *[junk] * 60])
+    stream = await recognised([file(name), *[junk] * 60])
     assert stream.refused
     assert stream.seconds >= SECONDS - FADING
 
 
 async def test_a_tag_at_the_end_is_passed_over() -> None:
     tag = b"TAG" + bytes(125)
-    stream = await heard([file(name) + tag for name in ("m4a", "m4a", "mp3", "mp3", "m4a")])
+    stream = await recognised([file(name) + tag for name in ("m4a", "m4a", "mp3", "mp3", "m4a")])
     all_were_heard(stream, [b""] * 5)
 
 
 async def test_files_without_sound_end_the_stream_in_time() -> None:
     """A header costs time to open: no stream may consist of them."""
     empty = [file(name)[:300] for name in ("webm", "fmp4")]
-    stream = await heard([file("opus"), *empty * 200])
+    stream = await recognised([file("opus"), *empty * 200])
     assert stream.refused
     headers = [file("wav")[:44], file("wav stereo")[:44]]
-    assert (await heard([file("wav"), *headers * 200])).refused
+    assert (await recognised([file("wav"), *headers * 200])).refused
 
 
 async def test_a_truncated_file_costs_only_itself() -> None:
-    stream = await heard([file("m4a")[:2_000], file("opus"), file("webm")[:90], file("mp3")])
+    stream = await recognised([file("m4a")[:2_000], file("opus"), file("webm")[:90], file("mp3")])
     assert not stream.refused
     assert stream.seconds == pytest.approx(2 * SECONDS, abs=0.5)
 

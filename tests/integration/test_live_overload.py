@@ -44,7 +44,7 @@ class Engine:
     waiting: SegmentQueue = field(default_factory=SegmentQueue)
     running: list[list[Segment]] = field(default_factory=list)
     agenda: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
-    told: dict[int, Callable[[], None]] = field(default_factory=dict)
+    reported: dict[int, Callable[[], None]] = field(default_factory=dict)
     numbers: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def at(self, time: float, what: Callable[[], None]) -> None:
@@ -55,7 +55,7 @@ class Engine:
     ) -> None:
         samples = np.broadcast_to(np.float32(0), (speech.end - speech.start,))
         segment = Segment(next(self.numbers), samples, task, urgency, turn)
-        self.told[segment.number] = done
+        self.reported[segment.number] = done
         self.waiting.put_segment(segment)
         self.begin()
 
@@ -74,7 +74,7 @@ class Engine:
         self.running.remove(batch)
         self.begin()
         for segment in batch:
-            self.told[segment.number]()
+            self.reported[segment.number]()
 
     def run(self) -> None:
         while self.agenda:
@@ -110,13 +110,13 @@ def overheard(streams: int) -> Figures:
         )
 
     def read(speaker: Speaker, draft: PartialSpan) -> None:
-        asked = engine.now
+        requested = engine.now
 
-        def told() -> None:
+        def reported() -> None:
             figures.partials += 1
-            speaker.partial_took = engine.now - asked
+            speaker.partial_took = engine.now - requested
 
-        engine.recognise(draft.speech, DRAFT, Urgency.LIVE_PARTIAL, speaker.name, told)
+        engine.recognise(draft.speech, DRAFT, Urgency.LIVE_PARTIAL, speaker.name, reported)
 
     for number in range(streams):
         speaker, begins = Speaker(str(number)), chance.random()

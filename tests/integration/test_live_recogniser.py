@@ -64,18 +64,18 @@ class LiveEngine:
         self.recognisers = recognisers
         self.reader = reader
 
-    def open(self, model: ModelInfo = MODEL, **asked: object) -> LiveRecogniser:
-        given: dict[str, object] = {"encoding": "linear16", "sample_rate": SAMPLE_RATE} | asked
+    def open(self, model: ModelInfo = MODEL, **requested: object) -> LiveRecogniser:
+        given: dict[str, object] = {"encoding": "linear16", "sample_rate": SAMPLE_RATE} | requested
         return self.recognisers.open(ListenOptions(**given), model, "stream")  # type: ignore[arg-type]
 
     async def recorded(self, path: Path) -> str:
         """The text of a recording as REST recognises it."""
         async with self.reader.read(path, Decoding()) as items:
             chunks = [item async for item in items if isinstance(item, SpeechChunk)]
-        heard = await asyncio.gather(
+        recognised = await asyncio.gather(
             *(self.pool.recognise(chunk.samples, Task("tiny.en"), Urgency.RECORDING) for chunk in chunks)
         )
-        return " ".join(joined(each.words) for each in heard)
+        return " ".join(joined(each.words) for each in recognised)
 
 
 @asynccontextmanager
@@ -104,7 +104,7 @@ async def feed(hearing: LiveRecogniser, samples: Samples) -> None:
         await hearing.feed_audio(frame)
 
 
-async def heard(hearing: LiveRecogniser, samples: Samples) -> list[RecognitionEvent]:
+async def recognised(hearing: LiveRecogniser, samples: Samples) -> list[RecognitionEvent]:
     """All events of a stream of these samples."""
     try:
         async with asyncio.TaskGroup() as group:
@@ -119,15 +119,15 @@ async def _fed_to_the_end(hearing: LiveRecogniser, samples: Samples) -> None:
     await hearing.end_audio()
 
 
-async def until(hearing: LiveRecogniser, wanted: type | Cause) -> RecognitionEvent:
+async def until(hearing: LiveRecogniser, expected: type | Cause) -> RecognitionEvent:
     """The next event of this kind, or the next final for this cause."""
     async for event in hearing.events():
-        if isinstance(wanted, Cause):
-            if isinstance(event, RecognitionResult) and event.final and event.cause is wanted:
+        if isinstance(expected, Cause):
+            if isinstance(event, RecognitionResult) and event.final and event.cause is expected:
                 return event
-        elif isinstance(event, wanted):
+        elif isinstance(event, expected):
             return event
-    raise AssertionError(f"the stream ended without {wanted}")
+    raise AssertionError(f"the stream ended without {expected}")
 
 
 def finals(events: Sequence[RecognitionEvent], channel: int = 0) -> list[RecognitionResult]:
@@ -163,7 +163,7 @@ async def test_a_stream_reads_almost_as_well_as_a_recording(corpus: "list[Clip]"
     spoken = [clip.text or "" for clip in clips]
     async with live_engine(tmp_path) as engine:
         recorded = await asyncio.gather(*(engine.recorded(clip.path) for clip in clips))
-        streams = await asyncio.gather(*(heard(engine.open(), samples_of(clip.path)) for clip in clips))
+        streams = await asyncio.gather(*(recognised(engine.open(), samples_of(clip.path)) for clip in clips))
     for events in streams:
         keeps_its_laws(events)
     live = word_error_rate(zip(spoken, map(text, streams), strict=True))
@@ -178,7 +178,7 @@ async def test_the_long_clip_loses_and_doubles_no_word_at_its_seams(
 ) -> None:
     (clip,) = chosen(corpus, (LONG,))
     async with live_engine(tmp_path) as engine:
-        events = await heard(engine.open(), samples_of(clip.path))
+        events = await recognised(engine.open(), samples_of(clip.path))
     keeps_its_laws(events)
     rate = word_error_rate([(clip.text or "", text(events))])
     print(f"{len(finals(events))} finals, word error rate {100 * rate:.1f} %")
@@ -223,7 +223,7 @@ async def until_final(hearing: LiveRecogniser, partials: list[RecognitionResult]
 
 async def test_without_interim_results_there_are_none(tmp_path: Path) -> None:
     async with live_engine(tmp_path) as engine:
-        events = await heard(engine.open(), samples_of(SPOKEN))
+        events = await recognised(engine.open(), samples_of(SPOKEN))
     assert all(event.final for event in events if isinstance(event, RecognitionResult))
 
 
@@ -251,7 +251,7 @@ async def test_finalize_and_the_end_flush_at_once(tmp_path: Path) -> None:
 async def test_a_finalize_in_the_middle_of_a_word_gives_it_to_one_side(tmp_path: Path) -> None:
     samples = samples_of(SPOKEN)
     async with live_engine(tmp_path) as engine:
-        whole = finals_of(await heard(engine.open(), samples))
+        whole = finals_of(await recognised(engine.open(), samples))
         pairs = []
         for cut in np.arange(0.9, 5.4, 0.35):
             hearing = engine.open()
@@ -300,7 +300,7 @@ async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) ->
     speech = samples_of(SPOKEN)
     both = np.stack([speech, np.zeros_like(speech)]).T.reshape(-1)
     async with live_engine(tmp_path) as engine:
-        events = await heard(engine.open(channels=2, multichannel=True), both)
+        events = await recognised(engine.open(channels=2, multichannel=True), both)
     keeps_its_laws(events)
     assert events[0] == AudioOpened(2)
     assert "amiable" in text(events, 0)
@@ -310,7 +310,9 @@ async def test_channels_are_heard_apart(corpus: "list[Clip]", tmp_path: Path) ->
 async def test_music_and_noise_say_nothing(corpus: "list[Clip]", tmp_path: Path) -> None:
     noises = [clip.path for clip in corpus if clip.path.parent.name == "nospeech"]
     async with live_engine(tmp_path, scripted(tmp_path)) as engine:
-        streams = await asyncio.gather(*(heard(engine.open(SCRIPTED), samples_of(path)) for path in noises))
+        streams = await asyncio.gather(
+            *(recognised(engine.open(SCRIPTED), samples_of(path)) for path in noises)
+        )
     assert [text(events) for events in streams] == [""] * len(noises)
     for events in streams:
         keeps_its_laws(events)
@@ -321,14 +323,14 @@ async def test_what_is_no_audio_is_undecodable(tmp_path: Path) -> None:
     junk = np.random.default_rng(0).bytes(100_000)
     async with live_engine(tmp_path, scripted(tmp_path)) as engine:
         samples = np.frombuffer(junk, "<i2").astype(np.float32) / np.float32(32768)
-        events = await heard(engine.open(SCRIPTED, encoding=None, sample_rate=None), samples)
+        events = await recognised(engine.open(SCRIPTED, encoding=None, sample_rate=None), samples)
     assert events == [Undecodable()]
 
 
-async def test_an_engine_that_fails_is_told_and_ends_the_stream(tmp_path: Path) -> None:
+async def test_an_engine_that_fails_is_reported_and_ends_the_stream(tmp_path: Path) -> None:
     async with live_engine(tmp_path, scripted(tmp_path, '{"then": "fail"}')) as engine:
         with pytest.raises(ExceptionGroup) as failed:
-            await heard(engine.open(SCRIPTED), samples_of(SPOKEN))
+            await recognised(engine.open(SCRIPTED), samples_of(SPOKEN))
     assert failed.group_contains(EngineFailure)
 
 

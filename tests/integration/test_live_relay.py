@@ -207,8 +207,8 @@ async def test_a_lost_socket_may_be_opened_again_with_nothing_missing(tmp_path: 
         for number, message in enumerate(call.messages, int(call.headers["ringback-sequence"])):
             assert numbered.setdefault(number, message) == message, "the same number, the same message"
     assert sorted(numbered) == list(range(1, 32))
-    heard = said([json.loads(numbered[number]) for number in sorted(numbered)])
-    assert heard == [*(f"word{n}" for n in range(30)), "Metadata"]
+    recognised = said([json.loads(numbered[number]) for number in sorted(numbered)])
+    assert recognised == [*(f"word{n}" for n in range(30)), "Metadata"]
 
 
 async def test_a_socket_that_does_not_come_back_in_time_ends_the_stream(tmp_path: Path) -> None:

@@ -109,7 +109,7 @@ async def test_a_stream_is_served_and_recorded(api: Front) -> None:
     assert request["response"]["details"]["duration"] == 1.0
 
 
-async def test_what_is_not_done_as_asked_is_told_in_the_metadata(api: Front) -> None:
+async def test_what_is_not_done_as_asked_is_reported_in_the_metadata(api: Front) -> None:
     query = f"{RAW}&diarize=undefined&punctate=true&language=&version=2024-12-20.0&model=nova-3"
     async with stream(api.port, query, key=OWNER) as client:
         await spoken(client)

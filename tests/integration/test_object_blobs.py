@@ -141,7 +141,7 @@ async def test_a_store_that_dies_in_the_middle_acknowledges_nothing(fragile: S3,
         with pytest.raises(StoreUnreachable):
             await blobs.put(KEY, killing(), limit=1 << 30)
         began = time.monotonic()
-        heard = await asyncio.gather(
+        recognised = await asyncio.gather(
             blobs.put(KEY, single_chunk(b"short"), limit=1_000),
             blobs.get(BlobKey("audio/before")),
             blobs.delete(KEY),
@@ -149,7 +149,7 @@ async def test_a_store_that_dies_in_the_middle_acknowledges_nothing(fragile: S3,
             return_exceptions=True,
         )
         print(f"callers hear that the store is away after {time.monotonic() - began:.1f} s")
-        assert [type(each) for each in heard] == [StoreUnreachable] * 4
+        assert [type(each) for each in recognised] == [StoreUnreachable] * 4
         await asyncio.to_thread(fragile.start)
         assert await keys_of(blobs, "audio") == ["audio/before"]
         assert await blobs.get(BlobKey("audio/before")) == BLOCK
@@ -157,7 +157,7 @@ async def test_a_store_that_dies_in_the_middle_acknowledges_nothing(fragile: S3,
         assert await blobs.get(KEY) == BLOCK * LARGE
 
 
-async def test_a_bucket_that_is_not_there_is_told_at_once(url: str, tmp_path: Path) -> None:
+async def test_a_bucket_that_is_not_there_is_reported_at_once(url: str, tmp_path: Path) -> None:
     missing = url.replace(f"s3://{BUCKET}/", "s3://no-such-bucket/")
     assert missing != url
     began = time.monotonic()
@@ -255,14 +255,14 @@ async def test_what_others_put_there_is_left_alone(
         ("AWS_ACCESS_KEY_ID", "nobody", "InvalidAccessKeyId"),
     ],
 )
-async def test_wrong_credentials_are_told_at_the_start(
+async def test_wrong_credentials_are_reported_at_the_start(
     url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, word: str
 ) -> None:
     monkeypatch.setenv(variable, value)
-    with pytest.raises(Misconfigured) as told:
+    with pytest.raises(Misconfigured) as reported:
         async with blob_store_at(url, tmp_path, SystemClock()):
             pass
-    text = str(told.value)
+    text = str(reported.value)
     assert word in text
     assert f"s3://{BUCKET}/" in text
     assert "rights to put, get, delete and list" in text
@@ -282,7 +282,7 @@ async def test_credentials_that_are_taken_away_are_a_matter_for_later(
             await call
 
 
-async def test_a_store_that_does_not_answer_is_told_at_the_start(tmp_path: Path) -> None:
+async def test_a_store_that_does_not_answer_is_reported_at_the_start(tmp_path: Path) -> None:
     url = "s3://recordings/r?endpoint=http://127.0.0.1:9&allow_http=true"
     with pytest.raises(StoreUnreachable, match=r"s3://recordings/r cannot be reached: .*check its endpoint"):
         async with blob_store_at(url, tmp_path, SystemClock()):

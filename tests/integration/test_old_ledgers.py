@@ -83,9 +83,9 @@ async def test_everything_is_there_and_goes_on(old: Store) -> None:
     assert [job.id for job in found.jobs] == [named(3)]
 
     again = NewJob(JobId("new"), "transcribe", Lane("t"), project.id, b"", accessor="key")
-    with pytest.raises(AlreadyRequested) as asked:
+    with pytest.raises(AlreadyRequested) as requested:
         await old.add([replace(again, idempotency=IdempotencyKey("key", b"fingerprint"))])
-    assert (asked.value.job, asked.value.same_request) == (named(1), True)
+    assert (requested.value.job, requested.value.same_request) == (named(1), True)
     waiting = replace(again, kind="deliver", lane=Lane("b"))
     with pytest.raises(OverAllowance):
         await old.add([waiting], Allowance(jobs=4))

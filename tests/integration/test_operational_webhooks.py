@@ -78,7 +78,7 @@ class Watched:
     async def _nodes(self) -> list[SilentNode]:
         return self.nodes
 
-    async def told(self) -> list[dict[str, Any]]:
+    async def sent_events(self) -> list[dict[str, Any]]:
         """What a round of a new watch adds, and that another one adds nothing."""
         before = {job.id for job in await self._events()}
         await self.watch().round()
@@ -115,9 +115,9 @@ def delivery(origin: str, project: str) -> NewJob:
     return order_job(order, project=project, accessor="key-1")
 
 
-def assert_as_documented(told: list[dict[str, Any]], *types: EventType) -> None:
-    assert [event["type"] for event in told] == list(types)
-    for event in told:
+def assert_as_documented(sent_events: list[dict[str, Any]], *types: EventType) -> None:
+    assert [event["type"] for event in sent_events] == list(types)
+    for event in sent_events:
         example = EXAMPLES[event["type"]]
         assert event.keys() == example.keys()
         assert event["data"].keys() == example["data"].keys()
@@ -133,58 +133,58 @@ def test_every_event_has_its_example_and_its_setting() -> None:
 
 async def test_a_destination_fails_more_and_more_and_recovers(watched: Watched) -> None:
     await watched.attempt(Signal.BAD)
-    assert await watched.told() == []
+    assert await watched.sent_events() == []
     await watched.attempt(Signal.BAD)
-    told = await watched.told()
-    assert_as_documented(told, EventType.DESTINATION_FAILING)
-    assert told[0]["data"]["failures"] == 2
-    assert told[0]["data"]["destination"] == "https://hooks.example:443"
+    sent_events = await watched.sent_events()
+    assert_as_documented(sent_events, EventType.DESTINATION_FAILING)
+    assert sent_events[0]["data"]["failures"] == 2
+    assert sent_events[0]["data"]["destination"] == "https://hooks.example:443"
     await watched.attempt(Signal.BAD)
-    assert await watched.told() == []
+    assert await watched.sent_events() == []
     await watched.attempt(Signal.BAD)
-    assert_as_documented(await watched.told(), EventType.DESTINATION_FAILING)
+    assert_as_documented(await watched.sent_events(), EventType.DESTINATION_FAILING)
     await watched.attempt(Signal.GOOD)
-    assert_as_documented(await watched.told(), EventType.DESTINATION_RECOVERED)
+    assert_as_documented(await watched.sent_events(), EventType.DESTINATION_RECOVERED)
     await watched.attempt(Signal.BAD, times=2)
-    assert_as_documented(await watched.told(), EventType.DESTINATION_FAILING)
+    assert_as_documented(await watched.sent_events(), EventType.DESTINATION_FAILING)
 
 
 async def test_a_queue_that_nobody_takes_from(watched: Watched) -> None:
     await watched.ledger.add([delivery("https://hooks.example:443", "a-tenant")])
     watched.clock.advance(61)
-    told = await watched.told()
+    sent_events = await watched.sent_events()
     # Nobody takes the event itself, either: it is the same queue.
-    assert_as_documented(told, EventType.QUEUE_STALLED)
-    assert told[0]["data"]["kind"] == "deliver"
+    assert_as_documented(sent_events, EventType.QUEUE_STALLED)
+    assert sent_events[0]["data"]["kind"] == "deliver"
     for lease in await watched.ledger.claim(KIND, 10, 30):
         await watched.ledger.settle(lease, Done(200, signal=Signal.GOOD))
-    assert_as_documented(await watched.told(), EventType.QUEUE_RECOVERED)
+    assert_as_documented(await watched.sent_events(), EventType.QUEUE_RECOVERED)
 
 
 async def test_a_disk_that_fills_and_is_emptied(watched: Watched) -> None:
     watched.free = 999
-    assert_as_documented(await watched.told(), EventType.DISK_LOW)
+    assert_as_documented(await watched.sent_events(), EventType.DISK_LOW)
     watched.free = 1_050
-    assert await watched.told() == [], "around the limit nothing is said"
+    assert await watched.sent_events() == [], "around the limit nothing is said"
     watched.free = 1_100
-    assert_as_documented(await watched.told(), EventType.DISK_RECOVERED)
+    assert_as_documented(await watched.sent_events(), EventType.DISK_RECOVERED)
 
 
-async def test_a_key_that_ends_and_a_node_that_is_gone_are_told_once(watched: Watched) -> None:
+async def test_a_key_that_ends_and_a_node_that_is_gone_are_reported_once(watched: Watched) -> None:
     now, project = watched.clock.now(), watched.receiver.project
     for expires in (now + 1_800, now + 7_200, now - 1):
         key = ApiKey(str(uuid.uuid4()), project, "call centre", ("member",), (), now - 9, expires)
         await watched.ledger.add_key(key, secret_hash(key.id))
     watched.nodes = [SilentNode("n1", "speech-1", 91.0), SilentNode("n2", "speech-2", 14.0)]
-    told = await watched.told()
-    assert_as_documented(told, EventType.KEY_EXPIRING, EventType.NODE_LOST)
-    assert told[1]["data"]["node_id"] == "n1"
+    sent_events = await watched.sent_events()
+    assert_as_documented(sent_events, EventType.KEY_EXPIRING, EventType.NODE_LOST)
+    assert sent_events[1]["data"]["node_id"] == "n1"
 
 
-async def test_a_type_that_is_not_wanted_is_not_told(watched: Watched) -> None:
+async def test_a_type_that_is_not_configured_is_not_sent(watched: Watched) -> None:
     watched.receiver = receiver(project=watched.receiver.project, types=("node.lost",))
     watched.free = 0
-    assert await watched.told() == []
+    assert await watched.sent_events() == []
 
 
 async def test_parking_and_its_event_are_one(ledger: SqliteLedger, tmp_path: Path) -> None:
@@ -201,13 +201,13 @@ async def test_parking_and_its_event_are_one(ledger: SqliteLedger, tmp_path: Pat
         await ledger.add([job])
         await deliver_both(ledger, deliverer(callers, tmp_path, signers, ours), ours, job)
         secrets = [each.text for each in await signers.open_secrets(OPERATOR)]
-    (event,) = operator.heard
+    (event,) = operator.received
     assert event.line == "POST /alerts?token=x HTTP/1.1"
     assert not [name for name in event.headers if name.startswith("dg-")]
     assert Verifier.of(secrets, []).fault(event.headers, event.body, time.time()) is None
-    told = json.loads(event.body)
-    assert_as_documented([told], EventType.DELIVERY_PARKED)
-    assert (told["data"]["delivery_id"], told["data"]["outcome"]) == (job.id, "unreachable")
+    sent_events = json.loads(event.body)
+    assert_as_documented([sent_events], EventType.DELIVERY_PARKED)
+    assert (sent_events["data"]["delivery_id"], sent_events["data"]["outcome"]) == (job.id, "unreachable")
 
 
 async def test_an_event_that_cannot_be_delivered_makes_no_further_event(

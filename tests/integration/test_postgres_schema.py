@@ -101,7 +101,7 @@ class TestUrlsThatCannotBeUsed:
         with pytest.raises(LedgerUnavailable):
             await PostgresLedger.open(f"postgresql://ringback@127.0.0.1:{port}/ringback", serving=True)
 
-    async def test_a_user_without_rights_is_told_so(self, url: str) -> None:
+    async def test_the_error_of_a_user_without_rights_says_so(self, url: str) -> None:
         role = "weak_" + url[-12:]
         await execute(url, f"create role {role} login")
         with pytest.raises(Misconfigured, match="owner"):

@@ -40,10 +40,10 @@ class Listener:
     async def _text(self, path: Path, task: Task) -> str:
         async with self._reader.read(path, Decoding()) as items:
             chunks = [item async for item in items if isinstance(item, SpeechChunk)]
-        heard = await asyncio.gather(
+        recognised = await asyncio.gather(
             *(self._pool.recognise(chunk.samples, task, Urgency.RECORDING) for chunk in chunks)
         )
-        return " ".join(joined(recognition.words) for recognition in heard)
+        return " ".join(joined(recognition.words) for recognition in recognised)
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ async def listening(models: Path) -> AsyncIterator[Listener]:
 async def error_rate(models: Path, clips: Sequence[tuple[Path, str]], task: Task) -> float:
     async with listening(models) as listener:
         texts = await listener.texts([path for path, _ in clips], task)
-    pairs = [(reference, heard) for (_, reference), heard in zip(clips, texts, strict=True)]
+    pairs = [(reference, recognised) for (_, reference), recognised in zip(clips, texts, strict=True)]
     return word_error_rate(pairs, task.language or "en")
 
 
@@ -71,14 +71,14 @@ def committed(language: str) -> list[tuple[Path, str]]:
     return [(AUDIO / entry["path"], entry["text"]) for entry in entries if entry["language"] == language]
 
 
-def told(name: str, rate: float) -> float:
+def reported(name: str, rate: float) -> float:
     print(f"\nword error rate, {name}: {100 * rate:.1f} %")
     return rate
 
 
 async def test_committed_clips(tmp_path: Path) -> None:
     rate = await error_rate(tmp_path, committed("en"), Task("tiny.en"))
-    assert told("committed clips, tiny.en", rate) < 0.15
+    assert reported("committed clips, tiny.en", rate) < 0.15
 
 
 @pytest.mark.parametrize(("folder", "bound"), [("en", 0.09), ("conv", 0.12), ("phone_en", 0.08)])
@@ -88,19 +88,19 @@ async def test_corpus(corpus: "list[Clip]", tmp_path: Path, folder: str, bound: 
         for clip in corpus
         if clip.text and clip.language == "en" and clip.path.parent.name == folder
     ]
-    assert told(f"{folder}, tiny.en", await error_rate(tmp_path, clips, Task("tiny.en"))) < bound
+    assert reported(f"{folder}, tiny.en", await error_rate(tmp_path, clips, Task("tiny.en"))) < bound
 
 
 async def test_the_accurate_tier(corpus: "list[Clip]", tmp_path: Path) -> None:
     clips = [(clip.path, clip.text) for clip in corpus if clip.text and clip.path.parent.name == "conv"]
     task = Task("tiny.en", quality=Quality.ACCURATE)
-    assert told("conversations, tiny.en, accurate", await error_rate(tmp_path, clips, task)) < 0.12
+    assert reported("conversations, tiny.en, accurate", await error_rate(tmp_path, clips, task)) < 0.12
 
 
 @pytest.mark.parametrize(("folder", "language"), [("phone_fr", "fr"), ("phone_es", "es")])
 async def test_other_languages(corpus: "list[Clip]", tmp_path: Path, folder: str, language: str) -> None:
     clips = [(clip.path, clip.text) for clip in corpus if clip.text and clip.path.parent.name == folder]
-    assert told(f"{folder}, base", await error_rate(tmp_path, clips, Task("base", language))) < 0.45
+    assert reported(f"{folder}, base", await error_rate(tmp_path, clips, Task("base", language))) < 0.45
 
 
 async def test_noise_music_and_silence_say_nothing(corpus: "list[Clip]", tmp_path: Path) -> None:

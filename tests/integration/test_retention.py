@@ -40,16 +40,16 @@ URL = "http://127.0.0.1:8443/private"
 
 
 @dataclass
-class Attic:
+class Environment:
     """A ledger and blobs in which things grow old."""
 
     ledger: SqliteLedger
     blobs: FolderBlobStore
     clock: ManualClock
-    keeper: RetentionService
+    service: RetentionService
 
     async def round(self) -> bool:
-        return await self.keeper.round(asyncio.Event())
+        return await self.service.round(asyncio.Event())
 
     async def ended(self, number: int, *, large: bool = True, callback: bool = True) -> Job:
         """A transcription that is done; with a callback its delivery is queued."""
@@ -91,12 +91,12 @@ class Attic:
 
 
 @pytest.fixture
-async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Attic]:
+async def env(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Environment]:
     async with (
         await SqliteLedger.open(tmp_path / "ledger.db", manual_clock, serving=True) as ledger,
         FolderBlobStore(tmp_path / "blobs", manual_clock) as blobs,
     ):
-        yield Attic(
+        yield Environment(
             ledger,
             blobs,
             manual_clock,
@@ -104,89 +104,89 @@ async def attic(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Atti
         )
 
 
-async def test_a_document_goes_in_its_time_and_not_before(attic: Attic) -> None:
-    job = await attic.ended(1, callback=False)
-    attic.clock.advance(RESULTS - 1)
-    await attic.round()
-    assert await attic.results() == [document_key(job.id)]
-    attic.clock.advance(1)
-    await attic.round()
-    assert await attic.results() == []
-    ending = result_of((await attic.job(job.id)).result or b"")
+async def test_a_document_goes_in_its_time_and_not_before(env: Environment) -> None:
+    job = await env.ended(1, callback=False)
+    env.clock.advance(RESULTS - 1)
+    await env.round()
+    assert await env.results() == [document_key(job.id)]
+    env.clock.advance(1)
+    await env.round()
+    assert await env.results() == []
+    ending = result_of((await env.job(job.id)).result or b"")
     assert (ending.document, ending.duration, ending.channels) == (StoredDocument(), 1.0, 1)
 
 
-async def test_a_blob_goes_with_the_last_that_has_it(attic: Attic) -> None:
-    job = await attic.ended(1)
-    first = await attic.deliver(Done(200))
-    attic.clock.advance(600)
-    await attic.ledger.add([attic.delivery(job.id, StoredDocument(key=document_key(job.id)))])
-    second = await attic.deliver(GivenUp(500))
-    attic.clock.advance(600)
-    await attic.round()
-    assert await attic.body_of(first) == StoredDocument()
-    assert await attic.body_of(second) == StoredDocument(key=document_key(job.id)) != StoredDocument()
-    assert await attic.results() == [document_key(job.id)]
-    attic.clock.advance(400)
-    await attic.round()
-    assert await attic.body_of(second) == StoredDocument()
-    assert await attic.results() == []
+async def test_a_blob_goes_with_the_last_that_has_it(env: Environment) -> None:
+    job = await env.ended(1)
+    first = await env.deliver(Done(200))
+    env.clock.advance(600)
+    await env.ledger.add([env.delivery(job.id, StoredDocument(key=document_key(job.id)))])
+    second = await env.deliver(GivenUp(500))
+    env.clock.advance(600)
+    await env.round()
+    assert await env.body_of(first) == StoredDocument()
+    assert await env.body_of(second) == StoredDocument(key=document_key(job.id)) != StoredDocument()
+    assert await env.results() == [document_key(job.id)]
+    env.clock.advance(400)
+    await env.round()
+    assert await env.body_of(second) == StoredDocument()
+    assert await env.results() == []
 
 
-async def test_a_delivery_that_is_still_on_its_way_has_its_body(attic: Attic) -> None:
-    await attic.ended(1)
-    attic.clock.advance(5 * RESULTS)
-    await attic.round()
-    assert len(await attic.results()) == 1
-    delivery = await attic.deliver(GivenUp(500))
-    assert (await attic.body_of(delivery)).key is not None
+async def test_a_delivery_that_is_still_on_its_way_has_its_body(env: Environment) -> None:
+    await env.ended(1)
+    env.clock.advance(5 * RESULTS)
+    await env.round()
+    assert len(await env.results()) == 1
+    delivery = await env.deliver(GivenUp(500))
+    assert (await env.body_of(delivery)).key is not None
 
 
-async def test_no_url_stays_and_the_record_does_until_its_time(attic: Attic) -> None:
-    job = await attic.ended(1, large=False)
-    delivery = await attic.deliver(GivenUp(500))
-    attic.clock.advance(RESULTS)
-    await attic.round()
-    assert (await attic.job(job.id)).payload.count(b"sealed1.") == 0
-    assert delivery_of(await attic.job(delivery.id)).url == ""
-    attic.clock.advance(HISTORY)
-    await attic.round()
-    await attic.round()
-    assert await attic.ledger.get(job.id) is None
-    assert await attic.ledger.get(delivery.id) is None
+async def test_no_url_stays_and_the_record_does_until_its_time(env: Environment) -> None:
+    job = await env.ended(1, large=False)
+    delivery = await env.deliver(GivenUp(500))
+    env.clock.advance(RESULTS)
+    await env.round()
+    assert (await env.job(job.id)).payload.count(b"sealed1.") == 0
+    assert delivery_of(await env.job(delivery.id)).url == ""
+    env.clock.advance(HISTORY)
+    await env.round()
+    await env.round()
+    assert await env.ledger.get(job.id) is None
+    assert await env.ledger.get(delivery.id) is None
 
 
-async def test_the_audio_of_a_parked_recording_goes_with_it(attic: Attic) -> None:
+async def test_the_audio_of_a_parked_recording_goes_with_it(env: Environment) -> None:
     name = JobId("00000000-0000-4000-8000-000000000001")
-    await attic.blobs.put(audio_key(name), single_chunk(b"RIFF"))
+    await env.blobs.put(audio_key(name), single_chunk(b"RIFF"))
     order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
-    await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
-    (lease,) = await attic.ledger.claim(KIND, 1, 60)
-    assert await attic.ledger.settle(lease, GivenUp())
-    await attic.round()
-    assert await keys_of(attic.blobs, "audio") == [audio_key(name)]
-    attic.clock.advance(RESULTS)
-    await attic.round()
-    assert await keys_of(attic.blobs, "audio") == []
+    await env.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+    (lease,) = await env.ledger.claim(KIND, 1, 60)
+    assert await env.ledger.settle(lease, GivenUp())
+    await env.round()
+    assert await keys_of(env.blobs, "audio") == [audio_key(name)]
+    env.clock.advance(RESULTS)
+    await env.round()
+    assert await keys_of(env.blobs, "audio") == []
 
 
-async def test_a_round_has_an_end_and_says_so(attic: Attic, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_round_has_an_end_and_says_so(env: Environment, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retention, "AT_ONCE", 2)
     monkeypatch.setattr(retention, "BATCHES", 2)
     for number in range(5):
-        await attic.ended(number, callback=False)
-    attic.clock.advance(RESULTS)
-    assert not await attic.round()
-    assert len(await attic.results()) == 1
-    assert await attic.round()
-    assert await attic.results() == []
+        await env.ended(number, callback=False)
+    env.clock.advance(RESULTS)
+    assert not await env.round()
+    assert len(await env.results()) == 1
+    assert await env.round()
+    assert await env.results() == []
 
 
 async def test_a_crash_between_blob_and_row_is_repaired_by_the_next_round(
-    attic: Attic, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = await attic.ended(1, callback=False)
-    attic.clock.advance(RESULTS)
+    job = await env.ended(1, callback=False)
+    env.clock.advance(RESULTS)
 
     async def away(*_: object) -> int:
         raise LedgerUnavailable("locked")
@@ -194,17 +194,17 @@ async def test_a_crash_between_blob_and_row_is_repaired_by_the_next_round(
     with monkeypatch.context() as broken:
         broken.setattr(SqliteLedger, "strip", away)
         with pytest.raises(LedgerUnavailable):
-            await attic.round()
-    assert await attic.results() == []
-    assert await attic.round()
-    assert result_of((await attic.job(job.id)).result or b"").document == StoredDocument()
+            await env.round()
+    assert await env.results() == []
+    assert await env.round()
+    assert result_of((await env.job(job.id)).result or b"").document == StoredDocument()
 
 
 async def test_the_service_outlives_a_ledger_that_is_away(
-    attic: Attic, monkeypatch: pytest.MonkeyPatch
+    env: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await attic.ended(1, callback=False)
-    attic.clock.advance(RESULTS)
+    await env.ended(1, callback=False)
+    env.clock.advance(RESULTS)
     monkeypatch.setattr(retention, "EVERY", 0.01)
     real, failed = SqliteLedger.ended, asyncio.Event()
 
@@ -217,10 +217,10 @@ async def test_the_service_outlives_a_ledger_that_is_away(
     monkeypatch.setattr(SqliteLedger, "ended", away_once)
     stopping = asyncio.Event()
     with capture_logs() as events:
-        running = asyncio.create_task(attic.keeper.run(stopping))
+        running = asyncio.create_task(env.service.run(stopping))
 
         async def is_empty() -> bool:
-            return not await attic.results()
+            return not await env.results()
 
         await eventually(is_empty)
         stopping.set()
@@ -228,24 +228,24 @@ async def test_the_service_outlives_a_ledger_that_is_away(
     assert [event["event"] for event in events] == ["retention.failed"]
 
 
-async def test_however_short_the_time_a_result_can_still_be_read(attic: Attic) -> None:
-    keeper = RetentionService(attic.blobs, attic.ledger, keep_results=0, keep_history=0)
-    await attic.ended(1, callback=False)
-    attic.clock.advance(LEAST_KEPT - 1)
-    await keeper.round(asyncio.Event())
-    assert len(await attic.results()) == 1
-    attic.clock.advance(1)
-    await keeper.round(asyncio.Event())
-    assert await attic.results() == []
+async def test_however_short_the_time_a_result_can_still_be_read(env: Environment) -> None:
+    service = RetentionService(env.blobs, env.ledger, keep_results=0, keep_history=0)
+    await env.ended(1, callback=False)
+    env.clock.advance(LEAST_KEPT - 1)
+    await service.round(asyncio.Event())
+    assert len(await env.results()) == 1
+    env.clock.advance(1)
+    await service.round(asyncio.Event())
+    assert await env.results() == []
 
 
-async def test_audio_stays_for_its_time_after_the_end(attic: Attic) -> None:
-    job = await attic.ended(1, callback=False)
-    sweep = SweepService(attic.blobs, attic.ledger, attic.clock, keep_audio=500.0)
+async def test_audio_stays_for_its_time_after_the_end(env: Environment) -> None:
+    job = await env.ended(1, callback=False)
+    sweep = SweepService(env.blobs, env.ledger, env.clock, keep_audio=500.0)
     for seconds, left in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
-        attic.clock.advance(seconds)
+        env.clock.advance(seconds)
         await sweep.round("audio", asyncio.Event())
-        assert await keys_of(attic.blobs, "audio") == left
+        assert await keys_of(env.blobs, "audio") == left
 
 
 async def test_the_words_are_nowhere_on_the_disk_after_their_time(
@@ -280,16 +280,16 @@ def _holding(folder: Path, words: bytes) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]
 
 
-async def test_extra_goes_with_the_results(attic: Attic) -> None:
+async def test_extra_goes_with_the_results(env: Environment) -> None:
     name = JobId("00000000-0000-4000-8000-000000000099")
     order = TranscriptionOrder(ListenOptions(extra={"note": "private"}, tag=("t",)), "m")
-    await attic.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
-    (lease,) = await attic.ledger.claim(KIND, 1, 60)
-    assert await attic.ledger.settle(
+    await env.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
+    (lease,) = await env.ledger.claim(KIND, 1, 60)
+    assert await env.ledger.settle(
         lease, Done(200, msgspec.json.encode(TranscriptionResult(StoredDocument(inline="{}"), 1.0, 1)))
     )
-    attic.clock.advance(RESULTS)
-    await attic.round()
-    left = await attic.job(name)
+    env.clock.advance(RESULTS)
+    await env.round()
+    left = await env.job(name)
     assert b"private" not in left.payload
     assert left.tags == ("t",)

@@ -102,12 +102,12 @@ def taken_over(child: Child, place: Place, **more: Any) -> dict[str, str]:
         try:
             _begin(child, place, ours, files)
             report.settimeout(120)
-            told = b""
+            reported = b""
             while piece := report.recv(1 << 16):
-                told += piece
+                reported += piece
         finally:
             process.kill()
-    found: dict[str, str] = json.loads(told)
+    found: dict[str, str] = json.loads(reported)
     return found
 
 
@@ -168,8 +168,8 @@ def test_every_layer_is_tried_by_itself() -> None:
 async def test_the_server_says_what_holds() -> None:
     stopping = asyncio.Event()
     stopping.set()
-    with capture_logs() as told:
+    with capture_logs() as reported:
         await SandboxCheck(EngineSettings()).run(stopping)
-    [line] = told
+    [line] = reported
     assert line["event"] == ("sandbox.checked" if check.report().whole else "sandbox.incomplete")
     assert line["holds"].startswith("memory hidden, no new privileges")

@@ -71,9 +71,9 @@ async def test_operators_see_all_of_them_and_nobody_else_does(served: Front) -> 
 
 async def test_the_command_shows_a_table(served: Front) -> None:
     command = ["requests", "destinations", "--server", served.url, "--failures", "1"]
-    shown = await asyncio.to_thread(CliRunner(env={"RINGBACK_API_KEY": OWNER}).invoke, main, command)
-    assert shown.exit_code == 0, shown.output
-    head, row = shown.output.strip().splitlines()
+    listed = await asyncio.to_thread(CliRunner(env={"RINGBACK_API_KEY": OWNER}).invoke, main, command)
+    assert listed.exit_code == 0, listed.output
+    head, row = listed.output.strip().splitlines()
     assert head.split()[:3] == ["DESTINATION", "STATE", "FAILURES"]
     assert row.split()[:4] == ["https://down.example:443", "failing", "1", "-"]
     assert row.split()[-2:] == ["1", "1"]

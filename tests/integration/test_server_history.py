@@ -68,10 +68,10 @@ async def test_the_state_of_a_callback_is_visible(api: Front) -> None:
     assert record["response"]["code"] == 200
     assert record["response"]["details"]["duration"] == 7.5
     assert record["response"]["details"]["models"] == [NOWHERE]
-    (shown,) = record["ringback"]["deliveries"]
-    assert (shown["id"], shown["state"]) == (delivery.id, "queued")
-    assert datetime.fromisoformat(shown["next_attempt_at"]).timestamp() > now + 20
-    (tried,) = shown["attempts"]
+    (displayed,) = record["ringback"]["deliveries"]
+    assert (displayed["id"], displayed["state"]) == (delivery.id, "queued")
+    assert datetime.fromisoformat(displayed["next_attempt_at"]).timestamp() > now + 20
+    (tried,) = displayed["attempts"]
     assert (tried["outcome"], tried["code"], tried["detail"]) == (
         "server_error",
         500,
@@ -181,8 +181,8 @@ async def test_recordings_and_streams_stand_in_one_history(api: Front) -> None:
     ]
     assert await ids("method=streaming") == newest_first[::2]
     assert await ids("method=async") == newest_first[1::2]
-    shown = (await get(api, f"{{project}}/requests/{made[1]}")).json()["request"]
-    assert (shown["method"], shown["callback"], shown["code"]) == ("streaming", None, 200)
+    displayed = (await get(api, f"{{project}}/requests/{made[1]}")).json()["request"]
+    assert (displayed["method"], displayed["callback"], displayed["code"]) == ("streaming", None, 200)
     report = (await get(api, "{project}/usage")).json()["results"]
     assert sum(day["requests"] for day in report) == 6
 

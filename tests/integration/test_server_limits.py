@@ -122,7 +122,7 @@ async def test_uploads_that_are_still_coming_in_count_too(tmp_path: Path) -> Non
         assert (await coming).status == 200
 
 
-async def test_a_key_that_has_used_its_audio_for_today_is_told_when_tomorrow_begins(tmp_path: Path) -> None:
+async def test_the_refusal_of_a_key_without_audio_for_today_says_when_tomorrow_begins(tmp_path: Path) -> None:
     clock = ManualClock(1_800_000_000.0 // DAY * DAY + DAY - 100)
     async with front(tmp_path, clock, LimitSettings(daily_audio_seconds_per_key=60)) as api:
         other = await api.add_key("member")
@@ -134,8 +134,8 @@ async def test_a_key_that_has_used_its_audio_for_today_is_told_when_tomorrow_beg
         assert "60 seconds of audio for today" in refused.json()["err_msg"]
         assert refused.headers["retry-after"] == "100"
         assert (await send(api, key=other)).status == 200
-        shown = await api.call("GET", f"/v1/projects/{api.project}/keys/{known}")
-        assert shown.json()["api_key"]["ringback"] == {"audio_seconds_today": 60.0}
+        displayed = await api.call("GET", f"/v1/projects/{api.project}/keys/{known}")
+        assert displayed.json()["api_key"]["ringback"] == {"audio_seconds_today": 60.0}
         clock.advance(100)
         assert (await send(api)).status == 200
 
@@ -148,11 +148,11 @@ async def test_a_project_has_a_limit_of_audio_for_all_its_keys(tmp_path: Path) -
             assert "this project" in (await send(api, key=key)).json()["err_msg"]
 
 
-async def test_a_waiting_caller_whose_turn_comes_too_late_is_told_to_come_tomorrow(tmp_path: Path) -> None:
+async def test_a_waiting_caller_whose_turn_comes_too_late_is_refused_until_tomorrow(tmp_path: Path) -> None:
     async with front(tmp_path, ManualClock(1_800_000_000.0 // DAY * DAY)) as api:
-        asked = asyncio.create_task(api.call("POST", "/v1/listen", data=b"RIFF"))
+        requested = asyncio.create_task(api.call("POST", "/v1/listen", data=b"RIFF"))
         await api.refuse(await api.claim(), used_up("why", api.services.clock.now()).failure)
-        answer = await asked
+        answer = await requested
         assert (answer.status, answer.headers["retry-after"]) == (429, "86400")
 
 

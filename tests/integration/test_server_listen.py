@@ -184,10 +184,10 @@ async def test_refused_for_its_json(api: Front, body: bytes, status: int, code: 
 
 
 async def test_what_is_not_done_as_asked_is_accepted_and_noted(tmp_path: Path) -> None:
-    asked = "diarize=undefined&punctuate=null&language=&punctate=true&model=nova-3&version=2024-12-20.0"
+    requested = "diarize=undefined&punctuate=null&language=&punctate=true&model=nova-3&version=2024-12-20.0"
     url = "callback=http://127.0.0.1:8443/x?a=1&b=2"
     async with front(tmp_path, engine=EngineSettings(warn_substitution=True)) as api:
-        answer = await api.call("POST", f"/v1/listen?{asked}&{url}", data=AUDIO)
+        answer = await api.call("POST", f"/v1/listen?{requested}&{url}", data=AUDIO)
         assert answer.status == 200, answer.body
         options = order_of((await api.claim()).job.payload).options
     assert (options.diarize, options.punctuate, options.language) == (False, False, "en")
@@ -311,7 +311,7 @@ async def test_as_large_as_allowed_is_accepted(tmp_path: Path) -> None:
         assert answer.status == 200
 
 
-async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_wanted(api: Front) -> None:
+async def test_a_client_that_expects_100_continue_gets_it_only_when_its_body_is_read(api: Front) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(head_of("Content-Length: 4", "Expect: 100-continue", path=f"/v1/listen?callback={CALLBACK}"))
     assert await reader.readuntil(b"\r\n\r\n") == b"HTTP/1.1 100 Continue\r\n\r\n"

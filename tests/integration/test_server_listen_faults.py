@@ -59,9 +59,9 @@ async def test_a_truncated_upload_is_a_422(
         head, _, document = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     assert head.startswith(b"HTTP/1.1 422 ")
-    told = msgspec.json.decode(document)
-    assert "ASR_UNPROCESSABLE_ENTITY" in {told.get("err_code"), told.get("category")}
-    assert "Unable to read the entire client request." in {told.get("err_msg"), told.get("message")}
+    answered = msgspec.json.decode(document)
+    assert "ASR_UNPROCESSABLE_ENTITY" in {answered.get("err_code"), answered.get("category")}
+    assert "Unable to read the entire client request." in {answered.get("err_msg"), answered.get("message")}
     assert await nothing_is_left(api)
 
 
@@ -99,7 +99,7 @@ async def test_a_504_stays_one_when_the_job_cannot_be_cancelled(
     assert ("request.not_cancelled", "locked") in [(event["event"], event.get("error")) for event in events]
 
 
-async def test_a_waiting_caller_is_told_when_the_ledger_goes_away(
+async def test_a_waiting_caller_gets_an_error_when_the_ledger_goes_away(
     api: Front, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def away(_: SqliteLedger, __: JobId) -> Job:

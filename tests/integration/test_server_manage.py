@@ -41,7 +41,7 @@ async def test_a_key_sees_its_own_project(api: Front) -> None:
         ("/v1/listen/", "NOT_FOUND", "nothing at this path"),
     ],
 )
-async def test_what_is_not_there_is_told_in_the_modern_form(
+async def test_what_is_not_there_is_reported_in_the_modern_form(
     api: Front, path: str, category: str, message: str
 ) -> None:
     answer = await get(api, path)
@@ -118,7 +118,7 @@ async def test_a_key_ends_on_its_date(api: Front) -> None:
 
 
 @pytest.mark.parametrize(
-    ("holder", "wanted", "status"),
+    ("holder", "expected", "status"),
     [
         (("owner",), ["owner"], 200),
         (("admin",), ["admin"], 200),
@@ -129,11 +129,11 @@ async def test_a_key_ends_on_its_date(api: Front) -> None:
     ],
 )
 async def test_nobody_gives_away_more_than_they_have(
-    api: Front, holder: tuple[str, ...], wanted: list[str], status: int
+    api: Front, holder: tuple[str, ...], expected: list[str], status: int
 ) -> None:
     key = await api.add_key(*holder)
     path = f"/v1/projects/{api.project}/keys"
-    answer = await api.call("POST", path, key=key, json={"comment": "", "scopes": wanted})
+    answer = await api.call("POST", path, key=key, json={"comment": "", "scopes": expected})
     assert answer.status == status
     if status == 403:
         assert answer.json()["category"] == "INSUFFICIENT_PERMISSIONS"
@@ -224,11 +224,11 @@ async def test_the_fields_of_usage_are_those_that_were_asked_for(api: Front) -> 
     await submit(api, "tag=b&tag=a&punctuate=true", finish=200)
     await submit(api, "tag=a&language=en-US", finish=400)
     model = api.services.catalogue.models()[0]
-    told = {"name": model.name, "version": model.version, "model_id": model.uuid}
+    answered = {"name": model.name, "version": model.version, "model_id": model.uuid}
     fields = (await get(api, "{project}/usage/fields")).json()
     assert fields == {
         "tags": ["a", "b"],
-        "models": [{**told, "language": "en"}, {**told, "language": "en-US"}],
+        "models": [{**answered, "language": "en"}, {**answered, "language": "en-US"}],
         "processing_methods": ["async"],
         "features": ["punctuate"],
         "languages": ["en", "en-US"],
@@ -270,8 +270,8 @@ H2C = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Setting
 
 async def test_an_offer_of_http_2_leaves_the_body_of_every_route_alone(api: Front) -> None:
     """As `curl --http2` and Java's HttpClient send it on cleartext."""
-    wanted = {"scopes": ["usage:read"], "time_to_live_in_seconds": 60}
-    made = await api.call("POST", f"/v1/projects/{api.project}/keys", headers=H2C, json=wanted)
+    expected = {"scopes": ["usage:read"], "time_to_live_in_seconds": 60}
+    made = await api.call("POST", f"/v1/projects/{api.project}/keys", headers=H2C, json=expected)
     assert (made.status, made.json()["scopes"]) == (200, ["usage:read"])
     assert made.json()["expiration_date"] is not None
     token = await api.call("POST", "/v1/auth/grant", headers=H2C, json={"ttl_seconds": 77})

@@ -102,7 +102,7 @@ async def test_a_word_outlives_a_restart(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("word", ["", " ", "x" * 256, "caf\u00e9"])
-async def test_a_word_that_cannot_be_kept_is_refused(api: Front, word: str) -> None:
+async def test_a_key_that_cannot_be_stored_is_refused(api: Front, word: str) -> None:
     answer = await send(api, word)
     assert (answer.status, answer.json()["err_code"]) == (400, "INVALID_HEADER")
     assert await jobs(api) == []

@@ -49,8 +49,8 @@ async def test_operators_learn_more(api: Front) -> None:
     for key in (OWNER, await api.add_key("metrics:read")):
         assert "active_batch_requests" in (await from_elsewhere(api, "/v1/status", key)).json()
         assert (await from_elsewhere(api, "/v1/status/engine", key)).json()["state"] == "ready"
-        shown = await from_elsewhere(api, "/metrics", key)
-        assert (shown.status, b"ringback_jobs" in shown.body) == (200, True)
+        listed = await from_elsewhere(api, "/metrics", key)
+        assert (listed.status, b"ringback_jobs" in listed.body) == (200, True)
 
 
 async def test_metrics_are_not_for_others(api: Front) -> None:
@@ -81,8 +81,8 @@ async def test_metrics_stand_at_an_address_of_their_own(api: Front) -> None:
     url, stopping = f"http://127.0.0.1:{server.bind()}", asyncio.Event()
     running = asyncio.create_task(server.run(stopping))
     async with aiohttp.ClientSession(url) as session:
-        async with session.get("/metrics", headers=ELSEWHERE) as shown:
-            assert shown.status == 200
+        async with session.get("/metrics", headers=ELSEWHERE) as listed:
+            assert listed.status == 200
         async with session.get("/v1/status", headers=ELSEWHERE) as absent:
             assert absent.status == 404
     stopping.set()

@@ -91,21 +91,21 @@ async def test_a_session_ends_with_its_key(api: Front, manual_clock: ManualClock
 async def test_the_recording_is_given_back_while_it_is_kept(api: Front) -> None:
     recording = bytes(range(256)) * 4_000
     callback = "callback=http%3A%2F%2F127.0.0.1:9%2F"
-    asked = (await api.call("POST", f"/v1/listen?{callback}", data=recording)).json()["request_id"]
-    path = f"/v1/projects/{api.project}/requests/{asked}/audio"
+    requested = (await api.call("POST", f"/v1/listen?{callback}", data=recording)).json()["request_id"]
+    path = f"/v1/projects/{api.project}/requests/{requested}/audio"
     given = await api.call("GET", path)
     assert (given.status, given.body) == (200, recording)
     assert given.headers["content-disposition"] == "attachment"
     assert (await api.call("GET", path, key=await api.add_key("requests:own"))).status == 404
     for blob in (api.folder / "audio").iterdir():
         blob.unlink()
-    gone = await api.call("GET", path)
-    assert (gone.status, gone.json()["category"]) == (410, "AUDIO_NOT_KEPT")
+    lost = await api.call("GET", path)
+    assert (lost.status, lost.json()["category"]) == (410, "AUDIO_NOT_KEPT")
 
 
 async def test_the_recording_of_a_redacted_request_is_not_given(api: Front) -> None:
     query = "callback=http%3A%2F%2F127.0.0.1:9%2F&redact=pci"
-    asked = (await api.call("POST", f"/v1/listen?{query}", data=b"1234")).json()["request_id"]
-    refused = await api.call("GET", f"/v1/projects/{api.project}/requests/{asked}/audio")
+    requested = (await api.call("POST", f"/v1/listen?{query}", data=b"1234")).json()["request_id"]
+    refused = await api.call("GET", f"/v1/projects/{api.project}/requests/{requested}/audio")
     assert (refused.status, refused.json()["category"]) == (403, "AUDIO_NOT_REDACTED")
     assert b"1234" not in refused.body

@@ -67,9 +67,9 @@ async def transcribed(
 ) -> tuple[Job, Job | None]:
     """A request whose transcription is done, and its delivery, which is queued."""
     lease = await submit(api, callback, tag)
-    kept = StoredDocument(inline=document.decode())
+    stored = StoredDocument(inline=document.decode())
     if len(document) > INLINE_LIMIT:
-        kept = StoredDocument(key=document_key(lease.job.id))
+        stored = StoredDocument(key=document_key(lease.job.id))
 
         async def whole() -> AsyncIterator[bytes]:
             yield document
@@ -79,12 +79,18 @@ async def transcribed(
     follow_ups = []
     if order.callback is not None:
         delivery = DeliveryOrder(
-            lease.job.id, order.callback, "POST", 200, lease.job.accessor, kept, origin=order.callback_origin
+            lease.job.id,
+            order.callback,
+            "POST",
+            200,
+            lease.job.accessor,
+            stored,
+            origin=order.callback_origin,
         )
         follow_ups.append(
             delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
         )
-    ending = msgspec.json.encode(TranscriptionResult(kept, 7.5, 1, None))
+    ending = msgspec.json.encode(TranscriptionResult(stored, 7.5, 1, None))
     assert await api.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
     job = await api.ledger.get(lease.job.id)
     assert job is not None
@@ -166,9 +172,9 @@ async def test_what_waits_behind_a_breaker_is_shown_so(api: Front) -> None:
             assert await api.ledger.settle(other, Interrupted())
     untried = [request for request, job in made if job and (await the(api, job)).tries == 0]
     listed = (await get(api, "deliveries?state=waiting")).json()["deliveries"]
-    shown = (await get(api, f"requests/{untried[0].id}")).json()["ringback"]["deliveries"]
+    displayed = (await get(api, f"requests/{untried[0].id}")).json()["ringback"]["deliveries"]
     assert len(listed) == 6
-    for delivery in (shown[0], *[each for each in listed if each["tries"] == 0]):
+    for delivery in (displayed[0], *[each for each in listed if each["tries"] == 0]):
         assert (delivery["state"], delivery["code"]) == ("queued", None)
         assert (delivery["waiting"]["reason"], delivery["waiting"]["failures"]) == ("breaker", 5)
         until = datetime.fromisoformat(delivery["waiting"]["until"]).timestamp()
@@ -348,14 +354,14 @@ async def test_deliveries_are_listed_by_what_became_of_them(api: Front) -> None:
     rest = (await get(api, f"deliveries?limit=2&before={first['next']}")).json()
     assert [record["id"] for record in rest["deliveries"]] == [given_up.id]
     assert rest["next"] is None
-    (shown,) = rest["deliveries"]
-    assert (shown["state"], shown["destination"], shown["code"], shown["tries"]) == (
+    (displayed,) = rest["deliveries"]
+    assert (displayed["state"], displayed["destination"], displayed["code"], displayed["tries"]) == (
         "parked",
         "http://127.0.0.1:8443",
         500,
         1,
     )
-    assert (shown["webhook_id"], shown["kept"], shown["tags"]) == (given_up.id, True, ["x"])
+    assert (displayed["webhook_id"], displayed["kept"], displayed["tags"]) == (given_up.id, True, ["x"])
 
 
 @pytest.mark.parametrize(
@@ -443,15 +449,15 @@ async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: Manu
         manual_clock.advance(900)
         assert await keeper.round(stopping)
         assert list((api.folder / "result").iterdir()) == []
-        gone = await get(api, f"requests/{request.id}/result")
-        assert (gone.status, gone.json()["category"]) == (410, "RESULT_NOT_KEPT")
+        removed = await get(api, f"requests/{request.id}/result")
+        assert (removed.status, removed.json()["category"]) == (410, "RESULT_NOT_KEPT")
         again = await redeliver(api, request)
         assert (again.status, again.json()["category"]) == (410, "RESULT_NOT_KEPT")
         many = await post(api, "deliveries/redeliver", {})
         assert many.json() == {"redelivered": 0, "skipped": 1, "next": None}
-        shown = (await get(api, f"requests/{request.id}")).json()["request"]
-        assert shown["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
-        assert shown["ringback"]["deliveries"][0]["destination"] == "http://127.0.0.1:8443"
+        displayed = (await get(api, f"requests/{request.id}")).json()["request"]
+        assert displayed["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
+        assert displayed["ringback"]["deliveries"][0]["destination"] == "http://127.0.0.1:8443"
 
         manual_clock.advance(5_000)
         assert await keeper.round(stopping)

@@ -75,8 +75,8 @@ async def key_in(api: Front, project: str, *scopes: str, limits: KeyLimits | Non
 async def request_of(api: Front, secret: str) -> tuple[str, str]:
     """Ids of a transcribed request and of its delivery."""
     callback = quote("http://user:secret@127.0.0.1:9/hook", safe="")
-    asked = await api.call("POST", f"/v1/listen?callback={callback}", key=secret, data=b"RIFF")
-    assert asked.status == 200, asked.body
+    requested = await api.call("POST", f"/v1/listen?callback={callback}", key=secret, data=b"RIFF")
+    assert requested.status == 200, requested.body
     lease = await api.claim()
     await api.finish(lease)
     order = DeliveryOrder(lease.job.id, "http://127.0.0.1:9/", "POST", 200, None, StoredDocument(inline="{}"))
@@ -182,14 +182,14 @@ async def test_foreign_ids_cost_as_many_questions_as_unknown_ones(
             own = {"key": ours.key_id, "request": ours.request}
             foreign = {"key": theirs.key_id, "request": theirs.request}
             unknown = {"key": NOWHERE, "request": NOWHERE}
-            for asked in (
+            for requested in (
                 ((theirs.project, foreign), (NOWHERE, foreign), (NOWHERE, own)),
                 ((ours.project, foreign), (ours.project, unknown)),
             ):
-                if asked[0][0] == ours.project and "{key_id}" not in path and "{request_id}" not in path:
+                if requested[0][0] == ours.project and "{key_id}" not in path and "{request_id}" not in path:
                     continue
                 costs = set()
-                for project, ids in asked:
+                for project, ids in requested:
                     questions.clear()
                     answer = await ask(api, method, path, ours.secret, project=project, **ids)
                     assert answer.status == 404
@@ -208,10 +208,10 @@ async def nothing_has_happened_to(api: Front, theirs: Tenant) -> None:
 async def test_lists_show_nothing_of_others(api: Front) -> None:
     ours, theirs = await tenant(api, "ours"), await tenant(api, "theirs")
     for path in ("", "/keys", "/requests", "/deliveries", "/usage", f"/requests?accessor={theirs.key_id}"):
-        shown = await api.call("GET", f"/v1/projects/{ours.project}{path}", key=ours.secret)
-        assert shown.status == 200
+        displayed = await api.call("GET", f"/v1/projects/{ours.project}{path}", key=ours.secret)
+        assert displayed.status == 200
         for secret in (theirs.project, theirs.key_id, theirs.request, theirs.delivery):
-            assert secret.encode() not in shown.body, path
+            assert secret.encode() not in displayed.body, path
     assert [
         p["project_id"] for p in (await api.call("GET", "/v1/projects", key=ours.secret)).json()["projects"]
     ] == [ours.project]
@@ -284,11 +284,11 @@ async def test_a_key_that_sees_its_own_requests_alone(api: Front) -> None:
 
 
 async def test_who_waits_for_what_is_erased_learns_that_it_was_cancelled(api: Front) -> None:
-    asked = asyncio.create_task(api.call("POST", "/v1/listen", data=b"RIFF"))
+    requested = asyncio.create_task(api.call("POST", "/v1/listen", data=b"RIFF"))
     lease = await api.claim()
     erased = await api.call("DELETE", f"/v1/projects/{api.project}/requests/{lease.job.id}")
     assert erased.status == 200
-    answer = await asked
+    answer = await requested
     assert (answer.status, answer.json()["err_code"]) == (409, "REQUEST_CANCELLED")
     assert await api.ledger.get(lease.job.id) is None
 
@@ -402,21 +402,21 @@ class TestProjects:
     async def test_tenants_manage_none(self, api: Front) -> None:
         ours = await tenant(api, "ours")
         path = f"/v1/projects/{ours.project}"
-        for method, asked, body in (
+        for method, requested, body in (
             ("POST", "/v1/projects", {"name": "more"}),
             ("PATCH", path, {"name": "more"}),
             ("DELETE", path, None),
         ):
             for secret in (ours.secret, (await key_in(api, api.project, "admin"))[1]):
-                answer = await api.call(method, asked, key=secret, json=body)
-                own = secret == ours.secret or asked == "/v1/projects"
+                answer = await api.call(method, requested, key=secret, json=body)
+                own = secret == ours.secret or requested == "/v1/projects"
                 assert answer.status == (403 if own else 404)
 
     async def test_an_operator_does_not_read_what_tenants_ask(self, api: Front) -> None:
         ours = await tenant(api, "ours")
         path = f"/v1/projects/{ours.project}"
-        for asked in ("/requests", f"/requests/{ours.request}", "/deliveries", "/usage"):
-            assert (await api.call("GET", path + asked)).status == 404
+        for requested in ("/requests", f"/requests/{ours.request}", "/deliveries", "/usage"):
+            assert (await api.call("GET", path + requested)).status == 404
         assert (await api.call("GET", f"{path}/requests/{ours.request}/result")).status == 404
         secrets = await api.call("GET", f"{path}/keys/{ours.key_id}/signing-secret")
         assert secrets.status == 404

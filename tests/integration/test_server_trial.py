@@ -51,7 +51,7 @@ class Silent:
         writer.close()
 
 
-async def test_a_sample_arrives_and_every_phase_is_told(api: Front) -> None:
+async def test_a_sample_arrives_and_every_phase_is_reported(api: Front) -> None:
     async with Silent() as receiver:
         receiver.speak.set()
         with capture_logs() as events:

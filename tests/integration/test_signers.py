@@ -155,7 +155,7 @@ async def test_a_secret_key_can_be_retired(
     assert await alone.public_keys() == before[1]
 
 
-async def test_what_cannot_be_sealed_anew_is_told(
+async def test_what_cannot_be_sealed_anew_is_reported(
     ledger: SqliteLedger, signers: Signers, manual_clock: ManualClock
 ) -> None:
     (project, *_) = await ledger.projects()
@@ -164,5 +164,9 @@ async def test_what_cannot_be_sealed_anew_is_told(
     await Signers(ledger, Seal([b"lost" * 8]), manual_clock).open_secrets(key_id)
     with capture_logs() as events:
         await signers.prepare()
-    (told,) = events
-    assert (told["event"], told["key"], told["log_level"]) == ("signing_secret.unreadable", key_id, "warning")
+    (reported,) = events
+    assert (reported["event"], reported["key"], reported["log_level"]) == (
+        "signing_secret.unreadable",
+        key_id,
+        "warning",
+    )

@@ -38,7 +38,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 
 
 @asynccontextmanager
-async def asked(probed: ProbeSources) -> AsyncIterator[aiohttp.ClientSession]:
+async def requested(probed: ProbeSources) -> AsyncIterator[aiohttp.ClientSession]:
     server = HttpServer(probes(probed), "127.0.0.1", 0)
     url, stopping = f"http://127.0.0.1:{server.bind()}", asyncio.Event()
     running = asyncio.create_task(run_in_stages([[server]], stopping))
@@ -53,14 +53,14 @@ async def asked(probed: ProbeSources) -> AsyncIterator[aiohttp.ClientSession]:
 )
 async def test_a_node_answers_for_its_own_work(ledger: SqliteLedger, role: Role, status: int) -> None:
     probed = ProbeSources(ledger, ROLES if role == "all" else [role], EngineState(), lambda: 0, Drain())
-    async with asked(probed) as session, session.get("/v1/status") as answer:
+    async with requested(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json())["system_health"] == {200: "Healthy", 503: "Critical"}[status]
 
 
 async def test_a_node_that_hears_nothing_needs_no_engine(ledger: SqliteLedger) -> None:
     probed = ProbeSources(ledger, ["deliver"], None, lambda: 0, Drain())
-    async with asked(probed) as session:
+    async with requested(probed) as session:
         async with session.get("/v1/status/engine") as answer:
             assert (answer.status, (await answer.json())["state"]) == (200, "none")
         async with session.get("/metrics") as answer:
@@ -73,7 +73,7 @@ async def test_a_node_that_leaves_says_so_first(ledger: SqliteLedger) -> None:
     leaving = Drain(other_nodes=True)
     leaving.started = True
     probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, leaving)
-    async with asked(probed) as session, session.get("/v1/status") as answer:
+    async with requested(probed) as session, session.get("/v1/status") as answer:
         assert (answer.status, await answer.json()) == (503, {"system_health": "Stopping"})
 
 
@@ -96,7 +96,7 @@ async def test_a_full_disk_makes_a_node_unready(
     blobs = BlobStore(tmp_path / "blobs", SystemClock())
     blobs.trouble = trouble
     probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, Drain(), blobs=blobs)
-    async with asked(probed) as session, session.get("/v1/status") as answer:
+    async with requested(probed) as session, session.get("/v1/status") as answer:
         assert answer.status == status
         assert (await answer.json()).get("reason") == (
             None if status == 200 else "the disk has no room for new work"
@@ -107,7 +107,7 @@ async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
     ledger: SqliteLedger, tmp_path: Path
 ) -> None:
     probed = ProbeSources(ledger, ["api"], EngineState(), lambda: 0, Drain())
-    async with asked(probed) as session:
+    async with requested(probed) as session:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
             other.execute("begin immediate")
             with pytest.raises(LedgerUnavailable, match="end that process"):
@@ -129,7 +129,7 @@ async def test_recordings_that_wait_are_no_fault_while_any_get_on(ledger: Sqlite
     probed = ProbeSources(
         ledger, ROLES, EngineState(), lambda: 0, Drain(), activities={"transcribe": activity}
     )
-    async with asked(probed) as session:
+    async with requested(probed) as session:
         for waited, status in ((600, 200), (1, 503), (0, 200)):
             clock.advance(waited)
             if not waited:

@@ -257,7 +257,7 @@ async def test_a_waiting_caller_needs_no_delivery(setup: Setup) -> None:
         ("https://full.example.com", AFTER_TEMPORARY),
     ],
 )
-async def test_a_fault_of_ours_is_met_a_few_times_and_then_told(
+async def test_a_fault_of_ours_is_met_a_few_times_and_then_reported(
     setup: Setup, url: str, schedule: RetrySchedule
 ) -> None:
     lease = await setup.accepted(TranscriptionOrder(ListenOptions(), "tiny.en", url=url, callback=CALLBACK))
@@ -426,7 +426,7 @@ class TestFetchStage:
         assert isinstance(done, Done)
         assert (await document(setup, done))["err_msg"].endswith("corrupt or unsupported data")
 
-    async def test_a_failed_fetch_is_told_by_the_transcription(self, setup: Setup) -> None:
+    async def test_a_failed_fetch_is_reported_by_the_transcription(self, setup: Setup) -> None:
         order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
         lease = await self.fetch_of(setup, order)
         assert await setup.ledger.settle(lease, await setup.fetcher(lease))
@@ -444,7 +444,7 @@ class TestFetchStage:
         assert await setup.ledger.claim(KIND, 9, 60) == []
 
     @pytest.mark.parametrize("losses", [0, LOSSES_BEFORE_PARKING - 1])
-    async def test_a_fault_of_ours_is_told_in_the_end_too(self, setup: Setup, losses: int) -> None:
+    async def test_a_fault_of_ours_is_reported_in_the_end_too(self, setup: Setup, losses: int) -> None:
         order = TranscriptionOrder(
             ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK
         )

@@ -86,7 +86,7 @@ async def test_without_a_model_sentiment_and_summary_are_built_in_and_the_rest_n
     assert (found.summary_info.input_tokens, found.summary_info.output_tokens) == (0, 0)
 
 
-async def test_a_model_that_does_as_it_is_told() -> None:
+async def test_a_model_that_follows_its_instructions() -> None:
     found, llm = await understood(sensible)
     assert found.summary is not None
     assert found.summary.text == "Someone says something."
@@ -102,11 +102,16 @@ async def test_a_model_that_does_as_it_is_told() -> None:
     for info in (found.summary_info, found.topics_info, found.intents_info, found.sentiment_info):
         assert info is not None
         assert (info.input_tokens, info.output_tokens) == (100, 10)
-    assert sorted(asked.question for asked in llm.asked) == ["intents", "sentiment", "summary", "topics"]
-    for asked in llm.asked:
-        assert asked.path == "/v1/chat/completions"
-        assert asked.headers["authorization"] == f"Bearer {KEY}"
-        assert asked.body["model"] == "scripted"
+    assert sorted(questions.question for questions in llm.asked) == [
+        "intents",
+        "sentiment",
+        "summary",
+        "topics",
+    ]
+    for questions in llm.asked:
+        assert questions.path == "/v1/chat/completions"
+        assert questions.headers["authorization"] == f"Bearer {KEY}"
+        assert questions.body["model"] == "scripted"
 
 
 async def test_a_short_text_is_its_own_summary_and_is_not_sent() -> None:
@@ -119,10 +124,10 @@ async def test_a_short_text_is_its_own_summary_and_is_not_sent() -> None:
 
 async def test_only_what_is_asked_for_is_sent() -> None:
     _, llm = await understood(sensible, ListenOptions(sentiment=True))
-    assert [asked.question for asked in llm.asked] == ["sentiment"]
+    assert [questions.question for questions in llm.asked] == ["sentiment"]
 
 
-def both_kinds(asked: Asked) -> Told:
+def both_kinds(questions: Asked) -> Told:
     labels = [{"label": "broken PHONE", "confidence": 2}, {"label": "Bomb making", "confidence": 0.9}]
     return completion({"segments": [{"segment": 2, "labels": labels}, {"segment": 99, "labels": labels}]})
 
@@ -155,25 +160,25 @@ async def test_a_long_text_is_asked_about_in_parts_that_fit() -> None:
             long = await found.understand(numbered(words), ALL)
     assert long.warnings == ()
     assert long.topics is not None
-    assert len(long.topics.segments) == sum(asked.question == "topics" for asked in llm.asked) > 5
+    assert len(long.topics.segments) == sum(questions.question == "topics" for questions in llm.asked) > 5
     starts = [each.start_word for each in long.topics.segments]
     assert starts == sorted(set(starts))
     assert long.summary is not None
     assert long.summary.text == "Someone says something."
-    assert all(len(asked.raw) < 4_096 * 4 for asked in llm.asked)
+    assert all(len(questions.raw) < 4_096 * 4 for questions in llm.asked)
     assert long.scores == (0.5,) * 900
 
 
 async def test_at_most_so_many_questions_are_asked_at_once() -> None:
     open_now = most = 0
 
-    def answer(asked: Asked) -> Told:
+    def answer(questions: Asked) -> Told:
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
-        told = sensible(asked)
+        answers = sensible(questions)
         open_now -= 1
-        return told
+        return answers
 
     with LlmServer(answer) as llm:
         async with understanding(llm.url, concurrency=1) as found:
@@ -215,19 +220,19 @@ async def test_a_model_that_fails_costs_its_own_parts_alone(name: str) -> None:
     assert (found.topics, found.intents) == (None, None)
     events = [event for event in logs if event["event"] == "llm.failed"]
     assert len(events) == 4 * tries
-    shown = json.dumps([*events, *(warning.message for warning in found.warnings)])
-    assert KEY not in shown
+    displayed = json.dumps([*events, *(warning.message for warning in found.warnings)])
+    assert KEY not in displayed
     assert "127.0.0.1" not in json.dumps([warning.message for warning in found.warnings])
-    assert "phone" not in shown
+    assert "phone" not in displayed
 
 
 async def test_a_bad_answer_is_asked_for_once_more() -> None:
     seen: set[str] = set()
 
-    def first_bad(asked: Asked) -> Told:
-        if asked.question in seen:
-            return sensible(asked)
-        seen.add(asked.question)
+    def first_bad(questions: Asked) -> Told:
+        if questions.question in seen:
+            return sensible(questions)
+        seen.add(questions.question)
         return completion("not now")
 
     found, llm = await understood(first_bad)
@@ -266,12 +271,12 @@ INJECTED = [
 ]
 
 
-def obeys(asked: Asked) -> Told:
+def obeys(questions: Asked) -> Told:
     """A model that does what the text says, as far as its schema lets it, and beyond."""
-    told = str(asked.headers.get("authorization"))
-    label = {"label": f"OWNED\n{told}\x1b]0;x\x07" + "A" * 1_000, "confidence": 1e308, "start_word": -5}
+    answers = str(questions.headers.get("authorization"))
+    label = {"label": f"OWNED\n{answers}\x1b]0;x\x07" + "A" * 1_000, "confidence": 1e308, "start_word": -5}
     forged: dict[str, object] = {"segment": 1, "start_word": 10**9, "end_word": -1, "text": "forged"}
-    match asked.question:
+    match questions.question:
         case "summary":
             return completion({"summary": "OWNED " * 1_000, "start_word": 7})
         case "sentiment":
@@ -283,11 +288,11 @@ def obeys(asked: Asked) -> Told:
 async def test_a_text_that_gives_orders_changes_no_shape_and_no_index() -> None:
     texts = INJECTED * 6
     found, llm = await understood(obeys, texts=texts)
-    for asked in llm.asked:
+    for questions in llm.asked:
         # The text never leaves its place, and the key is in no message.
-        assert [message["role"] for message in asked.body["messages"]] == ["system", "user"]
-        assert KEY.encode() not in asked.raw
-        assert "OWNED" not in asked.body["messages"][0]["content"]
+        assert [message["role"] for message in questions.body["messages"]] == ["system", "user"]
+        assert KEY.encode() not in questions.raw
+        assert "OWNED" not in questions.body["messages"][0]["content"]
     assert found.topics is not None
     (segment,) = found.topics.segments
     assert segment.text == " ".join(texts[: segment.text.count("Hello") * 3])

@@ -196,13 +196,13 @@ def certificates(folder: Path) -> dict[str, ssl.SSLContext]:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(folder / "authority.pem"))
     past = datetime.now(UTC) - timedelta(days=1)
-    shown = {
+    displayed = {
         "good TLS": authority.issue_cert("localhost"),
         "expired TLS": authority.issue_cert("localhost", not_after=past),
         "wrong-host TLS": authority.issue_cert("other.example"),
     }
     contexts = {}
-    for name, certificate in shown.items():
+    for name, certificate in displayed.items():
         contexts[name] = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         certificate.configure_cert(contexts[name])
     return contexts

@@ -87,8 +87,8 @@ class Browser:
 
     def evaluate(self, expression: str) -> Any:
         """The value of an expression; of a promise, once it is there. Raises where it throws."""
-        asked = {"expression": expression, "awaitPromise": True, "returnByValue": True}
-        answer = self._call("Runtime.evaluate", asked)
+        requested = {"expression": expression, "awaitPromise": True, "returnByValue": True}
+        answer = self._call("Runtime.evaluate", requested)
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
@@ -134,10 +134,10 @@ class Browser:
 
     def _call(self, method: str, parameters: dict[str, Any] | None = None, *, session: bool = True) -> Any:
         self._number += 1
-        asked: dict[str, Any] = {"id": self._number, "method": method, "params": parameters or {}}
+        requested: dict[str, Any] = {"id": self._number, "method": method, "params": parameters or {}}
         if session:
-            asked["sessionId"] = self._session
-        self._socket.send(json.dumps(asked))
+            requested["sessionId"] = self._session
+        self._socket.send(json.dumps(requested))
         while True:
             message = json.loads(self._socket.recv(timeout=120))
             if message.get("id") == self._number:

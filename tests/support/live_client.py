@@ -160,14 +160,14 @@ class ScriptedRecogniser:
         self._events: asyncio.Queue[RecognitionEvent | None] = asyncio.Queue()
         self._channels = channels
         self._opened = False
-        self._told = 0.0
+        self._reported = 0.0
 
     @property
-    def heard(self) -> float:
+    def fed_seconds(self) -> float:
         return len(self.fed) / BYTES_PER_SECOND
 
     @property
-    def untold(self) -> int:
+    def pending_events(self) -> int:
         """Events that nobody has asked for yet."""
         return self._events.qsize()
 
@@ -177,17 +177,17 @@ class ScriptedRecogniser:
         if not self._opened:
             self._opened = True
             self.tell(AudioOpened(self._channels))
-        while self.heard - self._told >= 1:
-            self._final(self._told + 1, Cause.ENDPOINT)
-        self.tell(VadProgress(0, self.heard, None))
+        while self.fed_seconds - self._reported >= 1:
+            self._final(self._reported + 1, Cause.ENDPOINT)
+        self.tell(VadProgress(0, self.fed_seconds, None))
 
     async def flush_channel(self, channel: int | None) -> None:
-        self._final(self.heard, Cause.FINALIZE)
+        self._final(self.fed_seconds, Cause.FINALIZE)
 
     async def end_audio(self) -> None:
-        if self.heard > self._told:
-            self._final(self.heard, Cause.END)
-        self.tell(RecognitionFinished(self._channels, self.heard))
+        if self.fed_seconds > self._reported:
+            self._final(self.fed_seconds, Cause.END)
+        self.tell(RecognitionFinished(self._channels, self.fed_seconds))
         self.tell(None)
 
     def use_keyterms(self, keyterms: Sequence[str]) -> None:
@@ -209,10 +209,10 @@ class ScriptedRecogniser:
 
     def _final(self, end: float, cause: Cause) -> None:
         words: Sequence[Word] = ()
-        if end > self._told:
-            words = (word(f"Word{int(self._told)}.", self._told, end),)
-        self.tell(RecognitionResult(0, self._told, end, tuple(words), final=True, cause=cause))
-        self._told = end
+        if end > self._reported:
+            words = (word(f"Word{int(self._reported)}.", self._reported, end),)
+        self.tell(RecognitionResult(0, self._reported, end, tuple(words), final=True, cause=cause))
+        self._reported = end
 
 
 def open_scripted_recogniser(

@@ -56,10 +56,10 @@ def completion(content: object, prompt_tokens: int = 100, completion_tokens: int
     return Told(body=json.dumps(document).encode())
 
 
-def sensible(asked: Asked) -> Told:
+def sensible(requested: Asked) -> Told:
     """What a model answers that does as it is told."""
-    data = asked.data
-    match asked.question:
+    data = requested.data
+    match requested.question:
         case "summary":
             return completion({"summary": "Someone says something."})
         case "sentiment":
@@ -67,7 +67,7 @@ def sensible(asked: Asked) -> Told:
                 {"segments": [{"segment": each["segment"], "score": 0.5} for each in data["segments"]]}
             )
         case "topics" | "intents":
-            label = {"label": asked.question.upper(), "confidence": 0.9}
+            label = {"label": requested.question.upper(), "confidence": 0.9}
             return completion({"segments": [{"segment": 1, "labels": [label]}]})
         case other:
             raise AssertionError(other)
@@ -91,18 +91,18 @@ class LlmServer:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                asked = Asked(self.path, headers, raw)
-                llm.asked.append(asked)
-                told = llm.answer(asked)
-                if told.seconds:
-                    llm.released.wait(told.seconds)
-                self.send_response(told.status)
-                for name, value in told.headers.items():
+                requested = Asked(self.path, headers, raw)
+                llm.asked.append(requested)
+                reported = llm.answer(requested)
+                if reported.seconds:
+                    llm.released.wait(reported.seconds)
+                self.send_response(reported.status)
+                for name, value in reported.headers.items():
                     self.send_header(name, value)
-                if "content-length" not in told.headers:
-                    self.send_header("content-length", str(len(told.body)))
+                if "content-length" not in reported.headers:
+                    self.send_header("content-length", str(len(reported.body)))
                 self.end_headers()
-                self.wfile.write(told.body)
+                self.wfile.write(reported.body)
 
             def log_message(self, *_: object) -> None:
                 """Quiet: the test says what matters."""

@@ -33,7 +33,7 @@ Place = tuple[str, str]
 class Expected:
     """What the store should say of a job."""
 
-    asked: NewJob
+    requested: NewJob
     number: int
     created_at: float
     due_at: float
@@ -49,7 +49,7 @@ class Expected:
 
     @property
     def place(self) -> Place:
-        return self.asked.kind, str(self.asked.lane)
+        return self.requested.kind, str(self.requested.lane)
 
 
 @dataclass
@@ -93,19 +93,19 @@ class ModelLedger:
 
     def in_sequence(self, sequence: str) -> list[Expected]:
         """The live jobs of a sequence, in order."""
-        live = (job for job in self.jobs.values() if job.asked.sequence == sequence and job.state in LIVE)
+        live = (job for job in self.jobs.values() if job.requested.sequence == sequence and job.state in LIVE)
         return sorted(live, key=lambda job: job.number)
 
     def ended(self, kind: str, seconds_ago: float) -> list[JobId]:
         old = [
             (job.finished_at, job.number, name)
             for name, job in self.jobs.items()
-            if job.asked.kind == kind and not job.stripped and self._ended_ago(job, seconds_ago)
+            if job.requested.kind == kind and not job.stripped and self._ended_ago(job, seconds_ago)
         ]
         return [name for _finished_at, _number, name in sorted(old)]
 
     def droppable(self, seconds_ago: float) -> set[JobId]:
-        parents = {job.asked.parent for job in self.jobs.values()}
+        parents = {job.requested.parent for job in self.jobs.values()}
         return {
             name
             for name, job in self.jobs.items()
@@ -182,7 +182,7 @@ class ModelLedger:
         job.tries = job.losses = 0
         job.code = job.result = None
         job.stripped = False
-        if job.asked.sequence is not None:
+        if job.requested.sequence is not None:
             job.state = State.HELD
             self._put_in_order(job)
         return True
@@ -191,14 +191,14 @@ class ModelLedger:
         job = self.jobs.get(what.job)
         if job is None or job.state not in ENDED:
             return False
-        job.asked = replace(job.asked, payload=what.payload)
+        job.requested = replace(job.requested, payload=what.payload)
         job.result, job.stripped = what.result, True
         return True
 
     def drop(self, names: set[JobId]) -> None:
         """The store chooses which of those it may."""
         places = {self.jobs.pop(name).place for name in names}
-        assert not {job.asked.parent for job in self.jobs.values()} & names, "children go first"
+        assert not {job.requested.parent for job in self.jobs.values()} & names, "children go first"
         self.words = {place: word for place, word in self.words.items() if word.job not in names}
         for place in places - {job.place for job in self.jobs.values()}:
             self.health.pop(place, None)
@@ -225,7 +225,7 @@ class ModelLedger:
             if job.idempotency is not None and known is not None and known.until > self.now:
                 raise AlreadyRequested(known.job, known.fingerprint == job.idempotency.fingerprint)
         for accessor, kind in {(job.accessor, job.kind) for job in jobs if job.accessor is not None}:
-            live = [job.asked for job in self.jobs.values() if job.state in LIVE] + list(jobs)
+            live = [job.requested for job in self.jobs.values() if job.state in LIVE] + list(jobs)
             theirs = [job.weight for job in live if (job.accessor, job.kind) == (accessor, kind)]
             if allowance is None:
                 continue
@@ -247,19 +247,19 @@ class ModelLedger:
 
     def _end(self, job: Expected, state: State, result: bytes | None) -> None:
         job.state, job.result, job.finished_at = state, result, self.now
-        if job.asked.sequence is None:
+        if job.requested.sequence is None:
             return
         if state is State.PARKED:
-            for other in self.in_sequence(job.asked.sequence):
+            for other in self.in_sequence(job.requested.sequence):
                 if other.number > job.number and other.state is State.HELD:
                     other.state, other.finished_at = State.PARKED, self.now
         self._put_in_order(job)
 
     def _put_in_order(self, moved: Expected) -> None:
         """One at a time: the one in work, else the first."""
-        if moved.asked.sequence is None:
+        if moved.requested.sequence is None:
             return
-        live = self.in_sequence(moved.asked.sequence)
+        live = self.in_sequence(moved.requested.sequence)
         if not live or any(job.state is State.LEASED for job in live):
             return
         first, *others = live

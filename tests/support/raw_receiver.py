@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
-class Heard:
+class ReceivedRequest:
     """One request as it arrived; header names in lower case."""
 
     line: str
@@ -22,7 +22,7 @@ class RawReceiver:
 
     port: int = 0
     connections: int = 0
-    heard: list[Heard] = field(default_factory=list)
+    received: list[ReceivedRequest] = field(default_factory=list)
 
     def url(self, path: str = "/", scheme: str = "http", host: str = "127.0.0.1") -> str:
         return f"{scheme}://{host}:{self.port}{path}"
@@ -38,16 +38,16 @@ class Conversation:
     number: int
     """Which connection of this receiver it is, from 1."""
 
-    async def request(self) -> Heard:
+    async def request(self) -> ReceivedRequest:
         """The next request, read to its end."""
         head = (await self.reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         line, *fields = head.rstrip("\r\n").split("\r\n")
         pairs = [each.partition(": ") for each in fields]
         headers = {name.lower(): value for name, _, value in pairs}
         body = await self.reader.readexactly(int(headers.get("content-length", "0")))
-        heard = Heard(line, headers, body)
-        self.receiver.heard.append(heard)
-        return heard
+        received = ReceivedRequest(line, headers, body)
+        self.receiver.received.append(received)
+        return received
 
     async def say(self, data: bytes) -> None:
         self.writer.write(data)

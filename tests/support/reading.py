@@ -35,8 +35,8 @@ def children() -> list[psutil.Process]:
 async def read(
     reader: AudioReader, path: Path, decoding: Decoding | None = None, caller: str = ""
 ) -> list[ReaderItem]:
-    async with reader.read(path, decoding or Decoding(), caller) as heard:
-        return [item async for item in heard]
+    async with reader.read(path, decoding or Decoding(), caller) as read_items:
+        return [item async for item in read_items]
 
 
 def chunks_of(items: list[ReaderItem]) -> list[SpeechChunk]:

@@ -92,8 +92,8 @@ class S3:
 
     def keys(self, prefix: str) -> list[str]:
         """All objects whose keys begin so, up to a thousand."""
-        asked = self._presigned("", "GET", {"list-type": "2", "prefix": prefix})
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        requested = self._presigned("", "GET", {"list-type": "2", "prefix": prefix})
+        with urllib.request.urlopen(requested, timeout=10) as answer:
             return re.findall(r"<Key>([^<]*)</Key>", answer.read().decode())
 
     def presigned(self, key: str, method: str = "PUT", secret: str = SECRET, expires: int = 900) -> str:
@@ -122,8 +122,8 @@ class S3:
             quote_via=quote,
             safe="",
         )
-        asked = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
-        hashed = hashlib.sha256(asked.encode()).hexdigest()
+        requested = f"{method}\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD"
+        hashed = hashlib.sha256(requested.encode()).hexdigest()
         signing = f"AWS4{secret}".encode()
         for part in (day, REGION, "s3", "aws4_request"):
             signing = hmac.digest(signing, part.encode(), "sha256")

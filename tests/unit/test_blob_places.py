@@ -127,7 +127,7 @@ async def test_an_empty_url_is_the_data_folder_and_file_any_other(tmp_path: Path
             assert (folder / "incoming").is_dir()
 
 
-def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(Misconfigured, match=r"cannot be used .*Not a directory"):
         blob_store_at(f"file://{tmp_path}/file/blobs", tmp_path, SystemClock())

@@ -38,7 +38,7 @@ async def test_stages_end_in_the_reverse_order_of_their_start() -> None:
     assert diary[3:] == ["http ends", "worker ends", "engine ends"]
 
 
-async def test_a_stage_ends_whole_before_the_one_below_it_is_told() -> None:
+async def test_a_stage_ends_whole_before_the_one_below_it_is_stopped() -> None:
     diary: list[str] = []
     below = Recorded("below", diary)
     above = [Recorded("left", diary), Recorded("right", diary)]

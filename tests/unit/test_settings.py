@@ -152,7 +152,7 @@ def test_a_default_gives_way_to_what_was_asked_for() -> None:
     assert loaded({"RINGBACK_CALLBACK_TIMEOUT": "0.5"}).callback.connect_timeout == 0.5
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_reported_at_once() -> None:
     message = refusal({"RINGBACK_PORT": "x", "RINGBACK_MODLE": "base", "RINGBACK_LOG_LEVEL": "loud"})
     assert len(message.splitlines()) == 3
 

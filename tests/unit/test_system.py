@@ -67,7 +67,7 @@ def test_a_failed_sync_is_an_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("soft", "hard", "asked", "expected"),
+    ("soft", "hard", "requested", "expected"),
     [
         (1_024, 4_096, 65_536, 4_096),
         (1_024, 1_048_576, 65_536, 65_536),
@@ -77,12 +77,12 @@ def test_a_failed_sync_is_an_error(name: str) -> None:
     ],
 )
 def test_the_limit_of_open_files_is_raised_as_far_as_it_may(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, asked: int, expected: int
+    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, requested: int, expected: int
 ) -> None:
     limits = [(soft, hard)]
     monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
-    assert system.raise_open_files_limit(asked) == expected
+    assert system.raise_open_files_limit(requested) == expected
     assert limits[-1] == (expected, hard)
 
 

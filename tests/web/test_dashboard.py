@@ -187,13 +187,13 @@ def test_what_callers_write_never_becomes_markup(signed_in: Browser, server: Pro
     request = answered.json()["metadata"]["request_id"]
     for page in ("requests", f"requests/{request}", "usage", "keys"):
         show(signed_in, page)
-        shown = "document.body.textContent.includes('<img src=x onerror')"
+        displayed = "document.body.textContent.includes('<img src=x onerror')"
         if page == "usage":
             signed_in.evaluate(
                 "{const by = document.querySelector('[name=grouping]'); by.value = 'tags';"
                 "by.dispatchEvent(new Event('change'))}"
             )
-        signed_in.wait_for(shown)
+        signed_in.wait_for(displayed)
         assert (
             signed_in.evaluate("document.querySelectorAll('#app script, img[src=x], [onerror]').length") == 0
         )

@@ -1,1 +1,1 @@
-"""One durable queue: its rules (`job`, `lane`, `retry`), its port (`store`) and its movers."""
+"""One durable queue: its rules (`job`, `lane`, `batch`), its port (`store`) and its workers."""

@@ -44,7 +44,7 @@ ENDED = frozenset({State.DONE, State.PARKED, State.CANCELLED})
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A caller's key for one request (`Idempotency-Key`): whoever repeats it means the same job."""
+    """A caller's key for one request (`Idempotency-Key`): a caller that repeats it means the same job."""
 
     key: str
     fingerprint: bytes

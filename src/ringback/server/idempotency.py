@@ -18,7 +18,7 @@ LONGEST_KEY = 255
 
 
 def idempotency_key_of(request: HTTPConnection) -> str | None:
-    """The caller's word; raises `Refusal` (400) for one that cannot be kept."""
+    """The caller's key; raises `Refusal` (400) for one that cannot be stored."""
     key: str | None = request.headers.get("idempotency-key")
     if key is None:
         return None

@@ -16,17 +16,17 @@ class TestOnce:
     async def test_the_same_word_means_the_same_job(self, store: Store, new_job: NewJobs) -> None:
         first, second = new_job(accessor="k", idempotency=ONCE), new_job(accessor="k", idempotency=ONCE)
         await store.add([first])
-        with pytest.raises(AlreadyRequested) as asked:
+        with pytest.raises(AlreadyRequested) as requested:
             await store.add([second])
-        assert (asked.value.job, asked.value.same_request) == (first.id, True)
+        assert (requested.value.job, requested.value.same_request) == (first.id, True)
         assert await store.get(second.id) is None
 
     async def test_with_another_wish_it_is_a_mistake(self, store: Store, new_job: NewJobs) -> None:
         first = new_job(accessor="k", idempotency=ONCE)
         await store.add([first])
-        with pytest.raises(AlreadyRequested) as asked:
+        with pytest.raises(AlreadyRequested) as requested:
             await store.add([new_job(accessor="k", idempotency=replace(ONCE, fingerprint=b"another"))])
-        assert (asked.value.job, asked.value.same_request) == (first.id, False)
+        assert (requested.value.job, requested.value.same_request) == (first.id, False)
 
     async def test_nothing_of_the_call_is_kept(self, store: Store, new_job: NewJobs) -> None:
         await store.add([new_job(idempotency=ONCE)])
@@ -59,9 +59,9 @@ class TestOnce:
         manual_clock.advance(1.5)
         again = new_job(idempotency=ONCE)
         await store.add([again])
-        with pytest.raises(AlreadyRequested) as asked:
+        with pytest.raises(AlreadyRequested) as requested:
             await store.add([new_job(idempotency=ONCE)])
-        assert asked.value.job == again.id
+        assert requested.value.job == again.id
 
     async def test_a_word_is_remembered_beyond_the_end_and_a_restart(
         self, reopen: Reopen, new_job: NewJobs, done: Done
@@ -72,9 +72,9 @@ class TestOnce:
             [lease] = await store.claim("deliver", 1, 30.0)
             await store.settle(lease, done)
         async with reopen() as store:
-            with pytest.raises(AlreadyRequested) as asked:
+            with pytest.raises(AlreadyRequested) as requested:
                 await store.add([new_job(idempotency=ONCE)])
-        assert asked.value.job == first.id
+        assert requested.value.job == first.id
 
     async def test_a_word_said_twice_in_one_call_is_a_fault(self, store: Store, new_job: NewJobs) -> None:
         jobs = [new_job(idempotency=ONCE), new_job(idempotency=ONCE)]

@@ -33,11 +33,11 @@ class TestAdd:
         self, store: Store, new_job: NewJobs, manual_clock: MovableClock
     ) -> None:
         parent = JobId(str(uuid.uuid4()))
-        asked = new_job(parent=parent, accessor="key", method="async", tags=("a", "ü"), delay=5.0)
-        await store.add([asked])
+        requested = new_job(parent=parent, accessor="key", method="async", tags=("a", "ü"), delay=5.0)
+        await store.add([requested])
         now = manual_clock.now()
-        assert await found(store, asked) == Job(
-            asked.id, "deliver", asked.lane, "p", b"what to do", parent, "key", "async", ("a", "ü"),
+        assert await found(store, requested) == Job(
+            requested.id, "deliver", requested.lane, "p", b"what to do", parent, "key", "async", ("a", "ü"),
             State.QUEUED, 0, 0, now, now + 5.0, None, None, None,
         )  # fmt: skip
 

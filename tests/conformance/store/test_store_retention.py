@@ -96,8 +96,8 @@ class TestStrip:
         assert await store.requeue(ends[1].id)
         assert await store.strip([stripped(ends[1].id)]) == 0
         await store.settle(await claim_one(), Done(200, b"new"))
-        [shown] = await store.ended("deliver", 0.0, 10)
-        assert (shown.id, shown.result) == (ends[1].id, b"new")
+        [displayed] = await store.ended("deliver", 0.0, 10)
+        assert (displayed.id, displayed.result) == (ends[1].id, b"new")
 
     async def test_of_none(self, store: Store) -> None:
         assert await store.strip([]) == 0

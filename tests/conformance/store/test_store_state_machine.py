@@ -322,7 +322,7 @@ class StoreMachine(RuleBasedStateMachine):
         for job in found:
             expected = self.model.jobs[job.id]
             assert (job.state, job.tries, job.losses, job.code, job.payload, job.result) == (
-                expected.state, expected.tries, expected.losses, expected.code, expected.asked.payload,
+                expected.state, expected.tries, expected.losses, expected.code, expected.requested.payload,
                 expected.result,
             )  # fmt: skip
             assert (job.finished_at is not None) == (job.state in ENDED)
@@ -357,8 +357,8 @@ async def refusal(adding: Awaitable[None]) -> tuple[object, ...]:
     """What was said against it; empty when nothing was."""
     try:
         await adding
-    except AlreadyRequested as asked:
-        return AlreadyRequested, asked.job, asked.same_request
+    except AlreadyRequested as requested:
+        return AlreadyRequested, requested.job, requested.same_request
     except OverAllowance:
         return (OverAllowance,)
     return ()

@@ -66,7 +66,7 @@ def test_a_long_hole_parts_chunks_and_moves_what_follows(
     assert sum(len(samples) for _, samples in whole) / channels < len(talk)
 
 
-def test_short_holes_stay_within_and_are_told(silero: Silero, talk: Samples) -> None:
+def test_short_holes_stay_within_and_are_reported(silero: Silero, talk: Samples) -> None:
     holes = [Hole(2.0, 0.4), Hole(2.1, 0.4)]
     ((chunk, _),) = chunks_of(silero, talk, holes)
     assert [round(at + chunk.start, 2) for at, _ in chunk.holes] == [2.0, 2.1]
@@ -121,7 +121,7 @@ def test_words_of_a_part_of_a_chunk_lie_where_those_of_the_whole_do(
     assert (placed.start, placed.end) == pytest.approx((whole.start, whole.end))
 
 
-def test_what_was_not_heard_is_told() -> None:
+def test_what_was_not_heard_is_reported() -> None:
     assert audio_warnings(AudioEnd(1, 9.0)) == ()
     assert audio_warnings(AudioEnd(1, 9.0, unread_bytes=0.613)) == (
         "61 % of the recording's bytes could not be read.",

@@ -70,11 +70,11 @@ def test_every_common_form_is_read(
     form: str, codec: str, rate: int, tone: Tone, make_audio: MakeAudio
 ) -> None:
     path = make_audio(tone(440, 3.0, rate), rate, form, codec)
-    heard = decode(path)
-    assert heard.shape[0] == 1
-    assert heard.dtype == np.float32
-    assert heard.shape[1] / 16_000 == pytest.approx(3.0, abs=0.15)  # codecs pad their first and last frame
-    middle = heard[0, 16_000:32_000]
+    decoded = decode(path)
+    assert decoded.shape[0] == 1
+    assert decoded.dtype == np.float32
+    assert decoded.shape[1] / 16_000 == pytest.approx(3.0, abs=0.15)  # codecs pad their first and last frame
+    middle = decoded[0, 16_000:32_000]
     assert pitch(middle) == pytest.approx(440, abs=2)
     assert np.sqrt(np.square(middle).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.25)
 
@@ -102,10 +102,10 @@ def test_twenty_channels(multichannel: bool, tone: Tone, tmp_path: Path) -> None
     tones = np.concatenate([tone(200 + 100 * i, 1.0, 8_000) for i in range(20)])
     path = tmp_path / "raw"
     path.write_bytes((tones.T * 32767).astype("<i2").tobytes())
-    heard = decode(path, Decoding("linear16", 8_000, 20, multichannel))
-    assert heard.shape[0] == (20 if multichannel else 1)
+    decoded = decode(path, Decoding("linear16", 8_000, 20, multichannel))
+    assert decoded.shape[0] == (20 if multichannel else 1)
     if multichannel:
-        assert [pitch(channel) for channel in heard] == pytest.approx(
+        assert [pitch(channel) for channel in decoded] == pytest.approx(
             [200 + 100 * i for i in range(20)], abs=2
         )
 
@@ -134,8 +134,8 @@ def test_more_planes_than_pyav_can_hand_out(
         for part in (*into.resample(frame), *into.resample(None)):
             file.mux(sound.encode(part))
         file.mux(sound.encode(None))
-    heard = decode(path, Decoding(multichannel=True))
-    assert [pitch(channel[8_000:24_000]) for channel in heard] == pytest.approx(
+    decoded = decode(path, Decoding(multichannel=True))
+    assert [pitch(channel[8_000:24_000]) for channel in decoded] == pytest.approx(
         [300 + 100 * i for i in range(12)], abs=3
     )
 
@@ -151,9 +151,9 @@ def test_raw_samples(
     signal = np.concatenate([tone(440, 2.0, 24_000)] * channels)
     path = tmp_path / "raw"
     path.write_bytes((signal.T * scale).astype(dtype).tobytes())
-    heard = decode(path, Decoding(encoding, 24_000, channels))
-    assert heard.shape == (1, 32_000)
-    assert pitch(heard[0]) == pytest.approx(440, abs=1)
+    decoded = decode(path, Decoding(encoding, 24_000, channels))
+    assert decoded.shape == (1, 32_000)
+    assert pitch(decoded[0]) == pytest.approx(440, abs=1)
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_raw_telephone_codecs(
 ) -> None:
     path = make_audio(tone(440, 2.0, 8_000), 8_000, form, codec)
     path.write_bytes(path.read_bytes()[header:])
-    heard = decode(path, Decoding(encoding, 8_000))
-    assert heard.shape[1] / 16_000 == pytest.approx(2.0, abs=0.1)
-    assert pitch(heard[0, 8_000:24_000]) == pytest.approx(440, abs=2)
+    decoded = decode(path, Decoding(encoding, 8_000))
+    assert decoded.shape[1] / 16_000 == pytest.approx(2.0, abs=0.1)
+    assert pitch(decoded[0, 8_000:24_000]) == pytest.approx(440, abs=2)
 
 
 @pytest.mark.parametrize(
@@ -216,10 +216,10 @@ def test_numbers_that_are_none_do_not_spoil_what_follows(tone: Tone, tmp_path: P
     signal[100:110], signal[200], signal[300] = np.nan, np.inf, 1e30
     path = tmp_path / "raw"
     path.write_bytes(signal.astype("<f4").tobytes())
-    heard = decode(path, Decoding("linear32", 16_000))
-    assert np.isfinite(heard).all()
-    assert np.abs(heard).max() <= 1.0
-    assert pitch(heard[0, 16_000:]) == pytest.approx(440, abs=1)
+    decoded = decode(path, Decoding("linear32", 16_000))
+    assert np.isfinite(decoded).all()
+    assert np.abs(decoded).max() <= 1.0
+    assert pitch(decoded[0, 16_000:]) == pytest.approx(440, abs=1)
 
 
 def test_audio_that_changes_its_rate_on_the_way(tone: Tone, make_audio: MakeAudio) -> None:

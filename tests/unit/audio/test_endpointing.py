@@ -5,8 +5,8 @@ from ringback.audio.endpointing import SpeechTrack, Turn
 
 def turns(probabilities: list[float]) -> list[tuple[int, Turn]]:
     track = SpeechTrack()
-    told = [(i, track.push(p)) for i, p in enumerate(probabilities)]
-    return [(i, turn) for i, turn in told if turn is not None]
+    reported = [(i, track.push(p)) for i, p in enumerate(probabilities)]
+    return [(i, turn) for i, turn in reported if turn is not None]
 
 
 def test_speech_begins_at_a_probability_and_ends_when_it_stays_quiet() -> None:

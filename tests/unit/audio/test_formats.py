@@ -75,9 +75,9 @@ def test_the_rarer_forms_are_read(
 ) -> None:
     path = make_audio(np.repeat(tone(440, 3.0, rate), channels, axis=0), rate, form, codec)
     with opened(path, Decoding()) as audio:
-        heard = np.concatenate(list(audio.blocks()), axis=1)[0]
-    assert len(heard) / 16_000 == pytest.approx(3.0, abs=0.15)
-    spectrum = np.abs(np.fft.rfft(heard[16_000:32_000]))
+        decoded = np.concatenate(list(audio.blocks()), axis=1)[0]
+    assert len(decoded) / 16_000 == pytest.approx(3.0, abs=0.15)
+    spectrum = np.abs(np.fft.rfft(decoded[16_000:32_000]))
     assert spectrum.argmax() == pytest.approx(440, abs=2)
 
 

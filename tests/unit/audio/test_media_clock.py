@@ -72,7 +72,7 @@ def test_a_single_timestamp_that_is_taken_back_means_nothing(stray: float) -> No
 
 
 @pytest.mark.parametrize("far", [FARTHEST + 3, 10 * 365 * 86_400, 2.0**63])
-def test_a_jump_beyond_the_bound_is_ignored_and_told(far: float) -> None:
+def test_a_jump_beyond_the_bound_is_ignored_and_reported(far: float) -> None:
     clock = clock_of(run(0, 100) + run(far, 100) + run(far + 12, 100))
     assert clock.ignored == 1
     assert clock.timeline.missing == pytest.approx(10.0 if far < 1e15 else 0.0, abs=0.1)

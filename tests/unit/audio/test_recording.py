@@ -98,17 +98,17 @@ AC3, TS = ("ac3", "ac3", 48_000, 1), ("mpegts", "mp2", 48_000, 1)
 def test_files_one_behind_the_other_are_all_heard(
     forms: tuple[Form, ...], make: Make, tmp_path: Path
 ) -> None:
-    heard, recording = read_bytes(tmp_path, b"".join(make(form) for form in forms))
-    assert heard == pytest.approx(2.0 * len(forms), abs=0.15 * len(forms))
-    assert recording.length == pytest.approx(heard, abs=0.2)
+    decoded, recording = read_bytes(tmp_path, b"".join(make(form) for form in forms))
+    assert decoded == pytest.approx(2.0 * len(forms), abs=0.15 * len(forms))
+    assert recording.length == pytest.approx(decoded, abs=0.2)
     assert is_whole(recording)
 
 
 def test_a_fragmented_mp4_whose_recorder_began_again(make: Make, tmp_path: Path) -> None:
     options = {"movflags": "frag_keyframe+empty_moov+default_base_moof"}
     first, second = (make(("mp4", *form[1:]), options) for form in (M4A, M4A2))
-    heard, recording = read_bytes(tmp_path, first + second)
-    assert heard == pytest.approx(4.0, abs=0.3)
+    decoded, recording = read_bytes(tmp_path, first + second)
+    assert decoded == pytest.approx(4.0, abs=0.3)
     assert is_whole(recording)
 
 
@@ -121,8 +121,8 @@ def test_a_wav_that_names_the_length_of_its_first_buffer(
     data = bytearray(make(form))
     at = data.index(b"data") + 4
     data[at : at + 4] = struct.pack("<I", length)
-    heard, recording = read_bytes(tmp_path, bytes(data) * times)
-    assert heard == pytest.approx(2.0 * times, abs=0.01)
+    decoded, recording = read_bytes(tmp_path, bytes(data) * times)
+    assert decoded == pytest.approx(2.0 * times, abs=0.01)
     assert is_whole(recording)
 
 
@@ -138,35 +138,35 @@ def test_a_file_of_which_nothing_decodes_is_not_opened_again_and_again(
 
     monkeypatch.setattr(recording_module, "_open", counted)
     head = make(FLAC)[:100]
-    heard, _ = read_bytes(tmp_path, make(FLAC) + head + bytes(500) + head + bytes(500))
-    assert heard == pytest.approx(2.0, abs=0.01)
+    decoded, _ = read_bytes(tmp_path, make(FLAC) + head + bytes(500) + head + bytes(500))
+    assert decoded == pytest.approx(2.0, abs=0.01)
     assert len(opens) == len(set(opens)) <= 3
 
 
 def test_chunks_behind_the_samples_are_no_samples(make: Make, tmp_path: Path) -> None:
     tags = b"LIST" + struct.pack("<I", 20_000) + bytes(range(200)) * 100
-    heard, recording = read_bytes(tmp_path, make(WAV16) + tags)
-    assert heard == pytest.approx(2.0, abs=0.001)
+    decoded, recording = read_bytes(tmp_path, make(WAV16) + tags)
+    assert decoded == pytest.approx(2.0, abs=0.001)
     assert is_whole(recording)
 
 
 @pytest.mark.parametrize("form", [MP3, AAC, OPUS, WEBM, FLAC, AC3, TS, TTA, ("mp4", *M4A[1:])])
-def test_a_damaged_tail_is_told(form: Form, make: Make, tmp_path: Path) -> None:
+def test_a_damaged_tail_is_reported(form: Form, make: Make, tmp_path: Path) -> None:
     whole = make(form, {"movflags": "faststart"} if form[0] == "mp4" else None, seconds=6.0)
     sound = len(whole) * 3 // 4
     junk = random.Random(1).randbytes(len(whole) - sound)
-    heard, recording = read_bytes(tmp_path, whole[:sound] + junk)
-    assert 3.5 < heard < 5.5
-    told = max(recording.unread.bytes_share, recording.unread.seconds_share)
-    assert told == pytest.approx(0.25, abs=0.12)
+    decoded, recording = read_bytes(tmp_path, whole[:sound] + junk)
+    assert 3.5 < decoded < 5.5
+    reported = max(recording.unread.bytes_share, recording.unread.seconds_share)
+    assert reported == pytest.approx(0.25, abs=0.12)
 
 
 @pytest.mark.parametrize("form", [FLAC, MP3, M4A, WEBM, ("mov", "pcm_s16le", 48_000, 1), TTA, WV, CAF, TS])
-def test_junk_behind_a_whole_file_is_told(form: Form, make: Make, tmp_path: Path) -> None:
+def test_junk_behind_a_whole_file_is_reported(form: Form, make: Make, tmp_path: Path) -> None:
     whole = make(form)
     junk = random.Random(2).randbytes(max(len(whole) // 2, 10_000))
-    heard, recording = read_bytes(tmp_path, whole + junk)
-    assert heard == pytest.approx(2.0, abs=0.15)
+    decoded, recording = read_bytes(tmp_path, whole + junk)
+    assert decoded == pytest.approx(2.0, abs=0.15)
     share = len(junk) / (len(whole) + len(junk))
     assert recording.unread.bytes_share == pytest.approx(share, abs=0.1)
 
@@ -174,30 +174,30 @@ def test_junk_behind_a_whole_file_is_told(form: Form, make: Make, tmp_path: Path
 @pytest.mark.parametrize(
     "form", [WAV16, FLAC, WEBM, AIFF, MP3, ("mp3", "libmp3lame", 16_000, 1), W64, CAF, AU, TTA]
 )
-def test_an_upload_that_was_cut_is_told(form: Form, make: Make, tmp_path: Path) -> None:
+def test_an_upload_that_was_cut_is_reported(form: Form, make: Make, tmp_path: Path) -> None:
     whole = make(form, seconds=6.0)
-    heard, recording = read_bytes(tmp_path, whole[: len(whole) // 2])
-    assert heard < 3.5
-    assert recording.unread.seconds_share == pytest.approx(1 - heard / 6.0, abs=0.03)
+    decoded, recording = read_bytes(tmp_path, whole[: len(whole) // 2])
+    assert decoded < 3.5
+    assert recording.unread.seconds_share == pytest.approx(1 - decoded / 6.0, abs=0.03)
 
 
 def test_damage_in_the_middle_is_a_hole_in_time(make: Make, tmp_path: Path) -> None:
     data = bytearray(make(("mp4", "aac", 44_100, 1), {"movflags": "faststart"}, seconds=6.0))
     third = len(data) // 3
     data[third : 2 * third] = random.Random(1).randbytes(third)
-    heard, recording = read_bytes(tmp_path, bytes(data))
-    assert heard < 5
+    decoded, recording = read_bytes(tmp_path, bytes(data))
+    assert decoded < 5
     assert recording.length == pytest.approx(6.0, abs=0.2)
     assert recording.unread.bytes_share == pytest.approx(1 / 3, abs=0.1)
 
 
-def test_a_film_that_was_cut_is_told(tone: Tone, make_audio: MakeAudio, tmp_path: Path) -> None:
+def test_a_film_that_was_cut_is_reported(tone: Tone, make_audio: MakeAudio, tmp_path: Path) -> None:
     options = {"movflags": "faststart"}
     whole = make_audio(tone(440, 6.0, 44_100), 44_100, "mp4", "aac", video=True, options=options).read_bytes()
     assert is_whole(read_bytes(tmp_path, whole)[1])
-    heard, recording = read_bytes(tmp_path, whole[: -len(whole) // 3])
-    assert heard < 5
-    assert recording.unread.seconds_share == pytest.approx(1 - heard / 6, abs=0.05)
+    decoded, recording = read_bytes(tmp_path, whole[: -len(whole) // 3])
+    assert decoded < 5
+    assert recording.unread.seconds_share == pytest.approx(1 - decoded / 6, abs=0.05)
 
 
 ID3V1 = b"TAG" + b"A song".ljust(125, b"\x00")
@@ -237,8 +237,8 @@ def test_a_mere_trailer_is_no_damage(form: Form, trailer: bytes, make: Make, tmp
 
 
 def test_songs_with_covers_one_behind_the_other_are_whole(make: Make, tmp_path: Path) -> None:
-    heard, recording = read_bytes(tmp_path, (ID3V2 + make(MP3)) * 3)
-    assert heard == pytest.approx(6.0, abs=0.3)
+    decoded, recording = read_bytes(tmp_path, (ID3V2 + make(MP3)) * 3)
+    assert decoded == pytest.approx(6.0, abs=0.3)
     assert is_whole(recording)
 
 
@@ -284,8 +284,8 @@ def test_a_hole_in_the_timestamps_is_time(
     form: str, codec: str, rate: int, tone: Tone, make_audio: MakeAudio
 ) -> None:
     path = make_audio(tone(440, 3.0, rate), rate, form, codec)
-    heard, recording = read(moved(path, form, lambda at: 20.0 if at >= 1.5 else 0.0))
-    assert heard == pytest.approx(3.0, abs=0.15)
+    decoded, recording = read(moved(path, form, lambda at: 20.0 if at >= 1.5 else 0.0))
+    assert decoded == pytest.approx(3.0, abs=0.15)
     assert recording.length == pytest.approx(23.0, abs=0.2)
     media = recording.clock.timeline.media
     assert media(1.3) == pytest.approx(1.3, abs=0.03)
@@ -296,8 +296,8 @@ def test_a_hole_in_the_timestamps_is_time(
 @pytest.mark.parametrize("form", ["mp4", "matroska", "nut"])
 def test_a_track_that_starts_later_than_the_pictures(form: str, tone: Tone, make_audio: MakeAudio) -> None:
     path = make_audio(tone(440, 3.0, 44_100), 44_100, form, "aac")
-    heard, recording = read(moved(path, form, lambda _: 4.087, pictures=10.0))
-    assert heard == pytest.approx(3.0, abs=0.15)
+    decoded, recording = read(moved(path, form, lambda _: 4.087, pictures=10.0))
+    assert decoded == pytest.approx(3.0, abs=0.15)
     assert recording.clock.timeline.media(0.0) == pytest.approx(4.087, abs=0.1)
     assert recording.length == pytest.approx(10.0, abs=0.2)  # the container's
     assert is_whole(recording)
@@ -307,16 +307,16 @@ def test_silence_that_was_not_sent(tone: Tone, make_audio: MakeAudio) -> None:
     """As WebRTC with DTX: of eight seconds of silence only a packet now and then."""
     path = make_audio(tone(440, 4.0, 48_000), 48_000, "matroska", "libopus")
     slow = lambda at: 0.0 if at < 1.0 else min(at - 1.0, 0.4) * 19  # noqa: E731
-    heard, recording = read(moved(path, "matroska", slow))
-    assert heard == pytest.approx(4.0, abs=0.1)
+    decoded, recording = read(moved(path, "matroska", slow))
+    assert decoded == pytest.approx(4.0, abs=0.1)
     assert recording.length == pytest.approx(11.6, abs=0.2)
     assert recording.clock.timeline.media(3.0) == pytest.approx(10.6, abs=0.15)
 
 
 def test_a_timestamp_ten_years_ahead_is_not_believed(tone: Tone, make_audio: MakeAudio) -> None:
     path = make_audio(tone(440, 3.0, 48_000), 48_000, "matroska", "libopus")
-    heard, recording = read(moved(path, "matroska", lambda at: 3.2e8 if at > 1.5 else 0.0))
-    assert heard == pytest.approx(3.0, abs=0.1)
+    decoded, recording = read(moved(path, "matroska", lambda at: 3.2e8 if at > 1.5 else 0.0))
+    assert decoded == pytest.approx(3.0, abs=0.1)
     assert recording.length == pytest.approx(3.0, abs=0.1)
     assert recording.clock.ignored == 1
 
@@ -334,8 +334,8 @@ def test_a_container_with_a_mad_clock_still_ends(
     for at, junk in cuts:
         body[100 + at : 100 + at + len(junk)] = junk
     try:
-        heard, recording = read_bytes(tmp_path, bytes(body))
+        decoded, recording = read_bytes(tmp_path, bytes(body))
     except Refusal:
         return
-    assert heard < 10
+    assert decoded < 10
     assert recording.length <= 48 * 3600

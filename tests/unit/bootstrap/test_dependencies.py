@@ -53,7 +53,7 @@ async def test_what_does_not_come_is_given_up_in_time(clock: ManualClock) -> Non
     assert len(calls) >= 60 / LONGEST_PAUSE
 
 
-async def test_what_does_not_pass_is_told_at_once(clock: ManualClock) -> None:
+async def test_what_does_not_pass_is_reported_at_once(clock: ManualClock) -> None:
     opened, calls = failing(1, Misconfigured("wrong"))
     with pytest.raises(Misconfigured):
         await open_when_available("ledger", opened, 60, clock)

@@ -24,7 +24,7 @@ def condition(level: int, subject: str = "destination:https://a.example p") -> C
 
 
 @pytest.mark.parametrize(
-    ("told", "level", "due"),
+    ("reported", "level", "due"),
     [
         (None, 0, None),
         (None, 1, EventType.DESTINATION_FAILING),
@@ -36,9 +36,9 @@ def condition(level: int, subject: str = "destination:https://a.example p") -> C
         (0, 1, EventType.DESTINATION_FAILING),
     ],
 )
-def test_an_event_follows_a_rise_and_an_end(told: int | None, level: int, due: EventType | None) -> None:
+def test_an_event_follows_a_rise_and_an_end(reported: int | None, level: int, due: EventType | None) -> None:
     looked_at = condition(level)
-    announced = {} if told is None else {looked_at.subject: Announced(told, BEFORE)}
+    announced = {} if reported is None else {looked_at.subject: Announced(reported, BEFORE)}
     found = announcements([looked_at], announced)
     assert [each.type for each in found] == ([] if due is None else [due])
     assert [each.after for each in found] == ([] if due is None else [BEFORE if announced else None])

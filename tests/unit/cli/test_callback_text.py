@@ -7,17 +7,17 @@ import pytest
 from ringback.cli.callback_text import callback_lines
 
 
-def heard(text: str) -> dict[str, Any]:
+def recognised(text: str) -> dict[str, Any]:
     return {"alternatives": [{"transcript": text}]}
 
 
-RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": heard("Hello.")}
+RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": recognised("Hello.")}
 
 
 @pytest.mark.parametrize(
     ("document", "lines"),
     [
-        ({"results": {"channels": [heard("Hello."), heard("Hi.")]}}, ["“Hello.”", "“Hi.”"]),
+        ({"results": {"channels": [recognised("Hello."), recognised("Hi.")]}}, ["“Hello.”", "“Hi.”"]),
         ({"results": {"summary": {"text": "All is well."}}}, ["“All is well.”"]),
         ({"results": {"topics": {"segments": []}}}, ["(what was understood of a text)"]),
         ({"err_code": "Bad Request", "err_msg": "Bad Request: corrupt"}, ["Bad Request: corrupt"]),

@@ -70,7 +70,7 @@ def test_help_names_every_command_without_loading_a_recogniser() -> None:
         assert re.search(rf"^  {name} ", done.stdout, re.MULTILINE)
 
 
-def test_what_is_wrong_in_the_settings_is_told_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_wrong_in_the_settings_is_reported_plainly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RINGBACK_CALLBACK_RETRYS", "3")
     for command in (["serve"], ["keys", "list"], ["transcribe", str(AUDIO / "librivox_0930.flac")]):
         done = ringback(*command)

@@ -160,7 +160,7 @@ def test_a_receivers_answer_to_a_trial(server: str) -> None:
     assert_harmless(done)
 
 
-def test_arguments_that_are_told_again(tmp_path: Path) -> None:
+def test_arguments_that_are_repeated(tmp_path: Path) -> None:
     for arguments in (
         ("transcribe", str(tmp_path / "no\x1b[2J")),
         ("listen", str(tmp_path / "no\x1b[2J")),

@@ -37,7 +37,7 @@ def test_an_error_object_bears_its_request_id_outside() -> None:
     assert all(check.ok for check in CallbackChecker().check_callback(headers(body), body).checks)
 
 
-def test_each_fault_is_told() -> None:
+def test_each_fault_is_reported() -> None:
     checker = CallbackChecker()
     assert [check.ok for check in checker.check_callback(headers(content_length="7"), BODY).checks] == [
         False,
@@ -84,7 +84,7 @@ def test_a_signature_is_verified_with_either_key(verifier: Verifier) -> None:
     assert checker.faulty == 0
 
 
-def test_a_callback_of_somebody_else_or_of_yesterday_is_told() -> None:
+def test_a_callback_of_somebody_else_or_of_yesterday_is_reported() -> None:
     checker = CallbackChecker(Verifier.of([SECRET], []))
     forged = Signer([new_signing_secret()], []).headers("w1", time.time(), BODY)
     old = Signer([SECRET], []).headers("w1", time.time() - 86_400, BODY)

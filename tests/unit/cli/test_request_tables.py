@@ -60,7 +60,7 @@ def plain(lines: Any) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("callback", "told"),
+    ("callback", "reported"),
     [
         (None, "-"),
         ({"attempts": 0, "code": None, "completed": None}, "waiting"),
@@ -69,10 +69,10 @@ def plain(lines: Any) -> list[str]:
         ({"attempts": 3, "code": 200, "completed": "2026-11-22T10:00:00Z"}, "delivered"),
     ],
 )
-def test_a_line_tells_how_the_callback_stands(callback: Any, told: str) -> None:
+def test_a_line_tells_how_the_callback_stands(callback: Any, reported: str) -> None:
     heads, line = plain(requests_table([request(callback=callback)]))
-    assert line.startswith(f"{ID}  2026-11-22 10:00:00  async   200     1:23   {told}")
-    assert heads.index("CALLBACK") == line.index(told, 70)
+    assert line.startswith(f"{ID}  2026-11-22 10:00:00  async   200     1:23   {reported}")
+    assert heads.index("CALLBACK") == line.index(reported, 70)
     assert line.endswith("night")
 
 
@@ -156,6 +156,6 @@ def test_colours_take_no_room() -> None:
     assert plain(lines) == ["A     B", "ab    c", "abcd  c"]
 
 
-@pytest.mark.parametrize(("seconds", "told"), [(0.0, "-"), (5.4, "0:05"), (3_599.6, "1:00:00")])
-def test_lengths(seconds: float, told: str) -> None:
-    assert length(seconds) == told
+@pytest.mark.parametrize(("seconds", "reported"), [(0.0, "-"), (5.4, "0:05"), (3_599.6, "1:00:00")])
+def test_lengths(seconds: float, reported: str) -> None:
+    assert length(seconds) == reported

@@ -26,26 +26,26 @@ def keys(*arguments: str) -> Result:
     return CliRunner().invoke(command, arguments)
 
 
-def shown(*arguments: str) -> list[str]:
+def displayed(*arguments: str) -> list[str]:
     result = keys("signing-secret", *arguments)
     assert result.exit_code == 0, result
     return result.stdout.splitlines()
 
 
 def test_it_is_shown_and_rotated(key_id: str) -> None:
-    (before,) = shown(key_id)
+    (before,) = displayed(key_id)
     assert before.startswith("whsec_")
-    assert shown(key_id) == [before]
-    after = shown(key_id, "--rotate", "--overlap", "5m")
+    assert displayed(key_id) == [before]
+    after = displayed(key_id, "--rotate", "--overlap", "5m")
     assert (len(after), after[1]) == (2, before)
-    (alone,) = shown(key_id, "--rotate", "--overlap", "0s")
+    (alone,) = displayed(key_id, "--rotate", "--overlap", "0s")
     assert alone not in after
 
 
 def test_the_server_has_public_keys() -> None:
-    (before,) = shown("server")
+    (before,) = displayed("server")
     assert before.startswith("whpk_")
-    assert shown("server", "--rotate")[1] == before
+    assert displayed("server", "--rotate")[1] == before
 
 
 def test_an_unknown_key_is_refused_and_the_fix_named() -> None:
@@ -62,11 +62,11 @@ def test_an_overlap_that_is_none_is_refused(key_id: str, overlap: str) -> None:
 def test_with_another_secret_key_nothing_is_sealed_that_the_server_could_not_open(
     data: Path, key_id: str
 ) -> None:
-    before = shown(key_id)
+    before = displayed(key_id)
     (data / "secret.key").rename(data / "mislaid")
     refused = keys("signing-secret", key_id, "--rotate")
     assert isinstance(refused.exception, Misconfigured)
     assert "RINGBACK_SECRET_KEY" in str(refused.exception)
 
-    assert shown("server", "--rotate", "--overlap", "0s")
-    assert before[0] not in shown(key_id, "--rotate", "--overlap", "0s")
+    assert displayed("server", "--rotate", "--overlap", "0s")
+    assert before[0] not in displayed(key_id, "--rotate", "--overlap", "0s")

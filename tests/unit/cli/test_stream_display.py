@@ -86,7 +86,7 @@ def test_elsewhere_than_on_a_terminal_only_finals_are_written() -> None:
     assert out.getvalue() == "One.\n"
 
 
-def test_several_channels_are_told_apart() -> None:
+def test_several_channels_are_marked() -> None:
     out = io.StringIO()
     screen = TextDisplay(out)
     say(screen, results("Hello?", final=True, channel=1, channels=2))
@@ -94,7 +94,7 @@ def test_several_channels_are_told_apart() -> None:
     assert out.getvalue() == "[channel 1] Hello?\n"
 
 
-def test_an_error_of_the_server_is_told_beside_the_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_error_of_the_server_is_reported_beside_the_text(capsys: pytest.CaptureFixture[str]) -> None:
     terminal = Terminal()
     screen = TextDisplay(terminal)
     say(screen, results("half", final=False))
@@ -115,7 +115,7 @@ def test_a_transcript_cannot_command_the_terminal() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "shown"),
+    ("text", "columns", "displayed"),
     [
         ("short", 5, "short"),
         ("longer", 5, "…nger"),
@@ -124,5 +124,5 @@ def test_a_transcript_cannot_command_the_terminal() -> None:
         ("日本語", 4, "…語"),
     ],
 )
-def test_of_a_long_line_the_end_is_shown(text: str, columns: int, shown: str) -> None:
-    assert tail(text, columns) == shown
+def test_of_a_long_line_the_end_is_shown(text: str, columns: int, displayed: str) -> None:
+    assert tail(text, columns) == displayed

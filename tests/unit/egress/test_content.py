@@ -39,14 +39,14 @@ def test_plain_bytes_stay_as_they_are_whatever_their_header_says(coding: str | N
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd", "gzip, gzip", "\x1b[31m"])
-def test_other_codings_are_told(coding: str) -> None:
+def test_other_codings_are_reported(coding: str) -> None:
     with pytest.raises(BadCoding) as caught:
         Unpacker(coding)
     assert "\x1b" not in str(caught.value)
 
 
 @pytest.mark.parametrize("damage", [PACKED["gzip"][:-20], PACKED["gzip"][:200] + b"\xff" * 400])
-def test_damage_is_told(damage: bytes) -> None:
+def test_damage_is_reported(damage: bytes) -> None:
     with pytest.raises(BadCoding):
         unpacked("gzip", damage, 64)
 
@@ -68,7 +68,7 @@ def test_a_bomb_comes_in_pieces() -> None:
         ("application/xml", b"<?xml version='1.0'?><Error/>", "XML"),
     ],
 )
-def test_pages_and_documents_are_told(kind: str | None, first: bytes, said: str) -> None:
+def test_pages_and_documents_are_reported(kind: str | None, first: bytes, said: str) -> None:
     assert said in (what_it_is_instead(kind, first) or "")
 
 

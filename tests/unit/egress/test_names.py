@@ -170,7 +170,7 @@ async def test_who_waits_for_its_share_keeps_nobody_from_the_same_name(
     await asyncio.gather(*hanging, behind, return_exceptions=True)
 
 
-async def test_a_name_that_does_not_exist_is_told_from_servers_that_fail(manual_clock: ManualClock) -> None:
+async def test_a_name_that_does_not_exist_differs_from_servers_that_fail(manual_clock: ManualClock) -> None:
     def look_up(host: str, _: int) -> list[str]:
         raise socket.gaierror(socket.EAI_AGAIN if host.startswith("failing") else socket.EAI_NONAME, "no")
 

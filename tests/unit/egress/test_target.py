@@ -12,7 +12,7 @@ DEEPGRAM_PORTS = Policy(ports=[80, 443, 8080, 8443])
 
 
 @pytest.mark.parametrize(
-    ("url", "sent", "shown", "login"),
+    ("url", "sent", "displayed", "login"),
     [
         ("http://example.com", "http://example.com/", "http://example.com:80", None),
         ("HTTPS://EXAMPLE.com:8443/A?b#c", "https://example.com:8443/A?b", "https://example.com:8443", None),
@@ -29,10 +29,10 @@ DEEPGRAM_PORTS = Policy(ports=[80, 443, 8080, 8443])
         ("http://h/a@b?c@d", "http://h/a@b?c@d", "http://h:80", None),
     ],
 )  # fmt: skip
-def test_what_is_read(url: str, sent: str, shown: str, login: tuple[str, str] | None) -> None:
+def test_what_is_read(url: str, sent: str, displayed: str, login: tuple[str, str] | None) -> None:
     target = parse_target(url, DEEPGRAM_PORTS, ports=True)
     assert str(target.url) == sent
-    assert target.origin == shown
+    assert target.origin == displayed
     assert target.credentials == login
 
 

@@ -53,12 +53,12 @@ def snapshot(*jobs: LiveJob, of: LaneRecord | None = None, **fields: Any) -> Row
 
 
 def lease(job: LiveJob) -> Lease:
-    asked = Job(
+    requested = Job(
         id=job.id, kind=job.kind, lane=Lane("a"), project="p", payload=b"", parent=None, accessor="key",
         method="sync", tags=(), state=LEASED, tries=0, losses=0, created_at=NOW, due_at=NOW, finished_at=None,
         code=None, result=None, sequence=job.sequence,
     )  # fmt: skip
-    return Lease(asked, 1)
+    return Lease(requested, 1)
 
 
 def new(number: int, sequence: str | None = None, **fields: Any) -> NewJob:
@@ -183,9 +183,9 @@ class TestRefusals:
     def test_come_before_anything_is_done(self) -> None:
         known = {("key", "k"): KnownKey(JobId("1"), b"same")}
         batch = JobBatch(snapshot(keys=known), {})
-        with pytest.raises(AlreadyRequested) as asked:
+        with pytest.raises(AlreadyRequested) as requested:
             Add([new(1), new(2, idempotency=IdempotencyKey("k", b"same"))], None).decide(batch)
-        assert (asked.value.job, asked.value.same_request) == (JobId("1"), True)
+        assert (requested.value.job, requested.value.same_request) == (JobId("1"), True)
         assert batch.finish() == WriteSet(lanes=[])
 
     def test_a_follow_up_has_no_key(self) -> None:

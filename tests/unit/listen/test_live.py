@@ -104,14 +104,14 @@ class TestPause:
             talk.tick(seconds).text(KEEP_ALIVE)
         assert talk.fresh_wishes() == []
 
-    def test_it_is_told_as_the_end_of_speech(self) -> None:
+    def test_it_is_reported_as_the_end_of_speech(self) -> None:
         talk = self.kept_open().hear(final("one two", 2.0, Cause.FINALIZE))
         results, utterance_end = talk.fresh()
         assert (results["is_final"], results["speech_final"], results["from_finalize"]) == (True, True, False)
         assert transcript(results) == "one two"
         assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", -1)
 
-    def test_nothing_is_told_where_nothing_is_open(self) -> None:
+    def test_nothing_is_reported_where_nothing_is_open(self) -> None:
         talk = Talk().text(KEEP_ALIVE).tick(9.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
         assert talk.hear(final("", 0.0, Cause.FINALIZE)).fresh() == []
 
@@ -123,7 +123,7 @@ class TestPause:
         (utterance_end,) = talk.hear(final("", 2.0, Cause.FINALIZE, start=2.0)).fresh()
         assert (utterance_end["type"], utterance_end["last_word_end"]) == ("UtteranceEnd", 2.0)
 
-    def test_after_more_audio_it_is_told_again(self) -> None:
+    def test_after_more_audio_it_is_sent_again(self) -> None:
         talk = self.kept_open().hear(final("one two", 2.0, Cause.FINALIZE))
         talk.text(KEEP_ALIVE).tick(15.0).binary(b"audio")
         talk.fresh_wishes()
@@ -136,7 +136,7 @@ class TestPause:
         answers = [message for message in talk.fresh() if message["type"] == "Results"]
         assert [answer["from_finalize"] for answer in answers] == [True]
 
-    def test_each_channel_is_told(self) -> None:
+    def test_each_channel_is_reported(self) -> None:
         talk = Talk("multichannel=true", channels=2)
         talk.tick(9.0).text(KEEP_ALIVE).tick(AUDIO_PAUSE)
         events = [final("one", 1.0, Cause.FINALIZE, channel=channel) for channel in (0, 1)]
@@ -278,7 +278,7 @@ class TestUnreadable:
         ]
         assert not talk.conversation.closed
 
-    def test_of_a_giant_only_the_beginning_is_told_again(self) -> None:
+    def test_of_a_giant_only_the_beginning_is_repeated(self) -> None:
         talk = Talk().text("\x01" * 10_000_000)
         (message,) = talk.fresh()
         assert message["message"] == "\x01" * MOST_ECHOED + "…"
@@ -404,7 +404,7 @@ class TestWhatIsTold:
             "extra": {"who": "me"},
         }
 
-    def test_what_is_not_done_is_told_from_the_first_results_on(self) -> None:
+    def test_what_is_not_done_is_reported_from_the_first_results_on(self) -> None:
         talk = (
             Talk("alternatives=2&tier=nova")
             .hear(final("one", 1.0))
@@ -423,7 +423,7 @@ class TestWhatIsTold:
             "tier",
         ]
 
-    def test_punctuation_is_told_beside_the_bare_word(self) -> None:
+    def test_punctuation_is_reported_beside_the_bare_word(self) -> None:
         (plain,) = Talk().hear(final("Hello,", 1.0)).fresh()
         (punctuated,) = Talk("punctuate=true").hear(final("Hello,", 1.0)).fresh()
         assert "punctuated_word" not in json.dumps(plain)

@@ -44,7 +44,7 @@ class TestInterimsAndFinals:
             ("is_final+speech_final", 2.5, 3.75, "three"),
         ]
 
-    def test_an_interim_that_its_final_has_overtaken_is_not_told(self) -> None:
+    def test_an_interim_that_its_final_has_overtaken_is_not_reported(self) -> None:
         talk = Talk("interim_results=true").hear(final("one", 1.0))
         talk.fresh()
         assert talk.hear(interim("on", 0.9)).fresh() == []
@@ -60,7 +60,7 @@ class TestInterimsAndFinals:
         found = spans(talk.fresh())
         assert all(one[2] == other[1] for one, other in pairwise(found))
 
-    def test_silence_is_told_by_an_interim_without_words_every_second(self) -> None:
+    def test_silence_is_reported_by_an_interim_without_words_every_second(self) -> None:
         """Seen on the wire: empty interims that grow by a second, from the last final on."""
         talk = Talk("interim_results=true").hear(final("one", 1.0))
         talk.fresh()
@@ -83,7 +83,7 @@ class TestInterimsAndFinals:
         talk.hear(quiet(5.0, 0.0), VadProgress(0, 6.0, 4.0), VadProgress(0, 7.0, None))
         assert talk.fresh() == []
 
-    def test_silence_is_told_again_once_the_words_are_final(self) -> None:
+    def test_silence_is_sent_again_once_the_words_are_final(self) -> None:
         talk = Talk("interim_results=true").hear(interim("one", 1.0), final("one", 1.5))
         talk.fresh()
         assert spans(talk.hear(quiet(2.5, 1.0)).fresh()) == [("interim", 1.5, 2.5, "")]
@@ -158,7 +158,7 @@ class TestSpeechFinal:
         talk = Talk().hear(final("", 3.0, Cause.SILENCE), final("", 6.0, Cause.SILENCE))
         assert [span[0] for span in spans(talk.fresh())] == ["is_final", "is_final"]
 
-    def test_speech_that_was_told_and_then_taken_back_is_closed(self) -> None:
+    def test_speech_that_was_reported_and_then_taken_back_is_closed(self) -> None:
         """A client that heard SpeechStarted, or saw an interim, waits for the end of that speech."""
         talk = Talk("vad_events=true").hear(SpeechStarted(0, 0.5), final("", 3.0, Cause.SILENCE))
         assert talk.fresh()[-1]["speech_final"] is True
@@ -230,7 +230,7 @@ class TestUtteranceEnd:
         talk = Talk(self.QUERY).hear(final("one", 1.0), quiet(2.0, 1.0))
         assert self.ends(talk) == [-1]
 
-    def test_words_after_speech_final_are_told_as_such(self) -> None:
+    def test_words_after_speech_final_are_reported_as_such(self) -> None:
         talk = Talk(self.QUERY).hear(final("one", 1.0), final("two", 2.0, Cause.LENGTH, start=1.0))
         assert self.ends(talk.hear(quiet(3.0, 2.0))) == [2.0]
 
@@ -254,7 +254,7 @@ class TestChannels:
         assert [message["channel_index"] for message in messages] == [[0, 2], [1, 2], [0, 2]]
         assert [span[1:3] for span in spans(messages)] == [(0.0, 1.0), (0.0, 2.0), (1.0, 3.0)]
 
-    def test_what_nobody_opened_is_not_told(self) -> None:
+    def test_what_nobody_opened_is_not_reported(self) -> None:
         talk = Talk(channels=None)
         talk.binary(b"x").hear(
             final("early", 1.0), AudioOpened(1), final("stray", 1.0, channel=1), AudioOpened(7)

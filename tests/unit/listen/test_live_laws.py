@@ -234,8 +234,8 @@ class LiveLaws(RuleBasedStateMachine):
         self.fixed[channel] = round(start + length, 3)
         if message["from_finalize"]:
             self.answered[channel] = self.answered.get(channel, 0) + 1
-            asked = self.finalized.get(None, 0) + self.finalized.get(channel, 0)
-            assert self.answered[channel] <= asked, "one answer to each Finalize at most"
+            requested = self.finalized.get(None, 0) + self.finalized.get(channel, 0)
+            assert self.answered[channel] <= requested, "one answer to each Finalize at most"
 
     def place(self, message: Json) -> tuple[int, float, float]:
         index, total = cast(list[int], message["channel_index"])

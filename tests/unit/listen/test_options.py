@@ -38,18 +38,23 @@ def warned(query: str, mode: Mode = Mode.RECORDED) -> dict[str, str]:
 
 
 def test_nothing_asked_is_deepgrams_defaults() -> None:
-    asked = options("")
-    assert asked == ListenOptions()
-    assert (asked.language, asked.version, asked.utt_split, asked.endpointing) == ("en", "latest", 0.8, 10)
-    assert (asked.punctuate, asked.callback, asked.callback_method) == (False, None, "POST")
+    parsed = options("")
+    assert parsed == ListenOptions()
+    assert (parsed.language, parsed.version, parsed.utt_split, parsed.endpointing) == (
+        "en",
+        "latest",
+        0.8,
+        10,
+    )
+    assert (parsed.punctuate, parsed.callback, parsed.callback_method) == (False, None, "POST")
 
 
 def test_values_have_their_types() -> None:
-    asked = options(
+    parsed = options(
         "model=nova-3&version=2024-01-09.0&language=pt-BR&utt_split=1.5&multichannel=true"
         "&encoding=linear16&sample_rate=16000&channels=2&alternatives=1&filler_words=true&mip_opt_out=true"
     )
-    assert asked == ListenOptions(
+    assert parsed == ListenOptions(
         model="nova-3",
         version="2024-01-09.0",
         language="pt-BR",
@@ -77,15 +82,15 @@ def test_unknown_names_are_ignored(name: str) -> None:
 
 
 def test_repeated_values_are_all_kept_in_order() -> None:
-    asked = options("tag=b&tag=a&tag=b&search=one&keyterm=x%20y&keyterm=z&tag=")
-    assert asked.tag == ("b", "a", "b", "")
-    assert asked.search == ("one",)
-    assert asked.keyterm == ("x%20y", "z")
+    parsed = options("tag=b&tag=a&tag=b&search=one&keyterm=x%20y&keyterm=z&tag=")
+    assert parsed.tag == ("b", "a", "b", "")
+    assert parsed.search == ("one",)
+    assert parsed.keyterm == ("x%20y", "z")
 
 
 def test_of_an_extra_key_given_twice_the_last_stands() -> None:
-    asked = options("extra=k:1&extra=url:http://h/?a=b&extra=k:2&extra=empty:")
-    assert asked.extra == {"k": "2", "url": "http://h/?a=b", "empty": ""}
+    parsed = options("extra=k:1&extra=url:http://h/?a=b&extra=k:2&extra=empty:")
+    assert parsed.extra == {"k": "2", "url": "http://h/?a=b", "empty": ""}
 
 
 def test_redactions_may_be_joined_by_commas() -> None:
@@ -241,8 +246,8 @@ def test_encodings_that_bring_their_rate() -> None:
 
 
 def test_live_parameters() -> None:
-    asked = options("interim_results=true&utterance_end_ms=1000&endpointing=300&vad_events=true", Mode.LIVE)
-    assert (asked.interim_results, asked.utterance_end_ms, asked.endpointing) == (True, 1000, 300)
+    parsed = options("interim_results=true&utterance_end_ms=1000&endpointing=300&vad_events=true", Mode.LIVE)
+    assert (parsed.interim_results, parsed.utterance_end_ms, parsed.endpointing) == (True, 1000, 300)
     assert options("endpointing=false", Mode.LIVE).endpointing is None
     assert options("endpointing=true", Mode.LIVE).endpointing == 10
     assert "needs `interim_results=true`" in refusal("utterance_end_ms=1000", Mode.LIVE)
@@ -326,21 +331,21 @@ def test_no_warning_where_nobody_is_deceived(query: str) -> None:
 
 @pytest.mark.parametrize("mode", sorted(AUDIO))
 @pytest.mark.parametrize("parameter", PARAMETERS, ids=lambda parameter: parameter.name)
-def test_what_sets_nothing_is_passed_over_and_told(parameter: Parameter, mode: Mode) -> None:
+def test_what_sets_nothing_is_passed_over_and_reported(parameter: Parameter, mode: Mode) -> None:
     name = parameter.name
     takes_empty = parameter.support is Support.IGNORED or name in {"callback", "tag"}
     for text in ("undefined", "null") if takes_empty else ("undefined", "null", ""):
-        asked = options(f"{name}={text}&{name}={text}", mode)
-        assert msgspec.structs.replace(asked, warnings=()) == ListenOptions()
-        assert asked.warnings == (
+        parsed = options(f"{name}={text}&{name}={text}", mode)
+        assert msgspec.structs.replace(parsed, warnings=()) == ListenOptions()
+        assert parsed.warnings == (
             ParameterWarning(name, "ignored", f"`{name}={text}` is passed over: it sets nothing."),
         )
 
 
 def test_what_sets_nothing_leaves_what_does() -> None:
-    asked = options("punctuate=null&punctuate=true&tag=undefined&tag=a&tag=&keyterm=&keyterm=x")
-    assert (asked.punctuate, asked.tag, asked.keyterm) == (True, ("a", ""), ("x",))
-    assert [(each.parameter, each.type) for each in asked.warnings] == [
+    parsed = options("punctuate=null&punctuate=true&tag=undefined&tag=a&tag=&keyterm=&keyterm=x")
+    assert (parsed.punctuate, parsed.tag, parsed.keyterm) == (True, ("a", ""), ("x",))
+    assert [(each.parameter, each.type) for each in parsed.warnings] == [
         ("punctuate", "ignored"),
         ("tag", "ignored"),
         ("keyterm", "ignored"),
@@ -364,14 +369,14 @@ def test_what_sets_nothing_leaves_what_does() -> None:
         ("interim_result", "interim_results"),
     ],
 )
-def test_a_misspelt_name_is_told(name: str, near: str, mode: Mode) -> None:
+def test_a_misspelt_name_is_reported(name: str, near: str, mode: Mode) -> None:
     (warning,) = options(f"{name}=true&{name}=false", mode).warnings
     assert (warning.parameter, warning.type) == (name, "ignored")
     assert warning.message.endswith(f"is no parameter of this server and was ignored. Did you mean `{near}`?")
 
 
 @pytest.mark.parametrize("mode", sorted(AUDIO))
-def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
+def test_what_was_cut_from_a_callback_is_reported(mode: Mode) -> None:
     pairs = [
         ("own", "1"),
         ("callback", "http://h/x?a=1"),
@@ -380,9 +385,9 @@ def test_what_was_cut_from_a_callback_is_told(mode: Mode) -> None:
         ("c\u00e9", ""),
         ("b", ""),
     ]
-    asked = parse(pairs, mode, callback_unencoded=True)
-    assert [each.parameter for each in asked.warnings] == ["b", "c\\xe9"]
-    assert all("percent-encode that URL" in each.message for each in asked.warnings)
+    parsed = parse(pairs, mode, callback_unencoded=True)
+    assert [each.parameter for each in parsed.warnings] == ["b", "c\\xe9"]
+    assert all("percent-encode that URL" in each.message for each in parsed.warnings)
     assert parse(pairs, mode).warnings == ()
 
 
@@ -402,11 +407,11 @@ def test_parsing_gives_options_or_a_refusal_for_whatever_comes(
     pairs: list[tuple[str, str]], mode: Mode
 ) -> None:
     try:
-        asked = parse(pairs, mode)
+        parsed = parse(pairs, mode)
     except Refusal as refused:
         check_message(refused)
     else:
-        assert msgspec.json.decode(msgspec.json.encode(asked), type=ListenOptions) == asked
+        assert msgspec.json.decode(msgspec.json.encode(parsed), type=ListenOptions) == parsed
 
 
 def check_message(refused: Refusal) -> None:
@@ -421,10 +426,10 @@ def check_message(refused: Refusal) -> None:
 @given(st.sampled_from(NAMES), st.sampled_from(TELLING), st.sampled_from(Mode))
 def test_a_known_parameter_alone_survives_json(name: str, text: str, mode: Mode) -> None:
     try:
-        asked = parse([(name, text)], mode)
+        parsed = parse([(name, text)], mode)
     except Refusal:
         return
-    assert msgspec.json.decode(msgspec.json.encode(asked), type=ListenOptions) == asked
+    assert msgspec.json.decode(msgspec.json.encode(parsed), type=ListenOptions) == parsed
 
 
 def test_what_is_read_only_for_raw_audio_is_named_when_it_is_not_read() -> None:
@@ -445,11 +450,11 @@ def test_languages_switch_unless_one_is_detected() -> None:
 
 def test_hints_are_languages_without_regions() -> None:
     """https://developers.deepgram.com/docs/nova-3-language-prompting"""
-    asked = options("language=multi&language_hint=ES&language_hint=en-GB&language_hint=en")
-    assert asked.hinted_languages == ("es", "en")
+    parsed = options("language=multi&language_hint=ES&language_hint=en-GB&language_hint=en")
+    assert parsed.hinted_languages == ("es", "en")
 
 
 def test_candidates_are_languages_without_regions() -> None:
-    asked = [("detect_language", tag) for tag in ("en-US", "PT-br", "en-GB")]
-    assert parse(asked, Mode.RECORDED).candidates == ("en", "pt")
+    parsed = [("detect_language", tag) for tag in ("en-US", "PT-br", "en-GB")]
+    assert parse(parsed, Mode.RECORDED).candidates == ("en", "pt")
     assert parse([("detect_language", "true")], Mode.RECORDED).candidates == ()

@@ -204,16 +204,16 @@ def test_speech_in_other_languages_than_the_detected_one_is_reported() -> None:
     assert "warnings" not in cast(Json, at(read(result_document(plain, options, FACTS)), "metadata"))
 
 
-def test_languages_are_told_with_multi_only_the_most_spoken_first() -> None:
+def test_languages_are_reported_with_multi_only_the_most_spoken_first() -> None:
     words = tuple(Word(t, 0, 1, 1.0, language=lang) for t, lang in [("a", "en"), ("b", "es"), ("c", "es")])
     said = Transcript(1.0, (Channel(Alternative(words)),))
-    told = read(
+    messages = read(
         result_document(said, ListenOptions(language="multi"), FACTS, utterances=(Utterance(0, words[:1]),))
     )
-    assert at(told, *FIRST, "languages") == ["es", "en"]
-    assert at(told, *FIRST, "words", 0, "language") == "en"
-    assert at(told, "results", "utterances", 0, "languages") == ["en"]
-    assert at(told, *FIRST, "languages_hinted") == []
+    assert at(messages, *FIRST, "languages") == ["es", "en"]
+    assert at(messages, *FIRST, "words", 0, "language") == "en"
+    assert at(messages, "results", "utterances", 0, "languages") == ["en"]
+    assert at(messages, *FIRST, "languages_hinted") == []
     hinted = ListenOptions(language="multi", language_hint=("es-419", "EN"))
     assert at(read(result_document(said, hinted, FACTS)), *FIRST, "languages_hinted") == ["es", "en"]
     silent = read(result_document(said, ListenOptions(language_hint=("es",)), FACTS))
@@ -237,10 +237,10 @@ def test_whole_seconds_are_still_decimals_and_counts_are_not() -> None:
     assert b'"start":0.0,"end":1.0,"confidence":1.0' in body
 
 
-@pytest.mark.parametrize(("given_", "told"), [(float("nan"), 0.0), (-0.1, 0.0), (1.0000001, 1.0)])
-def test_confidence_is_a_share(given_: float, told: float) -> None:
+@pytest.mark.parametrize(("given_", "messages"), [(float("nan"), 0.0), (-0.1, 0.0), (1.0000001, 1.0)])
+def test_confidence_is_a_share(given_: float, messages: float) -> None:
     said = Transcript(1.0, (Channel(Alternative((Word("a", 0, 1, given_),))),))
-    assert at(read(result_document(said, ListenOptions(), FACTS)), *FIRST, "confidence") == told
+    assert at(read(result_document(said, ListenOptions(), FACTS)), *FIRST, "confidence") == messages
 
 
 def test_a_lone_mark_is_still_a_word_when_punctuated() -> None:

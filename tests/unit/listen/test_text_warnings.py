@@ -91,7 +91,7 @@ def test_groups() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "covered"),
+    ("requested", "kind", "covered"),
     [
         ("name", "name_given", True),
         ("name_given", "name", True),
@@ -103,5 +103,5 @@ def test_groups() -> None:
         ("ssn", "phone_number", False),
     ],
 )
-def test_what_a_type_covers(asked: str, kind: str, covered: bool) -> None:
-    assert wanted((asked,)).covers(kind) is covered
+def test_what_a_type_covers(requested: str, kind: str, covered: bool) -> None:
+    assert wanted((requested,)).covers(kind) is covered

@@ -81,6 +81,6 @@ def test_what_is_missing_is_named_with_what_it_means() -> None:
     assert missing_of(SandboxReport(fault="no such processor"), engine) == ["no such processor"]
 
 
-def test_an_engine_outside_is_told_too() -> None:
+def test_an_engine_outside_is_reported_too() -> None:
     [words] = missing_of(WHOLE, EngineSettings(sandbox=False))
     assert "engine.sandbox" in words

@@ -148,9 +148,9 @@ async def test_a_token_does_not_outlive_its_project(
     await authenticator.authenticate(bearer)
     assert await ledger.delete_project(tenant.id)
     authenticator.clear_cache()
-    for shown in (bearer, showing(f"Token {SECRET}")):
+    for displayed in (bearer, showing(f"Token {SECRET}")):
         with pytest.raises(Refusal):
-            await authenticator.authenticate(shown)
+            await authenticator.authenticate(displayed)
 
 
 async def test_an_owner_is_an_operator_in_the_first_project_alone(

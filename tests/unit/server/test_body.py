@@ -158,7 +158,7 @@ async def test_audio_of_any_size_is_no_json(begin: bytes, pieces: int) -> None:
         ("", False),
     ],
 )
-def test_json_is_told_by_its_media_type(content_type: str, expected: bool) -> None:
+def test_json_is_known_by_its_media_type(content_type: str, expected: bool) -> None:
     assert is_json(request({"content-type": content_type})) is expected
 
 

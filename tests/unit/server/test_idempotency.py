@@ -25,7 +25,7 @@ def test_a_word_is_taken_as_it_is(said: str | None, word: str | None) -> None:
 
 
 @pytest.mark.parametrize("word", ["", "  ", "\xe9", "a\x01b", "x" * (LONGEST_KEY + 1)])
-def test_a_word_that_cannot_be_kept_is_refused(word: str) -> None:
+def test_a_key_that_cannot_be_stored_is_refused(word: str) -> None:
     with pytest.raises(Refusal) as caught:
         idempotency_key_of(saying(word))
     assert caught.value.failure.status == 400

@@ -25,7 +25,7 @@ def warned(query: str, mode: Mode) -> list[str]:
         ("my_receiver=http://h/x?a=1&own=2", []),
     ],
 )
-def test_a_callback_that_was_cut_is_told_from_one_that_was_encoded(
+def test_a_callback_that_was_cut_differs_from_one_that_was_encoded(
     query: str, parameters: list[str], mode: Mode
 ) -> None:
     assert warned(query, mode) == parameters

@@ -317,7 +317,7 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
         run.recogniser.tell(final(number))
     for _ in range(10 * told):
         await asyncio.sleep(0)
-    assert run.recogniser.untold >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
+    assert run.recogniser.pending_events >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
     released.set()
     await until(lambda: len(callback.said) == told)
     run.socket.put(CLOSE_STREAM)
