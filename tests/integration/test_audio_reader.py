@@ -13,6 +13,7 @@ import pytest
 import uvloop
 
 from ringback.audio import reader as reader_module
+from ringback.audio.decoder_process import DecoderProcess
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.errors import Refusal
@@ -42,7 +43,7 @@ async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch
     async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
         async with reader.read(SPOKEN[0], Decoding(), "project/one") as items:
             await anext(items)
-            monkeypatch.setattr(reader_module._Child, "start", asyncio.Event().wait)
+            monkeypatch.setattr(DecoderProcess, "start", asyncio.Event().wait)
             other = asyncio.create_task(read(reader, SPOKEN[1], caller="project/other"))
             async for _ in items:
                 pass

@@ -7,6 +7,7 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import closing, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -267,7 +268,7 @@ async def test_what_a_stream_heard_is_counted_once_with_its_end(
         async with stream(api.port, key=OWNER) as client:
             for seconds in (1, 2, 3):
                 await client.send(SECOND * seconds)
-                await eventually(lambda least=seconds: _has_used(api, least))
+                await eventually(partial(_has_used, api, seconds))
             await client.send(CLOSE_STREAM)
             await client.closed()
         await record(api, client.request_id)
