@@ -107,11 +107,8 @@ def command(
     for text in transcription.transcript.warnings:
         click.echo(f"Note: {text}", err=True)
     channels = transcription.transcript.channels
-    for warning in (
-        *language_warnings(channels),
-        *speaker_warnings(channels),
-        *transcription.understood.warnings,
-    ):
+    understood = transcription.understood.warnings
+    for warning in (*language_warnings(channels), *speaker_warnings(channels), *understood):
         click.echo(f"Note: {warning.message}", err=True)
     click.echo(_FORMS[form](transcription))
 
