@@ -3,13 +3,16 @@
 import pytest
 
 from ringback.listen.options import Mode, parse
+from ringback.listen.parameter import AUDIO
 from ringback.listen.speaker_warnings import speaker_warnings, with_speaker_warnings
 from ringback.transcript import Channel
 
 
-@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize("mode", sorted(AUDIO))
 @pytest.mark.parametrize(("name", "value"), [("diarize", "true"), ("diarize_model", "v1")])
-def test_without_the_models_speakers_are_not_told_and_the_fix_is(mode: Mode, name: str, value: str) -> None:
+def test_without_the_models_speakers_are_not_found_and_the_fix_is_named(
+    mode: Mode, name: str, value: str
+) -> None:
     asked = parse([(name, value)], mode)
     assert (asked.diarize, asked.warnings) == (True, ())
     assert with_speaker_warnings(asked, speakers=True) == asked
@@ -26,7 +29,7 @@ def test_who_does_not_ask_is_not_warned() -> None:
     assert with_speaker_warnings(asked, speakers=False) == asked
 
 
-def test_words_without_a_speaker_are_told_by_channel() -> None:
+def test_words_without_a_speaker_are_counted_by_channel() -> None:
     (alone,) = speaker_warnings([Channel(unlabelled_seconds=0.01)])
     assert (alone.parameter, alone.type) == ("diarize", "partial")
     assert alone.message.startswith("words of 0.1 s have no `speaker`")
