@@ -53,8 +53,15 @@ class Word:
 
 
 def base_language(tag: str) -> str:
-    """The language of a BCP-47 tag without its region: `en` of `en-GB`."""
-    return tag.partition("-")[0].lower()
+    """The language of a BCP-47 tag without its region, by the code that models use: `en` of `en-GB`, `no` of
+    `nb-NO`."""
+    language = tag.partition("-")[0].lower()
+    return _SAME_LANGUAGE.get(language, language)
+
+
+_SAME_LANGUAGE = {"cmn": "zh", "fil": "tl", "in": "id", "iw": "he", "jv": "jw", "nb": "no"}
+"""Codes that callers use (https://developers.deepgram.com/docs/models-languages-overview, and older ones of
+BCP-47) → Whisper's (`jw` is its own mistake)."""
 
 
 class WordRange(Protocol):

@@ -203,3 +203,4 @@ def test_the_multilingual_extra_knows_its_languages(tmp_path: Path) -> None:
 
 def test_only_the_primary_language_counts() -> None:
     assert [base_language(code) for code in ("en", "en-US", "pt-BR", "zh-Hant")] == ["en", "en", "pt", "zh"]
+    assert [base_language(code) for code in ("nb-NO", "fil", "cmn-Hans")] == ["no", "tl", "zh"]
