@@ -18,7 +18,8 @@ import numpy as np
 import pytest
 
 from support.accuracy import word_error_rate
-from support.program import Program, Reply
+from support.live_client import CLOSE_STREAM, RAW, stream
+from support.program import KEY, Program, Reply
 from support.receiver import Receiver
 from support.speech import samples_of
 
@@ -126,6 +127,58 @@ def test_where_people_switch_languages_nothing_is_translated(program: Program) -
         "es",
         "fr",
     }
+
+
+async def test_a_stream_follows_its_speakers_from_language_to_language(program: Program) -> None:
+    with wave.open(BytesIO(switching(1.2))) as recording:
+        spoken = recording.readframes(recording.getnframes())
+    async with stream(
+        program.port, f"{RAW}&language=multi&endpointing=100", key=KEY, ping_interval=None
+    ) as client:
+        await client.speak(spoken, pace=2.0)
+        await client.send(CLOSE_STREAM)
+        assert await client.closed(120) == 1000
+    results = [message for message in client.messages if message["type"] == "Results"]
+    alternatives = [result["channel"]["alternatives"][0] for result in results]
+    said = " ".join(alternative["transcript"] for alternative in alternatives)
+    assert all(word in said for word in ("conferencia", "respectable", "appuyez")), said
+    words = [word for alternative in alternatives for word in alternative["words"]]
+    assert {word["language"] for word in words} == {"es", "en", "fr"}
+    assert all(set(each["languages"]) <= {"es", "en", "fr"} for each in alternatives if each["words"])
+
+
+def noises() -> dict[str, np.ndarray[Any, np.dtype[np.int16]]]:
+    """What is no speech, or next to none: samples at 16 kHz, shape (n,)."""
+    chance = np.random.default_rng(1)
+    times = np.arange(2 * 16_000) / 16_000
+    return {
+        "white noise": (chance.normal(0, 6_000, 2 * 16_000)).clip(-32_768, 32_767).astype(np.int16),
+        "a tone": (20_000 * np.sin(2 * np.pi * 440 * times)).astype(np.int16),
+        "clipped clicks": np.tile(np.array([32_767] + [0] * 799, np.int16), 80),
+        "one sample": np.ones(1, np.int16),
+        "the tenth of a second": samples_of_clip("en")[:1_600],
+        "half a word of each": np.concatenate(
+            [samples_of_clip(each)[8_000:12_000] for each in ("en", "es", "fr")] * 4
+        ),
+    }
+
+
+def samples_of_clip(language: str) -> np.ndarray[Any, np.dtype[np.int16]]:
+    return (samples_of(AUDIO / clip(language)["path"]) * 32_767).astype(np.int16)
+
+
+@pytest.mark.parametrize(
+    "query", ["language=multi", pytest.param("detect_language=true", marks=pytest.mark.long)]
+)
+def test_what_is_no_speech_in_any_language_is_answered(program: Program, query: str) -> None:
+    for name, samples in noises().items():
+        reply = program.listen(wav_of(samples[None], 16_000), query)
+        (channel,) = channels(reply)
+        words = channel["alternatives"][0]["words"]
+        if query == "language=multi":
+            assert all(word["language"] for word in words), name
+        else:
+            assert ("detected_language" in channel) == bool(words), name
 
 
 def test_the_language_that_is_detected_is_that_of_most_of_the_recording(program: Program) -> None:
