@@ -24,6 +24,9 @@ MOST_TERM_LETTERS = 60
 MOST_CANDIDATES = 12
 """In one segment, the most alike first: it bounds what a list of terms can cost."""
 
+MOST_OF_INITIALS = 8
+"""The same for those that hardly sound like it."""
+
 _WIDEST = 5
 """Words that one word may have been misheard as."""
 _READINGS = 3
@@ -35,6 +38,11 @@ _ALIKE, _POSSIBLE_GAIN = 0.7, -6.5
 _LONG, _POSSIBLE_GAIN_OF_LONG = 10, -5.0
 """Characters of a term that nothing else sounds like by chance."""
 _POSSIBLE_GAIN_UNPROMPTED, _POSSIBLE_GAIN_UNPROMPTED_OF_LONG = -14.7, -19.5
+_INITIALS = re.compile(r"(?:[A-Z]\.?){2,5}")
+"""“SSN”: said as letters, which models write as any short words (“send”, “his son”). Sound says little of it,
+the audio much: one word and two are asked about, and both gains are to be good."""
+_LEAST_LIKENESS_OF_INITIALS, _WIDEST_OF_INITIALS = 0.28, 2
+_POSSIBLE_GAIN_OF_INITIALS, _POSSIBLE_GAIN_UNPROMPTED_OF_INITIALS = -4.5, -14.0
 _SHORT = 4
 """Letters of a term that is easily a part of something else: likeness alone says little of it."""
 
@@ -67,9 +75,12 @@ def candidates(words: Sequence[Word], terms: Sequence[str]) -> list[KeytermCandi
     if not sounds or not near:
         return []
     alike = likenesses([sound for _, sound in sounds], [window.sound for window in near])
+    narrow = np.array([_may_be_initials(words[window.first : window.end]) for window in near])
+    initials = np.array([_is_initials(term) for term, _ in sounds])
+    least = np.where(initials[:, None] & narrow, _LEAST_LIKENESS_OF_INITIALS, _LEAST_LIKENESS)
     found = [
         KeytermCandidate(sounds[row][0], near[column].first, near[column].end, float(alike[row, column]))
-        for row, column in np.argwhere(alike >= _LEAST_LIKENESS)
+        for row, column in np.argwhere(alike >= least)
     ]
     return _best(found, words)
 
@@ -102,11 +113,22 @@ def rejoined(parts: Iterable[Word]) -> tuple[Word, ...]:
     return tuple(whole)
 
 
+def _may_be_initials(heard: Sequence[Word]) -> bool:
+    written = any(character.isdigit() for word in heard for character in word.text)
+    return len(heard) <= _WIDEST_OF_INITIALS and not written
+
+
+def _is_initials(term: str) -> bool:
+    return _INITIALS.fullmatch(term) is not None
+
+
 def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
     """Whether the term was said. `gain`: log-probability of the segment's text with the term less that of the
     text as heard, both behind a prompt with the term."""
-    if gain >= _SURE_GAIN:
+    if gain >= _SURE_GAIN and candidate.likeness >= _LEAST_LIKENESS:
         return Judgement.SAID
+    if _is_initials(candidate.term):
+        return Judgement.UNSURE if gain >= _POSSIBLE_GAIN_OF_INITIALS else Judgement.NOT_SAID
     alike = candidate.likeness >= _ALIKE and len(candidate.term) > _SHORT
     if (alike and gain >= _POSSIBLE_GAIN) or (
         len(candidate.term) >= _LONG and gain >= _POSSIBLE_GAIN_OF_LONG
@@ -117,6 +139,8 @@ def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
 
 def is_likely_unprompted(candidate: KeytermCandidate, gain: float) -> bool:
     """The same gain without the prompt: whether it settles an `UNSURE` one."""
+    if _is_initials(candidate.term):
+        return gain >= _POSSIBLE_GAIN_UNPROMPTED_OF_INITIALS
     is_long = len(candidate.term) >= _LONG
     return gain >= (_POSSIBLE_GAIN_UNPROMPTED_OF_LONG if is_long else _POSSIBLE_GAIN_UNPROMPTED)
 
@@ -171,7 +195,10 @@ def _best(found: Iterable[KeytermCandidate], words: Sequence[Word]) -> list[Keyt
             best.append(replace(each, spelled=True))
         elif sum(_rival(each, other) for other in best) < _READINGS:
             best.append(each)
-    return best[:MOST_CANDIDATES]
+    far = [each for each in best if each.likeness < _LEAST_LIKENESS]
+    return [each for each in best if each.likeness >= _LEAST_LIKENESS][:MOST_CANDIDATES] + far[
+        :MOST_OF_INITIALS
+    ]
 
 
 def _rival(one: KeytermCandidate, other: KeytermCandidate) -> bool:

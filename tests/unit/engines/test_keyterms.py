@@ -90,11 +90,26 @@ def test_judgement_is_by_the_gain_and_for_the_unsure_by_the_sound() -> None:
     long = KeytermCandidate("Levothyroxine", 0, 1, 0.55)
     assert keyterms.judge(long, -5.0) is Judgement.UNSURE
     assert keyterms.judge(long, -5.5) is Judgement.NOT_SAID
-    assert keyterms.judge(short, -1.5) is Judgement.NOT_SAID
+    assert keyterms.judge(KeytermCandidate("Acme", 0, 1, 0.9), -1.5) is Judgement.NOT_SAID
     assert keyterms.is_likely_unprompted(near, -14.0)
     assert not keyterms.is_likely_unprompted(near, -15.0)
     assert keyterms.is_likely_unprompted(long, -19.0)
     assert not keyterms.is_likely_unprompted(long, -20.0)
+
+
+def test_initials_are_asked_about_where_little_sounds_like_them() -> None:
+    asked = keyterms.candidates(heard("send one two three"), ["SSN", "Sssn"])
+    assert ("SSN", 0, 1) in {(each.term, each.first, each.end) for each in asked}
+    assert all(each.term == "SSN" and each.end - each.first <= 2 for each in asked)
+
+
+def test_initials_need_both_gains() -> None:
+    far, near = KeytermCandidate("SSN", 0, 1, 0.3), KeytermCandidate("SSN", 0, 1, 0.6)
+    assert keyterms.judge(near, -0.5) is Judgement.SAID
+    assert keyterms.judge(far, 2.0) is keyterms.judge(near, -4.5) is Judgement.UNSURE
+    assert keyterms.judge(near, -5.0) is Judgement.NOT_SAID
+    assert keyterms.is_likely_unprompted(far, -13.0)
+    assert not keyterms.is_likely_unprompted(far, -14.5)
 
 
 def test_what_cannot_be_a_term_is_passed_over() -> None:
