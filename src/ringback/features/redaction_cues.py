@@ -15,7 +15,8 @@ RECENT = 30.0
 _WORDS = {
     "credit_card": "card cards visa mastercard amex discover debit credit maestro diners",
     "cvv": "cvv cvc cvv2 cv2 ccv cid",
-    "credit_card_expiration": "expiry expiration expires expire expiring expired exp",
+    # “expiration” is also heard as the word after it here
+    "credit_card_expiration": "expiry expiration exploration expirations expires expire expiring expired exp",
     "ssn": "social ssn socials",
     "phone_number": "phone telephone cell cellphone mobile call dial text fax landline extension callback "
     "tel reach",

@@ -63,6 +63,8 @@ def redacted(text: str, *redact: str, punctuate: bool = True) -> str:
         ("1,200,000 people", "pii", "1,200,000 people"),
         ("order 4711 is 99 cents", "pci", "order 4711 is 99 cents"),
         ("12 days", "numbers", "12 days"),
+        ("Exploration is 07-28.", "pci", "Exploration is [CREDIT_CARD_EXPIRATION_1]."),
+        ("expires nine twenty six", "pci", "expires [CREDIT_CARD_EXPIRATION_1]"),
     ],
 )
 def test_what_is_hidden(said: str, redact: str, written: str) -> None:
