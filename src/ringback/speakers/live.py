@@ -19,7 +19,7 @@ LEAST_SECONDS = 1.2
 """Of speech that make somebody new. Fewer than in a recording: what was told as another's stays another's."""
 
 MOST_KEPT = 1_000
-"""Voices that are remembered: some 20 minutes of speech, clustered in 20 ms. Of more, every second one of the
+"""Voices that are remembered: some 20 minutes of speech, clustered in 40 ms. Of more, every second one of the
 speaker with the most stands for its neighbour too."""
 
 
