@@ -13,9 +13,9 @@ ADDED := redact speakers
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 500
-# Much of the suite waits: two processes take a little over half the time. A file's tests stay together, and
-# the files keep their order: the longest, those that break things on purpose, are begun first.
-WORKERS ?= --numprocesses 2 --dist loadfile --no-loadscope-reorder
+# Much of the suite waits: three processes on two cores. A file's tests stay together, and the files keep their
+# order: the longest, those that break things on purpose, are begun first.
+WORKERS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PYTEST = $(BIN)/python -m pytest --durations 10 --durations-min 1 $(WORKERS)
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.

@@ -80,6 +80,7 @@ LONG = {
     "chaos/test_full_disk.py",
     "chaos/test_live_callbacks.py",
     "chaos/test_live_hostile.py",
+    "chaos/test_under_attack.py",
     "conformance/engines/test_languages.py",
     "conformance/engines/test_recogniser.py",
     "e2e/test_cluster_program.py",

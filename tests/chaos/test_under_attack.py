@@ -1,8 +1,8 @@
 """The server under attack, beside a healthy tenant that sends a 3-second clip a second: served as ever.
 
-The everyday form makes all attacks at once for some seconds, a quarter of each, on each ledger: it holds that
-nothing is lost, refused or let grow. The long form (`CHAOS_ROUNDS`) makes all of them, together and each
-alone, and holds the times, too: it has the machine to itself.
+The short form, which CI runs, makes all attacks at once for some seconds, a quarter of each, on each ledger:
+it holds that nothing is lost, refused or let grow. The long form (`CHAOS_ROUNDS`) makes all of them, together
+and each alone, and holds the times, too: it has the machine to itself.
 """
 
 import json
