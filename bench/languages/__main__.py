@@ -24,7 +24,9 @@ def main(count: int) -> None:
     clips = language_clips()
     report = Report("languages", "mixtures of clips in several languages", {"mixtures": count})
     with RunningServer(model="base") as server:
-        words_of_switching(server, list(switching(clips, count)), report)
+        mixtures = list(switching(clips, count))
+        words_of_switching(server, mixtures, report)
+        cost_of_one_language(server, mixtures, report)
         for first, second in (("es", "en"), ("en", "es")):
             detection(server, f"{first}, then {second}", list(pairs(clips, first, second)), report)
         long = [clip for clip in clips if 5.0 <= clip.seconds <= 30.0][: 2 * count]
@@ -56,6 +58,16 @@ def words_of_switching(server: RunningServer, mixtures: Sequence[Mixture], repor
         cpu_s_per_audio_minute=60 * spent / seconds,
     )
     report.aim_at_least("words in the right language, stretches over 2 s, %", 100 * right / words, 95.0)
+
+
+def cost_of_one_language(server: RunningServer, mixtures: Sequence[Mixture], report: Report) -> None:
+    """The same recordings with a language that is named: nothing is identified."""
+    before = cpu_seconds(server.pid)
+    for mixture in mixtures:
+        _listen(server, mixture, "language=es")
+    spent = cpu_seconds(server.pid) - before
+    seconds = sum(mixture.seconds for mixture in mixtures)
+    report.add("language=es", 0, cpu_s_per_audio_minute=60 * spent / seconds)
 
 
 def detection(server: RunningServer, name: str, mixtures: Sequence[Mixture], report: Report) -> None:
