@@ -1,6 +1,8 @@
 """deploy/ says what the program understands: commands, variables, probes, times, ports."""
 
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -189,3 +191,30 @@ def test_the_image_stands_on_an_exact_release() -> None:
     assert re.search(
         r"^ARG BASE=python:3\.\d+\.\d+-slim-\w+$", (ROOT / "Dockerfile").read_text(), re.MULTILINE
     )
+
+
+UNIT = (DEPLOY / "ringback.service").read_text()
+
+
+def test_systemd_understands_the_unit(tmp_path: Path) -> None:
+    if (analyze := shutil.which("systemd-analyze")) is None:
+        pytest.skip("there is no systemd-analyze here: apt-get install systemd")
+    unit = UNIT.replace("/opt/ringback/.venv/bin/ringback", shutil.which("true") or "")
+    # Neither the program nor its user is there where this runs.
+    (tmp_path / "ringback.service").write_text(unit.replace("User=ringback", "User=root"))
+    done = subprocess.run(
+        [analyze, "verify", str(tmp_path / "ringback.service")], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+def test_the_unit_waits_for_the_stop_and_names_what_is_there() -> None:
+    lines = dict(line.split("=", 1) for line in UNIT.splitlines() if "=" in line and not line.startswith("#"))
+    assert int(lines["TimeoutStopSec"]) >= 40
+    variable, _, folder = lines["Environment"].partition("=")
+    assert variable in VARIABLES
+    assert folder == f"/var/lib/{lines['StateDirectory']}"
+    command = lines["ExecStart"].split()[1:]
+    assert CliRunner().invoke(main, [*command, "--help"]).exit_code == 0
+    # Without these the sandbox of the children has two layers fewer.
+    assert {"landlock_restrict_self", "seccomp"} <= set(lines["SystemCallFilter"].split())
