@@ -76,7 +76,7 @@ class KeytermRescorer:
         for questions in _grouped(gains, lambda each: each.segment.language):
             plain = self._tokens.prompt(questions[0].segment.language)
             for question, gain in self._gains(encoded, questions, plain):
-                if keyterms.is_likely_unprompted(question.candidate, gain):
+                if keyterms.is_likely_unprompted(question.candidate, gains[question], gain):
                     yield question, gains[question]
 
     def _gains(

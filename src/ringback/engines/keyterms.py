@@ -40,9 +40,9 @@ _LONG, _POSSIBLE_GAIN_OF_LONG = 10, -5.0
 _POSSIBLE_GAIN_UNPROMPTED, _POSSIBLE_GAIN_UNPROMPTED_OF_LONG = -14.7, -19.5
 _INITIALS = re.compile(r"(?:[A-Z]\.?){2,5}")
 """“SSN”: said as letters, which models write as any short words (“send”, “his son”). Sound says little of it,
-the audio much: one word and two are asked about, and both gains are to be good."""
+the audio much: one word and two are asked about, and both gains together are to be good."""
 _LEAST_LIKENESS_OF_INITIALS, _WIDEST_OF_INITIALS = 0.28, 2
-_POSSIBLE_GAIN_OF_INITIALS, _POSSIBLE_GAIN_UNPROMPTED_OF_INITIALS = -4.5, -14.0
+_POSSIBLE_GAIN_OF_INITIALS, _POSSIBLE_SUM_OF_INITIALS = -4.5, -15.0
 _SHORT = 4
 """Letters of a term that is easily a part of something else: likeness alone says little of it."""
 
@@ -137,10 +137,10 @@ def judge(candidate: KeytermCandidate, gain: float) -> Judgement:
     return Judgement.NOT_SAID
 
 
-def is_likely_unprompted(candidate: KeytermCandidate, gain: float) -> bool:
-    """The same gain without the prompt: whether it settles an `UNSURE` one."""
+def is_likely_unprompted(candidate: KeytermCandidate, prompted: float, gain: float) -> bool:
+    """Whether the same gain without the prompt settles an `UNSURE` one; `prompted`: the one with it."""
     if _is_initials(candidate.term):
-        return gain >= _POSSIBLE_GAIN_UNPROMPTED_OF_INITIALS
+        return prompted + gain >= _POSSIBLE_SUM_OF_INITIALS
     is_long = len(candidate.term) >= _LONG
     return gain >= (_POSSIBLE_GAIN_UNPROMPTED_OF_LONG if is_long else _POSSIBLE_GAIN_UNPROMPTED)
 

@@ -91,10 +91,10 @@ def test_judgement_is_by_the_gain_and_for_the_unsure_by_the_sound() -> None:
     assert keyterms.judge(long, -5.0) is Judgement.UNSURE
     assert keyterms.judge(long, -5.5) is Judgement.NOT_SAID
     assert keyterms.judge(KeytermCandidate("Acme", 0, 1, 0.9), -1.5) is Judgement.NOT_SAID
-    assert keyterms.is_likely_unprompted(near, -14.0)
-    assert not keyterms.is_likely_unprompted(near, -15.0)
-    assert keyterms.is_likely_unprompted(long, -19.0)
-    assert not keyterms.is_likely_unprompted(long, -20.0)
+    assert keyterms.is_likely_unprompted(near, -2.0, -14.0)
+    assert not keyterms.is_likely_unprompted(near, -2.0, -15.0)
+    assert keyterms.is_likely_unprompted(long, -2.0, -19.0)
+    assert not keyterms.is_likely_unprompted(long, -2.0, -20.0)
 
 
 def test_initials_are_asked_about_where_little_sounds_like_them() -> None:
@@ -108,8 +108,8 @@ def test_initials_need_both_gains() -> None:
     assert keyterms.judge(near, -0.5) is Judgement.SAID
     assert keyterms.judge(far, 2.0) is keyterms.judge(near, -4.5) is Judgement.UNSURE
     assert keyterms.judge(near, -5.0) is Judgement.NOT_SAID
-    assert keyterms.is_likely_unprompted(far, -13.0)
-    assert not keyterms.is_likely_unprompted(far, -14.5)
+    assert keyterms.is_likely_unprompted(far, 0.5, -15.0)
+    assert not keyterms.is_likely_unprompted(far, -2.8, -13.3)
 
 
 def test_what_cannot_be_a_term_is_passed_over() -> None:
