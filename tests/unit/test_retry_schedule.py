@@ -71,9 +71,10 @@ def test_the_two_that_have_names_differ() -> None:
 
 @pytest.mark.parametrize("mode", list(Mode))
 def test_a_request_may_name_its_own(mode: Mode) -> None:
-    assert parse([("callback_schedule", "5s,5m")], mode).callback_schedule == "5s,5m"
+    language = ("language", "en")  # of a text it must be named
+    assert parse([language, ("callback_schedule", "5s,5m")], mode).callback_schedule == "5s,5m"
     with pytest.raises(Refusal, match="callback_schedule=often"):
-        parse([("callback_schedule", "often")], mode)
+        parse([language, ("callback_schedule", "often")], mode)
 
 
 def test_the_servers_is_checked_at_start() -> None:
