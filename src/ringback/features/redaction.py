@@ -20,13 +20,13 @@ whatever an asked type may own is hidden. Where several may own it, the nearest 
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringback.features.numbers import AtomKind, atoms_of
 from ringback.features.redaction_cues import Cues
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words as word_set
-from ringback.listen.entity_types import Wanted
+from ringback.listen.entity_types import RedactionTypes
 from ringback.transcript import NamedSpan, Word, overlap
 
 UNNAMED = "[REDACTED]"
@@ -64,19 +64,19 @@ def find_hidden(
     words: Sequence[Word],
     entities: Sequence[Entity],
     names: Sequence[NamedSpan],
-    wanted: Wanted,
+    requested: RedactionTypes,
     cues: Cues,
     *,
     settled: bool = True,
 ) -> tuple[Hidden, ...]:
     """What is to be hidden, in order and without overlap. Not `settled`: in a result that may change, any
-    three digits are hidden that a wanted type might come to own."""
-    if not wanted:
+    three digits are hidden that a requested type might come to own."""
+    if not requested:
         return ()
-    rather = wanted if settled else Wanted(wanted.types, wanted.runs or wanted.numeric, wanted.numerals)
-    found = [Hidden(span.first, span.end, span.kind) for span in names if wanted.covers(span.kind)]
+    stricter = requested if settled else replace(requested, runs=requested.runs or requested.numeric)
+    found = [Hidden(span.first, span.end, span.kind) for span in names if requested.covers(span.kind)]
     for run in _runs(words, entities):
-        hidden = _judge(run, words, rather, cues.of(run.first, words[run.first].start))
+        hidden = _judge(run, words, stricter, cues.of(run.first, words[run.first].start))
         if hidden is not None:
             found.append(hidden)
     return tuple(_merged(found))
@@ -216,13 +216,13 @@ def _digits_said(words: Sequence[Word]) -> dict[int, str]:
     return said
 
 
-def _judge(run: _Run, words: Sequence[Word], wanted: Wanted, cues: Sequence[str]) -> Hidden | None:
+def _judge(run: _Run, words: Sequence[Word], requested: RedactionTypes, cues: Sequence[str]) -> Hidden | None:
     for kind in _possible_types(run, words, cues):
-        if wanted.covers(kind):
+        if requested.covers(kind):
             return Hidden(run.first, run.end, kind)
-    if wanted.runs and len(run.digits) >= SHORTEST_RUN:
+    if requested.runs and len(run.digits) >= SHORTEST_RUN:
         return Hidden(run.first, run.end, None)
-    if wanted.numerals and run.digits and not _may_be_a_pronoun(run, words):
+    if requested.numerals and run.digits and not _may_be_a_pronoun(run, words):
         return Hidden(run.first, run.end, None)
     return None
 

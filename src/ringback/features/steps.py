@@ -35,7 +35,7 @@ from ringback.features.search import SearchResult, snippet
 from ringback.features.spans import Context, Entity, NumberFormats
 from ringback.features.writing import write
 from ringback.features.written_sentences import WrittenSentence, moved_sentences, written_sentences
-from ringback.listen.entity_types import ALL, Wanted, wanted
+from ringback.listen.entity_types import ALL, RedactionTypes, redaction_types
 from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch, seconds, share
 from ringback.listen.options import ListenOptions
 from ringback.listen.text_languages import is_english
@@ -50,7 +50,7 @@ class TextSteps:
     fillers: bool
     dictation: bool
     formats: NumberFormats
-    redact: Wanted
+    redact: RedactionTypes
     profanity: bool
     replacements: tuple[Replacement, ...]
     punctuate: bool
@@ -68,7 +68,7 @@ class TextSteps:
             fillers=options.filler_words,
             dictation=options.dictation and options.punctuate,
             formats=formats,
-            redact=wanted(options.redact),
+            redact=redaction_types(options.redact),
             profanity=options.profanity_filter,
             replacements=replacements(options.replace),
             punctuate=options.punctuate,
@@ -133,7 +133,7 @@ class WrittenOut:
 
 def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Looked:
     """The entities in the words, and which of the words are to be hidden. Not `settled`: of a result that may
-    change, in which every run of digits is hidden that a wanted type might come to own."""
+    change, in which every run of digits is hidden that a requested type might come to own."""
     if not steps.reads_spans:
         return Looked(spoken, (), ())
     context = Context(spoken.before, spoken.others)

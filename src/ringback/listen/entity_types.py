@@ -66,7 +66,7 @@ _PARENTS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class RedactionTypes:
     """What `redact` asks to hide."""
 
     types: frozenset[str] = frozenset()
@@ -97,10 +97,10 @@ class Wanted:
         return kind == "name" and bool(self.types & {"name_given", "name_family"})
 
 
-def wanted(redact: Sequence[str]) -> Wanted:
+def redaction_types(redact: Sequence[str]) -> RedactionTypes:
     """What the values of `redact` ask for; each is a group or a type."""
     types = frozenset[str]().union(*(GROUPS.get(value, frozenset({value})) for value in redact))
-    return Wanted(
+    return RedactionTypes(
         types,
         runs=bool({"numbers", "aggressive_numbers"} & set(redact)),
         numerals="aggressive_numbers" in redact,

@@ -16,7 +16,7 @@ Cosines = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWords:
+class RecognisedWords:
     """The words and the voices of one stretch of a channel, with times from the same moment."""
 
     words: tuple[Word, ...]
@@ -39,7 +39,7 @@ class LabelledVoice:
     """How probably it is the cluster's, 0 to 1."""
 
 
-def with_speakers(parts: Sequence[HeardWords]) -> list[tuple[Word, ...]]:
+def with_speakers(parts: Sequence[RecognisedWords]) -> list[tuple[Word, ...]]:
     """The words of the parts of one channel, in order, with speakers numbered by their first word. Words
     whose voices could not be looked for have none."""
     voices = [part.voices_with_words for part in parts]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ringback.speakers.clusters import MOST_SPEAKERS, clustering
-from ringback.speakers.labels import HeardWords, LabelledVoice, labelled_voices, voices_of
+from ringback.speakers.labels import LabelledVoice, RecognisedWords, labelled_voices, voices_of
 from ringback.speakers.voices import Voice, embeddings_of
 from ringback.transcript import Word
 
@@ -40,7 +40,7 @@ class LiveSpeakers:
         self._count = 0  # Speakers told so far.
         self._last = 0  # Who spoke last.
 
-    def label(self, heard: HeardWords) -> tuple[Word, ...]:
+    def label(self, heard: RecognisedWords) -> tuple[Word, ...]:
         """The words of the next final with their speakers; none, where the voices could not be looked for."""
         if heard.voices is None:
             return heard.words

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from ringback.speakers.labels import HeardWords
+from ringback.speakers.labels import RecognisedWords
 from ringback.speakers.live import LiveSpeakers
 from ringback.streaming.segmenter import SampleRange
 from ringback.streaming.speech_recogniser import SpeechRecogniser
@@ -30,7 +30,7 @@ class SpeakerLabels:
         voices = asyncio.ensure_future(self._recogniser.voices(speech))
 
         async def labelled(words: Words) -> Words:
-            heard = HeardWords(words, await voices)
+            heard = RecognisedWords(words, await voices)
             # Of a long stream it takes a while: not on the loop that serves everybody.
             return await asyncio.to_thread(speakers.label, heard)
 

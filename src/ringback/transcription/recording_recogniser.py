@@ -28,7 +28,7 @@ from ringback.errors import EngineFailure, Misconfigured
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.service import all_results
-from ringback.speakers.labels import HeardWords, unlabelled_seconds, with_speakers
+from ringback.speakers.labels import RecognisedWords, unlabelled_seconds, with_speakers
 from ringback.speakers.voices import Voice
 from ringback.telemetry import problem
 from ringback.transcript import Alternative, Channel, Transcript, Word, base_language
@@ -45,7 +45,7 @@ CHUNKS_TO_IDENTIFY = 3
 class _RecognisedChunk:
     place: SpeechChunk
     """Without samples."""
-    heard: HeardWords
+    heard: RecognisedWords
     """With times from the chunk's start."""
     stretch: LanguageStretch | None
     """Where the language was found out."""
@@ -197,7 +197,7 @@ class _RecordingRun:
             voices = asyncio.ensure_future(self._voices(chunk))
             try:
                 words = await self._recognise(chunk, stretch)
-                self._store(chunk, HeardWords(words, await voices), stretch)
+                self._store(chunk, RecognisedWords(words, await voices), stretch)
             finally:
                 voices.cancel()
         finally:
@@ -223,7 +223,7 @@ class _RecordingRun:
             return recognition.words
         return tuple(replace(word, language=stretch.language) for word in recognition.words)
 
-    def _store(self, chunk: SpeechChunk, heard: HeardWords, stretch: LanguageStretch | None) -> None:
+    def _store(self, chunk: SpeechChunk, heard: RecognisedWords, stretch: LanguageStretch | None) -> None:
         # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
         self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, heard, stretch))

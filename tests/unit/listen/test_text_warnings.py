@@ -4,7 +4,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from ringback.listen.entity_types import ALL, GROUPS, undetected, wanted
+from ringback.listen.entity_types import ALL, GROUPS, redaction_types, undetected
 from ringback.listen.options import Mode, parse
 from ringback.listen.text_warnings import with_text_warnings
 
@@ -82,9 +82,9 @@ def test_dictation_without_punctuation() -> None:
 
 def test_groups() -> None:
     assert len(ALL) == 56
-    assert wanted(("pin",)).types == {"password"}
-    assert wanted(("numbers",)).runs
-    assert wanted(("aggressive_numbers",)).numerals
+    assert redaction_types(("pin",)).types == {"password"}
+    assert redaction_types(("numbers",)).runs
+    assert redaction_types(("aggressive_numbers",)).numerals
     assert GROUPS["pci"] == {"credit_card", "credit_card_expiration", "cvv"}
     assert not {"bank_account", "routing_number", "cvv"} & GROUPS["pii"]
     assert undetected("pci", names=False) == ()
@@ -104,4 +104,4 @@ def test_groups() -> None:
     ],
 )
 def test_what_a_type_covers(requested: str, kind: str, covered: bool) -> None:
-    assert wanted((requested,)).covers(kind) is covered
+    assert redaction_types((requested,)).covers(kind) is covered

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ringback.speakers.labels import (
-    HeardWords,
+    RecognisedWords,
     clusters_of,
     labelled_voices,
     unlabelled_seconds,
@@ -21,14 +21,14 @@ def word(start: float, end: float) -> Word:
     return Word("word", start, end, 0.9)
 
 
-def heard(said: list[tuple[str, Voice]]) -> HeardWords:
+def heard(said: list[tuple[str, Voice]]) -> RecognisedWords:
     """Four words in each second and a half."""
     words = [
         word(voice.start + voice.seconds * n / 4, voice.start + voice.seconds * (n + 1) / 4)
         for _, voice in said
         for n in range(4)
     ]
-    return HeardWords(tuple(words), tuple(voice for _, voice in said))
+    return RecognisedWords(tuple(words), tuple(voice for _, voice in said))
 
 
 def speakers(words: tuple[Word, ...]) -> list[int | None]:
@@ -50,7 +50,7 @@ def test_a_word_between_two_voices_is_of_the_one_with_most_of_it_or_the_nearest(
     people = People()
     voices = (people.says("a", 0.0, 3.0), people.says("b", 4.0, 7.0))
     words = (word(0.5, 1.0), word(2.5, 4.3), word(3.2, 3.4), word(3.6, 3.9), word(6.9, 8.0))
-    (labelled,) = with_speakers([HeardWords(words, voices)])
+    (labelled,) = with_speakers([RecognisedWords(words, voices)])
     assert speakers(labelled) == [0, 0, 0, 1, 1]
 
 
@@ -98,20 +98,20 @@ def test_how_sure_a_speaker_is() -> None:
 def test_a_voice_without_words_is_nobody() -> None:
     people = People()
     voices = (people.says("m", 0.0, 3.0), people.says("a", 3.0, 6.0), people.says("b", 6.0, 9.0))
-    (labelled,) = with_speakers([HeardWords((word(4.0, 4.5), word(7.0, 7.5)), voices)])
+    (labelled,) = with_speakers([RecognisedWords((word(4.0, 4.5), word(7.0, 7.5)), voices)])
     assert speakers(labelled) == [0, 1]
 
 
 def test_a_stretch_without_a_voice_is_of_the_one_who_spoke_last() -> None:
     people = People()
-    parts = [heard(people.talk(("a", 3.0), ("b", 3.0))), HeardWords((word(0.0, 0.1),), ())]
+    parts = [heard(people.talk(("a", 3.0), ("b", 3.0))), RecognisedWords((word(0.0, 0.1),), ())]
     _, lonely = with_speakers(parts)
     assert [(each.speaker, each.speaker_confidence) for each in lonely] == [(1, 0.0)]
 
 
 def test_where_nothing_could_be_listened_to_words_have_no_speaker() -> None:
     people = People()
-    failed = HeardWords((word(0.0, 0.5), word(0.5, 1.25)), None)
+    failed = RecognisedWords((word(0.0, 0.5), word(0.5, 1.25)), None)
     labelled, unlabelled = with_speakers([heard(people.talk(("a", 3.0))), failed])
     assert speakers(labelled) == [0] * 8
     assert unlabelled == failed.words

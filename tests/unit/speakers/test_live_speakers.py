@@ -3,16 +3,16 @@
 import pytest
 
 from ringback.speakers import live
-from ringback.speakers.labels import HeardWords
+from ringback.speakers.labels import RecognisedWords
 from ringback.speakers.live import LiveSpeakers
 from ringback.speakers.voices import Voice
 from ringback.transcript import Word
 from support.voices import People
 
 
-def final(said: list[tuple[str, Voice]]) -> HeardWords:
+def final(said: list[tuple[str, Voice]]) -> RecognisedWords:
     words = [Word("word", voice.start, voice.end, 0.9) for _, voice in said]
-    return HeardWords(tuple(words), tuple(voice for _, voice in said))
+    return RecognisedWords(tuple(words), tuple(voice for _, voice in said))
 
 
 def told(stream: LiveSpeakers, said: list[tuple[str, Voice]]) -> list[int | None]:
@@ -49,7 +49,7 @@ def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_t
 
 def test_words_without_a_voice_are_of_the_one_who_spoke_last() -> None:
     people, stream = People(), LiveSpeakers()
-    short = HeardWords((Word("yes", 0.0, 0.1, 0.9),), ())
+    short = RecognisedWords((Word("yes", 0.0, 0.1, 0.9),), ())
     assert [word.speaker for word in stream.label(short)] == [0]
     assert set(told(stream, people.talk(("a", 3.0), ("b", 3.0)))) == {0, 1}
     assert [word.speaker for word in stream.label(short)] == [1]
@@ -57,7 +57,7 @@ def test_words_without_a_voice_are_of_the_one_who_spoke_last() -> None:
 
 def test_words_that_could_not_be_listened_to_have_no_speaker() -> None:
     people, stream = People(), LiveSpeakers()
-    unheard = HeardWords((Word("yes", 0.0, 0.1, 0.9),), None)
+    unheard = RecognisedWords((Word("yes", 0.0, 0.1, 0.9),), None)
     assert stream.label(unheard) == unheard.words
     assert told(stream, people.talk(("b", 3.0))) == [0, 0]
 

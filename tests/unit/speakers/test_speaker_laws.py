@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringback.speakers.labels import HeardWords, with_speakers
+from ringback.speakers.labels import RecognisedWords, with_speakers
 from ringback.speakers.live import LiveSpeakers
 from ringback.transcript import Word
 from support.voices import People
@@ -14,17 +14,17 @@ VOICES = st.lists(st.tuples(st.sampled_from("abc"), TIMES), max_size=6)
 
 
 @st.composite
-def heard(draw: st.DrawFn) -> HeardWords:
+def heard(draw: st.DrawFn) -> RecognisedWords:
     people = People(draw(st.integers(0, 5)), spread=draw(st.sampled_from([0.1, 0.5, 1.0])))
     voices = tuple(
         people.says(who, start, start + seconds, goes_on=draw(st.booleans()))
         for who, (start, seconds) in draw(VOICES)
     )
-    return HeardWords(tuple(draw(WORDS)), draw(st.sampled_from([voices, None])))
+    return RecognisedWords(tuple(draw(WORDS)), draw(st.sampled_from([voices, None])))
 
 
 @given(st.lists(heard(), max_size=6))
-def test_recorded_words_come_back_with_speakers_numbered_by_first_word(parts: list[HeardWords]) -> None:
+def test_recorded_words_come_back_with_speakers_numbered_by_first_word(parts: list[RecognisedWords]) -> None:
     told = with_speakers(parts)
     assert [len(words) for words in told] == [len(part.words) for part in parts]
     first = dict.fromkeys(word.speaker for words in told for word in words if word.speaker is not None)
@@ -37,7 +37,9 @@ def test_recorded_words_come_back_with_speakers_numbered_by_first_word(parts: li
 
 
 @given(st.lists(heard(), max_size=6))
-def test_live_words_come_back_with_speakers_in_the_order_of_their_numbers(parts: list[HeardWords]) -> None:
+def test_live_words_come_back_with_speakers_in_the_order_of_their_numbers(
+    parts: list[RecognisedWords],
+) -> None:
     stream = LiveSpeakers()
     highest = -1
     for part in parts:
