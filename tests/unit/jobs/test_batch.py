@@ -7,10 +7,21 @@ from typing import Any
 import pytest
 
 from ringback.jobs.batch import JobBatch
-from ringback.jobs.commands import Add, Begin, Cancel, ExpiredLease, JobCommand, Requeue, Rescue, Settle
+from ringback.jobs.commands import (
+    Add,
+    Begin,
+    Cancel,
+    ExpiredLease,
+    Extend,
+    JobCommand,
+    Requeue,
+    Rescue,
+    Settle,
+)
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
     Allowance,
+    Attempt,
     Done,
     GivenUp,
     IdempotencyKey,
@@ -25,7 +36,19 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.lane import FIRST_CAP, Health
-from ringback.jobs.records import KnownKey, LaneRecord, LiveJob, ParkedJob, ReadSet, RowSet, WriteSet
+from ringback.jobs.records import (
+    AddedJob,
+    AttemptRecord,
+    EndedJob,
+    KeyRecord,
+    KnownKey,
+    LaneRecord,
+    LiveJob,
+    ParkedJob,
+    ReadSet,
+    RowSet,
+    WriteSet,
+)
 from ringback.jobs.store import AlreadyRequested, OverAllowance
 
 NOW = 1_000.0
@@ -223,3 +246,151 @@ def test_a_lease_with_an_old_token_moves_nothing() -> None:
     job.token = 2
     answers, writes = decided(snapshot(job), Settle(lease(job), Interrupted()))
     assert (answers, writes) == ([False], WriteSet(lanes=[]))
+
+
+class TestWrites:
+    """All that one command writes, and what those who wait learn of it."""
+
+    def test_of_an_added_job(self) -> None:
+        of = lane(inflight=0)
+        key = IdempotencyKey("k", b"print", 60.0)
+        job = new(1, weight=3, delay=5.0, idempotency=key)
+        batch = JobBatch(snapshot(of=of), {})
+        Add([job], None).decide(batch)
+        live = LiveJob(
+            number=100, id=job.id, kind="deliver", project="p", accessor="key", lane=1, state=QUEUED, tries=0,
+            losses=0, due_at=NOW + 5.0, code=None, token=0, lease_until=None, sequence=None, weight=3,
+        )  # fmt: skip
+        assert batch.finish() == WriteSet(
+            added=[AddedJob(job, live, None)],
+            keys=[KeyRecord("key", "k", 100, b"print", NOW + 60.0)],
+            usages={("key", "deliver"): (1, 3, 1)},
+            lanes=[of],
+        )
+        assert (batch.changes.kinds, batch.changes.ended) == ({"deliver"}, [])
+        assert (of.inflight, of.next_due) == (0, NOW + 5.0)
+
+    def test_of_a_job_that_is_begun(self) -> None:
+        of = lane(inflight=2)
+        job = new(1, weight=3, parent=JobId("parent"), method="POST", tags=("a",), payload=b"what")
+        batch = JobBatch(snapshot(of=of), {})
+        begun = Begin(job, 30.0, None, 7).decide(batch)
+        assert begun == Lease(
+            Job(
+                id=job.id, kind="deliver", lane=Lane("a"), project="p", payload=b"what",
+                parent=JobId("parent"), accessor="key", method="POST", tags=("a",), state=LEASED, tries=0,
+                losses=0, created_at=NOW, due_at=NOW, finished_at=None, code=None, result=None,
+            ),
+            1,
+        )  # fmt: skip
+        live = LiveJob(
+            number=100, id=job.id, kind="deliver", project="p", accessor="key", lane=1, state=LEASED, tries=0,
+            losses=0, due_at=NOW, code=None, token=1, lease_until=NOW + 30.0, sequence=None, weight=3,
+        )  # fmt: skip
+        assert batch.finish() == WriteSet(
+            added=[AddedJob(job, live, 7)], usages={("key", "deliver"): (1, 3, 1)}, lanes=[of]
+        )
+        assert of.inflight == 3
+
+    def test_of_a_settled_job(self) -> None:
+        of, job = lane(), live(1, LEASED)
+        attempt = Attempt(NOW - 2.0, NOW, "delivered", 200)
+        batch = JobBatch(snapshot(job, of=of), {})
+        assert Settle(lease(job), Done(201, b"result", attempt=attempt, audio_seconds=7.5)).decide(batch)
+        assert (job.state, job.tries, job.losses, job.code) == (DONE, 1, 0, 201)
+        assert batch.finish() == WriteSet(
+            ended=[EndedJob(job, b"result")],
+            attempts=[AttemptRecord(job, 1, attempt)],
+            usages={("key", "deliver"): (-1, -2, 0)},
+            audio={"key": 7.5, "p": 7.5},
+            lanes=[of],
+        )
+        assert batch.changes.ended == [job.id]
+        assert batch.changes.ends == {("deliver", "done"): 1}
+        assert batch.changes.kinds == {"deliver"}
+        assert of.inflight == 0
+
+    def test_audio_of_several_jobs_adds_up_and_a_job_without_a_key_counts_for_its_project(self) -> None:
+        first, second = live(1, LEASED), live(2, LEASED)
+        second.accessor = None
+        settles = [Settle(lease(each), Done(200, audio_seconds=2.0)) for each in (first, second)]
+        _answers, writes = decided(snapshot(first, second, of=lane(inflight=2)), *settles)
+        assert writes.audio == {"key": 2.0, "p": 4.0}
+        assert writes.usages == {("key", "deliver"): (-1, -2, 0)}
+
+    def test_of_a_retry(self) -> None:
+        of, job = lane(), live(1, LEASED)
+        job.losses = 2
+        _answers, writes = decided(snapshot(job, of=of), Settle(lease(job), Retry(3.0, 503)))
+        assert writes == WriteSet(moved={1: job}, lanes=[of])
+        assert (job.state, job.lease_until, job.due_at) == (QUEUED, None, NOW + 3.0)
+        assert (job.tries, job.losses, job.code) == (1, 0, 503)
+        assert (of.inflight, of.next_due) == (0, NOW + 3.0)
+
+    def test_of_a_prolonged_lease(self) -> None:
+        ours, lost = live(1, LEASED), live(2, LEASED)
+        lost.token = 9
+        answers, writes = decided(snapshot(ours, lost), Extend([lease(ours), lease(lost)], 45.0))
+        assert answers == [{ours.id}]
+        assert writes == WriteSet(moved={1: ours}, lanes=[])
+        assert (ours.lease_until, lost.lease_until) == (NOW + 45.0, NOW)
+
+    def test_of_a_cancelled_job(self) -> None:
+        of, job = lane(), live(1, LEASED)
+        job.tries, job.losses, job.code = 3, 2, 503
+        answers, writes = decided(snapshot(job, of=of), Cancel(job.id))
+        assert answers == [True]
+        assert writes.ended == [EndedJob(job, None)]
+        assert (job.state, job.tries, job.losses, job.code) == (CANCELLED, 3, 2, 503)
+        assert of.inflight == 0
+        assert decided(snapshot(replace(job)), Cancel(job.id))[0] == [False], "it has ended"
+
+    @pytest.mark.parametrize("sequence", [None, "s"])
+    def test_of_a_parked_job_that_is_asked_for_again(self, sequence: str | None) -> None:
+        of = lane(inflight=0)
+        parked = ParkedJob(
+            1, JobId("1"), "deliver", "p", "key", 1, token=4, sequence=sequence, weight=2, partition=8
+        )
+        batch = JobBatch(snapshot(of=of, parked={parked.id: parked}), {})
+        assert Requeue(parked.id).decide(batch)
+        revived = LiveJob(
+            number=1, id=JobId("1"), kind="deliver", project="p", accessor="key", lane=1, state=QUEUED,
+            tries=0, losses=0, due_at=NOW, code=None, token=4, lease_until=None, sequence=sequence, weight=2,
+            partition=8,
+        )  # fmt: skip
+        assert batch.finish() == WriteSet(
+            revived=[revived], usages={("key", "deliver"): (1, 2, 0)}, lanes=[of]
+        ), "it has no live row yet, so that nothing has moved"
+        assert batch.changes.kinds == {"deliver"}
+        assert of.next_due == NOW
+
+    def test_of_those_that_are_parked_behind_another(self) -> None:
+        first, behind = live(1, LEASED, "s"), live(2, HELD, "s")
+        batch = JobBatch(snapshot(first, behind), {})
+        Settle(lease(first), GivenUp(410, b"why")).decide(batch)
+        writes = batch.finish()
+        assert writes.ended == [EndedJob(first, b"why"), EndedJob(behind, None)]
+        assert writes.usages == {("key", "deliver"): (-2, -4, 0)}
+        assert batch.changes.ended == [first.id, behind.id]
+        assert batch.changes.ends == {("deliver", "parked"): 2}
+
+    def test_two_jobs_of_one_call_have_keys_of_their_own(self) -> None:
+        key = IdempotencyKey("k", b"a")
+        add = Add([new(1, idempotency=key), new(2, idempotency=key)], None)
+        with pytest.raises(ValueError, match="two jobs with the idempotency key 'k'"):
+            add.decide(JobBatch(snapshot(), {}))
+        other = new(2, idempotency=key, accessor="another")
+        assert added(decided(snapshot(), Add([new(1, idempotency=key), other], None))[1]) == {
+            100: QUEUED,
+            101: QUEUED,
+        }
+
+    @pytest.mark.parametrize(
+        ("allowance", "text"),
+        [(Allowance(jobs=2), "1 jobs of 2 are live"), (Allowance(weight=9), "5 of 9 are live")],
+    )
+    def test_a_refusal_names_what_is_live(self, allowance: Allowance, text: str) -> None:
+        rows = snapshot(usages={("key", "deliver"): (1, 5)})
+        with pytest.raises(OverAllowance, match=text):
+            decided(rows, Add([new(1, weight=2), new(2, weight=3)], allowance))
+        decided(rows, Add([new(1, weight=4)], allowance))
