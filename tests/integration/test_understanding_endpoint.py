@@ -187,6 +187,24 @@ async def test_at_most_so_many_questions_are_asked_at_once() -> None:
     assert most == 1
 
 
+async def test_a_flood_of_one_key_does_not_keep_anothers_text_waiting() -> None:
+    asked_for: list[str] = []
+
+    def answer(asked: Asked) -> Told:
+        asked_for.append(asked.data["segments"][0]["text"])
+        return sensible(asked)
+
+    def says(text: str) -> list[NumberedSentence]:
+        return numbered([text])
+
+    options = ListenOptions(topics=True)
+    with LlmServer(answer) as llm:
+        async with understanding(llm.url, concurrency=1) as found:
+            flood = [found.understand(says("one of many"), options, "p/flood") for _ in range(20)]
+            await asyncio.gather(*flood, found.understand(says("a single one"), options, "p/other"))
+    assert asked_for.index("a single one") <= 2
+
+
 BROKEN: dict[str, tuple[Callable[[Asked], Told], int, str]] = {
     "no json": (lambda _: completion("Sure! Here is what you want."), 2, "cannot be used"),
     "other schema": (lambda _: completion({"error": [1, 2, 3]}), 2, "cannot be used"),

@@ -20,9 +20,9 @@ from ringback.audio.decoder_process import DecoderProcess, ReaderItem
 from ringback.audio.encodings import Decoding, index_too_large, unreadable
 from ringback.audio.frames import AudioEnd, AudioFacts, ReadOrder, SpeechChunk, TurnOver
 from ringback.audio.mp4_index import LARGE_INDEX, claims_too_much, index_entries
-from ringback.audio.turns import FairTurns
 from ringback.child_process.process import ChildDied
 from ringback.errors import Refusal
+from ringback.fair_turns import FairTurns
 from ringback.service import every
 from ringback.system import available_cores
 from ringback.telemetry import event, problem

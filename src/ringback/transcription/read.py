@@ -53,7 +53,7 @@ class TextReader(RequestHandler):
             return fetched_again(failed, job, order) or error_response(failed.failure, job)
         except Refusal as refusal:
             return error_response(refusal.failure, job)
-        understood = await self._understanding.understand(sentences, order.options)
+        understood = await self._understanding.understand(sentences, order.options, job.lane)
         if understood.is_empty:
             return self._without_model(job, order, understood, started_at)
         document = await asyncio.to_thread(read_document, job.id, job.created_at, order.options, understood)

@@ -118,7 +118,7 @@ class Transcriber(RequestHandler):
         names = await find_names(transcript, options, self._pool, job.id, job.lane)
         # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
         finished = await asyncio.to_thread(finish, transcript, options, names)
-        understood = await understand_recording(finished, options, self._understanding)
+        understood = await understand_recording(finished, options, self._understanding, job.lane)
         document = await asyncio.to_thread(_document, finished, options, metadata, understood)
         duration, channels = transcript.duration, len(transcript.channels)
         tokens = understood[0].tokens

@@ -21,7 +21,7 @@ from ringback.understanding.understand import Understanding
 
 
 async def understand_recording(
-    finished: Finished, options: ListenOptions, understanding: Understanding
+    finished: Finished, options: ListenOptions, understanding: Understanding, caller: str = ""
 ) -> tuple[Understood, SentimentOfWords]:
     """What was understood, and the sentiment of each word. Never raises for what a model does."""
     if not asks_for_understanding(options):
@@ -30,7 +30,7 @@ async def understand_recording(
     if not is_english(language):
         return _not_english(options, language), SentimentOfWords()
     sentences, words = await asyncio.to_thread(numbered_sentences, finished)
-    understood = await understanding.understand(sentences, options)
+    understood = await understanding.understand(sentences, options, caller)
     if understood.scores is None:
         return understood, SentimentOfWords()
     return understood, SentimentOfWords(zip(understood.scores, words, strict=True))

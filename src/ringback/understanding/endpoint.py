@@ -4,7 +4,6 @@ It is asked through `egress`, by a client of its own that may reach the operator
 (`bootstrap`), and follows no redirects. Nothing that comes back is quoted anywhere: reasons are our words.
 """
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,6 +12,7 @@ from ringback import __version__, telemetry
 from ringback.egress.client import EgressClient
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import Target
+from ringback.fair_turns import FairTurns
 from ringback.understanding.answers import BadAnswer, Completion, completion_of
 from ringback.understanding.questions import Question
 
@@ -56,27 +56,27 @@ class Usage:
 
 
 class LlmEndpoint:
-    """Asks; at most `concurrency` questions at once, over all requests."""
+    """Asks; at most `concurrency` questions at once, in fair turns of those who asked for them."""
 
     def __init__(self, egress: EgressClient, options: LlmOptions) -> None:
         self.options = options
         self._egress = egress
-        self._places = asyncio.Semaphore(options.concurrency)
+        self._places = FairTurns(options.concurrency)
         self._limits = Limits(options.connect_timeout, options.timeout, options.timeout, ANSWER_BYTES)
         self._headers = {"Content-Type": "application/json", "User-Agent": f"ringback/{__version__}"}
         if options.api_key:
             self._headers["Authorization"] = f"Bearer {options.api_key}"
 
-    async def ask(self, question: Question, read: Callable[[str], T]) -> tuple[T, Usage]:
+    async def ask(self, question: Question, read: Callable[[str], T], caller: str) -> tuple[T, Usage]:
         """The answer, as `read` makes it of the model's words (it raises `BadAnswer`), and what it took.
 
-        Raises `EndpointFailed`.
+        `caller`: `PROJECT/KEY`, whose turn it is (`fair_turns`). Raises `EndpointFailed`.
         """
         body = question.body(self.options.model)
         used = Usage()
         for tries in range(1, TRIES + 1):
             try:
-                completion = await self._complete(body)
+                completion = await self._complete(body, caller)
                 used += Usage(completion.input_tokens, completion.output_tokens)
                 found = read(completion.content)
             except (BadAnswer, _Fault) as error:
@@ -90,11 +90,14 @@ class LlmEndpoint:
                 return found, used
         raise AssertionError("the last try returns or raises")
 
-    async def _complete(self, body: bytes) -> Completion:
-        async with self._places:
+    async def _complete(self, body: bytes, caller: str) -> Completion:
+        await self._places.take(caller)
+        try:
             answer = await self._egress.send_request(
                 self.options.target, "POST", self._headers, body, self._limits
             )
+        finally:
+            self._places.give_back(caller)
         telemetry.LLM_SECONDS.observe(answer.phases.total)
         if isinstance(answer, NoResponse):
             raise _no_response(answer)

@@ -59,61 +59,39 @@ class Understanding:
     """Understands English texts; one object serves all requests."""
 
     def __init__(self, endpoint: LlmEndpoint | None = None) -> None:
-        self._model = None if endpoint is None else _Model(endpoint)
+        self._endpoint = endpoint
 
     @property
     def has_model(self) -> bool:
-        return self._model is not None
+        return self._endpoint is not None
 
-    async def understand(self, sentences: Sequence[NumberedSentence], options: ListenOptions) -> Understood:
-        """What the options ask for. Processor time is spent in threads."""
+    async def understand(
+        self, sentences: Sequence[NumberedSentence], options: ListenOptions, caller: str = ""
+    ) -> Understood:
+        """What the options ask for, on behalf of `caller` (`PROJECT/KEY`). Processor time is spent in
+        threads."""
+        model = None if self._endpoint is None else _Model(self._endpoint, caller)
         asked: list[Coroutine[Any, Any, Understood]] = []
         if options.summarize is not None:
-            asked.append(self._summary(sentences))
+            asked.append(_summary(model, sentences))
         if options.sentiment:
-            asked.append(self._sentiment(sentences))
-        if options.topics and self._model is not None:
+            asked.append(_sentiment(model, sentences))
+        if options.topics and model is not None:
             strict = bool(options.custom_topic) and options.custom_topic_mode == "strict"
-            asked.append(_topics(self._model, sentences, options.custom_topic, strict=strict))
-        if options.intents and self._model is not None:
+            asked.append(_topics(model, sentences, options.custom_topic, strict=strict))
+        if options.intents and model is not None:
             strict = bool(options.custom_intent) and options.custom_intent_mode == "strict"
-            asked.append(_intents(self._model, sentences, options.custom_intent, strict=strict))
+            asked.append(_intents(model, sentences, options.custom_intent, strict=strict))
         known = Understood(warnings=tuple(understanding_warnings(options, has_model=self.has_model)))
         return _merged([known, *await all_results(asked)])
-
-    async def _summary(self, sentences: Sequence[NumberedSentence]) -> Understood:
-        warnings: tuple[ParameterWarning, ...] = ()
-        if self._model is not None and not summary.is_short(sentences):
-            try:
-                text, info = await self._model.summary(sentences)
-            except EndpointFailed as failed:
-                warnings = (extractive(f"{_FAILED}: {failed}"),)
-            else:
-                return Understood(summary=Summary(text), summary_info=info)
-        text = await asyncio.to_thread(summary.summarise, sentences)
-        return Understood(summary=Summary(text), summary_info=_built_in(summary.NAME), warnings=warnings)
-
-    async def _sentiment(self, sentences: Sequence[NumberedSentence]) -> Understood:
-        texts = [sentence.text for sentence in sentences]
-        scores = await asyncio.to_thread(sentiment.score_sentences, texts)
-        info = _built_in(sentiment.NAME)
-        warnings: tuple[ParameterWarning, ...] = ()
-        if self._model is not None:
-            try:
-                judged, info = await self._model.scores(sentences)
-            except EndpointFailed as failed:
-                warnings = (_fallback("sentiment", f"it is scored by a lexicon ({sentiment.NAME})", failed),)
-            else:
-                scores = tuple(judged.get(index, score) for index, score in enumerate(scores))
-        found = sentiment.sentiments_of(sentences, scores)
-        return Understood(sentiments=found, scores=scores, sentiment_info=info, warnings=warnings)
 
 
 class _Model:
     """The language model, asked about whole texts, in pieces that fit. Methods raise `EndpointFailed`."""
 
-    def __init__(self, endpoint: LlmEndpoint) -> None:
+    def __init__(self, endpoint: LlmEndpoint, caller: str) -> None:
         self._endpoint = endpoint
+        self._caller = caller
         self._context = endpoint.options.context_tokens
         self._seconds = endpoint.options.total_timeout
         self._uuid = _uuid(f"llm {endpoint.options.model}")
@@ -126,7 +104,7 @@ class _Model:
             while True:
                 groups = parts_that_fit(parts, self._context)
                 answers = await all_results(
-                    self._endpoint.ask(about_summary(group), read_summary) for group in groups
+                    self._endpoint.ask(about_summary(group), read_summary, self._caller) for group in groups
                 )
                 used = sum((usage for _, usage in answers), used)
                 if len(answers) == 1:
@@ -139,7 +117,9 @@ class _Model:
         async with _within(self._seconds):
             groups = pieces(every, self._context, JUDGED_AT_ONCE)
             answers = await all_results(
-                self._endpoint.ask(about_sentiment(group), partial(read_scores, segments=len(group)))
+                self._endpoint.ask(
+                    about_sentiment(group), partial(read_scores, segments=len(group)), self._caller
+                )
                 for group in groups
             )
         judged = {
@@ -160,6 +140,7 @@ class _Model:
                 self._endpoint.ask(
                     about_labels(singular, group, custom, strict=strict),
                     partial(read_labels, segments=len(group), allowed=allowed),
+                    self._caller,
                 )
                 for group in groups
             )
@@ -172,6 +153,35 @@ class _Model:
 
     def _info(self, used: Usage) -> JsonUsage:
         return JsonUsage(self._uuid, used.input_tokens, used.output_tokens)
+
+
+async def _summary(model: _Model | None, sentences: Sequence[NumberedSentence]) -> Understood:
+    warnings: tuple[ParameterWarning, ...] = ()
+    if model is not None and not summary.is_short(sentences):
+        try:
+            text, info = await model.summary(sentences)
+        except EndpointFailed as failed:
+            warnings = (extractive(f"{_FAILED}: {failed}"),)
+        else:
+            return Understood(summary=Summary(text), summary_info=info)
+    text = await asyncio.to_thread(summary.summarise, sentences)
+    return Understood(summary=Summary(text), summary_info=_built_in(summary.NAME), warnings=warnings)
+
+
+async def _sentiment(model: _Model | None, sentences: Sequence[NumberedSentence]) -> Understood:
+    texts = [sentence.text for sentence in sentences]
+    scores = await asyncio.to_thread(sentiment.score_sentences, texts)
+    info = _built_in(sentiment.NAME)
+    warnings: tuple[ParameterWarning, ...] = ()
+    if model is not None:
+        try:
+            judged, info = await model.scores(sentences)
+        except EndpointFailed as failed:
+            warnings = (_fallback("sentiment", f"it is scored by a lexicon ({sentiment.NAME})", failed),)
+        else:
+            scores = tuple(judged.get(index, score) for index, score in enumerate(scores))
+    found = sentiment.sentiments_of(sentences, scores)
+    return Understood(sentiments=found, scores=scores, sentiment_info=info, warnings=warnings)
 
 
 async def _topics(

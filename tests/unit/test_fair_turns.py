@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from ringback.audio.turns import FairTurns
+from ringback.fair_turns import FairTurns
 
 
 async def settle() -> None:
