@@ -6,6 +6,7 @@ What `put` has acknowledged is durable. Only `blob_store_at` knows which store i
 from ringback.blobs.folder import READ_SIZE, FolderBlobStore
 from ringback.blobs.opening import blob_store_at
 from ringback.blobs.port import (
+    BlobContent,
     BlobKey,
     BlobStore,
     DiskFull,
@@ -27,6 +28,7 @@ from ringback.blobs.stored_document import (
 __all__ = [
     "INLINE_LIMIT",
     "READ_SIZE",
+    "BlobContent",
     "BlobKey",
     "BlobStore",
     "DiskFull",

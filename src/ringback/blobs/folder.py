@@ -12,19 +12,31 @@ import shutil
 import threading
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from ringback.blobs.free_space import check_free_space
-from ringback.blobs.port import LISTED_AT_ONCE, BlobKey, ListedBlob, StoredBlob, TooLarge, checked, is_key
+from ringback.blobs.port import (
+    LISTED_AT_ONCE,
+    BlobContent,
+    BlobKey,
+    ListedBlob,
+    StoredBlob,
+    TooLarge,
+    checked,
+    is_key,
+)
 from ringback.blobs.threads import BlobThreads
 from ringback.clock import Clock, SystemClock
 from ringback.system import sync_data, sync_folder
 
 READ_SIZE = 1 << 20
+
+CONTENT_PIECE = 1 << 16
+"""Bytes of a blob that are read at a time to be passed on: there may be thousands of slow readers."""
 
 INCOMING = "incoming"
 """The folder of what is unfinished."""
@@ -95,6 +107,18 @@ class FolderBlobStore:
             raise KeyError(key) from None
 
     @asynccontextmanager
+    async def content(self, key: BlobKey) -> AsyncIterator[BlobContent]:
+        try:
+            file = await self._threads.run(partial(os.open, self._path(key), os.O_RDONLY))
+        except FileNotFoundError:
+            raise KeyError(key) from None
+        try:
+            async with aclosing(self._pieces(file)) as pieces:
+                yield BlobContent(os.fstat(file).st_size, pieces)
+        finally:
+            os.close(file)
+
+    @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         path = self._path(key)
         if not path.exists():
@@ -108,6 +132,10 @@ class FolderBlobStore:
         found = await self._threads.run(partial(self._scan, kind, older_than))
         for start in range(0, len(found), LISTED_AT_ONCE):
             yield found[start : start + LISTED_AT_ONCE]
+
+    async def _pieces(self, file: int) -> AsyncGenerator[bytes, None]:
+        while piece := await self._threads.run(partial(os.read, file, CONTENT_PIECE)):
+            yield piece
 
     def _scan(self, kind: str, older_than: float) -> list[ListedBlob]:
         now = self._clock.now()

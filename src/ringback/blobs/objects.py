@@ -21,6 +21,7 @@ from ringback.blobs.free_space import check_free_space
 from ringback.blobs.local_copies import LocalCopies
 from ringback.blobs.port import (
     LISTED_AT_ONCE,
+    BlobContent,
     BlobKey,
     ListedBlob,
     StoredBlob,
@@ -49,6 +50,9 @@ PARTS_AT_ONCE = 4
 
 PIECE_SIZE = 8 << 20
 """Bytes of one request when a large blob is read: each has its own time limit and retries."""
+
+CONTENT_PIECE = 1 << 20
+"""The same of a blob that is passed on: there may be many slow readers, and each request is paid for."""
 
 CALL_SECONDS = 20.0
 """One call, with its wait for a free slot and its retries: a caller must hear within that."""
@@ -129,6 +133,13 @@ class ObjectBlobStore:
         return b"".join([piece async for piece in self._pieces(checked(key))])
 
     @asynccontextmanager
+    async def content(self, key: BlobKey) -> AsyncIterator[BlobContent]:
+        meta = await self._call(partial(obstore.head_async, self._store, checked(key)), key)
+        size = meta["size"]
+        async with aclosing(self._ranges(key, size, meta["e_tag"], CONTENT_PIECE)) as pieces:
+            yield BlobContent(size, pieces)
+
+    @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         checked(key)
         meta = await self._call(partial(obstore.head_async, self._store, key), key)
@@ -194,8 +205,16 @@ class ObjectBlobStore:
         if size <= PIECE_SIZE:
             yield bytes(await self._call(result.bytes_async))
             return
-        for start in range(0, size, PIECE_SIZE):
-            options = {"range": (start, min(start + PIECE_SIZE, size)), "if_match": version}
+        async with aclosing(self._ranges(key, size, version, PIECE_SIZE)) as ranges:
+            async for piece in ranges:
+                yield piece
+
+    async def _ranges(
+        self, key: BlobKey, size: int, version: str | None, step: int
+    ) -> AsyncGenerator[bytes, None]:
+        """This version of an object, `step` bytes a request."""
+        for start in range(0, size, step):
+            options = {"range": (start, min(start + step, size)), "if_match": version}
             yield await self._call(partial(self._piece, key, options), key)
 
     async def _piece(self, key: BlobKey, options: Any) -> bytes:

@@ -52,6 +52,14 @@ class ListedBlob:
     age: float
 
 
+@dataclass(frozen=True, slots=True)
+class BlobContent:
+    """A blob that is being read: its size, and its bytes in pieces that are read as they are taken."""
+
+    size: int
+    pieces: AsyncGenerator[bytes, None]
+
+
 class BlobStore(Protocol):
     """Every call may raise `OSError`: the disk failed, or `StoreUnreachable`. It may be made again."""
 
@@ -70,6 +78,14 @@ class BlobStore(Protocol):
 
     async def get(self, key: BlobKey) -> bytes:
         """All bytes; `KeyError` when there are none."""
+        ...
+
+    def content(self, key: BlobKey) -> AbstractAsyncContextManager[BlobContent]:
+        """The bytes piece by piece, to be passed on: no more than a piece is in memory, however slowly they
+        are taken, and there is no copy.
+
+        `KeyError` when there are none; a blob that is deleted meanwhile may end in `KeyError`, too.
+        """
         ...
 
     def local(self, key: BlobKey) -> AbstractAsyncContextManager[Path]:

@@ -13,14 +13,17 @@ mounted, would store recordings where no other node finds them, and miss those o
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from ringback import telemetry
-from ringback.blobs.port import BlobKey, BlobStore, ListedBlob, StoredBlob, StoreUnreachable
+from ringback.blobs.port import BlobContent, BlobKey, BlobStore, ListedBlob, StoredBlob, StoreUnreachable
 from ringback.blobs.stored_document import single_chunk
 from ringback.service import every
+
+Opened = TypeVar("Opened")
 
 MARKER = BlobKey("identity/store")
 
@@ -86,15 +89,27 @@ class VerifiedBlobStore:
             raise
 
     @asynccontextmanager
+    async def content(self, key: BlobKey) -> AsyncIterator[BlobContent]:
+        async with self._opened(self._blobs.content, key) as content:
+            yield content
+
+    @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
+        async with self._opened(self._blobs.local, key) as path:
+            yield path
+
+    @asynccontextmanager
+    async def _opened(
+        self, opened: Callable[[BlobKey], AbstractAsyncContextManager[Opened]], key: BlobKey
+    ) -> AsyncIterator[Opened]:
         self._require_ours()
         async with AsyncExitStack() as stack:
             try:
-                path = await stack.enter_async_context(self._blobs.local(key))
+                entered = await stack.enter_async_context(opened(key))
             except KeyError:
-                await self.check()
+                await self.check()  # missing here, or is this another store?
                 raise
-            yield path
+            yield entered
 
     async def delete(self, key: BlobKey) -> None:
         self._require_ours()

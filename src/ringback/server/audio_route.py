@@ -3,17 +3,12 @@
 Deepgram keeps no audio; this server does for `keep.audio` seconds after the end of its request.
 """
 
-import asyncio
-from pathlib import Path
-
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
-from ringback.blobs.port import BlobKey, BlobStore
-from ringback.errors import Refusal
+from ringback.errors import Failure, Refusal
 from ringback.server.auth import Authenticator
-from ringback.server.error_responses import blobs_unavailable, error_response
+from ringback.server.blob_response import BlobResponse
 from ringback.server.operations import REQUEST_PATH, Operation
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
@@ -21,8 +16,8 @@ from ringback.server.request_parsing import caller_of_project, path_uuid
 from ringback.server.services import Services
 from ringback.transcription.request import KIND, audio_key, order_of
 
-PIECE = 262_144
-"""Bytes that are read and sent at a time."""
+HEADERS = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
+"""Whatever it is, a browser shall neither guess nor show it."""
 
 FETCH_AUDIO = Operation(
     "GET",
@@ -55,39 +50,10 @@ class AudioRoute:
             raise Refusal(
                 403, "AUDIO_NOT_REDACTED", "The recording holds what `redact` hid: it is not served."
             )
-        return _RecordingResponse(request, self._blobs, audio_key(job.id))
+        return BlobResponse(
+            request, self._blobs, audio_key(job.id), _gone, headers=HEADERS, media_type=FETCH_AUDIO.media_type
+        )
 
 
-class _RecordingResponse(Response):
-    """Sends a blob piece by piece, for as long as it is at hand."""
-
-    def __init__(self, request: Request, blobs: BlobStore, key: BlobKey) -> None:
-        # Whatever it is, a browser shall neither guess nor show it.
-        headers = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
-        super().__init__(None, 200, headers, "application/octet-stream")
-        self._request, self._blobs, self._key = request, blobs, key
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        try:
-            async with self._blobs.local(self._key) as path:
-                await self._send(path, send)
-        except KeyError:
-            refusal = Refusal(410, "AUDIO_NOT_KEPT", "The recording is no longer kept (setting keep.audio).")
-            await error_response(self._request, refusal.failure)(scope, receive, send)
-        except OSError as error:
-            unavailable = error_response(self._request, blobs_unavailable(self._request, error))
-            await unavailable(scope, receive, send)
-
-    async def _send(self, path: Path, send: Send) -> None:
-        with await asyncio.to_thread(path.open, "rb") as file:
-            size = (await asyncio.to_thread(path.stat)).st_size
-            headers = [
-                *(pair for pair in self.raw_headers if pair[0] != b"content-length"),
-                (b"content-length", str(size).encode()),
-            ]
-            first = await asyncio.to_thread(file.read, PIECE)
-            await send({"type": "http.response.start", "status": 200, "headers": headers})
-            while first:
-                await send({"type": "http.response.body", "body": first, "more_body": True})
-                first = await asyncio.to_thread(file.read, PIECE)
-            await send({"type": "http.response.body", "body": b""})
+def _gone() -> Failure:
+    return Failure(410, "AUDIO_NOT_KEPT", "The recording is no longer kept (setting keep.audio).")

@@ -13,7 +13,10 @@ from typing import Protocol
 from ringback import telemetry
 
 HELD_BYTES = 64 << 20
-"""That all connections together may have read and not passed on; the same once more for what is written."""
+"""That all connections together may have read and not passed on."""
+
+UNSENT_BYTES = 128 << 20
+"""Of answers that their clients have not taken yet, over all connections. One answer may be larger alone."""
 
 READ_BYTES_MOST, READ_BYTES_LEAST = 65_536, 4_096
 """Bytes that one connection may have read and not passed on: its share of `HELD_BYTES`, in these bounds."""
@@ -83,6 +86,9 @@ class Capacity:
         self._waiting_by_group: dict[str, dict[CountedConnection, None]] = {}
         """The same by group."""
         self._held = 0
+        self._unsent: dict[CountedConnection, int] = {}
+        """Those whose client is slower than the server, in the order in which they became so."""
+        self._unsent_bytes = 0
         self.read_bytes = READ_BYTES_MOST
         """What one connection may hold now."""
         self._full = ReportLimiter()
@@ -134,6 +140,27 @@ class Capacity:
         connection.held = size
         while self._held > HELD_BYTES and self._evict_longest_waiting(self._waiting):
             pass
+
+    def set_unsent_bytes(self, connection: CountedConnection, size: int) -> None:
+        """What the connection's client has not taken yet; 0: it has caught up.
+
+        Where it is too much in all, the address group that holds the most loses its largest one: an answer
+        cannot be taken back, and its reader can ask again.
+        """
+        self._unsent_bytes += size - self._unsent.pop(connection, 0)
+        if size:
+            self._unsent[connection] = size
+        while self._unsent_bytes > UNSENT_BYTES and len(self._unsent) > 1:
+            by_group: Counter[str] = Counter()
+            for each, unsent in self._unsent.items():
+                by_group[each.group] += unsent
+            [(group, _)] = by_group.most_common(1)
+            largest = max(
+                (each for each in self._unsent if each.group == group), key=self._unsent.__getitem__
+            )
+            self._unsent_bytes -= self._unsent.pop(largest)
+            telemetry.CONNECTIONS_REFUSED.labels("unread").inc()
+            largest.evict()
 
     def forwarded_client(self, address: str, header: bytes) -> str | None:
         """The client behind a trusted proxy: the last address of X-Forwarded-For that is no proxy of ours.

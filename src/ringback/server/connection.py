@@ -15,8 +15,9 @@
 (1) One above the limits of `capacity` gets 503. (2) As far ahead of the application as `capacity` allows, and
 not beyond the current request (`framing`). (3) While the application has no message to take.
 
-In every state: what we have written must be read at `WRITE_PACE`, or the connection is aborted. In HEAD,
-DRAINING, IDLE and LINGERING it is the client's turn: such a connection may have to give way to another one.
+In every state: what we have written must be read at `WRITE_PACE`, and has a part of `UNSENT_BYTES`; else the
+connection is aborted. In HEAD, DRAINING, IDLE and LINGERING it is the client's turn: such a connection may
+have to give way to another one.
 
 HEAD → SERVING → IDLE → HEAD …, over DRAINING where the answer is there before the body; HEAD → HANDSHAKE →
 STREAM → CLOSING. Any → LINGERING → CLOSED at the end; straight to CLOSED where nothing more can come.
@@ -100,7 +101,8 @@ class Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment] # uvloop's transports are no subclass of asyncio's
-        self._write_watch = WriteWatch(self._transport, self.loop)
+        unsent = partial(self.server.capacity.set_unsent_bytes, self)
+        self._write_watch = WriteWatch(self._transport, self.loop, unsent)
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         self.client: tuple[str, int] = (str(peer[0]), int(peer[1])) if peer else ("", 0)
         self.local: tuple[str, int] = (str(local[0]), int(local[1])) if local else ("", 0)

@@ -13,11 +13,18 @@ PROBED_AFTER: Final = (0.2, 1.0, 3.0, 10.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 
 
 class WriteWatch:
-    """Aborts a transport whose client does not read."""
+    """Aborts a transport whose client does not read, and says how much there is to be read."""
 
-    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        transport: asyncio.Transport,
+        loop: asyncio.AbstractEventLoop,
+        set_unsent_bytes: Callable[[int], None],
+    ) -> None:
+        """`set_unsent_bytes` may abort the transport."""
         self._transport = transport
         self._loop = loop
+        self._set_unsent_bytes = set_unsent_bytes
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
@@ -26,11 +33,18 @@ class WriteWatch:
         unsent = self._transport.get_write_buffer_size()
         if unsent:
             self._timer = self._loop.call_later(WRITE_SECONDS, self._judge, unsent)
+            # Not from within the write that has made it so many.
+            self._loop.call_soon(self._report)
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+            self._set_unsent_bytes(0)
+
+    def _report(self) -> None:
+        if self._timer is not None:
+            self._set_unsent_bytes(self._transport.get_write_buffer_size())
 
     def _judge(self, before: int) -> None:
         if before - self._transport.get_write_buffer_size() < WRITE_SECONDS * WRITE_PACE:

@@ -9,13 +9,14 @@ from starlette.responses import Response
 from ringback.blobs import StoredDocument, read_document
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import order_of as delivery_of
-from ringback.errors import Refusal
+from ringback.errors import Failure, Refusal
 from ringback.jobs.job import LIVE, Job, State
 from ringback.listen import results
 from ringback.listen.live_messages import StreamSummary
 from ringback.listen.read_results import ReadDocument
 from ringback.server.auth import Authenticator
-from ringback.server.error_responses import blobs_unavailable, error_response, json_response, result_lost
+from ringback.server.blob_response import BlobResponse
+from ringback.server.error_responses import json_response, result_lost
 from ringback.server.operations import REQUEST_PATH, Operation
 from ringback.server.permissions import Permission
 from ringback.server.request_lookup import request_of
@@ -57,15 +58,17 @@ class ResultRoute:
             self._store, path_uuid(request, "request_id"), caller, Permission.FETCH_RESULTS
         )
         document = await self._document(job)
-        try:
-            body = await read_document(self._blobs, document)
-        except KeyError:
-            if still_kept(job, self._keep_results, self._clock.now()):
-                return error_response(request, result_lost(job.id))
-            raise not_kept() from None
-        except OSError as error:
-            return error_response(request, blobs_unavailable(request, error))
-        return json_response(body, headers={"ringback-status": str(job.code)})
+        headers = {"ringback-status": str(job.code)}
+        if document.key is None:
+            return json_response(await read_document(self._blobs, document), headers=headers)
+
+        def missing() -> Failure:
+            kept = still_kept(job, self._keep_results, self._clock.now())
+            return result_lost(job.id) if kept else not_kept().failure
+
+        return BlobResponse(
+            request, self._blobs, document.key, missing, headers=headers, media_type=FETCH_RESULT.media_type
+        )
 
     async def _document(self, job: Job) -> StoredDocument:
         """Where it lies: in the request's own record, or with a delivery that ended later."""

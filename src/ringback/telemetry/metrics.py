@@ -44,7 +44,7 @@ AUTH_FAILURES = Counter(
 )  # fmt: skip
 CONNECTIONS_REFUSED = Counter(
     "ringback_connections_refused_total",
-    "Connections refused below the routes, by reason: `full`, `address`, or the status of the answer.",
+    "Connections refused below the routes, by reason: `full`, `address`, `unread`, or the answer's status.",
     ["reason"], registry=REGISTRY,
 )  # fmt: skip
 

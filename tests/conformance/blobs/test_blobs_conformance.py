@@ -25,11 +25,23 @@ LARGE = 12 << 20
 """Bytes: more than one part of an upload, more than one piece of a read."""
 
 
+async def content_of(blobs: BlobStore) -> tuple[int, bytes]:
+    async with blobs.content(KEY) as content:
+        return content.size, b"".join([piece async for piece in content.pieces])
+
+
+async def test_content_is_read_as_it_is_taken(blobs: BlobStore) -> None:
+    await blobs.put(KEY, single_chunk(bytes(LARGE)))
+    async with blobs.content(KEY) as content:
+        assert len(await anext(content.pieces)) <= 1 << 20
+
+
 async def test_what_is_put_is_there_with_its_size_and_hash(blobs: BlobStore) -> None:
     stored = await blobs.put(KEY, pieces(b"ring", b"", b"back"))
     assert (stored.key, stored.size) == (KEY, 8)
     assert stored.sha256 == hashlib.sha256(b"ringback").hexdigest()
     assert await blobs.get(KEY) == b"ringback"
+    assert await content_of(blobs) == (8, b"ringback")
     async with blobs.local(KEY) as path:
         assert path.read_bytes() == b"ringback"
 
@@ -37,6 +49,7 @@ async def test_what_is_put_is_there_with_its_size_and_hash(blobs: BlobStore) -> 
 async def test_an_empty_body_is_a_body(blobs: BlobStore) -> None:
     assert (await blobs.put(KEY, pieces())).size == 0
     assert await blobs.get(KEY) == b""
+    assert await content_of(blobs) == (0, b"")
     async with blobs.local(KEY) as path:
         assert path.read_bytes() == b""
 
@@ -47,6 +60,7 @@ async def test_large_bodies_come_back_as_they_were(blobs: BlobStore, size: int) 
     stored = await blobs.put(KEY, pieces(*(body[at : at + 700_001] for at in range(0, size, 700_001))))
     assert (stored.size, stored.sha256) == (size, hashlib.sha256(body).hexdigest())
     assert await blobs.get(KEY) == body
+    assert await content_of(blobs) == (size, body)
     async with blobs.local(KEY) as path:
         assert path.read_bytes() == body
 
@@ -122,6 +136,8 @@ async def test_deleting_is_final_and_may_be_repeated(blobs: BlobStore) -> None:
     await blobs.delete(KEY)
     with pytest.raises(KeyError):
         await blobs.get(KEY)
+    with pytest.raises(KeyError):
+        await content_of(blobs)
     with pytest.raises(KeyError):
         async with blobs.local(KEY):
             pass

@@ -5,6 +5,7 @@ import ipaddress
 import json
 import socket
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 
 from ringback import telemetry
-from ringback.server import liveness, websocket
+from ringback.server import capacity, liveness, websocket
 from ringback.server.framing import HEADER_BYTES
 from unit.server.test_protocol import (
     HEADER_SECONDS,
@@ -257,6 +258,31 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(monkeypatch: py
         with socket.create_connection(("127.0.0.1", server.port)) as stuck:
             stuck.sendall(GET)
             await asyncio.wait_for(ended.wait(), 10)
+
+
+async def test_answers_that_are_not_read_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who holds the most gives way: here the address with two of them, and not the other one."""
+    size = 24 << 20  # far more than the kernel takes
+    monkeypatch.setattr(capacity, "UNSENT_BYTES", 60 << 20)
+    before = refused("unread")
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", b"%d" % size)]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": bytes(size)})
+
+    async with served(large) as server, AsyncExitStack() as stack:
+        readers = []
+        for address in ("127.0.0.2", "127.0.0.3", "127.0.0.3"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, local_addr=(address, 0))
+            stack.callback(writer.close)
+            writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            await reader.readuntil(b"\r\n\r\n")
+            readers.append(reader)
+        bodies = await asyncio.gather(*(_rest(reader) for reader in readers))
+    assert len(bodies[0]) == size
+    assert sorted(len(body) == size for body in bodies[1:]) == [False, True]
+    assert refused("unread") == before + 1
 
 
 async def test_a_connection_that_waits_for_its_client_gives_way_to_a_newcomer() -> None:
