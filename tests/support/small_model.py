@@ -20,6 +20,8 @@ def main() -> None:
     parameters.model.path = str(Path(package.origin).with_name("SmolLM2-135M-Instruct.Q4_1.gguf"))
     parameters.n_ctx = 8_192
     parameters.n_parallel = 1
+    # Several threads wait for one another by turning: on a machine that has much else to do, one is quicker.
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = 0
     server = xllamacpp.Server(parameters)

@@ -13,11 +13,10 @@ from typing import TypeVar
 
 import msgspec
 
-from ringback.understanding.questions import MOST_PER_SEGMENT
+from ringback.understanding.questions import LONGEST_LABEL, MOST_PER_SEGMENT
 
 Answer = TypeVar("Answer")
 
-LONGEST_LABEL = 100
 LONGEST_SUMMARY = 2_000
 """Characters."""
 

@@ -39,6 +39,9 @@ LABELLED_AT_ONCE, JUDGED_AT_ONCE = 20, 60
 MOST_PER_SEGMENT = 5
 """Topics, or intents, of one segment."""
 
+LONGEST_LABEL = 100
+"""Characters of one. The schema says so, too: a small model would write on until its tokens are spent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -77,7 +80,7 @@ def about_labels(
         rule += (
             " Use only those that are listed as `allowed`." if strict else " Prefer those listed as `known`."
         )
-    label = {"type": "string", "enum": list(custom)} if custom and strict else {"type": "string"}
+    label = _enum(custom) if custom and strict else {"type": "string", "maxLength": LONGEST_LABEL}
     item = _object(label=label, confidence=_number(0, 1))
     data: dict[str, object] = {"segments": _numbered(segments)}
     if custom:
@@ -145,6 +148,10 @@ def _numbered(segments: Sequence[TextSegment]) -> list[dict[str, object]]:
         {"segment": number, "text": segment.text[:LONGEST_SEGMENT]}
         for number, segment in enumerate(segments, start=1)
     ]
+
+
+def _enum(values: Sequence[str]) -> dict[str, object]:
+    return {"type": "string", "enum": list(values)}
 
 
 def _object(**properties: Any) -> dict[str, object]:

@@ -7,7 +7,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.understanding.answers import (
-    LONGEST_LABEL,
     LONGEST_SUMMARY,
     MOST_COUNTED,
     BadAnswer,
@@ -18,7 +17,7 @@ from ringback.understanding.answers import (
     read_scores,
     read_summary,
 )
-from ringback.understanding.questions import MOST_PER_SEGMENT
+from ringback.understanding.questions import LONGEST_LABEL, MOST_PER_SEGMENT
 
 
 def labels(*segments: object) -> str:

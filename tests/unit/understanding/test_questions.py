@@ -81,6 +81,11 @@ def test_strict_labels_are_an_enumeration() -> None:
     assert set(about_labels("topic", [segment("x")], [], strict=False).data) == {"segments"}
 
 
+def test_free_labels_are_bounded_by_the_schema_too() -> None:
+    free = about_labels("intent", [segment("x")], [], strict=False)
+    assert '{"type": "string", "maxLength": 100}' in json.dumps(free.schema)
+
+
 def test_pieces_fit_the_context_and_lose_nothing() -> None:
     segments = [segment("word " * 60, number) for number in range(200)]
     found = pieces(segments, 8_192, most=50)
