@@ -12,9 +12,12 @@ from ringback.blobs import BlobKey, StoredDocument
 from ringback.bootstrap.values import server_schedule
 from ringback.callbacks.delivery import (
     DeliveryOrder,
+    OperationalEvent,
     Verdict,
+    destination_of,
     detail,
     headers,
+    is_refused_for_size,
     judge,
     order_job,
     order_of,
@@ -23,7 +26,7 @@ from ringback.callbacks.delivery import (
 )
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.target import read_target
-from ringback.jobs.job import Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, Retry, Signal, State
 from ringback.retry_schedule import RetrySchedule, schedule_of_request, schedule_or_default
 from ringback.settings import CallbackSettings
 
@@ -173,9 +176,34 @@ def test_a_delivery_is_a_job_in_its_destinations_lane() -> None:
         "key-1",
         ("a", "b"),
     )
+    assert (job.project, job.sequence) == ("project-1", None)
+    assert destination_of(job.lane) == ("https://receiver.example:8443", "project-1")
     assert job.id != ORDER.request_id
     assert order_job(ORDER, project="project-1", accessor=None).id != job.id
     assert order_of(_stored(job.payload)) == ORDER
+
+
+def test_the_responses_of_a_stream_go_one_by_one() -> None:
+    third = msgspec.structs.replace(ORDER, number=3)
+    assert order_job(third, project="p", accessor=None).sequence == ORDER.request_id
+    assert headers(third, "delivery-1", 1)["ringback-sequence"] == "3"
+
+
+def test_an_event_has_no_headers_of_a_request() -> None:
+    event = msgspec.structs.replace(ORDER, event=OperationalEvent("node.lost"))
+    sent = headers(event, "delivery-1", 2)
+    assert sent.pop("User-Agent").startswith("ringback/")
+    assert sent == {
+        "Content-Type": "application/json",
+        "webhook-id": "delivery-1",
+        "ringback-attempt": "2",
+    }
+
+
+def test_a_receiver_has_refused_a_document_for_its_size() -> None:
+    attempts = [Attempt(0.0, 1.0, "client_error", code) for code in (None, 500, 414)]
+    assert not is_refused_for_size(attempts)
+    assert is_refused_for_size([*attempts, Attempt(0.0, 1.0, "client_error", 413)])
 
 
 def test_a_large_body_is_named_and_not_carried() -> None:
@@ -293,8 +321,10 @@ def test_what_is_no_text_is_kept_exactly(body: bytes) -> None:
 
 def test_the_record_of_a_silence_says_why() -> None:
     facts = json.loads(detail(silent(NoResponseReason.TIMEOUT)))
-    assert facts["reason"] == "in words"
-    assert "answer" not in facts
+    assert facts == {"reason": "in words", "phases": msgspec.to_builtins(PHASES)}
+    reset = NoResponse(NoResponseReason.RESET, "cut off", PHASES, "93.184.216.34")
+    facts = json.loads(detail(reset, thin=True))
+    assert (facts["address"], facts["thin"]) == ("93.184.216.34", True)
 
 
 def _stored(payload: bytes, tries: int = 0) -> Job:

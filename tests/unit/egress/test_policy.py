@@ -186,7 +186,13 @@ def test_an_entry_allows_no_more_than_it_says(entry: str, address: str, host: st
 
 @pytest.mark.parametrize("host", ["metadata.google.internal", "metadata.google.internal.", "metadata"])
 def test_metadata_names_are_refused_before_they_are_resolved(host: str) -> None:
-    assert Policy(["*.internal", "0.0.0.0/0"]).host_refusal(host) is not None
+    refusal = Policy(["*.internal", "0.0.0.0/0"]).host_refusal(host)
+    assert refusal is not None
+    assert (refusal.subject, refusal.rule) == (
+        host,
+        "a cloud metadata service (allowed only when named exactly)",
+    )
+    assert not refusal.resolved
     assert Policy([host]).host_refusal(host) is None
 
 
@@ -220,3 +226,10 @@ def test_a_refusal_tells_whether_a_name_was_resolved(host: str, resolved: bool) 
     refusal = Policy().refusal(ip_address("127.0.0.1"), host)
     assert refusal is not None
     assert refusal.resolved is resolved
+
+
+def test_a_host_that_is_an_address_is_judged_as_one() -> None:
+    assert Policy().host_refusal("93.184.216.34") is None
+    refusal = Policy().host_refusal("127.0.0.1")
+    assert refusal is not None
+    assert (refusal.subject, refusal.resolved) == ("127.0.0.1", False)

@@ -166,3 +166,9 @@ def test_a_url_that_grows_too_long_when_it_is_encoded_is_refused() -> None:
 def test_the_shown_form_holds_no_secret() -> None:
     target = read_target("https://user:hush@h.example/hush?hush=1")
     assert "hush" not in target.origin
+
+
+def test_credentials_of_another_target() -> None:
+    bare, other = read_target("https://a.example/hook"), read_target("https://user:word@b.example/")
+    assert bare.with_credentials_of(other).reveal_url() == "https://user:word@a.example/hook"
+    assert other.with_credentials_of(bare).reveal_url() == "https://b.example/"

@@ -12,12 +12,15 @@ from ringback.jobs.lane import (
     FAILURES_TO_OPEN,
     FIRST_CAP,
     LARGEST_CAP,
+    MOST_CALLERS,
     OPEN_SECONDS,
     SUCCESSES_PER_STEP,
     Health,
     Shares,
     callers_lane,
+    deal,
     fair_shares,
+    lanes_to_look_at,
 )
 
 NOW = 1_000.0
@@ -164,3 +167,13 @@ def test_nobody_is_dealt_past_his_share(taken: list[str], slots: int, per_key: i
     assert sum(after.held.values()) <= max(slots, sum(held.values()))
     assert all(after.held.get(lane, 0) <= per_key for lane in lanes)
     assert all(share == 0 for lane, share in zip(lanes, dealt, strict=True) if not shares.room(lane))
+
+
+def test_a_claim_deals_in_turn_or_by_shares() -> None:
+    hog, other = callers_lane("p", "hog"), callers_lane("q", None)
+    assert (hog, other) == ("p/hog", "q/")
+    ready = [(hog, 5), (other, 5)]
+    assert deal(ready, 4, None) == [2, 2]
+    shares = Shares(slots=64, per_key=12, held={hog: 3})
+    assert deal(ready, 4, shares) == [1, 3]
+    assert (lanes_to_look_at(4, None), lanes_to_look_at(4, shares)) == (4, MOST_CALLERS)
