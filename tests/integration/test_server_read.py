@@ -24,6 +24,8 @@ from ringback.jobs.job import JobFilter, JobId, State
 from ringback.jobs.worker import Handler, Worker
 from ringback.listen.understanding_rules import MOST_TEXT_BYTES
 from ringback.retry_schedule import RetrySchedule
+from ringback.server.body import JSON_LIMIT
+from ringback.server.read_route import TEXTS_AT_ONCE
 from ringback.settings import LlmSettings
 from ringback.transcription import read
 from ringback.transcription.fetch import KIND as FETCH
@@ -205,6 +207,39 @@ async def test_plain_text_and_json_are_both_read(built_in: Reading, data: bytes,
     assert answered.status == 200
     segments = answered.json()["results"]["sentiments"]["segments"]
     assert " ".join(each["text"] for each in segments) == TEXT.strip()
+
+
+async def test_slow_senders_of_large_texts_do_not_fill_the_memory(built_in: Reading) -> None:
+    """A body is asked for (100 Continue) once there is a place for it; half of them are left to others."""
+    front = built_in.front
+    slow = await front.add_key("member")
+    head = (
+        f"POST {BUILT_IN} HTTP/1.1\r\nHost: x\r\nAuthorization: Token {slow}\r\nContent-Type: text/plain\r\n"
+        "Content-Length: 1000000\r\nExpect: 100-continue\r\n\r\n"
+    )
+
+    async def asked_for_body() -> asyncio.StreamWriter:
+        reader, writer = await asyncio.open_connection("127.0.0.1", front.port)
+        writers.append(writer)
+        writer.write(head.encode())
+        assert (await reader.readline()).startswith(b"HTTP/1.1 100 ")
+        return writer
+
+    writers: list[asyncio.StreamWriter] = []
+    senders = [asyncio.create_task(asked_for_body()) for _ in range(TEXTS_AT_ONCE)]
+    try:
+        async with asyncio.timeout(20):
+            while sum(sender.done() for sender in senders) < TEXTS_AT_ONCE // 2:
+                await asyncio.wait(senders, return_when=asyncio.FIRST_COMPLETED, timeout=0.1)
+        others = await built_in.ask(BUILT_IN, {"text": TEXT * 200})
+        assert (others.status, len(TEXT * 200) > JSON_LIMIT) == (200, True)
+        assert sum(sender.done() for sender in senders) == TEXTS_AT_ONCE // 2
+    finally:
+        for writer in writers:
+            writer.close()
+        for sender in senders:
+            sender.cancel()
+        await asyncio.gather(*senders, return_exceptions=True)
 
 
 async def test_parameters_of_recordings_bring_a_warning(built_in: Reading) -> None:

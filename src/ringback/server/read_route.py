@@ -6,13 +6,16 @@ of it can be served (400), callback URL, size (413), what the key has in work (4
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.errors import Refusal
+from ringback.fair_turns import FairTurns
 from ringback.jobs.job import JobId
+from ringback.jobs.lane import callers_lane
 from ringback.listen import results
 from ringback.listen.options import Mode
 from ringback.listen.parameters import by_name
@@ -21,6 +24,7 @@ from ringback.listen.understanding_rules import MOST_TEXT_BYTES, check_served
 from ringback.server.acceptance import Acceptance, ReceivedBody, with_schedule
 from ringback.server.auth import Authenticator
 from ringback.server.body import (
+    JSON_LIMIT,
     NotText,
     Pace,
     declared_length,
@@ -40,6 +44,10 @@ from ringback.server.services import Services
 from ringback.transcription.request import READ as KIND
 from ringback.transcription.request import TranscriptionOrder
 from ringback.transcription.written_text import check_text
+
+TEXTS_AT_ONCE = 16
+"""Bodies above `JSON_LIMIT` that are read at a time; others wait, unread. Each is in memory as a whole, and
+its sender may be slow."""
 
 MOST_BODY_BYTES = 6 * MOST_TEXT_BYTES + 65_536
 """JSON may write each byte of a text in six characters (`\\u0020`)."""
@@ -75,6 +83,7 @@ class ReadRoute:
         self._authenticator = authenticator
         self._pace = Pace(services.limits.body_bytes_per_second)
         self._acceptance = Acceptance(services, KIND)
+        self._places = FairTurns(TEXTS_AT_ONCE, leaving_some=True)
 
     async def post(self, request: Request) -> Response:
         return await self._acceptance.serve(request, self._check_head, self._receive_body)
@@ -97,6 +106,10 @@ class ReadRoute:
 
     async def _receive_body(self, request: Request, context: RequestContext) -> ReceivedBody:
         """Read the body to its end: a text is stored, a URL is checked."""
+        async with self._place(request, context):
+            return await self._receive_text(request, context)
+
+    async def _receive_text(self, request: Request, context: RequestContext) -> ReceivedBody:
         order = TranscriptionOrder(with_schedule(context), context.model)
         largest = self._largest(context)
         given = await _text_in(request, self._pace, largest)
@@ -106,6 +119,20 @@ class ReadRoute:
             return ReceivedBody(msgspec.structs.replace(order, url=url))
         text = _encoded(check_text(given.text or ""))
         return await self._acceptance.store_upload(context, order, text, largest)
+
+    @asynccontextmanager
+    async def _place(self, request: Request, context: RequestContext) -> AsyncIterator[None]:
+        """For a text that is in memory until it is stored; small ones need none."""
+        length = declared_length(request)
+        if length is not None and length <= JSON_LIMIT:
+            yield
+            return
+        caller = callers_lane(context.caller.project, context.caller.key_id)
+        await self._places.take(caller)
+        try:
+            yield
+        finally:
+            self._places.give_back(caller)
 
     def _largest(self, context: RequestContext) -> int:
         return min(MOST_BODY_BYTES, self._acceptance.largest(context))
