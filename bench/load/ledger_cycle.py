@@ -13,8 +13,9 @@ from typing import Protocol
 
 from bench.load.cycles import DELIVERY, PAYLOAD, RECORDING, RESULT, Queue, serve
 from ringback.clock import SystemClock
-from ringback.jobs.job import Allowance, Attempt, Done, JobId, Lane, Lease, NewJob, Signal
+from ringback.jobs.job import Allowance, Attempt, Done, Job, JobId, Lane, Lease, NewJob, Signal
 from ringback.jobs.store import JobAdder
+from ringback.jobs.usage import UsageAmount, UsageKey, Used, hour_of
 from ringback.jobs.worker import WorkerStore
 from ringback.storage.postgres import PostgresLedger
 from ringback.storage.sqlite import SqliteLedger
@@ -56,8 +57,16 @@ class LedgerQueue:
             follow_ups=follow_ups,
             attempt=Attempt(now, now, "done", 200, DETAIL),
             signal=Signal.NEUTRAL,
+            used=self._used(job.job, now) if follow_up else None,
         )
         assert await self._ledger.settle(job, done)
+
+    def _used(self, job: Job, now: float) -> Used:
+        key = UsageKey(
+            job.project, hour_of(now), job.accessor or "", "listen", job.method, "tiny.en", "uuid", "en",
+            ("punctuate",), ("punctuate", "callback"), (), True,
+        )  # fmt: skip
+        return Used(key, UsageAmount(1, 30.0, 30.0))
 
     def _job(self, kind: str, number: int, key: str | None = None, parent: JobId | None = None) -> NewJob:
         lane = (number + os.getpid()) % self._lanes

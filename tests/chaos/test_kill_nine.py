@@ -124,6 +124,16 @@ def check(program: Program, arrivals: list[Received], accepted: set[str], caller
         states[record["ringback"]["state"]] += 1
     assert states == {"done": len(accepted)}
 
+    # Usage has counted each request once, accepted and unanswered ones too, as the history shows them.
+    here = f"/v1/projects/{program.project}"
+    recorded = program.get(f"{here}/requests?limit=1000").json()["requests"]
+    details = [record["response"]["details"] for record in recorded]
+    usage = program.get(f"{here}/usage").json()["results"]
+    assert sum(day["requests"] for day in usage) == len(recorded) >= len(accepted)
+    assert sum(day["hours"] for day in usage) == pytest.approx(
+        sum(each["duration"] for each in details) / 3600
+    )
+
     attempts = {
         key: Counter(arrival.headers["ringback-attempt"] for arrival in same)
         for key, same in by_request.items()

@@ -17,6 +17,7 @@ import pytest
 
 from ringback.clock import SystemClock
 from ringback.jobs.job import Done, GivenUp, IdempotencyKey, JobId, Lane, Lease, NewJob, Outcome, State
+from ringback.jobs.usage import UsageAmount, UsageKey, Used
 from ringback.jobs.worker import Worker
 from ringback.storage.sqlite import SqliteLedger
 
@@ -41,6 +42,10 @@ PROMISES = {
         " group by accessor, kind) using (accessor, kind)"
         " where jobs <> live or usage.weight <> heavy or kept <> all_jobs"
     ),
+    "usage has counted what is done, once": (
+        "select counted from (select total(requests) as counted, total(seconds) as seconds from usage_hour)"
+        " where counted <> (select count(*) from ended_job where state = 'done') or seconds <> 2 * counted"
+    ),
     "every word has its job": (
         "select key from idempotency_key as kept left join job on job.number = kept.job where job.id is null"
     ),
@@ -59,6 +64,13 @@ def new_job(sequence: str | None = None) -> NewJob:
 
 def follow_up() -> NewJob:
     return replace(new_job(), idempotency=None)
+
+
+def counted() -> Used:
+    """By one of a few keys, in one of a few hours."""
+    hour, accessor = random.randrange(3), f"key {random.randrange(3)}"
+    key = UsageKey("p", hour, accessor, "listen", "sync", "m", "uuid", "en", (), (), (), succeeded=True)
+    return Used(key, UsageAmount(1, 2.0, 2.0))
 
 
 async def serve_until_killed(path: Path) -> None:
@@ -83,7 +95,9 @@ async def serve_until_killed(path: Path) -> None:
                 await settle(lease)
 
         def outcome() -> Outcome:
-            return GivenUp(410) if random.random() < 0.1 else Done(200, follow_ups=(follow_up(),))
+            if random.random() < 0.1:
+                return GivenUp(410)
+            return Done(200, follow_ups=(follow_up(),), used=counted())
 
         async def settle(lease: Lease) -> None:
             if await ledger.settle(lease, outcome()):

@@ -1,7 +1,8 @@
 """What is erased is gone to the last byte, on both ledgers, whatever dies on the way and who still works."""
 
+import asyncio
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -17,6 +18,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, IdempotencyKey, JobFilter, JobId, NewJob
 from ringback.jobs.round_turns import OwnTurns
+from ringback.jobs.usage import UsageAmount, UsageDimension, UsageFilter, Used
 from ringback.keys import Project
 from ringback.listen.options import ListenOptions
 from ringback.server.request_lookup import REQUEST_KINDS
@@ -30,7 +32,10 @@ from ringback.transcription.request import (
     TranscriptionResult,
     audio_key,
     document_key,
+    order_of,
+    request_usage,
 )
+from ringback.transcription.retention import RetentionService
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.orders import job_of
@@ -78,7 +83,13 @@ class ProcessContext:
         )
         if large:
             await self.blobs.put(document_key(name), single_chunk(CANARY.encode()))
-        done = Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)), (self.delivery(name, kept),))
+        result = TranscriptionResult(kept, 1.0, 1)
+        done = Done(
+            200,
+            msgspec.json.encode(result),
+            (self.delivery(name, kept),),
+            used=request_usage(lease.job, order_of(lease.job.payload), result, 200),
+        )
         assert await self.store.settle(lease, done)
         await self.store.add([self.delivery(name, kept)])
         attempt = Attempt(1.0, 2.0, "server_error", 503, f'{{"answer": "{CANARY}"}}'.encode())
@@ -331,12 +342,30 @@ class Asking(Dying):
         self._store = inner
         self._times = times
 
-    async def erase(self, jobs: Sequence[JobId]) -> int:
+    async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
         if self._times:
             self._times -= 1
             for job in jobs:
                 await self._store.requeue(job)
-        return await self._store.erase(jobs)
+        return await self._store.erase(jobs, used)
+
+
+@pytest.mark.parametrize("stripped", [False, True])
+async def test_what_is_erased_goes_on_counting_without_its_tags(file: ProcessContext, stripped: bool) -> None:
+    kept, erased = await file.recording(), await file.recording()
+    if stripped:
+        file.clock.advance(100.0)
+        keeper = RetentionService(file.blobs, file.store, keep_results=0, keep_history=1e6, keep_usage=1e6)
+        await keeper.round(asyncio.Event())
+    await file.erase(erased)
+    everything = UsageFilter(TENANT.id, 0, 10_000_000)
+    counted = await file.store.daily_usage(everything, UsageDimension.TAGS, 10)
+    assert {each.group: each.amount for each in counted} == {
+        (): UsageAmount(1, 1.0, 1.0),
+        (CANARY,): UsageAmount(1, 1.0, 1.0),
+    }
+    await file.erase(kept)
+    assert (await file.store.used_labels(everything, 10)).tags == frozenset()
 
 
 @pytest.mark.parametrize("times", [1, 2, 100])

@@ -21,6 +21,7 @@ from ringback import telemetry
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.usage import UsageDimension, UsageFilter
 from ringback.listen.options import ListenOptions
 from ringback.quota import seconds_to_tomorrow
 from ringback.server import protocol
@@ -395,6 +396,31 @@ async def test_a_stream_whose_record_was_cancelled_is_ended(api: Front) -> None:
         assert await client.closed() == 1008
     assert client.reason == "The request was cancelled."
     assert [message["type"] for message in client.messages] == ["Metadata"]
+
+
+async def test_every_stream_counts_however_it_ends(door: Front) -> None:
+    """Heard to its end, cancelled in the middle, erased in the middle."""
+    for end in ("closed", "cancelled", "erased"):
+        async with stream(door.port, f"{RAW}&tag={end}", key=OWNER) as client:
+            await client.send(SECOND)
+            await client.send(FINALIZE)
+            await client.wait_for("Results")
+            path = f"/v1/projects/{door.project}/requests/{client.request_id}"
+            if end == "closed":
+                await client.send(CLOSE_STREAM)
+            elif end == "cancelled":
+                assert (await door.call("POST", f"{path}/cancel", key=OWNER, json={})).status == 200
+            else:
+                assert (await door.call("DELETE", path, key=OWNER)).status == 200
+            await client.closed()
+    await door.services.streams.run(stopped())
+    [project] = await door.ledger.projects()
+    everything = UsageFilter(project.id, 0, 10_000_000)
+    found = await door.ledger.daily_usage(everything, UsageDimension.TAGS, 10)
+    counted = {each.group: each.amount for each in found}
+    assert {group: amount.requests for group, amount in counted.items()} == {("closed",): 1, (): 2}
+    assert counted[()].seconds == pytest.approx(2 * counted["closed",].seconds)
+    assert counted["closed",].seconds > 0
 
 
 @pytest.mark.parametrize("whole", [False, True], ids=["request", "project"])

@@ -9,20 +9,26 @@ sequence, of which the first was in work; 20 to 23 wait for the one probe of a b
 import asyncio
 import gzip
 import sqlite3
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
+import msgspec
 import pytest
 
+from ringback.blobs import StoredDocument
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured
 from ringback.jobs.job import Allowance, Done, IdempotencyKey, JobFilter, JobId, Lane, NewJob, State
 from ringback.jobs.store import AlreadyRequested, OverAllowance
+from ringback.jobs.usage import UsageDimension, UsageFilter
+from ringback.listen.options import ListenOptions
 from ringback.storage.postgres import PostgresLedger, migrate
 from ringback.storage.sqlite import SqliteLedger, schema
+from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, request_usage
 from support.postgres import new_database, servers
 from support.stores import Store
 
@@ -165,6 +171,81 @@ async def database_shape(url: str) -> object:
         ]
     finally:
         await connection.close()
+
+
+HEARD = TranscriptionResult(StoredDocument(inline="{}"), 3.25, 2, "uuid")
+HARD_TAGS = ("b", 'x, "y', "ä\x00")
+UNDERSTOOD = TranscriptionResult(StoredDocument(inline="{}"), input_tokens=7, output_tokens=3)
+REQUESTS: list[tuple[str, ListenOptions, TranscriptionResult | None, int]] = [
+    ("sync", ListenOptions(tag=("d", "c", "d")), HEARD, 200),
+    ("async", ListenOptions(punctuate=True, keyterm=('"',), tag=HARD_TAGS, extra={"a": "b"}), HEARD, 200),
+    ("sync", ListenOptions(detect_language=True, language="de"), None, 400),
+    ("sync", ListenOptions(detect_language=("en", "de")), None, 500),
+    ("read", ListenOptions(topics=True), UNDERSTOOD, 200),
+    ("streaming", ListenOptions(language="es", interim_results=True, endpointing=None), None, 499),
+]
+
+
+@pytest.mark.parametrize("kind", ["sqlite", *servers()])
+async def test_usage_is_made_from_the_requests_that_are_there(kind: str, tmp_path: Path) -> None:
+    """As if they had counted with their ends."""
+    place = str(tmp_path / "ledger.db") if kind == "sqlite" else await asyncio.to_thread(new_database, kind)
+    async with serving(place) as ledger:
+        [project] = await ledger.projects()
+        for method, options, result, code in REQUESTS:
+            await end_request(ledger, project.id, method, options, result, code)
+        counted = await reports(ledger, project.id)
+    if kind == "sqlite":
+        with closing(sqlite3.connect(place)) as connection:
+            connection.executescript("drop table usage_hour; pragma user_version = 6")
+    else:
+        await execute(place, "drop table usage_hour; update ringback_schema set version = 9")
+    async with serving(place) as ledger:
+        assert await reports(ledger, project.id) == counted
+        for tag in HARD_TAGS:
+            narrowed = UsageFilter(project.id, 0, 10_000_000, tags=(tag,))
+            [found] = await ledger.daily_usage(narrowed, None, 100)
+            assert found.amount.requests == 1
+
+
+@asynccontextmanager
+async def serving(place: str) -> AsyncIterator[Store]:
+    if place.startswith("postgresql://"):
+        async with await PostgresLedger.open(place, serving=True) as database:
+            yield database
+    else:
+        async with await SqliteLedger.open(Path(place), SystemClock(), serving=True) as file:
+            yield file
+
+
+async def end_request(
+    ledger: Store,
+    project: str,
+    method: str,
+    options: ListenOptions,
+    result: TranscriptionResult | None,
+    code: int,
+) -> None:
+    order = TranscriptionOrder(options, "tiny.en", callback="sealed" if method == "async" else None)
+    job = NewJob(
+        JobId(str(uuid.uuid4())),
+        {"streaming": "stream", "read": "read"}.get(method, "transcribe"),
+        Lane("t"),
+        project,
+        msgspec.json.encode(order),
+        accessor=None if code == 500 else "key",
+        method="sync" if method == "read" else method,
+        tags=options.tag,
+    )
+    lease = await ledger.begin(job, 30.0)
+    ending = None if result is None else msgspec.json.encode(result)
+    assert await ledger.settle(lease, Done(code, ending, used=request_usage(lease.job, order, result, code)))
+
+
+async def reports(ledger: Store, project: str) -> list[object]:
+    everything = UsageFilter(project, 0, 10_000_000)
+    by_all = [await ledger.daily_usage(everything, by, 100) for by in (None, *UsageDimension)]
+    return [*by_all, await ledger.used_labels(everything, 100)]
 
 
 def test_a_file_that_cannot_be_brought_forward_is_as_it_was(old_file: Path) -> None:

@@ -25,8 +25,10 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.store import Stripped
+from ringback.jobs.usage import UsageDimension, UsageFilter
 from ringback.storage.postgres import PostgresLedger, migrate
 from support.postgres import new_database, servers
+from support.usage import used
 
 VERSION = max(servers(), default="")
 pytestmark = [
@@ -65,10 +67,15 @@ insert into ended_job
 select number, day, kind, project, lane, case when number % 1000 = 0 then 'parked' else 'done' end, 1, 0,
     created_at, 1, created_at, case when number % 1000 = 0 then 503 else 200 end
 from job where number <= {JOBS - LIVE};
+insert into usage_hour
+    (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
+    succeeded, requests, seconds, channel_seconds)
+select 'p' || (n % 100), n / 100, 'k', 'listen', 'sync', 'm', '', 'en', '[]', '[]', '[]', true, 1, 1, 1
+from generate_series(1, 200000) as n;
 commit;
 """
 
-BIG = ("job", "live_job", "ended_job_default")
+BIG = ("job", "live_job", "ended_job_default", "usage_hour")
 """Lanes are a thousand; to read a page of jobs with them all is right. Partitions of days without
 jobs are empty: how they are read does not matter."""
 
@@ -139,6 +146,9 @@ async def count(url: str) -> int:
         await connection.close()
 
 
+MONTH = UsageFilter("p7", 1_000, 1_720)
+
+
 def new_job(**fields: Any) -> NewJob:
     return NewJob(JobId(str(uuid.uuid4())), "deliver", Lane("host 7"), "p", b"order", **fields)
 
@@ -164,7 +174,9 @@ async def test_writes(plans: Plans) -> None:
     leases = await plans.ledger.claim("deliver", 32, 60.0)
     assert len(leases) == 32
     outcomes = [
-        Done(200, follow_ups=(new_job(),), attempt=Attempt(1.0, 2.0, "delivered", 200)),
+        Done(
+            200, follow_ups=(new_job(),), attempt=Attempt(1.0, 2.0, "delivered", 200), used=used(project="p7")
+        ),
         GivenUp(410),
         Retry(30.0, code=503),
     ]
@@ -190,6 +202,12 @@ async def test_upkeep(plans: Plans) -> None:
     old = (await plans.ledger.ended("deliver", 60.0, 100))[0]
     strip = [Stripped(old.id, b"", None)]
     assert_walks(await plans.of(lambda ledger: ledger.strip(strip)), "job_id", "ended_job_default_pkey")
+    assert_walks(await plans.of(lambda ledger: ledger.forget_usage(60.0)), "usage_hour_pkey")
+    counted = used(project="p7", hour=1_000, tags=("a",))
+    assert_walks(await plans.of(lambda ledger: ledger.count_usage([counted])))
+    ended = await plans.ledger.ended("deliver", 60.0, 1)
+    plan = await plans.of(lambda ledger: ledger.erase([ended[0].id], {ended[0].id: counted}))
+    assert_walks(plan, "usage_hour_pkey", "job_id")
     plan = await plans.of(lambda ledger: ledger.drop(60.0, 50))
     assert_walks(plan, "job_by_parent", "job_by_lane", "idempotency_key_by_job")
 
@@ -218,6 +236,8 @@ async def test_reads(plans: Plans) -> None:
             lambda ledger: ledger.page(JobFilter("p", "deliver", states=frozenset({State.LEASED})), 10),
             ("live_job_leased",),
         ),
+        (lambda ledger: ledger.daily_usage(MONTH, UsageDimension.TAGS, 100), ("usage_hour_pkey",)),
+        (lambda ledger: ledger.used_labels(MONTH, 100), ("usage_hour_pkey",)),
     ]
     for read, walks in reads:
         assert_walks(await plans.of(read), *walks)

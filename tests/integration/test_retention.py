@@ -100,7 +100,7 @@ async def env(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Enviro
             ledger,
             blobs,
             manual_clock,
-            RetentionService(blobs, ledger, keep_results=RESULTS, keep_history=HISTORY),
+            RetentionService(blobs, ledger, keep_results=RESULTS, keep_history=HISTORY, keep_usage=HISTORY),
         )
 
 
@@ -229,7 +229,7 @@ async def test_the_service_outlives_a_ledger_that_is_away(
 
 
 async def test_however_short_the_time_a_result_can_still_be_read(env: Environment) -> None:
-    service = RetentionService(env.blobs, env.ledger, keep_results=0, keep_history=0)
+    service = RetentionService(env.blobs, env.ledger, keep_results=0, keep_history=0, keep_usage=0)
     await env.ended(1, callback=False)
     env.clock.advance(LEAST_KEPT - 1)
     await service.round(asyncio.Event())
@@ -269,9 +269,10 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
             )
         assert _holding(folder, words)
         manual_clock.advance(RESULTS + 1)
-        await RetentionService(blobs, ledger, keep_results=RESULTS, keep_history=HISTORY).round(
-            asyncio.Event()
+        service = RetentionService(
+            blobs, ledger, keep_results=RESULTS, keep_history=HISTORY, keep_usage=HISTORY
         )
+        await service.round(asyncio.Event())
         assert _holding(folder, words) == []
     assert _holding(folder, words) == []
 

@@ -16,7 +16,7 @@ from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, JobId, Retry
 from ringback.listen.options import ListenOptions
-from ringback.streaming.record import StreamResult, record_job
+from ringback.streaming.record import StreamResult, ended, record_job
 from ringback.transcription.request import TranscriptionResult
 from support.api_calls import CALLBACK, NOWHERE, SECRET_URL, get, keeps_secrets, submit
 from support.front import DOCUMENT, Front, front
@@ -165,8 +165,8 @@ async def test_recordings_and_streams_stand_in_one_history(api: Front) -> None:
             RequestOrder(ListenOptions(), "tiny.en"), stream, project=api.project, accessor="k"
         )
         lease = await api.ledger.begin(record, 60)
-        ending = msgspec.json.encode(StreamResult(StoredDocument(inline="{}"), 2.5, 1))
-        assert await api.ledger.settle(lease, Done(200, ending))
+        ending = StreamResult(StoredDocument(inline="{}"), 2.5, 1)
+        assert await api.ledger.settle(lease, ended(lease.job, ending, 200, started_at=1.0, ended_at=2.0))
         made.append(stream)
 
     async def ids(query: str) -> list[Any]:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.server import usage_routes
-from support.api_calls import NOWHERE, get, submit
+from support.api_calls import NOWHERE, get
 from support.front import Front, front
 
 
@@ -172,82 +171,6 @@ async def test_a_token_lives_an_hour_at_most(api: Front, ttl: int) -> None:
 
 async def test_a_token_lives_half_a_minute_unless_asked(api: Front) -> None:
     assert (await api.call("POST", "/v1/auth/grant")).json()["expires_in"] == 30
-
-
-async def test_usage_adds_up_the_ledger(api: Front) -> None:
-    for _ in range(2):
-        await submit(api, finish=200)
-    today = datetime.now(UTC).date().isoformat()
-    report = (await get(api, f"{{project}}/usage?start={today}&end={today}")).json()
-    assert (report["start"], report["end"]) == (today, today)
-    assert report["resolution"] == {"units": "day", "amount": 1}
-    (day,) = report["results"]
-    assert (day["requests"], day["hours"]) == (2, pytest.approx(15.0 / 3600))
-    assert (day["tokens"], day["tts"]) == ({"in": 0, "out": 0}, {"characters": 0, "requests": 0})
-    assert report["ringback"]["complete"] is True
-
-
-async def test_usage_is_broken_down_by_what_was_asked(api: Front) -> None:
-    await submit(api, "tag=a&tag=b&punctuate=true", finish=200)
-    await submit(api, "tag=a&model=nova-3", finish=200)
-    await submit(api, "tag=a&punctuate=true&filler_words=true", finish=400)
-    today = datetime.now(UTC).date().isoformat()
-
-    async def groups(query: str) -> dict[str, int]:
-        report = (await get(api, f"{{project}}/usage/breakdown?{query}")).json()
-        grouping = query.partition("&")[0].removeprefix("grouping=")
-        for item in report["results"]:
-            assert set(item) == {
-                *("hours", "total_hours", "agent_hours", "tokens_in", "tokens_out", "tts_characters"),
-                *("requests", "grouping"),
-            }
-            assert (item["grouping"]["start"], item["grouping"]["end"]) == (today, today)
-        return {item["grouping"].get(grouping): item["requests"] for item in report["results"]}
-
-    key = (await api.ledger.keys(api.project))[0].id
-    assert await groups("") == {None: 3}
-    assert await groups("grouping=tags") == {"a": 2, "a,b": 1}
-    assert await groups("grouping=feature_set") == {"": 1, "punctuate": 1, "punctuate,filler_words": 1}
-    assert await groups("grouping=accessor") == {key: 3}
-    assert await groups("grouping=models&tag=b") == {"tiny.en": 1}
-    assert await groups("grouping=method&punctuate=true&filler_words=false") == {"async": 1}
-    assert await groups("grouping=endpoint&model=nova") == {}
-    assert await groups("grouping=deployment&callback=true&status=failed") == {"self-hosted": 1}
-    assert await groups("grouping=deployment&callback=false") == {}
-    answer = await get(api, "{project}/usage/breakdown?grouping=colour")
-    assert (answer.status, answer.json()["category"]) == (400, "INVALID_QUERY_PARAMETER")
-    assert (await get(api, "{project}/usage?punctuate=perhaps")).status == 400
-    assert (await get(api, "{project}/usage?tag=b")).json()["results"][0]["requests"] == 1
-
-
-async def test_the_fields_of_usage_are_those_that_were_asked_for(api: Front) -> None:
-    await submit(api, "tag=b&tag=a&punctuate=true", finish=200)
-    await submit(api, "tag=a&language=en-US", finish=400)
-    model = api.services.catalogue.models()[0]
-    answered = {"name": model.name, "version": model.version, "model_id": model.uuid}
-    fields = (await get(api, "{project}/usage/fields")).json()
-    assert fields == {
-        "tags": ["a", "b"],
-        "models": [{**answered, "language": "en"}, {**answered, "language": "en-US"}],
-        "processing_methods": ["async"],
-        "features": ["punctuate"],
-        "languages": ["en", "en-US"],
-        "ringback": {"complete": True},
-    }
-    empty = (await get(api, "{project}/usage/fields?end=2001-01-01")).json()
-    assert (empty["tags"], empty["models"], empty["languages"]) == ([], [], [])
-
-
-async def test_usage_says_when_it_left_out_the_oldest(api: Front, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(usage_routes, "USAGE_PAGE", 2)
-    for most, counted, complete in ((4, 4, False), (6, 5, True)):
-        monkeypatch.setattr(usage_routes, "USAGE_MOST", most)
-        for _ in range(0 if complete else 5):
-            await submit(api, finish=200)
-        report = (await get(api, "{project}/usage")).json()
-        (day,) = report["results"]
-        assert (day["requests"], day["hours"]) == (counted, pytest.approx(counted * 7.5 / 3600))
-        assert report["ringback"]["complete"] is complete
 
 
 @pytest.mark.parametrize("path", ["/v1/models", "{project}/models"])

@@ -428,7 +428,9 @@ async def test_many_without_a_body_sends_nothing(api: Front) -> None:
 
 async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
     async with front(tmp_path, clock=manual_clock) as api:
-        keeper = retention.RetentionService(api.blobs, api.ledger, keep_results=1_000.0, keep_history=5_000.0)
+        keeper = retention.RetentionService(
+            api.blobs, api.ledger, keep_results=1_000.0, keep_history=5_000.0, keep_usage=5_000.0
+        )
         large = large_document(INLINE_LIMIT)
         request, delivery = await transcribed(api, document=large)
         assert delivery is not None

@@ -15,6 +15,7 @@ WRITES = {
     **load("claims.sql"),
     **load("upkeep.sql"),
     **load("retention.sql"),
+    **load("usage.sql"),
 }
 READS = {**load("reads.sql"), **load("pages.sql"), **load("retention.sql")}
 
@@ -36,6 +37,10 @@ insert into ended_job (number, kind, project, lane, state, tries, losses, due_at
     select number, kind, project, lane, iif(number % 1000, 'done', 'parked'), 1, 0, number, 1, number,
         iif(number % 1000, 200, 503)
     from job where number <= {JOBS - LIVE};
+insert into usage_hour
+    select 'p' || (n % 100), n / 100, 'k', 'listen', 'sync', 'm', '', 'en', '[]', '[]', '[]', 1, 1, 1.0, 1.0,
+        0, 0
+    from n where n <= 200000;
 commit;
 """
 
@@ -100,6 +105,10 @@ def plan(ledger: sqlite3.Connection, statement: str) -> list[str]:
             ["idempotency_key_by_age (until<?)", "idempotency_key USING PRIMARY KEY (accessor=? AND key=?)"],
         ),
         ("expired_leases", ["INDEX live_job_leased (lease_until<?)", "job USING INTEGER PRIMARY KEY"]),
+        ("take", ["usage_hour USING PRIMARY KEY (project=? AND hour=? AND accessor=? AND endpoint=?"]),
+        ("drop_empty", ["usage_hour USING PRIMARY KEY (project=? AND hour=? AND accessor=?)"]),
+        ("forget", ["usage_hour USING PRIMARY KEY (project=? AND hour<?)"]),
+        ("forget_project", ["usage_hour USING PRIMARY KEY (project=?)"]),
     ],
 )
 def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, walks: list[str]) -> None:
@@ -169,3 +178,12 @@ def test_counting_use_anew_reads_the_live_jobs_alone(ledger: sqlite3.Connection)
 def test_counting_leases_reads_only_leases(ledger: sqlite3.Connection) -> None:
     steps = plan(ledger, READS["leased_by_kind"])
     assert any("live_job USING" in step and "live_job_leased" in step for step in steps), steps
+
+
+@pytest.mark.parametrize("name", ["daily_usage", "used_labels"])
+def test_usage_reads_the_hours_of_one_project_alone(ledger: sqlite3.Connection, name: str) -> None:
+    steps = plan(ledger, WRITES[name])
+    assert any("usage_hour USING PRIMARY KEY (project=? AND hour>? AND hour<?)" in step for step in steps), (
+        steps
+    )
+    assert not [step for step in steps if step == "SCAN usage_hour"], steps

@@ -472,9 +472,8 @@ class TestFetchStage:
         )
         assert await setup.ledger.settle(lease, await setup.fetcher(lease))
         setup.clock.advance(100)
-        await RetentionService(setup.blobs, setup.ledger, keep_results=0, keep_history=0).round(
-            asyncio.Event()
-        )
+        service = RetentionService(setup.blobs, setup.ledger, keep_results=0, keep_history=0, keep_usage=0)
+        await service.round(asyncio.Event())
         # Its own fetch is forgotten, and the transcription that still waits fetches once more.
         assert await fetched(setup.ledger, JobId(str(lease.job.parent))) is None
         done = await setup.transcriber(await self.transcription(setup))

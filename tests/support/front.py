@@ -43,7 +43,14 @@ from ringback.transcription.erasing import Erasing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.progress import Progress
 from ringback.transcription.remote import RemoteAudio
-from ringback.transcription.request import KIND, READ, TranscriptionResult, document_key
+from ringback.transcription.request import (
+    KIND,
+    READ,
+    TranscriptionResult,
+    document_key,
+    order_of,
+    request_usage,
+)
 from support.openapi import check_answer
 from support.sealing import SEAL
 
@@ -135,7 +142,8 @@ class Front:
         kept = await store_document(self.blobs, document_key(lease.job.id), document)
         model = self.services.catalogue.models()[0]
         ending = TranscriptionResult(kept, 7.5, 1, model.uuid if status == 200 else None)
-        assert await self.ledger.settle(lease, Done(code=status, result=msgspec.json.encode(ending)))
+        used = request_usage(lease.job, order_of(lease.job.payload), ending, status)
+        assert await self.ledger.settle(lease, Done(status, msgspec.json.encode(ending), used=used))
 
     async def refuse(self, lease: Lease, failure: Failure) -> None:
         """End a job as the transcriber does when the recording is at fault."""

@@ -24,6 +24,7 @@ from ringback.jobs.job import (
 )
 from ringback.jobs.lane import Health
 from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
+from ringback.jobs.usage import UsageAmount, UsageKey
 
 Place = tuple[str, str]
 """A kind and a lane."""
@@ -69,6 +70,7 @@ class ModelLedger:
     jobs: dict[JobId, Expected] = field(default_factory=dict)
     health: dict[Place, Health] = field(default_factory=dict)
     words: dict[tuple[str, str], Word] = field(default_factory=dict)
+    used: dict[UsageKey, UsageAmount] = field(default_factory=dict)
     added: int = 0
 
     # What is asked.
@@ -138,6 +140,9 @@ class ModelLedger:
         match outcome:
             case Done():
                 self._end(job, State.DONE, outcome.result)
+                if outcome.used is not None:
+                    before = self.used.get(outcome.used.key, UsageAmount())
+                    self.used[outcome.used.key] = before.plus(outcome.used.amount)
                 for following in outcome.follow_ups:
                     self._add(following)
             case GivenUp():
@@ -149,8 +154,8 @@ class ModelLedger:
                 assert_never(outcome)
         if not isinstance(outcome, Interrupted):
             job.tries, job.losses, job.code = job.tries + 1, 0, outcome.code
-            before = self.health.get(job.place, Health())
-            self.health[job.place] = before.after(outcome.signal, self.now)
+            health = self.health.get(job.place, Health())
+            self.health[job.place] = health.after(outcome.signal, self.now)
         return True
 
     def rescue(self) -> int:

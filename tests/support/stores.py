@@ -142,7 +142,7 @@ EMPTY = ";".join(
         f"delete from {table}"
         for table in (
             *("api_key", "signing_secret", "node", "lane", "job", "hour", "live_job", "ended_job", "attempt"),
-            *("usage", "idempotency_key", "erasing", "daily_audio"),
+            *("usage", "idempotency_key", "erasing", "daily_audio", "usage_hour"),
         )
     ]
     + ["delete from project where created_at > 0"]

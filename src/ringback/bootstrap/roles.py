@@ -133,6 +133,7 @@ class ServiceStages:
                 context.ledger,
                 keep_results=keep.results,
                 keep_history=keep.history,
+                keep_usage=keep.usage,
                 requests=REQUEST_KINDS,
             ),
             Eraser(self._erasing, context.ledger, context.cluster or OwnTurns(context.clock)),

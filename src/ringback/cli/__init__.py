@@ -17,6 +17,7 @@ COMMANDS = {
     "keys": "Create, list and revoke API keys.",
     "projects": "Create, list, rename and delete projects: the tenants of a server.",
     "requests": "See what became of requests; fetch results, send them again, cancel, erase.",
+    "usage": "Show hours and requests per day, by key, tag, model or method; as CSV, too.",
     "doctor": "Check that the server can start and work here; name the fix.",
     "receive": "Receive callbacks on this machine: print and verify them.",
     "listen": "Stream a file, a pipe or the microphone to a server; show the text while it comes.",

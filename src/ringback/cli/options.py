@@ -66,3 +66,21 @@ def warn_if_on_command_line(variable: str) -> Callable[[click.Context, click.Par
         return value
 
     return warn
+
+
+def with_json(command: Decorated) -> Decorated:
+    """`--json`, as `as_json`."""
+    option = click.option("--json", "as_json", is_flag=True, help="Print the server's JSON, for programs.")
+    return option(command)
+
+
+def with_period(command: Decorated) -> Decorated:
+    """`--start` and `--end`, in the words of the server's own parameters."""
+    start = click.option("--start", metavar="TIME", help="Not before: 2026-11-22 or 2026-11-22T10:00:00Z.")
+    end = click.option("--end", metavar="TIME", help="Not after; a date includes its day.")
+    return start(end(command))
+
+
+def with_tags(command: Decorated) -> Decorated:
+    """`--tag`, as `tags`."""
+    return click.option("--tag", "tags", multiple=True, help="With this tag; may repeat.")(command)

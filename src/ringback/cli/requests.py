@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from ringback.cli.options import Decorated, with_json, with_period, with_tags
 from ringback.cli.request_tables import (
     deliveries_table,
     destinations_table,
@@ -14,13 +15,11 @@ from ringback.cli.request_tables import (
     requests_table,
     with_noun,
 )
-from ringback.cli.server_client import Query, ServerClient, with_server
+from ringback.cli.server_client import ServerClient, given, query_of, with_server
 
 STATES = ("waiting", "running", "delivered", "parked", "cancelled")
 
 DELIVERIES = ("delivery", "deliveries")
-
-Decorated = Callable[..., Any]
 
 
 @click.group("requests")
@@ -38,38 +37,23 @@ def command() -> None:
     """
 
 
-def _as_json(command: Decorated) -> Decorated:
-    option = click.option("--json", "as_json", is_flag=True, help="Print the server's JSON, for programs.")
-    return option(command)
-
-
-def _period(command: Decorated) -> Decorated:
-    start = click.option("--start", metavar="TIME", help="Not before: 2026-11-22 or 2026-11-22T10:00:00Z.")
-    end = click.option("--end", metavar="TIME", help="Not after; a date includes its day.")
-    return start(end(command))
-
-
-def _tag(command: Decorated) -> Decorated:
-    return click.option("--tag", "tags", multiple=True, help="With this tag; may repeat.")(command)
-
-
 def _delivery_filters(command: Decorated) -> Decorated:
     """The filters of deliveries."""
     destination = click.option(
         "--destination", metavar="URL", help="To this host; whatever stands behind the port is not looked at."
     )
     code = click.option("--code", type=click.IntRange(100, 999), help="The receiver's last status.")
-    return destination(code(_period(_tag(command))))
+    return destination(code(with_period(with_tags(command))))
 
 
 @command.command("list")
 @with_server
 @click.option("--status", type=click.Choice(["succeeded", "failed"]), help="By the transcription's end.")
 @click.option("--method", type=click.Choice(["sync", "async", "streaming"]), help="async: with a callback.")
-@_period
-@_tag
+@with_period
+@with_tags
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
-@_as_json
+@with_json
 def list_requests(
     remote: ServerClient,
     /,
@@ -84,7 +68,7 @@ def list_requests(
 
     Each with the status of its transcription and the state of its callback.
     """
-    query = [("limit", str(limit)), *_query(status=status, method=method, **where)]
+    query = [("limit", str(limit)), *query_of(status=status, method=method, **where)]
     found = remote.get(f"{remote.project}/requests", query)
     _show_list(found, "requests", requests_table, as_json)
 
@@ -95,7 +79,7 @@ def list_requests(
 @_delivery_filters
 @click.option("--limit", type=click.IntRange(1, 1_000), default=20, show_default=True, help="How many.")
 @click.option("--before", metavar="KEY", help="Go on behind a page: its `next`.")
-@_as_json
+@with_json
 def list_deliveries(
     remote: ServerClient,
     /,
@@ -110,7 +94,11 @@ def list_deliveries(
 
     Newest first: what is parked, what waits, where it goes. `redeliver` takes the same filters.
     """
-    query = [("limit", str(limit)), *(("state", state) for state in states), *_query(before=before, **where)]
+    query = [
+        ("limit", str(limit)),
+        *(("state", state) for state in states),
+        *query_of(before=before, **where),
+    ]
     found = remote.get(f"{remote.project}/deliveries", query)
     _show_list(found, "deliveries", deliveries_table, as_json)
     if found["next"] and not as_json:
@@ -122,7 +110,7 @@ def list_deliveries(
 @click.option("--failures", type=click.IntRange(min=0), help="Those that failed so often in a row.")
 @click.option("--all-projects", is_flag=True, help="Of every project; needs an operator's key.")
 @click.option("--limit", type=click.IntRange(1, 1_000), default=100, show_default=True, help="How many.")
-@_as_json
+@with_json
 def list_destinations(
     remote: ServerClient, /, *, failures: int | None, all_projects: bool, limit: int, as_json: bool
 ) -> None:
@@ -132,14 +120,14 @@ def list_destinations(
     what was given up. `ringback requests redeliver --destination URL` sends all of that again.
     """
     path = "/v1/destinations" if all_projects else f"{remote.project}/destinations"
-    found = remote.get(path, [("limit", str(limit)), *_query(failures=failures)])
+    found = remote.get(path, [("limit", str(limit)), *query_of(failures=failures)])
     _show_list(found, "destinations", destinations_table, as_json)
 
 
 @command.command("show")
 @with_server
 @click.argument("request_id")
-@_as_json
+@with_json
 def show(remote: ServerClient, /, *, request_id: str, as_json: bool) -> None:
     """Show one request with every attempt at its callback, and what the receiver said."""
     found = remote.get(f"{remote.project}/requests/{request_id}")
@@ -184,7 +172,7 @@ def result(remote: ServerClient, /, *, request_id: str, output: Path | None) -> 
 @_delivery_filters
 @click.option("--dry-run", is_flag=True, help="Only say how many there are.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_as_json
+@with_json
 def redeliver(
     remote: ServerClient,
     /,
@@ -219,7 +207,7 @@ def redeliver(
         return
     if url or method or delivery:
         raise click.UsageError("--url, --method and --delivery are for one REQUEST_ID.")
-    filters = {"state": state, **_given(**where)}
+    filters = {"state": state, **given(**where)}
     filters |= {"tag": list(tags)} if (tags := filters.pop("tags", ())) else {}
     if not yes:
         _confirm(remote, filters, dry_run=dry_run, as_json=as_json)
@@ -230,7 +218,7 @@ def redeliver(
 @command.command("cancel")
 @with_server
 @click.argument("request_id")
-@_as_json
+@with_json
 def cancel(remote: ServerClient, /, *, request_id: str, as_json: bool) -> None:
     """End a request and its callbacks, as far as they have not ended."""
     done = remote.post(f"{remote.project}/requests/{request_id}/cancel", {})
@@ -241,7 +229,7 @@ def cancel(remote: ServerClient, /, *, request_id: str, as_json: bool) -> None:
 @with_server
 @click.argument("request_id")
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@_as_json
+@with_json
 def delete(remote: ServerClient, /, *, request_id: str, yes: bool, as_json: bool) -> None:
     """Erase a request: it is cancelled, and its recording, result, callbacks and record go.
 
@@ -254,7 +242,7 @@ def delete(remote: ServerClient, /, *, request_id: str, yes: bool, as_json: bool
 
 
 def _redeliver_one(remote: ServerClient, request_id: str, body: dict[str, Any], as_json: bool) -> None:
-    done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", _given(**body))
+    done = remote.post(f"{remote.project}/requests/{request_id}/redeliver", given(**body))
     lines = [f"Due again: {delivery['id']}" for delivery in done["deliveries"]]
     _show(done, as_json, lines)
 
@@ -276,7 +264,7 @@ def _redeliver_many(remote: ServerClient, filters: dict[str, Any], as_json: bool
     total = {"redelivered": 0, "skipped": 0}
     position: str | None = None
     while True:
-        done = remote.post(f"{remote.project}/deliveries/redeliver", _given(**filters, before=position))
+        done = remote.post(f"{remote.project}/deliveries/redeliver", given(**filters, before=position))
         total = {name: count + done[name] for name, count in total.items()}
         position = done["next"]
         if position is None:
@@ -284,15 +272,6 @@ def _redeliver_many(remote: ServerClient, filters: dict[str, Any], as_json: bool
         click.echo(f"{total['redelivered']} so far …", err=True)
     skipped = f" {total['skipped']} left out: no longer kept." if total["skipped"] else ""
     _show(total, as_json, [f"Due again: {with_noun(total['redelivered'], *DELIVERIES)}.{skipped}"])
-
-
-def _query(tags: tuple[str, ...] = (), **named: Any) -> Query:
-    return [*((name, str(value)) for name, value in _given(**named).items()), *(("tag", tag) for tag in tags)]
-
-
-def _given(**named: Any) -> dict[str, Any]:
-    """Without what was not given."""
-    return {name: value for name, value in named.items() if value not in (None, ())}
 
 
 def _show_list(

@@ -83,6 +83,16 @@ class ServerClient:
             ) from None
 
 
+def query_of(tags: Sequence[str] = (), **named: Any) -> Query:
+    """The parameters of a list; what was not given is left out."""
+    return [*((name, str(value)) for name, value in given(**named).items()), *(("tag", tag) for tag in tags)]
+
+
+def given(**named: Any) -> dict[str, Any]:
+    """Without what was not given."""
+    return {name: value for name, value in named.items() if value not in (None, ())}
+
+
 def with_server(command: Callable[Concatenate[ServerClient, P], R]) -> Callable[..., R]:
     """Give a command the server that its options and settings name, as the first argument."""
 

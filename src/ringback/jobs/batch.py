@@ -21,6 +21,7 @@ from ringback.jobs.records import (
     WriteSet,
 )
 from ringback.jobs.store import AlreadyRequested, OverAllowance
+from ringback.jobs.usage import UsageAmount, Used
 
 
 class JobBatch:
@@ -163,6 +164,11 @@ class JobBatch:
         for holder in (live.accessor, live.project):
             if holder is not None:
                 self.writes.audio[holder] = self.writes.audio.get(holder, 0.0) + seconds
+
+    def count_usage(self, used: Used) -> None:
+        """A request was answered."""
+        before = self.writes.used.get(used.key, UsageAmount())
+        self.writes.used[used.key] = before.plus(used.amount)
 
     def finish(self) -> WriteSet:
         """All that is to be written."""

@@ -104,6 +104,8 @@ class Settle(JobCommand[bool]):
                 _end(batch, live, State.DONE, outcome)
                 if outcome.audio_seconds:
                     batch.count_audio(live, outcome.audio_seconds)
+                if outcome.used is not None:
+                    batch.count_usage(outcome.used)
                 _add_all(batch, outcome.follow_ups)
             case GivenUp():
                 _end(batch, live, State.PARKED, outcome)

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
 
+from ringback.jobs.usage import Used
+
 JobId = NewType("JobId", str)
 """A UUID in its canonical text form. For a transcription it is Deepgram's `request_id`."""
 
@@ -147,6 +149,8 @@ class Done:
     signal: Signal = Signal.NEUTRAL
     audio_seconds: float = 0.0
     """What it adds to the day's audio of the job's accessor and project."""
+    used: Used | None = None
+    """What it adds to the usage of its project: a caller's request counts once, with its end."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from ringback.jobs.job import Allowance, Attempt, JobId, NewJob, Signal, State
 from ringback.jobs.lane import FIRST_CAP, Health
+from ringback.jobs.usage import UsageAmount, UsageKey
 
 
 @dataclass(slots=True)
@@ -205,7 +206,7 @@ class WriteSet:
     """What a batch has decided. To be written in this order, each finding what it needs:
 
     jobs that were parked leave; ended ones leave their live rows; `moved` ones that are held, then the
-    others; new and revived ones that are live; then ends, attempts, keys, usages, audio and lanes.
+    others; new and revived ones that are live; then ends, attempts, keys, usages, audio, used and lanes.
     """
 
     added: list[AddedJob] = field(default_factory=list)
@@ -220,5 +221,7 @@ class WriteSet:
     """Accessor and kind → by how much live jobs, their weight and the kept jobs change."""
     audio: dict[str, float] = field(default_factory=dict)
     """Id of a key or a project → seconds of audio that it has used more today."""
+    used: dict[UsageKey, UsageAmount] = field(default_factory=dict)
+    """What the requests that have ended add to the hours in which they were accepted."""
     lanes: Sequence[LaneRecord] = ()
     """Those that changed."""

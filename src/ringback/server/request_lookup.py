@@ -14,7 +14,7 @@ from ringback.server.permissions import Permission
 from ringback.server.query_parameters import END, START, TAG, ChoiceParameter, QueryParameter, TextParameter
 from ringback.streaming.record import KIND as STREAM
 from ringback.transcription.request import KIND as TRANSCRIBE
-from ringback.transcription.request import READ
+from ringback.transcription.request import READ, endpoint_of
 
 REQUEST_KINDS: Final = (TRANSCRIBE, STREAM, READ)
 """What a caller can ask for; deliveries follow from it."""
@@ -89,11 +89,6 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
         if method is None or (method == "streaming") == (kind == STREAM)
         if endpoint in (None, endpoint_of(kind))
     ]
-
-
-def endpoint_of(kind: str) -> str:
-    """Deepgram's word for what requests of this kind are for: `/v1/listen` or `/v1/read`."""
-    return "read" if kind == READ else "listen"
 
 
 async def newest(store: JobPages, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:

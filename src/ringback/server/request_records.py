@@ -13,7 +13,6 @@ from ringback.callbacks.order import origin_of_callback
 from ringback.clock import rfc3339
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
-from ringback.listen.options import ListenOptions
 from ringback.server.error_responses import LISTEN_PATH, READ_PATH
 from ringback.server.operations import Timestamp, Uuid
 from ringback.transcription.request import (
@@ -23,6 +22,7 @@ from ringback.transcription.request import (
     order_of,
     result_of,
 )
+from ringback.usage import config_of, features_of
 
 
 class RequestDetails(msgspec.Struct):
@@ -120,17 +120,6 @@ def model_id_of(
     return next((model.uuid for model in models if model.name == order.model), None)
 
 
-def features_of(options: ListenOptions) -> list[str]:
-    """The names of the boolean parameters that were true."""
-    return [name for name in options.__struct_fields__ if getattr(options, name) is True]
-
-
-def config_of(options: ListenOptions) -> dict[str, object]:
-    """The parameters that differ from their defaults, without the callback's URL and the caller's labels."""
-    options_given: dict[str, object] = msgspec.to_builtins(options)
-    return {name: value for name, value in options_given.items() if name not in _HIDDEN}
-
-
 def _response(job: Job, order: TranscriptionOrder, models: Sequence[ModelInfo]) -> RequestResponse:
     """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
     stands here, without `code` and `completed`."""
@@ -155,12 +144,9 @@ def _details(
         models=[] if model is None else [model],
         method=job.method,
         tags=job.tags,
-        features=features_of(order.options),
+        features=list(features_of(order.options)),
         config=config_of(order.options),
     )
-
-
-_HIDDEN = frozenset({"callback", "unserved", "tag", "extra"})
 
 
 def _callback(deliveries: Sequence[Job]) -> CallbackSummary:

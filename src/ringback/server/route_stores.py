@@ -19,6 +19,7 @@ from ringback.jobs.store import (
     LaneReporter,
     LaneStanding,
 )
+from ringback.jobs.usage import UsageReader
 
 
 class BreakerReader(Protocol):
@@ -68,7 +69,14 @@ class SyncResponseStore(JobCanceller, Protocol):
 
 
 class RouteStore(
-    LaneReporter, DeliveryStore, HistoryStore, ResultStore, RequestCommandStore, SyncResponseStore, Protocol
+    LaneReporter,
+    DeliveryStore,
+    HistoryStore,
+    ResultStore,
+    RequestCommandStore,
+    SyncResponseStore,
+    UsageReader,
+    Protocol,
 ):
     """All of the routes' together; `listen_route` has its `add` from here."""
 

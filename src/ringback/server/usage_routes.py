@@ -1,13 +1,13 @@
 """What was used: hours and requests by day, by group, and which features, models and tags there were.
 
-https://developers.deepgram.com/reference/manage/usage. Everything is added up from the requests in the
-ledger; this server has neither text-to-speech nor agents, and their figures are nought. Tokens are those that
-the operator's language model has counted.
+https://developers.deepgram.com/reference/manage/usage. The figures are the ledger's hourly sums (ADR 0043);
+this server has neither text-to-speech nor agents, and their figures are nought. Tokens are those that the
+operator's language model has counted.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -16,82 +16,51 @@ from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.engines.base import ModelInfo
-from ringback.jobs.job import Job, JobFilter
-from ringback.jobs.store import JobPages
+from ringback.jobs.usage import HOUR, DailyUsage, UsageDimension, UsageFilter, UsageReader, hour_of
 from ringback.listen.options import ListenOptions
-from ringback.server.auth import Authenticator
+from ringback.server.auth import Authenticator, Caller
 from ringback.server.operations import PROJECT_PATH, Operation, Uuid
 from ringback.server.permissions import Permission
 from ringback.server.query_parameters import (
     END,
     START,
+    TAG,
     ChoiceParameter,
     QueryParameter,
     TextParameter,
     bad_query,
 )
-from ringback.server.request_lookup import REQUEST_FILTERS, endpoint_of, filters_of
+from ringback.server.request_lookup import ACCESSOR, DEPLOYMENT, ENDPOINT, METHOD, STATUS
 from ringback.server.request_parsing import answer, caller_of_project
-from ringback.server.request_records import config_of, features_of, model_id_of
 from ringback.server.services import Services
-from ringback.transcription.request import order_of, result_of
 
-TAG = "Usage"
+GROUP = "Usage"
 
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 
-USAGE_MOST, USAGE_PAGE = 2_000, 200
-"""Requests of one kind that one report adds up, newest first, and how many of them are in memory at a time:
-each brings its result along."""
+GROUPS_MOST = 10_000
+"""Groups of one answer, over all its days; and sets of tags that `fields` looks at."""
 
-
-@dataclass(frozen=True, slots=True)
-class _RequestUsage:
-    """One request."""
-
-    day: str
-    hours: float
-    channels: int
-    model: str
-    """Its name."""
-    model_id: str
-    """Its uuid; empty where it is no longer known."""
-    language: str
-    accessor: str
-    endpoint: str
-    method: str
-    tags: tuple[str, ...]
-    features: tuple[str, ...]
-    parameters: frozenset[str]
-    """Query parameters that were set to something else than their default."""
-    input_tokens: int
-    output_tokens: int
-
-
-_GROUPINGS: Mapping[str, Callable[[_RequestUsage], str]] = {
-    "accessor": lambda used: used.accessor,
-    "endpoint": lambda used: used.endpoint,
-    "feature_set": lambda used: ",".join(used.features),
-    "models": lambda used: used.model,
-    "method": lambda used: used.method,
-    "tags": lambda used: ",".join(used.tags),
-    "deployment": lambda _: "self-hosted",
+_DIMENSIONS: Mapping[str, UsageDimension | None] = {
+    "accessor": UsageDimension.ACCESSOR,
+    "endpoint": UsageDimension.ENDPOINT,
+    "feature_set": UsageDimension.FEATURES,
+    "models": UsageDimension.MODEL,
+    "method": UsageDimension.METHOD,
+    "tags": UsageDimension.TAGS,
+    "deployment": None,
 }
 """What a request counts under. One with several features or tags counts once, under all of them together."""
 
+_DEPLOYMENT = "self-hosted"
+
 
 @dataclass(frozen=True, slots=True)
-class _Report:
+class _Period:
     start: str
     end: str
-    used: Sequence[_RequestUsage]
-    complete: bool
-    """False: the oldest requests of the period are missing."""
-
-    @property
-    def completeness(self) -> "Completeness":
-        return Completeness(self.complete)
+    where: UsageFilter | None
+    """None: it was asked for something that this server never does."""
 
 
 class Resolution(msgspec.Struct):
@@ -101,7 +70,7 @@ class Resolution(msgspec.Struct):
 
 class Completeness(msgspec.Struct):
     complete: bool
-    """False: the oldest requests of the period are missing."""
+    """False: there are more groups than an answer holds, and those of the last days are missing."""
 
 
 class TokenCounts(msgspec.Struct, frozen=True, rename={"in_": "in"}):
@@ -190,23 +159,26 @@ class UsageFields(msgspec.Struct):
     ringback: Completeness
 
 
-GROUPING = ChoiceParameter("grouping", tuple(_GROUPINGS), "What the figures are broken down by.")
+GROUPING = ChoiceParameter("grouping", tuple(_DIMENSIONS), "What the figures are broken down by.")
 MODEL = TextParameter("model", "The uuid of the model that ran.")
 FEATURE_FILTERS: tuple[QueryParameter, ...] = tuple(
     ChoiceParameter(name, ("true", "false"), "Only requests that set it, or only those that did not.")
     for name in ListenOptions.__struct_fields__
-    if name not in {"model", "tag", "warnings"}
+    if name not in {"model", "tag", "warnings", "extra"}
 )
 _USAGE = f"{PROJECT_PATH}/usage"
-_FILTERS: tuple[QueryParameter, ...] = (*REQUEST_FILTERS, MODEL, *FEATURE_FILTERS)
+_FILTERS: tuple[QueryParameter, ...] = (
+    *(START, END, ACCESSOR, METHOD, STATUS, TAG, ENDPOINT, DEPLOYMENT, MODEL),
+    *FEATURE_FILTERS,
+)
 SHOW_USAGE = Operation(
-    "GET", _USAGE, "getUsage", TAG, "Hours and requests per day", UsageSummary, query=_FILTERS
+    "GET", _USAGE, "getUsage", GROUP, "Hours and requests per day", UsageSummary, query=_FILTERS
 )
 BREAK_DOWN_USAGE = Operation(
     "GET",
     f"{_USAGE}/breakdown",
     "getUsageBreakdown",
-    TAG,
+    GROUP,
     "The same by group",
     UsageBreakdown,
     query=(GROUPING, *_FILTERS),
@@ -215,7 +187,7 @@ LIST_USAGE_FIELDS = Operation(
     "GET",
     f"{_USAGE}/fields",
     "listUsageFields",
-    TAG,
+    GROUP,
     "Models, tags and features that were used",
     UsageFields,
     query=_FILTERS,
@@ -223,180 +195,152 @@ LIST_USAGE_FIELDS = Operation(
 
 
 class UsageRoutes:
-    """The routes; all take the filters of the request history, and `start` and `end`."""
+    """The routes; all take `start`, `end` and the same filters."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
-        self._store: JobPages = services.store
+        self._store: UsageReader = services.store
         self._catalogue = services.catalogue
         self._clock = services.clock
         self._authenticator = authenticator
 
     async def summary(self, request: Request) -> Response:
         """Hours and requests per day."""
-        report = await self._report(request)
-        days = [_summed(day, used) for day, _, used in _grouped(report.used)]
-        return answer(UsageSummary(report.start, report.end, Resolution(), days, report.completeness))
+        period = await self._period(request)
+        found, complete = await self._daily(period, None)
+        days = [_summed(each) for each in found]
+        return answer(UsageSummary(period.start, period.end, Resolution(), days, complete))
 
     async def breakdown(self, request: Request) -> Response:
         """The same, and within a day by what `grouping` names."""
         grouping = GROUPING.of(request)
-        report = await self._report(request)
-        groups = [
-            _broken_down(day, grouping, group, used) for day, group, used in _grouped(report.used, grouping)
-        ]
-        return answer(UsageBreakdown(report.start, report.end, Resolution(), groups, report.completeness))
+        period = await self._period(request)
+        found, complete = await self._daily(period, None if grouping is None else _DIMENSIONS[grouping])
+        groups = [_broken_down(each, grouping) for each in found]
+        return answer(UsageBreakdown(period.start, period.end, Resolution(), groups, complete))
 
     async def fields(self, request: Request) -> Response:
         """Which models, tags, features, languages and methods the requests of the period had."""
-        report = await self._report(request)
-        used = report.used
-        versions = {model.uuid: model.version for model in self._catalogue.models()}
-        models = sorted({(each.model, each.language, each.model_id) for each in used if each.model_id})
+        period = await self._period(request)
+        if period.where is None:
+            return answer(UsageFields([], [], [], [], [], Completeness(True)))
+        used = await self._store.used_labels(period.where, GROUPS_MOST)
         return answer(
             UsageFields(
-                tags=_sorted(tag for each in used for tag in each.tags),
-                models=[
-                    UsedModel(name, language, versions.get(uuid, ""), uuid) for name, language, uuid in models
-                ],
-                processing_methods=_sorted(each.method for each in used),
-                features=_sorted(name for each in used for name in each.features),
-                languages=_sorted(each.language for each in used),
-                ringback=report.completeness,
+                tags=sorted(used.tags),
+                models=self._used_models(used.models),
+                processing_methods=sorted(used.methods),
+                features=sorted(used.features),
+                languages=sorted({language for _name, language, _uuid in used.models}),
+                ringback=Completeness(used.complete),
             )
         )
 
-    async def _report(self, request: Request) -> _Report:
+    async def _period(self, request: Request) -> _Period:
+        """What is asked for. Raises `Refusal`."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         until = END.of(request) or self._clock.now()
         since = START.of(request) or max(0.0, until - _MONTH)
-        used: list[_RequestUsage] = []
-        complete = True
-        for where in filters_of(request, caller):
-            complete &= await self._collect(replace(where, since=since, until=until), used)
-        feature_filter = _feature_filter(request)
-        model = MODEL.of(request)
-        return _Report(
-            _day(since),
-            _day(until),
-            [
-                each
-                for each in used
-                if feature_filter.matches(each.parameters) and model in (None, each.model_id)
-            ],
-            complete,
+        return _Period(_day(since), _day(until), self._filter(request, caller, since, until))
+
+    def _filter(self, request: Request, caller: Caller, since: float, until: float) -> UsageFilter | None:
+        for name in _NOT_KEPT & request.query_params.keys():
+            raise bad_query(
+                f"Usage is kept in sums, not by `{name}`: ask for the requests, which take it."
+                if name == "request_id"
+                else f"Usage does not keep which requests set `{name}`."
+            )
+        accessor, own = ACCESSOR.of(request), caller.narrowed_to_key(Permission.READ_REQUESTS)
+        status, model = STATUS.of(request), MODEL.of(request)
+        any_of, none_of = _feature_filter(request)
+        where = UsageFilter(
+            caller.project,
+            first_hour=hour_of(since),
+            last_hour=math.ceil(until / HOUR) - 1,
+            accessor=accessor or own,
+            endpoint=ENDPOINT.of(request),
+            method=METHOD.of(request),
+            model_id=model,
+            model=self._names().get(model or ""),
+            succeeded=None if status is None else status == "succeeded",
+            tags=tuple(TAG.of(request)),
+            any_of=any_of,
+            none_of=none_of,
         )
+        foreign = own is not None and accessor not in (None, own)
+        return None if foreign or DEPLOYMENT.of(request) not in (None, _DEPLOYMENT) else where
 
-    async def _collect(self, where: JobFilter, used: list[_RequestUsage]) -> bool:
-        """Adds the newest `USAGE_MOST`; whether those are all."""
-        models = self._catalogue.models()
-        position: str | None = None
-        for _ in range(USAGE_MOST // USAGE_PAGE):
-            page = await self._store.page(where, USAGE_PAGE, position)
-            # Reads every result: not on the event loop.
-            used += await asyncio.to_thread(lambda jobs: [_usage_of(job, models) for job in jobs], page.jobs)
-            position = page.next
-            if position is None:
-                return True
-        return False
+    async def _daily(
+        self, period: _Period, by: UsageDimension | None
+    ) -> tuple[Sequence[DailyUsage], Completeness]:
+        if period.where is None:
+            return (), Completeness(True)
+        found = await self._store.daily_usage(period.where, by, GROUPS_MOST + 1)
+        return found[:GROUPS_MOST], Completeness(len(found) <= GROUPS_MOST)
+
+    def _names(self) -> Mapping[str, str]:
+        return {model.uuid: model.name for model in self._catalogue.models()}
+
+    def _used_models(self, used: Iterable[tuple[str, str, str]]) -> list[UsedModel]:
+        """Where none ran, the one that was promised, as far as it is here still."""
+        versions = {model.uuid: model.version for model in self._catalogue.models()}
+        uuids = {name: uuid for uuid, name in self._names().items()}
+        named = {(name, language, uuid or uuids.get(name, "")) for name, language, uuid in used}
+        return [
+            UsedModel(name, language, versions.get(uuid, ""), uuid)
+            for name, language, uuid in sorted(named)
+            if uuid
+        ]
 
 
-@dataclass(frozen=True, slots=True)
-class _FeatureFilter:
+def _feature_filter(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """`punctuate=true` and the like: of those that are true one must have been used, of those that are false
     none (https://developers.deepgram.com/reference/manage/usage/breakdown)."""
-
-    one_of: frozenset[str]
-    none_of: frozenset[str]
-
-    def matches(self, parameters: frozenset[str]) -> bool:
-        return not parameters & self.none_of and (not self.one_of or bool(parameters & self.one_of))
-
-
-def _feature_filter(request: Request) -> _FeatureFilter:
     found: dict[str, set[str]] = {"true": set(), "false": set()}
     for name, text in request.query_params.multi_items():
         if name in _FEATURES:
             if text not in found:
                 raise bad_query(f"`{name}` must be `true` or `false`.")
             found[text].add(name)
-    return _FeatureFilter(frozenset(found["true"]), frozenset(found["false"]))
+    return tuple(sorted(found["true"])), tuple(sorted(found["false"]))
 
 
 _FEATURES = frozenset(parameter.name for parameter in FEATURE_FILTERS)
+_NOT_KEPT = frozenset({"request_id", "extra"})
 
 
-def _usage_of(job: Job, models: Sequence[ModelInfo]) -> _RequestUsage:
-    order = order_of(job.payload)
-    ending = None if job.result is None else result_of(job.result)
-    parameters = set(config_of(order.options))
-    if order.callback is not None:
-        parameters.add("callback")
-    return _RequestUsage(
-        day=_day(job.created_at),
-        hours=0.0 if ending is None else ending.duration / 3600,
-        channels=1 if ending is None else max(1, ending.channels),
-        model=order.model,
-        model_id=model_id_of(order, ending, models) or "",
-        language="multi" if order.options.detect_language else order.options.language,
-        accessor=job.accessor or "",
-        endpoint=endpoint_of(job.kind),
-        method=job.method,
-        tags=job.tags,
-        features=tuple(features_of(order.options)),
-        parameters=frozenset(parameters),
-        input_tokens=0 if ending is None else ending.input_tokens,
-        output_tokens=0 if ending is None else ending.output_tokens,
-    )
-
-
-def _grouped(
-    used: Iterable[_RequestUsage], grouping: str | None = None
-) -> list[tuple[str, str, list[_RequestUsage]]]:
-    """Day, group and the requests of both, in this order."""
-    groups: dict[tuple[str, str], list[_RequestUsage]] = {}
-    for each in used:
-        groups.setdefault((each.day, _GROUPINGS[grouping](each) if grouping else ""), []).append(each)
-    return [(day, group, found) for (day, group), found in sorted(groups.items())]
-
-
-def _summed(day: str, used: Sequence[_RequestUsage]) -> UsageDay:
+def _summed(used: DailyUsage) -> UsageDay:
+    day, amount = _day_of(used), used.amount
     return UsageDay(
         start=day,
         end=day,
-        hours=_hours(used),
-        total_hours=_total_hours(used),
-        requests=len(used),
-        tokens=TokenCounts(sum(each.input_tokens for each in used), sum(each.output_tokens for each in used)),
+        hours=amount.seconds / HOUR,
+        total_hours=amount.channel_seconds / HOUR,
+        requests=amount.requests,
+        tokens=TokenCounts(amount.input_tokens, amount.output_tokens),
     )
 
 
-def _broken_down(day: str, grouping: str | None, group: str, used: Sequence[_RequestUsage]) -> UsageGroup:
-    named = {name: group if name == grouping else None for name in _GROUPINGS}
+def _broken_down(used: DailyUsage, grouping: str | None) -> UsageGroup:
+    day, amount = _day_of(used), used.amount
+    group = _DEPLOYMENT if grouping == "deployment" else ",".join(used.group)
+    named = {name: group if name == grouping else None for name in _DIMENSIONS}
     return UsageGroup(
-        hours=_hours(used),
-        total_hours=_total_hours(used),
-        tokens_in=sum(each.input_tokens for each in used),
-        tokens_out=sum(each.output_tokens for each in used),
-        requests=len(used),
+        hours=amount.seconds / HOUR,
+        total_hours=amount.channel_seconds / HOUR,
+        tokens_in=amount.input_tokens,
+        tokens_out=amount.output_tokens,
+        requests=amount.requests,
         grouping=UsageGrouping(start=day, end=day, **named),
     )
 
 
-def _hours(used: Sequence[_RequestUsage]) -> float:
-    return sum((each.hours for each in used), 0.0)
-
-
-def _total_hours(used: Sequence[_RequestUsage]) -> float:
-    """Every channel counts."""
-    return sum((each.hours * each.channels for each in used), 0.0)
-
-
-def _sorted(texts: Iterable[str]) -> list[str]:
-    return sorted(set(texts))
+def _day_of(used: DailyUsage) -> str:
+    return _day(used.day * _DAY)
 
 
 def _day(moment: float) -> str:
     return datetime.fromtimestamp(moment, UTC).date().isoformat()
 
 
-_MONTH = 30 * 86_400.0
+_DAY = 86_400.0
+_MONTH = 30 * _DAY

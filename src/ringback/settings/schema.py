@@ -91,6 +91,8 @@ class KeepSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     audio: Annotated[float, Meta(ge=0)] = 0.0
     history: Annotated[float, Meta(ge=0)] = 2_592_000.0
     """The record of a request and of its attempts. Not shorter than `results`."""
+    usage: Annotated[float, Meta(ge=0)] = 34_560_000.0
+    """The hourly sums of requests, of which no record needs to be left."""
 
 
 ComputeType = Literal[

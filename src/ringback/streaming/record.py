@@ -10,15 +10,17 @@ import msgspec
 from ringback.blobs import StoredDocument
 from ringback.callbacks.order import RequestOrder
 from ringback.errors import Failure
-from ringback.jobs.job import Allowance, Attempt, Done, JobId, Lane, Lease, NewJob
-from ringback.jobs.store import LeaseStore
+from ringback.jobs.job import Allowance, Attempt, Done, Job, JobId, Lane, Lease, NewJob
+from ringback.jobs.store import JobReader, LeaseStore
+from ringback.jobs.usage import UsageCounter
 from ringback.listen import results
+from ringback.usage import used_by
 
 KIND = "stream"
 METHOD = "streaming"
 
 
-class StreamRecordStore(LeaseStore, Protocol):
+class StreamRecordStore(LeaseStore, JobReader, UsageCounter, Protocol):
     """The ledger's side of a live stream's record."""
 
     async def begin(self, job: NewJob, lease_seconds: float, allowance: Allowance | None = None) -> Lease:
@@ -58,7 +60,13 @@ def record_job(order: RequestOrder, request_id: JobId, *, project: str, accessor
 
 
 def ended(
-    result: StreamResult, status: int, started_at: float, ended_at: float, audio_seconds: float = 0.0
+    record: Job,
+    result: StreamResult,
+    status: int,
+    *,
+    started_at: float,
+    ended_at: float,
+    audio_seconds: float = 0.0,
 ) -> Done:
     """The end of a stream, whichever it was: nothing about it will be tried again. `audio_seconds`: what is
     not counted yet for its key and project."""
@@ -69,6 +77,7 @@ def ended(
             started_at, max(started_at, ended_at), "streamed" if status == 200 else "broken", status
         ),
         audio_seconds=audio_seconds,
+        used=used_by(record, _ORDER.decode(record.payload), result, status),
     )
 
 
@@ -80,4 +89,13 @@ async def end_abandoned(lease: Lease) -> Done:
     """The handler for records whose server died: there is no stream any more."""
     failure = Failure(500, "INTERNAL_SERVER_ERROR", "The server ended while the stream was open.")
     at = lease.job.created_at
-    return ended(StreamResult(error_document(failure, lease.job.id)), failure.status, at, at)
+    return ended(
+        lease.job,
+        StreamResult(error_document(failure, lease.job.id)),
+        failure.status,
+        started_at=at,
+        ended_at=at,
+    )
+
+
+_ORDER = msgspec.json.Decoder(RequestOrder)

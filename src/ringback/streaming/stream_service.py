@@ -12,14 +12,16 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from ringback import telemetry
 from ringback.callbacks.order import RequestOrder, with_callback
 from ringback.clock import Clock
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
-from ringback.jobs.job import JobId, Lease
+from ringback.jobs.job import Done, JobId, Lease, State
 from ringback.jobs.store import LedgerUnavailable, OverAllowance
+from ringback.jobs.usage import Used
 from ringback.listen.actions import CloseReason
 from ringback.listen.options import ListenOptions
 from ringback.quota import AudioQuota, Holder
@@ -172,15 +174,34 @@ class StreamService:
 
     async def _settle(self, stream: "AdmittedStream") -> None:
         now = self._clock.now()
-        outcome = ended(stream.result(), stream.status, stream.began, now, stream.uncounted())
+        outcome = ended(
+            stream.lease.job,
+            stream.result(),
+            stream.status,
+            started_at=stream.began,
+            ended_at=now,
+            audio_seconds=stream.uncounted(),
+        )
         pauses = int(SETTLING_SECONDS)
         for _ in range(pauses):
             try:
-                await self._store.settle(stream.lease, outcome)
+                if not await self._store.settle(stream.lease, outcome):
+                    await self._count_ended_by_others(stream.lease.job.id, outcome)
                 break
             except LedgerUnavailable as error:
                 telemetry.problem("stream.not_settled", request_id=stream.lease.job.id, error=str(error))
                 await asyncio.sleep(1)
+
+    async def _count_ended_by_others(self, request_id: JobId, outcome: Done) -> None:
+        """Its record was cancelled or erased, or ended as abandoned while this node was cut off: what was
+        recognised until then counts all the same. Without tags: an erasure could not take them back."""
+        assert outcome.used is not None
+        record = await self._store.get(request_id)
+        amount = outcome.used.amount
+        if record is not None and record.state is State.DONE:
+            # As abandoned it has counted already, without its audio.
+            amount = replace(amount, requests=0)
+        await self._store.count_usage([Used(outcome.used.key.without_tags(), amount)])
 
     async def _keep_leases(self) -> None:
         open_now = list(self._open.values())

@@ -14,18 +14,25 @@ added a response of a live stream.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ringback import telemetry
 from ringback.blobs import BlobStore, delete_all
 from ringback.callbacks.delivery import KIND as DELIVER
-from ringback.jobs.job import LIVE, Job, JobFilter, JobId
+from ringback.jobs.job import LIVE, Job, JobFilter, JobId, State
 from ringback.jobs.round_turns import SOON_ENOUGH, Turns
 from ringback.jobs.store import JobCanceller, JobChildren, JobPages, JobReader
+from ringback.jobs.usage import Used
 from ringback.service import every
 from ringback.transcription.fetch import KIND as FETCH
-from ringback.transcription.request import audio_key, document_key
+from ringback.transcription.request import (
+    audio_key,
+    document_key,
+    order_of,
+    request_usage,
+    result_of,
+)
 
 EVERY = 10.0
 """Seconds between two rounds of the eraser."""
@@ -58,9 +65,10 @@ class EraseStore(JobReader, JobPages, JobChildren, JobCanceller, Protocol):
         """No more on record."""
         ...
 
-    async def erase(self, jobs: Sequence[JobId]) -> int:
+    async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
         """Forget these jobs, their attempts and idempotency keys with them, as far as they have ended and no
-        job is there that they are the parent of; how many."""
+        job is there that they are the parent of; how many. `used`: what some of them have added to usage;
+        they go on counting, but no longer under their tags."""
         ...
 
     async def deleted_projects(self) -> Sequence[str]:
@@ -101,8 +109,16 @@ class Erasing:
         await self._store.cancel(job)
         await self._erase_children(job)
         await delete_all(self._blobs, [audio_key(job), document_key(job)])
-        await self._store.erase([job])
+        await self._store.erase([job], await self._used(job))
         return await self._store.get(job) is None and not await self._store.children(job, 1)
+
+    async def _used(self, request: JobId) -> Mapping[JobId, Used]:
+        """What it has added to usage, if anything."""
+        job = await self._store.get(request)
+        if job is None or job.kind not in self._requests or job.state is not State.DONE or job.code is None:
+            return {}
+        answered = None if job.result is None else result_of(job.result)
+        return {job.id: request_usage(job, order_of(job.payload), answered, job.code)}
 
     async def project(self, project: str) -> None:
         """All jobs of a project that was deleted."""

@@ -31,7 +31,13 @@ from ringback.jobs.job import (
 )
 from ringback.listen import results
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
-from ringback.transcription.request import TranscriptionOrder, TranscriptionResult, document_key, order_of
+from ringback.transcription.request import (
+    TranscriptionOrder,
+    TranscriptionResult,
+    document_key,
+    order_of,
+    request_usage,
+)
 
 BLOB_STORE_DELAYS = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds between tries to store a finished document, before the whole job is tried again later."""
@@ -150,6 +156,7 @@ class RequestHandler(ABC):
             follow_ups=_deliveries(job, order, response.status, stored),
             attempt=Attempt(started_at, ended_at, outcome, response.status),
             audio_seconds=response.counted_seconds if order.counts_audio else 0.0,
+            used=request_usage(job, order, result, response.status),
         )
 
 

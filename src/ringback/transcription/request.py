@@ -10,7 +10,9 @@ from ringback.egress.target import Target
 from ringback.errors import Refusal
 from ringback.jobs.job import Job, JobId, NewJob
 from ringback.jobs.lane import callers_lane
+from ringback.jobs.usage import Used
 from ringback.sealing import Seal
+from ringback.usage import LISTEN, used_by
 
 KIND = "transcribe"
 READ = "read"
@@ -71,6 +73,20 @@ def order_job(
         method="sync" if order.callback is None else "async",
         tags=order.options.tag,
     )
+
+
+def request_usage(
+    job: Job, order: TranscriptionOrder, result: TranscriptionResult | None, status: int
+) -> Used:
+    """What a request adds to usage that was answered with this status; of a live stream, too. `result`: None
+    where nothing is kept."""
+    tokens = (0, 0) if result is None else (result.input_tokens, result.output_tokens)
+    return used_by(job, order, result, status, endpoint=endpoint_of(job.kind), tokens=tokens)
+
+
+def endpoint_of(kind: str) -> str:
+    """Deepgram's word for what requests of this kind are for: `/v1/listen` or `/v1/read`."""
+    return "read" if kind == READ else LISTEN
 
 
 def audio_key(request_id: JobId) -> BlobKey:

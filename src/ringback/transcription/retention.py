@@ -66,6 +66,10 @@ class RetentionStore(JobReader, ChildrenByParent, Protocol):
         with them; how many. A job stays while one that it is the parent of is there: children go first."""
         ...
 
+    async def forget_usage(self, seconds_ago: float) -> None:
+        """Forget what requests added up to in hours before then."""
+        ...
+
 
 class RetentionService:
     """A service that strips and drops; a ledger or a disk that fails does not end it."""
@@ -79,15 +83,18 @@ class RetentionService:
         *,
         keep_results: float,
         keep_history: float,
+        keep_usage: float,
         requests: Sequence[str] = (TRANSCRIBE,),
     ) -> None:
-        """`keep_results`, `keep_history`: seconds that contents, and all trace, stay after the end.
+        """`keep_results`, `keep_history`: seconds that contents, and all trace, stay after the end; and
+        `keep_usage`: seconds that hourly sums stay.
         `requests`: the kinds of job that callers asked for, whose JSON is a transcription's."""
         self._blobs = blobs
         self._requests = requests
         self._store = store
         self._results = max(keep_results, LEAST_KEPT)
         self._history = max(keep_history, LEAST_KEPT)
+        self._usage = max(keep_usage, LEAST_KEPT)
 
     async def run(self, stopping: asyncio.Event) -> None:
         async def one_round() -> float:
@@ -108,7 +115,9 @@ class RetentionService:
             self._strip_fetches,
             partial(self._store.drop, self._history, AT_ONCE),
         ]
-        return all([await _repeated(step, stopping) for step in steps])
+        all_done = all([await _repeated(step, stopping) for step in steps])
+        await self._store.forget_usage(self._usage)
+        return all_done
 
     async def _strip_requests(self, kind: str) -> int:
         jobs = await self._store.ended(kind, self._results, AT_ONCE)

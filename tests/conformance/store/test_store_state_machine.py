@@ -38,8 +38,10 @@ from ringback.jobs.job import (
     State,
 )
 from ringback.jobs.store import AlreadyRequested, OverAllowance, Stripped
+from ringback.jobs.usage import UsageDimension, UsageFilter
 from support.model_ledger import ModelLedger, Place
 from support.stores import FIXED_CAPS, MovableClock, OpenStore, Reopen, Store
+from support.usage import used
 
 T = TypeVar("T")
 
@@ -61,8 +63,15 @@ MOMENTS = st.sampled_from([0.70710678, 6.18033989, 31.4159265, 1234.56789])
 DELAYS = st.sampled_from([0.0, 5.0, 60.0])
 LONG_AGO = st.sampled_from([-0.001, 10.123, 100.456, 4000.789])
 SIGNALS = st.sampled_from(Signal)
+USED = st.builds(used, accessor=st.sampled_from(["k", "l"]), tags=st.sampled_from([(), ("a",), ("a", "b")]))
 OUTCOMES: st.SearchStrategy[Outcome] = st.one_of(
-    st.builds(Done, code=st.sampled_from([200, 500]), result=st.just(b"done"), signal=SIGNALS),
+    st.builds(
+        Done,
+        code=st.sampled_from([200, 500]),
+        result=st.just(b"done"),
+        signal=SIGNALS,
+        used=st.one_of(st.none(), USED),
+    ),
     st.builds(Retry, delay=DELAYS, code=st.just(503), signal=SIGNALS),
     st.builds(GivenUp, code=st.just(410), result=st.just(b"parked"), signal=SIGNALS),
     st.just(Interrupted()),
@@ -328,6 +337,16 @@ class StoreMachine(RuleBasedStateMachine):
             assert (job.finished_at is not None) == (job.state in ENDED)
             if job.state is State.QUEUED:
                 assert job.due_at == pytest.approx(expected.due_at, abs=0.001)
+
+    @rule()
+    def usage_adds_up(self) -> None:
+        """Whatever was lost, taken over or dropped since."""
+        sums: Counter[tuple[str, ...]] = Counter()
+        for key, amount in self.model.used.items():
+            sums[key.tags] += amount.requests
+        found = self.run(self.store.daily_usage(UsageFilter("p", 0, 100), UsageDimension.TAGS, 10))
+        assert {each.group: each.amount.requests for each in found} == sums
+        assert sum(each.amount.seconds for each in found) == 2.0 * sums.total()
 
     @invariant()
     def sequences_go_one_at_a_time(self) -> None:

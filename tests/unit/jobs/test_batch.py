@@ -50,6 +50,8 @@ from ringback.jobs.records import (
     WriteSet,
 )
 from ringback.jobs.store import AlreadyRequested, OverAllowance
+from ringback.jobs.usage import UsageAmount
+from support.usage import used
 
 NOW = 1_000.0
 HELD, QUEUED, LEASED, DONE, PARKED, CANCELLED = State
@@ -394,3 +396,22 @@ class TestWrites:
         with pytest.raises(OverAllowance, match=text):
             decided(rows, Add([new(1, weight=2), new(2, weight=3)], allowance))
         decided(rows, Add([new(1, weight=4)], allowance))
+
+
+class TestUsage:
+    def test_what_requests_have_used_is_merged_by_key(self) -> None:
+        jobs = [live(number, LEASED) for number in (1, 2, 3)]
+        mine, others = used(seconds=2.0, channels=2), used(accessor="l")
+        outcomes = [Done(200, used=mine), Done(500, used=mine), Done(200, used=others)]
+        commands = [Settle(lease(job), outcome) for job, outcome in zip(jobs, outcomes, strict=True)]
+        _answers, writes = decided(snapshot(*jobs, of=lane(inflight=3)), *commands)
+        assert writes.used == {mine.key: UsageAmount(2, 4.0, 8.0), others.key: others.amount}
+
+    def test_a_lost_lease_and_an_end_without_usage_count_nothing(self) -> None:
+        queued, held = live(1, QUEUED), live(2, LEASED)
+        answers, writes = decided(
+            snapshot(queued, held),
+            Settle(lease(queued), Done(200, used=used())),
+            Settle(lease(held), Done(200)),
+        )
+        assert (answers, writes.used) == ([False, True], {})

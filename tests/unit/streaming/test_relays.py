@@ -9,8 +9,9 @@ import pytest
 from ringback.callbacks.order import RequestOrder, with_callback
 from ringback.egress.target import read_target
 from ringback.errors import Failure
-from ringback.jobs.job import Done, JobId, Lane, NewJob
+from ringback.jobs.job import Done, Job, JobId, Lane, NewJob, State
 from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.usage import UsageAmount
 from ringback.listen.actions import CloseReason, MessageKind, SendMessage
 from ringback.listen.options import ListenOptions
 from ringback.sealing import Seal
@@ -138,8 +139,16 @@ def test_a_record_reads_as_a_request_of_the_history() -> None:
     assert read.options == msgspec.structs.replace(options, callback=None)
 
     document = error_document(Failure(502, "STREAM_ENDED", "why"), REQUEST)
-    done = ended(StreamResult(document, 2.5, 1, "u"), 502, 10.0, 5.0)
+    record = Job(
+        id=job.id, kind=job.kind, lane=job.lane, project=job.project, payload=job.payload, parent=None,
+        accessor=job.accessor, method=job.method, tags=job.tags, state=State.LEASED, tries=0, losses=0,
+        created_at=7_200.0, due_at=7_200.0, finished_at=None, code=None, result=None,
+    )  # fmt: skip
+    done = ended(record, StreamResult(document, 2.5, 1, "u"), 502, started_at=10.0, ended_at=5.0)
     assert isinstance(done, Done)
+    assert done.used is not None
+    assert (done.used.key.hour, done.used.key.method, done.used.key.tags) == (2, "streaming", ("a",))
+    assert done.used.amount == UsageAmount(1, 2.5, 2.5)
     assert done.result is not None
     ending = result_of(done.result)
     assert (ending.duration, ending.channels, ending.model, ending.document) == (2.5, 1, "u", document)

@@ -60,7 +60,8 @@ function draw(report, grouping, measure) {
   const legend = h("ul", { class: "legend" }, groups.map((group, index) => h("li", {}, h("span", { class: `dot g${index % 6}` }), group || "none")));
   const rows = report.results.map((each) => h("tr", {}, h("th", { scope: "row" }, each.grouping.start), h("td", {}, each.grouping[grouping] || "none"),
     h("td", { class: "number" }, String(each.requests)), h("td", { class: "number" }, each.hours.toFixed(3)), h("td", { class: "number" }, each.total_hours.toFixed(3))));
-  return [h("div", { class: "card" }, h("p", { class: "figure" }, format(sum, measure), h("span", { class: "dim" }, measure === "hours" ? " hours in 30 days" : " requests in 30 days")), chart, legend),
+  return [h("div", { class: "card" }, h("p", { class: "figure" }, format(sum, measure), h("span", { class: "dim" }, measure === "hours" ? " hours in 30 days" : " requests in 30 days")), chart, legend,
+    report.ringback.complete ? null : h("p", { class: "dim" }, "There are more groups than one answer holds: those of the last days are left out.")),
     h("details", { class: "card" }, h("summary", {}, "The figures"), table("Usage", ["Day", "Group", "Requests", "Hours", "Channel hours"], rows, "Nothing yet."))];
 }
 

@@ -22,6 +22,7 @@ from ringback.storage.rows import (
     parked_job_from,
     usage_rows,
 )
+from ringback.storage.usage_rows import usage_hour_rows
 
 _SQL = load("batches.sql")
 
@@ -65,11 +66,13 @@ async def look(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
 
 
 async def write(connection: Connection, writes: WriteSet, now: float) -> None:
-    """All that a batch has decided, in the order that `WriteSet` asks for."""
+    """All that a batch has decided, in the order that `WriteSet` asks for, and what requests have used."""
     entered = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
     entered += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
+    # Most batches end no request, and are spared the plan of a longer statement.
+    used = [usage_hour_rows(writes.used)] if writes.used else []
     await connection.fetch(
-        _SQL["write_batch"],
+        _SQL["write_batch_and_usage" if used else "write_batch"],
         now,
         [{"number": live.number, "partition": live.partition} for live in writes.revived],
         [moved_row(live) for live in writes.moved.values()],
@@ -81,4 +84,5 @@ async def write(connection: Connection, writes: WriteSet, now: float) -> None:
         usage_rows(writes.usages),
         [{"holder": holder, "seconds": seconds} for holder, seconds in sorted(writes.audio.items())],
         [lane_row(lane) for lane in writes.lanes],
+        *used,
     )

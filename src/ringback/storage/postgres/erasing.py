@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from ringback.jobs.job import JobId
 from ringback.keys import Project
+from ringback.storage.postgres import usage
 from ringback.storage.postgres.database import Connection, Database
 from ringback.storage.postgres.queries import load
 
@@ -33,6 +34,7 @@ async def delete_project(database: Database, project: str) -> bool:
             return False
         for row in await connection.fetch(_SQL["remove_keys"], project):
             await connection.fetch(_DROP_SECRETS, row["id"])
+        await usage.forget_project(connection, project)
         return True
 
     return await database.transact(delete)
@@ -43,7 +45,12 @@ async def deleted_projects(database: Database) -> Sequence[str]:
 
 
 async def forget_projects(database: Database, seconds_ago: float) -> None:
-    await database.fetch(_SQL["forget_projects"], seconds_ago)
+    async def forget(connection: Connection) -> None:
+        for row in await connection.fetch(_SQL["forget_projects"], seconds_ago):
+            # What ended after the deletion has counted still.
+            await usage.forget_project(connection, row["id"])
+
+    await database.transact(forget)
 
 
 async def begin(database: Database, request: JobId) -> None:

@@ -25,8 +25,9 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.records import Changes
 from ringback.jobs.store import KindGauge, LaneReport, LaneStanding, LedgerUnavailable, Stripped
+from ringback.jobs.usage import DailyUsage, UsageDimension, UsageFilter, Used, UsedLabels
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema
+from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema, usage
 from ringback.storage.postgres.database import Database, connect
 from ringback.storage.postgres.nodes import Node, NodeFacts
 from ringback.storage.postgres.notifications import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Notifier, wait
@@ -292,6 +293,22 @@ class PostgresLedger:
     async def count_audio(self, seconds: Mapping[str, float]) -> None:
         await self._database.once(_AUDIO["count_now"], list(seconds), list(seconds.values()))
 
+    # The port of usage.
+
+    async def daily_usage(
+        self, where: UsageFilter, by: UsageDimension | None, most: int
+    ) -> Sequence[DailyUsage]:
+        return await usage.daily_usage(self._database, where, by, most)
+
+    async def used_labels(self, where: UsageFilter, most: int) -> UsedLabels:
+        return await usage.used_labels(self._database, where, most)
+
+    async def count_usage(self, used: Sequence[Used]) -> None:
+        await usage.count(self._database, used)
+
+    async def forget_usage(self, seconds_ago: float) -> None:
+        await usage.forget(self._database, seconds_ago)
+
     # The port of erasing.
 
     async def begin_erasing(self, request: JobId) -> None:
@@ -303,8 +320,8 @@ class PostgresLedger:
     async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
         return await erasing.asked_for(self._database, seconds_ago, limit)
 
-    async def erase(self, jobs: Sequence[JobId]) -> int:
-        return await retention.erase(self._database, jobs)
+    async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
+        return await retention.erase(self._database, jobs, used or {})
 
     async def deleted_projects(self) -> Sequence[str]:
         return await erasing.deleted_projects(self._database)

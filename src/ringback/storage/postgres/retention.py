@@ -4,12 +4,14 @@ Every call looks at a bounded number of rows. Days of which nothing is left go a
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ringback.jobs.daily_audio import DAYS_KEPT
 from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
+from ringback.jobs.usage import Used
+from ringback.storage.postgres import usage
 from ringback.storage.postgres.database import Connection, Database
 from ringback.storage.postgres.queries import load
 from ringback.storage.retention import DropJobs, LookForOld, OldJob, Place, RetentionWalk
@@ -60,19 +62,30 @@ async def drop(database: Database, walk: RetentionWalk, seconds_ago: float, limi
     return dropped
 
 
-async def erase(database: Database, jobs: Sequence[JobId]) -> int:
+async def erase(database: Database, jobs: Sequence[JobId], used: Mapping[JobId, Used]) -> int:
     rows = await database.fetch(_ENDED_NUMBERS, list(jobs))
-    return await _drop(database, [(row["number"], row["day"]) for row in rows])
+    counted = {row["number"]: used[row["id"]] for row in rows if row["id"] in used}
+    return await _drop(database, [(row["number"], row["day"]) for row in rows], counted)
 
 
-async def _drop(database: Database, places: Sequence[tuple[int, int]]) -> int:
-    """Jobs by their numbers and days."""
+async def _drop(
+    database: Database, places: Sequence[tuple[int, int]], counted: Mapping[int, Used] | None = None
+) -> int:
+    """Jobs by their numbers and days. `counted`: by number, those that count without tags from then on."""
     if not places:
         return 0
     numbers, days = [number for number, _day in places], [day for _number, day in places]
 
     async def write(connection: Connection) -> list[dict[str, Any]]:
-        return [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
+        if not counted:
+            return [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
+        # Locked: what another node drops meanwhile is not ours to move.
+        ours = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
+        dropped = [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
+        ours -= {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
+        for number in sorted(ours):
+            await usage.take_tags(connection, counted[number])
+        return dropped
 
     gone = await database.transact(write)
     await _clear_up(database, gone)

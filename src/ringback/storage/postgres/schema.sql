@@ -240,6 +240,35 @@ create table daily_audio (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0);
 
+-- What requests amount to, by the hour in which they were accepted. Written with their ends; the sums stay when
+-- the requests are dropped. Lists are JSON arrays.
+create table usage_hour (
+    project text not null,
+    hour bigint not null,                       -- since 1970
+    accessor text not null,                     -- '' where none is known
+    endpoint text not null,
+    method text not null,
+    model text not null,                        -- the name of the one that was promised
+    model_id text not null,                     -- the uuid of the one that ran, or ''
+    language text not null,
+    features text not null,                     -- parameters that were true
+    parameters text not null,                   -- those that were not left at their defaults
+    tags text not null,
+    succeeded boolean not null,
+    requests bigint not null,
+    seconds double precision not null,          -- of audio
+    channel_seconds double precision not null,  -- the same, every channel counted
+    input_tokens bigint not null default 0,     -- of an operator's language model
+    output_tokens bigint not null default 0,
+    -- Of all that may be long: an index takes no more than 2.7 KB.
+    digest text not null generated always as (md5(
+        endpoint || E'\n' || method || E'\n' || model || E'\n' || model_id || E'\n' || language || E'\n'
+        || features || E'\n' || parameters || E'\n' || tags || case when succeeded then '+' else '-' end
+    )) stored,
+    primary key (project, hour, accessor, digest)
+) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,
+    autovacuum_vacuum_cost_delay = 0);
+
 -- What nodes tell one another beside jobs. None of it is missed after a crash.
 
 -- How far recordings are that run just now: a row per recording, written once a second at most.

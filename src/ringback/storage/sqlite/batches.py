@@ -26,7 +26,7 @@ from ringback.storage.rows import (
     parked_job_from,
     usage_rows,
 )
-from ringback.storage.sqlite import daily_audio
+from ringback.storage.sqlite import daily_audio, usage
 from ringback.storage.sqlite.asking import fetch, fetch_one, json_array, write_all
 from ringback.storage.sqlite.queries import load
 
@@ -82,6 +82,8 @@ def write(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
         )
     if writes.audio:
         daily_audio.count(connection, writes.audio, now)
+    if writes.used:
+        usage.count(connection, writes.used)
     _write_what_belongs(connection, writes)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from ringback.jobs.job import JobId
 from ringback.keys import Project
-from ringback.storage.sqlite import keys
+from ringback.storage.sqlite import keys, usage
 from ringback.storage.sqlite.asking import fetch, fetch_one
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.transaction import Transaction
@@ -35,6 +35,7 @@ def delete_project(transaction: Transaction, project: str) -> bool:
         return False
     for key in keys.keys_of_project(connection, project):
         keys.remove_key(connection, project, key.id)
+    usage.forget_project(connection, project)
     return True
 
 
@@ -43,7 +44,10 @@ def deleted_projects(connection: sqlite3.Connection) -> Sequence[str]:
 
 
 def forget_projects(transaction: Transaction, seconds_ago: float) -> None:
-    transaction.execute(_SQL["forget_projects"], {"until": transaction.now - seconds_ago})
+    asked = {"until": transaction.now - seconds_ago}
+    for row in fetch(transaction.connection, _SQL["forget_projects"], asked):
+        # What ended after the deletion has counted still.
+        usage.forget_project(transaction.connection, row["id"])
 
 
 def begin(transaction: Transaction, request: JobId) -> None:

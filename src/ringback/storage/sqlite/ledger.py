@@ -30,9 +30,10 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import OpenBreaker, Shares
 from ringback.jobs.records import Changes
 from ringback.jobs.store import KindGauge, LaneReport, LaneStanding, Stripped
+from ringback.jobs.usage import DailyUsage, UsageDimension, UsageFilter, Used, UsedLabels, summed
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.retention import RetentionWalk
-from ringback.storage.sqlite import claims, daily_audio, erasing, keys, reads, retention
+from ringback.storage.sqlite import claims, daily_audio, erasing, keys, reads, retention, usage
 from ringback.storage.sqlite.claims import Claims
 from ringback.storage.sqlite.reads import Readers
 from ringback.storage.sqlite.schema import connect, empty_wal, file_size, lock_for_serving, prepare
@@ -304,6 +305,22 @@ class SqliteLedger:
     async def count_audio(self, seconds: Mapping[str, float]) -> None:
         await self._writer.run(lambda write: daily_audio.count(write.connection, seconds, write.now))
 
+    # The port of usage.
+
+    async def daily_usage(
+        self, where: UsageFilter, by: UsageDimension | None, most: int
+    ) -> Sequence[DailyUsage]:
+        return await self._readers.do(partial(usage.daily_usage, where=where, by=by, most=most))
+
+    async def used_labels(self, where: UsageFilter, most: int) -> UsedLabels:
+        return await self._readers.do(partial(usage.used_labels, where=where, most=most))
+
+    async def count_usage(self, used: Sequence[Used]) -> None:
+        await self._writer.run(lambda write: usage.count(write.connection, summed(used)))
+
+    async def forget_usage(self, seconds_ago: float) -> None:
+        await self._writer.run(lambda write: usage.forget(write.connection, write.now - seconds_ago))
+
     # The port of erasing.
 
     async def begin_erasing(self, request: JobId) -> None:
@@ -316,8 +333,8 @@ class SqliteLedger:
         until = self._writer.now() - seconds_ago
         return await self._readers.do(partial(erasing.asked_for, until=until, limit=limit))
 
-    async def erase(self, jobs: Sequence[JobId]) -> int:
-        return await self._writer.run(lambda write: retention.erase(write, jobs))
+    async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
+        return await self._writer.run(lambda write: retention.erase(write, jobs, used or {}))
 
     async def deleted_projects(self) -> Sequence[str]:
         return await self._readers.do(erasing.deleted_projects)

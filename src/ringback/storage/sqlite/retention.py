@@ -4,14 +4,15 @@ Every call looks at a bounded number of rows, so that it holds up nobody's writi
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
+from ringback.jobs.usage import Used
 from ringback.storage.retention import DropJobs, LookForOld, OldJob, Place, RetentionWalk
 from ringback.storage.rows import job_from
-from ringback.storage.sqlite import daily_audio
+from ringback.storage.sqlite import daily_audio, usage
 from ringback.storage.sqlite.asking import fetch, fetch_one
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.transaction import Transaction
@@ -47,10 +48,15 @@ def drop(transaction: Transaction, walk: RetentionWalk, seconds_ago: float, limi
     return dropped
 
 
-def erase(transaction: Transaction, jobs: Sequence[JobId]) -> int:
+def erase(transaction: Transaction, jobs: Sequence[JobId], used: Mapping[JobId, Used]) -> int:
     left = _Left(set(), set())
-    rows = [row for job in jobs for row in fetch(transaction.connection, _ENDED_NUMBER, {"id": job})]
-    erased = sum(_drop(transaction, row["number"], left) for row in rows)
+    erased = 0
+    for job in jobs:
+        row = fetch_one(transaction.connection, _ENDED_NUMBER, {"id": job})
+        if row is not None and _drop(transaction, row["number"], left):
+            erased += 1
+            if job in used:
+                usage.take_tags(transaction.connection, used[job])
     _clear_up(transaction, left, len(jobs))
     return erased
 

@@ -210,3 +210,27 @@ create table daily_audio (
     seconds real not null check (seconds >= 0),
     primary key (holder, day)
 ) strict, without rowid;
+
+-- What requests amount to, by the hour in which they were accepted. Written with their ends; the sums stay when
+-- the requests are dropped. Lists are JSON arrays.
+create table usage_hour (
+    project text not null,
+    hour integer not null,                      -- since 1970
+    accessor text not null,                     -- '' where none is known
+    endpoint text not null,
+    method text not null,
+    model text not null,                        -- the name of the one that was promised
+    model_id text not null,                     -- the uuid of the one that ran, or ''
+    language text not null,
+    features text not null,                     -- parameters that were true
+    parameters text not null,                   -- those that were not left at their defaults
+    tags text not null,
+    succeeded integer not null check (succeeded in (0, 1)),
+    requests integer not null,
+    seconds real not null,                      -- of audio
+    channel_seconds real not null,              -- the same, every channel counted
+    input_tokens integer not null default 0,    -- of an operator's language model
+    output_tokens integer not null default 0,
+    primary key (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
+        succeeded)
+) strict, without rowid;

@@ -23,6 +23,25 @@ select * from read_batch($1, $2, $3, $4, $5, $6, $7, $8, $9);
 -- What it has decided.
 select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
+-- name: write_batch_and_usage
+-- The same, and what requests that ended add to the sums of their hours. In order, so that nodes do not wait for
+-- each other.
+with counted as (
+    insert into usage_hour
+        (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
+        succeeded, requests, seconds, channel_seconds, input_tokens, output_tokens)
+    select used.project, used.hour, used.accessor, used.endpoint, used.method, used.model, used.model_id,
+        used.language, used.features, used.parameters, used.tags, used.succeeded, used.requests, used.seconds,
+        used.channel_seconds, used.input_tokens, used.output_tokens
+    from unnest($12::usage_hour[]) as used
+    on conflict (project, hour, accessor, digest) do update
+    set requests = usage_hour.requests + excluded.requests, seconds = usage_hour.seconds + excluded.seconds,
+        channel_seconds = usage_hour.channel_seconds + excluded.channel_seconds,
+        input_tokens = usage_hour.input_tokens + excluded.input_tokens,
+        output_tokens = usage_hour.output_tokens + excluded.output_tokens
+)
+select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
+
 -- name: ready_lanes
 -- The lanes that may be served now, those that have waited longest first, along lane_ready.
 select id, name, slots - inflight as room

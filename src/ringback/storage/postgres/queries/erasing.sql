@@ -51,5 +51,5 @@ delete from erasing where request = $1;
 
 -- name: ended_numbers
 -- Of these jobs those that have ended.
-select job.number, job.day from job
+select job.id, job.number, job.day from job
 join ended_job on ended_job.number = job.number and ended_job.day = job.day where job.id = any($1::text[]);

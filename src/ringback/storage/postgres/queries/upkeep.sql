@@ -107,6 +107,10 @@ from (
 -- Some jobs.
 select * from drop_jobs($1, $2);
 
+-- name: lock
+-- Of these those that are there still, until the end of the transaction.
+select number from job where number = any($1::bigint[]) order by number for update;
+
 -- name: clear_up
 -- What they were the last to refer to.
 select clear_up($1, $2, $3, $4);

@@ -28,7 +28,8 @@ where deleted_at is not null and exists (select 1 from job where job.project = p
 -- name: forget_projects
 -- By now nothing can come in for them any more.
 delete from project where deleted_at <= :until and not exists (select 1 from job where job.project = project.id)
-    and not exists (select 1 from api_key where api_key.project = project.id);
+    and not exists (select 1 from api_key where api_key.project = project.id)
+returning id;
 
 -- name: begin_erasing
 -- It stays on record until it is erased, whatever happens to this process.
