@@ -28,6 +28,8 @@ class Failure:
     """What the log says, in our own words; empty: `err_msg` quotes nobody, and says it."""
     parameter: str | None = None
     """The query parameter that is at fault, by its name."""
+    details: str = ""
+    """What to do about it, where the management routes can say more than `err_code` does."""
 
     @property
     def log_reason(self) -> str:

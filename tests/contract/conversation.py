@@ -57,6 +57,7 @@ def main() -> None:
     messages["model"] = dump(manage.models.get(messages["models"]["stt"][0]["uuid"]))
     messages["usage"] = dump(manage.projects.usage.get(project))
     messages["balances"] = dump(manage.projects.billing.balances.list(project))
+    messages["walk"] = walk(client, project, messages["models"]["stt"][0]["uuid"])
 
     messages["grant"] = dump(client.auth.v1.tokens.grant(ttl_seconds=30))
     bearer = DeepgramClient(
@@ -76,6 +77,43 @@ def main() -> None:
         "project": error(lambda: manage.projects.get(nowhere)),
     }
     print(json.dumps(messages))
+
+
+def walk(client: Any, project: str, model: str) -> dict[str, Any]:
+    """Every other call of the SDK's management: what came back, or the error; None: there is no such call."""
+    projects, nobody = client.manage.v1.projects, "00000000-0000-4000-8000-000000000000"
+    members, billing = projects.members, projects.billing
+    calls: dict[str, Callable[[], Any]] = {
+        "update": lambda: projects.update(project, name="renamed by an SDK"),
+        "models": lambda: projects.models.list(project),
+        "model": lambda: projects.models.get(project, model),
+        "usage breakdown": lambda: projects.usage.breakdown.get(project, grouping="tags", tag="a"),
+        "usage fields": lambda: projects.usage.fields.list(project, start="2001-01-01"),
+        "usage by key": lambda: projects.usage.get(project, accessor=nobody, punctuate=True),
+        "members": lambda: members.list(project),
+        "invites": lambda: members.invites.list(project),
+        "purchases": lambda: billing.purchases.list(project, limit=10.0),
+        "billing breakdown": lambda: billing.breakdown.list(project),
+        "billing fields": lambda: billing.fields.list(project),
+        "credentials": lambda: client.self_hosted.v1.distribution_credentials.list(project),
+        "invite": lambda: members.invites.create(project, email="a@b.example", scope="member"),
+        "no invite": lambda: members.invites.delete(project, "a@b.example"),
+        "member": lambda: members.delete(project, nobody),
+        "scopes": lambda: members.scopes.list(project, nobody),
+        "scope": lambda: members.scopes.update(project, nobody, scope="admin"),
+        "balance": lambda: billing.balances.get(project, nobody),
+        "leave": lambda: projects.leave(project),
+    }
+    return {name: outcome(call) for name, call in calls.items()}
+
+
+def outcome(call: Callable[[], Any]) -> Any:
+    try:
+        return dump(call())
+    except AttributeError:
+        return None
+    except ApiError as raised:
+        return {"status": raised.status_code, "body": plain(raised.body)}
 
 
 def environment(url: str) -> DeepgramClientEnvironment:

@@ -137,6 +137,22 @@ def test_models_usage_and_balances(messages: dict[str, Any]) -> None:
     assert messages["grant"]["expires_in"] == 30
 
 
+def test_the_management_walk_meets_nothing_unexplained(messages: dict[str, Any]) -> None:
+    """Lists are answered, and what would change what is not there says what to do instead."""
+    walk = {name: found for name, found in messages["walk"].items() if found is not None}
+    refused = {name: found for name, found in walk.items() if "status" in found}
+    assert set(refused) <= {"invite", "no invite", "member", "scopes", "scope", "balance", "leave"}
+    for name, found in refused.items():
+        assert found["status"] in (404, 405), name
+        assert found["body"]["details"], name
+    assert {"update", "models", "usage breakdown", "usage fields", "members", "invites"} <= set(walk)
+    assert walk["usage breakdown"]["results"][0]["grouping"]["tags"] == "a,b"
+    assert walk["usage breakdown"]["results"][0]["requests"] >= 1
+    assert walk["usage fields"]["tags"] == ["a", "b"]
+    assert walk["usage by key"]["results"] == []
+    assert (walk["members"]["members"], walk["invites"]["invites"]) == ([], [])
+
+
 @pytest.mark.parametrize(
     ("name", "status", "code", "text"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from support.api_calls import NOWHERE, get
-from support.front import Front, front
+from support.front import OWNER, Front, front
 
 
 @pytest.fixture
@@ -24,6 +24,38 @@ async def test_a_key_sees_its_own_project(api: Front) -> None:
     assert (await get(api, "{project}/balances")).json() == {"balances": []}
     for name, field in (("members", "members"), ("invites", "invites"), ("purchases", "orders")):
         assert (await get(api, f"{{project}}/{name}")).json() == {field: []}
+    credentials = await get(api, "{project}/self-hosted/distribution/credentials")
+    assert credentials.json() == {"distribution_credentials": []}
+    fields = (await get(api, "{project}/billing/fields")).json()
+    assert fields == {"accessors": [], "deployments": [], "tags": [], "line_items": {}}
+    billed = (await get(api, "{project}/billing/breakdown?start=2026-11-01&end=2026-11-30")).json()
+    assert (billed["start"], billed["end"], billed["results"]) == ("2026-11-01", "2026-11-30", [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "details"),
+    [
+        ("POST", "{project}/invites", 405, "POST /v1/projects/{project_id}/keys"),
+        ("DELETE", "{project}/invites/a@b.example", 404, "POST /v1/projects/{project_id}/keys"),
+        ("DELETE", f"{{project}}/members/{NOWHERE}", 404, "/v1/projects/{project_id}/keys"),
+        ("GET", f"{{project}}/members/{NOWHERE}/scopes", 404, "Keys are all"),
+        ("PUT", f"{{project}}/members/{NOWHERE}/scopes", 404, "Keys are all"),
+        ("DELETE", "{project}/leave", 404, "Delete the key"),
+        ("GET", f"{{project}}/balances/{NOWHERE}", 404, "/usage"),
+        ("POST", "{project}/self-hosted/distribution/credentials", 405, "behind a login"),
+        ("GET", f"{{project}}/self-hosted/distribution/credentials/{NOWHERE}", 404, "behind a login"),
+        ("GET", "{project}/agents", 404, "POST /v1/listen"),
+        ("POST", "/v1/speak", 404, "POST /v1/listen"),
+    ],
+)
+async def test_what_deepgram_has_and_we_have_not_says_why(
+    api: Front, method: str, path: str, status: int, details: str
+) -> None:
+    path = path.replace("{project}", f"/v1/projects/{api.project}")
+    answer = await api.call(method, path, key=OWNER)
+    assert answer.status == status
+    assert details in answer.json()["details"]
+    assert answer.json()["message"] not in ("", "There is nothing at this path.")
 
 
 @pytest.mark.parametrize(

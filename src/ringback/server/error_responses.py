@@ -10,6 +10,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -21,6 +22,7 @@ from ringback import telemetry
 from ringback.errors import Failure
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import error_body
+from ringback.server.not_served import not_served
 
 LISTEN_PATH, READ_PATH = "/v1/listen", "/v1/read"
 REQUEST_PATHS = frozenset({LISTEN_PATH, READ_PATH})
@@ -82,7 +84,7 @@ def error_response(
 def error_document(path: str, failure: Failure, request_id: str) -> bytes:
     """The body alone, as JSON."""
     if path not in REQUEST_PATHS:
-        details = _DETAILS.get(failure.err_code, "")
+        details = failure.details or _DETAILS.get(failure.err_code, "")
         return msgspec.json.encode(ManagementError(failure.err_code, failure.err_msg, details, request_id))
     if failure.status == 503:
         return msgspec.json.encode(ListenUnavailable(failure.err_code, failure.err_msg, request_id))
@@ -108,8 +110,15 @@ async def http_error_handler(request: Request, error: Exception) -> Response:
     """Starlette's own 405."""
     assert isinstance(error, HTTPException)
     code, text = _ROUTING.get(error.status_code, ("Bad Request", error.detail))
-    failure = Failure(error.status_code, code, text)
+    reason = not_served(request.scope["path"])
+    failure = Failure(error.status_code, code, text, details=reason.details if reason else "")
     return error_response(request, failure, error.headers)
+
+
+def not_found(path: str) -> Failure:
+    """404, with the reason where Deepgram has something at this path."""
+    reason = not_served(path)
+    return NOT_FOUND if reason is None else replace(NOT_FOUND, err_msg=reason.message, details=reason.details)
 
 
 async def ledger_unavailable_handler(request: Request, error: Exception) -> Response:

@@ -6,7 +6,7 @@ Operators see and manage all of them; everybody else sees their own.
 import asyncio
 import uuid
 from contextlib import suppress
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from msgspec import Meta
@@ -46,30 +46,6 @@ class ProjectList(msgspec.Struct):
     projects: list[ProjectDocument]
 
 
-class Balances(msgspec.Struct):
-    """Empty: nobody is billed here."""
-
-    balances: list[Any]
-
-
-class Members(msgspec.Struct):
-    """Empty: keys are all that this server knows of people."""
-
-    members: list[Any]
-
-
-class Invites(msgspec.Struct):
-    """Empty: without members nobody is invited."""
-
-    invites: list[Any]
-
-
-class Purchases(msgspec.Struct):
-    """Empty: nobody is billed here."""
-
-    orders: list[Any]
-
-
 class _Named(msgspec.Struct):
     name: Annotated[str, Meta(max_length=LONGEST_PROJECT_NAME)]
 
@@ -92,12 +68,6 @@ DELETE_PROJECT = Operation(
     Message,
     errors=(409,),
 )
-LIST_MEMBERS = Operation("GET", f"{PROJECT_PATH}/members", "listMembers", TAG, "Members: none", Members)
-LIST_INVITES = Operation("GET", f"{PROJECT_PATH}/invites", "listInvites", TAG, "Invites: none", Invites)
-LIST_PURCHASES = Operation(
-    "GET", f"{PROJECT_PATH}/purchases", "listPurchases", TAG, "Purchases: none", Purchases
-)
-SHOW_BALANCES = Operation("GET", f"{PROJECT_PATH}/balances", "listBalances", TAG, "Balances: none", Balances)
 
 
 class ProjectRoutes:
@@ -163,24 +133,6 @@ class ProjectRoutes:
             async with asyncio.timeout(ERASING_SECONDS):
                 await self._erasing.project(project)
         return answer(Message("Successfully deleted the project."))
-
-    async def balances(self, request: Request) -> Response:
-        return await self._none(request, Balances([]))
-
-    async def members(self, request: Request) -> Response:
-        return await self._none(request, Members([]))
-
-    async def invites(self, request: Request) -> Response:
-        return await self._none(request, Invites([]))
-
-    async def purchases(self, request: Request) -> Response:
-        return await self._none(request, Purchases([]))
-
-    async def _none(self, request: Request, document: msgspec.Struct) -> Response:
-        """What a project of this server has none of."""
-        await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
-        await project_of(self._keys, request)
-        return answer(document)
 
 
 _NAMED = msgspec.json.Decoder(_Named)

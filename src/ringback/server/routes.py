@@ -15,6 +15,16 @@ from starlette.websockets import WebSocket
 
 from ringback.errors import Refusal
 from ringback.jobs.store import LedgerUnavailable
+from ringback.server.account_routes import (
+    BREAK_DOWN_BILLING,
+    LIST_BILLING_FIELDS,
+    LIST_DISTRIBUTION_CREDENTIALS,
+    LIST_INVITES,
+    LIST_MEMBERS,
+    LIST_PURCHASES,
+    SHOW_BALANCES,
+    AccountRoutes,
+)
 from ringback.server.audio_route import FETCH_AUDIO, AudioRoute
 from ringback.server.auth import Authenticator
 from ringback.server.callback_test_route import TEST_CALLBACK, CallbackTestRoute
@@ -26,11 +36,11 @@ from ringback.server.destination_routes import (
 )
 from ringback.server.error_responses import (
     LISTEN_PATH,
-    NOT_FOUND,
     RequestIdMiddleware,
     error_response,
     http_error_handler,
     ledger_unavailable_handler,
+    not_found,
 )
 from ringback.server.history_routes import LIST_REQUESTS, SHOW_REQUEST, HistoryRoutes
 from ringback.server.key_routes import (
@@ -59,12 +69,8 @@ from ringback.server.page_routes import page_routes
 from ringback.server.project_routes import (
     CREATE_PROJECT,
     DELETE_PROJECT,
-    LIST_INVITES,
-    LIST_MEMBERS,
     LIST_PROJECTS,
-    LIST_PURCHASES,
     RENAME_PROJECT,
-    SHOW_BALANCES,
     SHOW_PROJECT,
     ProjectRoutes,
 )
@@ -141,7 +147,7 @@ async def _refused(request: Request, error: Exception) -> Response:
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
     """Also for a WebSocket handshake: Starlette would refuse that with an empty 403."""
-    response = error_response(HTTPConnection(scope), NOT_FOUND)
+    response = error_response(HTTPConnection(scope), not_found(scope["path"]))
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
     else:
@@ -177,6 +183,7 @@ class _Handlers:
     deliveries: DeliveryRoutes
     destinations: DestinationRoutes
     usage: UsageRoutes
+    account: AccountRoutes
     callbacks: CallbackTestRoute
     models: ModelRoutes
     openapi: OpenApiRoute
@@ -210,10 +217,13 @@ _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (SHOW_USAGE, lambda handlers: handlers.usage.summary),
     (LIST_USAGE_FIELDS, lambda handlers: handlers.usage.fields),
     (BREAK_DOWN_USAGE, lambda handlers: handlers.usage.breakdown),
-    (LIST_MEMBERS, lambda handlers: handlers.projects.members),
-    (LIST_INVITES, lambda handlers: handlers.projects.invites),
-    (LIST_PURCHASES, lambda handlers: handlers.projects.purchases),
-    (SHOW_BALANCES, lambda handlers: handlers.projects.balances),
+    (LIST_MEMBERS, lambda handlers: handlers.account.members),
+    (LIST_INVITES, lambda handlers: handlers.account.invites),
+    (LIST_PURCHASES, lambda handlers: handlers.account.purchases),
+    (SHOW_BALANCES, lambda handlers: handlers.account.balances),
+    (BREAK_DOWN_BILLING, lambda handlers: handlers.account.billing_breakdown),
+    (LIST_BILLING_FIELDS, lambda handlers: handlers.account.billing_fields),
+    (LIST_DISTRIBUTION_CREDENTIALS, lambda handlers: handlers.account.distribution_credentials),
     (LIST_PROJECT_MODELS, lambda handlers: handlers.models.project_models),
     (SHOW_PROJECT_MODEL, lambda handlers: handlers.models.project_model),
     (TEST_CALLBACK, lambda handlers: handlers.callbacks.test),
@@ -251,6 +261,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         deliveries=DeliveryRoutes(services, authenticator),
         destinations=DestinationRoutes(services, authenticator),
         usage=UsageRoutes(services, authenticator),
+        account=AccountRoutes(services, authenticator),
         callbacks=CallbackTestRoute(services, authenticator),
         models=ModelRoutes(services, authenticator),
         openapi=OpenApiRoute(OPERATIONS),

@@ -238,8 +238,7 @@ class UsageRoutes:
     async def _period(self, request: Request) -> _Period:
         """What is asked for. Raises `Refusal`."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
-        until = END.of(request) or self._clock.now()
-        since = START.of(request) or max(0.0, until - _MONTH)
+        since, until = _bounds(request, self._clock.now())
         return _Period(_day(since), _day(until), self._filter(request, caller, since, until))
 
     def _filter(self, request: Request, caller: Caller, since: float, until: float) -> UsageFilter | None:
@@ -290,6 +289,17 @@ class UsageRoutes:
             for name, language, uuid in sorted(named)
             if uuid
         ]
+
+
+def period_of(request: Request, now: float) -> tuple[Day, Day]:
+    """The days from `start` to `end`; the last 30 where nothing is said. Raises `Refusal`."""
+    since, until = _bounds(request, now)
+    return _day(since), _day(until)
+
+
+def _bounds(request: Request, now: float) -> tuple[float, float]:
+    until = END.of(request) or now
+    return START.of(request) or max(0.0, until - _MONTH), until
 
 
 def _feature_filter(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:

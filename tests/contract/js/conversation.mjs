@@ -42,6 +42,31 @@ told.models = await manage.models.list();
 told.model = await manage.models.get(told.models.stt[0].uuid);
 told.usage = await manage.projects.usage.get(project);
 told.balances = await manage.projects.billing.balances.list(project);
+const nobody = "00000000-0000-4000-8000-000000000000";
+const { members, billing, usage } = manage.projects;
+const walk = {
+  update: () => manage.projects.update(project, { name: "renamed by an SDK" }),
+  models: () => manage.projects.models.list(project),
+  model: () => manage.projects.models.get(project, told.models.stt[0].uuid),
+  "usage breakdown": () => usage.breakdown.get(project, { grouping: "tags", tag: "a" }),
+  "usage fields": () => usage.fields.list(project, { start: "2001-01-01" }),
+  "usage by key": () => usage.get(project, { accessor: nobody, punctuate: true }),
+  members: () => members.list(project),
+  invites: () => members.invites.list(project),
+  purchases: () => billing.purchases.list(project, { limit: 10 }),
+  "billing breakdown": () => billing.breakdown.list(project),
+  "billing fields": () => billing.fields.list(project),
+  credentials: () => client.selfHosted.v1.distributionCredentials.list(project),
+  invite: () => members.invites.create(project, { email: "a@b.example", scope: "member" }),
+  "no invite": () => members.invites.delete(project, "a@b.example"),
+  member: () => members.delete(project, nobody),
+  scopes: () => members.scopes.list(project, nobody),
+  scope: () => members.scopes.update(project, nobody, { scope: "admin" }),
+  balance: () => billing.balances.get(project, nobody),
+  leave: () => manage.projects.leave(project),
+};
+told.walk = {};
+for (const [name, call] of Object.entries(walk)) told.walk[name] = await outcome(call);
 
 told.grant = await client.auth.v1.tokens.grant({ ttl_seconds: 30 });
 const bearer = new DeepgramClient({ accessToken: told.grant.access_token, baseUrl: given.url });
@@ -59,6 +84,16 @@ told.errors = {
   project: await error(() => manage.projects.get(nowhere)),
 };
 console.log(JSON.stringify(told));
+
+// What came back, or the error; null: this SDK has no such call.
+async function outcome(call) {
+  try {
+    return await call();
+  } catch (raised) {
+    if (raised instanceof TypeError) return null;
+    return { status: raised.statusCode, body: raised.body };
+  }
+}
 
 async function error(call) {
   try {
