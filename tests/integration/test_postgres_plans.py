@@ -236,6 +236,16 @@ async def test_reads(plans: Plans) -> None:
             lambda ledger: ledger.page(JobFilter("p", "deliver", states=frozenset({State.LEASED})), 10),
             ("live_job_leased",),
         ),
+        (lambda ledger: ledger.parked(), ("ended_job_default_project_kind_state_number_idx",)),
+        (lambda ledger: ledger.lane_standing("deliver"), ("on lane",)),
+        (
+            lambda ledger: ledger.lane_reports("deliver", 10),
+            ("live_job_queued", "ended_job_default_lane_state_number_idx", "job_by_lane"),
+        ),
+        (
+            lambda ledger: ledger.lane_reports("deliver", 10, names=[Lane("host 7")]),
+            ("lane_kind_name_key", "live_job_queued", "job_by_lane"),
+        ),
         (lambda ledger: ledger.daily_usage(MONTH, UsageDimension.TAGS, 100), ("usage_hour_pkey",)),
         (lambda ledger: ledger.used_labels(MONTH, 100), ("usage_hour_pkey",)),
     ]

@@ -175,6 +175,31 @@ def test_counting_use_anew_reads_the_live_jobs_alone(ledger: sqlite3.Connection)
     assert any("job USING INTEGER PRIMARY KEY" in step for step in steps), steps
 
 
+@pytest.mark.parametrize(
+    ("name", "walks"),
+    [
+        ("parked_by_kind", ["ended_job USING COVERING INDEX ended_job_apart"]),
+        (
+            "lane_reports",
+            [
+                "live_job_queued (lane=?",
+                "ended_job_apart_by_lane (lane=? AND state=?)",
+                "job_by_lane (lane=?)",
+            ],
+        ),
+        ("lane_standing", ["lane"]),
+    ],
+)
+def test_what_lanes_do_is_counted_along_indexes(
+    ledger: sqlite3.Connection, name: str, walks: list[str]
+) -> None:
+    steps = plan(ledger, READS[name])
+    for walk in walks:
+        assert any(walk in step for step in steps), steps
+    tables = ("job", "live_job", "ended_job", "attempt")
+    assert not [step for step in steps if step in {f"SCAN {table}" for table in tables}], steps
+
+
 def test_counting_leases_reads_only_leases(ledger: sqlite3.Connection) -> None:
     steps = plan(ledger, READS["leased_by_kind"])
     assert any("live_job USING" in step and "live_job_leased" in step for step in steps), steps
