@@ -33,6 +33,7 @@ KEYLESS = {
     ("GET", "/metrics"),
     ("GET", "/.well-known/ringback/webhook-keys"),
     ("GET", "/openapi.json"),
+    ("GET", "/asyncapi.json"),
     ("GET", "/"),
     ("GET", "/docs"),
     ("GET", "/assets/{name}"),

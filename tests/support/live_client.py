@@ -23,6 +23,7 @@ from ringback.listen.recognition_events import (
     VadProgress,
 )
 from ringback.transcript import NamedSpan, Word
+from support.asyncapi import check_sent
 
 RATE = 16_000
 BYTES_PER_SECOND = 2 * RATE
@@ -100,6 +101,7 @@ class LiveClient:
         try:
             async for message in self.connection:
                 self.messages.append(json.loads(message))
+                check_sent(self.messages[-1])
                 async with self._news:
                     self._news.notify_all()
         except ConnectionClosed:

@@ -8,7 +8,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
+from typing import Annotated, Any, cast
+
+import msgspec
+from msgspec import Meta
 
 LONGEST = 65_536
 """Characters of a message that is read at all: the largest of use, a Configure, needs a fraction of it."""
@@ -16,8 +19,6 @@ LONGEST = 65_536
 MOST_CHANNELS = 20
 """https://developers.deepgram.com/docs/multichannel"""
 
-_VARIANTS = ("CloseStream", "Configure", "Sync", "KeepAlive", "Finalize")
-"""As Deepgram's server lists them."""
 _CONFIGURE_FIELDS = ("features", "processors", "keyterms", "language_hints")
 
 
@@ -58,6 +59,45 @@ class Misread:
     description: str
 
 
+class _KeepAliveMessage(msgspec.Struct, tag_field="type", tag="KeepAlive"):
+    """Keeps the stream open while there is no audio."""
+
+
+class _FinalizeMessage(msgspec.Struct, omit_defaults=True, tag_field="type", tag="Finalize"):
+    """Asks for the open words at once."""
+
+    channel: Annotated[int, Meta(ge=0, lt=MOST_CHANNELS)] | None = None
+
+
+class _CloseStreamMessage(msgspec.Struct, tag_field="type", tag="CloseStream"):
+    """Asks for the last words, and for the end."""
+
+
+class _ConfigureMessage(
+    msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True, tag_field="type", tag="Configure"
+):
+    """Changes `features.numerals` and `keyterms` from now on; whatever else would change fails."""
+
+    features: dict[str, bool] | None = None
+    processors: Any = None
+    keyterms: list[str] | None = None
+    language_hints: Any = None
+
+
+class _SyncMessage(msgspec.Struct, tag_field="type", tag="Sync"):
+    """A sign of life, as KeepAlive."""
+
+
+CONTROL_MESSAGES: tuple[type[msgspec.Struct], ...] = (
+    _CloseStreamMessage,
+    _ConfigureMessage,
+    _SyncMessage,
+    _KeepAliveMessage,
+    _FinalizeMessage,
+)
+"""The forms that `read` takes, for the description of the interface. (It reads by hand, to say what is wrong
+in Deepgram's words.)"""
+
 Control = KeepAlive | Finalize | CloseStream | Configure | Sync | Misread
 
 
@@ -91,7 +131,7 @@ def _read_object(document: dict[str, object], text: str) -> Control:
         case _ if kind in _PLAIN:
             return _PLAIN[kind]
         case _:
-            variants = ", ".join(f"`{variant}`" for variant in _VARIANTS)
+            variants = ", ".join(f"`{form.__struct_config__.tag}`" for form in CONTROL_MESSAGES)
             what = f"unknown variant `{_short(kind)}`, expected one of {variants}"
             return _misread(what, text, _end_of_type(text, kind))
 

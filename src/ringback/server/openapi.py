@@ -111,7 +111,7 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
             "securitySchemes": _SECURITY,
         },
     }
-    return _with_public_names(document)  # type: ignore[no-any-return]
+    return with_public_names(document)  # type: ignore[no-any-return]
 
 
 def error_statuses(operation: Operation) -> list[int]:
@@ -213,13 +213,18 @@ def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
 def _query_parameter(parameter: QueryParameter) -> dict[str, Any]:
     described: dict[str, Any] = {"name": parameter.name, "in": "query", "description": parameter.description}
     if isinstance(parameter, Parameter):
-        described["description"] = f"{parameter.description} Takes {parameter.kind.description}."
+        described["description"] = described_parameter(parameter)
         if parameter.support is Support.IGNORED:
             described["deprecated"] = True
     described["schema"] = dict(parameter.schema)
     if described["schema"].get("type") == "array":
         described |= {"style": "form", "explode": True}
     return described
+
+
+def described_parameter(parameter: Parameter) -> str:
+    """A parameter of `/v1/listen` or `/v1/read` in words: what it does, and what it takes."""
+    return f"{parameter.description} Takes {parameter.kind.description}."
 
 
 _IDEMPOTENCY_KEY = {
@@ -335,10 +340,10 @@ def _header(text: str) -> dict[str, Any]:
     return {"description": text, "schema": {"type": "string"}}
 
 
-def _with_public_names(node: Any) -> Any:
+def with_public_names(node: Any) -> Any:
     """The same without the underscore of types that only their module uses, and with tidy descriptions."""
     if isinstance(node, list):
-        return [_with_public_names(each) for each in node]
+        return [with_public_names(each) for each in node]
     if isinstance(node, str):
         return node.replace(SCHEMAS + "_", SCHEMAS)
     if not isinstance(node, Mapping):
@@ -350,5 +355,5 @@ def _with_public_names(node: Any) -> Any:
         if isinstance(value, str) and key in ("title", "description"):
             found[name] = inspect.cleandoc(value).removeprefix("_" if key == "title" else "")
         else:
-            found[name] = _with_public_names(value)
+            found[name] = with_public_names(value)
     return found

@@ -63,7 +63,7 @@ from ringback.server.model_routes import (
     SHOW_PROJECT_MODEL,
     ModelRoutes,
 )
-from ringback.server.openapi_route import SHOW_OPENAPI, OpenApiRoute
+from ringback.server.openapi_route import SHOW_ASYNCAPI, SHOW_OPENAPI, OpenApiRoute
 from ringback.server.operations import Handler, Operation
 from ringback.server.page_routes import page_routes
 from ringback.server.project_routes import (
@@ -235,6 +235,7 @@ _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (FETCH_AUDIO, lambda handlers: handlers.audio.audio),
     (SHOW_PUBLIC_KEYS, lambda handlers: handlers.signing.public_keys),
     (SHOW_OPENAPI, lambda handlers: handlers.openapi.document),
+    (SHOW_ASYNCAPI, lambda handlers: handlers.openapi.live_document),
 )
 
 OPERATIONS: tuple[Operation, ...] = (
