@@ -485,7 +485,7 @@ UPGRADE = {
 }
 
 
-@pytest.mark.parametrize("path", ["/v2/listen", "/v1/speak", "/v1/listen/", "/v1/projects"])
+@pytest.mark.parametrize("path", ["/v2/listen", "/v1/listen/", "/v1/projects"])
 async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> None:
     async with front(tmp_path) as api:
         answer = await api.call("GET", path, headers=UPGRADE)

@@ -361,7 +361,7 @@ async def test_a_token_may_transcribe_and_nothing_else(api: Front) -> None:
     token = (await api.call("POST", "/v1/auth/grant")).json()["access_token"]
     bearer = {"Authorization": f"Bearer {token}"}
     for method, path in routes(api):
-        if (method, path) in KEYLESS or path == "/v1/listen":
+        if (method, path) in KEYLESS or path in ("/v1/listen", "/v1/read"):
             continue
         filled = path.format(project_id=api.project, key_id=NOWHERE, request_id=NOWHERE, model_id=NOWHERE)
         answer = await api.call(method, filled, headers=bearer, json=BODIES.get((method, path)))
