@@ -90,7 +90,7 @@ async def test_everything_is_there_and_goes_on(old: Store) -> None:
 
     again = NewJob(JobId("new"), "transcribe", Lane("t"), project.id, b"", accessor="key")
     with pytest.raises(AlreadyRequested) as requested:
-        await old.add([replace(again, idempotency=IdempotencyKey("key", b"fingerprint"))])
+        await old.add([replace(again, idempotency=IdempotencyKey("word", b"wish"))])
     assert (requested.value.job, requested.value.same_request) == (named(1), True)
     waiting = replace(again, kind="deliver", lane=Lane("b"))
     with pytest.raises(OverAllowance):
