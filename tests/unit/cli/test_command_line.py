@@ -46,7 +46,8 @@ class Finished:
 
 
 def ringback(*arguments: str | Path) -> Finished:
-    """The command in this process: one of its own takes a second to start."""
+    """The command in this process: one of its own takes a second to start. Not for those that start children,
+    which end with their process."""
     done = CliRunner().invoke(main, [str(each) for each in arguments])
     assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
     return Finished(done.exit_code, done.stdout, done.stderr)
@@ -189,11 +190,11 @@ def test_models_that_are_here() -> None:
 
 def test_transcribe_writes_json_and_captions() -> None:
     clip = AUDIO / "librivox_0920.flac"
-    document = json.loads(ringback("transcribe", clip, "--format", "json", "-p", "tag=kept").stdout)
+    document = json.loads(in_a_shell("transcribe", clip, "--format", "json", "-p", "tag=kept").stdout)
     assert document["metadata"]["duration"] == pytest.approx(6.05, abs=0.05)
     assert document["metadata"]["tags"] == ["kept"]
     assert "more amiable woman" in document["results"]["utterances"][0]["transcript"]
-    captions = ringback("transcribe", clip, "--format", "srt").stdout
+    captions = in_a_shell("transcribe", clip, "--format", "srt").stdout
     assert re.match(r"1\n00:00:0\d,\d{3} --> 00:00:0\d,\d{3}\n", captions)
 
 
@@ -214,10 +215,10 @@ def test_nothing_is_left_behind_or_reported_about_a_recording(
 
 def test_transcribe_tells_what_is_wrong_with_the_audio_or_the_question(tmp_path: Path) -> None:
     (tmp_path / "notes.wav").write_text("no sound at all")
-    broken = ringback("transcribe", "notes.wav")
+    broken = in_a_shell("transcribe", "notes.wav")
     assert broken.returncode == 1
     assert "corrupt or unsupported data" in broken.stderr
-    unknown = ringback("transcribe", AUDIO / "librivox_0930.flac", "--model", "no-such")
+    unknown = in_a_shell("transcribe", AUDIO / "librivox_0930.flac", "--model", "no-such")
     assert unknown.returncode == 2
     assert "ringback model pull no-such" in unknown.stderr
     assert "Traceback" not in broken.stderr + unknown.stderr
