@@ -17,8 +17,8 @@ LONGEST_TEXT = 215
 
 
 @dataclass(frozen=True, slots=True)
-class HeardSegment:
-    """One segment of the batch, as it was heard."""
+class DecodedSegment:
+    """One segment of the batch, as it was decoded."""
 
     words: tuple[Word, ...]
     language: str
@@ -39,7 +39,7 @@ class KeytermRescorer:
         self._rows = rows
 
     def rescore(
-        self, encoded: Any, segments: Sequence[HeardSegment], terms: Sequence[str]
+        self, encoded: Any, segments: Sequence[DecodedSegment], terms: Sequence[str]
     ) -> list[tuple[Word, ...]]:
         """The words of each segment, with the terms that were said in it."""
         usable = keyterms.usable(terms)
@@ -116,7 +116,7 @@ class _Question:
     """Was it rather this term, in this row of the batch?"""
 
     row: int
-    segment: HeardSegment
+    segment: DecodedSegment
     candidate: KeytermCandidate
 
     @property

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import LanguageProbabilities, ModelInfo, Quality, Recognition, Task
-from ringback.engines.keyterm_rescoring import HeardSegment, KeytermRescorer
+from ringback.engines.keyterm_rescoring import DecodedSegment, KeytermRescorer
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.tokens import WhisperTokens
 from ringback.engines.weights import Weights
@@ -197,7 +197,7 @@ class Whisper:
         self, encoded: Any, words: Sequence[tuple[Word, ...]], batch: Sequence[Samples], task: Task
     ) -> list[tuple[Word, ...]]:
         segments = [
-            HeardSegment(said, task.language, _frames(_seconds(samples)))
+            DecodedSegment(said, task.language, _frames(_seconds(samples)))
             for said, samples in zip(words, batch, strict=True)
         ]
         return self._rescorer.rescore(encoded, segments, task.terms)

@@ -376,6 +376,11 @@ class TestWrites:
         assert batch.changes.ended == [first.id, behind.id]
         assert batch.changes.ends == {("deliver", "parked"): 2}
 
+    def test_an_older_job_is_not_parked_with_a_later_one_nor_one_that_has_ended(self) -> None:
+        older, later, over = live(1, HELD, "s"), live(2, LEASED, "s"), live(3, CANCELLED, "s")
+        _answers, writes = decided(snapshot(older, later, over), Settle(lease(later), GivenUp(410)))
+        assert (ended(writes), moved(writes)) == ({2: PARKED}, {1: QUEUED})
+
     def test_two_jobs_of_one_call_have_keys_of_their_own(self) -> None:
         key = IdempotencyKey("k", b"a")
         add = Add([new(1, idempotency=key), new(2, idempotency=key)], None)
