@@ -178,6 +178,10 @@ def test_a_delivery_is_a_job_in_its_destinations_lane() -> None:
     )
     assert (job.project, job.sequence) == ("project-1", None)
     assert destination_of(job.lane) == ("https://receiver.example:8443", "project-1")
+    assert destination_of(Lane("events to https://a.example:443 p")) == (
+        "events to https://a.example:443",
+        "p",
+    )
     assert job.id != ORDER.request_id
     assert order_job(ORDER, project="project-1", accessor=None).id != job.id
     assert order_of(_stored(job.payload)) == ORDER

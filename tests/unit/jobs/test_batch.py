@@ -402,6 +402,17 @@ class TestWrites:
             decided(rows, Add([new(1, weight=2), new(2, weight=3)], allowance))
         decided(rows, Add([new(1, weight=4)], allowance))
 
+    def test_an_allowance_may_be_used_up_and_counts_each_key_alone(self) -> None:
+        rows = snapshot(usages={("key", "deliver"): (1, 5)})
+        jobs = [new(1, weight=2), new(2, weight=3)]
+        unknown, keyless = new(3, weight=10, accessor="another"), new(4, weight=99, accessor=None)
+        batch = JobBatch(rows, {})
+        Add([*jobs, unknown, keyless], Allowance(jobs=3, weight=10)).decide(batch)
+        with pytest.raises(OverAllowance, match="10 of 10 are live"):
+            Add([new(5, weight=1)], Allowance(weight=10)).decide(batch)
+        with pytest.raises(OverAllowance, match="3 jobs of 3 are live"):
+            Add([new(5)], Allowance(jobs=3)).decide(batch)
+
 
 class TestUsage:
     def test_what_requests_have_used_is_merged_by_key(self) -> None:
