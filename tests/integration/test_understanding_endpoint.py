@@ -212,6 +212,7 @@ BROKEN: dict[str, tuple[Callable[[Asked], Told], int, str]] = {
     "empty": (lambda _: Told(body=b""), 2, "cannot be used"),
     "500": (lambda _: Told(500, b"out of memory"), 2, "status 500"),
     "429": (lambda _: Told(429, b""), 2, "status 429"),
+    "400": (lambda _: Told(400, b""), 2, "status 400"),
     "401": (lambda _: Told(401, f"bad key {KEY}".encode()), 1, "status 401"),
     "404": (lambda _: Told(404, b""), 1, "status 404"),
     "oversize": (lambda _: Told(body=b" " * (ANSWER_BYTES + 1)), 1, "too long"),
@@ -258,6 +259,22 @@ async def test_a_bad_answer_is_asked_for_once_more() -> None:
     assert len(llm.asked) == 8
     assert found.topics_info is not None
     assert found.topics_info.input_tokens == 200
+
+
+async def test_a_server_that_refuses_bounds_in_a_schema_is_asked_without_them() -> None:
+    """As OpenAI's does for fine-tuned models."""
+
+    def without_bounds(asked: Asked) -> Told:
+        schema = json.dumps(asked.body["response_format"]["json_schema"]["schema"])
+        if any(f'"{word}"' in schema for word in ("maxLength", "maxItems", "minimum", "maximum")):
+            return Told(400, b'{"error": {"message": "\'maxLength\' is not permitted"}}')
+        return sensible(asked)
+
+    found, llm = await understood(without_bounds)
+    assert found.warnings == ()
+    assert found.topics is not None
+    assert found.scores is not None
+    assert sorted(asked.question for asked in llm.asked)[-2:] == ["topics"] * 2
 
 
 async def test_a_model_that_never_answers_is_given_up_in_time_and_not_asked_again() -> None:

@@ -85,6 +85,8 @@ class LlmEndpoint:
                 telemetry.problem("llm.failed", question=question.name, tries=tries, reason=fault.detail)
                 if tries == TRIES or not fault.passing:
                     raise EndpointFailed(fault.reason) from None
+                if fault.refused:
+                    body = question.body(self.options.model, bounded=False)
             else:
                 telemetry.LLM_REQUESTS.labels("answered").inc()
                 return found, used
@@ -111,13 +113,17 @@ class LlmEndpoint:
 class _Fault(Exception):
     """One try failed."""
 
-    def __init__(self, outcome: str, reason: str, *, detail: str = "", passing: bool = False) -> None:
-        """`reason` is for callers, `detail` for the log; `passing`: the next try may well succeed."""
+    def __init__(
+        self, outcome: str, reason: str, *, detail: str = "", passing: bool = False, refused: bool = False
+    ) -> None:
+        """`reason` is for callers, `detail` for the log; `passing`: the next try may well succeed; `refused`:
+        with a schema that says less."""
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
         self.detail = detail or reason
         self.passing = passing
+        self.refused = refused
 
 
 def _bad_answer(error: BadAnswer) -> _Fault:
@@ -134,9 +140,12 @@ def _no_response(answer: NoResponse) -> _Fault:
 def _bad_status(answer: ReceiverResponse) -> _Fault:
     hint = " (does `llm.url` end in /v1, as the server's base URL does?)" if answer.status == 404 else ""
     reason = f"it answered with status {answer.status}"
-    passing = answer.status in _PASSING or answer.status >= 500
-    return _Fault("bad_status", reason, detail=reason + hint, passing=passing)
+    refused = answer.status in _REFUSED
+    passing = refused or answer.status in _PASSING or answer.status >= 500
+    return _Fault("bad_status", reason, detail=reason + hint, passing=passing, refused=refused)
 
 
 _PASSING = frozenset({408, 425, 429})
 """Statuses below 500 that say nothing against the request."""
+_REFUSED = frozenset({400, 422})
+"""Statuses of a server that may not know all that the schema says."""

@@ -52,8 +52,14 @@ class Question:
     data: dict[str, object]
     schema: dict[str, object]
 
-    def body(self, model: str) -> bytes:
-        """As JSON for `POST /chat/completions`."""
+    def body(self, model: str, *, bounded: bool = True) -> bytes:
+        """As JSON for `POST /chat/completions`.
+
+        `bounded`: the schema says how long and how large values may be. Some servers refuse one that does
+        (OpenAI's fine-tuned models: https://platform.openai.com/docs/guides/structured-outputs). `answers`
+        checks the bounds in any case.
+        """
+        schema = self.schema if bounded else _without_bounds(self.schema)
         return msgspec.json.encode(
             {
                 "model": model,
@@ -65,7 +71,7 @@ class Question:
                 "max_tokens": ANSWER_TOKENS,
                 "response_format": {
                     "type": "json_schema",
-                    "json_schema": {"name": self.name, "strict": True, "schema": self.schema},
+                    "json_schema": {"name": self.name, "strict": True, "schema": schema},
                 },
             }
         )
@@ -182,3 +188,12 @@ _LABELS = {
 }
 _AROUND_SEGMENT = 30
 """Bytes of JSON around the text of a segment."""
+
+
+def _without_bounds(schema: Any) -> Any:
+    if isinstance(schema, dict):
+        return {key: _without_bounds(value) for key, value in schema.items() if key not in _BOUNDS}
+    return schema
+
+
+_BOUNDS = frozenset({"maxItems", "maxLength", "maximum", "minimum"})
