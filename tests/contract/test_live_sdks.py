@@ -120,6 +120,18 @@ def test_what_a_finalize_asks_for_comes_before_what_follows(
     assert after[0]["start"] == pytest.approx(FIRST_SECONDS, abs=0.1)
 
 
+def test_each_voice_has_its_speaker(reported: dict[str, Any]) -> None:
+    recognised = stream(reported, "finalized")
+    speakers = [
+        {word["speaker"] for word in final["channel"]["alternatives"][0]["words"]}
+        for final in recognised.finals
+        if said([final])
+    ]
+    assert speakers[0] == {0}
+    assert speakers[-1] == {1}
+    assert {final["metadata"]["diarize_info"]["arch"] for final in recognised.finals} == {"v1"}
+
+
 def test_options_reach_the_messages(reported: dict[str, Any]) -> None:
     final = next(final for final in stream(reported, "finalized").finals if said([final]))
     assert final["metadata"]["extra"] == {"k": "v"}

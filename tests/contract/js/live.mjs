@@ -21,6 +21,7 @@ const told = {};
 told.finalized = await heard(client, [...pieces(first), "Finalize", "KeepAlive", ...pieces(second)], {
   ...RAW,
   punctuate: true,
+  diarize: true,
   endpointing: 300,
   tag: ["a"],
   extra: ["k:v"],

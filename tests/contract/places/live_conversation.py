@@ -44,6 +44,7 @@ def main() -> None:
         [*pieces(first), "Finalize", "KeepAlive", *pieces(second)],
         **RAW,
         punctuate="true",
+        diarize="true",
         endpointing="300",
         tag="a",
         extra="k:v",
