@@ -227,7 +227,10 @@ async def _streamed(server: RunningServer, data: bytes) -> list[Labelled]:
     words: list[Labelled] = []
     async with (
         connect(
-            f"ws://127.0.0.1:{server.port}/v1/listen?{query}", additional_headers=HEADERS, compression=None
+            f"ws://127.0.0.1:{server.port}/v1/listen?{query}",
+            additional_headers=HEADERS,
+            compression=None,
+            ping_interval=None,
         ) as socket,
         asyncio.TaskGroup() as group,
     ):
