@@ -1,8 +1,8 @@
 """The speakers of a live stream: clustered anew at each final, and told once.
 
 What was told never changes. At each final all voices so far are clustered; a cluster keeps the number that
-most of it was told under, and what is left over is a new speaker only if most of it is being told now.
-Otherwise a cluster that falls apart would make two speakers of one who was told already.
+most of it was told under, and what is left over is a new speaker only if most of it is being told now, or
+little of it was told. Otherwise a cluster that falls apart would make two of one who was told already.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,6 +17,11 @@ from ringback.transcript import Word
 
 LEAST_SECONDS = 1.2
 """Of speech that make somebody new. Fewer than in a recording: what was told as another's stays another's."""
+
+MOST_MISTOLD = 4.0
+"""Seconds of somebody new that may have been told as another's; with more, a cluster that is left over is
+rather one that fell apart. Who speaks in short turns is told as another for some of them, and never has most
+of their speech in the turn that is being told."""
 
 MOST_KEPT = 1_000
 """Voices that are remembered: some 20 minutes of speech, clustered in 40 ms. Of more, every second one of the
@@ -83,7 +88,7 @@ class LiveSpeakers:
         for label in dict.fromkeys(labels):  # In order of their first voice.
             if label in numbers:
                 continue
-            is_new = new[label] > told[label].sum() or not told[label].any()
+            is_new = told[label].sum() < max(new[label], MOST_MISTOLD)
             if is_new and self._count < MOST_SPEAKERS:
                 numbers[label] = self._count
                 self._count += 1

@@ -35,6 +35,14 @@ def test_a_short_word_of_somebody_new_is_told_as_the_most_alike_and_the_rest_as_
     assert set(told(stream, people.talk(("a", 3.0)))) == {0}
 
 
+def test_somebody_with_short_turns_is_told_after_a_few_of_them() -> None:
+    people, stream = People(), LiveSpeakers()
+    said = [told(stream, people.talk((who, seconds))) for who, seconds in [("a", 3.0), ("b", 1.1)] * 4]
+    assert said[0] == [0, 0]
+    assert said[-1] == [1]
+    assert said[-2] == [0, 0]
+
+
 def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_told() -> None:
     """Two people were told as one; the larger part keeps the number, and the other is not new."""
     stream = LiveSpeakers()
