@@ -162,7 +162,6 @@ SERVER = """
 import asyncio, pathlib, sys
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioReader
-from support.waiting import eventually
 
 async def main():
     async with AudioReader(1).read(pathlib.Path(sys.argv[1]), Decoding()) as heard:
