@@ -42,16 +42,10 @@ class LabelledVoice:
 def with_speakers(parts: Sequence[RecognisedWords]) -> list[tuple[Word, ...]]:
     """The words of the parts of one channel, in order, with speakers numbered by their first word. Words
     whose voices could not be looked for have none."""
-    voices = [part.voices_with_words for part in parts]
-    if not any(voices):
-        return [part.words for part in parts]
-    clusters = clusters_of([voice for own in voices for voice in own])
     numbers: dict[int, int] = {}
     spoken: list[tuple[Word, ...]] = []
-    last = first = 0
-    for part, own in zip(parts, voices, strict=True):
-        labelled = labelled_voices(own, clusters.labels[first : first + len(own)], clusters.centroids)
-        first += len(own)
+    last = 0
+    for part, labelled in zip(parts, _labelled_together(parts), strict=True):
         words = []
         for word, voice in zip(part.words, voices_of(part.words, labelled), strict=True):
             if voice is not None:
@@ -60,6 +54,20 @@ def with_speakers(parts: Sequence[RecognisedWords]) -> list[tuple[Word, ...]]:
             words.append(replace(word, speaker=last, speaker_confidence=confidence))
         spoken.append(part.words if part.voices is None else tuple(words))
     return spoken
+
+
+def _labelled_together(parts: Sequence[RecognisedWords]) -> list[list[LabelledVoice]]:
+    """The voices of each part that a word is in, all of them clustered at once."""
+    voices = [part.voices_with_words for part in parts]
+    if not any(voices):
+        return [[] for _ in parts]
+    clusters = clusters_of([voice for own in voices for voice in own])
+    labelled = []
+    first = 0
+    for own in voices:
+        labelled.append(labelled_voices(own, clusters.labels[first : first + len(own)], clusters.centroids))
+        first += len(own)
+    return labelled
 
 
 def unlabelled_seconds(words: Sequence[Word]) -> float:

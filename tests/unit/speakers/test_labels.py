@@ -109,6 +109,14 @@ def test_a_stretch_without_a_voice_is_of_the_one_who_spoke_last() -> None:
     assert [(each.speaker, each.speaker_confidence) for each in lonely] == [(1, 0.0)]
 
 
+def test_a_word_too_short_for_any_voice_is_the_first_speakers() -> None:
+    """The models were run and heard nobody, as in a channel with one short word: nothing has failed."""
+    failed = RecognisedWords((word(1.0, 1.5),), None)
+    short, unlabelled = with_speakers([RecognisedWords((word(0.0, 0.3),), ()), failed])
+    assert [(each.speaker, each.speaker_confidence) for each in short] == [(0, 0.0)]
+    assert unlabelled == failed.words
+
+
 def test_where_nothing_could_be_listened_to_words_have_no_speaker() -> None:
     people = People()
     failed = RecognisedWords((word(0.0, 0.5), word(0.5, 1.25)), None)
