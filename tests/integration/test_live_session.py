@@ -398,25 +398,25 @@ async def test_a_stream_whose_record_was_cancelled_is_ended(api: Front) -> None:
     assert [message["type"] for message in client.messages] == ["Metadata"]
 
 
-async def test_every_stream_counts_however_it_ends(door: Front) -> None:
+async def test_every_stream_counts_however_it_ends(api: Front) -> None:
     """Heard to its end, cancelled in the middle, erased in the middle."""
     for end in ("closed", "cancelled", "erased"):
-        async with stream(door.port, f"{RAW}&tag={end}", key=OWNER) as client:
+        async with stream(api.port, f"{RAW}&tag={end}", key=OWNER) as client:
             await client.send(SECOND)
             await client.send(FINALIZE)
             await client.wait_for("Results")
-            path = f"/v1/projects/{door.project}/requests/{client.request_id}"
+            path = f"/v1/projects/{api.project}/requests/{client.request_id}"
             if end == "closed":
                 await client.send(CLOSE_STREAM)
             elif end == "cancelled":
-                assert (await door.call("POST", f"{path}/cancel", key=OWNER, json={})).status == 200
+                assert (await api.call("POST", f"{path}/cancel", key=OWNER, json={})).status == 200
             else:
-                assert (await door.call("DELETE", path, key=OWNER)).status == 200
+                assert (await api.call("DELETE", path, key=OWNER)).status == 200
             await client.closed()
-    await door.services.streams.run(stopped())
-    [project] = await door.ledger.projects()
+    await api.services.streams.run(stopped())
+    [project] = await api.ledger.projects()
     everything = UsageFilter(project.id, 0, 10_000_000)
-    found = await door.ledger.daily_usage(everything, UsageDimension.TAGS, 10)
+    found = await api.ledger.daily_usage(everything, UsageDimension.TAGS, 10)
     counted = {each.group: each.amount for each in found}
     assert {group: amount.requests for group, amount in counted.items()} == {("closed",): 1, (): 2}
     assert counted[()].seconds == pytest.approx(2 * counted["closed",].seconds)
