@@ -5,17 +5,16 @@ The sums stay when its record is dropped. Why so, and what erasing takes from th
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 HOUR = 3600.0
 HOURS_A_DAY = 24
 
 
-@dataclass(frozen=True, slots=True)
-class UsageKey:
-    """What is counted apart: each of these has its own sums."""
+class UsageKey(NamedTuple):
+    """What is counted apart: each of these has its own sums. A tuple: one is made and hashed at each end."""
 
     project: str
     hour: int
@@ -41,11 +40,10 @@ class UsageKey:
     """False: it was answered with an error."""
 
     def without_tags(self) -> "UsageKey":
-        return replace(self, tags=())
+        return self._replace(tags=())
 
 
-@dataclass(frozen=True, slots=True)
-class UsageAmount:
+class UsageAmount(NamedTuple):
     """What requests add up to."""
 
     requests: int = 0

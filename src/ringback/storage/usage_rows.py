@@ -5,7 +5,6 @@ behind a bracket or a comma: a quote within an element has a backslash before it
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from itertools import chain
 
 import msgspec
@@ -13,7 +12,6 @@ import msgspec
 from ringback.jobs.usage import DailyUsage, UsageAmount, UsageDimension, UsageFilter, UsageKey, UsedLabels
 from ringback.storage.rows import Row, tags_from_json, tags_to_json
 
-_AMOUNTS = tuple(field.name for field in fields(UsageAmount))
 _LISTS = frozenset({UsageDimension.FEATURES, UsageDimension.TAGS})
 
 
@@ -41,8 +39,7 @@ def usage_row(key: UsageKey, amount: UsageAmount) -> Row:
 
 def usage_hour_rows(used: Mapping[UsageKey, UsageAmount]) -> list[Row]:
     """In one order for all: nodes that write them lock them alike."""
-    rows = [usage_row(key, amount) for key, amount in used.items()]
-    return sorted(rows, key=lambda row: [str(value) for value in row.values()])
+    return [usage_row(key, used[key]) for key in sorted(used)]
 
 
 def question(where: UsageFilter) -> Row:
@@ -66,7 +63,7 @@ def question(where: UsageFilter) -> Row:
 def daily_usage_from(row: Row, by: UsageDimension | None) -> DailyUsage:
     text = row["label"]
     group = tags_from_json(text) if by in _LISTS else () if by is None else (text,)
-    amount = UsageAmount(**{name: row[name] for name in _AMOUNTS})
+    amount = UsageAmount(**{name: row[name] for name in UsageAmount._fields})
     return DailyUsage(row["day"], group, amount)
 
 

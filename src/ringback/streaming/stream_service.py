@@ -12,7 +12,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 from ringback import telemetry
 from ringback.callbacks.order import RequestOrder, with_callback
@@ -200,7 +199,7 @@ class StreamService:
         amount = outcome.used.amount
         if record is not None and record.state is State.DONE:
             # As abandoned it has counted already, without its audio.
-            amount = replace(amount, requests=0)
+            amount = amount._replace(requests=0)
         await self._store.count_usage([Used(outcome.used.key.without_tags(), amount)])
 
     async def _keep_leases(self) -> None:
