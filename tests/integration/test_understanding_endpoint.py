@@ -86,6 +86,15 @@ async def test_without_a_model_sentiment_and_summary_are_built_in_and_the_rest_n
     assert (found.summary_info.input_tokens, found.summary_info.output_tokens) == (0, 0)
 
 
+async def test_a_text_that_is_its_own_summary_brings_no_warning() -> None:
+    """Nothing is left out of it, and no model would be asked."""
+    for texts in (["Thank you for calling."], []):
+        found = await Understanding().understand(numbered(texts), ListenOptions(summarize="v2"))
+        assert found.summary is not None
+        assert found.summary.text == " ".join(texts)
+        assert found.warnings == ()
+
+
 async def test_a_model_that_follows_its_instructions() -> None:
     found, llm = await understood(sensible)
     assert found.summary is not None

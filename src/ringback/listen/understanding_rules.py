@@ -58,8 +58,8 @@ def tokens_of(text: str) -> int:
 
 
 def understanding_warnings(options: ListenOptions, *, has_model: bool) -> Iterator[ParameterWarning]:
-    """What of the options is served in part or not at all, whatever the text is. A warning's `type` is
-    `unsupported` or `ignored`, or `extractive` of a summary that is made of the text's own sentences."""
+    """What of the options is not served, whatever the text is. A warning's `type` is `unsupported` or
+    `ignored`."""
     for name in NEEDS_MODEL:
         singular = name.removesuffix("s")
         custom = f"custom_{singular}"
@@ -67,11 +67,11 @@ def understanding_warnings(options: ListenOptions, *, has_model: bool) -> Iterat
             yield ParameterWarning(name, "unsupported", _needs_model(name))
         if getattr(options, custom) and not getattr(options, name):
             yield ParameterWarning(custom, "ignored", f"`{custom}` needs `{name}=true`.")
-    if options.summarize and not has_model:
-        yield extractive("a summary in words of its own needs a language model: " + _SETTING)
 
 
-def extractive(why: str) -> ParameterWarning:
+def extractive(why: str | None = None) -> ParameterWarning:
+    """The summary is made of the text's own sentences; None: because there is no language model."""
+    why = why or f"a summary in words of its own needs a language model: {_SETTING}"
     message = f"The summary consists of the most central sentences of the text; {why}."
     return ParameterWarning("summarize", "extractive", message)
 

@@ -157,7 +157,11 @@ class _Model:
 
 async def _summary(model: _Model | None, sentences: Sequence[NumberedSentence]) -> Understood:
     warnings: tuple[ParameterWarning, ...] = ()
-    if model is not None and not summary.is_short(sentences):
+    if summary.is_short(sentences):
+        pass  # It is its own summary: no model would be asked, and nothing is left out.
+    elif model is None:
+        warnings = (extractive(),)
+    else:
         try:
             text, info = await model.summary(sentences)
         except EndpointFailed as failed:
