@@ -173,3 +173,20 @@ async def test_the_server_says_what_holds() -> None:
     [line] = reported
     assert line["event"] == ("sandbox.checked" if check.report().whole else "sandbox.incomplete")
     assert line["holds"].startswith("memory hidden, no new privileges")
+
+
+LOADS = """
+import sys
+from ringback.engines.confinement import confine
+from ringback.engines.messages import EngineSetup
+confine(EngineSetup("tiny.en", sys.argv[1], 1, "cpu"))
+import onnxruntime
+"""
+
+
+def test_what_the_engine_loads_when_it_is_asked_writes_nothing_into_the_log(tmp_path: Path) -> None:
+    """onnxruntime looks for a GPU, and complained on standard error that it may not."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS, str(tmp_path)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 
+from ringback import onnx
 from ringback.audio.chunker import WINDOW, Chunker, Span
 from ringback.audio.samples import Samples
 
@@ -14,14 +14,7 @@ class Silero:
     """The model, loaded once per process (Silero VAD 6)."""
 
     def __init__(self) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.enable_cpu_mem_arena = False
-        options.log_severity_level = 4
-        self._session = onnxruntime.InferenceSession(
-            str(_MODEL), providers=["CPUExecutionProvider"], sess_options=options
-        )
+        self._session = onnx.session(_MODEL)
 
     def run(
         self, windows: Samples, memory: tuple[Samples, Samples]

@@ -8,12 +8,12 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from ringback import onnx
 from ringback.engines.name_spans import TokenLabel, spans_of
 from ringback.engines.names_weights import with_byte_weights
 from ringback.errors import Misconfigured
@@ -42,7 +42,8 @@ class NamesModel:
             self._labels = [labels[str(number)] for number in range(len(labels))]
             self._no_name = self._labels.index("O")
             self._tokens = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
-            self._session = _session(folder / _MODEL)
+            weights = with_byte_weights((folder / _MODEL).read_bytes())
+            self._session = onnx.session(weights, memory_arena=True)
         except Exception as error:  # what tokenizers and onnxruntime raise has no common name
             raise Misconfigured(
                 f"the names model in {folder} cannot be read: {error}. Install it again: "
@@ -102,17 +103,6 @@ class _TokenWindow:
     text: int
     ids: Sequence[int]
     words: Sequence[int | None]
-
-
-def _session(model: Path) -> Any:
-    import onnxruntime  # noqa: PLC0415
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4
-    weights = with_byte_weights(model.read_bytes())
-    return onnxruntime.InferenceSession(weights, providers=["CPUExecutionProvider"], sess_options=options)
 
 
 def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

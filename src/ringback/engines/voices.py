@@ -11,10 +11,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from ringback import onnx
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.voice_features import HOP, Features, voice_features
 from ringback.engines.voice_windows import (
@@ -64,8 +64,8 @@ class SpeakerModels:
             from ringback.audio.speech import Detector, Silero  # noqa: PLC0415
 
             self._new_detector = partial(Detector, Silero())
-            self._segmentation = _session(folder / _SEGMENTATION)
-            self._embedding = _session(folder / _EMBEDDING)
+            self._segmentation = onnx.session(folder / _SEGMENTATION)
+            self._embedding = onnx.session(folder / _EMBEDDING)
             centre = json.loads((folder / _CENTRE).read_bytes())["centre"]
             self._centre = np.array(centre, np.float32)
         except Exception as error:  # what onnxruntime raises has no common name
@@ -165,14 +165,3 @@ def _window_of(features: Features, window: VoiceWindow, frames: int) -> Features
     own = features[first : first + frames]
     centred: Features = own - own.mean(axis=0)
     return centred
-
-
-def _session(model: Path) -> Any:
-    import onnxruntime  # noqa: PLC0415
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.enable_cpu_mem_arena = False
-    options.log_severity_level = 4
-    return onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"], sess_options=options)
