@@ -43,6 +43,14 @@ def test_what_is_written_anew_keeps_its_speaker_and_how_sure_it_is() -> None:
     assert {(word.speaker, word.speaker_confidence) for word in words} == {(1, 0.7)}
 
 
+def test_no_number_is_made_of_what_two_people_said() -> None:
+    first, *others = _words("twenty five hundred")
+    spoken = (replace(first, speaker=1), *(replace(word, speaker=0) for word in others))
+    finished = finish(Transcript(9.0, (Channel(Alternative(spoken)),)), ListenOptions(numerals=True))
+    words = finished.transcript.channels[0].alternative.words
+    assert [(word.text, word.speaker) for word in words] == [("twenty", 1), ("five", 0), ("hundred", 0)]
+
+
 def test_fillers_kept() -> None:
     options = ListenOptions(punctuate=True, filler_words=True)
     assert text_of(finish(transcript("Um, so it's done."), options).transcript) == "Um, so it's done."
