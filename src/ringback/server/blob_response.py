@@ -1,13 +1,13 @@
 """An answer whose body is a blob, sent as its reader takes it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ringback.blobs import BlobContent, BlobKey, BlobStore
+from ringback.blobs import BlobKey, BlobStore
 from ringback.errors import Failure
 from ringback.server.error_responses import blobs_unavailable, error_response
 
@@ -34,24 +34,28 @@ class BlobResponse(Response):
         async with AsyncExitStack() as stack:
             try:
                 content = await stack.enter_async_context(self._blobs.content(self._key))
+                pieces = aiter(content.pieces)
+                # What cannot be read at all is told before an answer has begun.
+                first = await anext(pieces, b"")
             except KeyError:
                 failure = self._missing()
             except OSError as error:
                 failure = blobs_unavailable(self._request, error)
             else:
-                await self._send(content, send)
+                await self._send(content.size, first, pieces, send)
                 return
         await error_response(self._request, failure)(scope, receive, send)
 
-    async def _send(self, content: BlobContent, send: Send) -> None:
+    async def _send(self, size: int, first: bytes, rest: AsyncIterator[bytes], send: Send) -> None:
         """What fails in here has begun to be answered: the connection is cut."""
         headers = [
             *(pair for pair in self.raw_headers if pair[0] != b"content-length"),
-            (b"content-length", str(content.size).encode()),
+            (b"content-length", str(size).encode()),
         ]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         if self._request.method != "HEAD":
-            async for piece in content.pieces:
+            await send({"type": "http.response.body", "body": first, "more_body": True})
+            async for piece in rest:
                 if await self._request.is_disconnected():
                     return
                 await send({"type": "http.response.body", "body": piece, "more_body": True})

@@ -244,7 +244,12 @@ def _request_body(operation: Operation) -> dict[str, Any]:
 
 def _success(operation: Operation) -> dict[str, Any]:
     answers = [_reference(type_) for type_ in _answers(operation)]
-    schema = {"type": "string"} if not answers else answers[0] if len(answers) == 1 else {"anyOf": answers}
+    if not answers:
+        schema: dict[str, Any] = {
+            "type": "object" if operation.media_type == "application/json" else "string"
+        }
+    else:
+        schema = answers[0] if len(answers) == 1 else {"anyOf": answers}
     return {
         "description": operation.summary,
         "headers": _headers("dg-request-id", *operation.headers),
