@@ -67,6 +67,8 @@ class RequestHandler(ABC):
 
     done: str
     """What the attempt's outcome is called when the response is good."""
+    stage: str
+    """The label of this work's share of the time until a callback (`telemetry.CALLBACK_SECONDS`)."""
 
     def __init__(self, blobs: BlobStore, clock: Clock) -> None:
         self._blobs = blobs
@@ -140,7 +142,11 @@ class RequestHandler(ABC):
     ) -> Done:
         """The end of the job, with the delivery that follows from it in the same transaction."""
         ended_at = self._clock.now()
-        self._report_end(job, order, response, ended_at - job.created_at, ended_at - started_at)
+        since_accepted, seconds = ended_at - job.created_at, ended_at - started_at
+        if order.callback is not None:
+            telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds))
+            telemetry.CALLBACK_SECONDS.labels(self.stage).observe(seconds)
+        self._report_end(job, order, response, since_accepted, seconds)
         outcome = self.done if response.status == 200 else "refused"
         result = TranscriptionResult(
             stored,

@@ -30,6 +30,7 @@ class TextReader(RequestHandler):
     """Carries out one `read` job per call."""
 
     done = "read"
+    stage = "read"
 
     def __init__(
         self,
@@ -85,9 +86,6 @@ class TextReader(RequestHandler):
         since_accepted: float,
         seconds: float,
     ) -> None:
-        if order.callback is not None:
-            telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds))
-            telemetry.CALLBACK_SECONDS.labels("read").observe(seconds)
         telemetry.event(
             "read.ended",
             request_id=job.id,

@@ -45,6 +45,7 @@ class Transcriber(RequestHandler):
     """Carries out one transcription job per call."""
 
     done = "transcribed"
+    stage = "transcribe"
 
     def __init__(
         self,
@@ -144,9 +145,6 @@ class Transcriber(RequestHandler):
         if response.status == 200:
             telemetry.AUDIO_SECONDS.inc(response.duration)
             telemetry.REAL_TIME_FACTOR.observe(response.duration / max(seconds, 0.001))
-        if order.callback is not None:
-            telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds))
-            telemetry.CALLBACK_SECONDS.labels("transcribe").observe(seconds)
         telemetry.event(
             "transcription.ended",
             request_id=job.id,
