@@ -1,12 +1,18 @@
-"""Recordings that several modules read."""
+"""Recordings that several modules read, and what attempts at a delivery are made with."""
 
 import wave
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from ringback.blobs import FolderBlobStore
+from ringback.callbacks.delivery_handler import Deliverer
+from ringback.clock import SystemClock
+from ringback.egress.client import EgressClient
+from support.attempts import POLICY, deliverer_with
+from support.deliveries import nothing_recorded
 from support.reading import SPOKEN
 
 
@@ -55,3 +61,19 @@ def talk(tmp_path: Path) -> Callable[[float], Path]:
         return path
 
     return make
+
+
+@pytest.fixture
+async def egress() -> AsyncIterator[EgressClient]:
+    async with EgressClient(POLICY, SystemClock()) as opened:
+        yield opened
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobStore:
+    return FolderBlobStore(tmp_path, SystemClock())
+
+
+@pytest.fixture
+def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
+    return deliverer_with(egress, blobs, nothing_recorded)

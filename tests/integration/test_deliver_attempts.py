@@ -3,9 +3,7 @@
 import base64
 import json
 import time
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -13,7 +11,6 @@ import structlog
 from structlog.typing import EventDict
 
 from ringback import __version__
-from ringback.blobs import FolderBlobStore
 from ringback.callbacks.admission import Admission
 from ringback.callbacks.delivery import order_of
 from ringback.callbacks.delivery_handler import Deliverer
@@ -23,26 +20,9 @@ from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.errors import Refusal
 from ringback.jobs.job import Done, GivenUp, Retry, Signal
-from support.attempts import DOCUMENT, POLICY, REQUEST, attempt_of, deliverer_with, lease
-from support.deliveries import SECRET, nothing_recorded
+from support.attempts import DOCUMENT, REQUEST, attempt_of, lease
+from support.deliveries import SECRET
 from support.raw_receiver import Conversation, answering, receiving
-
-
-@pytest.fixture
-async def egress() -> AsyncIterator[EgressClient]:
-    async with EgressClient(POLICY, SystemClock()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobStore:
-    return FolderBlobStore(tmp_path, SystemClock())
-
-
-@pytest.fixture
-def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
-    return deliverer_with(egress, blobs, nothing_recorded)
-
 
 _SIGNED = ("webhook-timestamp", "webhook-signature")
 

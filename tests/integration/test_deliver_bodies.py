@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,29 +12,12 @@ from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoredDocumen
 from ringback.callbacks import delivery_handler
 from ringback.callbacks.delivery import order_of
 from ringback.callbacks.delivery_handler import Deliverer
-from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.jobs.job import Attempt, Done, Interrupted, JobId
 from ringback.jobs.store import LedgerUnavailable
-from support.attempts import DOCUMENT, POLICY, REQUEST, SETTINGS, attempt_of, deliverer_with, lease
+from support.attempts import DOCUMENT, REQUEST, SETTINGS, attempt_of, deliverer_with, lease
 from support.deliveries import nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
-
-
-@pytest.fixture
-async def egress() -> AsyncIterator[EgressClient]:
-    async with EgressClient(POLICY, SystemClock()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobStore:
-    return FolderBlobStore(tmp_path, SystemClock())
-
-
-@pytest.fixture
-def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
-    return deliverer_with(egress, blobs, nothing_recorded)
 
 
 async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:

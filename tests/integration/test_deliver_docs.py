@@ -9,17 +9,15 @@ from pathlib import Path
 import pytest
 
 from ringback.blobs import FolderBlobStore, StoredDocument
-from ringback.bootstrap.values import attempt_limits, server_schedule
 from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
-from ringback.callbacks.delivery_handler import Deliverer
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.jobs.job import Done, Job, Lease, State
 from ringback.settings import CallbackSettings
-from support.deliveries import nothing_recorded, sign
+from support.attempts import deliverer_with
+from support.deliveries import nothing_recorded
 from support.ports import free_port
-from support.sealing import SEAL
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 DOCUMENT = '{"results":{"channels":[{"alternatives":[{"transcript":"Hello from the page."}]}]}}'
@@ -94,15 +92,5 @@ async def _delivered(url: str, folder: Path) -> bool:
     )  # fmt: skip
     async with EgressClient(policy, SystemClock()) as api:
         blobs = FolderBlobStore(folder / "blobs", SystemClock())
-        deliverer = Deliverer(
-            api,
-            policy,
-            blobs,
-            attempt_limits(settings),
-            server_schedule(settings),
-            seal=SEAL,
-            sign=sign,
-            clock=SystemClock(),
-            read_attempts=nothing_recorded,
-        )
+        deliverer = deliverer_with(api, blobs, nothing_recorded, settings, policy)
         return isinstance(await deliverer(Lease(job, 1)), Done)

@@ -1,9 +1,7 @@
 """What gives a delivery up before anything is sent: a lost result, an address, a secret, a URL."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -20,25 +18,9 @@ from ringback.jobs.job import Done, GivenUp, Interrupted, Retry
 from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import UnsealFailed
 from support.attempts import POLICY, SETTINGS, attempt_of, deliverer_with, lease
-from support.deliveries import nothing_recorded, sign
+from support.deliveries import nothing_recorded
 from support.raw_receiver import answering, receiving
 from support.sealing import SEAL
-
-
-@pytest.fixture
-async def egress() -> AsyncIterator[EgressClient]:
-    async with EgressClient(POLICY, SystemClock()) as opened:
-        yield opened
-
-
-@pytest.fixture
-def blobs(tmp_path: Path) -> FolderBlobStore:
-    return FolderBlobStore(tmp_path, SystemClock())
-
-
-@pytest.fixture
-def deliverer(egress: EgressClient, blobs: FolderBlobStore) -> Deliverer:
-    return deliverer_with(egress, blobs, nothing_recorded)
 
 
 async def test_a_lost_result_is_given_up_plainly(deliverer: Deliverer) -> None:
@@ -55,17 +37,7 @@ async def test_an_address_that_is_no_longer_allowed_parks_the_delivery(
 ) -> None:
     policy = Policy()
     async with EgressClient(policy, SystemClock()) as egress, receiving(answering()) as receiver:
-        deliverer = Deliverer(
-            egress,
-            policy,
-            blobs,
-            attempt_limits(SETTINGS),
-            server_schedule(SETTINGS),
-            seal=SEAL,
-            sign=sign,
-            clock=SystemClock(),
-            read_attempts=nothing_recorded,
-        )
+        deliverer = deliverer_with(egress, blobs, nothing_recorded, policy=policy)
         outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"
@@ -149,17 +121,7 @@ async def test_a_port_that_is_no_longer_allowed_parks_the_delivery(
     egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
     policy = Policy(["127.0.0.1"], [443])
-    deliverer = Deliverer(
-        egress,
-        policy,
-        blobs,
-        attempt_limits(SETTINGS),
-        server_schedule(SETTINGS),
-        seal=SEAL,
-        sign=sign,
-        clock=SystemClock(),
-        read_attempts=nothing_recorded,
-    )
+    deliverer = deliverer_with(egress, blobs, nothing_recorded, policy=policy)
     outcome = await deliverer(lease("http://127.0.0.1:8080/"))
     assert isinstance(outcome, GivenUp)
     assert attempt_of(outcome).outcome == "blocked"

@@ -29,10 +29,11 @@ def deliverer_with(
     blobs: FolderBlobStore,
     read_attempts: ReadAttempts,
     settings: CallbackSettings = SETTINGS,
+    policy: Policy = POLICY,
 ) -> Deliverer:
     return Deliverer(
         egress,
-        POLICY,
+        policy,
         blobs,
         attempt_limits(settings),
         server_schedule(settings),
