@@ -13,9 +13,9 @@ from ringback.callbacks.delivery import DeliveryOrder, Verdict, order_job
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
-from ringback.jobs.job import Done, Job, Lease, State
+from ringback.jobs.job import Done, Lease, State
 from ringback.settings import CallbackSettings
-from support.attempts import deliverer_with
+from support.attempts import deliverer_with, job_of
 from support.deliveries import nothing_recorded
 from support.ports import free_port
 
@@ -85,12 +85,7 @@ async def _delivered(url: str, folder: Path) -> bool:
         "6f1c0d0e-0000-4000-8000-000000000001", url, "POST", 200, None, StoredDocument(DOCUMENT)
     )
     new = order_job(order, project="p", accessor=None)
-    job = Job(
-        id=new.id, kind=new.kind, lane=new.lane, project=new.project, payload=new.payload, parent=new.parent,
-        accessor=None, method=new.method, tags=(), state=State.LEASED, tries=0, losses=0, created_at=0.0,
-        due_at=0.0, finished_at=None, code=None, result=None,
-    )  # fmt: skip
     async with EgressClient(policy, SystemClock()) as api:
         blobs = FolderBlobStore(folder / "blobs", SystemClock())
         deliverer = deliverer_with(api, blobs, nothing_recorded, settings, policy)
-        return isinstance(await deliverer(Lease(job, 1)), Done)
+        return isinstance(await deliverer(Lease(job_of(new, State.LEASED), 1)), Done)

@@ -8,7 +8,7 @@ from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
 from ringback.egress.policy import Policy
 from ringback.egress.target import read_target
-from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, Retry, State
+from ringback.jobs.job import Attempt, Done, GivenUp, Job, Lease, NewJob, Retry, State
 from ringback.settings import CallbackSettings
 from support.deliveries import sign
 from support.sealing import SEAL
@@ -53,9 +53,14 @@ def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tr
     sealed = SEAL.seal(url, place_of_callback(REQUEST))
     order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
     new = order_job(order, project="project-1", accessor="key-1")
-    job = Job(
+    return Lease(job_of(new, State.LEASED, tries), token=1)
+
+
+def job_of(new: NewJob, state: State, tries: int = 0) -> Job:
+    """A new job as the ledger has it later."""
+    return Job(
         **{name: getattr(new, name) for name in _SHARED},
-        state=State.LEASED,
+        state=state,
         tries=tries,
         losses=0,
         created_at=0.0,
@@ -64,7 +69,6 @@ def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tr
         code=None,
         result=None,
     )
-    return Lease(job, token=1)
 
 
 _SHARED = ("id", "kind", "lane", "project", "payload", "parent", "accessor", "method", "tags")

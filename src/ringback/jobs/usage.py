@@ -10,7 +10,6 @@ from enum import StrEnum
 from typing import NamedTuple, Protocol
 
 HOUR = 3600.0
-HOURS_A_DAY = 24
 
 
 class UsageKey(NamedTuple):

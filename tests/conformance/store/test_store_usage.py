@@ -9,7 +9,6 @@ import pytest
 from ringback.jobs.job import Done, GivenUp, Interrupted, Retry
 from ringback.jobs.usage import (
     HOUR,
-    HOURS_A_DAY,
     DailyUsage,
     UsageAmount,
     UsageDimension,
@@ -96,7 +95,7 @@ async def test_a_batch_that_fails_counts_nothing(store: Store, new_job: NewJobs,
 
 
 async def test_sums_are_told_by_day_and_group(store: Store) -> None:
-    day = HOURS_A_DAY
+    day = 24  # hours
     await store.count_usage(
         [
             used(hour=day - 1, method="sync", features=("punctuate",), tags=("b",)),

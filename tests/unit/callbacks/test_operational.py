@@ -13,7 +13,8 @@ from ringback.callbacks.operational import (
     announcements,
     event_job,
 )
-from ringback.jobs.job import Job, JobId, NewJob, State
+from ringback.jobs.job import JobId, State
+from support.attempts import job_of
 from support.operational import receiver
 
 BEFORE = JobId("the event before")
@@ -63,22 +64,7 @@ def test_the_newest_event_about_a_subject_tells_what_is_known() -> None:
     failing = event_job(due, receiver(), 0.0, "t")
     over = Announcement(EventType.DESTINATION_RECOVERED, condition(0), failing.id)
     recovered = event_job(over, receiver(), 0.0, "t")
-    assert announced_in([as_job(recovered), as_job(failing)]) == {
+    assert announced_in([job_of(recovered, State.QUEUED), job_of(failing, State.QUEUED)]) == {
         condition(0).subject: Announced(0, recovered.id)
     }
-    assert announced_in([as_job(failing)]) == {condition(0).subject: Announced(1, failing.id)}
-
-
-def as_job(new: NewJob) -> Job:
-    shared = ("id", "kind", "lane", "project", "payload", "parent", "accessor", "method", "tags")
-    return Job(
-        **{name: getattr(new, name) for name in shared},
-        state=State.QUEUED,
-        tries=0,
-        losses=0,
-        created_at=0.0,
-        due_at=0.0,
-        finished_at=None,
-        code=None,
-        result=None,
-    )
+    assert announced_in([job_of(failing, State.QUEUED)]) == {condition(0).subject: Announced(1, failing.id)}
