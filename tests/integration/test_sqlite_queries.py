@@ -18,6 +18,7 @@ FILES = [
     "reads.sql",
     "retention.sql",
     "upkeep.sql",
+    "usage.sql",
 ]
 
 
