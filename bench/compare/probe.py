@@ -3,9 +3,11 @@
 It runs on both commits, so it uses of their `bench` only what both have.
 """
 
+import asyncio
 import http.client
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +19,7 @@ CONNECTIONS = 16
 SECONDS = 5.0
 DELIVERIES = 3_000
 RECORDINGS, AT_ONCE = 48, 4
+CYCLES_AT_ONCE, WARM_UP = 64, 0.5
 
 
 def accepts() -> dict[str, float]:
@@ -85,6 +88,37 @@ def _caller(port: int) -> Callable[[int], None]:
     return heard
 
 
+def cycles() -> dict[str, float]:
+    """Whole requests on SQLite: a recording added, claimed and settled with a delivery; the delivery too."""
+    with tempfile.TemporaryDirectory(prefix="ringback-bench-") as folder:
+        return _cycled(f"{folder}/ledger.db")
+
+
+def cycles_on_postgres() -> dict[str, float]:
+    """The same on a PostgreSQL with one node; the processor time is the node's alone."""
+    sys.path.insert(0, str(Path("tests").resolve()))
+    from ringback.storage.postgres import schema
+    from support.postgres import PostgresServer, servers
+
+    with PostgresServer(next(iter(servers().values())), durable=True) as server:
+        asyncio.run(schema.migrate(server.url()))
+        return _cycled(server.url())
+
+
+def _cycled(place: str) -> dict[str, float]:
+    from bench.harness.child import Child
+    from bench.load.cycles import LANES
+
+    with Child("bench.load.ledger_cycle", place, str(LANES)) as node:
+        start = time.monotonic() + 0.1
+        count_from = start + WARM_UP
+        figures = node.ask(
+            do="cycle", start=start, count_from=count_from, until=count_from + SECONDS, at_once=CYCLES_AT_ONCE
+        )
+    count = figures["count"]
+    return {"cpu_us": 1e6 * figures["cpu"] / count, "per_second": count / figures["seconds"]}
+
+
 def be_patient() -> None:
     """A busy machine may take minutes for a start, which is not what is measured."""
     from bench.delivery import ours
@@ -98,6 +132,8 @@ PROBES: dict[str, Callable[[], dict[str, float]]] = {
     "accepts": accepts,
     "deliveries": deliveries,
     "recordings": recordings,
+    "cycles": cycles,
+    "cycles_on_postgres": cycles_on_postgres,
 }
 
 if __name__ == "__main__":
