@@ -26,6 +26,7 @@ from ringback.jobs.lane import UNBOUNDED_CAP
 from ringback.sealing import SECRET_KEY_FILE, Seal
 from ringback.server.drain import Drain
 from ringback.settings import Settings
+from ringback.telemetry import problem
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import READ
@@ -78,7 +79,7 @@ class ProcessContext:
 async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ProcessContext:
     """Open and check everything; what must be closed at the end is on the stack."""
     folder = settings.data_path
-    catalogue = ModelCatalogue(settings.model, folder / "models")
+    catalogue = _catalogue(settings)
     policy = Policy(settings.callback.allow, settings.callback.ports)
     recognises = settings.does("api") or settings.does("transcribe")
     pool = EnginePool(engine_setup(settings)) if recognises else None
@@ -114,6 +115,13 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
         activities={kind: Activity(clock) for kind in CALLERS_CAPS},
         interrupted=opened.interrupted,
     )
+
+
+def _catalogue(settings: Settings) -> ModelCatalogue:
+    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
+    for model in catalogue.unreadable:
+        problem("model.unreadable", model=model.name, hint=model.hint)
+    return catalogue
 
 
 async def _operator(

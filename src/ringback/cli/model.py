@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from ringback import telemetry
 from ringback.cli.options import settings_of, with_settings
 from ringback.cli.output import ProgressBar
 from ringback.engines.base import ModelInfo
@@ -32,8 +31,10 @@ def command() -> None:
 def list_models(config: Path | None, data_dir: str | None) -> None:
     """Show the models that requests may name; the first serves Deepgram's names (nova-3, base …)."""
     settings = settings_of(config, data_dir)
-    telemetry.configure("warning", "text")
-    for info in ModelCatalogue(settings.model, settings.data_path / "models").models():
+    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
+    for model in catalogue.unreadable:
+        click.echo(f"{model.name} is left out: {model.hint}", err=True)
+    for info in catalogue.models():
         click.echo(f"{info.name:<24} {info.arch:<10} {info.version:<18} {_languages(info)}")
 
 

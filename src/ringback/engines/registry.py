@@ -10,11 +10,18 @@ from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, Recogniser
 from ringback.engines.scripted import ScriptedKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
-from ringback.telemetry import problem
 from ringback.transcript import base_language
 
 ENTRY_POINTS = "ringback.engines"
 """Entry points of this group name classes like `base.RecogniserKind`; models are written `KIND:NAME`."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableModel:
+    """A pulled model that cannot be read, and how to fix that."""
+
+    name: str
+    hint: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,7 @@ class ModelCatalogue:
 
     `model` is a plain name or a folder (a Whisper model), or `KIND:NAME` for another kind of recogniser;
     `models` is the folder of pulled models. Raises `Misconfigured`, saying how to fix it, if `model` is not
-    here or cannot be read; another model that cannot be read is left out, which is logged unless `quiet`.
+    here or cannot be read; another model that cannot be read is left out, and listed in `unreadable`.
     """
 
     def __init__(
@@ -37,13 +44,13 @@ class ModelCatalogue:
         model: str,
         models: Path,
         kinds: Mapping[str, RecogniserKind] | None = None,
-        *,
-        quiet: bool = False,
     ) -> None:
         kinds = installed_kinds() if kinds is None else kinds
         self._models = models
         self._default = _configured(model, models, kinds)
-        entries = [self._default, *_at_hand(models, kinds, quiet=quiet)]
+        self.unreadable: list[UnreadableModel] = []
+        """Pulled models that were left out."""
+        entries = [self._default, *_at_hand(models, kinds, self.unreadable)]
         self._entries = {entry.info.name: entry for entry in reversed(entries)}
 
     @property
@@ -172,15 +179,16 @@ def _configured(model: str, models: Path, kinds: Mapping[str, RecogniserKind]) -
     return _Entry(kinds[kind].describe(name, models), kinds[kind], name)
 
 
-def _at_hand(models: Path, kinds: Mapping[str, RecogniserKind], *, quiet: bool) -> Iterator[_Entry]:
-    """Every installed or pulled model that can be read."""
+def _at_hand(
+    models: Path, kinds: Mapping[str, RecogniserKind], unreadable: list[UnreadableModel]
+) -> Iterator[_Entry]:
+    """Every installed or pulled model that can be read; the others are added to `unreadable`."""
     for kind in kinds.values():
         for name in kind.names(models):
             try:
                 yield _Entry(kind.describe(name, models), kind, name)
-            except Misconfigured as unreadable:
-                if not quiet:
-                    problem("model.unreadable", model=name, hint=str(unreadable))
+            except Misconfigured as error:
+                unreadable.append(UnreadableModel(name, hint=str(error)))
 
 
 def _knows(info: ModelInfo, languages: Sequence[str], *, several: bool = False) -> bool:

@@ -5,7 +5,6 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.engines.registry import ModelCatalogue
 from ringback.engines.scripted import ScriptedKind
@@ -143,14 +142,13 @@ def pulled(models: Path, name: str, tokenizer: bytes, binary: bytes = b"model") 
 
 
 @pytest.mark.parametrize("tokenizer", [b"", b"{", b"[]", b'{"added_tokens": []}', b"\xff"])
-def test_a_pulled_model_that_cannot_be_read_is_left_out_and_told(tmp_path: Path, tokenizer: bytes) -> None:
+def test_a_pulled_model_that_cannot_be_read_is_left_out_and_listed(tmp_path: Path, tokenizer: bytes) -> None:
     pulled(tmp_path, "broken", tokenizer)
-    with capture_logs() as events:
-        catalogue = ModelCatalogue("tiny.en", tmp_path)
+    catalogue = ModelCatalogue("tiny.en", tmp_path)
     assert [info.name for info in catalogue.models()] == ["tiny.en", "base"]
-    (told,) = events
-    assert (told["event"], told["log_level"], told["model"]) == ("model.unreadable", "warning", "broken")
-    assert "ringback model pull" in told["hint"]
+    (left_out,) = catalogue.unreadable
+    assert left_out.name == "broken"
+    assert "ringback model pull" in left_out.hint
 
 
 def test_a_model_whose_weights_are_cut_short_is_refused_when_it_is_loaded(tmp_path: Path) -> None:
@@ -161,13 +159,6 @@ def test_a_model_whose_weights_are_cut_short_is_refused_when_it_is_loaded(tmp_pa
         pulled(tmp_path, name, tokenizer, weights[:size])
         with pytest.raises(Misconfigured, match=f"{name} cannot be loaded"):
             ModelCatalogue("tiny.en", tmp_path).load(name, "cpu", "default", 1)
-
-
-def test_the_engine_process_does_not_tell_it_again(tmp_path: Path) -> None:
-    pulled(tmp_path, "broken", b"{")
-    with capture_logs() as events:
-        ModelCatalogue("tiny.en", tmp_path, quiet=True)
-    assert not events
 
 
 def test_the_configured_model_must_be_readable(tmp_path: Path) -> None:
@@ -181,9 +172,7 @@ def test_a_model_with_a_file_that_cannot_be_opened_is_left_out(tmp_path: Path) -
     folder = pulled(tmp_path, "closed", b"{}")
     (folder / "tokenizer.json").unlink()
     (folder / "tokenizer.json").mkdir()  # a read fails, even for root
-    with capture_logs() as events:
-        ModelCatalogue("tiny.en", tmp_path)
-    assert [event["model"] for event in events] == ["closed"]
+    assert [model.name for model in ModelCatalogue("tiny.en", tmp_path).unreadable] == ["closed"]
 
 
 def test_the_packaged_models_tell_the_truth_about_themselves(tmp_path: Path) -> None:
