@@ -33,6 +33,8 @@ HASHED := --require-hashes --requirements
 # The peers that the benchmarks run beside us would otherwise report about their use.
 export ORT_DISABLE_TELEMETRY := 1
 export HF_HUB_DISABLE_TELEMETRY := 1
+# The suite starts hundreds of servers, each in half the time where bytecode is kept, as a user's is.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-dev demo serve test test-clients test-long test-web test-all mutants test-cluster lint format bench chaos notices openapi sbom lock clean
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import accept, cluster, delivery, live, memory, recordings
+from bench import accept, cluster, delivery, live, memory, recordings, start
 from bench.harness import clips
 from bench.harness.report import Report
 from bench.text import formatting
@@ -16,6 +16,7 @@ BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "recordings": recordings.run,
     "delivery": delivery.run,
     "memory": memory.run,
+    "start": start.run,
     "live": live.run,
     "cluster": cluster.run,
     "text": lambda _: formatting.run(formatting.TextSets()),
