@@ -12,7 +12,6 @@ import click
 
 from ringback import telemetry
 from ringback.bootstrap.understanding import open_understanding
-from ringback.cli import captions
 from ringback.cli.local_engine import local_engine
 from ringback.cli.options import settings_of, with_settings
 from ringback.cli.output import ProgressBar
@@ -23,7 +22,7 @@ from ringback.engines.voices import diarizer, speaker_models_folder
 from ringback.features.finish import Finished, finish
 from ringback.features.utterances import utterances
 from ringback.jobs.job import JobId
-from ringback.listen import results
+from ringback.listen import captions, results
 from ringback.listen.json_parts import SentimentOfWords
 from ringback.listen.language_warnings import language_warnings
 from ringback.listen.options import ListenOptions, Mode, parse

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ringback.cli.captions import LINE, LONGEST, srt, vtt
+from ringback.listen.captions import LINE, LONGEST, srt, vtt
 from ringback.transcript import Utterance, Word
 
 

@@ -14,29 +14,29 @@ LONGEST = 7.0
 def srt(utterances: Iterable[Utterance]) -> str:
     """Numbered captions with commas in their times; speech only, no styles. Above the first caption of each
     turn its speaker stands as `[speaker 0]`, as in those of Deepgram's library `deepgram-captions`."""
-    cues = []
+    blocks = []
     before: int | None = None
-    for number, words in enumerate(_captions(utterances), start=1):
+    for number, words in enumerate(cues(utterances), start=1):
         speaker = words[0].speaker
         turn = "" if speaker is None or speaker == before else f"[speaker {speaker}]\n"
         times = f"{_time(words[0].start, ',')} --> {_time(words[-1].end, ',')}"
-        cues.append(f"{number}\n{times}\n{turn}{_lines(words)}\n")
+        blocks.append(f"{number}\n{times}\n{turn}{_lines(words)}\n")
         before = speaker
-    return "\n".join(cues)
+    return "\n".join(blocks)
 
 
 def vtt(utterances: Iterable[Utterance]) -> str:
     """A WebVTT file; `&`, `<` and `>` are escaped, as the cue text is markup. A speaker is a voice span."""
-    cues = (
+    blocks = (
         f"{_time(words[0].start, '.')} --> {_time(words[-1].end, '.')}\n"
         f"{_voice(words[0])}{_escaped(_lines(words))}\n"
-        for words in _captions(utterances)
+        for words in cues(utterances)
     )
-    return "\n".join(("WEBVTT\n", *cues))
+    return "\n".join(("WEBVTT\n", *blocks))
 
 
-def _captions(utterances: Iterable[Utterance]) -> Iterator[Sequence[Word]]:
-    """Runs of words that fit on a screen, cut where a sentence or the room ends."""
+def cues(utterances: Iterable[Utterance]) -> Iterator[Sequence[Word]]:
+    """Runs of words that fit on a screen, cut where a sentence or the room ends; none is empty."""
     for utterance in utterances:
         caption: list[Word] = []
         for word in utterance.words:
