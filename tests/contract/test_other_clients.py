@@ -1,9 +1,5 @@
 """Older SDKs and other people's clients, unchanged, each in an environment of its own."""
 
-import json
-import shutil
-import subprocess
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,39 +9,9 @@ import numpy as np
 import pytest
 
 from support.accuracy import word_error_rate
+from support.clients import answers_of, node, python
 from support.program import KEY, Program
 from support.receiver import Receiver
-
-HERE = Path(__file__).parent
-VENVS = HERE.parent.parent / ".venvs"
-PLACES = HERE / "places"
-JS = HERE / "js"
-
-
-def python(place: str, script: str) -> list[str]:
-    interpreter = VENVS / place / "bin" / "python"
-    if not interpreter.exists():
-        pytest.skip(f"{place} is not installed: run `make test`")
-    return [str(interpreter), str(PLACES / script)]
-
-
-def node(script: str, package: str) -> list[str]:
-    found = shutil.which("node")
-    if found is None:
-        pytest.skip("there is no node on this machine")
-    if not (JS / "node_modules" / package).exists():
-        pytest.skip(f"{package} is not installed: run `make test`")
-    return [found, str(JS / script)]
-
-
-def answers_of(command: Sequence[str], given: dict[str, str]) -> Any:
-    """What a client's script printed last, as JSON."""
-    done = subprocess.run(
-        [*command, json.dumps(given)], capture_output=True, text=True, timeout=180, check=False, cwd=JS
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return json.loads(done.stdout.splitlines()[-1])
-
 
 SDKS = {
     "python-3": lambda: python("deepgram3", "older_python.py"),

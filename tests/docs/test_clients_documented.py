@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+OPENAI = REPOSITORY / "docs" / "openai.md"
 
 
 def test_every_tested_version_is_named() -> None:
@@ -24,6 +25,10 @@ def test_every_tested_version_is_named() -> None:
     for name in ("@ai-sdk/deepgram", "@livekit/agents-plugin-deepgram"):
         assert f"| {name} {scripts[name]} |" in text
     assert f"| {groups['litellm'][0].partition('==')[2]} |" in text
+    (openai,) = groups["openai"]
+    versions = f"Python {openai.partition('==')[2]}, JavaScript {scripts['openai']}"
+    assert f"| {versions} |" in text
+    assert all(f"client {version} |" in OPENAI.read_text() for version in re.findall(r"[0-9.]+", versions))
     for entry in others:
         name, _, version = re.sub(r"\[.*\]", "", entry).partition("==")
         assert f"| {name} {version} |" in text

@@ -98,7 +98,7 @@ async def test_nothing_else_is_quoted(served: Front, method: str, path: str, sen
     assert event["reason"]
     assert event["route"] == path.partition("?")[0].replace("{project}", "{project_id}").replace(
         "/projects/c4n4ry", "/projects/{project_id}"
-    ).replace("/models/c4n4ry", "/models/{model_id}")
+    ).replace("/models/c4n4ry", "/models/{model}")
 
 
 async def test_the_event_names_the_key_as_its_owner_did(served: Front) -> None:

@@ -21,6 +21,20 @@ async def nothing_is_left(api: Front) -> bool:
     return not await jobs(api) and not [path for path in folder.rglob("*") if path.is_file()]
 
 
+BOUNDARY = "----a-boundary"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def form(*fields: tuple[str, str], file: bytes | None = AUDIO) -> bytes:
+    """A body of `POST /v1/audio/transcriptions`; the file stands before its fields, as it may."""
+    parts = [] if file is None else [('file"; filename="a.wav', file)]
+    parts += [(name, value.encode()) for name, value in fields]
+    return b"".join(
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'.encode() + value + b"\r\n"
+        for name, value in parts
+    ) + (f"--{BOUNDARY}--\r\n".encode())
+
+
 def head_of(*headers: str, path: str = "/v1/listen") -> bytes:
     lines = [f"POST {path} HTTP/1.1", "Host: x", f"Authorization: Token {OWNER}", *headers]
     return ("\r\n".join(lines) + "\r\n\r\n").encode()

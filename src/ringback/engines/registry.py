@@ -68,6 +68,10 @@ class ModelCatalogue:
         others = [entry.info for entry in self._entries.values() if entry is not self._default]
         return [self._default.info, *reversed(others)]
 
+    def has(self, model: str) -> bool:
+        """Whether requests may ask for this name: one of ours, or of Deepgram's."""
+        return bool(self._named(model))
+
     def resolve(
         self,
         model: str | None,

@@ -6,16 +6,17 @@ The routes check the head and read the body, each its own; all else is the same 
 
 import errno
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback import telemetry
-from ringback.blobs import TooLarge
+from ringback.blobs import BlobKey, StoredBlob, TooLarge
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import Allowance, NewJob
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
@@ -35,9 +36,8 @@ from ringback.server.idempotency import key_reused, with_fingerprint
 from ringback.server.query import query_pairs
 from ringback.server.request_context import RequestContext, report_accepted, report_refused
 from ringback.server.services import Services
-from ringback.server.sync_responder import SyncResponder, ledger_unavailable
+from ringback.server.sync_responder import SyncResponder, WriteResult, ledger_unavailable
 from ringback.transcription.fetch import with_fetch
-from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import TranscriptionOrder, audio_key, order_job
 
 FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this now. Please try again later")
@@ -47,13 +47,27 @@ FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this now. Please
 class ReceivedBody:
     """A request whose body has been read to its end."""
 
+    context: RequestContext
+    """With what the body has said of it."""
     order: TranscriptionOrder
     weight: int = 0
     """Bytes that were uploaded."""
+    fields: Sequence[tuple[str, str]] = ()
+    """What was asked for in the body beside the recording or text, for its fingerprint."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """Of the answer to a request with a callback."""
+    write: WriteResult | None = None
+    """How the result is answered to a caller who waits; None: as it is stored."""
 
     @property
     def source(self) -> str:
         return "upload" if self.order.url is None else "url"
+
+    @classmethod
+    def of_upload(cls, context: RequestContext, order: TranscriptionOrder, stored: StoredBlob) -> Self:
+        """With the upload that `store_upload` has written."""
+        order = msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256)
+        return cls(context, order, stored.size)
 
 
 CheckHead = Callable[[Request], Awaitable[RequestContext]]
@@ -66,10 +80,12 @@ ReceiveBody = Callable[[Request, RequestContext], Awaitable[ReceivedBody]]
 class Acceptance:
     """Accepts requests of one kind; one object serves all of them."""
 
-    def __init__(self, services: Services, kind: str) -> None:
-        """`kind`: of the jobs."""
+    def __init__(self, services: Services, kind: str, purpose: str = "") -> None:
+        """`kind`: of the jobs. `purpose`: what distinguishes these requests, in fingerprints, from those of
+        `POST /v1/listen` for the same content."""
         self._services = services
         self._kind = kind
+        self._purpose = purpose
         self._limits = services.limits
         self._sync_responder = SyncResponder(services)
         self._fingerprint_secret = services.seal.subkey("wishes")
@@ -83,8 +99,8 @@ class Acceptance:
             context = await check_head(request)
             with self._count_upload(context):
                 received = await receive_body(request, context)
-                context = replace(context, source=received.source)
-                accepted = json_response(results.accepted_body(context.request_id))
+                context = replace(received.context, source=received.source)
+                accepted = json_response(results.accepted_body(context.request_id), headers=received.headers)
                 context = await self._accept(request, context, received)
         except (Refusal, LedgerUnavailable) as error:
             failure = error.failure if isinstance(error, Refusal) else ledger_unavailable(request, error)
@@ -92,11 +108,12 @@ class Acceptance:
             return error_response(request, failure)
         if context.replayed:
             set_request_id(request, context.request_id)
-            accepted = json_response(results.accepted_body(context.request_id), headers=_REPLAYED)
+            headers = {**received.headers, **_REPLAYED}
+            accepted = json_response(results.accepted_body(context.request_id), headers=headers)
         if context.callback is not None:
             report_accepted(request, context)
             return accepted
-        answer = await self._sync_responder.answer(request, context)
+        answer = await self._sync_responder.answer(request, context, received.write)
         if context.replayed:
             answer.headers.update(_REPLAYED)
         return answer
@@ -106,17 +123,20 @@ class Acceptance:
         return largest_upload(self._allowance(context), self._limits.upload_bytes)
 
     async def store_upload(
-        self, context: RequestContext, order: TranscriptionOrder, body: AsyncIterator[bytes], largest: int
-    ) -> ReceivedBody:
+        self, context: RequestContext, body: AsyncIterator[bytes], largest: int
+    ) -> StoredBlob:
         """Write an upload. Raises `Refusal` where it is larger, or there is no room for it."""
         try:
-            stored = await self._services.blobs.put(audio_key(context.request_id), body, largest)
+            return await self._services.blobs.put(audio_key(context.request_id), body, largest)
         except TooLarge:
             raise too_large(largest) from None
         except OSError as error:
             raise _storage_refusal("blobs", context, error) from error
-        order = msgspec.structs.replace(order, audio=stored.key, sha256=stored.sha256)
-        return ReceivedBody(order, stored.size)
+
+    async def delete_upload(self, key: BlobKey) -> None:
+        """Delete an upload that was not accepted."""
+        with suppress(OSError):  # the sweep of orphans finds it
+            await self._services.blobs.delete(key)
 
     async def check_space(self, context: RequestContext) -> None:
         """Refuse a URL when the disk has no space, as an upload would be."""
@@ -152,15 +172,15 @@ class Acceptance:
             jobs = [job] if order.url is None else with_fetch(job)
             await self._services.store.add(jobs, self._allowance(context))
         except AlreadyRequested as known:
-            await self._delete_upload(order)
+            await self._delete_upload_of(order)
             if not known.same_request:
                 raise key_reused() from None
             return replace(context, request_id=known.job, replayed=True)
         except OverAllowance:
-            await self._delete_upload(order)
+            await self._delete_upload_of(order)
             raise too_many() from None
         except Exception as error:
-            await self._delete_upload(order)
+            await self._delete_upload_of(order)
             raise _storage_refusal("ledger", context, error) from error
         return context
 
@@ -179,18 +199,15 @@ class Acceptance:
         if context.idempotency_key is None:
             return job
         content = order.sha256 or order.url or ""
-        if self._kind != TRANSCRIBE:
-            content = f"{self._kind} {content}"  # the same URL, transcribed and read, are two requests
-        idempotency = with_fingerprint(
-            context.idempotency_key, query_pairs(request), content, self._fingerprint_secret
-        )
+        if self._purpose:
+            content = f"{self._purpose} {content}"
+        asked = [*query_pairs(request), *received.fields]
+        idempotency = with_fingerprint(context.idempotency_key, asked, content, self._fingerprint_secret)
         return replace(job, idempotency=idempotency)
 
-    async def _delete_upload(self, order: TranscriptionOrder) -> None:
-        """Delete an upload that was not accepted."""
+    async def _delete_upload_of(self, order: TranscriptionOrder) -> None:
         if order.audio is not None:
-            with suppress(OSError):  # the sweep of orphans finds it
-                await self._services.blobs.delete(order.audio)
+            await self.delete_upload(order.audio)
 
     def _allowance(self, context: RequestContext) -> Allowance:
         return allowance_of(context.caller.limits, self._limits.keys)

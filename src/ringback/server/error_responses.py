@@ -1,8 +1,8 @@
-"""Error responses: Deepgram's two error bodies, and the headers beside them.
+"""Error responses: Deepgram's two error bodies, OpenAI's one, and the headers beside them.
 
-`/v1/listen` and `/v1/read` answer in the older form `{err_code, err_msg, request_id}`, everything else in the
-newer `{category, message, details, request_id}` (https://developers.deepgram.com/docs/errors). Both carry
-`dg-request-id` and `dg-error`.
+`/v1/listen` and `/v1/read` answer in the older form `{err_code, err_msg, request_id}`, OpenAI's paths in
+OpenAI's, everything else in the newer `{category, message, details, request_id}`
+(https://developers.deepgram.com/docs/errors). All carry `dg-request-id` and `dg-error`.
 """
 
 import os
@@ -22,11 +22,19 @@ from ringback import telemetry
 from ringback.errors import Failure
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import error_body
+from ringback.openai.errors import NEVER_AGAIN, openai_error_body
 from ringback.server.not_served import not_served
 
 LISTEN_PATH, READ_PATH = "/v1/listen", "/v1/read"
-REQUEST_PATHS = frozenset({LISTEN_PATH, READ_PATH})
-"""Where callers ask for work; errors have Deepgram's older form there."""
+TRANSCRIPTIONS_PATH = "/v1/audio/transcriptions"
+OPENAI_PATHS = "/v1/audio/"
+"""How the paths begin that OpenAI's clients call, and where errors have OpenAI's form."""
+
+LISTEN_PATHS = frozenset({LISTEN_PATH, READ_PATH})
+"""Where errors have Deepgram's older form."""
+
+REQUEST_PATHS = LISTEN_PATHS | {TRANSCRIPTIONS_PATH}
+"""Where callers ask for work."""
 
 
 class ManagementError(msgspec.Struct):
@@ -77,13 +85,19 @@ def error_response(
 ) -> Response:
     """The failure in the form that this path uses."""
     # Not `request.url`: that is built from the Host header, which may hold anything.
-    document = error_document(request.scope["path"], failure, request_id_of(request))
-    return json_response(document, failure.status, {**(headers or {}), **error_headers(failure)})
+    path: str = request.scope["path"]
+    document = error_document(path, failure, request_id_of(request))
+    headers = {**(headers or {}), **error_headers(failure)}
+    if path.startswith(OPENAI_PATHS) and failure.status in NEVER_AGAIN:
+        headers["x-should-retry"] = "false"
+    return json_response(document, failure.status, headers)
 
 
 def error_document(path: str, failure: Failure, request_id: str) -> bytes:
     """The body alone, as JSON."""
-    if path not in REQUEST_PATHS:
+    if path.startswith(OPENAI_PATHS):
+        return openai_error_body(failure)
+    if path not in LISTEN_PATHS:
         details = failure.details or _DETAILS.get(failure.err_code, "")
         return msgspec.json.encode(ManagementError(failure.err_code, failure.err_msg, details, request_id))
     if failure.status == 503:

@@ -95,10 +95,11 @@ class ListenRoute:
             remote = await listen_json(request, self._pace, _REMOTE, hint=_AUDIO_AS_JSON)
             url = await self._services.check_audio_url(remote.url)
             await self._acceptance.check_space(context)
-            return ReceivedBody(msgspec.structs.replace(order, url=url))
+            return ReceivedBody(context, msgspec.structs.replace(order, url=url))
         async with aclosing(_audio(request, self._pace)) as audio:
             largest = self._acceptance.largest(context)
-            return await self._acceptance.store_upload(context, order, audio, largest)
+            stored = await self._acceptance.store_upload(context, audio, largest)
+        return ReceivedBody.of_upload(context, order, stored)
 
     def _daily_limits(self, context: RequestContext) -> DailyLimits | None:
         return self._services.quota.limits(context.caller.limits)

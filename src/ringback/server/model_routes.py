@@ -1,6 +1,10 @@
-"""The models that this server has: https://developers.deepgram.com/reference/manage/models/list"""
+"""The models that this server has, in one document that Deepgram's clients and OpenAI's both read:
+https://developers.deepgram.com/reference/manage/models/list and
+https://developers.openai.com/api/reference/resources/models/methods/list
+"""
 
 from collections.abc import Sequence
+from typing import Literal
 
 import msgspec
 from starlette.requests import Request
@@ -8,6 +12,7 @@ from starlette.responses import Response
 
 from ringback.engines.base import ModelInfo
 from ringback.errors import Refusal
+from ringback.openai.fields import is_openai_model
 from ringback.server.auth import Authenticator
 from ringback.server.operations import PROJECT_PATH, Operation, Uuid
 from ringback.server.permissions import Permission
@@ -27,6 +32,12 @@ class ModelDocument(msgspec.Struct):
     batch: bool
     streaming: bool
     formatted_output: bool
+    id: str
+    """The name that requests in OpenAI's form give it, as the next three are for OpenAI's clients."""
+    object: Literal["model"] = "model"
+    created: int = 0
+    """Always 0: when a model was made is not known."""
+    owned_by: str = "ringback"
 
 
 class ModelList(msgspec.Struct):
@@ -35,12 +46,23 @@ class ModelList(msgspec.Struct):
     stt: list[ModelDocument]
     tts: list[ModelDocument]
     """Always empty."""
+    data: list[ModelDocument]
+    """The same for OpenAI's clients: `whisper-1`, which stands for the first, and all of `stt`."""
+    object: Literal["list"] = "list"
 
 
 _MODELS, _PROJECT_MODELS = "/v1/models", f"{PROJECT_PATH}/models"
 _ONE = "/{model_id}"
+_BY_NAME = "/{model}"
+"""OpenAI's clients ask by name."""
+
+OPENAI_DEFAULT = "whisper-1"
+"""Of OpenAI's names, which all stand for the configured model, the one that is listed."""
+
 LIST_MODELS = Operation("GET", _MODELS, "listModels", TAG, "The models", ModelList, needs_key=False)
-SHOW_MODEL = Operation("GET", _MODELS + _ONE, "getModel", TAG, "One model", ModelDocument, needs_key=False)
+SHOW_MODEL = Operation(
+    "GET", _MODELS + _BY_NAME, "getModel", TAG, "One model", ModelDocument, needs_key=False
+)
 LIST_PROJECT_MODELS = Operation("GET", _PROJECT_MODELS, "listProjectModels", TAG, "The same list", ModelList)
 SHOW_PROJECT_MODEL = Operation(
     "GET", _PROJECT_MODELS + _ONE, "getProjectModel", TAG, "One of them", ModelDocument
@@ -58,7 +80,13 @@ class ModelRoutes:
         return answer(self._list())
 
     async def model(self, request: Request) -> Response:
-        return answer(self._one(request))
+        name: str = request.path_params["model"]
+        if is_openai_model(name):
+            return answer(_model_document(self._catalogue.models()[0], name))
+        for model in self._catalogue.models():
+            if name == model.name or name.lower() == model.uuid:
+                return answer(_model_document(model))
+        raise _not_found()
 
     async def project_models(self, request: Request) -> Response:
         await caller_of_project(request, self._authenticator, Permission.READ_PROJECT)
@@ -69,17 +97,24 @@ class ModelRoutes:
         return answer(self._one(request))
 
     def _list(self) -> ModelList:
-        return ModelList([_model_document(model) for model in self._catalogue.models()], [])
+        models = self._catalogue.models()
+        documents = [_model_document(model) for model in models]
+        return ModelList(documents, [], [_model_document(models[0], OPENAI_DEFAULT), *documents])
 
     def _one(self, request: Request) -> ModelDocument:
         model_id = path_uuid(request, "model_id")
         for model in self._catalogue.models():
             if model.uuid == model_id:
                 return _model_document(model)
-        raise Refusal(404, "MODEL_NOT_FOUND", "Model not found.")
+        raise _not_found()
 
 
-def _model_document(model: ModelInfo) -> ModelDocument:
+def _not_found() -> Refusal:
+    return Refusal(404, "MODEL_NOT_FOUND", "Model not found.")
+
+
+def _model_document(model: ModelInfo, name: str = "") -> ModelDocument:
+    """`name`: under which it is asked for, where it is not its own."""
     return ModelDocument(
         name=model.name,
         canonical_name=model.name,
@@ -90,4 +125,5 @@ def _model_document(model: ModelInfo) -> ModelDocument:
         batch=True,
         streaming=True,
         formatted_output=True,
+        id=name or model.name,
     )

@@ -1,4 +1,4 @@
-"""What Deepgram's interface has and this server does not: why, for whoever asks for it. Pure.
+"""What Deepgram's interface and OpenAI's have and this server does not: why, for whoever asks for it. Pure.
 
 The paths are those of https://developers.deepgram.com/reference; lists that are always empty here are
 answered as such by `account_routes`.
@@ -17,7 +17,7 @@ class NotServed(NamedTuple):
 
 
 def not_served(path: str) -> NotServed | None:
-    """None: it is no path of Deepgram's that we know of, or this server has it."""
+    """None: it is no path of theirs that we know of, or this server has it."""
     return next((reason for form, reason in _REASONS if form.fullmatch(path)), None)
 
 
@@ -40,6 +40,10 @@ _NO_CREDENTIALS = NotServed(
     "This server gives out no distribution credentials.", "Nothing that it needs is behind a login."
 )
 _NO_SPEECH = NotServed("This server does not speak.", "It has speech to text: POST /v1/listen.")
+_NO_TRANSLATION = NotServed(
+    "This server does not translate.",
+    "POST /v1/audio/transcriptions writes what is said in the language that it is said in.",
+)
 _NO_AGENTS = NotServed("This server has no voice agents.", "It has speech to text: POST /v1/listen.")
 
 _PROJECT = "/v1/projects/[^/]+"
@@ -54,5 +58,7 @@ _REASONS: Sequence[tuple[re.Pattern[str], NotServed]] = tuple(
         (f"{_PROJECT}/(agents|agent-variables)(/.*)?", _NO_AGENTS),
         ("/v1/agent/.*", _NO_AGENTS),
         ("/v[12]/speak", _NO_SPEECH),
+        ("/v1/audio/speech", _NO_SPEECH),
+        ("/v1/audio/translations", _NO_TRANSLATION),
     )
 )

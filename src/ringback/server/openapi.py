@@ -17,10 +17,14 @@ from ringback.listen.live_messages import MESSAGES
 from ringback.listen.parameter import Parameter, Support
 from ringback.listen.read_results import ReadDocument
 from ringback.listen.results import ErrorDocument, ResultDocument
+from ringback.openai.errors import OpenAiErrorDocument
 from ringback.server.error_responses import (
     LISTEN_PATH,
+    LISTEN_PATHS,
+    OPENAI_PATHS,
     READ_PATH,
     REQUEST_PATHS,
+    TRANSCRIPTIONS_PATH,
     ListenUnavailable,
     ManagementError,
 )
@@ -36,7 +40,7 @@ ERRORS: Mapping[int, str] = {
     409: "Its state does not allow this now.",
     410: "The result is no longer kept.",
     413: "The body is too large.",
-    415: "The charset of the JSON body is not known.",
+    415: "The body's media type or its charset is not known.",
     422: "The body ended before its announced end, or the Idempotency-Key came with another request before.",
     429: "The key has in work, or has used today, what it may.",
     431: "The request line and headers are too large.",
@@ -54,6 +58,8 @@ HEADERS: Mapping[str, str] = {
     "idempotent-replayed": "`true`: the `Idempotency-Key` was known, and this is the first request's answer.",
     "retry-after": "Seconds after which it is worth trying again.",
     "ringback-status": "The status that a waiting caller would have got.",
+    "ringback-warnings": "What was not acted on, or not in full, where the answer has no place for it.",
+    "x-request-id": "The same as `dg-request-id`, under the name that OpenAI's clients read.",
     "www-authenticate": "The scheme to use.",
 }
 """Of answers."""
@@ -77,7 +83,8 @@ CALLBACK_HEADERS: Mapping[str, tuple[bool, str]] = {
 def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
     """The whole document."""
     types = [type_ for operation in operations for type_ in _types(operation)]
-    types += [ErrorDocument, ManagementError, ListenUnavailable, AttemptDetail, *RESULTS, *MESSAGES]
+    types += [ErrorDocument, ManagementError, ListenUnavailable, OpenAiErrorDocument]
+    types += [AttemptDetail, *RESULTS, *MESSAGES]
     _, components = msgspec.json.schema_components(
         list(dict.fromkeys(types)), ref_template=SCHEMAS + "{name}"
     )
@@ -104,7 +111,7 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
             "parameters": {parameter.name: _query_parameter(parameter) for parameter in shared},
             "responses": {
                 _error_name(path, status): _error(path, status)
-                for path in (LISTEN_PATH, "")
+                for path in (LISTEN_PATH, TRANSCRIPTIONS_PATH, "")
                 for status in ERRORS
             },
             "headers": {name: _header(text) for name, text in HEADERS.items()},
@@ -202,12 +209,8 @@ def _path_parameters(path: str) -> Iterable[dict[str, Any]]:
     for part in path.split("/"):
         if part.startswith("{"):
             name = part.strip("{}")
-            yield {
-                "name": name,
-                "in": "path",
-                "required": True,
-                "schema": {"type": "string", "format": "uuid"},
-            }
+            schema = {"type": "string"} if name == "model" else {"type": "string", "format": "uuid"}
+            yield {"name": name, "in": "path", "required": True, "schema": schema}
 
 
 def _query_parameter(parameter: QueryParameter) -> dict[str, Any]:
@@ -237,7 +240,7 @@ _IDEMPOTENCY_KEY = {
 
 def _request_body(operation: Operation) -> dict[str, Any]:
     assert operation.body is not None
-    content: dict[str, Any] = {"application/json": {"schema": _reference(operation.body)}}
+    content: dict[str, Any] = {operation.body_type: {"schema": _reference(operation.body)}}
     content = {**{media_type: {} for media_type in operation.other_bodies}, **content}
     return {"required": not operation.body_optional, "content": content}
 
@@ -253,7 +256,10 @@ def _success(operation: Operation) -> dict[str, Any]:
     return {
         "description": operation.summary,
         "headers": _headers("dg-request-id", *operation.headers),
-        "content": {operation.media_type: {"schema": schema}},
+        "content": {
+            operation.media_type: {"schema": schema},
+            **{media_type: {"schema": {"type": "string"}} for media_type in operation.other_answers},
+        },
     }
 
 
@@ -269,13 +275,17 @@ def _error_of(operation: Operation, status: int) -> dict[str, Any]:
 
 
 def _error_name(path: str, status: int) -> str:
-    return f"Listen{status}" if path in REQUEST_PATHS else f"Error{status}"
+    if path.startswith(OPENAI_PATHS):
+        return f"OpenAi{status}"
+    return f"Listen{status}" if path in LISTEN_PATHS else f"Error{status}"
 
 
 def _error(path: str, status: int) -> dict[str, Any]:
     schema = _reference(ManagementError)
     if path == LISTEN_PATH:
         schema = _reference(ListenUnavailable if status == 503 else ErrorDocument)
+    elif path == TRANSCRIPTIONS_PATH:
+        schema = _reference(OpenAiErrorDocument)
     return {
         "description": ERRORS[status],
         "headers": _headers("dg-request-id", "dg-error", *_HEADERS_OF.get(status, ())),
@@ -293,6 +303,7 @@ _HEADERS_OF: Mapping[int, Sequence[str]] = {
 RESULTS_OF: Mapping[str, tuple[type[msgspec.Struct], ...]] = {
     LISTEN_PATH: (ResultDocument, ErrorDocument, Thin),
     READ_PATH: (ReadDocument, ErrorDocument, Thin),
+    TRANSCRIPTIONS_PATH: (ResultDocument, ErrorDocument, Thin),
 }
 """What the callback of a recording or text may hold."""
 

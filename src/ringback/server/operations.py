@@ -56,13 +56,17 @@ class Operation:
     `media_type`."""
     query: tuple[QueryParameter, ...] = ()
     body: type[msgspec.Struct] | None = None
-    """The type of the JSON body."""
+    """The type of the body."""
+    body_type: str = "application/json"
+    """Its media type."""
     body_optional: bool = False
     """Whether no body at all reads as `{}`."""
     errors: tuple[int, ...] = ()
     """Statuses beside those that follow from the rest (`openapi.error_statuses`)."""
     needs_key: bool = True
     media_type: str = "application/json"
+    other_answers: tuple[str, ...] = ()
+    """Media types of answers with status 200 that are no JSON, beside that with `answer`."""
     other_bodies: tuple[str, ...] = ()
     """Media types of bodies that are no JSON."""
     unavailable: type[msgspec.Struct] | None = None

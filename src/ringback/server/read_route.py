@@ -82,7 +82,7 @@ class ReadRoute:
         self._services = services
         self._authenticator = authenticator
         self._pace = Pace(services.limits.body_bytes_per_second)
-        self._acceptance = Acceptance(services, KIND)
+        self._acceptance = Acceptance(services, KIND, purpose=KIND)
         self._places = FairTurns(TEXTS_AT_ONCE, leaving_some=True)
 
     async def post(self, request: Request) -> Response:
@@ -116,9 +116,10 @@ class ReadRoute:
         if given.url is not None:
             url = await self._services.check_audio_url(given.url)
             await self._acceptance.check_space(context)
-            return ReceivedBody(msgspec.structs.replace(order, url=url))
+            return ReceivedBody(context, msgspec.structs.replace(order, url=url))
         text = _encoded(check_text(given.text or ""))
-        return await self._acceptance.store_upload(context, order, text, largest)
+        stored = await self._acceptance.store_upload(context, text, largest)
+        return ReceivedBody.of_upload(context, order, stored)
 
     @asynccontextmanager
     async def _place(self, request: Request, context: RequestContext) -> AsyncIterator[None]:

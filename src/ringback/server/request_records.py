@@ -91,7 +91,7 @@ def record_of(
         request_id=job.id,
         project_uuid=job.project,
         created=rfc3339(job.created_at),
-        path=READ_PATH if job.kind == READ else LISTEN_PATH,
+        path=order.path or (READ_PATH if job.kind == READ else LISTEN_PATH),
         api_key_id=job.accessor,
         method=job.method,
         response=_response(job, order, models),

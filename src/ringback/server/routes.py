@@ -87,6 +87,7 @@ from ringback.server.result_route import FETCH_RESULT, ResultRoute
 from ringback.server.services import ProbeSources, Services
 from ringback.server.signing_routes import ROTATE_SECRETS, SHOW_PUBLIC_KEYS, SHOW_SECRETS, SigningRoutes
 from ringback.server.status_routes import METRICS_PATH, SHOW_ENGINE, SHOW_METRICS, SHOW_STATUS, StatusRoutes
+from ringback.server.transcriptions_route import TRANSCRIBE, TranscriptionsRoute
 from ringback.server.usage_routes import BREAK_DOWN_USAGE, LIST_USAGE_FIELDS, SHOW_USAGE, UsageRoutes
 
 __all__ = ["OPERATIONS", "ProbeSources", "Services", "application", "metrics", "probes"]
@@ -164,6 +165,8 @@ _EXPOSED = [
     "idempotent-replayed",
     "retry-after",
     "ringback-status",
+    "ringback-warnings",
+    "x-request-id",
 ]
 
 
@@ -173,6 +176,7 @@ class _Handlers:
 
     listen: ListenRoute
     read: ReadRoute
+    transcriptions: TranscriptionsRoute
     projects: ProjectRoutes
     manage: KeyRoutes
     signing: SigningRoutes
@@ -192,6 +196,7 @@ class _Handlers:
 _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (LISTEN, lambda handlers: handlers.listen.post),
     (READ, lambda handlers: handlers.read.post),
+    (TRANSCRIBE, lambda handlers: handlers.transcriptions.post),
     (LIST_PROJECTS, lambda handlers: handlers.projects.list),
     (CREATE_PROJECT, lambda handlers: handlers.projects.create),
     (SHOW_PROJECT, lambda handlers: handlers.projects.show),
@@ -252,6 +257,7 @@ def _routes(services: Services) -> list[BaseRoute]:
     handlers = _Handlers(
         listen=ListenRoute(services, authenticator),
         read=ReadRoute(services, authenticator),
+        transcriptions=TranscriptionsRoute(services, authenticator),
         projects=ProjectRoutes(services, authenticator),
         manage=KeyRoutes(services, authenticator),
         signing=SigningRoutes(services, authenticator),

@@ -29,6 +29,10 @@ class ServedModels(Models, Protocol):
 
     def models(self) -> Sequence[ModelInfo]: ...
 
+    def has(self, model: str) -> bool:
+        """Whether requests may ask for this name."""
+        ...
+
 
 class EngineHealth(Protocol):
     """The state and the load of the engine."""

@@ -1,6 +1,7 @@
 """The synchronous answer: the request becomes a job as with a callback, and the caller waits for its end."""
 
 import asyncio
+from collections.abc import Callable
 
 import msgspec
 from starlette.requests import HTTPConnection, Request
@@ -11,6 +12,7 @@ from ringback.blobs import StoredDocument, read_document
 from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
+from ringback.listen.results import ErrorDocument
 from ringback.quota import seconds_to_tomorrow
 from ringback.server.error_responses import (
     INTERNAL_ERROR,
@@ -40,6 +42,10 @@ BLOB_RETRY_SECONDS = 20.0
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 
 
+WriteResult = Callable[[bytes], Response]
+"""Makes an answer of a result document. Runs in a thread."""
+
+
 class ClientGone(Exception):
     """The client closed the connection before it had its answer."""
 
@@ -52,8 +58,10 @@ class SyncResponder:
         self._store: SyncResponseStore = services.store
         self._timeout = services.limits.processing_seconds
 
-    async def answer(self, request: Request, context: RequestContext) -> Response:
-        """The result document of the request's job, or the error in its place."""
+    async def answer(
+        self, request: Request, context: RequestContext, write: WriteResult | None = None
+    ) -> Response:
+        """The result document of the request's job, or the error in its place. `write`: in another form."""
         started = self._services.clock.monotonic()
         job: Job | None = None
         try:
@@ -72,7 +80,7 @@ class SyncResponder:
             status = CANCELLED.status
             response = error_response(request, CANCELLED)
         else:
-            response = await self._response(request, job)
+            response = await self._response(request, job, write)
             status = response.status_code
         finally:
             if job is None and context.idempotency_key is None:
@@ -105,7 +113,7 @@ class SyncResponder:
         except LedgerUnavailable as error:
             telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
 
-    async def _response(self, request: Request, job: Job) -> Response:
+    async def _response(self, request: Request, job: Job, write: WriteResult | None) -> Response:
         if job.state is State.CANCELLED:
             return error_response(request, CANCELLED)
         if job.result is None or job.code is None:
@@ -120,17 +128,21 @@ class SyncResponder:
         except OSError as away:
             return error_response(request, blobs_unavailable(request, away))
         if job.code >= 400:
-            error = _ERROR.decode(document)
-            headers = {"dg-error": header_text(error.err_msg)}
-            if job.code == TOO_MANY:
-                headers["retry-after"] = str(seconds_to_tomorrow(self._services.clock.now()))
-            return json_response(document, job.code, headers)
-        headers = {}
+            return error_response(request, self._failure(job.code, document))
+        # Another form is made of the whole document, which of ten hours takes a second.
+        stored = json_response(document, job.code)
+        response = stored if write is None else await asyncio.to_thread(write, document)
         if ending.model is not None:
             names = {model.uuid: model.name for model in self._services.catalogue.models()}
-            name = names.get(ending.model, "")
-            headers = {"dg-model-uuid": ending.model, "dg-model-name": header_text(name)}
-        return json_response(document, job.code, headers)
+            response.headers["dg-model-uuid"] = ending.model
+            response.headers["dg-model-name"] = header_text(names.get(ending.model, ""))
+        return response
+
+    def _failure(self, status: int, document: bytes) -> Failure:
+        """The error object that stands in a result's place."""
+        error = _ERROR.decode(document)
+        wait = seconds_to_tomorrow(self._services.clock.now()) if status == TOO_MANY else None
+        return Failure(status, error.err_code, error.err_msg, retry_after=wait)
 
     async def _document(self, stored: StoredDocument) -> bytes:
         """The document; retried for `BLOB_RETRY_SECONDS`, as the work is done and the caller still waits."""
@@ -162,8 +174,4 @@ async def _disconnected(request: Request) -> None:
         pass
 
 
-class _ErrorBody(msgspec.Struct):
-    err_msg: str = ""
-
-
-_ERROR = msgspec.json.Decoder(_ErrorBody)
+_ERROR = msgspec.json.Decoder(ErrorDocument)

@@ -30,6 +30,8 @@ class TranscriptionOrder(RequestOrder, frozen=True, kw_only=True):
     sha256: str | None = None
     url: str | None = None
     """Where the recording or text is, as admitted; sealed by `order_job`, see `opened_url`."""
+    path: str | None = None
+    """Where it was asked for, which the history shows; None: at the usual path for its kind."""
     counts_audio: bool = False
     """Whether its key or project had a daily limit of audio when it was accepted: see `quota`."""
 
