@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
@@ -20,6 +21,8 @@ from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool, EngineTimeouts
+from ringback.engines.process import EngineProcess
+from ringback.engines.segment_queue import Segment
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.telemetry import ENGINE_RESTARTS
 from ringback.transcript import joined
@@ -201,6 +204,27 @@ async def test_a_short_recording_goes_past_many_long_ones_that_came_before(scrip
     # Two batches that the engine had, and one more, with room for what ended while the short one came.
     assert order.index("short") - before <= 16
     assert len(order) == 6 * 16 + 1
+
+
+@pytest.mark.parametrize(("setting", "most"), [(0, 4), (1, 1), (3, 3), (16, 8)])
+async def test_a_batch_has_as_many_segments_as_the_setting_allows(
+    scripted: Scripted, setting: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    send = EngineProcess.send_batch
+
+    def counted(self: EngineProcess, number: int, segments: list[Segment]) -> None:
+        sizes.append(len(segments))
+        send(self, number, segments)
+
+    monkeypatch.setattr(EngineProcess, "send_batch", counted)
+    setup = msgspec.structs.replace(scripted({"words": "said"}, threads=1), batch=setting)
+    async with running(EnginePool(setup)) as pool, asyncio.TaskGroup() as group:
+        await pool.wait_ready()
+        for number in range(8):
+            group.create_task(pool.recognise(tone(QUIET, 5.0), TASK, Urgency.RECORDING, source=str(number)))
+    assert max(sizes) == most
+    assert sum(sizes) == 8
 
 
 async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch_ends(

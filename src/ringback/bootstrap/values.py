@@ -14,7 +14,13 @@ def engine_setup(settings: Settings) -> EngineSetup:
     engine = settings.engine
     models = str(settings.data_path / "models")
     return EngineSetup(
-        settings.model, models, engine.threads, engine.device, engine.compute_type, engine.sandbox
+        model=settings.model,
+        models=models,
+        threads=engine.threads,
+        device=engine.device,
+        compute_type=engine.compute_type,
+        sandbox=engine.sandbox,
+        batch=engine.batch,
     )
 
 

@@ -23,6 +23,8 @@ class EngineSetup(msgspec.Struct, frozen=True, tag=True):
     compute_type: str = "default"
     sandbox: bool = True
     """Whether the process gives up the rights that it does not need (`ringback.sandbox`)."""
+    batch: int = 0
+    """Segments that one batch has at the most; 0: what suits the device."""
 
 
 class Batch(msgspec.Struct, frozen=True, tag=True):

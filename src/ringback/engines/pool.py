@@ -287,7 +287,7 @@ class EnginePool:
 
     def _on_ready(self, engine: _EngineRun, ready: messages.EngineReady) -> None:
         engine.threads = ready.threads
-        engine.batch_limit = _GPU_BATCH if ready.device == "cuda" else _CPU_BATCH
+        engine.batch_limit = self._setup.batch or (_GPU_BATCH if ready.device == "cuda" else _CPU_BATCH)
         self._engine = engine
         self.state = "ready"
         self._ready.set()

@@ -4,7 +4,7 @@ Whisper engines pad every segment to 30 s. CTranslate2 takes shorter windows, wh
 several times cheaper; `guards` has the checks that this needs. Only the engine process imports this module.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import LanguageProbabilities, ModelInfo, Quality, Recognition, Task
+from ringback.engines.batch_parts import FULL_WINDOW, BatchParts
 from ringback.engines.keyterm_rescoring import DecodedSegment, KeytermRescorer
 from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
 from ringback.engines.tokens import WhisperTokens
@@ -23,11 +24,7 @@ from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
 from ringback.transcript import Word
 
-FULL_WINDOW = 30.0
-"""Seconds; the window that Whisper was trained on."""
 _ENCODED_PER_SECOND = 50
-_MAX_ATTENTION = FULL_WINDOW**2
-"""Attention takes memory by the square of the window: a batch may take that of one full window."""
 _MAX_REMAINDERS = 4
 _NO_SPEECH = 0.6
 _IMPOSSIBLE = 1e-4
@@ -53,6 +50,7 @@ class Whisper:
         """Load it. `threads` is how many calls may run at once. Raises `Misconfigured` if it cannot be."""
         self.info = info
         self.device = device_for(device)
+        self._parts = BatchParts(self.device)
         self._model = _load(weights, self.device, compute_type, threads)
         self._tokens = _tokens(weights, multilingual=self._model.is_multilingual)
         self._mels = MelExtractor(self._model.n_mels)
@@ -83,8 +81,9 @@ class Whisper:
         window = max(map(_seconds, batch)) + guards.PADDING
         return [
             _probabilities(ranked)
-            for part in self._parts(batch, window)
-            for ranked in self._model.detect_language(self._encode(part, window))
+            for ranked in self._parts.compute(
+                batch, window, lambda part: self._model.detect_language(self._encode(part, window))
+            )
         ]
 
     def _decode_drafts(self, batch: Sequence[Samples], task: Task) -> list[Recognition]:
@@ -112,16 +111,7 @@ class Whisper:
 
     def _decode(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
         """Decode each segment in a window of `window` seconds."""
-        return [
-            decoded
-            for part in self._parts(batch, window)
-            for decoded in self._decode_at_once(part, task, window)
-        ]
-
-    def _parts(self, batch: Sequence[Samples], window: float) -> Iterator[Sequence[Samples]]:
-        """The batch, as many segments at once as memory allows in a window of so many seconds."""
-        at_once = len(batch) if self.device == "cuda" else max(1, int(_MAX_ATTENTION / window**2))
-        return (batch[i : i + at_once] for i in range(0, len(batch), at_once))
+        return self._parts.compute(batch, window, lambda part: self._decode_at_once(part, task, window))
 
     def _encode(self, batch: Sequence[Samples], window: float) -> Any:
         return self._model.encode(

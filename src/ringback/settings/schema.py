@@ -105,6 +105,8 @@ class EngineSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     threads: Annotated[int, Meta(ge=0, le=1_024)] = 0
     """Recognition threads; 0: one per core."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    batch: Annotated[int, Meta(ge=0, le=1_024)] = 0
+    """Segments of speech, of any requests, that one batch has at the most; 0: 4 on a CPU, 16 on a GPU."""
     compute_type: ComputeType = "default"
     """CTranslate2's compute type; `default`: int8 on a CPU, float16 on a GPU."""
     quality: Literal["fast", "accurate"] = "fast"
