@@ -6,6 +6,7 @@ particular first; the first that finds an entity has its words.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from ringback.features.amounts import (
     find_dollar_and_cents,
@@ -34,12 +35,12 @@ from ringback.features.internet import find_address, internet_anchors
 from ringback.features.languages import find_numbers
 from ringback.features.numbers import AtomKind
 from ringback.features.open_tail import open_atom
-from ringback.features.passage import Passage
+from ringback.features.passage import CUE_WORDS, Passage
 from ringback.features.plain_numbers import numeral_parts
 from ringback.features.postcodes import find_postcode
 from ringback.features.quantities import find_house_number, find_number, find_pair, find_round_by_ear
 from ringback.features.readings import Number
-from ringback.features.spans import Context, Entity, Part
+from ringback.features.spans import Context, Entity, NumberFormats, Part
 from ringback.features.spelled import LETTER_NAMES, find_spelled, is_letter, is_prefix
 from ringback.features.times import find_time
 from ringback.features.written import find_written
@@ -71,6 +72,30 @@ def find_entities(
     if not is_english(language):
         return find_numbers(words, language)
     return tuple(_find_in(Passage(words, context), numerals=numerals))
+
+
+def each_speakers_own(
+    entities: Sequence[Entity], words: Sequence[Word], language: str, formats: NumberFormats
+) -> tuple[Entity, ...]:
+    """The same, but those that several people said are looked for in the words of each: one who ends with
+    “twenty” and one who goes on with “five hundred” have not said 2500. Those with a label stay whole."""
+    found: list[Entity] = []
+    for entity in entities:
+        parts = _of_one_speaker(entity, words)
+        if entity.label or len(parts) == 1:
+            found.append(entity)
+            continue
+        for first, end in parts:
+            before = Context(tuple(word.bare for word in words[max(0, first - CUE_WORDS) : first]))
+            own = find_entities(words[first:end], language, before, numerals=formats.numerals)
+            found += [each.moved(first) for each in own]
+    return tuple(found)
+
+
+def _of_one_speaker(entity: Entity, words: Sequence[Word]) -> list[tuple[int, int]]:
+    """The words of an entity, parted where another person goes on."""
+    turns = [i for i in range(entity.first + 1, entity.end) if words[i].speaker != words[i - 1].speaker]
+    return list(pairwise([entity.first, *turns, entity.end]))
 
 
 def _find_in(passage: Passage, *, numerals: bool) -> list[Entity]:

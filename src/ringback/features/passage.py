@@ -11,7 +11,8 @@ from ringback.transcript import Word
 
 OTHER_CHANNELS_SECONDS = 15.0
 """How long before a number another channel's words may ask for it."""
-_CUE_WORDS = 8
+CUE_WORDS = 8
+"""How many words before a number may say what it is."""
 
 
 class Passage:
@@ -24,7 +25,7 @@ class Passage:
         """Every text once: most rules need a word that is hardly ever said."""
         self._numbers: dict[int, Number | None] = {}
         self._digits: dict[int, tuple[str, int] | None] = {}
-        self._before = [text.lower() for text in context.before[-_CUE_WORDS:]]
+        self._before = [text.lower() for text in context.before[-CUE_WORDS:]]
         self._others = context.others
         self._other_starts = [word.start for word in context.others]
 
@@ -54,7 +55,7 @@ class Passage:
         """Whether atom `i` exists and no punctuation parts it from the one before."""
         return 0 < i < len(self.atoms) and not self.atoms[i - 1].stop
 
-    def before(self, i: int, count: int = _CUE_WORDS) -> list[str]:
+    def before(self, i: int, count: int = CUE_WORDS) -> list[str]:
         """The last `count` words before atom `i`, the nearest first; then what the other channels asked."""
         own = self.texts(i - count, i)
         if len(own) < count and self._before:
@@ -75,7 +76,7 @@ class Passage:
         asked = self._others[max(0, end - count) : end]
         return [word.bare for word in reversed(asked) if start - word.start <= OTHER_CHANNELS_SECONDS]
 
-    def cue(self, i: int, words: Container[str], count: int = _CUE_WORDS) -> bool:
+    def cue(self, i: int, words: Container[str], count: int = CUE_WORDS) -> bool:
         """Whether one of `words` is said in the `count` words before atom `i`."""
         return any(text in words for text in self.before(i, count))
 

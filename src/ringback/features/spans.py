@@ -48,9 +48,24 @@ class Entity:
     label: str = ""
     """Written in place of all forms, whatever was asked for: `[SSN_1]`."""
 
+    def moved(self, by: int) -> "Entity":
+        """The same entity, `by` words further on."""
+        return replace(
+            self,
+            first=self.first + by,
+            end=self.end + by,
+            smart=_moved(self.smart, by),
+            numerals=_moved(self.numerals, by),
+            measured=_moved(self.measured, by),
+        )
+
     def hidden(self, label: str) -> "Entity":
         """The same entity as a redacted one: the label and nothing of what was said."""
         return replace(self, digits="", smart=(), numerals=(), measured=(), label=label)
+
+
+def _moved(parts: tuple[Part, ...], by: int) -> tuple[Part, ...]:
+    return tuple(replace(part, first=part.first + by, end=part.end + by) for part in parts)
 
 
 @dataclass(frozen=True, slots=True)

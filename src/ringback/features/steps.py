@@ -24,7 +24,7 @@ from dataclasses import dataclass, replace
 from ringback.features.believed_names import believed_names
 from ringback.features.dictating import dictate
 from ringback.features.edits import Edit, Range, apply_edits, moved, outside
-from ringback.features.entities import find_entities
+from ringback.features.entities import each_speakers_own, find_entities
 from ringback.features.fillers import with_fillers, without_fillers
 from ringback.features.plain import plain
 from ringback.features.profanity import mask_profanity
@@ -147,7 +147,9 @@ def look_into(spoken: Spoken, steps: TextSteps, *, settled: bool = True) -> Look
 def write_out(looked: Looked, labels: Sequence[str], steps: TextSteps) -> WrittenOut:
     """The words as asked for; `labels`: one for each hidden span."""
     spoken = looked.spoken
-    entities = hide(looked.entities, looked.hidden, labels)
+    entities = each_speakers_own(
+        hide(looked.entities, looked.hidden, labels), spoken.words, spoken.language, steps.formats
+    )
     text = _Text(spoken.words, _reported(entities, spoken, looked.hidden))
     text.edit(_written(spoken.words, entities, steps.formats))
     text.close([(entity.first, entity.end) for entity in entities if entity.label])

@@ -40,7 +40,7 @@ def _parts(entity: Entity, formats: NumberFormats) -> tuple[Part, ...]:
 
 def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[Word]:
     covered = words[part.first : part.end]
-    if part.text is None or (not redacted and _several_speak(covered)):
+    if part.text is None:
         yield from covered
         return
     opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text) if part.closes else ""
@@ -63,11 +63,6 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
         text if redacted else part.text.lower(),
         covered[0].speaker_confidence,
     )
-
-
-def _several_speak(words: Sequence[Word]) -> bool:
-    """One who ends with a number and one who begins with one have not said a longer one together."""
-    return any(word.speaker != words[0].speaker for word in words)
 
 
 def opening_of(text: str) -> str:

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from ringback.features.finish import finish
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
@@ -43,12 +45,42 @@ def test_what_is_written_anew_keeps_its_speaker_and_how_sure_it_is() -> None:
     assert {(word.speaker, word.speaker_confidence) for word in words} == {(1, 0.7)}
 
 
-def test_no_number_is_made_of_what_two_people_said() -> None:
-    first, *others = _words("twenty five hundred")
-    spoken = (replace(first, speaker=1), *(replace(word, speaker=0) for word in others))
-    finished = finish(Transcript(9.0, (Channel(Alternative(spoken)),)), ListenOptions(numerals=True))
+def conversation(*turns: str) -> Transcript:
+    """Two people in turns."""
+    said = _words(" ".join(turns))
+    speakers = [number % 2 for number, turn in enumerate(turns) for _ in turn.split()]
+    words = tuple(replace(word, speaker=speaker) for word, speaker in zip(said, speakers, strict=True))
+    return Transcript(9.0, (Channel(Alternative(words)),))
+
+
+@pytest.mark.parametrize("options", [ListenOptions(numerals=True), ListenOptions(smart_format=True)])
+def test_each_person_has_numbers_of_their_own(options: ListenOptions) -> None:
+    finished = finish(conversation("I have twenty", "five hundred then", "or forty", "two"), options)
     words = finished.transcript.channels[0].alternative.words
-    assert [(word.text, word.speaker) for word in words] == [("twenty", 1), ("five", 0), ("hundred", 0)]
+    assert [(word.text.lower(), word.speaker) for word in words] == [
+        ("i", 0),
+        ("have", 0),
+        ("20", 0),
+        ("500", 1),
+        ("then", 1),
+        ("or", 0),
+        ("40", 0),
+        ("2" if options.numerals else "two", 1),
+    ]
+
+
+def test_what_is_hidden_reaches_from_one_person_to_the_next() -> None:
+    turns = ("my card is four one one one one one one one", "one one one one one one one one")
+    finished = finish(conversation(*turns), ListenOptions(redact=("credit_card",), smart_format=True))
+    assert text_of(finished.transcript) == "my card is [CREDIT_CARD_1]"
+
+
+def test_entities_of_two_people_are_two() -> None:
+    options = ListenOptions(detect_entities=True, numerals=True)
+    finished = finish(conversation("it costs twenty", "five hundred dollars"), options)
+    assert finished.entities is not None
+    told = [(each.label, each.value, each.start_word, each.end_word) for each in finished.entities[0]]
+    assert told == [("CARDINAL", "20", 2, 3), ("MONEY", "500 dollars", 3, 5)]
 
 
 def test_fillers_kept() -> None:
