@@ -160,25 +160,35 @@ def detected_channel(
         return Channel(Alternative(words))
     shares = _shares((each.language, each.seconds / total) for each in stretches)
     dominant = shares[0].language
-    probable = choice.among_candidates(_mean((each.seconds, each.probabilities) for each in stretches))
+    heard = _mean((each.seconds, _believed(each, choice)) for each in stretches)
     return Channel(
         Alternative(words),
         dominant,
-        probable.get(dominant, 0.0),
+        heard.get(dominant, 0.0),
         tuple(shares[1:]),
-        tuple(_shares(_excluded(stretches, choice, total))),
+        tuple(
+            _shares(
+                (language, each.seconds / total)
+                for each in stretches
+                if (language := _excluded_language(each, choice))
+            )
+        ),
     )
 
 
-def _excluded(
-    stretches: Iterable[SpokenStretch], choice: LanguageChoice, total: float
-) -> Iterable[tuple[str, float]]:
-    """What was rather said in a language that is no candidate."""
-    for each in stretches:
-        probable = _best(each.probabilities)
-        sure = each.probabilities[probable] >= _SURE
-        if choice.candidates and probable not in choice.candidates and sure:
-            yield probable, each.seconds / total
+def _believed(each: SpokenStretch, choice: LanguageChoice) -> LanguageProbabilities:
+    """How probable each candidate is, given that it must be one of them; but as the model heard it where that
+    was surely none of them."""
+    if _excluded_language(each, choice) is not None:
+        return each.probabilities
+    return choice.among_candidates(each.probabilities)
+
+
+def _excluded_language(each: SpokenStretch, choice: LanguageChoice) -> str | None:
+    """The language that this was rather said in, and that is no candidate."""
+    probable = _best(each.probabilities)
+    sure = each.probabilities[probable] >= _SURE
+    return probable if choice.candidates and probable not in choice.candidates and sure else None
 
 
 def _shares(parts: Iterable[tuple[str, float]]) -> list[LanguageShare]:

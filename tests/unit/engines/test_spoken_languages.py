@@ -119,7 +119,23 @@ def test_speech_in_a_language_that_was_ruled_out_is_reported() -> None:
     assert channel.language == "en"
     assert [each.language for each in channel.other_languages] == ["es"]
     assert channel.excluded_languages == (LanguageShare("fr", 0.3),)
-    assert channel.language_confidence == pytest.approx(0.6 / 0.633)
+    assert channel.language_confidence == pytest.approx((6.0 + 3.0 * 0.0 + 1.0 * 0.0) / 10.0)
+
+
+def test_how_sure_the_language_is_tells_when_all_candidates_are_wrong() -> None:
+    """`detect_language=de&detect_language=fr` of English: of the two, French is far more probable."""
+    english = {"en": 0.97, "fr": 0.02, "de": 0.001}
+    channel = detected(SpokenStretch(8.0, "fr", english), candidates=("de", "fr"))
+    assert channel.language == "fr"
+    assert channel.language_confidence == pytest.approx(0.02)
+    assert channel.excluded_languages == (LanguageShare("en", 1.0),)
+
+
+def test_candidates_that_may_be_right_share_all_that_is_probable() -> None:
+    spanish = {"es": 0.48, "pt": 0.46, "en": 0.02}
+    channel = detected(SpokenStretch(8.0, "es", spanish), candidates=("en", "es"))
+    assert channel.language_confidence == pytest.approx(0.48 / 0.5)
+    assert channel.excluded_languages == ()
 
 
 def test_the_choice_is_of_languages_that_the_model_knows() -> None:
