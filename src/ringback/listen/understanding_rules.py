@@ -69,10 +69,12 @@ def understanding_warnings(options: ListenOptions, *, has_model: bool) -> Iterat
             yield ParameterWarning(custom, "ignored", f"`{custom}` needs `{name}=true`.")
 
 
-def extractive(why: str | None = None) -> ParameterWarning:
-    """The summary is made of the text's own sentences; None: because there is no language model."""
+def extractive(why: str | None = None, *, cut: bool = False) -> ParameterWarning:
+    """The summary is made of the text's own sentences; None: because there is no language model. `cut`: the
+    text has long ones, of which it may have parts."""
     why = why or f"a summary in words of its own needs a language model: {_SETTING}"
-    message = f"The summary consists of the most central sentences of the text; {why}."
+    sentences = "sentences, and parts of long sentences," if cut else "sentences"
+    message = f"The summary consists of the most central {sentences} of the text; {why}."
     return ParameterWarning("summarize", "extractive", message)
 
 

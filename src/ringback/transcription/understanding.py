@@ -7,7 +7,6 @@ are so before anything else sees them.
 import asyncio
 from collections import Counter
 from collections.abc import Sequence
-from heapq import merge
 
 from ringback.features.finish import Finished, language_of
 from ringback.listen.json_parts import SentimentOfWords
@@ -45,36 +44,26 @@ def main_language(finished: Finished, options: ListenOptions) -> str:
 
 
 def numbered_sentences(finished: Finished) -> tuple[list[NumberedSentence], list[Sequence[Word]]]:
-    """The sentences of all channels by the time of their start, and the words of each. Words are numbered
-    over all channels, in order of time."""
+    """The sentences of all channels in the order in which they begin, and the words of each.
+
+    Words are numbered as they then follow one another: people who speak at the same time, each on a channel,
+    still make segments that do not overlap.
+    """
     assert finished.sentences is not None
     channels = [channel.alternative.words for channel in finished.transcript.channels]
-    numbers = _numbers(channels)
     found = [
         (channels[channel][each.first].start, channel, each)
         for channel, sentences in enumerate(finished.sentences)
         for each in sentences
     ]
     found.sort(key=lambda entry: entry[:2])
-    sentences = [
-        NumberedSentence(each.text, numbers[channel][each.first], numbers[channel][each.end - 1])
-        for _, channel, each in found
-    ]
+    sentences = []
+    first = 0
+    for _, _, each in found:
+        end = first + each.end - each.first
+        sentences.append(NumberedSentence(each.text, first, end - 1))
+        first = end
     return sentences, [channels[channel][each.first : each.end] for _, channel, each in found]
-
-
-def _numbers(channels: Sequence[Sequence[Word]]) -> list[list[int]]:
-    """The number of each word of each channel."""
-    if len(channels) == 1:
-        return [list(range(len(channels[0])))]
-    rows = [
-        [(word.start, number, place) for place, word in enumerate(words)]
-        for number, words in enumerate(channels)
-    ]
-    numbers = [[0] * len(words) for words in channels]
-    for index, (_, channel, place) in enumerate(merge(*rows)):
-        numbers[channel][place] = index
-    return numbers
 
 
 def _not_english(options: ListenOptions, language: str) -> Understood:

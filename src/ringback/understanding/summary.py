@@ -2,16 +2,22 @@
 
 LexRank (Erkan and Radev 2004, https://arxiv.org/abs/1109.2128): a sentence is central that resembles many
 central ones. Resemblance is the cosine of TF-IDF vectors.
+
+Where nobody writes full stops (many transcripts of other programs, chats, lower-case speech) a sentence may
+be the whole text. So long ones are cut into clauses (`clauses`), and a clause is then what is compared, and
+what is taken. A summary never has more than `MOST_WORDS` words, and of a short text no more than half of it.
 """
 
 import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ringback.understanding.clauses import MOST_OF_CLAUSE, clauses
 from ringback.understanding.text import NumberedSentence
 
 NAME = "lexrank"
@@ -32,28 +38,57 @@ all would take the square of their number in memory."""
 DAMPING, ROUNDS = 0.85, 50
 
 
+MOST_WORDS = 120
+
+LONGEST = 2_000
+"""Characters of a summary; only texts without spaces reach it."""
+
+CUT = " …"
+"""Stands where something of the sentence is left out."""
+
+
 def is_short(sentences: Sequence[NumberedSentence]) -> bool:
     """Whether the text is its own summary."""
     return sum(sentence.word_count for sentence in sentences) < FEWEST_WORDS
 
 
+def has_long_sentences(sentences: Sequence[NumberedSentence]) -> bool:
+    """Whether parts of sentences, and not only whole ones, may stand in the summary."""
+    return any(sentence.word_count > MOST_OF_CLAUSE for sentence in sentences)
+
+
 def summarise(sentences: Sequence[NumberedSentence]) -> str:
-    """At most four sentences; of a short text the text itself."""
+    """At most four sentences, or clauses of long ones; of a short text the text itself."""
     if is_short(sentences):
-        return " ".join(sentence.text for sentence in sentences)
-    words = sum(sentence.word_count for sentence in sentences)
-    texts = [sentence.text for sentence in sentences]
-    candidates = [index for index, each in enumerate(sentences) if each.word_count >= LEAST_OF_SENTENCE]
+        return _shortened(" ".join(sentence.text for sentence in sentences))
+    texts = [clause for sentence in sentences for clause in clauses(sentence.text)]
+    candidates = [index for index, text in enumerate(texts) if len(text.split()) >= LEAST_OF_SENTENCE]
     candidates = candidates or list(range(len(texts)))
     while len(candidates) > BLOCK:
         blocks = [candidates[first : first + BLOCK] for first in range(0, len(candidates), BLOCK)]
         candidates = [index for block in blocks for index in _central(texts, block, OF_BLOCK)]
+    words = sum(sentence.word_count for sentence in sentences)
     count = SENTENCES if words < LONG_WORDS else SENTENCES_OF_LONG
-    return " ".join(texts[index] for index in _central(texts, candidates, count))
+    chosen = _central(texts, candidates, count, min(MOST_WORDS, words // 2))
+    return _shortened(_joined(texts, chosen))
 
 
-def _central(texts: Sequence[str], among: Sequence[int], most: int) -> list[int]:
-    """The most central of these sentences, in their order; no two with the same words."""
+def _joined(texts: Sequence[str], chosen: Sequence[int]) -> str:
+    """The chosen ones, with a mark where one breaks off before its sentence ends."""
+    parts = []
+    for index, following in zip_longest(chosen, chosen[1:]):
+        whole = _SENTENCE_END.search(texts[index]) or index + 1 in (following, len(texts))
+        parts.append(texts[index] if whole else texts[index] + CUT)
+    return " ".join(parts)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST else text[: LONGEST - len(CUT)].rstrip() + CUT
+
+
+def _central(texts: Sequence[str], among: Sequence[int], most: int, words: float = math.inf) -> list[int]:
+    """The most central of these sentences, in their order; no two with the same words, and with no more
+    `words` in all than may be, but for the first."""
     bags = [Counter(_terms(texts[index])) for index in among]
     scores = _scores(bags)
     # Rounded, so that no processor's last digit decides.
@@ -62,8 +97,10 @@ def _central(texts: Sequence[str], among: Sequence[int], most: int) -> list[int]
     for place in order:
         if len(chosen) == most:
             break
-        if all(bags[place] != bags[other] for other in chosen):
+        length = len(texts[among[place]].split())
+        if (length <= words or not chosen) and all(bags[place] != bags[other] for other in chosen):
             chosen.append(place)
+            words -= length
     return sorted(among[place] for place in chosen)
 
 
@@ -100,6 +137,7 @@ def _terms(text: str) -> list[str]:
     return [word for word in _WORD.findall(text.lower()) if word not in _COMMON][:_MOST_TERMS]
 
 
+_SENTENCE_END = re.compile(r"[.?!…][\"'”’»)\]]*$")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?")
 _MOST_TERMS = 40
 _COMMON = frozenset(

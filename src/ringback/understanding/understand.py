@@ -157,15 +157,16 @@ class _Model:
 
 async def _summary(model: _Model | None, sentences: Sequence[NumberedSentence]) -> Understood:
     warnings: tuple[ParameterWarning, ...] = ()
+    cut = summary.has_long_sentences(sentences)
     if summary.is_short(sentences):
         pass  # It is its own summary: no model would be asked, and nothing is left out.
     elif model is None:
-        warnings = (extractive(),)
+        warnings = (extractive(cut=cut),)
     else:
         try:
             text, info = await model.summary(sentences)
         except EndpointFailed as failed:
-            warnings = (extractive(f"{_FAILED}: {failed}"),)
+            warnings = (extractive(f"{_FAILED}: {failed}", cut=cut),)
         else:
             return Understood(summary=Summary(text), summary_info=info)
     text = await asyncio.to_thread(summary.summarise, sentences)
@@ -181,7 +182,8 @@ async def _sentiment(model: _Model | None, sentences: Sequence[NumberedSentence]
         try:
             judged, info = await model.scores(sentences)
         except EndpointFailed as failed:
-            warnings = (_fallback("sentiment", f"it is scored by a lexicon ({sentiment.NAME})", failed),)
+            lexicon = f"`sentiment` is scored by a lexicon ({sentiment.NAME})"
+            warnings = (_instead_of_model("sentiment", lexicon, failed),)
         else:
             scores = tuple(judged.get(index, score) for index, score in enumerate(scores))
     found = sentiment.sentiments_of(sentences, scores)
@@ -194,7 +196,7 @@ async def _topics(
     try:
         labelled, info = await model.labels("topic", sentences, custom, strict=strict)
     except EndpointFailed as failed:
-        return Understood(warnings=(_fallback("topics", "there are none", failed),))
+        return Understood(warnings=(_instead_of_model("topics", "There are no topics", failed),))
     return Understood(topics=JsonTopics(_segments(labelled, JsonTopicSegment, JsonTopic)), topics_info=info)
 
 
@@ -204,7 +206,7 @@ async def _intents(
     try:
         labelled, info = await model.labels("intent", sentences, custom, strict=strict)
     except EndpointFailed as failed:
-        return Understood(warnings=(_fallback("intents", "there are none", failed),))
+        return Understood(warnings=(_instead_of_model("intents", "There are no intents", failed),))
     found = _segments(labelled, JsonIntentSegment, JsonIntent)
     return Understood(intents=JsonIntents(found), intents_info=info)
 
@@ -256,8 +258,8 @@ async def _within(seconds: float) -> AsyncIterator[None]:
         raise EndpointFailed("it took too long for the whole text") from None
 
 
-def _fallback(parameter: str, instead: str, failed: EndpointFailed) -> ParameterWarning:
-    return ParameterWarning(parameter, "failed", f"{_FAILED}: {failed}; {instead}.")
+def _instead_of_model(parameter: str, what: str, failed: EndpointFailed) -> ParameterWarning:
+    return ParameterWarning(parameter, "failed", f"{what}: {_FAILED}: {failed}.")
 
 
 def _built_in(name: str) -> JsonUsage:

@@ -2,7 +2,22 @@
 
 import re
 
-from ringback.understanding.summary import BLOCK, FEWEST_WORDS, SENTENCES_OF_LONG, is_short, summarise
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringback.understanding.clauses import MOST_OF_CLAUSE, clauses
+from ringback.understanding.summary import (
+    BLOCK,
+    CUT,
+    FEWEST_WORDS,
+    LONGEST,
+    MOST_WORDS,
+    SENTENCES_OF_LONG,
+    has_long_sentences,
+    is_short,
+    summarise,
+)
 from ringback.understanding.text import NumberedSentence
 
 CALL = [
@@ -64,3 +79,56 @@ def test_every_word_of_a_summary_was_said() -> None:
     said = re.findall(r"[^.?]+[.?]", summary)
     assert said
     assert all(sentence.strip() in CALL for sentence in said)
+
+
+UNPUNCTUATED = (
+    "hello yes i am calling about the parcel to springfield that you promised for monday and it never came "
+    "so i waited at home the whole day and nobody rang the bell and then the website said that the parcel "
+    "was delivered to a neighbour but none of my neighbours has the parcel because i asked all of them and "
+    "now i want my money back or a new parcel sent to springfield this week please because my daughter has "
+    "her birthday on friday and the parcel is her present "
+)
+
+
+@pytest.mark.parametrize("count", [55, 90, 1_800])
+def test_a_text_without_full_stops_is_shortened_too(count: int) -> None:
+    words = (UNPUNCTUATED * 30).split()[:count]
+    pieces = [" ".join(words[first : first + 60]) for first in range(0, count, 60)]
+    summary = summarise(numbered(pieces))
+    assert has_long_sentences(numbered(pieces))
+    assert 5 <= len(summary.replace(CUT, "").split()) <= min(MOST_WORDS, max(count // 2, MOST_OF_CLAUSE))
+    assert all(part.strip() in " ".join(words) for part in summary.split(CUT))
+    assert "parcel" in summary
+
+
+def test_where_a_sentence_breaks_off_is_marked() -> None:
+    long = "the parcel to springfield was lost on its way to the neighbours of my aunt in springfield, " * 3
+    summary = summarise(numbered([long.strip(" ,") + ".", "We like the weather here.", CALL[4], "It rains."]))
+    assert CUT in summary
+    assert not has_long_sentences(numbered(CALL))
+    assert CUT not in summarise(numbered(CALL))
+
+
+def test_a_text_without_spaces_is_cut_by_characters() -> None:
+    summary = summarise(numbered(["x" * 100_000]))
+    assert len(summary) == LONGEST
+    assert summary.endswith(CUT)
+
+
+def test_long_sentences_are_cut_where_a_clause_ends() -> None:
+    assert clauses(CALL[2]) == [CALL[2]]
+    sentence = (
+        "when the engineer finally came, he told us that the whole line had to be replaced by the company, "
+        "and that it would take another three weeks until somebody had time for it because of the holidays."
+    )
+    assert clauses(sentence) == [
+        "when the engineer finally came, he told us that the whole line had to be replaced by the company,",
+        "and that it would take another three weeks until somebody had time for it because of the holidays.",
+    ]
+
+
+@given(st.lists(st.sampled_from(["a", "and", "b,", "c.", "the"]), max_size=200))
+def test_clauses_lose_no_word(words: list[str]) -> None:
+    parts = clauses(" ".join(words))
+    assert " ".join(parts).split() == words
+    assert all(len(part.split()) <= MOST_OF_CLAUSE for part in parts)
