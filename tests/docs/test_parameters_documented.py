@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringback.listen.options import MOST_PARAMETERS
-from ringback.listen.parameter import AUDIO, EVERY, LIVE, MANY, RECORDED, WHOLE, Parameter, Support
+from ringback.listen.parameter import AUDIO, EVERY, LIVE, MANY, RECORDED, TEXT, WHOLE, Parameter, Support
 from ringback.listen.parameters import PARAMETERS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "parameters.md").read_text()
@@ -14,7 +14,14 @@ ROW = re.compile(
     r"\| \[`(?P<name>\w+)`\]\((https://developers\.deepgram\.com/)?(?P<page>[\w/.-]+)\) \|(?P<rest>.*)\|"
 )
 
-FOR = {EVERY: "all", AUDIO: "both", RECORDED: "recordings", LIVE: "live", WHOLE: "recordings, texts"}
+FOR = {
+    EVERY: "all",
+    AUDIO: "both",
+    RECORDED: "recordings",
+    LIVE: "live",
+    TEXT: "texts",
+    WHOLE: "recordings, texts",
+}
 ACTED_ON = {Support.SERVED: "yes", Support.IGNORED: "ignored"}
 
 
@@ -33,7 +40,7 @@ def row_of(parameter: Parameter) -> list[str]:
     return [
         parameter.page,
         "any" if parameter.support is Support.IGNORED else parameter.kind.description,
-        f"`{parameter.default}`" if parameter.default else "",
+        "required" if parameter.required else f"`{parameter.default}`" if parameter.default else "",
         {1: "", MANY: "yes"}.get(parameter.repeats, f"up to {parameter.repeats}"),
         FOR[parameter.modes],
         ACTED_ON[parameter.support],

@@ -213,6 +213,30 @@ async def test_an_upload_without_a_byte_says_so(api: Front, query: str, chunked:
     await _is_refused(api, answer, 400, "Bad Request", why)
 
 
+@pytest.mark.parametrize("query", ["", f"?callback={CALLBACK}"])
+@pytest.mark.parametrize(
+    ("content_type", "body", "why"),
+    [
+        (
+            "multipart/form-data; boundary=x",
+            AUDIO,
+            "the body is a form (multipart): send the recording",
+        ),
+        (
+            "application/x-www-form-urlencoded",  # what curl's -d says
+            b'{"url": "http://127.0.0.1:9/a.wav"}',
+            "a JSON body needs the header Content-Type: application/json",
+        ),
+    ],
+)
+async def test_what_is_sent_as_something_else_than_it_is(
+    api: Front, query: str, content_type: str, body: bytes, why: str
+) -> None:
+    headers = {"Content-Type": content_type}
+    answer = await api.call("POST", f"/v1/listen{query}", headers=headers, data=body)
+    await _is_refused(api, answer, 400, "Bad Request", f"failed to process audio: {why}")
+
+
 @pytest.mark.parametrize("mark", ["utf-8-sig", "utf-16"])
 async def test_a_url_is_read_behind_a_byte_order_mark(api: Front, mark: str) -> None:
     body = '{"url": "http://127.0.0.1:9/a.wav"}'.encode(mark)

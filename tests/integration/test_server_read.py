@@ -209,6 +209,25 @@ async def test_plain_text_and_json_are_both_read(built_in: Reading, data: bytes,
     assert " ".join(each["text"] for each in segments) == TEXT.strip()
 
 
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "text/html",
+        "application/octet-stream",
+        "audio/wav",
+    ],
+)
+async def test_other_types_are_refused_and_not_read_as_the_text(built_in: Reading, content_type: str) -> None:
+    answered = await built_in.ask(BUILT_IN, data=b"text=Hello", headers={"Content-Type": content_type})
+    assert (answered.status, answered.json()["err_code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    message = answered.json()["err_msg"]
+    assert "must be either `text/plain` or `application/json`" in message
+    assert ("curl" in message) == ("urlencoded" in content_type)
+
+
 async def test_slow_senders_of_large_texts_do_not_fill_the_memory(built_in: Reading) -> None:
     """A body is asked for (100 Continue) once there is a place for it; half of them are left to others."""
     front = built_in.front
@@ -347,7 +366,10 @@ async def test_a_waiting_caller_is_told_that_the_model_failed(tmp_path: Path) ->
         async with reading(tmp_path, llm) as opened:
             answered = await opened.ask("/v1/read?language=en&topics=true")
     assert (answered.status, answered.json()["err_code"]) == (500, "Internal Server Error")
-    assert "`llm.url` failed: it answered with status 500" in answered.json()["err_msg"]
+    assert answered.json()["err_msg"] == (
+        "There are no topics: the language model at `llm.url` failed: it answered with status 500. "
+        "Try again later, or with `callback`: then the server tries again by itself."
+    )
 
 
 async def test_a_callback_waits_for_a_model_that_failed(

@@ -22,7 +22,7 @@ from ringback.listen.parameter_warnings import (
     unknown_parameter_warnings,
     unset_warning,
 )
-from ringback.listen.parameters import by_name
+from ringback.listen.parameters import by_name, required_names
 from ringback.listen.text_languages import is_english
 from ringback.listen.values import Value
 from ringback.transcript import base_language
@@ -149,10 +149,11 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
     known = by_name(mode)
     texts, unset = _without_unset(_texts_by_name(pairs))
     given = {name: _read(known[name], values) for name, values in texts.items() if name in known}
+    _check_required(given, mode)
     options = msgspec.convert(_fields(given), ListenOptions)
     _check_together(options, mode)
     if mode is Mode.TEXT:
-        _check_text(given, options)
+        _check_text(options)
     unknown = unknown_parameter_warnings(pairs, callback_unencoded=callback_unencoded)
     return _with_implied(options, (*unset, *known_parameter_warnings(texts, given, mode), *unknown))
 
@@ -326,11 +327,16 @@ def _check_together(options: ListenOptions, mode: Mode) -> None:
         raise Refusal(400, "Bad Request", message, parameter="summarize")
 
 
-def _check_text(given: Collection[str], options: ListenOptions) -> None:
-    """The language must be named, and be English (https://developers.deepgram.com/docs/text-summarization)."""
-    if "language" not in given:
-        message = "Failed to deserialize query parameters: missing field `language`"
-        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter="language")
+def _check_required(given: Collection[str], mode: Mode) -> None:
+    """Deepgram's words (https://developers.deepgram.com/docs/text-summarization)."""
+    for name in required_names(mode):
+        if name not in given:
+            message = f"Failed to deserialize query parameters: missing field `{name}`"
+            raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter=name)
+
+
+def _check_text(options: ListenOptions) -> None:
+    """The language must be English (https://developers.deepgram.com/docs/text-summarization)."""
     if not is_english(options.language):
         message = f"Request specified unsupported language: {options.language}. Only English is supported."
         reason = "a language other than English"

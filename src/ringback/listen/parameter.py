@@ -31,6 +31,7 @@ EVERY = frozenset(Mode)
 AUDIO = frozenset({Mode.RECORDED, Mode.LIVE})
 RECORDED = frozenset({Mode.RECORDED})
 LIVE = frozenset({Mode.LIVE})
+TEXT = frozenset({Mode.TEXT})
 WHOLE = frozenset({Mode.RECORDED, Mode.TEXT})
 """What comes as a whole, and has one result."""
 
@@ -48,6 +49,7 @@ class Parameter:
     repeats: int = 1
     """How many values it may have in one request."""
     modes: frozenset[Mode] = AUDIO
+    required: bool = False
 
     @property
     def schema(self) -> Mapping[str, object]:

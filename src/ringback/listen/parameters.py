@@ -3,9 +3,9 @@
 `listen.options` parses by it, and `docs/parameters.md` is held to it by a test.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from ringback.listen.parameter import EVERY, LIVE, MANY, RECORDED, WHOLE, Mode, Parameter, Support
+from ringback.listen.parameter import EVERY, LIVE, MANY, RECORDED, TEXT, WHOLE, Mode, Parameter, Support
 from ringback.listen.values import (
     BOOLEAN,
     DETECTION,
@@ -88,14 +88,16 @@ PARAMETERS: tuple[Parameter, ...] = (
     # Model and language
     Parameter("model", text(200), SERVED, "docs/model", "The model to use.", default=""),
     Parameter("version", text(100), SERVED, "docs/version", "The model's version.", default="latest"),
+    Parameter("language", LANGUAGE, SERVED, "docs/language", "The language spoken.", default="en"),
     Parameter(
         "language",
         LANGUAGE,
         SERVED,
-        "docs/language",
-        "The language spoken; of a text the language it is in, which must be named and English.",
-        default="en",
-        modes=EVERY,
+        "docs/text-summarization",
+        "The language of the text; English alone is read.",
+        default="",
+        modes=TEXT,
+        required=True,
     ),
     Parameter(
         "language_hint",
@@ -437,4 +439,10 @@ def by_name(mode: Mode) -> Mapping[str, Parameter]:
     return _BY_NAME[mode]
 
 
+def required_names(mode: Mode) -> Sequence[str]:
+    """Those without which a request is refused."""
+    return _REQUIRED[mode]
+
+
 _BY_NAME = {mode: {p.name: p for p in PARAMETERS if mode in p.modes} for mode in Mode}
+_REQUIRED = {mode: [p.name for p in by_name(mode).values() if p.required] for mode in Mode}

@@ -88,12 +88,22 @@ async def plain_text(request: Request, pace: Pace, limit: int) -> str:
         raise NotText from None
 
 
+def media_type(request: Request) -> str:
+    """Content-Type in lower case, without its parameters; empty where there is none."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 def is_json(request: Request) -> bool:
-    return _media_type(request) == "application/json"
+    return media_type(request) == "application/json"
 
 
 def is_plain_text(request: Request) -> bool:
-    return _media_type(request).startswith("text/")
+    return media_type(request) == "text/plain"
+
+
+def is_form(request: Request) -> bool:
+    """Whether it is sent as a browser's form is, with the file as a part of it."""
+    return media_type(request).startswith("multipart/")
 
 
 def declared_length(request: Request) -> int | None:
@@ -143,10 +153,6 @@ async def _whole(request: Request, pace: Pace, limit: int) -> bytes:
         # Announced, and lost on the way: that is never "no body".
         raise _truncated()
     return bytes(body)
-
-
-def _media_type(request: Request) -> str:
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _charset_of(request: Request) -> str:

@@ -5,6 +5,7 @@ callback URL, size (413), what the key has in work (429), body (https://develope
 gives the words).
 """
 
+import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
@@ -22,7 +23,7 @@ from ringback.listen.text_warnings import with_text_warnings
 from ringback.quota import DailyLimits
 from ringback.server.acceptance import Acceptance, ReceivedBody, with_schedule
 from ringback.server.auth import Authenticator
-from ringback.server.body import Pace, chunks, declared_length, is_json, too_large
+from ringback.server.body import Pace, chunks, declared_length, is_form, is_json, too_large
 from ringback.server.error_responses import LISTEN_PATH, request_id_of
 from ringback.server.idempotency import idempotency_key_of
 from ringback.server.operations import Operation
@@ -81,6 +82,8 @@ class ListenRoute:
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         context = RequestContext(JobId(request_id_of(request)), caller, options, model.name, callback, key)
         await self._services.quota.check(caller.holder, self._daily_limits(context))
+        if is_form(request):
+            raise _no_audio(_A_FORM)
         declared = declared_length(request)
         largest = self._acceptance.largest(context)
         if declared is not None and declared > largest:
@@ -106,14 +109,26 @@ class ListenRoute:
 
 
 async def _audio(request: Request, pace: Pace) -> AsyncGenerator[bytes, None]:
-    """The uploaded bytes; raises `Refusal` (400) for an upload without any."""
+    """The uploaded bytes; raises `Refusal` (400) for an upload without any, and for a URL in JSON that does
+    not say so."""
     empty = True
     async for chunk in chunks(request.receive, pace):
+        if empty and _URL_IN_JSON.match(chunk):
+            raise _no_audio("a JSON body needs the header Content-Type: application/json")
         empty = False
         yield chunk
     if empty:
-        raise Refusal(400, "Bad Request", "Bad Request: failed to process audio: the request body is empty")
+        raise _no_audio("the request body is empty")
 
 
+def _no_audio(why: str) -> Refusal:
+    return Refusal(400, "Bad Request", f"Bad Request: failed to process audio: {why}")
+
+
+_URL_IN_JSON = re.compile(rb'\s*\{\s*"url"\s*:')
 _REMOTE = msgspec.json.Decoder(_Remote)
+_A_FORM = (
+    "the body is a form (multipart): send the recording itself (curl: --data-binary), or use "
+    "/v1/audio/transcriptions"
+)
 _AUDIO_AS_JSON = "If it is audio, send it with a Content-Type of its own, such as audio/wav, or with none."

@@ -219,6 +219,8 @@ def _query_parameter(parameter: QueryParameter) -> dict[str, Any]:
         described["description"] = described_parameter(parameter)
         if parameter.support is Support.IGNORED:
             described["deprecated"] = True
+        if parameter.required:
+            described["required"] = True
     described["schema"] = dict(parameter.schema)
     if described["schema"].get("type") == "array":
         described |= {"style": "form", "explode": True}

@@ -1,7 +1,7 @@
 """`POST /v1/read`: a text comes in, is accepted durably, and what it says is answered now or called back.
 
 Checks run in this order, each before the next costs anything: credentials (401), options (400), whether any
-of it can be served (400), callback URL, size (413), what the key has in work (429), body
+of it can be served (400), Content-Type (415), callback URL, size (413), what the key has in work (429), body
 (https://developers.deepgram.com/docs/text-summarization gives the words).
 """
 
@@ -30,6 +30,7 @@ from ringback.server.body import (
     declared_length,
     is_json,
     is_plain_text,
+    media_type,
     plain_text,
     too_large,
 )
@@ -95,6 +96,7 @@ class ReadRoute:
         options = options_of(request, Mode.TEXT)
         key = idempotency_key_of(request)
         check_served(options, has_model=self._services.has_language_model)
+        _check_media_type(request)
         admit = self._services.admit_callback
         callback = None if options.callback is None else await admit(options.callback, caller.requester)
         context = RequestContext(JobId(request_id_of(request)), caller, options, "", callback, key)
@@ -139,6 +141,16 @@ class ReadRoute:
         return min(MOST_BODY_BYTES, self._acceptance.largest(context))
 
 
+def _check_media_type(request: Request) -> None:
+    """Raises `Refusal` (415): a form or markup read as the text itself would give a result that is wrong, and
+    looks right. Deepgram's words: https://developers.deepgram.com/docs/errors."""
+    given = media_type(request)
+    if given in _MEDIA_TYPES:
+        return
+    hint = " (curl's -d sends a form, unless -H names another type.)" if given == _FORM else ""
+    raise Refusal(415, "UNSUPPORTED_MEDIA_TYPE", _NOT_SUPPORTED + hint)
+
+
 async def _text_in(request: Request, pace: Pace, largest: int) -> TextToRead:
     """What the body holds. Raises `Refusal`."""
     if is_json(request):
@@ -146,7 +158,7 @@ async def _text_in(request: Request, pace: Pace, largest: int) -> TextToRead:
         if isinstance(given, str):
             return TextToRead(given)  # so the Python SDKs 3 and 4 send what is to be called back
         if (given.text is None) == (given.url is None):
-            raise Refusal(400, "PAYLOAD_ERROR", "The JSON body must have either `text` or `url`.")
+            raise Refusal(400, "PAYLOAD_ERROR", _ONE_OF_BOTH)
         return given
     try:
         text = await plain_text(request, pace, largest)
@@ -173,4 +185,12 @@ async def _encoded(text: str) -> AsyncIterator[bytes]:
 
 _BODY = msgspec.json.Decoder(TextToRead)
 _JSON: msgspec.json.Decoder[TextToRead | str] = msgspec.json.Decoder(TextToRead | str)
+_MEDIA_TYPES = frozenset({"application/json", "text/plain", "", "deepgram/audio+video"})
+"""The Python SDKs 3 and 4 name none, the JavaScript SDKs 3 and 4 the last one whatever they send."""
+_EITHER = "`text/plain` or `application/json`"
+_NOT_SUPPORTED = f"`Content-Type` header is not supported. `Content-Type` must be either {_EITHER}."
+_FORM = "application/x-www-form-urlencoded"
+_ONE_OF_BOTH = (
+    "Failed to deserialize JSON payload. Please specify exactly one of `text` or `url` in the JSON body."
+)
 _PLAIN_TEXT = "If it is plain text, send it with Content-Type text/plain."

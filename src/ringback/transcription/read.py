@@ -76,7 +76,8 @@ class TextReader(RequestHandler):
         if delay is not None:
             return Retry(delay, attempt=Attempt(started_at, self._clock.now(), "not_understood"))
         why = " ".join(warning.message for warning in understood.warnings if warning.type == "failed")
-        return error_response(Failure(500, "Internal Server Error", f"Nothing was understood: {why}"), job)
+        then = _TRY_AGAIN if order.callback is None else f"It was tried {job.tries + 1} times."
+        return error_response(Failure(500, "Internal Server Error", f"{why} {then}"), job)
 
     def _report_end(
         self,
@@ -99,3 +100,6 @@ class TextReader(RequestHandler):
             seconds=round(seconds, 3),
             seconds_since_accepted=round(since_accepted, 3),
         )
+
+
+_TRY_AGAIN = "Try again later, or with `callback`: then the server tries again by itself."
