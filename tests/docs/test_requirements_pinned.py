@@ -52,6 +52,7 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
             ["project.dependencies", "dependency-groups.dev", "project.optional-dependencies.multilingual"],
         ),
         ("speakers", ["project.optional-dependencies.speakers"]),
+        ("traces", ["project.optional-dependencies.traces"]),
         ("deepgram5", ["dependency-groups.deepgram5"]),
         ("uv", ["dependency-groups.uv"]),
         ("supply", ["dependency-groups.supply"]),

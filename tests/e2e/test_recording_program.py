@@ -74,6 +74,15 @@ def test_real_speech_is_understood_from_end_to_end(program: Program) -> None:
     assert rate < 0.15
 
 
+def test_the_callers_trace_travels_to_the_receiver(program: Program) -> None:
+    trace = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1"}
+    with Receiver(lambda callback: 200 if callback.headers["ringback-attempt"] == "2" else 500) as receiver:
+        path = f"/v1/listen?callback={quote(receiver.url)}"
+        program.call("POST", path, audio(ENGLISH[0]), {"Content-Type": "audio/flac", **trace})
+        arrived = receiver.wait_for(lambda received: len(received) == 2)
+    assert [{name: each.headers[name] for name in trace} for each in arrived] == [trace, trace]
+
+
 def test_put_with_credentials(program: Program) -> None:
     with Receiver() as receiver:
         url = quote(receiver.url.replace("http://", "http://user:p%40ss@"), safe="")
@@ -107,6 +116,8 @@ def test_a_failing_receiver_is_tried_again_and_then_parked(program: Program) -> 
         assert len({callback.headers["webhook-id"] for callback in arrived}) == 1
         pauses = [later.at - earlier.at for earlier, later in itertools.pairwise(arrived)]
         assert all(pause >= 0.2 for pause in pauses)
+    # The last attempt is settled just after the receiver has seen it.
+    program.wait_until(lambda: program.request(request_id)["callback"]["attempts"] == 3, 20, "not settled")
     record = program.request(request_id)
     assert record["code"] == 200
     assert record["callback"] == {"attempts": 3, "code": 503, "completed": None}

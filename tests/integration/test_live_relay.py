@@ -137,6 +137,26 @@ async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
         Webhook(secrets[0].text).verify("", signed)
 
 
+TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1"}
+
+
+async def test_the_clients_trace_goes_on_to_sockets_and_over_http(tmp_path: Path) -> None:
+    async with running_api(tmp_path) as api, SocketReceiver() as receiver:
+        async with stream(api.port, query(receiver.url), key=OWNER, headers=TRACE) as client:
+            await speak_and_close(client, 1)
+        assert receiver.calls[0].headers.items() >= TRACE.items()
+        with Receiver() as http:
+            async with stream(api.port, query(http.url), key=OWNER, headers=TRACE) as client:
+                await speak_and_close(client, 1)
+            arrived = await asyncio.to_thread(http.wait_for, lambda received: len(received) == 2)
+            hostile = {"traceparent": TRACE["traceparent"] + "\tx", "tracestate": "vendor=1"}
+            async with stream(api.port, query(http.url), key=OWNER, headers=hostile) as client:
+                await speak_and_close(client, 1)
+            *_, without = await asyncio.to_thread(http.wait_for, lambda received: len(received) == 4)
+    assert all(each.headers.items() >= TRACE.items() for each in arrived)
+    assert not TRACE.keys() & without.headers.keys()
+
+
 async def test_both_get_the_responses_where_it_is_asked_for(tmp_path: Path) -> None:
     async with running_api(tmp_path) as api, SocketReceiver() as receiver:
         async with stream(api.port, query(receiver.url, "&inspect_response=true"), key=OWNER) as client:

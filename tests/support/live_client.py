@@ -3,7 +3,7 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -112,10 +112,16 @@ class LiveClient:
 
 @asynccontextmanager
 async def stream(
-    port: int, query: str = RAW, *, key: str | None = None, reading: bool = True, **options: Any
+    port: int,
+    query: str = RAW,
+    *,
+    key: str | None = None,
+    reading: bool = True,
+    headers: Mapping[str, str] | None = None,
+    **options: Any,
 ) -> AsyncIterator[LiveClient]:
     """An open stream. `key` goes into the header; other credentials come as `subprotocols`."""
-    headers = {} if key is None else {"Authorization": f"Token {key}"}
+    headers = {**(headers or {}), **({} if key is None else {"Authorization": f"Token {key}"})}
     url = f"ws://127.0.0.1:{port}/v1/listen?{query}"
     connection = await connect(
         url, additional_headers=headers, compression=None, open_timeout=20, close_timeout=2, **options

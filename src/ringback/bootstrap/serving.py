@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
@@ -13,6 +14,7 @@ from ringback.blobs import StoreUnreachable
 from ringback.bootstrap.context import ProcessContext, open_context
 from ringback.bootstrap.first_key import ensure_api_key
 from ringback.bootstrap.roles import ServiceStages
+from ringback.bootstrap.traces import record_traces
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
@@ -101,6 +103,7 @@ def _tune_garbage_collector() -> None:
 async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> list[list[Service]]:
     """Everything made and connected; what must be closed at the end is on the stack."""
     context = await open_context(settings, clock, stack)
+    record_traces(os.environ, context.node, stack)
     stages = ServiceStages(context)
     port = stages.bind()
     if settings.does("api") and (settings.api_key or await _may_make_a_key(context)):

@@ -22,6 +22,7 @@ from ringback.egress.retry_after import parse_retry_after
 from ringback.egress.target import Presigned, read_target
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
 from ringback.retry_schedule import RetrySchedule
+from ringback.telemetry.trace_context import TraceContext
 
 KIND: Final = "deliver"
 MAX_JITTER = 3.0
@@ -64,6 +65,8 @@ class DeliveryOrder(msgspec.Struct, frozen=True):
     """None: a callback. An event belongs to no request, and goes to the URL in the settings."""
     number: int | None = None
     """Of a live stream's response, from 1: those of one stream go out one by one, in this order."""
+    trace: TraceContext | None = None
+    """Of the request; None: there is none."""
 
 
 class Thin(msgspec.Struct, frozen=True):
@@ -185,7 +188,7 @@ def headers(
         named["dg-token"] = order.key_id
     if order.number is not None:
         named["ringback-sequence"] = str(order.number)
-    return named
+    return named if order.trace is None else named | order.trace.headers
 
 
 def thin_body(order: DeliveryOrder, project: str, size: int, public_url: str) -> bytes:

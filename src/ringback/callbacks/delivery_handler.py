@@ -10,8 +10,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TypeAlias
+from urllib.parse import urlsplit
 
 import msgspec
+from msgspec import structs
 
 from ringback.blobs import BlobStore, StoredDocument, read_document
 from ringback.callbacks.delivery import (
@@ -34,11 +36,13 @@ from ringback.egress.names import Requester
 from ringback.egress.policy import Policy
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import Target, TargetError, parse_target
-from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Outcome, Retry
 from ringback.jobs.store import LedgerUnavailable
+from ringback.jobs.work_span import add_outcome, work_span
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
 from ringback.sealing import Seal, UnsealFailed
-from ringback.telemetry import ATTEMPT_SECONDS, ATTEMPTS, CALLBACK_SECONDS, event, problem
+from ringback.telemetry import ATTEMPT_SECONDS, ATTEMPTS, CALLBACK_SECONDS, event, problem, tracing
+from ringback.telemetry.tracing import SpanKind, TraceSpan
 
 LARGE_BYTES = 256 << 20
 """Of large results in flight: so many that receivers which hang do not delay the others. Small ones are in
@@ -104,9 +108,15 @@ class Deliverer:
         """
         job = lease.job
         order = order_of(job)
-        if order.event is not None:
-            return await self._send_event(job, order)
-        return await self._send_callback(job, order)
+        with work_span("deliver", SpanKind.CLIENT, job, order.trace, self._clock.now()) as span:
+            if span.context is not order.trace:
+                order = structs.replace(order, trace=span.context)  # the receiver's work follows from this
+            if order.event is not None:
+                outcome = await self._send_event(job, order)
+            else:
+                outcome = await self._send_callback(job, order)
+            _add_facts(span, order, outcome)
+        return outcome
 
     async def _send_callback(self, job: Job, order: DeliveryOrder) -> Done | Retry | GivenUp | Interrupted:
         try:
@@ -295,16 +305,36 @@ def _report_attempt(
         )
 
 
+def _add_facts(span: TraceSpan, order: DeliveryOrder, outcome: Outcome) -> None:
+    """To the span of an attempt: where it went, and what came of it."""
+    add_outcome(span, outcome)
+    if span.exemplar is None:
+        return
+    place = urlsplit(order.origin or "")
+    code = None if isinstance(outcome, Interrupted) else outcome.code
+    span.add(
+        {
+            "http.request.method": order.method,
+            "http.response.status_code": code,
+            "server.address": place.hostname,
+            "server.port": place.port,
+        }
+    )
+    if not isinstance(outcome, Done) and not isinstance(outcome, Interrupted) and outcome.attempt is not None:
+        span.fail(outcome.attempt.outcome if code is None else str(code))
+
+
 def _count_attempt(
     job: Job, order: DeliveryOrder, attempt: Attempt, seconds: float, *, delivered: bool
 ) -> None:
     """In the metrics. `seconds`: from its begin to the end of the receiver's response."""
     ATTEMPTS.labels(attempt.outcome).inc()
-    ATTEMPT_SECONDS.observe(seconds)
+    exemplar = tracing.exemplar()
+    ATTEMPT_SECONDS.observe(seconds, exemplar)
     if delivered:
-        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, attempt.ended_at - job.created_at))
+        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, attempt.ended_at - job.created_at), exemplar)
         if order.accepted_at is not None:
-            CALLBACK_SECONDS.labels("total").observe(max(0.0, attempt.ended_at - order.accepted_at))
+            CALLBACK_SECONDS.labels("total").observe(max(0.0, attempt.ended_at - order.accepted_at), exemplar)
 
 
 def _report_parked(

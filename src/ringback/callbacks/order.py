@@ -10,6 +10,7 @@ from ringback.egress.target import Target, read_target
 from ringback.jobs.job import JobId
 from ringback.listen.options import ListenOptions
 from ringback.sealing import Seal
+from ringback.telemetry.trace_context import TraceContext
 
 
 class RequestOrder(msgspec.Struct, frozen=True):
@@ -23,6 +24,8 @@ class RequestOrder(msgspec.Struct, frozen=True):
     """The callback's URL, sealed for `place_of_callback`."""
     callback_origin: str | None = None
     """`scheme://host:port` of the callback, which is no secret."""
+    trace: TraceContext | None = None
+    """Where the work on it goes on in its caller's trace; None: there is none."""
 
 
 AnyOrder = TypeVar("AnyOrder", bound=RequestOrder)

@@ -35,8 +35,10 @@ from ringback.server.error_responses import (
 from ringback.server.idempotency import key_reused, with_fingerprint
 from ringback.server.query import query_pairs
 from ringback.server.request_context import RequestContext, report_accepted, report_refused
+from ringback.server.request_span import add_status, request_span
 from ringback.server.services import Services
 from ringback.server.sync_responder import SyncResponder, WriteResult, ledger_unavailable
+from ringback.telemetry.trace_context import TraceContext
 from ringback.transcription.fetch import with_fetch
 from ringback.transcription.request import TranscriptionOrder, audio_key, order_job
 
@@ -94,12 +96,20 @@ class Acceptance:
 
     async def serve(self, request: Request, check_head: CheckHead, receive_body: ReceiveBody) -> Response:
         """Answer one request, and log exactly one event about it."""
+        with request_span(request) as span:
+            answer = await self._answer(request, check_head, receive_body, span.context)
+            add_status(span, answer.status_code)
+        return answer
+
+    async def _answer(
+        self, request: Request, check_head: CheckHead, receive_body: ReceiveBody, trace: TraceContext | None
+    ) -> Response:
         context: RequestContext | None = None
         try:
             context = await check_head(request)
             with self._count_upload(context):
                 received = await receive_body(request, context)
-                context = replace(received.context, source=received.source)
+                context = replace(received.context, source=received.source, trace=trace)
                 accepted = json_response(results.accepted_body(context.request_id), headers=received.headers)
                 context = await self._accept(request, context, received)
         except (Refusal, LedgerUnavailable) as error:
@@ -186,6 +196,8 @@ class Acceptance:
 
     def _job(self, request: Request, context: RequestContext, received: ReceivedBody) -> NewJob:
         order, caller = received.order, context.caller
+        if context.trace is not None:
+            order = msgspec.structs.replace(order, trace=context.trace)
         job = order_job(
             order,
             context.request_id,

@@ -195,7 +195,10 @@ class RequestIdMiddleware:
                 response = error_response(HTTPConnection(scope), INTERNAL_ERROR)
                 await response(scope, receive, send_with_id)
         if scope["type"] == "http" and status is not None:
-            telemetry.HTTP_SECONDS.labels(route_of(scope), str(status)).observe(time.monotonic() - began)
+            seconds = time.monotonic() - began
+            telemetry.HTTP_SECONDS.labels(route_of(scope), str(status)).observe(
+                seconds, state.get("exemplar")
+            )
 
 
 def route_of(scope: Scope) -> str:

@@ -28,11 +28,14 @@ from ringback.server.error_responses import INTERNAL_ERROR, error_response, exce
 from ringback.server.permissions import Permission
 from ringback.server.query import options_of
 from ringback.server.request_facts import report_refusal
+from ringback.server.request_span import add_status, request_span
 from ringback.server.services import Services
 from ringback.server.sync_responder import ledger_unavailable
 from ringback.streaming.admitted_stream import StreamRequest
 from ringback.streaming.record import METHOD
 from ringback.streaming.relay import ClientClosed, ClientLost, ClientTooSlow
+from ringback.telemetry.trace_context import TraceContext
+from ringback.telemetry.tracing import TraceSpan
 from ringback.transcription.model import model_for, with_model_warnings
 
 WRITE_SECONDS = 10.0
@@ -48,23 +51,32 @@ class LiveRoute:
 
     async def serve(self, websocket: WebSocket) -> None:
         """Answer one handshake; after a 101, serve the stream to its end."""
+        with request_span(websocket) as span:
+            failure = await self._serve(websocket, span)
+            add_status(span, 101 if failure is None else failure.status)
+            if failure is not None:
+                await _refuse(websocket, failure)
+
+    async def _serve(self, websocket: WebSocket, span: TraceSpan) -> Failure | None:
+        """Why there is no stream, or none any more; None: it was served, or its client has left."""
         try:
-            order = await self._check_handshake(websocket)
+            order = await self._check_handshake(websocket, span.context)
             async with self._services.streams.admitted(order) as stream:
                 await websocket.accept(subprotocol=offered_scheme(websocket))
                 telemetry.REQUESTS.labels("listen", METHOD, "101").inc()
                 await stream.serve(_Client(websocket))
         except Refusal as refusal:
-            await _refuse(websocket, refusal.failure)
+            return refusal.failure
         except LedgerUnavailable as error:
-            await _refuse(websocket, ledger_unavailable(websocket, error))
+            return ledger_unavailable(websocket, error)
         except WebSocketDisconnect:
             pass  # it left during its handshake
         except Exception as error:
             telemetry.problem("request.failed", request_id=request_id_of(websocket), **exception_facts(error))
-            await _refuse(websocket, INTERNAL_ERROR)
+            return INTERNAL_ERROR
+        return None
 
-    async def _check_handshake(self, websocket: WebSocket) -> StreamRequest:
+    async def _check_handshake(self, websocket: WebSocket, trace: TraceContext | None) -> StreamRequest:
         """All checks that come before a stream slot is taken."""
         caller = await self._authenticator.authenticate(websocket)
         caller.require(Permission.TRANSCRIBE)
@@ -89,6 +101,7 @@ class LiveRoute:
             schedule=schedule_of_request(options.callback_schedule, caller.limits.schedule),
             allowance=allowance_of(caller.limits, self._services.limits.keys),
             counts_audio=limits is not None,
+            trace=trace,
         )
 
 

@@ -14,8 +14,8 @@ from ringback.transcription.request import READ
 KINDS = (FETCH, TRANSCRIBE, READ, DELIVER)
 
 
-async def exposition(sources: ProbeSources) -> bytes:
-    """All metrics in Prometheus' text format."""
+async def exposition(sources: ProbeSources, *, exemplars: bool) -> bytes:
+    """All metrics; with `exemplars` as OpenMetrics."""
     _read_process(sources)
     try:
         gauges = await sources.store.gauges()
@@ -28,7 +28,7 @@ async def exposition(sources: ProbeSources) -> bytes:
     else:
         telemetry.LEDGER_UP.set(1)
         _show_queue(gauges, parked, standing)
-    return telemetry.exposition()
+    return telemetry.exposition(exemplars=exemplars)
 
 
 def _show_queue(gauges: Mapping[str, KindGauge], parked: Mapping[str, int], standing: LaneStanding) -> None:

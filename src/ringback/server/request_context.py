@@ -17,6 +17,7 @@ from ringback.server.auth import Caller
 from ringback.server.body import declared_length
 from ringback.server.error_responses import exception_facts
 from ringback.server.request_facts import client_facts, report_refusal
+from ringback.telemetry.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class RequestContext:
     """`upload` or `url`; empty: its body is not read yet."""
     replayed: bool = False
     """Whether the idempotency key was known: the answer is that of the earlier request."""
+    trace: TraceContext | None = None
+    """Where the work on it goes on in its caller's trace; None: there is none."""
 
     @property
     def method(self) -> str:

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ringback import telemetry
 from ringback.blobs.port import DiskFull
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
@@ -19,6 +20,7 @@ from ringback.server.operations import Operation
 from ringback.server.permissions import Permission, Reach
 from ringback.server.request_parsing import answer
 from ringback.server.services import ProbeSources
+from ringback.telemetry import tracing
 from ringback.transcription.fetch import KIND as FETCH
 from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import READ, WITH_RESULT
@@ -157,9 +159,13 @@ class StatusRoutes:
             (await self._authenticator.authenticate(request)).require(Permission.READ_METRICS)
         return await self.exposed(request)
 
-    async def exposed(self, _: Request) -> Response:
-        """The same for everybody, on an address of its own; the queue's gauges are read at this moment."""
-        return Response(await exposition(self._sources), media_type=_EXPOSITION)
+    async def exposed(self, request: Request) -> Response:
+        """The same for everybody, on an address of its own; the queue's gauges are read at this moment.
+
+        OpenMetrics only where it says more: with exemplars, while spans are recorded."""
+        exemplars = tracing.is_recording() and _takes_openmetrics(request.headers.get("accept", ""))
+        metrics = await exposition(self._sources, exemplars=exemplars)
+        return Response(metrics, media_type=telemetry.OPENMETRICS if exemplars else telemetry.TEXT)
 
     async def _sees_details(self, request: Request) -> bool:
         """Whether the caller sees details; invalid credentials do not fail a probe."""
@@ -189,6 +195,10 @@ class StatusRoutes:
         return "Healthy" if self._sources.health is None else _SYSTEM_HEALTH[self._sources.health.state]
 
 
+def _takes_openmetrics(accept: str) -> bool:
+    return any(part.partition(";")[0].strip() == "application/openmetrics-text" for part in accept.split(","))
+
+
 def _is_local(request: Request) -> bool:
     return is_local(None if request.client is None else request.client.host, request.headers)
 
@@ -199,7 +209,6 @@ _ROLE_OF: dict[str, Literal["transcribe", "deliver"]] = {
     READ: "transcribe",
     DELIVER: "deliver",
 }
-_EXPOSITION = "text/plain; version=0.0.4; charset=utf-8"
 _NONE = KindGauge(0, 0, None)
 
 _CONNECTION = {"ready": "Connected", "none": "Not needed"}

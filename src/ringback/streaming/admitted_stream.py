@@ -20,6 +20,7 @@ from ringback.quota import Holder
 from ringback.streaming.record import StreamResult, error_document
 from ringback.streaming.relay import CallbackAndClientRelay, Client, ClientRelay, Relay
 from ringback.streaming.session import Session, SessionEnd, StreamRecogniser
+from ringback.telemetry.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class StreamRequest:
     allowance: Allowance
     counts_audio: bool = False
     """Whether its key or project has a daily limit of audio."""
+    trace: TraceContext | None = None
+    """Where its results go on in its client's trace; None: there is none."""
 
     @property
     def holder(self) -> Holder:

@@ -22,6 +22,7 @@ from ringback.sealing import Seal
 from ringback.streaming.http_relay import HttpCallbackRelay, RelayStore
 from ringback.streaming.relay import Relay
 from ringback.streaming.websocket_relay import WebSocketCallbackRelay
+from ringback.telemetry.trace_context import TraceContext
 
 Sign = Callable[[str, str, bytes], Awaitable[Mapping[str, str]]]
 """Of a key's id, a `webhook-id` and a body: the headers that sign them."""
@@ -43,6 +44,8 @@ class StreamCallback:
     tags: tuple[str, ...]
     schedule: str | None
     """The retry delays that the request or its key names; None: the server's."""
+    trace: TraceContext | None
+    """Of the stream; None: there is none."""
 
 
 class CallbackOpener:
@@ -93,6 +96,7 @@ class CallbackOpener:
             "dg-token": callback.key_id,
             "ringback-sequence": str(first),
             **await self._sign(callback.key_id, callback.request_id, b""),
+            **({} if callback.trace is None else callback.trace.headers),
         }
         seconds = min(self._limits.total, HANDSHAKE_SECONDS)
         limits = Limits(min(self._limits.connect, seconds), seconds)
@@ -113,6 +117,7 @@ class CallbackOpener:
                 schedule=callback.schedule,
                 origin=callback.target.origin,
                 number=number,
+                trace=callback.trace,
             )
             return order_job(order, project=callback.project, accessor=callback.key_id, tags=callback.tags)
 

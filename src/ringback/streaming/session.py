@@ -37,6 +37,7 @@ from ringback.listen.recognition_events import (
 )
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
 from ringback.telemetry import STREAM_LATENCY
+from ringback.telemetry.tracing import exemplar
 from ringback.transcript import NamedSpan
 
 MAX_OUTBOX = 1_000
@@ -281,7 +282,8 @@ class Session:
             case RecognitionResult():
                 # As Deepgram measures it: https://developers.deepgram.com/docs/measuring-streaming-latency
                 kind = MessageKind.FINAL if event.final else MessageKind.INTERIM
-                STREAM_LATENCY.labels(kind.value).observe(max(0.0, self.tally.audio_seconds - event.end))
+                behind = max(0.0, self.tally.audio_seconds - event.end)
+                STREAM_LATENCY.labels(kind.value).observe(behind, exemplar())
             case RecognitionFinished():
                 self.tally.channels = event.channels
                 self.tally.audio_seconds = event.duration

@@ -144,7 +144,7 @@ class StreamService:
         self._none_left.clear()
 
     async def _begin(self, request: StreamRequest) -> Lease:
-        order = RequestOrder(request.options, request.model.name)
+        order = RequestOrder(request.options, request.model.name, trace=request.trace)
         order = with_callback(order, request.callback, request.request_id, self._seal)
         job = record_job(order, request.request_id, project=request.project, accessor=request.key_id)
         try:
@@ -168,6 +168,7 @@ class StreamService:
                 key_id=request.key_id,
                 tags=request.options.tag,
                 schedule=request.schedule,
+                trace=request.trace,
             )
         )
 

@@ -5,6 +5,7 @@ No label holds a key, a project or a URL, and none takes values that a caller ca
 
 import platform
 from collections.abc import Mapping
+from typing import cast
 
 import prometheus_client
 from prometheus_client import (
@@ -16,6 +17,7 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
+from prometheus_client.openmetrics import exposition as openmetrics
 
 # A time series of its own for the moment at which each counter was first seen: nothing asks for it.
 prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -160,6 +162,14 @@ def count_ends(ends: Mapping[tuple[str, str], int]) -> None:
         JOBS_ENDED.labels(kind, end).inc(jobs)
 
 
-def exposition() -> bytes:
-    """All metrics in Prometheus' text format."""
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' own format, which everybody reads."""
+OPENMETRICS = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+"""The one that has exemplars (https://prometheus.io/docs/specs/om/open_metrics_spec/)."""
+
+
+def exposition(*, exemplars: bool = False) -> bytes:
+    """All metrics, as `TEXT`; with `exemplars` as `OPENMETRICS`."""
+    if exemplars:
+        return cast(bytes, openmetrics.generate_latest(REGISTRY))  # type: ignore[no-untyped-call]
     return generate_latest(REGISTRY)

@@ -25,8 +25,10 @@ from ringback.errors import Failure, Refusal
 from ringback.jobs.activity import Activity
 from ringback.jobs.job import LOSSES_BEFORE_PARKING, Attempt, Done, Job, JobId, Lease, NewJob, Outcome, Retry
 from ringback.jobs.store import JobCanceller, JobReader
+from ringback.jobs.work_span import work_span
 from ringback.listen.understanding_rules import MOST_TEXT_BYTES, too_long
 from ringback.sealing import Seal
+from ringback.telemetry.tracing import SpanKind
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.refetch import delay_until_refetch
 from ringback.transcription.remote import AudioNotFetched
@@ -159,7 +161,8 @@ class Fetcher:
         if order.url is None:
             return Done(code=200)  # it was cancelled long ago, and has no contents any more
         try:
-            stored = await self._fetching.store(request, order)
+            with work_span("fetch", SpanKind.CLIENT, job, order.trace, self._clock.now()):
+                stored = await self._fetching.store(request, order)
         except AudioNotFetched as failed:
             return fetched_again(failed, job, order) or _failed(failed.failure)
         except Refusal as refusal:

@@ -29,7 +29,10 @@ from ringback.jobs.job import (
     Outcome,
     Retry,
 )
+from ringback.jobs.work_span import add_outcome, work_span
 from ringback.listen import results
+from ringback.telemetry import tracing
+from ringback.telemetry.tracing import SpanKind
 from ringback.transcription.faults import FAULT, report_fault, schedule_for
 from ringback.transcription.request import (
     TranscriptionOrder,
@@ -78,6 +81,12 @@ class RequestHandler(ABC):
         job = lease.job
         order = order_of(job.payload)
         started_at = self._clock.now()
+        with work_span(self.stage, SpanKind.CONSUMER, job, order.trace, started_at) as span:
+            outcome = await self._outcome(job, order, started_at)
+            add_outcome(span, outcome)
+        return outcome
+
+    async def _outcome(self, job: Job, order: TranscriptionOrder, started_at: float) -> Outcome:
         try:
             response = await self._response_or_fault(job, order)
             if isinstance(response, Interrupted):
@@ -144,8 +153,9 @@ class RequestHandler(ABC):
         ended_at = self._clock.now()
         since_accepted, seconds = ended_at - job.created_at, ended_at - started_at
         if order.callback is not None:
-            telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds))
-            telemetry.CALLBACK_SECONDS.labels(self.stage).observe(seconds)
+            exemplar = tracing.exemplar()
+            telemetry.CALLBACK_SECONDS.labels("wait").observe(max(0.0, since_accepted - seconds), exemplar)
+            telemetry.CALLBACK_SECONDS.labels(self.stage).observe(seconds, exemplar)
         self._report_end(job, order, response, since_accepted, seconds)
         outcome = self.done if response.status == 200 else "refused"
         result = TranscriptionResult(
@@ -191,5 +201,6 @@ def _deliveries(
         schedule=order.options.callback_schedule,
         origin=order.callback_origin,
         accepted_at=job.created_at,
+        trace=order.trace,
     )
     return (delivery_job(delivery, project=job.project, accessor=job.accessor, tags=job.tags),)

@@ -3,12 +3,13 @@ time."""
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from ringback.audio.decoder_process import ReaderItem
 from ringback.audio.encodings import Decoding
 from ringback.audio.phrases import phrases_of
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, SpeechChunk
@@ -31,6 +32,7 @@ from ringback.service import all_results
 from ringback.speakers.labels import RecognisedWords, unlabelled_seconds, with_speakers
 from ringback.speakers.voices import Voice
 from ringback.telemetry import problem
+from ringback.telemetry.tracing import stage
 from ringback.transcript import Alternative, Channel, Transcript, Word, base_language
 from ringback.transcription.progress import Progress
 
@@ -123,21 +125,14 @@ class _RecordingRun:
         self._recognised = 0.0
 
     async def run(self, path: Path, caller: str) -> Transcript:
-        end = AudioEnd(channels=1, duration=0.0)
         self._caller = caller
         reader = self._shared.reader
-        async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
-            async for piece in pieces:
-                match piece:
-                    case AudioFacts():
-                        self._duration = piece.duration
-                        self._shared.progress.reach(self._job, 0.0, piece.duration)
-                    case SpeechChunk():
-                        await self._on_chunk(piece, group)
-                    case AudioEnd():
-                        end = piece
-            for number in list(self._channels):
-                await self._decide_languages(number, group)
+        with stage("recognise"):
+            async with asyncio.TaskGroup() as group, reader.read(path, self._decoding, caller) as pieces:
+                with stage("decode"):
+                    end = await self._read(pieces, group)
+                for number in list(self._channels):
+                    await self._decide_languages(number, group)
         channels = [self._channels[number] for number in range(end.channels)]
         if self._diarize:
             # Of a long recording this takes a while: not on the loop that serves everybody.
@@ -145,6 +140,20 @@ class _RecordingRun:
         else:
             found = self._results(channels)
         return Transcript(end.duration, found, audio_warnings(end))
+
+    async def _read(self, pieces: AsyncIterator[ReaderItem], group: asyncio.TaskGroup) -> AudioEnd:
+        """Take in what the decoder brings, to its end; chunks are recognised meanwhile."""
+        end = AudioEnd(channels=1, duration=0.0)
+        async for piece in pieces:
+            match piece:
+                case AudioFacts():
+                    self._duration = piece.duration
+                    self._shared.progress.reach(self._job, 0.0, piece.duration)
+                case SpeechChunk():
+                    await self._on_chunk(piece, group)
+                case AudioEnd():
+                    end = piece
+        return end
 
     def _results(self, channels: Iterable[_ChannelRun]) -> tuple[Channel, ...]:
         return tuple(each.result(detect=self._detect, diarize=self._diarize) for each in channels)

@@ -119,6 +119,7 @@ def _first(request: Job) -> DeliveryOrder:
     document = result_of(request.result).document
     if document == StoredDocument():
         raise not_kept()
+    order = order_of(request.payload)
     return DeliveryOrder(
         request_id=request.id,
         url="",
@@ -126,7 +127,8 @@ def _first(request: Job) -> DeliveryOrder:
         status=request.code,
         key_id=request.accessor,
         body=document,
-        schedule=order_of(request.payload).options.callback_schedule,
+        schedule=order.options.callback_schedule,
+        trace=order.trace,
     )
 
 

@@ -24,6 +24,7 @@ from ringback.listen.json_parts import SentimentOfWords
 from ringback.listen.options import ListenOptions
 from ringback.listen.understanding_parts import Understood
 from ringback.quota import AudioQuota, Holder, seconds_to_tomorrow
+from ringback.telemetry.tracing import stage
 from ringback.transcription.faults import FAULT
 from ringback.transcription.fetch import Fetching, fetched_again
 from ringback.transcription.handling import CallerResponse, RequestHandler, error_response
@@ -116,11 +117,12 @@ class Transcriber(RequestHandler):
             models=(results.ModelMetadata(model.uuid, model.name, model.version, model.arch),),
             diarizer=diarizer(options, live=False) if self._pool.finds_voices else None,
         )
-        names = await find_names(transcript, options, self._pool, job.id, job.lane)
-        # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
-        finished = await asyncio.to_thread(finish, transcript, options, names)
-        understood = await understand_recording(finished, options, self._understanding, job.lane)
-        document = await asyncio.to_thread(_document, finished, options, metadata, understood)
+        with stage("format"):
+            names = await find_names(transcript, options, self._pool, job.id, job.lane)
+            # A ten-hour transcript is a second of pure Python: not on the loop that serves everybody.
+            finished = await asyncio.to_thread(finish, transcript, options, names)
+            understood = await understand_recording(finished, options, self._understanding, job.lane)
+            document = await asyncio.to_thread(_document, finished, options, metadata, understood)
         duration, channels = transcript.duration, len(transcript.channels)
         tokens = understood[0].tokens
         return CallerResponse(

@@ -13,6 +13,7 @@ from ringback.egress.client import EgressClient
 from ringback.egress.responses import Limits, NoResponse, NoResponseReason, ReceiverResponse
 from ringback.egress.target import Target
 from ringback.fair_turns import FairTurns
+from ringback.telemetry.tracing import exemplar, stage
 from ringback.understanding.answers import BadAnswer, Completion, completion_of
 from ringback.understanding.questions import Question
 
@@ -95,12 +96,13 @@ class LlmEndpoint:
     async def _complete(self, body: bytes, caller: str) -> Completion:
         await self._places.take(caller)
         try:
-            answer = await self._egress.send_request(
-                self.options.target, "POST", self._headers, body, self._limits
-            )
+            with stage("ask language model"):
+                answer = await self._egress.send_request(
+                    self.options.target, "POST", self._headers, body, self._limits
+                )
         finally:
             self._places.give_back(caller)
-        telemetry.LLM_SECONDS.observe(answer.phases.total)
+        telemetry.LLM_SECONDS.observe(answer.phases.total, exemplar())
         if isinstance(answer, NoResponse):
             raise _no_response(answer)
         if not 200 <= answer.status < 300:
