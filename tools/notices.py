@@ -11,7 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = [
-    ROOT / "requirements" / f"{name}.txt" for name in ("cluster-multilingual", "redact", "speakers", "traces")
+    ROOT / "requirements" / f"{name}.txt"
+    for name in ("core", "speech", "multilingual", "cluster", "redact", "speakers", "traces")
 ]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 
@@ -123,8 +124,10 @@ def pinned() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     text = "".join(file.read_text() for file in REQUIREMENTS)
     for name, version in re.findall(r"^([A-Za-z0-9._-]+)==([^ \\;]+)", text, re.MULTILINE):
-        if name != "uv-build":  # builds, and is not part of what runs
-            found.setdefault(name, []).append(version)
+        versions = found.setdefault(name, [])
+        if version not in versions:
+            versions.append(version)
+    del found["uv-build"]  # builds, and is not part of what runs
     return found
 
 

@@ -14,8 +14,11 @@ from ringback import __version__
 
 ROOT = Path(__file__).parent.parent.parent
 FILES = sorted((ROOT / "requirements").glob("*.txt"))
-OURS = {tomllib.loads(file.read_text())["project"]["name"] for file in ROOT.glob("packages/*/pyproject.toml")}
-"""Distributions of this repository, which no index has."""
+EXTRAS = sorted(tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+OURS = {"ringback"} | {
+    tomllib.loads(file.read_text())["project"]["name"] for file in ROOT.glob("packages/*/pyproject.toml")
+}
+"""Distributions of this repository, which the lock does not name."""
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;]+)(?P<marker> ;[^\\]*)?(?P<more> \\)?$")
 
 
@@ -26,6 +29,10 @@ def pins(file: Path) -> dict[str, set[str]]:
         if match := PIN.match(line):
             found.setdefault(canonicalize_name(match["name"]), set()).add(match["version"])
     return found
+
+
+def pins_of(name: str) -> dict[str, set[str]]:
+    return pins(ROOT / "requirements" / f"{name}.txt")
 
 
 def project() -> dict[str, Any]:
@@ -45,31 +52,49 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
 @pytest.mark.parametrize(
     ("file", "expected"),
     [
-        ("runtime", ["project.dependencies", "dependency-groups.build"]),
-        ("multilingual", ["project.dependencies", "project.optional-dependencies.multilingual"]),
-        (
-            "dev",
-            ["project.dependencies", "dependency-groups.dev", "project.optional-dependencies.multilingual"],
-        ),
-        ("speakers", ["project.optional-dependencies.speakers"]),
-        ("traces", ["project.optional-dependencies.traces"]),
+        ("core", ["project.dependencies", "dependency-groups.build"]),
+        ("dev", ["dependency-groups.dev"]),
         ("deepgram5", ["dependency-groups.deepgram5"]),
+        ("dist", ["dependency-groups.dist"]),
+        ("site", ["dependency-groups.site"]),
         ("uv", ["dependency-groups.uv"]),
         ("supply", ["dependency-groups.supply"]),
+        *((extra, [f"project.optional-dependencies.{extra}"]) for extra in EXTRAS),
     ],
 )
 def test_the_pins_fulfil_pyproject(file: str, expected: list[str]) -> None:
-    pinned = pins(ROOT / "requirements" / f"{file}.txt")
+    pinned = {name: versions for known in ("core", file) for name, versions in pins_of(known).items()}
     for path in expected:
         table: Any = project()
         for key in path.split("."):
             table = table[key]
         for requirement in map(Requirement, table):
             if requirement.name in OURS:
+                assert all(extra in EXTRAS for extra in requirement.extras)
                 continue
             versions = pinned.get(canonicalize_name(requirement.name), set())
             assert versions, f"{requirement} is not in {file}.txt: run `make lock`"
             assert all(requirement.specifier.contains(version) for version in versions), requirement
+
+
+@pytest.mark.parametrize("first", ["core", *EXTRAS])
+def test_files_of_extras_fit_beside_each_other(first: str) -> None:
+    """One lock made them; `redact` is not of it, and installed for its files alone."""
+    for second in ("core", *EXTRAS, "dev"):
+        both = pins_of(first).keys() & pins_of(second).keys()
+        assert {name: pins_of(first)[name] for name in both} == {name: pins_of(second)[name] for name in both}
+
+
+def test_an_extra_has_only_what_it_adds() -> None:
+    """But for a pin that the core needs on other platforms than the extra does."""
+
+    def lines(name: str) -> set[str]:
+        return set(
+            re.findall(r"^[^ ].*==.*$", (ROOT / "requirements" / f"{name}.txt").read_text(), re.MULTILINE)
+        )
+
+    for extra in EXTRAS:
+        assert not lines(extra) & lines("core"), "run `make lock`"
 
 
 def test_the_lock_of_the_javascript_sdk_names_no_index() -> None:

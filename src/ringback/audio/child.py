@@ -31,7 +31,7 @@ from ringback.audio.frames import (
 )
 from ringback.audio.recording import Recording, opened
 from ringback.audio.samples import SAMPLE_RATE
-from ringback.audio.speech import Silero
+from ringback.audio.speech import SpeechModel, speech_model
 from ringback.child_process.connection import ServerConnection
 from ringback.errors import Refusal
 
@@ -45,14 +45,14 @@ def main() -> None:
     connection, files = (socket.socket(fileno=int(number)) for number in sys.argv[1:3])
     server = ServerConnection(connection, TO_CHILD)
     try:
-        silero = Silero()
+        model = speech_model()
         os.nice(_NICENESS)  # Not before: a caller may wait for this start.
         restrict()
         server.send_message(ReadProgress(0.0))  # Ready.
         while (received := server.receive_message()) is not None:
             order, _ = received
             assert isinstance(order, ReadOrder)
-            _serve(order, _next_file(files), silero, server)
+            _serve(order, _next_file(files), model, server)
     except ConnectionError:
         return  # The server is gone, or wants no more of this file.
     except Exception:
@@ -60,9 +60,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _serve(order: ReadOrder, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
+def _serve(order: ReadOrder, file: int, model: SpeechModel, server: ServerConnection[ToChild]) -> None:
     try:
-        _read(order, file, silero, server)
+        _read(order, file, model, server)
     except _Abandoned:
         return
     except Refusal as refusal:
@@ -94,11 +94,11 @@ class _Turn:
         self._until = time.process_time() + TURN_SECONDS
 
 
-def _read(order: ReadOrder, file: int, silero: Silero, server: ServerConnection[ToChild]) -> None:
+def _read(order: ReadOrder, file: int, model: SpeechModel, server: ServerConnection[ToChild]) -> None:
     turn = _Turn(server)
     with opened(file, order.decoding) as audio:
         server.send_message(FileOpened(audio.channels, audio.duration))
-        chunks = ChunkFinder(silero, audio.channels, order.max_chunk, audio.clock.timeline)
+        chunks = ChunkFinder(model, audio.channels, order.max_chunk, audio.clock.timeline)
         decoded = reported = 0
         for block in audio.blocks():
             for chunk, samples in chunks.push(block, turn.yield_if_over):

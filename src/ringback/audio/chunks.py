@@ -5,16 +5,16 @@ from collections.abc import Callable, Iterator
 from ringback.audio.frames import Chunk
 from ringback.audio.media_clock import Timeline
 from ringback.audio.samples import SAMPLE_RATE, Block, Samples
-from ringback.audio.speech import Silero, SpeechFinder
+from ringback.audio.speech import SpeechFinder, SpeechModel
 
 
 class ChunkFinder:
     """All channels of one recording, block after block. A long hole ends every chunk; a short one may be
     inside of one, which then names it."""
 
-    def __init__(self, silero: Silero, channels: int, max_chunk: float, timeline: Timeline) -> None:
+    def __init__(self, model: SpeechModel, channels: int, max_chunk: float, timeline: Timeline) -> None:
         """`timeline` grows while blocks come."""
-        self._silero = silero
+        self._model = model
         self._channels = channels
         self._max_chunk = max_chunk
         self._timeline = timeline
@@ -40,7 +40,7 @@ class ChunkFinder:
 
     def _begin(self) -> None:
         self._began = self._samples_seen
-        self._finders = [SpeechFinder(self._silero, self._max_chunk) for _ in range(self._channels)]
+        self._finders = [SpeechFinder(self._model, self._max_chunk) for _ in range(self._channels)]
 
     def _cuts(self, begin: int, end: int) -> list[int]:
         """The samples before which so much time is missing that a chunk has to end."""

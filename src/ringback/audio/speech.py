@@ -1,7 +1,9 @@
 """Where speech is: Silero VAD over one channel, as a stream of blocks, and the chunks cut from it."""
 
+import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 
@@ -10,8 +12,41 @@ from ringback.audio.chunker import WINDOW, Chunker, Span
 from ringback.audio.samples import Samples
 
 
+class SpeechModel(Protocol):
+    """What judges windows. Loaded once per process."""
+
+    def run(
+        self, windows: Samples, memory: tuple[Samples, Samples]
+    ) -> tuple[Samples, tuple[Samples, Samples]]:
+        """Probabilities of speech, shape (n,), for `windows`, shape (n, 64 + 512), and the new memory."""
+        ...
+
+
+def silero_is_installed() -> bool:
+    """Whether onnxruntime, which Silero runs in, is here: it comes with the extra `speech`."""
+    return importlib.util.find_spec("onnxruntime") is not None
+
+
+def speech_model() -> SpeechModel:
+    """Silero, or without the extra `speech` the loudness: `bootstrap` and `doctor` say which."""
+    return Silero() if silero_is_installed() else Loudness()
+
+
+class Loudness:
+    """Takes for speech whatever is not quiet.
+
+    For recognisers of other packages, where Silero is not installed: Whisper comes with Silero.
+    """
+
+    def run(
+        self, windows: Samples, memory: tuple[Samples, Samples]
+    ) -> tuple[Samples, tuple[Samples, Samples]]:
+        powers = np.square(windows[:, _CONTEXT:]).mean(axis=1)
+        return (powers >= _QUIET_POWER).astype(np.float32), memory
+
+
 class Silero:
-    """The model, loaded once per process (Silero VAD 6)."""
+    """Silero VAD 6."""
 
     def __init__(self) -> None:
         self._session = onnx.session(_MODEL)
@@ -19,7 +54,6 @@ class Silero:
     def run(
         self, windows: Samples, memory: tuple[Samples, Samples]
     ) -> tuple[Samples, tuple[Samples, Samples]]:
-        """Probabilities of speech, shape (n,), for `windows`, shape (n, 64 + 512), and the new memory."""
         probabilities, h, c = self._session.run(None, {"input": windows, "h": memory[0], "c": memory[1]})
         return probabilities.reshape(-1), (h, c)
 
@@ -27,8 +61,8 @@ class Silero:
 class Detector:
     """One channel, window after window: how probably each is speech, and how loud it is."""
 
-    def __init__(self, silero: Silero) -> None:
-        self._silero = silero
+    def __init__(self, model: SpeechModel) -> None:
+        self._model = model
         self._memory = (np.zeros((1, 1, 128), np.float32), np.zeros((1, 1, 128), np.float32))
         self._context = np.zeros(_CONTEXT, np.float32)
 
@@ -41,7 +75,7 @@ class Detector:
         inputs[0, :_CONTEXT] = self._context
         inputs[1:, :_CONTEXT] = windows[:-1, -_CONTEXT:]
         self._context = windows[-1, -_CONTEXT:].copy()
-        probabilities, self._memory = self._silero.run(inputs, self._memory)
+        probabilities, self._memory = self._model.run(inputs, self._memory)
         loudness = np.square(windows).mean(axis=1)
         return list(zip(probabilities.tolist(), loudness.tolist(), strict=True))
 
@@ -49,8 +83,8 @@ class Detector:
 class SpeechFinder:
     """Finds the chunks of one channel. Keeps at most one chunk and one block of samples."""
 
-    def __init__(self, silero: Silero, max_chunk: float) -> None:
-        self._detector = Detector(silero)
+    def __init__(self, model: SpeechModel, max_chunk: float) -> None:
+        self._detector = Detector(model)
         self._chunker = Chunker(max_chunk)
         self._buffer = np.zeros(0, np.float32)  # Samples that a chunk may still contain …
         self._buffer_from = 0  # … beginning with this one.
@@ -86,5 +120,7 @@ class SpeechFinder:
 
 _MODEL = Path(__file__).with_name("silero_vad_v6.onnx")
 """Silero VAD 6, MIT: its licence lies beside it."""
+_QUIET_POWER = 1e-5
+"""Mean square of samples: -50 dB of full scale."""
 _CONTEXT = 64
 """Samples of the previous window that Silero wants to see."""

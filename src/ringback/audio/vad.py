@@ -18,7 +18,7 @@ from ringback.audio.samples import Samples
 from ringback.service import until
 
 if TYPE_CHECKING:
-    from ringback.audio.speech import Detector, Silero
+    from ringback.audio.speech import Detector, SpeechModel
 
 OnWindows = Callable[[Sequence[tuple[float, float]]], None]
 """Called with (probability of speech, loudness) of the next windows of a channel."""
@@ -33,7 +33,7 @@ class VadService:
         self._streams: dict[VadStream, None] = {}
         self._due = asyncio.Event()
         self._urgent = asyncio.Event()
-        self._silero: Silero | None = None
+        self._model: SpeechModel | None = None
 
     def open_stream(self, on_windows: OnWindows) -> "VadStream":
         """The VAD of one channel; `on_windows` is called on the event loop."""
@@ -75,11 +75,12 @@ class VadService:
         self, work: Sequence[tuple["VadStream", Samples]]
     ) -> list[tuple["VadStream", Sequence[tuple[float, float]]]]:
         """In the thread. Loads the model when the first stream comes."""
-        if self._silero is None:
-            from ringback.audio.speech import Silero  # noqa: PLC0415 - 60 MB that a server without streams spares
+        if self._model is None:
+            # Not at the top: 60 MB that a server without streams spares.
+            from ringback.audio.speech import speech_model  # noqa: PLC0415
 
-            self._silero = Silero()
-        return [(stream, stream.detector(self._silero).judge(samples)) for stream, samples in work]
+            self._model = speech_model()
+        return [(stream, stream.detector(self._model).judge(samples)) for stream, samples in work]
 
     def wake(self, *, urgently: bool) -> None:
         self._due.set()
@@ -133,11 +134,11 @@ class VadStream:
             self._service.wake(urgently=True)
         return samples[:whole]
 
-    def detector(self, silero: "Silero") -> "Detector":
+    def detector(self, model: "SpeechModel") -> "Detector":
         if self._detector is None:
             from ringback.audio.speech import Detector  # noqa: PLC0415 - see VadService
 
-            self._detector = Detector(silero)
+            self._detector = Detector(model)
         return self._detector
 
     def report_windows(self, windows: Sequence[tuple[float, float]]) -> None:

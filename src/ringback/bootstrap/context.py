@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
+from ringback.audio.speech import silero_is_installed
 from ringback.blobs import BlobStore, blob_store_at
 from ringback.blobs.location import parse_blobs_url
 from ringback.blobs.verified import VerifiedBlobStore
@@ -20,6 +21,7 @@ from ringback.egress.policy import Policy
 from ringback.egress.target import read_target
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
+from ringback.engines.speech_extra import INSTALL
 from ringback.errors import Misconfigured
 from ringback.jobs.activity import Activity
 from ringback.jobs.lane import UNBOUNDED_CAP
@@ -58,9 +60,9 @@ class ProcessContext:
     policy: Policy
     egress: EgressClient
     """The way out, to callers' URLs."""
-    catalogue: ModelCatalogue
+    catalogue: ModelCatalogue | None
     pool: EnginePool | None
-    """The recogniser; None in a process that neither transcribes nor serves live streams."""
+    """The models and their recogniser; both None in a process that neither transcribes nor serves callers."""
     operator: OperatorReceiver | None
     """Where operational webhooks go; None: nowhere."""
     understanding: Understanding
@@ -79,10 +81,8 @@ class ProcessContext:
 async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) -> ProcessContext:
     """Open and check everything; what must be closed at the end is on the stack."""
     folder = settings.data_path
-    catalogue = _catalogue(settings)
+    catalogue, pool = _recogniser(settings)
     policy = Policy(settings.callback.allow, settings.callback.ports)
-    recognises = settings.does("api") or settings.does("transcribe")
-    pool = EnginePool(engine_setup(settings)) if recognises else None
     wait = settings.limits.start_seconds
     opened = await open_when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock
@@ -117,11 +117,16 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     )
 
 
-def _catalogue(settings: Settings) -> ModelCatalogue:
+def _recogniser(settings: Settings) -> tuple[ModelCatalogue, EnginePool] | tuple[None, None]:
+    """Raises `Misconfigured` where this process needs one and the configured model is not here."""
+    if not (settings.does("api") or settings.does("transcribe")):
+        return None, None
     catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
     for model in catalogue.unreadable:
         problem("model.unreadable", model=model.name, hint=model.hint)
-    return catalogue
+    if not silero_is_installed():
+        problem("vad.by_loudness", hint=f"noise counts as speech; {INSTALL} brings Silero VAD")
+    return catalogue, EnginePool(engine_setup(settings))
 
 
 async def _operator(

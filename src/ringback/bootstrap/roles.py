@@ -40,6 +40,7 @@ from ringback.clock import rfc3339
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
+from ringback.engines.registry import ModelCatalogue
 from ringback.errors import Misconfigured
 from ringback.jobs.job import GivenUp, Lease, NewJob
 from ringback.jobs.rescuer import Rescuer
@@ -107,10 +108,10 @@ class ServiceStages:
             self._resources.append(shared)
         if context.blob_store is not None:
             self._resources.append(BlobStoreWatch(context.blob_store))
-        if context.pool is not None:
+        if context.pool is not None and context.catalogue is not None:
             self._resources += [context.pool, SandboxCheck(settings.engine)]
             if settings.does("transcribe"):
-                self._add_transcription(context.pool)
+                self._add_transcription(context.pool, context.catalogue)
         if settings.does("deliver"):
             self._add_delivery()
         self._http = self._build_http_server()
@@ -144,7 +145,7 @@ class ServiceStages:
             housekeeping.append(self._metrics)
         return [self._resources, housekeeping, self._work, [self._http, *self._frontend], [context.drain]]
 
-    def _add_transcription(self, pool: EnginePool) -> None:
+    def _add_transcription(self, pool: EnginePool, catalogue: ModelCatalogue) -> None:
         context = self._context
         reader = AudioReader(children=context.jobs_at_once, on_progress=context.activities[TRANSCRIBE].note)
         fetching = Fetching(
@@ -156,7 +157,7 @@ class ServiceStages:
         transcriber = Transcriber(
             reader=reader,
             pool=pool,
-            catalogue=context.catalogue,
+            catalogue=catalogue,
             store=context.ledger,
             fetching=fetching,
             blobs=context.blobs,
@@ -309,6 +310,7 @@ class ServiceStages:
         context = self._context
         settings = context.settings
         assert context.pool is not None
+        assert context.catalogue is not None
         streams = self._add_streams(context.pool)
         admission = Admission(context.egress, context.policy)
         return application(

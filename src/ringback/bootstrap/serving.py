@@ -110,7 +110,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         # Only now, when nothing can fail any more, is a key shown that will not be shown again.
         await ensure_api_key(settings, context.ledger, clock)
     await _report_resumed(context)
-    model = None if context.pool is None else context.catalogue.default.name
+    model = None if context.catalogue is None else context.catalogue.default.name
     telemetry.describe_build(__version__, model)
     telemetry.event(
         "server.listening",

@@ -20,6 +20,7 @@ import numpy as np
 
 from ringback import __version__, telemetry
 from ringback.audio.samples import SAMPLE_RATE, Samples
+from ringback.audio.speech import silero_is_installed
 from ringback.bootstrap.sandbox_check import gpu_note, missing_of
 from ringback.bootstrap.serving import FEWEST_OPEN_FILES, OPEN_FILES
 from ringback.bootstrap.weak_keys import weak_keys
@@ -31,7 +32,7 @@ from ringback.cli.options import make_data_folder, settings_of, with_settings
 from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
-from ringback.engines.whisper import compute_type_on, device_for
+from ringback.engines.speech_extra import INSTALL
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.retry_schedule import parse_schedule
 from ringback.sandbox.check import report
@@ -299,11 +300,9 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             task = Task(default.name, language, Quality(settings.engine.quality))
             await engine.pool.recognise(_tone(), task, Urgency.RECORDING)
             seconds = time.monotonic() - started
-            device = device_for(settings.engine.device)
-            computes = f"{device}, {compute_type_on(device, settings.engine.compute_type)}"
-            threads = f"{engine.pool.threads} threads"
-            what = f"{default.name} is loaded and works on {computes}, {threads}, after {seconds:.1f} s"
-            yield Finding(Grade.OK, "model", what)
+            works = f"works on {engine.pool.computes_on}, {engine.pool.threads} threads"
+            yield Finding(Grade.OK, "model", f"{default.name} is loaded and {works}, after {seconds:.1f} s")
+            yield _speech_detection()
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
             yield await _names(engine.pool)
             yield await _speakers(engine.pool)
@@ -312,6 +311,13 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
     except EngineFailure as error:
         fix = "too little memory for the model is the usual reason: try a smaller one (RINGBACK_MODEL)"
         yield Finding(Grade.FAIL, "model", f"the engine failed on a second of sound: {error}", fix)
+
+
+def _speech_detection() -> Finding:
+    if silero_is_installed():
+        return Finding(Grade.OK, "speech", "Silero VAD")
+    fix = f"{INSTALL} brings Silero VAD"
+    return Finding(Grade.WARN, "speech", "by loudness alone: noise counts as speech", fix)
 
 
 def _languages(multilingual: Sequence[ModelInfo]) -> Finding:

@@ -7,8 +7,8 @@ import click
 from ringback.cli.options import settings_of, with_settings
 from ringback.cli.output import ProgressBar
 from ringback.engines.base import ModelInfo
-from ringback.engines.pull import pull
 from ringback.engines.registry import ModelCatalogue
+from ringback.engines.speech_extra import require_speech_extra
 
 MANY_LANGUAGES = 4
 
@@ -48,6 +48,10 @@ def pull_model(config: Path | None, data_dir: str | None, name: str) -> None:
     organisation/repository. Afterwards RINGBACK_MODEL=NAME uses it. The server itself fetches nothing.
     """
     settings = settings_of(config, data_dir)
+    require_speech_extra("fetching models")
+    # Not at the top: the hub's client is there with the extra alone.
+    from ringback.engines.pull import pull  # noqa: PLC0415
+
     with ProgressBar(f"Fetching {name}") as bar:
         folder = pull(name, settings.data_path / "models", bar.advance)
     click.echo(f"{folder.name} is here: {folder}\nUse it with RINGBACK_MODEL={folder.name}", err=True)

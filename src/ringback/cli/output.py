@@ -109,5 +109,5 @@ class Finding:
 
     def __str__(self) -> str:
         colour = {Grade.OK: "green", Grade.WARN: "yellow", Grade.FAIL: "red"}[self.grade]
-        line = f"{click.style(f'{self.grade:<5}', fg=colour)}{self.subject:<16}{self.what}"
-        return line + (f"\n{'':<21}→ {self.fix}" if self.fix else "")
+        line = f"{click.style(f'{self.grade:<5}', fg=colour)}{self.subject:<17}{self.what}"
+        return line + (f"\n{'':<22}→ {self.fix}" if self.fix else "")

@@ -80,7 +80,10 @@ class ModelInfo:
 
 
 class Recogniser(Protocol):
-    """One loaded model. Thread-safe: the engine process calls it from one thread per core."""
+    """One loaded model. Thread-safe: the engine process calls it from one thread per core.
+
+    One that computes in a type of its choice names it in a further attribute, `compute_type`.
+    """
 
     @property
     def info(self) -> ModelInfo: ...

@@ -76,7 +76,8 @@ class _Engine:
         threads = min(setup.threads, _GPU_THREADS) if default.device == "cuda" else setup.threads
         for number in range(threads):
             threading.Thread(target=self._work, args=(models,), name=f"engine-{number}", daemon=True).start()
-        self._send(messages.EngineReady(default.info, default.device, threads))
+        compute_type = getattr(default, "compute_type", "")
+        self._send(messages.EngineReady(default.info, default.device, compute_type, threads))
         return True
 
     def _work(self, models: "_Models") -> None:

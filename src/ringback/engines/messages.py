@@ -44,6 +44,8 @@ class EngineReady(msgspec.Struct, frozen=True, tag=True):
 
     model: ModelInfo
     device: str
+    compute_type: str
+    """`Recogniser.compute_type`; empty: the recogniser names none."""
     threads: int
     """Recognition threads that were started: on a GPU fewer than there are cores."""
 

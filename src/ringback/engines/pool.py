@@ -86,6 +86,8 @@ class EnginePool:
     def __init__(self, setup: messages.EngineSetup, timeouts: EngineTimeouts | None = None) -> None:
         self.threads = setup.threads or available_cores()
         self.state: State = "starting"
+        self.computes_on = ""
+        """Device and compute type, as the recogniser names them, once it is loaded."""
         self._setup = msgspec.structs.replace(setup, threads=self.threads)
         self._timeouts = timeouts or EngineTimeouts()
         self._names_model = model_folder()
@@ -287,6 +289,7 @@ class EnginePool:
 
     def _on_ready(self, engine: _EngineRun, ready: messages.EngineReady) -> None:
         engine.threads = ready.threads
+        self.computes_on = ", ".join(filter(None, (ready.device, ready.compute_type)))
         engine.batch_limit = self._setup.batch or (_GPU_BATCH if ready.device == "cuda" else _CPU_BATCH)
         self._engine = engine
         self.state = "ready"

