@@ -78,8 +78,8 @@ def plan(ledger: sqlite3.Connection, statement: str) -> list[str]:
         ("due_jobs", ["INDEX live_job_queued (lane=? AND due_at<?)", "job USING INTEGER PRIMARY KEY"]),
         ("lease_job", ["live_job USING INTEGER PRIMARY KEY"]),
         ("lane_served", ["lane USING INTEGER PRIMARY KEY", "COVERING INDEX live_job_queued (lane=?)"]),
-        ("lane_first_due", ["lane USING INTEGER PRIMARY KEY", "COVERING INDEX live_job_queued (lane=?)"]),
-        ("lane_changed", ["lane USING INTEGER PRIMARY KEY"]),
+        ("find_next_due", ["lane USING INTEGER PRIMARY KEY", "COVERING INDEX live_job_queued (lane=?)"]),
+        ("change_lane", ["lane USING INTEGER PRIMARY KEY"]),
         ("live_jobs", ["sqlite_autoindex_job_1 (id=?)", "live_job USING INTEGER PRIMARY KEY"]),
         ("move_live", ["live_job USING INTEGER PRIMARY KEY"]),
         ("leave_live", ["live_job USING INTEGER PRIMARY KEY"]),
@@ -105,7 +105,7 @@ def plan(ledger: sqlite3.Connection, statement: str) -> list[str]:
             ["idempotency_key_by_age (until<?)", "idempotency_key USING PRIMARY KEY (accessor=? AND key=?)"],
         ),
         ("expired_leases", ["INDEX live_job_leased (lease_until<?)", "job USING INTEGER PRIMARY KEY"]),
-        ("take", ["usage_hour USING PRIMARY KEY (project=? AND hour=? AND accessor=? AND endpoint=?"]),
+        ("subtract", ["usage_hour USING PRIMARY KEY (project=? AND hour=? AND accessor=? AND endpoint=?"]),
         ("drop_empty", ["usage_hour USING PRIMARY KEY (project=? AND hour=? AND accessor=?)"]),
         ("forget", ["usage_hour USING PRIMARY KEY (project=? AND hour<?)"]),
         ("forget_project", ["usage_hour USING PRIMARY KEY (project=?)"]),
@@ -115,7 +115,7 @@ def test_writes_search_and_do_not_scan(ledger: sqlite3.Connection, name: str, wa
     steps = plan(ledger, WRITES[name])
     for walk in walks:
         assert any(walk in step for step in steps), steps
-    made = ("SCAN asked", "SCAN json_each", "SCAN next", "SCAN old", "SCAN (subquery")
+    made = ("SCAN given", "SCAN json_each", "SCAN next", "SCAN old", "SCAN (subquery")
     scanned = [step for step in steps if step.startswith("SCAN") and not step.startswith(made)]
     assert not [*scanned, *(step for step in steps if "TEMP B-TREE" in step and "UNION" not in step)]
 

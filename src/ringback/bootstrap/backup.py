@@ -15,8 +15,8 @@ from ringback.jobs.job import LIVE, JobFilter
 from ringback.sealing import SECRET_KEY_FILE
 from ringback.settings import CONFIG_FILE, Settings
 from ringback.storage.sqlite import SqliteLedger
-from ringback.storage.sqlite.copied import copy_ledger
-from ringback.storage.sqlite.examined import examine
+from ringback.storage.sqlite.copying import copy_ledger
+from ringback.storage.sqlite.examination import examine
 from ringback.system import sync, sync_folder
 from ringback.transcription.request import WITH_RESULT, order_of
 

@@ -18,8 +18,8 @@ from ringback.jobs.round_turns import Turns
 from ringback.jobs.worker import WorkerStore
 from ringback.server.route_stores import ProbeStore, RouteStore
 from ringback.settings import Settings
-from ringback.storage.sqlite import ExaminedFile, SqliteLedger
-from ringback.storage.sqlite.examined import examine as examine_file
+from ringback.storage.sqlite import LedgerFileReport, SqliteLedger
+from ringback.storage.sqlite.examination import examine as examine_file
 from ringback.storage.sqlite.schema import prepare, version
 from ringback.streaming.http_relay import RelayStore
 from ringback.streaming.record import StreamRecordStore
@@ -29,10 +29,10 @@ from ringback.transcription.retention import RetentionStore
 from ringback.transcription.sweep import SweepStore
 
 if TYPE_CHECKING:
-    from ringback.storage.postgres.examined import Examined
+    from ringback.storage.postgres.examination import DatabaseReport
     from ringback.storage.postgres.nodes import Node as Node  # noqa: PLC0414 - for `cli.doctor_cluster`
 
-__all__ = ["SQLITE_FILE", "ClusterStore", "ExaminedFile", "Ledger", "Migrated", "OpenedLedger"]
+__all__ = ["SQLITE_FILE", "ClusterStore", "Ledger", "LedgerFileReport", "Migrated", "OpenedLedger"]
 
 SQLITE_FILE = "ringback.db"
 
@@ -140,15 +140,15 @@ async def begin_with_new_store(settings: Settings, clock: Clock) -> None:
         await adopt_empty_store(ledger, blobs, parse_blobs_url(settings.blobs_url).display_name)
 
 
-def examine_ledger_file(settings: Settings) -> ExaminedFile:
+def examine_ledger_file(settings: Settings) -> LedgerFileReport:
     """How the ledger in the data folder does. Raises as `open_to_serve` does."""
     return examine_file(settings.data_path / SQLITE_FILE)
 
 
-async def examine_database(settings: Settings) -> "Examined":
+async def examine_database(settings: Settings) -> "DatabaseReport":
     """How the database of `database_url` does. Raises as `open_to_serve` does."""
     _check_extra()
-    from ringback.storage.postgres.examined import examine  # noqa: PLC0415 - as above
+    from ringback.storage.postgres.examination import examine  # noqa: PLC0415 - as above
 
     return await examine(settings.database_url)
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from ringback.bootstrap.ledger import SQLITE_FILE, ExaminedFile, examine_ledger_file, open_beside
+from ringback.bootstrap.ledger import SQLITE_FILE, LedgerFileReport, examine_ledger_file, open_beside
 from ringback.callbacks.signers import SERVER, Signers
 from ringback.cli.output import Finding, Grade
 from ringback.clock import SystemClock
@@ -18,7 +18,7 @@ SERVED = "server"
 RESTORE = "restore the last backup of it (docs/operations.md), or move it away to begin anew"
 
 
-def ledger_findings(settings: Settings) -> tuple[list[Finding], ExaminedFile | None]:
+def ledger_findings(settings: Settings) -> tuple[list[Finding], LedgerFileReport | None]:
     """Findings, and the file, where there is one that can be read; nothing for a ledger in PostgreSQL."""
     if settings.database_url:
         return [], None
@@ -34,7 +34,7 @@ def ledger_findings(settings: Settings) -> tuple[list[Finding], ExaminedFile | N
     return list(_file_findings(file, path)), file
 
 
-async def secret_key_findings(settings: Settings, ledger: ExaminedFile | None) -> list[Finding]:
+async def secret_key_findings(settings: Settings, ledger: LedgerFileReport | None) -> list[Finding]:
     """Whether the secret key opens what the ledger holds; where that cannot be tried, whether it is a key."""
     if ledger is not None and ledger.schema == ledger.newest and not ledger.damage:
         return [await secret_key(settings)]
@@ -70,7 +70,7 @@ async def secret_key(settings: Settings) -> Finding:
     return Finding(Grade.OK, "secret key", "opens what the ledger holds" if sealed else "well formed")
 
 
-def _file_findings(file: ExaminedFile, path: Path) -> Iterator[Finding]:
+def _file_findings(file: LedgerFileReport, path: Path) -> Iterator[Finding]:
     if file.schema > file.newest:
         what = f"{path} was written by a newer Ringback (schema {file.schema}; this one knows {file.newest})"
         yield Finding(Grade.FAIL, "ledger", what, "install that version, or restore a backup")

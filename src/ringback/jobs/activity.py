@@ -1,10 +1,10 @@
-"""When a process last got anywhere with one kind of work."""
+"""When a process last made progress with one kind of work."""
 
 from ringback.clock import Clock
 
 
 class Activity:
-    """Noted when a job is taken up, is seen to advance, or ends."""
+    """Noted when a job is claimed, makes progress, or ends."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -15,5 +15,5 @@ class Activity:
 
     @property
     def idle_seconds(self) -> float:
-        """Since it was last noted, or made."""
+        """Since progress was last noted, or since the process started."""
         return self._clock.monotonic() - self._noted_at

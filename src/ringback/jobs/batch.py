@@ -1,7 +1,8 @@
-"""The decisions about jobs, over rows that were looked up: what a batch of commands does to them. Pure.
+"""The decisions about jobs, over rows that were read before: what a batch of commands does to them. Pure.
 
-The life of a job is drawn in `jobs.job`; each method here is one of its transitions. Commands
-(`jobs.commands`) call them one after the other, each seeing what those before it did; `finish` ends it.
+The diagram of a job's states is in `jobs.job`; each method here is one of its transitions. Commands
+(`jobs.commands`) call them one after the other, each seeing what those before it did; `finish` ends the
+batch.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,12 +42,12 @@ class JobBatch:
                 self._sequences.setdefault(live.sequence, []).append(live)
         self._moved_sequences: set[str] = set()
         self._entering: set[int] = set()
-        """Numbers of jobs that have no live row yet: how they stand at the end is what is written."""
+        """Numbers of jobs without a live row: their state at the end of the batch is inserted."""
 
-    # What stands there.
+    # Reading.
 
     def live(self, job: JobId) -> LiveJob | None:
-        """The job, if it is live still."""
+        """The job, if it is still live."""
         live = self._snapshot.live.get(job)
         return live if live is not None and live.state in LIVE else None
 
@@ -63,17 +64,17 @@ class JobBatch:
     def check(self, jobs: Sequence[NewJob], allowance: Allowance | None) -> None:
         """`AlreadyRequested`, `OverAllowance`, or `ValueError` for an idempotency key that is there twice.
 
-        To be asked before anything is done: whoever is refused has changed nothing.
+        To be called before any change: a command that raises here has changed nothing.
         """
-        asked: set[tuple[str, str]] = set()
+        checked: set[tuple[str, str]] = set()
         for job in jobs:
             if job.idempotency is None:
                 continue
-            place = (job.accessor or "", job.idempotency.key)
-            if place in asked:
+            key = (job.accessor or "", job.idempotency.key)
+            if key in checked:
                 raise ValueError(f"two jobs with the idempotency key {job.idempotency.key!r}")
-            asked.add(place)
-            known = self._snapshot.keys.get(place)
+            checked.add(key)
+            known = self._snapshot.keys.get(key)
             if known is not None:
                 raise AlreadyRequested(known.job, known.fingerprint == job.idempotency.fingerprint)
         if allowance is not None:
@@ -91,7 +92,7 @@ class JobBatch:
             self._moved_sequences.add(job.sequence)
 
     def begin(self, job: NewJob, holder: int, lease_until: float) -> Lease:
-        """(new) → leased, by its adder."""
+        """(new) → leased, by the process that adds it."""
         live = self._enter(
             job, State.LEASED, due_at=self.now, token=1, lease_until=lease_until, holder=holder
         )
@@ -108,7 +109,7 @@ class JobBatch:
         code: int | None,
         result: bytes | None = None,
     ) -> None:
-        """held, queued or leased → done, parked or cancelled. Who was leased is to be released as well."""
+        """held, queued or leased → done, parked or cancelled. Call `release` as well for a leased job."""
         if live.state is State.QUEUED:
             self._lane(live).leave()
         live.state, live.tries, live.losses, live.code = state, tries, losses, code
@@ -122,7 +123,7 @@ class JobBatch:
                 self._park_behind(live, live.sequence)
 
     def queue(self, live: LiveJob, due_at: float, *, tries: int, losses: int, code: int | None) -> None:
-        """leased → queued. It is to be released as well."""
+        """leased → queued. Call `release` as well."""
         live.state, live.lease_until, live.due_at = State.QUEUED, None, due_at
         live.tries, live.losses, live.code = tries, losses, code
         self._move(live)
@@ -131,7 +132,7 @@ class JobBatch:
             self._moved_sequences.add(live.sequence)
 
     def release(self, live: LiveJob, signal: Signal) -> None:
-        """A job of a lane is no longer in flight, and its attempt said this of the lane's health."""
+        """A job of a lane is no longer in flight; `signal` is its attempt's effect on the lane's health."""
         self._lane(live).release(Signal.NEUTRAL if live.kind in self._fixed_caps else signal, self.now)
         self.changes.kinds.add(live.kind)
 
@@ -140,7 +141,7 @@ class JobBatch:
         self._move(live)
 
     def revive(self, parked: ParkedJob) -> None:
-        """parked → queued, or in a sequence: held. The token goes on: an old lease stays refused."""
+        """parked → queued, or in a sequence: held. The token is kept, so that old leases stay invalid."""
         live = LiveJob(
             number=parked.number, id=parked.id, kind=parked.kind, project=parked.project,
             accessor=parked.accessor, lane=parked.lane,
@@ -160,7 +161,7 @@ class JobBatch:
         self.writes.attempts.append(AttemptRecord(live, token, attempt))
 
     def count_audio(self, live: LiveJob, seconds: float) -> None:
-        """The job's accessor and project have used so much more today."""
+        """Add to what the job's accessor and project have used today."""
         for holder in (live.accessor, live.project):
             if holder is not None:
                 self.writes.audio[holder] = self.writes.audio.get(holder, 0.0) + seconds
@@ -180,7 +181,8 @@ class JobBatch:
     # Sequences: strictly one at a time, in the order in which they were added.
 
     def _put_in_order(self, jobs: Iterable[LiveJob]) -> None:
-        """Whose turn is it now? To be asked when a job has joined or left, or gave its lease back."""
+        """Queue the first job of a sequence, and hold the others, unless one is leased. To be called when a
+        job has joined or left, or has given its lease back."""
         live = [job for job in jobs if job.state in LIVE]
         if not live:
             return
@@ -197,7 +199,7 @@ class JobBatch:
         self._join_queue(first)
 
     def _park_behind(self, parked: LiveJob, sequence: str) -> None:
-        """Those that were held behind a parked job could only come out of order: they are parked too."""
+        """Park the jobs that are held behind a parked one: they could only be delivered out of order."""
         for live in sorted(self._sequences.get(sequence, ()), key=lambda job: job.number):
             if live.state is State.HELD and live.number > parked.number:
                 live.state = State.PARKED
@@ -210,7 +212,7 @@ class JobBatch:
         self._sequences.setdefault(sequence, []).append(live)
         self._moved_sequences.add(sequence)
 
-    # What goes along with a transition.
+    # Steps of several transitions.
 
     def _enter(
         self,
@@ -230,9 +232,9 @@ class JobBatch:
         self.writes.added.append(AddedJob(job, live, holder))
         self._entering.add(live.number)
         if job.idempotency is not None:
-            place, until = (job.accessor or "", job.idempotency.key), self.now + job.idempotency.seconds
-            self.writes.keys.append(KeyRecord(*place, live.number, job.idempotency.fingerprint, until))
-            self._snapshot.keys[place] = KnownKey(job.id, job.idempotency.fingerprint)
+            key, until = (job.accessor or "", job.idempotency.key), self.now + job.idempotency.seconds
+            self.writes.keys.append(KeyRecord(*key, live.number, job.idempotency.fingerprint, until))
+            self._snapshot.keys[key] = KnownKey(job.id, job.idempotency.fingerprint)
         self._use(job.accessor, job.kind, 1, job.weight, 1)
         if job.sequence is not None:
             self._join_sequence(live, job.sequence)
@@ -253,28 +255,28 @@ class JobBatch:
     def _lane(self, live: LiveJob) -> LaneRecord:
         return self._snapshot.lanes[live.lane]
 
-    # What accessors use.
+    # Usages: live jobs of an accessor in a kind.
 
     def _check_allowance(self, jobs: Sequence[NewJob], allowance: Allowance) -> None:
         sums: dict[tuple[str, str], tuple[int, int]] = {}
         for job in jobs:
             if job.accessor is not None:
-                place = (job.accessor, job.kind)
-                count, weight = sums.get(place, (0, 0))
-                sums[place] = (count + 1, weight + job.weight)
-        for place, (count, weight) in sums.items():
-            used, used_weight = self._snapshot.usages.get(place, (0, 0))
-            more, more_weight, _kept = self.writes.usages.get(place, (0, 0, 0))
+                usage = (job.accessor, job.kind)
+                count, weight = sums.get(usage, (0, 0))
+                sums[usage] = (count + 1, weight + job.weight)
+        for usage, (count, weight) in sums.items():
+            used, used_weight = self._snapshot.usages.get(usage, (0, 0))
+            more, more_weight, _retained = self.writes.usages.get(usage, (0, 0, 0))
             if allowance.jobs is not None and used + more + count > allowance.jobs:
                 raise OverAllowance(f"{used + more} jobs of {allowance.jobs} are live")
             if allowance.weight is not None and used_weight + more_weight + weight > allowance.weight:
                 raise OverAllowance(f"{used_weight + more_weight} of {allowance.weight} are live")
 
-    def _use(self, accessor: str | None, kind: str, jobs: int, weight: int, kept: int) -> None:
+    def _use(self, accessor: str | None, kind: str, jobs: int, weight: int, retained: int) -> None:
         if accessor is None:
             return
         before = self.writes.usages.get((accessor, kind), (0, 0, 0))
-        self.writes.usages[accessor, kind] = (before[0] + jobs, before[1] + weight, before[2] + kept)
+        self.writes.usages[accessor, kind] = (before[0] + jobs, before[1] + weight, before[2] + retained)
 
 
 def _as_begun(job: NewJob, now: float) -> Job:

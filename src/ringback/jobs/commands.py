@@ -1,7 +1,7 @@
 """The commands to a ledger, one class per writing method of its port: what each reads, and what it decides.
 
-Pure: a command names in `read` the rows it needs, and in `decide` acts on the `JobBatch` made of them.
-What it refuses, it refuses before it has changed anything there.
+Pure: a command names in `read` the rows it needs, and in `decide` acts on the `JobBatch` made of them. It
+raises before it changes anything there, or not at all.
 """
 
 from abc import ABC, abstractmethod
@@ -30,19 +30,19 @@ T = TypeVar("T")
 
 
 class JobCommand(ABC, Generic[T]):
-    """One write of the port. Two that concern the same job never stand in one batch."""
+    """One write of the port. A batch never has two that concern the same job."""
 
     def concerns(self) -> Sequence[JobId]:
-        """The jobs that were there before."""
+        """The existing jobs that it may change."""
         return ()
 
     @abstractmethod
     def read(self, reads: ReadSet) -> None:
-        """Name the rows that `decide` looks at."""
+        """Name the rows that `decide` needs."""
 
     @abstractmethod
     def decide(self, batch: JobBatch) -> T:
-        """Carry it out on the batch. What it refuses, it refuses before it has changed anything."""
+        """Carry it out on the batch; raises before it changes anything, or not at all."""
 
 
 @dataclass(slots=True)
@@ -61,7 +61,8 @@ class Add(JobCommand[None]):
 
 class Begin(JobCommand[Lease]):
     def __init__(self, job: NewJob, seconds: float, allowance: Allowance | None, holder: int) -> None:
-        """`ValueError` for a job that waits. `holder`: who has the lease, as the store numbers them."""
+        """`ValueError` for a job that waits. `holder`: the store's number of the process that has the
+        lease."""
         if job.sequence is not None or job.delay:
             raise ValueError("a job that is begun waits for nothing: it has no sequence and no delay")
         self._job = job
@@ -100,7 +101,7 @@ class Settle(JobCommand[bool]):
         match outcome:
             case Done():
                 if any(job.idempotency is not None for job in outcome.follow_ups):
-                    raise ValueError("nobody asked for a follow-up: it has no idempotency key")
+                    raise ValueError("a follow-up is no request of a caller: it has no idempotency key")
                 _end(batch, live, State.DONE, outcome)
                 if outcome.audio_seconds:
                     batch.count_audio(live, outcome.audio_seconds)
@@ -185,7 +186,7 @@ class Requeue(JobCommand[bool]):
 
 @dataclass(frozen=True, slots=True)
 class ExpiredLease:
-    """A job whose lease seems to have run out."""
+    """A job whose lease seems to have expired."""
 
     job: JobId
     sequence: str | None
@@ -199,7 +200,7 @@ class ExpiredLease:
 
 @dataclass(slots=True)
 class Rescue(JobCommand[int]):
-    """Return what lost leases left behind to the queue, or park it; how many."""
+    """Return the jobs of lost leases to the queue, or park them; the number of these jobs."""
 
     expired: Sequence[ExpiredLease]
 
@@ -225,7 +226,8 @@ class Rescue(JobCommand[int]):
         elif lease.parks:
             batch.end(live, State.PARKED, tries=live.tries, losses=losses, code=live.code)
         else:
-            # Lost once more since we looked: those behind it were not read. The next sweep does it.
+            # Lost once more since it was looked up: the jobs behind it were not read. The next sweep parks
+            # it.
             return False
         batch.release(live, Signal.NEUTRAL)
         return True

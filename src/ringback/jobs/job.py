@@ -1,14 +1,14 @@
-"""The life of a job: what may happen to it, and what each thing that happens means.
+"""The life of a job: its states, and the values that move it from one to the next.
 
      held ──those before it have ended──► queued            (jobs of one sequence, strictly in order)
     queued ──claim──► leased ──done───────► done            (+ follow-up jobs, same transaction)
        ▲                │ ├──retry in t──► queued           (tries + 1)
-       │                │ ├──interrupted─► queued           (stop or lost lease: no try burned)
+       │                │ ├──interrupted─► queued           (stop or lost lease: no try is counted)
        └──redeliver── parked ◄──given up──┘                 (body kept, one call sends it again)
-                      cancelled                             (caller gone, or asked)
+                      cancelled                             (the client disconnected, or on request)
 
-Pure: no SQL, no asyncio, and no knowledge of what a job is about. The stores carry out what is said
-here, and say it again as CHECK constraints.
+Pure: no SQL, no asyncio, and no knowledge of what a job's handler does. `jobs.batch` decides the transitions;
+CHECK constraints of the stores repeat them.
 """
 
 from dataclasses import dataclass, field
@@ -21,14 +21,14 @@ JobId = NewType("JobId", str)
 """A UUID in its canonical text form. For a transcription it is Deepgram's `request_id`."""
 
 Lane = NewType("Lane", str)
-"""Who a job competes with: jobs of one lane share that lane's cap and breaker."""
+"""The queue that a job is in: jobs of one lane share that lane's cap and breaker."""
 
 LOSSES_BEFORE_PARKING = 20
-"""Leases lost in a row (a crash each) after which a job is parked as poisonous.
+"""Leases lost in a row (a crash each) after which a job is parked: it may be what crashes the server.
 
-High, because a crash costs every lease in work, and whoever kills the server again and again (a machine
-that is out of memory) must not fail the innocent: with 5, fifty kills took 43 of 444 recordings for
-poison. What hostile bytes touch dies in processes of its own, which have their own, stricter rules."""
+High, because a crash loses every lease, and a server that crashes repeatedly for another reason (a machine
+without memory) must not fail good requests: with 5, fifty kills parked 43 of 444 recordings. Hostile audio
+crashes only child processes, which have stricter rules of their own."""
 
 
 class State(StrEnum):
@@ -50,14 +50,14 @@ class IdempotencyKey:
 
     key: str
     fingerprint: bytes
-    """A hash of all that was asked: the same key for another request is a mistake."""
+    """A hash of the whole request: the same key with another request is an error."""
     seconds: float = 86_400.0
-    """For how long the key is remembered."""
+    """After which the key expires."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewJob:
-    """A job to be added. `payload` and `labels` mean something only to the job's own handler."""
+    """A job to be added. Only the job's handler reads `payload`."""
 
     id: JobId
     kind: str
@@ -65,9 +65,9 @@ class NewJob:
     project: str
     payload: bytes
     parent: JobId | None = None
-    """The job that this one follows from: a delivery's transcription."""
+    """The job that this one follows from: of a delivery, the transcription."""
     accessor: str | None = None
-    """The id (never the secret) of the API key that asked."""
+    """The id (never the secret) of the request's API key."""
     method: str = "sync"
     """`sync`, `async` or `streaming`, as Deepgram's request history names it."""
     tags: tuple[str, ...] = ()
@@ -77,13 +77,13 @@ class NewJob:
     """Jobs of one sequence are worked on one at a time, in the order in which they were added: the first is
     queued, those behind it are held. When one is parked, those held behind it are parked with it."""
     weight: int = 0
-    """What it counts against its accessor's allowance, beside being one job: bytes of audio."""
+    """Bytes of audio, for its accessor's allowance."""
     idempotency: IdempotencyKey | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it stands in the ledger. Times are Unix seconds by the database's clock."""
+    """A job in the ledger. Times are Unix seconds by the database's clock."""
 
     id: JobId
     kind: str
@@ -96,7 +96,7 @@ class Job:
     tags: tuple[str, ...]
     state: State
     tries: int
-    """Attempts that counted: ended in done, retry or given up."""
+    """Attempts that ended in done, retry or given up."""
     losses: int
     """Leases lost in a row; any settled attempt sets it back to 0."""
     created_at: float
@@ -105,13 +105,14 @@ class Job:
     code: int | None
     """The status of its end: the HTTP status of a transcription's answer, or a receiver's last one."""
     result: bytes | None
-    """What the handler left at the end, for whoever reads it."""
+    """What the handler returned at the end; its format is the handler's."""
     sequence: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a job. Every later write repeats `token`: a write with an old one is refused."""
+    """The right to work on a job. Every later write repeats `token`; one with an old token changes
+    nothing."""
 
     job: Job
     token: int
@@ -119,7 +120,7 @@ class Lease:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a job, recorded in the same transaction that moves the job."""
+    """One attempt at a job, recorded in the transaction that moves the job."""
 
     started_at: float
     ended_at: float
@@ -131,7 +132,7 @@ class Attempt:
 
 
 class Signal(StrEnum):
-    """What an attempt says of its lane's health."""
+    """An attempt's effect on its lane's health."""
 
     GOOD = "good"
     BAD = "bad"
@@ -155,7 +156,7 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """The try counted and failed; the job is due again `delay` seconds from now."""
+    """The attempt failed and is counted; the job is due again in `delay` seconds."""
 
     delay: float
     code: int | None = None
@@ -165,19 +166,19 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The try counted and was the last: the job is parked, its payload kept."""
+    """The attempt failed and was the last: the job is parked, its payload kept."""
 
     code: int | None = None
     result: bytes | None = None
     attempt: Attempt | None = None
     signal: Signal = Signal.NEUTRAL
     follow_ups: tuple[NewJob, ...] = ()
-    """Added in the same transaction: what is to be told of it."""
+    """Added in the same transaction: events that report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """We stopped, the job did not fail: it is due at once and no try is burned."""
+    """The process stops, the job has not failed: it is due again, and no try is counted."""
 
     delay: float = 0.0
 
@@ -187,7 +188,7 @@ Outcome = Done | Retry | GivenUp | Interrupted
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Some finished and live jobs, newest first; `before` of the next page is the last one's key."""
+    """Jobs, newest first; `next` is the `before` of the page after it, None on the last page."""
 
     jobs: tuple[Job, ...]
     next: str | None = None
@@ -195,7 +196,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What live jobs one accessor may have in one kind; None: no limit."""
+    """Limits of an accessor's live jobs of one kind; None: no limit."""
 
     jobs: int | None = None
     weight: int | None = None
@@ -203,7 +204,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class JobFilter:
-    """Which jobs of a project to list. Fields left None do not narrow."""
+    """Which jobs of a project to list. A field that is None does not filter."""
 
     project: str
     kind: str

@@ -1,11 +1,11 @@
 """How many jobs a lane may have in flight: fair shares, the health cap and the breaker. Pure.
 
-Lanes of receivers have health. Lanes of callers have none: what one of them may have in work is its share of
-each worker's slots (`Shares`), first of its project and then of its key.
+Lanes of receivers have health. Lanes of callers have none: the jobs that one of them may have in flight are
+its share of each worker's slots (`Shares`), first of its project and then of its key.
 
-A lane's cap starts at 4, grows by one per 20 successes up to 32 and is halved by every bad sign. After
-5 bad signs in a row the breaker opens for 5, 10, 20, then 30 s; each time it lets one probe through, and
-only a success closes it. Waiting behind an open breaker burns no try.
+A lane's cap starts at 4, grows by one per 20 successes up to 32 and is halved by every bad signal. After
+5 bad signals in a row the breaker opens for 5, 10, 20, then 30 s; each time it then lets one job through as a
+probe, and only a success closes it. Jobs that wait behind an open breaker count no try.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ OPEN_SECONDS = (5.0, 10.0, 20.0, 30.0)
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """What the last attempts said of a lane."""
+    """A lane's health after its last attempts."""
 
     cap: int = FIRST_CAP
     successes: int = 0
@@ -47,7 +47,7 @@ class Health:
 
     @property
     def slots(self) -> int:
-        """How many jobs may be in flight: of a lane whose breaker is not closed, one that tries it."""
+        """How many jobs may be in flight: one probe while the breaker is not closed."""
         return 1 if self.openings else self.cap
 
     def _after_success(self) -> "Health":
@@ -59,7 +59,7 @@ class Health:
     def _after_failure(self, now: float) -> "Health":
         failed = replace(self, cap=max(1, self.cap // 2), successes=0, failures=self.failures + 1)
         if now < self.open_until or failed.failures < FAILURES_TO_OPEN:
-            # While it is open, what comes back was sent before: it is no probe.
+            # An attempt that ends while the breaker is open was sent before it opened: it is no probe.
             return failed
         seconds = OPEN_SECONDS[min(self.openings, len(OPEN_SECONDS) - 1)]
         return replace(failed, openings=self.openings + 1, open_until=now + seconds)
@@ -67,10 +67,10 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class OpenBreaker:
-    """A lane whose breaker is not closed: what waits there waits for the lane, not for its own time."""
+    """A lane whose breaker is not closed: its due jobs wait."""
 
     until: float
-    """Unix seconds by the ledger's clock; past: one job of the lane is being tried, or about to be."""
+    """Unix seconds by the ledger's clock; in the past, one job of the lane is the probe."""
     failures: int
     """In a row."""
 
@@ -88,17 +88,17 @@ def fair_shares(rooms: Sequence[int], limit: int) -> list[int]:
 
 
 PART_OF_PROJECT = 8
-"""The part of its project's free slots that one key may hold is one in so many."""
+"""One key may hold the free slots of its project divided by this number."""
 
 MOST_CALLERS = 1_000
-"""Lanes of callers that a claim chooses from: those that have waited longest."""
+"""Lanes of callers that a claim chooses from: the longest waiting ones."""
 
 UNBOUNDED_CAP = 1_000_000
-"""The cap of a caller's lane: its share is decided by each worker, not in the ledger."""
+"""The cap of a caller's lane: each worker decides its share, not the ledger."""
 
 
 def callers_lane(project: str, key: str | None) -> Lane:
-    """The lane of what one API key asks for."""
+    """The lane of the requests of one API key."""
     return Lane(f"{project}/{key or ''}")
 
 
@@ -109,11 +109,11 @@ def project_of(lane: Lane) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """What each caller may have of one worker's slots, and what each has.
+    """The slots of one worker that each caller may hold, and those that each holds.
 
-    A project takes a slot only while it holds fewer than are free, and a key only while it holds less than a
-    part of what its project has left: the fewer there are, the less each may take. So the next caller finds a
-    free slot whatever those before it hold, be they dozens of keys of one project, or of projects.
+    A project takes a slot only while it holds fewer than are free; a key only while it holds less than
+    `1 / PART_OF_PROJECT` of its project's free slots. The fewer slots are free, the fewer each may take, so
+    the next caller finds a free slot however many keys and projects came before it.
     """
 
     slots: int
@@ -125,8 +125,9 @@ class Shares:
         return int(self._Held(self.held).may_take(lane, self))
 
     def deal(self, ready: Sequence[tuple[Lane, int]], limit: int) -> list[int]:
-        """Up to `limit` slots for lanes of which each has so many jobs at most, one by one: to the project
-        that holds the fewest, there to the key that does, and then to the lane that comes first."""
+        """Up to `limit` slots for ready lanes, each with its largest number of jobs. One by one: to the
+        project that holds the fewest, in it to the key that holds the fewest, then to the lane that comes
+        first."""
         held = self._Held(self.held)
         shares = [0] * len(ready)
         for _ in range(limit):
@@ -161,8 +162,8 @@ class Shares:
         def may_take(self, lane: Lane, shares: "Shares") -> bool:
             free = shares.slots - self.projects.total()
             of_project, of_lane = self.of(lane)
-            left = (free - of_project) / PART_OF_PROJECT
-            return of_lane < min(shares.per_key, left)
+            part = (free - of_project) / PART_OF_PROJECT
+            return of_lane < min(shares.per_key, part)
 
         def take(self, lane: Lane) -> None:
             self.lanes[lane] += 1
@@ -170,13 +171,13 @@ class Shares:
 
 
 def lanes_to_look_at(limit: int, shares: Shares | None) -> int:
-    """Of how many ready lanes a claim of up to `limit` jobs needs to know: those that have waited longest."""
+    """How many ready lanes a claim of up to `limit` jobs needs, the longest waiting first."""
     return limit if shares is None else MOST_CALLERS
 
 
 def deal(ready: Sequence[tuple[Lane, int]], limit: int, shares: Shares | None) -> list[int]:
-    """How many jobs a claim takes from each of these lanes, which have room for so many, the longest waiting
-    first: in turn, or by what each caller holds of the claimer's slots."""
+    """How many jobs a claim takes from each of these lanes with their room, the longest waiting first.
+    Without `shares` in turn, with them by what each caller holds of the worker's slots."""
     if shares is None:
         return fair_shares([room for _lane, room in ready], limit)
     return shares.deal(ready, limit)

@@ -14,7 +14,7 @@ from ringback.jobs.usage import UsageAmount, UsageKey
 
 @dataclass(slots=True)
 class LiveJob:
-    """A job that is held, queued or leased: how it stands, and what of it matters when it moves."""
+    """A job that is held, queued or leased: its state, and what transitions need of it."""
 
     number: int
     """Order of adding."""
@@ -24,7 +24,7 @@ class LiveJob:
     accessor: str | None
     lane: int
     state: State
-    """An ended one once the batch has ended the job."""
+    """After the batch has ended the job: the state of its end."""
     tries: int
     losses: int
     due_at: float
@@ -34,12 +34,12 @@ class LiveJob:
     sequence: str | None
     weight: int
     partition: int = 0
-    """Where its end and its attempts are stored, in a store that parts them."""
+    """Where its end and its attempts are stored, in a store with partitions."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParkedJob:
-    """A job that may be asked for again."""
+    """A job that can be sent again."""
 
     number: int
     id: JobId
@@ -55,7 +55,7 @@ class ParkedJob:
 
 @dataclass(slots=True)
 class LaneRecord:
-    """A lane whose row is the batch's own until its end, and what happens there."""
+    """A lane; its row is locked for the batch until the end of the transaction."""
 
     id: int
     kind: str
@@ -65,18 +65,18 @@ class LaneRecord:
     next_due: float | None
     """When the first of its queued jobs is due."""
     roomy_at: float
-    """Since when it has room again, after it had none."""
+    """When it last got room, after all its slots were in use."""
     changed: bool = False
-    first_left: bool = False
-    """A queued job has left: the store looks for the first one, `next_due` may be wrong."""
+    next_due_stale: bool = False
+    """A queued job has left: the store looks up `next_due` again."""
 
     def begin(self) -> None:
-        """A job is in flight that nobody claimed."""
+        """A job is in flight without a claim: its adder holds the lease."""
         self.inflight += 1
         self.changed = True
 
     def release(self, signal: Signal, now: float) -> None:
-        """A job is no longer in flight, and its attempt said this of the lane's health."""
+        """A job is no longer in flight; `signal` is its attempt's effect on the lane's health."""
         if self.inflight >= self.health.slots:
             self.roomy_at = now
         self.inflight = max(self.inflight - 1, 0)
@@ -84,19 +84,19 @@ class LaneRecord:
         self.changed = True
 
     def queue(self, due_at: float) -> None:
-        """A job has joined that is due then."""
+        """A job has joined that is due at `due_at`."""
         if self.next_due is None or due_at < self.next_due:
             self.next_due = due_at
             self.changed = True
 
     def leave(self) -> None:
-        """A queued job has left that was not claimed."""
-        self.changed = self.first_left = True
+        """A queued job has left without being claimed."""
+        self.changed = self.next_due_stale = True
 
 
 @dataclass(frozen=True, slots=True)
 class KnownKey:
-    """The request for which an idempotency key is remembered."""
+    """The job that an idempotency key means."""
 
     job: JobId
     fingerprint: bytes
@@ -108,12 +108,12 @@ class ReadSet:
 
     fixed_caps: Mapping[str, int]
     lanes: dict[tuple[str, str], int] = field(default_factory=dict)
-    """Kind and name of new jobs' lanes → the cap if it is a new one. Missing lanes are made."""
+    """Kind and name of new jobs' lanes → the cap of a lane that has to be made."""
     sequences: set[str] = field(default_factory=set)
     """Beside those of `live` and `parked`. Of each sequence two more jobs are read: the one that is not held,
     and the first of those that are not in `live`."""
     whole_sequences: set[str] = field(default_factory=set)
-    """Those of which all live jobs are read: one may be parked, and those behind it with it."""
+    """Sequences of which all live jobs are read: when one is parked, those behind it are, too."""
     live: set[JobId] = field(default_factory=set)
     parked: set[JobId] = field(default_factory=set)
     keys: set[tuple[str, str]] = field(default_factory=set)
@@ -121,9 +121,9 @@ class ReadSet:
     usages: set[tuple[str, str]] = field(default_factory=set)
     """Accessor and kind of new jobs."""
     checks_usages: bool = False
-    """Whether an allowance is checked; if not, no usage needs to be read."""
+    """Whether an allowance is checked; if not, usages are not read."""
     new: int = 0
-    """How many jobs may be added; each needs a number."""
+    """The number of jobs that may be added; each is given a number."""
 
     def add(self, jobs: Sequence[NewJob], allowance: Allowance | None = None) -> None:
         for job in jobs:
@@ -140,12 +140,12 @@ class ReadSet:
 
 @dataclass(slots=True)
 class RowSet:
-    """The rows of a `ReadSet`, as they stand at one moment."""
+    """The rows of a `ReadSet`, all read at one moment."""
 
     now: float
-    """By the ledger's clock: all that happens in the batch happens then."""
+    """By the ledger's clock: the time of everything in the batch."""
     numbers: Sequence[int] = ()
-    """For the new jobs, rising."""
+    """For the new jobs, ascending."""
     lanes: Mapping[int, LaneRecord] = field(default_factory=dict)
     """By id: of all jobs that are read, and of new ones."""
     live: dict[JobId, LiveJob] = field(default_factory=dict)
@@ -159,9 +159,9 @@ class RowSet:
 class AddedJob:
     job: NewJob
     live: LiveJob
-    """How it stands at the end of the batch; it may have ended already."""
+    """Its state at the end of the batch; it may have ended already."""
     holder: int | None
-    """Who holds its lease."""
+    """The store's number of the process that holds its lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ class AttemptRecord:
 
 @dataclass(frozen=True, slots=True)
 class KeyRecord:
-    """From now on this idempotency key means this job."""
+    """An idempotency key, and the job that it means until a time."""
 
     accessor: str
     key: str
@@ -192,21 +192,22 @@ class KeyRecord:
 
 @dataclass(slots=True)
 class Changes:
-    """What a commit may have brought for those who wait."""
+    """What waiting tasks are notified of after a commit."""
 
     ended: list[JobId] = field(default_factory=list)
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How many of each kind ended how."""
+    """Kind and state → the number of jobs that ended so."""
     kinds: set[str] = field(default_factory=set)
     """Kinds of which a job may now be ready."""
 
 
 @dataclass(slots=True)
 class WriteSet:
-    """What a batch has decided. To be written in this order, each finding what it needs:
+    """What a batch has decided. The constraints of the tables prescribe this order of writing:
 
-    jobs that were parked leave; ended ones leave their live rows; `moved` ones that are held, then the
-    others; new and revived ones that are live; then ends, attempts, keys, usages, audio, used and lanes.
+    delete the ended rows of revived jobs; delete the live rows of ended jobs; update `moved` jobs, those that
+    are held first; insert new and revived live jobs; then ends, attempts, keys, usages, audio, used and
+    lanes.
     """
 
     added: list[AddedJob] = field(default_factory=list)
@@ -214,14 +215,14 @@ class WriteSet:
     ended: list[EndedJob] = field(default_factory=list)
     attempts: list[AttemptRecord] = field(default_factory=list)
     moved: dict[int, LiveJob] = field(default_factory=dict)
-    """By number: live rows that stand otherwise now. A job that is not leased has no holder."""
+    """By number: live rows that have changed. A job that is not leased has no holder."""
     revived: list[LiveJob] = field(default_factory=list)
-    """They were parked; they may have ended again."""
+    """Jobs that were parked; they may have ended again."""
     usages: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
-    """Accessor and kind → by how much live jobs, their weight and the kept jobs change."""
+    """Accessor and kind → the changes of live jobs, of their weight, and of all jobs in the ledger."""
     audio: dict[str, float] = field(default_factory=dict)
-    """Id of a key or a project → seconds of audio that it has used more today."""
+    """Id of a key or a project → seconds of audio to add to today's."""
     used: dict[UsageKey, UsageAmount] = field(default_factory=dict)
-    """What the requests that have ended add to the hours in which they were accepted."""
+    """What the ended requests add to the hours in which they were accepted."""
     lanes: Sequence[LaneRecord] = ()
     """Those that changed."""

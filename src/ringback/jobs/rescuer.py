@@ -1,7 +1,7 @@
 """The sweep: returns the jobs of expired leases to the queue.
 
-After an outage of the ledger every lease may have run out, also those whose holders are well: these get the
-pause of one sweep to prolong them before any is taken away.
+After an outage of the ledger every lease may have expired, also those of workers that are alive: these have
+the time until the next sweep to prolong them.
 """
 
 import asyncio
@@ -18,7 +18,8 @@ class RescuerStore(JobGauges, Protocol):
     """The ledger's side of the rescuer."""
 
     async def rescue(self) -> int:
-        """Return expired leases to the queue (parking those lost too often); how many."""
+        """Return the jobs of expired leases to the queue, or park those lost too often; the number of
+        jobs."""
         ...
 
 

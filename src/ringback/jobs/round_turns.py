@@ -1,4 +1,4 @@
-"""Whose turn a round of housekeeping is, where several processes share a ledger and its blobs."""
+"""Which process makes a round of housekeeping, if several share a ledger and its blobs."""
 
 import math
 from typing import Protocol
@@ -6,19 +6,19 @@ from typing import Protocol
 from ringback.clock import Clock
 
 SOON_ENOUGH = 0.9
-"""Of a pause: clocks and time-outs are not that exact."""
+"""Share of the interval after which a turn is taken: clocks and time-outs are not exact."""
 
 
 class Turns(Protocol):
-    """Which process makes the next round, where several could."""
+    """The port to the ledger."""
 
     async def take_turn(self, name: str, every: float) -> bool:
-        """Whether it is ours: nobody had one within `every` seconds."""
+        """Whether this process may start the round: none has started it within `every` seconds."""
         ...
 
 
 class OwnTurns:
-    """For a process that is alone."""
+    """The turns of a process that shares its ledger with no other."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,8 +1,9 @@
-"""What several consumers ask of the ledger, as small protocols. What one alone asks stands beside it:
-`worker.WorkerStore`, `transcription.retention.RetentionStore` …; `bootstrap.ledger.Ledger` is all of them.
+"""What several consumers need of the ledger, as small protocols. The protocol of a single consumer is beside
+it (`worker.WorkerStore`, `transcription.retention.RetentionStore` …); `bootstrap.ledger.Ledger` is all of
+them.
 
-Every method that writes is durable when it returns. Times are the database's own clock: callers speak
-in delays. Implemented by `storage.sqlite` and `storage.postgres`; `tests/conformance/store` holds them to it.
+Every method that writes is durable when it returns. Times are those of the database's clock: callers give
+delays. Implemented by `storage.sqlite` and `storage.postgres`, both tested by `tests/conformance/store`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,14 +25,14 @@ from ringback.jobs.job import (
 
 
 class LedgerUnavailable(RingbackError):
-    """The ledger cannot be read or written just now (locked, disk full …); nothing was changed.
+    """The ledger cannot be read or written at the moment (locked, disk full …); nothing was changed.
 
-    Any method of the ledger may raise it; it is over when its cause is.
+    Any method of the ledger may raise it, until its cause ends.
     """
 
 
 class AlreadyRequested(Exception):
-    """The job's `idempotency.key` is remembered: nothing was added."""
+    """The job's `idempotency.key` was used before and has not expired: nothing was added."""
 
     def __init__(self, job: JobId, same_request: bool) -> None:
         super().__init__(job)
@@ -40,12 +41,12 @@ class AlreadyRequested(Exception):
 
 
 class OverAllowance(Exception):
-    """The accessor has as many live jobs, or as much weight in them, as it may: nothing was added."""
+    """The accessor would have more live jobs, or more weight in them, than it may: nothing was added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stripped:
-    """What is left of an ended job once its contents are no longer kept."""
+    """The new payload and result of an ended job, without its contents."""
 
     job: JobId
     payload: bytes
@@ -54,53 +55,51 @@ class Stripped:
 
 @dataclass(frozen=True, slots=True)
 class KindGauge:
-    """One kind of job at a glance."""
+    """The live jobs of one kind."""
 
     queued: int
     leased: int
     oldest_due: float | None
     """Age in seconds of the oldest job that is due and not leased; None when none is."""
     oldest_ready: float | None = None
-    """Since when, in seconds, a claim would have found something: due, in a lane with room and no open
-    breaker. Workers that do their work keep it near nought, whatever receivers do."""
+    """For how many seconds a claim would have found a job: due, in a lane with room and no open breaker.
+    Workers that keep up keep it near 0, however slow receivers are."""
 
 
 class JobReader(Protocol):
     """Jobs by their ids."""
 
     async def get(self, job: JobId) -> Job | None:
-        """None: there is none, or none any more."""
+        """None if there is none, or it was dropped."""
         ...
 
 
 class JobPages(Protocol):
-    """Jobs by what they have in common."""
+    """Pages of jobs that match a filter."""
 
     async def page(self, where: JobFilter, limit: int, before: str | None = None) -> Page:
-        """Newest first, by key. `before` is the `next` of the page before; `ValueError` when it is not.
+        """Newest first. `before` is the `next` of the page before; `ValueError` if it is none.
 
-        What is asked for by parent, state (parked, cancelled), lane, code (300 and more), failure or time is
-        found at once, among however many jobs. The other fields narrow what was found: when they fit to few
-        jobs of many, a page may come back short, even empty, with a `next` to go on from. The list has ended
-        when `next` is None.
+        Parent, state (parked, cancelled), lane, code (300 and more), failure and time have indexes. The other
+        fields are tested on the jobs found so: if they match few of many, a page may be short, even empty,
+        and has a `next`. The list has ended when `next` is None.
         """
         ...
 
 
 class JobChildren(Protocol):
-    """Jobs by the one that they followed from."""
+    """Jobs by their parent."""
 
     async def children(self, parent: JobId, most: int) -> list[Job]:
-        """What followed from a job, in the order of arrival; the latest, where there are more than `most`."""
+        """The children of a job, in the order of arrival; the latest if there are more than `most`."""
         ...
 
 
 class ChildrenByParent(Protocol):
-    """The same for several parents at once."""
+    """Jobs by several parents at once."""
 
     async def children_of(self, parents: Sequence[JobId], most: int) -> Mapping[JobId, list[Job]]:
-        """The latest `most` children of each of these, no parent missing. One question, however many are
-        asked about."""
+        """The latest `most` children of each of these, also of parents without any; in one query."""
         ...
 
 
@@ -118,44 +117,44 @@ class JobAdder(Protocol):
 
 
 class JobCanceller(Protocol):
-    """The end of jobs that are no longer wanted."""
+    """The end of jobs whose result is not needed any more."""
 
     async def cancel(self, job: JobId) -> bool:
-        """End a live job as cancelled; False when it had already ended or never was."""
+        """End a live job as cancelled; False if it has ended before or is not known."""
         ...
 
 
 class LeaseStore(Protocol):
-    """Leases, for those that hold them."""
+    """Leases, for their holders."""
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
-        """Prolong these leases; the jobs that are still ours. The others were cancelled or taken away."""
+        """Prolong these leases; the jobs that are still leased so. The others were cancelled or rescued."""
         ...
 
     async def settle(self, lease: Lease, outcome: Outcome) -> bool:
-        """Carry out `outcome` if the lease is still ours; False (and nothing written) when it is not.
+        """Carry out `outcome` if the lease is still valid; False, and nothing written, if it is not.
 
-        Follow-ups are added as by `add`, but none is refused for an allowance, and none has an idempotency
-        key: those are for what callers ask. `ValueError` when one cannot be added.
+        Follow-ups are added as by `add`, but without an allowance and without idempotency keys, which are for
+        callers' requests. `ValueError` if one cannot be added.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class LaneStanding:
-    """How many lanes of a kind do well."""
+    """How many lanes of a kind are healthy, failing, or have an open breaker."""
 
     healthy: int
     """Their last attempt did not fail."""
     failing: int
-    """It did, and their breaker is closed still."""
+    """It did, and their breaker is still closed."""
     open: int
-    """Their breaker is open, or lets one job through to try them."""
+    """Their breaker is open, or lets one probe through."""
 
 
 @dataclass(frozen=True, slots=True)
 class LaneReport:
-    """One lane, for those who look after it. Times are Unix seconds by the ledger's clock."""
+    """One lane, for operators. Times are Unix seconds by the ledger's clock."""
 
     name: Lane
     failures: int
@@ -163,9 +162,9 @@ class LaneReport:
     openings: int
     """Times in a row that the breaker opened; 0: it is closed."""
     open_until: float
-    """Until then an open breaker lets nothing through, then one job."""
+    """Until then an open breaker lets nothing through, then one probe."""
     next_due: float | None
-    """When the first job that waits is due."""
+    """When the first queued job is due."""
     running: int
     waiting: int
     parked: int
@@ -174,7 +173,7 @@ class LaneReport:
 
 
 LOOKED_THROUGH = 1_000
-"""Jobs of a lane among which the last success is looked for."""
+"""Jobs of a lane among which the last success is searched for."""
 
 
 class LaneReporter(Protocol):

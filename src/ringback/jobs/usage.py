@@ -1,7 +1,7 @@
-"""What requests amount to, by the hour: the figures behind usage reports, and the ledger's port for them.
+"""The sums of requests by the hour: the figures behind usage reports, and the ledger's port for them.
 
-A request counts with its end (`Done.used`), in the same transaction, under the hour in which it was accepted.
-The sums stay when its record is dropped. Why so, and what erasing takes from them: ADR 0043. Pure.
+A request is counted with its end (`Done.used`), in the same transaction, in the hour in which it was
+accepted. The sums stay when its record is dropped. The reasons, and what erasing removes: ADR 0043. Pure.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,7 +13,7 @@ HOUR = 3600.0
 
 
 class UsageKey(NamedTuple):
-    """What is counted apart: each of these has its own sums. A tuple: one is made and hashed at each end."""
+    """What sums are kept by. A tuple, because one is made and hashed at each request's end."""
 
     project: str
     hour: int
@@ -32,18 +32,18 @@ class UsageKey(NamedTuple):
     features: tuple[str, ...]
     """Query parameters that were true."""
     parameters: tuple[str, ...]
-    """Query parameters that were set to something else than their default, `features` among them."""
+    """Query parameters that were set to another value than their default, `features` included."""
     tags: tuple[str, ...]
-    """Sorted, none twice."""
+    """Sorted, without duplicates."""
     succeeded: bool
-    """False: it was answered with an error."""
+    """False: the answer was an error."""
 
     def without_tags(self) -> "UsageKey":
         return self._replace(tags=())
 
 
 class UsageAmount(NamedTuple):
-    """What requests add up to."""
+    """The sums of some requests."""
 
     requests: int = 0
     seconds: float = 0.0
@@ -74,7 +74,7 @@ class Used:
 
 @dataclass(frozen=True, slots=True)
 class UsageFilter:
-    """Which sums to add up. Fields left None or empty do not narrow."""
+    """Which sums to add up. A field that is None or empty does not filter."""
 
     project: str
     first_hour: int
@@ -88,11 +88,11 @@ class UsageFilter:
     """With `model_id`: its name, for requests that ended before a model ran."""
     succeeded: bool | None = None
     tags: tuple[str, ...] = ()
-    """All of them."""
+    """The requests had all of them."""
     any_of: tuple[str, ...] = ()
-    """At least one of these parameters was set …"""
+    """At least one of these parameters was set."""
     none_of: tuple[str, ...] = ()
-    """… and none of these."""
+    """None of these parameters was set."""
 
 
 class UsageDimension(StrEnum):
@@ -113,13 +113,14 @@ class DailyUsage:
     day: int
     """Since 1970."""
     group: tuple[str, ...]
-    """The dimension's value: several features or tags, one of all else; none where nothing was asked for."""
+    """The dimension's value: any number of features or tags, one value of the others; () without a
+    dimension."""
     amount: UsageAmount
 
 
 @dataclass(frozen=True, slots=True)
 class UsedLabels:
-    """What requests had; each once."""
+    """The labels that requests had, each once."""
 
     methods: frozenset[str]
     models: frozenset[tuple[str, str, str]]
@@ -127,33 +128,33 @@ class UsedLabels:
     features: frozenset[str]
     tags: frozenset[str]
     complete: bool
-    """False: there are more sets of tags than were looked at."""
+    """False: there are more sets of tags than were read."""
 
 
 class UsageReader(Protocol):
-    """For those who report."""
+    """For usage reports."""
 
     async def daily_usage(
         self, where: UsageFilter, by: UsageDimension | None, most: int
     ) -> Sequence[DailyUsage]:
-        """The sums per day, and within it per value of `by`, in this order; the first `most`."""
+        """The sums per day, and in each day per value of `by`, in this order; the first `most`."""
         ...
 
     async def used_labels(self, where: UsageFilter, most: int) -> UsedLabels:
-        """What requests of the period had; of different sets of tags, `most` are looked at."""
+        """The labels of the period's requests; of different sets of tags, `most` are read."""
         ...
 
 
 class UsageCounter(Protocol):
-    """For what no end of a job counts."""
+    """For usage that is not counted with a job's end."""
 
     async def count_usage(self, used: Sequence[Used]) -> None:
-        """Add these."""
+        """Add these to the sums."""
         ...
 
 
 def summed(used: Iterable[Used]) -> Mapping[UsageKey, UsageAmount]:
-    """What these add up to."""
+    """The sums of these."""
     sums: dict[UsageKey, UsageAmount] = {}
     for one in used:
         sums[one.key] = sums.get(one.key, UsageAmount()).plus(one.amount)

@@ -1,4 +1,4 @@
-"""Claims jobs of one kind, hands them to their handler, settles them. The kind means nothing to it."""
+"""A worker claims jobs of one kind, calls their handler, and settles them; for any kind."""
 
 import asyncio
 import traceback
@@ -19,7 +19,7 @@ from ringback.retry_schedule import RetrySchedule
 from ringback.service import until
 
 Handler = Callable[[Lease], Awaitable[Outcome]]
-"""Does the work and says how it ended. Cancelled when the lease is lost or the worker stops."""
+"""Does the work and returns how it ended. Cancelled when the lease is lost or the worker stops."""
 
 FollowParked = Callable[[Lease, GivenUp], tuple[NewJob, ...]]
 
@@ -30,16 +30,17 @@ def follow_nothing(_lease: Lease, _outcome: GivenUp) -> tuple[NewJob, ...]:
 
 
 AFTER_OUR_FAULT = RetrySchedule((5.0, 30.0, 120.0))
-"""A handler that raises has a fault of ours; its job is tried again, counted by its tries, then parked."""
+"""If a handler raises, that is an error of this program: its job is retried after these delays, then
+parked."""
 
 POLL_SECONDS = 1.0
 """New work is notified at once; the poll finds what a lost notification was about."""
 
-BEAT_SECONDS = 5.0
-"""Leases are extended at least this often: that is also how a handler learns that its job was cancelled."""
+EXTEND_SECONDS = 5.0
+"""Leases are extended at least this often: so a handler is also cancelled when its job is."""
 
 LAST_WRITES_SECONDS = 5.0
-"""What handing back may take after the grace, if the ledger is slow."""
+"""How long handing back may take after the grace period, if the ledger is slow."""
 
 
 class WorkerStore(LeaseStore, Protocol):
@@ -50,14 +51,14 @@ class WorkerStore(LeaseStore, Protocol):
     ) -> list[Lease]:
         """Up to `limit` due jobs, round robin over lanes, none past its lane's cap or open breaker.
 
-        With `shares` the claimer deals them out itself, by what each caller holds of its slots.
+        With `shares` the worker deals its slots itself, by what each caller holds of them.
         """
         ...
 
     async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
         """Return when a job of this kind may be due, or after `timeout` seconds. May return too early.
 
-        With `shares` only what these give room to counts.
+        With `shares` only jobs of callers that may take a slot count.
         """
         ...
 
@@ -65,8 +66,8 @@ class WorkerStore(LeaseStore, Protocol):
 class Worker:
     """A service with `concurrency` slots; it claims no more jobs than it has free slots.
 
-    Leases of handlers that run long are extended at a third of their length, or sooner. On stopping, running
-    handlers get `grace_seconds`; then they are cancelled and their jobs handed back, no try burned.
+    Leases of running handlers are extended after a third of their length, or sooner. On stopping, running
+    handlers get `grace_seconds`; then they are cancelled and their jobs handed back without counting a try.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Worker:
                     await self._take_turn(tasks, stopping)
                     pauses = _growing_pauses()
                 except Exception as error:
-                    # Locked, full, broken: whatever ails the ledger, the worker outlives it.
+                    # Locked, full, broken: the worker goes on when the ledger works again.
                     telemetry.problem("jobs.claim_failed", kind=self._kind, error=str(error))
                     await until(stopping, asyncio.sleep(next(pauses)))
             await self._finish()
@@ -143,7 +144,7 @@ class Worker:
         return Shares(self._concurrency, self._per_key, held)
 
     async def _work_or_room(self) -> None:
-        """Until there may be something to claim: a job, or a slot for a caller who had its share."""
+        """Until there may be a job to claim: a new one, or a free slot for a caller that had its share."""
         if self._per_key is None:
             await self._store.wait_for_work(self._kind, POLL_SECONDS)
             return
@@ -187,7 +188,7 @@ class Worker:
                     telemetry.LATE_WRITES.labels(self._kind).inc()
                 return
             except ValueError as error:
-                # The ledger refuses this very outcome (a follow-up that is there already): our fault.
+                # The ledger refuses this outcome (a follow-up that exists already): an error of this program.
                 outcome = self._after_our_fault(lease, error, self._clock.now())
             except Exception as error:
                 telemetry.problem("jobs.settle_failed", kind=self._kind, job=lease.job.id, error=str(error))
@@ -197,7 +198,7 @@ class Worker:
 
     async def _keep_leases(self) -> None:
         while True:
-            await asyncio.sleep(min(self._lease_seconds / 3, BEAT_SECONDS))
+            await asyncio.sleep(min(self._lease_seconds / 3, EXTEND_SECONDS))
             handling = [slot for slot in self._slots if slot.handling]
             if not handling:
                 continue
@@ -229,7 +230,8 @@ class Worker:
             job=lease.job.id,
             tries=tries,
             error=type(error).__name__,
-            # The frames alone: an exception's text may quote what a caller sent us, a URL with its password.
+            # Only the frames: an exception's text may quote what a caller sent, such as a URL with a
+            # password.
             frames=traceback.format_tb(error.__traceback__),
         )
         detail = msgspec.json.encode({"error": type(error).__name__})
@@ -241,7 +243,7 @@ class Worker:
 
 
 class _Slot:
-    """One job in work. `lost`: its lease is gone, so there is nothing to settle."""
+    """One job that is worked on. `lost`: its lease is no longer valid, so there is nothing to settle."""
 
     __slots__ = ("handling", "lease", "lost", "task")
 
@@ -256,7 +258,7 @@ class _Slot:
             self.task.cancel()
 
     def cancelled(self) -> bool:
-        """Whether somebody asked for it; a handler may also raise CancelledError of its own making."""
+        """Whether the task was cancelled; a handler may also raise a CancelledError itself."""
         return self.task is not None and self.task.cancelling() > 0
 
 

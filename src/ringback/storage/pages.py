@@ -1,8 +1,8 @@
-"""Lists of a project's jobs: a walk along an index names candidates, then these are looked at.
+"""Pages of a project's jobs: a walk along an index yields the numbers of candidates, a query filters them.
 
-What is rare has an index (parked and cancelled jobs, those of a lane, codes of 300 and more, failures), and
-a time is a range of numbers. Whatever else is asked for (accessor, method, tags, success, live states) is
-looked for among the candidates, and no further than `LOOK_AT_MOST` of them.
+Rare conditions have an index (parked and cancelled jobs, a lane, codes of 300 and more, failures), and a time
+range becomes a range of numbers. All other conditions (accessor, method, tags, success, live states) are
+tested on the candidates, of which one page examines at most `MOST_CANDIDATES`.
 """
 
 import heapq
@@ -13,11 +13,11 @@ from ringback.jobs.job import LIVE, Job, JobFilter, Page, State
 from ringback.storage.rows import Row, job_from
 from ringback.storage.steps import Query
 
-LOOK_AT_MOST = 10_000
-"""Candidates after which a page comes back short, with a `next` that goes on behind them."""
+MOST_CANDIDATES = 10_000
+"""After these a page is returned short, with a `next` that goes on after them."""
 
 LARGEST_SLICE = 1_000
-"""Candidates looked at in one statement."""
+"""Candidates that one statement filters."""
 
 _NEWEST = (1 << 63) - 1
 _HOUR = 3600.0
@@ -30,14 +30,14 @@ def page(where: JobFilter, limit: int, before: str | None) -> Generator[Query, l
     first, last = yield from _bounds(where, last)
     walks, size = _walks(where), limit + 1
     found: list[tuple[int, Job]] = []
-    looked_at = 0
+    examined = 0
     while first <= last and len(found) <= limit and limit > 0:
         numbers = yield from _candidates(walks, first, last, size)
-        if numbers and looked_at >= LOOK_AT_MOST:
+        if numbers and examined >= MOST_CANDIDATES:
             return Page(tuple(job for _number, job in found), str(numbers[0] + 1))
         if numbers:
             found += yield from _matching(where, numbers, limit + 1 - len(found))
-        looked_at += len(numbers)
+        examined += len(numbers)
         if len(numbers) < size:
             break
         last = numbers[-1] - 1
@@ -54,7 +54,7 @@ def _position(text: str) -> int:
 
 
 def _bounds(where: JobFilter, last: int) -> Generator[Query, list[Row], tuple[int, int]]:
-    """The first and the last number that need to be looked at; the one behind the other when none does."""
+    """The first and the last number of possible candidates; the last is smaller when there are none."""
     first = 0
     if where.id is not None:
         rows = yield Query("number_by_id", {"id": where.id})
@@ -71,7 +71,7 @@ def _bounds(where: JobFilter, last: int) -> Generator[Query, list[Row], tuple[in
 
 
 def _walks(where: JobFilter) -> Sequence[Query]:
-    """The fewest candidates among which all that is asked for can be found."""
+    """The walks that yield the fewest candidates and miss no job that matches."""
     place = {"project": where.project, "kind": where.kind}
     in_lane = {"kind": where.kind, "lane": where.lane}
     if where.parent is not None:
@@ -100,10 +100,10 @@ def _candidates(
     """Up to `size` numbers of all walks, the largest first."""
     found = []
     for walk in walks:
-        asked = {**walk.parameters, "first": first, "last": last, "limit": size}
-        rows = yield Query(walk.name, asked)
+        parameters = {**walk.parameters, "first": first, "last": last, "limit": size}
+        rows = yield Query(walk.name, parameters)
         found.append([row["number"] for row in rows])
-    # A job that ended while we walked may stand in two of them.
+    # A job that ends between two of the walks is found by both.
     merged = (number for number, _same in itertools.groupby(heapq.merge(*found, reverse=True)))
     return list(itertools.islice(merged, size))
 
@@ -111,8 +111,8 @@ def _candidates(
 def _matching(
     where: JobFilter, numbers: list[int], limit: int
 ) -> Generator[Query, list[Row], list[tuple[int, Job]]]:
-    """Those that are asked for, the newest first; with tags they may be more than `limit`."""
-    asked = {
+    """The jobs that match, the newest first; with tags they may be more than `limit`."""
+    parameters = {
         "numbers": numbers,
         "project": where.project,
         "kind": where.kind,
@@ -127,7 +127,7 @@ def _matching(
         "tags": list(where.tags),
         "limit": limit,
     }
-    rows = yield Query("matching", asked)
+    rows = yield Query("matching", parameters)
     found = [(row["number"], job_from(row)) for row in rows]
     return [(number, job) for number, job in found if set(where.tags) <= set(job.tags)]
 

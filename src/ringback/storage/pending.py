@@ -1,4 +1,4 @@
-"""A write that somebody waits for."""
+"""A write whose caller waits for its result."""
 
 import asyncio
 from typing import Any, Generic, TypeVar
@@ -10,7 +10,7 @@ W = TypeVar("W")
 
 
 class PendingWrite(Generic[W]):
-    """What is to be done, and what came of it; `answer` tells the caller."""
+    """The work, then its result or error; `answer` passes these to the caller."""
 
     __slots__ = ("error", "future", "result", "work")
 
@@ -22,7 +22,7 @@ class PendingWrite(Generic[W]):
 
     def answer(self) -> None:
         if self.future.done():
-            return  # its caller has gone
+            return  # its caller was cancelled
         if self.error is None:
             self.future.set_result(self.result)
         else:
@@ -33,7 +33,7 @@ class PendingCommand(PendingWrite[JobCommand[Any]]):
     __slots__ = ()
 
     def decide(self, batch: JobBatch) -> None:
-        """What the command refuses, it refuses before it has changed anything."""
+        """An error is kept for the caller: a command that raises has changed nothing of the batch."""
         self.error = None
         try:
             self.result = self.work.decide(batch)

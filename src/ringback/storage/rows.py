@@ -1,5 +1,6 @@
-"""Rows of a ledger as values, and what a batch writes as rows, by the names of their columns: the same in
-both stores. A store leaves out what its tables do not have.
+"""Rows of a ledger to values, and what a batch writes to rows, by names of columns; for both stores.
+
+A row may have more columns than a store's table: a statement takes those that it names.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,18 +23,18 @@ from ringback.jobs.records import (
 from ringback.keys import ApiKey, KeyLimits
 
 Row = dict[str, Any]
-"""By the names of its columns. A row that was made into a value is used up."""
+"""By the names of its columns. The functions below that make a value of a row change the row."""
 
 _STATES = {state.value: state for state in State}
-_OF_NO_JOB = ("number", "ended_code")
-"""Columns of `job_now` that serve lists alone."""
+_COLUMNS_OF_PAGES = ("number", "ended_code")
+"""Columns of `job_now` that are no fields of a `Job`: pages are sorted and filtered by them."""
 _HEALTH = tuple(field.name for field in fields(Health))
 _LIMITS = tuple(field.name for field in fields(KeyLimits))
 
 
 def job_from(row: Row) -> Job:
     """From the columns of the view `job_now`."""
-    for name in _OF_NO_JOB:
+    for name in _COLUMNS_OF_PAGES:
         del row[name]
     row["state"] = _STATES[row["state"]]
     row["tags"] = tags_from_json(row["tags"])
@@ -41,7 +42,7 @@ def job_from(row: Row) -> Job:
 
 
 def lease_from(row: Row) -> Lease:
-    """From a claimed job: as it was before the claim, but for `token`."""
+    """From a claimed job: its columns as they were before the claim, and the new `token`."""
     token = row.pop("token")
     row["tags"] = tags_from_json(row["tags"])
     return Lease(Job(state=State.LEASED, finished_at=None, result=None, **row), token)
@@ -165,10 +166,10 @@ def key_row(key: KeyRecord) -> Row:
 
 
 def usage_rows(usages: Mapping[tuple[str, str], tuple[int, int, int]]) -> list[Row]:
-    """In the order of accessors and kinds: nodes that write them lock them alike."""
+    """Sorted by accessor and kind, so that all nodes lock these rows in the same order."""
     return [
-        {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": kept}
-        for (accessor, kind), (jobs, weight, kept) in sorted(usages.items())
+        {"accessor": accessor, "kind": kind, "jobs": jobs, "weight": weight, "kept": retained}
+        for (accessor, kind), (jobs, weight, retained) in sorted(usages.items())
     ]
 
 
@@ -184,5 +185,5 @@ def lane_row(lane: LaneRecord) -> Row:
         "openings": lane.health.openings,
         "open_until": lane.health.open_until,
         "slots": lane.health.slots,
-        "first_left": lane.first_left,
+        "first_left": lane.next_due_stale,
     }

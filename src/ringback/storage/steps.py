@@ -1,7 +1,7 @@
-"""Reads and walks that take several questions, written once for both stores.
+"""Reads and walks of several queries, written once for both stores.
 
-Each is a generator that yields what it wants to know and is sent the answer; a store runs it with a function
-that asks its database, at once or asynchronously.
+Each is a generator that yields a query and is sent its answer; a store runs it with a function that queries
+its database, synchronously or asynchronously.
 """
 
 from collections.abc import Awaitable, Callable, Generator, Mapping
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A statement by its name, and what stands for its parameters. The answer is a list of rows."""
+    """A statement by its name, with its parameters by theirs. The answer is a list of rows."""
 
     name: str
     parameters: Mapping[str, Any]

@@ -1,7 +1,7 @@
-"""The sums of usage as rows and as values, and the parameters of questions about them; for both stores.
+"""The sums of usage as rows and as values, and the parameters of queries about them; for both stores.
 
-Lists stand in their columns as JSON arrays. An element is looked for as text, by its JSON with its quotes
-behind a bracket or a comma: a quote within an element has a backslash before it, so nothing else can look so.
+Columns hold lists as JSON arrays. An element is searched for as text: its JSON with its quotes, after a
+bracket or a comma. A quote inside an element has a backslash before it, so no other text matches.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,12 +38,12 @@ def usage_row(key: UsageKey, amount: UsageAmount) -> Row:
 
 
 def usage_hour_rows(used: Mapping[UsageKey, UsageAmount]) -> list[Row]:
-    """In one order for all: nodes that write them lock them alike."""
+    """Sorted, so that all nodes lock these rows in the same order."""
     return [usage_row(key, used[key]) for key in sorted(used)]
 
 
-def question(where: UsageFilter) -> Row:
-    """The parameters that narrow a question, by their names in `usage.sql`."""
+def filter_parameters(where: UsageFilter) -> Row:
+    """The filter's conditions as parameters, by their names in `usage.sql`."""
     return {
         "project": where.project,
         "first_hour": where.first_hour,

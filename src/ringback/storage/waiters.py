@@ -1,4 +1,4 @@
-"""The tasks that wait for a notification: of new work of a kind, of the end of a job."""
+"""Tasks that wait for a notification: of new work of a kind, or of the end of a job."""
 
 import asyncio
 from collections.abc import Hashable, Iterator
@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 
 
 class Waiters(Generic[K]):
-    """By what is waited for, an event for each task that waits."""
+    """One event for each waiting task, by the key it waits for."""
 
     def __init__(self) -> None:
         self._events: dict[K, set[asyncio.Event]] = {}

@@ -1,6 +1,6 @@
 """The audio that keys and projects use in a day: counted with the ends of their jobs, kept over a restart."""
 
-from ringback.jobs.daily_audio import DAY, DAYS_KEPT
+from ringback.jobs.daily_audio import DAY, DAYS_RETAINED
 from ringback.jobs.job import Done, Interrupted, NewJob, Retry
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
 
@@ -56,7 +56,7 @@ async def test_every_day_begins_at_nought(store: Store, manual_clock: MovableClo
     manual_clock.advance(DAY)
     assert await used(store, "key") == [0]
     await store.count_audio({"key": 1.0})
-    manual_clock.advance(DAY * DAYS_KEPT)
+    manual_clock.advance(DAY * DAYS_RETAINED)
     await store.count_audio({"key": 2.0})
     await store.drop(0, 10)
     assert await used(store, "key") == [2]

@@ -180,12 +180,12 @@ class TestLanes:
     def test_know_the_first_due_job_that_joins(self) -> None:
         of = lane(next_due=NOW + 10.0)
         decided(snapshot(of=of), Add([new(1, delay=20.0), new(2, delay=5.0)], None))
-        assert (of.next_due, of.first_left) == (NOW + 5.0, False)
+        assert (of.next_due, of.next_due_stale) == (NOW + 5.0, False)
 
     def test_are_looked_at_when_a_queued_job_leaves(self) -> None:
         of = lane(next_due=NOW - 5.0)
         decided(snapshot(live(1, QUEUED), of=of), Cancel(JobId("1")))
-        assert of.first_left
+        assert of.next_due_stale
 
     def test_know_since_when_they_have_room(self) -> None:
         full, roomy = lane(inflight=FIRST_CAP), lane(inflight=FIRST_CAP - 1)

@@ -1,8 +1,8 @@
-"""A batch of commands in PostgreSQL: what it reads and what it writes, a round trip each.
+"""A batch of commands in PostgreSQL: what it reads and what it writes, in one round trip each.
 
-The decisions are `jobs.batch`'s. Locks are taken in one order by everybody (sequences, lanes by their ids,
-what accessors use), so that nodes do not wait for each other in a circle. Whoever moves a live job holds its
-lane: a lane's counters and the states of its jobs are read and written as if there were one writer.
+`jobs.batch` decides. All nodes take locks in one order (sequences, lanes by id, usages), so that they cannot
+deadlock. A batch that changes a live job holds the lock of the job's lane: the lane's counters and the states
+of its jobs are read and written as if there were one writer.
 """
 
 from ringback.jobs.job import LIVE
@@ -27,12 +27,12 @@ from ringback.storage.usage_rows import usage_hour_rows
 _SQL = load("batches.sql")
 
 
-class LaneGone(Exception):
-    """A lane was dropped between its making and its locking; the batch starts again."""
+class LaneDropped(Exception):
+    """Another node dropped a lane before this batch had locked it; the batch starts again."""
 
 
-async def look(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
-    """Lock what a batch concerns, and read how it stands; with the transaction's id. Raises `LaneGone`."""
+async def read_rows(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
+    """Lock and read the rows that a batch needs; with the transaction's id. Raises `LaneDropped`."""
     [row] = await connection.fetch(
         _SQL["read_batch"],
         list(reads.live),
@@ -47,7 +47,7 @@ async def look(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
     )
     lanes = [lane_from(dict(one)) for one in row["lanes"] or ()]
     if reads.lanes.keys() - {(lane.kind, lane.name) for lane in lanes}:
-        raise LaneGone
+        raise LaneDropped
     live = [live_job_from(dict(one)) for one in row["live"] or ()]
     parked = [parked_job_from(dict(one)) for one in row["parked"] or ()]
     snapshot = RowSet(
@@ -65,11 +65,11 @@ async def look(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
     return snapshot, row["transaction"]
 
 
-async def write(connection: Connection, writes: WriteSet, now: float) -> None:
-    """All that a batch has decided, in the order that `WriteSet` asks for, and what requests have used."""
+async def write_rows(connection: Connection, writes: WriteSet, now: float) -> None:
+    """All that a batch has decided, in the order that `WriteSet` prescribes."""
     entered = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
     entered += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
-    # Most batches end no request, and are spared the plan of a longer statement.
+    # Most batches end no request: their statement is shorter, and is planned faster.
     used = [usage_hour_rows(writes.used)] if writes.used else []
     await connection.fetch(
         _SQL["write_batch_and_usage" if used else "write_batch"],

@@ -1,7 +1,7 @@
-"""The connections: a pool that PgBouncer may stand in front of, time limits, and errors in our words.
+"""The connection pool: it works through PgBouncer, has time limits, and translates the driver's errors.
 
-No statement is prepared by name, nothing is set for a session, nobody listens here: whatever is asked
-works on any connection, in transaction mode too.
+No statement is prepared by name, nothing is set for a session, and no connection of the pool listens for
+notifications: every statement works on any connection, also in PgBouncer's transaction mode.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ T = TypeVar("T")
 CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 20.0
-"""What any statement may take, as this side sees it: longer than the server's own limits in a transaction."""
+"""The client's limit for a statement: longer than the server's own limits in a transaction."""
 
 TRIES = 4
-"""Of what is surely not carried out: the server was restarted, or two batches waited for each other."""
+"""For what was certainly not carried out: the server restarted, or two batches deadlocked."""
 
 _SQL = load("batches.sql")
 _BEGIN = _SQL["begin"]
@@ -41,7 +41,7 @@ _CONNECTION_LOST = (
     asyncpg.IdleInTransactionSessionTimeoutError,
     OSError,
 )
-_PASSING = (
+_TRANSIENT = (
     *_CONNECTION_LOST,
     asyncpg.InsufficientResourcesError,
     asyncpg.OperatorInterventionError,
@@ -58,9 +58,9 @@ _ROLLED_BACK = (
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
 )
-"""The server itself says that nothing was done."""
-AGAIN = (*_CONNECTION_LOST, *_ROLLED_BACK)
-"""Worth another try at once, when nothing was committed."""
+"""The server has rolled back: nothing was changed."""
+RETRYABLE = (*_CONNECTION_LOST, *_ROLLED_BACK)
+"""Retried at once, if nothing was committed."""
 
 if TYPE_CHECKING:
     Connection = asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -69,7 +69,7 @@ else:
 
 
 class Database:
-    """Made by `connect`; every method raises `LedgerUnavailable` when the server cannot serve just now."""
+    """Made by `connect`; every method raises `LedgerUnavailable` while the server cannot be used."""
 
     def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]") -> None:
         self._pool = pool
@@ -84,16 +84,16 @@ class Database:
             self._pool.terminate()
 
     async def fetch(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
-        """What one statement finds. It may run twice: again when the connection was lost."""
+        """The rows of one statement that may run twice: it is retried after a lost connection."""
 
         async def read() -> list[dict[str, Any]]:
             async with self._connection() as connection:
                 return [dict(row) for row in await connection.fetch(statement, *arguments)]
 
         try:
-            return await self._tried(read)
+            return await self._with_retries(read)
         except (asyncpg.CharacterNotInRepertoireError, ValueError):
-            # A text that PostgreSQL cannot keep (a NUL), or too large a number: nothing is called so.
+            # A text that PostgreSQL cannot store (with a NUL), or too large a number: no row has it.
             return []
 
     async def value(self, statement: str, *arguments: Any) -> Any:
@@ -101,30 +101,29 @@ class Database:
         rows = await self.fetch(statement, *arguments)
         return next(iter(rows[0].values())) if rows else None
 
-    async def once(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
-        """As `fetch`, for what must not be carried out twice: again only when it was rolled back."""
+    async def execute_once(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
+        """As `fetch`, for a statement that must not run twice: it is retried only if it was rolled back."""
 
         async def attempt() -> list[dict[str, Any]]:
             async with self._connection() as connection:
                 return [dict(row) for row in await connection.fetch(statement, *arguments)]
 
-        return await self._tried(attempt, _ROLLED_BACK)
+        return await self._with_retries(attempt, _ROLLED_BACK)
 
     async def transact(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
-        """Carry out `work` in a transaction; again from the start when nothing of it can have happened."""
+        """Carry out `work` in a transaction; retried from the start if it was certainly not committed."""
 
         async def attempt() -> T:
             async with self.transaction() as connection:
                 return await work(connection)
 
-        return await self._tried(attempt)
+        return await self._with_retries(attempt)
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
-        """Committed at the end, rolled back on an error. Raises the driver's errors as they are.
+        """Committed at the end, rolled back on an error. Raises the driver's errors untranslated.
 
-        `CommitUnknown`, and nothing else, once the commit was asked for: what is run again then may be done
-        twice.
+        Once the commit was sent, the only error is `CommitUnknown`: to run the work again might do it twice.
         """
         committing = False
         try:
@@ -133,7 +132,7 @@ class Database:
                     await connection.execute(_BEGIN)
                     yield connection
                 except BaseException:
-                    await _undo(connection)
+                    await _roll_back(connection)
                     raise
                 committing = True
                 await connection.execute(_COMMIT)
@@ -144,7 +143,7 @@ class Database:
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:
-        """One of the pool, which does not get it back when it may be broken."""
+        """One of the pool; closed after an error that may have broken it."""
         async with self._pool.acquire(timeout=CONNECT_SECONDS) as connection:
             try:
                 yield connection
@@ -152,10 +151,10 @@ class Database:
                 connection.terminate()
                 raise
 
-    async def _tried(
+    async def _with_retries(
         self,
         attempt: Callable[[], Coroutine[Any, Any, T]],
-        again: tuple[type[Exception], ...] = AGAIN,
+        retryable: tuple[type[Exception], ...] = RETRYABLE,
     ) -> T:
         self._check_open()
         for tries_left in reversed(range(TRIES)):
@@ -163,7 +162,7 @@ class Database:
                 return await attempt()
             except ValueError:
                 raise  # an argument that the driver refuses
-            except again as error:
+            except retryable as error:
                 if not tries_left:
                     raise_translated(error)
                 await asyncio.sleep(0.05 * (TRIES - tries_left))
@@ -179,19 +178,19 @@ class Database:
 
 
 class CommitUnknown(Exception):
-    """The answer to a commit did not come: it may have happened or not. The cause says why."""
+    """No answer to a commit was received: it may have happened or not. `__cause__` is the driver's error."""
 
 
 def raise_translated(error: BaseException) -> NoReturn:
-    """What the port promises for what the driver says."""
-    if isinstance(error, _PASSING):
+    """Raise the port's error for an error of the driver."""
+    if isinstance(error, _TRANSIENT):
         reason = str(error) or type(error).__name__
         raise LedgerUnavailable(f"the ledger's database does not serve just now: {reason}") from error
     raise error
 
 
 async def connect(url: str) -> Database:
-    """`Misconfigured` when the URL cannot be used, `LedgerUnavailable` when the server is not there."""
+    """Raises `Misconfigured` when the URL is wrong, `LedgerUnavailable` when the server cannot be reached."""
     try:
         pool = await asyncpg.create_pool(
             url,
@@ -201,7 +200,7 @@ async def connect(url: str) -> Database:
             command_timeout=COMMAND_SECONDS,
             statement_cache_size=0,
             max_inactive_connection_lifetime=300.0,
-            reset=_nothing,
+            reset=_reset_nothing,
         )
     except Exception as error:
         raise_refused(error)
@@ -209,18 +208,18 @@ async def connect(url: str) -> Database:
 
 
 def raise_refused(error: Exception) -> NoReturn:
-    """Why the database cannot be opened; the URL, which has a password in it, is not repeated."""
-    said = str(error)
+    """Raise why the database cannot be opened; the message never has the URL, which contains a password."""
+    reason = str(error)
     match error:
         case asyncpg.InvalidCatalogNameError():
-            raise Misconfigured(f"The database of database_url is not there: {said}. Create it.") from None
+            raise Misconfigured(f"The database of database_url is not there: {reason}. Create it.") from None
         case asyncpg.InvalidAuthorizationSpecificationError():
             raise Misconfigured(
-                f"PostgreSQL refuses the user or password of database_url: {said}. Correct them."
+                f"PostgreSQL refuses the user or password of database_url: {reason}. Correct them."
             ) from None
         case asyncpg.InsufficientPrivilegeError():
             raise Misconfigured(
-                f"The user of database_url may not do what it must: {said}. Make it the database's owner."
+                f"The user of database_url may not do what it must: {reason}. Make it the database's owner."
             ) from None
         case socket.gaierror():
             raise Misconfigured("The host of database_url has no address. Correct it.") from None
@@ -231,14 +230,14 @@ def raise_refused(error: Exception) -> NoReturn:
     raise_translated(error)
 
 
-async def _nothing(_connection: Any) -> None:
-    """Nothing is set for a session, so nothing needs to be set back."""
+async def _reset_nothing(_connection: Any) -> None:
+    """No session has settings of its own."""
 
 
-async def _undo(connection: Connection) -> None:
+async def _roll_back(connection: Connection) -> None:
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             await connection.execute(_ROLLBACK)
     except BaseException:
-        # Closing it is a rollback, too.
+        # The server rolls back when the connection closes.
         connection.terminate()

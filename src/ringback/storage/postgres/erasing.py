@@ -1,4 +1,4 @@
-"""Projects that come and go, and what is on record as being erased."""
+"""Projects that are added, renamed and deleted, and the record of requests that are being erased."""
 
 from collections.abc import Sequence
 
@@ -47,7 +47,7 @@ async def deleted_projects(database: Database) -> Sequence[str]:
 async def forget_projects(database: Database, seconds_ago: float) -> None:
     async def forget(connection: Connection) -> None:
         for row in await connection.fetch(_SQL["forget_projects"], seconds_ago):
-            # What ended after the deletion has counted still.
+            # Requests that ended after the deletion were counted again.
             await usage.forget_project(connection, row["id"])
 
     await database.transact(forget)
@@ -61,7 +61,7 @@ async def end(database: Database, request: JobId) -> None:
     await database.fetch(_SQL["end_erasing"], request)
 
 
-async def asked_for(database: Database, seconds_ago: float, limit: int) -> Sequence[JobId]:
+async def pending_erasures(database: Database, seconds_ago: float, limit: int) -> Sequence[JobId]:
     rows = await database.fetch(_SQL["erasing"], seconds_ago, limit)
     return [JobId(row["request"]) for row in rows]
 

@@ -1,8 +1,8 @@
--- What takes a database many steps, as functions: a batch of commands is read in one round trip and written in
--- another, and their plans are kept by the server, although no statement is prepared (PgBouncer in transaction
--- mode could not follow). The settings keep plans to nested loops over indexes, whatever the statistics say.
--- A function or type that changes after the first release gets another name: the nodes of the release before
--- go on with theirs.
+-- Functions for what takes several statements: a batch of commands is read in one round trip and written in
+-- another. The server keeps their plans, although no statement is prepared (that does not work with PgBouncer in
+-- transaction mode). The settings restrict plans to nested loops over indexes, independent of the statistics.
+-- A function or type that changes after the first release gets a new name: nodes of the release before still use
+-- the old one.
 
 -- What a batch reads: see `jobs.records`.
 create type new_lane as (kind text, name text, cap integer);
@@ -58,8 +58,8 @@ create type lane_changed as (
     first_left boolean
 );
 
--- Lock what a batch concerns, always in this order: sequences, lanes by id, what accessors use. Then read it.
--- Missing lanes are made. Lanes are named for new jobs; for the others they are those of their jobs.
+-- Lock the rows that a batch needs, always in this order: sequences, lanes by id, usages. Then read them. Missing
+-- lanes are made. The caller names the lanes of new jobs; those of existing jobs are found here.
 create function read_batch(
     p_jobs text[], p_parked text[], p_sequences text[], p_whole text[], p_lanes new_lane[],
     p_keys given_key[], p_usages usage_place[], p_checks boolean, p_new integer,
@@ -92,12 +92,12 @@ begin
     end if;
     if cardinality(p_lanes) > 0 then
         insert into lane (kind, name, cap, slots)
-        select asked.kind, asked.name, asked.cap, asked.cap from unnest(p_lanes) as asked
-        where not exists (select from lane where lane.kind = asked.kind and lane.name = asked.name)
-        order by asked.kind, asked.name on conflict do nothing;
+        select given.kind, given.name, given.cap, given.cap from unnest(p_lanes) as given
+        where not exists (select from lane where lane.kind = given.kind and lane.name = given.name)
+        order by given.kind, given.name on conflict do nothing;
         in_lanes := in_lanes || array(
-            select lane.id from unnest(p_lanes) as asked
-            join lane on lane.kind = asked.kind and lane.name = asked.name
+            select lane.id from unnest(p_lanes) as given
+            join lane on lane.kind = given.kind and lane.name = given.name
         );
     end if;
     perform from lane where lane.id = any(in_lanes) order by lane.id for update;
@@ -115,14 +115,14 @@ begin
     end if;
     if cardinality(in_sequences) > 0 then
         found := found || array(
-            select first.number from unnest(in_sequences) as asked (name) cross join lateral (
+            select first.number from unnest(in_sequences) as given (name) cross join lateral (
                 select live_job.number from live_job
-                where live_job.sequence = asked.name and live_job.number <> all(found)
+                where live_job.sequence = given.name and live_job.number <> all(found)
                 order by live_job.number limit 1
             ) as first
         ) || array(
-            select live_job.number from unnest(in_sequences) as asked (name) join live_job
-                on live_job.sequence = asked.name and live_job.sequence is not null and live_job.state <> 'held'
+            select live_job.number from unnest(in_sequences) as given (name) join live_job
+                on live_job.sequence = given.name and live_job.sequence is not null and live_job.state <> 'held'
         ) || array(select live_job.number from live_job where live_job.sequence = any(p_whole));
     end if;
     if cardinality(found) > 0 then
@@ -152,7 +152,7 @@ begin
         join job on job.number = known.job where known.until > moment;
     end if;
     if p_checks then
-        -- All that the batch may change, not only what it checks: in one go, and in one order.
+        -- All usages that the batch may change, not only those that it checks: locked at once, sorted.
         places := array(
             select (one.accessor, one.kind)::usage_place from (
                 select accessor, kind from unnest(p_usages)
@@ -175,7 +175,7 @@ begin
     end if;
 end $$;
 
--- Write what a batch has decided, in the order that `jobs.records.WriteSet` asks for.
+-- Write what a batch has decided, in the order that `jobs.records.WriteSet` prescribes.
 create function write_batch(
     p_now double precision, p_revived job_place[], p_moved live_moved[], p_added job_added[],
     p_entered live_entered[], p_ended job_ended[], p_attempts attempt_made[], p_keys key_kept[],
@@ -198,7 +198,7 @@ begin
         delete from live_job using unnest(p_ended) as old where live_job.number = old.number;
     end if;
     if cardinality(p_moved) > 0 then
-        -- Held ones first: of a sequence no two may be queued or leased, not for a moment.
+        -- Held ones first: of a sequence no two may be queued or leased, not even within the statement.
         foreach held in array array[true, false] loop
             update live_job set state = moved.state, tries = moved.tries, losses = moved.losses,
                 due_at = moved.due_at, code = moved.code, lease_until = moved.lease_until,
@@ -243,9 +243,9 @@ begin
         on conflict (accessor, key) do update set job = excluded.job, fingerprint = excluded.fingerprint,
             until = excluded.until where idempotency_key.until <= p_now;
         get diagnostics kept = row_count;
-        -- One that another node has just kept: the batch is run again, and finds it.
+        -- Another node has just stored the same key: the batch is run again, and reads it.
         if kept < cardinality(p_keys) then
-            raise unique_violation using message = 'a key is kept', constraint = 'idempotency_key_pkey';
+            raise unique_violation using message = 'a key was stored meanwhile', constraint = 'idempotency_key_pkey';
         end if;
     end if;
     if cardinality(p_usages) > 0 then
@@ -255,7 +255,7 @@ begin
             select from usage where usage.accessor = more.accessor and usage.kind = more.kind
         )
         on conflict do nothing;
-        -- In the order of the array, which is sorted: two batches never wait for each other here.
+        -- In the order of the array, which is sorted: two batches cannot deadlock here.
         update usage set jobs = greatest(usage.jobs + more.jobs, 0),
             weight = greatest(usage.weight + more.weight, 0), kept = greatest(usage.kept + more.kept, 0)
         from unnest(p_usages) as more where usage.accessor = more.accessor and usage.kind = more.kind;
@@ -277,8 +277,8 @@ begin
     end if;
 end $$;
 
--- A claim by a worker that deals its slots to callers itself: due jobs of these lanes, so many of each at most.
--- Lanes that another claimer holds are passed by, unless there is nothing else.
+-- Lease due jobs of these lanes, up to a number for each. Lanes that another claim has locked are skipped, unless
+-- all are locked.
 create function claim_from(p_lanes bigint[], p_shares integer[], p_seconds double precision, p_holder bigint)
 returns table (
     id text, kind text, lane text, project text, payload bytea, parent text, accessor text, method text, tags text,
@@ -304,8 +304,8 @@ begin
     end if;
     moment := ledger_now();
     with dealt as (
-        select l.id, least(asked.share, l.slots - l.inflight) as share
-        from unnest(p_lanes, p_shares) as asked (id, share) join lane as l on l.id = asked.id
+        select l.id, least(given.share, l.slots - l.inflight) as share
+        from unnest(p_lanes, p_shares) as given (id, share) join lane as l on l.id = given.id
         where l.id = any(lanes) and l.ready_at <= moment
     ), due as materialized (
         select dealt.id as lane, first.number
@@ -323,13 +323,13 @@ begin
     update lane as l set inflight = l.inflight + claimed.jobs, served_at = moment,
         served = nextval('lane_served'), next_due = claimed.next_due
     from (
-        select asked.id, (
-            select count(*) from live_job as j where j.number = any(taken) and j.lane = asked.id
+        select given.id, (
+            select count(*) from live_job as j where j.number = any(taken) and j.lane = given.id
         ) as jobs, (
-            select j.due_at from live_job as j where j.lane = asked.id and j.state = 'queued'
+            select j.due_at from live_job as j where j.lane = given.id and j.state = 'queued'
             order by j.due_at, j.number limit 1
         ) as next_due
-        from unnest(lanes) as asked (id)
+        from unnest(lanes) as given (id)
     ) as claimed
     where l.id = claimed.id;
     return query select job.id, job.kind, lane.name, job.project, job.payload, job.parent, job.accessor, job.method,
@@ -339,10 +339,10 @@ begin
     join lane on lane.id = j.lane order by j.due_at, j.number;
 end $$;
 
--- What the sweep does beside rescuing, and what becomes of old jobs.
+-- The sweep's other steps, and the deletion of old jobs.
 
--- The partitions of some days, each made once, whoever asks. The default partition takes what comes for a
--- day that has none; a day that stands there already stays there.
+-- Make the partitions of some days that do not exist. The default partition takes rows of a day that has none;
+-- such a day stays there.
 create function make_days(p_first integer, p_last integer) returns void language plpgsql
 set lock_timeout = '2s'
 as $$
@@ -358,7 +358,7 @@ begin
             continue when to_regclass(partition) is not null;
             begin
                 execute format('create table %I (like %I including defaults including constraints)', partition, parent);
-                -- Nothing is changed there but by retention: its rows are vacuumed when a tenth of them is gone.
+                -- Only retention changes rows there: they are vacuumed when a tenth of them is deleted.
                 execute format('alter table %I set (autovacuum_vacuum_scale_factor = 0.1,
                     autovacuum_vacuum_insert_scale_factor = 0.2, autovacuum_analyze_scale_factor = 0.05)', partition);
                 execute format('alter table %I attach partition %I for values from (%s) to (%s)', parent, partition, day, day + 1);
@@ -369,7 +369,7 @@ begin
     end loop;
 end $$;
 
--- Days of which nothing is left go as a whole, and no vacuum has to clean them. How many.
+-- Drop the empty partitions of days before this one, so that vacuum need not clean them; their number.
 create function drop_days(p_before integer) returns integer language plpgsql
 set lock_timeout = '2s'
 as $$
@@ -399,8 +399,8 @@ begin
     return dropped;
 end $$;
 
--- The database's clock was set back: what waited for 30 s shall not wait for an hour. By how much, and
--- how far the clock has come now.
+-- If the database's clock was set back, move all waiting times back as well: without this, a wait of 30 s could
+-- take hours. Record the present time, and return by how much the clock was set back.
 create function see_clock() returns double precision language plpgsql
 as $$
 declare
@@ -419,42 +419,42 @@ begin
     return greatest(back, 0);
 end $$;
 
--- Count anew what is in flight: the truth behind the counters. A lane that looks wrong is looked at again
--- once it is locked. Few jobs are leased at a time.
+-- Correct the lanes' counters by counting the leases. A lane that looks wrong is counted again once it is locked.
+-- Few jobs are leased at a time.
 create function repair() returns integer language plpgsql
 as $$
 declare
     suspects bigint[];
     repaired integer;
 begin
-    with held as (
+    with leased as (
         select live_job.lane as id, count(*) as jobs from live_job where live_job.state = 'leased'
         group by live_job.lane
     )
-    select array_agg(lane.id) into suspects from lane left join held on held.id = lane.id
-    where lane.inflight <> coalesce(held.jobs, 0);
+    select array_agg(lane.id) into suspects from lane left join leased on leased.id = lane.id
+    where lane.inflight <> coalesce(leased.jobs, 0);
     if suspects is null then
         return 0;
     end if;
     perform from lane where id = any(suspects) order by id for update;
-    with held as (
+    with leased as (
         select live_job.lane as id, count(*) as jobs from live_job where live_job.state = 'leased'
         group by live_job.lane
     )
-    update lane set inflight = truth.jobs, next_due = (
+    update lane set inflight = counted.jobs, next_due = (
         select live_job.due_at from live_job where live_job.lane = lane.id and live_job.state = 'queued'
         order by live_job.due_at, live_job.number limit 1
     )
     from (
-        select suspect.id, coalesce(held.jobs, 0) as jobs
-        from unnest(suspects) as suspect (id) left join held on held.id = suspect.id
-    ) as truth
-    where lane.id = truth.id and lane.inflight <> truth.jobs;
+        select suspect.id, coalesce(leased.jobs, 0) as jobs
+        from unnest(suspects) as suspect (id) left join leased on leased.id = suspect.id
+    ) as counted
+    where lane.id = counted.id and lane.inflight <> counted.jobs;
     get diagnostics repaired = row_count;
     return repaired;
 end $$;
 
--- Some jobs and all that knew them, but for those that were asked for again or from which others follow.
+-- Delete jobs and all rows that refer to them, except jobs that are live again or have children.
 create function drop_jobs(p_numbers bigint[], p_days integer[])
 returns table (lane bigint, accessor text, kind text) language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -462,8 +462,8 @@ set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
-    gone bigint[];
-    gone_days integer[];
+    dropped bigint[];
+    dropped_days integer[];
 begin
     with ended as (
         delete from ended_job using unnest(p_numbers, p_days) as old (number, day)
@@ -472,14 +472,14 @@ begin
         )
         returning ended_job.number, ended_job.day
     )
-    select array_agg(ended.number), array_agg(ended.day) into gone, gone_days from ended;
-    delete from attempt using unnest(gone, gone_days) as old (number, day)
+    select array_agg(ended.number), array_agg(ended.day) into dropped, dropped_days from ended;
+    delete from attempt using unnest(dropped, dropped_days) as old (number, day)
     where attempt.job = old.number and attempt.day = old.day;
-    delete from idempotency_key where idempotency_key.job = any(gone);
-    return query delete from job where job.number = any(gone) returning job.lane, job.accessor, job.kind;
+    delete from idempotency_key where idempotency_key.job = any(dropped);
+    return query delete from job where job.number = any(dropped) returning job.lane, job.accessor, job.kind;
 end $$;
 
--- What dropped jobs were the last to refer to.
+-- Delete rows to which no job refers any more, after jobs were dropped.
 create function clear_up(p_lanes bigint[], p_accessors text[], p_kinds text[], p_dropped bigint[])
 returns void language plpgsql
 set enable_seqscan = off set enable_hashjoin = off set enable_mergejoin = off
@@ -490,14 +490,14 @@ declare
 begin
     select array_agg(lane.id) into empty from lane
     where lane.id = any(p_lanes) and not exists (select from job where job.lane = lane.id);
-    -- Whoever adds a job there holds the lane's row: it is looked at again once it is ours.
+    -- A batch that adds a job to the lane locks its row: the lane is checked again once it is locked here.
     perform from lane where id = any(empty) order by id for update;
     delete from lane where id = any(empty) and not exists (select from job where job.lane = lane.id);
-    update usage set kept = greatest(usage.kept - gone.jobs, 0)
-    from unnest(p_accessors, p_kinds, p_dropped) as gone (accessor, kind, jobs)
-    where usage.accessor = gone.accessor and usage.kind = gone.kind;
-    delete from usage using unnest(p_accessors, p_kinds) as gone (accessor, kind)
-    where usage.accessor = gone.accessor and usage.kind = gone.kind and usage.kept = 0 and usage.jobs = 0;
+    update usage set kept = greatest(usage.kept - dropped.jobs, 0)
+    from unnest(p_accessors, p_kinds, p_dropped) as dropped (accessor, kind, jobs)
+    where usage.accessor = dropped.accessor and usage.kind = dropped.kind;
+    delete from usage using unnest(p_accessors, p_kinds) as dropped (accessor, kind)
+    where usage.accessor = dropped.accessor and usage.kind = dropped.kind and usage.kept = 0 and usage.jobs = 0;
     delete from signing_secret where key = any(p_accessors)
         and not exists (select from api_key where api_key.id = signing_secret.key)
         and not exists (select from usage where usage.accessor = signing_secret.key);

@@ -37,7 +37,7 @@ async def keys_of_project(database: Database, project: str) -> Sequence[ApiKey]:
 async def add_key(database: Database, key: ApiKey, secret_hash: bytes) -> None:
     limits = key.limits
     try:
-        added = await database.once(
+        added = await database.execute_once(
             _SQL["add_key"], key.id, key.project, key.comment, tags_to_json(key.scopes),
             tags_to_json(key.tags), key.created_at, key.expires_at, secret_hash, limits.requests,
             limits.queued_bytes, limits.schedule, limits.daily_audio_seconds,
@@ -57,7 +57,7 @@ async def set_limits(database: Database, project: str, key: str, limits: KeyLimi
 
 
 async def remove_key(database: Database, project: str, key: str) -> bool:
-    """Its secrets stay while a job refers to it: `retention` drops them with the last one."""
+    """Its secrets stay while a job refers to it: `retention` drops them with the last job."""
 
     async def remove(connection: Connection) -> bool:
         removed = await connection.fetch(_SQL["remove_key"], project, key)

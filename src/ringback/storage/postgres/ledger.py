@@ -1,4 +1,4 @@
-"""The ledger as the rest of the house sees it: the ports, and the tasks of a node that serves."""
+"""`PostgresLedger`: the ledger's ports, passed on to the modules beside it, and the tasks of a node."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -37,10 +37,10 @@ from ringback.storage.postgres.writer import PostgresWriter
 from ringback.storage.retention import RetentionWalk
 
 BUSY_SECONDS = 5.0
-"""After a claim that found something, work is looked for more often."""
+"""For so long after a claim that found jobs, a worker polls more often."""
 
 END_POLL_SECONDS = 5.0
-"""A notification of an end, and the look for all ends together, come sooner."""
+"""Notifications of ends, and the notifier's own poll for all of them, usually come sooner."""
 
 _FIX_CAPS = load("upkeep.sql")["fix_caps"]
 _AUDIO = load("daily_audio.sql")
@@ -52,14 +52,14 @@ class PostgresLedger:
     def __init__(self, url: str, database: Database, fixed_caps: Mapping[str, int]) -> None:
         self._database = database
         self._notifier = Notifier(url, database)
-        self._writer = PostgresWriter(database, fixed_caps, self._tell)
+        self._writer = PostgresWriter(database, fixed_caps, self._notify)
         self._sweep = Sweep(database, self._writer)
         self._retention = RetentionWalk()
         self._busy_until: dict[str, float] = {}
         self._node: int | None = None
         self._fault: str | None = None
         self.interrupted = 0
-        """Jobs whose leases had run out when this node started: another had ended with them in work."""
+        """Jobs whose leases had expired when this node started: another node ended while working on them."""
         self._tasks: list[asyncio.Task[None]] = []
 
     @classmethod
@@ -91,7 +91,7 @@ class PostgresLedger:
         return ledger
 
     async def close(self) -> None:
-        """Finish the writes that were asked for; leases that are still held are lost at once."""
+        """Finish the writes that were requested; leases that are still held expire at once."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -166,15 +166,15 @@ class PostgresLedger:
     async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        # Whoever waits is on the list before looking: what is committed after the look wakes it.
+        # The waiter is registered before the query: a commit after the query wakes it.
         with self._notifier.for_work.waiting(kind) as event:
-            while (left := deadline - loop.time()) > 0:
+            while (remaining := deadline - loop.time()) > 0:
                 event.clear()
                 ready_in = await reads.next_ready(self._database, kind, shares)
                 if ready_in is not None and ready_in <= 0:
                     return
                 busy = loop.time() < self._busy_until.get(kind, 0.0)
-                pause = min(left, BUSY_POLL_SECONDS if busy else IDLE_POLL_SECONDS)
+                pause = min(remaining, BUSY_POLL_SECONDS if busy else IDLE_POLL_SECONDS)
                 await wait(event, pause if ready_in is None else min(pause, ready_in))
 
     async def wait_for_end(self, job: JobId) -> Job:
@@ -291,7 +291,7 @@ class PostgresLedger:
         return {holder: used.get(holder, 0.0) for holder in holders}
 
     async def count_audio(self, seconds: Mapping[str, float]) -> None:
-        await self._database.once(_AUDIO["count_now"], list(seconds), list(seconds.values()))
+        await self._database.execute_once(_AUDIO["count"], list(seconds), list(seconds.values()))
 
     # The port of usage.
 
@@ -318,7 +318,7 @@ class PostgresLedger:
         await erasing.end(self._database, request)
 
     async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
-        return await erasing.asked_for(self._database, seconds_ago, limit)
+        return await erasing.pending_erasures(self._database, seconds_ago, limit)
 
     async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
         return await retention.erase(self._database, jobs, used or {})
@@ -330,7 +330,7 @@ class PostgresLedger:
         await erasing.forget_projects(self._database, seconds_ago)
 
     async def scrub(self) -> bool:
-        """What was deleted in the database's files is vacuum's."""
+        """Nothing to do: vacuum removes deleted rows from the database's files."""
         return True
 
     # Nodes.
@@ -340,20 +340,20 @@ class PostgresLedger:
         return await nodes.nodes(self._database)
 
     async def fix_caps(self, caps: Mapping[str, int]) -> None:
-        """These kinds have these caps from now on, in lanes that are there. (New ones have `fixed_caps`.)"""
+        """Set the caps of the existing lanes of these kinds. (New lanes get `fixed_caps`.)"""
         for kind, cap in caps.items():
             await self._database.fetch(_FIX_CAPS, kind, cap)
 
     async def show_progress(self, reached: Mapping[JobId, tuple[float, float | None]]) -> None:
-        """Seconds heard, and the recording's length where it is known, for all nodes to see."""
+        """By job, for all nodes: seconds that are transcribed, and the recording's length if it is known."""
         await cluster.show_progress(self._database, reached)
 
     async def progress_of(self, job: JobId) -> tuple[float, float | None] | None:
-        """What was last shown, by whichever node."""
+        """What any node has last shown of it."""
         return await cluster.progress_of(self._database, job)
 
     async def take_turn(self, name: str, every: float) -> bool:
-        """Whether this node may set out on a round that one of all makes once in `every` seconds."""
+        """Whether this node may start a round that one of all nodes makes once in `every` seconds."""
         return await cluster.take_turn(self._database, name, every)
 
     async def _serve(self, facts: NodeFacts, fixed_caps: Mapping[str, int]) -> None:
@@ -365,7 +365,7 @@ class PostgresLedger:
             asyncio.create_task(self._notifier.run(), name="ledger-notifier"),
         ]
 
-    def _tell(self, changes: Changes) -> None:
+    def _notify(self, changes: Changes) -> None:
         telemetry.count_ends(changes.ends)
         self._notifier.notify(changes)
 

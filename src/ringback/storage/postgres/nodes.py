@@ -1,4 +1,4 @@
-"""The processes that serve from one database: each says so, and again every few seconds."""
+"""The processes that serve from one database: each has a row, and updates it every few seconds."""
 
 import importlib.metadata
 import socket
@@ -13,14 +13,14 @@ from ringback.storage.postgres.queries import load
 
 BEAT_SECONDS = 15.0
 REMEMBERED_SECONDS = 86_400.0
-"""For how long a node that died is still listed."""
+"""For so long a node that died is listed."""
 
 _SQL = load("upkeep.sql")
 
 
 @dataclass(frozen=True, slots=True)
 class NodeFacts:
-    """What a process says of itself. `id` is new at every start."""
+    """How a process describes itself. `id` is new at every start."""
 
     id: str
     host: str
@@ -46,7 +46,7 @@ class Node:
 async def join(database: Database, facts: NodeFacts) -> int:
     """The number by which its leases are known."""
     roles = msgspec.json.encode(facts.roles).decode()
-    [row] = await database.once(_SQL["join"], facts.id, facts.host, roles, facts.version)
+    [row] = await database.execute_once(_SQL["join"], facts.id, facts.host, roles, facts.version)
     return int(row["number"])
 
 
@@ -55,8 +55,8 @@ async def beat(database: Database, number: int) -> None:
 
 
 async def leave(database: Database, number: int) -> None:
-    """What it still holds is lost at once: the next sweep of any node returns it."""
-    await database.fetch(_SQL["let_go"], number)
+    """Its leases expire at once: the next sweep of any node returns their jobs to the queue."""
+    await database.fetch(_SQL["expire_leases"], number)
     await database.fetch(_SQL["leave"], number)
 
 

@@ -1,8 +1,8 @@
-"""Waiting for work and for ends: notifications come fast, and polls are the truth.
+"""Waiting for work and for ends: notifications are fast, polls find what a lost notification was about.
 
-They are sent with NOTIFY, on one direct connection of each node, after the commit that they are about: inside
-the transaction they would make all commits of the database wait for each other (PostgreSQL holds one lock for
-that until the commit is on the disk). One that is lost costs a poll's length, and nothing else.
+Notifications are sent with NOTIFY, on one direct connection of each node, after the commit that they are
+about: inside the transaction they would make all commits of the database wait for each other (PostgreSQL
+holds a global lock for them until the commit is on the disk). A lost one delays a waiter until its next poll.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ BUSY_POLL_SECONDS = 0.25
 IDLE_POLL_SECONDS = 1.0
 LISTEN_AGAIN_SECONDS = 5.0
 MOST_NAMED = 150
-"""Ended jobs that one notification names; with more, everybody looks. PostgreSQL's limit is 8,000 bytes."""
+"""Ended jobs that one notification names; with more, all waiters are woken. PostgreSQL allows 8,000 bytes."""
 
 
 class Notification(msgspec.Struct, frozen=True, array_like=True):
-    """What one node tells the others."""
+    """What one node sends to the others."""
 
     kinds: list[str]
     ended: list[JobId] | None
@@ -37,9 +37,9 @@ class Notification(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Notifier:
-    """Tells this process's waiters and the other nodes what commits have brought, and hears from them.
+    """Notifies this process's waiters and the other nodes of commits, and receives their notifications.
 
-    `run` is its task; without it, or without its connection, polls alone tell what other nodes did.
+    `run` is its task; without it, or without its connection, only polls find what other nodes did.
     """
 
     def __init__(self, url: str, database: Database) -> None:
@@ -48,7 +48,7 @@ class Notifier:
         self.for_work: Waiters[str] = Waiters()
         self.for_end: Waiters[JobId] = Waiters()
         self._unsent = Changes()
-        self._something_to_send = asyncio.Event()
+        self._unsent_added = asyncio.Event()
 
     def notify(self, changes: Changes) -> None:
         """After their commit."""
@@ -57,13 +57,13 @@ class Notifier:
             self._unsent.kinds |= changes.kinds
             self._unsent.ended += changes.ended
             if len(self._unsent.ended) > 10 * MOST_NAMED:
-                del self._unsent.ended[MOST_NAMED + 1 :]  # nobody listens; they are too many to name anyway
-            self._something_to_send.set()
+                del self._unsent.ended[MOST_NAMED + 1 :]  # there is no connection; too many to name anyway
+            self._unsent_added.set()
 
     async def run(self) -> None:
         """Listen and notify, for as long as the process serves."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._look_for_ends())
+            tasks.create_task(self._poll_for_ends())
             while True:
                 with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
                     await self._listen()
@@ -78,14 +78,14 @@ class Notifier:
             while not connection.is_closed():
                 with suppress(TimeoutError):
                     async with asyncio.timeout(LISTEN_AGAIN_SECONDS):
-                        await self._something_to_send.wait()
+                        await self._unsent_added.wait()
                 await self._send(connection)
         finally:
             connection.terminate()
 
     async def _send(self, connection: "asyncpg.Connection[Any]") -> None:
-        """Whatever came together while the last one was sent; an empty one shows that somebody is there."""
-        self._something_to_send.clear()
+        """All changes since the last notification; without any, a query that checks the connection."""
+        self._unsent_added.clear()
         sent, self._unsent = self._unsent, Changes()
         if not sent.kinds and not sent.ended:
             await connection.fetchval("select 1")
@@ -100,11 +100,11 @@ class Notifier:
         try:
             received = msgspec.json.decode(str(payload), type=Notification)
         except msgspec.DecodeError:
-            return  # a release that speaks otherwise
+            return  # from a release with another format
         self._wake(received.kinds, self.for_end.keys() if received.ended is None else received.ended)
 
-    async def _look_for_ends(self) -> None:
-        """One question for all who wait, however many they are."""
+    async def _poll_for_ends(self) -> None:
+        """One query for all waiters."""
         while True:
             await asyncio.sleep(IDLE_POLL_SECONDS)
             awaited = self.for_end.keys()

@@ -1,4 +1,4 @@
-"""What readers ask, each with one statement."""
+"""Queries of readers, each in one statement."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -80,9 +80,8 @@ async def lane_reports(
     ending: str,
     names: Sequence[Lane] | None,
 ) -> list[LaneReport]:
-    wanted = None if names is None else list(names)
-    asked = (kind, least_failures, ending, wanted, limit, LOOKED_THROUGH)
-    return [LaneReport(**row) for row in await database.fetch(_SQL["lane_reports"], *asked)]
+    arguments = (kind, least_failures, ending, None if names is None else list(names), limit, LOOKED_THROUGH)
+    return [LaneReport(**row) for row in await database.fetch(_SQL["lane_reports"], *arguments)]
 
 
 async def size(database: Database) -> int:

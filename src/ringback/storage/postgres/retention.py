@@ -1,20 +1,20 @@
-"""What becomes of jobs that have ended: first their contents go, then all trace of them.
+"""Deleting ended jobs: first their contents (`strip`), later all of their rows (`drop`, `erase`).
 
-Every call looks at a bounded number of rows. Days of which nothing is left go as a whole, in the sweep.
+Every call reads and deletes a bounded number of rows. The sweep drops the partitions of days without rows.
 """
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ringback.jobs.daily_audio import DAYS_KEPT
+from ringback.jobs.daily_audio import DAYS_RETAINED
 from ringback.jobs.job import Job, JobId
 from ringback.jobs.store import Stripped
 from ringback.jobs.usage import Used
 from ringback.storage.postgres import usage
 from ringback.storage.postgres.database import Connection, Database
 from ringback.storage.postgres.queries import load
-from ringback.storage.retention import DropJobs, LookForOld, OldJob, Place, RetentionWalk
+from ringback.storage.retention import DropJobs, FindOldJobs, OldJob, Place, RetentionWalk
 from ringback.storage.rows import job_from
 from ringback.storage.steps import run_async
 
@@ -30,13 +30,13 @@ async def ended(database: Database, kind: str, seconds_ago: float, limit: int) -
 
 async def strip(database: Database, jobs: Sequence[Stripped]) -> int:
     async def write(connection: Connection) -> int:
-        said = await connection.fetch(
+        stripped = await connection.fetch(
             _SQL["strip"],
             [job.job for job in jobs],
             [job.payload for job in jobs],
             [job.result for job in jobs],
         )
-        return len(said)
+        return len(stripped)
 
     return await database.transact(write)
 
@@ -44,12 +44,10 @@ async def strip(database: Database, jobs: Sequence[Stripped]) -> int:
 async def drop(database: Database, walk: RetentionWalk, seconds_ago: float, limit: int) -> int:
     until = await database.value(_SQL["now"]) - seconds_ago
 
-    async def ask(question: LookForOld | DropJobs) -> list[OldJob] | int:
-        if isinstance(question, DropJobs):
-            return await _drop(database, [(old.place.number, old.partition) for old in question.jobs])
-        rows = await database.fetch(
-            _SQL["old"], question.stripped, question.kind, *question.after, until, question.limit
-        )
+    async def ask(step: FindOldJobs | DropJobs) -> list[OldJob] | int:
+        if isinstance(step, DropJobs):
+            return await _drop(database, [(old.place.number, old.partition) for old in step.jobs])
+        rows = await database.fetch(_SQL["old"], step.stripped, step.kind, *step.after, until, step.limit)
         return [
             OldJob(Place(row["finished_at"], row["number"]), row["day"], row["childless"]) for row in rows
         ]
@@ -58,7 +56,7 @@ async def drop(database: Database, walk: RetentionWalk, seconds_ago: float, limi
     dropped = await run_async(walk.drop(kinds, limit), ask)
     await database.fetch(_SQL["drop_old_keys"], limit)
     await database.fetch(_SQL["drop_hours"], limit)
-    await database.fetch(_FORGET_AUDIO, DAYS_KEPT)
+    await database.fetch(_FORGET_AUDIO, DAYS_RETAINED)
     return dropped
 
 
@@ -71,7 +69,8 @@ async def erase(database: Database, jobs: Sequence[JobId], used: Mapping[JobId, 
 async def _drop(
     database: Database, places: Sequence[tuple[int, int]], counted: Mapping[int, Used] | None = None
 ) -> int:
-    """Jobs by their numbers and days. `counted`: by number, those that count without tags from then on."""
+    """Drop jobs by their numbers and days. `counted`: by number, usage that counts without tags
+    afterwards."""
     if not places:
         return 0
     numbers, days = [number for number, _day in places], [day for _number, day in places]
@@ -79,23 +78,23 @@ async def _drop(
     async def write(connection: Connection) -> list[dict[str, Any]]:
         if not counted:
             return [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
-        # Locked: what another node drops meanwhile is not ours to move.
-        ours = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
+        # Locked: the tags of a job that another node drops are removed there, once.
+        locked = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
         dropped = [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
-        ours -= {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
-        for number in sorted(ours):
-            await usage.take_tags(connection, counted[number])
+        kept = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
+        for number in sorted(locked - kept):
+            await usage.remove_tags(connection, counted[number])
         return dropped
 
-    gone = await database.transact(write)
-    await _clear_up(database, gone)
-    return len(gone)
+    dropped = await database.transact(write)
+    await _clear_up(database, dropped)
+    return len(dropped)
 
 
-async def _clear_up(database: Database, gone: Sequence[dict[str, Any]]) -> None:
-    """What the dropped jobs were the last to refer to."""
-    lanes = list({job["lane"] for job in gone})
-    usages = Counter((job["accessor"], job["kind"]) for job in gone if job["accessor"] is not None)
+async def _clear_up(database: Database, dropped: Sequence[dict[str, Any]]) -> None:
+    """Delete rows that no job refers to any more."""
+    lanes = list({job["lane"] for job in dropped})
+    usages = Counter((job["accessor"], job["kind"]) for job in dropped if job["accessor"] is not None)
     places = sorted(usages)
 
     async def write(connection: Connection) -> None:

@@ -1,8 +1,8 @@
 """The schema: `schema.sql` makes it, `migrations` bring older ones forward; one node at a time.
 
-From the first release on a migration only adds: the nodes of the last release go on working on the new schema
-while they are replaced one by one. What it takes away, it takes away from the release before that one. A
-changed function or type gets a name of its own, so that it stands beside the old one.
+From the first release on a migration only adds, so that nodes of the release before still work on the new
+schema while they are replaced one by one; what no release uses any more is removed one release later. A
+changed function or type gets a new name, and exists beside the old one.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,14 +21,14 @@ OLDEST = 4
 """The first schema that is brought forward."""
 
 SQUASHED = 9
-"""The schema of the first release; what was there before it has no functions that are still in use."""
+"""The schema of the first release; no function of the schemas before it is still in use."""
 
 LOCK = 7_276_235_116
-"""An advisory lock of the whole database: one migrates, the others wait for it."""
+"""An advisory lock of the database: one node migrates, the others wait."""
 
 MIGRATION_SECONDS = 3600.0
 DAYS_AHEAD = 3
-"""Partitions are made so many days before they are needed."""
+"""Partitions are made this many days before they are needed."""
 
 _BEGIN = "begin; set local lock_timeout = '60s'; set local statement_timeout = 0"
 _LOCK = "select pg_advisory_xact_lock($1)"
@@ -45,8 +45,8 @@ _DAYS = (
 async def migrate(url: str) -> int:
     """Bring the database up to date; the version of its schema.
 
-    `Misconfigured` when it cannot be used, or was made by a newer Ringback; `LedgerUnavailable` when the
-    server cannot be reached just now.
+    Raises `Misconfigured` when it cannot be used, or was made by a newer Ringback; `LedgerUnavailable` when
+    the server cannot be reached.
     """
     async with AsyncExitStack() as stack:
         connection = await _connected(url, stack)
@@ -70,7 +70,7 @@ async def migrate(url: str) -> int:
 
 
 async def check(url: str) -> None:
-    """`Misconfigured` unless the schema is this program's: for those who do not migrate."""
+    """Raise `Misconfigured` unless the schema is this program's; for processes that do not migrate."""
     async with AsyncExitStack() as stack:
         connection = await _connected(url, stack)
         try:
@@ -97,7 +97,7 @@ def newest_version() -> int:
 
 
 def scripts(version: int) -> Sequence[tuple[int, str]]:
-    """What makes the newest schema of one of this version (0: of none), each with the version it makes."""
+    """The scripts that bring a schema of this version (0: none) to the newest, each with its new version."""
     migrations = _migrations()
     if version == 0:
         return [(max(migrations), _text("schema.sql") + _text("functions.sql"))]

@@ -1,8 +1,8 @@
 -- The ledger as a new database gets it: jobs, their lanes and attempts, API keys and projects, nodes. Times are
--- Unix seconds. Older databases are brought to the same shape by `migrations`. What each table means is told in
--- docs/adr/0017-postgres.md.
+-- Unix seconds. Older databases are brought to the same shape by `migrations`. The tables are
+-- explained in docs/adr/0017-postgres.md.
 
--- The one clock of all nodes. Nobody's own clock decides anything.
+-- The one clock of all nodes: no decision depends on a node's own clock.
 create function ledger_now() returns double precision language sql volatile
     as $$ select extract(epoch from clock_timestamp())::double precision $$;
 
@@ -19,7 +19,7 @@ create table project (
     id text primary key,
     name text not null,
     created_at double precision not null default 0,
-    deleted_at double precision                 -- from then on nobody finds it; it stays until its jobs are gone
+    deleted_at double precision                 -- it is no longer found; the row stays until its jobs are deleted
 );
 insert into project (id, name) values (gen_random_uuid()::text, 'default');
 
@@ -39,7 +39,7 @@ create table api_key (
 );
 create index api_key_by_project on api_key (project, created_at);
 
--- Of keys, removed ones too: what was accepted with a key is signed with its secrets.
+-- Also of removed keys: callbacks of requests that were accepted with a key are signed with its secrets.
 create table signing_secret (
     number bigint generated always as identity primary key,     -- order of making
     key text not null,
@@ -49,7 +49,7 @@ create table signing_secret (
 );
 create index signing_secret_by_key on signing_secret (key);
 
--- Requests that are being erased: on record until nothing is left of them.
+-- Requests that are being erased; a row stays until its request is erased.
 create table erasing (
     request text primary key collate "C",
     asked_at double precision not null
@@ -70,7 +70,7 @@ create table node (
 -- Jobs of one lane share its cap and its breaker. `ready_at` is the moment from which a claim may take
 -- a job here; null while nothing waits or there is no room. A lane that was just served stands behind
 -- those that were not: that makes a claim round robin, and one walk along one index.
--- Whoever moves a job holds its lane's row, so that what stands here is always right.
+-- A transaction that moves a job locks its lane's row, so that the counters here are always right.
 create table lane (
     id bigint generated always as identity primary key,
     kind text not null,
@@ -95,7 +95,7 @@ create table lane (
 create index lane_ready on lane (kind, ready_at, served, id) where ready_at is not null;
 create sequence lane_served cache 1;
 
--- What was asked: written once, never changed, so that its indexes are paid for once.
+-- What was requested: written once and never changed, so that its indexes are written once.
 create sequence job_number cache 1;
 create table job (
     number bigint primary key,                  -- order of arrival, and the key of pages
@@ -125,8 +125,7 @@ create table hour (
     hour bigint not null
 );
 
--- How a job stands while it is not over: the hot table, small rows, live jobs only. Jobs of one sequence
--- are held until it is their turn.
+-- The state of live jobs: a small table that changes often. Jobs of one sequence are held until it is their turn.
 create table live_job (
     number bigint primary key,
     lane bigint not null,
@@ -154,8 +153,8 @@ create index live_job_by_code on live_job (code, number) where code >= 300;
 -- Strictly one at a time.
 create unique index live_job_in_turn on live_job (sequence) where sequence is not null and state <> 'held';
 
--- How a job ended: append-only, but for a parked one that is asked for again. In partitions by the day on
--- which the job was added, so that a job's rows are found in one of them.
+-- How a job ended: append-only, except for a parked job that is sent again. In partitions by the day on
+-- which the job was added, so that all rows of a job are in one partition.
 create table ended_job (
     number bigint not null,
     day integer not null,
@@ -176,13 +175,13 @@ create table ended_job (
 ) partition by range (day);
 create table ended_job_default partition of ended_job default;
 create index ended_job_by_age on ended_job (stripped, kind, finished_at, number);
--- Lists of what is rare, in order of arrival. Done jobs are not in them, and pay nothing.
+-- For pages of rare jobs, in order of arrival. Done jobs are not in these indexes, and cost nothing.
 create index ended_job_apart on ended_job (project, kind, state, number) where state <> 'done';
 create index ended_job_apart_by_lane on ended_job (lane, state, number) where state <> 'done';
 create index ended_job_by_code on ended_job (project, kind, code, number) where code >= 300;
 create index ended_job_failed on ended_job (project, kind, number) where code >= 400;
 
--- Tries that are over; the token of the lease tells them apart. In partitions, as ended_job.
+-- Attempts that have ended, by the token of their lease. In partitions, as ended_job.
 create table attempt (
     job bigint not null,
     day integer not null,
@@ -196,7 +195,7 @@ create table attempt (
 ) partition by range (day);
 create table attempt_default partition of attempt default;
 
--- A job wherever it stands.
+-- A job, live or ended.
 create view job_now as
 select job.number, job.id, job.kind, lane.name as lane, job.project, job.payload, job.parent, job.accessor,
     job.method, job.tags, coalesce(live_job.state, ended_job.state) as state,
@@ -208,7 +207,7 @@ from job join lane on lane.id = job.lane
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number and ended_job.day = job.day;
 
--- What the jobs of one accessor amount to: the live ones with their weight, and all that are remembered.
+-- The jobs of one accessor: number and weight of live ones, and the number of all.
 create table usage (
     accessor text not null,
     kind text not null,
@@ -224,7 +223,7 @@ create table idempotency_key (
     accessor text not null,
     key text not null,
     job bigint not null,
-    fingerprint bytea not null,                 -- a hash of all that was asked
+    fingerprint bytea not null,                 -- a hash of the whole request
     until double precision not null,
     primary key (accessor, key)
 );
@@ -240,16 +239,16 @@ create table daily_audio (
 ) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0);
 
--- What requests amount to, by the hour in which they were accepted. Written with their ends; the sums stay when
+-- The sums of requests, by the hour in which they were accepted. Written with their ends; the sums stay when
 -- the requests are dropped. Lists are JSON arrays.
 create table usage_hour (
     project text not null,
     hour bigint not null,                       -- since 1970
-    accessor text not null,                     -- '' where none is known
+    accessor text not null,                     -- '' if none is known
     endpoint text not null,
     method text not null,
-    model text not null,                        -- the name of the one that was promised
-    model_id text not null,                     -- the uuid of the one that ran, or ''
+    model text not null,                        -- the name of the requested model
+    model_id text not null,                     -- the uuid of the model that ran, or ''
     language text not null,
     features text not null,                     -- parameters that were true
     parameters text not null,                   -- those that were not left at their defaults
@@ -269,9 +268,9 @@ create table usage_hour (
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 1000,
     autovacuum_vacuum_cost_delay = 0);
 
--- What nodes tell one another beside jobs. None of it is missed after a crash.
+-- What nodes share beside jobs. None of it needs to survive a crash.
 
--- How far recordings are that run just now: a row per recording, written once a second at most.
+-- The progress of recordings that are being transcribed: one row each, written at most once a second.
 create unlogged table progress (
     job text primary key collate "C",
     seconds double precision not null,
@@ -281,7 +280,7 @@ create unlogged table progress (
     autovacuum_vacuum_cost_delay = 0);
 create index progress_by_age on progress (at);
 
--- Rounds that one node makes for all: when somebody last set out.
+-- Rounds that one node makes for all: when a node last took the turn.
 create unlogged table turn (
     round text primary key,
     taken_at double precision not null

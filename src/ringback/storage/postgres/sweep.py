@@ -1,6 +1,6 @@
-"""What any node does now and then for all of them: expired leases, counters, and the days of the logs.
+"""What every node does regularly: expired leases, the lanes' counters, and the partitions of the days.
 
-All nodes sweep; what one has done the others find done.
+All nodes sweep; each step is safe to repeat.
 """
 
 from ringback.jobs.commands import ExpiredLease, Rescue
@@ -15,7 +15,7 @@ SLICE = 500
 """Leases that are returned in one batch."""
 
 FULL_DAYS = 2
-"""The partitions of these last days are kept although nothing may stand in them."""
+"""The partitions of these last days are kept even if they are empty."""
 
 _SQL = load("upkeep.sql")
 
@@ -27,8 +27,8 @@ class Sweep:
         self._days_made_on: int | None = None
 
     async def rescue(self) -> int:
-        """Return what leases that ran out left behind; how many."""
-        await self._database.transact(_see_clock)
+        """Return the jobs of expired leases to the queue; the number of these jobs."""
+        await self._database.transact(_check_clock)
         rescued = 0
         while True:
             rows = await self._database.fetch(_SQL["expired"], SLICE)
@@ -38,26 +38,26 @@ class Sweep:
             if len(expired) < SLICE:
                 break
         await self._database.transact(_repair)
-        await self._look_after_days()
+        await self._maintain_partitions()
         return rescued
 
-    async def _look_after_days(self) -> None:
+    async def _maintain_partitions(self) -> None:
         """Once a day, and at the start."""
         today = int(await self._database.value(_SQL["today"]))
         if today == self._days_made_on:
             return
 
-        async def look_after(connection: Connection) -> None:
+        async def maintain(connection: Connection) -> None:
             if await connection.fetchval(_SQL["sweep_lock"]):
                 await connection.fetch(_SQL["make_days"], today, today + DAYS_AHEAD)
                 await connection.fetch(_SQL["drop_days"], today - FULL_DAYS)
 
-        await self._database.transact(look_after)
+        await self._database.transact(maintain)
         await nodes.forget(self._database)
         self._days_made_on = today
 
 
-async def _see_clock(connection: Connection) -> None:
+async def _check_clock(connection: Connection) -> None:
     await connection.fetch(_SQL["see_clock"])
 
 

@@ -1,4 +1,4 @@
-"""What requests amount to, by the hour: see `jobs.usage`."""
+"""The sums of usage by the hour: see `jobs.usage`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,25 +11,25 @@ from ringback.storage.rows import Row
 from ringback.storage.statements import numbered
 
 _SQL = load("usage.sql")
-_QUESTIONS = {name: numbered(_SQL[name]) for name in ("daily_usage", "used_labels")}
+_NUMBERED = {name: numbered(_SQL[name]) for name in ("daily_usage", "used_labels")}
 
 
 async def count(database: Database, used: Sequence[Used]) -> None:
-    await database.once(_SQL["count"], usage_rows.usage_hour_rows(summed(used)))
+    await database.execute_once(_SQL["count"], usage_rows.usage_hour_rows(summed(used)))
 
 
-async def take_tags(connection: Connection, used: Used) -> None:
-    """A request that counted so is erased: from now on it counts without its tags."""
+async def remove_tags(connection: Connection, used: Used) -> None:
+    """A request that added this is erased: from now on it counts without its tags."""
     row = usage_rows.usage_row(used.key, used.amount)
-    if not used.key.tags or not (left := await connection.fetch(_SQL["take"], [row])):
+    if not used.key.tags or not (changed := await connection.fetch(_SQL["subtract"], [row])):
         return
-    if not left[0]["requests"]:
+    if not changed[0]["requests"]:
         await connection.fetch(_SQL["drop_empty"], [row])
     await connection.fetch(_SQL["count"], [usage_rows.usage_row(used.key.without_tags(), used.amount)])
 
 
 async def forget(database: Database, seconds_ago: float) -> None:
-    """Hours before then."""
+    """Forget the hours before then."""
     await database.fetch(_SQL["forget"], seconds_ago)
 
 
@@ -40,15 +40,15 @@ async def forget_project(connection: Connection, project: str) -> None:
 async def daily_usage(
     database: Database, where: UsageFilter, by: UsageDimension | None, most: int
 ) -> Sequence[DailyUsage]:
-    asked = usage_rows.question(where) | {"by": by, "most": most}
-    return [usage_rows.daily_usage_from(row, by) for row in await _ask(database, "daily_usage", asked)]
+    parameters = usage_rows.filter_parameters(where) | {"by": by, "most": most}
+    return [usage_rows.daily_usage_from(row, by) for row in await _fetch(database, "daily_usage", parameters)]
 
 
 async def used_labels(database: Database, where: UsageFilter, most: int) -> UsedLabels:
-    asked = usage_rows.question(where) | {"most": most + 1}
-    return usage_rows.labels_from(await _ask(database, "used_labels", asked), most)
+    parameters = usage_rows.filter_parameters(where) | {"most": most + 1}
+    return usage_rows.labels_from(await _fetch(database, "used_labels", parameters), most)
 
 
-async def _ask(database: Database, name: str, asked: Row) -> list[dict[str, Any]]:
-    statement, names = _QUESTIONS[name]
-    return await database.fetch(statement, *(asked[name] for name in names))
+async def _fetch(database: Database, name: str, parameters: Row) -> list[dict[str, Any]]:
+    statement, names = _NUMBERED[name]
+    return await database.fetch(statement, *(parameters[name] for name in names))

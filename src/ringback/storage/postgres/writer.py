@@ -1,9 +1,9 @@
-"""Whatever is asked for while the last transactions run goes into the next one.
+"""All commands that are requested while the last transactions run go into the next one.
 
 A commit costs a thousand times what a row does, and a round trip a hundred times; many commands share them.
-A command that the database refuses fails alone: its batch is rolled back, and each of it is run again in a
-batch of its own. That is rare; what callers may cause often (a known idempotency key, a spent allowance) is
-refused before anything is written, and spoils no batch.
+A command that the database refuses fails alone: its batch is rolled back, and each command is run again in a
+batch of its own. That is rare: errors that callers can cause often (a known idempotency key, a used-up
+allowance) are raised before anything is written, and affect no other command.
 """
 
 import asyncio
@@ -18,8 +18,8 @@ from ringback.jobs.job import JobId
 from ringback.jobs.records import Changes, ReadSet
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.pending import PendingCommand
-from ringback.storage.postgres.batches import LaneGone, look, write
-from ringback.storage.postgres.database import AGAIN, TRIES, CommitUnknown, Database, raise_translated
+from ringback.storage.postgres.batches import LaneDropped, read_rows, write_rows
+from ringback.storage.postgres.database import RETRYABLE, TRIES, CommitUnknown, Database, raise_translated
 from ringback.storage.postgres.queries import load
 
 T = TypeVar("T")
@@ -31,13 +31,13 @@ TRANSACTIONS = 2
 """At a time: one is written while the other one's commit waits for the disk."""
 
 OUTCOME_SECONDS = 10.0
-"""For how long it is asked whether a commit whose answer was lost has happened."""
+"""For so long the server is asked whether a commit whose answer was lost has happened."""
 
 _OUTCOME = load("batches.sql")["outcome"]
 
 
 class PostgresWriter:
-    """Runs commands; of those that concern one job the earlier is committed before the later one is begun."""
+    """Runs commands. Of two that concern the same job, the first is committed before the second is begun."""
 
     def __init__(
         self, database: Database, fixed_caps: Mapping[str, int], committed: Callable[[Changes], None]
@@ -49,7 +49,7 @@ class PostgresWriter:
         self._running: set[asyncio.Task[None]] = set()
         self._closed = False
         self.fault: str | None = None
-        """Why the last batch could not be written; None: it could."""
+        """Why the last batch could not be written; None if it was."""
 
     async def do(self, command: JobCommand[T]) -> T:
         """Carry out `command` in the next batch, and return once that is durable.
@@ -61,14 +61,14 @@ class PostgresWriter:
         loop = asyncio.get_running_loop()
         pending = PendingCommand(command, loop.create_future())
         if not self._waiting:
-            # With whatever else this turn of the loop asks for.
+            # Together with all other commands of this turn of the loop.
             loop.call_soon(self._start)
         self._waiting.append(pending)
         result: T = await pending.future
         return result
 
     async def close(self) -> None:
-        """Finish what was asked for."""
+        """Finish the pending commands."""
         self._closed = True
         self._start()
         while self._running:
@@ -85,7 +85,7 @@ class PostgresWriter:
             await self._write(batch)
 
     def _next_batch(self) -> list[PendingCommand]:
-        """Those that came first; a second one that concerns the same job waits for the next batch."""
+        """The oldest commands; a second one that concerns the same job waits for the next batch."""
         batch: list[PendingCommand] = []
         later: list[PendingCommand] = []
         concerned: set[JobId] = set()
@@ -104,7 +104,7 @@ class PostgresWriter:
 
     async def _write(self, batch: list[PendingCommand]) -> None:
         try:
-            changes = await self._tried(batch)
+            changes = await self._with_retries(batch)
         except Exception as error:
             if isinstance(error, LedgerUnavailable):
                 self.fault = str(error)
@@ -121,8 +121,8 @@ class PostgresWriter:
         for pending in batch:
             pending.answer()
 
-    async def _tried(self, pending: list[PendingCommand]) -> Changes:
-        """The batch's transaction, again from the start when nothing of it can have happened."""
+    async def _with_retries(self, pending: list[PendingCommand]) -> Changes:
+        """The batch's transaction; retried from the start if it was certainly not committed."""
         for tries_left in reversed(range(TRIES)):
             try:
                 changes = await self._run(pending)
@@ -130,27 +130,27 @@ class PostgresWriter:
                     return changes
             except ValueError:
                 raise  # an argument that the driver refuses
-            except (*AGAIN, LaneGone, _KeyTaken) as error:
+            except (*RETRYABLE, LaneDropped, _KeyTaken) as error:
                 if not tries_left:
                     raise_translated(_cause_of(error))
             except Exception as error:
-                raise_translated(_refused(error))
+                raise_translated(_refusal(error))
             await asyncio.sleep(0.05 * (TRIES - tries_left))
         raise LedgerUnavailable("the ledger's database does not keep what is written to it")
 
     async def _run(self, all_pending: list[PendingCommand]) -> Changes | None:
-        """What came of it; None: it was not committed."""
+        """The changes for waiting tasks; None: it was not committed."""
         reads = ReadSet(self._fixed_caps)
         for pending in all_pending:
             pending.work.read(reads)
         try:
             async with self._database.transaction() as connection:
-                snapshot, transaction = await look(connection, reads)
+                snapshot, transaction = await read_rows(connection, reads)
                 batch = JobBatch(snapshot, self._fixed_caps)
                 for pending in all_pending:
                     pending.decide(batch)
                 try:
-                    await write(connection, batch.finish(), batch.now)
+                    await write_rows(connection, batch.finish(), batch.now)
                 except asyncpg.UniqueViolationError as error:
                     if error.constraint_name == "idempotency_key_pkey":
                         raise _KeyTaken from error
@@ -160,7 +160,7 @@ class PostgresWriter:
         return batch.changes
 
     async def _has_happened(self, transaction: str, unknown: CommitUnknown) -> bool:
-        """Ask the server, once it can be reached again. `LedgerUnavailable` when it cannot say."""
+        """Ask the server, once it can be reached again. Raises `LedgerUnavailable` when it does not know."""
         cause = unknown.__cause__ or unknown
         try:
             async with asyncio.timeout(OUTCOME_SECONDS):
@@ -180,18 +180,18 @@ class PostgresWriter:
 
 
 class _KeyTaken(Exception):
-    """Another node has just kept an idempotency key; who looks again finds it."""
+    """Another node has just stored an idempotency key; the batch that is run again reads it."""
 
 
 def _cause_of(error: Exception) -> Exception:
-    """What kept a batch from being written, time after time."""
-    if isinstance(error, LaneGone | _KeyTaken):
+    """The error of a batch that could not be written in `TRIES` tries."""
+    if isinstance(error, LaneDropped | _KeyTaken):
         return LedgerUnavailable("the ledger's database changes too fast just now")
     return error
 
 
-def _refused(error: Exception) -> Exception:
-    """What the port promises where the database refuses a command."""
+def _refusal(error: Exception) -> Exception:
+    """The port's error where the database refuses a command; other errors unchanged."""
     match error:
         case asyncpg.UniqueViolationError():
             # It says: Key (id)=(…) already exists.

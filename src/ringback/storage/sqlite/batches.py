@@ -1,4 +1,4 @@
-"""A batch of commands in SQLite: what it reads and what it writes. The decisions are `jobs.batch`'s."""
+"""A batch of commands in SQLite: what it reads and what it writes. `jobs.batch` decides."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ from ringback.storage.rows import (
     usage_rows,
 )
 from ringback.storage.sqlite import daily_audio, usage
-from ringback.storage.sqlite.asking import fetch, fetch_one, json_array, write_all
+from ringback.storage.sqlite.execute import fetch, fetch_one, json_array, write_all
 from ringback.storage.sqlite.queries import load
 
 _SQL = load("batches.sql")
@@ -35,8 +35,8 @@ _SQL = load("batches.sql")
 HOUR = 3600.0
 
 
-def look(connection: sqlite3.Connection, reads: ReadSet, now: float) -> RowSet:
-    """The rows that a batch needs, as they stand; lanes that are missing are made."""
+def read_rows(connection: sqlite3.Connection, reads: ReadSet, now: float) -> RowSet:
+    """The rows that a batch needs; missing lanes are made."""
     snapshot = RowSet(now)
     if reads.live:
         rows = fetch(connection, _SQL["live_jobs"], {"ids": json_array(reads.live)})
@@ -44,7 +44,7 @@ def look(connection: sqlite3.Connection, reads: ReadSet, now: float) -> RowSet:
     if reads.parked:
         rows = fetch(connection, _SQL["parked_jobs"], {"ids": json_array(reads.parked)})
         snapshot.parked = {parked.id: parked for parked in map(parked_job_from, rows)}
-    _look_at_sequences(connection, reads, snapshot)
+    _read_sequences(connection, reads, snapshot)
     snapshot.lanes = _lanes(connection, reads, snapshot)
     if reads.keys:
         for row in fetch(connection, _SQL["known_keys"], {"keys": json_array(reads.keys), "now": now}):
@@ -59,8 +59,8 @@ def look(connection: sqlite3.Connection, reads: ReadSet, now: float) -> RowSet:
     return snapshot
 
 
-def write(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
-    """In the order that `WriteSet` asks for. An id that is there already raises `ValueError`."""
+def write_rows(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
+    """In the order that `WriteSet` prescribes. An id that is there already raises `ValueError`."""
     if writes.revived:
         write_all(connection, _SQL["leave_parked"], [{"number": live.number} for live in writes.revived])
     if writes.ended:
@@ -84,10 +84,10 @@ def write(connection: sqlite3.Connection, writes: WriteSet, now: float) -> None:
         daily_audio.count(connection, writes.audio, now)
     if writes.used:
         usage.count(connection, writes.used)
-    _write_what_belongs(connection, writes)
+    _write_related(connection, writes)
 
 
-def _look_at_sequences(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> None:
+def _read_sequences(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> None:
     sequences = reads.sequences | reads.whole_sequences
     sequences |= {live.sequence for live in snapshot.live.values() if live.sequence is not None}
     sequences |= {parked.sequence for parked in snapshot.parked.values() if parked.sequence is not None}
@@ -98,8 +98,8 @@ def _look_at_sequences(connection: sqlite3.Connection, reads: ReadSet, snapshot:
         if sequence in reads.whole_sequences:
             rows = fetch(connection, _SQL["whole_sequence"], {"sequence": sequence})
         else:
-            asked = {"sequence": sequence, "numbers": numbers}
-            rows = fetch(connection, _SQL["next_in_sequence"], asked)
+            parameters = {"sequence": sequence, "numbers": numbers}
+            rows = fetch(connection, _SQL["next_in_sequence"], parameters)
         for live in map(live_job_from, rows):
             snapshot.live.setdefault(live.id, live)
 
@@ -141,16 +141,16 @@ def _known(connection: sqlite3.Connection, added: Sequence[AddedJob]) -> JobId:
     raise AssertionError("the database refused an id that is not there")
 
 
-def _write_what_belongs(connection: sqlite3.Connection, writes: WriteSet) -> None:
+def _write_related(connection: sqlite3.Connection, writes: WriteSet) -> None:
     """Attempts, keys, usages and lanes."""
     if writes.attempts:
         write_all(connection, _SQL["record_attempt"], map(attempt_row, writes.attempts))
     if writes.keys:
         write_all(connection, _SQL["remember_key"], map(key_row, writes.keys))
     if writes.usages:
-        write_all(connection, _SQL["use"], usage_rows(writes.usages))
+        write_all(connection, _SQL["change_usage"], usage_rows(writes.usages))
     if writes.lanes:
-        write_all(connection, _SQL["lane_changed"], map(lane_row, writes.lanes))
+        write_all(connection, _SQL["change_lane"], map(lane_row, writes.lanes))
     for lane in writes.lanes:
-        if lane.first_left:
-            connection.execute(_SQL["lane_first_due"], {"id": lane.id})
+        if lane.next_due_stale:
+            connection.execute(_SQL["find_next_due"], {"id": lane.id})

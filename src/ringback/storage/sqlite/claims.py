@@ -7,7 +7,7 @@ from ringback.jobs.commands import ExpiredLease, Rescue
 from ringback.jobs.job import JobId, Lease
 from ringback.jobs.lane import Shares, deal, lanes_to_look_at
 from ringback.storage.rows import lease_from
-from ringback.storage.sqlite.asking import fetch, write_all
+from ringback.storage.sqlite.execute import fetch, write_all
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.transaction import Transaction
 
@@ -22,19 +22,19 @@ class Claims:
         self.boot = boot
         """Of this process: the holder of its leases."""
         self.interrupted = interrupted
-        """Jobs that an earlier process had in work when it ended."""
+        """Jobs that an earlier process was working on when it ended."""
         self._served = served
 
     def claim(
         self, transaction: Transaction, kind: str, limit: int, seconds: float, shares: Shares | None
     ) -> list[Lease]:
         leases: list[Lease] = []
-        # A lane may have had fewer due jobs than its share; then the slots left are dealt out again.
+        # A lane may have had fewer due jobs than its share; then the free slots are dealt out again.
         while len(leases) < limit:
-            left = limit - len(leases)
-            asked = {"kind": kind, "now": transaction.now, "limit": lanes_to_look_at(left, shares)}
-            lanes = fetch(transaction.connection, _CLAIMS["ready_lanes"], asked)
-            dealt = deal([(lane["name"], lane["room"]) for lane in lanes], left, shares)
+            free = limit - len(leases)
+            parameters = {"kind": kind, "now": transaction.now, "limit": lanes_to_look_at(free, shares)}
+            lanes = fetch(transaction.connection, _CLAIMS["ready_lanes"], parameters)
+            dealt = deal([(lane["name"], lane["room"]) for lane in lanes], free, shares)
             if not any(dealt):
                 break
             chosen = [
@@ -66,7 +66,7 @@ class Claims:
 
 
 def take_over(transaction: Transaction) -> Claims:
-    """This process serves from now on: every lease is of a process that has ended."""
+    """Start serving: every lease that is found belonged to a process that has ended, and is released."""
     execute, now = transaction.execute, transaction.now
     [ledger] = fetch(transaction.connection, _UPKEEP["raise_boot"])
     if ledger["seen_at"] > now:
@@ -83,13 +83,13 @@ def take_over(transaction: Transaction) -> Claims:
 
 
 def rescue(transaction: Transaction) -> int:
-    """Return what leases that ran out left behind; how many."""
+    """Return the jobs of expired leases to the queue; the number of these jobs."""
     now = transaction.now
     rows = fetch(transaction.connection, _UPKEEP["expired_leases"], {"now": now})
     expired = [ExpiredLease(JobId(row["id"]), row["sequence"], row["losses"]) for row in rows]
     rescued = transaction.do(Rescue(expired)) if expired else 0
     transaction.execute(_UPKEEP["repair_inflight"])
-    transaction.execute(_UPKEEP["seen"], {"now": now})
+    transaction.execute(_UPKEEP["record_time"], {"now": now})
     return rescued
 
 

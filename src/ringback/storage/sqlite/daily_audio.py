@@ -3,8 +3,8 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 
-from ringback.jobs.daily_audio import DAY, DAYS_KEPT
-from ringback.storage.sqlite.asking import fetch_one, write_all
+from ringback.jobs.daily_audio import DAY, DAYS_RETAINED
+from ringback.storage.sqlite.execute import fetch_one, write_all
 from ringback.storage.sqlite.queries import load
 
 _SQL = load("daily_audio.sql")
@@ -26,8 +26,8 @@ def used(connection: sqlite3.Connection, holders: Sequence[str], now: float) -> 
 
 
 def forget(connection: sqlite3.Connection, now: float) -> None:
-    """Days that nobody asks about any more."""
-    connection.execute(_SQL["forget"], {"day": _day(now) - DAYS_KEPT})
+    """Days that no quota or report needs any more."""
+    connection.execute(_SQL["forget"], {"day": _day(now) - DAYS_RETAINED})
 
 
 def _day(now: float) -> int:

@@ -1,4 +1,4 @@
-"""Projects that come and go, and what is on record as being erased."""
+"""Projects that are added, renamed and deleted, and the record of requests that are being erased."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ringback.jobs.job import JobId
 from ringback.keys import Project
 from ringback.storage.sqlite import keys, usage
-from ringback.storage.sqlite.asking import fetch, fetch_one
+from ringback.storage.sqlite.execute import fetch, fetch_one
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.transaction import Transaction
 
@@ -14,8 +14,8 @@ _SQL = load("erasing.sql")
 
 
 def add_project(transaction: Transaction, project: Project) -> None:
-    asked = {"id": project.id, "name": project.name, "now": transaction.now}
-    if fetch_one(transaction.connection, _SQL["add_project"], asked) is None:
+    parameters = {"id": project.id, "name": project.name, "now": transaction.now}
+    if fetch_one(transaction.connection, _SQL["add_project"], parameters) is None:
         raise ValueError("another project has this name")
 
 
@@ -30,8 +30,8 @@ def rename_project(transaction: Transaction, project: str, name: str) -> bool:
 
 def delete_project(transaction: Transaction, project: str) -> bool:
     connection = transaction.connection
-    asked = {"id": project, "now": transaction.now}
-    if fetch_one(transaction.connection, _SQL["delete_project"], asked) is None:
+    parameters = {"id": project, "now": transaction.now}
+    if fetch_one(transaction.connection, _SQL["delete_project"], parameters) is None:
         return False
     for key in keys.keys_of_project(connection, project):
         keys.remove_key(connection, project, key.id)
@@ -44,9 +44,9 @@ def deleted_projects(connection: sqlite3.Connection) -> Sequence[str]:
 
 
 def forget_projects(transaction: Transaction, seconds_ago: float) -> None:
-    asked = {"until": transaction.now - seconds_ago}
-    for row in fetch(transaction.connection, _SQL["forget_projects"], asked):
-        # What ended after the deletion has counted still.
+    parameters = {"until": transaction.now - seconds_ago}
+    for row in fetch(transaction.connection, _SQL["forget_projects"], parameters):
+        # Requests that ended after the deletion were counted again.
         usage.forget_project(transaction.connection, row["id"])
 
 
@@ -58,6 +58,6 @@ def end(transaction: Transaction, request: JobId) -> None:
     transaction.execute(_SQL["end_erasing"], {"request": request})
 
 
-def asked_for(connection: sqlite3.Connection, until: float, limit: int) -> Sequence[JobId]:
-    asked = {"until": until, "limit": limit}
-    return [JobId(row["request"]) for row in fetch(connection, _SQL["erasing"], asked)]
+def pending_erasures(connection: sqlite3.Connection, until: float, limit: int) -> Sequence[JobId]:
+    parameters = {"until": until, "limit": limit}
+    return [JobId(row["request"]) for row in fetch(connection, _SQL["erasing"], parameters)]

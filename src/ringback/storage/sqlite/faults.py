@@ -1,4 +1,4 @@
-"""What SQLite says when the file fails, as the port has it, with what the operator can do."""
+"""SQLite's errors as `LedgerUnavailable`, with what the operator can do."""
 
 import sqlite3
 
@@ -6,9 +6,9 @@ from ringback.jobs.store import LedgerUnavailable
 
 
 def concerns_file(error: Exception) -> bool:
-    """Whether the file failed (full, locked, damaged), rather than what was asked of it."""
-    of_one = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
-    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_one)
+    """Whether the file failed (full, locked, damaged) and not one statement with its parameters."""
+    of_statement = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError)
+    return isinstance(error, sqlite3.DatabaseError) and not isinstance(error, of_statement)
 
 
 def unavailable(doing: str, error: sqlite3.Error) -> LedgerUnavailable:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.rows import key_from, tags_to_json
-from ringback.storage.sqlite.asking import fetch
+from ringback.storage.sqlite.execute import fetch
 from ringback.storage.sqlite.queries import load
 
 _SQL = load("keys.sql")
@@ -61,7 +61,7 @@ def set_limits(connection: sqlite3.Connection, project: str, key: str, limits: K
 
 
 def remove_key(connection: sqlite3.Connection, project: str, key: str) -> bool:
-    """Its secrets stay while a job refers to it: `retention` drops them with the last one."""
+    """Its secrets stay while a job refers to it: `retention` drops them with the last job."""
     removed = connection.execute(_SQL["remove_key"], {"project": project, "id": key}).rowcount > 0
     if removed:
         connection.execute(_DROP_SECRETS, {"key": key})

@@ -1,4 +1,4 @@
-"""The ledger as the rest of the house sees it: the ports, and the waiting."""
+"""`SqliteLedger`: the ledger's ports, passed on to the modules beside it, and the waiting for jobs."""
 
 import asyncio
 import os
@@ -41,7 +41,7 @@ from ringback.storage.sqlite.writer import SqliteWriter
 from ringback.storage.waiters import Waiters
 
 POLL_SECONDS = 2.0
-"""An end is notified after the commit that made it; the poll is for what another process did."""
+"""Ends are notified after their commit; the poll finds those that another process has committed."""
 
 
 class SqliteLedger:
@@ -58,7 +58,7 @@ class SqliteLedger:
         self._path = path
         self._connection = connection
         self._readers = readers
-        self._writer = SqliteWriter(connection, fixed_caps, clock, self._tell)
+        self._writer = SqliteWriter(connection, fixed_caps, clock, self._notify)
         self._retention = RetentionWalk()
         self._claims: Claims | None = None
         self._for_work: Waiters[str] = Waiters()
@@ -66,7 +66,7 @@ class SqliteLedger:
         self._lock: int | None = None
         self._deleted_in_log = False
         self.interrupted = 0
-        """Jobs that an earlier process had in work when it ended without handing them back."""
+        """Jobs that an earlier process was working on when it ended without handing them back."""
 
     @classmethod
     async def open(
@@ -101,7 +101,7 @@ class SqliteLedger:
         return ledger
 
     async def close(self) -> None:
-        """Finish the writes that were asked for, and let go of the file."""
+        """Finish the writes that were requested, and release the file."""
         await self._writer.close()
         await self._readers.close()
         self._connection.close()
@@ -134,7 +134,9 @@ class SqliteLedger:
         self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
     ) -> list[Lease]:
         claims = self._serving()
-        return await self._writer.run(lambda write: claims.claim(write, kind, limit, lease_seconds, shares))
+        return await self._writer.run(
+            lambda transaction: claims.claim(transaction, kind, limit, lease_seconds, shares)
+        )
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:
         return await self._writer.do(Extend(leases, lease_seconds)) if leases else set()
@@ -152,15 +154,15 @@ class SqliteLedger:
         return await self._writer.do(Requeue(job))
 
     async def strip(self, jobs: Sequence[Stripped]) -> int:
-        stripped = await self._writer.run(lambda write: retention.strip(write, jobs))
+        stripped = await self._writer.run(lambda transaction: retention.strip(transaction, jobs))
         self._deleted_in_log |= stripped > 0
         return stripped
 
     async def drop(self, seconds_ago: float, limit: int) -> int:
-        """The last step of a round: what the round has deleted then goes from the write-ahead log too, or
-        in a later round where somebody was in the way."""
+        """The last step of a round: what the round has deleted is then removed from the write-ahead log too,
+        or by a later round if a reader or writer prevents it."""
         dropped = await self._writer.run(
-            lambda write: retention.drop(write, self._retention, seconds_ago, limit)
+            lambda transaction: retention.drop(transaction, self._retention, seconds_ago, limit)
         )
         if self._deleted_in_log or dropped:
             self._deleted_in_log = not await asyncio.to_thread(empty_wal, self._path, 0.0)
@@ -171,12 +173,12 @@ class SqliteLedger:
     async def wait_for_work(self, kind: str, timeout: float, shares: Shares | None = None) -> None:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
-        # Whoever waits is on the list before looking: what is committed after the look wakes it.
+        # The waiter is registered before the query: a commit after the query wakes it.
         with self._for_work.waiting(kind) as event:
-            while (left := deadline - loop.time()) > 0:
+            while (remaining := deadline - loop.time()) > 0:
                 event.clear()
                 ready_at = await self._readers.do(partial(reads.next_ready, kind=kind, shares=shares))
-                pause = left if ready_at is None else min(left, ready_at - self._writer.now())
+                pause = remaining if ready_at is None else min(remaining, ready_at - self._writer.now())
                 if pause <= 0:
                     return
                 await _wait(event, pause)
@@ -260,22 +262,22 @@ class SqliteLedger:
         return await self._readers.do(keys.blob_store)
 
     async def tie_blob_store(self, identity: str) -> None:
-        await self._writer.run(lambda write: keys.tie_blob_store(write.connection, identity))
+        await self._writer.run(lambda transaction: keys.tie_blob_store(transaction.connection, identity))
 
     async def projects(self) -> Sequence[Project]:
         return await self._readers.do(keys.projects)
 
     async def add_project(self, project: Project) -> None:
-        await self._writer.run(lambda write: erasing.add_project(write, project))
+        await self._writer.run(lambda transaction: erasing.add_project(transaction, project))
 
     async def rename_project(self, project: str, name: str) -> bool:
-        return await self._writer.run(lambda write: erasing.rename_project(write, project, name))
+        return await self._writer.run(lambda transaction: erasing.rename_project(transaction, project, name))
 
     async def delete_project(self, project: str) -> bool:
-        return await self._writer.run(lambda write: erasing.delete_project(write, project))
+        return await self._writer.run(lambda transaction: erasing.delete_project(transaction, project))
 
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:
-        await self._writer.run(lambda write: keys.add_key(write.connection, key, secret_hash))
+        await self._writer.run(lambda transaction: keys.add_key(transaction.connection, key, secret_hash))
 
     async def key_by_hash(self, secret_hash: bytes) -> ApiKey | None:
         return await self._readers.do(partial(keys.key_by_hash, secret_hash=secret_hash))
@@ -284,17 +286,21 @@ class SqliteLedger:
         return await self._readers.do(partial(keys.keys_of_project, project=project))
 
     async def remove_key(self, project: str, key: str) -> bool:
-        return await self._writer.run(lambda write: keys.remove_key(write.connection, project, key))
+        return await self._writer.run(
+            lambda transaction: keys.remove_key(transaction.connection, project, key)
+        )
 
     async def set_limits(self, project: str, key: str, limits: KeyLimits) -> bool:
-        return await self._writer.run(lambda write: keys.set_limits(write.connection, project, key, limits))
+        return await self._writer.run(
+            lambda transaction: keys.set_limits(transaction.connection, project, key, limits)
+        )
 
     async def signing_secrets(self, key: str, now: float) -> Sequence[SigningSecret]:
         return await self._readers.do(partial(keys.signing_secrets, key=key, now=now))
 
     async def rotate_signing_secret(self, key: str, sealed: str, now: float, overlap: float) -> None:
         await self._writer.run(
-            lambda write: keys.rotate_signing_secret(write.connection, key, sealed, now, overlap)
+            lambda transaction: keys.rotate_signing_secret(transaction.connection, key, sealed, now, overlap)
         )
 
     # The port of the day's audio.
@@ -303,7 +309,9 @@ class SqliteLedger:
         return await self._readers.do(partial(daily_audio.used, holders=holders, now=self._writer.now()))
 
     async def count_audio(self, seconds: Mapping[str, float]) -> None:
-        await self._writer.run(lambda write: daily_audio.count(write.connection, seconds, write.now))
+        await self._writer.run(
+            lambda transaction: daily_audio.count(transaction.connection, seconds, transaction.now)
+        )
 
     # The port of usage.
 
@@ -316,31 +324,33 @@ class SqliteLedger:
         return await self._readers.do(partial(usage.used_labels, where=where, most=most))
 
     async def count_usage(self, used: Sequence[Used]) -> None:
-        await self._writer.run(lambda write: usage.count(write.connection, summed(used)))
+        await self._writer.run(lambda transaction: usage.count(transaction.connection, summed(used)))
 
     async def forget_usage(self, seconds_ago: float) -> None:
-        await self._writer.run(lambda write: usage.forget(write.connection, write.now - seconds_ago))
+        await self._writer.run(
+            lambda transaction: usage.forget(transaction.connection, transaction.now - seconds_ago)
+        )
 
     # The port of erasing.
 
     async def begin_erasing(self, request: JobId) -> None:
-        await self._writer.run(lambda write: erasing.begin(write, request))
+        await self._writer.run(lambda transaction: erasing.begin(transaction, request))
 
     async def end_erasing(self, request: JobId) -> None:
-        await self._writer.run(lambda write: erasing.end(write, request))
+        await self._writer.run(lambda transaction: erasing.end(transaction, request))
 
     async def erasing(self, seconds_ago: float, limit: int) -> Sequence[JobId]:
         until = self._writer.now() - seconds_ago
-        return await self._readers.do(partial(erasing.asked_for, until=until, limit=limit))
+        return await self._readers.do(partial(erasing.pending_erasures, until=until, limit=limit))
 
     async def erase(self, jobs: Sequence[JobId], used: Mapping[JobId, Used] | None = None) -> int:
-        return await self._writer.run(lambda write: retention.erase(write, jobs, used or {}))
+        return await self._writer.run(lambda transaction: retention.erase(transaction, jobs, used or {}))
 
     async def deleted_projects(self) -> Sequence[str]:
         return await self._readers.do(erasing.deleted_projects)
 
     async def forget_projects(self, seconds_ago: float) -> None:
-        await self._writer.run(lambda write: erasing.forget_projects(write, seconds_ago))
+        await self._writer.run(lambda transaction: erasing.forget_projects(transaction, seconds_ago))
 
     async def scrub(self) -> bool:
         return await asyncio.to_thread(empty_wal, self._path)
@@ -350,7 +360,7 @@ class SqliteLedger:
             raise RuntimeError("only a ledger that was opened for serving may be claimed from")
         return self._claims
 
-    def _tell(self, changes: Changes) -> None:
+    def _notify(self, changes: Changes) -> None:
         telemetry.count_ends(changes.ends)
         for job in changes.ended:
             self._for_end.wake(job)

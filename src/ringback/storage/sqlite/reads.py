@@ -1,4 +1,4 @@
-"""What readers ask, on connections of their own: no reader waits for the writer, nor it for them."""
+"""Queries of readers, on connections of their own: readers and the writer do not wait for each other."""
 
 import asyncio
 import sqlite3
@@ -14,7 +14,7 @@ from ringback.jobs.lane import OpenBreaker, Shares, lanes_to_look_at
 from ringback.jobs.store import LOOKED_THROUGH, KindGauge, LaneReport, LaneStanding, LedgerUnavailable
 from ringback.storage import pages
 from ringback.storage.rows import attempt_from, job_from
-from ringback.storage.sqlite.asking import fetch, fetch_one, json_array
+from ringback.storage.sqlite.execute import fetch, fetch_one, json_array, with_json_arrays
 from ringback.storage.sqlite.faults import concerns_file, unavailable
 from ringback.storage.sqlite.queries import load
 from ringback.storage.sqlite.schema import connect_for_reading
@@ -50,7 +50,7 @@ class Readers:
             connection.close()
 
     def _connection(self) -> sqlite3.Connection:
-        """This thread's own. Made here rather than by the pool, which would not try twice."""
+        """This thread's own. Made here and not by the pool, which would not retry after an error."""
         if not hasattr(self._own, "connection"):
             self._own.connection = connect_for_reading(self._path)
             self._connections.append(self._own.connection)
@@ -86,9 +86,9 @@ def open_breakers(
 def children_of(
     connection: sqlite3.Connection, parents: Sequence[JobId], most: int
 ) -> Mapping[JobId, list[Job]]:
-    asked = {"parents": json_array(parents), "most": most}
+    parameters = {"parents": json_array(parents), "most": most}
     children: dict[JobId, list[Job]] = {parent: [] for parent in parents}
-    for row in sorted(fetch(connection, _SQL["jobs_by_parent"], asked), key=itemgetter("number")):
+    for row in sorted(fetch(connection, _SQL["jobs_by_parent"], parameters), key=itemgetter("number")):
         child = job_from(row)
         if child.parent is not None:
             children[child.parent].append(child)
@@ -106,14 +106,10 @@ def waiting(connection: sqlite3.Connection, sequence: str, most: int) -> int:
 
 
 def page(connection: sqlite3.Connection, where: JobFilter, limit: int, before: str | None) -> Page:
-    """In one transaction: a job that moves meanwhile stands in one place."""
+    """In one transaction, so that a job which changes its state meanwhile is found once."""
 
     def ask(query: Query) -> list[dict[str, Any]]:
-        asked = {
-            name: json_array(value) if isinstance(value, list) else value
-            for name, value in query.parameters.items()
-        }
-        return fetch(connection, _PAGES[query.name], asked)
+        return fetch(connection, _PAGES[query.name], with_json_arrays(query.parameters))
 
     connection.execute("begin")
     try:
@@ -163,7 +159,7 @@ def lane_reports(
     ending: str,
     names: Sequence[Lane] | None,
 ) -> list[LaneReport]:
-    asked = {
+    parameters = {
         "kind": kind,
         "least": least_failures,
         "ending": ending,
@@ -171,12 +167,12 @@ def lane_reports(
         "limit": limit,
         "looked_through": LOOKED_THROUGH,
     }
-    return [LaneReport(**row) for row in fetch(connection, _SQL["lane_reports"], asked)]
+    return [LaneReport(**row) for row in fetch(connection, _SQL["lane_reports"], parameters)]
 
 
 def next_ready(connection: sqlite3.Connection, kind: str, shares: Shares | None) -> float | None:
-    asked = {"kind": kind, "limit": lanes_to_look_at(1, shares)}
-    rows = fetch(connection, _SQL["next_ready"], asked)
+    parameters = {"kind": kind, "limit": lanes_to_look_at(1, shares)}
+    rows = fetch(connection, _SQL["next_ready"], parameters)
     return next((float(row["ready_at"]) for row in rows if shares is None or shares.room(row["name"])), None)
 
 

@@ -33,7 +33,7 @@ def connect(path: Path) -> sqlite3.Connection:
     connection.execute("pragma cache_size = -32768")
     connection.execute("pragma wal_autocheckpoint = 4000")
     connection.execute("pragma journal_size_limit = 67108864")
-    # What is deleted is overwritten, however this SQLite was built: transcripts do not stay in free pages.
+    # Deleted rows are overwritten, however this SQLite was built: transcripts do not stay in free pages.
     connection.execute("pragma secure_delete = on")
     return connection
 
@@ -45,8 +45,8 @@ def connect_for_reading(path: Path) -> sqlite3.Connection:
 
 
 def empty_wal(path: Path, patience: float = BUSY_SECONDS) -> bool:
-    """Bring what was deleted into the file and empty the write-ahead log, which still has the old pages.
-    False when somebody reads or writes for longer than `patience` seconds, for which writers then wait."""
+    """Write deletions to the file and empty the write-ahead log, which still has the old pages. False when
+    another connection reads or writes for longer than `patience` seconds; writers wait for as long."""
     try:
         with closing(connect(path)) as connection:
             connection.execute(f"pragma busy_timeout = {int(patience * 1000)}")
@@ -59,7 +59,7 @@ def empty_wal(path: Path, patience: float = BUSY_SECONDS) -> bool:
 def prepare(path: Path) -> None:
     """Make the file, or bring its schema up to date.
 
-    `Misconfigured` when it cannot be used, `LedgerUnavailable` when it cannot be used just now.
+    Raises `Misconfigured` when it cannot be used, `LedgerUnavailable` when it cannot be used just now.
     """
     path.touch(mode=0o600)
     with translated(path), closing(connect(path)) as connection:
@@ -72,7 +72,7 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.DatabaseError as error:
-        if error.sqlite_errorcode in _PASSING:
+        if error.sqlite_errorcode in _TRANSIENT:
             raise LedgerUnavailable(
                 f"The ledger {path} cannot be used just now: {error}. To end this: {fix(error)}."
             ) from error
@@ -118,7 +118,7 @@ def lock_for_serving(path: Path) -> int:
     return descriptor
 
 
-_PASSING = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
+_TRANSIENT = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL)
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -146,7 +146,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def _scripts(version: int, path: Path) -> Iterator[str]:
-    """What makes the newest schema of one of this version."""
+    """The scripts that bring a schema of this version (0: none) to the newest."""
     if version == 0:
         yield _FOLDER.joinpath("schema.sql").read_text(encoding="utf-8")
         return
@@ -166,13 +166,13 @@ def _version(connection: sqlite3.Connection) -> int:
 
 
 def _migrations() -> Mapping[int, str]:
-    """The version that it makes of the one before → script."""
+    """Version → the script that makes it of the version before."""
     scripts = [file for file in _FOLDER.joinpath("migrations").iterdir() if file.name.endswith(".sql")]
     return {int(file.name.split("_")[0]): file.read_text(encoding="utf-8") for file in scripts}
 
 
 def _statements(script: str) -> Iterator[str]:
-    """One by one, because the library's own way to run a script would end our transaction."""
+    """One by one, because `executescript` would commit our transaction."""
     pending = ""
     for line in script.splitlines(keepends=True):
         pending += line

@@ -15,7 +15,7 @@ create table project (
     id text primary key,
     name text not null,
     created_at real not null default 0,
-    deleted_at real                             -- from then on nobody finds it; it stays until its jobs are gone
+    deleted_at real                             -- it is no longer found; the row stays until its jobs are deleted
 ) strict, without rowid;
 
 create table api_key (
@@ -34,7 +34,7 @@ create table api_key (
 ) strict, without rowid;
 create index api_key_by_project on api_key (project, created_at);
 
--- Of keys, removed ones too: what was accepted with a key is signed with its secrets.
+-- Also of removed keys: callbacks of requests that were accepted with a key are signed with its secrets.
 create table signing_secret (
     number integer primary key autoincrement,   -- order of making
     key text not null,
@@ -44,7 +44,7 @@ create table signing_secret (
 ) strict;
 create index signing_secret_by_key on signing_secret (key);
 
--- Requests that are being erased: on record until nothing is left of them.
+-- Requests that are being erased; a row stays until its request is erased.
 create table erasing (
     request text primary key,
     asked_at real not null
@@ -76,7 +76,7 @@ create table lane (
 ) strict;
 create index lane_ready on lane (kind, ready_at, served) where ready_at is not null;
 
--- What was asked: written once, never changed, so that its indexes are paid for once.
+-- What was requested: written once and never changed, so that its indexes are written once.
 create table job (
     number integer primary key autoincrement,   -- order of arrival, and the key of pages
     id text not null unique,
@@ -94,7 +94,7 @@ create table job (
 ) strict;
 create index job_by_project on job (project, kind, number);
 create index job_by_parent on job (parent) where parent is not null;
--- For lists by lane, and to see that nothing refers to a lane any more.
+-- For pages by lane, and to find lanes to which no job refers any more.
 create index job_by_lane on job (lane);
 
 -- The jobs from `first` on, up to the next row's, were added in this hour since 1970. One row per change
@@ -104,8 +104,8 @@ create table hour (
     hour integer not null
 ) strict;
 
--- How a job stands while it is not over: the hot table, small rows, live jobs only. Jobs of one sequence
--- are held until it is their turn. (`in` with three words would make a table of them at each write: 2 µs.)
+-- The state of live jobs: a small table that changes often. Jobs of one sequence are held until it is their turn.
+-- (`in` with three values would make a temporary table at each write: 2 µs.)
 create table live_job (
     number integer primary key references job (number),
     lane integer not null,
@@ -124,16 +124,16 @@ create table live_job (
     check (state <> 'held' or sequence is not null)
 ) strict;
 -- One partial index per state, the state a literal: with a bound parameter SQLite would scan the table.
--- `state` stands in the first once more because only so SQLite sees that it need not look at the rows.
+-- The first repeats `state` as a column, because SQLite uses it as a covering index only then.
 create index live_job_queued on live_job (lane, due_at, state) where state = 'queued';
 create index live_job_leased on live_job (lease_until) where state = 'leased';
 create index live_job_by_sequence on live_job (sequence) where sequence is not null;
 -- Strictly one at a time.
 create unique index live_job_in_turn on live_job (sequence) where sequence is not null and state <> 'held';
--- For lists of what is tried again.
+-- For pages of live jobs by the code of their last attempt.
 create index live_job_by_code on live_job (code) where code >= 300;
 
--- How a job ended: append-only, but for a parked one that is asked for again.
+-- How a job ended: append-only, except for a parked job that is sent again.
 create table ended_job (
     number integer primary key references job (number),
     kind text not null,                         -- these three as in `job`, for the indexes below
@@ -151,13 +151,13 @@ create table ended_job (
     check (state <> 'done' or (code is not null and tries > 0))
 ) strict;
 create index ended_job_by_age on ended_job (stripped, kind, finished_at);
--- Lists of what is rare, in order of arrival. Done jobs are not in them, and pay nothing.
+-- For pages of rare jobs, in order of arrival. Done jobs are not in these indexes, and cost nothing.
 create index ended_job_apart on ended_job (project, kind, state) where state <> 'done';
 create index ended_job_apart_by_lane on ended_job (lane, state) where state <> 'done';
 create index ended_job_by_code on ended_job (project, kind, code) where code >= 300;
 create index ended_job_failed on ended_job (project, kind) where code >= 400;
 
--- Tries that are over; the token of the lease tells them apart.
+-- Attempts that have ended, by the token of their lease.
 create table attempt (
     job integer not null references job (number),
     token integer not null check (token > 0),
@@ -169,7 +169,7 @@ create table attempt (
     primary key (job, token)
 ) strict, without rowid;
 
--- A job wherever it stands.
+-- A job, live or ended.
 create view job_now as
 select job.number, job.id, job.kind, lane.name as lane, job.project, job.payload, job.parent, job.accessor,
     job.method, job.tags, coalesce(live_job.state, ended_job.state) as state,
@@ -181,7 +181,7 @@ from job join lane on lane.id = job.lane
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number;
 
--- What the jobs of one accessor amount to: the live ones with their weight, and all that are remembered.
+-- The jobs of one accessor: number and weight of live ones, and the number of all.
 create table usage (
     accessor text not null,
     kind text not null,
@@ -196,7 +196,7 @@ create table idempotency_key (
     accessor text not null,
     key text not null,
     job integer not null references job (number),
-    fingerprint blob not null,                  -- a hash of all that was asked
+    fingerprint blob not null,                  -- a hash of the whole request
     until real not null,
     primary key (accessor, key)
 ) strict, without rowid;
@@ -211,16 +211,16 @@ create table daily_audio (
     primary key (holder, day)
 ) strict, without rowid;
 
--- What requests amount to, by the hour in which they were accepted. Written with their ends; the sums stay when
+-- The sums of requests, by the hour in which they were accepted. Written with their ends; the sums stay when
 -- the requests are dropped. Lists are JSON arrays.
 create table usage_hour (
     project text not null,
     hour integer not null,                      -- since 1970
-    accessor text not null,                     -- '' where none is known
+    accessor text not null,                     -- '' if none is known
     endpoint text not null,
     method text not null,
-    model text not null,                        -- the name of the one that was promised
-    model_id text not null,                     -- the uuid of the one that ran, or ''
+    model text not null,                        -- the name of the requested model
+    model_id text not null,                     -- the uuid of the model that ran, or ''
     language text not null,
     features text not null,                     -- parameters that were true
     parameters text not null,                   -- those that were not left at their defaults

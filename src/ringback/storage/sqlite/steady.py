@@ -4,12 +4,12 @@ from ringback.clock import Clock
 
 
 class SteadyClock:
-    """The wall clock's time at the start, and what the monotonic clock has counted since.
+    """The wall clock's time at the start, plus what the monotonic clock has counted since.
 
-    When the machine's clock is set forward by an hour, retries shall not burst; when it is set back,
-    they shall not stall. A time set while no process serves is dealt with when the next one takes over.
-    What it costs: after the machine has slept, or its clock was set, the times in the ledger stay off by
-    as much until the next start.
+    So retries do not all come at once when the machine's clock is set forward by an hour, and do not stall
+    when it is set back. A clock that was set while no process serves is corrected for by `claims.take_over`.
+    The cost: after the machine has slept, or its clock was set, the times in the ledger are wrong by as much
+    until the next start.
     """
 
     def __init__(self, clock: Clock) -> None:

@@ -1,4 +1,4 @@
-"""One transaction of the writer: its moment, and what it changes for others."""
+"""One transaction of the writer: its time, and the changes that waiting tasks are notified of."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from ringback.jobs.batch import JobBatch
 from ringback.jobs.commands import JobCommand
 from ringback.jobs.records import Changes, ReadSet
 from ringback.storage.pending import PendingCommand
-from ringback.storage.sqlite.batches import look, write
+from ringback.storage.sqlite.batches import read_rows, write_rows
 
 T = TypeVar("T")
 
@@ -42,9 +42,9 @@ class Transaction:
         reads = ReadSet(self.fixed_caps)
         for command in commands:
             command.read(reads)
-        batch = JobBatch(look(self.connection, reads, self.now), self.fixed_caps)
+        batch = JobBatch(read_rows(self.connection, reads, self.now), self.fixed_caps)
         decide_all(batch)
-        write(self.connection, batch.finish(), self.now)
+        write_rows(self.connection, batch.finish(), self.now)
         self.changes.ended += batch.changes.ended
         self.changes.ends.update(batch.changes.ends)
         self.changes.kinds |= batch.changes.kinds

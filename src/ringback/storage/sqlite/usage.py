@@ -1,4 +1,4 @@
-"""What requests amount to, by the hour: see `jobs.usage`."""
+"""The sums of usage by the hour: see `jobs.usage`."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ from ringback.jobs.usage import (
     hour_of,
 )
 from ringback.storage import usage_rows
-from ringback.storage.sqlite.asking import fetch, fetch_one, json_array, write_all
+from ringback.storage.sqlite.execute import fetch, fetch_one, with_json_arrays, write_all
 from ringback.storage.sqlite.queries import load
 
 _SQL = load("usage.sql")
@@ -25,17 +25,17 @@ def count(connection: sqlite3.Connection, used: Mapping[UsageKey, UsageAmount]) 
     write_all(connection, _SQL["count"], usage_rows.usage_hour_rows(used))
 
 
-def take_tags(connection: sqlite3.Connection, used: Used) -> None:
-    """A request that counted so is erased: from now on it counts without its tags."""
+def remove_tags(connection: sqlite3.Connection, used: Used) -> None:
+    """A request that added this is erased: from now on it counts without its tags."""
     row = usage_rows.usage_row(used.key, used.amount)
-    if used.key.tags and (left := fetch_one(connection, _SQL["take"], row)) is not None:
-        if not left["requests"]:
+    if used.key.tags and (changed := fetch_one(connection, _SQL["subtract"], row)) is not None:
+        if not changed["requests"]:
             connection.execute(_SQL["drop_empty"], row)
         count(connection, {used.key.without_tags(): used.amount})
 
 
 def forget(connection: sqlite3.Connection, before: float) -> None:
-    """Hours before this moment."""
+    """Forget the hours before this moment."""
     connection.execute(_SQL["forget"], {"hour": hour_of(before)})
 
 
@@ -46,15 +46,14 @@ def forget_project(connection: sqlite3.Connection, project: str) -> None:
 def daily_usage(
     connection: sqlite3.Connection, where: UsageFilter, by: UsageDimension | None, most: int
 ) -> Sequence[DailyUsage]:
-    rows = fetch(connection, _SQL["daily_usage"], _question(where, most) | {"by": by})
+    rows = fetch(connection, _SQL["daily_usage"], _parameters(where, most) | {"by": by})
     return [usage_rows.daily_usage_from(row, by) for row in rows]
 
 
 def used_labels(connection: sqlite3.Connection, where: UsageFilter, most: int) -> UsedLabels:
-    rows = fetch(connection, _SQL["used_labels"], _question(where, most + 1))
+    rows = fetch(connection, _SQL["used_labels"], _parameters(where, most + 1))
     return usage_rows.labels_from(rows, most)
 
 
-def _question(where: UsageFilter, most: int) -> dict[str, Any]:
-    asked = usage_rows.question(where) | {"most": most}
-    return {name: json_array(value) if isinstance(value, list) else value for name, value in asked.items()}
+def _parameters(where: UsageFilter, most: int) -> dict[str, Any]:
+    return with_json_arrays(usage_rows.filter_parameters(where) | {"most": most})

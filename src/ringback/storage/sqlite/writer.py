@@ -1,10 +1,10 @@
-"""One thread writes. Whatever has been asked for while it was busy goes into its next commit.
+"""One thread writes. All writes that were requested while it was busy go into its next commit.
 
 Group commit: an fsync costs a hundred times what a row does, so many writes share one, and commands are read,
-decided and written together. One that the file refuses fails alone: its group is rolled back and run again,
-each write in a savepoint of its own. That is rare; what callers may cause often (a known idempotency key, a
-spent allowance) is refused before anything is written, and spoils no group. When the commit fails, all of
-them fail.
+decided and written together. A write that the database refuses fails alone: its group is rolled back and run
+again, each write in a savepoint of its own. That is rare: errors that callers can cause often (a known
+idempotency key, a used-up allowance) are raised before anything is written, and affect no other write. When
+the commit fails, all writes of the group fail.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ Pending = PendingCommand | PendingOperation
 class SqliteWriter:
     """Runs writes in the order in which they came; call `do` and `run` from the event loop it was made in.
 
-    What is asked for is not bounded here but by the callers: each waits for its answer.
+    The number of pending writes is bounded by the callers, each of which waits for its answer.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class SqliteWriter:
         self._changes_before = connection.total_changes
         self.fault: str | None = None
         """Why the last write failed; None: it did not. The sweep writes at least every few seconds."""
-        # A daemon: a process that dies without closing its ledger shall not hang on it.
+        # A daemon: a process that ends without closing its ledger does not wait for it.
         self._thread = threading.Thread(target=self._write_until_closed, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -79,7 +79,7 @@ class SqliteWriter:
         return result
 
     async def close(self) -> None:
-        """Finish what was asked for, and end the thread."""
+        """Finish the pending writes, and end the thread."""
         self._closed = True
         self._hand_over()
         self._handed_over.put(None)
@@ -89,8 +89,8 @@ class SqliteWriter:
         if self._closed:
             raise LedgerUnavailable("the ledger is closed")
         if not self._waiting:
-            # With whatever else this turn of the loop asks for: handed over one by one, each write
-            # would wake the thread, and the two would take the interpreter's lock from each other.
+            # Together with all other writes of this turn of the loop: handed over one by one, each write
+            # would wake the thread, and the two would compete for the interpreter's lock.
             self._loop.call_soon(self._hand_over)
         self._waiting.append(pending)
         return await pending.future
@@ -105,7 +105,7 @@ class SqliteWriter:
             group, last = self._next_group()
             if group:
                 changes = self._write(group)
-                with suppress(RuntimeError):  # the loop was closed: nobody waits any more
+                with suppress(RuntimeError):  # the loop was closed: no caller waits any more
                     self._loop.call_soon_threadsafe(self._answer, group, changes)
             if last:
                 return
@@ -161,15 +161,15 @@ class SqliteWriter:
     def _run_apart(self, transaction: Transaction, group: list[Pending]) -> None:
         for pending in group:
             pending.error = None
-            self._connection.execute("savepoint one")
+            self._connection.execute("savepoint single")
             try:
                 self._run_together(transaction, [pending])
             except Exception as error:
                 if concerns_file(error):
                     raise
-                self._connection.execute("rollback to one")
+                self._connection.execute("rollback to single")
                 pending.error = error
-            self._connection.execute("release one")
+            self._connection.execute("release single")
 
     def _roll_back(self) -> None:
         # After a full disk SQLite may have rolled back by itself.
@@ -184,7 +184,7 @@ class SqliteWriter:
 
 
 def _steps(group: list[Pending]) -> Iterator[list[PendingCommand] | PendingOperation]:
-    """In their order: commands that are next to each other and concern different jobs are one batch."""
+    """In their order; neighbouring commands that concern different jobs form one batch."""
     batch: list[PendingCommand] = []
     concerned: set[JobId] = set()
     for pending in group:

@@ -1,4 +1,4 @@
--- A batch of commands and its transaction, and claims. What the functions do stands in functions.sql.
+-- A batch of commands and its transaction, and claims. The functions are in functions.sql.
 
 -- name: begin
 -- A node that is stopped in the middle of a batch must not keep its lanes locked.
@@ -12,20 +12,19 @@ set local idle_in_transaction_session_timeout = '5s';
 commit;
 
 -- name: rollback
--- Nothing of it has happened.
+-- Undo the transaction.
 rollback;
 
 -- name: read_batch
--- Lock and read what a batch concerns.
+-- Lock and read the rows that a batch needs.
 select * from read_batch($1, $2, $3, $4, $5, $6, $7, $8, $9);
 
 -- name: write_batch
--- What it has decided.
+-- Write what the batch has decided.
 select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: write_batch_and_usage
--- The same, and what requests that ended add to the sums of their hours. In order, so that nodes do not wait for
--- each other.
+-- The same, and the usage of requests that ended. Rows are sorted, so that nodes do not deadlock.
 with counted as (
     insert into usage_hour
         (project, hour, accessor, endpoint, method, model, model_id, language, features, parameters, tags,
@@ -43,14 +42,14 @@ with counted as (
 select write_batch($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11);
 
 -- name: ready_lanes
--- The lanes that may be served now, those that have waited longest first, along lane_ready.
+-- The lanes that are ready, the longest waiting first, along lane_ready.
 select id, name, slots - inflight as room
 from lane where kind = $1 and ready_at <= ledger_now() order by ready_at, served, id limit $2;
 
 -- name: claim_from
--- Due jobs of some lanes, so many of each.
+-- Lease due jobs of some lanes, up to a number for each.
 select * from claim_from($1, $2, $3, $4);
 
 -- name: outcome
--- Whether a transaction was committed whose answer was lost: null, 'in progress', 'committed' or 'aborted'.
+-- The outcome of a transaction whose answer was lost: null, 'in progress', 'committed' or 'aborted'.
 select pg_xact_status($1::text::xid8);

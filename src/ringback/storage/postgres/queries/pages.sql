@@ -1,7 +1,7 @@
--- Lists, newest first: a walk along an index names the candidates, then the candidates are looked at.
+-- Pages, newest first: a walk along an index yields the candidates, then `matching` filters them.
 
 -- name: number_by_id
--- A job's place in the order of arrival.
+-- A job's number in the order of arrival.
 select number from job where id = :id;
 
 -- name: first_since
@@ -28,20 +28,20 @@ where lane = (select id from lane where kind = :kind and name = :lane) and numbe
 order by number desc limit :limit;
 
 -- name: walk_children
--- What followed from one job, along job_by_parent.
+-- The children of one job, along job_by_parent.
 select number from job where parent = :parent and number between :first and :last order by number desc limit :limit;
 
 -- name: walk_live
--- Whatever has not ended.
+-- All live jobs.
 select number from live_job where number between :first and :last order by number desc limit :limit;
 
 -- name: walk_leased
--- Whatever is being worked on: few, along live_job_leased, and then put in order.
+-- Leased jobs: few, along live_job_leased, then sorted.
 with leased as materialized (select number from live_job where state = 'leased')
 select number from leased where number between :first and :last order by number desc limit :limit;
 
 -- name: walk_live_code
--- Live ones whose last try had one code, along live_job_by_code.
+-- Live jobs whose last attempt had one code, along live_job_by_code.
 select number from live_job
 where code = :code and code >= 300 and number between :first and :last order by number desc limit :limit;
 
@@ -71,8 +71,8 @@ where project = :project and kind = :kind and code >= 400 and number between :fi
 order by number desc limit :limit;
 
 -- name: matching
--- Of these candidates those that are asked for, the newest first. Tags may fit by chance: they are looked at
--- again.
+-- Of these candidates the jobs that match, the newest first. A tag may match part of another one: `pages` checks
+-- tags again.
 select * from job_now
 where number = any(:numbers) and project = :project and kind = :kind
     and (:accessor::text is null or accessor = :accessor)
@@ -83,5 +83,5 @@ where number = any(:numbers) and project = :project and kind = :kind
     and (:states::text[] is null or state = any(:states))
     and (:lane::text is null or lane = :lane)
     and (:code::integer is null or code = :code)
-    and not exists (select from unnest(:tags::text[]) as wanted (tag) where position(wanted.tag in tags) = 0)
+    and not exists (select from unnest(:tags::text[]) as given (tag) where position(given.tag in tags) = 0)
 order by number desc limit case when cardinality(:tags::text[]) = 0 then :limit::bigint end;

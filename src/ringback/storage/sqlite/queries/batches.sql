@@ -1,18 +1,25 @@
 -- What a batch of commands reads and writes: see `jobs.records`. All run in the writer's transaction.
 
--- name: live_jobs
--- How some jobs stand that are not over; `ids` is a JSON array.
-select job.id, job.kind, job.project, job.accessor, live_job.number, live_job.lane, live_job.state,
+-- fragment: live_columns
+-- A `jobs.records.LiveJob`.
+job.id, job.kind, job.project, job.accessor, live_job.number, live_job.lane, live_job.state,
     live_job.tries, live_job.losses, live_job.due_at, live_job.code, live_job.token, live_job.lease_until,
     live_job.sequence, live_job.weight, 0 as partition
-from json_each(:ids) as asked cross join job on job.id = asked.value
+
+-- fragment: lane_columns
+-- A `jobs.records.LaneRecord`.
+lane.id, lane.kind, lane.name, lane.cap, lane.inflight, lane.next_due, lane.successes, lane.failures,
+    lane.openings, lane.open_until, lane.roomy_at
+
+-- name: live_jobs
+-- Live jobs by their ids, a JSON array.
+select {live_columns}
+from json_each(:ids) as given cross join job on job.id = given.value
 cross join live_job on live_job.number = job.number;
 
 -- name: next_in_sequence
--- Of one sequence: the job that is not held, and the first but for these, a JSON array of numbers.
-select job.id, job.kind, job.project, job.accessor, live_job.number, live_job.lane, live_job.state,
-    live_job.tries, live_job.losses, live_job.due_at, live_job.code, live_job.token, live_job.lease_until,
-    live_job.sequence, live_job.weight, 0 as partition
+-- Of one sequence: the job that is not held, and the first one whose number is not in `numbers`, a JSON array.
+select {live_columns}
 from (
     select number from (
         select number from live_job where sequence = :sequence
@@ -24,31 +31,27 @@ from (
 
 -- name: whole_sequence
 -- All live jobs of one sequence.
-select job.id, job.kind, job.project, job.accessor, live_job.number, live_job.lane, live_job.state,
-    live_job.tries, live_job.losses, live_job.due_at, live_job.code, live_job.token, live_job.lease_until,
-    live_job.sequence, live_job.weight, 0 as partition
+select {live_columns}
 from live_job join job on job.number = live_job.number where live_job.sequence = :sequence;
 
 -- name: parked_jobs
--- Jobs that may be asked for again; `ids` is a JSON array.
+-- Jobs that can be sent again; `ids` is a JSON array.
 select job.id, job.kind, job.project, job.accessor, ended_job.number, ended_job.lane, ended_job.token,
     job.sequence, job.weight, 0 as partition
-from json_each(:ids) as asked cross join job on job.id = asked.value
+from json_each(:ids) as given cross join job on job.id = given.value
 cross join ended_job on ended_job.number = job.number
 where ended_job.state = 'parked';
 
 -- name: lanes_by_name
--- The lanes that new jobs stand in; `lanes` is a JSON array of kinds and names.
-select lane.id, lane.kind, lane.name, lane.cap, lane.inflight, lane.next_due, lane.successes, lane.failures,
-    lane.openings, lane.open_until, lane.roomy_at
-from json_each(:lanes) as asked
-cross join lane on lane.kind = asked.value ->> 0 and lane.name = asked.value ->> 1;
+-- The lanes of new jobs; `lanes` is a JSON array of kinds and names.
+select {lane_columns}
+from json_each(:lanes) as given
+cross join lane on lane.kind = given.value ->> 0 and lane.name = given.value ->> 1;
 
 -- name: lanes_by_id
--- The lanes of jobs that are there; `ids` is a JSON array.
-select lane.id, lane.kind, lane.name, lane.cap, lane.inflight, lane.next_due, lane.successes, lane.failures,
-    lane.openings, lane.open_until, lane.roomy_at
-from json_each(:ids) as asked cross join lane on lane.id = asked.value;
+-- The lanes of existing jobs; `ids` is a JSON array.
+select {lane_columns}
+from json_each(:ids) as given cross join lane on lane.id = given.value;
 
 -- name: open_lane
 -- The first job for a lane makes it.
@@ -56,21 +59,21 @@ insert into lane (kind, name, cap, slots) values (:kind, :name, :cap, :cap)
 returning id, kind, name, cap, inflight, next_due, successes, failures, openings, open_until, roomy_at;
 
 -- name: known_keys
--- What was asked with some idempotency keys that are still remembered; a JSON array of accessors and keys.
+-- The requests of idempotency keys that have not expired; `keys` is a JSON array of accessors and keys.
 select idempotency_key.accessor, idempotency_key.key, job.id, idempotency_key.fingerprint
-from json_each(:keys) as asked cross join idempotency_key
-    on idempotency_key.accessor = asked.value ->> 0 and idempotency_key.key = asked.value ->> 1
+from json_each(:keys) as given cross join idempotency_key
+    on idempotency_key.accessor = given.value ->> 0 and idempotency_key.key = given.value ->> 1
 cross join job on job.number = idempotency_key.job
 where idempotency_key.until > :now;
 
 -- name: usages
--- The live jobs of some accessors in some kinds, and their weight; a JSON array of accessors and kinds.
+-- Number and weight of live jobs; `usages` is a JSON array of accessors and kinds.
 select usage.accessor, usage.kind, usage.jobs, usage.weight
-from json_each(:usages) as asked
-cross join usage on usage.accessor = asked.value ->> 0 and usage.kind = asked.value ->> 1;
+from json_each(:usages) as given
+cross join usage on usage.accessor = given.value ->> 0 and usage.kind = given.value ->> 1;
 
 -- name: last_number
--- Of all jobs that there were.
+-- The largest number that a job has had.
 select coalesce(max(seq), 0) as number from sqlite_sequence where name = 'job';
 
 -- name: leave_parked
@@ -82,25 +85,25 @@ delete from ended_job where number = :number and state = 'parked';
 delete from live_job where number = :number;
 
 -- name: move_live
--- How a live job stands now. A job that is not leased has no holder.
+-- The new state of a live job. A job that is not leased has no holder.
 update live_job set state = :state, tries = :tries, losses = :losses, due_at = :due_at, code = :code,
     lease_until = :lease_until, holder = case when :state = 'leased' then holder end
 where number = :number;
 
 -- name: add_job
--- What was asked. An id that is already there breaks the unique constraint.
+-- An id that is already there violates the unique constraint.
 insert into job
     (number, id, kind, lane, project, payload, parent, accessor, method, tags, created_at, sequence, weight)
 values (:number, :id, :kind, :lane, :project, :payload, :parent, :accessor, :method, :tags, :created_at,
     :sequence, :weight);
 
 -- name: open_hour
--- From this job on, another hour.
+-- This job is the first of a new hour.
 insert into hour (first, hour)
 select :first, :hour where :hour is not (select hour from hour order by first desc limit 1);
 
 -- name: enter_live
--- A new job's first state, or a parked one's after it was asked for again.
+-- The first state of a new job, or of a parked job that is sent again.
 insert into live_job
     (number, lane, state, tries, losses, due_at, token, holder, lease_until, sequence, weight)
 values (:number, :lane, :state, 0, 0, :due_at, :token, :holder, :lease_until, :sequence, :weight);
@@ -113,36 +116,36 @@ values (:number, :kind, :project, :lane, :state, :tries, :losses, :due_at, :toke
     :result);
 
 -- name: record_attempt
--- One try that is over.
+-- One attempt that has ended.
 insert into attempt (job, token, started_at, ended_at, outcome, code, detail)
 values (:job, :token, :started_at, :ended_at, :outcome, :code, :detail);
 
 -- name: remember_key
--- From now on the key means this job. One that is there has had its time.
+-- From now on the key means this job. A row that is there has expired.
 insert into idempotency_key (accessor, key, job, fingerprint, until)
 values (:accessor, :key, :job, :fingerprint, :until)
 on conflict (accessor, key) do update
     set job = excluded.job, fingerprint = excluded.fingerprint, until = excluded.until;
 
--- name: use
--- Jobs were added, ended or asked for again.
+-- name: change_usage
+-- Jobs were added, have ended, or are sent again.
 insert into usage (accessor, kind, jobs, weight, kept)
 values (:accessor, :kind, max(:jobs, 0), max(:weight, 0), max(:kept, 0))
 on conflict (accessor, kind) do update set
     jobs = max(jobs + :jobs, 0), weight = max(weight + :weight, 0), kept = max(kept + :kept, 0);
 
--- name: lane_changed
--- A lane as it stands at the end of the batch.
+-- name: change_lane
+-- A lane at the end of the batch.
 update lane set inflight = :inflight, next_due = :next_due, roomy_at = :roomy_at, cap = :cap,
     successes = :successes, failures = :failures, openings = :openings, open_until = :open_until, slots = :slots
 where id = :id;
 
--- name: lane_first_due
--- A queued job has left: which is the first one now?
+-- name: find_next_due
+-- A queued job has left the lane: when is the first of the others due?
 update lane set next_due =
     (select min(due_at) from live_job where live_job.lane = :id and state = 'queued')
 where id = :id;
 
 -- name: number_of
--- Whose id is this?
+-- The number of the job with this id.
 select number from job where id = :id;

@@ -1,7 +1,7 @@
 -- Audio that keys and projects use in a day.
 
 -- name: count
--- A holder has used so much more.
+-- Add to what a holder has used on a day.
 insert into daily_audio (holder, day, seconds) values (:holder, :day, :seconds)
 on conflict (holder, day) do update set seconds = seconds + excluded.seconds;
 
@@ -10,5 +10,5 @@ on conflict (holder, day) do update set seconds = seconds + excluded.seconds;
 select seconds from daily_audio where holder = :holder and day = :day;
 
 -- name: forget
--- What was used before a day.
+-- Delete what was used before a day.
 delete from daily_audio where day < :day;

@@ -1,7 +1,7 @@
--- Projects come and go; requests are erased.
+-- Projects and their deletion, and requests that are being erased.
 
 -- name: add_project
--- No row: a project has this name already.
+-- No row is returned if a project has this name already.
 insert into project (id, name, created_at)
 select :id, :name, :now where not exists (select 1 from project where name = :name and deleted_at is null)
 returning id;
@@ -11,38 +11,38 @@ returning id;
 select id from project where name = :name and deleted_at is null;
 
 -- name: rename_project
--- No row: there is no such project.
+-- No row is returned if there is no such project.
 update project set name = :name where id = :id and deleted_at is null returning id;
 
 -- name: delete_project
--- Nobody finds it from now on. Not the first one.
+-- It is no longer found. The first project cannot be deleted.
 update project set name = '', deleted_at = :now where id = :id and deleted_at is null
     and id <> (select id from project where deleted_at is null order by created_at, name, id limit 1)
 returning id;
 
 -- name: deleted_projects
--- Those of which a job is left, also one that was added after the deletion; along job_by_project.
+-- Those that still have a job, also one that was added after the deletion; along job_by_project.
 select id from project
 where deleted_at is not null and exists (select 1 from job where job.project = project.id);
 
 -- name: forget_projects
--- By now nothing can come in for them any more.
+-- Deleted so long ago that no request for them can still be running.
 delete from project where deleted_at <= :until and not exists (select 1 from job where job.project = project.id)
     and not exists (select 1 from api_key where api_key.project = project.id)
 returning id;
 
 -- name: begin_erasing
--- It stays on record until it is erased, whatever happens to this process.
+-- On record until it is erased, also if this process ends before.
 insert into erasing (request, asked_at) values (:request, :now) on conflict do nothing;
 
 -- name: erasing
--- Those that were asked for some time ago, along erasing_by_age.
+-- Erasures that were begun some time ago and have not ended, along erasing_by_age.
 select request from erasing where asked_at <= :until order by asked_at limit :limit;
 
 -- name: end_erasing
--- Nothing is left of it.
+-- The request is erased.
 delete from erasing where request = :request;
 
 -- name: ended_number
--- A job that has ended; no row: it has not, or is not known.
+-- The number of an ended job; no row if it has not ended or is not known.
 select ended_job.number from job join ended_job on ended_job.number = job.number where job.id = :id;

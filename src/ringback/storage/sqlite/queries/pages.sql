@@ -1,7 +1,7 @@
--- Lists, newest first: a walk along an index names the candidates, then the candidates are looked at.
+-- Pages, newest first: a walk along an index yields the candidates, then `matching` filters them.
 
 -- name: number_by_id
--- A job's place in the order of arrival.
+-- A job's number in the order of arrival.
 select number from job where id = :id;
 
 -- name: first_since
@@ -27,21 +27,21 @@ where lane.kind = :kind and lane.name = :lane and job.number between :first and 
 order by job.number desc limit :limit;
 
 -- name: walk_children
--- What followed from one job, along job_by_parent.
+-- The children of one job, along job_by_parent.
 select number from job where parent = :parent and number between :first and :last
 order by number desc limit :limit;
 
 -- name: walk_live
--- Whatever has not ended.
+-- All live jobs.
 select number from live_job where number between :first and :last order by number desc limit :limit;
 
 -- name: walk_leased
--- Whatever is being worked on: few, along live_job_leased, and then put in order.
+-- Leased jobs: few, along live_job_leased, then sorted.
 select number from live_job indexed by live_job_leased
 where state = 'leased' and number between :first and :last order by number desc limit :limit;
 
 -- name: walk_live_code
--- Live ones whose last try had one code, along live_job_by_code.
+-- Live jobs whose last attempt had one code, along live_job_by_code.
 select number from live_job
 where code = :code and code >= 300 and number between :first and :last order by number desc limit :limit;
 
@@ -73,7 +73,7 @@ where project = :project and kind = :kind and code >= 400 and number between :fi
 order by number desc limit :limit;
 
 -- name: matching
--- Of these candidates, a JSON array, those that are asked for; in the array's order.
+-- Of these candidates, a JSON array, the jobs that match; in the array's order.
 select job_now.* from json_each(:numbers) as candidate cross join job_now
 where job_now.number = candidate.value and job_now.project = :project and job_now.kind = :kind
     and (:accessor is null or job_now.accessor = :accessor)
@@ -86,7 +86,7 @@ where job_now.number = candidate.value and job_now.project = :project and job_no
     and (:lane is null or job_now.lane = :lane)
     and (:code is null or job_now.code = :code)
     and not exists (
-        select 1 from json_each(:tags) as wanted
-        where wanted.value not in (select value from json_each(job_now.tags))
+        select 1 from json_each(:tags) as tag
+        where tag.value not in (select value from json_each(job_now.tags))
     )
 limit :limit;

@@ -1,29 +1,29 @@
--- What readers ask; on connections of their own, beside the writer.
+-- Queries of readers, on connections of their own beside the writer's.
 
 -- name: job_by_id
--- One job, wherever it stands.
+-- One job, live or ended.
 select * from job_now where id = :id;
 
 -- name: states
--- How many jobs stand at once; `ids` is a JSON array.
+-- The states of some jobs; `ids` is a JSON array.
 select job.id, coalesce(live_job.state, ended_job.state) as state
-from json_each(:ids) asked join job on job.id = asked.value
+from json_each(:ids) as given join job on job.id = given.value
 left join live_job on live_job.number = job.number
 left join ended_job on ended_job.number = job.number;
 
 -- name: open_breakers
 -- Breakers that are not closed, of some lanes; `lanes` is a JSON array.
 select lane.name, lane.open_until, lane.failures
-from json_each(:lanes) asked join lane on lane.kind = :kind and lane.name = asked.value
+from json_each(:lanes) as given join lane on lane.kind = :kind and lane.name = given.value
 where lane.openings > 0;
 
 -- name: jobs_by_parent
--- What followed from some jobs, a JSON array; the latest `most` of each.
-select job_now.* from json_each(:parents) as asked cross join job_now
-where job_now.number in (select number from job where parent = asked.value order by number desc limit :most);
+-- The children of some jobs, a JSON array; the latest `most` of each.
+select job_now.* from json_each(:parents) as given cross join job_now
+where job_now.number in (select number from job where parent = given.value order by number desc limit :most);
 
 -- name: attempts
--- The latest tries at a job, the last one first.
+-- The latest attempts at a job, the last one first.
 select started_at, ended_at, outcome, code, detail
 from attempt where job = (select number from job where id = :id) order by token desc limit :most;
 
@@ -32,7 +32,7 @@ from attempt where job = (select number from job where id = :id) order by token 
 select count(*) as jobs from (select 1 from live_job where sequence = :sequence limit :most);
 
 -- name: queued_by_kind
--- How many wait, along live_job_queued alone.
+-- The number of queued jobs, along live_job_queued alone.
 select lane.kind, sum(waiting.jobs) as value
 from (select live_job.lane as lane, count(*) as jobs from live_job where state = 'queued' group by live_job.lane)
     as waiting
@@ -40,7 +40,7 @@ join lane on lane.id = waiting.lane
 group by lane.kind;
 
 -- name: leased_by_kind
--- How many are being worked on.
+-- The number of leased jobs.
 select lane.kind, count(*) as value from live_job join lane on lane.id = live_job.lane
 where live_job.state = 'leased' group by lane.kind;
 
@@ -49,28 +49,28 @@ where live_job.state = 'leased' group by lane.kind;
 select kind, min(next_due) as value from lane where next_due is not null group by kind;
 
 -- name: oldest_ready_by_kind
--- Since when a claim would have found something, from the lanes.
+-- Since when a claim would have found a job, from the lanes.
 select kind, min(max(ready_at, roomy_at)) as value from lane
 where ready_at is not null and ready_at <= :now group by kind;
 
 -- name: next_ready
--- From when on a claim of this kind will find something, and in which lane; no row: not before something
+-- The time from which a claim of this kind will find a job, and in which lane; no row: not before a lane
 -- changes.
 select ready_at, name from lane where kind = :kind and ready_at is not null order by ready_at limit :limit;
 
 -- name: parked_by_kind
--- How many are parked, along ended_job_apart.
+-- The number of parked jobs, along ended_job_apart.
 select kind, count(*) as jobs from ended_job where state = 'parked' and state <> 'done' group by kind;
 
 -- name: lane_standing
--- How many lanes of a kind do well.
+-- How many lanes of a kind are healthy, failing, or have an open breaker.
 select count(*) filter (where openings = 0 and failures = 0) as healthy,
     count(*) filter (where openings = 0 and failures > 0) as failing,
     count(*) filter (where openings > 0) as open
 from lane where kind = :kind;
 
 -- name: lane_reports
--- Lanes one by one, those with the most failures first. Their last success is looked for in their latest jobs.
+-- Lanes one by one, those with the most failures first. Their last success is searched for in their latest jobs.
 select lane.name, lane.failures, lane.openings, lane.open_until, lane.next_due, lane.inflight as running,
     (select count(*) from live_job where live_job.lane = lane.id and state = 'queued')
         + (select count(*) from live_job join job on job.number = live_job.number

@@ -1,7 +1,7 @@
--- What becomes of jobs that have ended: their contents go first, then all trace of them.
+-- Deleting ended jobs: first their contents, later all of their rows.
 
 -- name: ended
--- Those that still have their contents, the longest ended of them, along ended_job_by_age.
+-- Ended jobs that still have their contents, the longest ended first, along ended_job_by_age.
 select job_now.* from (
     select number, finished_at from ended_job
     where stripped = 0 and kind = :kind and finished_at <= :until
@@ -9,20 +9,20 @@ select job_now.* from (
 ) as old cross join job_now where job_now.number = old.number;
 
 -- name: strip_end
--- Its contents are no longer kept; no row: it has not ended.
+-- Remove an ended job's result; no row if it has not ended.
 update ended_job set result = :result, stripped = 1 where number = (select number from job where id = :id)
 returning number;
 
 -- name: strip_job
--- The other half of the contents.
+-- The same for its payload.
 update job set payload = :payload where number = :number;
 
 -- name: kinds
--- Of all jobs that there are.
+-- The kinds of all jobs.
 select distinct kind from lane;
 
 -- name: old
--- Some that ended long ago, from a place on, along ended_job_by_age; and whether others follow from them.
+-- Jobs that ended before a time, after a place, along ended_job_by_age; and whether they have children.
 select old.finished_at, old.number, not exists (
     select 1 from job join job as child on child.parent = job.id where job.number = old.number
 ) as childless
@@ -34,12 +34,12 @@ from (
 ) as old;
 
 -- name: childless
--- The job, unless one that followed from it is there.
+-- The job, unless it has children.
 select job.lane, job.accessor, job.kind from job
 where number = :number and not exists (select 1 from job as child where child.parent = job.id);
 
 -- name: drop_attempts
--- The tries at a job.
+-- The attempts at a job.
 delete from attempt where job = :number;
 
 -- name: drop_keys
@@ -47,39 +47,39 @@ delete from attempt where job = :number;
 delete from idempotency_key where job = :number;
 
 -- name: drop_end
--- How a job ended.
+-- The row of a job's end.
 delete from ended_job where number = :number;
 
 -- name: drop_job
--- What was asked; nothing else refers to the job by now.
+-- The job's own row; no other row refers to it any more.
 delete from job where number = :number;
 
--- name: keep_one_less
--- Of an accessor's jobs in one kind.
+-- name: decrement_kept
+-- An accessor has one job less of a kind.
 update usage set kept = max(kept - 1, 0) where accessor = :accessor and kind = :kind;
 
 -- name: drop_lane
--- Nothing stands there any more, and what was learnt of it is old.
+-- A lane without jobs; its health is out of date.
 delete from lane where id = :lane and not exists (select 1 from job where lane = :lane);
 
 -- name: drop_usage
--- Nothing of this accessor is left in this kind.
+-- An accessor that has no job of a kind any more.
 delete from usage where accessor = :accessor and kind = :kind and kept = 0 and jobs = 0;
 
 -- name: drop_secrets
--- Signing secrets of a removed key, when no job refers to it any more.
+-- Signing secrets of a removed key to which no job refers any more.
 delete from signing_secret where key = :key
     and not exists (select 1 from api_key where id = :key)
     and not exists (select 1 from usage where accessor = :key);
 
 -- name: drop_old_keys
--- Idempotency keys that have had their time, along idempotency_key_by_age.
+-- Expired idempotency keys, along idempotency_key_by_age.
 delete from idempotency_key where (accessor, key) in (
     select accessor, key from idempotency_key where until <= :now order by until limit :limit
 );
 
 -- name: drop_hours
--- Those of which no job is left. The newest stays.
+-- Hours without jobs. The newest stays.
 delete from hour where first in (
     select first from (
         select first, lead(first) over (order by first) as next from hour order by first limit :limit

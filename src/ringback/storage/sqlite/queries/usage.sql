@@ -1,4 +1,4 @@
--- Usage by the hour. Lists are JSON arrays; an element is looked for by its JSON behind a bracket or a comma.
+-- Usage by the hour. Lists are JSON arrays; an element is found by its JSON after a bracket or a comma.
 
 -- name: count
 -- Requests that ended add to the sums of their hour.
@@ -11,8 +11,8 @@ on conflict do update set requests = requests + excluded.requests, seconds = sec
     channel_seconds = channel_seconds + excluded.channel_seconds,
     input_tokens = input_tokens + excluded.input_tokens, output_tokens = output_tokens + excluded.output_tokens;
 
--- name: take
--- A request that was erased no longer counts under its tags. No row: it never did.
+-- name: subtract
+-- A request that was erased no longer counts under its tags. No row if it was not counted.
 update usage_hour set requests = requests - :requests, seconds = max(seconds - :seconds, 0),
     channel_seconds = max(channel_seconds - :channel_seconds, 0),
     input_tokens = max(input_tokens - :input_tokens, 0), output_tokens = max(output_tokens - :output_tokens, 0)
@@ -23,17 +23,34 @@ where project = :project and hour = :hour and accessor = :accessor and endpoint 
 returning requests;
 
 -- name: drop_empty
--- Nothing is left under these tags.
+-- Sums that no request is in any more.
 delete from usage_hour
 where project = :project and hour = :hour and accessor = :accessor and tags = :tags and requests = 0;
 
 -- name: forget
--- Hours of which nobody asks any more, along the primary key of each project.
+-- Hours that are older than reports reach, along the primary key of each project.
 delete from usage_hour where project in (select id from project) and hour < :hour;
 
 -- name: forget_project
--- All of a project that was deleted.
+-- All sums of a deleted project.
 delete from usage_hour where project = :project;
+
+-- fragment: matching
+-- The conditions of a `jobs.usage.UsageFilter`; lists of texts are JSON arrays of the elements' JSON.
+where project = :project and hour between :first_hour and :last_hour
+    and (:accessor is null or accessor = :accessor) and (:endpoint is null or endpoint = :endpoint)
+    and (:method is null or method = :method) and (:succeeded is null or succeeded = :succeeded)
+    and (:model_id is null or model_id = :model_id or (model_id = '' and model = :model))
+    and not exists (
+        select 1 from json_each(:tags) as given
+        where instr(',' || substr(usage_hour.tags, 2), ',' || given.value) = 0
+    ) and (:any_of = '[]' or exists (
+        select 1 from json_each(:any_of) as given
+        where instr(',' || substr(parameters, 2), ',' || given.value) > 0
+    )) and not exists (
+        select 1 from json_each(:none_of) as given
+        where instr(',' || substr(parameters, 2), ',' || given.value) > 0
+    )
 
 -- name: daily_usage
 -- The sums per day, and per value of one column.
@@ -43,40 +60,14 @@ select hour / 24 as day,
     sum(requests) as requests, sum(seconds) as seconds, sum(channel_seconds) as channel_seconds,
     sum(input_tokens) as input_tokens, sum(output_tokens) as output_tokens
 from usage_hour
-where project = :project and hour between :first_hour and :last_hour
-    and (:accessor is null or accessor = :accessor) and (:endpoint is null or endpoint = :endpoint)
-    and (:method is null or method = :method) and (:succeeded is null or succeeded = :succeeded)
-    and (:model_id is null or model_id = :model_id or (model_id = '' and model = :model))
-    and not exists (
-        select 1 from json_each(:tags) as asked
-        where instr(',' || substr(usage_hour.tags, 2), ',' || asked.value) = 0
-    ) and (:any_of = '[]' or exists (
-        select 1 from json_each(:any_of) as asked
-        where instr(',' || substr(parameters, 2), ',' || asked.value) > 0
-    )) and not exists (
-        select 1 from json_each(:none_of) as asked
-        where instr(',' || substr(parameters, 2), ',' || asked.value) > 0
-    )
+{matching}
 group by 1, 2 order by 1, 2 limit :most;
 
 -- name: used_labels
--- What requests had: rows with tags alone, and rows with all else.
+-- The labels of requests: rows with tags alone, and rows with all other labels.
 with narrowed as (
     select method, model, language, model_id, features, tags from usage_hour
-    where project = :project and hour between :first_hour and :last_hour
-        and (:accessor is null or accessor = :accessor) and (:endpoint is null or endpoint = :endpoint)
-        and (:method is null or method = :method) and (:succeeded is null or succeeded = :succeeded)
-        and (:model_id is null or model_id = :model_id or (model_id = '' and model = :model))
-        and not exists (
-            select 1 from json_each(:tags) as asked
-            where instr(',' || substr(usage_hour.tags, 2), ',' || asked.value) = 0
-        ) and (:any_of = '[]' or exists (
-            select 1 from json_each(:any_of) as asked
-            where instr(',' || substr(parameters, 2), ',' || asked.value) > 0
-        )) and not exists (
-            select 1 from json_each(:none_of) as asked
-            where instr(',' || substr(parameters, 2), ',' || asked.value) > 0
-        )
+    {matching}
 )
 select * from (
     select distinct method, model, language, model_id, features, null as tags from narrowed limit :most

@@ -1,4 +1,4 @@
-"""Asking the file: rows by the names of their columns, and several values in one parameter."""
+"""Running statements: rows by the names of their columns, many rows at once, lists as one parameter."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
@@ -17,7 +17,7 @@ _positional: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {}
 
 
 def fetch(connection: sqlite3.Connection, statement: str, parameters: Any = ()) -> list[dict[str, Any]]:
-    """All rows of an answer. (`sqlite3.Row` looks a name up in its columns one by one: twice as slow.)"""
+    """All rows. (`sqlite3.Row` searches the columns for each name: twice as slow.)"""
     cursor = connection.execute(statement, parameters)
     names = _columns.get(statement)
     if names is None:
@@ -26,14 +26,14 @@ def fetch(connection: sqlite3.Connection, statement: str, parameters: Any = ()) 
 
 
 def fetch_one(connection: sqlite3.Connection, statement: str, parameters: Any = ()) -> dict[str, Any] | None:
-    """The only row of an answer, if there is one."""
+    """The only row, or None."""
     rows = fetch(connection, statement, parameters)
     return rows[0] if rows else None
 
 
 def write_all(connection: sqlite3.Connection, statement: str, rows: Iterable[Mapping[str, Any]]) -> None:
-    """The statement for each of these, which name its parameters. (The driver looks names up row by row: that
-    was a tenth of a large batch.)"""
+    """Run the statement for each of these rows, which name its parameters. (The driver looks up names for
+    every row: that was a tenth of a large batch's time.)"""
     found = _positional.get(statement)
     if found is None:
         text, names = numbered(statement, "?")
@@ -47,5 +47,12 @@ def _only(name: str) -> Callable[[Mapping[str, Any]], Any]:
 
 
 def json_array(values: Iterable[object]) -> str:
-    """`json_each` reads it."""
+    """A list as one parameter: `json_each` reads it."""
     return msgspec.json.encode(list(values)).decode()
+
+
+def with_json_arrays(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The same parameters, with JSON arrays in place of lists."""
+    return {
+        name: json_array(value) if isinstance(value, list) else value for name, value in parameters.items()
+    }

@@ -1,4 +1,4 @@
-"""How the database does, for those who ask before they start."""
+"""The state of a ledger's database, for checks before a server is started with it."""
 
 import time
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ _SERVER = "select current_setting('server_version_num')::integer"
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class DatabaseReport:
     server: int
     """PostgreSQL's major version."""
     schema: int
@@ -20,12 +20,12 @@ class Examined:
     newest: int
     """The one that this program makes."""
     seconds: float
-    """What a question takes that needs no work."""
+    """Duration of a query that needs no work: a round trip."""
     nodes: Sequence[Node] = ()
     """Those that serve from it, and those that died within a day."""
 
 
-async def examine(url: str) -> Examined:
+async def examine(url: str) -> DatabaseReport:
     """Raises `Misconfigured`, or `LedgerUnavailable`."""
     schema = await version(url)
     database = await connect(url)
@@ -36,6 +36,6 @@ async def examine(url: str) -> Examined:
         seconds = time.monotonic() - started
         newest = newest_version()
         found = await nodes(database) if schema == newest else ()
-        return Examined(server // 10_000, schema, newest, seconds, found)
+        return DatabaseReport(server // 10_000, schema, newest, seconds, found)
     finally:
         await database.close()

@@ -12,9 +12,9 @@ from ringback.system import sync
 def copy_ledger(path: Path, target: Path) -> None:
     """Write a copy, readable by its owner alone and durable, to a file that must not be there.
 
-    It is the ledger of one moment (https://www.sqlite.org/backup.html): all pages are read in one step, in
-    one read transaction, which holds up no writer. In several steps a busy writer would make it begin again
-    and again. Raises `Misconfigured`, `LedgerUnavailable`, or `OSError`.
+    The copy is the ledger of one moment (https://www.sqlite.org/backup.html): all pages are read in one step,
+    in one read transaction, which blocks no writer. With several steps, every write in between would make the
+    copy start again. Raises `Misconfigured`, `LedgerUnavailable`, or `OSError`.
     """
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:

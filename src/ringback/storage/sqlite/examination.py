@@ -1,4 +1,4 @@
-"""How the ledger's file does, before a server is started with it."""
+"""The state of a ledger's file, for checks before a server is started with it."""
 
 import fcntl
 import os
@@ -17,11 +17,11 @@ from ringback.storage.sqlite.schema import (
 )
 
 CHECK_SECONDS = 10.0
-"""For which the pages of a file are read through: a large one is then checked in part."""
+"""Time limit for reading the pages of a file: of a large one only a part is checked."""
 
 
 @dataclass(frozen=True, slots=True)
-class ExaminedFile:
+class LedgerFileReport:
     schema: int
     """Version of the schema in it; 0: there is none yet."""
     newest: int
@@ -29,16 +29,16 @@ class ExaminedFile:
     served: bool
     """Whether a server works with it now."""
     damage: str | None
-    """What SQLite's own check found wrong first."""
+    """The first fault that SQLite's own check found."""
     checked_whole: bool
     """False: the check ran out of time."""
 
 
-def examine(path: Path) -> ExaminedFile:
+def examine(path: Path) -> LedgerFileReport:
     """Raises `Misconfigured` where the file is no ledger, `LedgerUnavailable` where it is locked."""
     found = version(path)
     damage, whole = _check(path) if found else (None, True)
-    return ExaminedFile(found, newest_version(), is_served(path), damage, whole)
+    return LedgerFileReport(found, newest_version(), is_served(path), damage, whole)
 
 
 def is_served(path: Path) -> bool:
@@ -48,7 +48,7 @@ def is_served(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        # Shared, and for this moment only: two that look at once do not take each other for a server.
+        # Shared, and for this moment only: two examinations at once do not see each other as a server.
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except OSError:
         return True
@@ -58,7 +58,7 @@ def is_served(path: Path) -> bool:
 
 
 def _check(path: Path) -> tuple[str | None, bool]:
-    """The first damage, and whether all was looked at."""
+    """The first damage, and whether the whole file was checked."""
     deadline = time.monotonic() + CHECK_SECONDS
     with translated(path), closing(connect_for_reading(path)) as connection:
         connection.set_progress_handler(lambda: time.monotonic() > deadline, 100_000)
