@@ -139,7 +139,7 @@ class Ours:
             status=200,
             key_id=self._key,
             body=kept,
-            origin=url[: url.index("/", 8)],
+            destination=url[: url.index("/", 8)],
         )
         return replace(order_job(order, project=self._project, accessor=None), parent=None, delay=delay)
 

@@ -36,7 +36,7 @@ FILE_BYTES = 32
 
 
 class UnsealFailed(RingbackError):
-    """Sealed with a key that we do not have, or not sealed for this place, or changed since."""
+    """It was sealed with another key or for another context, or was changed since."""
 
 
 class Seal:
@@ -53,8 +53,8 @@ class Seal:
     def of(cls, setting: str, path: Path) -> "Seal":
         """The operator's secrets, with commas between them, and the file's. Raises `Misconfigured`.
 
-        The file is made, readable by us alone, where the setting is empty. Beside a setting it only opens,
-        so that who names a setting later loses nothing.
+        Without a setting, the file is made, readable by this user alone. Beside a setting, an existing file
+        is only used to open what it has sealed: adding the setting later loses nothing.
         """
         secrets = [part.strip().encode() for part in setting.split(",") if part.strip()]
         if any(len(secret) < SHORTEST_SECRET for secret in secrets):
@@ -66,18 +66,18 @@ class Seal:
             secrets.append(_from_file(path))
         return cls(secrets)
 
-    def seal(self, text: str, about: str) -> str:
-        """`text`, encrypted, in URL-safe ASCII; it opens with the same `about` only."""
+    def seal(self, text: str, context: str) -> str:
+        """`text`, encrypted, in URL-safe ASCII; it opens with the same `context` only."""
         key = self._keys[0]
         start = os.urandom(_SALT + _NONCE)
-        sealed = start + key.cipher(start).encrypt(start[_SALT:], text.encode(), about.encode())
+        sealed = start + key.cipher(start).encrypt(start[_SALT:], text.encode(), context.encode())
         return f"{PREFIX}{key.id}.{_encoded(sealed)}"
 
     def is_current(self, sealed: str) -> bool:
-        """Whether the first of our secrets has sealed it."""
+        """Whether the first of the secrets has sealed it."""
         return sealed.startswith(f"{PREFIX}{self._keys[0].id}.")
 
-    def open(self, sealed: str, about: str) -> str:
+    def open(self, sealed: str, context: str) -> str:
         """The text; raises `UnsealFailed`."""
         key_id, _, encoded = sealed.removeprefix(PREFIX).partition(".")
         if not is_sealed(sealed) or not encoded:
@@ -89,25 +89,25 @@ class Seal:
         nonce, encrypted = data[_SALT : _SALT + _NONCE], data[_SALT + _NONCE :]
         for key in known:
             with suppress(InvalidTag):
-                return key.cipher(data).decrypt(nonce, encrypted, about.encode()).decode()
+                return key.cipher(data).decrypt(nonce, encrypted, context.encode()).decode()
         raise UnsealFailed("it was changed since it was sealed, or sealed for another place")
 
-    def open_if_sealed(self, text: str, about: str) -> str:
-        """The same for texts that may be older than the seal: those are given back as they are."""
-        return self.open(text, about) if is_sealed(text) else text
+    def open_if_sealed(self, text: str, context: str) -> str:
+        """The same for texts that may be older than sealing: one that is not sealed is returned unchanged."""
+        return self.open(text, context) if is_sealed(text) else text
 
     def subkey(self, purpose: str, n: int = 32) -> bytes:
-        """`n` bytes of the first secret's for this purpose alone: they tell nothing of it, nor of others."""
+        """`n` bytes that are derived from the first secret for this purpose; they reveal nothing about it."""
         return _derived(self._secrets[0], purpose, n)
 
 
 def is_sealed(text: str) -> bool:
-    """Whether a text from the ledger is sealed; what was accepted before there was a seal stands in clear."""
+    """Whether a text from the ledger is sealed; texts of older versions are in clear."""
     return text.startswith(PREFIX)
 
 
 class _SealKey:
-    """What one secret encrypts with."""
+    """The encryption of one secret."""
 
     def __init__(self, key_id: str, master: bytes) -> None:
         self.id = key_id
@@ -118,8 +118,8 @@ class _SealKey:
         return cls(_derived(secret, "key id", 4).hex(), _derived(secret, "sealing", 32))
 
     def cipher(self, start: bytes) -> AESGCM:
-        """A key of its own for each text: random nonces under one key would run short after 2³² texts, which
-        a busy server seals within months."""
+        """A derived key for each text: random nonces under one key would run short after 2³² texts, which a
+        busy server seals within months."""
         return AESGCM(hmac.digest(self._master, start[:_SALT], hashlib.sha256))
 
 
@@ -178,7 +178,7 @@ def _read_or_make(path: Path) -> bytes:
 
 
 def _name(made: Path, path: Path) -> None:
-    """A link does not replace: of two processes that start at once, both then have the first one's."""
+    """A hard link never replaces a file: two processes that start at once both use the first one's."""
     try:
         os.link(made, path)
     except FileExistsError:

@@ -27,7 +27,7 @@ class OrderedRequest(Protocol):
     @property
     def callback(self) -> str | None: ...
     @property
-    def callback_origin(self) -> str | None: ...
+    def callback_destination(self) -> str | None: ...
 
 
 class AnsweredRequest(Protocol):
@@ -89,7 +89,7 @@ def language_of(options: ListenOptions) -> str:
 
 
 def _parameters_of(order: OrderedRequest) -> tuple[str, ...]:
-    called_back = order.callback is not None or order.callback_origin is not None
+    called_back = order.callback is not None or order.callback_destination is not None
     return (*config_of(order.options), *(("callback",) if called_back else ()))
 
 

@@ -55,7 +55,13 @@ async def a_parked_delivery(api: Front) -> Job:
     order, stored = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
     assert order.callback is not None
     delivery = DeliveryOrder(
-        lease.job.id, order.callback, "POST", 200, lease.job.accessor, stored, origin=order.callback_origin
+        lease.job.id,
+        order.callback,
+        "POST",
+        200,
+        lease.job.accessor,
+        stored,
+        destination=order.callback_destination,
     )
     job = delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
     assert await api.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(stored)), (job,)))

@@ -9,7 +9,7 @@ import structlog
 
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks.delivery import order_of, place_of_callback
+from ringback.callbacks.delivery import callback_context, order_of
 from ringback.callbacks.delivery_handler import Deliverer
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
@@ -100,7 +100,7 @@ async def test_a_secret_that_cannot_be_opened_parks_the_delivery_in_time(
 
 async def test_a_url_that_cannot_be_opened_parks_the_delivery(deliverer: Deliverer) -> None:
     claimed = lease("http://127.0.0.1:8080/")
-    sealed_elsewhere = SEAL.seal("http://127.0.0.1:8080/", place_of_callback("another request"))
+    sealed_elsewhere = SEAL.seal("http://127.0.0.1:8080/", callback_context("another request"))
     order = msgspec.structs.replace(order_of(claimed.job), url=sealed_elsewhere)
     job = replace(claimed.job, payload=msgspec.json.encode(order))
     outcome = await deliverer(replace(claimed, job=job))
@@ -112,7 +112,7 @@ async def test_a_url_that_cannot_be_opened_parks_the_delivery(deliverer: Deliver
 async def test_a_url_of_an_older_ledger_lies_there_in_clear(deliverer: Deliverer) -> None:
     async with receiving(answering()) as receiver:
         claimed = lease(receiver.url())
-        order = msgspec.structs.replace(order_of(claimed.job), url=receiver.url(), origin=None)
+        order = msgspec.structs.replace(order_of(claimed.job), url=receiver.url(), destination=None)
         job = replace(claimed.job, payload=msgspec.json.encode(order))
         assert isinstance(await deliverer(replace(claimed, job=job)), Done)
 

@@ -101,7 +101,7 @@ class ProcessContext:
     def delivery(self, name: JobId, body: StoredDocument, number: int | None = None) -> NewJob:
         sealed = SEAL.seal(URL, f"callback of {name}")
         origin = f"http://{CANARY}.example:80"
-        order = DeliveryOrder(name, sealed, "POST", 200, "k", body, origin=origin, number=number)
+        order = DeliveryOrder(name, sealed, "POST", 200, "k", body, destination=origin, number=number)
         return delivery_job(order, project=TENANT.id, accessor="k")
 
     async def stream(self) -> JobId:

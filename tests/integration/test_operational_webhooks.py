@@ -110,7 +110,13 @@ async def watched(ledger: SqliteLedger, manual_clock: ManualClock) -> Watched:
 
 def delivery(origin: str, project: str) -> NewJob:
     order = DeliveryOrder(
-        str(uuid.uuid4()), f"{origin}/hook", "POST", 200, None, StoredDocument(inline="{}"), origin=origin
+        str(uuid.uuid4()),
+        f"{origin}/hook",
+        "POST",
+        200,
+        None,
+        StoredDocument(inline="{}"),
+        destination=origin,
     )
     return order_job(order, project=project, accessor="key-1")
 

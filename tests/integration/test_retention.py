@@ -70,7 +70,7 @@ class Environment:
 
     def delivery(self, request_id: JobId, body: StoredDocument) -> NewJob:
         sealed = SEAL.seal(URL, f"callback of {request_id}")
-        order = DeliveryOrder(request_id, sealed, "POST", 200, "k", body, origin="http://127.0.0.1:8443")
+        order = DeliveryOrder(request_id, sealed, "POST", 200, "k", body, destination="http://127.0.0.1:8443")
         return delivery_job(order, project="p", accessor="k")
 
     async def deliver(self, outcome: Done | GivenUp) -> Job:

@@ -34,7 +34,13 @@ async def served(tmp_path: Path) -> AsyncIterator[Front]:
 
 def delivery(origin: str, project: str) -> NewJob:
     order = DeliveryOrder(
-        str(uuid.uuid4()), f"{origin}/hook", "POST", 200, None, StoredDocument(inline="{}"), origin=origin
+        str(uuid.uuid4()),
+        f"{origin}/hook",
+        "POST",
+        200,
+        None,
+        StoredDocument(inline="{}"),
+        destination=origin,
     )
     return order_job(order, project=project, accessor=None)
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoreUnreachable
-from ringback.callbacks.delivery import place_of_callback
+from ringback.callbacks.delivery import callback_context
 from ringback.errors import Failure
 from ringback.jobs.job import GivenUp
 from ringback.server import sync_responder
@@ -99,8 +99,8 @@ async def test_a_callback_request_is_answered_at_once_and_durably(api: Front) ->
     assert order.callback is not None
     assert b"secret" not in job.payload
     assert b"token" not in job.payload
-    assert order.callback_origin == "http://127.0.0.1:9"
-    opened = api.services.seal.open(order.callback, place_of_callback(job.id))
+    assert order.callback_destination == "http://127.0.0.1:9"
+    opened = api.services.seal.open(order.callback, callback_context(job.id))
     assert opened == "http://user:secret@127.0.0.1:9/hook?token=1"
     assert order.options.callback_method == "PUT"
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from ringback.blobs import INLINE_LIMIT, StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
-from ringback.callbacks.delivery import DeliveryOrder, order_of, place_of_callback, webhook_id_of
+from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_of, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
 from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
@@ -85,7 +85,7 @@ async def transcribed(
             200,
             lease.job.accessor,
             stored,
-            origin=order.callback_origin,
+            destination=order.callback_destination,
         )
         follow_ups.append(
             delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
@@ -208,8 +208,12 @@ async def test_an_owner_sends_it_elsewhere(api: Front) -> None:
     answer = await redeliver(api, request, {"url": ELSEWHERE, "method": "PUT"})
     (lease,) = await api.ledger.claim(DELIVER, 1, 60)
     order = order_of(lease.job)
-    assert api.services.seal.open(order.url, place_of_callback(request.id)) == ELSEWHERE
-    assert (order.origin, order.method, order.webhook_id) == ("http://127.0.0.1:9000", "PUT", delivery.id)
+    assert api.services.seal.open(order.url, callback_context(request.id)) == ELSEWHERE
+    assert (order.destination, order.method, order.webhook_id) == (
+        "http://127.0.0.1:9000",
+        "PUT",
+        delivery.id,
+    )
     assert lease.job.lane == f"http://127.0.0.1:9000 {api.project}"
     assert keeps_secrets(answer)
 
@@ -475,7 +479,7 @@ async def test_a_streams_responses_come_back_in_their_order(
     stream = JobId("00000000-0000-4000-8000-00000000000a")
     record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=api.project, accessor="k")
     lease = await api.ledger.begin(record, 60)
-    sealed = api.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    sealed = api.services.seal.seal(SECRET_URL, callback_context(stream))
     responses = []
     for number in range(5):
         order = DeliveryOrder(
@@ -485,7 +489,7 @@ async def test_a_streams_responses_come_back_in_their_order(
             200,
             "k",
             StoredDocument(inline=str(number)),
-            origin="http://127.0.0.1:8443",
+            destination="http://127.0.0.1:8443",
         )
         job = replace(delivery_job(order, project=api.project, accessor="k"), sequence=stream)
         await api.ledger.add([job])
@@ -514,9 +518,9 @@ async def test_a_stream_is_cancelled_with_its_responses(api: Front) -> None:
     stream = JobId("00000000-0000-4000-8000-00000000000a")
     record = record_job(RequestOrder(ListenOptions(), "tiny.en"), stream, project=api.project, accessor="k")
     await api.ledger.begin(record, 60)
-    sealed = api.services.seal.seal(SECRET_URL, place_of_callback(stream))
+    sealed = api.services.seal.seal(SECRET_URL, callback_context(stream))
     order = DeliveryOrder(
-        stream, sealed, "POST", 200, "k", StoredDocument(inline="x"), origin="http://127.0.0.1:8443"
+        stream, sealed, "POST", 200, "k", StoredDocument(inline="x"), destination="http://127.0.0.1:8443"
     )
     jobs = [
         replace(delivery_job(order, project=api.project, accessor="k"), sequence=stream) for _ in range(3)

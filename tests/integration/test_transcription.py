@@ -24,8 +24,8 @@ from ringback.blobs import (
     single_chunk,
     stored_document,
 )
+from ringback.callbacks.delivery import callback_context
 from ringback.callbacks.delivery import order_of as delivery_of
-from ringback.callbacks.delivery import place_of_callback
 from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.messages import EngineSetup
@@ -204,8 +204,8 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(setup: Setup) ->
     }
     (follow_up,) = done.follow_ups
     delivery = delivery_of(as_job(lease.job, follow_up))
-    assert SEAL.open(delivery.url, place_of_callback(lease.job.id)) == CALLBACK
-    assert (delivery.origin, delivery.method, delivery.status) == ("https://example.com:443", "PUT", 400)
+    assert SEAL.open(delivery.url, callback_context(lease.job.id)) == CALLBACK
+    assert (delivery.destination, delivery.method, delivery.status) == ("https://example.com:443", "PUT", 400)
     assert (follow_up.parent, delivery.request_id, delivery.key_id) == (lease.job.id, lease.job.id, "key")
 
     assert await setup.ledger.settle(lease, done)

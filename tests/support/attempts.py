@@ -2,7 +2,7 @@
 
 from ringback.blobs import FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule
-from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
+from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_job
 from ringback.callbacks.delivery_handler import Deliverer, ReadAttempts
 from ringback.clock import SystemClock
 from ringback.egress.client import EgressClient
@@ -50,8 +50,8 @@ def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tr
     """A claimed delivery to `url`."""
     kept = StoredDocument(inline=DOCUMENT) if body is None else body
     origin = read_target(url).origin
-    sealed = SEAL.seal(url, place_of_callback(REQUEST))
-    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, origin=origin)
+    sealed = SEAL.seal(url, callback_context(REQUEST))
+    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, destination=origin)
     new = order_job(order, project="project-1", accessor="key-1")
     return Lease(job_of(new, State.LEASED, tries), token=1)
 

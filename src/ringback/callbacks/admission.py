@@ -1,7 +1,7 @@
-"""Checks a `callback` URL when a request is submitted; refusals have Deepgram's words.
+"""Checks a `callback` URL when a request is submitted; refusals are worded as Deepgram's.
 
-https://developers.deepgram.com/docs/callback and https://developers.deepgram.com/docs/errors: what
-cannot be delivered is refused before the request is accepted, with the fix after Deepgram's own text.
+https://developers.deepgram.com/docs/callback and https://developers.deepgram.com/docs/errors: a URL that
+cannot be delivered to is refused before the request is accepted, with the fix after Deepgram's own text.
 """
 
 from collections.abc import Collection
@@ -16,7 +16,8 @@ from ringback.errors import Refusal
 
 
 class Admission:
-    """Says whether a callback URL may be used, now and by this server's policy."""
+    """Decides whether a callback URL may be used, by its form, the address policy and a look-up of its
+    host."""
 
     def __init__(self, egress: EgressClient, policy: Policy) -> None:
         self._egress = egress
@@ -42,7 +43,7 @@ class Admission:
         except Unresolvable:
             raise Refusal(400, "Bad Request", "Failed to resolve callback.", parameter="callback") from None
         except OSError:
-            # This machine has no resources left for a look-up: that says nothing about the URL.
+            # This machine has no resources for a look-up at the moment: the URL may be good.
             raise Refusal(503, "Service Unavailable", "Please try again later") from None
         return target
 

@@ -1,7 +1,7 @@
-"""What is delivered, how, and what a receiver's answer means for the delivery. Pure.
+"""What is delivered, in which form, and what a receiver's answer means for the delivery. Pure.
 
-The rules are Deepgram's (https://developers.deepgram.com/docs/callback): a 2xx ends a delivery, anything
-else is tried again, up to ten times, 30 s apart. Beyond them: 410 ends it, after a 413 only a link to the
+The rules are Deepgram's (https://developers.deepgram.com/docs/callback): a 2xx ends a delivery, any other
+answer is retried, up to ten times, 30 s apart. In addition: 410 ends it, after a 413 only a link to the
 result is sent, `Retry-After` is respected, and a delivery that was given up is parked and not dropped.
 """
 
@@ -26,43 +26,45 @@ from ringback.telemetry.trace_context import TraceContext
 
 KIND: Final = "deliver"
 MAX_JITTER = 3.0
-"""Seconds that may be added to a delay, so that receivers which fell together are not called together."""
+"""Seconds that may be added to a delay, so that receivers that failed together are not all called at once."""
 SHORTEST_RETRY_AFTER, LONGEST_RETRY_AFTER = 30.0, 900.0
 TOO_LARGE: Final = 413
 
 
 class OperationalEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What the operator is told of (`callbacks.operational`)."""
+    """An event for the operator (`callbacks.operational`)."""
 
     type: str
     subject: str | None = None
-    """What it is about, where the next event about the same depends on this one."""
+    """What the event is about, if the next event about the same subject depends on this one."""
     level: int = 0
 
 
 class DeliveryOrder(msgspec.Struct, frozen=True):
-    """A delivery job's payload: what goes where."""
+    """A delivery job's payload."""
 
     request_id: str
     url: str
-    """Sealed, for `place_of_callback`; in clear only in jobs that are older than the seal."""
+    """Sealed with `callback_context`; in clear only in jobs that are older than sealing."""
     method: str
     """`POST` or `PUT`."""
     status: int
-    """The status that a waiting caller would have got."""
+    """The status of the request's synchronous answer."""
     key_id: str | None
-    """The identifier, never the secret, of the key that asked."""
+    """The identifier, never the secret, of the request's API key."""
     body: StoredDocument
     schedule: str | None = None
-    """What the request or its key has (`ringback.retry_schedule`); None: the server's schedule."""
-    origin: str | None = None
-    """`scheme://host:port` of the URL, for the lane and the history; None in old jobs."""
+    """The schedule of the request or its key (`ringback.retry_schedule`); None: the server's."""
+    destination: str | None = msgspec.field(default=None, name="origin")
+    """`scheme://host:port` of the URL, for the lane and the history; None in old jobs. (`origin` in stored
+    jobs.)"""
     webhook_id: str | None = None
-    """The id that the receiver knows it by, when another job has sent it before; None: the job's own."""
+    """The `webhook-id` if another job has sent it before; None: the job's own id."""
     accepted_at: float | None = None
-    """Unix seconds, of the request whose result this is; None in old jobs and for what a stream says."""
+    """Unix seconds: when the request of this result was accepted; None in old jobs and for a stream's
+    responses."""
     event: OperationalEvent | None = None
-    """None: a callback. An event belongs to no request, and goes to the URL in the settings."""
+    """None: a callback. An event belongs to no request, and is sent to the URL in the settings."""
     number: int | None = None
     """Of a live stream's response, from 1: those of one stream go out one by one, in this order."""
     trace: TraceContext | None = None
@@ -74,11 +76,11 @@ class Thin(msgspec.Struct, frozen=True):
 
     request_id: str
     status: int
-    """The status that a waiting caller would have got."""
+    """The status of the request's synchronous answer."""
     result_url: str
-    """Where the document can be fetched, with the caller's key; a path where `public_url` is not set."""
+    """Where the document can be fetched with the caller's key; only a path if `public_url` is not set."""
     bytes: int
-    """How large it is."""
+    """Size of the document."""
 
 
 class Verdict(StrEnum):
@@ -86,7 +88,7 @@ class Verdict(StrEnum):
 
     DELIVERED = "delivered"
     GONE = "gone"
-    """410: the receiver wants no more of it."""
+    """410: the receiver wants no further attempts."""
     REDIRECTED = "redirected"
     """3xx: callbacks follow no redirects."""
     CLIENT_ERROR = "client_error"
@@ -109,38 +111,39 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JudgedAttempt:
-    """What an answer, or its lack, means."""
+    """The meaning of an answer, or of the lack of one."""
 
     verdict: Verdict
     code: int | None
     outcome: Done | Retry | GivenUp
 
 
-def place_of_callback(request_id: str) -> str:
-    """What a request's callback URL is sealed for; its deliveries bear the same sealed text."""
+def callback_context(request_id: str) -> str:
+    """The associated data with which a request's callback URL is sealed, in its order and in its
+    deliveries."""
     return f"callback of {request_id}"
 
 
-def lane_of(origin: str, project: str) -> Lane:
+def lane_of(destination: str, project: str) -> Lane:
     """The lane of a destination (`scheme://host:port`) in a project."""
-    return Lane(f"{origin} {project}")
+    return Lane(f"{destination} {project}")
 
 
-def destination_of(lane: Lane) -> tuple[str, str]:
+def split_lane(lane: Lane) -> tuple[str, str]:
     """The destination and the project of its lane."""
-    origin, _, project = lane.rpartition(" ")
-    return origin, project
+    destination, _, project = lane.rpartition(" ")
+    return destination, project
 
 
 def order_job(
     order: DeliveryOrder, *, project: str, accessor: str | None, tags: Sequence[str] = ()
 ) -> NewJob:
     """The delivery as a job with an id of its own, in its destination's lane."""
-    origin = order.origin or read_target(order.url).origin
+    destination = order.destination or read_target(order.url).origin
     return NewJob(
         id=JobId(str(uuid.uuid4())),
         kind=KIND,
-        lane=lane_of(origin, project),
+        lane=lane_of(destination, project),
         project=project,
         payload=msgspec.json.encode(order),
         parent=JobId(order.request_id),
@@ -152,23 +155,23 @@ def order_job(
 
 
 def order_of(job: Job) -> DeliveryOrder:
-    """The order that a delivery job carries."""
+    """The payload of a delivery job."""
     return _decoder.decode(job.payload)
 
 
 def webhook_id_of(order: DeliveryOrder, job: Job) -> str:
-    """The id by which the receiver knows this delivery, over all attempts."""
+    """The `webhook-id` of all attempts of this delivery."""
     return order.webhook_id or job.id
 
 
 def headers(
     order: DeliveryOrder, webhook_id: str, attempt: int, presigned: Presigned | None = None
 ) -> dict[str, str]:
-    """What stands above the body, besides its length and the URL's credentials; `attempt` counts from 1.
+    """The headers of an attempt, without its length and the URL's credentials; `attempt` counts from 1.
 
-    `dg-token` is the key's identifier, for receivers that still look for it; it proves nothing
-    (https://developers.deepgram.com/changelog/2026/10/27). A presigned URL is somebody else's storage: it
-    gets what belongs to the object, and nothing of ours.
+    `dg-token` is the key's identifier, for receivers that still check it; it proves nothing
+    (https://developers.deepgram.com/changelog/2026/10/27). A presigned URL is an object store: it gets only
+    the headers that are signed or usual there, and none of ours.
     """
     named = {"User-Agent": f"ringback/{__version__}"}
     if presigned is not Presigned.WITH_TYPE:
@@ -192,7 +195,7 @@ def headers(
 
 
 def thin_body(order: DeliveryOrder, project: str, size: int, public_url: str) -> bytes:
-    """What is sent instead of a document of `size` bytes that the receiver found too large."""
+    """The body that replaces a document of `size` bytes after a 413."""
     place = f"{public_url.rstrip('/')}/v1/projects/{project}/requests/{order.request_id}/result"
     return msgspec.json.encode(Thin(order.request_id, order.status, place, size))
 
@@ -210,9 +213,10 @@ def judge(
     jitter: float,
     now: float,
 ) -> JudgedAttempt:
-    """What becomes of a delivery after its attempt number `tries`; `NoResponseReason.OURS` was none.
+    """What becomes of a delivery after its attempt number `tries`; not for `NoResponseReason.OURS`, which is
+    no attempt.
 
-    `jitter` (0 to 1) is how much of the allowed jitter to add; `now` (Unix seconds) reads dates in
+    `jitter` (0 to 1) is the share of the allowed jitter to add; `now` (Unix seconds) is for dates in
     `Retry-After`.
     """
     verdict = _verdict(answer)
@@ -238,7 +242,7 @@ def _verdict(answer: ReceiverResponse | NoResponse) -> Verdict:
 
 
 def _signal(verdict: Verdict) -> Signal:
-    """What an attempt means for its lane: a 4xx comes from a receiver that works."""
+    """An attempt's effect on the health of its lane: a receiver that answers 4xx works."""
     match verdict:
         case Verdict.DELIVERED:
             return Signal.GOOD
@@ -273,7 +277,7 @@ def _delay(
     jitter: float,
     now: float,
 ) -> float | None:
-    """Seconds until the next attempt: never sooner than the schedule says, later if the receiver asks."""
+    """Seconds until the next attempt: as in the schedule, or longer if the receiver asks for that."""
     delay = schedule.delay_after(tries)
     if delay is None:
         return None
@@ -288,11 +292,11 @@ class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):
 
     address: str | None = None
     reason: str | None = None
-    """In words, when there was no answer."""
+    """Why there was no answer."""
     answer: str | None = None
     """The receiver's answer, up to `BODY_LIMIT` bytes of it, when it is text in UTF-8."""
     answer_base64: str | None = None
-    """The same when it is anything else."""
+    """The same if it is no such text."""
     thin: bool = False
     """Whether only a link to the result was sent, as after a 413."""
     phases: Phases | None = None
@@ -315,9 +319,9 @@ def detail(answer: ReceiverResponse | NoResponse, *, thin: bool = False) -> byte
 
 
 def text_of(body: bytes) -> str | None:
-    """An answer's body as text that every database can keep (none with NUL); None when it is no such text."""
+    """An answer's body as text that every database can store (without NUL); None if it is no such text."""
     try:
-        # A character that the limit has cut in two is left out.
+        # A character that was cut by the limit is left out.
         text, _ = utf_8_decode(body, "strict", len(body) < BODY_LIMIT)
     except UnicodeDecodeError:
         return None
@@ -333,7 +337,7 @@ _CLASSES = {
     5: Verdict.SERVER_ERROR,
 }
 
-# Without `NoResponseReason.OURS`, which says nothing of the receiver.
+# Without `NoResponseReason.OURS`, which means nothing about the receiver.
 _SILENCES = {
     NoResponseReason.DNS: Verdict.UNRESOLVED,
     NoResponseReason.BLOCKED: Verdict.BLOCKED,

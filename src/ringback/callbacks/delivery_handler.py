@@ -1,7 +1,7 @@
-"""The handler of delivery jobs: each call makes one attempt, and says what becomes of the job.
+"""The handler of delivery jobs: each call makes one attempt, and returns what becomes of the job.
 
-If the process dies anywhere here, nothing was settled: the lease runs out and the attempt is made again, with
-the same `webhook-id`. That is where "at least once" comes from.
+If the process dies in here, the job is not settled: its lease expires, and the attempt is made again with the
+same `webhook-id`. Therefore a callback is delivered at least once.
 """
 
 import asyncio
@@ -20,12 +20,12 @@ from ringback.callbacks.delivery import (
     AttemptDetail,
     DeliveryOrder,
     Verdict,
+    callback_context,
     detail,
     headers,
     is_refused_for_size,
     judge,
     order_of,
-    place_of_callback,
     thin_body,
     webhook_id_of,
 )
@@ -45,28 +45,28 @@ from ringback.telemetry import ATTEMPT_SECONDS, ATTEMPTS, CALLBACK_SECONDS, even
 from ringback.telemetry.tracing import SpanKind, TraceSpan
 
 LARGE_BYTES = 256 << 20
-"""Of large results in flight: so many that receivers which hang do not delay the others. Small ones are in
-their rows, which the claim has read already."""
+"""Of large results that are in memory at a time: enough that receivers which do not answer do not delay the
+others. Small results are in their rows, which the claim has read already."""
 
 LARGE_READ_AT_ONCE = 8
-"""Large results that are read, or have been read and wait until so many bytes are free."""
+"""Large results that are being read, or were read and wait for `LARGE_BYTES`."""
 
 LOCAL_FAULT_DELAY = 10.0
-"""Seconds until the next try of a delivery that this machine could not make: it had no connection left, or
+"""Seconds until the next try of a delivery that this machine could not make: it had no free connection, or
 could not read the signing secret."""
 LOCAL_FAULT_PAUSE = 1.0
-"""Seconds for which its slot then stays in use: the next job would fail in the same way."""
+"""For so many seconds its slot then stays in use: the next job would fail in the same way."""
 
 
 ReadAttempts: TypeAlias = Callable[[JobId, int], Awaitable[Sequence[Attempt]]]
-"""The latest attempts at a job, so many of them: the ledger's `attempts`."""
+"""The latest attempts at a job, up to a number: the ledger's `attempts`."""
 
 Sign: TypeAlias = Callable[[str | None, str, bytes], Awaitable[Mapping[str, str]]]
-"""The headers that sign a body for a key, under a webhook-id: `Signers.sign`."""
+"""The headers that sign a body for a key, with a `webhook-id`: `Signers.sign`."""
 
 
 class Deliverer:
-    """Delivers; made once, called for every lease of kind `deliver`."""
+    """Makes the attempts; one object, called for every lease of kind `deliver`."""
 
     def __init__(
         self,
@@ -84,8 +84,8 @@ class Deliverer:
         operator: OperatorReceiver | None = None,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """`limits`: of each attempt. `schedule`: of those that have none of their own. `operator`: None where
-        no events are sent."""
+        """`limits`: of each attempt. `schedule`: of deliveries without their own. `operator`: None if no
+        events are sent."""
         self._egress = egress
         self._policy = policy
         self._blobs = blobs
@@ -102,9 +102,9 @@ class Deliverer:
         self._large = _ByteBudget(LARGE_BYTES)
 
     async def __call__(self, lease: Lease) -> Done | Retry | GivenUp | Interrupted:
-        """Make one attempt, record it, and say what becomes of the job.
+        """Make one attempt, record it, and return what becomes of the job.
 
-        `Interrupted`, with nothing recorded, when this machine could not even try.
+        `Interrupted`, with nothing recorded, if this machine could not make the attempt.
         """
         job = lease.job
         order = order_of(job)
@@ -120,7 +120,7 @@ class Deliverer:
 
     async def _send_callback(self, job: Job, order: DeliveryOrder) -> Done | Retry | GivenUp | Interrupted:
         try:
-            url = self._seal.open_if_sealed(order.url, place_of_callback(order.request_id))
+            url = self._seal.open_if_sealed(order.url, callback_context(order.request_id))
             target = parse_target(url, self._policy, ports=True)
         except UnsealFailed as error:
             return self._unsent(job, Verdict.BLOCKED, f"the callback url cannot be opened: {error}")
@@ -143,7 +143,7 @@ class Deliverer:
             return await self._attempt(job, order, target, body, thin=thin)
 
     async def _send_event(self, job: Job, order: DeliveryOrder) -> Done | Retry | GivenUp | Interrupted:
-        """To the URL that the settings have now, whatever it was when the event was added."""
+        """To the present URL of the settings, not to that of the time when the event was added."""
         if self._operator is None:
             return self._unsent(job, Verdict.BLOCKED, "webhooks.url is not set any more")
         if order.body.inline is None:
@@ -153,17 +153,17 @@ class Deliverer:
         return await self._attempt(job, order, target, body, thin=False, egress=egress)
 
     async def _must_be_thin(self, job: Job, order: DeliveryOrder) -> bool:
-        """Whether the receiver has refused the document for its size since the job was last queued afresh.
+        """Whether the receiver has refused the document for its size since the job was last queued.
 
-        A redelivery counts its tries from 0 again: the receiver may have raised its limit. The responses of
-        live streams are never thin: no URL has them.
+        A redelivery counts its tries from 0 again: the receiver may have raised its limit. Responses of live
+        streams are never thin, because they cannot be fetched.
         """
         if job.tries == 0 or order.number is not None:
             return False
         return is_refused_for_size(await self._read_attempts(job.id, job.tries))
 
     async def _body(self, document: StoredDocument, stack: AsyncExitStack) -> bytes | None:
-        """The document; None: it is lost. Its bytes count as in flight until `stack` is closed."""
+        """The document; None if it is lost. Its bytes are reserved until `stack` is closed."""
         if document.inline is not None:
             return document.inline.encode()
         async with self._reading:
@@ -215,7 +215,7 @@ class Deliverer:
         return outcome
 
     def _unsent(self, job: Job, verdict: Verdict, reason: str, delay: float | None = None) -> Retry | GivenUp:
-        """Nothing was sent; it is tried again after `delay` seconds, or not at all."""
+        """Nothing was sent; it is retried after `delay` seconds, or given up."""
         now = self._clock.now()
         ATTEMPTS.labels(verdict.value).inc()
         event(
@@ -235,7 +235,7 @@ class Deliverer:
 
 
 class _ByteBudget:
-    """So many bytes may be reserved at a time, first come, first served. A reservation of more than that
+    """Bytes that can be reserved at a time, first come, first served. A reservation of more than all of them
     waits until there is no other."""
 
     def __init__(self, most: int) -> None:
@@ -272,7 +272,7 @@ def _report_attempt(
     answer: ReceiverResponse | NoResponse,
     outcome: Done | Retry | GivenUp,
 ) -> None:
-    """The canonical event of an attempt: every fact but path, query, credentials and content."""
+    """The canonical event of an attempt: all facts but path, query, credentials and content."""
     assert outcome.attempt is not None
     verdict = outcome.attempt.outcome
     phases = answer.phases
@@ -327,7 +327,7 @@ def _add_facts(span: TraceSpan, order: DeliveryOrder, outcome: Outcome) -> None:
 def _count_attempt(
     job: Job, order: DeliveryOrder, attempt: Attempt, seconds: float, *, delivered: bool
 ) -> None:
-    """In the metrics. `seconds`: from its begin to the end of the receiver's response."""
+    """In the metrics. `seconds`: from the attempt's beginning to the end of the receiver's response."""
     ATTEMPTS.labels(attempt.outcome).inc()
     exemplar = tracing.exemplar()
     ATTEMPT_SECONDS.observe(seconds, exemplar)
@@ -345,7 +345,7 @@ def _report_parked(
     status: int | None = None,
     reason: str | None = None,
 ) -> None:
-    """It is not tried again: somebody must look at the receiver, and then send it again."""
+    """It is not retried: an operator has to check the receiver and send it again."""
     problem(
         "delivery.parked",
         **_identity(job),
@@ -359,7 +359,7 @@ def _report_parked(
 
 
 def _identity(job: Job) -> dict[str, str | None]:
-    """The facts by which each event names its delivery."""
+    """The facts that identify a delivery in each event."""
     return {"job_id": job.id, "request_id": job.parent, "project": job.project}
 
 

@@ -1,12 +1,12 @@
 """Operational webhooks: which events the operator is sent, when, and in which form. Pure.
 
-An event is a delivery like any other, in the first project: durable, retried, parked, sent again, and
-signed as Standard Webhooks asks (https://www.standardwebhooks.com). What has been announced is known from the
-events in the ledger, so there is no other record to lose.
+An event is a delivery like any other, in the first project: durable, retried, parked, sent again, and signed
+by Standard Webhooks (https://www.standardwebhooks.com). The events in the ledger are the only record of what
+was announced.
 
-`delivery.parked` is added in the transaction that parks the delivery. The others are conditions that one node
-looks for every few seconds (`callbacks.operational_watch`): a condition has a subject and a level, and an
-event follows when its level has risen above the last one that was announced, or has come back to 0.
+`delivery.parked` is added in the transaction that parks the delivery. The others announce conditions, for
+which one node looks every few seconds (`callbacks.operational_watch`): a condition has a subject and a level,
+and an event is added when its level has risen above the last announced one, or has returned to 0.
 """
 
 import uuid
@@ -18,7 +18,7 @@ from typing import Final
 import msgspec
 
 from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import DeliveryOrder, OperationalEvent, order_job, order_of
+from ringback.callbacks.delivery import DeliveryOrder, OperationalEvent, order_job, order_of, split_lane
 from ringback.callbacks.signers import OPERATOR
 from ringback.egress.client import EgressClient
 from ringback.egress.target import Target
@@ -41,19 +41,19 @@ class EventType(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorReceiver:
-    """Where events go. The operator's own choice: it need not be a place that callers may name."""
+    """Where events are sent. The operator has chosen it: it may be an address that callers may not name."""
 
     target: Target
     egress: EgressClient
-    """With a policy of its own."""
+    """With its own address policy."""
     project: str
-    """The first one, which is the operator's."""
+    """The first project, which is the operator's."""
     types: Collection[str]
-    """Of the events that are sent; none: all of them."""
+    """Of the events that are sent; empty: all of them."""
 
     @property
     def lane(self) -> Lane:
-        """Of events alone: callbacks that go to the same place have theirs."""
+        """Of events alone: callbacks to the same destination have another lane."""
         return Lane(f"events to {self.target.origin} {self.project}")
 
     def wants(self, event_type: EventType) -> bool:
@@ -62,12 +62,12 @@ class OperatorReceiver:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that is looked at again and again."""
+    """The state of a subject that is checked in every round."""
 
     subject: str
     """`kind:name`, with a kind of `_TYPES`."""
     level: int
-    """0: all is well."""
+    """0: no problem."""
     data: Mapping[str, object]
 
 
@@ -96,7 +96,7 @@ _TYPES: Final[Mapping[str, tuple[EventType, EventType | None]]] = {
     "key": (EventType.KEY_EXPIRING, None),
     "node": (EventType.NODE_LOST, None),
 }
-"""Kind of subject → what its rise and its end are called."""
+"""Kind of subject → the types of the events for its rise and its end."""
 
 _NAMESPACE = uuid.UUID("5f0a7f6e-5a0e-4c8e-9a53-7d7e1c1f7a10")
 
@@ -127,8 +127,11 @@ def announced_in(events: Sequence[Job]) -> dict[str, Announced]:
 
 
 def event_job(announcement: Announcement, receiver: OperatorReceiver, now: float, timestamp: str) -> NewJob:
-    """The delivery of an announcement. Nodes that see the same make the same job, of which the ledger takes
-    one: its id follows from the event before it."""
+    """The delivery of an announcement.
+
+    The job's id follows from the event before it, so that nodes which announce the same at once make the same
+    job, and the ledger accepts only one.
+    """
     condition = announcement.condition
     seed = announcement.after or f"in hour {int(now // 3600)}"
     job_id = uuid.uuid5(_NAMESPACE, f"{condition.subject} {condition.level} after {seed}")
@@ -139,7 +142,7 @@ def event_job(announcement: Announcement, receiver: OperatorReceiver, now: float
 def parked_jobs(
     job: Job, token: int, outcome: GivenUp, receiver: OperatorReceiver, timestamp: str
 ) -> tuple[NewJob, ...]:
-    """What follows from the parking of a delivery: none, or one event. Its own parking is no event."""
+    """The event for a parked delivery; none if the delivery itself is an event."""
     order = order_of(job)
     if order.event is not None or not receiver.wants(EventType.DELIVERY_PARKED):
         return ()
@@ -148,7 +151,7 @@ def parked_jobs(
         "request_id": job.parent,
         "project_id": job.project,
         "key_id": job.accessor,
-        "destination": job.lane.removesuffix(f" {job.project}"),
+        "destination": split_lane(job.lane)[0],
         "attempts": job.tries + 1,
         "outcome": None if outcome.attempt is None else outcome.attempt.outcome,
         "code": outcome.code,
@@ -168,12 +171,12 @@ def _job(
     body = msgspec.json.encode({"type": event.type, "timestamp": timestamp, "data": data}).decode()
     order = DeliveryOrder(
         request_id="",
-        url="",  # the setting's, as it stands when the event is sent
+        url="",  # the URL of the settings, when the event is sent
         method="POST",
         status=200,
         key_id=OPERATOR,
         body=StoredDocument(inline=body),
-        origin=receiver.target.origin,
+        destination=receiver.target.origin,
         event=event,
     )
     job = order_job(order, project=receiver.project, accessor=None)

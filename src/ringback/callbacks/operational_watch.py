@@ -1,7 +1,7 @@
-"""Looks for the conditions that operational webhooks announce, and adds their events.
+"""Checks the conditions that operational webhooks announce, and adds their events.
 
-If the process dies anywhere here, the next round, of whichever node, finds the same conditions and the same
-last events: what was added is not added again.
+If the process dies in here, the next round of any node finds the same conditions and the same last events: an
+event is not added twice.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from typing import Protocol
 from ringback import telemetry
 from ringback.blobs.free_space import DiskSpace
 from ringback.callbacks.delivery import KIND as DELIVER
-from ringback.callbacks.delivery import destination_of
+from ringback.callbacks.delivery import split_lane
 from ringback.callbacks.operational import (
     Announced,
     Condition,
@@ -30,16 +30,17 @@ from ringback.keys import KeyStore
 from ringback.service import every
 
 EVERY = 10.0
-"""Seconds between two rounds. What is over before one sees it is not announced."""
+"""Seconds between two rounds. A condition that ends before a round sees it is not announced."""
 
 KEYS_EVERY = 300.0
 
 EVENTS_LOOKED_AT = 500
-"""The newest, from which it is known what was announced. One with an older event is announced anew."""
+"""The newest events, from which is known what was announced. A condition whose event is older is announced
+again."""
 
 MOST_DESTINATIONS = 1_000
 NODE_LOST_AFTER = 90.0
-"""Seconds without a beat, of which a node makes one every 15."""
+"""Seconds without a beat; a node that is alive beats every 15 s."""
 
 
 class OperationalStore(JobAdder, JobGauges, JobPages, LaneReporter, KeyStore, Protocol):
@@ -58,22 +59,22 @@ class SilentNode:
 
 @dataclass(frozen=True, slots=True)
 class WatchLimits:
-    """From when on a condition is one, by the settings of `webhooks`."""
+    """The thresholds of conditions, from the settings of `webhooks`."""
 
     failing_after: Sequence[int]
-    """Failures in a row; an event at each of them."""
+    """Failures in a row; one event at each of these numbers."""
     stalled_seconds: float
     disk_bytes: int
     expiring_seconds: float
 
 
 async def no_nodes() -> Sequence[SilentNode]:
-    """Where there is no cluster."""
+    """Without a cluster there are no other nodes."""
     return ()
 
 
 class OperationalWatch:
-    """A service; rounds for all nodes are one node's, in turn, and each looks at its own disk."""
+    """A service. One node at a time checks what all nodes share; each checks its own disk."""
 
     name = "operational webhooks"
 
@@ -108,7 +109,7 @@ class OperationalWatch:
         await every(EVERY, one_round, stopping)
 
     async def round(self) -> int:
-        """Add the events that are due; how many."""
+        """Add the events that are due; the number of events."""
         announced = await self._announced()
         conditions = self._of_disk()
         if await self._turns.take_turn("operational webhooks", EVERY * SOON_ENOUGH):
@@ -124,7 +125,7 @@ class OperationalWatch:
             try:
                 await self._store.add([event_job(due, self._receiver, now, rfc3339(now))])
             except ValueError:
-                continue  # another node has announced it in this very moment
+                continue  # another node has announced it at the same time
             added += 1
             telemetry.problem("webhook.due", type=due.type.value, subject=due.condition.subject)
         return added
@@ -146,13 +147,13 @@ class OperationalWatch:
         ]
         if announced_before:
             since = await self._store.lane_reports(DELIVER, len(announced_before), names=announced_before)
-            # Fewer failures than the first threshold: it has recovered, and failed anew.
+            # Fewer failures than the first threshold: it has recovered, and failed again.
             reports += [report for report in since if not report.failures]
-        # An event about the operator's own receiver would go to that receiver.
+        # An event about the operator's own receiver would be sent to that receiver.
         return [self._of_destination(report) for report in reports if report.name != self._receiver.lane]
 
     def _of_destination(self, report: LaneReport) -> Condition:
-        destination, project = destination_of(report.name)
+        destination, project = split_lane(report.name)
         level = sum(report.failures >= threshold for threshold in self._limits.failing_after)
         last = report.last_success_at
         data = {
@@ -182,7 +183,7 @@ class OperationalWatch:
             return []
         level = int(disk.free < self._limits.disk_bytes)
         if not level and disk.free < self._limits.disk_bytes * 1.1:
-            return []  # around the limit it is neither
+            return []  # around the limit the condition does not change
         return [Condition(f"disk:{host}", level, {"host": host, "free": disk.free, "total": disk.total})]
 
     async def _of_nodes(self) -> list[Condition]:

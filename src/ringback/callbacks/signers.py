@@ -1,7 +1,8 @@
-"""Who signs a callback: the key that asked for it, with its own secrets, and the server, with its key pair.
+"""The signatures of callbacks: each is signed with the secret of its request's key, and with the server's key
+pair.
 
-Each API key has a signing secret, made when it is first needed; the server has an ed25519 key pair, made on
-the first start. Both are sealed in the ledger, and change by rotation: for a while the old one signs, too.
+Each API key has a signing secret, made at its first use; the server has an ed25519 key pair, made at the
+first start. Both are sealed in the ledger, and replaced by rotation: for a time the old one signs as well.
 """
 
 import asyncio
@@ -16,24 +17,24 @@ from ringback.sealing import Seal, UnsealFailed
 from ringback.telemetry import problem
 
 OPERATOR = "operator"
-"""What the secret that signs operational webhooks is kept under."""
+"""The id under which the secret that signs operational webhooks is stored."""
 
 SERVER = "server"
-"""Identifies the server's own key pair among the signing secrets of API keys."""
+"""The id under which the server's own key pair is stored among the signing secrets."""
 
 CACHE_SECONDS = 1.0
-"""For so long after a rotation a delivery may still be signed with the old secret alone, which is valid."""
+"""For so long after a rotation a delivery may be signed with the old secret alone, which is still valid."""
 CACHED_KEYS = 10_000
 
 OVERLAP, LONGEST_OVERLAP = 86_400.0, 30 * 86_400.0
 """Seconds for which an old secret still signs after a rotation."""
 
 LARGE_BODY = 1 << 20
-"""Bytes above which signing leaves the event loop: a hundred milliseconds for the transcript of a day."""
+"""Bytes above which signing runs in a thread: it takes 100 ms for the transcript of a day."""
 
 FOREVER = 100 * 365 * 86_400.0
-"""Seconds, for a first secret, which replaces none. Two processes may make it at the same moment: then both
-sign, always, because either may be in use."""
+"""Seconds, for a first secret, which replaces none. Two processes may make it at the same time: then both
+always sign, because receivers may use either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class OpenSecret:
 
 
 class Signers:
-    """Finds, makes and rotates what callbacks are signed with."""
+    """Finds, makes and rotates the secrets that sign callbacks."""
 
     def __init__(self, keys: KeyStore, seal: Seal, clock: Clock) -> None:
         self._keys = keys
@@ -56,10 +57,11 @@ class Signers:
         self._lookup_lock = asyncio.Lock()
 
     async def prepare(self) -> None:
-        """Make the server's key pair, or prove that it can be opened: raises `Misconfigured`.
+        """Make the server's key pair, or check that it can be opened: raises `Misconfigured`.
 
-        Without this check a lost secret key would show as callbacks that fail one by one. Secrets that an
-        older secret key has sealed are sealed again, so that it can be retired.
+        Without this check a lost secret key would only be noticed by failing callbacks. Secrets that were
+        sealed with an older secret key are sealed again with the present one, so that the older can be
+        removed.
         """
         if not await self.check():
             await self._make(SERVER)
@@ -69,7 +71,7 @@ class Signers:
                 await self._renew(key.id)
 
     async def check(self) -> bool:
-        """Whether there is a key pair of the server. Raises `Misconfigured` where it cannot be opened."""
+        """Whether the server has a key pair. Raises `Misconfigured` if it cannot be opened."""
         secrets = await self._keys.signing_secrets(SERVER, self._clock.now())
         try:
             self._opened(secrets, SERVER)
@@ -83,14 +85,14 @@ class Signers:
         return bool(secrets)
 
     async def signer(self, key_id: str | None) -> Signer:
-        """Signs for the API key, and for the server; for the server alone where there is no key.
+        """The signer for the API key and the server; for the server alone without a key.
 
-        Raises `LedgerUnavailable` or `UnsealFailed`. Then nothing is sent: nothing ever goes out unsigned.
+        Raises `LedgerUnavailable` or `UnsealFailed`. Then nothing is sent: no callback is ever unsigned.
         """
         cached = self._from_cache(key_id)
         if cached is not None:
             return cached
-        async with self._lookup_lock:  # one look-up at a time: those that waited read its result
+        async with self._lookup_lock:  # one look-up at a time: the others that waited use its result
             return self._from_cache(key_id) or await self._look_up(key_id)
 
     async def sign(self, key_id: str | None, webhook_id: str, body: bytes) -> dict[str, str]:
@@ -102,7 +104,7 @@ class Signers:
         return await asyncio.to_thread(signer.headers, webhook_id, now, body)
 
     async def public_keys(self) -> list[str]:
-        """What `v1a` signatures are verified with, `whpk_…`, the newest first."""
+        """The public keys that verify `v1a` signatures, `whpk_…`, the newest first."""
         return [public_key_of(secret.text) for secret in await self._open(SERVER)]
 
     async def open_secrets(self, key_id: str) -> list[OpenSecret]:
@@ -110,7 +112,7 @@ class Signers:
         return await self._open(key_id)
 
     async def rotate(self, key_id: str, overlap: float) -> None:
-        """A new secret signs from now on; the one before it for `overlap` seconds more."""
+        """Add a new secret; the one before it also signs for `overlap` seconds more."""
         await self._add(key_id, overlap)
         self._cached.clear()
 
@@ -142,7 +144,7 @@ class Signers:
 
     async def _add(self, key_id: str, overlap: float) -> None:
         text = new_private_key() if key_id == SERVER else new_signing_secret()
-        sealed = self._seal.seal(text, _seal_name(key_id))
+        sealed = self._seal.seal(text, _secret_context(key_id))
         await self._keys.rotate_signing_secret(key_id, sealed, self._clock.now(), overlap)
 
     async def _renew(self, key_id: str) -> None:
@@ -158,14 +160,16 @@ class Signers:
         overlap = OVERLAP
         for secret in reversed(secrets):
             if secret.expires_at is None or secret.expires_at - now > LONGEST_OVERLAP:
-                sealed = self._seal.seal(secret.text, _seal_name(key_id))
+                sealed = self._seal.seal(secret.text, _secret_context(key_id))
                 await self._keys.rotate_signing_secret(key_id, sealed, now, overlap)
                 overlap = FOREVER
 
     def _opened(self, secrets: Sequence[SigningSecret], key_id: str) -> list[OpenSecret]:
         try:
             return [
-                OpenSecret(self._seal.open(each.sealed, _seal_name(key_id)), each.created_at, each.expires_at)
+                OpenSecret(
+                    self._seal.open(each.sealed, _secret_context(key_id)), each.created_at, each.expires_at
+                )
                 for each in secrets
             ]
         except UnsealFailed as error:
@@ -175,6 +179,6 @@ class Signers:
             ) from None
 
 
-def _seal_name(key_id: str) -> str:
-    """What a sealed secret is bound to."""
+def _secret_context(key_id: str) -> str:
+    """The associated data with which a signing secret is sealed."""
     return f"signing secret of {key_id}"

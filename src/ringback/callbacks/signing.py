@@ -1,8 +1,8 @@
-"""Proving to receivers that a callback is ours, unchanged and fresh: Standard Webhooks. Pure.
+"""Signatures that prove to receivers that a callback is ours, unchanged and recent: Standard Webhooks. Pure.
 
-https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: what is signed
-is `webhook-id.webhook-timestamp.body`; `webhook-signature` lists one signature per valid secret, as `v1`
-(HMAC-SHA256, a secret that both sides know) and as `v1a` (ed25519, whose public key anybody may know).
+https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md: signed is
+`webhook-id.webhook-timestamp.body`; `webhook-signature` lists one signature per valid secret, as `v1`
+(HMAC-SHA256 with a shared secret) and as `v1a` (ed25519 with a public key).
 """
 
 import base64
@@ -30,7 +30,8 @@ TOLERANCE = 300.0
 
 
 class NotAKey(ValueError):
-    """The text is not a signing secret or a public key in the form of its prefix; it is not repeated."""
+    """The text is no signing secret or public key in the form of its prefix; the message does not contain
+    it."""
 
 
 def new_signing_secret() -> str:
@@ -75,7 +76,7 @@ class Signer:
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """What a receiver knows, and what it makes of the headers of a callback."""
+    """The secrets and public keys of a receiver, and its check of a callback's headers."""
 
     signing_secrets: tuple[bytes, ...] = ()
     public_keys: tuple[Ed25519PublicKey, ...] = ()
@@ -89,7 +90,7 @@ class Verifier:
         )
 
     def fault(self, headers: Mapping[str, str], body: bytes, now: float) -> str | None:
-        """Why the callback must not be believed, or None; the names of `headers` are in lower case."""
+        """Why the callback must be refused, or None; the names of `headers` are in lower case."""
         named = {name: headers.get(name) for name in _HEADERS}
         missing = [name for name, value in named.items() if not value]
         if missing:

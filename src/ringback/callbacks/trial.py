@@ -1,6 +1,6 @@
-"""Trying a callback URL: one sample delivery, reported phase by phase, with a hint for what fails.
+"""Testing a callback URL: one sample delivery, reported phase by phase, with a hint for what fails.
 
-Whatever the receiver does is a value, as with any delivery; nothing is stored and nothing is tried again.
+Every reaction of the receiver is a value, as with any delivery; nothing is stored, and nothing is retried.
 """
 
 import uuid
@@ -51,25 +51,25 @@ class Phase(StrEnum):
 
 
 class Step(msgspec.Struct, frozen=True):
-    """One phase as it went."""
+    """The result of one phase."""
 
     phase: Phase
     ok: bool
     seconds: float | None
-    """None where there was nothing to wait for."""
+    """None for a phase without waiting."""
     said: str
     """The result as a sentence, without path, query or credentials."""
 
 
 class Trial(msgspec.Struct, frozen=True):
-    """What became of a sample; the JSON of `POST /v1/callbacks/test`."""
+    """The result of a sample delivery; the JSON of `POST /v1/callbacks/test`."""
 
     delivered: bool
     destination: str | None
     """`scheme://host:port`; None when the URL could not be read."""
     method: str
     steps: tuple[Step, ...]
-    """As far as it went: the last one is the one that failed, if any did."""
+    """Until the phase that failed, if one did."""
     failed: Phase | None = None
     hint: str | None = None
     """What to change."""
@@ -79,7 +79,7 @@ class Trial(msgspec.Struct, frozen=True):
     answer: str | None = None
     """The beginning of the receiver's answer, when it is text."""
     request_id: str | None = None
-    """`dg-request-id` of the sample, for the receiver's log; None where nothing was sent."""
+    """`dg-request-id` of the sample, for the receiver's log; None if nothing was sent."""
 
 
 async def trial(
@@ -96,7 +96,7 @@ async def trial(
 ) -> Trial:
     """Send one sample to `url`, by `method` (`POST` or `PUT`), as a delivery of the key `key_id` would be.
 
-    Raises `OSError` only when this machine has no descriptors, memory or look-ups left for it.
+    Raises `OSError` only if this machine has no descriptors, memory or look-ups left for it.
     """
     report = _TrialReport(method)
     try:
@@ -183,7 +183,7 @@ class _TrialReport:
         self._done(Phase.POLICY, None, "this server may call it")
 
     def sent(self, answer: ReceiverResponse | NoResponse, request_id: str) -> None:
-        """All that went well once the request was on its way."""
+        """All phases that succeeded once the request was on its way."""
         assert self._target is not None
         self._trial = msgspec.structs.replace(self._trial, address=answer.address)
         phases = answer.phases
@@ -253,7 +253,7 @@ def _failed_phase(answer: NoResponse, target: Target) -> Phase:
 
 
 def _phase_in_work(phases: Phases, target: Target) -> Phase:
-    """Where the time ran out, or the connection was lost."""
+    """The phase in which the time limit passed, or the connection was lost."""
     if phases.sent is not None:
         return Phase.FIRST_BYTE
     if phases.connect is None:
@@ -262,7 +262,7 @@ def _phase_in_work(phases: Phases, target: Target) -> Phase:
 
 
 def _rule_and_hint(refusal: str) -> tuple[str, str]:
-    """The policy's text names the rule, and after it the setting."""
+    """The policy's message names the rule, and then the setting."""
     rule, _, hint = refusal.partition("; ")
     return rule, hint
 

@@ -1,7 +1,7 @@
-"""What becomes of a request for a recording or a text: its body is received, it is accepted durably, and it
-is answered now or called back.
+"""Accepting a recording or a text: its body is received, the request becomes a job, and is answered or called
+back.
 
-The routes check the head and read the body, each its own; all else is the same for both.
+The routes check the head and read the body, each in its own way; the rest is the same for both.
 """
 
 import errno
@@ -47,7 +47,7 @@ FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this now. Please
 
 @dataclass(frozen=True, slots=True)
 class ReceivedBody:
-    """A request whose body has been read to its end."""
+    """A request whose body has been read completely."""
 
     context: RequestContext
     """With what the body has said of it."""
@@ -73,14 +73,14 @@ class ReceivedBody:
 
 
 CheckHead = Callable[[Request], Awaitable[RequestContext]]
-"""Everything that can be refused before a byte of the body is read. Raises `Refusal`."""
+"""Checks everything that can be refused before the body is read. Raises `Refusal`."""
 
 ReceiveBody = Callable[[Request, RequestContext], Awaitable[ReceivedBody]]
-"""Reads the body to its end. Raises `Refusal`."""
+"""Reads the whole body. Raises `Refusal`."""
 
 
 class Acceptance:
-    """Accepts requests of one kind; one object serves all of them."""
+    """Accepts requests of one kind; one object for all of them."""
 
     def __init__(self, services: Services, kind: str, purpose: str = "") -> None:
         """`kind`: of the jobs. `purpose`: what distinguishes these requests, in fingerprints, from those of
@@ -92,7 +92,7 @@ class Acceptance:
         self._sync_responder = SyncResponder(services)
         self._fingerprint_secret = services.seal.subkey("wishes")
         self._uploads_in_progress: Counter[str] = Counter()
-        """Uploads on their way in, by key."""
+        """Uploads in progress, by key."""
 
     async def serve(self, request: Request, check_head: CheckHead, receive_body: ReceiveBody) -> Response:
         """Answer one request, and log exactly one event about it."""
@@ -129,7 +129,7 @@ class Acceptance:
         return answer
 
     def largest(self, context: RequestContext) -> int:
-        """Bytes of an upload."""
+        """Largest upload in bytes."""
         return largest_upload(self._allowance(context), self._limits.upload_bytes)
 
     async def store_upload(
@@ -149,7 +149,7 @@ class Acceptance:
             await self._services.blobs.delete(key)
 
     async def check_space(self, context: RequestContext) -> None:
-        """Refuse a URL when the disk has no space, as an upload would be."""
+        """Refuse a URL if the disk has no space, as an upload would be."""
         try:
             await self._services.blobs.check_space()
         except OSError as error:
@@ -157,7 +157,7 @@ class Acceptance:
 
     @contextmanager
     def _count_upload(self, context: RequestContext) -> Iterator[None]:
-        """Counts uploads in progress: the ledger counts only what it has accepted."""
+        """Counts uploads in progress, because the ledger counts only accepted requests."""
         most, key = self._allowance(context).jobs, context.caller.key_id
         if most is not None and self._uploads_in_progress[key] >= most:
             raise too_many()
@@ -172,9 +172,9 @@ class Acceptance:
     async def _accept(
         self, request: Request, context: RequestContext, received: ReceivedBody
     ) -> RequestContext:
-        """Durable when this returns: as a new job, or as the one that has the same idempotency key.
+        """Durable when this returns: as a new job, or as the job of the same idempotency key.
 
-        Nothing after it may turn a callback request into a 5xx: the SDKs would send the same request again.
+        After this, no error may make a 5xx of a callback request: SDKs would send the same request again.
         """
         order = received.order
         job = self._job(request, context, received)

@@ -1,7 +1,7 @@
-"""Lists of Deepgram's interface that are always empty here: members, invites, and what is billed.
+"""Lists of Deepgram's interface that are always empty here: members, invites, billing.
 
-https://developers.deepgram.com/reference/manage. They are answered because SDKs and tools list them; what
-would change them is refused with the reason (`not_served`).
+https://developers.deepgram.com/reference/manage. They are answered because SDKs and tools read them; requests
+that would change them are refused with the reason (`not_served`).
 """
 
 from typing import Any
@@ -23,7 +23,7 @@ TAG = "Account"
 
 
 class Balances(msgspec.Struct):
-    """Empty: nobody is billed here."""
+    """Empty: this server bills nothing."""
 
     balances: list[Any]
 
@@ -35,19 +35,19 @@ class Members(msgspec.Struct):
 
 
 class Invites(msgspec.Struct):
-    """Empty: without members nobody is invited."""
+    """Empty: there are no members, so there are no invites."""
 
     invites: list[Any]
 
 
 class Purchases(msgspec.Struct):
-    """Empty: nobody is billed here."""
+    """Empty: this server bills nothing."""
 
     orders: list[Any]
 
 
 class BillingBreakdown(msgspec.Struct):
-    """Empty: nobody is billed here."""
+    """Empty: this server bills nothing."""
 
     start: Day
     end: Day
@@ -56,7 +56,7 @@ class BillingBreakdown(msgspec.Struct):
 
 
 class BillingFields(msgspec.Struct):
-    """Empty: nobody is billed here."""
+    """Empty: this server bills nothing."""
 
     accessors: list[str]
     deployments: list[str]
@@ -65,7 +65,7 @@ class BillingFields(msgspec.Struct):
 
 
 class DistributionCredentials(msgspec.Struct):
-    """Empty: nothing that this server needs is behind a login."""
+    """Empty: nothing that this server needs requires a login."""
 
     distribution_credentials: list[Any]
 
@@ -130,7 +130,7 @@ class AccountRoutes:
         return await self._none(request, DistributionCredentials([]))
 
     async def _none(self, request: Request, document: msgspec.Struct) -> Response:
-        """What a project of this server has none of."""
+        """Lists that are empty for every project."""
         await self._check(request)
         return answer(document)
 

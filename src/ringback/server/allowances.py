@@ -1,4 +1,4 @@
-"""How much one key may have in work at a time, and the refusal above it. Pure."""
+"""The work that one key may have accepted at a time, and the refusal of more. Pure."""
 
 import math
 from collections.abc import Iterable
@@ -9,19 +9,19 @@ from ringback.keys import KeyLimits
 
 
 def allowance_of(own: KeyLimits, server: KeyLimits) -> Allowance:
-    """The key's own limits, where it has them, and else the server's."""
+    """The key's own limits, else the server's."""
     requests = server.requests if own.requests is None else own.requests
     queued_bytes = server.queued_bytes if own.queued_bytes is None else own.queued_bytes
     return Allowance(requests or None, queued_bytes or None)
 
 
 def largest_upload(allowance: Allowance, upload_bytes: int) -> int:
-    """Bytes; what is larger than the whole allowance would be refused for ever."""
+    """Bytes; an upload larger than the whole allowance could never be accepted."""
     return min(upload_bytes, allowance.weight or upload_bytes)
 
 
 def loosens(new: KeyLimits, bounds: Iterable[KeyLimits], server: KeyLimits) -> bool:
-    """Whether a key with `new` might have more in work than all of the others."""
+    """Whether a key with `new` might have more work accepted than all of the others."""
     figures, *others = (_figures(each, server) for each in (new, *bounds))
     return any(figure > max(most) for figure, *most in zip(figures, *others, strict=True))
 

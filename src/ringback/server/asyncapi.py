@@ -1,8 +1,8 @@
 """The description of live streams as AsyncAPI 3.0.
 
-https://www.asyncapi.com/docs/reference/specification/v3.0.0. The socket at `/v1/listen`, and the socket that
-a `ws://` callback opens to a receiver. Made, like `openapi`, from what the server reads and writes by: the
-types of the messages, the table of parameters, the ways to end.
+https://www.asyncapi.com/docs/reference/specification/v3.0.0. It has the socket at `/v1/listen`, and the
+socket that a `ws://` callback opens to a receiver. Like `openapi` it is made from the values that the server
+itself uses: the types of the messages, the table of parameters, the close codes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -72,7 +72,7 @@ def _components() -> dict[str, Any]:
 
 
 def _name(type_: type[msgspec.Struct]) -> str:
-    """Of a message: what stands in its `type`."""
+    """The value of a message's `type`."""
     return str(type_.__struct_config__.tag)
 
 
@@ -107,7 +107,7 @@ def _property(parameter: Parameter) -> dict[str, Any]:
 
 
 _ANSWERS = frozenset({"Error", "ConfigureSuccess", "ConfigureFailure"})
-"""To what the client says itself: they are not sent to callbacks."""
+"""Answers to the client's own messages: they are not sent to callbacks."""
 
 _AUDIO: Mapping[str, Any] = {
     "contentType": "application/octet-stream",

@@ -17,7 +17,7 @@ from ringback.server.services import Services
 from ringback.transcription.request import KIND, audio_key, order_of
 
 HEADERS = {"content-disposition": "attachment", "x-content-type-options": "nosniff"}
-"""Whatever it is, a browser shall neither guess nor show it."""
+"""Browsers neither guess the type nor show the recording."""
 
 FETCH_AUDIO = Operation(
     "GET",

@@ -2,8 +2,8 @@
 
 `Authorization: Token KEY` or `Authorization: Bearer JWT`, the scheme in any case
 (https://developers.deepgram.com/docs/authenticating, docs/token-based-authentication); on a WebSocket also
-the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-protocol). Ours: `Bearer KEY`,
-because many HTTP clients and gateways can send nothing but `Bearer`.
+the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-protocol). In addition `Bearer
+KEY`, because many HTTP clients and gateways can only send `Bearer`.
 """
 
 from dataclasses import dataclass
@@ -23,11 +23,11 @@ TOKEN_SECONDS_DEFAULT = 30
 TOKEN_SECONDS_MOST = 3600
 
 SESSION_SECONDS = 3600
-"""A session of the dashboard lasts so long at most; then the key is asked for again."""
+"""A session of the dashboard lasts no longer; then it asks for the key again."""
 
 CACHE_SECONDS = 1.0
-"""Seconds that a key is cached: one removed elsewhere (by the command line) still works this long. Removing
-it in this process clears the cache."""
+"""Seconds for which a key is cached: one that was removed by another process (the command line) still works
+for as long. A removal in this process clears the cache."""
 
 CACHED_KEYS = 10_000
 
@@ -39,9 +39,10 @@ class Caller:
     key_id: str
     project: str
     columns: frozenset[str]
-    """Of the table of permissions: the key's scopes as far as they count, or what stands for a token."""
+    """Columns of the table of permissions: the key's scopes that count in its project, or those of a
+    token."""
     key: ApiKey | None
-    """None when a token was sent: it names its key but is not the key."""
+    """None with a token: it names its key, but is not the key."""
     limits: KeyLimits
     """The key's own limits; its tokens share them."""
     session: bool = False
@@ -49,12 +50,12 @@ class Caller:
 
     @property
     def requester(self) -> Requester:
-        """On whose behalf names are looked up."""
+        """For whom names are looked up."""
         return Requester(self.project, self.key_id)
 
     @property
     def holder(self) -> Holder:
-        """The key and the project that audio counts for."""
+        """The key and the project whose audio of the day is counted."""
         return Holder(self.project, self.key_id)
 
     def reach(self, permission: Permission) -> Reach:
@@ -71,12 +72,13 @@ class Caller:
         return own or self.reach(permission) >= Reach.PROJECT
 
     def narrowed_to_key(self, permission: Permission) -> str | None:
-        """The key that a list has to be narrowed to; None: it shows the whole project."""
+        """The key to which a list has to be restricted; None: it has the whole project."""
         return None if self.reach(permission) >= Reach.PROJECT else self.key_id
 
 
 class Authenticator:
-    """Checks credentials. Keys are found by the hash of their secret, so that nothing is compared in text."""
+    """Checks credentials. Keys are found by the hash of their secret, so that no secret is compared as
+    text."""
 
     def __init__(self, keys: KeyStore, clock: Clock, jwt_secret: bytes) -> None:
         self._keys = keys
@@ -112,8 +114,8 @@ class Authenticator:
         raise InvalidCredentials(AuthFailure.MALFORMED if scheme else AuthFailure.MISSING)
 
     def open_session(self, caller: Caller) -> tuple[str, float]:
-        """A token that stands for the caller's key in a browser: it reaches as far, and no longer than it or
-        `SESSION_SECONDS`. The token, and its seconds."""
+        """A token that acts for the caller's key in a browser: with the same permissions, and no longer than
+        it or `SESSION_SECONDS`. Returns the token, and its seconds."""
         import jwt  # noqa: PLC0415 - see `_claims_of`
 
         assert caller.key is not None
@@ -130,7 +132,7 @@ class Authenticator:
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM), expires_at - now
 
     def grant(self, caller: Caller, seconds: float) -> str:
-        """A token that lets its holder transcribe, and nothing else, for this long."""
+        """A token that lets its holder transcribe, and nothing else, for `seconds`."""
         import jwt  # noqa: PLC0415 - see `_claims_of`
 
         now = self._clock.now()
@@ -138,7 +140,7 @@ class Authenticator:
         return jwt.encode(claims, self._jwt_secret, _ALGORITHM)
 
     def clear_cache(self) -> None:
-        """Read keys from the ledger again: a key or a project was removed, or has other limits."""
+        """Read keys from the ledger again, after a key or project was removed or its limits were changed."""
         self._cached_keys.clear()
         self._cached_limits.clear()
         self._cached_sessions.clear()
@@ -152,8 +154,8 @@ class Authenticator:
         return Caller(key.id, key.project, await self.columns_of(key), key, key.limits)
 
     async def columns_of(self, key: ApiKey) -> frozenset[str]:
-        """Of the table of permissions: what the key's scopes amount to in its project."""
-        if self._first_project is None:  # it never changes
+        """The columns of the table of permissions for the key's scopes in its project."""
+        if self._first_project is None:  # the first project never changes
             self._first_project = (await self._keys.projects())[0].id
         return effective(key.scopes, first_project=key.project == self._first_project)
 
@@ -176,7 +178,7 @@ class Authenticator:
         import jwt  # noqa: PLC0415 - it brings X.509, which a server without such tokens need not load
 
         try:
-            # The expiry is judged by the clock that we are given.
+            # The expiry is checked below, with the clock that was passed in.
             claims: dict[str, Any] = jwt.decode(
                 token,
                 self._jwt_secret,
@@ -196,7 +198,7 @@ class Authenticator:
         return Caller(key_id, project, frozenset({TOKEN}), None, limits)
 
     async def _caller_with_session(self, claims: dict[str, Any]) -> Caller:
-        """As with the key itself: a session ends with its key."""
+        """The caller of the session's key: a session ends when its key is removed or expires."""
         key = await self._key_by_id(claims["project"], claims["sub"])
         if key is None:
             raise InvalidCredentials(AuthFailure.UNKNOWN)
@@ -216,8 +218,8 @@ class Authenticator:
         return found
 
     async def _limits_of(self, project: str, key_id: str) -> KeyLimits:
-        """Those of a token's key. A token may outlive its key, then the server's settings hold, but not its
-        project: that raises `Refusal` (401)."""
+        """The limits of a token's key; the server's settings if the key was removed. If its project was
+        deleted, raises `Refusal` (401)."""
         now = self._clock.monotonic()
         cached = self._cached_limits.get((project, key_id))
         if cached is not None and now - cached[0] < CACHE_SECONDS:
@@ -232,26 +234,26 @@ class Authenticator:
 
 
 def caller_known(connection: HTTPConnection) -> Caller | None:
-    """Whom `authenticate` has found for this request; None: nobody, or not yet."""
+    """The caller whom `authenticate` has found for this request; None before that, or if there is none."""
     caller: Caller | None = connection.scope.get("state", {}).get("caller")
     return caller
 
 
 def has_credentials(connection: HTTPConnection) -> bool:
-    """Whether the caller has sent any."""
+    """Whether the request has any credentials."""
     return bool(_credentials(connection)[0])
 
 
 def offered_scheme(connection: HTTPConnection) -> str | None:
-    """The WebSocket sub-protocol to answer with: a browser gives up where its server selects none of those
-    that it offered (docs/using-the-sec-websocket-protocol)."""
+    """The WebSocket sub-protocol to answer with: a browser closes the connection if the server selects none
+    of those that it offered (docs/using-the-sec-websocket-protocol)."""
     offered: list[str] = connection.scope.get("subprotocols", [])
     return offered[0] if offered and offered[0].lower() in _SCHEMES else None
 
 
 def _credentials(connection: HTTPConnection) -> tuple[str, str]:
-    """Scheme and secret: from the header, or from the sub-protocols `token, KEY` or `bearer, JWT`, because a
-    browser's WebSocket can set no header."""
+    """Scheme and secret, from the header, or from the sub-protocols `token, KEY` or `bearer, JWT`, because a
+    browser cannot set headers of a WebSocket."""
     scheme, _, credential = connection.headers.get("authorization", "").strip().partition(" ")
     offered: list[str] = connection.scope.get("subprotocols", [])
     if not scheme and len(offered) >= 2 and offered[0].lower() in _SCHEMES:

@@ -1,4 +1,4 @@
-"""Credentials that are not valid: the answer is the same for all, the log and the metrics say more."""
+"""Invalid credentials: all get the same answer; the log and the metrics have the reason."""
 
 from enum import StrEnum
 
@@ -9,20 +9,20 @@ from ringback.errors import Refusal
 from ringback.server.capacity import ReportLimiter
 
 REPORTED_EVERY = 10.0
-"""Seconds between two events of one reason: anybody can cause them, at any rate."""
+"""Seconds between two events of one reason: any client can cause them, at any rate."""
 
 
 class AuthFailure(StrEnum):
-    """Why credentials are not valid. A caller does not learn it."""
+    """Why credentials are not valid. The caller is not told."""
 
     MISSING = "missing"
     """There are none."""
     MALFORMED = "malformed"
-    """Neither `Token` nor `Bearer` with something behind it."""
+    """Neither `Token` nor `Bearer` with a secret after it."""
     UNKNOWN = "unknown"
-    """No such key, and no token of ours."""
+    """No such key, and no token of this server."""
     EXPIRED = "expired"
-    """A key or a token whose time is over."""
+    """An expired key or token."""
     GONE = "gone"
     """A token whose project is deleted."""
 
@@ -34,7 +34,7 @@ class InvalidCredentials(Refusal):
         super().__init__(401, "INVALID_AUTH", "Invalid credentials.")
         self.cause = cause
         self.key_id = key_id
-        """Where it is known: of an expired key or token."""
+        """For an expired key or token, where it is known."""
         self.key_name = key_name
 
 

@@ -1,4 +1,4 @@
-"""An answer whose body is a blob, sent as its reader takes it."""
+"""An answer whose body is a blob, sent as fast as the client reads it."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack
@@ -13,8 +13,8 @@ from ringback.server.error_responses import blobs_unavailable, error_response
 
 
 class BlobResponse(Response):
-    """Status 200 and a blob, piece by piece: a result may have tens of megabytes and a recording gigabytes,
-    and a caller may ask for one many times and read slowly."""
+    """Status 200 and a blob, in pieces: a result may have tens of megabytes and a recording gigabytes, and a
+    caller may ask for one many times and read slowly."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class BlobResponse(Response):
         headers: Mapping[str, str],
         media_type: str,
     ) -> None:
-        """`missing`: what is answered where there is no such blob."""
+        """`missing`: the answer if there is no such blob."""
         super().__init__(None, 200, headers, media_type)
         self._request, self._blobs, self._key, self._missing = request, blobs, key, missing
 
@@ -35,7 +35,7 @@ class BlobResponse(Response):
             try:
                 content = await stack.enter_async_context(self._blobs.content(self._key))
                 pieces = aiter(content.pieces)
-                # What cannot be read at all is told before an answer has begun.
+                # An error of the first piece is answered; after that the answer has begun.
                 first = await anext(pieces, b"")
             except KeyError:
                 failure = self._missing()
@@ -47,7 +47,7 @@ class BlobResponse(Response):
         await error_response(self._request, failure)(scope, receive, send)
 
     async def _send(self, size: int, first: bytes, rest: AsyncIterator[bytes], send: Send) -> None:
-        """What fails in here has begun to be answered: the connection is cut."""
+        """An error in here cuts the connection, because the answer has begun."""
         headers = [
             *(pair for pair in self.raw_headers if pair[0] != b"content-length"),
             (b"content-length", str(size).encode()),

@@ -1,4 +1,4 @@
-"""Reading request bodies: bounded in size, in memory and in slowness."""
+"""Reading request bodies with limits of their size, their memory and their slowness."""
 
 import asyncio
 import codecs
@@ -14,30 +14,31 @@ JSON_LIMIT = 65_536
 """Bytes. The largest JSON body, unless a route takes more; a URL with its signature needs 2 KB."""
 
 DRAINED_LIMIT = 1_048_576
-"""Bytes. An unread body up to this size is read away after an early answer; the connection lives on."""
+"""Bytes. After an early answer, an unread body of up to this size is read and discarded, and the connection
+stays open."""
 
 
 class NotJson(Exception):
-    """The body is no text that could be a JSON object."""
+    """The body cannot be the text of a JSON object."""
 
 
 class NotText(Exception):
-    """The body is no text in the encoding that it names."""
+    """The body is not text in its encoding."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """The slowest that a body may come in: so many bytes a second, over each `window` of waiting; 0: any."""
+    """The slowest pace of a body: bytes a second, over each `window` of waiting; 0: any."""
 
     bytes_per_second: float
     window: float = 30.0
 
 
 async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
-    """The body, piece by piece; the client sends on only as fast as these are taken.
+    """The body in pieces; the client can only send as fast as these are taken.
 
-    Raises `Refusal`: 422 when the client ends its side of the connection before the end of the body, 408
-    below the pace. Only time spent waiting for the client counts, not the time that our disk takes.
+    Raises `Refusal`: 422 if the client ends its side of the connection before the end of the body, 408 below
+    the pace. Only the time of waiting for the client counts, not that of our disk.
     """
     loop = asyncio.get_running_loop()
     waited, arrived = 0.0, 0
@@ -62,10 +63,11 @@ async def chunks(receive: Receive, pace: Pace) -> AsyncIterator[bytes]:
 
 
 async def json_text(request: Request, pace: Pace, limit: int = JSON_LIMIT) -> str:
-    """The whole of a JSON body as text, without a byte order mark; empty where the body is.
+    """The whole of a JSON body as text, without a byte order mark; empty for an empty body.
 
     A byte order mark names the encoding, else the charset of Content-Type does. Raises `NotJson`, and
-    `Refusal`: 413 for JSON above `limit` bytes, 415 for an unknown charset, 422 for less than was announced.
+    `Refusal`: 413 for JSON above `limit` bytes, 415 for an unknown charset, 422 if the body is shorter than
+    announced.
     """
     charset = _charset_of(request)
     try:
@@ -112,10 +114,10 @@ def declared_length(request: Request) -> int | None:
 
 
 def length_in(text: str) -> int | None:
-    """Bytes, from the value of a Content-Length; None: it is none."""
+    """The bytes that a Content-Length announces; None for an invalid one."""
     if not (text.isascii() and text.isdecimal()):
         return None
-    # Zeros may lead without end; beyond 19 digits no parser of ours lets a request pass.
+    # Any number of leading zeros; with more than 19 digits no HTTP parser here accepts the request.
     return int(text.lstrip("0")[:20] or "0")
 
 
@@ -124,11 +126,11 @@ def too_large(limit: int) -> Refusal:
 
 
 _CHARSETS = frozenset({"utf-8", "utf8", "utf-16", "utf-32", "us-ascii", "iso-8859-1", "latin-1"})
-"""Python knows many more, and some of them (punycode, idna) take seconds for a body of this size."""
+"""Python knows many more encodings, and some (punycode, idna) take seconds for a body of this size."""
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins with the mark of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),  # it begins with a byte order mark of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -136,7 +138,7 @@ _BYTE_ORDER_MARKS = (
 
 
 class _TooLong(Exception):
-    """The body is longer than it may be; it holds the beginning."""
+    """The body is longer than allowed; this holds its beginning."""
 
     def __init__(self, begin: bytes) -> None:
         super().__init__()
@@ -150,7 +152,7 @@ async def _whole(request: Request, pace: Pace, limit: int) -> bytes:
         if len(body) > limit:
             raise _TooLong(bytes(body))
     if declared_length(request) not in (None, len(body)):
-        # Announced, and lost on the way: that is never "no body".
+        # A body was announced and has not arrived: that is never the same as no body.
         raise _truncated()
     return bytes(body)
 
@@ -175,12 +177,12 @@ def _decoded(body: bytes, charset: str, errors: str = "strict") -> str:
 
 
 def _may_be_object(text: str) -> bool:
-    """Whether this is how a JSON object can begin: recordings sent as JSON do not begin so."""
+    """Whether a JSON object can begin so: a recording that was sent as JSON does not."""
     return text.lstrip(" \t\r\n")[:1] in {"", "{"}
 
 
 def _truncated() -> Refusal:
-    """Deepgram's words (https://developers.deepgram.com/docs/errors)."""
+    """Worded as Deepgram's (https://developers.deepgram.com/docs/errors)."""
     return Refusal(422, "ASR_UNPROCESSABLE_ENTITY", "Unable to read the entire client request.")
 
 

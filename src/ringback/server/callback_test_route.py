@@ -20,7 +20,7 @@ from ringback.server.request_parsing import answer, json_body
 from ringback.server.services import Services
 
 TESTS_AT_ONCE = 8
-"""Each lasts as long as an attempt may; more are refused (429)."""
+"""At a time: each lasts as long as an attempt may; more are refused (429)."""
 
 
 class _Test(msgspec.Struct, forbid_unknown_fields=True):
@@ -60,7 +60,7 @@ class CallbackTestRoute:
         try:
             trial = await self._send_test(body.url, body.method.upper(), caller.requester)
         except OSError as error:
-            # No descriptors, memory or look-ups left: that says nothing about the URL.
+            # No descriptors, memory or look-ups left: the URL may be good.
             telemetry.problem("callback.not_tested", error=str(error))
             return error_response(request, UNAVAILABLE)
         finally:

@@ -1,7 +1,7 @@
-"""How many connections there may be, from whom, and how many bytes they may hold together.
+"""How many connections there may be, from which addresses, and how many bytes they may hold together.
 
-Anybody can open connections and send nothing. When the limit is reached, the connection that has waited
-longest for its client is closed for a new one. A connection with a request in work is never closed for it.
+Any client can open connections and send nothing. When the limit is reached, the connection that has waited
+longest for its client is closed for a new one; one whose request is being processed never is.
 """
 
 import ipaddress
@@ -13,19 +13,20 @@ from typing import Protocol
 from ringback import telemetry
 
 HELD_BYTES = 64 << 20
-"""That all connections together may have read and not passed on."""
+"""Bytes that all connections together may have read and not yet passed on."""
 
 UNSENT_BYTES = 128 << 20
-"""Of answers that their clients have not taken yet, over all connections. One answer may be larger alone."""
+"""Bytes of answers that clients have not read yet, over all connections. A single answer may be larger."""
 
 READ_BYTES_MOST, READ_BYTES_LEAST = 65_536, 4_096
-"""Bytes that one connection may have read and not passed on: its share of `HELD_BYTES`, in these bounds."""
+"""Bytes that one connection may have read and not yet passed on: its share of `HELD_BYTES`, between these
+limits."""
 
 PROBES_MOST = 32
-"""Connections above the limits that may still say that they are probes."""
+"""Connections above the limit that are answered if they are probes."""
 
 REPORTED_EVERY = 60.0
-"""Seconds between two reports of what strangers can cause at any rate."""
+"""Seconds between two reports of events that any client can cause at any rate."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -37,24 +38,24 @@ class ConnectionAdmission(Enum):
     PROBE = "probe"
     """There are too many connections: only probes are answered."""
     NONE = "none"
-    """There are too many of those, too: closed at once."""
+    """There are too many even for probes: closed at once."""
 
 
 class CountedConnection(Protocol):
     """A connection."""
 
     held: int
-    """Bytes that it has read and not passed on."""
+    """Bytes that it has read and not passed on yet."""
     group: str
     """The client's address group, for the limit per address (`group_of`)."""
 
     def evict(self) -> None:
-        """Call `release_connection`, and close: a new connection needs the place, or the memory."""
+        """Call `release_connection`, and close: a new connection needs its place, or its memory."""
         ...
 
 
 class ReportLimiter:
-    """Counts events that anybody can cause at any rate, and reports them at most every so many seconds."""
+    """Counts events that any client can cause at any rate, and reports them at most once in an interval."""
 
     def __init__(self, every: float = REPORTED_EVERY) -> None:
         self._every = every
@@ -74,7 +75,7 @@ class Capacity:
     """Shared by all connections of a server."""
 
     def __init__(self, most: int, per_address: int, proxies: Sequence[Network] = ()) -> None:
-        """`per_address`: 0 is no limit. `proxies`: whose own addresses do not count."""
+        """`per_address`: 0 is no limit. `proxies`: networks whose own addresses are not counted."""
         self.most = most
         self.per_address = per_address or most
         self._proxies = proxies
@@ -82,20 +83,20 @@ class Capacity:
         self._probes = 0
         self._by_address: Counter[str] = Counter()
         self._waiting: dict[CountedConnection, None] = {}
-        """Those that wait for their client, in the order in which they began to."""
+        """Connections that wait for their client, longest first."""
         self._waiting_by_group: dict[str, dict[CountedConnection, None]] = {}
-        """The same by group."""
+        """The same by address group."""
         self._held = 0
         self._unsent: dict[CountedConnection, int] = {}
-        """Those whose client is slower than the server, in the order in which they became so."""
+        """Connections whose client reads more slowly than the server writes, longest first."""
         self._unsent_bytes = 0
         self.read_bytes = READ_BYTES_MOST
-        """What one connection may hold now."""
+        """Bytes that one connection may hold at present."""
         self._full = ReportLimiter()
         self.refused = ReportLimiter()
 
     def admit_connection(self, address: str, now: float) -> ConnectionAdmission:
-        """A new connection from this address. `release_connection` must be called with what is answered."""
+        """A new connection from this address. Call `release_connection` later with the returned admission."""
         self._count(1)
         if self.take_address(address) or (self._evict_from_address(address) and self.take_address(address)):
             if self._connections <= self.most or self._evict_longest_waiting(self._waiting):
@@ -127,7 +128,7 @@ class Capacity:
         self._waiting_by_group.setdefault(connection.group, {})[connection] = None
 
     def mark_working(self, connection: CountedConnection) -> None:
-        """The server has work for the connection: it must not be evicted."""
+        """A request of the connection is processed from now on: it must not be evicted."""
         if connection in self._waiting:
             del self._waiting[connection]
             of_group = self._waiting_by_group[connection.group]
@@ -142,10 +143,10 @@ class Capacity:
             pass
 
     def set_unsent_bytes(self, connection: CountedConnection, size: int) -> None:
-        """What the connection's client has not taken yet; 0: it has caught up.
+        """Record the bytes that the connection's client has not read yet; 0: all are read.
 
-        Where it is too much in all, the address group that holds the most loses its largest one: an answer
-        cannot be taken back, and its reader can ask again.
+        If all connections together have too many, the address group with the most loses its largest one: an
+        answer cannot be taken back, and its reader can ask again.
         """
         self._unsent_bytes += size - self._unsent.pop(connection, 0)
         if size:
@@ -163,10 +164,8 @@ class Capacity:
             largest.evict()
 
     def forwarded_client(self, address: str, header: bytes) -> str | None:
-        """The client behind a trusted proxy: the last address of X-Forwarded-For that is no proxy of ours.
-
-        None: the connection's own address counts.
-        """
+        """The client behind a trusted proxy: the last address of X-Forwarded-For that is no trusted proxy.
+        None: the connection's own address counts."""
         if not self.is_proxy(address):
             return None
         for part in reversed(header.decode("latin-1").split(",")):
@@ -184,7 +183,7 @@ class Capacity:
         return found is not None and any(found in network for network in self._proxies)
 
     def take_address(self, address: str) -> bool:
-        """Count one more from this address; False: too many. `release_address` takes it back."""
+        """Count one more connection from this address; False: too many. Call `release_address` later."""
         if self.is_proxy(address):
             return True
         group = group_of(address)
@@ -210,7 +209,7 @@ class Capacity:
         return self._evict_longest_waiting(self._waiting_by_group.get(group_of(address), {}))
 
     def _evict_longest_waiting(self, waiting: dict[CountedConnection, None]) -> bool:
-        """Evict the connection that has waited longest for its client; False if there is none."""
+        """Evict the connection that has waited longest for its client; False if none waits."""
         longest = next(iter(waiting), None)
         if longest is None:
             return False
@@ -227,7 +226,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def group_of(address: str) -> str:
-    """The group that an address counts for: itself, or its /64 network, as an IPv6 subscriber has one."""
+    """The group of an address: the address itself, or its /64 network, which one IPv6 subscriber has."""
     if ":" not in address:
         return address
     found = _address(address)

@@ -47,7 +47,8 @@ __all__ = ["HEADER_BYTES", "Connection", "ConnectionState"]
 
 LINGER_SECONDS = 10.0
 LINGER_BYTES = 256 << 20
-"""How long, and how much of, a refused upload is read away, so that its sender gets to read the refusal."""
+"""Time and bytes for which a refused upload is read and discarded, so that its sender can read the
+refusal."""
 
 
 class ConnectionState(Enum):
@@ -93,9 +94,9 @@ class Connection(asyncio.BufferedProtocol):
         self._reading = True
         self._linger_bytes = LINGER_BYTES
         self._waits_for_turn = False
-        """Its next request is here, and others go before it."""
+        """The connection's next request has arrived, and waits for its turn."""
         self._released = False
-        """Not counted any more."""
+        """It is no longer counted in `capacity`."""
 
     # What the event loop calls.
 
@@ -175,17 +176,17 @@ class Connection(asyncio.BufferedProtocol):
     # What the exchanges call.
 
     def write(self, data: bytes) -> None:
-        """Nothing happens once our side has ended: transports raise on such a write, even of no bytes."""
+        """Does nothing once our side has ended: transports raise on such a write, even of no bytes."""
         if not self._ended and not self._transport.is_closing():
             self._transport.write(data)
 
     def begin_answer(self, data: bytes) -> None:
-        """The first bytes of an answer, from its status line on."""
+        """The first bytes of an answer, beginning with its status line."""
         self.write(data[self._half_close_probe.stop() :])
 
     @property
     def is_last(self) -> bool:
-        """No request can follow on the current one."""
+        """No request can follow the current one."""
         return self.server.stopping or (self.eof and not self._parser.unread)
 
     async def drained(self) -> None:
@@ -225,10 +226,10 @@ class Connection(asyncio.BufferedProtocol):
             self._next_request()
 
     def finish(self) -> None:
-        """Nothing more will be written. While the client still sends, close our side alone.
+        """Nothing more will be written. While the client still sends, close only our side.
 
-        Closing a socket with bytes unread makes the kernel reset the connection, and a client that is
-        still sending then sees the reset in place of the answer.
+        Closing a socket with unread bytes makes the kernel reset the connection, and a client that is still
+        sending would see the reset instead of the answer.
         """
         if self.eof or (self._parser.ended and not self._parser.unread and self._websocket is None):
             self.close()
@@ -249,7 +250,7 @@ class Connection(asyncio.BufferedProtocol):
             self._write_eof()
 
     def close(self) -> None:
-        """Close as soon as what was written is flushed."""
+        """Close as soon as everything is flushed."""
         self.enter(ConnectionState.CLOSED)
         if not self._transport.is_closing():
             self._transport.close()
@@ -260,7 +261,8 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def refuse(self, failure: Failure, path: str = LISTEN_PATH, request_id: str | None = None) -> str:
-        """Answer below the application's routes, and read no more requests; the answer's request_id."""
+        """Answer without calling the application, and read no more requests; returns the answer's
+        request_id."""
         answer, request_id = failure_answer(path, failure, request_id)
         self.begin_answer(answer)
         self.finish()
@@ -280,7 +282,7 @@ class Connection(asyncio.BufferedProtocol):
     # What the server calls.
 
     def evict(self) -> None:
-        """The place, or the memory, is needed for a newcomer."""
+        """The connection's place, or its memory, is needed for a new connection."""
         self._release()
         if self._transport.get_write_buffer_size():
             self.abort()
@@ -288,7 +290,7 @@ class Connection(asyncio.BufferedProtocol):
             self.close()
 
     def stop(self) -> None:
-        """Take no more requests; what is in work goes on."""
+        """Accept no more requests; the current one is still answered."""
         if self._websocket is not None:
             self._websocket.stop()
         elif self._state is not ConnectionState.SERVING and self._state is not ConnectionState.LINGERING:
@@ -332,7 +334,7 @@ class Connection(asyncio.BufferedProtocol):
         return ahead < (1 if self._parser.ended else limit)
 
     def _advance(self) -> None:
-        """Take what has been read as far as the state allows."""
+        """Process what has been read, as far as the state allows."""
         try:
             while (event := self._parser.next_event()) is not None:
                 self._take(event)
@@ -420,7 +422,7 @@ class Connection(asyncio.BufferedProtocol):
             self._advance()
 
     def _refuse_bytes(self, failure: Failure, path: str = LISTEN_PATH) -> None:
-        """Not HTTP, or too much of it: strangers can send that at any rate."""
+        """Not HTTP, or too large: any client can send that at any rate."""
         begun = False
         if self._exchange is not None:
             begun = self._exchange.started

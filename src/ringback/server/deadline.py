@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 
 class MovableDeadline:
-    """Calls `on_passed` when its time has come, on the loop's clock.
+    """Calls `on_passed` when its time comes, by the loop's clock.
 
-    Its timer may be for an earlier time, at which nothing happens: moving a timer for each request costs more
-    than letting one end for nothing now and then.
+    Its timer may be set for an earlier time, at which nothing happens: to set a new timer for each request
+    costs more than a timer that ends without effect now and then.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, on_passed: Callable[[], None]) -> None:
@@ -19,7 +19,7 @@ class MovableDeadline:
         self._timer_at = 0.0
 
     def set(self, seconds: float | None) -> None:
-        """In so many seconds, in place of what it was; None: never."""
+        """In `seconds` from now, replacing the time before; None: never."""
         if seconds is None:
             self._at = None
         else:
@@ -27,7 +27,7 @@ class MovableDeadline:
             self._start_timer(self._at)
 
     def stop(self) -> None:
-        """For good: no timer is left in the loop."""
+        """End it; no timer is left in the loop."""
         self._at = None
         if self._timer is not None:
             self._timer.cancel()

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import KIND, AttemptDetail, lane_of, order_of, webhook_id_of
+from ringback.callbacks.delivery import KIND, AttemptDetail, lane_of, order_of, split_lane, webhook_id_of
 from ringback.clock import rfc3339
 from ringback.egress.target import TargetError, read_target
 from ringback.jobs.job import Attempt, Job, JobFilter, Lane, Page, State
@@ -49,7 +49,7 @@ STATES: Mapping[str, frozenset[State]] = {
 
 
 class WaitDocument(msgspec.Struct):
-    """Why a delivery that waits is not under way."""
+    """Why a delivery waits."""
 
     reason: str
     """`schedule`, `breaker`, `order` or `turn`."""
@@ -58,7 +58,7 @@ class WaitDocument(msgspec.Struct):
 
 
 class DeliveryDocument(msgspec.Struct):
-    """A callback on its way to one destination."""
+    """A callback to one destination."""
 
     id: Uuid
     request_id: Uuid | None
@@ -68,14 +68,14 @@ class DeliveryDocument(msgspec.Struct):
     """`scheme://host:port`"""
     method: str
     status: int
-    """The transcription's."""
+    """The id of its request."""
     code: int | None
-    """The receiver's last one."""
+    """The receiver's last status."""
     tries: int
     schedule: str | None
     tags: tuple[str, ...]
     kept: bool
-    """Whether it could be sent again."""
+    """Whether its body is kept, so that it can be sent again."""
     created: Timestamp
     next_attempt_at: Timestamp | None
     waiting: WaitDocument | None
@@ -83,7 +83,7 @@ class DeliveryDocument(msgspec.Struct):
 
 
 AttemptFacts = Annotated[msgspec.Raw, written_as(AttemptDetail)]
-"""As the ledger has it."""
+"""The state in the ledger."""
 
 
 class AttemptDocument(msgspec.Struct):
@@ -130,7 +130,7 @@ LIST_DELIVERIES = Operation(
 
 
 class DeliveryRoutes:
-    """The route that lists them."""
+    """The list of deliveries."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store: DeliveryStore = services.store
@@ -138,7 +138,7 @@ class DeliveryRoutes:
         self._authenticator = authenticator
 
     async def list(self, request: Request) -> Response:
-        """Newest first; `before` is the `next` of the page before. Nothing is ever counted."""
+        """Newest first; `before` is the `next` of the page before. There is no total count."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         where = JobFilter(
             caller.project,
@@ -161,27 +161,27 @@ class DeliveryRoutes:
 
 
 async def breakers_of(store: BreakerReader, deliveries: Sequence[Job]) -> Mapping[Lane, OpenBreaker]:
-    """The open breakers that some of these deliveries wait behind."""
+    """The open breakers of these deliveries' lanes."""
     lanes = sorted({delivery.lane for delivery in deliveries if delivery.state is State.QUEUED})
     return await store.open_breakers(KIND, lanes) if lanes else {}
 
 
 @dataclass(frozen=True, slots=True)
 class WaitReason:
-    """Why a delivery is not under way."""
+    """Why a delivery waits."""
 
     reason: str
-    """`schedule`: its next attempt is not due; `breaker`: its destination has failed too often in a row, and
-    gets one delivery at a time until one succeeds; `order`: an earlier response of its stream goes first;
-    `turn`: it is due, and waits for a free place."""
+    """`schedule`: its next attempt is not due yet; `breaker`: its destination has failed too often in a row,
+    and gets one delivery at a time until one succeeds; `order`: an earlier response of its stream goes first;
+    `turn`: it is due, and waits for a free slot."""
     until: float | None
-    """Unix seconds of the next attempt, as far as it is known."""
+    """Unix seconds of the next attempt, if it is known."""
     failures: int | None = None
-    """In a row, of the destination, behind a breaker."""
+    """Failures in a row of the destination, with an open breaker."""
 
 
 def waiting_of(delivery: Job, breaker: OpenBreaker | None, now: float) -> WaitReason | None:
-    """What a delivery waits for; None: it does not. `breaker`: that of its destination, where it is open."""
+    """What a delivery waits for; None: it does not wait. `breaker`: of its destination, if it is open."""
     if delivery.state is State.HELD:
         return WaitReason("order", None)
     if delivery.state is not State.QUEUED:
@@ -201,7 +201,7 @@ def delivery_document(delivery: Job, waiting: WaitReason | None) -> DeliveryDocu
         request_id=delivery.parent,
         webhook_id=webhook_id_of(order, delivery),
         state=delivery.state,
-        destination=destination_of(delivery),
+        destination=split_lane(delivery.lane)[0],
         method=order.method,
         status=order.status,
         code=delivery.code,
@@ -218,11 +218,6 @@ def delivery_document(delivery: Job, waiting: WaitReason | None) -> DeliveryDocu
 
 def with_attempts(document: DeliveryDocument, attempts: Sequence[Attempt]) -> AttemptedDelivery:
     return AttemptedDelivery(**asdict(document), attempts=[_attempt(attempt) for attempt in attempts])
-
-
-def destination_of(delivery: Job) -> str:
-    """`scheme://host:port`: the part of its lane that is not the project."""
-    return delivery.lane.removesuffix(f" {delivery.project}")
 
 
 def states_of(words: Sequence[str]) -> frozenset[State] | None:

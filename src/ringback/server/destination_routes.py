@@ -1,4 +1,4 @@
-"""Destinations of callbacks as JSON: how each does, what waits for it, what was given up. Ours.
+"""Destinations of callbacks as JSON: the health of each, its waiting and its parked callbacks. Ours.
 
 A destination is a `scheme://host:port` in one project: what the queue treats as one receiver.
 """
@@ -7,7 +7,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringback.callbacks.delivery import KIND, destination_of
+from ringback.callbacks.delivery import KIND, split_lane
 from ringback.clock import rfc3339
 from ringback.jobs.store import LaneReport, LaneReporter
 from ringback.server.auth import Authenticator, forbidden
@@ -21,27 +21,28 @@ TAG = "Deliveries"
 
 
 class DestinationDocument(msgspec.Struct):
-    """One receiver of callbacks, as its last attempts show it."""
+    """One receiver of callbacks, by its last attempts."""
 
     destination: str
     """`scheme://host:port`"""
     project_id: Uuid
     state: str
-    """`healthy`, `failing` (its last attempt failed) or `open` (so many in a row that its breaker is)."""
+    """`healthy`, `failing` (the last attempt failed) or `open` (so many in a row that its breaker is
+    open)."""
     failures: int
-    """Of attempts, in a row."""
+    """Failed attempts in a row."""
     last_success: Timestamp | None
-    """Null: none among its latest thousand callbacks."""
+    """Null: there is none among its latest thousand callbacks."""
     next_attempt_at: Timestamp | None
-    """Null: nothing waits for it."""
+    """Null: no callback waits."""
     running: int
     waiting: int
     parked: int
-    """Given up, and kept to be sent again."""
+    """Callbacks that were given up, and can be sent again."""
 
 
 class DestinationList(msgspec.Struct):
-    """Those that fail come first."""
+    """Failing ones first."""
 
     destinations: list[DestinationDocument]
 
@@ -78,7 +79,7 @@ class DestinationRoutes:
         self._authenticator = authenticator
 
     async def of_project(self, request: Request) -> Response:
-        """For keys that see all deliveries of the project."""
+        """For keys that may see all deliveries of the project."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         if caller.narrowed_to_key(Permission.READ_REQUESTS) is not None:
             raise forbidden()
@@ -100,7 +101,7 @@ class DestinationRoutes:
 
 
 def _destination_document(report: LaneReport, now: float) -> DestinationDocument:
-    destination, project = destination_of(report.name)
+    destination, project = split_lane(report.name)
     return DestinationDocument(
         destination=destination,
         project_id=project,
@@ -115,7 +116,7 @@ def _destination_document(report: LaneReport, now: float) -> DestinationDocument
 
 
 def _next_attempt(report: LaneReport, now: float) -> str | None:
-    """When something goes there next; behind an open breaker that is one callback, which tries it."""
+    """Time of the next attempt; with an open breaker, of the one callback that tests the destination."""
     if report.next_due is None:
         return None
     due = max(report.next_due, report.open_until if report.openings else 0.0)

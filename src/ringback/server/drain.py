@@ -1,4 +1,5 @@
-"""The first step of a stop: probes fail while requests are still served, so that no new ones are sent."""
+"""The first step of a stop: probes fail while requests are still served, so that balancers send no new
+ones."""
 
 import asyncio
 from contextlib import suppress
@@ -7,14 +8,12 @@ PROBE_SECONDS = 5.0
 """How long the stop waits for the next probe."""
 
 SPREAD_SECONDS = 1.0
-"""From the probe's answer until every balancer knows of it."""
+"""From the probe's answer until every balancer has acted on it."""
 
 
 class Drain:
-    """A service; the last stage, so that it is the first to be stopped.
-
-    Without other nodes that could take the requests (`other_nodes` is false), it delays nothing.
-    """
+    """A service; the last stage, so that it is the first to be stopped. Without other nodes that could take
+    the requests (`other_nodes` is false), it delays nothing."""
 
     name = "readiness"
 

@@ -49,7 +49,7 @@ class ManagementError(msgspec.Struct):
 
 
 class ListenUnavailable(msgspec.Struct):
-    """The 503 of `/v1/listen` and `/v1/read`: alone among all, Deepgram's names its field `error_code`."""
+    """The 503 of `/v1/listen` and `/v1/read`, whose field Deepgram names `error_code`, in this error only."""
 
     error_code: str
     err_msg: str
@@ -61,8 +61,8 @@ NOT_FOUND = Failure(404, "NOT_FOUND", "There is nothing at this path.")
 UNAVAILABLE = Failure(503, "Service Unavailable", "Please try again later")
 
 RETRY_AFTER_SECONDS = {429: 5, 503: 2}
-"""By status. Soon: what makes a submit fail with 503 (a full disk, a locked ledger) is known to the operator
-at once, and what a key has in work (429) ends all the time."""
+"""Seconds by status. Short: operators learn at once why requests fail with 503 (a full disk, a locked
+ledger), and a key's work (429) ends all the time."""
 
 
 def request_id_of(connection: HTTPConnection) -> str:
@@ -72,7 +72,7 @@ def request_id_of(connection: HTTPConnection) -> str:
 
 
 def set_request_id(connection: HTTPConnection, request_id: str) -> None:
-    """Answer with the id of an earlier request: this one is the same, sent again."""
+    """Answer with the id of an earlier request, of which this one is a repetition."""
     connection.scope["state"]["request_id"] = request_id
 
 
@@ -116,7 +116,7 @@ def error_headers(failure: Failure) -> dict[str, str]:
 
 
 def header_text(text: str) -> str:
-    """`text` as a header may carry it: one line of printable Latin-1, of bounded length."""
+    """`text` as the value of a header: one line of printable Latin-1, of limited length."""
     return "".join(char if _fits_a_header(char) else "?" for char in text[:_HEADER_TEXT_LIMIT]).strip()
 
 
@@ -130,7 +130,7 @@ async def http_error_handler(request: Request, error: Exception) -> Response:
 
 
 def not_found(path: str) -> Failure:
-    """404, with the reason where Deepgram has something at this path."""
+    """404, with the reason if Deepgram has something at this path."""
     reason = not_served(path)
     return NOT_FOUND if reason is None else replace(NOT_FOUND, err_msg=reason.message, details=reason.details)
 
@@ -149,7 +149,7 @@ def blobs_unavailable(connection: HTTPConnection, error: OSError) -> Failure:
 
 
 def result_lost(request_id: str) -> Failure:
-    """500: the result should still be stored, and is not."""
+    """500: the result is not in the store that should have it."""
     telemetry.problem("result.lost", request_id=request_id)
     return Failure(
         500, "INTERNAL_SERVER_ERROR", "The result of this request is lost. The server's log names it."
@@ -157,12 +157,13 @@ def result_lost(request_id: str) -> Failure:
 
 
 def exception_facts(error: BaseException) -> dict[str, object]:
-    """An exception as the log may show it: its text may quote what a caller sent, a URL with its password."""
+    """An exception's facts for the log: its text may quote what a caller sent, such as a URL with a
+    password."""
     return {"error": type(error).__name__, "frames": traceback.format_tb(error.__traceback__)}
 
 
 class RequestIdMiddleware:
-    """Gives every request its id, measures its time, and answers unexpected exceptions with a 500 without a
+    """Gives every request an id, measures its time, and answers unexpected exceptions with a 500 without a
     traceback."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -190,7 +191,7 @@ class RequestIdMiddleware:
             await self._app(scope, receive, send_with_id)
         except Exception as error:
             telemetry.problem("request.failed", request_id=state["request_id"], **exception_facts(error))
-            # A response that has begun cannot be taken back: returning here makes the server cut it off.
+            # A response that has begun cannot be replaced: returning here makes the server cut it off.
             if scope["type"] == "http" and status is None:
                 response = error_response(HTTPConnection(scope), INTERNAL_ERROR)
                 await response(scope, receive, send_with_id)
@@ -202,17 +203,15 @@ class RequestIdMiddleware:
 
 
 def route_of(scope: Scope) -> str:
-    """The route as the table has it: no label holds what a caller wrote."""
+    """The route's path in the table, so that no label has text of a caller."""
     path: str = getattr(scope.get("route"), "path", "none")
     return path
 
 
 def _random_ids() -> Iterator[str]:
-    """Version 4 UUIDs, from random bytes that the kernel is asked for 256 ids at a time.
-
-    `uuid.uuid4` asks for every single one and lets go of the interpreter's lock meanwhile: on a busy server
-    the event loop waits 160 µs until it has it again.
-    """
+    """Version 4 UUIDs, from random bytes that are read from the kernel for 256 ids at a time. `uuid.uuid4`
+    reads them for every single one and releases the interpreter's lock for that: on a busy server the event
+    loop waits 160 µs until it has the lock again."""
     while True:
         block = os.urandom(256 * 16)
         for start in range(0, len(block), 16):

@@ -24,11 +24,11 @@ from ringback.server.error_responses import (
 from ringback.server.framing import RequestHead
 
 STATUS_LINE_BEGIN: Final = b"HTTP/1.1 "
-"""Of every answer, whatever its status."""
+"""Headers of every answer."""
 
 
 class Wire(Protocol):
-    """The connection, as an exchange sees it."""
+    """The connection, as an exchange uses it."""
 
     @property
     def local(self) -> tuple[str, int]: ...
@@ -45,14 +45,14 @@ class Wire(Protocol):
 
 
 class HttpExchange:
-    """Between a connection, which brings the body and learns of the end, and an ASGI application."""
+    """Connects one request of a connection, its body and its end, with an ASGI application."""
 
     def __init__(self, wire: Wire, head: RequestHead, client: tuple[str, int]) -> None:
         self.keep_alive = head.keep_alive
         self.body: bytes | bytearray = b""
-        """What the application has not taken yet."""
+        """Bytes that the application has not taken yet."""
         self.started = False
-        """Some of the response is out, and cannot be taken back."""
+        """Part of the response has been written, and cannot be taken back."""
         self._wire = wire
         self._head = head
         self._scope = scope_of("http", "http", wire, head, client)
@@ -60,21 +60,21 @@ class HttpExchange:
         self._awaits_continue = head.expects_continue
         self._cut_off = False
         self.lost = False
-        """Nobody reads an answer any more."""
+        """The client is gone: no answer is read any more."""
         self._complete = False
         self._answer_head = b""
-        """Status line and headers, once the application has sent them. They go out with the first of the
-        body (ASGI demands it): one write costs half of two."""
+        """Status line and headers, once the application has sent them. They are written with the first of the
+        body (ASGI requires it): one write costs half of two."""
         self._chunked = False
         self._left: int | None = None
-        """Bytes that the response's Content-Length still promises."""
+        """Bytes of the response's Content-Length that are still to be written."""
         self._changed = asyncio.Event()
 
     async def run(self, app: ASGIApp) -> None:
         try:
             await app(self._scope, self._receive, self._send)
         except asyncio.CancelledError:
-            # The server stops, and this has taken longer than its grace.
+            # The server stops, and this request took longer than the grace period.
             self._fail(UNAVAILABLE)
         except Exception as error:
             telemetry.problem("request.failed", request_id=self._request_id, **exception_facts(error))
@@ -92,7 +92,7 @@ class HttpExchange:
                 self.body = bytearray(self.body)
             self.body += data
         else:
-            self.body = data  # usually all there is until it is taken: no copy
+            self.body = data  # usually all bytes until it is taken: no copy
         self._changed.set()
 
     def body_ended(self) -> None:
@@ -100,13 +100,13 @@ class HttpExchange:
         self._changed.set()
 
     def cut_off(self) -> None:
-        """The client has ended its side before its body's end. It may still read an answer."""
+        """The client has ended its side before the end of its body. It may still read an answer."""
         self.keep_alive = False
         self._cut_off = True
         self._changed.set()
 
     def lose(self) -> None:
-        """Nobody reads an answer any more."""
+        """The connection is lost: no answer is read any more."""
         self.lost = self._cut_off = True
         self._changed.set()
 
@@ -179,21 +179,19 @@ class HttpExchange:
             self._wire.answered()
 
     def _leaves_body_unread(self) -> bool:
-        """Whether this answer, with the rest of the body unread, must end the connection.
-
-        Otherwise the rest of a 2 GB upload would still be read, or the next request be taken for a body that
-        its client does not send after this answer.
-        """
+        """Whether this answer must end the connection, because the rest of the body is unread. Otherwise the
+        rest of a 2 GB upload would still be read, or the next request be taken for a body that its client
+        does not send after this answer."""
         if not self._more_body:
             return False
         return self._awaits_continue or self._head.length is None or self._head.length > DRAINED_LIMIT
 
     def _fail(self, failure: Failure) -> None:
-        """The application gives no answer, or not the rest of it."""
+        """The application gives no answer, or not all of it."""
         if self.lost or self._complete:
             return
         if self.started:
-            # What has begun cannot be taken back; the client must not take it for all.
+            # The client must not take the part that was written for the whole answer.
             self._wire.abort()
             return
         self.keep_alive = False
@@ -227,7 +225,7 @@ def scope_of(kind: str, scheme: str, wire: Wire, head: RequestHead, client: tupl
 
 
 def failure_answer(path: str, failure: Failure, request_id: str | None = None) -> tuple[bytes, str]:
-    """A whole answer below the application's routes, in the form that the path speaks; and its request_id."""
+    """A whole answer that is not the application's, in the form of the path; with its request_id."""
     request_id = request_id or str(uuid.uuid4())
     body = error_document(path, failure, request_id)
     headers = {
@@ -250,7 +248,7 @@ def header_lines(headers: list[tuple[bytes, bytes]]) -> bytes:
 
 
 def status_line(status: int) -> bytes:
-    """With the Date header behind it, which every answer has (RFC 9110 §6.6.1)."""
+    """With the Date header, which every answer has (RFC 9110 §6.6.1)."""
     return b"%s%s" % (_STATUS_LINES[status], _date_line(int(time.time())))
 
 

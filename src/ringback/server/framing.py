@@ -22,11 +22,12 @@ from ringback.errors import Failure
 from ringback.server.body import length_in
 
 HEADER_BYTES = 32_768
-"""Request line and headers together; also each piece of a body's framing (chunk headers, trailers)."""
+"""Bytes of request line and headers together; also of each piece of a body's framing (chunk headers,
+trailers)."""
 
 
 class UnservableRequest(Exception):
-    """The bytes are no request that this server serves: answer with `failure`, and read no more."""
+    """The bytes are not a request that this server accepts: answer with `failure`, and read no more."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.err_msg)
@@ -56,7 +57,7 @@ class RequestHead:
     keep_alive: bool
     """Whether the client keeps the connection, as far as its head says."""
     handshake: bool = False
-    """It asks for a WebSocket, and has no body."""
+    """It is a WebSocket handshake without a body."""
 
     @property
     def length(self) -> int | None:
@@ -86,9 +87,9 @@ class RequestParser:
         self._head: RequestHead | None = None
         self._ended = False
         self._body_left: int | None = None
-        """Bytes of the current body that are still to come, by its length; None: a body in chunks."""
+        """Bytes of the current body that are not parsed yet, by its length; None: a chunked body."""
         self._framing = 0
-        """Bytes since something was learned from them."""
+        """Bytes since the last that were part of a head or body."""
         self._target = b""
         self._headers: list[tuple[bytes, bytes]] = []
         self._upgrade_offered = False
@@ -102,7 +103,7 @@ class RequestParser:
 
     @property
     def ended(self) -> bool:
-        """The current request is here as a whole."""
+        """The current request is complete."""
         return self._ended
 
     def receive(self, data: bytes) -> None:
@@ -113,7 +114,7 @@ class RequestParser:
         self._unread += data
 
     def next_request(self) -> None:
-        """The current one has been answered: go on with the next."""
+        """The current request is answered: continue with the next one."""
         self._head = None
         self._ended = False
         self._framing = 0
@@ -145,7 +146,7 @@ class RequestParser:
     def _next_piece(self) -> int:
         """How many of the unread bytes can be parsed without parsing beyond the end of the request.
 
-        A body with a length ends there; a head, and a body in chunks, end with an empty line.
+        A body with a length ends there; a head, and a chunked body, end with an empty line.
         """
         if self._head is not None and self._body_left is not None:
             return min(self._body_left, len(self._unread))
@@ -157,7 +158,7 @@ class RequestParser:
             if self._unread and self._unread[0] not in _FIRST_BYTES:
                 raise UnservableRequest(_NOT_HTTP)
         else:
-            size = max(0, len(self._unread) - 3)  # the last three may be the beginning of an empty line
+            size = max(0, len(self._unread) - 3)  # the last three bytes may be the beginning of an empty line
         pending = size or len(self._unread) if self._head is None else 0
         if self._framing + pending > HEADER_BYTES:
             raise UnservableRequest(_TOO_LARGE)
@@ -184,14 +185,14 @@ class RequestParser:
         if head.handshake:
             self._ended = True
         elif self._body_left:
-            self._parser = httptools.HttpRequestParser(self)  # the other one waits for the body
+            self._parser = httptools.HttpRequestParser(self)  # the end of the request waits for the body
         elif self._upgrade_offered:
-            # llhttp has left HTTP here. Given the same head without the offer, it goes on to the body.
+            # llhttp has left HTTP here. Without the offer in the head, it parses the body.
             self._parser = httptools.HttpRequestParser(self)
             self._feed(_without_upgrade(head))
 
     def _count(self, piece: bytes) -> None:
-        """Some of a body with a length, and no more than that."""
+        """Part of a body with a length, and no byte more."""
         assert self._body_left is not None
         self._body_left -= len(piece)
         self._events.append(piece)
@@ -208,7 +209,8 @@ class RequestParser:
             raise UnservableRequest(_NOT_HTTP) from error
 
     def _checked_head(self) -> RequestHead:
-        """The head that was just parsed; raises `UnservableRequest` for what llhttp lets pass."""
+        """The head that was just parsed; raises `UnservableRequest` for what llhttp should refuse and does
+        not."""
         version = self._parser.get_http_version()
         method = self._parser.get_method().decode("ascii")
         if version not in ("1.0", "1.1"):
@@ -217,7 +219,7 @@ class RequestParser:
             )
         try:
             url = httptools.parse_url(self._target)
-        except httptools.HttpParserInvalidURLError as error:  # the target of CONNECT, for one
+        except httptools.HttpParserInvalidURLError as error:  # for example the target of CONNECT
             raise UnservableRequest(_NOT_HTTP) from error
         raw_path = url.path or b"/"
         fields = self._joined_fields()
@@ -262,7 +264,7 @@ class RequestParser:
         self._target += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if self._head is None:  # else it is a trailer, or known
+        if self._head is None:  # otherwise it is a trailer, or the head is known already
             self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
@@ -288,7 +290,7 @@ def _without_upgrade(head: RequestHead) -> bytes:
 
 _EMPTY_LINE = b"\r\n\r\n"
 _FIRST_BYTES = frozenset(b"\r\nABCDEFGHIJKLMNOPQRSTUVWXYZ")
-"""Of a method, or of an empty line before it."""
+"""Bytes of a method, or of an empty line before it."""
 
 _TOO_LARGE = Failure(431, "REQUEST_HEADER_FIELDS_TOO_LARGE", "The request's headers are too large.")
 _NOT_HTTP = Failure(400, "Bad Request", "Invalid HTTP request received.")

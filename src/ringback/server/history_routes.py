@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
-from ringback.callbacks.order import origin_of_callback
+from ringback.callbacks.order import destination_of_callback
 from ringback.jobs.job import Job, State
 from ringback.server.auth import Authenticator
 from ringback.server.delivery_routes import (
@@ -37,24 +37,24 @@ TAG = "Requests"
 
 PAGE_DEFAULT, PAGE_MOST = 10, 1_000
 DEEPEST = 100_000
-"""Requests that may be skipped to reach a page; narrow by `start` and `end` beyond that."""
+"""Requests that may be skipped to reach a page; a caller who wants later ones sets `start` and `end`."""
 
 DELIVERIES_SHOWN = 100
-"""Of one request, the latest; a live stream has one for each of its responses."""
+"""The latest deliveries of one request; a live stream has one for each of its responses."""
 
 ATTEMPTS_SHOWN = 500
-"""Of all these together, the latest: each may have kept 16 KiB of an answer."""
+"""The latest attempts of all these together: each may have 16 KiB of an answer."""
 
 
 class ProgressDocument(msgspec.Struct):
-    """How far a recording is, in seconds of audio."""
+    """The progress of a recording, in seconds of audio."""
 
     seconds: float
     duration: float | None
 
 
 class RequestState(msgspec.Struct):
-    """What Deepgram does not show."""
+    """Facts that Deepgram's record does not have."""
 
     state: State
     progress: ProgressDocument | None
@@ -149,7 +149,7 @@ class HistoryRoutes:
         state = RequestState(
             state=job.state,
             progress=await self._progress_of(job),
-            callback_origin=origin_of_callback(order_of(job.payload)),
+            callback_origin=destination_of_callback(order_of(job.payload)),
             result_kept=job.result is not None and result_of(job.result).document != StoredDocument(),
             deliveries=await self._with_attempts(deliveries),
         )
@@ -168,11 +168,11 @@ class HistoryRoutes:
         return documents[::-1]
 
     async def _progress_of(self, job: Job) -> ProgressDocument | None:
-        """How far it is, on whichever node it runs."""
+        """The recording's progress, on any node."""
         reached = await self._progress.of(job.id) if job.state is State.LEASED else None
         return None if reached is None else ProgressDocument(reached.seconds, reached.duration)
 
 
 def _deliveries(followers: Sequence[Job]) -> list[Job]:
-    """Of what belongs to a request; the fetch of its audio is none."""
+    """The caller's deliveries of a request; the job that fetches its audio is none."""
     return [job for job in followers if job.kind == DELIVER]

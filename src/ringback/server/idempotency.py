@@ -1,8 +1,8 @@
 """`Idempotency-Key`: a request that is sent again means the same job.
 
 The header is ours at this route; its meaning is that of the IETF's draft
-(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) and of those who had it before:
-the same word and the same request give the same answer, the same word for another request is a mistake (422).
+(https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/) and of other APIs: the same key
+with the same request gets the same answer, the same key with another request is an error (422).
 """
 
 import hmac
@@ -33,8 +33,8 @@ def idempotency_key_of(request: HTTPConnection) -> str | None:
 def with_fingerprint(
     key: str, query: Sequence[tuple[str, str]], content: str, secret: bytes
 ) -> IdempotencyKey:
-    """The word with a fingerprint of all that was asked: the parameters in any order, and the upload's hash
-    or the URL. Keyed, because a query may hold a password that could be guessed from a plain hash."""
+    """The key with a fingerprint of the whole request: the parameters in any order, and the upload's hash or
+    the URL. It is keyed, because a query may have a password that could be guessed from a plain hash."""
     request = msgspec.json.encode([sorted(query), content])
     return IdempotencyKey(key, hmac.digest(secret, request, "sha256"))
 

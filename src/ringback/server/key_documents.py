@@ -1,4 +1,5 @@
-"""What callers send and read of keys and tokens (https://developers.deepgram.com/reference/manage)."""
+"""Documents of keys and tokens, as callers send and read them
+(https://developers.deepgram.com/reference/manage)."""
 
 from datetime import datetime
 from typing import Annotated
@@ -73,7 +74,7 @@ class KeyUse(msgspec.Struct):
 
 
 class UsedKeyDocument(KeyDocument):
-    """A key without its secret, and what it has used."""
+    """A key without its secret, and its use."""
 
     ringback: KeyUse
 
@@ -108,7 +109,7 @@ class KeyDetails(msgspec.Struct):
 
 
 class CreatedKey(msgspec.Struct):
-    """A new key; the only time that its secret is shown."""
+    """A new key; only this answer has its secret."""
 
     api_key_id: Uuid
     key: str
@@ -125,7 +126,7 @@ class ChangedKey(msgspec.Struct):
 
 
 class TokenDetails(msgspec.Struct):
-    """What the shown key is."""
+    """What the key of the request is."""
 
     api_key_id: Uuid
     project_id: Uuid

@@ -1,4 +1,4 @@
-"""Keys and tokens: https://developers.deepgram.com/reference/manage, as far as one server has them."""
+"""Keys and tokens: https://developers.deepgram.com/reference/manage, the part that one server needs."""
 
 import uuid
 from dataclasses import replace
@@ -141,7 +141,7 @@ class KeyRoutes:
             raise forbidden()
         try:
             await self._keys.add_key(key, secret_hash(secret))
-        except ValueError:  # the project was deleted in this moment
+        except ValueError:  # the project was deleted at the same time
             raise no_such_project() from None
         telemetry.event(
             "key.created", key=key.id, by=caller.key_id, project=key.project, scopes=list(key.scopes)
@@ -159,8 +159,8 @@ class KeyRoutes:
         )
 
     async def change_key(self, request: Request) -> Response:
-        """Ours: what the key may have in work at once, and the schedule of its callbacks. What is not named
-        stays; null means the server's setting."""
+        """Ours: the limits of the key's work, and the schedule of its callbacks. A field that is missing is
+        not changed; null means the server's setting."""
         caller, key = await self._caller_and_key(request, Permission.CHANGE_KEYS)
         changes = (await json_body(request, self._pace, _CHANGED_KEY)).limits
         limits = key.limits
@@ -193,7 +193,7 @@ class KeyRoutes:
         return answer(Message("Successfully deleted the API key."))
 
     async def check_token(self, request: Request) -> Response:
-        """What the shown key is; Deepgram has this route but does not publish its shape."""
+        """What the key of the request is; Deepgram has this route but does not publish its shape."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.READ_PROJECT)
         key = caller.key
@@ -218,7 +218,7 @@ class KeyRoutes:
         return answer(GrantedToken(token, body.ttl_seconds))
 
     async def open_session(self, request: Request) -> Response:
-        """For the dashboard: with the key itself alone, so that no session outlives its hour."""
+        """For the dashboard. It needs the key itself, so that a session cannot prolong itself."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.READ_PROJECT)
         if caller.key is None or caller.session:
@@ -230,13 +230,13 @@ class KeyRoutes:
         return opened
 
     async def _caller_and_key(self, request: Request, action: Permission) -> tuple[Caller, ApiKey]:
-        """Who asks, and the key that the path names."""
+        """The caller, and the key that the path names."""
         caller = await caller_of_project(request, self._authenticator, action)
         return caller, await key_of(self._keys, request, caller, action)
 
     def _may_set(self, caller: Caller, key: ApiKey, limits: KeyLimits) -> bool:
-        """Whether the caller may set these limits: only operators may raise their own, or another key's above
-        their own."""
+        """Whether the caller may set these limits: only operators may raise their own, or set another key's
+        above their own."""
         if caller.reach(Permission.CHANGE_KEYS) is Reach.SERVER:
             return True
         return not loosens(limits, [key.limits, caller.limits], self._limits)

@@ -1,8 +1,7 @@
-"""`POST /v1/listen`: a recording comes in, is accepted durably, and is answered now or called back.
+"""`POST /v1/listen`: a recording is received and accepted durably, then answered or called back.
 
-Checks run in this order, each before the next costs anything: credentials (401), options (400), model,
-callback URL, size (413), what the key has in work (429), body (https://developers.deepgram.com/docs/errors
-gives the words).
+The checks, each before the next costs anything: credentials (401), options (400), model, callback URL, size
+(413), the key's allowance (429), body (worded as in https://developers.deepgram.com/docs/errors).
 """
 
 import re
@@ -56,7 +55,7 @@ LISTEN = Operation(
 
 
 class ListenRoute:
-    """The route; one object serves all requests."""
+    """The route; one object for all requests."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
@@ -68,7 +67,7 @@ class ListenRoute:
         return await self._acceptance.serve(request, self._check_head, self._receive_body)
 
     async def _check_head(self, request: Request) -> RequestContext:
-        """Everything that can be refused before a byte of the body is read."""
+        """All checks before the body is read."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.TRANSCRIBE)
         options = options_of(request, Mode.RECORDED)
@@ -91,7 +90,7 @@ class ListenRoute:
         return context
 
     async def _receive_body(self, request: Request, context: RequestContext) -> ReceivedBody:
-        """Read the body to its end: audio is stored, a URL is checked."""
+        """Read the whole body: audio is stored, a URL is checked."""
         counts = self._daily_limits(context) is not None
         order = TranscriptionOrder(with_schedule(context), context.model, counts_audio=counts)
         if is_json(request):

@@ -1,10 +1,10 @@
 """`WS /v1/listen`: the handshake of a live stream, and its socket.
 
-Checks run in the order of `listen`: credentials (401), options (400), model, encoding, callback URL, places
-(429), and last of all the way to a WebSocket callback. A refusal is an HTTP answer with Deepgram's error
-object, `dg-error` and `dg-request-id`
+The checks are in the order of `listen`: credentials (401), options (400), model, encoding, callback URL, free
+slots (429), and last the connection to a WebSocket callback. A refusal is an HTTP answer with Deepgram's
+error object, `dg-error` and `dg-request-id`
 (https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors); a stream that is
-served has its `dg-request-id` in the 101.
+accepted has its `dg-request-id` in the 101.
 """
 
 import asyncio
@@ -39,11 +39,11 @@ from ringback.telemetry.tracing import TraceSpan
 from ringback.transcription.model import model_for, with_model_warnings
 
 WRITE_SECONDS = 10.0
-"""Seconds; a client that takes nothing for so long is not reading."""
+"""Seconds; a client that reads nothing for so long is treated as gone."""
 
 
 class LiveRoute:
-    """The route; one object serves all streams."""
+    """The route; one object for all streams."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
@@ -70,7 +70,7 @@ class LiveRoute:
         except LedgerUnavailable as error:
             return ledger_unavailable(websocket, error)
         except WebSocketDisconnect:
-            pass  # it left during its handshake
+            pass  # the client left during its handshake
         except Exception as error:
             telemetry.problem("request.failed", request_id=request_id_of(websocket), **exception_facts(error))
             return INTERNAL_ERROR
@@ -141,7 +141,7 @@ class _Client:
 async def _refuse(websocket: WebSocket, failure: Failure) -> None:
     telemetry.REQUESTS.labels("listen", METHOD, str(failure.status)).inc()
     report_refusal(websocket, failure, method=METHOD)
-    with suppress(WebSocketDisconnect, RuntimeError):  # it is gone, or was accepted before something broke
+    with suppress(WebSocketDisconnect, RuntimeError):  # it has left, or was accepted before an error
         await websocket.send_denial_response(error_response(websocket, failure))
 
 

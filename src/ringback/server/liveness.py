@@ -1,4 +1,4 @@
-"""Whether a connection's client is still there: it must read what we write, and may have half-closed."""
+"""Whether a connection's client still reads: also after it has half-closed the connection."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,14 +6,14 @@ from typing import Final
 
 WRITE_SECONDS = 30.0
 WRITE_PACE = 1_000
-"""Bytes a second, over so many seconds, that a client must take of what was written to it."""
+"""Bytes a second, measured over so many seconds, that a client must read of what was written."""
 
 PROBED_AFTER: Final = (0.2, 1.0, 3.0, 10.0, 30.0, 60.0, 60.0, 60.0, 60.0)
 """Seconds after each byte of a probe."""
 
 
 class WriteWatch:
-    """Aborts a transport whose client does not read, and says how much there is to be read."""
+    """Aborts the transport of a client that does not read, and reports the bytes that are not read."""
 
     def __init__(
         self,
@@ -28,12 +28,12 @@ class WriteWatch:
         self._timer: asyncio.TimerHandle | None = None
 
     def start(self) -> None:
-        """From now on, until `stop` or until all is sent."""
+        """Watch from now on, until `stop` or until everything is sent."""
         self.stop()
         unsent = self._transport.get_write_buffer_size()
         if unsent:
             self._timer = self._loop.call_later(WRITE_SECONDS, self._judge, unsent)
-            # Not from within the write that has made it so many.
+            # Not from within the write that has filled the buffer.
             self._loop.call_soon(self._report)
 
     def stop(self) -> None:
@@ -69,7 +69,7 @@ class HalfCloseProbe:
         self._beginning = beginning
         self._timer: asyncio.TimerHandle | None = None
         self.sent = 0
-        """Bytes of the next answer that are out already."""
+        """Bytes of the next answer that are written already."""
 
     def start(self) -> None:
         """The client has ended its side, and waits for an answer."""
@@ -79,7 +79,7 @@ class HalfCloseProbe:
             self._timer = self._loop.call_later(PROBED_AFTER[self.sent - 1], self.start)
 
     def stop(self) -> int:
-        """An answer begins; how many bytes of it are out."""
+        """An answer begins; returns how many of its bytes are written already."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

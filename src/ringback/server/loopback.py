@@ -1,4 +1,4 @@
-"""Whether a request comes from a program on this machine, which sees what operators see. Pure."""
+"""Whether a request comes from a program on this machine, which may see what operators see. Pure."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -7,11 +7,12 @@ _OF_PROXIES = ("x-forwarded-for", "forwarded", "x-real-ip", "via")
 
 
 def is_local(peer: str | None, headers: Mapping[str, str]) -> bool:
-    """Whether a request comes from a program on this machine, for itself.
+    """Whether a request comes from a program on this machine, on its own behalf. `headers`: names in lower
+    case.
 
-    `headers`: names in lower case. A proxy on this machine forwards requests of others: it adds a header, or
-    passes on their `Host`. A browser sends requests for the pages that it shows: those of other origins have
-    `Origin`, and a name that was made to resolve to this machine is in `Host`.
+    A proxy on this machine forwards requests of others: it adds a header, or passes on their `Host`. A
+    browser sends requests of the pages that it shows: those of other origins have `Origin`, and a name that
+    was made to resolve to this machine is in `Host`.
     """
     if peer is None or not _is_loopback(peer):
         return False

@@ -1,4 +1,4 @@
-"""The metrics at the moment of a scrape: what the process has counted, and gauges that are read now."""
+"""The metrics at the time of a scrape: counters of the process, and gauges that are read now."""
 
 import math
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ async def exposition(sources: ProbeSources, *, exemplars: bool) -> bytes:
         standing = await sources.store.lane_standing(DELIVER)
         telemetry.LEDGER_BYTES.set(await sources.store.size())
     except LedgerUnavailable:
-        # What this process has counted itself still counts; the queue's gauges stay as they were.
+        # The process's own counters are still right; the queue's gauges keep their last values.
         telemetry.LEDGER_UP.set(0)
     else:
         telemetry.LEDGER_UP.set(1)
@@ -33,7 +33,7 @@ async def exposition(sources: ProbeSources, *, exemplars: bool) -> bytes:
 
 def _show_queue(gauges: Mapping[str, KindGauge], parked: Mapping[str, int], standing: LaneStanding) -> None:
     for kind in KINDS:
-        # The ledger leaves out a kind without live jobs: that is a nought, and not what was seen last.
+        # The ledger leaves out a kind without live jobs: its gauge is 0, not its last value.
         gauge = gauges.get(kind, KindGauge(0, 0, None))
         telemetry.JOBS.labels(kind, "queued").set(gauge.queued)
         telemetry.JOBS.labels(kind, "leased").set(gauge.leased)

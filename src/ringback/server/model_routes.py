@@ -41,7 +41,7 @@ class ModelDocument(msgspec.Struct):
 
 
 class ModelList(msgspec.Struct):
-    """What really runs here."""
+    """The model that is really used."""
 
     stt: list[ModelDocument]
     tts: list[ModelDocument]
@@ -70,7 +70,7 @@ SHOW_PROJECT_MODEL = Operation(
 
 
 class ModelRoutes:
-    """Routes for model lists. None needs a key but the project's own."""
+    """Routes for model lists. Only the list of a project needs a key."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._catalogue = services.catalogue

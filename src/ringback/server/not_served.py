@@ -1,7 +1,7 @@
 """What Deepgram's interface and OpenAI's have and this server does not: why, for whoever asks for it. Pure.
 
 The paths are those of https://developers.deepgram.com/reference; lists that are always empty here are
-answered as such by `account_routes`.
+answered by `account_routes`.
 """
 
 import re
@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class NotServed(NamedTuple):
-    """Why there is nothing, and what to do instead."""
+    """Why there is none, and what to do instead."""
 
     message: str
     details: str

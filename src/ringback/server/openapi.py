@@ -1,7 +1,7 @@
 """The description of the HTTP interface as OpenAPI 3.1: https://spec.openapis.org/oas/v3.1.1
 
-Nothing is written down twice: operations come from the table that routes are made from, documents from the
-types that read and write them, query parameters from the values that parse them.
+It is made from the values that the server itself uses: operations from the table of routes, documents from
+the types that read and write them, query parameters from the values that parse them.
 """
 
 import inspect
@@ -122,7 +122,7 @@ def openapi(operations: Sequence[Operation]) -> dict[str, Any]:
 
 
 def error_statuses(operation: Operation) -> list[int]:
-    """What an operation may answer beside 200; the first and the last four any of them."""
+    """The statuses of an operation beside 200; the first and the last four are possible for all."""
     found = {400, 431, 500, 503, *operation.errors}
     if operation.needs_key:
         found |= {401, 403}
@@ -167,7 +167,8 @@ def _answers(operation: Operation) -> tuple[Any, ...]:
 
 
 def _shared_parameters(operations: Sequence[Operation]) -> Collection[QueryParameter]:
-    """Those that several operations take: they stand once. Of two with one name, the one that more take."""
+    """Parameters of several operations, which are defined once. Of two with the same name, the one of more
+    operations."""
     uses = Counter(parameter for operation in operations for parameter in operation.query)
     found: dict[str, QueryParameter] = {}
     for parameter, times in uses.items():
@@ -228,7 +229,7 @@ def _query_parameter(parameter: QueryParameter) -> dict[str, Any]:
 
 
 def described_parameter(parameter: Parameter) -> str:
-    """A parameter of `/v1/listen` or `/v1/read` in words: what it does, and what it takes."""
+    """A parameter of `/v1/listen` or `/v1/read` in words: its effect, and its values."""
     return f"{parameter.description} Takes {parameter.kind.description}."
 
 
@@ -307,7 +308,7 @@ RESULTS_OF: Mapping[str, tuple[type[msgspec.Struct], ...]] = {
     READ_PATH: (ReadDocument, ErrorDocument, Thin),
     TRANSCRIPTIONS_PATH: (ResultDocument, ErrorDocument, Thin),
 }
-"""What the callback of a recording or text may hold."""
+"""The possible bodies of the callback of a recording or text."""
 
 RESULTS = tuple(dict.fromkeys(type_ for types in RESULTS_OF.values() for type_ in types))
 
@@ -316,7 +317,7 @@ _MESSAGE = "A message of a live stream; a stream that fails ends with the error"
 
 
 def _callback(summary: str, types: Sequence[type[msgspec.Struct]]) -> dict[str, Any]:
-    """What a receiver is sent, and what its answer means (docs/callbacks.md)."""
+    """The requests that a receiver gets, and the meaning of its answers (docs/callbacks.md)."""
     bodies = [_reference(each) for each in types]
     return {
         "post": {

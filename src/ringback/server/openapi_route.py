@@ -36,7 +36,7 @@ SHOW_ASYNCAPI = Operation(
 
 
 class OpenApiRoute:
-    """The routes; each document is made when it is first asked for."""
+    """The routes; each document is made at its first request."""
 
     def __init__(self, operations: Sequence[Operation]) -> None:
         self._operations = operations

@@ -1,4 +1,4 @@
-"""What callers can ask for: each operation with what it takes and what it answers.
+"""The operations of the HTTP interface: each with the documents that it takes and answers.
 
 The routes are made from these values, and so is `openapi.json` (`server.openapi`).
 """
@@ -22,7 +22,7 @@ KEY_PATH = f"{PROJECT_PATH}/keys/{{key_id}}"
 Handler = Callable[[Request], Awaitable[Response]]
 
 SCHEMAS = "#/components/schemas/"
-"""Where a type's JSON Schema stands in the description of the interface."""
+"""Where the description of the interface has a type's JSON Schema."""
 
 Uuid = Annotated[str, Meta(extra_json_schema={"format": "uuid"})]
 Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
@@ -30,12 +30,12 @@ Timestamp = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 def written_as(type_: type) -> Meta:
-    """For a field of `msgspec.Raw`: JSON that was written from this type before."""
+    """For a field of `msgspec.Raw`: JSON that was encoded from this type before."""
     return Meta(extra_json_schema={"$ref": SCHEMAS + type_.__name__})
 
 
 class Message(msgspec.Struct):
-    """That it was done, in words."""
+    """A confirmation."""
 
     message: str
 
@@ -52,7 +52,7 @@ class Operation:
     """The group in which it is shown."""
     summary: str
     answer: Any
-    """The type of the JSON document with status 200, or a tuple of several; None: it is something else, see
+    """The type of the JSON document with status 200, or a tuple of several; None: the answer is no JSON, see
     `media_type`."""
     query: tuple[QueryParameter, ...] = ()
     body: type[msgspec.Struct] | None = None
@@ -60,15 +60,15 @@ class Operation:
     body_type: str = "application/json"
     """Its media type."""
     body_optional: bool = False
-    """Whether no body at all reads as `{}`."""
+    """Whether a missing body reads as `{}`."""
     errors: tuple[int, ...] = ()
-    """Statuses beside those that follow from the rest (`openapi.error_statuses`)."""
+    """Statuses beside those that follow from the other fields (`openapi.error_statuses`)."""
     needs_key: bool = True
     media_type: str = "application/json"
     other_answers: tuple[str, ...] = ()
     """Media types of answers with status 200 that are no JSON, beside that with `answer`."""
     other_bodies: tuple[str, ...] = ()
-    """Media types of bodies that are no JSON."""
+    """Media types of bodies that are not JSON."""
     unavailable: type[msgspec.Struct] | None = None
     """The type of the document with status 503; None: an error."""
     headers: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The pages for people: the dashboard at `/`, and at `/docs` the HTTP interface, to read and to try.
 
-Static files of this package, the same for everybody: what they show they ask of the other routes, with the
-key of the reader. No cookie, nothing inline, nothing from elsewhere (ADR 0045).
+Static files of this package, the same for everybody: they fetch all data from the other routes, with the
+reader's key. No cookie, no inline script or style, nothing from other hosts (ADR 0045).
 """
 
 import hashlib

@@ -19,8 +19,8 @@ async def project_of(keys: KeyStore, request: Request) -> Project:
 
 
 async def key_of(keys: KeyStore, request: Request, caller: Caller, permission: Permission) -> ApiKey:
-    """The key that the path names, if the caller may do this with it; raises `Refusal`: 404 where they may
-    not even see it. Keys with the scope `owner` are changed by owners alone."""
+    """The key that the path names, if the caller may do this with it; raises `Refusal`: 404 if they may not
+    even see it. Only owners may change keys with the scope `owner`."""
     project = await project_of(keys, request)
     key_id = path_uuid(request, "key_id")
     for key in await keys.keys(project.id):

@@ -1,7 +1,7 @@
-"""Who may do what: one table, (action, scope) → how far it reaches. Pure.
+"""Who may do what: one table, (action, scope) → its reach. Pure.
 
-Every route asks for one action. A scope that is not in the table gives nothing; a key with several scopes
-reaches as far as the best of them.
+Every route requires one action. A scope that is not in the table grants nothing; a key with several scopes
+has the widest reach of them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ class Reach(IntEnum):
 
     NONE = 0
     OWN = 1
-    """What this key asked for, or this key itself."""
+    """The requests of this key, or this key itself."""
     PROJECT = 2
     """Everything of the key's project."""
     SERVER = 3
@@ -42,17 +42,17 @@ class Permission(StrEnum):
 
 
 OPERATOR = "operator"
-"""What `owner` amounts to in the first project. Not a scope that a key can be given."""
+"""The column of `owner` in the first project. No key can be given it as a scope."""
 
 TOKEN = "token"  # noqa: S105 - the name of a column
-"""What a short-lived token may. Not a scope that a key can be given."""
+"""The column of a short-lived token. No key can be given it as a scope."""
 
 OWNER = "owner"
 METRICS = "metrics:read"
 REQUESTS_OWN = "requests:own"
 
 SCOPES = (OWNER, "admin", "member", "usage:write", "keys:write", REQUESTS_OWN, METRICS)
-"""What a key can be given; other texts are stored and shown, and give nothing."""
+"""The scopes that count; other texts are stored and shown, and grant nothing."""
 
 _COLUMNS = (OPERATOR, *SCOPES, TOKEN)
 _LETTERS = {"·": Reach.NONE, "O": Reach.OWN, "P": Reach.PROJECT, "S": Reach.SERVER}
@@ -83,13 +83,13 @@ PERMISSIONS: Mapping[tuple[Permission, str], Reach] = MappingProxyType(
         for column, letter in zip(_COLUMNS, row.split(), strict=True)
     }
 )
-"""Complete: every action with every scope, and with what stands for operators and tokens."""
+"""Complete: every action with every scope, and with the columns of operators and tokens."""
 
 
 def effective(scopes: Iterable[str], *, first_project: bool) -> frozenset[str]:
-    """The columns of the table that hold for a key with these scopes.
+    """The columns of the table for a key with these scopes.
 
-    Tenants are never operators: what concerns the server as a whole counts in the first project alone.
+    Tenants are never operators: the columns for the server as a whole count in the first project only.
     """
     known = frozenset(scopes) & frozenset(SCOPES)
     if not first_project:
@@ -98,11 +98,11 @@ def effective(scopes: Iterable[str], *, first_project: bool) -> frozenset[str]:
 
 
 def reach(permission: Permission, columns: Iterable[str]) -> Reach:
-    """How far an action goes with these columns of the table."""
+    """The reach of an action with these columns of the table."""
     return max((PERMISSIONS[permission, column] for column in columns), default=Reach.NONE)
 
 
 def may_grant(granter: Iterable[str], granted: Iterable[str]) -> bool:
-    """Nobody gives away more than they have."""
+    """Whether a caller with these columns may grant those scopes: none may grant more than they have."""
     granter, granted = frozenset(granter), frozenset(granted)
     return all(reach(action, granted) <= reach(action, granter) for action in Permission)

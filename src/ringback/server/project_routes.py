@@ -1,6 +1,6 @@
-"""Projects: https://developers.deepgram.com/reference/manage/projects, and making them, which is ours.
+"""Projects: https://developers.deepgram.com/reference/manage/projects, and adding them, which is ours.
 
-Operators see and manage all of them; everybody else sees their own.
+Operators see and manage all projects; other callers see their own.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ from ringback.server.services import Services
 TAG = "Projects"
 
 ERASING_SECONDS = 20.0
-"""For which a call waits until all of a project is erased; what is left then the eraser does."""
+"""Seconds that a call waits until a project is erased completely; the eraser continues after that."""
 
 
 class ProjectDocument(msgspec.Struct):
@@ -81,7 +81,7 @@ class ProjectRoutes:
         self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def list(self, request: Request) -> Response:
-        """The caller's own; for operators it stands first, and the others follow."""
+        """The caller's own project; for operators followed by all others."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.READ_PROJECT)
         every = caller.reach(Permission.READ_PROJECT) is Reach.SERVER
@@ -119,7 +119,7 @@ class ProjectRoutes:
         return answer(Message("Successfully updated project info."))
 
     async def delete(self, request: Request) -> Response:
-        """Its keys stop working at once; requests, results and callbacks are erased."""
+        """The project's keys stop working at once; requests, results and callbacks are erased."""
         caller = await caller_of_project(request, self._authenticator, Permission.MANAGE_PROJECTS)
         project = path_uuid(request, "project_id")
         if project == (await self._keys.projects())[0].id:

@@ -1,4 +1,4 @@
-"""HTTP on the socket: the listening socket, and how the service ends. Each connection is `connection`'s."""
+"""The HTTP service: its listening socket, and its end. Connections are in `connection`."""
 
 import asyncio
 import contextlib
@@ -21,20 +21,20 @@ KEEP_ALIVE_SECONDS = 65
 """Longer than the minute for which common clients keep an idle connection: they should close first."""
 
 BACKLOG = 2_048
-"""Connections that wait to be taken."""
+"""Connections that wait to be accepted."""
 
 LAST_WRITES_SECONDS = 3.0
-"""For the answers at the end of a stop to leave: a little more than a WebSocket's close may take."""
+"""Seconds for answers to be read at the end of a stop: a little more than a WebSocket's close may take."""
 
 MOST_CONNECTIONS = 10_000
-"""At a time; fewer where the process may not have twice as many files open (see `most_connections`)."""
+"""At a time; fewer if the process may not open twice as many files (see `most_connections`)."""
 
 
 class HttpServer:
-    """The HTTP service: opened last, closed first.
+    """The HTTP service: started last, stopped first.
 
-    On stop it takes no new connection, lets running requests finish within `grace` seconds, then
-    cancels them.
+    On a stop it accepts no new connection, lets running requests finish within `grace` seconds, then cancels
+    them.
     """
 
     name = "http"
@@ -61,10 +61,8 @@ class HttpServer:
         self._socket: socket.socket | None = None
 
     def bind(self) -> int:
-        """Take the port now, so that a clash is known before anything starts; the port (for 0: which one).
-
-        Raises `Misconfigured`, which names the fix. No connection is accepted before `run`.
-        """
+        """Bind the port now, so that a conflict is found before anything starts; returns the port (for 0: the
+        one that was chosen). Raises `Misconfigured` with the fix. No connection is accepted before `run`."""
         if self._socket is None:
             self._socket = _listening_socket(*self._address)
         port: int = self._socket.getsockname()[1]
@@ -92,14 +90,15 @@ class HttpServer:
             await self._end(state)
 
     async def _end(self, state: ServerState) -> None:
-        """What is in work has `grace` seconds to end; then it is cancelled, and its callers get 503."""
+        """Running requests have `grace` seconds to end; then they are cancelled, and their callers get
+        503."""
         state.stopping = True
         for connection in list(state.connections):
             _guarded(connection, connection.stop)
         await _ended(state, self._grace)
         for task in list(state.tasks):
             task.cancel()
-        # Requests cancelled at the end of grace still put things in order (they cancel their jobs).
+        # Requests that are cancelled after the grace period still clean up (they cancel their jobs).
         await asyncio.gather(*state.tasks, return_exceptions=True)
         await _ended(state, LAST_WRITES_SECONDS)
         for connection in list(state.connections):
@@ -107,7 +106,7 @@ class HttpServer:
 
 
 def _guarded(connection: Stoppable, act: Callable[[], None]) -> None:
-    """One connection's fault must not keep the server from stopping."""
+    """An error of one connection must not keep the server from stopping."""
     try:
         act()
     except Exception as error:
@@ -125,14 +124,14 @@ async def _ended(state: ServerState, seconds: float) -> None:
 
 
 def most_connections() -> int:
-    """Half of the files that this process may have open at most: the ledger, the uploads and the outgoing
-    connections need theirs, and a server that cannot open a file can do nothing at all."""
+    """At most half of the files that this process may open: the ledger, the uploads and the outgoing
+    connections need files, too, and a server that cannot open a file cannot do anything."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return MOST_CONNECTIONS if files == resource.RLIM_INFINITY else min(MOST_CONNECTIONS, files // 2)
 
 
 class _Telemetry(logging.Handler):
-    """Turns what `websockets` logs into events of ours."""
+    """Turns log messages of `websockets` into events."""
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
@@ -151,7 +150,7 @@ def _listening_socket(host: str, port: int) -> socket.socket:
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        # Python's own words go on in parentheses, with the address once more.
+        # Python's own message is appended in parentheses, and has the address again.
         reason = (error.strerror or str(error)).partition(" (")[0]
         raise Misconfigured(
             f"cannot listen on {host} port {port} ({reason}): another program has it, or "

@@ -11,7 +11,7 @@ from ringback.listen.options import ListenOptions, Mode, parse
 _MOST_FIELDS = 2_000
 
 _UNENCODED_CALLBACK = re.compile(rb"(?:^|&)callback=[^&]*\?")
-"""A `callback` with a query of its own that is not percent-encoded: at the next `&` it is cut."""
+"""A `callback` whose own query is not percent-encoded: it is cut at the next `&`."""
 
 
 def query_pairs(connection: HTTPConnection) -> list[tuple[str, str]]:
@@ -26,6 +26,6 @@ def query_pairs(connection: HTTPConnection) -> list[tuple[str, str]]:
 
 
 def options_of(connection: HTTPConnection, mode: Mode) -> ListenOptions:
-    """What a recording or a live stream is asked for. Raises `Refusal` (400)."""
+    """The options of a recording or a live stream. Raises `Refusal` (400)."""
     unencoded = _UNENCODED_CALLBACK.search(connection.scope["query_string"]) is not None
     return parse(query_pairs(connection), mode, callback_unencoded=unencoded)

@@ -1,6 +1,6 @@
-"""The query parameters of the management routes: each knows its name, what it means, and how it is read.
+"""The query parameters of the management routes: each has its name, its description and its parser.
 
-`openapi.json` is made from the same values as those that read the requests.
+`openapi.json` is made from the same values.
 """
 
 import re
@@ -15,7 +15,7 @@ from ringback.server.request_parsing import moment_of
 
 
 class QueryParameter(Protocol):
-    """What the description of the interface says of a parameter."""
+    """Its part of the description of the interface."""
 
     @property
     def name(self) -> str: ...
@@ -58,7 +58,7 @@ class IntegerParameter:
 
 @dataclass(frozen=True, slots=True)
 class ChoiceParameter:
-    """One of some words."""
+    """One of several words."""
 
     name: str
     choices: tuple[str, ...]
@@ -116,7 +116,7 @@ class TextsParameter:
     name: str
     description: str
     choices: tuple[str, ...] = ()
-    """What each may be, for the description of the interface; none: anything."""
+    """The possible values, for the description of the interface; empty: any text."""
 
     @property
     def schema(self) -> Mapping[str, object]:

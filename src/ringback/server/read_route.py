@@ -1,4 +1,4 @@
-"""`POST /v1/read`: a text comes in, is accepted durably, and what it says is answered now or called back.
+"""`POST /v1/read`: a text is received and accepted durably, then answered or called back.
 
 Checks run in this order, each before the next costs anything: credentials (401), options (400), whether any
 of it can be served (400), Content-Type (415), callback URL, size (413), what the key has in work (429), body
@@ -47,15 +47,15 @@ from ringback.transcription.request import TranscriptionOrder
 from ringback.transcription.written_text import check_text
 
 TEXTS_AT_ONCE = 16
-"""Bodies above `JSON_LIMIT` that are read at a time; others wait, unread. Each is in memory as a whole, and
-its sender may be slow."""
+"""Bodies above `JSON_LIMIT` that are read at a time; others wait and are not read yet. Each is in memory as a
+whole, and its sender may be slow."""
 
 MOST_BODY_BYTES = 6 * MOST_TEXT_BYTES + 65_536
-"""JSON may write each byte of a text in six characters (`\\u0020`)."""
+"""JSON may write each byte of a text as six characters (`\\u0020`)."""
 
 
 class TextToRead(msgspec.Struct, omit_defaults=True):
-    """A text, or where it is: one of both."""
+    """A text, or its URL; exactly one of them."""
 
     text: str | None = None
     url: str | None = None
@@ -77,7 +77,7 @@ READ = Operation(
 
 
 class ReadRoute:
-    """The route; one object serves all requests."""
+    """The route; one object for all requests."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
@@ -90,7 +90,7 @@ class ReadRoute:
         return await self._acceptance.serve(request, self._check_head, self._receive_body)
 
     async def _check_head(self, request: Request) -> RequestContext:
-        """Everything that can be refused before a byte of the body is read."""
+        """All checks before the body is read."""
         caller = await self._authenticator.authenticate(request)
         caller.require(Permission.TRANSCRIBE)
         options = options_of(request, Mode.TEXT)
@@ -107,7 +107,7 @@ class ReadRoute:
         return context
 
     async def _receive_body(self, request: Request, context: RequestContext) -> ReceivedBody:
-        """Read the body to its end: a text is stored, a URL is checked."""
+        """Read the whole body: a text is stored, a URL is checked."""
         async with self._place(request, context):
             return await self._receive_text(request, context)
 
@@ -125,7 +125,7 @@ class ReadRoute:
 
     @asynccontextmanager
     async def _place(self, request: Request, context: RequestContext) -> AsyncIterator[None]:
-        """For a text that is in memory until it is stored; small ones need none."""
+        """A place for a text that is in memory until it is stored; small ones need none."""
         length = declared_length(request)
         if length is not None and length <= JSON_LIMIT:
             yield
@@ -152,11 +152,11 @@ def _check_media_type(request: Request) -> None:
 
 
 async def _text_in(request: Request, pace: Pace, largest: int) -> TextToRead:
-    """What the body holds. Raises `Refusal`."""
+    """The text or URL of the body. Raises `Refusal`."""
     if is_json(request):
         given = await listen_json(request, pace, _JSON, limit=largest, hint=_PLAIN_TEXT)
         if isinstance(given, str):
-            return TextToRead(given)  # so the Python SDKs 3 and 4 send what is to be called back
+            return TextToRead(given)  # the Python SDKs 3 and 4 send requests with a callback so
         if (given.text is None) == (given.url is None):
             raise Refusal(400, "PAYLOAD_ERROR", _ONE_OF_BOTH)
         return given
@@ -168,8 +168,8 @@ async def _text_in(request: Request, pace: Pace, largest: int) -> TextToRead:
 
 
 def _json_in(text: str) -> TextToRead | None:
-    """A JSON body that does not say that it is one: so the JavaScript SDKs 3 and 4 send it, and the Python
-    SDKs 3 and 4 bare texts."""
+    """A JSON body without its content type: the JavaScript SDKs 3 and 4 send it so, and the Python SDKs 3 and
+    4 send bare texts."""
     if not text.lstrip().startswith("{"):
         return None
     try:

@@ -1,6 +1,6 @@
-"""Routes that change what becomes of a request: redeliver one or many, cancel, erase. Ours.
+"""Routes that act on requests: redeliver one or many, cancel, erase. Ours.
 
-What may be sent again, and how, is decided in `transcription.redelivery`.
+`transcription.redelivery` decides which deliveries can be sent again, and how.
 """
 
 import asyncio
@@ -37,16 +37,16 @@ from ringback.transcription.redelivery import (
 )
 
 DELIVERIES_PER_PAGE = 200
-"""Deliveries per query, and per group of writes; other callers' writes go in between."""
+"""Deliveries per query, and per group of writes, so that other callers' writes run in between."""
 
 MOST_DELIVERIES = 5_000
 """Deliveries that one call handles; its `next` continues from there."""
 
 MOST_PAGES = 100
-"""Pages that one call reads: where a filter fits to few deliveries of many, pages come back short."""
+"""Pages that one call reads: if a filter matches few deliveries of many, pages are short."""
 
 FIRST_IDS = 10
-"""How many of them a dry run names."""
+"""How many of them a dry run lists."""
 
 
 class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -56,7 +56,7 @@ class _RedeliverRequest(msgspec.Struct, forbid_unknown_fields=True):
 
 
 class _RedeliverMatching(msgspec.Struct, forbid_unknown_fields=True):
-    """An unknown field is refused: with a misspelt filter everything would be sent again."""
+    """An unknown field is refused: with a misspelt filter all deliveries would be sent again."""
 
     state: Literal["parked", "delivered", "cancelled"] = "parked"
     destination: Annotated[str, Meta(max_length=MAX_LENGTH)] | None = None
@@ -74,7 +74,7 @@ class QueuedDelivery(msgspec.Struct):
 
 
 class Redelivered(msgspec.Struct):
-    """What is due now."""
+    """The deliveries that are due now."""
 
     request_id: Uuid
     deliveries: list[QueuedDelivery]
@@ -83,7 +83,7 @@ class Redelivered(msgspec.Struct):
 class MatchingRedelivered(msgspec.Struct):
     redelivered: int
     skipped: int
-    """Those whose result is no longer kept."""
+    """Those whose result was deleted."""
     next: str | None
     """`before` of the next call; null: there are no more."""
 
@@ -100,7 +100,7 @@ class DryRun(msgspec.Struct):
 class Cancelled(msgspec.Struct):
     request_id: Uuid
     cancelled: Sequence[Uuid]
-    """The ids of what was ended: the request, its deliveries."""
+    """The ids of the jobs that were ended: the request, its deliveries."""
 
 
 class Erased(msgspec.Struct):
@@ -143,7 +143,7 @@ REDELIVER_MATCHING = Operation(
 
 
 class RequestCommandRoutes:
-    """The routes that change what becomes of a request."""
+    """The routes."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
@@ -152,7 +152,8 @@ class RequestCommandRoutes:
         self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def redeliver_request(self, request: Request) -> Response:
-        """Send the result of a request again, to the same place or, with the right to, elsewhere."""
+        """Send the result of a request again, to the same destination or, with the permission, to another
+        one."""
         caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
         body = await json_body(request, self._pace, _ONE, optional=True)
         if body.url is None and body.method is not None:
@@ -197,7 +198,7 @@ class RequestCommandRoutes:
             elif with_body:
                 await self._store.add([sent_again(job) for job in reversed(with_body)])
                 sent += len(with_body)
-        # The oldest first: the responses of a live stream take their old places, in their old order.
+        # The oldest first, so that the responses of a live stream keep their order.
         sent += len(await _change_each(self._store.requeue, parked[::-1]))
         skipped = found - sent
         telemetry.event(
@@ -206,15 +207,15 @@ class RequestCommandRoutes:
         return answer(MatchingRedelivered(sent, skipped, position))
 
     async def cancel(self, request: Request) -> Response:
-        """End a request and its deliveries, as far as they have not ended."""
+        """End a request and its deliveries that have not ended."""
         caller = await caller_of_project(request, self._authenticator, Permission.CHANGE_REQUESTS)
         job = await request_of(
             self._store, path_uuid(request, "request_id"), caller, Permission.CHANGE_REQUESTS
         )
-        # In this order: a transcription that ends in between leaves its delivery for the second question.
+        # In this order: a transcription that ends in between has its delivery found by the second query.
         cancelled = [job.id] if await cancel_request(self._store, job.id) else []
         live = [follower.id async for follower in self._deliveries(job, LIVE)]
-        # The newest first: the end of one must not send the next on its way.
+        # The newest first: the end of one must not let the next one be sent.
         cancelled += (await _change_each(self._store.cancel, live))[::-1]
         if not cancelled:
             raise Refusal(409, "REQUEST_ENDED", "The request has ended: there is nothing to cancel.")
@@ -239,8 +240,8 @@ class RequestCommandRoutes:
         return answer(Erased(job.id, "Successfully deleted the request."))
 
     async def _candidates(self, job: Job, redelivery_request: RedeliveryRequest) -> list[Job]:
-        """Those that matter, of the thousands that a live stream may have: the one that is named, or else
-        what was given up and the latest. In the order of their making."""
+        """The deliveries to send again, of the thousands that a live stream may have: the named one, or else
+        the parked ones and the latest. In the order in which they were added."""
         if redelivery_request.delivery is not None:
             named = await self._store.get(redelivery_request.delivery)
             return [named] if named is not None and named.parent == job.id else []
@@ -251,7 +252,7 @@ class RequestCommandRoutes:
         return [*parked, *(follower for follower in latest if follower.state is not State.PARKED)]
 
     async def _deliveries(self, job: Job, states: frozenset[State]) -> AsyncIterator[Job]:
-        """A request's, the newest first."""
+        """The deliveries of a request, newest first."""
         where = JobFilter(job.project, DELIVER, parent=job.id, states=states)
         position: str | None = None
         while True:
@@ -263,7 +264,7 @@ class RequestCommandRoutes:
                 return
 
     async def _carry_out(self, todo: RequeueJobs | AddJob) -> Sequence[JobId]:
-        """The jobs that are due again; raises `Refusal` (409) if another call was quicker."""
+        """The jobs that are due again; raises `Refusal` (409) if another call has sent them again first."""
         if isinstance(todo, RequeueJobs):
             ids = await _change_each(self._store.requeue, todo.jobs)
             if not ids:
@@ -294,8 +295,8 @@ class RequestCommandRoutes:
 
 
 async def _change_each(change: Callable[[JobId], Awaitable[bool]], jobs: Sequence[JobId]) -> list[JobId]:
-    """The jobs that were changed. Many at a time, so that the ledger takes them in few commits: a live stream
-    may have thousands of responses on their way."""
+    """The jobs that were changed. Many at a time, so that the ledger needs few commits: a live stream may
+    have thousands of responses in the queue."""
     changed: list[JobId] = []
     for start in range(0, len(jobs), DELIVERIES_PER_PAGE):
         some = jobs[start : start + DELIVERIES_PER_PAGE]

@@ -22,19 +22,19 @@ from ringback.telemetry.trace_context import TraceContext
 
 @dataclass(frozen=True, slots=True)
 class RequestContext:
-    """Everything but the recording or text."""
+    """All facts of a request but the recording or text."""
 
     request_id: JobId
-    """Of the request that was accepted: of an earlier one, when this is the same, sent again."""
+    """The id of the request; that of an earlier one if this is its repetition."""
     caller: Caller
     options: ListenOptions
     model: str
-    """Its name; empty: none is needed."""
+    """The model's name; empty if none is needed."""
     callback: Target | None
     idempotency_key: str | None = None
     """Its `Idempotency-Key`."""
     source: str = ""
-    """`upload` or `url`; empty: its body is not read yet."""
+    """`upload` or `url`; empty until the body is read."""
     replayed: bool = False
     """Whether the idempotency key was known: the answer is that of the earlier request."""
     trace: TraceContext | None = None
@@ -46,7 +46,7 @@ class RequestContext:
 
 
 def report_accepted(request: Request, context: RequestContext) -> None:
-    """Never raises: the request is accepted, and a 5xx now would have it sent again."""
+    """Never raises: the request is accepted, and after a 5xx it would be sent again."""
     try:
         telemetry.REQUESTS.labels(_endpoint(request), context.method, "200").inc()
         telemetry.event(
@@ -91,6 +91,6 @@ def _facts(request: Request, context: RequestContext) -> dict[str, object]:
 
 
 def _endpoint(request: Request) -> str:
-    """Deepgram's word for what is asked."""
+    """Deepgram's name of the kind of request."""
     path: str = request.scope["path"]
     return path.rpartition("/")[2]

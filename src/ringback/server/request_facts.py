@@ -1,4 +1,4 @@
-"""Who asks, and why they are refused: the facts that events of requests have in common."""
+"""The caller of a request, and the reason of a refusal: facts that events of requests have in common."""
 
 from starlette.requests import HTTPConnection
 
@@ -11,7 +11,7 @@ UNAUTHENTICATED = 401
 
 
 def client_facts(connection: HTTPConnection, caller: Caller | None = None) -> dict[str, object]:
-    """The key, as far as it is known by now, and the client's address as a trusted proxy names it."""
+    """The key, if it is known by now, and the client's address as a trusted proxy reports it."""
     caller = caller or caller_known(connection)
     return {
         "request_id": request_id_of(connection),
@@ -23,8 +23,11 @@ def client_facts(connection: HTTPConnection, caller: Caller | None = None) -> di
 
 
 def report_refusal(connection: HTTPConnection, failure: Failure, **facts: object) -> None:
-    """The canonical event of a request that was refused. Bad credentials have one of their own, which is
-    sampled (`auth_failures`): anybody can send them."""
+    """The canonical event of a request that was refused.
+
+    Invalid credentials have an event of their own, which is sampled (`auth_failures`): any client can send
+    them.
+    """
     if failure.status == UNAUTHENTICATED:
         return
     telemetry.event(

@@ -1,4 +1,4 @@
-"""Requests in the ledger: recordings, live streams and texts, jobs of three kinds and one history."""
+"""Requests in the ledger: recordings, live streams and texts; three kinds of jobs, one history."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
@@ -17,13 +17,13 @@ from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import READ, endpoint_of
 
 REQUEST_KINDS: Final = (TRANSCRIBE, STREAM, READ)
-"""What a caller can ask for; deliveries follow from it."""
+"""Kinds of jobs that are requests; deliveries follow from them."""
 
 JOBS_AT_ONCE = 200
-"""Jobs per page: each brings its payload and its result along."""
+"""Jobs per page: each has its payload and its result."""
 
 SHORT_PAGES_MOST = 50
-"""Where a filter fits to few of many, pages come back short; after so many of them a list ends."""
+"""If a filter matches few of many, pages are short; a list ends after so many of them."""
 
 
 STATUS = ChoiceParameter("status", ("succeeded", "failed"), "Code below 300, or code 400 and above.")
@@ -43,11 +43,11 @@ REQUEST_FILTERS: tuple[QueryParameter, ...] = (
     ENDPOINT,
     DEPLOYMENT,
 )
-"""What narrows every list and every sum of requests."""
+"""The filters of all lists and sums of requests."""
 
 
 async def request_of(store: JobReader, request_id: str, caller: Caller, permission: Permission) -> Job:
-    """A request on which the caller may do this; raises `Refusal`: 404 where they may not even see it."""
+    """A request on which the caller may do this; raises `Refusal`: 404 if they may not even see it."""
     job = await store.get(JobId(request_id))
     if job is None or job.kind not in REQUEST_KINDS or job.project != caller.project:
         raise no_such_request()
@@ -63,7 +63,7 @@ def no_such_request() -> Refusal:
 
 
 def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
-    """What to list, one filter per kind; none when they name something that this server never does."""
+    """One filter per kind of job; none if the parameters name something that this server never has."""
     status, method = STATUS.of(request), METHOD.of(request)
     endpoint = ENDPOINT.of(request)
     if DEPLOYMENT.of(request) not in (None, "self-hosted"):
@@ -92,7 +92,7 @@ def filters_of(request: Request, caller: Caller) -> list[JobFilter]:
 
 
 async def newest(store: JobPages, filters: Sequence[JobFilter], most: int) -> AsyncIterator[Job]:
-    """Up to `most` jobs that one of the filters, each of another kind, finds; newest first."""
+    """Up to `most` jobs that match one of the filters, each of another kind; newest first."""
     size = min(most, JOBS_AT_ONCE)
     walks = [_walk(store, where, size) for where in filters]
     heads = [await anext(walk, None) for walk in walks]

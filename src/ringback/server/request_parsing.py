@@ -1,4 +1,4 @@
-"""Parsing of paths, times and JSON for the management routes, and what they answer with."""
+"""Parsing of paths, times and JSON of the management routes, and the refusals."""
 
 import uuid
 from datetime import UTC, date, datetime, time
@@ -22,7 +22,7 @@ def answer(document: object, status: int = 200) -> Response:
 
 
 async def caller_of_project(request: Request, authenticator: Authenticator, permission: Permission) -> Caller:
-    """The caller, if they have the permission in the project that the path names; else raises `Refusal`.
+    """The caller, if they have the permission in the project of the path; else raises `Refusal`.
 
     Another tenant's project is answered like one that does not exist (404), without a look-up.
     """
@@ -48,10 +48,8 @@ def path_uuid(request: Request, name: str) -> str:
 
 
 def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float | None:
-    """Unix seconds from a date or an RFC 3339 time that stood under this name; without an offset it is UTC.
-
-    Raises `Refusal` (400).
-    """
+    """Unix seconds from a date or an RFC 3339 time that was given under `name`; without an offset it is UTC.
+    Raises `Refusal` (400)."""
     if text is None:
         return None
     moment = _moment(text, end_of_day)
@@ -67,10 +65,10 @@ def moment_of(text: str | None, name: str, *, end_of_day: bool = False) -> float
 async def json_body(
     request: Request, pace: Pace, decoder: msgspec.json.Decoder[Document], *, optional: bool = False
 ) -> Document:
-    """The JSON body in its type; raises `Refusal` (400) otherwise.
+    """The JSON body as its type; raises `Refusal` (400) otherwise.
 
-    `optional`: no body at all reads as `{}`. Only where the defaults give least: a client whose body is lost
-    on the way must not get more than it asked for.
+    `optional`: a missing body reads as `{}`. Only where the defaults do the least: a client whose body is
+    lost on the way must not get more than it requested.
     """
     try:
         text = await json_text(request, pace)
@@ -91,7 +89,7 @@ async def listen_json(
     hint: str,
     limit: int = JSON_LIMIT,
 ) -> Document:
-    """The same for `/v1/listen` and `/v1/read`, with the words of https://developers.deepgram.com/docs/errors;
+    """The same for `/v1/listen` and `/v1/read`, worded as in https://developers.deepgram.com/docs/errors;
     `hint`: what to do about a body that is something else."""
     try:
         text = await json_text(request, pace, limit)
@@ -107,11 +105,11 @@ async def listen_json(
 
 
 NOT_SUCH_JSON = "Failed to deserialize JSON payload."
-"""What is wrong with it, msgspec says behind it, and may quote a field's name."""
+"""msgspec's message, which may quote a field's name."""
 
 
 def unix_seconds(moment: datetime) -> float:
-    """A moment without an offset is UTC; `ValueError` for one that this century's clocks do not reach."""
+    """A time without an offset is UTC; `ValueError` for one outside of this and the last century."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     try:
         seconds = aware.timestamp()
@@ -127,7 +125,7 @@ def _moment(text: str, end_of_day: bool) -> float | None:
         if len(text) == len("2026-11-22"):
             clock_time = time.max if end_of_day else time.min
             return unix_seconds(datetime.combine(date.fromisoformat(text), clock_time, UTC))
-        # A `+` in a query string arrives as a space.
+        # A `+` in a query string is decoded as a space.
         return unix_seconds(datetime.fromisoformat(text.replace(" ", "+")))
     except ValueError:
         return None

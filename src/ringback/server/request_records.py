@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from ringback.callbacks.order import origin_of_callback
+from ringback.callbacks.order import destination_of_callback
 from ringback.clock import rfc3339
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
@@ -26,13 +26,13 @@ from ringback.usage import config_of, features_of
 
 
 class RequestDetails(msgspec.Struct):
-    """How a request was asked for, and how long its audio was."""
+    """How a request was made, and how long its audio was."""
 
     usd: float
     duration: float
     """Seconds."""
     total_audio: float
-    """Seconds, every channel counted."""
+    """Seconds, the sum of all channels."""
     channels: int
     streams: int
     models: list[Uuid]
@@ -44,7 +44,7 @@ class RequestDetails(msgspec.Struct):
 
 
 class RequestResponse(msgspec.Struct):
-    """What was answered; without `code` and `completed` until it was."""
+    """The answer; without `code` and `completed` until there is one."""
 
     details: RequestDetails
     code: int | UnsetType | None = UNSET
@@ -71,7 +71,7 @@ class RequestRecord(msgspec.Struct):
     method: str
     response: RequestResponse
     code: int | None
-    """The status of the answer; null while it is not there."""
+    """The status of the answer; null until there is one."""
     deployment: str
     callback: CallbackSummary | str | None
     """Null without a callback; a string for Python SDK 5 alone."""
@@ -86,7 +86,7 @@ def record_of(
     """
     order = order_of(job.payload)
     has_callback = job.method == "async" or bool(deliveries)
-    callback = origin_of_callback(order) if callback_as_text else _callback(deliveries)
+    callback = destination_of_callback(order) if callback_as_text else _callback(deliveries)
     return RequestRecord(
         request_id=job.id,
         project_uuid=job.project,
@@ -102,10 +102,11 @@ def record_of(
 
 
 def reads_callback_as_text(headers: Mapping[str, str]) -> bool:
-    """Whether the client refuses a record whose `callback` is an object, as most of Deepgram's SDKs read it.
+    """Whether the client refuses a record whose `callback` is an object, which most of Deepgram's SDKs
+    expect.
 
-    Deepgram's specification says string, and Python SDK 5 alone checks it: any callback request in a list
-    would make it unable to read the whole list.
+    Deepgram's specification says string, and only Python SDK 5 checks it: one request with a callback would
+    make it unable to read the whole list.
     """
     language, version = headers.get("x-fern-language", ""), headers.get("x-fern-sdk-version", "")
     return language.lower() == "python" and version.startswith("5.")
@@ -114,15 +115,15 @@ def reads_callback_as_text(headers: Mapping[str, str]) -> bool:
 def model_id_of(
     order: TranscriptionOrder, ending: TranscriptionResult | None, models: Sequence[ModelInfo]
 ) -> str | None:
-    """The uuid of the model that ran, or is to run; None where that model is no longer here."""
+    """The uuid of the model that ran, or is to run; None if the server no longer has that model."""
     if ending is not None and ending.model is not None:
         return ending.model
     return next((model.uuid for model in models if model.name == order.model), None)
 
 
 def _response(job: Job, order: TranscriptionOrder, models: Sequence[ModelInfo]) -> RequestResponse:
-    """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so what is known by then
-    stands here, without `code` and `completed`."""
+    """Deepgram writes null while a request runs; deepctl 0.4 cannot read that, so the object has what is
+    known by then, without `code` and `completed`."""
     ending = None if job.result is None else result_of(job.result)
     details = _details(job, order, ending, models)
     if job.finished_at is None:

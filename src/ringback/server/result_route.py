@@ -1,6 +1,7 @@
-"""A result after the fact: `GET /v1/projects/{project_id}/requests/{request_id}/result`. Ours.
+"""A stored result: `GET /v1/projects/{project_id}/requests/{request_id}/result`. Ours.
 
-Deepgram keeps no transcript; a callback that was refused for its size (413) is followed by a link to here.
+Deepgram keeps no transcript; a callback that was refused for its size (413) is followed by a link to this
+route.
 """
 
 from starlette.requests import Request
@@ -26,7 +27,7 @@ from ringback.server.services import Services
 from ringback.transcription.request import not_kept, result_of, still_kept
 
 DELIVERIES_LOOKED_AT = 100
-"""The latest of a request: one that ended later than it may still have what is no longer kept with it."""
+"""The latest deliveries of a request: one that ended later than it may still have the document."""
 
 
 FETCH_RESULT = Operation(
@@ -42,7 +43,7 @@ FETCH_RESULT = Operation(
 
 
 class ResultRoute:
-    """The route; it needs the right to results, which short-lived tokens do not have."""
+    """The route; it needs the permission to fetch results, which short-lived tokens do not have."""
 
     def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._store: ResultStore = services.store
@@ -52,7 +53,7 @@ class ResultRoute:
         self._authenticator = authenticator
 
     async def result(self, request: Request) -> Response:
-        """The document as it was answered or delivered; its own status stands in `ringback-status`."""
+        """The document as it was answered or delivered; its own status is in `ringback-status`."""
         caller = await caller_of_project(request, self._authenticator, Permission.FETCH_RESULTS)
         job = await request_of(
             self._store, path_uuid(request, "request_id"), caller, Permission.FETCH_RESULTS
@@ -71,7 +72,7 @@ class ResultRoute:
         )
 
     async def _document(self, job: Job) -> StoredDocument:
-        """Where it lies: in the request's own record, or with a delivery that ended later."""
+        """Where the document is stored: in the request's own record, or with a delivery that ended later."""
         if job.state in LIVE:
             raise Refusal(404, "RESULT_NOT_READY", "The request has no result yet.")
         if job.result is None or job.code is None:

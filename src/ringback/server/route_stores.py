@@ -1,6 +1,6 @@
-"""What the routes and the probes ask of the ledger: a protocol for each.
+"""The ledger's side of the routes and probes: a protocol for each.
 
-They stand apart from the routes because `services`, which every route imports, holds all of them together.
+They are not in the modules of the routes because `services`, which every route imports, combines all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,8 +26,7 @@ class BreakerReader(Protocol):
     """The circuit breakers that deliveries wait for."""
 
     async def open_breakers(self, kind: str, lanes: Sequence[Lane]) -> Mapping[Lane, OpenBreaker]:
-        """The breakers of these lanes that are not closed; the other lanes are missing. One question, however
-        many are asked about."""
+        """The breakers of these lanes that are not closed; the other lanes are missing. One query for all."""
         ...
 
 
@@ -51,10 +50,10 @@ class RequestCommandStore(JobReader, JobPages, JobChildren, JobAdder, JobCancell
     """For `request_command_routes`."""
 
     async def requeue(self, job: JobId) -> bool:
-        """Make a parked job due at once, with a fresh count of tries; False when it is not parked.
+        """Make a parked job due at once, with its tries counted from 0; False if it is not parked.
 
-        In a sequence it takes its old place: before those that were added after it, and held while one that
-        was added before it is live.
+        In a sequence it keeps its place: before jobs that were added after it, and held while an earlier one
+        is live.
         """
         ...
 
@@ -63,8 +62,10 @@ class SyncResponseStore(JobCanceller, Protocol):
     """For `sync_responder`."""
 
     async def wait_for_end(self, job: JobId) -> Job:
-        """Return the job once it has ended; `KeyError` when there is none, or none any more. The caller sets
-        the time limit, and may cancel."""
+        """Return the job once it has ended; `KeyError` if there is none, or it was dropped.
+
+        The caller sets the time limit, and may cancel.
+        """
         ...
 
 
@@ -78,7 +79,7 @@ class RouteStore(
     UsageReader,
     Protocol,
 ):
-    """All of the routes' together; `listen_route` has its `add` from here."""
+    """The stores of all routes; `add` is for `listen_route` and `read_route`."""
 
 
 class ProbeStore(JobGauges, Protocol):
@@ -86,7 +87,7 @@ class ProbeStore(JobGauges, Protocol):
 
     @property
     def fault(self) -> str | None:
-        """Why the last write failed, in words for the operator; None: it did not. `rescue` is a write."""
+        """Why the last write failed, in words for the operator; None if it did not. `rescue` is a write."""
         ...
 
     async def parked(self) -> Mapping[str, int]:
@@ -94,7 +95,7 @@ class ProbeStore(JobGauges, Protocol):
         ...
 
     async def lane_standing(self, kind: str) -> LaneStanding:
-        """The lanes of a kind, as far as they are remembered."""
+        """The lanes of a kind that are in the ledger."""
         ...
 
     async def size(self) -> int:

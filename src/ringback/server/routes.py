@@ -1,4 +1,5 @@
-"""The application: every route in one table. A process that answers no callers has those for probes alone."""
+"""The application: every route in one table. A process that serves no callers has only the routes of
+probes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -103,8 +104,8 @@ def application(services: Services) -> Starlette:
                 allow_origins=["*"],
                 allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["*"],
-                # No page gets what a browser adds by itself (cookies, a proxy's Basic login): only pages
-                # that hold a key or a token themselves may call.
+                # Browsers add credentials by themselves (cookies, a proxy's Basic login): only pages that
+                # have a key or token themselves may call.
                 allow_credentials=False,
                 expose_headers=_EXPOSED,
             ),
@@ -119,7 +120,7 @@ def probes(probed: ProbeSources, authenticator: Authenticator | None = None) -> 
 
 
 def metrics(probed: ProbeSources) -> Starlette:
-    """What stands at `metrics.listen`: it needs no key there."""
+    """The routes at `metrics.listen`: they need no key there."""
     return _assembled([Route(METRICS_PATH, StatusRoutes(probed).exposed)], [Middleware(RequestIdMiddleware)])
 
 
@@ -140,14 +141,14 @@ def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlet
 
 
 async def _refused(request: Request, error: Exception) -> Response:
-    """What `/v1/listen` and `/v1/read` do not answer themselves."""
+    """The answers at `/v1/listen` and `/v1/read` to other methods."""
     assert isinstance(error, Refusal)
     report_refusal(request, error.failure)
     return error_response(request, error.failure)
 
 
 async def _not_found(scope: Scope, receive: Receive, send: Send) -> None:
-    """Also for a WebSocket handshake: Starlette would refuse that with an empty 403."""
+    """Also for a WebSocket handshake: Starlette would refuse it with an empty 403."""
     response = error_response(HTTPConnection(scope), not_found(scope["path"]))
     if scope["type"] == "websocket":
         await WebSocket(scope, receive, send).send_denial_response(response)
@@ -172,7 +173,7 @@ _EXPOSED = [
 
 @dataclass(frozen=True, slots=True)
 class _Handlers:
-    """What carries the operations out; one object each serves all requests."""
+    """The handlers of the operations; one object each for all requests."""
 
     listen: ListenRoute
     read: ReadRoute
@@ -249,7 +250,7 @@ OPERATIONS: tuple[Operation, ...] = (
     SHOW_ENGINE,
     SHOW_METRICS,
 )
-"""All that callers can ask for over HTTP."""
+"""All operations of the HTTP interface."""
 
 
 def _routes(services: Services) -> list[BaseRoute]:

@@ -11,11 +11,11 @@ from starlette.types import ASGIApp
 from ringback.server.capacity import READ_BYTES_MOST, Capacity
 
 REQUESTS_PER_TURN = 8
-"""Requests of as many connections that are begun in one turn of the event loop; of what waits, one more."""
+"""Connections whose requests are begun in one turn of the event loop; and one more that waited."""
 
 
 class Stoppable(Protocol):
-    """A connection, as the server's stop sees it."""
+    """A connection, for the server's stop."""
 
     def stop(self) -> None: ...
     def abort(self) -> None: ...
@@ -35,12 +35,12 @@ class ServerState:
     """Set whenever a connection or a task has ended."""
     stopping: bool = False
     buffer: memoryview = field(default_factory=lambda: memoryview(bytearray(READ_BYTES_MOST)))
-    """What is read lies here until it is taken, in the same turn of the loop."""
+    """Holds what was read until it is taken, in the same turn of the loop."""
 
     begun: int = 0
-    """Requests, in this turn of the loop."""
+    """Requests begun in this turn of the loop."""
     waiting: deque[Callable[[], None]] = field(default_factory=deque)
-    """Connections whose first, or next, request is here: more than one turn of the loop begins."""
+    """Connections whose first or next request has arrived: too many for one turn of the loop."""
     pipelined: deque[Callable[[], None]] = field(default_factory=deque)
     """Connections whose next request came before the last one was answered. All others go before them."""
 
@@ -56,7 +56,7 @@ class ServerState:
         callback()
 
     def take_turn(self, callback: Callable[[], None]) -> None:
-        """Go on with a pipelined request."""
+        """Continue with a pipelined request."""
         self._wait(self.pipelined, callback)
 
     def _wait(self, queue: deque[Callable[[], None]], callback: Callable[[], None]) -> None:

@@ -44,7 +44,7 @@ class EngineHealth(Protocol):
 
     @property
     def threads(self) -> int:
-        """Batches that are recognised at once."""
+        """Batches that can be recognised at a time."""
         ...
 
     @property
@@ -59,20 +59,20 @@ class EngineHealth(Protocol):
 
 
 AdmitCallback = Callable[[str, Requester], Awaitable[Target]]
-"""Checks a caller's `callback` and parses it; raises `Refusal` in Deepgram's words."""
+"""Checks a caller's `callback` and parses it; raises `Refusal`, worded as Deepgram's."""
 
 
 TestCallback = Callable[[str, str, Requester], Awaitable[Trial]]
-"""Sends a sample to a URL, by a method, signed as the callbacks of the requester's key are; `OSError` when
-this machine has nothing left to connect with."""
+"""Sends a sample to a URL, by a method, signed as the callbacks of the requester's key are; `OSError` if this
+machine has no resources left for it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceLimits:
-    """What callers are held to, by the settings of the same names."""
+    """The limits of callers, by the settings of the same names."""
 
     keys: KeyLimits
-    """Of keys that have none of their own."""
+    """Of keys that have no limits of their own."""
     upload_bytes: int
     body_bytes_per_second: int
     processing_seconds: float
@@ -81,35 +81,35 @@ class ServiceLimits:
 
 @dataclass(frozen=True, slots=True)
 class ProbeSources:
-    """What probes and metrics read, in any process."""
+    """The values of probes and metrics, in any process."""
 
     store: ProbeStore
     roles: Collection[str]
-    """Of `api`, `transcribe` and `deliver` those that this process has."""
+    """The roles of this process: `api`, `transcribe`, `deliver`."""
     health: EngineHealth | None
     """None: this process needs no engine."""
     streams: Callable[[], int]
-    """How many live streams are open here."""
+    """The number of live streams that are open in this process."""
     drain: Drain
     oldest_due_seconds: float = 600.0
-    """A job that could be taken up has waited too long after it."""
+    """A job that could be claimed for so many seconds has waited too long."""
     serves_metrics: bool = True
-    """False: they are read at an address of their own."""
+    """False: metrics have an address of their own."""
     blobs: BlobStore | None = None
     """None: this process accepts no requests."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
     """By kind of work: whether this process makes progress with it."""
     streams_limit: int = 0
-    """How many may be open here."""
+    """The number of live streams that may be open in this process."""
     disk: Callable[[], DiskSpace | None] = lambda: None
-    """Of the data folder; None: it is not known."""
+    """The data folder's; None: it is not known."""
     blob_fault: Callable[[], str | None] = lambda: None
-    """Why the blob store that nodes share cannot be used just now."""
+    """Why the blob store that nodes share cannot be used at the moment; None: it can."""
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Everything that a route may use."""
+    """All services of the routes."""
 
     store: RouteStore
     keys: KeyStore
@@ -117,11 +117,11 @@ class Services:
     erasing: Erasing
     catalogue: ServedModels
     admit_callback: AdmitCallback
-    """Judges a `callback` URL at submit: form, policy, and whether its host resolves."""
+    """Checks a `callback` URL: form, policy, and whether its host resolves."""
     admit_live_callback: AdmitCallback
     """The same for a live stream, whose callback may also be a WebSocket."""
     check_audio_url: Callable[[str], Awaitable[str]]
-    """Judges the `url` of a JSON body at submit: form and policy."""
+    """Checks the `url` of a JSON body: form and policy."""
     test_callback: TestCallback
     streams: StreamService
     quota: AudioQuota

@@ -1,4 +1,4 @@
-"""What callbacks are signed with, for those who verify them: the secrets of a key, and our public key."""
+"""The secrets and public keys with which receivers verify callbacks: of a key, and of the server."""
 
 from typing import Annotated
 
@@ -32,11 +32,11 @@ class SigningSecretDocument(msgspec.Struct):
     """`whsec_…`"""
     created: Timestamp
     expires: Timestamp | None
-    """Null but for those that a rotation has replaced."""
+    """Null, except for secrets that a rotation has replaced."""
 
 
 class SigningSecrets(msgspec.Struct):
-    """What a key's callbacks are signed with, the newest first."""
+    """The secrets that sign a key's callbacks, newest first."""
 
     api_key_id: Uuid
     signing_secrets: list[SigningSecretDocument]
@@ -82,12 +82,12 @@ class SigningRoutes:
         self._pace = Pace(services.limits.body_bytes_per_second)
 
     async def show(self, request: Request) -> Response:
-        """The secrets that sign now, the newest first."""
+        """The secrets that sign at present, newest first."""
         _, key_id = await self._caller_and_key(request)
         return await self._secrets_response(key_id)
 
     async def rotate(self, request: Request) -> Response:
-        """A new secret signs from now on, and the one before it for a while more."""
+        """Add a new secret; the one before it also signs for a while."""
         caller, key_id = await self._caller_and_key(request)
         body = await json_body(request, self._pace, _ROTATION, optional=True)
         await self._signers.rotate(key_id, body.overlap_seconds)
@@ -101,7 +101,7 @@ class SigningRoutes:
         return await self._secrets_response(key_id)
 
     async def public_keys(self, request: Request) -> Response:
-        """For everybody: what is public needs no key."""
+        """For everybody: public keys need no API key."""
         response = answer(PublicKeys(await self._signers.public_keys()))
         response.headers["cache-control"] = "public, max-age=300"
         return response

@@ -32,7 +32,7 @@ PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", METRICS_PATH})
 
 
 class StatusDocument(msgspec.Struct):
-    """How the server does; all but `system_health` for operators alone."""
+    """The server's health; only operators see more than `system_health`."""
 
     system_health: str
     """`Initializing`, `Healthy`, `Degraded`, `Critical` or `Stopping`."""
@@ -43,7 +43,7 @@ class StatusDocument(msgspec.Struct):
 
 
 class EngineDocument(msgspec.Struct):
-    """Whether the engine is ready; `state` for operators alone."""
+    """Whether the engine is ready; only operators see `state`."""
 
     engine_connection_status: str
     state: str | UnsetType = UNSET
@@ -81,24 +81,23 @@ SHOW_METRICS = Operation(
 
 
 class StatusRoutes:
-    """Routes for probes and scrapers. Every process has them, whatever its roles.
+    """Routes for probes and scrapers, in every process.
 
-    Probes need no key, and learn how the server does; details and metrics are for operators: for a key that
-    may read them, and for programs on this machine.
+    Probes need no key, and see whether the server works; details and metrics are for operators: for a key
+    that may read them, and for programs on this machine.
     """
 
     def __init__(self, probed: ProbeSources, authenticator: Authenticator | None = None) -> None:
-        """`authenticator`: None where no key counts."""
+        """`authenticator`: None if keys are not used."""
         self._sources = probed
         self._authenticator = authenticator
-        # What other nodes have left undone is no reason to send nothing here.
+        # Work that other nodes have not done is no reason to send none to this one.
         self._other_roles_kinds = {kind for kind, role in _ROLE_OF.items() if role not in probed.roles}
 
     async def status(self, request: Request) -> Response:
-        """A probe of readiness: 503 while the ledger cannot be read or written, or the disk has no room for
-        new work; when work that this process could take up is not, for longer than
-        `limits.oldest_due_seconds`; and first of all when it is about to stop. What waits for a dead receiver
-        does not count."""
+        """A probe of readiness. 503 while the ledger cannot be read or written, or the disk has no room for
+        new work; if jobs that this process could claim have waited longer than `limits.oldest_due_seconds`;
+        and first of all when it is about to stop. Jobs that wait for a receiver that fails do not count."""
         if self._sources.drain.started:
             self._sources.drain.probe_answered()
             return answer(StatusDocument(_STOPPING), 503)
@@ -120,7 +119,7 @@ class StatusRoutes:
         return answer(status, 200 if reason is None else 503)
 
     async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:
-        """Why this process can do no work now; None: it can."""
+        """Why this process cannot work at the moment; None: it can."""
         if self._sources.store.fault is not None:
             return "the ledger cannot be written"
         if (fault := self._sources.blob_fault()) is not None:
@@ -139,12 +138,17 @@ class StatusRoutes:
         except DiskFull:
             return False
         except OSError:
-            return True  # a store that is away for a moment; its own callers get the error
+            return (
+                True  # the blob store cannot be reached for a moment; only callers who need it get the error
+            )
         return True
 
     async def engine(self, request: Request) -> Response:
-        """A probe of readiness: 503 until the engine has loaded its model. Deepgram's own Helm chart looks
-        for the first words of the body, so `engine_connection_status` must come first."""
+        """A probe of readiness: 503 until the engine has loaded its model.
+
+        Deepgram's own Helm chart searches for the first words of the body, so `engine_connection_status` must
+        come first.
+        """
         state = "none" if self._sources.health is None else self._sources.health.state
         engine = EngineDocument(_CONNECTION.get(state, "Disconnected"))
         if await self._sees_details(request):
@@ -180,14 +184,14 @@ class StatusRoutes:
         return caller.reach(Permission.READ_METRICS) is Reach.SERVER
 
     def _stalled(self, gauges: Mapping[str, KindGauge]) -> float:
-        """For how many seconds work of our roles has been due without any progress."""
+        """For how many seconds jobs of this process's roles have been due without any progress."""
         ours = {kind: gauge.oldest_ready or 0.0 for kind, gauge in gauges.items()}
         return max(
             (self._wait(kind, ours[kind]) for kind in ours.keys() - self._other_roles_kinds), default=0.0
         )
 
     def _wait(self, kind: str, oldest_ready: float) -> float:
-        # A caller's own recordings wait for one another: that is no fault while any of them get on.
+        # A caller's own recordings wait for one another: that is no fault while one of them makes progress.
         activity = self._sources.activities.get(kind)
         return oldest_ready if activity is None else min(oldest_ready, activity.idle_seconds)
 

@@ -1,4 +1,4 @@
-"""The synchronous answer: the request becomes a job as with a callback, and the caller waits for its end."""
+"""The synchronous answer: the request is a job as with a callback, and the caller waits for its end."""
 
 import asyncio
 from collections.abc import Callable
@@ -31,10 +31,10 @@ from ringback.transcription.fetch import cancel_request
 from ringback.transcription.request import not_kept, result_of, still_kept
 
 CLIENT_CLOSED = 499
-"""The status that logs and metrics show for a client that did not wait; nobody receives it."""
+"""The status in logs and metrics of a request whose client did not wait; no client receives it."""
 
 TOO_MANY = 429
-"""How a recording ends whose turn comes when the day's audio of its key or project is used up."""
+"""The status of a recording whose turn comes after the day's audio of its key or project is used up."""
 
 BLOB_RETRY_SECONDS = 20.0
 """Seconds that a caller waits for a result whose blob cannot be read at the moment."""
@@ -84,7 +84,7 @@ class SyncResponder:
             status = response.status_code
         finally:
             if job is None and context.idempotency_key is None:
-                # No caller waits any more, and none can ask again: free the engine for another request.
+                # The caller no longer waits, and cannot ask again: free the engine for another request.
                 await self._cancel(context.request_id)
         waited = self._services.clock.monotonic() - started
         report_answered(request, context, status, waited)
@@ -145,7 +145,8 @@ class SyncResponder:
         return Failure(status, error.err_code, error.err_msg, retry_after=wait)
 
     async def _document(self, stored: StoredDocument) -> bytes:
-        """The document; retried for `BLOB_RETRY_SECONDS`, as the work is done and the caller still waits."""
+        """The document; retried for `BLOB_RETRY_SECONDS`, because the work is done and the caller still
+        waits."""
         until = self._services.clock.monotonic() + BLOB_RETRY_SECONDS
         while True:
             try:

@@ -1,7 +1,7 @@
-"""What was used: hours and requests by day, by group, and which features, models and tags there were.
+"""Usage: hours and requests by day and by group, and the features, models and tags of requests.
 
 https://developers.deepgram.com/reference/manage/usage. The figures are the ledger's hourly sums (ADR 0043);
-this server has neither text-to-speech nor agents, and their figures are nought. Tokens are those that the
+this server has neither text-to-speech nor agents, so their figures are 0. Tokens are those that the
 operator's language model has counted.
 """
 
@@ -39,7 +39,7 @@ GROUP = "Usage"
 Day = Annotated[str, Meta(extra_json_schema={"format": "date"})]
 
 GROUPS_MOST = 10_000
-"""Groups of one answer, over all its days; and sets of tags that `fields` looks at."""
+"""Groups of one answer, over all its days; and sets of tags that `fields` reads."""
 
 _DIMENSIONS: Mapping[str, UsageDimension | None] = {
     "accessor": UsageDimension.ACCESSOR,
@@ -50,7 +50,10 @@ _DIMENSIONS: Mapping[str, UsageDimension | None] = {
     "tags": UsageDimension.TAGS,
     "deployment": None,
 }
-"""What a request counts under. One with several features or tags counts once, under all of them together."""
+"""The values by which a request is counted.
+
+A request with several features or tags is counted once, under all of them together.
+"""
 
 _DEPLOYMENT = "self-hosted"
 
@@ -60,7 +63,7 @@ class _Period:
     start: str
     end: str
     where: UsageFilter | None
-    """None: it was asked for something that this server never does."""
+    """None: the filter names something that this server never has."""
 
 
 class Resolution(msgspec.Struct):
@@ -70,7 +73,7 @@ class Resolution(msgspec.Struct):
 
 class Completeness(msgspec.Struct):
     complete: bool
-    """False: there are more groups than an answer holds, and those of the last days are missing."""
+    """False: there are more groups than an answer has, and those of the last days are missing."""
 
 
 class TokenCounts(msgspec.Struct, frozen=True, rename={"in_": "in"}):
@@ -89,7 +92,7 @@ class UsageDay(msgspec.Struct):
     hours: float
     """The audio's length."""
     total_hours: float
-    """That of all its channels."""
+    """The same, the sum of all channels."""
     requests: int
     # Without these two the Python SDKs 3 and 4 cannot read the answer.
     tokens: TokenCounts = TokenCounts()
@@ -107,7 +110,7 @@ class UsageSummary(msgspec.Struct):
 
 
 class UsageGrouping(msgspec.Struct):
-    """What a figure is of: null but for what `grouping` named."""
+    """The group of a figure: null for all but what `grouping` names."""
 
     start: Day
     end: Day
@@ -149,7 +152,7 @@ class UsedModel(msgspec.Struct):
 
 
 class UsageFields(msgspec.Struct):
-    """What the requests of the period had."""
+    """The labels of the period's requests."""
 
     tags: list[str]
     models: list[UsedModel]
@@ -211,7 +214,7 @@ class UsageRoutes:
         return answer(UsageSummary(period.start, period.end, Resolution(), days, complete))
 
     async def breakdown(self, request: Request) -> Response:
-        """The same, and within a day by what `grouping` names."""
+        """The same, and in each day by what `grouping` names."""
         grouping = GROUPING.of(request)
         period = await self._period(request)
         found, complete = await self._daily(period, None if grouping is None else _DIMENSIONS[grouping])
@@ -236,7 +239,7 @@ class UsageRoutes:
         )
 
     async def _period(self, request: Request) -> _Period:
-        """What is asked for. Raises `Refusal`."""
+        """The filter of a request. Raises `Refusal`."""
         caller = await caller_of_project(request, self._authenticator, Permission.READ_REQUESTS)
         since, until = _bounds(request, self._clock.now())
         return _Period(_day(since), _day(until), self._filter(request, caller, since, until))
@@ -280,7 +283,7 @@ class UsageRoutes:
         return {model.uuid: model.name for model in self._catalogue.models()}
 
     def _used_models(self, used: Iterable[tuple[str, str, str]]) -> list[UsedModel]:
-        """Where none ran, the one that was promised, as far as it is here still."""
+        """If no model ran, the requested one, if the server still has it."""
         versions = {model.uuid: model.version for model in self._catalogue.models()}
         uuids = {name: uuid for uuid, name in self._names().items()}
         named = {(name, language, uuid or uuids.get(name, "")) for name, language, uuid in used}
@@ -292,7 +295,7 @@ class UsageRoutes:
 
 
 def period_of(request: Request, now: float) -> tuple[Day, Day]:
-    """The days from `start` to `end`; the last 30 where nothing is said. Raises `Refusal`."""
+    """The days from `start` to `end`; the last 30 without them. Raises `Refusal`."""
     since, until = _bounds(request, now)
     return _day(since), _day(until)
 
@@ -303,8 +306,8 @@ def _bounds(request: Request, now: float) -> tuple[float, float]:
 
 
 def _feature_filter(request: Request) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`punctuate=true` and the like: of those that are true one must have been used, of those that are false
-    none (https://developers.deepgram.com/reference/manage/usage/breakdown)."""
+    """`punctuate=true` and the like: at least one of those that are true must have been used, and none of
+    those that are false (https://developers.deepgram.com/reference/manage/usage/breakdown)."""
     found: dict[str, set[str]] = {"true": set(), "false": set()}
     for name, text in request.query_params.multi_items():
         if name in _FEATURES:

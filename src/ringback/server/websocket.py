@@ -1,7 +1,7 @@
-"""One WebSocket, as ASGI has them, over `websockets`' sans-I/O server. Its states are `connection`'s.
+"""One WebSocket, as ASGI has them, over `websockets`' sans-I/O server. Its states are in `connection`.
 
-Frames are taken a slice of bytes at a time. While the application has messages to take, or frames come too
-fast, nothing is parsed and nothing is read from the socket.
+Frames are parsed in slices of bytes. While the application has messages to take, or frames come too fast,
+nothing is parsed and nothing is read from the socket.
 """
 
 import asyncio
@@ -25,36 +25,36 @@ MESSAGE_BYTES = 4 << 20
 """The longest message that a client may send: two minutes of 16 kHz audio. Above: closed with 1009."""
 
 HANDSHAKE_SECONDS = 60.0
-"""For the application to decide; its own checks are faster."""
+"""Seconds for the application to decide; its own checks are faster."""
 
 PING_SECONDS = 20.0
-"""Between pings of ours, and for a pong or any other sign of life after one."""
+"""Seconds between pings, and until a pong or any other frame must follow one."""
 
 SLICE = 4_096
-"""Bytes that are parsed in one turn of the event loop: a few hundred frames, were each a single byte."""
+"""Bytes that are parsed in one turn of the event loop: a few hundred frames if each has a single byte."""
 
 FRAMES_PER_SECOND = 1_000
 BURST_SECONDS = 0.5
-"""Frames that are taken from one client: ten times what the shortest usual ones (10 ms of audio) need. What
-comes faster waits in the network."""
+"""Frames a second of one client: ten times what the shortest usual ones (10 ms of audio) need. More wait in
+the network."""
 
 CLOSE_SECONDS = 2.5
-"""For the client to answer a close; then once more for it to read what it was sent."""
+"""Seconds for the client to answer a close; then as many for it to read what it was sent."""
 
 EOF_AFTER = 1.0
-"""Seconds from a close frame in the middle of what the client sends to the end of our side: some clients take
-that for a broken connection, and do not look at the close frame."""
+"""Seconds from a close frame, sent while the client is sending, to the end of our side: some clients take the
+end for a broken connection, and do not read the close frame."""
 
 _NEVER_SENT = frozenset({1005, 1006, 1015})
 """Codes for ends without a close frame, or without a code in it (RFC 6455 §7.4.1)."""
 
 
 class ClientDisconnected(OSError):
-    """What ASGI raises in an application that sends to a client that has left."""
+    """ASGI's error for an application that sends to a client that has left."""
 
 
 class WebSocketWire(Wire, Protocol):
-    """The connection, as a WebSocket sees it."""
+    """The connection, as a WebSocket uses it."""
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop: ...
@@ -86,18 +86,18 @@ class WebSocketExchange:
         self._messages.put_nowait({"type": "websocket.connect"})
         self._accepted = self._refused = self._close_sent = self._over = False
         self._disconnect_queued = False
-        """The application has got its `websocket.disconnect`."""
+        """The application was given its `websocket.disconnect`."""
         self._unparsed = bytearray()
         self._parsing: asyncio.TimerHandle | None = None
         self._pieces: list[bytes] = []
-        """Of a message in several frames."""
+        """The parts so far of a message in several frames."""
         self._is_text = False
         self._rate_paid_until = 0.0
         self._received_at = 0.0
         self._pinged_at: float | None = None
 
     def accept_key(self) -> str:
-        """What the handshake is answered with; raises `InvalidHandshake`."""
+        """The answer to the handshake; raises `InvalidHandshake`."""
         headers = Headers(
             (name.decode("ascii"), value.decode("latin-1")) for name, value in self._head.headers
         )
@@ -136,7 +136,7 @@ class WebSocketExchange:
             self._wire.update_reading()
 
     def end_arrived(self) -> bool:
-        """The client has ended its side; whether we may still write."""
+        """The client has ended its side; returns whether we may still write."""
         if self._close_sent or self._over:
             return False
         self._read_on()
@@ -157,7 +157,7 @@ class WebSocketExchange:
             if self.task is not None:
                 self.task.cancel()
         elif self._pinged_at is not None and self._pinged_at > self._received_at and self.has_room:
-            # Where we read nothing no pong can come, and a client that sends is alive.
+            # While we do not read no pong can come, and a client that sends is alive.
             self._protocol.fail(1011, "keepalive ping timeout")
             self._close_sent = True
             self._write()
@@ -169,7 +169,7 @@ class WebSocketExchange:
             self._wire.enter_stream()
 
     def stop(self) -> None:
-        """The server stops. A stream that is served brings itself to an end."""
+        """The server stops. A stream that is accepted ends itself."""
         if self._close_sent:
             self._wire.linger()
 
@@ -271,11 +271,11 @@ class WebSocketExchange:
 
     @property
     def _is_read(self) -> bool:
-        """Whether messages are awaited: by the application, or to find the client's close among them."""
+        """Whether messages are wanted: by the application, or to find the client's close among them."""
         return self._messages.empty() or self._close_sent
 
     def _read_on(self) -> None:
-        """Go on with what was read, then with the socket."""
+        """Continue with what was read, then with the socket."""
         if self._unparsed and self._accepted and self._is_read and self._parsing is None and not self._over:
             ahead = self._rate_paid_until - self._wire.loop.time()
             self._parsing = self._wire.loop.call_later(max(0.0, ahead - BURST_SECONDS), self._parse_some)
@@ -295,7 +295,7 @@ class WebSocketExchange:
         if not self._wire.write_paused or self._over:
             self._write()
         else:
-            # A pong for each ping would pile up before a client that does not read; the last one will do.
+            # A pong for each ping would use memory for a client that does not read; the last one is enough.
             self._protocol.data_to_send()
         if self._protocol.parser_exc is not None and not self._over:
             self._broken()
@@ -343,7 +343,7 @@ class WebSocketExchange:
         self._wire.linger()
 
     def _broken(self) -> None:
-        """What came is no WebSocket, or more of it than may come; `websockets` has written the close."""
+        """The client's bytes are no WebSocket, or too many; `websockets` has written the close."""
         closed = self._protocol.close_sent
         self._over = self._close_sent = True
         if closed is not None:
@@ -357,7 +357,7 @@ class WebSocketExchange:
             self._messages.put_nowait({"type": "websocket.disconnect", **facts})
 
     def _write(self) -> None:
-        # An empty piece is `websockets`' word for the end of our side, which is `linger`'s to bring about.
+        # An empty piece means the end of our side in `websockets`; `linger` brings that about.
         self._wire.write(b"".join(self._protocol.data_to_send()))
 
     @property

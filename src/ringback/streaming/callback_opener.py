@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ringback import __version__
 from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
+from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_job
 from ringback.clock import Clock
 from ringback.egress.client import EgressClient
 from ringback.egress.names import Requester
@@ -104,7 +104,7 @@ class CallbackOpener:
         return await self._egress.open_socket(callback.target, headers, limits, requester)
 
     def _http_relay(self, callback: StreamCallback) -> Relay:
-        sealed_url = self._seal.seal(callback.target.reveal_url(), place_of_callback(callback.request_id))
+        sealed_url = self._seal.seal(callback.target.reveal_url(), callback_context(callback.request_id))
 
         def delivery(number: int, message: bytes) -> NewJob:
             order = DeliveryOrder(
@@ -115,7 +115,7 @@ class CallbackOpener:
                 key_id=callback.key_id,
                 body=StoredDocument(inline=message.decode()),
                 schedule=callback.schedule,
-                origin=callback.target.origin,
+                destination=callback.target.origin,
                 number=number,
                 trace=callback.trace,
             )

@@ -199,7 +199,7 @@ def _deliveries(
         key_id=job.accessor,
         body=document,
         schedule=order.options.callback_schedule,
-        origin=order.callback_origin,
+        destination=order.callback_destination,
         accepted_at=job.created_at,
         trace=order.trace,
     )

@@ -14,8 +14,8 @@ from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import (
     DeliveryOrder,
+    callback_context,
     order_job,
-    place_of_callback,
     webhook_id_of,
 )
 from ringback.callbacks.delivery import order_of as delivery_of
@@ -101,11 +101,11 @@ def _elsewhere(
         order = structs.replace(order, webhook_id=webhook_id_of(order, before))
     else:
         order = _first(request)
-    sealed = seal.seal(redelivery_request.target.reveal_url(), place_of_callback(order.request_id))
+    sealed = seal.seal(redelivery_request.target.reveal_url(), callback_context(order.request_id))
     order = structs.replace(
         order,
         url=sealed,
-        origin=redelivery_request.target.origin,
+        destination=redelivery_request.target.origin,
         method=redelivery_request.method or order.method,
     )
     return _job(order, deliveries[-1] if deliveries else request)

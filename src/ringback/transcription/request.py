@@ -64,7 +64,7 @@ def order_job(
     """The job for one accepted request; its id is Deepgram's `request_id`. Seals the URLs."""
     order = with_callback(order, callback, request_id, seal)
     if order.url is not None:
-        order = structs.replace(order, url=seal.seal(order.url, _place_of_url(request_id)))
+        order = structs.replace(order, url=seal.seal(order.url, _audio_url_context(request_id)))
     return NewJob(
         id=request_id,
         kind=kind,
@@ -106,7 +106,7 @@ def order_of(payload: bytes) -> TranscriptionOrder:
 def opened_url(order: TranscriptionOrder, request_id: JobId, seal: Seal) -> str:
     """Where the audio of an order from the ledger is. Raises `UnsealFailed`."""
     assert order.url is not None
-    return seal.open_if_sealed(order.url, _place_of_url(request_id))
+    return seal.open_if_sealed(order.url, _audio_url_context(request_id))
 
 
 def still_kept(job: Job, keep_results: float, now: float) -> bool:
@@ -128,7 +128,7 @@ def result_of(result: bytes) -> TranscriptionResult:
     return _ENDING.decode(result)
 
 
-def _place_of_url(request_id: JobId) -> str:
+def _audio_url_context(request_id: JobId) -> str:
     return f"audio url of {request_id}"
 
 

@@ -14,13 +14,13 @@ from ringback.callbacks.delivery import (
     DeliveryOrder,
     OperationalEvent,
     Verdict,
-    destination_of,
     detail,
     headers,
     is_refused_for_size,
     judge,
     order_job,
     order_of,
+    split_lane,
     thin_body,
     webhook_id_of,
 )
@@ -177,8 +177,8 @@ def test_a_delivery_is_a_job_in_its_destinations_lane() -> None:
         ("a", "b"),
     )
     assert (job.project, job.sequence) == ("project-1", None)
-    assert destination_of(job.lane) == ("https://receiver.example:8443", "project-1")
-    assert destination_of(Lane("events to https://a.example:443 p")) == (
+    assert split_lane(job.lane) == ("https://receiver.example:8443", "project-1")
+    assert split_lane(Lane("events to https://a.example:443 p")) == (
         "events to https://a.example:443",
         "p",
     )

@@ -135,7 +135,7 @@ def test_a_record_reads_as_a_request_of_the_history() -> None:
     assert (job.method, job.tags, job.lane) == ("streaming", ("a",), "p")
     assert b"secret" not in job.payload
     read = order_of(job.payload)
-    assert (read.model, read.callback_origin) == ("tiny.en", "https://example.com:443")
+    assert (read.model, read.callback_destination) == ("tiny.en", "https://example.com:443")
     assert read.options == msgspec.structs.replace(options, callback=None)
 
     document = error_document(Failure(502, "STREAM_ENDED", "why"), REQUEST)
