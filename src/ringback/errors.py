@@ -1,11 +1,11 @@
-"""The errors that cross rooms, named by who must act.
+"""The errors that several packages know, named by who must act.
 
 RingbackError
 ├── Refusal            the caller: the request, the audio or the URL must change
 ├── Misconfigured      the operator: a setting, a file or a port must change (says the fix)
-└── EngineFailure      nobody outside: we failed, and say so as a 500
+└── EngineFailure      the operator, by the log: the request is answered with a 500
 
-A receiver that answers 500 is not in this tree: that is data (`callbacks.delivery`), not an error of ours.
+A receiver that answers 500 is not in this tree: that is a value (`callbacks.delivery`), not an exception.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class Failure:
     retry_after: int | None = None
     """Seconds after which it is worth trying again; None: what is usual for the status."""
     reason: str = ""
-    """What the log says, in our own words; empty: `err_msg` quotes nobody, and says it."""
+    """The log's reason, in words of ours; empty: `err_msg` is the reason, and has no text of a caller."""
     parameter: str | None = None
     """The query parameter that is at fault, by its name."""
     details: str = ""

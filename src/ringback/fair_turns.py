@@ -61,7 +61,7 @@ class FairTurns:
             raise
 
     def take_now(self, caller: str) -> bool:
-        """A place, if one is free and nobody waits for it; whether it is taken."""
+        """Take a place if one is free and no other caller waits for it; whether it was taken."""
         if not self._free or self._waiting:
             return False
         self._free -= 1

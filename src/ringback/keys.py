@@ -86,8 +86,8 @@ class KeyStore(Protocol):
         ...
 
     async def delete_project(self, project: str) -> bool:
-        """Nobody finds it from now on, and its keys are gone; its jobs are left for `transcription.erasing`.
-        False when there is no such project, or it is the first."""
+        """It is no longer found, and its keys are removed; `transcription.erasing` erases its jobs. False if
+        there is no such project, or it is the first."""
         ...
 
     async def add_key(self, key: ApiKey, secret_hash: bytes) -> None:

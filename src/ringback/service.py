@@ -17,7 +17,7 @@ class Service(Protocol):
         """Work until `stopping` is set; then take no more, finish within grace, and return.
 
         Returning or raising before `stopping` is set ends the whole process: without the service it would
-        accept work that nobody does.
+        accept work that is never done.
         """
         ...
 

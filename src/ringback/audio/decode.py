@@ -103,7 +103,7 @@ class Decoder:
         into.check()
 
     def _most_bytes(self, frames: Sequence[av.AudioFrame]) -> int | None:
-        """So many bytes the packet of these frames can have had; None: nobody knows."""
+        """Largest size in bytes of these frames' packet; None: it is not known."""
         if self.form != "flac":
             return None  # Others know the length of a packet, and leave out what is behind it.
         # A frame of FLAC is no longer than its samples as they are, and a header.

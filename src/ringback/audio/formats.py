@@ -1,9 +1,9 @@
-"""Which of FFmpeg's demuxers and decoders callers' bytes may reach, and why not the others.
+"""Which of FFmpeg's demuxers and decoders may read callers' bytes, and why not the others.
 
-A demuxer is open to callers when it reads one file that describes itself and opens no other; a decoder,
-when it decodes sound. FFmpeg decodes pictures and subtitles while it looks for a file's parameters, and
-nobody asked for those. `tests/unit/audio/test_formats.py` holds that each demuxer of the FFmpeg at hand
-stands in one of these tables, so that a newer FFmpeg opens nothing by itself.
+A demuxer is open to callers if it reads one file that describes itself and opens no other; a decoder, if it
+decodes sound. FFmpeg would otherwise decode pictures and subtitles while it searches for a file's parameters.
+`tests/unit/audio/test_formats.py` checks that one of these tables has each demuxer of the installed FFmpeg,
+so that a newer FFmpeg opens nothing by default.
 """
 
 CONTAINERS = (

@@ -72,7 +72,7 @@ class _Inlet:
 
     def __init__(self, server: Server) -> None:
         self._server = server
-        self._left = b""
+        self._unread = b""
         self._ended = False
         self._taken = 0  # Bytes, also …
         self._since_sound = 0
@@ -87,9 +87,9 @@ class _Inlet:
         """At most `size` bytes; empty at the end of the file, or when too many bytes gave no audio."""
         if self._since_sound > self.max_silent_bytes:
             return b""
-        while not self._left and not self._ended:
-            self._left = self.frame() or b""
-        piece, self._left = self._left[:size], self._left[size:]
+        while not self._unread and not self._ended:
+            self._unread = self.frame() or b""
+        piece, self._unread = self._unread[:size], self._unread[size:]
         self._taken += len(piece)
         self._since_sound += len(piece)
         return piece
@@ -107,9 +107,9 @@ class _Inlet:
 
     def head(self, least: int) -> bytes:
         """The first bytes, which stay to be read; fewer than `least` only at the end of the file."""
-        while len(self._left) < least and not self._ended:
-            self._left += self.frame() or b""
-        return self._left
+        while len(self._unread) < least and not self._ended:
+            self._unread += self.frame() or b""
+        return self._unread
 
     def frame(self) -> bytes | None:
         """The next frame's bytes; None at the end of the file."""
@@ -129,10 +129,10 @@ class _Inlet:
 
     def skip(self) -> bool:
         """Read what FFmpeg has left of the file; False as soon as that is too much to be passed over."""
-        left, most = len(self._left), self._most_unread()
-        while left <= most and (data := self.frame()) is not None:
-            left += len(data)
-        return left <= most
+        unread, most = len(self._unread), self._most_unread()
+        while unread <= most and (data := self.frame()) is not None:
+            unread += len(data)
+        return unread <= most
 
     def _most_unread(self) -> float:
         if not self._samples:

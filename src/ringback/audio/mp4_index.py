@@ -50,14 +50,14 @@ class _BoxReader:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._left = _MOST_BOXES
+        self._boxes_left = _MOST_BOXES
 
     def within(self, at: int, end: int, depth: int) -> int:
         entries = in_table = 0
         uncompressed = False
         while at + 8 <= end:
-            self._left -= 1
-            if self._left < 0:
+            self._boxes_left -= 1
+            if self._boxes_left < 0:
                 return _UNKNOWN
             name, body, after = self.header(at, end)
             if name in _WITHIN and depth < _DEEPEST:
@@ -101,4 +101,4 @@ _MOST_BOXES = 1_000_000
 """A day of fragments of one second has some 700,000."""
 _MOST_EDITS = 16
 _UNKNOWN = LARGEST_INDEX // 2
-"""Entries assumed where nobody can say without FFmpeg: they are read, but few at a time."""
+"""Entries assumed if their number cannot be found without FFmpeg: such a file is read, but few at a time."""

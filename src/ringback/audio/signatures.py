@@ -32,10 +32,10 @@ def next_header(
 ) -> Header | Unsure | None:
     """The first file that begins at or after `data[start]`.
 
-    `frames`: how many bare frames in a row begin a file; 0: they never do, but forms that nobody streams do.
-    `inside`: kinds whose bare frames begin nothing here, because the audio consists of them. `data` is at
-    most some 16 KiB: of each kind only 16 places are looked at, so that bytes made to look like headers cost
-    no time.
+    `frames`: how many bare frames in a row begin a file; 0: they never do, but containers that are not
+    streamed do. `inside`: kinds whose bare frames begin nothing here, because the audio consists of them.
+    `data` is at most some 16 KiB: of each kind only 16 places are tested, so that bytes made to look like
+    headers cost no time.
     """
     found: Header | Unsure | None = None
     if unfinished := _UNFINISHED.search(data, max(start, len(data) - _LONGEST + 1)):
@@ -50,7 +50,7 @@ def next_header(
 
 def kind_of(head: bytes, *, whole: bool = False) -> str | None:
     """The kind of the container that begins with these bytes; None: they are no whole header. `whole`: also
-    of forms that nobody streams."""
+    containers that are not streamed."""
     magics = (*_MAGICS, *_MAGICS_OF_FILES) if whole else _MAGICS
     return next((magic.kind for magic in magics if magic.pattern.whole.match(head)), None)
 

@@ -32,9 +32,9 @@ async def open_when_available(
         try:
             return await opened()
         except (LedgerUnavailable, StoreUnreachable) as error:
-            left = deadline - clock.monotonic()
-            if left <= 0:
+            remaining = deadline - clock.monotonic()
+            if remaining <= 0:
                 raise
-            telemetry.problem("start.waiting", name=name, error=str(error), gives_up_in=round(left, 1))
-        await asyncio.sleep(min(pause, left))
+            telemetry.problem("start.waiting", name=name, error=str(error), gives_up_in=round(remaining, 1))
+        await asyncio.sleep(min(pause, remaining))
         pause = min(2 * pause, LONGEST_PAUSE)

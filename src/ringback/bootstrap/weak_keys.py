@@ -1,7 +1,7 @@
-"""Keys that anybody could guess: the server does not start with them. Pure.
+"""Keys that could be guessed: the server does not start with them. Pure.
 
-On every address placeholders are refused, and what is no key at all. Where other machines reach the server,
-a key must be long enough that nobody can try them all: then it has to be random text.
+On every address placeholders are refused, and texts that are no key. If other machines can reach the server,
+a key must be too long to try all possible ones: then it has to be random text.
 """
 
 import ipaddress

@@ -57,7 +57,7 @@ class ChildDied(Exception):
 
 
 class ChildProcess(Generic[FromChild]):
-    """Made by `start`. Whoever starts it must `kill` it."""
+    """Made by `start`. Its caller must `kill` it."""
 
     def __init__(
         self,

@@ -93,7 +93,7 @@ async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
     slots = threading.Semaphore(4)
-    gone = threading.Event()
+    closed = threading.Event()
 
     def put(what: bytes | Exception | None) -> None:
         slots.acquire()
@@ -104,7 +104,7 @@ async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
         try:
             for piece in pieces:
                 put(piece)
-                if gone.is_set():
+                if closed.is_set():
                     return
         except Exception as error:
             put(error)
@@ -119,7 +119,7 @@ async def read_in_thread(pieces: Iterator[bytes]) -> AsyncIterator[bytes]:
                 raise piece
             yield piece
     finally:
-        gone.set()
+        closed.set()
         slots.release()
 
 

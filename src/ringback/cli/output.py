@@ -21,7 +21,7 @@ STEPS = 1_000
 """Of a progress bar."""
 
 _OBEYED = re.compile(
-    # Ours: colours and weights, a line that is written anew, and the progress bar's cursor.
+    # Ours: colours and weights, a line that is written again, and the progress bar's cursor.
     r"(\x1b\[(?:[0-2]|22|3[0-79]|9[0-7])m|\r\x1b\[2K|\r\x1b\[\?25l|\x1b\[\?25h|\r\n)"
     r"|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
 )

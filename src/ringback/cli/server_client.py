@@ -35,7 +35,7 @@ class ServerRefused(click.ClickException):
 
 
 class ServerClient:
-    """One server and one key. Methods raise `ServerRefused`, or `ClickException` where nobody answers."""
+    """One server and one key. Methods raise `ServerRefused`, or `ClickException` if no server answers."""
 
     def __init__(self, address: str, key: str) -> None:
         self.address = address

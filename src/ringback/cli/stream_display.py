@@ -110,7 +110,7 @@ def _labelled(document: Any) -> str:
 
 
 def _turns(alternative: Any) -> Iterator[tuple[int | None, str]]:
-    """Whose turn it is, None: nobody knows, and what is said."""
+    """The speaker (None if not known) of a turn, and its text."""
     words = alternative.get("words", ())
     turns = [(speaker, list(own)) for speaker, own in groupby(words, lambda word: word.get("speaker"))]
     if len(turns) > 1:

@@ -76,7 +76,7 @@ class EgressClient:
         idle = self._idle.take_connection(target.origin)
         answer = await self._exchange(request, idle, limits, began, requester)
         if idle is not None and isinstance(answer, NoResponse) and answer.reason is NoResponseReason.RESET:
-            # The receiver had closed an idle connection: nobody has seen this attempt yet.
+            # The receiver had closed an idle connection: it has not received this attempt.
             answer = await self._exchange(request, None, limits, began, requester)
         return answer
 

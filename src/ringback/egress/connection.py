@@ -31,7 +31,7 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._waiter: asyncio.Future[None] | None = None
-        self.gone = False
+        self.lost = False
         """The connection is closed, or was dropped."""
         self.idle_since = 0.0
         """By the loop's clock; for its pool."""
@@ -49,7 +49,7 @@ class HttpConnection(asyncio.Protocol):
     @property
     def reusable(self) -> bool:
         waiting = self._unsent or self._writing_paused or self._reading_paused
-        return not self.gone and not waiting and self.answer.reusable
+        return not self.lost and not waiting and self.answer.reusable
 
     async def send_request(self, head: bytes, body: bytes, on_sent: Callable[[], None]) -> None:
         """Send a request, and wait for the status line of its answer. `on_sent` is called once all of it has
@@ -57,19 +57,19 @@ class HttpConnection(asyncio.Protocol):
         self._answer = answer = AnswerParser()
         self._unsent = memoryview(body)[PIECE:]
         self._on_sent = on_sent
-        if not self.gone:
+        if not self.lost:
             self._transport.write(head + body[:PIECE])
         while answer.status is None:
             if answer.fault is not None:
                 raise NotHttp(answer.fault)
-            if self.gone:
+            if self.lost:
                 raise ConnectionBroken
             await self._progress()
 
     async def finish_response(self, enough: int) -> None:
         """Wait for the rest of the answer, or for so many bytes of its body; send what is still unsent."""
         answer = self.answer
-        while not self.gone and answer.buffered < enough and answer.fault is None:
+        while not self.lost and answer.buffered < enough and answer.fault is None:
             if answer.complete and not self._unsent and not self._writing_paused:
                 return
             await self._progress()
@@ -91,19 +91,19 @@ class HttpConnection(asyncio.Protocol):
                 raise NotHttp(answer.fault)
             await self._progress()
         body = answer.take()
-        if self._reading_paused and not self.gone:
+        if self._reading_paused and not self.lost:
             self._reading_paused = False
             self._transport.resume_reading()
         return body
 
     def drop(self) -> None:
         """Close now: unsent bytes must not wait for a receiver that never reads."""
-        self.gone = True
+        self.lost = True
         self._transport.abort()
 
     async def _progress(self) -> None:
         """Send the next piece if it can be taken, else wait until anything happens."""
-        if not self._writing_paused and not self.gone:
+        if not self._writing_paused and not self.lost:
             if self._unsent:
                 piece, self._unsent = self._unsent[:PIECE], self._unsent[PIECE:]
                 self._transport.write(piece)
@@ -147,7 +147,7 @@ class HttpConnection(asyncio.Protocol):
         self.connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
+        self.lost = True
         if self._answer is not None:
             self._answer.end()
         self._wake()

@@ -16,7 +16,7 @@ class BadCoding(Exception):
 
 
 class Unpacker:
-    """Undoes a `Content-Encoding` that nobody asked for (RFC 9110 §8.4), a bounded piece at a time."""
+    """Undoes a `Content-Encoding` that was not requested (RFC 9110 §8.4), a bounded piece at a time."""
 
     def __init__(self, coding: str | None) -> None:
         """Raises `BadCoding` for one that is not known here."""

@@ -142,13 +142,13 @@ class AudioFetch:
         waited, arrived = 0.0, 0
         while True:
             began = self.clock.monotonic()
-            left = max(0.0, self.deadline - began)
-            patience = max(0.0, limits.pace_window - waited) if limits.bytes_per_second else left
+            remaining = max(0.0, self.deadline - began)
+            patience = max(0.0, limits.pace_window - waited) if limits.bytes_per_second else remaining
             try:
-                async with asyncio.timeout(min(left, patience)):
+                async with asyncio.timeout(min(remaining, patience)):
                     chunk = await connection.receive_body()
             except TimeoutError:
-                if left <= patience:
+                if remaining <= patience:
                     raise FetchFailed(FetchReason.NO_DATA, "it took too long") from None
                 raise FetchFailed(FetchReason.NO_DATA, _too_slow(limits), temporary=True) from None
             except NotHttp as error:

@@ -25,7 +25,7 @@ class IdleConnections:
         while (idle := self._by_origin.get(origin)) is not None:
             connection = idle[-1]
             self._remove(connection)
-            if not connection.gone and not self._is_over_age(connection):
+            if not connection.lost and not self._is_over_age(connection):
                 return connection
             connection.drop()
         return None
@@ -48,7 +48,7 @@ class IdleConnections:
 
     def _close_old(self) -> None:
         for connection in list(self._origins):
-            if not connection.gone and not self._is_over_age(connection):
+            if not connection.lost and not self._is_over_age(connection):
                 break
             self._close(connection)
         self._sweep = self._loop.call_later(KEEP_ALIVE_SECONDS, self._close_old) if self._origins else None

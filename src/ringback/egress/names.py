@@ -69,7 +69,7 @@ class _ThreadSlots:
     async def take(self, requester: Requester) -> Callable[[], None]:
         """Wait for a slot; the returned function frees it.
 
-        The own shares are acquired first: who waits for them blocks nobody else.
+        The requester's own shares are acquired first, so that waiting for them blocks no other requester.
         """
         limits = [self._all]
         if requester != OPERATOR:
@@ -179,7 +179,7 @@ class Names:
     def _no_longer_shared(self, place: tuple[str, Requester], task: asyncio.Task[list[str]]) -> None:
         del self._shared[place]
         if not task.cancelled():
-            task.exception()  # retrieved, even if nobody waits any more
+            task.exception()  # retrieved, even if no caller waits any more
 
     def _note_hang(self, host: str) -> None:
         now = self._clock.monotonic()

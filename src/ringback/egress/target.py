@@ -1,7 +1,7 @@
 """A user's URL, parsed once, by the parser that the client itself uses. Pure.
 
-Two parsers that disagree about one URL are how a request ends up where nobody checked. So a URL is parsed
-here, and resolving, the address policy, connecting and storing all use the result.
+If two parsers read one URL differently, a request can go to an address that was not checked. So a URL is
+parsed here, and resolving, the address policy, connecting and storing all use the result.
 """
 
 import re
@@ -158,7 +158,7 @@ class _ParsedOrigin:
 
 @lru_cache(maxsize=1024)
 def _read_origin(start: str, schemes: frozenset[str]) -> _ParsedOrigin:
-    """Read `scheme://authority`. Kept, because many deliveries go to one receiver: reading it anew took
+    """Read `scheme://authority`. Cached, because many deliveries go to one receiver: parsing it for each took
     a tenth of the event loop's time per delivery."""
     parsed = _parse(start)
     if parsed.scheme not in schemes:

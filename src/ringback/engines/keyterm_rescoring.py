@@ -44,16 +44,16 @@ class KeytermRescorer:
         """The words of each segment, with the terms that were said in it."""
         usable = keyterms.usable(terms)
         segments = [replace(segment, words=keyterms.parted(segment.words)) for segment in segments]
-        asked = [
+        questions = [
             _Question(row, segment, candidate)
             for row, segment in enumerate(segments)
             for candidate in keyterms.candidates(segment.words, usable)
         ]
         said: list[list[tuple[KeytermCandidate, float]]] = [[] for _ in segments]
-        for question in asked:
+        for question in questions:
             if question.candidate.spelled:
                 said[question.row].append((question.candidate, np.inf))
-        doubtful = [question for question in asked if not question.candidate.spelled]
+        doubtful = [question for question in questions if not question.candidate.spelled]
         for question, gain in self._possible(encoded, doubtful):
             said[question.row].append((question.candidate, gain))
         return [
@@ -61,10 +61,12 @@ class KeytermRescorer:
             for segment, of in zip(segments, said, strict=True)
         ]
 
-    def _possible(self, encoded: Any, asked: Sequence["_Question"]) -> Iterator[tuple["_Question", float]]:
+    def _possible(
+        self, encoded: Any, questions: Sequence["_Question"]
+    ) -> Iterator[tuple["_Question", float]]:
         """The questions that are answered with yes, each with the term's gain."""
         unsure: list[tuple[_Question, float]] = []
-        for prompted in _grouped(asked, lambda each: (each.segment.language, each.candidate.term)):
+        for prompted in _grouped(questions, lambda each: (each.segment.language, each.candidate.term)):
             prompt = self._prompt(prompted[0].segment.language, prompted[0].candidate.term)
             for question, gain in self._gains(encoded, prompted, prompt):
                 match keyterms.judge(question.candidate, gain):
@@ -73,9 +75,9 @@ class KeytermRescorer:
                     case Judgement.UNSURE:
                         unsure.append((question, gain))
         gains = dict(unsure)
-        for questions in _grouped(gains, lambda each: each.segment.language):
-            plain = self._tokens.prompt(questions[0].segment.language)
-            for question, gain in self._gains(encoded, questions, plain):
+        for group in _grouped(gains, lambda each: each.segment.language):
+            plain = self._tokens.prompt(group[0].segment.language)
+            for question, gain in self._gains(encoded, group, plain):
                 if keyterms.is_likely_unprompted(question.candidate, gains[question], gain):
                     yield question, gains[question]
 
@@ -96,8 +98,8 @@ class KeytermRescorer:
         )
         logs = [float(np.log(np.maximum(each.text_token_probs, 1e-10)).sum()) for each in aligned]
         for number, question in enumerate(fitting):
-            heard, changed = logs[2 * number : 2 * number + 2]
-            yield question, changed - heard
+            without_term, with_term = logs[2 * number : 2 * number + 2]
+            yield question, with_term - without_term
 
     def _prompt(self, language: str, term: str) -> list[int]:
         """Start tokens behind a text that came before: a glossary of one term."""
@@ -127,9 +129,9 @@ class _Question:
 
 
 def _grouped(
-    asked: Iterable[_Question], by: Callable[[_Question], Hashable]
+    questions: Iterable[_Question], by: Callable[[_Question], Hashable]
 ) -> Iterable[Sequence[_Question]]:
     groups: dict[Hashable, list[_Question]] = {}
-    for each in asked:
+    for each in questions:
         groups.setdefault(by(each), []).append(each)
     return groups.values()

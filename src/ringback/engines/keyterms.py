@@ -113,9 +113,9 @@ def rejoined(parts: Iterable[Word]) -> tuple[Word, ...]:
     return tuple(whole)
 
 
-def _may_be_initials(heard: Sequence[Word]) -> bool:
-    written = any(character.isdigit() for word in heard for character in word.text)
-    return len(heard) <= _WIDEST_OF_INITIALS and not written
+def _may_be_initials(words: Sequence[Word]) -> bool:
+    written = any(character.isdigit() for word in words for character in word.text)
+    return len(words) <= _WIDEST_OF_INITIALS and not written
 
 
 def _is_initials(term: str) -> bool:
@@ -213,8 +213,8 @@ def _is_written(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
 
 
 def _is_spelled(candidate: KeytermCandidate, words: Sequence[Word]) -> bool:
-    heard = "".join(word.text for word in words[candidate.first : candidate.end])
-    return _letters_of(heard) == _letters_of(candidate.term) != ""
+    text = "".join(word.text for word in words[candidate.first : candidate.end])
+    return _letters_of(text) == _letters_of(candidate.term) != ""
 
 
 def _letters_of(text: str) -> str:

@@ -119,7 +119,7 @@ class Whisper:
             ctranslate2.StorageView.from_array(self._mels.batch(batch, _frames(window)))
         )
 
-    def _decode_at_once(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
+    def _decode_batch(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
         encoded = self._encode(batch, window)
         cap = guards.token_cap(max(map(_seconds, batch)), english=task.language == "en")
         prompt = self._tokens.prompt(task.language)

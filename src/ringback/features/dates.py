@@ -74,8 +74,10 @@ def _read_day(passage: Passage, i: int) -> Number | None:
 
 def _is_date(passage: Passage, i: int, day: Number) -> bool:
     if day.ordinal:
-        asked = passage.text(i + 1) == "the" and passage.text(i) in DOUBTFUL_MONTHS  # “may the fourth man”
-        return not asked or passage.previous(i) in _BEFORE_DATES or not passage.follows(day.end)
+        may_be_verb = (
+            passage.text(i + 1) == "the" and passage.text(i) in DOUBTFUL_MONTHS
+        )  # “may the fourth man”
+        return not may_be_verb or passage.previous(i) in _BEFORE_DATES or not passage.follows(day.end)
     year = _year_behind(passage, day.end)
     if passage.text(day.end) in (
         "percent",
@@ -218,13 +220,13 @@ def find_round_year(passage: Passage, number: Number) -> Entity | None:
 
 def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
     """Whether spoken words that may be a year are one."""
-    asked = passage.previous(i) in _BEFORE_YEARS
+    after_cue = passage.previous(i) in _BEFORE_YEARS
     if value < 1100 and value % 100 < 60:  # “ten thirty” is a time
         return passage.previous(i) in _ONLY_BEFORE_YEARS
     if passage.kind(i) is AtomKind.UNIT:  # two thousand and ten
         counts = passage.follows(end) and _is_plural(passage.text(end))
-        return not counts and (asked or value % 100 != 0)
-    if asked:
+        return not counts and (after_cue or value % 100 != 0)
+    if after_cue:
         return True
     goes_on = passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN)
     said_oh = passage.kind(end - 2) is AtomKind.OH  # “twenty oh one”

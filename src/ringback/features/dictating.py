@@ -89,8 +89,8 @@ def _carry_out(command: Command, written: list[Word], said: Word) -> None:
     before = written[-1]
     text = before.text.rstrip(" ")
     if command.breaks:
-        heard = command.ends and before.word is None  # the model's own comma, not a dictated one
-        text = (text.rstrip(",;:-…") if heard else text) + command.mark
+        from_model = command.ends and before.word is None  # the model's own comma, not a dictated one
+        text = (text.rstrip(",;:-…") if from_model else text) + command.mark
     else:
         text = text.rstrip(_MARKS) + command.mark
     written[-1] = replace(before, text=text, word=before.bare)

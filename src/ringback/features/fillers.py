@@ -23,18 +23,18 @@ def with_fillers(words: Sequence[Word], language: str) -> tuple[Word, ...]:
 def without_fillers(words: Sequence[Word], language: str) -> tuple[Word, ...]:
     """The same without “uh” and “um”. What a filler carried for its sentence, the end or the capital,
     passes to its neighbour."""
-    kept: list[Word] = []
+    written: list[Word] = []
     capital = False
     for word in _spelt(words, language):
         if word.bare in _LEFT_OUT and _is_english(word, language):
             capital = capital or word.text[:1].isupper()
-            _end_sentence_earlier(kept, word.text)
+            _end_sentence_earlier(written, word.text)
         elif capital:
-            kept.append(replace(word, text=word.text[:1].upper() + word.text[1:]))
+            written.append(replace(word, text=word.text[:1].upper() + word.text[1:]))
             capital = False
         else:
-            kept.append(word)
-    return tuple(kept)
+            written.append(word)
+    return tuple(written)
 
 
 def _spelt(words: Sequence[Word], language: str) -> Iterator[Word]:
@@ -76,10 +76,10 @@ def _is_english(word: Word, language: str) -> bool:
     return is_english(word.language or language)
 
 
-def _end_sentence_earlier(kept: list[Word], filler: str) -> None:
+def _end_sentence_earlier(written: list[Word], filler: str) -> None:
     """The end of a sentence that a filler was the last word of."""
-    if kept and filler[-1] in SENTENCE_ENDS:
-        kept[-1] = end_sentence(kept[-1], filler[-1])
+    if written and filler[-1] in SENTENCE_ENDS:
+        written[-1] = end_sentence(written[-1], filler[-1])
 
 
 # Models spell them at any length: "uhh", "Ummm"; and some as two words.

@@ -30,25 +30,25 @@ class Finished:
     """For what understands the text: with redactions, and with punctuation whether asked for or not."""
 
 
-def speak(heard: Transcript, options: ListenOptions) -> Transcript:
+def speak(recognised: Transcript, options: ListenOptions) -> Transcript:
     """The first steps: the words in which names are looked for. `heard` is as the model wrote it."""
     steps = TextSteps.of(options)
     return replace(
-        heard,
+        recognised,
         channels=tuple(
             _with_words(channel, steps.speak(channel.alternative.words, language_of(channel, options)))
-            for channel in heard.channels
+            for channel in recognised.channels
         ),
     )
 
 
 def finish(
-    heard: Transcript, options: ListenOptions, names: Sequence[Sequence[NamedSpan]] | None = None
+    recognised: Transcript, options: ListenOptions, names: Sequence[Sequence[NamedSpan]] | None = None
 ) -> Finished:
     """The transcript as asked for; `heard` is as the model wrote it, with case and punctuation. `names`:
     those found in the words of each channel of `speak(heard)`."""
     steps = TextSteps.of(options)
-    spoken = speak(heard, options)
+    spoken = speak(recognised, options)
     looked = _look(spoken, options, steps, names or [()] * len(spoken.channels))
     labels = _labels(looked)
     written = [write_out(each, own, steps) for each, own in zip(looked, labels, strict=True)]
@@ -65,18 +65,18 @@ def finish(
         if options.paragraphs
         else None,
         tuple(out.entities for out in written) if options.detect_entities else None,
-        _searched(heard, transcript, looked, options) if options.search else None,
+        _searched(recognised, transcript, looked, options) if options.search else None,
         tuple(out.sentences for out in written) if steps.sentences else None,
     )
 
 
 def _searched(
-    heard: Transcript, finished: Transcript, looked: Sequence[Looked], options: ListenOptions
+    recognised: Transcript, finished: Transcript, looked: Sequence[Looked], options: ListenOptions
 ) -> tuple[tuple[JsonSearch, ...], ...]:
     """Searched in what was heard, cut from what is written."""
     return tuple(
         reported(search(before.alternative.words, options.search), after.alternative.words, each.hidden_times)
-        for before, after, each in zip(heard.channels, finished.channels, looked, strict=True)
+        for before, after, each in zip(recognised.channels, finished.channels, looked, strict=True)
     )
 
 

@@ -77,8 +77,9 @@ def _is_written_host(passage: Passage, i: int) -> bool:
 
 
 def in_more_words(passage: Passage, host: HostName, done: int) -> HostName | None:
-    """The host name with the words before it as a part: “at the coffee shop dot com”. They begin behind “at”
-    or “visit”; which of them are a name's own nobody can know, so words of the sentence end the search."""
+    """The host name with the words before it as a part: “at the coffee shop dot com”. They begin after “at”
+    or “visit”. Which of them belong to the name cannot be decided, so words of the sentence end the
+    search."""
     for count in range(1, _MOST_WORDS_BEFORE + 1):
         first = host.first - count
         if first <= done or not _is_of_name(passage, first):

@@ -139,7 +139,7 @@ def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
     if cue in (CVV, EXPIRY) and linked and (detail := _card_detail(run, cue)):
         return _joined(passage, run, cue, detail)
     if cue == PHONE or (cue in ("", NUMBER, ROOM) and not run.dashes):
-        phone = _phone(passage, run, asked=cue == PHONE)
+        phone = _phone(passage, run, expected=cue == PHONE)
         if phone is not None:
             return phone
     if cue in (PHONE, CARD, SSN, CVV, EXPIRY, ROOM, NUMBER, ""):
@@ -197,19 +197,19 @@ _BEFORE_SHORT = ("extension", "ext", "ending", "four")
 
 
 def _is_counting(digits: str) -> bool:
-    """“one two three”, “five four three”: somebody counts."""
+    """“one two three”, “five four three”: the speaker counts."""
     return len(digits) <= _LONGEST_COUNT and (digits in "123456789" or digits in "9876543210")
 
 
-def _phone(passage: Passage, run: Run, *, asked: bool) -> Entity | None:
+def _phone(passage: Passage, run: Run, *, expected: bool) -> Entity | None:
     digits, count = run.digits, len(run.digits)
     groups = len(run.pieces) > 1 or passage.kind(run.first) is AtomKind.GROUPS
     named = count == 10 and passage.texts(run.first - 2, run.first) == ["number", "is"]
-    if not asked and not groups and not named:
+    if not expected and not groups and not named:
         return None
-    if not asked and count == 7 and not (run.singles or _written_groups(passage, run) in _SEVEN_DIGITS):
+    if not expected and count == 7 and not (run.singles or _written_groups(passage, run) in _SEVEN_DIGITS):
         return None
-    text = phone_text(digits) if asked or _is_dialled(digits) else None
+    text = phone_text(digits) if expected or _is_dialled(digits) else None
     return None if text is None else _joined(passage, run, PHONE + "_number", text)
 
 

@@ -44,7 +44,7 @@ HOLD = 3.0
 (https://developers.deepgram.com/docs/smart-format)."""
 
 MOST_HELD = 100
-"""Words; a run of digits that is longer than that is nobody's number."""
+"""Words; a longer run of digits is not a number of any kind."""
 
 
 @dataclass(slots=True)
@@ -225,8 +225,8 @@ class LiveText:
         return self._report(event, look_into(spoken, self._steps), cause)
 
 
-def _hits(result: SearchResult, wanted: Callable[[SearchHit], bool]) -> SearchResult:
-    return SearchResult(result.query, tuple(hit for hit in result.hits if wanted(hit)))
+def _hits(result: SearchResult, matches: Callable[[SearchHit], bool]) -> SearchResult:
+    return SearchResult(result.query, tuple(hit for hit in result.hits if matches(hit)))
 
 
 def _first_words(spoken: Spoken, count: int) -> Spoken:
@@ -241,4 +241,4 @@ def _names_behind(spoken: Spoken, cut: int) -> tuple[NamedSpan, ...]:
 
 
 _ENDS = frozenset({Cause.FINALIZE, Cause.END})
-"""Somebody waits for all there is."""
+"""Causes after which no held word may wait for more."""

@@ -62,7 +62,7 @@ class Passage:
             own = [*self._before[len(own) - count :], *own]
         own.reverse()
         if self._others and i < len(self.atoms):
-            own += self._asked(self.words[self.atoms[i].word].start, count)
+            own += self._words_of_others(self.words[self.atoms[i].word].start, count)
         return own
 
     def previous(self, i: int) -> str:
@@ -71,10 +71,10 @@ class Passage:
             return self.atoms[i - 1].text
         return self._before[-1] if self._before else ""
 
-    def _asked(self, start: float, count: int) -> list[str]:
+    def _words_of_others(self, start: float, count: int) -> list[str]:
         end = bisect_right(self._other_starts, start)
-        asked = self._others[max(0, end - count) : end]
-        return [word.bare for word in reversed(asked) if start - word.start <= OTHER_CHANNELS_SECONDS]
+        others = self._others[max(0, end - count) : end]
+        return [word.bare for word in reversed(others) if start - word.start <= OTHER_CHANNELS_SECONDS]
 
     def cue(self, i: int, words: Container[str], count: int = CUE_WORDS) -> bool:
         """Whether one of `words` is said in the `count` words before atom `i`."""

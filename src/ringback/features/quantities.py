@@ -222,7 +222,7 @@ def _is_hour(passage: Passage, i: int) -> bool:
 
 
 def _is_half_heard(passage: Passage, number: Number) -> bool:
-    """“two fifty”, “nine eleven”: nobody knows what it means, so both words stay."""
+    """“two fifty”, “nine eleven”: ambiguous, so both words stay."""
     first, end = number.first, number.end
     behind = passage.kind(end) in (AtomKind.TEEN, AtomKind.TENS) and passage.follows(end)
     before = passage.kind(first - 1) is AtomKind.UNIT and passage.follows(first) and number.whole < 100

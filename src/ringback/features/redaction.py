@@ -84,12 +84,12 @@ def find_hidden(
 
 def hide(entities: Sequence[Entity], hidden: Sequence[Hidden], labels: Sequence[str]) -> tuple[Entity, ...]:
     """The entities in order, each that a hidden span touches in its place a label; `labels`: one per span."""
-    left = [each for each in entities if not any(overlap(each, span) for span in hidden)]
+    visible = [each for each in entities if not any(overlap(each, span) for span in hidden)]
     marked = [
         Entity(span.first, span.end, span.kind or "", "").hidden(label)
         for span, label in zip(hidden, labels, strict=True)
     ]
-    return tuple(sorted([*left, *marked], key=lambda entity: entity.first))
+    return tuple(sorted([*visible, *marked], key=lambda entity: entity.first))
 
 
 # What may own how many digits behind its cue.

@@ -51,15 +51,15 @@ def replacements(values: Sequence[str]) -> tuple[Replacement, ...]:
 
 
 def replace_words(
-    words: Sequence[Word], wanted: Sequence[Replacement], closed: Sequence[Range] = ()
+    words: Sequence[Word], replacements: Sequence[Replacement], closed: Sequence[Range] = ()
 ) -> list[Edit]:
     """The edits that the replacements ask for, in order; none touches the words of `closed`."""
-    if not wanted:
+    if not replacements:
         return []
     shut = frozenset(index for first, end in closed for index in range(first, end))
     cores = ["" if index in shut else _parts(word)[1] for index, word in enumerate(words)]
     by_first: dict[str, list[Replacement]] = {}
-    for each in wanted:
+    for each in replacements:
         for first in {each.find[0].lower(), each.whole.lower()}:
             by_first.setdefault(first, []).append(each)
     edits: list[Edit] = []

@@ -133,13 +133,13 @@ def _compare(
 
 def _best(candidates: Sequence[_Candidate]) -> list[_Candidate]:
     """The most alike, none over another."""
-    kept: list[_Candidate] = []
+    chosen: list[_Candidate] = []
     for each in sorted(candidates, key=lambda each: (-each.likeness, each.first, each.end)):
-        if not any(overlap(each, other) for other in kept):
-            kept.append(each)
-            if len(kept) == MOST_HITS:
+        if not any(overlap(each, other) for other in chosen):
+            chosen.append(each)
+            if len(chosen) == MOST_HITS:
                 break
-    return kept
+    return chosen
 
 
 def _sizes(query: str) -> range:

@@ -61,7 +61,7 @@ def find_time(passage: Passage, i: int) -> Entity | None:
     elif passage.text(end) == "o'clock" and passage.follows(end) and not clock.minute:
         return passage.single("time", clock.digits, i, end + 1, f"{clock.hour}:00")
     else:
-        is_time = bool(clock.minute) and _is_asked(passage, i, clock)
+        is_time = bool(clock.minute) and _is_bare_time(passage, i, clock)
     return passage.single("time", clock.digits, i, end, clock.text) if is_time else None
 
 
@@ -156,7 +156,7 @@ def _read_parted_minute(passage: Passage, i: int) -> tuple[str, int] | None:
     return (minute, i + 1) if _with_half(passage, TimeOfDay("", i + 1)).half else None
 
 
-def _is_asked(passage: Passage, i: int, clock: TimeOfDay) -> bool:
+def _is_bare_time(passage: Passage, i: int, clock: TimeOfDay) -> bool:
     """Whether a bare hour and minute is a time: behind “at” and the like, or a word for a time."""
     hour, end = int(clock.hour), clock.end
     if passage.follows(end) and passage.text(end) == "hours":

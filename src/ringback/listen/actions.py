@@ -87,7 +87,7 @@ class CloseReason(Enum):
     )
     """Same page: trouble on the server's side."""
     CANCELLED = 1008, "The request was cancelled."
-    """Over HTTP, by somebody who may: its record is ended."""
+    """Over HTTP, by a caller with the permission: its record has ended."""
     AUDIO_USED_UP = 1008, "This key or project has used its seconds of audio for today, until midnight UTC."
     CLIENT_TOO_SLOW = 1008, "The client does not read what it is sent."
     CALLBACK_LOST = 1011, "The callback's connection was lost, and with it this stream's results."

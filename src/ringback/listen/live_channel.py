@@ -147,9 +147,12 @@ class LiveChannel:
         ]
 
     def _closes_speech(self, event: RecognitionResult, length: int, from_finalize: bool) -> bool:
-        """A pause closes an utterance, and so do a Finalize and the end of the stream, as seen on Deepgram's
-        wire. Silence without speech before it closes nothing: an empty `speech_final` out of nowhere makes
-        voice agents take a turn that nobody has."""
+        """A pause closes an utterance, and so do a Finalize and the end of the stream, as observed on
+        Deepgram's wire.
+
+        Silence without speech before it closes nothing: after an empty `speech_final` voice agents would
+        answer an utterance that was not spoken.
+        """
         speech_open = self._utterance_open or bool(event.words)
         match event.cause:
             case Cause.ENDPOINT:

@@ -122,7 +122,8 @@ class TokenSums:
 
 
 BREAK_POINT = 1 / 3
-"""Of a score that is positive, or below nought negative (https://developers.deepgram.com/docs/sentiment-analysis)."""
+"""A score from here on is positive; one down from the same below 0, negative
+(https://developers.deepgram.com/docs/sentiment-analysis)."""
 
 
 def feeling_of(score: float) -> Feeling:

@@ -33,13 +33,13 @@ def asks_for_understanding(options: ListenOptions) -> bool:
 def check_served(options: ListenOptions, *, has_model: bool) -> None:
     """Raises `Refusal` (400) where nothing that a text is to be read for can be served; what is served beside
     something that is not, comes with a warning."""
-    asked = [name for name in ASKED_FOR if getattr(options, name)]
-    if not asked:
+    requested = [name for name in ASKED_FOR if getattr(options, name)]
+    if not requested:
         names = ", ".join(f"`{name}`" for name in ASKED_FOR)
         raise Refusal(400, "INVALID_QUERY_PARAMETER", f"Nothing was asked for: set one of {names} to `true`.")
-    if not has_model and set(asked) <= set(NEEDS_MODEL):
-        message = " ".join(_needs_model(name) for name in asked)
-        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter=asked[0])
+    if not has_model and set(requested) <= set(NEEDS_MODEL):
+        message = " ".join(_needs_model(name) for name in requested)
+        raise Refusal(400, "INVALID_QUERY_PARAMETER", message, parameter=requested[0])
 
 
 def too_long() -> Refusal:

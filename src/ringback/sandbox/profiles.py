@@ -62,7 +62,7 @@ _WRITING = 0o3 | 0o100 | 0o1000 | 0o20000000
 _A_THREAD = Test(0, 0x10000, (0x10000,))
 """`CLONE_THREAD`: another thread of this process, and no other process."""
 _NO_TERMINAL = Test(1, 0xFF00, (0x5400,), negated=True)
-"""Drivers live from `ioctl`; what types into somebody's terminal is one, too."""
+"""Drivers are controlled by `ioctl`, and so is the input of another process's terminal."""
 _OPEN_FILE = Test(3, 0x1000, (0x1000,))
 """`AT_EMPTY_PATH`: how the C library asks about a file that is open."""
 
@@ -85,7 +85,7 @@ _TESTED: Mapping[str, Sequence[Test]] = {
     "sendto": [Test(4, _ALL, (0,)), Test(-4, _ALL, (0,))],
     # Reading limits, and not setting them.
     "prlimit64": [Test(2, _ALL, (0,)), Test(-2, _ALL, (0,))],
-    # FIONBIO, FIOCLEX, FIONCLEX, FIONREAD and TCGETS: never what types into somebody's terminal.
+    # FIONBIO, FIOCLEX, FIONCLEX, FIONREAD and TCGETS: never the one that writes input to a terminal.
     "ioctl": [Test(1, _ALL, (0x5421, 0x5451, 0x5450, 0x541B, 0x5401))],
     # Duplicates and flags: never F_SETOWN, which has the kernel send signals to others.
     "fcntl": [Test(1, _ALL, (0, 1, 2, 3, 4, 1030))],

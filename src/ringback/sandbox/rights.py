@@ -69,8 +69,8 @@ def _no_new_privileges(keep: int) -> None:
     had = ctypes.create_string_buffer(24)
     kernel.system_call("capget", ctypes.c_char_p(header), had)
     permitted = struct.unpack("<6I", had.raw)[1] & keep
-    left = struct.pack("<6I", permitted, permitted, 0, 0, 0, 0)
-    kernel.system_call("capset", ctypes.c_char_p(header), ctypes.c_char_p(left))
+    remaining = struct.pack("<6I", permitted, permitted, 0, 0, 0, 0)
+    kernel.system_call("capset", ctypes.c_char_p(header), ctypes.c_char_p(remaining))
 
 
 def _filter_calls(profile: Profile) -> None:

@@ -51,9 +51,14 @@ class AudioRoute:
                 403, "AUDIO_NOT_REDACTED", "The recording holds what `redact` hid: it is not served."
             )
         return BlobResponse(
-            request, self._blobs, audio_key(job.id), _gone, headers=HEADERS, media_type=FETCH_AUDIO.media_type
+            request,
+            self._blobs,
+            audio_key(job.id),
+            _audio_deleted,
+            headers=HEADERS,
+            media_type=FETCH_AUDIO.media_type,
         )
 
 
-def _gone() -> Failure:
+def _audio_deleted() -> Failure:
     return Failure(410, "AUDIO_NOT_KEPT", "The recording is no longer kept (setting keep.audio).")

@@ -225,7 +225,7 @@ class Authenticator:
         if cached is not None and now - cached[0] < CACHE_SECONDS:
             return cached[1]
         if project not in {known.id for known in await self._keys.projects()}:
-            raise InvalidCredentials(AuthFailure.GONE, key_id)
+            raise InvalidCredentials(AuthFailure.PROJECT_DELETED, key_id)
         limits = {key.id: key.limits for key in await self._keys.keys(project)}.get(key_id, KeyLimits())
         if len(self._cached_limits) >= CACHED_KEYS:
             self._cached_limits.clear()

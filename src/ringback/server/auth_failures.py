@@ -23,7 +23,7 @@ class AuthFailure(StrEnum):
     """No such key, and no token of this server."""
     EXPIRED = "expired"
     """An expired key or token."""
-    GONE = "gone"
+    PROJECT_DELETED = "gone"
     """A token whose project is deleted."""
 
 

@@ -66,7 +66,7 @@ class HttpExchange:
         """Status line and headers, once the application has sent them. They are written with the first of the
         body (ASGI requires it): one write costs half of two."""
         self._chunked = False
-        self._left: int | None = None
+        self._unwritten: int | None = None
         """Bytes of the response's Content-Length that are still to be written."""
         self._changed = asyncio.Event()
 
@@ -144,14 +144,14 @@ class HttpExchange:
         for name, value in headers:
             lowered = name.lower()
             if lowered == b"content-length":
-                self._left = int(value)
+                self._unwritten = int(value)
             elif lowered == b"connection" and b"close" in value.lower():
                 self.keep_alive, close_sent = False, True
         if self._leaves_body_unread() or self._wire.is_last:
             self.keep_alive = False
         if not self.keep_alive and not close_sent:
             lines.append(b"connection: close\r\n")
-        if self._left is None and self._head.method != "HEAD" and status not in (204, 304):
+        if self._unwritten is None and self._head.method != "HEAD" and status not in (204, 304):
             self._chunked = True
             lines.append(b"transfer-encoding: chunked\r\n")
         self._awaits_continue = False
@@ -159,14 +159,14 @@ class HttpExchange:
 
     def _continue(self, body: bytes, more: bool) -> None:
         if self._head.method == "HEAD":
-            self._left, body = 0, b""
+            self._unwritten, body = 0, b""
         elif self._chunked:
             body = (b"%x\r\n%s\r\n" % (len(body), body) if body else b"") + (b"" if more else b"0\r\n\r\n")
         else:
-            self._left = (self._left or 0) - len(body)
-            if self._left < 0:
+            self._unwritten = (self._unwritten or 0) - len(body)
+            if self._unwritten < 0:
                 raise RuntimeError("a response longer than its Content-Length")
-        if self._left and not more:
+        if self._unwritten and not more:
             raise RuntimeError("a response shorter than its Content-Length")
         if self.started:
             self._wire.write(body)

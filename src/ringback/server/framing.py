@@ -86,7 +86,7 @@ class RequestParser:
         self._events: deque[Event] = deque()
         self._head: RequestHead | None = None
         self._ended = False
-        self._body_left: int | None = None
+        self._body_unparsed: int | None = None
         """Bytes of the current body that are not parsed yet, by its length; None: a chunked body."""
         self._framing = 0
         """Bytes since the last that were part of a head or body."""
@@ -107,9 +107,9 @@ class RequestParser:
         return self._ended
 
     def receive(self, data: bytes) -> None:
-        if self._body_left and not self._unread:
-            rest = data[self._body_left :]
-            self._count(data[: self._body_left])
+        if self._body_unparsed and not self._unread:
+            rest = data[self._body_unparsed :]
+            self._count(data[: self._body_unparsed])
             data = rest
         self._unread += data
 
@@ -137,7 +137,7 @@ class RequestParser:
             piece = self._take_bytes(size)
             if self._head is None:
                 self._read_head(piece)
-            elif self._body_left is not None:
+            elif self._body_unparsed is not None:
                 self._count(piece)
             else:
                 self._feed(piece)
@@ -148,8 +148,8 @@ class RequestParser:
 
         A body with a length ends there; a head, and a chunked body, end with an empty line.
         """
-        if self._head is not None and self._body_left is not None:
-            return min(self._body_left, len(self._unread))
+        if self._head is not None and self._body_unparsed is not None:
+            return min(self._body_unparsed, len(self._unread))
         end = self._unread.find(_EMPTY_LINE)
         if end >= 0:
             size = end + len(_EMPTY_LINE)
@@ -180,11 +180,11 @@ class RequestParser:
         if not self._target:
             return
         self._head = head = self._checked_head()
-        self._body_left = None if b"transfer-encoding" in head.fields else head.length or 0
+        self._body_unparsed = None if b"transfer-encoding" in head.fields else head.length or 0
         self._events.appendleft(head)
         if head.handshake:
             self._ended = True
-        elif self._body_left:
+        elif self._body_unparsed:
             self._parser = httptools.HttpRequestParser(self)  # the end of the request waits for the body
         elif self._upgrade_offered:
             # llhttp has left HTTP here. Without the offer in the head, it parses the body.
@@ -193,10 +193,10 @@ class RequestParser:
 
     def _count(self, piece: bytes) -> None:
         """Part of a body with a length, and no byte more."""
-        assert self._body_left is not None
-        self._body_left -= len(piece)
+        assert self._body_unparsed is not None
+        self._body_unparsed -= len(piece)
         self._events.append(piece)
-        if not self._body_left:
+        if not self._body_unparsed:
             self._ended = True
             self._events.append(End.OF_REQUEST)
 

@@ -26,15 +26,15 @@ _NO_MEMBERS = NotServed(
     "Keys are all that it knows of people: make and delete them under /v1/projects/{project_id}/keys.",
 )
 _NO_INVITES = NotServed(
-    "This server has no members, so nobody is invited.",
+    "This server has no members, so there are no invites.",
     "Make a key with POST /v1/projects/{project_id}/keys, and hand that out.",
 )
-_NOBODY_LEAVES = NotServed(
-    "This server has no members, so nobody leaves.",
+_NO_MEMBERSHIP = NotServed(
+    "This server has no members, so there is none to leave.",
     "Delete the key instead: DELETE /v1/projects/{project_id}/keys/{key_id}.",
 )
 _NO_BILLS = NotServed(
-    "Nobody is billed here.", "Requests and hours stand under /v1/projects/{project_id}/usage."
+    "This server bills nothing.", "Requests and hours stand under /v1/projects/{project_id}/usage."
 )
 _NO_CREDENTIALS = NotServed(
     "This server gives out no distribution credentials.", "Nothing that it needs is behind a login."
@@ -52,7 +52,7 @@ _REASONS: Sequence[tuple[re.Pattern[str], NotServed]] = tuple(
     for form, reason in (
         (f"{_PROJECT}/members(/.*)?", _NO_MEMBERS),
         (f"{_PROJECT}/invites(/.*)?", _NO_INVITES),
-        (f"{_PROJECT}/leave", _NOBODY_LEAVES),
+        (f"{_PROJECT}/leave", _NO_MEMBERSHIP),
         (f"{_PROJECT}/(balances|purchases|billing)(/.*)?", _NO_BILLS),
         (f"{_PROJECT}/self-hosted/.*", _NO_CREDENTIALS),
         (f"{_PROJECT}/(agents|agent-variables)(/.*)?", _NO_AGENTS),

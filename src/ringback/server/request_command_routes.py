@@ -285,12 +285,12 @@ class RequestCommandRoutes:
 
     async def _pages(self, where: JobFilter, position: str | None) -> AsyncIterator[Page]:
         """Pages from a position on, up to both limits."""
-        left = MOST_DELIVERIES
+        remaining = MOST_DELIVERIES
         for _ in range(MOST_PAGES):
-            page = await page_of(self._store, where, min(DELIVERIES_PER_PAGE, left), position)
+            page = await page_of(self._store, where, min(DELIVERIES_PER_PAGE, remaining), position)
             yield page
-            left, position = left - len(page.jobs), page.next
-            if position is None or left == 0:
+            remaining, position = remaining - len(page.jobs), page.next
+            if position is None or remaining == 0:
                 return
 
 

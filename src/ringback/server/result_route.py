@@ -64,8 +64,8 @@ class ResultRoute:
             return json_response(await read_document(self._blobs, document), headers=headers)
 
         def missing() -> Failure:
-            kept = still_kept(job, self._keep_results, self._clock.now())
-            return result_lost(job.id) if kept else not_kept().failure
+            retained = still_kept(job, self._keep_results, self._clock.now())
+            return result_lost(job.id) if retained else not_kept().failure
 
         return BlobResponse(
             request, self._blobs, document.key, missing, headers=headers, media_type=FETCH_RESULT.media_type

@@ -160,7 +160,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Operational webhooks: events for the operator."""
 
     url: str = ""
-    """Where they are sent, also to an address that callers may not name. Empty: nobody is told."""
+    """Where they are sent, also to an address that callers may not name. Empty: no events are sent."""
     events: tuple[EventName, ...] = ()
     """Those that are sent; empty: all of them."""
     failing_after: tuple[Annotated[int, Meta(ge=1, le=1_000_000)], ...] = (5, 50)

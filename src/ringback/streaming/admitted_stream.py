@@ -145,8 +145,8 @@ class AdmittedStream:
     def _facts(self) -> StreamMetadata:
         model = self.request.model
         facts = ModelMetadata(model.uuid, model.name, model.version, model.arch)
-        told_by = diarizer(self.request.options, live=True)
-        return StreamMetadata(self.request.request_id, self.began, (facts,), told_by)
+        diarizer_name = diarizer(self.request.options, live=True)
+        return StreamMetadata(self.request.request_id, self.began, (facts,), diarizer_name)
 
     def _report(self, ended: SessionEnd, seconds: float) -> None:
         """The canonical event of a stream."""

@@ -50,7 +50,7 @@ class ChannelRecogniser:
         self._on_progress = on_progress
         self._segmenter = Segmenter(settings.endpointing)
         self._recogniser = SpeechRecogniser(f"{stream}/{number}", settings)
-        self._labels = SpeakerLabels(self._recogniser, wanted=settings.speakers)
+        self._labels = SpeakerLabels(self._recogniser, enabled=settings.speakers)
         self._partials = Partials(self._segmenter, self._recogniser, self._emit_update)
         self._windows_seen = 0
         self._steps: deque[FinalSpan | OverlongSpeech | VadProgress] = deque()

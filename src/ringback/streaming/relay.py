@@ -105,8 +105,8 @@ class CallbackAndClientRelay:
         results = [each for each in messages if each.kind is not MessageKind.ANSWER]
         if results:
             await self._callback.send_messages(results)
-        shown = [each for each in messages if self._inspect or each.kind is MessageKind.ANSWER]
-        await self._client.send_messages(shown)
+        for_client = [each for each in messages if self._inspect or each.kind is MessageKind.ANSWER]
+        await self._client.send_messages(for_client)
 
     async def wait_lost(self) -> RelayLost:
         return await self._callback.wait_lost()

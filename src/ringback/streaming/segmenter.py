@@ -172,8 +172,8 @@ class Segmenter:
         assert self._deferred is not None
         assert self._open is not None
         at = self._best_gap(words)
-        kept = tuple(word for word in words if (word.start + word.end) / 2 < at * WINDOW / SAMPLE_RATE)
-        split = SplitSpan(self._span_start, at * WINDOW, kept)
+        before_cut = tuple(word for word in words if (word.start + word.end) / 2 < at * WINDOW / SAMPLE_RATE)
+        split = SplitSpan(self._span_start, at * WINDOW, before_cut)
         self._begin_span(at * WINDOW, earliest=at * WINDOW)
         self._open = self._reopened(at, [])
         deferred, self._deferred = self._deferred, None

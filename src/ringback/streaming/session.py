@@ -41,7 +41,7 @@ from ringback.telemetry.tracing import exemplar
 from ringback.transcript import NamedSpan
 
 MAX_OUTBOX = 1_000
-"""Messages that may wait for the relay; with more, whoever adds one waits."""
+"""Messages that may wait for the relay; with more, adding one waits."""
 LARGEST_BATCH = 64
 """Messages that are sent to the relay together."""
 TICK_SECONDS = 0.25

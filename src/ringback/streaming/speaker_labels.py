@@ -14,11 +14,11 @@ Words = tuple[Word, ...]
 
 
 class SpeakerLabels:
-    """`wanted`: without it words stay as they are."""
+    """`enabled`: False leaves words without speakers."""
 
-    def __init__(self, recogniser: SpeechRecogniser, *, wanted: bool) -> None:
+    def __init__(self, recogniser: SpeechRecogniser, *, enabled: bool) -> None:
         self._recogniser = recogniser
-        self._speakers = LiveSpeakers() if wanted else None
+        self._speakers = LiveSpeakers() if enabled else None
 
     @contextmanager
     def listening(self, speech: SampleRange) -> Iterator[Callable[[Words], Awaitable[Words]]]:
@@ -30,9 +30,9 @@ class SpeakerLabels:
         voices = asyncio.ensure_future(self._recogniser.voices(speech))
 
         async def labelled(words: Words) -> Words:
-            heard = RecognisedWords(words, await voices)
+            recognised = RecognisedWords(words, await voices)
             # Of a long stream it takes a while: not on the loop that serves everybody.
-            return await asyncio.to_thread(speakers.label, heard)
+            return await asyncio.to_thread(speakers.label, recognised)
 
         try:
             yield labelled

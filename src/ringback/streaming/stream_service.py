@@ -74,8 +74,8 @@ class StreamService:
         self._quota = quota
         self._open: dict[JobId, AdmittedStream] = {}
         self._stopping = asyncio.Event()
-        self._none_left = asyncio.Event()
-        self._none_left.set()
+        self._all_ended = asyncio.Event()
+        self._all_ended.set()
 
     @property
     def active(self) -> int:
@@ -110,7 +110,7 @@ class StreamService:
         finally:
             self._places.release_slot(request.project, request.key_id)
             if not self._places.taken:
-                self._none_left.set()
+                self._all_ended.set()
 
     def cancel(self, request_id: JobId) -> None:
         """End a stream of this process at once. Those of other nodes end within `BEAT_SECONDS`."""
@@ -141,7 +141,7 @@ class StreamService:
         if self._stopping.is_set():
             raise Refusal(503, "Service Unavailable", "Please try again later")
         self._places.take_slot(request.project, request.key_id)
-        self._none_left.clear()
+        self._all_ended.clear()
 
     async def _begin(self, request: StreamRequest) -> Lease:
         order = RequestOrder(request.options, request.model.name, trace=request.trace)
@@ -222,12 +222,12 @@ class StreamService:
         counted = [stream for stream in self._open.values() if stream.request.counts_audio]
         if not counted:
             return
-        heard = [(stream, stream.uncounted()) for stream in counted]
+        uncounted = [(stream, stream.uncounted()) for stream in counted]
         try:
-            await self._quota.count([(stream.request.holder, seconds) for stream, seconds in heard])
+            await self._quota.count([(stream.request.holder, seconds) for stream, seconds in uncounted])
         except LedgerUnavailable as error:
             telemetry.problem("streams.audio_not_counted", error=str(error))
-            for stream, seconds in heard:
+            for stream, seconds in uncounted:
                 stream.give_back(seconds)
             return
         for holder in {stream.request.holder for stream in counted}:
@@ -245,7 +245,7 @@ class StreamService:
     async def _wait_all_ended(self, seconds: float) -> bool:
         try:
             async with asyncio.timeout(seconds):
-                await self._none_left.wait()
+                await self._all_ended.wait()
         except TimeoutError:
             return False
         return True

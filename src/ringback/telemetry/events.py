@@ -75,10 +75,10 @@ class _LibraryLogHandler(logging.Handler):
 class _LogWriter:
     """Lines on standard error, written by a thread of their own a few times a second.
 
-    A write per event lets go of the interpreter's lock each time, and on a busy server the event loop
-    then waits for it behind the ledger's writer: measured at 150 µs an event. And whoever reads our log
-    may stop reading: that must not stop us. What a `kill -9` loses is the log of the last moments, never
-    the ledger's record of them.
+    A write per event releases the interpreter's lock each time, and on a busy server the event loop then
+    waits for it behind the ledger's writer: measured at 150 µs an event. And the reader of the log may stop
+    reading, which must not stop the server. After a `kill -9` the last lines of the log are lost, never the
+    ledger's record of the events.
     """
 
     def __init__(self) -> None:
@@ -110,7 +110,7 @@ class _LogWriter:
                 return
 
     def _write(self) -> None:
-        # A broken or closed stream: nobody reads our log any more, which is no reason to stop working.
+        # A broken or closed stream: the log is not read any more; the server works on.
         with suppress(OSError):
             lines = memoryview(b"".join(self._waiting.popleft() for _ in range(len(self._waiting))))
             while lines:

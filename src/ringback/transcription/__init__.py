@@ -1,2 +1,2 @@
-"""The main job: what was ordered (`request`), by which model (`model`), carrying it out (`transcribe`), how
-far it is (`progress`), and what nobody needs any more (`sweep`, `retention`)."""
+"""The main job: what was ordered (`request`), by which model (`model`), carrying it out (`transcribe`), its
+progress (`progress`), and deleting what is no longer needed (`sweep`, `retention`)."""

@@ -97,9 +97,9 @@ class Erasing:
     async def request(self, job: Job) -> None:
         """A request; when this returns, nothing is left of it but what runs at this moment."""
         await self._store.begin_erasing(job.id)
-        gone = await self.one(job.id)
+        erased = await self.one(job.id)
         await self._store.scrub()
-        if gone and job.state not in LIVE:
+        if erased and job.state not in LIVE:
             await self._store.end_erasing(job.id)
 
     async def one(self, job: JobId) -> bool:
@@ -171,10 +171,10 @@ class Eraser:
     async def round(self) -> None:
         """Requests whose erasure is on record and has settled, and deleted projects."""
         requests = await self._store.erasing(SETTLED_SECONDS, AT_ONCE)
-        gone = [request for request in requests if await self._erasing.one(request)]
+        erased = [request for request in requests if await self._erasing.one(request)]
         if requests:
             await self._store.scrub()
-        for request in gone:
+        for request in erased:
             await self._store.end_erasing(request)
         for project in await self._store.deleted_projects():
             await self._erasing.project(project)

@@ -10,7 +10,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.retry_schedule import RetrySchedule
 
 AFTER_UNEXPECTED = RetrySchedule((1.0, 10.0))
-"""For an error that nobody foresaw: it will most likely stay."""
+"""For an unexpected error: it will most likely stay."""
 AFTER_TEMPORARY = RetrySchedule((1.0, 5.0, 30.0, 120.0, 600.0, *[1800.0] * 10))
 """For trouble of this machine (a full disk, no file handles, a model that cannot be loaded): it may be over
 within hours."""

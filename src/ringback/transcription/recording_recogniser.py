@@ -47,7 +47,7 @@ CHUNKS_TO_IDENTIFY = 3
 class _RecognisedChunk:
     place: SpeechChunk
     """Without samples."""
-    heard: RecognisedWords
+    words: RecognisedWords
     """With times from the chunk's start."""
     stretch: LanguageStretch | None
     """Where the language was found out."""
@@ -65,7 +65,7 @@ class _ChannelRun:
     def result(self, *, detect: bool, diarize: bool) -> Channel:
         """`detect`, `diarize`: whether the caller wants to know the channel's language, and its speakers."""
         self.recognised.sort(key=lambda each: each.place.start)
-        parts = [each.heard for each in self.recognised]
+        parts = [each.words for each in self.recognised]
         labelled = with_speakers(parts) if diarize else [part.words for part in parts]
         words = tuple(_in_media_time(labelled, self.recognised))
         channel = Channel(Alternative(words))
@@ -232,10 +232,10 @@ class _RecordingRun:
             return recognition.words
         return tuple(replace(word, language=stretch.language) for word in recognition.words)
 
-    def _store(self, chunk: SpeechChunk, heard: RecognisedWords, stretch: LanguageStretch | None) -> None:
+    def _store(self, chunk: SpeechChunk, words: RecognisedWords, stretch: LanguageStretch | None) -> None:
         # Only its place in time is still needed: the samples must not fill the memory.
         place = replace(chunk, samples=_NO_SAMPLES)
-        self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, heard, stretch))
+        self._channels[chunk.channel].recognised.append(_RecognisedChunk(place, words, stretch))
         self._recognised = max(self._recognised, chunk.start + len(chunk.samples) / SAMPLE_RATE)
         self._shared.progress.reach(self._job, self._recognised, self._duration)
 
@@ -254,7 +254,7 @@ def _in_media_time(
 def _spoken_stretches(recognised: Iterable[_RecognisedChunk]) -> Iterable[SpokenStretch]:
     for each in recognised:
         if each.stretch is not None:
-            seconds = sum(word.end - word.start for word in each.heard.words)
+            seconds = sum(word.end - word.start for word in each.words.words)
             yield SpokenStretch(seconds, each.stretch.language, each.stretch.probabilities)
 
 

@@ -60,8 +60,8 @@ class RemoteAudio:
             refusal = refusal_of(failed)
             if not failed.temporary:
                 raise refusal from None
-            asked = parse_retry_after(failed.retry_after, self._clock.now())
-            raise AudioNotFetched(refusal.failure, failed.detail, asked) from None
+            retry_after = parse_retry_after(failed.retry_after, self._clock.now())
+            raise AudioNotFetched(refusal.failure, failed.detail, retry_after) from None
 
     def _read(self, url: str) -> Target:
         try:

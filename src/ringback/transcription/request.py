@@ -110,7 +110,7 @@ def opened_url(order: TranscriptionOrder, request_id: JobId, seal: Seal) -> str:
 
 
 def still_kept(job: Job, keep_results: float, now: float) -> bool:
-    """Whether an ended request's document must still be there: nobody may have deleted it yet."""
+    """Whether an ended request's document must still be stored: retention has not deleted it yet."""
     return (
         job.result is not None
         and result_of(job.result).document != StoredDocument()

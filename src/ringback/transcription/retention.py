@@ -46,7 +46,7 @@ FAMILY = 1_000
 it stays, until the sweep of documents finds it without its request."""
 
 LEAST_KEPT = 60.0
-"""Seconds. Whoever waited for a result has read it by then, however short `keep.results` is."""
+"""Seconds. A waiting caller has read the result by then, however short `keep.results` is."""
 
 
 class RetentionStore(JobReader, ChildrenByParent, Protocol):

@@ -42,7 +42,7 @@ def sentiments_of(sentences: Sequence[NumberedSentence], scores: Sequence[float]
 
 
 def mean_score(scores: Sequence[float], weights: Sequence[int]) -> float:
-    """The mean by weights; equal ones where all are nought."""
+    """The mean by weights; equal weights if all are 0."""
     total = sum(weights)
     if not total:
         return sum(scores) / len(scores)

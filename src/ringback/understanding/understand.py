@@ -71,19 +71,19 @@ class Understanding:
         """What the options ask for, on behalf of `caller` (`PROJECT/KEY`). Processor time is spent in
         threads."""
         model = None if self._endpoint is None else _Model(self._endpoint, caller)
-        asked: list[Coroutine[Any, Any, Understood]] = []
+        tasks: list[Coroutine[Any, Any, Understood]] = []
         if options.summarize is not None:
-            asked.append(_summary(model, sentences))
+            tasks.append(_summary(model, sentences))
         if options.sentiment:
-            asked.append(_sentiment(model, sentences))
+            tasks.append(_sentiment(model, sentences))
         if options.topics and model is not None:
             strict = bool(options.custom_topic) and options.custom_topic_mode == "strict"
-            asked.append(_topics(model, sentences, options.custom_topic, strict=strict))
+            tasks.append(_topics(model, sentences, options.custom_topic, strict=strict))
         if options.intents and model is not None:
             strict = bool(options.custom_intent) and options.custom_intent_mode == "strict"
-            asked.append(_intents(model, sentences, options.custom_intent, strict=strict))
+            tasks.append(_intents(model, sentences, options.custom_intent, strict=strict))
         known = Understood(warnings=tuple(understanding_warnings(options, has_model=self.has_model)))
-        return _merged([known, *await all_results(asked)])
+        return _merged([known, *await all_results(tasks)])
 
 
 class _Model:

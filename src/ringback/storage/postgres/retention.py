@@ -81,8 +81,8 @@ async def _drop(
         # Locked: the tags of a job that another node drops are removed there, once.
         locked = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
         dropped = [dict(row) for row in await connection.fetch(_SQL["drop"], numbers, days)]
-        kept = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
-        for number in sorted(locked - kept):
+        remaining = {row["number"] for row in await connection.fetch(_SQL["lock"], list(counted))}
+        for number in sorted(locked - remaining):
             await usage.remove_tags(connection, counted[number])
         return dropped
 
