@@ -203,7 +203,7 @@ class _Measuring:
                 stack.enter_context(Child(subject.module, place, *subject.arguments, python=subject.python))
                 for _ in range(count)
             ]
-            self._report.how.setdefault("queues", {})[subject.name] = nodes[0].facts["version"]
+            self._report.method.setdefault("queues", {})[subject.name] = nodes[0].facts["version"]
             yield nodes
 
 

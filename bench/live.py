@@ -110,7 +110,7 @@ class Measuring:
     def measure_beside(self, peer: AbstractContextManager[LiveServer]) -> None:
         try:
             with peer as server:
-                self.report.how[server.name] = server.version or "given by address"
+                self.report.method[server.name] = server.version or "given by address"
                 self.measure(server, PEERS_AT_ONCE)
         except NotInstalled as missing:
             self.report.notes.append(f"{missing}: not installed, so not measured")
@@ -124,8 +124,8 @@ class Measuring:
             streams = self._through(server, spoken, finalize=finalizes)
             spent = cpu_seconds(server.pid) - before if server.pid else None
             lags = Lags()
-            for plan, told in zip(spoken, streams, strict=True):
-                lags.add(plan, told)
+            for plan, stream in zip(spoken, streams, strict=True):
+                lags.add(plan, stream)
             figures = told_of(lags)
             if spent is not None:
                 figures["cpu_per_audio_second"] = spent / sum(plan.seconds for plan in spoken)
@@ -160,7 +160,7 @@ class Measuring:
     def _note(self, subject: str, streams: Sequence[dict[str, Any]], lags: Lags) -> None:
         if not lags.partials:
             self.report.notes.append(f"{subject}: partial results not supported: none came")
-        broken = [told["code"] for told in streams if told["code"] != 1000 or told.get("given_up")]
+        broken = [stream["code"] for stream in streams if stream["code"] != 1000 or stream.get("given_up")]
         if broken:
             self.report.notes.append(f"{subject}: streams that did not end well, with their codes: {broken}")
 

@@ -71,5 +71,5 @@ def show(report: Report, names: Iterable[str]) -> None:
 
 
 if __name__ == "__main__":
-    asked = SPEAKERS if "diarize" in sys.argv[1:] else OPTIONS
-    show(run(asked), asked)
+    options = SPEAKERS if "diarize" in sys.argv[1:] else OPTIONS
+    show(run(options), options)

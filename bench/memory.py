@@ -106,7 +106,7 @@ def send(port: int, target: str, blocks: Iterator[bytes], size: int) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     connection.request("POST", target, blocks, HEADERS | {"content-length": str(size)})
     answer = connection.getresponse()
-    told = answer.read()
+    body = answer.read()
     if answer.status != 200:
-        raise RuntimeError(f"{answer.status}: {told!r}")
+        raise RuntimeError(f"{answer.status}: {body!r}")
     connection.close()

@@ -82,13 +82,13 @@ def signing_secret(server: "Server") -> str:
 def watch(server: "Server", request_id: str, deadline: float) -> None:
     """Print how far the transcription is, whenever that changes, until it is done."""
     project = server.ask("/v1/projects")["projects"][0]["project_id"]
-    shown = None
+    displayed = None
     while time.monotonic() < deadline:
         request = server.ask(f"/v1/projects/{project}/requests/{request_id}")["request"]
         line = progress_line(request["ringback"])
-        if line != shown:
+        if line != displayed:
             print(line, flush=True)
-            shown = line
+            displayed = line
         if request["ringback"]["state"] not in {"queued", "leased"}:
             return
         time.sleep(0.05)

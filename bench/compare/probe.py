@@ -31,10 +31,10 @@ def accepts() -> dict[str, float]:
 
     target = "/v1/listen?" + urlencode({"callback": "http://127.0.0.1:9/callback"})
     with Child("bench.load.submit") as load, RunningServer() as server, decoding_stopped(server.pid):
-        how = {"port": server.port, "target": target, "headers": HEADERS, "connections": CONNECTIONS}
-        load.ask(**how, seconds=1.0, warm_up=0.0)
+        options = {"port": server.port, "target": target, "headers": HEADERS, "connections": CONNECTIONS}
+        load.ask(**options, seconds=1.0, warm_up=0.0)
         before = cpu_seconds(server.pid)
-        figures = load.ask(**how, seconds=SECONDS, warm_up=0.0)
+        figures = load.ask(**options, seconds=SECONDS, warm_up=0.0)
         spent = cpu_seconds(server.pid) - before
     return {
         "cpu_us": 1e6 * spent / figures["answered"],
@@ -64,10 +64,10 @@ def recordings() -> dict[str, float]:
     from bench.harness.server import RunningServer
 
     with RunningServer() as server, ThreadPoolExecutor(AT_ONCE) as threads:
-        heard = _caller(server.port)
-        list(threads.map(heard, range(2 * AT_ONCE)))
+        transcribe = _caller(server.port)
+        list(threads.map(transcribe, range(2 * AT_ONCE)))
         before, began = cpu_seconds(server.pid), time.monotonic()
-        list(threads.map(heard, range(RECORDINGS)))
+        list(threads.map(transcribe, range(RECORDINGS)))
         took, spent = time.monotonic() - began, cpu_seconds(server.pid) - before
     return {"cpu_us": 1e6 * spent / RECORDINGS, "per_second": RECORDINGS / took}
 
@@ -77,7 +77,7 @@ def _caller(port: int) -> Callable[[int], None]:
 
     clip = Path(CLIP).read_bytes()
 
-    def heard(_: int) -> None:
+    def transcribe(_: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         connection.request("POST", "/v1/listen", clip, HEADERS | {"content-type": "audio/flac"})
         answer = connection.getresponse()
@@ -85,7 +85,7 @@ def _caller(port: int) -> Callable[[int], None]:
             raise RuntimeError(f"a recording ended with {answer.status}")
         connection.close()
 
-    return heard
+    return transcribe
 
 
 def cycles() -> dict[str, float]:

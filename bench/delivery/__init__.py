@@ -94,7 +94,7 @@ def missing() -> str | None:
 
 
 def run(repeats: int) -> Report:
-    report = Report("delivery", "Deliveries beside Celery with requests and Redis", how())
+    report = Report("delivery", "Deliveries beside Celery with requests and Redis", method())
     with Child("bench.load.receiver", "--ports", str(PORTS)) as receiver:
         for repeat in range(min(repeats, MOST_REPEATS)):
             measure_bare(receiver, repeat, report)
@@ -259,12 +259,12 @@ def watched(running: Running) -> Iterator[dict[str, float]]:
 def lag_figures(lags: Sequence[float | None]) -> dict[str, float]:
     """Milliseconds from due to received. What never came waits for ever: beyond it there is no percentile."""
     ordered = sorted(lag for lag in lags if lag is not None)
-    wanted = {"p50_ms": 0.5, "p99_ms": 0.99}
-    places = {name: int(share * len(lags)) for name, share in wanted.items()}
+    percentiles = {"p50_ms": 0.5, "p99_ms": 0.99}
+    places = {name: int(share * len(lags)) for name, share in percentiles.items()}
     return {name: 1000 * ordered[place] for name, place in places.items() if place < len(ordered)}
 
 
-def how() -> dict[str, Any]:
+def method() -> dict[str, Any]:
     return {
         "subjects": "Ringback: the installed server with its recogniser loaded. Celery: the task of "
         "bench/peers/celery_task.py (acks_late, max_retries=10, countdown=30, requests.Session kept, "

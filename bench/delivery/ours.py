@@ -106,11 +106,11 @@ class Ours:
             # The long part is done: from here on it takes a second or two.
             self._up_at = time.time() + seconds
             for phase in self._phases:
-                kept = await store_document(
+                stored = await store_document(
                     blobs, BlobKey(f"results/{uuid.uuid4()}"), body(phase.body_bytes).encode()
                 )
                 for deliveries in _groups(phase.deliveries):
-                    jobs = [self._job(each.url, kept, self._until(phase, each)) for each in deliveries]
+                    jobs = [self._job(each.url, stored, self._until(phase, each)) for each in deliveries]
                     await ledger.add(jobs)
                     for each, job in zip(deliveries, jobs, strict=True):
                         # By the ledger's clock: the group took a moment to write.
@@ -130,7 +130,7 @@ class Ours:
     def _until(self, phase: Phase, delivery: Delivery) -> float:
         return self._up_at + phase.starts + delivery.at - time.time()
 
-    def _job(self, url: str, kept: StoredDocument, delay: float) -> NewJob:
+    def _job(self, url: str, stored: StoredDocument, delay: float) -> NewJob:
         request_id = JobId(str(uuid.uuid4()))
         order = DeliveryOrder(
             request_id=request_id,
@@ -138,7 +138,7 @@ class Ours:
             method="POST",
             status=200,
             key_id=self._key,
-            body=kept,
+            body=stored,
             destination=url[: url.index("/", 8)],
         )
         return replace(order_job(order, project=self._project, accessor=None), parent=None, delay=delay)

@@ -50,11 +50,11 @@ def _read(folder: Path) -> list[Clip]:
     ]
 
 
-def word_error_rate(said: Sequence[str], heard: Sequence[str]) -> float:
+def word_error_rate(said: Sequence[str], recognised: Sequence[str]) -> float:
     """Per cent of words wrong, missing or added, over all pairs, after Whisper's English normaliser."""
     normalised = EnglishTextNormalizer()
     wrong = words = 0
-    for truth, guess in zip(said, heard, strict=True):
+    for truth, guess in zip(said, recognised, strict=True):
         reference = normalised(truth).split()
         wrong += _distance(reference, normalised(guess).split())
         words += len(reference)

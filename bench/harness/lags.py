@@ -56,12 +56,12 @@ class Lags:
 
     @property
     def word_error_rate(self) -> float:
-        said, heard = zip(*self.pairs, strict=True)
-        return word_error_rate(said, heard)
+        said, recognised = zip(*self.pairs, strict=True)
+        return word_error_rate(said, recognised)
 
     def _words(self, plan: Plan, results: Sequence[dict[str, Any]]) -> None:
         """Result after result, what a reader sees: the finals so far, and the one that came."""
-        shown: dict[int, float] = {}
+        first_seen: dict[int, float] = {}
         final: dict[int, float] = {}
         settled: list[str] = []
         for result in results:
@@ -69,15 +69,15 @@ class Lags:
             for number in same(plan, seen):
                 # Nobody hears a word before it begins: that is another one that sounds alike.
                 if result["at"] > plan.words[number].end - 1.0:
-                    shown.setdefault(number, result["at"])
+                    first_seen.setdefault(number, result["at"])
                     if result["final"]:
                         final.setdefault(number, result["at"])
             if result["final"]:
                 settled = seen
-        self.word_shown += [at - plan.words[number].end for number, at in shown.items()]
+        self.word_shown += [at - plan.words[number].end for number, at in first_seen.items()]
         self.word_final += [at - plan.words[number].end for number, at in final.items()]
         for number, phrase in enumerate(plan.phrases):
-            first = [shown[word] for word in phrase.words if word in shown]
+            first = [first_seen[word] for word in phrase.words if word in first_seen]
             self.phrase_shown += [min(first) - phrase.start] if first else []
             last = [final[word] for word in phrase.words if word in final]
             if number != FINALIZED and phrase is not plan.phrases[-1] and last:

@@ -28,7 +28,7 @@ class Report:
 
     name: str
     what: str
-    how: dict[str, Any]
+    method: dict[str, Any]
     runs: list[dict[str, Any]] = field(default_factory=list)
     aims: list[dict[str, Any]] = field(default_factory=list)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Report:
         document = {
             "name": self.name,
             "what": self.what,
-            "how": self.how,
+            "how": self.method,
             "date": self._started.isoformat(timespec="seconds"),
             "minutes": round((datetime.now(UTC) - self._started).total_seconds() / 60, 1),
             "load": {

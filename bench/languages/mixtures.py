@@ -102,8 +102,8 @@ def _lasting(
     """Clips of a language that last about so long together."""
     usable = [clip for clip in clips if clip.language == language and clip.seconds <= 15.0]
     chosen: list[LanguageClip] = []
-    while (left := seconds - sum(clip.seconds for clip in chosen)) > 1.0 or not chosen:
-        fitting = [clip for clip in usable if clip.seconds <= left + 1.0]
+    while (remaining := seconds - sum(clip.seconds for clip in chosen)) > 1.0 or not chosen:
+        fitting = [clip for clip in usable if clip.seconds <= remaining + 1.0]
         chosen.append(chance.choice(fitting or sorted(usable, key=lambda clip: clip.seconds)[:1]))
     return chosen
 

@@ -69,9 +69,9 @@ class Node:
                 await self._add()
 
         callers = [asyncio.create_task(caller()) for _ in range(at_once)]
-        told = await self._watched(lambda: self._added, count_from, until)
+        figures = await self._watched(lambda: self._added, count_from, until)
         await asyncio.gather(*callers)
-        return told
+        return figures
 
     async def fill(self, count: int) -> Facts:
         await self._queue.fill(count)
@@ -97,11 +97,11 @@ class Node:
         over = asyncio.Event()
         claimers = [asyncio.create_task(self._claim_all(kind, over)) for kind in (RECORDING, DELIVERY)]
         adding = asyncio.create_task(self._keep_adding(until))
-        told = await self._watched(lambda: self._cycled, count_from, until)
+        figures = await self._watched(lambda: self._cycled, count_from, until)
         await adding
         over.set()
         await asyncio.gather(*claimers)
-        return told
+        return figures
 
     async def _keep_adding(self, until: float) -> None:
         async with asyncio.TaskGroup() as group:

@@ -68,18 +68,18 @@ class Stream:
     async def _read(self) -> None:
         async for message in self._socket:
             at = self._now()
-            told = json.loads(message.data)
-            if told["type"] == "Results":
+            received = json.loads(message.data)
+            if received["type"] == "Results":
                 self._results.append(
                     {
                         "at": at,
-                        "final": told["is_final"],
-                        "finalized": bool(told.get("from_finalize")),
-                        "text": told["channel"]["alternatives"][0]["transcript"],
+                        "final": received["is_final"],
+                        "finalized": bool(received.get("from_finalize")),
+                        "text": received["channel"]["alternatives"][0]["transcript"],
                     }
                 )
-            elif told["type"] == "Error":
-                self._facts["error"] = told
+            elif received["type"] == "Error":
+                self._facts["error"] = received
 
     def _now(self) -> float:
         return time.monotonic() - self._began

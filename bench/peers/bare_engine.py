@@ -83,12 +83,12 @@ def batch_texts(paths: Sequence[Path], recogniser: Recogniser, silero: Silero) -
 
 def long_text(path: Path, recogniser: Recogniser, silero: Silero) -> str:
     waiting: queue.Queue[tuple[int, Samples] | None] = queue.Queue(maxsize=3 * THREADS)
-    heard: dict[int, tuple[Word, ...]] = {}
+    recognised: dict[int, tuple[Word, ...]] = {}
 
     def work() -> None:
         while (chunk := waiting.get()) is not None:
             (recognition,) = recogniser.recognise([chunk[1]], TASK)
-            heard[chunk[0]] = recognition.words
+            recognised[chunk[0]] = recognition.words
         waiting.put(None)
 
     threads = [threading.Thread(target=work) for _ in range(THREADS)]
@@ -99,7 +99,7 @@ def long_text(path: Path, recogniser: Recogniser, silero: Silero) -> str:
     waiting.put(None)
     for thread in threads:
         thread.join()
-    return " ".join(joined(heard[start]) for start in sorted(heard))
+    return " ".join(joined(recognised[start]) for start in sorted(recognised))
 
 
 def chunks(path: Path, silero: Silero) -> Iterator[tuple[int, Samples]]:

@@ -26,10 +26,10 @@ own = threading.local()
 
 def session() -> requests.Session:
     """One for each thread or process, so that connections are kept."""
-    kept: requests.Session | None = getattr(own, "session", None)
-    if kept is None:
-        kept = own.session = requests.Session()
-    return kept
+    http_session: requests.Session | None = getattr(own, "session", None)
+    if http_session is None:
+        http_session = own.session = requests.Session()
+    return http_session
 
 
 @app.task(bind=True, max_retries=10)  # type: ignore[untyped-decorator] # Celery has no types

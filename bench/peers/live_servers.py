@@ -136,5 +136,5 @@ def _wait_until_healthy(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 
 def _version(python: Path, package: str) -> str:
-    told = f"import importlib.metadata as m; print(m.version({package!r}))"
-    return subprocess.run([python, "-c", told], capture_output=True, text=True, check=True).stdout.strip()
+    program = f"import importlib.metadata as m; print(m.version({package!r}))"
+    return subprocess.run([python, "-c", program], capture_output=True, text=True, check=True).stdout.strip()

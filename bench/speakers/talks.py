@@ -46,8 +46,8 @@ def real(pyannote: Path | None, falcon: Path | None) -> Iterator[Talk]:
         folder = pyannote / "src" / "pyannote" / "audio" / "sample"
         yield Talk("pyannote", folder / "sample.wav", tuple(_turns(folder / "sample.rttm", "sample")))
     if falcon is not None:
-        told = json.loads((falcon / "resources" / ".test" / "test_data.json").read_text())
-        segments = told["tests"]["diarization_tests"][0]["segments"]
+        document = json.loads((falcon / "resources" / ".test" / "test_data.json").read_text())
+        segments = document["tests"]["diarization_tests"][0]["segments"]
         turns = (Turn(each["start_sec"], each["end_sec"], str(each["speaker_tag"])) for each in segments)
         yield Talk("falcon", falcon / "resources" / "audio_samples" / "test.wav", tuple(turns))
 

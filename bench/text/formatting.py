@@ -57,7 +57,7 @@ class Case:
     """A spoken text, what is wanted of it, and the class that it is counted under."""
 
     spoken: str
-    wanted: tuple[str, ...]
+    expected: tuple[str, ...]
     kind: str
     option: str = "smart_format"
 
@@ -172,9 +172,9 @@ def _measure(report: Report, name: str, cases: Sequence[Case], repeats: int) -> 
         written = write_all(cases)
         rounds = repeats if subject in ("ringback", "text2num") else 1
         micros = min(_processor_time(write_all, cases) for _ in range(rounds)) / words * 1e6
-        exact = [got in case.wanted for got, case in zip(written, cases, strict=True)]
+        exact = [got in case.expected for got, case in zip(written, cases, strict=True)]
         same = [
-            canonical(got) in {canonical(text) for text in case.wanted}
+            canonical(got) in {canonical(text) for text in case.expected}
             for got, case in zip(written, cases, strict=True)
         ]
         figures = {"exact": _percent(exact), "same_content": _percent(same)}
@@ -223,16 +223,18 @@ def _has_wetext() -> bool:
 
 def _measure_clips(report: Report, folder: Path) -> None:
     with (folder / "manifest.csv").open() as file:
-        wanted = {row["id"]: row["expected_output"] for row in csv.DictReader(file)}
-    wanted = {name: text for name, text in wanted.items() if "XXX" not in text}
-    paths = sorted(path for path in (folder / "audio").glob("*/*.mp3") if path.stem in wanted)
+        expected = {row["id"]: row["expected_output"] for row in csv.DictReader(file)}
+    expected = {name: text for name, text in expected.items() if "XXX" not in text}
+    paths = sorted(path for path in (folder / "audio").glob("*/*.mp3") if path.stem in expected)
     with RunningServer() as server:
         for model in MODELS:
             for option in ("smart_format", "punctuate"):
                 query = f"model={model}&{option}=true"
                 with ThreadPoolExecutor(2) as pool:
                     texts = pool.map(lambda path, query=query: _transcript(server.port, query, path), paths)
-                right = [digits(text) == digits(wanted[p.stem]) for p, text in zip(paths, texts, strict=True)]
+                right = [
+                    digits(text) == digits(expected[p.stem]) for p, text in zip(paths, texts, strict=True)
+                ]
                 report.add(f"clips, {model}, {option}", 0, cases=len(paths), digits_right=_percent(right))
                 if option == "smart_format":
                     aim = 80 if model == "tiny.en" else 87

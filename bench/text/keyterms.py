@@ -55,7 +55,9 @@ def spoken_clips(smart_formatting: Path) -> list[SpokenClip]:
     return found + [SpokenClip(clip.path, clip.text, exact=True) for clip in clips(0.0, 60.0)]
 
 
-def heard(all_clips: Sequence[SpokenClip], recogniser: Recogniser, task: Task) -> tuple[list[str], float]:
+def recognised(
+    all_clips: Sequence[SpokenClip], recogniser: Recogniser, task: Task
+) -> tuple[list[str], float]:
     """The text of each clip, and the processor's seconds."""
     silero, began = Silero(), time.process_time()
     texts = []
@@ -75,8 +77,8 @@ def chunks(path: Path, silero: Silero) -> Iterator[Samples]:
 
 def times_said(text: str, term: str) -> int:
     plain = " ".join(re.findall(r"[a-z0-9]+", text.lower()))
-    wanted = " ".join(re.findall(r"[a-z0-9]+", term.lower()))
-    return max(len(re.findall(rf"\b{form}s?\b", plain)) for form in (wanted, wanted.replace(" ", "")))
+    spoken = " ".join(re.findall(r"[a-z0-9]+", term.lower()))
+    return max(len(re.findall(rf"\b{form}s?\b", plain)) for form in (spoken, spoken.replace(" ", "")))
 
 
 def measure(report: Report, smart_formatting: Path, model: str) -> None:
@@ -84,7 +86,7 @@ def measure(report: Report, smart_formatting: Path, model: str) -> None:
     with tempfile.TemporaryDirectory() as models:
         recogniser = ModelCatalogue(model, Path(models)).load(model, "cpu", "default", 1)
     for name, terms in (("bare", ()), (f"{len(TERMS)} terms", TERMS)):
-        texts, seconds = heard(found, recogniser, Task(model, "en", terms=terms))
+        texts, seconds = recognised(found, recogniser, Task(model, "en", terms=terms))
         pairs = [
             (times_said(clip.text, t), times_said(text, t))
             for clip, text in zip(found, texts, strict=True)

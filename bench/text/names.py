@@ -18,7 +18,7 @@ from ringback.engines.names import NamesModel, model_folder
 WORDS_AN_HOUR = 9_840
 """The cost is that of an hour's transcript, in pieces as the server asks for it."""
 
-WANTED = {
+EXPECTED = {
     "PERSON": {"name_given", "name_family"},
     "STREET_ADDRESS": {"location_address", "location_city", "location_state", "location_zip"},
     "GPE": {"location_city", "location_state"},
@@ -48,10 +48,10 @@ def measure(report: Report, presidio: Path, *, spoken: bool = False) -> None:
         kinds = {number: name.kind for name in names for number in range(name.first, name.end)}
         truth = [(span["entity_type"], span["start_position"], span["end_position"]) for span in row["spans"]]
         for kind, first, end in truth:
-            if kind in WANTED:
+            if kind in EXPECTED:
                 said[kind] += 1
                 hit[kind] += any(
-                    kinds.get(number) in WANTED[kind]
+                    kinds.get(number) in EXPECTED[kind]
                     for number, (start, stop) in enumerate(words)
                     if start < end and first < stop
                 )

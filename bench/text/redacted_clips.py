@@ -49,9 +49,9 @@ async def recognised(clips: Sequence[Path], model: str | None) -> list[Transcrip
         ]
 
 
-def text_of(heard: Transcript, *redact: str) -> str:
+def text_of(transcribed: Transcript, *redact: str) -> str:
     options = ListenOptions(punctuate=True, redact=redact)
-    return finish(heard, options).transcript.channels[0].alternative.text
+    return finish(transcribed, options).transcript.channels[0].alternative.text
 
 
 def digits_in_runs(text: str) -> int:
@@ -66,17 +66,17 @@ def show(clips: Sequence[Path], transcripts: Sequence[Transcript]) -> None:
     total: Counter[str] = Counter()
     alarms: Counter[str] = Counter()
     before = after = 0
-    for clip, heard in zip(clips, transcripts, strict=True):
+    for clip, transcribed in zip(clips, transcripts, strict=True):
         for kind, redact in EACH.items():
-            text = text_of(heard, *redact)
+            text = text_of(transcribed, *redact)
             if clip.parent.name == kind:
                 total[kind] += 1
                 hidden[kind] += not re.search(r"\d", re.sub(r"\[[A-Z_]+(_\d+)?\]", "", text))
                 print(f"  {clip.stem}: {text}")
             else:
                 alarms[kind] += "[" in text
-        before += digits_in_runs(text_of(heard))
-        after += digits_in_runs(text_of(heard, "numbers"))
+        before += digits_in_runs(text_of(transcribed))
+        after += digits_in_runs(text_of(transcribed, "numbers"))
     for kind in EACH:
         others = len(clips) - total[kind]
         print(

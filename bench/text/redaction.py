@@ -144,15 +144,15 @@ def redacted(sentence: Sentence) -> tuple[list[tuple[int, int, str]], set[int]]:
     words = tuple(Word(text, float(i), i + 0.5, 0.9) for i, text in enumerate(sentence.words))
     transcript = Transcript(float(len(words)), (Channel(Alternative(words)),))
     labels: list[tuple[int, int, str]] = []
-    left: set[int] = set()
+    not_hidden: set[int] = set()
     for word in finish(transcript, OPTIONS).transcript.channels[0].alternative.words:
         label = re.search(r"\[([A-Z_]+?)(_\d+)?\]", word.text)
         first, end = int(word.start), int(word.end - 0.5) + 1
         if label is None:
-            left.update(range(first, end))
+            not_hidden.update(range(first, end))
         else:
             labels.append((first, end, label[1].lower()))
-    return labels, left
+    return labels, not_hidden
 
 
 @dataclass(slots=True)
@@ -173,14 +173,14 @@ def score(sentences: Sequence[Sentence]) -> Score:
     total = Score(Counter(), Counter(), Counter(), Counter())
     began = time.process_time()
     for sentence in sentences:
-        labels, left = redacted(sentence)
+        labels, not_hidden = redacted(sentence)
         total.words += len(sentence.words)
         for span in sentence.spans:
             total.spans[span.kind] += 1
-            total.found[span.kind] += not left & set(range(span.first, span.end))
+            total.found[span.kind] += not not_hidden & set(range(span.first, span.end))
             if span.kind in NUMBERS:
                 total.digits += span.end - span.first
-                total.visible += len(left & set(range(span.first, span.end)))
+                total.visible += len(not_hidden & set(range(span.first, span.end)))
         for first, end, label in labels:
             total.claimed[label] += 1
             total.right[label] += any(

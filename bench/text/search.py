@@ -31,7 +31,7 @@ def measure(report: Report, model: str) -> None:
     with tempfile.TemporaryDirectory() as models:
         recogniser = ModelCatalogue(model, Path(models)).load(model, "cpu", "default", 1)
     silero = Silero()
-    heard = [
+    recognised = [
         [
             w
             for samples in chunks(clip.path, silero)
@@ -41,8 +41,8 @@ def measure(report: Report, model: str) -> None:
     ]
     said = [_words(clip.text) for clip in found]
     for seed in (7, 8, 9):
-        _judge(report, said, heard, _queries(said, random.Random(seed)), seed)
-    hour = [word for words in heard for word in words] * 100
+        _judge(report, said, recognised, _queries(said, random.Random(seed)), seed)
+    hour = [word for words in recognised for word in words] * 100
     began = time.process_time()
     search(hour[:9_000], _queries(said, random.Random(7))[:50])
     seconds = round(time.process_time() - began, 2)
@@ -52,22 +52,22 @@ def measure(report: Report, model: str) -> None:
 def _judge(
     report: Report,
     said: Sequence[list[str]],
-    heard: Sequence[list[Word]],
+    recognised: Sequence[list[Word]],
     queries: Sequence[str],
     seed: int,
 ) -> None:
     hits = []
     truth = 0
-    for text, words in zip(said, heard, strict=True):
+    for text, words in zip(said, recognised, strict=True):
         for result in search(words, queries):
             times = _times(text, result.query.split())
             truth += times
             hits += [(hit.confidence, number < times) for number, hit in enumerate(result.hits)]
     for least in LEAST:
-        kept = [right for confidence, right in hits if confidence >= least - 1e-6]
+        confident = [right for confidence, right in hits if confidence >= least - 1e-6]
         figures = {
-            "found_percent": round(100 * sum(kept) / max(1, truth), 1),
-            "right_percent": round(100 * sum(kept) / max(1, len(kept)), 1),
+            "found_percent": round(100 * sum(confident) / max(1, truth), 1),
+            "right_percent": round(100 * sum(confident) / max(1, len(confident)), 1),
         }
         report.add(f"search, hits from {least}", seed, **figures)
 

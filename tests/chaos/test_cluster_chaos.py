@@ -286,8 +286,8 @@ def delivered(arrivals: list[Received]) -> set[str]:
 def wait_until_idle(nodes: Cluster) -> None:
     """Until every job, accepted and acknowledged or not, has come to its end."""
     deadline = time.monotonic() + 120
-    while left := ask(nodes, "select count(*) from live_job"):
-        assert time.monotonic() < deadline, f"{left} jobs are left"
+    while live_jobs := ask(nodes, "select count(*) from live_job"):
+        assert time.monotonic() < deadline, f"{live_jobs} jobs are left"
         time.sleep(0.3)
 
 

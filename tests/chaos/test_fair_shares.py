@@ -199,7 +199,7 @@ def goes_behind(name: str, nodes: Sequence[Program], api: Program, hog: str, key
     done_before = ended(nodes)
     flood(api, hog, count)
     before = [foreign_before(api, nodes, key) for _ in range(clips)]
-    left = count - (ended(nodes) - done_before - clips)
-    print(f"{name}: {before} of a flood of {count} were done before a clip of another key; {left} left")
+    remaining = count - (ended(nodes) - done_before - clips)
+    print(f"{name}: {before} of a flood of {count} were done before a clip of another key; {remaining} left")
     assert max(before) <= MOST_BEFORE * len(nodes)
-    assert left > 0
+    assert remaining > 0

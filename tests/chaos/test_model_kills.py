@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
-from support.llm import Asked, LlmServer, Told, sensible
+from support.llm import LlmAnswer, LlmRequest, LlmServer, sensible
 from support.program import Program
 from support.receiver import Receiver
 
@@ -35,9 +35,9 @@ def test_a_kill_while_the_model_is_asked_costs_nothing(
 ) -> None:
     killed = threading.Event()
 
-    def answer(asked: Asked) -> Told:
+    def answer(request: LlmRequest) -> LlmAnswer:
         """Nothing until the kill; what comes after it is another process's."""
-        return sensible(asked) if killed.is_set() else Told(seconds=200)
+        return sensible(request) if killed.is_set() else LlmAnswer(seconds=200)
 
     with (
         LlmServer(answer) as llm,
@@ -62,4 +62,4 @@ def test_a_kill_while_the_model_is_asked_costs_nothing(
     topics = arrived[0].json()["results"]["topics"]["segments"][0]["topics"]
     assert topics == [{"topic": "TOPICS", "confidence_score": 0.9}]
     assert (record["code"], len(record["ringback"]["deliveries"])) == (200, 1)
-    assert len(llm.asked) == 2 * questions + 2
+    assert len(llm.requests) == 2 * questions + 2

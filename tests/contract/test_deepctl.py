@@ -85,9 +85,9 @@ def test_it_shows_the_history_with_a_callback_still_under_way(
         request_id = server.listen(clip.read_bytes(), f"callback={quote(receiver.url)}").json()["request_id"]
         receiver.wait_for(bool)
         listed = deepctl("requests")
-        shown = deepctl("requests", "--show", request_id)
+        displayed = deepctl("requests", "--show", request_id)
     assert request_id in [request["request_id"] for request in listed["requests"]]
-    assert request_id in json.dumps(shown)
+    assert request_id in json.dumps(displayed)
 
 
 def test_it_makes_shows_and_deletes_a_key(deepctl: Deepctl, server: Program) -> None:

@@ -72,8 +72,10 @@ def session(ports: dict[str, str]) -> str:
     """All shell commands of the README, from its top to its bottom, on ports that are free."""
     blocks = re.findall(r"```sh\n(.*?)```", (REPOSITORY / "README.md").read_text(), re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines()]
-    kept = [line for line in lines if not line.startswith((*NOT_IN_THE_SESSION, "make bench", "make chaos"))]
-    text = "\n".join(kept).replace(".venv/bin/ringback", str(RINGBACK))
+    runnable = [
+        line for line in lines if not line.startswith((*NOT_IN_THE_SESSION, "make bench", "make chaos"))
+    ]
+    text = "\n".join(runnable).replace(".venv/bin/ringback", str(RINGBACK))
     for written, meant in ports.items():
         text = text.replace(written, meant)
     return text.replace("ringback receive", f"ringback receive --port {ports['8443']}")

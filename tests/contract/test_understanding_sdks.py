@@ -88,7 +88,7 @@ def text_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module", params=SDKS)
-def told(
+def sdk_answers(
     request: pytest.FixtureRequest, understanding: Program, receiver: Receiver, clip: Path, text_url: str
 ) -> dict[str, Any]:
     """What one SDK's conversation brought, as the SDK handed it to its user."""
@@ -115,30 +115,32 @@ def check_segments(results: dict[str, Any], words: int) -> None:
     assert results["sentiments"]["average"] == {"sentiment": "positive", "sentiment_score": 0.5}
 
 
-def test_a_text_is_read(told: dict[str, Any]) -> None:
-    document = told["read"]
+def test_a_text_is_read(sdk_answers: dict[str, Any]) -> None:
+    document = sdk_answers["read"]
     check_segments(document["results"], len(TEXT.split()))
     assert document["results"]["summary"]["text"] == "Someone says something."
     metadata = document["metadata"]
     assert metadata["language"] == "en"
     assert metadata["summary_info"]["input_tokens"] == 100
-    assert told["read_as_user"] == {
+    assert sdk_answers["read_as_user"] == {
         "request_id": metadata["request_id"],
         "summary": "Someone says something.",
         "topic": "TOPICS",
     }
 
 
-def test_a_text_is_fetched_and_read(told: dict[str, Any]) -> None:
-    segments = told["read_url"]["results"]["sentiments"]["segments"]
+def test_a_text_is_fetched_and_read(sdk_answers: dict[str, Any]) -> None:
+    segments = sdk_answers["read_url"]["results"]["sentiments"]["segments"]
     assert " ".join(each["text"] for each in segments) == TEXT
 
 
-def test_a_text_is_called_back(told: dict[str, Any], receiver: Receiver, understanding: Program) -> None:
-    request_id = told["accepted"].get("request_id")
+def test_a_text_is_called_back(
+    sdk_answers: dict[str, Any], receiver: Receiver, understanding: Program
+) -> None:
+    request_id = sdk_answers["accepted"].get("request_id")
     if request_id is None:
         # Deepgram's SDK 5 cannot read what it is answered: it wants a result at once.
-        assert told["accepted"] == {"unreadable": "ValidationError"}
+        assert sdk_answers["accepted"] == {"unreadable": "ValidationError"}
         history = f"/v1/projects/{understanding.project}/requests?endpoint=read&tag=python-5"
         request_id = understanding.get(history).json()["requests"][0]["request_id"]
     arrived = receiver.wait_for(
@@ -149,22 +151,22 @@ def test_a_text_is_called_back(told: dict[str, Any], receiver: Receiver, underst
     check_callback(callback.headers, callback.body)
 
 
-def test_a_recording_has_all_of_it_too(told: dict[str, Any]) -> None:
-    results = told["heard"]["results"]
+def test_a_recording_has_all_of_it_too(sdk_answers: dict[str, Any]) -> None:
+    results = sdk_answers["heard"]["results"]
     words = results["channels"][0]["alternatives"][0]["words"]
     check_segments(results, len(words))
     assert results["summary"]["result"] == "success"
     assert results["summary"]["short"]
 
 
-def test_an_error_arrives_in_deepgrams_words(told: dict[str, Any]) -> None:
-    assert told["error"]["status"] == 400
-    body = told["error"]["body"]
+def test_an_error_arrives_in_deepgrams_words(sdk_answers: dict[str, Any]) -> None:
+    assert sdk_answers["error"]["status"] == 400
+    body = sdk_answers["error"]["body"]
     assert body["err_code"] == "INVALID_QUERY_PARAMETER"
     assert body["err_msg"] == "Failed to deserialize query parameters: missing field `language`"
 
 
-def test_the_history_has_it_under_its_path(told: dict[str, Any], understanding: Program) -> None:
-    record = understanding.request(told["read"]["metadata"]["request_id"])
+def test_the_history_has_it_under_its_path(sdk_answers: dict[str, Any], understanding: Program) -> None:
+    record = understanding.request(sdk_answers["read"]["metadata"]["request_id"])
     assert (record["path"], record["code"]) == ("/v1/read", 200)
     assert record["response"]["details"]["tags"] == ["a", "b"]

@@ -21,26 +21,34 @@ def main() -> None:
     given = json.loads(sys.argv[1])
     client = DeepgramClient(api_key=given["key"], environment=environment(given["url"]))
     text = client.read.v1.text
-    told: dict[str, Any] = {}
-    asked = {"language": "en", "summarize": True, **ALL, "custom_topic": ["Refund"], "tag": ["a", "b"]}
-    read = text.analyze(request={"text": given["text"]}, **asked)
-    told["read"] = dump(read)
-    told["read_as_user"] = {
+    answers: dict[str, Any] = {}
+    analyze_parameters = {
+        "language": "en",
+        "summarize": True,
+        **ALL,
+        "custom_topic": ["Refund"],
+        "tag": ["a", "b"],
+    }
+    read = text.analyze(request={"text": given["text"]}, **analyze_parameters)
+    answers["read"] = dump(read)
+    answers["read_as_user"] = {
         "request_id": read.metadata.request_id,
         "summary": read.results.summary.text,
         "topic": at(at(at(read.results.topics, "segments")[0], "topics")[0], "topic"),
     }
-    told["read_url"] = dump(text.analyze(request={"url": given["text_url"]}, language="en", sentiment=True))
+    answers["read_url"] = dump(
+        text.analyze(request={"url": given["text_url"]}, language="en", sentiment=True)
+    )
     called_back = {"callback": given["callback_url"], "callback_method": "PUT", "tag": given["tag"]}
     try:
         accepted = text.analyze(request={"text": given["text"]}, language="en", summarize="v2", **called_back)
-        told["accepted"] = dump(accepted)
+        answers["accepted"] = dump(accepted)
     except ValueError as unreadable:  # SDK 5 knows no other answer than a result, and sends this all the same
-        told["accepted"] = {"unreadable": type(unreadable).__name__}
+        answers["accepted"] = {"unreadable": type(unreadable).__name__}
     audio = Path(given["clip"]).read_bytes()
-    told["heard"] = dump(client.listen.v1.media.transcribe_file(request=audio, summarize="v2", **ALL))
-    told["error"] = error(lambda: text.analyze(request={"text": "Hello."}, sentiment=True))
-    print(json.dumps(told))
+    answers["heard"] = dump(client.listen.v1.media.transcribe_file(request=audio, summarize="v2", **ALL))
+    answers["error"] = error(lambda: text.analyze(request={"text": "Hello."}, sentiment=True))
+    print(json.dumps(answers))
 
 
 def environment(url: str) -> DeepgramClientEnvironment:

@@ -73,10 +73,10 @@ async def a_parked_delivery(api: Front) -> Job:
 async def test_the_list_of_deliveries(api: Front) -> None:
     await a_parked_delivery(api)
     (reply,) = examples(f"GET {PROJECT}/deliveries")
-    (shown,) = (await call(api, "GET", "deliveries"))["deliveries"]
-    assert list(shown) == list(reply["deliveries"][0])
+    (listed,) = (await call(api, "GET", "deliveries"))["deliveries"]
+    assert list(listed) == list(reply["deliveries"][0])
     same = ("state", "method", "status", "code", "schedule", "tags", "kept", "next_attempt_at")
-    assert [shown[name] for name in same] == [reply["deliveries"][0][name] for name in same]
+    assert [listed[name] for name in same] == [reply["deliveries"][0][name] for name in same]
 
 
 async def test_one_redelivery(api: Front) -> None:

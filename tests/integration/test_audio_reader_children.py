@@ -93,9 +93,9 @@ async def test_children_that_rest_are_ended_but_for_one() -> None:
                 group.create_task(read(reader, SPOKEN[0]))
         assert len(children()) > 1
         await eventually(lambda: len(children()) == 1)
-        (left,) = children()
+        (remaining,) = children()
         assert chunks_of(await read(reader, SPOKEN[0]))
-        assert children() == [left]
+        assert children() == [remaining]
 
 
 async def test_a_child_that_does_not_start_is_our_trouble_and_not_the_files(

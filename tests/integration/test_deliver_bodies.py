@@ -22,10 +22,10 @@ from support.raw_receiver import Conversation, answering, receiving
 
 async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:
     document = json.dumps({"words": ["said"] * 400_000}).encode()
-    kept = await store_document(blobs, BlobKey("results/1"), document)
-    assert kept.key is not None
+    stored = await store_document(blobs, BlobKey("results/1"), document)
+    assert stored.key is not None
     async with receiving(answering()) as receiver:
-        outcome = await deliverer(lease(receiver.url(), kept))
+        outcome = await deliverer(lease(receiver.url(), stored))
     assert isinstance(outcome, Done)
     [received] = receiver.received
     assert received.body == document
@@ -35,7 +35,7 @@ async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: F
 async def test_large_results_for_receivers_that_hang_hold_up_no_others(
     egress: EgressClient, blobs: FolderBlobStore
 ) -> None:
-    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    stored = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     deliverer = deliverer_with(
         egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
     )
@@ -48,10 +48,10 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
         await asyncio.Event().wait()
 
     async with receiving(hang) as hanging, receiving(answering()) as healthy:
-        attempts = [asyncio.create_task(deliverer(lease(hanging.url(), kept))) for _ in range(40)]
+        attempts = [asyncio.create_task(deliverer(lease(hanging.url(), stored))) for _ in range(40)]
         async with asyncio.timeout(20):
             await all_there.wait()
-            assert isinstance(await deliverer(lease(healthy.url(), kept)), Done)
+            assert isinstance(await deliverer(lease(healthy.url(), stored)), Done)
         assert not any(attempt.done() for attempt in attempts)
     await asyncio.gather(*attempts)
 
@@ -60,7 +60,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
     egress: EgressClient, blobs: FolderBlobStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(delivery_handler, "LARGE_BYTES", 3 * INLINE_LIMIT)
-    kept = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
+    stored = await store_document(blobs, BlobKey("results/1"), bytes(INLINE_LIMIT + 1))
     enormous = await store_document(blobs, BlobKey("results/2"), bytes(4 * INLINE_LIMIT))
     deliverer = deliverer_with(
         egress, blobs, nothing_recorded, msgspec.structs.replace(SETTINGS, timeout=60.0)
@@ -78,7 +78,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
             await talk.answer()
 
     async with receiving(count) as receiver, asyncio.timeout(30):
-        bodies = [kept] * 6 + [enormous] + [kept] * 6
+        bodies = [stored] * 6 + [enormous] + [stored] * 6
         outcomes = await asyncio.gather(*(deliverer(lease(receiver.url(), body)) for body in bodies))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert most <= 2

@@ -85,11 +85,11 @@ async def test_one_hiccup_ends_no_callback_request_and_one_200_is_one_delivery(s
 
 
 async def test_what_is_final_is_reported_at_once(server: Program) -> None:
-    async def gone(talk: Conversation) -> None:
+    async def closed(talk: Conversation) -> None:
         await talk.request()
         await talk.answer(410)
 
-    async with receiving(gone) as host:
+    async with receiving(closed) as host:
         reply = await posted(server, "", host.url("/a.flac"))
     assert reply.status == 400
     assert reply.json()["err_code"] == "REMOTE_CONTENT_ERROR"

@@ -72,10 +72,10 @@ async def test_a_term_is_written_as_asked_and_other_words_stay(pool: EnginePool)
     assert [word.start for word in recognised.words] == [word.start for word in bare.words]
 
 
-@pytest.mark.parametrize(("clip", "asked", "written"), EXAMPLES)
-async def test_an_example_of_the_documentation(pool: EnginePool, clip: str, asked: str, written: str) -> None:
+@pytest.mark.parametrize(("clip", "query", "written"), EXAMPLES)
+async def test_an_example_of_the_documentation(pool: EnginePool, clip: str, query: str, written: str) -> None:
     """Word for word but for one in ten: another processor's kernels decode a little differently."""
-    terms = parse(parse_qsl(asked), Mode.RECORDED).terms
+    terms = parse(parse_qsl(query), Mode.RECORDED).terms
     task = Task("tiny.en", terms=terms)
     recognised = await pool.recognise(samples_of(AUDIO / clip), task, Urgency.RECORDING)
     text = joined(recognised.words)

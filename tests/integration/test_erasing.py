@@ -76,22 +76,22 @@ class ProcessContext:
         if not ends:
             return name
         (lease,) = await self.store.claim(KIND, 1, 60)
-        kept = (
+        stored = (
             StoredDocument(key=document_key(name))
             if large
             else StoredDocument(inline=f'{{"transcript": "{CANARY}"}}')
         )
         if large:
             await self.blobs.put(document_key(name), single_chunk(CANARY.encode()))
-        result = TranscriptionResult(kept, 1.0, 1)
+        result = TranscriptionResult(stored, 1.0, 1)
         done = Done(
             200,
             msgspec.json.encode(result),
-            (self.delivery(name, kept),),
+            (self.delivery(name, stored),),
             used=request_usage(lease.job, order_of(lease.job.payload), result, 200),
         )
         assert await self.store.settle(lease, done)
-        await self.store.add([self.delivery(name, kept)])
+        await self.store.add([self.delivery(name, stored)])
         attempt = Attempt(1.0, 2.0, "server_error", 503, f'{{"answer": "{CANARY}"}}'.encode())
         first, second = await self.store.claim(DELIVER, 2, 60)
         assert await self.store.settle(first, Done(200, attempt=attempt))
@@ -261,9 +261,9 @@ async def test_nothing_is_left_in_an_object_store(
             assert has_canary(copy.read_bytes())
         kept_before = {key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])}
         await tenant.erase(erased)
-        kept = {key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])}
-        assert kept_before - kept == {f"{prefix}/{key(erased)}" for key in (audio_key, document_key)}
-        assert kept == {f"{prefix}/{key(other)}" for key in (audio_key, document_key)}
+        stored = {key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])}
+        assert kept_before - stored == {f"{prefix}/{key(erased)}" for key in (audio_key, document_key)}
+        assert stored == {f"{prefix}/{key(other)}" for key in (audio_key, document_key)}
         await tenant.end_project()
         assert not [key for key in s3.keys(prefix) if has_canary(s3.get(key)[0])]
         assert not [key for key in s3.unfinished() if key.startswith(prefix)]
@@ -352,7 +352,7 @@ class Asking(Dying):
 
 @pytest.mark.parametrize("stripped", [False, True])
 async def test_what_is_erased_goes_on_counting_without_its_tags(file: ProcessContext, stripped: bool) -> None:
-    kept, erased = await file.recording(), await file.recording()
+    stored, erased = await file.recording(), await file.recording()
     if stripped:
         file.clock.advance(100.0)
         keeper = RetentionService(file.blobs, file.store, keep_results=0, keep_history=1e6, keep_usage=1e6)
@@ -364,7 +364,7 @@ async def test_what_is_erased_goes_on_counting_without_its_tags(file: ProcessCon
         (): UsageAmount(1, 1.0, 1.0),
         (CANARY,): UsageAmount(1, 1.0, 1.0),
     }
-    await file.erase(kept)
+    await file.erase(stored)
     assert (await file.store.used_labels(everything, 10)).tags == frozenset()
 
 

@@ -294,7 +294,7 @@ async def test_a_child_that_is_killed_ends_its_stream_alone() -> None:
         assert len([item async for item in first.items()]) > 10
         await first.close()
         await second.close()
-    await gone()
+    await ended()
 
 
 async def test_a_child_that_hangs_is_noticed() -> None:
@@ -310,7 +310,7 @@ def children() -> list[int]:
     return [p.pid for p in psutil.Process().children() if "ringback.audio.live_child" in _command(p)]
 
 
-async def gone() -> None:
+async def ended() -> None:
     await eventually(lambda: not children())
 
 

@@ -173,12 +173,17 @@ async def database_shape(url: str) -> object:
         await connection.close()
 
 
-HEARD = TranscriptionResult(StoredDocument(inline="{}"), 3.25, 2, "uuid")
+TRANSCRIBED = TranscriptionResult(StoredDocument(inline="{}"), 3.25, 2, "uuid")
 HARD_TAGS = ("b", 'x, "y', "ä\x00")
 UNDERSTOOD = TranscriptionResult(StoredDocument(inline="{}"), input_tokens=7, output_tokens=3)
 REQUESTS: list[tuple[str, ListenOptions, TranscriptionResult | None, int]] = [
-    ("sync", ListenOptions(tag=("d", "c", "d")), HEARD, 200),
-    ("async", ListenOptions(punctuate=True, keyterm=('"',), tag=HARD_TAGS, extra={"a": "b"}), HEARD, 200),
+    ("sync", ListenOptions(tag=("d", "c", "d")), TRANSCRIBED, 200),
+    (
+        "async",
+        ListenOptions(punctuate=True, keyterm=('"',), tag=HARD_TAGS, extra={"a": "b"}),
+        TRANSCRIBED,
+        200,
+    ),
     ("sync", ListenOptions(detect_language=True, language="de"), None, 400),
     ("sync", ListenOptions(detect_language=("en", "de")), None, 500),
     ("read", ListenOptions(topics=True), UNDERSTOOD, 200),

@@ -222,13 +222,13 @@ class TestDeath:
     ) -> None:
         staying = await open_node()
         await staying.add([new_job(), new_job()])
-        [kept] = await staying.claim("transcribe", 1, 60.0)
+        [held_lease] = await staying.claim("transcribe", 1, 60.0)
         async with await PostgresLedger.open(url, serving=True) as leaving:
             [lost] = await leaving.claim("transcribe", 1, 60.0)
         assert await staying.rescue() == 1
         [again] = await staying.claim("transcribe", 1, 60.0)
         assert again.job.id == lost.job.id
-        assert await staying.settle(kept, Done(200))
+        assert await staying.settle(held_lease, Done(200))
 
     async def test_nodes_are_listed_while_they_serve(
         self, open_node: OpenNode, url: str, monkeypatch: pytest.MonkeyPatch

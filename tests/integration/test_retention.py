@@ -60,11 +60,11 @@ class Environment:
         await self.blobs.put(audio_key(name), single_chunk(b"RIFF"))
         await self.ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
         (lease,) = await self.ledger.claim(KIND, 1, 60)
-        kept = StoredDocument(key=document_key(name)) if large else StoredDocument(inline="{}")
+        stored = StoredDocument(key=document_key(name)) if large else StoredDocument(inline="{}")
         if large:
             await self.blobs.put(document_key(name), single_chunk(b"{}"))
-        ending = msgspec.json.encode(TranscriptionResult(kept, 1.0, 1))
-        follow_ups = (self.delivery(name, kept),) if callback else ()
+        ending = msgspec.json.encode(TranscriptionResult(stored, 1.0, 1))
+        follow_ups = (self.delivery(name, stored),) if callback else ()
         assert await self.ledger.settle(lease, Done(200, ending, follow_ups))
         return await self.job(name)
 
@@ -242,10 +242,10 @@ async def test_however_short_the_time_a_result_can_still_be_read(env: Environmen
 async def test_audio_stays_for_its_time_after_the_end(env: Environment) -> None:
     job = await env.ended(1, callback=False)
     sweep = SweepService(env.blobs, env.ledger, env.clock, keep_audio=500.0)
-    for seconds, left in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
+    for seconds, stripped in ((0.0, [audio_key(job.id)]), (499.0, [audio_key(job.id)]), (2.0, [])):
         env.clock.advance(seconds)
         await sweep.round("audio", asyncio.Event())
-        assert await keys_of(env.blobs, "audio") == left
+        assert await keys_of(env.blobs, "audio") == stripped
 
 
 async def test_the_words_are_nowhere_on_the_disk_after_their_time(
@@ -263,9 +263,9 @@ async def test_the_words_are_nowhere_on_the_disk_after_their_time(
             order = TranscriptionOrder(ListenOptions(), "m", audio=audio_key(name), sha256="0" * 64)
             await ledger.add([order_job(order, name, SEAL, project="p", accessor="k")])
             (lease,) = await ledger.claim(KIND, 1, 60)
-            kept = StoredDocument(inline=words.decode() * 100)
+            stored = StoredDocument(inline=words.decode() * 100)
             assert await ledger.settle(
-                lease, Done(200, msgspec.json.encode(TranscriptionResult(kept, 1.0, 1)))
+                lease, Done(200, msgspec.json.encode(TranscriptionResult(stored, 1.0, 1)))
             )
         assert _holding(folder, words)
         manual_clock.advance(RESULTS + 1)
@@ -291,6 +291,6 @@ async def test_extra_goes_with_the_results(env: Environment) -> None:
     )
     env.clock.advance(RESULTS)
     await env.round()
-    left = await env.job(name)
-    assert b"private" not in left.payload
-    assert left.tags == ("t",)
+    stripped = await env.job(name)
+    assert b"private" not in stripped.payload
+    assert stripped.tags == ("t",)

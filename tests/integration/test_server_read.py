@@ -36,7 +36,7 @@ from ringback.transcription.request import READ, order_of
 from ringback.understanding.endpoint import LlmEndpoint
 from ringback.understanding.understand import Understanding
 from support.front import Answered, Front, front
-from support.llm import Asked, LlmServer, Told, sensible
+from support.llm import LlmAnswer, LlmRequest, LlmServer, sensible
 from support.sealing import SEAL
 
 TEXT = "Thank you for calling. " + "I hate that my phone is broken again today. " * 8
@@ -349,8 +349,8 @@ async def test_the_same_idempotency_key_reads_once_and_is_no_transcription(built
     assert (listen.status, listen.json()["err_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
 
 
-def broken(asked: Asked) -> Told:
-    return Told(status=500)
+def broken(request: LlmRequest) -> LlmAnswer:
+    return LlmAnswer(status=500)
 
 
 async def test_what_a_failing_model_leaves_is_answered_with_warnings(tmp_path: Path) -> None:
@@ -376,20 +376,20 @@ async def test_a_callback_waits_for_a_model_that_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(read, "MODEL_DELAYS", RetrySchedule((0.0, 0.0)))
-    with LlmServer(lambda asked: broken(asked) if len(llm.asked) < 4 else sensible(asked)) as llm:
+    with LlmServer(lambda request: broken(request) if len(llm.requests) < 4 else sensible(request)) as llm:
         async with reading(tmp_path, llm) as opened:
             with capture_logs() as logs:
                 answered = await opened.ask(f"/v1/read?language=en&topics=true&{CALLBACK}")
                 job = await opened.ended(answered.json()["request_id"])
             attempts = await opened.front.ledger.attempts(job.id, 9)
-    assert (job.code, len(llm.asked)) == (200, 4)
+    assert (job.code, len(llm.requests)) == (200, 4)
     assert [each.outcome for each in attempts] == ["not_understood", "read"]
     (ended,) = [entry for entry in logs if entry["event"] == "read.ended"]
     assert (ended["status"], ended["source"], ended["input_tokens"]) == (200, "upload", 100)
 
 
 async def test_a_text_that_is_waited_for_is_cancelled_with_its_caller(tmp_path: Path) -> None:
-    with LlmServer(lambda asked: Told(seconds=30)) as llm:
+    with LlmServer(lambda request: LlmAnswer(seconds=30)) as llm:
         async with reading(tmp_path, llm) as opened:
             asking = asyncio.create_task(opened.ask("/v1/read?language=en&topics=true"))
             await asyncio.to_thread(llm.wait_for, 1)

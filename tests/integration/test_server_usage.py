@@ -95,11 +95,11 @@ async def test_usage_says_when_groups_are_left_out(api: Front, monkeypatch: pyte
 
 
 async def test_usage_outlives_the_record_and_an_erasure(api: Front) -> None:
-    kept, erased = await submit(api, "tag=a", finish=200), await submit(api, "tag=b", finish=200)
+    remaining, erased = await submit(api, "tag=a", finish=200), await submit(api, "tag=b", finish=200)
     answer = await api.call("DELETE", f"/v1/projects/{api.project}/requests/{erased.id}", key=OWNER)
     assert answer.status == 200
     assert await api.ledger.drop(-0.001, 10) == 1
-    assert await api.ledger.get(kept.id) is None
+    assert await api.ledger.get(remaining.id) is None
     report = (await get(api, "{project}/usage/breakdown?grouping=tags")).json()
     assert {item["grouping"]["tags"]: item["requests"] for item in report["results"]} == {"": 1, "a": 1}
     assert (await get(api, "{project}/usage/fields")).json()["tags"] == ["a"]

@@ -41,8 +41,8 @@ class Engine:
         self.pool, self.live = pool, live
         self.recordings = RecordingRecogniser(reader, pool, Progress(), Quality.FAST)
 
-    async def recorded(self, path: Path, *channels: Samples, **asked: object) -> Transcript:
-        given: dict[str, object] = {"diarize": True, "multichannel": len(channels) > 1} | asked
+    async def recorded(self, path: Path, *channels: Samples, **requested: object) -> Transcript:
+        given: dict[str, object] = {"diarize": True, "multichannel": len(channels) > 1} | requested
         options = ListenOptions(**given)  # type: ignore[arg-type]
         return await self.recordings.recognise_recording(
             written(path, *channels), JobId("job"), options, MODEL

@@ -248,8 +248,8 @@ class TestGroups:
                 type(None), type(None), type(None), AlreadyRequested,
                 OverAllowance, AlreadyRequested, OverAllowance, AlreadyRequested,
             ]  # fmt: skip
-            kept = [await ledger.get(job.id) is not None for job in jobs]
-            assert kept == [answer is None for answer in answers]
+            present = [await ledger.get(job.id) is not None for job in jobs]
+            assert present == [answer is None for answer in answers]
 
     async def test_a_bad_operation_fails_alone(self, path: Path) -> None:
         async with await opened(path) as ledger:
@@ -271,8 +271,8 @@ class TestGroups:
                 type(None), bool, ValueError, ValueError, bool, type(None),
             ]  # fmt: skip
             assert (results[1], results[4]) == (True, False)
-            kept = [await ledger.get(job.id) is not None for job in good]
-            assert kept == [True, False, True]
+            present = [await ledger.get(job.id) is not None for job in good]
+            assert present == [True, False, True]
             assert [len(await ledger.attempts(lease.job.id, 9)) for lease in (ended, taken)] == [1, 0]
             assert await ledger.settle(taken, Done(200))
 
@@ -305,9 +305,9 @@ class TestFaults:
                     await ledger.add([lost])
                 assert await ledger.get(lost.id) is None  # reading goes on
                 connection.execute("rollback")
-            kept = new_job()
-            await ledger.add([kept])
-            assert await ledger.get(kept.id) is not None
+            present = new_job()
+            await ledger.add([present])
+            assert await ledger.get(present.id) is not None
             assert await ledger.get(lost.id) is None
 
     async def test_disk_full(self, path: Path) -> None:

@@ -19,7 +19,7 @@ from ringback.settings import LlmSettings
 from ringback.understanding.endpoint import ANSWER_BYTES, LlmEndpoint
 from ringback.understanding.text import NumberedSentence
 from ringback.understanding.understand import Understanding
-from support.llm import KEY, Asked, LlmServer, Told, completion, sensible
+from support.llm import KEY, LlmAnswer, LlmRequest, LlmServer, completion, sensible
 from support.ports import free_port
 
 TEXTS = ["Thank you for calling.", *(f"My phone number {n} is broken and I hate it." for n in range(12))]
@@ -57,7 +57,7 @@ async def understanding(
 
 
 async def understood(
-    answer: Callable[[Asked], Told],
+    answer: Callable[[LlmRequest], LlmAnswer],
     options: ListenOptions = ALL,
     texts: list[str] = TEXTS,
     timeout: float = 30.0,
@@ -111,13 +111,13 @@ async def test_a_model_that_follows_its_instructions() -> None:
     for info in (found.summary_info, found.topics_info, found.intents_info, found.sentiment_info):
         assert info is not None
         assert (info.input_tokens, info.output_tokens) == (100, 10)
-    assert sorted(questions.question for questions in llm.asked) == [
+    assert sorted(questions.question for questions in llm.requests) == [
         "intents",
         "sentiment",
         "summary",
         "topics",
     ]
-    for questions in llm.asked:
+    for questions in llm.requests:
         assert questions.path == "/v1/chat/completions"
         assert questions.headers["authorization"] == f"Bearer {KEY}"
         assert questions.body["model"] == "scripted"
@@ -127,16 +127,16 @@ async def test_a_short_text_is_its_own_summary_and_is_not_sent() -> None:
     found, llm = await understood(sensible, ListenOptions(summarize="v2"), ["Hello there."])
     assert found.summary is not None
     assert found.summary.text == "Hello there."
-    assert llm.asked == []
+    assert llm.requests == []
     assert found.warnings == ()
 
 
 async def test_only_what_is_asked_for_is_sent() -> None:
     _, llm = await understood(sensible, ListenOptions(sentiment=True))
-    assert [questions.question for questions in llm.asked] == ["sentiment"]
+    assert [questions.question for questions in llm.requests] == ["sentiment"]
 
 
-def both_kinds(questions: Asked) -> Told:
+def both_kinds(questions: LlmRequest) -> LlmAnswer:
     labels = [{"label": "broken PHONE", "confidence": 2}, {"label": "Bomb making", "confidence": 0.9}]
     return completion({"segments": [{"segment": 2, "labels": labels}, {"segment": 99, "labels": labels}]})
 
@@ -147,7 +147,7 @@ async def test_strict_labels_are_filtered_against_the_list_here_too() -> None:
     assert found.topics is not None
     (segment,) = found.topics.segments
     assert segment.topics == (JsonTopic("Broken phone", 1.0),)
-    assert llm.asked[0].data["allowed"] == ["Broken phone"]
+    assert llm.requests[0].data["allowed"] == ["Broken phone"]
     extended, _ = await understood(both_kinds, ListenOptions(topics=True, custom_topic=("Broken phone",)))
     assert extended.topics is not None
     assert [each.topic for each in extended.topics.segments[0].topics] == ["broken PHONE", "Bomb making"]
@@ -169,19 +169,19 @@ async def test_a_long_text_is_asked_about_in_parts_that_fit() -> None:
             long = await found.understand(numbered(words), ALL)
     assert long.warnings == ()
     assert long.topics is not None
-    assert len(long.topics.segments) == sum(questions.question == "topics" for questions in llm.asked) > 5
+    assert len(long.topics.segments) == sum(questions.question == "topics" for questions in llm.requests) > 5
     starts = [each.start_word for each in long.topics.segments]
     assert starts == sorted(set(starts))
     assert long.summary is not None
     assert long.summary.text == "Someone says something."
-    assert all(len(questions.raw) < 4_096 * 4 for questions in llm.asked)
+    assert all(len(questions.raw) < 4_096 * 4 for questions in llm.requests)
     assert long.scores == (0.5,) * 900
 
 
 async def test_at_most_so_many_questions_are_asked_at_once() -> None:
     open_now = most = 0
 
-    def answer(questions: Asked) -> Told:
+    def answer(questions: LlmRequest) -> LlmAnswer:
         nonlocal open_now, most
         open_now += 1
         most = max(most, open_now)
@@ -192,16 +192,16 @@ async def test_at_most_so_many_questions_are_asked_at_once() -> None:
     with LlmServer(answer) as llm:
         async with understanding(llm.url, concurrency=1) as found:
             await asyncio.gather(*(found.understand(numbered(TEXTS), ALL) for _ in range(3)))
-    assert len(llm.asked) == 12
+    assert len(llm.requests) == 12
     assert most == 1
 
 
 async def test_a_flood_of_one_key_does_not_keep_anothers_text_waiting() -> None:
     asked_for: list[str] = []
 
-    def answer(asked: Asked) -> Told:
-        asked_for.append(asked.data["segments"][0]["text"])
-        return sensible(asked)
+    def answer(request: LlmRequest) -> LlmAnswer:
+        asked_for.append(request.data["segments"][0]["text"])
+        return sensible(request)
 
     def says(text: str) -> list[NumberedSentence]:
         return numbered([text])
@@ -214,19 +214,19 @@ async def test_a_flood_of_one_key_does_not_keep_anothers_text_waiting() -> None:
     assert asked_for.index("a single one") <= 2
 
 
-BROKEN: dict[str, tuple[Callable[[Asked], Told], int, str]] = {
+BROKEN: dict[str, tuple[Callable[[LlmRequest], LlmAnswer], int, str]] = {
     "no json": (lambda _: completion("Sure! Here is what you want."), 2, "cannot be used"),
     "other schema": (lambda _: completion({"error": [1, 2, 3]}), 2, "cannot be used"),
-    "no completion": (lambda _: Told(body=b"<html>It works!</html>"), 2, "cannot be used"),
-    "empty": (lambda _: Told(body=b""), 2, "cannot be used"),
-    "500": (lambda _: Told(500, b"out of memory"), 2, "status 500"),
-    "429": (lambda _: Told(429, b""), 2, "status 429"),
-    "400": (lambda _: Told(400, b""), 2, "status 400"),
-    "401": (lambda _: Told(401, f"bad key {KEY}".encode()), 1, "status 401"),
-    "404": (lambda _: Told(404, b""), 1, "status 404"),
-    "oversize": (lambda _: Told(body=b" " * (ANSWER_BYTES + 1)), 1, "too long"),
-    "broken off": (lambda _: Told(body=b"{", headers={"content-length": "99999"}), 1, "too long"),
-    "redirect": (lambda _: Told(302, b"", {"location": "http://127.0.0.1:9/"}), 1, "status 302"),
+    "no completion": (lambda _: LlmAnswer(body=b"<html>It works!</html>"), 2, "cannot be used"),
+    "empty": (lambda _: LlmAnswer(body=b""), 2, "cannot be used"),
+    "500": (lambda _: LlmAnswer(500, b"out of memory"), 2, "status 500"),
+    "429": (lambda _: LlmAnswer(429, b""), 2, "status 429"),
+    "400": (lambda _: LlmAnswer(400, b""), 2, "status 400"),
+    "401": (lambda _: LlmAnswer(401, f"bad key {KEY}".encode()), 1, "status 401"),
+    "404": (lambda _: LlmAnswer(404, b""), 1, "status 404"),
+    "oversize": (lambda _: LlmAnswer(body=b" " * (ANSWER_BYTES + 1)), 1, "too long"),
+    "broken off": (lambda _: LlmAnswer(body=b"{", headers={"content-length": "99999"}), 1, "too long"),
+    "redirect": (lambda _: LlmAnswer(302, b"", {"location": "http://127.0.0.1:9/"}), 1, "status 302"),
 }
 
 
@@ -235,7 +235,7 @@ async def test_a_model_that_fails_costs_its_own_parts_alone(name: str) -> None:
     answer, tries, reason = BROKEN[name]
     with capture_logs() as logs:
         found, llm = await understood(answer, timeout=2.0)
-    assert len(llm.asked) == 4 * tries
+    assert len(llm.requests) == 4 * tries
     assert warned(found) == {
         "topics": "failed", "intents": "failed", "summarize": "extractive", "sentiment": "failed",
     }  # fmt: skip
@@ -257,7 +257,7 @@ async def test_a_model_that_fails_costs_its_own_parts_alone(name: str) -> None:
 async def test_a_bad_answer_is_asked_for_once_more() -> None:
     seen: set[str] = set()
 
-    def first_bad(questions: Asked) -> Told:
+    def first_bad(questions: LlmRequest) -> LlmAnswer:
         if questions.question in seen:
             return sensible(questions)
         seen.add(questions.question)
@@ -265,7 +265,7 @@ async def test_a_bad_answer_is_asked_for_once_more() -> None:
 
     found, llm = await understood(first_bad)
     assert found.warnings == ()
-    assert len(llm.asked) == 8
+    assert len(llm.requests) == 8
     assert found.topics_info is not None
     assert found.topics_info.input_tokens == 200
 
@@ -273,28 +273,28 @@ async def test_a_bad_answer_is_asked_for_once_more() -> None:
 async def test_a_server_that_refuses_bounds_in_a_schema_is_asked_without_them() -> None:
     """As OpenAI's does for fine-tuned models."""
 
-    def without_bounds(asked: Asked) -> Told:
-        schema = json.dumps(asked.body["response_format"]["json_schema"]["schema"])
+    def without_bounds(request: LlmRequest) -> LlmAnswer:
+        schema = json.dumps(request.body["response_format"]["json_schema"]["schema"])
         if any(f'"{word}"' in schema for word in ("maxLength", "maxItems", "minimum", "maximum")):
-            return Told(400, b'{"error": {"message": "\'maxLength\' is not permitted"}}')
-        return sensible(asked)
+            return LlmAnswer(400, b'{"error": {"message": "\'maxLength\' is not permitted"}}')
+        return sensible(request)
 
     found, llm = await understood(without_bounds)
     assert found.warnings == ()
     assert found.topics is not None
     assert found.scores is not None
-    assert sorted(asked.question for asked in llm.asked)[-2:] == ["topics"] * 2
+    assert sorted(request.question for request in llm.requests)[-2:] == ["topics"] * 2
 
 
 async def test_a_model_that_never_answers_is_given_up_in_time_and_not_asked_again() -> None:
-    found, llm = await understood(lambda _: Told(seconds=60), ListenOptions(topics=True), timeout=0.3)
+    found, llm = await understood(lambda _: LlmAnswer(seconds=60), ListenOptions(topics=True), timeout=0.3)
     (warning,) = found.warnings
     assert "no answer in time" in warning.message
-    assert len(llm.asked) == 1
+    assert len(llm.requests) == 1
 
 
 async def test_all_questions_about_one_text_have_a_time_limit() -> None:
-    with LlmServer(lambda _: Told(seconds=60)) as llm:
+    with LlmServer(lambda _: LlmAnswer(seconds=60)) as llm:
         async with understanding(llm.url, timeout=0.4, total=0.4, concurrency=1) as found:
             ended = await found.understand(numbered(TEXTS), ALL)
     assert warned(ended).keys() == {"topics", "intents", "summarize", "sentiment"}
@@ -315,7 +315,7 @@ INJECTED = [
 ]
 
 
-def obeys(questions: Asked) -> Told:
+def obeys(questions: LlmRequest) -> LlmAnswer:
     """A model that does what the text says, as far as its schema lets it, and beyond."""
     answers = str(questions.headers.get("authorization"))
     label = {"label": f"OWNED\n{answers}\x1b]0;x\x07" + "A" * 1_000, "confidence": 1e308, "start_word": -5}
@@ -332,7 +332,7 @@ def obeys(questions: Asked) -> Told:
 async def test_a_text_that_gives_orders_changes_no_shape_and_no_index() -> None:
     texts = INJECTED * 6
     found, llm = await understood(obeys, texts=texts)
-    for questions in llm.asked:
+    for questions in llm.requests:
         # The text never leaves its place, and the key is in no message.
         assert [message["role"] for message in questions.body["messages"]] == ["system", "user"]
         assert KEY.encode() not in questions.raw

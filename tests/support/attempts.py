@@ -48,10 +48,10 @@ def deliverer_with(
 
 def lease(url: str, body: StoredDocument | None = None, method: str = "POST", tries: int = 0) -> Lease:
     """A claimed delivery to `url`."""
-    kept = StoredDocument(inline=DOCUMENT) if body is None else body
+    stored = StoredDocument(inline=DOCUMENT) if body is None else body
     origin = read_target(url).origin
     sealed = SEAL.seal(url, callback_context(REQUEST))
-    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", kept, destination=origin)
+    order = DeliveryOrder(REQUEST, sealed, method, 200, "key-1", stored, destination=origin)
     new = order_job(order, project="project-1", accessor="key-1")
     return Lease(job_of(new, State.LEASED, tries), token=1)
 

@@ -139,9 +139,9 @@ class Front:
 
     async def finish(self, lease: Lease, document: bytes = DOCUMENT, status: int = 200) -> None:
         """Do the transcriber's last step."""
-        kept = await store_document(self.blobs, document_key(lease.job.id), document)
+        stored = await store_document(self.blobs, document_key(lease.job.id), document)
         model = self.services.catalogue.models()[0]
-        ending = TranscriptionResult(kept, 7.5, 1, model.uuid if status == 200 else None)
+        ending = TranscriptionResult(stored, 7.5, 1, model.uuid if status == 200 else None)
         used = request_usage(lease.job, order_of(lease.job.payload), ending, status)
         assert await self.ledger.settle(lease, Done(status, msgspec.json.encode(ending), used=used))
 

@@ -13,7 +13,7 @@ KEY = "sk-the-operators-own-key"
 
 
 @dataclass(frozen=True)
-class Asked:
+class LlmRequest:
     """One request, as it came."""
 
     path: str
@@ -36,7 +36,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Told:
+class LlmAnswer:
     """One answer; at most `seconds` pass before it."""
 
     status: int = 200
@@ -45,7 +45,7 @@ class Told:
     seconds: float = 0.0
 
 
-def completion(content: object, prompt_tokens: int = 100, completion_tokens: int = 10) -> Told:
+def completion(content: object, prompt_tokens: int = 100, completion_tokens: int = 10) -> LlmAnswer:
     """A chat completion whose message is this: text, or what becomes JSON."""
     text = content if isinstance(content, str) else json.dumps(content)
     document = {
@@ -53,10 +53,10 @@ def completion(content: object, prompt_tokens: int = 100, completion_tokens: int
         "choices": [{"index": 0, "message": {"role": "assistant", "content": text}}],
         "usage": {"prompt_tokens": prompt_tokens, "completion_tokens": completion_tokens},
     }
-    return Told(body=json.dumps(document).encode())
+    return LlmAnswer(body=json.dumps(document).encode())
 
 
-def sensible(requested: Asked) -> Told:
+def sensible(requested: LlmRequest) -> LlmAnswer:
     """What a model answers that does as it is told."""
     data = requested.data
     match requested.question:
@@ -76,9 +76,9 @@ def sensible(requested: Asked) -> Told:
 class LlmServer:
     """Listens on loopback, from entering to leaving."""
 
-    def __init__(self, answer: Callable[[Asked], Told] = sensible) -> None:
+    def __init__(self, answer: Callable[[LlmRequest], LlmAnswer] = sensible) -> None:
         self.answer = answer
-        self.asked: list[Asked] = []
+        self.requests: list[LlmRequest] = []
         self.released = threading.Event()
         """Ends every wait of `Told.seconds`."""
 
@@ -91,8 +91,8 @@ class LlmServer:
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers["content-length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                requested = Asked(self.path, headers, raw)
-                llm.asked.append(requested)
+                requested = LlmRequest(self.path, headers, raw)
+                llm.requests.append(requested)
                 reported = llm.answer(requested)
                 if reported.seconds:
                     llm.released.wait(reported.seconds)
@@ -136,7 +136,7 @@ class LlmServer:
     def wait_for(self, count: int, seconds: float = 60) -> None:
         """Return once so many questions have come."""
         deadline = time.monotonic() + seconds
-        while len(self.asked) < count:
+        while len(self.requests) < count:
             if time.monotonic() > deadline:
-                raise AssertionError(f"{len(self.asked)} questions came, not {count}")
+                raise AssertionError(f"{len(self.requests)} questions came, not {count}")
             time.sleep(0.01)

@@ -14,7 +14,7 @@ class SocketReceiver:
     """Listens on loopback, in threads."""
 
     def __init__(self) -> None:
-        self._told: dict[str, list[Any]] = defaultdict(list)
+        self._messages: dict[str, list[Any]] = defaultdict(list)
         self._closed: set[str] = set()
         self._news = threading.Condition()
         self._server: Server | None = None
@@ -40,7 +40,7 @@ class SocketReceiver:
         with self._news:
             if not self._news.wait_for(lambda: path in self._closed, seconds):
                 raise AssertionError(f"no socket for {path} has closed after {seconds} s")
-            return self._told[path]
+            return self._messages[path]
 
     def _take(self, connection: ServerConnection) -> None:
         assert connection.request is not None
@@ -48,7 +48,7 @@ class SocketReceiver:
         try:
             for message in connection:
                 with self._news:
-                    self._told[path].append(json.loads(message))
+                    self._messages[path].append(json.loads(message))
         except ConnectionClosed:
             pass  # the end of a callback, however it came
         with self._news:

@@ -16,8 +16,8 @@ class People:
 
     def says(self, who: str, start: float, end: float, *, goes_on: bool = False) -> Voice:
         own = self._own["abcdefghijklmnopqrstuvwxyz".index(who)]
-        heard = (1 - self._spread) * own + self._spread * self._random.normal(size=DIMENSIONS)
-        embedding = (heard / np.linalg.norm(heard)).astype(np.float32)
+        recognised = (1 - self._spread) * own + self._spread * self._random.normal(size=DIMENSIONS)
+        embedding = (recognised / np.linalg.norm(recognised)).astype(np.float32)
         return Voice(start, end, (start + end) / 2, end - start, goes_on, embedding.tobytes())
 
     def talk(self, *turns: tuple[str, float], gap: float = 0.25) -> list[tuple[str, Voice]]:

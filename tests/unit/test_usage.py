@@ -59,9 +59,9 @@ def test_an_answer_without_audio_counts_as_a_request() -> None:
 
 @pytest.mark.parametrize("origin", [None, "https://a.example:443"])
 def test_a_callback_counts_when_its_url_is_no_longer_kept(origin: str | None) -> None:
-    kept = TranscriptionOrder(ListenOptions(), "tiny.en", callback="sealed", callback_destination=origin)
-    stripped = msgspec.structs.replace(kept, callback=None)
-    assert used_by(job(kept), kept, ENDING, 200).key.parameters == ("callback",)
+    stored = TranscriptionOrder(ListenOptions(), "tiny.en", callback="sealed", callback_destination=origin)
+    stripped = msgspec.structs.replace(stored, callback=None)
+    assert used_by(job(stored), stored, ENDING, 200).key.parameters == ("callback",)
     assert used_by(job(stripped), stripped, ENDING, 200).key.parameters == ("callback",) * (
         origin is not None
     )

@@ -160,9 +160,9 @@ def test_a_text_shows_what_was_understood_of_it(signed_in: Browser, server: Prog
     assert "text" in signed_in.text()
     show(signed_in, f"requests/{newest(server, 'endpoint=read')}")
     signed_in.wait_for("document.querySelector('[aria-label=Understood]')")
-    shown = signed_in.evaluate("document.querySelector('[aria-label=Understood]').textContent")
-    assert PRAISE in shown
-    assert "positive" in shown
+    shown_text = signed_in.evaluate("document.querySelector('[aria-label=Understood]').textContent")
+    assert PRAISE in shown_text
+    assert "positive" in shown_text
     assert "Read" in signed_in.evaluate("document.querySelector('.timeline').innerText")
     check_access(signed_in, "text")
     signed_in.screenshot(SHOTS / "request-text.png")

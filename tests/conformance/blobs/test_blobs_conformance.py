@@ -187,7 +187,7 @@ async def test_a_key_cannot_lead_out(blobs: BlobStore, key: str) -> None:
 async def test_many_at_once_are_all_kept(blobs: BlobStore) -> None:
     bodies = {BlobKey(f"audio/{number}"): b"%d" % number * 1000 for number in range(100)}
     stored = await asyncio.gather(*(blobs.put(key, single_chunk(body)) for key, body in bodies.items()))
-    assert [kept.size for kept in stored] == [len(body) for body in bodies.values()]
+    assert [stored_document.size for stored_document in stored] == [len(body) for body in bodies.values()]
     assert {key: await blobs.get(key) for key in bodies} == bodies
 
 
@@ -217,6 +217,6 @@ async def test_small_documents_ride_in_the_row_and_large_ones_in_a_blob(blobs: B
 
 
 async def test_a_document_that_is_no_longer_kept_is_not_found(blobs: BlobStore) -> None:
-    for gone in (StoredDocument(), StoredDocument(key=BlobKey("result/gone"))):
+    for deleted in (StoredDocument(), StoredDocument(key=BlobKey("result/gone"))):
         with pytest.raises(KeyError):
-            await read_document(blobs, gone)
+            await read_document(blobs, deleted)

@@ -36,5 +36,5 @@ def test_each_segment_of_a_batch_is_identified_by_itself(base: Recogniser) -> No
 def test_speech_is_recognised_in_the_language_it_is_said_to_be_in(
     base: Recogniser, language: str, word: str
 ) -> None:
-    (heard,) = base.recognise([samples_of(AUDIO / SPOKEN[language])], Task("base", language))
-    assert word in joined(heard.words)
+    (recognised,) = base.recognise([samples_of(AUDIO / SPOKEN[language])], Task("base", language))
+    assert word in joined(recognised.words)

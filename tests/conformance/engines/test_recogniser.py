@@ -54,7 +54,9 @@ def clips() -> list[Samples]:
 
 
 def texts(recogniser: Recogniser, batch: list[Samples], task: Task) -> list[str]:
-    return [" ".join(word.text for word in heard.words) for heard in recogniser.recognise(batch, task)]
+    return [
+        " ".join(word.text for word in recognised.words) for recognised in recogniser.recognise(batch, task)
+    ]
 
 
 def test_it_tells_what_it_is(recogniser: Recogniser) -> None:
@@ -65,19 +67,19 @@ def test_it_tells_what_it_is(recogniser: Recogniser) -> None:
 
 @pytest.mark.parametrize("quality", list(Quality))
 def test_every_quality_hears_the_same(recogniser: Recogniser, clips: list[Samples], quality: Quality) -> None:
-    heard = texts(recogniser, clips, Task(recogniser.info.name, quality=quality))
+    recognised = texts(recogniser, clips, Task(recogniser.info.name, quality=quality))
     if recogniser.info.name == "scripted":
-        assert heard[0] == SCRIPTED
+        assert recognised[0] == SCRIPTED
         return
     # Not word by word: processors round differently, and a draft may end where it begins to loop.
-    assert word_error_rate(zip(SPOKEN, heard, strict=True)) < MOST_ERRORS[quality]
+    assert word_error_rate(zip(SPOKEN, recognised, strict=True)) < MOST_ERRORS[quality]
 
 
 def test_one_recognition_per_segment_in_order(recogniser: Recogniser, clips: list[Samples]) -> None:
     task = Task(recogniser.info.name)
-    heard = recogniser.recognise(clips, task)
-    assert len(heard) == len(clips)
-    for segment, recognition in zip(clips, heard, strict=True):
+    recognised = recogniser.recognise(clips, task)
+    assert len(recognised) == len(clips)
+    for segment, recognition in zip(clips, recognised, strict=True):
         alone = recogniser.recognise([segment], task)[0]
         # A window of another length may change a word, never the sentence.
         assert abs(len(alone.words) - len(recognition.words)) <= 2
@@ -86,13 +88,15 @@ def test_one_recognition_per_segment_in_order(recogniser: Recogniser, clips: lis
 def test_words_lie_inside_their_segment_in_order_with_a_confidence(
     recogniser: Recogniser, clips: list[Samples]
 ) -> None:
-    for segment, heard in zip(clips, recogniser.recognise(clips, Task(recogniser.info.name)), strict=True):
-        assert heard.words
-        assert all(0 <= word.start < word.end for word in heard.words)
-        assert heard.words[-1].end <= len(segment) / SAMPLE_RATE + 0.05
-        assert all(one.end <= next_one.start + 1e-6 for one, next_one in pairwise(heard.words))
-        assert all(0.0 <= word.confidence <= 1.0 for word in heard.words)
-        assert all(word.text == word.text.strip() != "" for word in heard.words)
+    for segment, recognised in zip(
+        clips, recogniser.recognise(clips, Task(recogniser.info.name)), strict=True
+    ):
+        assert recognised.words
+        assert all(0 <= word.start < word.end for word in recognised.words)
+        assert recognised.words[-1].end <= len(segment) / SAMPLE_RATE + 0.05
+        assert all(one.end <= next_one.start + 1e-6 for one, next_one in pairwise(recognised.words))
+        assert all(0.0 <= word.confidence <= 1.0 for word in recognised.words)
+        assert all(word.text == word.text.strip() != "" for word in recognised.words)
 
 
 def test_each_segment_is_identified_with_probabilities(recogniser: Recogniser, clips: list[Samples]) -> None:

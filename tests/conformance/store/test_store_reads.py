@@ -139,8 +139,8 @@ class TestPages:
         done, parked, leased = await store.claim("transcribe", 3, 30.0)
         await store.settle(done, Done(200))
         await store.settle(parked, GivenUp(500))
-        left = [job.id for job in jobs if job.id not in {done.job.id, parked.job.id, leased.job.id}]
-        await store.cancel(left.pop())
+        still_queued = [job.id for job in jobs if job.id not in {done.job.id, parked.job.id, leased.job.id}]
+        await store.cancel(still_queued.pop())
 
         async def ids(*states: State, **fields: Any) -> list[JobId]:
             where = JobFilter("p", "transcribe", states=frozenset(states), **fields)
@@ -150,7 +150,7 @@ class TestPages:
         assert await ids(State.PARKED) == [parked.job.id]
         assert await ids(State.LEASED) == [leased.job.id]
         assert await ids(State.HELD) == [held.id]
-        assert await ids(State.QUEUED, lane="p5") == [job for job in left if job == jobs[5].id]
+        assert await ids(State.QUEUED, lane="p5") == [job for job in still_queued if job == jobs[5].id]
         assert len(await ids(State.QUEUED)) == 3
         assert set(await ids(State.PARKED, State.HELD)) == {parked.job.id, held.id}
         assert await ids(State.PARKED, lane=parked.job.lane) == [parked.job.id]

@@ -44,7 +44,7 @@ def stripped(job: JobId) -> Stripped:
     return Stripped(job, b"left", b"of it")
 
 
-async def gone(store: Store, job: NewJob) -> bool:
+async def dropped_jobs(store: Store, job: NewJob) -> bool:
     return await store.get(job.id) is None
 
 
@@ -85,9 +85,9 @@ class TestStrip:
         await store.add([job])
         unknown = JobId(str(uuid.uuid4()))
         assert await store.strip([stripped(job.id), stripped(unknown)]) == 0
-        kept = await store.get(job.id)
-        assert kept is not None
-        assert kept.payload == b"what to do"
+        remaining = await store.get(job.id)
+        assert remaining is not None
+        assert remaining.payload == b"what to do"
 
     async def test_one_that_was_asked_for_again_is_shown_again_once_it_ends(
         self, store: Store, ends: list[NewJob], claim_one: ClaimOne
@@ -111,7 +111,7 @@ class TestDrop:
         await store.add([live])
         await store.strip([stripped(ends[0].id)])
         assert await store.drop(90.0, 100) == 2
-        assert [await gone(store, job) for job in (*ends, live)] == [True, True, False, False]
+        assert [await dropped_jobs(store, job) for job in (*ends, live)] == [True, True, False, False]
         page = await store.page(JobFilter("p", "deliver"), 10)
         assert [job.id for job in page.jobs] == [live.id, ends[2].id]
         assert await store.drop(90.0, 100) == 0
@@ -151,7 +151,7 @@ class TestDrop:
         assert await store.drop(60.0, 10) == 0
         manual_clock.advance(61.0)
         assert await store.drop(60.0, 10) + await store.drop(60.0, 10) == 2
-        assert await gone(store, parent)
+        assert await dropped_jobs(store, parent)
 
     async def test_those_that_must_stay_do_not_hold_up_the_others(
         self, store: Store, new_job: NewJobs, manual_clock: MovableClock
@@ -168,7 +168,7 @@ class TestDrop:
         await store.cancel(alone.id)
         dropped = [await store.drop(0.0, 1) for _ in range(40)]
         assert sum(dropped) == 1
-        assert await gone(store, alone)
+        assert await dropped_jobs(store, alone)
 
     async def test_a_lane_starts_anew_and_others_keep_what_was_learnt(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne
@@ -176,8 +176,8 @@ class TestDrop:
         await store.add([new_job(lane="a"), new_job(lane="b")])
         for _ in range(2):
             await store.settle(await claim_one(), Done(200))
-        kept = new_job(lane="b")
-        await store.add([kept])
+        remaining = new_job(lane="b")
+        await store.add([remaining])
         assert await store.drop(0.0, 10) == 2
         await store.add([new_job(lane="a") for _ in range(10)])
         leases = await store.claim("deliver", 50, 30.0)

@@ -276,8 +276,8 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(job=jobs)
     def strip(self, job: JobId) -> None:
-        left = Stripped(job, b"left", b"of it")
-        assert self.run(self.store.strip([left])) == self.model.strip(left)
+        stripped = Stripped(job, b"left", b"of it")
+        assert self.run(self.store.strip([stripped])) == self.model.strip(stripped)
 
     @rule(kind=st.sampled_from(KINDS), seconds_ago=LONG_AGO)
     def list_ended(self, kind: str, seconds_ago: float) -> None:
@@ -289,14 +289,14 @@ class StoreMachine(RuleBasedStateMachine):
         before = set(self.model.jobs)
         at_least = self.model.droppable(seconds_ago)
         dropped = self.run(self.store.drop(seconds_ago, limit))
-        gone = before - self.run(self.store.states(list(before))).keys()
-        assert len(gone) == dropped <= limit
-        for job in gone:
+        forgotten = before - self.run(self.store.states(list(before))).keys()
+        assert len(forgotten) == dropped <= limit
+        for job in forgotten:
             finished_at = self.model.jobs[job].finished_at
             assert finished_at is not None, "nothing live is lost"
             assert finished_at <= self.model.now - seconds_ago
-        assert at_least <= gone or dropped == limit or limit < 1000
-        self.model.drop(gone)
+        assert at_least <= forgotten or dropped == limit or limit < 1000
+        self.model.drop(forgotten)
 
     # What is seen.
 

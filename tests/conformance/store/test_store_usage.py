@@ -218,11 +218,11 @@ class TestErasing:
         for job in jobs:
             await store.add([job])
             await store.settle(await claim_one(), Done(200, used=counted))
-        for left, job in ((2, jobs[0]), (1, jobs[1])):
+        for tagged, job in ((2, jobs[0]), (1, jobs[1])):
             assert await store.erase([job.id], {job.id: counted}) == 1
             # Nothing is left to erase: what was moved is not moved twice.
             assert await store.erase([job.id], {job.id: counted}) == 0
-            assert await groups(store, UsageDimension.TAGS) == {("a",): left, (): 3 - left}
+            assert await groups(store, UsageDimension.TAGS) == {("a",): tagged, (): 3 - tagged}
         assert await store.erase([jobs[2].id], {jobs[2].id: counted}) == 1
         assert await groups(store, UsageDimension.TAGS) == {(): 3}
         assert await total(store) == UsageAmount(3, 6.0, 6.0, 3, 6)

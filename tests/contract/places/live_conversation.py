@@ -37,9 +37,9 @@ def main() -> None:
     token = client.auth.v1.tokens.grant(ttl_seconds=300).access_token
     bearer = DeepgramClient(access_token=token, environment=environment)
     first, second = (Path(given[name]).read_bytes() for name in ("first", "second"))
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
 
-    told["finalized"] = heard(
+    answers["finalized"] = transcribed(
         client,
         [*pieces(first), "Finalize", "KeepAlive", *pieces(second)],
         **RAW,
@@ -49,23 +49,23 @@ def main() -> None:
         tag="a",
         extra="k:v",
     )
-    told["container"] = heard(bearer, pieces(Path(given["clip"]).read_bytes()), smart_format="true")
-    told["http_callback"] = heard(client, pieces(first), **RAW, callback=given["http_callback"])
-    told["ws_callback"] = heard(client, pieces(first), **RAW, callback=given["ws_callback"])
-    told["not_audio"] = heard(client, [b"these are words, not sound. " * 400])
-    told["paced"] = asyncio.run(
+    answers["container"] = transcribed(bearer, pieces(Path(given["clip"]).read_bytes()), smart_format="true")
+    answers["http_callback"] = transcribed(client, pieces(first), **RAW, callback=given["http_callback"])
+    answers["ws_callback"] = transcribed(client, pieces(first), **RAW, callback=given["ws_callback"])
+    answers["not_audio"] = transcribed(client, [b"these are words, not sound. " * 400])
+    answers["paced"] = asyncio.run(
         paced(AsyncDeepgramClient(api_key=given["key"], environment=environment), first)
     )
 
     stranger = DeepgramClient(api_key="f" * 40, environment=environment)
-    told["errors"] = {
-        "key": refusal(lambda: heard(stranger, [])),
-        "model": refusal(lambda: heard(client, [], model="parrot")),
-        "encoding": refusal(lambda: heard(client, [], encoding="parrot", sample_rate="8000")),
+    answers["errors"] = {
+        "key": refusal(lambda: transcribed(stranger, [])),
+        "model": refusal(lambda: transcribed(client, [], model="parrot")),
+        "encoding": refusal(lambda: transcribed(client, [], encoding="parrot", sample_rate="8000")),
         "async_key": refusal(lambda: asyncio.run(refused_async(environment, "f" * 40, "nova-3"))),
         "async_model": refusal(lambda: asyncio.run(refused_async(environment, given["key"], "parrot"))),
     }
-    print(json.dumps(told))
+    print(json.dumps(answers))
 
 
 def environment_of(url: str) -> DeepgramClientEnvironment:
@@ -81,11 +81,11 @@ def pieces(sound: bytes) -> Iterator[bytes]:
         yield sound[start : start + PIECE]
 
 
-def heard(client: Any, sending: Iterable[bytes | str], model: str = "nova-3", **options: str) -> Any:
+def transcribed(client: Any, sending: Iterable[bytes | str], model: str = "nova-3", **options: str) -> Any:
     """One stream with the synchronous client, sent as fast as the server takes it, read in a thread."""
-    told = Told()
+    answers = Transcript()
     with client.listen.v1.connect(model=model, **options) as connection:
-        told.subscribe(connection)
+        answers.subscribe(connection)
         reading = threading.Thread(target=connection.start_listening)
         reading.start()
         for each in (*sending, "CloseStream"):
@@ -94,30 +94,30 @@ def heard(client: Any, sending: Iterable[bytes | str], model: str = "nova-3", **
             else:
                 control(connection, each)
             if each == "Finalize":
-                told.finalized.wait(60)
+                answers.finalized.wait(60)
         reading.join(60)
-    return told.everything()
+    return answers.everything()
 
 
 async def paced(client: Any, sound: bytes) -> Any:
     """One stream with the asynchronous client, at twice the speed of speech: most of a sentence and, once
     some text has come that may still change, the rest of it and silence."""
-    told = Told()
+    answers = Transcript()
     options = {**RAW, "interim_results": "true", "vad_events": "true", "punctuate": "true"}
     async with client.listen.v1.connect(
         model="nova-3", **options, endpointing="300", utterance_end_ms="1000"
     ) as connection:
-        told.subscribe(connection)
+        answers.subscribe(connection)
         reading = asyncio.create_task(connection.start_listening())
         for piece in pieces(sound[:MIDDLE]):
             await connection.send_media(piece)
             await asyncio.sleep(0.05)
-        await asyncio.to_thread(told.changing.wait, 60)
+        await asyncio.to_thread(answers.changing.wait, 60)
         for piece in pieces(sound[MIDDLE:] + SILENCE):
             await connection.send_media(piece)
         await control(connection, "CloseStream")
         await asyncio.wait_for(reading, 60)
-    return told.everything()
+    return answers.everything()
 
 
 async def refused_async(environment: DeepgramClientEnvironment, key: str, model: str) -> None:
@@ -141,7 +141,7 @@ def control(connection: Any, kind: str) -> Any:
     return send()
 
 
-class Told:
+class Transcript:
     """What the SDK told its user: messages, errors, and that the stream has closed."""
 
     def __init__(self) -> None:

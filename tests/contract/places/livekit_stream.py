@@ -27,13 +27,13 @@ ONCE = APIConnectOptions(max_retry=0)
 
 async def main(given: dict[str, str], sound: bytes) -> None:
     async with aiohttp.ClientSession() as http:
-        told = {
+        answers = {
             "events": await events(plug_in(given, http, **TEXT_OPTIONS), sound),
             "recognized": event_of(await plug_in(given, http).recognize(frame(sound))),
             "stranger": await refused(plug_in({**given, "key": "f" * 40}, http)),
             "parrot": await refused(plug_in(given, http, model="parrot")),
         }
-    print(json.dumps(told))
+    print(json.dumps(answers))
 
 
 TEXT_OPTIONS: dict[str, Any] = {
@@ -56,13 +56,13 @@ def plug_in(
 
 async def events(recogniser: deepgram.STT, sound: bytes) -> list[dict[str, Any]]:
     """All speech events of one stream, fed at twice the speed of speech."""
-    told: list[dict[str, Any]] = []
+    answers: list[dict[str, Any]] = []
     changing = asyncio.Event()
     stream = recogniser.stream(conn_options=ONCE)
 
     async def read() -> None:
         async for event in stream:
-            told.append(event_of(event))
+            answers.append(event_of(event))
             if event.type is stt.SpeechEventType.INTERIM_TRANSCRIPT:
                 changing.set()
 
@@ -76,7 +76,7 @@ async def events(recogniser: deepgram.STT, sound: bytes) -> list[dict[str, Any]]
     # This comes up to 5 s after the server's end: the keep-alive must first notice the closed socket.
     await asyncio.wait_for(reading, 60)
     await stream.aclose()
-    return told
+    return answers
 
 
 async def refused(recogniser: deepgram.STT) -> dict[str, Any]:

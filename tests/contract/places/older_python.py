@@ -25,37 +25,39 @@ def main() -> None:
     audio = Path(given["clip"]).read_bytes()
     rest = client.listen.rest.v("1")
     manage = client.manage.v("1")
-    told: dict[str, Any] = {}
+    answers: dict[str, Any] = {}
     options = PrerecordedOptions(model="nova-2", punctuate=True, utterances=True, tag=["a", "b"])
-    told["file"] = rest.transcribe_file({"buffer": audio}, options).to_dict()
-    told["url"] = rest.transcribe_url({"url": given["media_url"]}, options).to_dict()
+    answers["file"] = rest.transcribe_file({"buffer": audio}, options).to_dict()
+    answers["url"] = rest.transcribe_url({"url": given["media_url"]}, options).to_dict()
     accepted = rest.transcribe_file_callback({"buffer": audio}, given["callback_url"], options)
-    told["accepted"] = accepted.to_dict()
+    answers["accepted"] = accepted.to_dict()
 
     project = manage.get_projects().projects[0].project_id
-    told["requests"] = manage.get_usage_requests(project, {}).to_dict()
-    told["request"] = manage.get_usage_request(project, told["file"]["metadata"]["request_id"]).to_dict()
-    told["called_back"] = manage.get_usage_request(project, told["accepted"]["request_id"]).to_dict()
-    told["usage"] = manage.get_usage_summary(project, {}).to_dict()
-    told["fields"] = manage.get_usage_fields(project, {}).to_dict()
+    answers["requests"] = manage.get_usage_requests(project, {}).to_dict()
+    answers["request"] = manage.get_usage_request(
+        project, answers["file"]["metadata"]["request_id"]
+    ).to_dict()
+    answers["called_back"] = manage.get_usage_request(project, answers["accepted"]["request_id"]).to_dict()
+    answers["usage"] = manage.get_usage_summary(project, {}).to_dict()
+    answers["fields"] = manage.get_usage_fields(project, {}).to_dict()
     made = manage.create_key(project, {"comment": "from the SDK", "scopes": ["member"]}).to_dict()
-    told["key"] = made
-    told["keys"] = manage.get_keys(project).to_dict()
-    told["deleted"] = manage.delete_key(project, made["api_key_id"]).to_dict()
-    told["models"] = manage.get_models().to_dict()
-    told["live"] = live(client, audio)
-    print(json.dumps(told, default=str))
+    answers["key"] = made
+    answers["keys"] = manage.get_keys(project).to_dict()
+    answers["deleted"] = manage.delete_key(project, made["api_key_id"]).to_dict()
+    answers["models"] = manage.get_models().to_dict()
+    answers["live"] = live(client, audio)
+    print(json.dumps(answers, default=str))
 
 
 def live(client: Any, audio: bytes) -> list[Any]:
     """The final transcripts of a stream of the whole file."""
-    heard: list[Any] = []
+    transcribed: list[Any] = []
     closed = threading.Event()
     socket = client.listen.websocket.v("1")
 
     def transcript(_: Any, result: Any, **__: Any) -> None:
         if result.is_final:
-            heard.append(result.channel.alternatives[0].transcript)
+            transcribed.append(result.channel.alternatives[0].transcript)
 
     def close(*_: Any, **__: Any) -> None:
         closed.set()
@@ -68,7 +70,7 @@ def live(client: Any, audio: bytes) -> list[Any]:
     socket.send(json.dumps({"type": "CloseStream"}))
     closed.wait(60)
     socket.finish()
-    return heard
+    return transcribed
 
 
 main()

@@ -20,29 +20,29 @@ def main() -> None:
     text = client.read.analyze.v("1")
     source = {"buffer": given["text"]}
     every = {"topics": True, "intents": True, "sentiment": True}
-    told: dict[str, Any] = {}
-    asked = AnalyzeOptions(language="en", summarize=True, custom_topic=["Refund"], **every)
-    read = text.analyze_text(source, asked, addons={"tag": ["a", "b"]})
-    told["read"] = json.loads(read.to_json())
-    told["read_as_user"] = {
+    answers: dict[str, Any] = {}
+    analyze_options = AnalyzeOptions(language="en", summarize=True, custom_topic=["Refund"], **every)
+    read = text.analyze_text(source, analyze_options, addons={"tag": ["a", "b"]})
+    answers["read"] = json.loads(read.to_json())
+    answers["read_as_user"] = {
         "request_id": read.metadata.request_id,
         "summary": read.results.summary.text,
         "topic": read.results.topics.segments[0].topics[0].topic,
     }
     options = AnalyzeOptions(language="en", sentiment=True)
-    told["read_url"] = json.loads(text.analyze_url({"url": given["text_url"]}, options).to_json())
+    answers["read_url"] = json.loads(text.analyze_url({"url": given["text_url"]}, options).to_json())
     options = AnalyzeOptions(language="en", summarize=True, callback_method="put")
     accepted = text.analyze_text_callback(source, given["callback_url"], options)
-    told["accepted"] = json.loads(accepted.to_json())
+    answers["accepted"] = json.loads(accepted.to_json())
     audio = {"buffer": Path(given["clip"]).read_bytes()}
     options = PrerecordedOptions(model="nova-2", summarize="v2", **every)
-    heard = client.listen.rest.v("1").transcribe_file(audio, options)
-    told["heard"] = json.loads(heard.to_json())
+    transcribed = client.listen.rest.v("1").transcribe_file(audio, options)
+    answers["heard"] = json.loads(transcribed.to_json())
     try:
         text.analyze_text({"buffer": "Hello."}, AnalyzeOptions(sentiment=True))
     except DeepgramApiError as raised:
-        told["error"] = {"status": int(raised.status), "body": json.loads(raised.original_error)}
-    print(json.dumps(told, default=str))
+        answers["error"] = {"status": int(raised.status), "body": json.loads(raised.original_error)}
+    print(json.dumps(answers, default=str))
 
 
 main()

@@ -37,19 +37,19 @@ MIDDLE = RATE * 2 * 2
 
 async def main(given: dict[str, str], sound: bytes) -> None:
     logger.remove()
-    told = {
+    collected = {
         "frames": await conversation(given["url"], given["key"], sound),
         "stranger": await conversation(given["url"], "f" * 40, b""),
     }
-    print(json.dumps(told))
+    print(json.dumps(collected))
 
 
 class Collector(FrameProcessor):  # type: ignore[misc] # Pipecat's types are not read here
     """Keeps the frames that say what was heard or what went wrong; passes everything on."""
 
-    def __init__(self, told: list[dict[str, Any]]) -> None:
+    def __init__(self, collected: list[dict[str, Any]]) -> None:
         super().__init__()
-        self.told = told
+        self.collected = collected
         self.changing = asyncio.Event()
         self.finalized = asyncio.Event()
         self.failed = asyncio.Event()
@@ -58,21 +58,21 @@ class Collector(FrameProcessor):  # type: ignore[misc] # Pipecat's types are not
         await super().process_frame(frame, direction)
         if isinstance(frame, (InterimTranscriptionFrame, TranscriptionFrame)):
             finalized = bool(getattr(frame, "finalized", False))
-            self.told.append({"kind": type(frame).__name__, "text": frame.text, "finalized": finalized})
+            self.collected.append({"kind": type(frame).__name__, "text": frame.text, "finalized": finalized})
             if isinstance(frame, InterimTranscriptionFrame):
                 self.changing.set()
             if finalized:
                 self.finalized.set()
         elif isinstance(frame, ErrorFrame):
-            self.told.append({"kind": "ErrorFrame", "error": frame.error})
+            self.collected.append({"kind": "ErrorFrame", "error": frame.error})
             self.failed.set()
         await self.push_frame(frame, direction)
 
 
 async def conversation(url: str, key: str, sound: bytes) -> dict[str, Any]:
     """One turn: somebody speaks at twice the speed of speech, stops, and the pipeline ends."""
-    told: list[dict[str, Any]] = []
-    before, after = Collector(told), Collector(told)
+    collected: list[dict[str, Any]] = []
+    before, after = Collector(collected), Collector(collected)
     options = DeepgramSTTService.Settings(
         smart_format=True, numerals=True, keyterm=["Metformin"], redact=["numbers"], detect_entities=True
     )
@@ -106,7 +106,7 @@ async def conversation(url: str, key: str, sound: bytes) -> dict[str, Any]:
     ending = time.monotonic()
     await worker.queue_frame(EndFrame())
     await asyncio.wait_for(running, 60)
-    return {"heard": told, "seconds_to_end": time.monotonic() - ending}
+    return {"heard": collected, "seconds_to_end": time.monotonic() - ending}
 
 
 arguments = json.loads(sys.argv[1])

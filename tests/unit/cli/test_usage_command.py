@@ -35,7 +35,7 @@ def test_no_tag_is_a_formula(tag: str) -> None:
 
 
 def test_the_filters_go_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[Any] = []
+    requested: list[Any] = []
     report = {
         "results": [
             {
@@ -49,14 +49,14 @@ def test_the_filters_go_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     }
 
     def get(_client: ServerClient, path: str, query: Any = ()) -> Any:
-        asked.append((path, query))
+        requested.append((path, query))
         return report if "usage" in path else {"projects": [{"project_id": "p"}]}
 
     monkeypatch.setattr(ServerClient, "get", get)
     words = ["usage", "--by", "tags", "--start", "2026-11-22", "--tag", "a", "--tag", "b", "--csv"]
     said = CliRunner().invoke(main, words, env={"RINGBACK_API_KEY": "k"})
     assert said.exit_code == 0, said.output
-    assert asked[-1] == (
+    assert requested[-1] == (
         "/v1/projects/p/usage/breakdown",
         [("grouping", "tags"), ("start", "2026-11-22"), ("tag", "a"), ("tag", "b")],
     )

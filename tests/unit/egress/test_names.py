@@ -22,15 +22,15 @@ class Servers:
     """Name servers: those of a name that starts with `slow` answer only when told to."""
 
     def __init__(self) -> None:
-        self.asked: list[str] = []
+        self.queried: list[str] = []
         self.hanging = False
         self.release = threading.Event()
-        self._heard = threading.Condition()
+        self._changed = threading.Condition()
 
     def look_up(self, host: str, _: int) -> list[str]:
-        with self._heard:
-            self.asked.append(host)
-            self._heard.notify_all()
+        with self._changed:
+            self.queried.append(host)
+            self._changed.notify_all()
         if self.hanging and host.startswith("slow"):
             self.release.wait(60)
         return ["192.0.2.1", "192.0.2.1"]
@@ -39,8 +39,8 @@ class Servers:
         await asyncio.to_thread(self._wait_for, look_ups)
 
     def _wait_for(self, look_ups: int) -> None:
-        with self._heard:
-            assert self._heard.wait_for(lambda: len(self.asked) >= look_ups, 10)
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.queried) >= look_ups, 10)
 
 
 @pytest.fixture
@@ -71,9 +71,9 @@ async def test_addresses_come_once_each(names: Names) -> None:
 
 async def test_one_look_up_serves_all_who_ask_at_the_same_time(names: Names, servers: Servers) -> None:
     await asyncio.gather(*(names.addresses("good.example", port) for port in range(1, 200)))
-    assert servers.asked == ["good.example"]
+    assert servers.queried == ["good.example"]
     await names.addresses("good.example", 80)
-    assert servers.asked == ["good.example"] * 2
+    assert servers.queried == ["good.example"] * 2
 
 
 async def test_whoever_goes_away_takes_the_look_up_from_nobody(names: Names, servers: Servers) -> None:
@@ -95,7 +95,7 @@ async def test_a_name_that_hung_is_refused_at_once(
         assert "a moment ago" in await refusal(names, "slow.example")
         manual_clock.advance(HUNG_SECONDS + 1)  # its thread still hangs
         assert "a moment ago" in await refusal(names, "slow.example")
-    assert servers.asked == ["slow.example"]
+    assert servers.queried == ["slow.example"]
 
 
 async def test_a_name_that_answered_late_is_asked_again(names: Names, servers: Servers) -> None:

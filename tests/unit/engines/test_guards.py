@@ -48,9 +48,13 @@ def test_nothing_heard_accounts_for_nothing() -> None:
     assert usable_part([at(0)], 3.0) == guards.DecodedText((), 0.0)
 
 
-@pytest.mark.parametrize(("heard", "duration", "due"), [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False)])
-def test_the_rest_is_due_when_more_than_a_word_is_missing(heard: float, duration: float, due: bool) -> None:
-    assert guards.remainder_is_due(heard, duration) is due
+@pytest.mark.parametrize(
+    ("recognised", "duration", "due"), [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False)]
+)
+def test_the_rest_is_due_when_more_than_a_word_is_missing(
+    recognised: float, duration: float, due: bool
+) -> None:
+    assert guards.remainder_is_due(recognised, duration) is due
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,7 @@ def words(text: str, *, spaced: bool = True) -> list[Word]:
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "expected"),
     [
         ("He was not an ill disposed young man.", "He was not an ill disposed young man."),
         ("He was a young man, a young man, a young man", "He was a young man,"),
@@ -106,8 +110,8 @@ def words(text: str, *, spaced: bool = True) -> list[Word]:
         ("", ""),
     ],
 )
-def test_what_comes_before_a_loop_is_kept(text: str, kept: str) -> None:
-    assert joined(guards.before_repetition(words(text))) == kept
+def test_what_comes_before_a_loop_is_kept(text: str, expected: str) -> None:
+    assert joined(guards.before_repetition(words(text))) == expected
 
 
 def test_text_without_spaces_is_one_phrase() -> None:

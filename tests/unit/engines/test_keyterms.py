@@ -3,12 +3,12 @@ from ringback.engines.keyterms import Judgement, KeytermCandidate
 from ringback.transcript import Word, joined
 
 
-def heard(text: str) -> list[Word]:
+def recognised(text: str) -> list[Word]:
     return [Word(each, i * 0.5, i * 0.5 + 0.4, 0.6) for i, each in enumerate(text.split())]
 
 
 def proposed(text: str, *terms: str) -> list[tuple[str, str]]:
-    words = heard(text)
+    words = recognised(text)
     return [
         (each.term, joined(words[each.first : each.end])) for each in keyterms.candidates(words, list(terms))
     ]
@@ -27,17 +27,19 @@ def test_a_term_that_is_written_already_is_not() -> None:
 
 
 def test_a_term_that_was_heard_right_needs_no_question() -> None:
-    (found,) = keyterms.candidates(heard("so the y-combinator, he said"), ["Y Combinator"])
+    (found,) = keyterms.candidates(recognised("so the y-combinator, he said"), ["Y Combinator"])
     assert (found.first, found.end, found.spelled) == (2, 3, True)
-    assert not any(each.spelled for each in keyterms.candidates(heard("why combinators"), ["Y Combinator"]))
+    assert not any(
+        each.spelled for each in keyterms.candidates(recognised("why combinators"), ["Y Combinator"])
+    )
 
 
 def test_a_term_in_lower_case_leaves_the_capital_of_the_sentence() -> None:
-    assert keyterms.candidates(heard("Greeting, he said"), ["greeting"]) == []
+    assert keyterms.candidates(recognised("Greeting, he said"), ["greeting"]) == []
 
 
 def test_one_term_has_a_few_readings_of_the_same_words() -> None:
-    found = keyterms.candidates(heard("ask her risk again and asterisk"), ["Asterisk"])
+    found = keyterms.candidates(recognised("ask her risk again and asterisk"), ["Asterisk"])
     best = found[0]
     rivals = [each for each in found[1:] if each.first < best.end and best.first < each.end]
     assert len(rivals) <= 3
@@ -45,13 +47,13 @@ def test_one_term_has_a_few_readings_of_the_same_words() -> None:
 
 def test_the_most_alike_go_first_and_few_are_asked() -> None:
     terms = [f"Metformi{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
-    found = keyterms.candidates(heard("metformin met form in"), terms)
+    found = keyterms.candidates(recognised("metformin met form in"), terms)
     assert len(found) == keyterms.MOST_CANDIDATES
     assert [each.likeness for each in found] == sorted((each.likeness for each in found), reverse=True)
 
 
 def test_the_term_keeps_its_writing_the_sentence_its_marks_and_the_words_their_times() -> None:
-    words = heard('He said "met for men," and left.')
+    words = recognised('He said "met for men," and left.')
     changed = keyterms.with_term(words, KeytermCandidate("Metformin", 2, 5, 0.8))
     assert joined(changed) == 'He said "Metformin," and left.'
     assert (changed[2].start, changed[2].end, changed[2].confidence) == (1.0, 2.4, 0.6)
@@ -60,19 +62,21 @@ def test_the_term_keeps_its_writing_the_sentence_its_marks_and_the_words_their_t
 
 
 def test_a_term_of_several_words_is_as_many_words_within_the_same_time() -> None:
-    changed = keyterms.with_term(heard("from why combinator?"), KeytermCandidate("Y Combinator", 1, 3, 0.8))
+    changed = keyterms.with_term(
+        recognised("from why combinator?"), KeytermCandidate("Y Combinator", 1, 3, 0.8)
+    )
     assert [word.text for word in changed] == ["from", "Y", "Combinator?"]
     assert (changed[1].start, changed[2].end) == (0.5, 1.4)
     assert changed[1].end == changed[2].start
 
 
 def test_a_mark_of_the_term_is_not_doubled() -> None:
-    changed = keyterms.with_term(heard("search ya who!"), KeytermCandidate("Yahoo!", 1, 3, 0.8))
+    changed = keyterms.with_term(recognised("search ya who!"), KeytermCandidate("Yahoo!", 1, 3, 0.8))
     assert joined(changed) == "search Yahoo!"
 
 
 def test_of_two_terms_for_the_same_words_the_one_with_more_gain_stands() -> None:
-    words = heard("take met for men daily")
+    words = recognised("take met for men daily")
     said = [
         (KeytermCandidate("Metformin", 1, 4, 0.7), 1.5),
         (KeytermCandidate("Metoprolol", 1, 3, 0.9), -0.5),
@@ -98,9 +102,9 @@ def test_judgement_is_by_the_gain_and_for_the_unsure_by_the_sound() -> None:
 
 
 def test_initials_are_asked_about_where_little_sounds_like_them() -> None:
-    asked = keyterms.candidates(heard("send one two three"), ["SSN", "Sssn"])
-    assert ("SSN", 0, 1) in {(each.term, each.first, each.end) for each in asked}
-    assert all(each.term == "SSN" and each.end - each.first <= 2 for each in asked)
+    found = keyterms.candidates(recognised("send one two three"), ["SSN", "Sssn"])
+    assert ("SSN", 0, 1) in {(each.term, each.first, each.end) for each in found}
+    assert all(each.term == "SSN" and each.end - each.first <= 2 for each in found)
 
 
 def test_initials_need_both_gains() -> None:
@@ -129,11 +133,11 @@ def test_what_cannot_be_a_term_is_passed_over() -> None:
 
 def test_nothing_heard_or_nothing_asked_proposes_nothing() -> None:
     assert keyterms.candidates([], ["Acme"]) == []
-    assert keyterms.candidates(heard("acme"), []) == []
+    assert keyterms.candidates(recognised("acme"), []) == []
 
 
 def test_words_in_parts_are_whole_again() -> None:
-    words = heard("mail news.ycombinator.com. or a_b@c.co/x, U.S. $1,000.50 ... and/or 3.5")
+    words = recognised("mail news.ycombinator.com. or a_b@c.co/x, U.S. $1,000.50 ... and/or 3.5")
     parts = keyterms.parted(words)
     assert [part.text for part in parts[1:4]] == ["news.", "ycombinator.", "com."]
     assert joined(parts) == joined(words)
@@ -141,7 +145,7 @@ def test_words_in_parts_are_whole_again() -> None:
 
 
 def test_a_term_inside_an_address_leaves_its_end() -> None:
-    parts = keyterms.parted(heard("go to acne.com."))
+    parts = keyterms.parted(recognised("go to acne.com."))
     changed = keyterms.with_term(parts, KeytermCandidate("Acme", 2, 3, 0.6))
     assert joined(keyterms.rejoined(changed)) == "go to Acme.com."
 

@@ -59,10 +59,10 @@ def computed(model: bytes, x: npt.NDArray[np.float32]) -> npt.NDArray[np.float32
 
 def test_a_layer_in_8_bits_computes_nearly_the_same() -> None:
     x = np.random.default_rng(3).normal(size=(5, ROWS)).astype(np.float32)
-    wanted = computed(model_of(), x)
+    expected = computed(model_of(), x)
     got = computed(with_byte_weights(model_of()), x)
     assert b"DynamicQuantizeMatMul" in with_byte_weights(model_of())
-    assert np.abs(got - wanted).max() < 0.05 * np.abs(wanted).max()
+    assert np.abs(got - expected).max() < 0.05 * np.abs(expected).max()
 
 
 def test_a_layer_of_few_outputs_stays_as_it_is() -> None:

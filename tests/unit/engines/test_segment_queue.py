@@ -98,10 +98,10 @@ def test_a_suspect_runs_with_nothing_beside_it(make: Make) -> None:
 
 
 def test_who_left_is_not_recognised(make: Make) -> None:
-    gone, other = make(), make()
-    queue = waiting(gone, other)
-    queue.discard_segment(gone)
-    queue.discard_segment(gone)
+    discarded, other = make(), make()
+    queue = waiting(discarded, other)
+    queue.discard_segment(discarded)
+    queue.discard_segment(discarded)
     assert len(queue) == 1
     assert queue.take_batch([], threads=1, limit=4) == [other]
     assert queue.take_batch([], threads=1, limit=4) == []
@@ -218,12 +218,12 @@ def test_requests_of_one_kind_advance_side_by_side(lengths: list[int]) -> None:
     """None is ahead by more than a segment while both have some waiting."""
     make = maker()
     queue = waiting(*(make(turn=str(i)) for i, length in enumerate(lengths) for _ in range(length)))
-    left = lengths.copy()
+    remaining = lengths.copy()
     for turn in turns(taken(queue)):
-        left[int(turn)] -= 1
-        done = [length - rest for length, rest in zip(lengths, left, strict=True)]
-        slowest = min(done[i] for i in range(len(lengths)) if left[i]) if any(left) else max(done)
-        assert all(count <= slowest + 1 for count, rest in zip(done, left, strict=True) if rest)
+        remaining[int(turn)] -= 1
+        done = [length - rest for length, rest in zip(lengths, remaining, strict=True)]
+        slowest = min(done[i] for i in range(len(lengths)) if remaining[i]) if any(remaining) else max(done)
+        assert all(count <= slowest + 1 for count, rest in zip(done, remaining, strict=True) if rest)
 
 
 def offer_all(queue: SegmentQueue, make: Make, longs: list[tuple[Task, float]], chunks: int) -> None:

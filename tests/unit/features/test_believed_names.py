@@ -33,9 +33,9 @@ def test_a_number_alone_is_no_name(text: str, found: NamedSpan, believed: bool) 
 
 def test_a_number_keeps_its_own_label_where_the_model_takes_it_for_an_address() -> None:
     words = words_of("Social is 456-78-1234")
-    heard = Transcript(9.0, (Channel(Alternative(words)),))
+    recognised = Transcript(9.0, (Channel(Alternative(words)),))
     options = ListenOptions(punctuate=True, redact=("numbers", "pii"), detect_entities=True)
-    finished = finish(heard, options, [[NamedSpan(2, 3, "location_address")]])
+    finished = finish(recognised, options, [[NamedSpan(2, 3, "location_address")]])
     assert finished.transcript.channels[0].alternative.text == "Social is [SSN_1]"
     assert finished.entities is not None
     assert [entity.label for entity in finished.entities[0]] == ["SSN"]

@@ -324,10 +324,10 @@ def test_the_end_of_a_final_is_open_inside_an_entity(said: str, held: str) -> No
 
 def test_cues_of_earlier_finals_and_of_other_channels_count() -> None:
     words = spoken("four one one one one one one one one one one one")
-    asked = (Word("your", -2.0, -1.8, 1.0), Word("card", -1.7, -1.5, 1.0))
+    question = (Word("your", -2.0, -1.8, 1.0), Word("card", -1.7, -1.5, 1.0))
     assert [e.kind for e in find_entities(words)] == ["digits"]
     assert [e.kind for e in find_entities(words, "en", Context(("the", "card", "is")))] == ["credit_card"]
-    assert [e.kind for e in find_entities(words, "en", Context(others=asked))] == ["credit_card"]
+    assert [e.kind for e in find_entities(words, "en", Context(others=question))] == ["credit_card"]
 
 
 def test_a_card_is_a_word_for_each_group_with_its_own_time() -> None:

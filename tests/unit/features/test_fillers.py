@@ -11,7 +11,7 @@ def words_of(text: str) -> list[Word]:
 
 
 @pytest.mark.parametrize(
-    ("heard", "written"),
+    ("spoken", "written"),
     [
         ("I, uh, think so.", "I, think so."),
         ("Um, we left.", "We left."),
@@ -24,12 +24,12 @@ def words_of(text: str) -> list[Word]:
         ("", ""),
     ],
 )
-def test_fillers_go_and_the_sentence_stays_whole(heard: str, written: str) -> None:
-    assert joined(without_fillers(words_of(heard), "en-US")) == written
+def test_fillers_go_and_the_sentence_stays_whole(spoken: str, written: str) -> None:
+    assert joined(without_fillers(words_of(spoken), "en-US")) == written
 
 
 @pytest.mark.parametrize(
-    ("heard", "written"),
+    ("spoken", "written"),
     [
         ("Ummm, uhh, uhm", "Um, uh, um"),
         ("Mm-hmm. Mhm, mmhmm mm hmm", "Mhmm. Mhmm, mhmm mhmm"),
@@ -41,8 +41,8 @@ def test_fillers_go_and_the_sentence_stays_whole(heard: str, written: str) -> No
         ("Uh, uh, no", "Uh, uh, no"),
     ],
 )
-def test_the_seven_are_always_spelt_alike(heard: str, written: str) -> None:
-    assert joined(with_fillers(words_of(heard), "en")) == written
+def test_the_seven_are_always_spelt_alike(spoken: str, written: str) -> None:
+    assert joined(with_fillers(words_of(spoken), "en")) == written
 
 
 def test_words_keep_their_times() -> None:

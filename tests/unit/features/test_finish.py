@@ -101,7 +101,7 @@ def test_utterances_hold_the_words_as_they_are_written_elsewhere() -> None:
 
 
 def test_um_is_a_word_in_german_and_portuguese() -> None:
-    heard = transcript("Um elf Uhr")
-    assert text_of(finish(heard, ListenOptions(language="de")).transcript) == "um elf uhr"
+    recognised = transcript("Um elf Uhr")
+    assert text_of(finish(recognised, ListenOptions(language="de")).transcript) == "um elf uhr"
     found_out = Transcript(1.0, (Channel(Alternative(_words("um dia")), "pt", 0.9),))
     assert text_of(finish(found_out, ListenOptions(detect_language=True)).transcript) == "um dia"

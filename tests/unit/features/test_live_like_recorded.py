@@ -51,23 +51,25 @@ def events_of(words: Sequence[Word]) -> list[RecognitionEvent]:
     """Finals that end at the pauses, and how far voice activity detection is meanwhile."""
     events: list[RecognitionEvent] = []
     final: list[Word] = []
-    told = 0.0
+    reported_until = 0.0
     for word, following in zip(words, [*words[1:], None], strict=True):
         final.append(word)
         if following is not None and following.start - word.end < PHRASE:
             continue
-        events.append(RecognitionResult(0, told, word.end + 0.2, tuple(final), True, Cause.ENDPOINT))
-        told = word.end + 0.2
+        events.append(
+            RecognitionResult(0, reported_until, word.end + 0.2, tuple(final), True, Cause.ENDPOINT)
+        )
+        reported_until = word.end + 0.2
         final = []
         if following is not None:
             events.append(VadProgress(0, following.start, word.end + 0.1))
             events.append(VadProgress(0, following.end, None))
-    return [*events, RecognitionFinished(1, told)]
+    return [*events, RecognitionFinished(1, reported_until)]
 
 
 def recorded(words: tuple[Word, ...], options: ListenOptions) -> str:
-    heard = Transcript(60.0, (Channel(Alternative(words)),))
-    return finish(heard, options).transcript.channels[0].alternative.text
+    recognised = Transcript(60.0, (Channel(Alternative(words)),))
+    return finish(recognised, options).transcript.channels[0].alternative.text
 
 
 def live(words: tuple[Word, ...], options: ListenOptions) -> str:

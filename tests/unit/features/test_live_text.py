@@ -50,7 +50,7 @@ class Speaker:
         self.hear(VadProgress(0, until, since))
 
     @property
-    def told(self) -> list[str]:
+    def reported(self) -> list[str]:
         return [text for text, _ in self.finals]
 
 
@@ -59,9 +59,9 @@ def test_a_card_with_pauses_between_its_groups_is_one_card() -> None:
     speaker.say("My card is 4539", 0.0)
     speaker.say("1488", 2.0)
     speaker.say("0343 6467", 4.5)
-    assert speaker.told == ["My card is"]
+    assert speaker.reported == ["My card is"]
     speaker.say("thank you.", 6.0)
-    assert speaker.told == ["My card is", "[CREDIT_CARD_1] thank you."]
+    assert speaker.reported == ["My card is", "[CREDIT_CARD_1] thank you."]
 
 
 def test_the_released_part_ends_where_the_held_one_begins() -> None:
@@ -90,7 +90,7 @@ def test_speech_that_is_not_recognised_yet_keeps_them_held() -> None:
     assert speaker.finals == []
     speaker.say("148", 3.0)
     speaker.say("thanks", 4.0)
-    assert speaker.told == ["[PHONE_NUMBER_1] thanks"]
+    assert speaker.reported == ["[PHONE_NUMBER_1] thanks"]
 
 
 @pytest.mark.parametrize("cause", [Cause.FINALIZE, Cause.END])
@@ -134,18 +134,18 @@ def test_labels_count_over_the_finals_of_all_channels() -> None:
     speaker = Speaker(redact=("ssn",))
     speaker.say("it is 123-45-6789 thanks", 0.0)
     speaker.say("and 987-65-4321 thanks", 2.0, channel=1)
-    assert speaker.told == ["it is [SSN_1] thanks", "and [SSN_2] thanks"]
+    assert speaker.reported == ["it is [SSN_1] thanks", "and [SSN_2] thanks"]
 
 
 def test_a_cue_in_an_earlier_final_or_on_another_channel_counts() -> None:
     speaker = Speaker(redact=("ssn",))
     speaker.say("your social please", 0.0, channel=1)
     speaker.say("1234 567 thanks", 2.0)
-    assert speaker.told[-1] == "[SSN_1] thanks"
+    assert speaker.reported[-1] == "[SSN_1] thanks"
     alone = Speaker(redact=("ssn",))
     alone.say("my social is", 0.0)
     alone.say("1234 567 thanks", 2.0)
-    assert alone.told[-1] == "[SSN_1] thanks"
+    assert alone.reported[-1] == "[SSN_1] thanks"
 
 
 def test_numerals_can_be_switched() -> None:
@@ -153,14 +153,14 @@ def test_numerals_can_be_switched() -> None:
     speaker.say("forty seven crates", 0.0)
     speaker.text.switch_numerals(True)
     speaker.say("forty seven crates", 2.0)
-    assert speaker.told == ["forty seven crates", "47 crates"]
+    assert speaker.reported == ["forty seven crates", "47 crates"]
 
 
 def test_a_flood_of_digits_is_not_held_for_ever() -> None:
     speaker = Speaker(redact=("numbers",))
     for second in range(12):
         speaker.say(" ".join("123456789"), second * 2.0)
-    assert speaker.told == ["[CREDIT_CARD_1]"]
+    assert speaker.reported == ["[CREDIT_CARD_1]"]
 
 
 def test_entities_are_told_in_finals() -> None:

@@ -45,11 +45,11 @@ def spoken(said: list[str]) -> tuple[Word, ...]:
 @given(texts, formats, languages)
 @settings(max_examples=60, deadline=None)
 def test_output_words_lie_within_the_times_of_their_input_words(
-    said: list[str], asked: NumberFormats, language: str
+    said: list[str], requested: NumberFormats, language: str
 ) -> None:
     words = spoken(said)
     entities = find_entities(words, language)
-    written = write(words, entities, asked)
+    written = write(words, entities, requested)
     at = 0
     for word in written.words:
         covered = [each for each in words[at:] if each.start >= word.start and each.end <= word.end]
@@ -63,7 +63,7 @@ def test_output_words_lie_within_the_times_of_their_input_words(
 @given(texts, formats, languages)
 @settings(max_examples=60, deadline=None)
 def test_entities_are_in_order_and_their_parts_unbroken(
-    said: list[str], asked: NumberFormats, language: str
+    said: list[str], requested: NumberFormats, language: str
 ) -> None:
     words = spoken(said)
     entities = find_entities(words, language)
@@ -77,7 +77,7 @@ def test_entities_are_in_order_and_their_parts_unbroken(
                 assert part.first == at < part.end
                 at = part.end
             assert not parts or at == entity.end
-    written = write(words, entities, asked)
+    written = write(words, entities, requested)
     outside = set(range(len(words))) - {i for e in entities for i in range(e.first, e.end)}
     assert all(any(word is words[i] for word in written.words) for i in outside)
 
@@ -104,8 +104,8 @@ digit_words = st.lists(st.sampled_from(DIGITS), min_size=3, max_size=16)
 def test_a_run_of_spoken_digits_keeps_every_digit_in_order(cue: str, said: list[str]) -> None:
     words = spoken([*cue.split(), *said])
     entities = find_entities(words)
-    for asked in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
-        out = write(words, entities, asked).words
+    for requested in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
+        out = write(words, entities, requested).words
         assert _spoken_digits([word.text for word in out]) == _spoken_digits(said)
 
 
@@ -115,8 +115,8 @@ def test_a_spoken_value_is_written_with_its_own_digits(value: int, with_and: boo
     """Every digit of the value, in order, and no other; also with hyphens, and “and” behind the hundreds."""
     said = said_in_words(value, " and " if with_and else " ", "-" if hyphened else " ")
     words = spoken(f"we counted {said} of them".split())
-    for asked in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
-        text = joined(write(words, find_entities(words), asked).words)
+    for requested in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
+        text = joined(write(words, find_entities(words), requested).words)
         assert text.replace(",", "") == f"we counted {value} of them"
 
 

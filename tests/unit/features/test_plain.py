@@ -50,7 +50,7 @@ def test_plain_text_has_no_lone_punctuation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "own", "left"),
+    ("text", "own", "expected"),
     [
         ("[SSN_1].", "[SSN_1].", "[SSN_1]"),
         ('"[REDACTED],', '"[REDACTED],', "[REDACTED]"),
@@ -59,7 +59,7 @@ def test_plain_text_has_no_lone_punctuation() -> None:
         ("Zendesk,", "Zendesk", "Zendesk"),
     ],
 )
-def test_what_features_wrote_stays_as_it_is(text: str, own: str, left: str) -> None:
+def test_what_features_wrote_stays_as_it_is(text: str, own: str, expected: str) -> None:
     words = [Word(text, 0.0, 1.0, 1.0, word=own)]
     written = apply_edits(words, plain(words))
-    assert [(word.text, word.bare) for word in written] == [(left, left)]
+    assert [(word.text, word.bare) for word in written] == [(expected, expected)]

@@ -125,16 +125,16 @@ def test_the_cue_of_another_channel_counts_and_labels_count_over_channels_in_tim
 def test_names_are_hidden_as_they_are_found() -> None:
     words = words_of("I am Jane Doe of 12 Elm Street.")
     names = (NamedSpan(2, 4, "name"), NamedSpan(5, 8, "location_address"))
-    heard = Transcript(9.0, (Channel(Alternative(words)),))
+    recognised = Transcript(9.0, (Channel(Alternative(words)),))
     options = ListenOptions(punctuate=True, redact=("pii",), detect_entities=True)
-    out = finish(heard, options, [names])
+    out = finish(recognised, options, [names])
     assert out.transcript.channels[0].alternative.text == "I am [NAME_1] of [LOCATION_ADDRESS_1]."
     assert out.entities is not None
     assert [(each.label, each.value, each.start_word, each.end_word) for each in out.entities[0]] == [
         ("NAME", "[NAME_1]", 2, 3),
         ("LOCATION_ADDRESS", "[LOCATION_ADDRESS_1]", 4, 5),
     ]
-    plain = finish(heard, ListenOptions(punctuate=True, detect_entities=True), [names])
+    plain = finish(recognised, ListenOptions(punctuate=True, detect_entities=True), [names])
     assert plain.entities is not None
     assert [(each.label, each.value) for each in plain.entities[0]] == [
         ("NAME", "Jane Doe"),
@@ -200,8 +200,8 @@ def test_redaction_is_closed(said: list[str], switched: dict[str, object]) -> No
         )
     )
     texts = json.dumps(list(_texts(document["results"])))
-    left = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", texts)
-    assert not re.search(r"\d", left), left
+    visible = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", texts)
+    assert not re.search(r"\d", visible), visible
 
 
 SECRETS = {"my card is": (4, 4, 4, 4), "my social is": (3, 2, 4), "call me at": (3, 3, 4)}
@@ -252,9 +252,9 @@ def test_no_digit_of_a_secret_is_left_in_any_document(
     for channel in document["results"]["channels"]:
         for result in channel["search"]:
             del result["query"]
-    left = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", json.dumps(list(_texts(document["results"]))))
-    assert not re.search(r"\d", left), left
-    assert not set(re.findall("[a-z]+", left.lower())) & set(SAID_DIGITS), left
+    visible = re.sub(r"\[[A-Z_]+(_\d+)?\]", "", json.dumps(list(_texts(document["results"]))))
+    assert not re.search(r"\d", visible), visible
+    assert not set(re.findall("[a-z]+", visible.lower())) & set(SAID_DIGITS), visible
 
 
 def _texts(value: object) -> list[str]:

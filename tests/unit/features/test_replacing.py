@@ -73,7 +73,7 @@ def test_more_or_fewer_share_the_span() -> None:
     st.lists(st.sampled_from(["cat:dog", "Cat:Dog", "the cat:x y", "sat:", "on:over it"]), max_size=4),
 )
 def test_once_is_enough_where_no_replacement_is_a_find(texts: list[str], values: list[str]) -> None:
-    wanted = replacements(values)
+    rules = replacements(values)
     words = words_of(" ".join(texts))
-    once = apply_edits(words, replace_words(words, wanted))
-    assert apply_edits(once, replace_words(once, wanted)) == once
+    once = apply_edits(words, replace_words(words, rules))
+    assert apply_edits(once, replace_words(once, rules)) == once

@@ -87,10 +87,10 @@ def test_live_a_hit_across_two_finals_is_told_once_in_the_second() -> None:
 def test_live_finds_what_a_recording_finds_of_exact_words() -> None:
     said = words("press one for sales press two for support")
     live = LiveSearch(["press two", "sales"])
-    told = [live.final(said[i : i + 2]) for i in range(0, len(said), 2)]
+    finals = [live.final(said[i : i + 2]) for i in range(0, len(said), 2)]
     for number, result in enumerate(search(said, ["press two", "sales"])):
         exact = [hit for hit in result.hits if hit.confidence == 1.0]
-        assert [hit for final in told for hit in final[number].hits if hit.confidence == 1.0] == exact
+        assert [hit for final in finals for hit in final[number].hits if hit.confidence == 1.0] == exact
 
 
 HOSTILE = ["x" * 10_000, "\u200b" * 500, "a " * 5_000, "\ud800", "💥" * 300, "1" * 5_000, "ﷺ" * 100, "\x00"]
@@ -99,5 +99,5 @@ HOSTILE = ["x" * 10_000, "\u200b" * 500, "a " * 5_000, "\ud800", "💥" * 300, "
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from([*HOSTILE, "hello", "12", "é"]), max_size=6), st.text(max_size=80))
 def test_no_query_and_no_word_can_break_the_search(queries: Sequence[str], text: str) -> None:
-    heard = [*words(text), *words(" ".join(re.sub(r"\s", "", each)[:200] for each in HOSTILE))]
-    assert [result.query for result in search(heard, queries)] == list(queries)
+    recognised = [*words(text), *words(" ".join(re.sub(r"\s", "", each)[:200] for each in HOSTILE))]
+    assert [result.query for result in search(recognised, queries)] == list(queries)

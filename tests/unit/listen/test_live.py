@@ -292,11 +292,11 @@ class TestUnreadable:
 class TestTheEnd:
     """https://developers.deepgram.com/docs/close-stream"""
 
-    @pytest.mark.parametrize("how", ["text", "frame"])
-    def test_asked_for_waits_for_the_last_words(self, how: str) -> None:
+    @pytest.mark.parametrize("frame", ["text", "frame"])
+    def test_asked_for_waits_for_the_last_words(self, frame: str) -> None:
         talk = Talk("tag=t&extra=a:b&punctuate=true")
         talk.fresh_wishes()
-        talk.text(CLOSE) if how == "text" else talk.binary(b"")
+        talk.text(CLOSE) if frame == "text" else talk.binary(b"")
         assert talk.fresh_wishes() == [EndAudio()]
         talk.hear(final("Bye.", 1.5, Cause.END), RecognitionFinished(1, 1.5))
         results, metadata = talk.fresh()

@@ -105,7 +105,7 @@ class LiveLaws(RuleBasedStateMachine):
         final=st.booleans(),
         cause=st.sampled_from(Cause),
     )
-    def heard(
+    def recognised(
         self, channel: int, start: float, length: float, words: tuple[Word, ...], final: bool, cause: Cause
     ) -> None:
         event = RecognitionResult(channel, start, start + length, words, final, cause)
@@ -151,13 +151,13 @@ class LiveLaws(RuleBasedStateMachine):
 
     @rule(
         ending=st.sampled_from(CloseReason),
-        how=st.sampled_from(["frame", "text", "server", "finished", "undecodable"]),
+        trigger=st.sampled_from(["frame", "text", "server", "finished", "undecodable"]),
         chance=st.integers(0, 9),
     )
-    def end(self, ending: CloseReason, how: str, chance: int) -> None:
+    def end(self, ending: CloseReason, trigger: str, chance: int) -> None:
         if chance:
             return
-        match how:
+        match trigger:
             case "frame":
                 self.keep(self.conversation.receive_binary(b"", self.now))
             case "text":

@@ -263,8 +263,8 @@ def test_extra_of_a_live_stream_is_bounded_as_each_message_carries_it() -> None:
 
 
 def test_a_text_has_the_options_of_understanding_alone() -> None:
-    asked = options("language=en-GB&summarize=true&topics=true&custom_topic=a&tag=x", Mode.TEXT)
-    assert asked == ListenOptions(
+    requested = options("language=en-GB&summarize=true&topics=true&custom_topic=a&tag=x", Mode.TEXT)
+    assert requested == ListenOptions(
         language="en-GB", summarize="v2", topics=True, custom_topic=("a",), tag=("x",)
     )
     assert warned("language=en&smart_format=true&redact=pci&encoding=speex&sentiment=true", Mode.TEXT) == {

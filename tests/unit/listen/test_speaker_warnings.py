@@ -13,10 +13,10 @@ from ringback.transcript import Channel
 def test_without_the_models_speakers_are_not_found_and_the_fix_is_named(
     mode: Mode, name: str, value: str
 ) -> None:
-    asked = parse([(name, value)], mode)
-    assert (asked.diarize, asked.warnings) == (True, ())
-    assert with_speaker_warnings(asked, speakers=True) == asked
-    served = with_speaker_warnings(asked, speakers=False)
+    parsed = parse([(name, value)], mode)
+    assert (parsed.diarize, parsed.warnings) == (True, ())
+    assert with_speaker_warnings(parsed, speakers=True) == parsed
+    served = with_speaker_warnings(parsed, speakers=False)
     assert not served.diarize
     (warning,) = served.warnings
     assert (warning.parameter, warning.type) == (name, "unsupported")
@@ -25,8 +25,8 @@ def test_without_the_models_speakers_are_not_found_and_the_fix_is_named(
 
 
 def test_who_does_not_ask_is_not_warned() -> None:
-    asked = parse([("diarize", "false")], Mode.RECORDED)
-    assert with_speaker_warnings(asked, speakers=False) == asked
+    parsed = parse([("diarize", "false")], Mode.RECORDED)
+    assert with_speaker_warnings(parsed, speakers=False) == parsed
 
 
 def test_words_without_a_speaker_are_counted_by_channel() -> None:

@@ -36,14 +36,14 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")
-@pytest.mark.parametrize(("how", "status"), [("open", 0), ("hidden", 13)])
-def test_a_process_of_the_same_user_cannot_read_our_environment(how: str, status: int) -> None:
-    assert subprocess.run([sys.executable, "-c", LOOK, how], check=False, timeout=60).returncode == status
+@pytest.mark.parametrize(("way", "status"), [("open", 0), ("hidden", 13)])
+def test_a_process_of_the_same_user_cannot_read_our_environment(way: str, status: int) -> None:
+    assert subprocess.run([sys.executable, "-c", LOOK, way], check=False, timeout=60).returncode == status
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")
 @pytest.mark.parametrize(
-    ("missing", "left"),
+    ("missing", "remaining"),
     [
         (set(), Layers(no_new_privs=True, landlock=7, seccomp=True)),
         ({"landlock_create_ruleset"}, Layers(no_new_privs=True, landlock=0, seccomp=True)),
@@ -53,7 +53,7 @@ def test_a_process_of_the_same_user_cannot_read_our_environment(how: str, status
     ],
 )
 def test_a_kernel_without_a_layer_keeps_the_others(
-    missing: set[str], left: Layers, monkeypatch: pytest.MonkeyPatch
+    missing: set[str], remaining: Layers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def answer(name: str, *arguments: object) -> int:
         if name in missing:
@@ -64,7 +64,7 @@ def test_a_kernel_without_a_layer_keeps_the_others(
 
     monkeypatch.setattr(kernel, "system_call", answer)
     monkeypatch.setattr(landlock, "system_call", answer)
-    assert confine(Profile.ENGINE, [Path("/usr/lib"), Path("/no such folder")]) == left
+    assert confine(Profile.ENGINE, [Path("/usr/lib"), Path("/no such folder")]) == remaining
 
 
 WHOLE = SandboxReport(memory_hidden=True, no_new_privs=True, landlock=7, seccomp=True)

@@ -180,13 +180,13 @@ async def test_a_stream_whose_client_ends_its_side_without_a_close_frame_may_sti
 
 @pytest.mark.parametrize("leave", ["close", "reset"])
 async def test_a_client_that_leaves_is_noticed(leave: str) -> None:
-    started, gone = asyncio.Event(), asyncio.Event()
+    started, disconnected = asyncio.Event(), asyncio.Event()
 
     async def wait(scope: Scope, receive: Receive, send: Send) -> None:
         started.set()
         while (await receive())["type"] != "http.disconnect":
             pass
-        gone.set()
+        disconnected.set()
 
     async with served(wait) as server:
         _, writer = await server.open()
@@ -196,7 +196,7 @@ async def test_a_client_that_leaves_is_noticed(leave: str) -> None:
             writer.transport.abort()
         else:
             writer.close()
-        await asyncio.wait_for(gone.wait(), 10)
+        await asyncio.wait_for(disconnected.wait(), 10)
 
 
 @pytest.mark.parametrize("handshake", [False, True])

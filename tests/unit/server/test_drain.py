@@ -7,7 +7,7 @@ import pytest
 from ringback.server.drain import PROBE_SECONDS, SPREAD_SECONDS, Drain
 
 
-async def left(leaving: Drain, reported: bool) -> float:
+async def elapsed(leaving: Drain, reported: bool) -> float:
     """How many seconds it holds the stop up."""
     stopping = asyncio.Event()
     running = asyncio.create_task(leaving.run(stopping))
@@ -21,14 +21,14 @@ async def left(leaving: Drain, reported: bool) -> float:
 
 
 async def test_one_machine_has_nowhere_else_to_go() -> None:
-    assert await left(Drain(), reported=False) < SPREAD_SECONDS
+    assert await elapsed(Drain(), reported=False) < SPREAD_SECONDS
 
 
 async def test_a_failed_probe_ends_the_wait_a_moment_later() -> None:
-    seconds = await left(Drain(other_nodes=True), reported=True)
+    seconds = await elapsed(Drain(other_nodes=True), reported=True)
     assert SPREAD_SECONDS <= seconds < PROBE_SECONDS
 
 
 async def test_nobody_is_waited_for_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ringback.server.drain.PROBE_SECONDS", 0.2)
-    assert await left(Drain(other_nodes=True), reported=False) >= 0.2
+    assert await elapsed(Drain(other_nodes=True), reported=False) >= 0.2

@@ -206,8 +206,8 @@ async def test_an_idle_connection_ends_also_after_a_body_that_came_late(
 async def test_more_connections_than_allowed_are_turned_away_with_an_answer() -> None:
     release, started = asyncio.Event(), asyncio.Event()
     async with served(_held(release, started, lambda: None), connections=2, per_address=2) as server:
-        kept = [await server.open() for _ in range(2)]
-        for _, writer in kept:
+        idle = [await server.open() for _ in range(2)]
+        for _, writer in idle:
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             await started.wait()
             started.clear()
@@ -217,10 +217,10 @@ async def test_more_connections_than_allowed_are_turned_away_with_an_answer() ->
         assert int(headers_of(answers[0])["retry-after"]) > 0
         assert [(event["event"], event["most"]) for event in events] == [("connections.full", 2)]
         release.set()
-        assert [status_of(await _rest(reader)) for reader, _ in kept] == [200, 200]
+        assert [status_of(await _rest(reader)) for reader, _ in idle] == [200, 200]
         answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert status_of(answer) == 200
-        for _, writer in kept:
+        for _, writer in idle:
             writer.close()
 
 

@@ -10,7 +10,7 @@ def alike(one: str, other: str) -> float:
 
 
 @pytest.mark.parametrize(
-    ("said", "heard"),
+    ("said", "recognised"),
     [
         ("represenatives", "representatives"),
         ("Kokoro", "cocoa row"),
@@ -19,15 +19,16 @@ def alike(one: str, other: str) -> float:
         ("metformin", "met for men"),
     ],
 )
-def test_what_sounds_alike_is_alike_however_it_is_spelled(said: str, heard: str) -> None:
-    assert alike(said, heard) >= 0.7
+def test_what_sounds_alike_is_alike_however_it_is_spelled(said: str, recognised: str) -> None:
+    assert alike(said, recognised) >= 0.7
 
 
 @pytest.mark.parametrize(
-    ("said", "heard"), [("message", "extension"), ("Acme", "please"), ("SSN", "it is"), ("three", "seven")]
+    ("said", "recognised"),
+    [("message", "extension"), ("Acme", "please"), ("SSN", "it is"), ("three", "seven")],
 )
-def test_what_sounds_otherwise_is_not(said: str, heard: str) -> None:
-    assert alike(said, heard) < 0.5
+def test_what_sounds_otherwise_is_not(said: str, recognised: str) -> None:
+    assert alike(said, recognised) < 0.5
 
 
 def test_case_accents_spaces_and_punctuation_make_no_difference() -> None:

@@ -21,7 +21,7 @@ def word(start: float, end: float) -> Word:
     return Word("word", start, end, 0.9)
 
 
-def heard(said: list[tuple[str, Voice]]) -> RecognisedWords:
+def recognised(said: list[tuple[str, Voice]]) -> RecognisedWords:
     """Four words in each second and a half."""
     words = [
         word(voice.start + voice.seconds * n / 4, voice.start + voice.seconds * (n + 1) / 4)
@@ -37,7 +37,11 @@ def speakers(words: tuple[Word, ...]) -> list[int | None]:
 
 def test_speakers_are_numbered_by_their_first_word_over_all_stretches() -> None:
     people = People()
-    parts = [heard(people.talk(("b", 3.0))), heard(people.talk(("a", 3.0), ("b", 1.5))), heard([])]
+    parts = [
+        recognised(people.talk(("b", 3.0))),
+        recognised(people.talk(("a", 3.0), ("b", 1.5))),
+        recognised([]),
+    ]
     first, second, none = with_speakers(parts)
     assert speakers(first) == [0] * 8
     assert speakers(second) == [1] * 8 + [0] * 4
@@ -87,8 +91,8 @@ def test_how_sure_a_speaker_is() -> None:
     assert all(each.confidence == 1.0 for each in sure)
     between = embeddings_of([voices[0]]) + embeddings_of([voices[3]])
     unsure = replace(voices[0], embedding=(between / np.linalg.norm(between)).tobytes())
-    (told,) = labelled_voices([unsure], clusters.labels[:1], clusters.centroids)
-    assert 0.3 < told.confidence < 0.7
+    (voice,) = labelled_voices([unsure], clusters.labels[:1], clusters.centroids)
+    assert 0.3 < voice.confidence < 0.7
     (alone,) = labelled_voices([unsure], np.array([0]), clusters.centroids[:1])
     assert alone.confidence == pytest.approx(
         float(between[0] @ clusters.centroids[0] / np.linalg.norm(between))
@@ -104,7 +108,7 @@ def test_a_voice_without_words_is_nobody() -> None:
 
 def test_a_stretch_without_a_voice_is_of_the_one_who_spoke_last() -> None:
     people = People()
-    parts = [heard(people.talk(("a", 3.0), ("b", 3.0))), RecognisedWords((word(0.0, 0.1),), ())]
+    parts = [recognised(people.talk(("a", 3.0), ("b", 3.0))), RecognisedWords((word(0.0, 0.1),), ())]
     _, lonely = with_speakers(parts)
     assert [(each.speaker, each.speaker_confidence) for each in lonely] == [(1, 0.0)]
 
@@ -120,7 +124,7 @@ def test_a_word_too_short_for_any_voice_is_the_first_speakers() -> None:
 def test_where_nothing_could_be_listened_to_words_have_no_speaker() -> None:
     people = People()
     failed = RecognisedWords((word(0.0, 0.5), word(0.5, 1.25)), None)
-    labelled, unlabelled = with_speakers([heard(people.talk(("a", 3.0))), failed])
+    labelled, unlabelled = with_speakers([recognised(people.talk(("a", 3.0))), failed])
     assert speakers(labelled) == [0] * 8
     assert unlabelled == failed.words
     assert unlabelled_seconds((*labelled, *unlabelled)) == pytest.approx(1.25)

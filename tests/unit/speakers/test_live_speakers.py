@@ -15,29 +15,29 @@ def final(said: list[tuple[str, Voice]]) -> RecognisedWords:
     return RecognisedWords(tuple(words), tuple(voice for _, voice in said))
 
 
-def told(stream: LiveSpeakers, said: list[tuple[str, Voice]]) -> list[int | None]:
+def labels_of(stream: LiveSpeakers, said: list[tuple[str, Voice]]) -> list[int | None]:
     return [word.speaker for word in stream.label(final(said))]
 
 
 def test_people_are_told_apart_from_their_first_seconds_on() -> None:
     people, stream = People(), LiveSpeakers()
-    assert told(stream, people.talk(("a", 3.0))) == [0, 0]
-    assert told(stream, people.talk(("b", 3.0))) == [1, 1]
-    assert told(stream, people.talk(("a", 1.5), ("c", 3.0), ("b", 1.5))) == [0, 2, 2, 1]
+    assert labels_of(stream, people.talk(("a", 3.0))) == [0, 0]
+    assert labels_of(stream, people.talk(("b", 3.0))) == [1, 1]
+    assert labels_of(stream, people.talk(("a", 1.5), ("c", 3.0), ("b", 1.5))) == [0, 2, 2, 1]
     assert [each.speaker_confidence for each in stream.label(final(people.talk(("a", 1.5))))] == [None]
 
 
 def test_a_short_word_of_somebody_new_is_told_as_the_most_alike_and_the_rest_as_new() -> None:
     people, stream = People(), LiveSpeakers()
-    assert set(told(stream, people.talk(("a", 9.0)))) == {0}
-    assert told(stream, people.talk(("b", 0.9))) == [0]
-    assert set(told(stream, people.talk(("b", 4.5)))) == {1}
-    assert set(told(stream, people.talk(("a", 3.0)))) == {0}
+    assert set(labels_of(stream, people.talk(("a", 9.0)))) == {0}
+    assert labels_of(stream, people.talk(("b", 0.9))) == [0]
+    assert set(labels_of(stream, people.talk(("b", 4.5)))) == {1}
+    assert set(labels_of(stream, people.talk(("a", 3.0)))) == {0}
 
 
 def test_somebody_with_short_turns_is_told_after_a_few_of_them() -> None:
     people, stream = People(), LiveSpeakers()
-    said = [told(stream, people.talk((who, seconds))) for who, seconds in [("a", 3.0), ("b", 1.1)] * 4]
+    said = [labels_of(stream, people.talk((who, seconds))) for who, seconds in [("a", 3.0), ("b", 1.1)] * 4]
     assert said[0] == [0, 0]
     assert said[-1] == [1]
     assert said[-2] == [0, 0]
@@ -47,19 +47,19 @@ def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_t
     """Two people were told as one; the larger part keeps the number, and the other is not new."""
     stream = LiveSpeakers()
     alike = People(spread=0.0)
-    assert set(told(stream, alike.talk(("a", 6.0)))) == {0}
+    assert set(labels_of(stream, alike.talk(("a", 6.0)))) == {0}
     stream._voices += [
         live._ToldVoice(voice, voice.seconds, 0) for _, voice in alike.talk(("b", 4.5))
     ]  # told as the first one
-    assert told(stream, alike.talk(("b", 1.5))) == [0]
-    assert set(told(stream, alike.talk(("a", 1.5)))) == {0}
+    assert labels_of(stream, alike.talk(("b", 1.5))) == [0]
+    assert set(labels_of(stream, alike.talk(("a", 1.5)))) == {0}
 
 
 def test_words_without_a_voice_are_of_the_one_who_spoke_last() -> None:
     people, stream = People(), LiveSpeakers()
     short = RecognisedWords((Word("yes", 0.0, 0.1, 0.9),), ())
     assert [word.speaker for word in stream.label(short)] == [0]
-    assert set(told(stream, people.talk(("a", 3.0), ("b", 3.0)))) == {0, 1}
+    assert set(labels_of(stream, people.talk(("a", 3.0), ("b", 3.0)))) == {0, 1}
     assert [word.speaker for word in stream.label(short)] == [1]
 
 
@@ -67,16 +67,16 @@ def test_words_that_could_not_be_listened_to_have_no_speaker() -> None:
     people, stream = People(), LiveSpeakers()
     unheard = RecognisedWords((Word("yes", 0.0, 0.1, 0.9),), None)
     assert stream.label(unheard) == unheard.words
-    assert told(stream, people.talk(("b", 3.0))) == [0, 0]
+    assert labels_of(stream, people.talk(("b", 3.0))) == [0, 0]
 
 
 def test_a_long_stream_remembers_a_bounded_number_of_voices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "MOST_KEPT", 60)
     people, stream = People(), LiveSpeakers()
-    assert set(told(stream, people.talk(("a", 3.0)))) == {0}
-    assert set(told(stream, people.talk(("b", 4.5)))) == {1}
+    assert set(labels_of(stream, people.talk(("a", 3.0)))) == {0}
+    assert set(labels_of(stream, people.talk(("b", 4.5)))) == {1}
     for _ in range(60):
-        assert set(told(stream, people.talk(("a", 6.0)))) == {0}
+        assert set(labels_of(stream, people.talk(("a", 6.0)))) == {0}
         assert len(stream._voices) <= 60
     assert sum(each.seconds for each in stream._voices) == pytest.approx(3.0 + 4.5 + 60 * 6.0)
-    assert set(told(stream, people.talk(("b", 4.5)))) <= {0, 1}
+    assert set(labels_of(stream, people.talk(("b", 4.5)))) <= {0, 1}

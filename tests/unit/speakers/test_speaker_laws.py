@@ -14,7 +14,7 @@ VOICES = st.lists(st.tuples(st.sampled_from("abc"), TIMES), max_size=6)
 
 
 @st.composite
-def heard(draw: st.DrawFn) -> RecognisedWords:
+def recognised(draw: st.DrawFn) -> RecognisedWords:
     people = People(draw(st.integers(0, 5)), spread=draw(st.sampled_from([0.1, 0.5, 1.0])))
     voices = tuple(
         people.says(who, start, start + seconds, goes_on=draw(st.booleans()))
@@ -23,20 +23,20 @@ def heard(draw: st.DrawFn) -> RecognisedWords:
     return RecognisedWords(tuple(draw(WORDS)), draw(st.sampled_from([voices, None])))
 
 
-@given(st.lists(heard(), max_size=6))
+@given(st.lists(recognised(), max_size=6))
 def test_recorded_words_come_back_with_speakers_numbered_by_first_word(parts: list[RecognisedWords]) -> None:
-    told = with_speakers(parts)
-    assert [len(words) for words in told] == [len(part.words) for part in parts]
-    first = dict.fromkeys(word.speaker for words in told for word in words if word.speaker is not None)
+    labelled = with_speakers(parts)
+    assert [len(words) for words in labelled] == [len(part.words) for part in parts]
+    first = dict.fromkeys(word.speaker for words in labelled for word in words if word.speaker is not None)
     assert list(first) == list(range(len(first)))
-    for part, words in zip(parts, told, strict=True):
+    for part, words in zip(parts, labelled, strict=True):
         for before, word in zip(part.words, words, strict=True):
             assert (word.text, word.start, word.end) == (before.text, before.start, before.end)
             assert word.speaker_confidence is None or 0 <= word.speaker_confidence <= 1
             assert part.voices is not None or word.speaker is None
 
 
-@given(st.lists(heard(), max_size=6))
+@given(st.lists(recognised(), max_size=6))
 def test_live_words_come_back_with_speakers_in_the_order_of_their_numbers(
     parts: list[RecognisedWords],
 ) -> None:

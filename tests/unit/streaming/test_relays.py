@@ -68,7 +68,7 @@ class Ledger:
     """The two methods of the store that the callback of a stream uses."""
 
     added: list[NewJob] = field(default_factory=list)
-    asked: int = 0
+    counted: int = 0
     away: int = 0
     done: int = 0
 
@@ -79,7 +79,7 @@ class Ledger:
         self.added += jobs
 
     async def waiting(self, sequence: str, most: int) -> int:
-        self.asked += 1
+        self.counted += 1
         assert sequence == REQUEST
         return min(most, len(self.added) - self.done)
 
@@ -108,14 +108,14 @@ async def test_the_ledger_is_asked_only_when_the_room_may_be_used_up() -> None:
     relay = callback(ledger, 10)
     for _ in range(10):
         await relay.send_messages([final()])
-    assert ledger.asked == 0
+    assert ledger.counted == 0
     ledger.done = 9
     for _ in range(9):
         await relay.send_messages([final()])
-    assert ledger.asked == 1
+    assert ledger.counted == 1
     with pytest.raises(RelayLost) as lost:
         await relay.send_messages([final()])
-    assert (ledger.asked, lost.value.ending, len(ledger.added)) == (2, CloseReason.CALLBACK_BEHIND, 19)
+    assert (ledger.counted, lost.value.ending, len(ledger.added)) == (2, CloseReason.CALLBACK_BEHIND, 19)
 
 
 async def test_a_ledger_that_stays_away_ends_the_stream(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -210,10 +210,10 @@ def test_the_lead_in_of_the_next_phrase_may_lie_before_its_span_but_not_in_the_l
     assert first.speech.end <= second.speech.start < second.start + WINDOW
 
 
-def drafts(segments: Segmenter, heard: list[VadWindow]) -> list[PartialSpan]:
+def drafts(segments: Segmenter, recognised: list[VadWindow]) -> list[PartialSpan]:
     """What is read along when every window is asked about."""
     found = []
-    for window in heard:
+    for window in recognised:
         segments.push_windows([window])
         if draft := segments.next_partial():
             found.append(draft)

@@ -70,13 +70,13 @@ class Target:
 
     said: list[dict[str, Any]] = field(default_factory=list)
     closes: list[tuple[int, str]] = field(default_factory=list)
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def send_messages(self, messages: Sequence[SendMessage]) -> None:
         self.said += [json.loads(each.message) for each in messages]
 
     async def wait_lost(self) -> RelayLost:
-        await self.gone.wait()
+        await self.lost.wait()
         return RelayLost(CloseReason.CALLBACK_LOST, "it hung up")
 
     async def close(self, code: int, reason: str) -> None:
@@ -213,7 +213,7 @@ async def test_undecodable_audio_is_closed_with_its_code() -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "status"),
+    ("lost", "status"),
     [
         (ClientClosed(1000, cleanly=True), 200),
         (ClientClosed(1005, cleanly=True), 200),
@@ -222,12 +222,12 @@ async def test_undecodable_audio_is_closed_with_its_code() -> None:
         (ClientClosed(1007, cleanly=True), 400),
     ],
 )
-async def test_a_client_that_leaves_ends_its_stream_at_once(gone: ClientClosed, status: int) -> None:
+async def test_a_client_that_leaves_ends_its_stream_at_once(lost: ClientClosed, status: int) -> None:
     run = begun()
     run.recogniser.room.clear()
-    run.socket.put(gone)
+    run.socket.put(lost)
     ended = await run.end()
-    assert (ended.code, ended.status) == (gone.code, status)
+    assert (ended.code, ended.status) == (lost.code, status)
     assert run.recogniser.abandoned
 
 
@@ -282,7 +282,7 @@ async def test_a_lost_callback_ends_the_stream_at_once() -> None:
     run = begun(callback=callback)
     run.recogniser.room.clear()
     run.socket.put(SECOND)
-    callback.gone.set()
+    callback.lost.set()
     ended = await run.end()
     assert ended == SessionEnd(1011, CloseReason.CALLBACK_LOST.reason, 502, "it hung up")
     assert run.socket.closes == [(1011, CloseReason.CALLBACK_LOST.reason)]
@@ -312,17 +312,17 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
     callback = Slow()
     run = begun(callback=callback)
     run.recogniser.tell(AudioOpened(1))
-    told = 2 * MAX_OUTBOX
-    for number in range(told):
+    count = 2 * MAX_OUTBOX
+    for number in range(count):
         run.recogniser.tell(final(number))
-    for _ in range(10 * told):
+    for _ in range(10 * count):
         await asyncio.sleep(0)
-    assert run.recogniser.pending_events >= told - MAX_OUTBOX - 2 * LARGEST_BATCH
+    assert run.recogniser.pending_events >= count - MAX_OUTBOX - 2 * LARGEST_BATCH
     released.set()
-    await until(lambda: len(callback.said) == told)
+    await until(lambda: len(callback.said) == count)
     run.socket.put(CLOSE_STREAM)
     await run.end()
-    assert words(callback.said) == ["a"] * told
+    assert words(callback.said) == ["a"] * count
 
 
 def final(number: int) -> RecognitionEvent:

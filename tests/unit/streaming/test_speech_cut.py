@@ -9,8 +9,8 @@ from ringback.transcript import Word
 CUT = 2.0
 
 
-def seam(told: str = "", start: float = 1.6, end: float = 2.0) -> SpeechCut:
-    return SpeechCut(int(CUT * SAMPLE_RATE), Word(told, start, end, 0.9) if told else None)
+def seam(before: str = "", start: float = 1.6, end: float = 2.0) -> SpeechCut:
+    return SpeechCut(int(CUT * SAMPLE_RATE), Word(before, start, end, 0.9) if before else None)
 
 
 def behind(cut: SpeechCut, *words: tuple[str, float]) -> str:
@@ -19,7 +19,7 @@ def behind(cut: SpeechCut, *words: tuple[str, float]) -> str:
 
 
 @pytest.mark.parametrize(
-    ("told", "words", "left"),
+    ("before", "words", "expected"),
     [
         ("consider", [("consider", 1.58), ("this", 2.3)], "this"),
         ("consider.", [("Consider", 1.66), ("this", 2.3)], "this"),
@@ -38,8 +38,8 @@ def behind(cut: SpeechCut, *words: tuple[str, float]) -> str:
         ("…", [("…", 1.7), ("this", 2.3)], "this"),
     ],
 )
-def test_what_was_told_is_not_told_again(told: str, words: list[tuple[str, float]], left: str) -> None:
-    assert behind(seam(told), *words) == left
+def test_what_was_told_is_not_told_again(before: str, words: list[tuple[str, float]], expected: str) -> None:
+    assert behind(seam(before), *words) == expected
 
 
 def test_the_told_word_is_heard_again_from_its_beginning() -> None:

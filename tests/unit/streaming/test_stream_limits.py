@@ -8,29 +8,29 @@ from ringback.streaming.stream_limits import StreamLimits, StreamSlots
 
 def taken_by(places: StreamSlots, *callers: tuple[str, str]) -> list[str]:
     """What each was told: empty where it got a place."""
-    told = []
+    refusals = []
     for project, key in callers:
         try:
             places.take_slot(project, key)
         except Refusal as refusal:
-            told.append(f"{refusal.failure.status}: {refusal.failure.err_msg}")
+            refusals.append(f"{refusal.failure.status}: {refusal.failure.err_msg}")
         else:
-            told.append("")
-    return told
+            refusals.append("")
+    return refusals
 
 
 def test_one_key_leaves_places_to_others_of_its_project_and_these_to_other_projects() -> None:
     places = StreamSlots(StreamLimits(16))
     first = taken_by(places, *[("p", "a")] * 20)
-    assert [not told for told in first].count(True) == 12
+    assert [not refusals for refusals in first].count(True) == 12
     assert first[-1].startswith("429: ")
     assert "this key" in first[-1]
     second = taken_by(places, *[("p", "b")] * 3)
-    assert [not told for told in second] == [True, True, False]
+    assert [not refusals for refusals in second] == [True, True, False]
     assert "this project" in second[-1]
     assert taken_by(places, ("q", "c"), ("q", "d")) == ["", ""]
-    [told] = taken_by(places, ("r", "e"))
-    assert "all 16" in told
+    [refusals] = taken_by(places, ("r", "e"))
+    assert "all 16" in refusals
     places.release_slot("p", "a")
     assert taken_by(places, ("r", "e")) == [""]
 
@@ -42,7 +42,7 @@ def test_few_places_are_everybodys(most: int) -> None:
 
 def test_shares_may_be_set() -> None:
     places = StreamSlots(StreamLimits(16, per_key=2, per_project=3))
-    assert [not told for told in taken_by(places, *[("p", "a")] * 3, *[("p", "b")] * 2)] == [
+    assert [not refusals for refusals in taken_by(places, *[("p", "a")] * 3, *[("p", "b")] * 2)] == [
         True,
         True,
         False,

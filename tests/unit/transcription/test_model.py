@@ -12,11 +12,11 @@ TINY = ModelInfo("tiny.en", "whisper", "ct2-1", "aa066bfc-b5eb-52e3-91a8-8baa99b
 
 
 def warned(options: ListenOptions, *, tell: bool) -> list[tuple[str, str]]:
-    told = with_model_warnings(options, TINY, warn_of_substitution=tell)
-    assert ListenOptions(model=told.model, version=told.version) == ListenOptions(
+    served = with_model_warnings(options, TINY, warn_of_substitution=tell)
+    assert ListenOptions(model=served.model, version=served.version) == ListenOptions(
         options.model, options.version
     )
-    return [(warning.parameter, warning.type) for warning in told.warnings]
+    return [(warning.parameter, warning.type) for warning in served.warnings]
 
 
 @pytest.mark.parametrize("model", [None, "tiny.en", TINY.uuid, TINY.uuid.upper()])
@@ -25,17 +25,17 @@ def test_its_own_names_are_no_substitution(model: str | None) -> None:
 
 
 def test_a_substitution_is_told_where_the_operator_wants_it() -> None:
-    asked = ListenOptions(model="nova-3")
-    assert warned(asked, tell=False) == []
-    assert with_model_warnings(asked, TINY, warn_of_substitution=True).warnings == (
+    requested = ListenOptions(model="nova-3")
+    assert warned(requested, tell=False) == []
+    assert with_model_warnings(requested, TINY, warn_of_substitution=True).warnings == (
         ParameterWarning("model", "unsupported", "`model=nova-3` is served by tiny.en."),
     )
 
 
 def test_a_version_that_is_not_served_is_always_told() -> None:
     earlier = ParameterWarning("redact", "unsupported", "")
-    asked = ListenOptions(model="nova-3", version="2024-12-20.0", warnings=(earlier,))
-    assert with_model_warnings(asked, TINY, warn_of_substitution=False).warnings == (
+    requested = ListenOptions(model="nova-3", version="2024-12-20.0", warnings=(earlier,))
+    assert with_model_warnings(requested, TINY, warn_of_substitution=False).warnings == (
         earlier,
         ParameterWarning(
             "version", "ignored", "`version=2024-12-20.0` is passed over: tiny.en has version ct2-1."
@@ -65,7 +65,7 @@ def test_a_hint_at_a_language_that_the_model_does_not_know_is_refused() -> None:
 
 
 def test_candidates_that_the_model_does_not_know_are_reported() -> None:
-    asked = ListenOptions(detect_language=("es", "tlh", "pt-BR"))
-    assert with_model_warnings(asked, BASE, warn_of_substitution=False).warnings == (
+    requested = ListenOptions(detect_language=("es", "tlh", "pt-BR"))
+    assert with_model_warnings(requested, BASE, warn_of_substitution=False).warnings == (
         ParameterWarning("detect_language", "ignored", "`detect_language`: base does not know tlh."),
     )

@@ -5,9 +5,9 @@ import pytest
 from ringback.transcription.refetch import FOR_CALLBACK, FOR_CALLER, delay_until_refetch
 
 
-def delays(asked: float | None, *, caller_waits: bool) -> list[float]:
+def delays(retry_after: float | None, *, caller_waits: bool) -> list[float]:
     found: list[float] = []
-    while (delay := delay_until_refetch(len(found) + 1, asked, caller_waits=caller_waits)) is not None:
+    while (delay := delay_until_refetch(len(found) + 1, retry_after, caller_waits=caller_waits)) is not None:
         found.append(delay)
     return found
 
@@ -18,7 +18,7 @@ def test_tries_are_bounded_in_number_and_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"),
+    ("retry_after", "expected"),
     [
         (0.0, [2, 10, 30, 120, 300]),
         (-5.0, [2, 10, 30, 120, 300]),
@@ -26,10 +26,12 @@ def test_tries_are_bounded_in_number_and_time() -> None:
         (86_400.0, [900, 900, 900, 900, 900]),
     ],
 )
-def test_a_host_may_ask_for_more_time_within_bounds(asked: float, expected: list[float]) -> None:
-    assert delays(asked, caller_waits=False) == expected
+def test_a_host_may_ask_for_more_time_within_bounds(retry_after: float, expected: list[float]) -> None:
+    assert delays(retry_after, caller_waits=False) == expected
 
 
-@pytest.mark.parametrize(("asked", "expected"), [(0.0, [1, 3]), (2.0, [2, 3]), (10.0, [10, 10]), (11.0, [])])
-def test_a_waiting_caller_is_not_kept_long(asked: float, expected: list[float]) -> None:
-    assert delays(asked, caller_waits=True) == expected
+@pytest.mark.parametrize(
+    ("retry_after", "expected"), [(0.0, [1, 3]), (2.0, [2, 3]), (10.0, [10, 10]), (11.0, [])]
+)
+def test_a_waiting_caller_is_not_kept_long(retry_after: float, expected: list[float]) -> None:
+    assert delays(retry_after, caller_waits=True) == expected
