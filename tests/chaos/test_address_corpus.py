@@ -29,6 +29,7 @@ from ringback.jobs.job import Attempt, JobId
 from ringback.storage.sqlite import SqliteLedger
 from support.addresses import NAMES, REDIRECTS, URLS
 from support.program import KEY, Program
+from support.waiting import eventually
 
 SPYING = Path(__file__).parents[1] / "support" / "spying"
 SETTING = "RINGBACK_CALLBACK_ALLOW"
@@ -270,12 +271,15 @@ async def orders_of_laxer_days(data: Path, urls: Sequence[str]) -> list[JobId]:
 async def attempts_at(program: Program, jobs: Sequence[JobId]) -> list[list[Attempt]]:
     """The attempts at each job, once each has one; read beside the running server."""
     path = program.data_dir / "ringback.db"
-    async with await SqliteLedger.open(path, SystemClock()) as ledger, asyncio.timeout(60):
-        while True:
-            found = [list(await ledger.attempts(job, 9)) for job in jobs]
-            if all(found):
-                return found
-            await asyncio.sleep(0.1)
+    async with await SqliteLedger.open(path, SystemClock()) as ledger:
+        found: list[list[Attempt]] = []
+
+        async def each_has_one() -> bool:
+            found[:] = [list(await ledger.attempts(job, 9)) for job in jobs]
+            return all(found)
+
+        await eventually(each_has_one, 60)
+        return found
 
 
 @contextmanager

@@ -22,6 +22,7 @@ import pytest
 
 from support.program import Program
 from support.receiver import Received, Receiver
+from support.waiting import real_pause_sync
 
 LIMIT = 2.0
 """Seconds for an attempt, in this test's server."""
@@ -155,7 +156,7 @@ def load(program: Program, receivers: list[Receiver], count: int) -> list[float]
     began = time.monotonic()
 
     def hand_in(number: int) -> None:
-        time.sleep(max(0.0, began + number / PER_SECOND - time.monotonic()))
+        real_pause_sync(began + number / PER_SECOND - time.monotonic(), "deliveries come at this pace")
         place = number % len(receivers)
         request_id = submit(program, receivers[place].url)
         accepted[place][request_id] = time.monotonic()

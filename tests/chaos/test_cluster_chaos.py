@@ -24,6 +24,7 @@ import pytest
 from support.cluster import ROLES, Cluster, Node, cluster, scripted
 from support.fault_proxy import Direction
 from support.receiver import Received, Receiver
+from support.waiting import real_pause_sync, wait_until
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
 ROUNDS = int(os.environ.get("CHAOS_ROUNDS", "0"))
@@ -117,13 +118,13 @@ class Faults:
     def thaw(self) -> None:
         """Wait for the last of those that are frozen."""
         for until, node in self._frozen:
-            time.sleep(max(0.0, until - time.monotonic()))  # real time is what this fault is about
+            real_pause_sync(until - time.monotonic(), "real time is what this fault is about")
             node.thaw()
         self._frozen.clear()
 
     def crash_the_database(self) -> None:
         self.nodes.postgres.kill()
-        time.sleep(self.random.uniform(0.5, 2.0))  # an outage lasts
+        real_pause_sync(self.random.uniform(0.5, 2.0), "an outage lasts")
         self.nodes.postgres.start()
         self.done["database crashed"] += 1
 
@@ -150,7 +151,7 @@ class Faults:
 
     def take_the_store_away(self) -> None:
         self.nodes.s3.kill()
-        time.sleep(STORE_AWAY)  # an outage lasts
+        real_pause_sync(STORE_AWAY, "an outage lasts")
         self.nodes.s3.start()
         self.done["object store away"] += 1
 
@@ -164,7 +165,7 @@ class Faults:
         node = self.random.choice([node for node in self.nodes.nodes if node.way is not None])
         assert node.way is not None
         node.way.silence(*directions)
-        time.sleep(4.0)  # a network that is away for a while
+        real_pause_sync(4.0, "the network is down for a while")
         node.way.restore()
         self.done[f"silenced {'both ways' if len(directions) == 2 else 'one way'}"] += 1
 
@@ -256,7 +257,7 @@ def test_nothing_accepted_is_lost_whatever_happens_to_nodes(nodes: Cluster) -> N
         moments.shuffle(rounds)
         for fault in rounds + [moments.choice(faults.all()) for _ in range(ROUNDS)]:
             fault()
-            time.sleep(moments.uniform(0.3, 1.5))  # a random moment is what this test is about
+            real_pause_sync(moments.uniform(0.3, 1.5), "a random moment is what this test is about")
         faults.end()
         for caller in callers:
             caller.end()
@@ -285,10 +286,7 @@ def delivered(arrivals: list[Received]) -> set[str]:
 
 def wait_until_idle(nodes: Cluster) -> None:
     """Until every job, accepted and acknowledged or not, has come to its end."""
-    deadline = time.monotonic() + 120
-    while live_jobs := ask(nodes, "select count(*) from live_job"):
-        assert time.monotonic() < deadline, f"{live_jobs} jobs are left"
-        time.sleep(0.3)
+    wait_until(lambda: not ask(nodes, "select count(*) from live_job"), 120, "jobs are left")
 
 
 def check(nodes: Cluster, arrivals: list[Received], accepted: set[str]) -> None:

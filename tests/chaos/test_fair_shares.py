@@ -19,6 +19,7 @@ from support.cluster import cluster
 from support.encoded import silent_flac
 from support.postgres import servers
 from support.program import Program
+from support.waiting import real_pause_sync
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_conf_onlyperson.flac"
 LONG = int(os.environ.get("CHAOS_ROUNDS", "0")) > 0
@@ -90,7 +91,7 @@ def clip_times(program: Program, key: str) -> list[float]:
         reply = program.listen(audio, "", "audio/flac", timeout=60, key=key)
         assert reply.status == 200, reply
         took.append(time.monotonic() - began)
-        time.sleep(max(0.0, 1.0 - took[-1]))
+        real_pause_sync(1.0 - took[-1], "a clip is begun every second")
     return took
 
 

@@ -9,7 +9,6 @@ import json
 import os
 import random
 import threading
-import time
 import urllib.error
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -19,6 +18,7 @@ import pytest
 from support.cluster import scripted
 from support.program import Program
 from support.receiver import Received, Receiver
+from support.waiting import real_pause_sync, wait_until
 
 CLIPS = Path(__file__).parent.parent / "audio"
 LONG = "CHAOS_ROUNDS" in os.environ
@@ -74,7 +74,7 @@ def test_nothing_accepted_is_lost_over_kills(tmp_path: Path) -> None:
             for caller in callers:
                 caller.start()
             for _ in range(ROUNDS):
-                time.sleep(moments.uniform(0.2, 2.5))  # a random moment is what this test is about
+                real_pause_sync(moments.uniform(0.2, 2.5), "a random moment is what this test is about")
                 program.kill()
                 program.start()
             for caller in callers:
@@ -92,10 +92,13 @@ def delivered(arrivals: list[Received]) -> set[str]:
 
 def wait_until_idle(program: Program) -> None:
     """Until every job, accepted and acknowledged or not, has come to its end."""
-    deadline = time.monotonic() + 120
-    while any(line.startswith("ringback_jobs{") and not line.endswith(" 0.0") for line in metrics(program)):
-        assert time.monotonic() < deadline, "\n".join(metrics(program))
-        time.sleep(0.5)
+    wait_until(lambda: not live_jobs(program), 120, lambda: "\n".join(metrics(program)))
+
+
+def live_jobs(program: Program) -> list[str]:
+    return [
+        line for line in metrics(program) if line.startswith("ringback_jobs{") and not line.endswith(" 0.0")
+    ]
 
 
 def metrics(program: Program) -> list[str]:

@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, RAW, LiveClient, stream
 from support.program import KEY, Program
 from support.receiver import Received, Receiver
+from support.waiting import eventually, real_pause
 
 ROUNDS = max(1, int(os.environ.get("CHAOS_ROUNDS", "0")) // 10)
 STREAMS_TO_KILL = 50
@@ -58,7 +59,7 @@ async def talk(client: LiveClient, pause: float, over: asyncio.Event) -> list[fl
         await client.send(FINALIZE)
         await client.wait_for("Results", len(lags) + 1, 60)
         lags.append(time.monotonic() - requested)
-        await asyncio.sleep(pause)
+        await real_pause(pause, "a caller pauses between two sentences")
     await client.send(CLOSE_STREAM)
     assert await client.closed(60) == 1000
     return lags
@@ -67,7 +68,7 @@ async def talk(client: LiveClient, pause: float, over: asyncio.Event) -> list[fl
 async def one(
     program: Program, receiver: Receiver, tag: str, pause: float, over: asyncio.Event
 ) -> list[float]:
-    await asyncio.sleep(random.uniform(0, pause))
+    await real_pause(random.uniform(0, pause), "callers do not begin together")
     async with stream(program.port, query(receiver, tag), key=KEY, ping_interval=None) as client:
         return await talk(client, pause, over)
 
@@ -162,7 +163,7 @@ class Witness:
                     while True:
                         await client.send(bytes(BYTES_PER_SECOND // 10))
                         await client.send(FINALIZE)
-                        await asyncio.sleep(random.uniform(0.05, 0.3))
+                        await real_pause(random.uniform(0.05, 0.3), "finals come at random moments")
                 finally:
                     await reading
 
@@ -171,6 +172,11 @@ class Witness:
             async for message in client.connection:
                 assert isinstance(message, str)
                 self.seen.append(message.encode())
+
+
+def all_received(witnesses: Sequence[Witness]) -> bool:
+    """Whether each has received a message."""
+    return all(witness.seen for witness in witnesses)
 
 
 @pytest.mark.chaos
@@ -189,10 +195,8 @@ async def test_nothing_that_was_said_is_lost_over_kills(tmp_path: Path) -> None:
             now = [Witness() for _ in range(STREAMS_TO_KILL)]
             witnesses += now
             speaking = [asyncio.create_task(witness.run(program, receiver)) for witness in now]
-            async with asyncio.timeout(60):
-                while sum(bool(witness.seen) for witness in now) < STREAMS_TO_KILL:  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-            await asyncio.sleep(moments.uniform(0.5, 3.0))  # a random moment is what this test is about
+            await eventually(partial(all_received, now), 60)
+            await real_pause(moments.uniform(0.5, 3.0), "a random moment is what this test is about")
             await asyncio.to_thread(program.kill)
             await asyncio.gather(*speaking)
             await asyncio.to_thread(program.start)

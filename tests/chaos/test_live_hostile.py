@@ -25,6 +25,7 @@ from support.live_client import (
 )
 from support.program import KEY, Program
 from support.receiver import Receiver
+from support.waiting import real_pause
 
 SPOKEN = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 FLOOD_SECONDS = 180
@@ -131,7 +132,7 @@ async def behaving(program: Program, over: asyncio.Event) -> list[float]:
             await client.wait_for("Results", len(lags) + 1, 60)
             lags.append(time.monotonic() - requested)
             await client.send(KEEP_ALIVE)
-            await asyncio.sleep(0.2)
+            await real_pause(0.2, "the audio that was sent lasts so long")
         await client.send(CLOSE_STREAM)
         assert await client.closed(30) == 1000
     return lags

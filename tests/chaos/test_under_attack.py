@@ -27,6 +27,7 @@ from support.memory_cgroup import may_be_made, memory_cgroup
 from support.postgres import PostgresServer, servers
 from support.program import KEY, RINGBACK, Program
 from support.receiver import Receiver
+from support.waiting import real_pause_sync
 
 CLIP = (Path(__file__).parents[1] / "audio" / "phone_en_conf_onlyperson.flac").read_bytes()
 """3.2 seconds of speech."""
@@ -81,7 +82,7 @@ class Tenant:
             sent = []
             for number in range(count):
                 sent.append(threads.submit(self._call_back if number % 2 else self._wait))
-                time.sleep(1)
+                real_pause_sync(1, "a clip is sent every second")
             for each in sent:
                 each.result()
 

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ import pytest
 
 from support.ports import free_port
 from support.program import Program
+from support.waiting import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receivers.md").read_text()
 NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
@@ -54,14 +54,13 @@ def running(command: list[str], secret: str, folder: Path) -> Iterator[tuple["su
 
 def wait_until_it_listens(server: Program, process: "subprocess.Popen[str]", port: int, folder: Path) -> None:
     """By a sample callback that it refuses or takes: its own connection, not one of ours."""
-    deadline = time.monotonic() + 120
-    while True:
-        tried = server.post("/v1/callbacks/test", {"url": f"http://127.0.0.1:{port}/hook"}).json()
-        if tried["status"] is not None:
-            return
+
+    def answers() -> bool:
         assert process.poll() is None, (folder / "example.log").read_text()
-        assert time.monotonic() < deadline, tried
-        time.sleep(0.1)
+        tried = server.post("/v1/callbacks/test", {"url": f"http://127.0.0.1:{port}/hook"}).json()
+        return tried["status"] is not None
+
+    wait_until(answers, 120, "the example does not listen")
 
 
 def printed(process: "subprocess.Popen[str]", beginning: str) -> str:

@@ -19,6 +19,7 @@ import pytest
 from support.ports import free_port
 from support.program import Program
 from support.receiver import Received, Receiver
+from support.waiting import wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signing.md").read_text()
 NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
@@ -60,14 +61,15 @@ def running(
     environment = {**os.environ, "WEBHOOK_SECRET": secret, "PORT": str(port)}
     with subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
-            deadline = time.monotonic() + 30
-            while post(f"http://127.0.0.1:{port}/", b"{}", {}) is None:
-                assert process.poll() is None
-                assert time.monotonic() < deadline
-                time.sleep(0.05)
+            wait_until(lambda: answers(process, port), 30, "the example does not listen")
             yield process, f"http://127.0.0.1:{port}/"
         finally:
             process.kill()
+
+
+def answers(process: "subprocess.Popen[str]", port: int) -> bool:
+    assert process.poll() is None
+    return post(f"http://127.0.0.1:{port}/", b"{}", {}) is not None
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int | None:

@@ -13,6 +13,7 @@ from ringback.audio.reader import AudioReader, ReaderItem
 from ringback.child_process.process import ChildProcess
 from ringback.errors import Refusal
 from support.memory_bombs import mp4
+from support.waiting import real_pause
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
 MIB = 1 << 20
@@ -52,7 +53,7 @@ class Watched:
                 with suppress(psutil.NoSuchProcess):
                     held += child.memory_info().rss
             self.most = max(self.most, held)
-            await asyncio.sleep(0.05)
+            await real_pause(0.05, "memory is sampled 20 times a second")
 
 
 @pytest.mark.parametrize("tracks", [1, 1_000])

@@ -231,8 +231,10 @@ async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
     path = talk(900.0)
     async with running(AudioReader(children=1)) as reader, asyncio.timeout(120):
         undisturbed = await read(reader, path)
+        (child,) = children()
+        used = child.cpu_times().user
         long = asyncio.create_task(read(reader, path, caller="p/long"))
-        await asyncio.sleep(0.1)
+        await eventually(lambda: child.cpu_times().user > used)
         assert chunks_of(await read(reader, SPOKEN[0], caller="p/short"))
         assert not long.done(), "it was asked for first, and its child was taken away"
         read_items = await long

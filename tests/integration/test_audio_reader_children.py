@@ -16,7 +16,7 @@ from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.child_process.framing import pack
 from ringback.errors import Refusal
 from support.reading import SPOKEN, as_plain, children, chunks_of, read, running
-from support.waiting import eventually
+from support.waiting import eventually, real_pause
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -72,7 +72,7 @@ async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
             (child,) = children()
             await settled(child)
             assert child.cpu_times().user < 600 / 40  # it stopped long before the end
-            await asyncio.sleep(3.5)  # longer than the patience: the consumer is the slow one
+            await real_pause(3.5, "longer than the time-out: the consumer is the slow one")
             rest = [item async for item in read_items]
         assert isinstance(rest[-1], AudioEnd)
         assert children() == [child]
@@ -83,7 +83,7 @@ async def settled(child: psutil.Process) -> None:
     used = -1.0
     while used < (now := child.cpu_times().user):
         used = now
-        await asyncio.sleep(0.3)
+        await real_pause(0.3, "a child that works uses processor time within it")
 
 
 async def test_children_that_rest_are_ended_but_for_one() -> None:

@@ -11,6 +11,7 @@ from ringback.audio.frames import FROM_CHILD, FromChild, ReadOrder, ReadProgress
 from ringback.child_process import process as process_module
 from ringback.child_process.framing import pack
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
+from support.waiting import turns
 
 PROGRAM = ChildProgram(
     "stub_child", FROM_CHILD, max_body_bytes=1 << 10, inherits=("STUB_",), sets=(("STUB_SET", "ours"),)
@@ -85,7 +86,7 @@ async def test_a_child_that_does_not_come_up_is_an_error_of_the_system(stub: Pat
 async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
     write(stub, "time.sleep(600)", b"")
     starting = asyncio.create_task(started())
-    await asyncio.sleep(0)
+    await turns()
     (child,) = children()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -18,6 +18,7 @@ from ringback.jobs.store import LedgerUnavailable
 from support.attempts import DOCUMENT, REQUEST, SETTINGS, attempt_of, deliverer_with, lease
 from support.deliveries import nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
+from support.waiting import turns
 
 
 async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:
@@ -73,7 +74,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
             await talk.request()
             open_now += 1
             most = max(most, open_now)
-            await asyncio.sleep(0)
+            await turns()
             open_now -= 1
             await talk.answer()
 

@@ -18,6 +18,7 @@ from ringback.settings import CallbackSettings
 from support.attempts import deliverer_with, job_of
 from support.deliveries import nothing_recorded
 from support.ports import free_port
+from support.waiting import eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 DOCUMENT = '{"results":{"channels":[{"alternatives":[{"transcript":"Hello from the page."}]}]}}'
@@ -67,15 +68,15 @@ def _example(language: str) -> str:
 
 
 async def _listening(port: int) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except ConnectionRefusedError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                return
+    async def accepts() -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except ConnectionRefusedError:
+            return False
+        writer.close()
+        return True
+
+    await eventually(accepts, 20)
 
 
 async def _delivered(url: str, folder: Path) -> bool:

@@ -17,6 +17,7 @@ from ringback.egress.responses import FetchFailed, FetchLimits, FetchReason
 from ringback.egress.target import parse_target
 from support.bad_receivers import bomb, gzip_bomb
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
+from support.waiting import real_pause
 
 POLICY = Policy(["127.0.0.1", "localhost"])
 MACHINE = 4.0
@@ -203,7 +204,7 @@ async def dripping(talk: Conversation) -> None:
     await talk.say(b"HTTP/1.1 200 OK\r\n\r\n")
     while True:
         await talk.say(b"x")
-        await asyncio.sleep(0.05)
+        await real_pause(0.05, "20 bytes a second")
 
 
 async def endless(talk: Conversation) -> None:
@@ -258,7 +259,7 @@ async def test_a_host_that_keeps_the_pace_is_heard_to_its_end(egress: EgressClie
         await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 50000\r\n\r\n")
         for _ in range(50):
             await talk.say(bytes(1_000))
-            await asyncio.sleep(0.01)
+            await real_pause(0.01, "100 kB a second, above the pace")
 
     limits = FetchLimits(connect=0.5, response=0.7, total=60.0, bytes_per_second=100, pace_window=0.25)
     async with receiving(steady) as receiver:
@@ -274,7 +275,7 @@ async def test_our_own_slowness_is_not_held_against_the_host(egress: EgressClien
         async with egress.fetch(target, limits) as answer:
             async for chunk in answer.chunks:
                 if not taken:
-                    await asyncio.sleep(0.5)
+                    await real_pause(0.5, "longer than the pace's window")
                 taken += len(chunk)
     assert taken == len(audio)
 
@@ -316,5 +317,5 @@ async def test_a_slow_consumer_slows_the_host(egress: EgressClient) -> None:
             before = -1
             while before != sent:  # until the host can send no more
                 before = sent
-                await asyncio.sleep(0.1)
+                await real_pause(0.1, "a host that can send more does so at once")
     assert sent < 16_000_000

@@ -16,6 +16,7 @@ from ringback.egress.socket import LIVE
 from ringback.egress.target import parse_target
 from ringback.errors import Refusal
 from support.raw_receiver import answering, receiving
+from support.waiting import turns
 
 POLICY = Policy(["127.0.0.1", "*.example"])
 HOG, OTHER = Requester("project", "hog"), Requester("project", "other")
@@ -72,7 +73,7 @@ async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone
             fetch(egress, url),
             return_exceptions=True,
         )
-        await asyncio.sleep(0)
+        await turns()
         async with asyncio.timeout(1.5):  # while the others still wait for their share
             await Admission(egress, POLICY).admit(url, OTHER)
         status, sent, opened, fetched = await behind

@@ -48,6 +48,7 @@ from support.bad_receivers import (
     two_lengths,
 )
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
+from support.waiting import real_pause
 
 POLICY = Policy(["127.0.0.1", "localhost"])
 LIMITS = Limits(connect=0.5, total=1.0)
@@ -351,7 +352,7 @@ async def test_memory_stays_flat_under_bad_receivers(egress: EgressClient) -> No
     async def watch(before: int) -> None:
         while True:
             rises.append(process.memory_info().rss - before)
-            await asyncio.sleep(0.05)
+            await real_pause(0.05, "memory is sampled 20 times a second")
 
     async with receiving(endless_answer) as endless, receiving(gzip_bomb) as bomb, receiving(silence) as deaf:
         watching = asyncio.create_task(watch(process.memory_info().rss))

@@ -28,7 +28,7 @@ from ringback.telemetry import ENGINE_RESTARTS
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
 from support.speech import samples_of
-from support.waiting import eventually
+from support.waiting import eventually, turns
 
 AUDIO = Path(__file__).parent.parent / "audio"
 TASK = Task("scripted")
@@ -233,7 +233,7 @@ async def test_a_cancelled_call_s_samples_are_let_go_at_once_or_when_their_batch
     async def cancelled() -> "weakref.ref[Samples]":
         samples = tone(QUIET)
         call = asyncio.create_task(pool.recognise(samples, TASK, Urgency.RECORDING))
-        await asyncio.sleep(0)
+        await turns()
         await eventually(lambda: pool.in_flight > 0)
         call.cancel()
         await asyncio.wait([call])
@@ -273,7 +273,7 @@ async def test_a_cancelled_call_s_segment_is_never_recognised(scripted: Scripted
 async def test_calls_before_the_engine_runs_wait_for_it(scripted: Scripted) -> None:
     pool = EnginePool(scripted({"words": "here"}))
     early = asyncio.create_task(pool.recognise(tone(QUIET), TASK, Urgency.RECORDING))
-    await asyncio.sleep(0)
+    await turns()
     states: list[str] = [pool.state]
     async with running(pool):
         assert text(await early) == "here"

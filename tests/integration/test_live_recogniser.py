@@ -37,6 +37,7 @@ from ringback.streaming.live_recogniser import LiveRecogniser, LiveRecognition
 from ringback.transcript import Word, joined
 from support.accuracy import lost_or_doubled, word_error_rate
 from support.speech import samples_of
+from support.waiting import real_pause
 
 if TYPE_CHECKING:
     from support.clips import Clip
@@ -199,7 +200,7 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
         reading = asyncio.create_task(until_final(hearing, partials))
         for frame in frames(samples_of(SPOKEN)):
             await hearing.feed_audio(frame)
-            await asyncio.sleep(0.1 - (time.monotonic() - began) % 0.1)
+            await real_pause(0.1 - (time.monotonic() - began) % 0.1, "frames come in real time")
         await hearing.end_audio()
         final = await reading
         await hearing.close()

@@ -39,6 +39,7 @@ from support.live_client import (
 from support.receiver import Received, Receiver
 from support.sealing import SEAL
 from support.sockets import Called, SocketReceiver
+from support.waiting import eventually
 
 SECOND = bytes(BYTES_PER_SECOND)
 QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=2.0)
@@ -304,13 +305,15 @@ async def test_those_behind_a_parked_response_are_parked_with_it_and_the_next_is
 
 async def parked_of(api: Front, request_id: str, count: int) -> list[Job]:
     """The responses of a stream that were given up, once there are so many."""
-    async with asyncio.timeout(30):
-        while True:
-            children = await api.ledger.children(JobId(request_id), 100)
-            parked = [child for child in children if child.state is State.PARKED]
-            if len(parked) == count:
-                return parked
-            await asyncio.sleep(0.02)
+    parked: list[Job] = []
+
+    async def all_are_parked() -> bool:
+        children = await api.ledger.children(JobId(request_id), 100)
+        parked[:] = [child for child in children if child.state is State.PARKED]
+        return len(parked) == count
+
+    await eventually(all_are_parked)
+    return parked
 
 
 async def test_failures_are_tried_again_and_nothing_overtakes(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from support.live_client import (
     stream,
 )
 from support.ports import free_port
-from support.waiting import eventually
+from support.waiting import eventually, real_pause
 
 SECOND = bytes(BYTES_PER_SECOND)
 
@@ -350,7 +350,7 @@ async def test_a_client_without_a_pong_is_dead_only_if_it_is_silent(
             client.connection.transport.pause_reading()  # so that no ping of the server's is answered
             for _ in range(20):
                 await client.send(SECOND[:3_200])
-                await asyncio.sleep(0.1)
+                await real_pause(0.1, "the frame lasts so long")
             assert api.services.streams.active == 1
             job = await record(api, client.request_id)  # long before ten seconds of silence
             client.connection.transport.abort()

@@ -13,7 +13,7 @@ from ringback.jobs.job import Done, IdempotencyKey, JobId, Lane, NewJob, State
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable
 from ringback.storage.postgres import PostgresLedger, database
 from support.postgres import PostgresServer, new_database, running, servers
-from support.waiting import eventually
+from support.waiting import eventually, real_pause
 
 VERSION = max(servers(), default="")
 pytestmark = pytest.mark.skipif(not VERSION, reason="no PostgreSQL on this machine")
@@ -64,7 +64,7 @@ class Adding:
                 await self.ledger.add([job])
             except LedgerUnavailable:
                 self.refused.append(job.id)
-                await asyncio.sleep(0.05)
+                await real_pause(0.05, "a caller that was refused waits before the next try")
             else:
                 self.accepted.append(job.id)
 
@@ -99,7 +99,7 @@ async def test_the_server_is_killed_and_comes_back(own_server: PostgresServer) -
             for _ in range(2):
                 await adding.more()
                 await asyncio.to_thread(own_server.kill)
-                await asyncio.sleep(0.3)
+                await real_pause(0.3, "an outage lasts")
                 await asyncio.to_thread(own_server.start)
             await adding.more()
             adding.stopping = True

@@ -275,7 +275,7 @@ class TestWord:
         self, open_node: OpenNode, url: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         async def deaf(_words: object) -> None:
-            await asyncio.sleep(3600)
+            await asyncio.Event().wait()
 
         monkeypatch.setattr("ringback.storage.postgres.notifications.Notifier._listen", deaf)
         api, worker = await open_node(), await open_node()

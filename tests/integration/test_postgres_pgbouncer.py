@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ from ringback.jobs.job import Attempt, Done, JobId, Lane, NewJob, State
 from ringback.storage.postgres import PostgresLedger
 from support.ports import free_port
 from support.postgres import NOBODY, new_database, servers
+from support.waiting import wait_until
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 JOBS = 200
@@ -52,11 +52,13 @@ def url() -> Iterator[str]:
             extra_groups=[] if root else None,
         )
     try:
-        deadline = time.monotonic() + 30
-        while "listening on" not in (folder / "log").read_text():
-            assert bouncer.poll() is None, (folder / "log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+
+        def listens() -> bool:
+            log = (folder / "log").read_text()
+            assert bouncer.poll() is None, log
+            return "listening on" in log
+
+        wait_until(listens, 30, "PgBouncer does not listen")
         yield f"postgresql://{database.username}@127.0.0.1:{port}{database.path}"
     finally:
         bouncer.terminate()

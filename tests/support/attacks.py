@@ -22,6 +22,7 @@ from support.encoded import silent_flac
 from support.memory_bombs import fragments, mp4
 from support.raw_receiver import Conversation, receiving
 from support.stuck import GET, HANDSHAKE, STUCK
+from support.waiting import real_pause
 
 ADDRESS = "127.0.0.66"
 """Where strangers come from: not from where the healthy tenant does."""
@@ -98,7 +99,7 @@ async def _drip(by: Attacker, data: bytes, at_once: int = 40) -> None:
     try:
         writer.write(data[:at_once])
         for byte in data[at_once:]:
-            await asyncio.sleep(0.2)
+            await real_pause(0.2, "five bytes a second")
             writer.write(bytes([byte]))
             await writer.drain()
     finally:
@@ -119,12 +120,12 @@ _bombs = cycle([mp4(40_000_000), mp4(1_000_000, tracks=1_000, audio=256), fragme
 
 async def memory_bombs(by: Attacker) -> None:
     await by.submit(next(_bombs), content_type="video/mp4")
-    await asyncio.sleep(0.2)
+    await real_pause(0.2, "the pace of this attack")
 
 
 async def long_silences(by: Attacker) -> None:
     await by.submit(silent_flac(SILENCE), f"{NOBODY}&multichannel=true")
-    await asyncio.sleep(5)
+    await real_pause(5, "the pace of this attack")
 
 
 async def floods(by: Attacker) -> None:
@@ -139,11 +140,11 @@ async def dripping_hosts(by: Attacker) -> None:
         await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
         while True:
             await talk.say(bytes(750))
-            await asyncio.sleep(0.5)
+            await real_pause(0.5, "1.5 kB a second")
 
     host = await by.stack.enter_async_context(receiving(drip))
     await by.submit(json.dumps({"url": host.url("/slow.wav")}).encode(), content_type="application/json")
-    await asyncio.sleep(5)
+    await real_pause(5, "the pace of this attack")
 
 
 _behaviours = cycle(PLAIN.values())
@@ -153,7 +154,7 @@ async def hostile_callbacks(by: Attacker) -> None:
     """The recording is none: its callback carries the refusal, and costs no engine."""
     receiver = await by.stack.enter_async_context(receiving(next(_behaviours)))
     await by.submit(b"no recording", f"callback={quote(receiver.url('/hook'), safe='')}")
-    await asyncio.sleep(0.5)
+    await real_pause(0.5, "the pace of this attack")
 
 
 async def held_streams(by: Attacker) -> None:
@@ -167,7 +168,7 @@ async def held_streams(by: Attacker) -> None:
         while True:
             writer.write(_masked(b'{"type":"KeepAlive"}'))
             await writer.drain()
-            await asyncio.sleep(0.5)
+            await real_pause(0.5, "two messages a second")
             if reader.at_eof():
                 return
     finally:
@@ -203,7 +204,7 @@ async def _again_and_again(by: Attacker, name: str) -> None:
             OSError, TimeoutError, IndexError, ValueError
         ):  # refused, reset, or cut off: as it should
             await attack(by)
-        await asyncio.sleep(0.05)
+        await real_pause(0.05, "the pace of an attacker that is refused at once")
 
 
 async def run(port: int, key: str, share: float, names: list[str]) -> None:
@@ -218,7 +219,7 @@ async def run(port: int, key: str, share: float, names: list[str]) -> None:
             for _ in range(max(1, round(ATTACKS[name][1] * share)))
         ]
         assert running
-        await asyncio.sleep(0.5)
+        await real_pause(0.5, "the attacks have begun by then")
         print("on", flush=True)
         await asyncio.to_thread(sys.stdin.read)
         print(json.dumps(by.tries), flush=True)

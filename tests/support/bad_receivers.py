@@ -17,6 +17,7 @@ from pathlib import Path
 import trustme
 
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
+from support.waiting import real_pause, turns
 
 # Each of these ends with a status line of success, then misbehaves.
 
@@ -61,13 +62,13 @@ async def dripped_body(talk: Conversation) -> None:
     await talk.say(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")
     while True:
         await talk.say(b"x")
-        await asyncio.sleep(0.1)
+        await real_pause(0.1, "ten bytes a second")
 
 
 async def broken_chunks(talk: Conversation) -> None:
     await talk.request()
     await talk.say(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
-    await asyncio.sleep(0.05)  # in one packet with the status line, the parser would see neither
+    await real_pause(0.05, "in one packet with the status line, the parser would see neither")
     await talk.say(b"nonsense\r\n")
 
 
@@ -81,7 +82,7 @@ async def dripped_headers(talk: Conversation) -> None:
     await talk.say(b"HTTP/1.1 200 OK\r\nx: ")
     while True:
         await talk.say(b"y")
-        await asyncio.sleep(0.05)
+        await real_pause(0.05, "20 bytes a second")
 
 
 async def huge_header(talk: Conversation) -> None:
@@ -104,7 +105,7 @@ async def headers_then_end(talk: Conversation) -> None:
 async def headers_then_reset(talk: Conversation) -> None:
     await talk.reader.readuntil(b"\r\n\r\n")
     await talk.say(b"HTTP/1.1 200 OK\r\nx: y\r\n")
-    await asyncio.sleep(0.05)  # a reset takes what was not read yet with it
+    await real_pause(0.05, "a reset takes what was not read yet with it")
     talk.reset()
 
 
@@ -148,7 +149,7 @@ async def endless_interim_answers(talk: Conversation) -> None:
     await talk.request()
     while True:
         await talk.say(b"HTTP/1.1 103 Early Hints\r\n\r\n" * 100)
-        await asyncio.sleep(0)
+        await turns()
 
 
 async def not_http(talk: Conversation) -> None:
@@ -161,7 +162,7 @@ async def one_byte_a_second(talk: Conversation) -> None:
     await talk.request()
     for byte in b"HTTP/1.1 200 OK\r\n\r\n":
         await talk.say(bytes([byte]))
-        await asyncio.sleep(1)
+        await real_pause(1, "one byte a second")
 
 
 async def closes_idle_connections(talk: Conversation) -> None:

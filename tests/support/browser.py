@@ -7,13 +7,14 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
+
+from support.waiting import wait_until
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 KEYS = {"Tab": 9, "Enter": 13, " ": 32}
@@ -96,10 +97,11 @@ class Browser:
         self, expression: str, seconds: float = float(os.environ.get("BROWSER_WAIT", "120"))
     ) -> None:
         """Return once an expression is true, as JavaScript sees it."""
-        deadline = time.monotonic() + seconds
-        while not self.evaluate(f"Boolean({expression})"):
-            assert time.monotonic() < deadline, f"{expression}\n{self.complaints}\n{self.text()}"
-            time.sleep(0.05)
+        wait_until(
+            lambda: self.evaluate(f"Boolean({expression})"),
+            seconds,
+            lambda: f"{expression}\n{self.complaints}\n{self.text()}",
+        )
 
     def text(self) -> str:
         return str(self.evaluate("document.body.innerText"))
@@ -122,15 +124,15 @@ class Browser:
 
     def _address(self) -> str:
         """Where it listens, as soon as it says so."""
-        deadline = time.monotonic() + 60
         file = Path(self._profile) / "DevToolsActivePort"
-        while True:
+
+        def is_written() -> bool:
             assert self._process.poll() is None, "the browser ended"
-            assert time.monotonic() < deadline, "the browser does not start"
-            with suppress(OSError, ValueError):
-                port, path = file.read_text().split()
-                return f"ws://127.0.0.1:{port}{path}"
-            time.sleep(0.05)
+            return file.exists() and len(file.read_text().split()) == 2
+
+        wait_until(is_written, 60, "the browser does not start")
+        port, path = file.read_text().split()
+        return f"ws://127.0.0.1:{port}{path}"
 
     def _call(self, method: str, parameters: dict[str, Any] | None = None, *, session: bool = True) -> Any:
         self._number += 1

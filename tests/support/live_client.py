@@ -24,6 +24,7 @@ from ringback.listen.recognition_events import (
 )
 from ringback.transcript import NamedSpan, Word
 from support.asyncapi import check_sent
+from support.waiting import real_pause
 
 RATE = 16_000
 BYTES_PER_SECOND = 2 * RATE
@@ -71,7 +72,7 @@ class LiveClient:
         for start in range(0, len(audio), size):
             await self.connection.send(audio[start : start + size])
             if pace:
-                await asyncio.sleep(frame / pace)
+                await real_pause(frame / pace, "the audio is sent as fast as it is spoken")
 
     async def closed(self, seconds: float = 30) -> int | None:
         """Wait until the server has closed the stream; its code."""

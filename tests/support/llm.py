@@ -2,12 +2,13 @@
 
 import json
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any, Self
+
+from support.waiting import wait_until
 
 KEY = "sk-the-operators-own-key"
 
@@ -135,8 +136,8 @@ class LlmServer:
 
     def wait_for(self, count: int, seconds: float = 60) -> None:
         """Return once so many questions have come."""
-        deadline = time.monotonic() + seconds
-        while len(self.requests) < count:
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{len(self.requests)} questions came, not {count}")
-            time.sleep(0.01)
+        wait_until(
+            lambda: len(self.requests) >= count,
+            seconds,
+            lambda: f"{len(self.requests)} questions came, not {count}",
+        )

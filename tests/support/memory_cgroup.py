@@ -1,11 +1,12 @@
 """A limit on the memory of a process tree: a cgroup (version 1) of its own, where one can be made."""
 
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from support.waiting import wait_until
 
 ROOT = Path("/sys/fs/cgroup/memory")
 
@@ -55,11 +56,10 @@ def memory_cgroup(limit: int) -> Iterator[MemoryCgroup]:
 
 def _remove(folder: Path) -> None:
     """Killed processes are in it until the kernel has done with them."""
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            return folder.rmdir()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+
+    def removed() -> bool:
+        with suppress(OSError):
+            folder.rmdir()
+        return not folder.exists()
+
+    wait_until(removed, 30, f"processes are left in {folder}")

@@ -13,7 +13,6 @@ import shutil
 import signal
 import subprocess
 import tempfile
-import time
 import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from types import TracebackType
 import asyncpg
 
 from support.ports import free_port
+from support.waiting import wait_until
 
 NOBODY = 65_534
 USER = "ringback"
@@ -93,11 +93,15 @@ class PostgresServer:
                 group=_user(),
                 extra_groups=_groups(),
             )
-        deadline = time.monotonic() + START_SECONDS
-        while not self._is_ready():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise AssertionError(f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()}")
-            time.sleep(0.02)
+
+        def log() -> str:
+            return f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()}"
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, log()
+            return self._is_ready()
+
+        wait_until(is_ready, START_SECONDS, log)
 
     def stop(self) -> None:
         """A fast shutdown: connections are cut."""

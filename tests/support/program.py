@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import sys
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -19,6 +18,7 @@ import psutil
 
 from support.openapi import check_answer
 from support.ports import free_port
+from support.waiting import wait_until
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 RINGBACK = Path(sys.executable).with_name("ringback")
@@ -84,11 +84,7 @@ class Program:
 
     def wait_until(self, condition: Callable[[], bool], seconds: float, message: str) -> None:
         """Return once `condition` holds; fails with `message` and the log when it does not in time."""
-        deadline = time.monotonic() + seconds
-        while not condition():
-            if time.monotonic() > deadline:
-                raise AssertionError(f"{message}:\n{self.log}")
-            time.sleep(0.02)
+        wait_until(condition, seconds, lambda: f"{message}:\n{self.log}")
 
     def kill(self) -> None:
         """kill -9 of the whole tree, as a power cut would."""

@@ -22,6 +22,7 @@ from types import TracebackType
 from urllib.parse import quote, urlencode
 
 from support.ports import free_port
+from support.waiting import wait_until
 
 WEED = Path(sys.executable).with_name("weed")
 BUCKET = "callbacks"
@@ -180,12 +181,16 @@ class S3:
 
     def _wait_until_ready(self) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + 60
-        while not self._takes_an_object():
-            log = (self.folder / "weed.log").read_text(errors="replace")
-            assert self._process.poll() is None, log
-            assert time.monotonic() < deadline, log
-            time.sleep(0.1)
+        process = self._process
+
+        def log() -> str:
+            return (self.folder / "weed.log").read_text(errors="replace")
+
+        def is_ready() -> bool:
+            assert process.poll() is None, log()
+            return self._takes_an_object()
+
+        wait_until(is_ready, 60, log)
 
     def _takes_an_object(self) -> bool:
         request = urllib.request.Request(self.presigned("ready"), b"?", method="PUT")

@@ -10,6 +10,8 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from support.waiting import turns
+
 
 @dataclass
 class Called:
@@ -70,7 +72,7 @@ class SocketReceiver:
         assert self._server is not None
         for listening in self._server.sockets:
             asyncio.get_running_loop().remove_reader(listening.fileno())
-        await asyncio.sleep(0)  # asyncio loses a connection that was accepted just before its server closes
+        await turns()  # asyncio loses a connection that was accepted just before its server closes
         for call in self.calls:
             if call.connection is not None:
                 call.connection.transport.abort()

@@ -21,9 +21,30 @@ async def eventually(condition: Callable[[], object], seconds: float = PATIENCE)
             await asyncio.sleep(POLL_SECONDS)
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE, message: str = "") -> None:
-    """The same for tests without an event loop; fails with the message."""
+def wait_until(
+    condition: Callable[[], object], seconds: float = PATIENCE, message: str | Callable[[], str] = ""
+) -> None:
+    """The same for tests without an event loop; fails with the message, which is asked for then."""
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, message
+        assert time.monotonic() < deadline, message() if callable(message) else message
         time.sleep(POLL_SECONDS)
+
+
+async def turns(count: int = 1) -> None:
+    """Let the other tasks run for so many turns of the event loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+async def real_pause(seconds: float, why: str) -> None:
+    """Let real time pass, because a duration is under test, or a pace: `why` says which. Never for an order:
+    that is what `eventually` is for."""
+    assert why
+    await asyncio.sleep(max(0.0, seconds))
+
+
+def real_pause_sync(seconds: float, why: str) -> None:
+    """The same for tests without an event loop."""
+    assert why
+    time.sleep(max(0.0, seconds))

@@ -6,7 +6,6 @@ import os
 import shutil
 import stat
 import threading
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +14,7 @@ import pytest
 from ringback.blobs import READ_SIZE, BlobKey, DiskFull, FolderBlobStore, TooLarge, single_chunk
 from ringback.clock import SystemClock
 from support.blobs import ClockAhead, keys_of, pieces
+from support.waiting import turns, wait_until
 
 KEY = BlobKey("audio/0b5c")
 
@@ -25,8 +25,7 @@ def blobs(tmp_path: Path) -> FolderBlobStore:
 
 
 def wait_for_files(folder: Path, number: int) -> None:
-    while len(list(folder.iterdir())) < number:
-        time.sleep(0.001)
+    wait_until(lambda: len(list(folder.iterdir())) >= number)
 
 
 def files_below(folder: Path) -> list[Path]:
@@ -136,7 +135,7 @@ async def test_a_cancelled_upload_is_given_up_only_when_its_thread_is_done(
         putting = asyncio.create_task(blobs.put(KEY, pieces(b"x" * READ_SIZE, b"y")))
         assert await asyncio.to_thread(began.wait, 10)
         putting.cancel()
-        await asyncio.sleep(0)
+        await turns()
         go_on.set()
         with pytest.raises(asyncio.CancelledError):
             await putting

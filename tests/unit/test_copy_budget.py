@@ -4,11 +4,11 @@ import asyncio
 from contextlib import AsyncExitStack
 
 from ringback.blobs.copy_budget import CopyBudget
+from support.waiting import turns
 
 
 async def granted(task: "asyncio.Task[None]") -> bool:
-    for _ in range(3):
-        await asyncio.sleep(0)
+    await turns(3)
     return task.done()
 
 

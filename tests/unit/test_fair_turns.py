@@ -5,11 +5,11 @@ import asyncio
 import pytest
 
 from ringback.fair_turns import FairTurns
+from support.waiting import turns
 
 
 async def settle() -> None:
-    for _ in range(5):
-        await asyncio.sleep(0)
+    await turns(5)
 
 
 class Callers:

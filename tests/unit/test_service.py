@@ -3,6 +3,7 @@ import asyncio
 import pytest
 
 from ringback.service import ServiceEnded, all_results, every, run_in_stages, until
+from support.waiting import turns
 
 
 class Recorded:
@@ -22,7 +23,7 @@ class Recorded:
             raise OSError(self.name)
         if not self._early:
             await stopping.wait()
-            await asyncio.sleep(0)
+            await turns()
         self._diary.append(f"{self.name} ends")
 
 
@@ -97,9 +98,9 @@ async def test_work_until_the_stop() -> None:
 
     async def work() -> str:
         try:
-            await asyncio.sleep(3_600.0 if stopping.is_set() else 0)
+            await (asyncio.Event().wait() if stopping.is_set() else turns())
         finally:
-            await asyncio.sleep(0)
+            await turns()
             undone.append("put in order")
         return "done"
 
@@ -126,8 +127,7 @@ async def test_a_failure_and_a_cancellation_reach_through() -> None:
     with pytest.raises(OSError, match="the work"):
         await until(stopping, failing())
     running = asyncio.create_task(until(stopping, endless()))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    await turns(2)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

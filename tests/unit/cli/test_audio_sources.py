@@ -1,6 +1,5 @@
 """Where sound comes from, in which pieces and at which pace."""
 
-import asyncio
 import stat
 import threading
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ import pytest
 from ringback.cli import audio_sources
 from ringback.cli.audio_sources import RawFormat
 from ringback.errors import Misconfigured
+from support.waiting import real_pause
 
 CLIP = Path(__file__).parent.parent.parent / "audio" / "librivox_0930.flac"
 
@@ -77,7 +77,7 @@ async def test_a_fast_source_waits_for_a_slow_listener() -> None:
 
     listening = audio_sources.read_in_thread(pieces())
     assert await anext(listening) == b"\0"
-    await asyncio.sleep(0.05)
+    await real_pause(0.05, "a source that does not wait is read to its end meanwhile")
     assert len(read) < 10
     assert [piece async for piece in listening] == [bytes([number]) for number in range(1, 100)]
 

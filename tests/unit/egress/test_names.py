@@ -4,6 +4,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 
@@ -11,6 +12,7 @@ from ringback.egress import names as names_module
 from ringback.egress.names import HUNG_SECONDS, THREADS_FOR_NEW, Names, Requester
 from ringback.egress.responses import LookupsBusy, Unresolvable
 from support.clock import ManualClock
+from support.waiting import eventually, turns
 
 RESOLVE_SECONDS = 1.0
 """In these tests."""
@@ -102,13 +104,13 @@ async def test_a_name_that_answered_late_is_asked_again(names: Names, servers: S
     servers.hanging = True
     await refusal(names, "slow.example")
     servers.release.set()
-    async with asyncio.timeout(PROMPT):
-        while True:
-            try:
-                assert await names.addresses("slow.example", 80) == ["192.0.2.1"]
-                break
-            except Unresolvable:
-                await asyncio.sleep(0.01)
+
+    async def resolves() -> bool:
+        with suppress(Unresolvable):
+            return await names.addresses("slow.example", 80) == ["192.0.2.1"]
+        return False
+
+    await eventually(resolves, PROMPT)
 
 
 async def test_new_names_that_hang_leave_the_known_ones_alone(names: Names, servers: Servers) -> None:
@@ -173,7 +175,7 @@ async def test_who_waits_for_its_share_keeps_nobody_from_the_same_name(
     hanging = [asyncio.create_task(names.addresses(f"slow{number}.example", 80, hog)) for number in range(40)]
     await servers.have_heard(THREADS_FOR_NEW // 4)
     behind = asyncio.create_task(names.addresses("good.example", 80, hog))
-    await asyncio.sleep(0)
+    await turns()
     async with asyncio.timeout(PROMPT):
         assert await names.addresses("good.example", 80, other) == ["192.0.2.1"]
     await asyncio.gather(*hanging, behind, return_exceptions=True)

@@ -17,6 +17,7 @@ from ringback.server.body import (
     json_text,
     length_in,
 )
+from support.waiting import real_pause
 
 UNHURRIED = Pace(1.0, 30.0)
 
@@ -73,7 +74,7 @@ async def test_a_client_that_falls_silent_is_refused_with_408() -> None:
 
 async def test_drops_below_the_pace_do_not_keep_a_connection_alive() -> None:
     async def drip() -> Message:
-        await asyncio.sleep(0.02)
+        await real_pause(0.02, "50 bytes a second, below the pace")
         return piece(b"x")
 
     with pytest.raises(Refusal) as caught:
@@ -84,7 +85,7 @@ async def test_drops_below_the_pace_do_not_keep_a_connection_alive() -> None:
 
 async def test_without_a_pace_any_slowness_is_borne() -> None:
     async def drip() -> Message:
-        await asyncio.sleep(0.1)
+        await real_pause(0.1, "longer than the pace's window")
         return next(messages)
 
     messages = iter([piece(b"a"), piece(b"b", more=False)])
@@ -96,7 +97,7 @@ async def test_our_own_slowness_is_not_held_against_the_client() -> None:
     read = b""
     async for chunk in chunks(sender.receive, Pace(1_000, 0.05)):
         read += chunk
-        await asyncio.sleep(0.06)
+        await real_pause(0.06, "longer than the pace's window")
     assert read == b"abc"
 
 

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from ringback import telemetry
 from ringback.server import capacity, liveness, websocket
 from ringback.server.framing import HEADER_BYTES
+from support.waiting import real_pause
 from unit.server.test_protocol import (
     HEADER_SECONDS,
     Served,
@@ -73,7 +74,7 @@ async def test_an_offer_to_upgrade_costs_no_body(offer: bytes, body: bytes, paus
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n" + offer + head + empty)
         if pause:
             await writer.drain()
-            await asyncio.sleep(HEADER_SECONDS / 2)
+            await real_pause(HEADER_SECONDS / 2, "the rest comes in another packet")
         writer.write(rest + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         answers = (await _rest(reader)).split(b"HTTP/1.1 ")[1:]
         assert [answer[:3] for answer in answers] == [b"200", b"200"]
@@ -128,7 +129,7 @@ async def test_a_handshake_without_a_decision_ends_in_time(monkeypatch: pytest.M
 @pytest.mark.parametrize("data", [GET, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\nab", GET * 3])
 async def test_a_client_that_half_closes_behind_its_request_is_answered(data: bytes) -> None:
     async def slow(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(0.3)  # the probe's bytes go out meanwhile
+        await real_pause(0.3, "the probe's bytes go out meanwhile")
         await echo(scope, receive, send)
 
     async with served(slow) as server:
@@ -150,7 +151,7 @@ async def test_a_client_that_half_closes_within_its_body_may_read_why_that_fails
 
 async def test_a_client_that_half_closes_a_refused_handshake_reads_the_refusal() -> None:
     async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.sleep(0.1)
+        await real_pause(0.1, "the client half-closes meanwhile")
         await send({"type": "websocket.close"})
 
     async with served(refuse) as server:

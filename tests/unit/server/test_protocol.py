@@ -20,7 +20,7 @@ from ringback.server import connection, protocol
 from ringback.server.capacity import Network
 from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
-from support.waiting import eventually
+from support.waiting import eventually, real_pause
 
 HEADER_SECONDS = 0.3
 
@@ -126,7 +126,7 @@ async def test_a_body_may_take_longer_than_the_headers_may() -> None:
     async with served() as server:
         reader, writer = await server.open()
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab")
-        await asyncio.sleep(HEADER_SECONDS * 2)
+        await real_pause(HEADER_SECONDS * 2, "longer than headers may take")
         writer.write(b"cd")
         assert (await _rest(reader)).endswith(b"\r\n\r\n4")
         writer.close()
@@ -170,7 +170,7 @@ async def test_a_kept_connection_may_be_idle_for_longer_than_headers_may_take() 
         for _ in range(2):
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
             assert status_of(await reader.readuntil(b"\r\n\r\n0")) == 200
-            await asyncio.sleep(HEADER_SECONDS * 2)
+            await real_pause(HEADER_SECONDS * 2, "longer than headers may take")
         writer.close()
 
 
@@ -270,7 +270,7 @@ async def test_what_is_not_http_is_refused_in_the_wires_own_form() -> None:
 
 async def test_a_websocket_outlives_the_header_limit() -> None:
     async with served() as server, connect(f"ws://127.0.0.1:{server.port}/") as websocket:
-        await asyncio.sleep(HEADER_SECONDS * 2)
+        await real_pause(HEADER_SECONDS * 2, "longer than headers may take")
         await websocket.send("still here")
         assert await websocket.recv() == "still here"
 

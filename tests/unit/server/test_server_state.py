@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 from ringback.server.capacity import Capacity
 from ringback.server.connection import Connection
 from ringback.server.server_state import REQUESTS_PER_TURN, ServerState
+from support.waiting import turns
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +50,7 @@ async def test_of_many_requests_a_few_begin_in_each_turn_of_the_loop() -> None:
         server.begin(partial(begun.append, n))
     seen = [begun[:]]
     for _ in range(3):
-        await asyncio.sleep(0)
+        await turns()
         seen.append(begun[:])
     at_once = list(range(REQUESTS_PER_TURN))
     assert seen[0] == at_once
@@ -68,7 +69,7 @@ async def test_a_probe_does_not_wait_behind_a_burst() -> None:
     assert len(server.tasks) == REQUESTS_PER_TURN
     connections.append(said(server, b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n"))
     assert len(server.tasks) == REQUESTS_PER_TURN + 1
-    await asyncio.sleep(0)
+    await turns()
     assert len(server.tasks) == REQUESTS_PER_TURN + 2
     await ended(server, connections)
 
@@ -77,7 +78,7 @@ async def test_a_request_whose_client_has_left_before_its_turn_is_not_begun() ->
     server = state()
     connections = [said(server, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(REQUESTS_PER_TURN + 1)]
     connections[-1].connection_lost(None)
-    await asyncio.sleep(0)
+    await turns()
     assert len(server.tasks) == REQUESTS_PER_TURN
     await ended(server, connections[:-1])
 

@@ -17,6 +17,7 @@ from ringback.streaming.channel_recogniser import ChannelRecogniser
 from ringback.streaming.speech_recogniser import RecognitionSettings
 from ringback.transcript import Word
 from support.voices import People
+from support.waiting import turns
 
 WINDOW = 512
 SPEECH, QUIET = (0.95, 0.1), (0.02, 0.001)
@@ -67,8 +68,7 @@ async def results_of(
             channel.push_samples(np.zeros(WINDOW, np.float32))
             channel.push_windows([sound])
             total += WINDOW
-            for _ in range(5):
-                await asyncio.sleep(0)
+            await turns(5)
     if ends:
         channel.end(total)
         await running

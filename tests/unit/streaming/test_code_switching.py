@@ -1,6 +1,5 @@
 """Live speech in which the language changes: what is asked of the engine, and what is made of it."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -12,6 +11,7 @@ from ringback.engines.pool import EnginePool
 from ringback.engines.spoken_languages import LanguageChoice
 from ringback.streaming.code_switching import CodeSwitchingRecogniser
 from ringback.transcript import Word
+from support.waiting import turns
 
 TASK = Task("base")
 FINAL, PARTIAL = Urgency.LIVE_FINAL, Urgency.LIVE_PARTIAL
@@ -59,7 +59,7 @@ class _Turn:
     async def __aenter__(self) -> None:
         self._engine.running += 1
         self._engine.most_running = max(self._engine.most_running, self._engine.running)
-        await asyncio.sleep(0)
+        await turns()
 
     async def __aexit__(self, *_: object) -> None:
         self._engine.running -= 1

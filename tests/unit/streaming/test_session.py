@@ -32,6 +32,7 @@ from ringback.streaming.relay import (
 from ringback.streaming.session import LARGEST_BATCH, MAX_OUTBOX, Session, SessionEnd
 from support.clock import ManualClock
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ScriptedRecogniser, word
+from support.waiting import real_pause, turns
 
 SECOND = bytes(BYTES_PER_SECOND)
 FACTS = StreamMetadata(
@@ -130,8 +131,8 @@ def begun(
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others run until it holds."""
     async with asyncio.timeout(10):
-        while not condition():  # noqa: ASYNC110 - what is looked at has no event
-            await asyncio.sleep(0)
+        while not condition():
+            await turns()
 
 
 def types(messages: Sequence[dict[str, Any]]) -> list[str]:
@@ -171,7 +172,7 @@ async def test_control_messages_do_not_overtake_audio() -> None:
     run = begun()
     run.recogniser.room.clear()
     run.socket.put(SECOND, SECOND, FINALIZE, CLOSE_STREAM)
-    await asyncio.sleep(0)
+    await turns()
     run.recogniser.room.set()
     await run.end()
     results = [message for message in run.socket.sent if message["type"] == "Results"]
@@ -185,7 +186,7 @@ async def test_a_full_recogniser_stops_the_reading_and_the_silence_is_not_the_cl
     run.socket.put(SECOND, SECOND)
     await until(lambda: run.socket.frames.qsize() == 1)  # the first is being fed, the second waits
     clock.advance(60)
-    await asyncio.sleep(0.6)  # two rounds of the look at the deadline
+    await real_pause(0.6, "the session checks its deadline twice meanwhile")
     assert not run.task.done()
     assert run.socket.frames.qsize() == 1
     run.recogniser.room.set()
@@ -315,8 +316,7 @@ async def test_the_lanes_wait_for_a_relay_that_is_slow() -> None:
     count = 2 * MAX_OUTBOX
     for number in range(count):
         run.recogniser.tell(final(number))
-    for _ in range(10 * count):
-        await asyncio.sleep(0)
+    await turns(10 * count)
     assert run.recogniser.pending_events >= count - MAX_OUTBOX - 2 * LARGEST_BATCH
     released.set()
     await until(lambda: len(callback.said) == count)
@@ -349,7 +349,7 @@ async def test_whoever_is_cut_off_still_closes_everything() -> None:
     run = begun(callback=callback)
     run.recogniser.room.clear()
     run.socket.put(SECOND)
-    await asyncio.sleep(0)
+    await turns()
     run.task.cancel()
     ended = await run.end()
     assert ended.code == CloseReason.SERVER_STOPPING.code
