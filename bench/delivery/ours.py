@@ -20,7 +20,7 @@ from bench.harness.child import Child
 from bench.harness.costs import cpu_seconds
 from bench.harness.server import KEY, RunningServer
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument, store_document
-from ringback.callbacks.delivery import DeliveryOrder, order_job, place_of_callback
+from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_job
 from ringback.clock import SystemClock
 from ringback.jobs.job import JobId, NewJob
 from ringback.keys import ApiKey, secret_hash
@@ -134,7 +134,7 @@ class Ours:
         request_id = JobId(str(uuid.uuid4()))
         order = DeliveryOrder(
             request_id=request_id,
-            url=self._seal.seal(url, place_of_callback(request_id)),
+            url=self._seal.seal(url, callback_context(request_id)),
             method="POST",
             status=200,
             key_id=self._key,

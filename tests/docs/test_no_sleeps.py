@@ -1,5 +1,5 @@
-"""No test sleeps: it waits for a condition (`support.waiting.eventually`, `wait_until`), or lets real time pass
-and says why (`real_pause`)."""
+"""No test sleeps: it waits for a condition (`support.waiting.eventually`, `wait_until`), or lets real time
+pass and says why (`real_pause`)."""
 
 import ast
 from pathlib import Path

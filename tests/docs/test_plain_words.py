@@ -29,7 +29,15 @@ ALLOWED_WORDS = {"src/ringback/features/numbers.py": {"nought"}}
 """A spoken number."""
 
 
-NOT_YET = ("src/ringback/speakers/", "src/ringback/engines/voice")
+NOT_YET = (
+    "bench/gpu.py",
+    "src/ringback/engines/voice",
+    "src/ringback/openai/",
+    "src/ringback/server/transcriptions_route.py",
+    "src/ringback/speakers/",
+    "tests/contract/test_openai_clients.py",
+)
+"""Modules whose names are still to be looked at."""
 
 
 def modules(*folders: str) -> Iterator[tuple[str, str]]:

@@ -94,14 +94,16 @@ class PostgresServer:
                 extra_groups=_groups(),
             )
 
-        def log() -> str:
+        process = self.process
+
+        def failure() -> str:
             return f"PostgreSQL does not start:\n{(self.folder / 'log').read_text()}"
 
         def is_ready() -> bool:
-            assert self.process.poll() is None, log()
+            assert process.poll() is None, failure()
             return self._is_ready()
 
-        wait_until(is_ready, START_SECONDS, log)
+        wait_until(is_ready, START_SECONDS, failure)
 
     def stop(self) -> None:
         """A fast shutdown: connections are cut."""

@@ -55,9 +55,9 @@ class Notes:
 
 @pytest.fixture
 def notes() -> Iterator[Notes]:
-    kept = Notes()
-    tracing.record_with(kept)
-    yield kept
+    notes = Notes()
+    tracing.record_with(notes)
+    yield notes
     tracing.record_with(None)
 
 
@@ -92,7 +92,7 @@ def test_the_time_of_waiting_is_never_negative(notes: Notes) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "wanted"),
+    ("more", "recorded"),
     [
         ({}, True),
         ({"OTEL_SDK_DISABLED": "True"}, False),
@@ -102,8 +102,8 @@ def test_the_time_of_waiting_is_never_negative(notes: Notes) -> None:
         ({"OTEL_EXPORTER_OTLP_ENDPOINT": "", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://x/"}, True),
     ],
 )
-def test_spans_are_recorded_where_a_collector_is_named(more: dict[str, str], wanted: bool) -> None:
-    assert wants_traces(COLLECTOR | more) is wanted
+def test_spans_are_recorded_where_a_collector_is_named(more: dict[str, str], recorded: bool) -> None:
+    assert wants_traces(COLLECTOR | more) is recorded
 
 
 async def test_what_cannot_be_recorded_is_a_line_in_the_log(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -310,7 +310,7 @@ def _add_facts(span: TraceSpan, order: DeliveryOrder, outcome: Outcome) -> None:
     add_outcome(span, outcome)
     if span.exemplar is None:
         return
-    place = urlsplit(order.origin or "")
+    place = urlsplit(order.destination or "")
     code = None if isinstance(outcome, Interrupted) else outcome.code
     span.add(
         {

@@ -160,11 +160,11 @@ def detected_channel(
         return Channel(Alternative(words))
     shares = _shares((each.language, each.seconds / total) for each in stretches)
     dominant = shares[0].language
-    heard = _mean((each.seconds, _believed(each, choice)) for each in stretches)
+    confidences = _mean((each.seconds, _believed(each, choice)) for each in stretches)
     return Channel(
         Alternative(words),
         dominant,
-        heard.get(dominant, 0.0),
+        confidences.get(dominant, 0.0),
         tuple(shares[1:]),
         tuple(
             _shares(

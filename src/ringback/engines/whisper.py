@@ -112,7 +112,7 @@ class Whisper:
 
     def _decode(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
         """Decode each segment in a window of `window` seconds."""
-        return self._parts.compute(batch, window, lambda part: self._decode_at_once(part, task, window))
+        return self._parts.compute(batch, window, lambda part: self._decode_batch(part, task, window))
 
     def _encode(self, batch: Sequence[Samples], window: float) -> Any:
         return self._model.encode(

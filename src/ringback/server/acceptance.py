@@ -213,8 +213,8 @@ class Acceptance:
         content = order.sha256 or order.url or ""
         if self._purpose:
             content = f"{self._purpose} {content}"
-        asked = [*query_pairs(request), *received.fields]
-        idempotency = with_fingerprint(context.idempotency_key, asked, content, self._fingerprint_secret)
+        parameters = [*query_pairs(request), *received.fields]
+        idempotency = with_fingerprint(context.idempotency_key, parameters, content, self._fingerprint_secret)
         return replace(job, idempotency=idempotency)
 
     async def _delete_upload_of(self, order: TranscriptionOrder) -> None:

@@ -47,8 +47,7 @@ __all__ = ["HEADER_BYTES", "Connection", "ConnectionState"]
 
 LINGER_SECONDS = 10.0
 LINGER_BYTES = 256 << 20
-"""Time and bytes for which a refused upload is read and discarded, so that its sender can read the
-refusal."""
+"""Time and bytes for which a refused upload is read on, so that its sender can read the refusal."""
 
 
 class ConnectionState(Enum):
@@ -261,8 +260,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.abort()
 
     def refuse(self, failure: Failure, path: str = LISTEN_PATH, request_id: str | None = None) -> str:
-        """Answer without calling the application, and read no more requests; returns the answer's
-        request_id."""
+        """Answer without the application, and read no more requests; returns the answer's request_id."""
         answer, request_id = failure_answer(path, failure, request_id)
         self.begin_answer(answer)
         self.finish()

@@ -1,4 +1,4 @@
-"""What Deepgram's interface and OpenAI's have and this server does not: why, for whoever asks for it. Pure.
+"""Paths of Deepgram's and OpenAI's interfaces that this server does not have, and why. Pure.
 
 The paths are those of https://developers.deepgram.com/reference; lists that are always empty here are
 answered by `account_routes`.

@@ -1,6 +1,6 @@
 """Spans: what was done for a request, how long it took, and what followed from what, across processes.
 
-A span is recorded where somebody collects them (`otlp`, the extra `traces`). Where nobody does, these
+A span is recorded where they are collected (`otlp`, the extra `traces`). Where they are not, these
 functions cost next to nothing, and a request's trace is what its caller sent: it travels on unchanged.
 """
 
@@ -69,7 +69,7 @@ class Tracer(Protocol):
 
 
 class _PassedOn:
-    """In place of a span that nobody collects."""
+    """In place of a span that is not collected."""
 
     __slots__ = ("context",)
     exemplar: dict[str, str] | None = None

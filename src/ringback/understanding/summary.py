@@ -3,7 +3,7 @@
 LexRank (Erkan and Radev 2004, https://arxiv.org/abs/1109.2128): a sentence is central that resembles many
 central ones. Resemblance is the cosine of TF-IDF vectors.
 
-Where nobody writes full stops (many transcripts of other programs, chats, lower-case speech) a sentence may
+Without full stops (many transcripts of other programs, chats, lower-case speech) a sentence may
 be the whole text. So long ones are cut into clauses (`clauses`), and a clause is then what is compared, and
 what is taken. A summary never has more than `MOST_WORDS` words, and of a short text no more than half of it.
 """

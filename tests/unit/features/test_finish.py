@@ -79,8 +79,8 @@ def test_entities_of_two_people_are_two() -> None:
     options = ListenOptions(detect_entities=True, numerals=True)
     finished = finish(conversation("it costs twenty", "five hundred dollars"), options)
     assert finished.entities is not None
-    told = [(each.label, each.value, each.start_word, each.end_word) for each in finished.entities[0]]
-    assert told == [("CARDINAL", "20", 2, 3), ("MONEY", "500 dollars", 3, 5)]
+    entities = [(each.label, each.value, each.start_word, each.end_word) for each in finished.entities[0]]
+    assert entities == [("CARDINAL", "20", 2, 3), ("MONEY", "500 dollars", 3, 5)]
 
 
 def test_fillers_kept() -> None:
