@@ -4,8 +4,10 @@ import ast
 from collections.abc import Iterator
 from pathlib import Path
 
-SOURCE = Path(__file__).parents[2] / "src" / "ringback"
+ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "ringback"
 LONGEST_MODULE = 450
+LONGEST_OF_TESTS = 500
 LONGEST_FUNCTION = 40
 
 
@@ -25,6 +27,15 @@ def functions(source: str) -> Iterator[tuple[str, int]]:
 def test_no_module_is_long() -> None:
     lines = {name: source.count("\n") for name, source in modules()}
     assert {name: count for name, count in lines.items() if count > LONGEST_MODULE} == {}
+
+
+def test_no_module_of_tests_is_long() -> None:
+    lines = {
+        path.relative_to(ROOT).as_posix(): path.read_text().count("\n")
+        for folder in ("tests", "bench")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    assert {name: count for name, count in lines.items() if count > LONGEST_OF_TESTS} == {}
 
 
 def test_no_function_is_long() -> None:

@@ -1,52 +1,46 @@
-"""Results after the fact: fetched, sent again, sent elsewhere, cancelled, put away; and who may do that."""
+"""Results sent again, sent elsewhere, cancelled; lists of deliveries; and who may do that."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
-from ringback.blobs import INLINE_LIMIT, StoredDocument
+from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_of, webhook_id_of
 from ringback.callbacks.delivery import order_job as delivery_job
 from ringback.callbacks.order import RequestOrder
-from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, Job, JobId, Lease, Retry, Signal
+from ringback.jobs.job import Attempt, Done, GivenUp, Interrupted, JobId, Retry, Signal
 from ringback.listen.json_parts import ModelMetadata
 from ringback.listen.live_messages import LiveMessages, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.server import history_routes, request_command_routes
 from ringback.streaming.record import StreamResult, record_job
-from ringback.transcription import retention
-from ringback.transcription.request import TranscriptionResult, document_key
-from ringback.transcription.request import order_of as ordered
-from support.clock import ManualClock
-from support.front import DOCUMENT, Answered, Front, front, large_document
-
-SECRET_URL = "http://user:secret@127.0.0.1:8443/private?token=1"
-ELSEWHERE = "http://127.0.0.1:9000/other?token=2"
-NOWHERE = "00000000-0000-4000-8000-000000000000"
+from support.front import DOCUMENT, Front, front
+from support.redelivery import (
+    ELSEWHERE,
+    NOWHERE,
+    SECRET_URL,
+    ended,
+    get,
+    keeps_secrets,
+    parked,
+    post,
+    redeliver,
+    submit,
+    the,
+    transcribed,
+)
 
 
 @pytest.fixture
 async def api(tmp_path: Path) -> AsyncIterator[Front]:
     async with front(tmp_path) as opened:
         yield opened
-
-
-async def submit(api: Front, callback: str | None = SECRET_URL, tag: str = "a") -> Lease:
-    query = f"tag={tag}" + ("" if callback is None else f"&callback={quote(callback, safe='')}")
-    sent = asyncio.create_task(api.call("POST", f"/v1/listen?{query}", data=b"RIFF"))
-    lease = await api.claim()
-    if callback is not None:
-        assert (await sent).status == 200
-    return lease
 
 
 METADATA = (
@@ -60,78 +54,6 @@ METADATA = (
     .decode()
 )
 """What a stream leaves."""
-
-
-async def transcribed(
-    api: Front, callback: str | None = SECRET_URL, tag: str = "a", document: bytes = DOCUMENT
-) -> tuple[Job, Job | None]:
-    """A request whose transcription is done, and its delivery, which is queued."""
-    lease = await submit(api, callback, tag)
-    stored = StoredDocument(inline=document.decode())
-    if len(document) > INLINE_LIMIT:
-        stored = StoredDocument(key=document_key(lease.job.id))
-
-        async def whole() -> AsyncIterator[bytes]:
-            yield document
-
-        await api.blobs.put(document_key(lease.job.id), whole())
-    order = ordered(lease.job.payload)
-    follow_ups = []
-    if order.callback is not None:
-        delivery = DeliveryOrder(
-            lease.job.id,
-            order.callback,
-            "POST",
-            200,
-            lease.job.accessor,
-            stored,
-            destination=order.callback_destination,
-        )
-        follow_ups.append(
-            delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
-        )
-    ending = msgspec.json.encode(TranscriptionResult(stored, 7.5, 1, None))
-    assert await api.ledger.settle(lease, Done(200, ending, tuple(follow_ups)))
-    job = await api.ledger.get(lease.job.id)
-    assert job is not None
-    return job, (await api.ledger.get(follow_ups[0].id)) if follow_ups else None
-
-
-async def ended(api: Front, outcome: type[Done] | type[GivenUp], code: int, **named: Any) -> tuple[Job, Job]:
-    """A request whose delivery ended so."""
-    request, delivery = await transcribed(api, **named)
-    assert delivery is not None
-    (lease,) = await api.ledger.claim(DELIVER, 1, 60)
-    now = api.services.clock.now()
-    attempt = Attempt(now, now, "delivered" if code < 300 else "server_error", code)
-    assert await api.ledger.settle(lease, outcome(code, attempt=attempt))
-    return request, await the(api, delivery)
-
-
-async def parked(api: Front, **named: Any) -> tuple[Job, Job]:
-    return await ended(api, GivenUp, 500, **named)
-
-
-async def the(api: Front, job: Job) -> Job:
-    found = await api.ledger.get(job.id)
-    assert found is not None
-    return found
-
-
-async def post(api: Front, path: str, json: Any = None, **named: Any) -> Answered:
-    return await api.call("POST", f"/v1/projects/{api.project}/{path}", json=json, **named)
-
-
-async def get(api: Front, path: str, **named: Any) -> Answered:
-    return await api.call("GET", f"/v1/projects/{api.project}/{path}", **named)
-
-
-async def redeliver(api: Front, request: Job, json: Any = None, **named: Any) -> Answered:
-    return await post(api, f"requests/{request.id}/redeliver", json, **named)
-
-
-def keeps_secrets(answer: Answered) -> bool:
-    return not any(word in answer.body for word in (b"private", b"token=", b"user", b"secret"))
 
 
 async def test_a_parked_delivery_is_due_again_under_its_own_id(api: Front) -> None:
@@ -285,37 +207,6 @@ async def test_rights(api: Front) -> None:
     assert (await redeliver(api, request, {"url": ELSEWHERE}, key=admin)).status == 200
 
 
-async def test_a_result_is_fetched_as_it_was_answered(api: Front) -> None:
-    request, _ = await transcribed(api)
-    answer = await get(api, f"requests/{request.id}/result")
-    assert (answer.status, answer.body, answer.headers["ringback-status"]) == (200, DOCUMENT, "200")
-
-
-async def test_a_result_that_is_not_there_says_why(api: Front) -> None:
-    lease = await submit(api)
-    path = f"requests/{lease.job.id}/result"
-    assert (await get(api, path)).json()["category"] == "RESULT_NOT_READY"
-    assert await api.ledger.cancel(lease.job.id)
-    assert (await get(api, path)).json()["category"] == "NO_RESULT"
-    assert (await get(api, "requests/lost/result")).json()["category"] == "NOT_FOUND"
-    assert (await get(api, f"requests/{NOWHERE}/result")).json()["category"] == "REQUEST_NOT_FOUND"
-    large, _ = await transcribed(api, document=b"x" * (INLINE_LIMIT + 1))
-    await api.blobs.delete(document_key(large.id))
-    with capture_logs() as events:
-        lost = await get(api, f"requests/{large.id}/result")
-    assert (lost.status, lost.json()["category"]) == (500, "INTERNAL_SERVER_ERROR"), "it is to be there yet"
-    assert {"event": "result.lost", "request_id": large.id, "log_level": "warning"} in events
-
-
-async def test_a_result_that_cannot_be_read_now_is_a_503(api: Front) -> None:
-    large, _ = await transcribed(api, document=b"x" * (INLINE_LIMIT + 1))
-    blob = api.folder / document_key(large.id)
-    blob.unlink()
-    blob.mkdir()  # where a file should be: reading it fails
-    answer = await get(api, f"requests/{large.id}/result")
-    assert (answer.status, answer.headers["retry-after"]) == (503, "2")
-
-
 async def test_a_request_is_cancelled_wherever_it_is(api: Front) -> None:
     lease = await submit(api)
     answer = await post(api, f"requests/{lease.job.id}/cancel")
@@ -428,47 +319,6 @@ async def test_many_without_a_body_sends_nothing(api: Front) -> None:
     answer = await api.call("POST", f"/v1/projects/{api.project}/deliveries/redeliver")
     assert (answer.status, answer.json()["category"]) == (400, "INVALID_JSON")
     assert (await the(api, delivery)).state == "parked"
-
-
-async def test_what_is_no_longer_kept_is_gone(tmp_path: Path, manual_clock: ManualClock) -> None:
-    async with front(tmp_path, clock=manual_clock) as api:
-        keeper = retention.RetentionService(
-            api.blobs, api.ledger, keep_results=1_000.0, keep_history=5_000.0, keep_usage=5_000.0
-        )
-        large = large_document(INLINE_LIMIT)
-        request, delivery = await transcribed(api, document=large)
-        assert delivery is not None
-        manual_clock.advance(900)
-        (lease,) = await api.ledger.claim(DELIVER, 1, 60)
-        assert await api.ledger.settle(lease, GivenUp(500))
-        manual_clock.advance(200)
-        stopping = asyncio.Event()
-
-        # The transcription's time is over; the delivery's, which ended later, is not: it has the document.
-        assert await keeper.round(stopping)
-        assert (await get(api, f"requests/{request.id}/result")).body == large
-        assert (await get(api, f"requests/{request.id}")).json()["request"]["ringback"][
-            "result_kept"
-        ] is False
-        assert ordered((await the(api, request)).payload).callback is None
-
-        manual_clock.advance(900)
-        assert await keeper.round(stopping)
-        assert list((api.folder / "result").iterdir()) == []
-        removed = await get(api, f"requests/{request.id}/result")
-        assert (removed.status, removed.json()["category"]) == (410, "RESULT_NOT_KEPT")
-        again = await redeliver(api, request)
-        assert (again.status, again.json()["category"]) == (410, "RESULT_NOT_KEPT")
-        many = await post(api, "deliveries/redeliver", {})
-        assert many.json() == {"redelivered": 0, "skipped": 1, "next": None}
-        displayed = (await get(api, f"requests/{request.id}")).json()["request"]
-        assert displayed["ringback"]["callback_origin"] == "http://127.0.0.1:8443"
-        assert displayed["ringback"]["deliveries"][0]["destination"] == "http://127.0.0.1:8443"
-
-        manual_clock.advance(5_000)
-        assert await keeper.round(stopping)
-        assert await keeper.round(stopping)
-        assert (await get(api, f"requests/{request.id}")).status == 404
 
 
 @pytest.mark.parametrize("many", [False, True])

@@ -1,111 +1,48 @@
 """What the handler of recordings makes of its failures, and what is left of the audio afterwards."""
 
 import asyncio
-import errno
 import hashlib
-import json
 import os
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from ringback.audio.reader import AudioReader
 from ringback.blobs import (
     BlobKey,
     FolderBlobStore,
     StoredBlob,
     StoreUnreachable,
-    read_document,
     single_chunk,
     stored_document,
 )
 from ringback.callbacks.delivery import callback_context
 from ringback.callbacks.delivery import order_of as delivery_of
-from ringback.egress.names import Requester
-from ringback.engines.base import Quality
-from ringback.engines.messages import EngineSetup
-from ringback.engines.pool import EnginePool
-from ringback.engines.registry import ModelCatalogue
-from ringback.errors import Failure, Refusal
 from ringback.jobs.job import (
     LOSSES_BEFORE_PARKING,
     Done,
     GivenUp,
     Interrupted,
-    Job,
     JobId,
-    Lease,
-    NewJob,
     Retry,
 )
 from ringback.listen.options import ListenOptions
-from ringback.quota import AudioQuota, DailyLimits
 from ringback.retry_schedule import RetrySchedule
-from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription import handling, transcribe
 from ringback.transcription.faults import AFTER_TEMPORARY, AFTER_UNEXPECTED
-from ringback.transcription.fetch import KIND as FETCH
-from ringback.transcription.fetch import Fetcher, Fetching, cancel_request, fetched, with_fetch
-from ringback.transcription.progress import Progress
-from ringback.transcription.remote import AudioNotFetched
 from ringback.transcription.request import (
     KIND,
     TranscriptionOrder,
     audio_key,
     document_key,
-    result_of,
 )
-from ringback.transcription.retention import RetentionService
 from ringback.transcription.sweep import UNCLAIMED_AFTER, SweepService
-from ringback.transcription.transcribe import Transcriber
-from ringback.understanding.understand import Understanding
 from support.clock import ManualClock
-from support.orders import job_of
 from support.sealing import SEAL
-
-AUDIO = b"no audio at all"
-CALLBACK = "https://user:secret@example.com/hook?token=1"
-
-
-@dataclass
-class Setup:
-    """The handler over a real ledger and real blobs; these requests end before they reach its engine."""
-
-    ledger: SqliteLedger
-    blobs: FolderBlobStore
-    clock: ManualClock
-    transcriber: Transcriber
-    fetcher: Fetcher
-
-    async def accepted(self, order: TranscriptionOrder) -> Lease:
-        """A job for this order, claimed."""
-        await self.ledger.add([job_for(order)])
-        (lease,) = await self.ledger.claim(KIND, 1, 60)
-        return lease
-
-
-async def refused_fetch(url: str, _: Requester) -> AsyncIterator[bytes]:
-    if "full" in url:
-        raise OSError(errno.ENOSPC, "no space left, and a secret in the text")
-    if "odd" in url:
-        raise ZeroDivisionError
-    if "busy" in url:
-        failure = Failure(400, "REMOTE_CONTENT_ERROR", "it answered 503")
-        raise AudioNotFetched(failure, "it answered 503", 40.0 if "asks" in url else None)
-    if url:
-        raise Refusal(400, "REMOTE_CONTENT_ERROR", f"not from {url}")
-    yield AUDIO
-
-
-def limited(callback: str | None = None) -> TranscriptionOrder:
-    return TranscriptionOrder(
-        ListenOptions(), "tiny.en", url="https://x.com", callback=callback, counts_audio=True
-    )
+from support.transcribing import CALLBACK, Setup, as_job, document, limited, setup_in
 
 
 async def test_a_waiting_caller_is_refused_when_the_days_audio_is_used_up(setup: Setup) -> None:
@@ -135,58 +72,10 @@ async def test_what_was_accepted_without_a_limit_is_not_counted(setup: Setup) ->
     assert done.code == 400
 
 
-def job_for(order: TranscriptionOrder) -> NewJob:
-    return job_of(order, JobId(str(uuid.uuid4())), SEAL, project="p", accessor="key")
-
-
-@asynccontextmanager
-async def ended_with(reader: AudioReader) -> AsyncIterator[None]:
-    try:
-        yield
-    finally:
-        stopping = asyncio.Event()
-        stopping.set()
-        await reader.run(stopping)
-
-
-@asynccontextmanager
-async def setup_in(folder: Path, clock: ManualClock) -> AsyncIterator[Setup]:
-    ledger = await SqliteLedger.open(folder / "ringback.db", clock, serving=True)
-    blobs = FolderBlobStore(folder / "blobs", clock)
-    fetching = Fetching(refused_fetch, SEAL, blobs, 1_000)
-    reader = AudioReader(children=1)
-    async with ledger, ended_with(reader):
-        yield Setup(
-            ledger,
-            blobs,
-            clock,
-            Transcriber(
-                reader=reader,
-                pool=EnginePool(EngineSetup("none", str(folder), 1, "cpu", "default")),
-                catalogue=ModelCatalogue("tiny.en", folder / "models"),
-                store=ledger,
-                fetching=fetching,
-                blobs=blobs,
-                progress=Progress(),
-                clock=clock,
-                quality=Quality.FAST,
-                quota=AudioQuota(ledger, DailyLimits(key=10), clock),
-                understanding=Understanding(),
-            ),
-            Fetcher(fetching, ledger, clock),
-        )
-
-
 @pytest.fixture
 async def setup(tmp_path: Path, manual_clock: ManualClock) -> AsyncIterator[Setup]:
     async with setup_in(tmp_path, manual_clock) as setup:
         yield setup
-
-
-async def document(setup: Setup, done: Done) -> dict[str, str]:
-    assert done.result is not None
-    found: dict[str, str] = json.loads(await read_document(setup.blobs, result_of(done.result).document))
-    return found
 
 
 async def test_a_refusal_is_the_answer_and_the_delivery_follows(setup: Setup) -> None:
@@ -211,10 +100,6 @@ async def test_a_refusal_is_the_answer_and_the_delivery_follows(setup: Setup) ->
     assert await setup.ledger.settle(lease, done)
     (child,) = await setup.ledger.children(lease.job.id, 9)
     assert child.id == follow_up.id
-
-
-def as_job(like: Job, new: NewJob) -> Job:
-    return replace(like, id=new.id, kind=new.kind, payload=new.payload)
 
 
 async def test_a_finished_document_waits_for_blobs_that_are_away(
@@ -393,92 +278,6 @@ async def test_the_document_of_a_cancelled_request_goes(setup: Setup) -> None:
     assert await setup.ledger.settle(finished, Done(200))
     assert await SweepService(setup.blobs, setup.ledger, setup.clock).round("result", asyncio.Event()) == 1
     assert await setup.blobs.get(document_key(finished.job.id)) == b"words"
-
-
-class TestFetchStage:
-    """The audio of a URL is fetched by a job of its own, and the transcription is held until it has ended."""
-
-    @staticmethod
-    async def fetch_of(setup: Setup, order: TranscriptionOrder) -> Lease:
-        """The claimed fetch of a request for this order."""
-        await setup.ledger.add(with_fetch(job_for(order)))
-        assert await setup.ledger.claim(KIND, 9, 60) == [], "it takes no place of recordings meanwhile"
-        (lease,) = await setup.ledger.claim(FETCH, 9, 60)
-        return lease
-
-    @staticmethod
-    async def transcription(setup: Setup) -> Lease:
-        (lease,) = await setup.ledger.claim(KIND, 9, 60)
-        return lease
-
-    async def test_the_transcription_takes_what_was_fetched(self, setup: Setup) -> None:
-        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="")
-        lease = await self.fetch_of(setup, order)
-        outcome = await setup.fetcher(lease)
-        assert isinstance(outcome, Done)
-        assert await setup.ledger.settle(lease, outcome)
-        transcription = await self.transcription(setup)
-        end = await fetched(setup.ledger, transcription.job.id)
-        assert end is not None
-        assert end.sha256 == hashlib.sha256(AUDIO).hexdigest()
-        assert await setup.blobs.get(audio_key(transcription.job.id)) == AUDIO
-        done = await setup.transcriber(transcription)
-        assert isinstance(done, Done)
-        assert (await document(setup, done))["err_msg"].endswith("corrupt or unsupported data")
-
-    async def test_a_failed_fetch_is_reported_by_the_transcription(self, setup: Setup) -> None:
-        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/a", callback=CALLBACK)
-        lease = await self.fetch_of(setup, order)
-        assert await setup.ledger.settle(lease, await setup.fetcher(lease))
-        done = await setup.transcriber(await self.transcription(setup))
-        assert isinstance(done, Done)
-        assert (done.code, len(done.follow_ups)) == (400, 1)
-        assert (await document(setup, done))["err_msg"] == "not from https://example.com/a"
-
-    async def test_audio_that_may_come_later_is_fetched_again(self, setup: Setup) -> None:
-        order = TranscriptionOrder(ListenOptions(), "tiny.en", url="https://busy.example", callback=CALLBACK)
-        lease = await self.fetch_of(setup, order)
-        outcome = await setup.fetcher(lease)
-        assert isinstance(outcome, Retry)
-        assert await setup.ledger.settle(lease, outcome)
-        assert await setup.ledger.claim(KIND, 9, 60) == []
-
-    @pytest.mark.parametrize("losses", [0, LOSSES_BEFORE_PARKING - 1])
-    async def test_a_fault_of_ours_is_reported_in_the_end_too(self, setup: Setup, losses: int) -> None:
-        order = TranscriptionOrder(
-            ListenOptions(), "tiny.en", url="https://odd.example.com", callback=CALLBACK
-        )
-        lease = await self.fetch_of(setup, order)
-        tries = 0 if losses else len(AFTER_UNEXPECTED.delays)
-        outcome = await setup.fetcher(replace(lease, job=replace(lease.job, tries=tries, losses=losses)))
-        assert await setup.ledger.settle(lease, outcome)
-        done = await setup.transcriber(await self.transcription(setup))
-        assert isinstance(done, Done)
-        assert (done.code, len(done.follow_ups)) == (500, 1)
-
-    async def test_cancelling_a_request_ends_its_fetch(self, setup: Setup) -> None:
-        lease = await self.fetch_of(
-            setup, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com")
-        )
-        assert lease.job.parent is not None
-        assert await cancel_request(setup.ledger, lease.job.parent)
-        assert await setup.ledger.extend([lease], 60) == set(), "so its worker ends it"
-        assert await setup.ledger.claim(KIND, 9, 60) == []
-        assert not await cancel_request(setup.ledger, lease.job.parent)
-
-    async def test_what_a_fetch_left_is_forgotten_in_time(self, setup: Setup) -> None:
-        lease = await self.fetch_of(
-            setup, TranscriptionOrder(ListenOptions(), "tiny.en", url="https://example.com/secret")
-        )
-        assert await setup.ledger.settle(lease, await setup.fetcher(lease))
-        setup.clock.advance(100)
-        service = RetentionService(setup.blobs, setup.ledger, keep_results=0, keep_history=0, keep_usage=0)
-        await service.round(asyncio.Event())
-        # Its own fetch is forgotten, and the transcription that still waits fetches once more.
-        assert await fetched(setup.ledger, JobId(str(lease.job.parent))) is None
-        done = await setup.transcriber(await self.transcription(setup))
-        assert isinstance(done, Done)
-        assert done.code == 400
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "changed"])

@@ -2,9 +2,7 @@
 
 import asyncio
 import ipaddress
-import json
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -15,27 +13,20 @@ from structlog.testing import capture_logs
 from ringback import telemetry
 from ringback.server import capacity, liveness, websocket
 from ringback.server.framing import HEADER_BYTES
-from support.waiting import real_pause
-from unit.server.test_protocol import (
+from support.served import (
+    GET,
+    HANDSHAKE,
     HEADER_SECONDS,
     Served,
-    _held,
-    _rest,
+    document_of,
     echo,
     headers_of,
+    holding,
+    rest_of,
     served,
     status_of,
 )
-
-GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-HANDSHAKE = (
-    b"GET /v1/listen HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
-)
-
-
-def document_of(response: bytes) -> Any:
-    return json.loads(response.partition(b"\r\n\r\n")[2])
+from support.waiting import real_pause
 
 
 async def half_closed(server: Served, data: bytes) -> bytes:
@@ -44,7 +35,7 @@ async def half_closed(server: Served, data: bytes) -> bytes:
     writer.write(data)
     writer.write_eof()
     try:
-        return await _rest(reader)
+        return await rest_of(reader)
     finally:
         writer.close()
 
@@ -76,7 +67,7 @@ async def test_an_offer_to_upgrade_costs_no_body(offer: bytes, body: bytes, paus
             await writer.drain()
             await real_pause(HEADER_SECONDS / 2, "the rest comes in another packet")
         writer.write(rest + GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
-        answers = (await _rest(reader)).split(b"HTTP/1.1 ")[1:]
+        answers = (await rest_of(reader)).split(b"HTTP/1.1 ")[1:]
         assert [answer[:3] for answer in answers] == [b"200", b"200"]
         assert [
             answer.endswith(end) for answer, end in zip(answers, (b"%d" % len(GET), b"0"), strict=True)
@@ -120,7 +111,7 @@ async def test_a_handshake_may_be_as_large_as_any_request(rest: bytes) -> None:
 
 async def test_a_handshake_without_a_decision_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ringback.server.connection.HANDSHAKE_SECONDS", 0.2)
-    async with served(_held(asyncio.Event(), asyncio.Event(), lambda: None)) as server:
+    async with served(holding(asyncio.Event(), asyncio.Event(), lambda: None)) as server:
         answer = await server.say(HANDSHAKE + b"\r\n")
         assert status_of(answer) == 503
         assert "retry-after" in headers_of(answer)
@@ -203,7 +194,7 @@ async def test_a_client_that_leaves_is_noticed(leave: str) -> None:
 @pytest.mark.parametrize("handshake", [False, True])
 async def test_who_is_cut_off_by_a_stop_may_come_again(handshake: bool) -> None:
     started = asyncio.Event()
-    async with served(_held(asyncio.Event(), started, lambda: None), grace=0.1) as server:
+    async with served(holding(asyncio.Event(), started, lambda: None), grace=0.1) as server:
         data = HANDSHAKE + b"\r\n" if handshake else GET.replace(b" / ", b" /v1/listen ")
         running = asyncio.create_task(server.say(data))
         await started.wait()
@@ -280,7 +271,7 @@ async def test_answers_that_are_not_read_have_a_bound_together(monkeypatch: pyte
             writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
             await reader.readuntil(b"\r\n\r\n")
             readers.append(reader)
-        bodies = await asyncio.gather(*(_rest(reader) for reader in readers))
+        bodies = await asyncio.gather(*(rest_of(reader) for reader in readers))
     assert len(bodies[0]) == size
     assert sorted(len(body) == size for body in bodies[1:]) == [False, True]
     assert refused("unread") == before + 1
@@ -300,7 +291,7 @@ async def test_a_connection_that_waits_for_its_client_gives_way_to_a_newcomer() 
 
 async def test_an_address_has_its_share_and_probes_are_let_through() -> None:
     release, started = asyncio.Event(), asyncio.Event()
-    held = _held(release, started, lambda: None)
+    held = holding(release, started, lambda: None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await (echo if scope["path"] == "/v1/status" else held)(scope, receive, send)
@@ -317,7 +308,7 @@ async def test_an_address_has_its_share_and_probes_are_let_through() -> None:
 async def test_behind_a_trusted_proxy_the_forwarded_address_has_the_share() -> None:
     release, started = asyncio.Event(), asyncio.Event()
     clients: list[str] = []
-    held = _held(release, started, lambda: None)
+    held = holding(release, started, lambda: None)
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         clients.append(scope["client"][0])
@@ -352,110 +343,6 @@ async def test_garbage_is_counted_and_logged_once_in_a_while() -> None:
                 assert status_of(await server.say(b"\x16\x03\x01")) == 400
     assert [event["event"] for event in events] == ["connection.refused"]
     assert refused("400") == before + 5
-
-
-async def test_a_client_that_expects_100_is_not_waited_for_when_it_is_refused() -> None:
-    """It does not send its body then: what follows would be taken for it."""
-
-    async def unread(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 401, "headers": [(b"content-length", b"0")]})
-        await send({"type": "http.response.body"})
-
-    async with served(unread) as server:
-        for framing in (
-            "Content-Length: 5\r\nExpect: 100-continue",
-            "Transfer-Encoding: chunked",
-            "Content-Length: 9999999",
-        ):
-            answer = await server.say(f"POST / HTTP/1.1\r\n{framing}\r\n\r\n".encode())
-            assert status_of(answer) == 401
-            assert headers_of(answer)["connection"] == "close"
-
-
-@pytest.mark.parametrize(
-    ("method", "status", "headers", "body", "expected"),
-    [
-        ("GET", 200, [(b"content-length", b"2")], b"ab", b"ab"),
-        ("GET", 200, [], b"ab", b"2\r\nab\r\n0\r\n\r\n"),
-        ("GET", 204, [], b"", b""),
-        ("HEAD", 200, [(b"content-length", b"2")], b"", b""),
-    ],
-)
-async def test_responses_are_framed(
-    method: str, status: int, headers: list[tuple[bytes, bytes]], body: bytes, expected: bytes
-) -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async with served(app) as server:
-        answer = await server.say(f"{method} / HTTP/1.0\r\n\r\n".encode())
-        assert status_of(answer) == status
-        assert answer.partition(b"\r\n\r\n")[2] == expected
-        assert "date" in headers_of(answer)
-        assert headers_of(answer)["connection"] == "close"
-
-
-async def broken(scope: Scope, receive: Receive, send: Send) -> None:
-    raise ValueError(scope["path"])
-
-
-async def silent(scope: Scope, receive: Receive, send: Send) -> None:
-    return
-
-
-async def bad_header(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"x", b"a\r\nb: c")]})
-
-
-async def no_body(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": []})
-
-
-async def too_long(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
-    await send({"type": "http.response.body", "body": b"ab"})
-
-
-async def too_short(scope: Scope, receive: Receive, send: Send) -> None:
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
-    await send({"type": "http.response.body", "body": b"ab"})
-
-
-@pytest.mark.parametrize("app", [no_body, too_long, too_short])
-async def test_an_answer_that_fails_before_its_body_is_a_500(
-    app: Callable[[Scope, Receive, Send], Awaitable[None]],
-) -> None:
-    async with served(app) as server:
-        with capture_logs() as events:
-            answer = await server.say(GET)
-        assert status_of(answer) == 500
-        assert [event["event"] for event in events] == ["request.failed"]
-
-
-async def test_an_answer_that_fails_within_its_body_is_cut_off() -> None:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"3")]})
-        await send({"type": "http.response.body", "body": b"a", "more_body": True})
-        await send({"type": "http.response.body", "body": b"b"})
-
-    async with served(app) as server:
-        with capture_logs() as events:
-            answer = await server.say(GET)
-        assert not answer or answer.endswith(b"\r\n\r\na")
-        assert [event["event"] for event in events] == ["request.failed"]
-
-
-@pytest.mark.parametrize("app", [broken, silent, bad_header])
-@pytest.mark.parametrize("data", [GET, HANDSHAKE + b"\r\n"])
-async def test_an_application_that_fails_is_a_500(
-    app: Callable[[Scope, Receive, Send], Awaitable[None]], data: bytes
-) -> None:
-    async with served(app) as server:
-        with capture_logs() as events:
-            answer = await server.say(data)
-        assert status_of(answer) == 500
-        assert [event["event"] for event in events] == ["request.failed"]
 
 
 async def test_a_websocket_that_takes_no_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:

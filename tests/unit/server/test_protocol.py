@@ -1,111 +1,22 @@
 """The HTTP service on real sockets: its limits below HTTP's routes, and how it stops."""
 
 import asyncio
-import contextlib
 import json
 import resource
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
 from ringback.errors import Misconfigured
 from ringback.server import connection, protocol
-from ringback.server.capacity import Network
 from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
+from support.served import HEADER_SECONDS, Served, echo, headers_of, holding, rest_of, served, status_of
 from support.waiting import eventually, real_pause
-
-HEADER_SECONDS = 0.3
-
-
-async def echo(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers with the length of the body; a WebSocket's messages come back as they are."""
-    if scope["type"] == "websocket":
-        await receive()
-        await send({"type": "websocket.accept"})
-        message = await receive()
-        await send({"type": "websocket.send", "text": message["text"]})
-        return
-    length, more = 0, True
-    while more:
-        message = await receive()
-        length += len(message.get("body", b""))
-        more = message.get("more_body", False)
-    body = str(length).encode()
-    headers = [(b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-@dataclass
-class Served:
-    port: int
-    stopping: asyncio.Event
-    task: asyncio.Task[None]
-
-    async def open(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-        return await asyncio.open_connection("127.0.0.1", self.port)
-
-    async def say(self, data: bytes) -> bytes:
-        """Everything that comes back until the server closes."""
-        reader, writer = await self.open()
-        writer.write(data)
-        try:
-            return await _rest(reader)
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def served(
-    app: ASGIApp = echo,
-    grace: float = 5.0,
-    connections: int | None = None,
-    per_address: int = 0,
-    proxies: Sequence[Network] = (),
-) -> AsyncIterator[Served]:
-    server = HttpServer(
-        app,
-        "127.0.0.1",
-        0,
-        header_seconds=HEADER_SECONDS,
-        grace=grace,
-        connections=connections,
-        connections_per_address=per_address,
-        trusted_proxies=proxies,
-    )
-    port = server.bind()
-    stopping = asyncio.Event()
-    task = asyncio.create_task(server.run(stopping))
-    try:
-        yield Served(port, stopping, task)
-    finally:
-        stopping.set()
-        await task
-
-
-async def _rest(reader: asyncio.StreamReader) -> bytes:
-    received = bytearray()
-    with contextlib.suppress(ConnectionResetError):
-        while chunk := await asyncio.wait_for(reader.read(65_536), 10):
-            received += chunk
-    return bytes(received)
-
-
-def status_of(response: bytes) -> int:
-    return int(response.split(b" ", 2)[1])
-
-
-def headers_of(response: bytes) -> dict[str, str]:
-    lines = response.partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]
-    return {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
 
 
 @pytest.mark.parametrize(
@@ -128,7 +39,7 @@ async def test_a_body_may_take_longer_than_the_headers_may() -> None:
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nConnection: close\r\n\r\nab")
         await real_pause(HEADER_SECONDS * 2, "longer than headers may take")
         writer.write(b"cd")
-        assert (await _rest(reader)).endswith(b"\r\n\r\n4")
+        assert (await rest_of(reader)).endswith(b"\r\n\r\n4")
         writer.close()
 
 
@@ -139,7 +50,7 @@ async def test_a_body_may_take_longer_than_the_headers_may() -> None:
 )
 async def test_an_answer_may_take_longer_than_the_headers_may(request_bytes: bytes) -> None:
     release, started = asyncio.Event(), asyncio.Event()
-    async with served(_held(release, started, lambda: None)) as server:
+    async with served(holding(release, started, lambda: None)) as server:
         reader, writer = await server.open()
         writer.write(request_bytes)
         await started.wait()
@@ -153,14 +64,14 @@ async def test_an_answer_may_take_longer_than_the_headers_may(request_bytes: byt
 @pytest.mark.parametrize("beginning", [b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "], ids=repr)
 async def test_the_beginning_of_a_next_request_is_timed_only_once_the_answer_is_out(beginning: bytes) -> None:
     release, started = asyncio.Event(), asyncio.Event()
-    async with served(_held(release, started, lambda: None)) as server:
+    async with served(holding(release, started, lambda: None)) as server:
         reader, writer = await server.open()
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" + beginning)
         await started.wait()
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), HEADER_SECONDS * 3)
         release.set()
-        assert status_of(await _rest(reader)) == 200
+        assert status_of(await rest_of(reader)) == 200
         writer.close()
 
 
@@ -205,7 +116,7 @@ async def test_an_idle_connection_ends_also_after_a_body_that_came_late(
 
 async def test_more_connections_than_allowed_are_turned_away_with_an_answer() -> None:
     release, started = asyncio.Event(), asyncio.Event()
-    async with served(_held(release, started, lambda: None), connections=2, per_address=2) as server:
+    async with served(holding(release, started, lambda: None), connections=2, per_address=2) as server:
         idle = [await server.open() for _ in range(2)]
         for _, writer in idle:
             writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
@@ -217,7 +128,7 @@ async def test_more_connections_than_allowed_are_turned_away_with_an_answer() ->
         assert int(headers_of(answers[0])["retry-after"]) > 0
         assert [(event["event"], event["most"]) for event in events] == [("connections.full", 2)]
         release.set()
-        assert [status_of(await _rest(reader)) for reader, _ in idle] == [200, 200]
+        assert [status_of(await rest_of(reader)) for reader, _ in idle] == [200, 200]
         answer = await server.say(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         assert status_of(answer) == 200
         for _, writer in idle:
@@ -275,21 +186,9 @@ async def test_a_websocket_outlives_the_header_limit() -> None:
         assert await websocket.recv() == "still here"
 
 
-def _held(release: asyncio.Event, started: asyncio.Event, ended: Callable[[], None]) -> ASGIApp:
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        started.set()
-        try:
-            await release.wait()
-        finally:
-            ended()
-        await echo(scope, receive, send)
-
-    return app
-
-
 async def test_stopping_lets_a_running_request_finish_and_takes_no_more() -> None:
     release, started = asyncio.Event(), asyncio.Event()
-    async with served(_held(release, started, lambda: None)) as server:
+    async with served(holding(release, started, lambda: None)) as server:
         running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
         await started.wait()
         server.stopping.set()
@@ -300,7 +199,7 @@ async def test_stopping_lets_a_running_request_finish_and_takes_no_more() -> Non
 
 async def test_a_request_that_outlasts_the_grace_is_cancelled_and_waited_for() -> None:
     started, ended = asyncio.Event(), asyncio.Event()
-    async with served(_held(asyncio.Event(), started, ended.set), grace=0.1) as server:
+    async with served(holding(asyncio.Event(), started, ended.set), grace=0.1) as server:
         running = asyncio.create_task(server.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"))
         await started.wait()
         server.stopping.set()
