@@ -21,6 +21,13 @@ ROUNDS ?= 500
 WORKERS ?= --numprocesses 3 --dist loadfile --no-loadscope-reorder
 PYTEST = $(BIN)/python -m pytest --durations 10 --durations-min 1 $(WORKERS)
 STATE_MACHINE := tests/conformance/store/test_store_state_machine.py
+# What depends on the numbers that a model computes with.
+ENGINE_TESTS := tests/conformance/engines tests/integration/test_live_recogniser.py \
+	tests/integration/test_recognition_accuracy.py tests/integration/test_engine_terms_and_names.py \
+	tests/integration/test_engine_pool.py
+# The instruction sets of CTranslate2 that this processor has.
+ISAS := GENERIC $(shell grep -qw avx /proc/cpuinfo && echo AVX) $(shell grep -qw avx2 /proc/cpuinfo && echo AVX2) \
+	$(shell grep -qw avx512vl /proc/cpuinfo && echo AVX512)
 # Clients that the contract tests drive and that cannot live beside each other.
 PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit openai pipecat
 # A small language model and its server, for the one test that asks a real one.
@@ -41,7 +48,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # The suite starts hundreds of servers, each in half the time where bytecode is kept, as a user's is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all mutants test-cluster lint format bench chaos notices openapi sbom \
+.PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all mutants test-kernels test-cluster lint format bench chaos notices openapi sbom \
 	dist lock clean
 
 help: ## Say what can be done here.
@@ -78,6 +85,11 @@ test-all: setup-dev .venvs/llm/.installed .venvs/dist/.installed lint ## Run all
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
 	.venvs/mutants/bin/mutmut run --max-children 2 $(ARGS)
 	.venvs/mutants/bin/mutmut results
+
+test-kernels: setup-dev ## Run the engines' tests at each instruction set of this machine, and once in float32.
+	set -e; for isa in $(ISAS); do echo "CT2_FORCE_CPU_ISA=$$isa"; \
+		CT2_FORCE_CPU_ISA=$$isa $(BIN)/python -m pytest $(ENGINE_TESTS) $(ARGS); done
+	TEST_COMPUTE_TYPE=float32 $(BIN)/python -m pytest $(ENGINE_TESTS) $(ARGS)
 
 test-cluster: setup-dev ## Run what clients expect against three nodes of each role.
 	RINGBACK_TEST_CLUSTER=3 $(BIN)/python -m pytest tests/contract $(ARGS)

@@ -27,6 +27,7 @@ from ringback.errors import EngineFailure, Misconfigured
 from ringback.telemetry import ENGINE_RESTARTS
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
+from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
 from support.waiting import eventually, turns
 
@@ -97,7 +98,8 @@ async def recognise_clips(pool: EnginePool) -> list[str]:
 
 async def test_a_killed_engine_costs_nobody_a_word(tmp_path: Path) -> None:
     before = restarts()
-    async with running(EnginePool(EngineSetup("tiny.en", str(tmp_path), 2))) as pool:
+    setup = EngineSetup("tiny.en", str(tmp_path), 2, compute_type=COMPUTE_TYPE)
+    async with running(EnginePool(setup)) as pool:
         await pool.wait_ready()
         undisturbed = await recognise_clips(pool)
         disturbed = asyncio.create_task(recognise_clips(pool))

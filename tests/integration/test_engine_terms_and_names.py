@@ -15,6 +15,7 @@ from ringback.engines.pool import EnginePool
 from ringback.listen.options import Mode, parse
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
+from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent / "audio"
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def pool(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[EnginePool]:
     """One engine process for the whole file: none of its tests may cost it."""
     models = tmp_path_factory.mktemp("models")
-    pool = EnginePool(EngineSetup("tiny.en", str(models), threads=1))
+    pool = EnginePool(EngineSetup("tiny.en", str(models), 1, compute_type=COMPUTE_TYPE))
     stopping = asyncio.Event()
     service = asyncio.create_task(pool.run(stopping))
     try:

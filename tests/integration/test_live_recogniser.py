@@ -36,6 +36,7 @@ from ringback.listen.recognition_events import (
 from ringback.streaming.live_recogniser import LiveRecogniser, LiveRecognition
 from ringback.transcript import Word, joined
 from support.accuracy import lost_or_doubled, word_error_rate
+from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
 from support.waiting import real_pause
 
@@ -81,7 +82,8 @@ class LiveEngine:
 
 @asynccontextmanager
 async def live_engine(models: Path, model: str = "tiny.en") -> AsyncIterator[LiveEngine]:
-    pool, reader = EnginePool(EngineSetup(model, str(models), 2)), AudioReader(children=1)
+    pool = EnginePool(EngineSetup(model, str(models), 2, compute_type=COMPUTE_TYPE))
+    reader = AudioReader(children=1)
     recognisers = LiveRecognition(pool)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:

@@ -20,6 +20,7 @@ from ringback.engines.messages import EngineSetup
 from ringback.engines.pool import EnginePool
 from ringback.transcript import joined
 from support.accuracy import word_error_rate
+from support.kernels import COMPUTE_TYPE
 
 if TYPE_CHECKING:
     from support.clips import Clip
@@ -48,7 +49,8 @@ class Listener:
 
 @asynccontextmanager
 async def listening(models: Path) -> AsyncIterator[Listener]:
-    reader, pool = AudioReader(children=1), EnginePool(EngineSetup("tiny.en", str(models)))
+    pool = EnginePool(EngineSetup("tiny.en", str(models), compute_type=COMPUTE_TYPE))
+    reader = AudioReader(children=1)
     stopping = asyncio.Event()
     async with asyncio.TaskGroup() as services:
         services.create_task(reader.run(stopping))

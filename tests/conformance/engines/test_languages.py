@@ -7,6 +7,7 @@ import pytest
 from ringback.engines.base import Recogniser, Task
 from ringback.engines.registry import ModelCatalogue
 from ringback.transcript import joined
+from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent.parent / "audio"
@@ -15,7 +16,7 @@ AUDIO = Path(__file__).parent.parent.parent / "audio"
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
     folder = tmp_path_factory.mktemp("models")
-    return ModelCatalogue("tiny.en", folder).load("base", "cpu", "default", 1)
+    return ModelCatalogue("tiny.en", folder).load("base", "cpu", COMPUTE_TYPE, 1)
 
 
 SPOKEN = {

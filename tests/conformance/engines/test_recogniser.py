@@ -13,6 +13,7 @@ from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Recogniser, Task
 from ringback.engines.registry import ModelCatalogue
 from support.accuracy import word_error_rate
+from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
 
 AUDIO = Path(__file__).parent.parent.parent / "audio"
@@ -27,11 +28,11 @@ MOST_ERRORS = {Quality.DRAFT: 0.5, Quality.FAST: 0.2, Quality.ACCURATE: 0.2}
 
 
 def tiny_en(folder: Path) -> Recogniser:
-    return ModelCatalogue("tiny.en", folder).load("tiny.en", "cpu", "default", 2)
+    return ModelCatalogue("tiny.en", folder).load("tiny.en", "cpu", COMPUTE_TYPE, 2)
 
 
 def base(folder: Path) -> Recogniser:
-    return ModelCatalogue("tiny.en", folder).load("base", "cpu", "default", 2)
+    return ModelCatalogue("tiny.en", folder).load("base", "cpu", COMPUTE_TYPE, 2)
 
 
 def scripted(folder: Path) -> Recogniser:

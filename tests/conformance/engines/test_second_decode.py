@@ -11,6 +11,7 @@ from ringback.engines.base import Quality, Task
 from ringback.engines.mel import FRAMES_PER_SECOND, Mels
 from ringback.engines.registry import ModelCatalogue
 from ringback.engines.whisper import Whisper
+from support.kernels import COMPUTE_TYPE
 
 
 @pytest.mark.parametrize(
@@ -19,7 +20,7 @@ from ringback.engines.whisper import Whisper
 def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quality: Quality, decodes: int
 ) -> None:
-    model = ModelCatalogue("tiny.en", tmp_path).load("tiny.en", "cpu", "default", 1)
+    model = ModelCatalogue("tiny.en", tmp_path).load("tiny.en", "cpu", COMPUTE_TYPE, 1)
     assert isinstance(model, Whisper)
     windows: list[float] = []
     batch = model._mels.batch
