@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from ringback.listen.turn_confidence import TurnThresholds
+
 
 class MessageKind(StrEnum):
     """What a message is, for code that passes it on without parsing it."""
@@ -14,7 +16,17 @@ class MessageKind(StrEnum):
     UTTERANCE_END = "utterance_end"
     METADATA = "metadata"
     ANSWER = "answer"
-    """To a text message of the client (Error, ConfigureSuccess, ConfigureFailure); not sent to callbacks."""
+    """To a text message of the client (Error, ConfigureSuccess, ConfigureFailure, Warning); not sent to
+    callbacks."""
+    CONNECTED = "connected"
+    """The first message of a turn-based stream, as are all that follow."""
+    UPDATE = "update"
+    START_OF_TURN = "start_of_turn"
+    EAGER_END_OF_TURN = "eager_end_of_turn"
+    TURN_RESUMED = "turn_resumed"
+    END_OF_TURN = "end_of_turn"
+    FATAL_ERROR = "fatal_error"
+    """Why the stream ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,9 @@ class Reconfigure:
 
     numerals: bool | None
     keyterms: tuple[str, ...] | None
+    thresholds: TurnThresholds | None = None
+    language_hints: tuple[str, ...] | None = None
+    """Without regions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,8 @@ class CloseReason(Enum):
         "Deepgram did not provide a response message within the timeout window. See https://dpgr.am/net0000",
     )
     """Same page: trouble on the server's side."""
+    UNPARSABLE = 1008, "UNPARSABLE_CLIENT_MESSAGE"
+    """Of a turn-based stream alone: a text message that cannot be read ends it."""
     CANCELLED = 1008, "The request was cancelled."
     """Over HTTP, by a caller with the permission: its record has ended."""
     AUDIO_USED_UP = 1008, "This key or project has used its seconds of audio for today, until midnight UTC."

@@ -35,6 +35,7 @@ from ringback.listen.options import ListenOptions, keyterm_fault
 from ringback.listen.recognition_events import (
     AudioOpened,
     Cause,
+    PauseJudged,
     RecognitionEvent,
     RecognitionFinished,
     RecognitionResult,
@@ -145,6 +146,8 @@ class Conversation:
                 return []
             case RecognitionResult() | SpeechStarted() | VadProgress():
                 return list(self._receive_channel_event(event))
+            case PauseJudged():
+                return []  # the recogniser holds the end of a hesitation back itself
             case Undecodable():
                 return self._close(CloseReason.UNDECODABLE)
             case RecognitionFinished():

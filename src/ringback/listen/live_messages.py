@@ -134,7 +134,7 @@ class LiveMessages:
     def error(self, variant: str, description: str, text: str) -> bytes:
         """An Error about the client's `text`, of which only the beginning is quoted."""
         quoted = text if len(text) <= MOST_ECHOED else text[:MOST_ECHOED] + "…"
-        return _ENCODER.encode(_LiveError(variant, _encodable(description), _encodable(quoted)))
+        return _ENCODER.encode(_LiveError(variant, encodable(description), encodable(quoted)))
 
     def configured(self, keyterms: Sequence[str] | None) -> bytes:
         """https://developers.deepgram.com/changelog/2026/10/19"""
@@ -144,7 +144,7 @@ class LiveMessages:
 
     def not_configured(self, code: str, description: str) -> bytes:
         """https://developers.deepgram.com/changelog/2026/10/19; the code is one of Deepgram's four."""
-        return _ENCODER.encode(_ConfigureFailure(self._facts.request_id, code, _encodable(description)))
+        return _ENCODER.encode(_ConfigureFailure(self._facts.request_id, code, encodable(description)))
 
 
 def split_words(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
@@ -284,6 +284,6 @@ def _results_metadata(options: ListenOptions, facts: StreamMetadata) -> msgspec.
     )
 
 
-def _encodable(text: str) -> str:
-    """Without lone surrogates, which an escape in JSON can hold and UTF-8 cannot."""
+def encodable(text: str) -> str:
+    """The text without lone surrogates, which an escape in JSON can hold and UTF-8 cannot."""
     return text.encode(errors="replace").decode()

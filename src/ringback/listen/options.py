@@ -24,6 +24,7 @@ from ringback.listen.parameter_warnings import (
 )
 from ringback.listen.parameters import by_name, required_names
 from ringback.listen.text_languages import is_english
+from ringback.listen.turn_confidence import TurnThresholds
 from ringback.listen.values import Value
 from ringback.transcript import base_language
 
@@ -102,6 +103,9 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     vad_events: bool = False
     no_delay: bool = False
 
+    thresholds: TurnThresholds | None = None
+    """Of a turn-based stream (`/v2/listen`); None: of all other requests."""
+
     warnings: tuple[ParameterWarning, ...] = msgspec.field(default=(), name="unserved")
     """What of all this the server does not act on. Stored jobs hold it under its first name."""
 
@@ -145,7 +149,7 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
     `dg-error` header.
     """
     if len(pairs) > MOST_PARAMETERS:
-        raise _refused(f"more than {MOST_PARAMETERS} parameters")
+        raise refused(f"more than {MOST_PARAMETERS} parameters")
     known = by_name(mode)
     texts, unset = _without_unset(_texts_by_name(pairs))
     given = {name: _read(known[name], values) for name, values in texts.items() if name in known}
@@ -187,24 +191,25 @@ def _read(parameter: Parameter, texts: list[str]) -> tuple[Value, ...]:
         return tuple(texts)
     if len(texts) > parameter.repeats:
         texts = _as_single(parameter, texts)
-    return tuple(_read_one(parameter, text) for text in texts)
+    return tuple(read_value(parameter, text) for text in texts)
 
 
 def _as_single(parameter: Parameter, texts: list[str]) -> list[str]:
     if parameter.repeats > 1:
-        raise _refused(
+        raise refused(
             f"`{parameter.name}` has {len(texts)} values; at most {parameter.repeats} are allowed",
             parameter=parameter.name,
         )
     if len(set(texts)) > 1:
-        raise _refused(
+        raise refused(
             f"duplicate field `{parameter.name}` with different values; give it once",
             parameter=parameter.name,
         )
     return texts[:1]
 
 
-def _read_one(parameter: Parameter, text: str) -> Value:
+def read_value(parameter: Parameter, text: str) -> Value:
+    """One value. Raises `Refusal` (400), which names it and says what is expected."""
     try:
         _check_storable(text)
         return parameter.kind.read(text)
@@ -213,7 +218,7 @@ def _read_one(parameter: Parameter, text: str) -> Value:
             raise Refusal(
                 400, "INVALID_QUERY_PARAMETER", "Invalid callback url.", parameter="callback"
             ) from None
-        raise _refused(
+        raise refused(
             f"`{parameter.name}={printable(text)}`: expected {parameter.kind.description}",
             reason=f"expected {parameter.kind.description}",
             parameter=parameter.name,
@@ -260,7 +265,7 @@ def _detection(values: tuple[Value, ...]) -> object:
     if "false" not in values:
         return languages or True
     if set(values) != {"false"}:
-        raise _refused("`detect_language=false` contradicts its other values", parameter="detect_language")
+        raise refused("`detect_language=false` contradicts its other values", parameter="detect_language")
     return False
 
 
@@ -292,8 +297,8 @@ here a longer one counts one for each eight characters."""
 MOST_LIVE_EXTRA_BYTES = 32_768
 """Of `extra` as JSON, which each message of a live stream carries: messages stay below 1 MiB."""
 
-# In these encodings the bytes do not hold the rate (docs/encoding).
-_NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
+NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
+"""In these encodings the bytes do not hold the rate (docs/encoding)."""
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 
@@ -311,17 +316,23 @@ def keyterm_fault(terms: Sequence[str]) -> str | None:
 
 def _check_together(options: ListenOptions, mode: Mode) -> None:
     """The rules that hold between parameters."""
-    if options.encoding in _NEEDS_RATE and options.sample_rate is None:
-        raise _refused(f"`encoding={options.encoding}` needs `sample_rate`", parameter="sample_rate")
+    if (options.model or "").startswith("flux-"):
+        message = (
+            "Flux models are not supported on the /v1/listen endpoint. Please use the /v2/listen endpoint "
+            "for conversational speech-to-text requests."
+        )
+        raise Refusal(400, "V2_MODEL_ON_V1_LISTEN_ENDPOINT", message, parameter="model")
+    if options.encoding in NEEDS_RATE and options.sample_rate is None:
+        raise refused(f"`encoding={options.encoding}` needs `sample_rate`", parameter="sample_rate")
     fixed = _FIXED_RATE.get(options.encoding or "")
     if fixed and options.sample_rate not in {None, fixed}:
-        raise _refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`", parameter="sample_rate")
+        raise refused(f"`encoding={options.encoding}` needs `sample_rate={fixed}`", parameter="sample_rate")
     if fault := keyterm_fault(options.terms):
         raise Refusal(400, "INVALID_QUERY_PARAMETER", fault, parameter="keyterm")
     if options.utterance_end_ms is not None and not options.interim_results:
-        raise _refused("`utterance_end_ms` needs `interim_results=true`", parameter="utterance_end_ms")
+        raise refused("`utterance_end_ms` needs `interim_results=true`", parameter="utterance_end_ms")
     if mode is Mode.LIVE and len(msgspec.json.encode(options.extra)) > MOST_LIVE_EXTRA_BYTES:
-        raise _refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all", parameter="extra")
+        raise refused(f"`extra` is longer than {MOST_LIVE_EXTRA_BYTES} bytes in all", parameter="extra")
     if mode is Mode.RECORDED and options.is_foreign and options.summarize:
         message = "Summarization v2 not supported for non-English languages"
         raise Refusal(400, "Bad Request", message, parameter="summarize")
@@ -354,6 +365,7 @@ def _with_implied(options: ListenOptions, warnings: tuple[ParameterWarning, ...]
     )
 
 
-def _refused(why: str, *, reason: str = "", parameter: str | None = None) -> Refusal:
+def refused(why: str, *, reason: str = "", parameter: str | None = None) -> Refusal:
+    """400, in Deepgram's words. `reason`: for the log, where `why` quotes what the caller sent."""
     message = f"Failed to deserialize query parameters: {why}."
     return Refusal(400, "INVALID_QUERY_PARAMETER", message, reason=reason, parameter=parameter)

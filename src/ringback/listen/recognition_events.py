@@ -5,8 +5,8 @@ The recogniser carries out `FeedAudio`, `FlushRecogniser` and `EndAudio` (`liste
 order, and reports in this order:
 
 1. `AudioOpened`, once, when the format is known: before anything else but `Undecodable`.
-2. Per channel any number of `SpeechStarted`, `VadProgress` and `RecognitionResult`. The final results follow
-   each other without a gap: each starts where the one before ended, the first at 0.
+2. Per channel any number of `SpeechStarted`, `VadProgress`, `PauseJudged` and `RecognitionResult`. The final
+   results follow each other without a gap: each starts where the one before ended, the first at 0.
 3. After a `FlushRecogniser`, on each channel that it covers, exactly one final result with `Cause.FINALIZE`:
    with the open words, or of no length (`start == end`, no words) when there were none. Clients wait for it.
 4. After `EndAudio`, on each channel with an open span one final result with `Cause.END`, then
@@ -28,6 +28,9 @@ class Cause(StrEnum):
     ENDPOINT = "endpoint"
     """Speech, then silence of at least `endpointing` milliseconds. Reported even if no word was recognised
     in the speech."""
+    EAGER = "eager"
+    """Speech, then a silence that may be the end of the turn; `ENDPOINT` follows if it lasts. Of turn-based
+    streams alone."""
     LENGTH = "length"
     """The span grew long; cut at a pause."""
     SILENCE = "silence"
@@ -82,6 +85,17 @@ class VadProgress:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseJudged:
+    """The turn model has judged a pause; reported before any end that this pause brings."""
+
+    channel: int
+    quiet_since: float
+    """Where its silence began."""
+    completeness: float
+    """How probably what was said is complete, from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
 class Undecodable:
     """The bytes cannot be decoded as audio. The last event."""
 
@@ -95,5 +109,11 @@ class RecognitionFinished:
 
 
 RecognitionEvent = (
-    AudioOpened | RecognitionResult | SpeechStarted | VadProgress | Undecodable | RecognitionFinished
+    AudioOpened
+    | RecognitionResult
+    | SpeechStarted
+    | VadProgress
+    | PauseJudged
+    | Undecodable
+    | RecognitionFinished
 )

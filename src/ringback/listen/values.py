@@ -49,6 +49,28 @@ def integer(low: int, high: int) -> ValueKind:
     return ValueKind(f"a whole number from {low} to {high}", read, schema)
 
 
+def any_of(*allowed: int) -> ValueKind:
+    """One of these numbers."""
+
+    def read(text: str) -> int:
+        if not _INTEGER.fullmatch(text) or int(text) not in allowed:
+            raise ValueError(text)
+        return int(text)
+
+    schema = {"type": "integer", "enum": list(allowed)}
+    return ValueKind(_either(tuple(map(str, allowed))), read, schema)
+
+
+def decimal(low: float, high: float) -> ValueKind:
+    def read(text: str) -> float:
+        if not _DECIMAL.fullmatch(text) or not low <= float(text) <= high:
+            raise ValueError(text)
+        return float(text)
+
+    schema = {"type": "number", "minimum": low, "maximum": high}
+    return ValueKind(f"a number from {low:g} to {high:g}", read, schema)
+
+
 def seconds(high: float) -> ValueKind:
     def read(text: str) -> float:
         if not _DECIMAL.fullmatch(text) or not 0.0 < float(text) <= high:

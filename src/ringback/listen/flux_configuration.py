@@ -1,0 +1,102 @@
+"""What a turn-based stream's Configure may change (https://developers.deepgram.com/docs/flux/configure): all
+that a message asks for, or nothing of it. Pure."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from ringback.errors import Refusal
+from ringback.listen.actions import Action, Reconfigure
+from ringback.listen.flux_controls import FluxConfigure
+from ringback.listen.flux_messages import FluxMessages
+from ringback.listen.flux_options import keyterms_fault, threshold_fault
+from ringback.listen.flux_parameters import (
+    EAGER_EOT_THRESHOLD,
+    EOT_THRESHOLD,
+    EOT_TIMEOUT,
+    FLUX_MULTILINGUAL,
+    LANGUAGE_HINT,
+)
+from ringback.listen.options import ListenOptions
+from ringback.listen.parameter_warnings import printable
+from ringback.listen.turn import TurnWriter
+from ringback.listen.turn_confidence import TurnThresholds
+from ringback.listen.values import ValueKind
+from ringback.transcript import base_language
+
+
+class FluxConfiguration:
+    """What is in force on one stream."""
+
+    def __init__(self, options: ListenOptions, messages: FluxMessages, writer: TurnWriter) -> None:
+        self.thresholds = options.thresholds or TurnThresholds()
+        self.hints = options.hinted_languages
+        """The languages to expect, without regions."""
+        self._hint_tags = options.language_hint
+        self._keyterms = options.keyterm
+        self._numerals = options.numerals
+        self._multilingual = options.code_switching
+        self._messages = messages
+        self._writer = writer
+
+    def change(self, wanted: FluxConfigure) -> list[Action]:
+        """One answer to each message."""
+        try:
+            thresholds = self._checked(wanted)
+        except Refusal as refused:
+            return [self._messages.not_configured(refused.failure.err_msg)]
+        self.thresholds = thresholds
+        if wanted.keyterms is not None:
+            self._keyterms = wanted.keyterms
+        if wanted.language_hints is not None:
+            self._hint_tags = tuple(dict.fromkeys(wanted.language_hints))
+            self.hints = tuple(dict.fromkeys(base_language(tag) for tag in self._hint_tags))
+        if wanted.numerals is not None:
+            self._numerals = wanted.numerals
+            self._writer.switch_numerals(wanted.numerals)
+        if wanted.profanity_filter is not None:
+            self._writer.switch_profanity_filter(wanted.profanity_filter)
+        change = Reconfigure(
+            numerals=None,  # a turn is written by `TurnWriter`
+            keyterms=wanted.keyterms,
+            thresholds=thresholds if wanted.thresholds else None,
+            language_hints=None if wanted.language_hints is None else self.hints,
+        )
+        answer = self._messages.configured(
+            thresholds, self._keyterms, self._hint_tags, numerals=self._numerals
+        )
+        return [answer] if change == _NOTHING else [change, answer]
+
+    def _checked(self, wanted: FluxConfigure) -> TurnThresholds:
+        """The thresholds that are to be in force. Raises `Refusal` where anything cannot be done."""
+        for name, value in wanted.thresholds.items():
+            _check(_RANGES[name], name, f"{value:.9g}" if isinstance(value, float) else str(value))
+        thresholds = msgspec.structs.replace(self.thresholds, **wanted.thresholds)
+        if fault := threshold_fault(thresholds):
+            raise _invalid(fault)
+        if wanted.keyterms is not None and (fault := keyterms_fault(wanted.keyterms)):
+            raise _invalid(f"`keyterms`: {fault}")
+        if wanted.language_hints and not self._multilingual:
+            raise _invalid(f"`language_hints` needs `model={FLUX_MULTILINGUAL}`")
+        for tag in wanted.language_hints or ():
+            _check(LANGUAGE_HINT, "language_hints", tag)
+        return thresholds
+
+
+def _check(kind: ValueKind, name: str, text: str) -> None:
+    try:
+        kind.read(text)
+    except ValueError:
+        raise _invalid(f"`{name}` ({printable(text)}): expected {kind.description}") from None
+
+
+def _invalid(why: str) -> Refusal:
+    return Refusal(400, "INVALID_CONFIGURATION", why)
+
+
+_RANGES: Mapping[str, ValueKind] = {
+    "eot_threshold": EOT_THRESHOLD,
+    "eager_eot_threshold": EAGER_EOT_THRESHOLD,
+    "eot_timeout_ms": EOT_TIMEOUT,
+}
+_NOTHING = Reconfigure(numerals=None, keyterms=None)
