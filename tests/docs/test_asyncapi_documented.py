@@ -10,6 +10,9 @@ import pytest
 from ringback.listen import controls
 from ringback.listen.actions import CloseReason
 from ringback.listen.controls import CONTROL_MESSAGES, Misread
+from ringback.listen.flux_controls import FLUX_CONTROL_MESSAGES, Unparsable, read_flux
+from ringback.listen.flux_messages import FLUX_MESSAGES
+from ringback.listen.flux_parameters import FLUX_PARAMETERS
 from ringback.listen.live_messages import MESSAGES
 from ringback.listen.parameter import Mode
 from ringback.listen.parameters import PARAMETERS
@@ -53,7 +56,8 @@ def references(node: Any) -> Iterator[str]:
 
 def test_all_that_is_said_is_described() -> None:
     tags = {str(type_.__struct_config__.tag) for type_ in (*MESSAGES, *CONTROL_MESSAGES)}
-    assert set(COPY["components"]["messages"]) == tags | {"Audio"}
+    flux = {f"Flux{type_.__struct_config__.tag}" for type_ in (*FLUX_MESSAGES, *FLUX_CONTROL_MESSAGES)}
+    assert set(COPY["components"]["messages"]) == tags | flux | {"Audio"}
     listen, callback = COPY["channels"]["listen"], COPY["channels"]["callback"]
     assert set(listen["messages"]) == tags | {"Audio"}
     assert set(callback["messages"]) == {"Results", "SpeechStarted", "UtteranceEnd", "Metadata"}
@@ -61,9 +65,22 @@ def test_all_that_is_said_is_described() -> None:
     assert set(listen["bindings"]["ws"]["query"]["properties"]) == live
 
 
+def test_all_that_is_said_in_turns_is_described() -> None:
+    listen, callback = COPY["channels"]["listenTurns"], COPY["channels"]["callbackOfTurns"]
+    names = {each.removeprefix("Flux") for each in listen["messages"]}
+    assert {"Connected", "TurnInfo", "Warning", "Error", "ForceEndTurn", "Audio"} < names
+    assert set(callback["messages"]) == {"FluxConnected", "FluxTurnInfo", "FluxError"}
+    query = listen["bindings"]["ws"]["query"]["properties"]
+    assert set(query) == {parameter.name for parameter in FLUX_PARAMETERS}
+
+
 def test_every_close_stands_in_the_page_too() -> None:
     page = (ROOT / "docs" / "live.md").read_text()
-    closes = {(each["code"], each["reason"]) for each in COPY["channels"]["listen"]["x-close"]}
+    closes = {
+        (each["code"], each["reason"])
+        for channel in ("listen", "listenTurns")
+        for each in COPY["channels"][channel]["x-close"]
+    }
     assert closes == {(reason.code, reason.reason) for reason in CloseReason}
     # Nobody is there any more to read that the client has gone.
     assert all(reason in page for _code, reason in closes if reason != CloseReason.CLIENT_GONE.reason)
@@ -96,3 +113,25 @@ def test_every_close_stands_in_the_page_too() -> None:
 def test_what_clients_say_is_read_as_it_is_described(message: dict[str, Any], good: bool) -> None:
     assert (not faults_of(message)) is good
     assert isinstance(controls.read(json.dumps(message)), Misread) is not good
+
+
+@pytest.mark.parametrize(
+    ("message", "good"),
+    [
+        ({"type": "ForceEndTurn"}, True),
+        ({"type": "CloseStream"}, True),
+        ({"type": "KeepAlive"}, True),
+        ({"type": "Configure"}, True),
+        ({"type": "Configure", "thresholds": {"eot_threshold": 0.8, "eot_timeout_ms": 3000}}, True),
+        ({"type": "Configure", "keyterms": ["a"], "language_hints": [], "numerals": True}, True),
+        ({"type": "Configure", "keyterms": "a", "thresholds": None}, True),
+        ({"type": "Configure", "numerals": "true"}, False),
+        ({"type": "Configure", "features": {}}, False),
+        ({"type": "Configure", "thresholds": {"eot_threshold": "0.8"}}, False),
+        ({"type": "Configure", "thresholds": {"eot": 0.8}}, False),
+        ({"type": "Finalize"}, False),
+    ],
+)
+def test_what_clients_say_in_turns_is_read_as_it_is_described(message: dict[str, Any], good: bool) -> None:
+    assert (not faults_of(message, "Flux")) is good
+    assert isinstance(read_flux(json.dumps(message)), Unparsable) is not good

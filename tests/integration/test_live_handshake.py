@@ -134,7 +134,7 @@ async def test_deflate_is_declined(api: Front) -> None:
         assert connection.protocol.extensions == []
 
 
-@pytest.mark.parametrize("path", ["/v2/listen", "/v1/listen/", "/v1/projects"])
+@pytest.mark.parametrize("path", ["/v3/listen", "/v1/listen/", "/v1/projects"])
 async def test_an_unknown_path_is_the_404_of_http(tmp_path: Path, path: str) -> None:
     async with front(tmp_path) as api:
         answer = await api.call("GET", path, headers=UPGRADE)

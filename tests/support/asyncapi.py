@@ -22,20 +22,22 @@ def description() -> Any:
     return found
 
 
-def faults_of(message: Any) -> list[str]:
-    """What is wrong with a message that the server sends or takes, by its `type`."""
-    described = description()["components"]["messages"].get(message["type"])
+def faults_of(message: Any, prefix: str = "") -> list[str]:
+    """What is wrong with a message that the server sends or takes, by its `type`. `prefix`: `Flux`, of
+    turn-based streams."""
+    described = description()["components"]["messages"].get(prefix + message["type"])
     if described is None:
         return [f"{message['type']} is not described"]
     faults = _validator(described["payload"]["$ref"]).iter_errors(message)
     return [f"{fault.message} at {fault.json_path}" for fault in faults]
 
 
-def check_sent(message: Any) -> None:
+def check_sent(message: Any, *, turn_based: bool = False) -> None:
     """A message that the server sent to its client."""
-    sent = description()["operations"]["sendMessages"]["messages"]
-    assert message["type"] in {each["$ref"].rpartition("/")[2] for each in sent}
-    faults = faults_of(message)
+    operation, prefix = ("sendTurnMessages", "Flux") if turn_based else ("sendMessages", "")
+    sent = description()["operations"][operation]["messages"]
+    assert prefix + message["type"] in {each["$ref"].rpartition("/")[2] for each in sent}
+    faults = faults_of(message, prefix)
     assert not faults, f"{message['type']}: {faults[0]}"
 
 

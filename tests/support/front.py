@@ -175,6 +175,8 @@ async def front(
     engine: EngineSettings | None = None,
     open_recogniser: OpenRecogniser = no_recogniser,
     has_language_model: bool = False,
+    ends_turn_on_close: bool = False,
+    judges_turns: bool = True,
 ) -> AsyncIterator[Front]:
     """The service on a port of its own, with one `owner` key."""
     clock = clock or SystemClock()
@@ -213,6 +215,7 @@ async def front(
             places=StreamLimits(settings.limits.streams or 100),
             quota=quota,
             grace_seconds=2,
+            ends_turn_on_close=ends_turn_on_close,
         )
         services = Services(
             store=ledger,
@@ -239,12 +242,14 @@ async def front(
                 roles=["api", "transcribe", "deliver"],
                 health=health,
                 streams=lambda: streams.active,
+                turn_streams=lambda: streams.turn_based,
                 drain=Drain(),
                 oldest_due_seconds=settings.limits.oldest_due_seconds,
                 blobs=blobs,
             ),
             warn_substitution=settings.engine.warn_substitution,
             has_language_model=has_language_model,
+            judges_turns=judges_turns,
         )
         server = HttpServer(application(services), "127.0.0.1", 0, grace=2)
         port = server.bind()

@@ -22,6 +22,7 @@ from ringback.listen.recognition_events import (
     RecognitionResult,
     VadProgress,
 )
+from ringback.listen.turn_confidence import TurnThresholds
 from ringback.transcript import NamedSpan, Word
 from support.asyncapi import check_sent
 from support.waiting import real_pause
@@ -42,8 +43,10 @@ class LiveClient:
 
     connection: ClientConnection
     messages: list[dict[str, Any]] = field(default_factory=list)
+    arrived: list[float] = field(default_factory=list)
+    """When each message came, by `time.monotonic`."""
     closed_at: float = 0.0
-    """By `time.monotonic`."""
+    turn_based: bool = False
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _reading: asyncio.Task[None] | None = None
 
@@ -101,8 +104,9 @@ class LiveClient:
     async def read(self) -> None:
         try:
             async for message in self.connection:
+                self.arrived.append(time.monotonic())
                 self.messages.append(json.loads(message))
-                check_sent(self.messages[-1])
+                check_sent(self.messages[-1], turn_based=self.turn_based)
                 async with self._news:
                     self._news.notify_all()
         except ConnectionClosed:
@@ -119,15 +123,16 @@ async def stream(
     key: str | None = None,
     reading: bool = True,
     headers: Mapping[str, str] | None = None,
+    path: str = "/v1/listen",
     **options: Any,
 ) -> AsyncIterator[LiveClient]:
     """An open stream. `key` goes into the header; other credentials come as `subprotocols`."""
     headers = {**(headers or {}), **({} if key is None else {"Authorization": f"Token {key}"})}
-    url = f"ws://127.0.0.1:{port}/v1/listen?{query}"
+    url = f"ws://127.0.0.1:{port}{path}?{query}"
     connection = await connect(
         url, additional_headers=headers, compression=None, open_timeout=20, close_timeout=2, **options
     )
-    client = LiveClient(connection)
+    client = LiveClient(connection, turn_based=path == "/v2/listen")
     if reading:
         client._reading = asyncio.create_task(client.read())
     try:
@@ -163,6 +168,8 @@ class ScriptedRecogniser:
         self.fed = bytearray()
         self.abandoned = False
         self.keyterms: tuple[str, ...] = ()
+        self.hints: tuple[str, ...] = ()
+        self.thresholds = TurnThresholds()
         self.room = asyncio.Event()
         """Cleared: the recogniser takes no more."""
         self.room.set()
@@ -201,6 +208,12 @@ class ScriptedRecogniser:
 
     def use_keyterms(self, keyterms: Sequence[str]) -> None:
         self.keyterms = tuple(keyterms)
+
+    def use_thresholds(self, thresholds: TurnThresholds) -> None:
+        self.thresholds = thresholds
+
+    def use_language_hints(self, hints: Sequence[str]) -> None:
+        self.hints = tuple(hints)
 
     async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
         return ()

@@ -41,6 +41,7 @@ from ringback.egress.names import Requester
 from ringback.engines.base import Quality
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
+from ringback.engines.turn_model import turn_model_file
 from ringback.errors import Misconfigured
 from ringback.jobs.job import GivenUp, Lease, NewJob
 from ringback.jobs.rescuer import Rescuer
@@ -286,6 +287,7 @@ class ServiceStages:
             roles=[role for role in ("api", "transcribe", "deliver") if settings.does(role)],
             health=context.pool,
             streams=self._streams_open,
+            turn_streams=self._turn_streams_open,
             drain=context.drain,
             oldest_due_seconds=settings.limits.oldest_due_seconds,
             serves_metrics=not settings.metrics.listen,
@@ -306,6 +308,9 @@ class ServiceStages:
     def _streams_open(self) -> int:
         return 0 if self._live_streams is None else self._live_streams.active
 
+    def _turn_streams_open(self) -> int:
+        return 0 if self._live_streams is None else self._live_streams.turn_based
+
     def _api_application(self) -> Starlette:
         context = self._context
         settings = context.settings
@@ -317,6 +322,7 @@ class ServiceStages:
             Services(
                 finds_names=context.pool.finds_names,
                 finds_voices=context.pool.finds_voices,
+                judges_turns=turn_model_file() is not None,
                 store=context.ledger,
                 keys=context.ledger,
                 blobs=context.blobs,
@@ -344,7 +350,7 @@ class ServiceStages:
     def _add_streams(self, pool: EnginePool) -> StreamService:
         context = self._context
         settings = context.settings
-        recognition = LiveRecognition(pool)
+        recognition = LiveRecognition(pool, turn_model_file())
         callbacks = CallbackOpener(
             egress=context.egress,
             store=context.ledger,
@@ -364,6 +370,7 @@ class ServiceStages:
             clock=context.clock,
             places=StreamLimits(self._streams_limit, limits.streams_per_key, limits.streams_per_project),
             quota=self._quota,
+            ends_turn_on_close=settings.flux.end_turn_on_close,
         )
         abandoned = Worker(
             STREAM,

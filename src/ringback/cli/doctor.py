@@ -33,6 +33,7 @@ from ringback.cli.output import Finding, Grade
 from ringback.engines.base import ModelInfo, Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
 from ringback.engines.speech_extra import INSTALL
+from ringback.engines.turn_model import SmartTurn, turn_model_file
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.retry_schedule import parse_schedule
 from ringback.sandbox.check import report
@@ -306,6 +307,7 @@ async def _models(settings: Settings) -> AsyncIterator[Finding]:
             yield _languages([info for info in engine.catalogue.models() if len(info.languages) > 1])
             yield await _names(engine.pool)
             yield await _speakers(engine.pool)
+            yield _turns()
     except Misconfigured as error:
         yield Finding(Grade.FAIL, "model", str(error))
     except EngineFailure as error:
@@ -348,6 +350,18 @@ async def _speakers(pool: EnginePool) -> Finding:
     except (Misconfigured, EngineFailure) as error:
         return Finding(Grade.FAIL, "speakers", str(error))
     return Finding(Grade.OK, "speakers", "the models are there and answer")
+
+
+def _turns() -> Finding:
+    file = turn_model_file()
+    if file is None:
+        fix = "for `/v2/listen`: `make setup EXTRAS=turns`"
+        return Finding(Grade.OK, "turns", "no model that hears where they end", fix)
+    try:
+        SmartTurn(file).completeness(_tone())
+    except Misconfigured as error:
+        return Finding(Grade.FAIL, "turns", str(error))
+    return Finding(Grade.OK, "turns", "the model is there and answers")
 
 
 def _tone() -> Samples:

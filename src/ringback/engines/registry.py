@@ -161,7 +161,7 @@ _DOMAINS = (
 )
 _DEEPGRAM = re.compile(
     rf"(nova-3|nova-2|nova|enhanced|base)(-({_DOMAINS}))?|{_DOMAINS}"
-    r"|whisper(-(tiny|base|small|medium|large))?"
+    r"|whisper(-(tiny|base|small|medium|large))?|flux-general-(en|multi)"
 )
 """The model names that Deepgram documents, with their domains; a domain alone is an older spelling."""
 

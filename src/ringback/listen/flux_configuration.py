@@ -39,46 +39,46 @@ class FluxConfiguration:
         self._messages = messages
         self._writer = writer
 
-    def change(self, wanted: FluxConfigure) -> list[Action]:
+    def change(self, requested: FluxConfigure) -> list[Action]:
         """One answer to each message."""
         try:
-            thresholds = self._checked(wanted)
+            thresholds = self._checked(requested)
         except Refusal as refused:
             return [self._messages.not_configured(refused.failure.err_msg)]
         self.thresholds = thresholds
-        if wanted.keyterms is not None:
-            self._keyterms = wanted.keyterms
-        if wanted.language_hints is not None:
-            self._hint_tags = tuple(dict.fromkeys(wanted.language_hints))
+        if requested.keyterms is not None:
+            self._keyterms = requested.keyterms
+        if requested.language_hints is not None:
+            self._hint_tags = tuple(dict.fromkeys(requested.language_hints))
             self.hints = tuple(dict.fromkeys(base_language(tag) for tag in self._hint_tags))
-        if wanted.numerals is not None:
-            self._numerals = wanted.numerals
-            self._writer.switch_numerals(wanted.numerals)
-        if wanted.profanity_filter is not None:
-            self._writer.switch_profanity_filter(wanted.profanity_filter)
+        if requested.numerals is not None:
+            self._numerals = requested.numerals
+            self._writer.switch_numerals(requested.numerals)
+        if requested.profanity_filter is not None:
+            self._writer.switch_profanity_filter(requested.profanity_filter)
         change = Reconfigure(
             numerals=None,  # a turn is written by `TurnWriter`
-            keyterms=wanted.keyterms,
-            thresholds=thresholds if wanted.thresholds else None,
-            language_hints=None if wanted.language_hints is None else self.hints,
+            keyterms=requested.keyterms,
+            thresholds=thresholds if requested.thresholds else None,
+            language_hints=None if requested.language_hints is None else self.hints,
         )
         answer = self._messages.configured(
             thresholds, self._keyterms, self._hint_tags, numerals=self._numerals
         )
         return [answer] if change == _NOTHING else [change, answer]
 
-    def _checked(self, wanted: FluxConfigure) -> TurnThresholds:
+    def _checked(self, requested: FluxConfigure) -> TurnThresholds:
         """The thresholds that are to be in force. Raises `Refusal` where anything cannot be done."""
-        for name, value in wanted.thresholds.items():
+        for name, value in requested.thresholds.items():
             _check(_RANGES[name], name, f"{value:.9g}" if isinstance(value, float) else str(value))
-        thresholds = msgspec.structs.replace(self.thresholds, **wanted.thresholds)
+        thresholds = msgspec.structs.replace(self.thresholds, **requested.thresholds)
         if fault := threshold_fault(thresholds):
             raise _invalid(fault)
-        if wanted.keyterms is not None and (fault := keyterms_fault(wanted.keyterms)):
+        if requested.keyterms is not None and (fault := keyterms_fault(requested.keyterms)):
             raise _invalid(f"`keyterms`: {fault}")
-        if wanted.language_hints and not self._multilingual:
+        if requested.language_hints and not self._multilingual:
             raise _invalid(f"`language_hints` needs `model={FLUX_MULTILINGUAL}`")
-        for tag in wanted.language_hints or ():
+        for tag in requested.language_hints or ():
             _check(LANGUAGE_HINT, "language_hints", tag)
         return thresholds
 

@@ -7,7 +7,7 @@ time: a client that sends nothing gets nothing.
 |---|---|---|---|
 | ready | words come | speaking | StartOfTurn |
 | speaking | `EAGER`: a pause that may be the end, and there are words | awaiting | EagerEndOfTurn |
-| awaiting | somebody speaks on, or the words change | speaking | TurnResumed |
+| awaiting | the speaker goes on, or the words change | speaking | TurnResumed |
 | speaking, awaiting | `ENDPOINT`: the pause lasts | ready, next turn | EndOfTurn, `model` or `timeout` |
 | speaking, awaiting | `FINALIZE`: ForceEndTurn was carried out | ready, next turn | EndOfTurn, `manual` |
 | speaking, awaiting | `MOST_WORDS` words | ready, next turn | EndOfTurn, `timeout` |
@@ -58,8 +58,8 @@ UPDATE_SECONDS = 0.22
 first one behind this is a quarter of a second after the last."""
 
 MOST_WORDS = 2_000
-"""Of a turn. Each message has all of them, and must stay below 1 MiB; and somebody who speaks for a quarter
-of an hour without a pause is none to wait for."""
+"""Of a turn. Each message has all of them, and must stay below 1 MiB; and a quarter of an hour
+of speech without a pause is no turn."""
 
 RECOGNISER_TIMEOUT = 30.0
 """Seconds that an ending stream waits for the recogniser's next event before it closes without it."""
@@ -84,12 +84,12 @@ class FluxConversation:
         self._turn = TurnWords(writer)
         self._ends_turn_on_close = ends_turn_on_close
         self._state = TurnState.READY
-        self._heard = 0.0
+        self._reached = 0.0
         """Seconds of the stream that were heard."""
         self._told_until = 0.0
         """Where the last message about the turn ended."""
         self._quiet_since: float | None = 0.0
-        """Where the silence began; None while somebody speaks."""
+        """Where the silence began; None during speech."""
         self._verdict = PauseJudged(0, 0.0, 0.0)
         """On the last pause that was judged."""
         self._awaited = ""
@@ -122,9 +122,9 @@ class FluxConversation:
         match flux_controls.read_flux(text):
             case flux_controls.SignOfLife():
                 return []
-            case flux_controls.FluxConfigure() as wanted:
+            case flux_controls.FluxConfigure() as requested:
                 self._turn.rewrite()
-                return self._configuration.change(wanted)
+                return self._configuration.change(requested)
             case flux_controls.ForceEndTurn():
                 return [FlushRecogniser(None)] if self._audio_came else [self._no_active_turn()]
             case flux_controls.CloseFluxStream():
@@ -148,7 +148,7 @@ class FluxConversation:
             case Undecodable():
                 actions = self._close(CloseReason.UNDECODABLE)
             case RecognitionFinished():
-                self._heard = max(self._heard, event.duration)
+                self._reached = max(self._reached, event.duration)
                 actions = self._close(self._ending or CloseReason.FAILED)
             case _ as never:
                 assert_never(never)
@@ -177,8 +177,8 @@ class FluxConversation:
 
     @property
     def deadline(self) -> float | None:
-        """When `tick` is due next. Silence of the client's is no reason to end a stream: whoever answers the
-        server's pings is there."""
+        """When `tick` is due next. A client that sends nothing is no reason to end a stream: it answers the
+        server's pings."""
         if self._closed or self._ending is None:
             return None
         return self._last_sign + RECOGNISER_TIMEOUT
@@ -196,7 +196,7 @@ class FluxConversation:
     @property
     def summary(self) -> bytes:
         """What the stream's record keeps."""
-        return self._messages.summary(self._heard, self._channels, self._turn.index)
+        return self._messages.summary(self._reached, self._channels, self._turn.index)
 
     # The turn.
 
@@ -215,7 +215,7 @@ class FluxConversation:
     def _add_words(self, event: RecognitionResult) -> list[SendMessage]:
         if not self._turn.add(event):
             return []
-        self._heard = max(self._heard, event.end)
+        self._reached = max(self._reached, event.end)
         messages = self._words_changed()
         match event.cause:
             case Cause.ENDPOINT:
@@ -264,7 +264,7 @@ class FluxConversation:
         resumed = self._resume_if_changed() if self._state is TurnState.AWAITING else []
         ended = self._tell(TurnEvent.END_OF_TURN, trigger)
         self._state = TurnState.READY
-        self._turn.begin_next(self._heard)
+        self._turn.begin_next(self._reached)
         return [*resumed, ended]
 
     def _end_of_pause(self, until: float) -> TurnTrigger:
@@ -276,15 +276,15 @@ class FluxConversation:
         return TurnTrigger.TIMEOUT if timed_out else TurnTrigger.MODEL
 
     def _progress(self, event: VadProgress) -> list[SendMessage]:
-        self._heard = max(self._heard, event.until)
+        self._reached = max(self._reached, event.until)
         if resumed := self._silent_since(event.quiet_since):
             return resumed
-        if self._heard - self._told_until >= UPDATE_SECONDS:
+        if self._reached - self._told_until >= UPDATE_SECONDS:
             return [self._tell(TurnEvent.UPDATE)]
         return []
 
     def _silent_since(self, quiet_since: float | None) -> list[SendMessage]:
-        """None: somebody speaks."""
+        """None: there is speech."""
         self._quiet_since = quiet_since
         if self._state is not TurnState.AWAITING or quiet_since == self._awaited_since:
             return []
@@ -292,7 +292,7 @@ class FluxConversation:
         return [self._tell(TurnEvent.TURN_RESUMED)]
 
     def _tell(self, event: TurnEvent, trigger: TurnTrigger | None = None) -> SendMessage:
-        self._told_until = self._heard
+        self._told_until = self._reached
         # What was called an end must read as the end itself will.
         settled = self._state is TurnState.AWAITING or event is TurnEvent.END_OF_TURN
         words = self._turn.words(settled=settled)
@@ -300,9 +300,9 @@ class FluxConversation:
         turn = TurnSnapshot(
             index=self._turn.index,
             start=self._turn.start,
-            end=self._heard,
+            end=self._reached,
             words=words,
-            confidence=self._confidence_at(self._heard) if said else 0.0,
+            confidence=self._confidence_at(self._reached) if said else 0.0,
         )
         return self._messages.turn_info(event, turn, trigger=trigger, hints=self._configuration.hints)
 

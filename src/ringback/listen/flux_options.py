@@ -65,12 +65,12 @@ def _texts_by_name(pairs: Sequence[tuple[str, str]]) -> dict[str, list[str]]:
 
 
 def _unknown(name: str) -> Refusal:
-    shown = printable(name)
+    printed = printable(name)
     if name in _OF_V1:
-        return refused(f"`{shown}` is a parameter of /v1/listen, and has no meaning here", parameter=name)
+        return refused(f"`{printed}` is a parameter of /v1/listen, and has no meaning here", parameter=name)
     near = next(iter(difflib.get_close_matches(name[:64].lower(), _KNOWN, n=1, cutoff=0.8)), None)
     hint = "" if near is None else f"; did you mean `{near}`?"
-    return refused(f"unknown field `{shown}`{hint}", reason="an unknown parameter")
+    return refused(f"unknown field `{printed}`{hint}", reason="an unknown parameter")
 
 
 def _read(parameter: Parameter, texts: Sequence[str]) -> tuple[Value, ...]:

@@ -100,6 +100,10 @@ class Conversation:
         self._pausing: set[int] = set()
         """Channels on which the flush for a pause is not carried out yet."""
 
+    def begin(self) -> list[Action]:
+        """The socket is open: this protocol has no greeting."""
+        return []
+
     def receive_binary(self, data: bytes, now: float) -> list[Action]:
         """A binary frame: audio; an empty one asks for the end
         (https://developers.deepgram.com/docs/close-stream)."""
@@ -205,6 +209,11 @@ class Conversation:
     def closed(self) -> bool:
         """Whether `CloseSocket` was returned."""
         return self._closed
+
+    @property
+    def summary(self) -> None:
+        """The record keeps the Metadata."""
+        return
 
     def _finalize(self, channel: int | None, text: str) -> list[Action]:
         """Each Finalize is answered, on every channel that it covers

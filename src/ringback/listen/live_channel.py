@@ -164,7 +164,7 @@ class LiveChannel:
                 return speech_open and from_finalize
             case Cause.END:
                 return speech_open
-            case Cause.LENGTH | Cause.UPDATE:
+            case Cause.LENGTH | Cause.UPDATE | Cause.EAGER:
                 return False
 
     def _utterance_end(self, quiet_until: float) -> list[SendMessage]:

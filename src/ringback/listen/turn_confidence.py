@@ -23,7 +23,7 @@ MOST = 0.9999
 """What silence alone never exceeds: a threshold of 1.0 is never reached."""
 
 HESITATION = 0.1
-"""Below this completeness somebody is taken to hesitate (`turn_detection=true`)."""
+"""Below this completeness the speaker is taken to hesitate (`turn_detection=true`)."""
 
 LONGEST_HESITATION_MS = 1_200
 """Silence that ends a hesitation, too."""
@@ -74,13 +74,13 @@ class TurnPauses:
 
     def endpoints(self, completeness: float) -> PauseEndpoints:
         """Of a pause with this verdict."""
-        asked = self.thresholds
-        timeout = asked.eot_timeout_ms / 1000
-        end = silence_until(asked.eot_threshold, completeness)
+        thresholds = self.thresholds
+        timeout = thresholds.eot_timeout_ms / 1000
+        end = silence_until(thresholds.eot_threshold, completeness)
         end = timeout if end is None else min(end, timeout)
-        if asked.eager_eot_threshold is None:
+        if thresholds.eager_eot_threshold is None:
             return PauseEndpoints(end)
-        eager = silence_until(asked.eager_eot_threshold, completeness)
+        eager = silence_until(thresholds.eager_eot_threshold, completeness)
         return PauseEndpoints(end, eager if eager is not None and eager < end else None)
 
 

@@ -1,7 +1,7 @@
 """Error responses: Deepgram's two error bodies, OpenAI's one, and the headers beside them.
 
-`/v1/listen` and `/v1/read` answer in the older form `{err_code, err_msg, request_id}`, OpenAI's paths in
-OpenAI's, everything else in the newer `{category, message, details, request_id}`
+`/v1/listen`, `/v2/listen` and `/v1/read` answer in the older form `{err_code, err_msg, request_id}`, OpenAI's
+paths in OpenAI's, everything else in the newer `{category, message, details, request_id}`
 (https://developers.deepgram.com/docs/errors). All carry `dg-request-id` and `dg-error`.
 """
 
@@ -25,12 +25,12 @@ from ringback.listen.results import error_body
 from ringback.openai.errors import NEVER_AGAIN, openai_error_body
 from ringback.server.not_served import not_served
 
-LISTEN_PATH, READ_PATH = "/v1/listen", "/v1/read"
+LISTEN_PATH, READ_PATH, FLUX_PATH = "/v1/listen", "/v1/read", "/v2/listen"
 TRANSCRIPTIONS_PATH = "/v1/audio/transcriptions"
 OPENAI_PATHS = "/v1/audio/"
 """How the paths begin that OpenAI's clients call, and where errors have OpenAI's form."""
 
-LISTEN_PATHS = frozenset({LISTEN_PATH, READ_PATH})
+LISTEN_PATHS = frozenset({LISTEN_PATH, READ_PATH, FLUX_PATH})
 """Where errors have Deepgram's older form."""
 
 REQUEST_PATHS = LISTEN_PATHS | {TRANSCRIPTIONS_PATH}

@@ -1,13 +1,15 @@
-"""`WS /v1/listen`: the handshake of a live stream, and its socket.
+"""`WS /v1/listen` and `WS /v2/listen`: the handshake of a live stream, and its socket.
 
 The checks are in the order of `listen`: credentials (401), options (400), model, encoding, callback URL, free
-slots (429), and last the connection to a WebSocket callback. A refusal is an HTTP answer with Deepgram's
-error object, `dg-error` and `dg-request-id`
+slots (429), and last the connection to a WebSocket callback. What the two routes read differently, each says
+in a function of its own: `listen_options` here, `flux_options` in `flux_route`. A refusal is an HTTP answer
+with Deepgram's error object, `dg-error` and `dg-request-id`
 (https://developers.deepgram.com/docs/stt-troubleshooting-websocket-data-and-net-errors); a stream that is
 accepted has its `dg-request-id` in the 101.
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -15,10 +17,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ringback import telemetry
 from ringback.audio.encodings import Decoding, check_live
+from ringback.engines.base import ModelInfo
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import JobId
 from ringback.jobs.store import LedgerUnavailable
-from ringback.listen.options import Mode
+from ringback.listen.options import ListenOptions, Mode
 from ringback.listen.speaker_warnings import with_speaker_warnings
 from ringback.listen.text_warnings import with_text_warnings
 from ringback.retry_schedule import schedule_of_request
@@ -42,12 +45,26 @@ WRITE_SECONDS = 10.0
 """Seconds; a client that reads nothing for so long is treated as gone."""
 
 
-class LiveRoute:
-    """The route; one object for all streams."""
+ReadOptions = Callable[[WebSocket, Services], tuple[ListenOptions, ModelInfo]]
+"""What a handshake asks for, and the model that serves it. Raises `Refusal`."""
 
-    def __init__(self, services: Services, authenticator: Authenticator) -> None:
+
+def listen_options(websocket: WebSocket, services: Services) -> tuple[ListenOptions, ModelInfo]:
+    """Of `/v1/listen`: what is not acted on brings warnings."""
+    options = options_of(websocket, Mode.LIVE)
+    model = model_for(options, services.catalogue)
+    options = with_model_warnings(options, model, warn_of_substitution=services.warn_substitution)
+    options = with_text_warnings(options, names=services.finds_names)
+    return with_speaker_warnings(options, speakers=services.finds_voices), model
+
+
+class LiveRoute:
+    """One route; one object serves all its streams."""
+
+    def __init__(self, services: Services, authenticator: Authenticator, read: ReadOptions) -> None:
         self._services = services
         self._authenticator = authenticator
+        self._read = read
 
     async def serve(self, websocket: WebSocket) -> None:
         """Answer one handshake; after a 101, serve the stream to its end."""
@@ -80,12 +97,7 @@ class LiveRoute:
         """All checks that come before a stream slot is taken."""
         caller = await self._authenticator.authenticate(websocket)
         caller.require(Permission.TRANSCRIBE)
-        options = options_of(websocket, Mode.LIVE)
-        model = model_for(options, self._services.catalogue)
-        warn = self._services.warn_substitution
-        options = with_model_warnings(options, model, warn_of_substitution=warn)
-        options = with_text_warnings(options, names=self._services.finds_names)
-        options = with_speaker_warnings(options, speakers=self._services.finds_voices)
+        options, model = self._read(websocket, self._services)
         check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
         limits = self._services.quota.limits(caller.limits)
         await self._services.quota.check(caller.holder, limits)

@@ -13,7 +13,7 @@ from ringback.callbacks.order import destination_of_callback
 from ringback.clock import rfc3339
 from ringback.engines.base import ModelInfo
 from ringback.jobs.job import Job, State
-from ringback.server.error_responses import LISTEN_PATH, READ_PATH
+from ringback.server.error_responses import FLUX_PATH, LISTEN_PATH, READ_PATH
 from ringback.server.operations import Timestamp, Uuid
 from ringback.transcription.request import (
     READ,
@@ -91,7 +91,7 @@ def record_of(
         request_id=job.id,
         project_uuid=job.project,
         created=rfc3339(job.created_at),
-        path=order.path or (READ_PATH if job.kind == READ else LISTEN_PATH),
+        path=order.path or _path(job, order),
         api_key_id=job.accessor,
         method=job.method,
         response=_response(job, order, models),
@@ -99,6 +99,13 @@ def record_of(
         deployment="self-hosted",
         callback=callback if has_callback else None,
     )
+
+
+def _path(job: Job, order: TranscriptionOrder) -> str:
+    """Where it was asked for."""
+    if job.kind == READ:
+        return READ_PATH
+    return LISTEN_PATH if order.options.thresholds is None else FLUX_PATH
 
 
 def reads_callback_as_text(headers: Mapping[str, str]) -> bool:

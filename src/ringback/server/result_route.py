@@ -13,6 +13,7 @@ from ringback.callbacks.delivery import order_of as delivery_of
 from ringback.errors import Failure, Refusal
 from ringback.jobs.job import LIVE, Job, State
 from ringback.listen import results
+from ringback.listen.flux_messages import TurnStreamSummary
 from ringback.listen.live_messages import StreamSummary
 from ringback.listen.read_results import ReadDocument
 from ringback.server.auth import Authenticator
@@ -36,7 +37,7 @@ FETCH_RESULT = Operation(
     "getResult",
     "Requests",
     "The result document, as it was answered or delivered",
-    (results.ResultDocument, ReadDocument, results.ErrorDocument, StreamSummary),
+    (results.ResultDocument, ReadDocument, results.ErrorDocument, StreamSummary, TurnStreamSummary),
     errors=(410,),
     headers=("ringback-status",),
 )

@@ -36,6 +36,7 @@ from ringback.server.destination_routes import (
     DestinationRoutes,
 )
 from ringback.server.error_responses import (
+    FLUX_PATH,
     LISTEN_PATH,
     RequestIdMiddleware,
     error_response,
@@ -43,6 +44,7 @@ from ringback.server.error_responses import (
     ledger_unavailable_handler,
     not_found,
 )
+from ringback.server.flux_route import flux_options, no_upgrade
 from ringback.server.history_routes import LIST_REQUESTS, SHOW_REQUEST, HistoryRoutes
 from ringback.server.key_routes import (
     CHANGE_KEY,
@@ -56,7 +58,7 @@ from ringback.server.key_routes import (
     KeyRoutes,
 )
 from ringback.server.listen_route import LISTEN, ListenRoute
-from ringback.server.live_route import LiveRoute
+from ringback.server.live_route import LiveRoute, listen_options
 from ringback.server.model_routes import (
     LIST_MODELS,
     LIST_PROJECT_MODELS,
@@ -274,9 +276,10 @@ def _routes(services: Services) -> list[BaseRoute]:
         models=ModelRoutes(services, authenticator),
         openapi=OpenApiRoute(OPERATIONS),
     )
-    live = LiveRoute(services, authenticator)
     return [
-        WebSocketRoute(LISTEN_PATH, live.serve),
+        WebSocketRoute(LISTEN_PATH, LiveRoute(services, authenticator, listen_options).serve),
+        WebSocketRoute(FLUX_PATH, LiveRoute(services, authenticator, flux_options).serve),
+        Route(FLUX_PATH, no_upgrade, methods=[]),
         *(operation.route(handler(handlers)) for operation, handler in _TABLE),
         *_probe_routes(services.probe_sources, authenticator),
         *(page_routes() if services.serves_dashboard else ()),

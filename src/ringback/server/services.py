@@ -89,7 +89,7 @@ class ProbeSources:
     health: EngineHealth | None
     """None: this process needs no engine."""
     streams: Callable[[], int]
-    """The number of live streams that are open in this process."""
+    """The number of live streams that are open in this process, of both kinds."""
     drain: Drain
     oldest_due_seconds: float = 600.0
     """A job that could be claimed for so many seconds has waited too long."""
@@ -99,6 +99,8 @@ class ProbeSources:
     """None: this process accepts no requests."""
     activities: Mapping[str, Activity] = field(default_factory=dict)
     """By kind of work: whether this process makes progress with it."""
+    turn_streams: Callable[[], int] = lambda: 0
+    """How many of them are turn-based (`/v2/listen`)."""
     streams_limit: int = 0
     """The number of live streams that may be open in this process."""
     disk: Callable[[], DiskSpace | None] = lambda: None
@@ -142,3 +144,5 @@ class Services:
     """Whether the model of names and places is there, for `redact` and `detect_entities`."""
     finds_voices: bool = False
     """Whether the speaker models are there, for `diarize`."""
+    judges_turns: bool = False
+    """Whether the turn model is there, for `/v2/listen`."""

@@ -114,8 +114,9 @@ class StatusRoutes:
             if reason is not None:
                 status.reason = reason
             status.active_batch_requests = sum(gauges.get(kind, _NONE).leased for kind in WITH_RESULT)
-            status.active_stream_requests = self._sources.streams()
-            status.active_listen_v2_stream_requests = 0
+            turn_based = self._sources.turn_streams()
+            status.active_stream_requests = self._sources.streams() - turn_based
+            status.active_listen_v2_stream_requests = turn_based
         return answer(status, 200 if reason is None else 503)
 
     async def _reason(self, gauges: Mapping[str, KindGauge]) -> str | None:

@@ -71,6 +71,13 @@ class LimitSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """`/v1/status` fails (503) when a job that could be taken up has waited for longer than this."""
 
 
+class FluxSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Turn-based streams (`/v2/listen`)."""
+
+    end_turn_on_close: bool = False
+    """Ours, not Deepgram's: whether CloseStream ends an open turn, with EndOfTurn and `trigger: manual`."""
+
+
 class FetchSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Fetching the audio that a `{"url": …}` body names."""
 
@@ -207,6 +214,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     callback: CallbackSettings = CallbackSettings()
     limits: LimitSettings = LimitSettings()
     keep: KeepSettings = KeepSettings()
+    flux: FluxSettings = FluxSettings()
     fetch: FetchSettings = FetchSettings()
     engine: EngineSettings = EngineSettings()
     llm: LlmSettings = LlmSettings()

@@ -7,19 +7,23 @@ from dataclasses import dataclass
 from ringback import telemetry
 from ringback.blobs import StoredDocument
 from ringback.clock import Clock
+from ringback.egress.socket import WEBSOCKET
 from ringback.egress.target import Target
 from ringback.engines.base import ModelInfo
 from ringback.engines.voices import diarizer
 from ringback.errors import Failure
+from ringback.features.live import LiveText
+from ringback.features.turns import TurnText
 from ringback.jobs.job import Allowance, JobId, Lease
 from ringback.listen.actions import CloseReason, MessageKind
+from ringback.listen.flux_conversation import FluxConversation
 from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelMetadata
 from ringback.quota import Holder
 from ringback.streaming.record import StreamResult, error_document
 from ringback.streaming.relay import CallbackAndClientRelay, Client, ClientRelay, Relay
-from ringback.streaming.session import Session, SessionEnd, StreamRecogniser
+from ringback.streaming.session import Session, SessionEnd, StreamConversation, StreamRecogniser
 from ringback.telemetry.trace_context import TraceContext
 
 
@@ -49,7 +53,17 @@ class StreamRequest:
 class AdmittedStream:
     """One admitted stream."""
 
-    def __init__(self, request: StreamRequest, lease: Lease, clock: Clock, stopping: asyncio.Event) -> None:
+    def __init__(
+        self,
+        request: StreamRequest,
+        lease: Lease,
+        clock: Clock,
+        stopping: asyncio.Event,
+        *,
+        ends_turn_on_close: bool = False,
+    ) -> None:
+        """`ends_turn_on_close`: see `FluxConversation`."""
+        self._ends_turn_on_close = ends_turn_on_close
         self.request = request
         self.lease = lease
         self.began = clock.now()
@@ -59,6 +73,7 @@ class AdmittedStream:
         self._clock = clock
         self._stopping = stopping
         self._session: Session | None = None
+        self._conversation: StreamConversation | None = None
         self._ended: SessionEnd | None = None
         self._task: asyncio.Task[object] | None = None
         self._counted = 0.0
@@ -67,17 +82,17 @@ class AdmittedStream:
         """Until the client's socket is closed."""
         assert self.recogniser is not None
         self._task = asyncio.current_task()
+        self._conversation = self._new_conversation()
         relay: Relay = ClientRelay(client)
         if self.callback is not None:
-            relay = CallbackAndClientRelay(
-                self.callback, client, inspect=self.request.options.inspect_response
-            )
+            inspect = self.request.options.inspect_response
+            relay = CallbackAndClientRelay(self.callback, client, inspect=inspect, only=self._for_callback())
         self._session = Session(
             client=client,
             relay=relay,
             recogniser=self.recogniser,
-            conversation=Conversation(self.request.options, self._facts(), self._clock.monotonic()),
-            options=self.request.options,
+            conversation=self._conversation,
+            text=self._text(),
             clock=self._clock,
             outlives_client=self.callback is not None,
             report=self._report_fault,
@@ -133,14 +148,38 @@ class AdmittedStream:
         )
 
     def _document(self) -> StoredDocument:
-        metadata = None if self._session is None else self._session.tally.metadata
-        if metadata is not None:
-            return StoredDocument(inline=metadata.decode())
+        document = None if self._session is None else self._session.tally.metadata
+        if document is None and self._conversation is not None:
+            document = self._conversation.summary
+        if document is not None:
+            return StoredDocument(inline=document.decode())
         failure = self.refused or Failure(self.status, "STREAM_ENDED", self._reason())
         return error_document(failure, self.request.request_id)
 
     def _reason(self) -> str:
         return "The client left." if self._ended is None or not self._ended.reason else self._ended.reason
+
+    def _new_conversation(self) -> StreamConversation:
+        options, facts = self.request.options, self._facts()
+        if options.thresholds is None:
+            return Conversation(options, facts, self._clock.monotonic())
+        return FluxConversation(
+            options, facts, TurnText(options), ends_turn_on_close=self._ends_turn_on_close
+        )
+
+    def _for_callback(self) -> frozenset[MessageKind]:
+        """Of a turn-based stream over HTTP the ends of turns alone: four Updates a second, each in a request
+        of its own, are nothing that a receiver wants."""
+        request = self.request
+        over_http = request.callback is not None and request.callback.scheme not in WEBSOCKET
+        if request.options.thresholds is not None and over_http:
+            return frozenset({MessageKind.END_OF_TURN})
+        return frozenset(MessageKind)
+
+    def _text(self) -> LiveText:
+        """A turn is written as a whole, by its conversation: until then its words stay as they were heard."""
+        options = self.request.options
+        return LiveText(options if options.thresholds is None else _AS_HEARD)
 
     def _facts(self) -> StreamMetadata:
         model = self.request.model
@@ -188,3 +227,4 @@ class AdmittedStream:
 
 
 _CLIENT_CLOSED = 499
+_AS_HEARD = ListenOptions(punctuate=True, filler_words=True)

@@ -9,6 +9,7 @@ from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.listen.recognition_events import (
     Cause,
+    PauseJudged,
     RecognitionEvent,
     RecognitionResult,
     SpeechStarted,
@@ -17,13 +18,16 @@ from ringback.listen.recognition_events import (
 from ringback.streaming.partials import Partials
 from ringback.streaming.segmenter import (
     FinalSpan,
+    FlushAt,
     OverlongSpeech,
     PartialSpan,
+    PauseToJudge,
     SampleRange,
     Segmenter,
     SpeechOnset,
     SplitSpan,
     Step,
+    VadWindow,
 )
 from ringback.streaming.speaker_labels import SpeakerLabels
 from ringback.streaming.speech_recogniser import RecognitionSettings, SpeechRecogniser
@@ -48,49 +52,50 @@ class ChannelRecogniser:
         """Samples before this one need no more work."""
         self._emit = emit
         self._on_progress = on_progress
-        self._segmenter = Segmenter(settings.endpointing)
+        self._segmenter = Segmenter(settings.endpointing, settings.pauses)
         self._recogniser = SpeechRecogniser(f"{stream}/{number}", settings)
         self._labels = SpeakerLabels(self._recogniser, enabled=settings.speakers)
         self._partials = Partials(self._segmenter, self._recogniser, self._emit_update)
         self._windows_seen = 0
-        self._steps: deque[FinalSpan | OverlongSpeech | VadProgress] = deque()
+        self._windows_told = 0  # Of these, those up to the last `VadProgress`.
+        self._input: deque[VadWindow | FlushAt] = deque()  # Not taken yet: it waits for a verdict.
+        self._pause: PauseToJudge | None = None  # At the last window; the turn model is asked.
+        self._fault: BaseException | None = None  # Why it could not say.
+        self._steps: deque[FinalSpan | OverlongSpeech | VadProgress | PauseJudged] = deque()
         self._wake = asyncio.Event()
         self._ended = False
 
     def use_settings(self, settings: RecognitionSettings) -> None:
         """Recognise so from now on."""
-        self._recogniser.settings = settings
+        self._recogniser.use_settings(settings)
+        if settings.pauses is not None:
+            self._segmenter.use_rule(settings.pauses)
 
     def push_samples(self, samples: Samples) -> None:
         """More audio; `push_windows` follows once the VAD has processed it."""
         self._recogniser.push_samples(samples)
 
-    def push_windows(self, windows: Sequence[tuple[float, float]]) -> None:
+    def push_windows(self, windows: Sequence[VadWindow]) -> None:
         """The next windows from the VAD: (probability of speech, loudness)."""
-        for at in range(0, len(windows), _WINDOWS_PER_PROGRESS):
-            some = windows[at : at + _WINDOWS_PER_PROGRESS]
-            self._windows_seen += len(some)
-            self._queue(self._segmenter.push_windows(some))
-            quiet = self._segmenter.quiet_since
-            until = _seconds(self._windows_seen * WINDOW)
-            self._steps.append(VadProgress(self.number, until, None if quiet is None else _seconds(quiet)))
-        self._wake.set()
+        self._input += windows
+        self._take_input()
 
     def flush_at(self, at: int) -> None:
         """Finalize the open span at sample `at`; all windows before it were pushed."""
-        self._queue(self._segmenter.flush_at(at, Cause.FINALIZE))
-        self._wake.set()
+        self._input.append(FlushAt(at, Cause.FINALIZE))
+        self._take_input()
 
     def end(self, at: int) -> None:
         """The stream ends at sample `at`; all windows before it were pushed."""
-        self._queue(self._segmenter.flush_at(at, Cause.END))
-        self._ended = True
-        self._wake.set()
+        self._input.append(FlushAt(at, Cause.END))
+        self._take_input()
 
     async def run(self) -> None:
         """Work until the end has been reported. Raises what the engine pool raises."""
         async with asyncio.TaskGroup() as group:
             while self._steps or not self._ended:
+                if self._fault is not None:
+                    raise self._fault
                 if self._steps:
                     await self._perform(self._steps.popleft())
                     continue
@@ -100,17 +105,60 @@ class ChannelRecogniser:
                 self._wake.clear()
             self._partials.cancel()
 
-    def _queue(self, steps: Iterable[Step]) -> None:
-        """`SpeechStarted` is emitted at once: it must not wait for the words before it."""
-        for step in steps:
-            if isinstance(step, SpeechOnset):
-                self._emit(SpeechStarted(self.number, _seconds(step.at)))
-            else:
-                self._steps.append(step)
+    def _take_input(self) -> None:
+        """Until a pause is to be judged: the verdict decides what the windows behind it mean, so that the
+        same is reported however fast the audio comes."""
+        while self._input and self._pause is None:
+            item = self._input.popleft()
+            if isinstance(item, FlushAt):
+                self._queue(self._segmenter.flush_at(item.at, item.cause))
+                self._ended = self._ended or item.cause is Cause.END
+                continue
+            self._windows_seen += 1
+            self._queue(self._segmenter.push_windows([item]))
+            if self._windows_seen - self._windows_told >= _WINDOWS_PER_PROGRESS:
+                self._tell_progress()
+        if self._windows_seen > self._windows_told:
+            self._tell_progress()
+        self._wake.set()
 
-    async def _perform(self, step: FinalSpan | OverlongSpeech | VadProgress) -> None:
+    def _tell_progress(self) -> None:
+        self._windows_told = self._windows_seen
+        quiet = self._segmenter.quiet_since
+        until = _seconds(self._windows_seen * WINDOW)
+        self._steps.append(VadProgress(self.number, until, None if quiet is None else _seconds(quiet)))
+
+    def _queue(self, steps: Iterable[Step]) -> None:
+        """Neither `SpeechStarted`, which is emitted at once, nor a verdict waits for the words before it."""
+        for step in steps:
+            match step:
+                case SpeechOnset(at):
+                    self._emit(SpeechStarted(self.number, _seconds(at)))
+                case PauseToJudge():
+                    self._ask(step)
+                case FinalSpan() | OverlongSpeech():
+                    self._steps.append(step)
+
+    def _ask(self, pause: PauseToJudge) -> None:
+        self._pause = pause
+        self._recogniser.completeness(pause.turn).add_done_callback(self._judge)
+
+    def _judge(self, verdict: asyncio.Future[float]) -> None:
+        """The verdict is there: the windows that waited for it are taken."""
+        assert self._pause is not None
+        pause, self._pause = self._pause, None
+        if verdict.cancelled() or (fault := verdict.exception()) is not None:
+            self._fault = None if verdict.cancelled() else fault  # cancelled: the server stops
+            self._wake.set()
+            return
+        completeness = verdict.result()
+        self._steps.append(PauseJudged(self.number, _seconds(pause.quiet_since), completeness))
+        self._queue(self._segmenter.judge_pause(completeness))
+        self._take_input()
+
+    async def _perform(self, step: FinalSpan | OverlongSpeech | VadProgress | PauseJudged) -> None:
         match step:
-            case VadProgress():
+            case VadProgress() | PauseJudged():
                 self._emit(step)
             case FinalSpan():
                 words = () if step.speech is None else await self._final_words(step.speech)

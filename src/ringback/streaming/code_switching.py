@@ -38,6 +38,10 @@ class CodeSwitchingRecogniser:
         self._identified: dict[tuple[int, int], LanguageProbabilities] = {}
         """Phrases since then, by their first sample and their end."""
 
+    def use_choice(self, choice: LanguageChoice) -> None:
+        """From now on."""
+        self._settled = replace(self._settled, choice=choice)
+
     async def recognise(self, samples: Samples, start: int, task: Task, urgency: Urgency) -> tuple[Word, ...]:
         """The words of the speech that begins at sample `start` of the stream; their times begin there.
         Raises what `EnginePool.recognise` raises."""

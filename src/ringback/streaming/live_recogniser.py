@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 
@@ -24,18 +25,22 @@ from ringback.engines.spoken_languages import language_choice
 from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
+from ringback.listen.turn_confidence import TurnPauses, TurnThresholds
 from ringback.streaming.channel_recogniser import ChannelRecogniser
 from ringback.streaming.speech_recogniser import RecognitionSettings
+from ringback.streaming.turn_detector import TurnDetector
 from ringback.transcript import NamedSpan, base_language
 
 
 class LiveRecognition:
-    """A Service: the decoders and the VAD, which all streams share."""
+    """A Service: the decoders, the VAD and the turn model, which all streams share."""
 
     name = "live-recognition"
 
-    def __init__(self, pool: EnginePool) -> None:
+    def __init__(self, pool: EnginePool, turn_model: Path | None = None) -> None:
+        """`turn_model`: its file; None: it is not installed."""
         self.pool = pool
+        self.turns = TurnDetector(turn_model)
         self.decoders = LiveDecoders()
         self.vad = VadService()
 
@@ -43,6 +48,7 @@ class LiveRecognition:
         async with asyncio.TaskGroup() as group:
             group.create_task(self.decoders.run(stopping))
             group.create_task(self.vad.run(stopping))
+            group.create_task(self.turns.run(stopping))
 
     def open(self, options: ListenOptions, model: ModelInfo, stream: str) -> "LiveRecogniser":
         """The recogniser of one stream, whose format `audio.live.check_live` has accepted. `stream`: its
@@ -58,7 +64,10 @@ class LiveRecogniser:
     ) -> None:
         decoding = Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel)
         self._shared = shared
-        self._settings = _recognising(options, model, shared.pool)
+        self._settings = _recognising(options, model, shared)
+        self._languages = model.languages
+        if self._settings.pauses is not None and self._settings.pauses.asks_model:
+            shared.turns.prepare()
         self._stream = stream
         self._decoder = shared.decoders.open(decoding)
         self._channels: list[tuple[ChannelRecogniser, VadStream]] = []
@@ -81,9 +90,22 @@ class LiveRecogniser:
 
     def use_keyterms(self, keyterms: Sequence[str]) -> None:
         """In place of those so far, for what is recognised from now on."""
-        self._settings = replace(self._settings, task=replace(self._settings.task, terms=tuple(keyterms)))
+        self._use(replace(self._settings, task=replace(self._settings.task, terms=tuple(keyterms))))
+
+    def use_thresholds(self, thresholds: TurnThresholds) -> None:
+        """The same, of a turn-based stream, from the next pause on."""
+        self._use(replace(self._settings, pauses=TurnPauses(thresholds)))
+
+    def use_language_hints(self, hints: Sequence[str]) -> None:
+        """The same; without regions. Nothing, where the language is known."""
+        if self._settings.languages is not None:
+            known = tuple(hint for hint in hints if hint in self._languages)
+            self._use(replace(self._settings, languages=replace(self._settings.languages, hints=known)))
+
+    def _use(self, settings: RecognitionSettings) -> None:
+        self._settings = settings
         for channel, _ in self._channels:
-            channel.use_settings(self._settings)
+            channel.use_settings(settings)
 
     async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
         """The names in these words, if the server has the model for them. Raises `EngineFailure`,
@@ -209,12 +231,25 @@ class _EventQueue:
             await self._fetched.wait()
 
 
-def _recognising(options: ListenOptions, model: ModelInfo, pool: EnginePool) -> RecognitionSettings:
+def _recognising(options: ListenOptions, model: ModelInfo, shared: LiveRecognition) -> RecognitionSettings:
     task = Task(model.name, base_language(options.language), terms=options.terms)
     languages = language_choice(options, model) if options.code_switching else None
+    pauses = _pauses(options) if shared.turns.available else None
     return RecognitionSettings(
-        pool, task, languages, options.diarize, options.interim_results, options.endpointing
+        shared.pool,
+        task,
+        languages,
+        options.diarize,
+        options.interim_results or options.thresholds is not None,
+        options.endpointing,
+        pauses,
+        shared.turns,
     )
+
+
+def _pauses(options: ListenOptions) -> TurnPauses | None:
+    """What a pause ends, where the turn model has a say in it."""
+    return None if options.thresholds is None else TurnPauses(options.thresholds)
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:

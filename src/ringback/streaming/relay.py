@@ -96,16 +96,25 @@ class CallbackAndClientRelay:
     delivery. Answers to the client's own text messages go to the client alone.
     """
 
-    def __init__(self, callback: Relay, client: Client, *, inspect: bool) -> None:
+    def __init__(
+        self,
+        callback: Relay,
+        client: Client,
+        *,
+        inspect: bool,
+        only: frozenset[MessageKind] = frozenset(MessageKind),
+    ) -> None:
+        """`only`: the kinds of messages that the callback gets."""
         self._callback = callback
         self._client = ClientRelay(client)
         self._inspect = inspect
+        self._offered = only - {MessageKind.ANSWER}
 
     async def send_messages(self, messages: Sequence[SendMessage]) -> None:
-        results = [each for each in messages if each.kind is not MessageKind.ANSWER]
+        results = [each for each in messages if each.kind in self._offered]
         if results:
             await self._callback.send_messages(results)
-        for_client = [each for each in messages if self._inspect or each.kind is MessageKind.ANSWER]
+        for_client = [each for each in messages if self._inspect or each.kind in _FOR_CLIENTS]
         await self._client.send_messages(for_client)
 
     async def wait_lost(self) -> RelayLost:
@@ -113,3 +122,7 @@ class CallbackAndClientRelay:
 
     async def close(self, code: int, reason: str) -> None:
         await self._callback.close(code, reason)
+
+
+_FOR_CLIENTS = frozenset({MessageKind.ANSWER, MessageKind.CONNECTED, MessageKind.FATAL_ERROR})
+"""What a client gets although its results go elsewhere: SDKs wait for Connected."""

@@ -18,18 +18,31 @@ recognise; and, in between, how far the open span can be recognised already (`ne
 | splitting | `split_at_words` | span from a gap between words on; then the deferred input | split |
 | all others | `flush_at` | silence; in speech: span from there on | final, with its cause |
 
+With a `PauseRule` the turn model's verdict on each pause decides which silence ends it:
+
+| state | what happens | next state | step |
+|---|---|---|---|
+| any, after speech | quiet for 0.19 s, and the rule asks the model | judging | pause to judge |
+| judging | windows, flushes | judging, they are deferred | |
+| judging | `judge_pause` | as before; then the deferred input | |
+| any | quiet for the rule's `eager` | silence | final, `EAGER` |
+| any | quiet for the rule's `end`, in place of `endpointing` | silence | final, `ENDPOINT` or `SILENCE` |
+
 0.3 s, because the default `endpointing` of 10 ms would cut between syllables, and short pieces are recognised
 badly. An unconfirmed span that ends has nothing to recognise.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 from ringback.audio.chunker import SURE, WINDOW
 from ringback.audio.endpointing import Pause, SpeechTrack, Turn
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.listen.recognition_events import Cause
+from ringback.listen.turn_confidence import ASKED_AFTER, PauseEndpoints
 from ringback.transcript import Word
 
 
@@ -87,7 +100,28 @@ class PartialSpan:
     """The speech has paused, so that this may be all of it."""
 
 
-Step = FinalSpan | OverlongSpeech | SpeechOnset
+@dataclass(frozen=True, slots=True)
+class PauseToJudge:
+    """A pause that the turn model is to judge: call `Segmenter.judge_pause`, which input waits for."""
+
+    quiet_since: int
+    """Sample."""
+    turn: SampleRange
+    """What is heard of the turn: with this pause, and at most `_JUDGED` long."""
+
+
+Step = FinalSpan | OverlongSpeech | SpeechOnset | PauseToJudge
+
+
+class PauseRule(Protocol):
+    """What ends with a pause, by the turn model's verdict on it: `listen.turn_confidence` has two."""
+
+    @property
+    def asks_model(self) -> bool: ...
+
+    def endpoints(self, completeness: float) -> PauseEndpoints:
+        """`completeness`: 0 where the model is not asked."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +149,13 @@ class _OpenSpan:
 class Segmenter:
     """One channel. Takes windows in order; returns steps as soon as they are certain."""
 
-    def __init__(self, endpointing: int | None) -> None:
-        """`endpointing`: milliseconds; None: silence never ends a span, but for the limits on its length."""
+    def __init__(self, endpointing: int | None, rule: PauseRule | None = None) -> None:
+        """`endpointing`: milliseconds; None: silence never ends a span, but for the limits on its length.
+        A `rule` takes its place."""
+        self._rule = rule
         self._endpoint = None if endpointing is None else max(_windows(endpointing / 1000), _PHRASE)
+        self._eager: int | None = None
+        self._turn_from: int | None = None  # Window: where the speech since the last end began.
         self._track = SpeechTrack()
         self._span_start = 0  # Sample; where the last span ended.
         self._earliest = 0  # The first sample that may still be recognised.
@@ -127,7 +165,8 @@ class Segmenter:
         self._history: list[VadWindow] = []  # The windows since …
         self._history_from = 0  # … this one.
         self._partial_until = 0  # Sample: where the last partial of the open span ended.
-        self._deferred: list[VadWindow | FlushAt] | None = None  # Input while splitting.
+        self._deferred: list[VadWindow | FlushAt] | None = None  # Input while splitting or judging.
+        self._judging = False
 
     @property
     def span_start(self) -> int:
@@ -148,6 +187,18 @@ class Segmenter:
         """Close the open span at sample `at`, at or after the last window's end."""
         return self._process([FlushAt(at, cause)])
 
+    def use_rule(self, rule: PauseRule) -> None:
+        """From the next pause on."""
+        self._rule = rule
+
+    def judge_pause(self, completeness: float) -> list[Step]:
+        """The verdict on the pause that `PauseToJudge` named. Returns the steps of the deferred input."""
+        assert self._deferred is not None
+        self._expect_endpoints(completeness)
+        self._judging = False
+        deferred, self._deferred = self._deferred, None
+        return self._process(deferred)
+
     def next_partial(self, *, pause: int = 0, ahead: bool = True) -> PartialSpan | None:
         """How far the open span can be recognised now, if that is worth the effort. The next call counts it
         as done.
@@ -155,7 +206,8 @@ class Segmenter:
         `pause`: the least number of samples between two partials, where that is more than usual.
         `ahead`: whether a pause in the speech alone makes it worth the effort.
         """
-        if self._deferred is not None or self._open is None or not self._open.confirmed:
+        splitting = self._deferred is not None and not self._judging
+        if splitting or self._open is None or not self._open.confirmed:
             return None
         speech = self._speech_range(self._open.start, self._track.now * WINDOW)
         length, new_samples = speech.end - speech.start, speech.end - max(self._partial_until, speech.start)
@@ -199,12 +251,15 @@ class Segmenter:
         turn = self._track.push(window[0])
         steps: list[Step] = []
         if turn is Turn.BEGAN:
+            self._expect_endpoints(0.0)
             if self._open is None:
                 self._open = _OpenSpan(at)
             elif quiet_before is not None:
                 self._open.pauses.append(Pause(quiet_before, at))
         if self._open is not None and window[0] >= SURE:
             self._open.confirmed = self._end_due = True
+            if self._turn_from is None:
+                self._turn_from = self._open.start
             if not self._start_reported:
                 self._start_reported = True
                 steps.append(SpeechOnset(max(self._open.start * WINDOW, self._span_start)))
@@ -215,6 +270,8 @@ class Segmenter:
         ended = self._endpoint is not None and silence >= self._endpoint
         if ended:
             self._start_reported = False
+        elif self._end_due and (steps := self._in_pause(silence)):
+            return steps
         if self._open is None:
             return self._in_silence(ended=ended)
         if ended:
@@ -228,6 +285,32 @@ class Segmenter:
             return [self._close_span(self._quietest(now - silence, now) * WINDOW, Cause.LENGTH)]
         return self._overlong() if length >= _LONGEST else []
 
+    def _expect_endpoints(self, completeness: float) -> None:
+        """Which silence of this pause ends what: later than now, as no window is looked at again."""
+        if self._rule is None:
+            return
+        expected = self._rule.endpoints(completeness)
+        earliest = self._track.silence + 1
+        self._endpoint, self._eager = (
+            None if seconds is None else max(_whole_windows(seconds), earliest)
+            for seconds in (expected.end, expected.eager)
+        )
+
+    def _in_pause(self, silence: int) -> list[Step]:
+        """What the rule has due after so many windows of it."""
+        if silence == self._eager:
+            return [self._close_span(self._track.now * WINDOW, Cause.EAGER)]
+        asks = self._rule is not None and self._rule.asks_model
+        return [self._pause_to_judge()] if asks and silence == _JUDGED_AFTER else []
+
+    def _pause_to_judge(self) -> PauseToJudge:
+        assert self._track.quiet_since is not None
+        assert self._turn_from is not None
+        self._deferred, self._judging = [], True
+        first = max(0, self._turn_from - _BEFORE_TURN, self._track.now - _JUDGED)
+        turn = SampleRange(first * WINDOW, self._track.now * WINDOW)
+        return PauseToJudge(self._track.quiet_since * WINDOW, turn)
+
     def _in_silence(self, *, ended: bool) -> list[Step]:
         now = self._track.now
         if ended and self._end_due:
@@ -239,6 +322,8 @@ class Segmenter:
 
     def _close_span(self, at: int, cause: Cause) -> FinalSpan:
         """End the open span at sample `at`."""
+        if cause in {Cause.ENDPOINT, Cause.FINALIZE}:
+            self._turn_from = None
         was_open, self._open = self._open, None
         speech = None
         if was_open is not None and was_open.confirmed:
@@ -317,6 +402,15 @@ def _windows(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE / WINDOW)
 
 
+def _whole_windows(seconds: float) -> int:
+    """As many windows as hold so much silence."""
+    return math.ceil(seconds * SAMPLE_RATE / WINDOW - 1e-9)
+
+
+_JUDGED_AFTER = _windows(ASKED_AFTER)
+_JUDGED = _windows(8.0)
+"""What the turn model hears at most."""
+_BEFORE_TURN = _windows(0.1)
 _PHRASE = _windows(0.3)
 """The shortest silence that ends a span, however short `endpointing` is."""
 _SHORT_PAUSE = _windows(0.13)

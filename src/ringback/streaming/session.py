@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Protocol, assert_never
 
 from ringback.clock import Clock
-from ringback.features.live import LiveText
 from ringback.listen.actions import (
     Action,
     CloseReason,
@@ -26,8 +25,6 @@ from ringback.listen.actions import (
     Reconfigure,
     SendMessage,
 )
-from ringback.listen.live import Conversation
-from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
     AudioOpened,
     RecognitionEvent,
@@ -35,10 +32,11 @@ from ringback.listen.recognition_events import (
     RecognitionResult,
     VadProgress,
 )
+from ringback.listen.turn_confidence import TurnThresholds
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
 from ringback.telemetry import STREAM_LATENCY
 from ringback.telemetry.tracing import exemplar
-from ringback.transcript import NamedSpan
+from ringback.transcript import NamedSpan, Word
 
 MAX_OUTBOX = 1_000
 """Messages that may wait for the relay; with more, adding one waits."""
@@ -63,6 +61,14 @@ class StreamRecogniser(Protocol):
         """In place of those so far, for what is recognised from now on."""
         ...
 
+    def use_thresholds(self, thresholds: TurnThresholds) -> None:
+        """The same, of a turn-based stream, from the next pause on."""
+        ...
+
+    def use_language_hints(self, hints: Sequence[str]) -> None:
+        """The same; without regions."""
+        ...
+
     async def find_names(self, words: Sequence[str], *, final: bool) -> Sequence[NamedSpan]:
         """The names, places and addresses in these words; none where the server has no model for them.
         Raises `EngineFailure`, `Misconfigured`."""
@@ -75,6 +81,41 @@ class StreamRecogniser(Protocol):
     async def close(self) -> None:
         """Stop; what is not recognised yet is lost."""
         ...
+
+
+class StreamConversation(Protocol):
+    """Leads the protocol of one stream: `listen.live.Conversation`, `listen.flux_conversation`."""
+
+    def begin(self) -> Iterable[Action]: ...
+    def receive_binary(self, data: bytes, now: float) -> Iterable[Action]: ...
+    def receive_text(self, text: str, now: float) -> Iterable[Action]: ...
+    def receive_event(self, event: RecognitionEvent, now: float) -> Iterable[Action]: ...
+    def tick(self, now: float) -> Iterable[Action]: ...
+    def resume(self, now: float) -> None: ...
+    def end_stream(self, ending: CloseReason, now: float) -> Iterable[Action]: ...
+
+    @property
+    def deadline(self) -> float | None: ...
+    @property
+    def ending(self) -> bool: ...
+    @property
+    def closed(self) -> bool: ...
+    @property
+    def summary(self) -> bytes | None:
+        """What the stream's record keeps where no Metadata was sent."""
+        ...
+
+
+class StreamText(Protocol):
+    """Applies the text options to recognition events: `features.live.LiveText`."""
+
+    @property
+    def reads_names(self) -> bool: ...
+    def switch_numerals(self, on: bool) -> None: ...
+    def spoken(self, event: RecognitionResult) -> Sequence[Word]: ...
+    def hear(
+        self, event: RecognitionEvent, names: Sequence[NamedSpan] = ()
+    ) -> Iterable[RecognitionEvent]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +159,8 @@ class Session:
         client: Client,
         relay: Relay,
         recogniser: StreamRecogniser,
-        conversation: Conversation,
-        options: ListenOptions,
+        conversation: StreamConversation,
+        text: StreamText,
         clock: Clock,
         outlives_client: bool,
         report: Callable[[BaseException], None],
@@ -131,7 +172,7 @@ class Session:
         self._relay = relay
         self._recogniser = recogniser
         self._conversation = conversation
-        self._text = LiveText(options)
+        self._text = text
         self._clock = clock
         self._outlives_client = outlives_client
         self._report = report
@@ -197,6 +238,7 @@ class Session:
     # In
 
     async def _receive_frames(self) -> None:
+        await self._perform(self._conversation.begin())
         while True:
             match await self._client.receive_message():
                 case ClientClosed() as closed:
@@ -254,6 +296,10 @@ class Session:
             self._text.switch_numerals(change.numerals)
         if change.keyterms is not None:
             self._recogniser.use_keyterms(change.keyterms)
+        if change.thresholds is not None:
+            self._recogniser.use_thresholds(change.thresholds)
+        if change.language_hints is not None:
+            self._recogniser.use_language_hints(change.language_hints)
 
     # Out
 
@@ -348,6 +394,7 @@ _STATUSES = {
     CloseReason.AUDIO_USED_UP: 429,
     CloseReason.CLIENT_TOO_SLOW: 408,
     CloseReason.UNDECODABLE: 400,
+    CloseReason.UNPARSABLE: 400,
     CloseReason.FAILED: 500,
     CloseReason.CALLBACK_LOST: 502,
     CloseReason.CALLBACK_BEHIND: 503,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
@@ -12,13 +13,24 @@ from ringback.errors import EngineFailure, Misconfigured
 from ringback.speakers.voices import Voice
 from ringback.streaming.audio_buffer import AudioBuffer
 from ringback.streaming.code_switching import CodeSwitchingRecogniser
-from ringback.streaming.segmenter import SampleRange
+from ringback.streaming.segmenter import PauseRule, SampleRange
 from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
 from ringback.telemetry import problem
 from ringback.transcript import Word
 
 LONGEST_WAIT_FOR_VOICES = 3.0
 """Seconds that a final waits, at most, to learn who speaks; behind it other words wait."""
+LONGEST_TURN_HEARD = 8.0
+"""Seconds that the turn model hears at most: as it was trained."""
+
+
+class TurnModel(Protocol):
+    """Judges whether the speaker has finished."""
+
+    def judge(self, turn: Samples) -> asyncio.Future[float]:
+        """The speech of a turn with the pause behind it: how probably it is complete. The future raises
+        `Misconfigured` where the model cannot be read."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,10 @@ class RecognitionSettings:
     """Whether the caller wants interim results."""
     endpointing: int | None
     """Milliseconds; None: silence never ends a span (`endpointing=false`)."""
+    pauses: PauseRule | None = None
+    """What a pause ends, by the turn model's verdict; in place of `endpointing`."""
+    turn_model: TurnModel | None = None
+    """What judges pauses; there where `pauses` asks it."""
 
 
 class SpeechRecogniser:
@@ -49,6 +65,12 @@ class SpeechRecogniser:
         )
         self._buffer = AudioBuffer()
         self._cut: SpeechCut | None = None  # Where the open span begins in the middle of speech.
+
+    def use_settings(self, settings: RecognitionSettings) -> None:
+        """Recognise so from now on."""
+        self.settings = settings
+        if self._switching is not None and settings.languages is not None:
+            self._switching.use_choice(settings.languages)
 
     def push_samples(self, samples: Samples) -> None:
         self._buffer.append(samples)
@@ -68,6 +90,11 @@ class SpeechRecogniser:
         words = tuple(word.shifted(start / SAMPLE_RATE) for word in found)
         return words if cut is None else cut.words_after(words)
 
+    def completeness(self, turn: SampleRange) -> asyncio.Future[float]:
+        """How probably what was said in these samples is complete."""
+        assert self.settings.turn_model is not None
+        return self.settings.turn_model.judge(self._buffer.read(turn.start, turn.end))
+
     async def voices(self, speech: SampleRange) -> tuple[Voice, ...] | None:
         """Who speaks in these samples. None where that could not be found out, or not in time: a final is
         worth more than its speakers."""
@@ -85,7 +112,8 @@ class SpeechRecogniser:
 
         `in_speech`: whether `end` may be in the middle of a word.
         """
-        self._buffer.discard_before(end - int(MAX_OVERLAP * SAMPLE_RATE))
+        behind = MAX_OVERLAP if self.settings.pauses is None else LONGEST_TURN_HEARD
+        self._buffer.discard_before(end - int(behind * SAMPLE_RATE))
         if self._switching is not None:
             self._switching.settle(end)
         if not in_speech:

@@ -62,14 +62,16 @@ class StreamService:
         places: StreamLimits,
         quota: AudioQuota,
         grace_seconds: float = GRACE_SECONDS,
+        ends_turn_on_close: bool = False,
     ) -> None:
-        """`places`: streams at once."""
+        """`places`: streams at once. `ends_turn_on_close`: see `FluxConversation`."""
         self._store = store
         self._seal = seal
         self._callbacks = callbacks
         self._open_recogniser = open_recogniser
         self._clock = clock
         self._grace_seconds = grace_seconds
+        self._ends_turn_on_close = ends_turn_on_close
         self._places = StreamSlots(places)
         self._quota = quota
         self._open: dict[JobId, AdmittedStream] = {}
@@ -82,6 +84,11 @@ class StreamService:
         """Streams that are open."""
         return len(self._open)
 
+    @property
+    def turn_based(self) -> int:
+        """Of these, those of `/v2/listen`."""
+        return sum(stream.request.options.thresholds is not None for stream in self._open.values())
+
     @asynccontextmanager
     async def admitted(self, request: StreamRequest) -> AsyncIterator[AdmittedStream]:
         """A stream that may be served; its record is settled when the context ends.
@@ -92,7 +99,9 @@ class StreamService:
         self._take_slot(request)
         try:
             lease = await self._begin(request)
-            stream = AdmittedStream(request, lease, self._clock, self._stopping)
+            stream = AdmittedStream(
+                request, lease, self._clock, self._stopping, ends_turn_on_close=self._ends_turn_on_close
+            )
             try:
                 stream.callback = await self._open_callback(request)
                 stream.recogniser = self._open_recogniser(request.options, request.model, request.request_id)

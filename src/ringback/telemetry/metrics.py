@@ -137,6 +137,11 @@ STREAM_ENDS = Counter(
     "ringback_stream_ends_total", "Ended live streams, by close code.", ["code"], registry=REGISTRY
 )
 
+TURN_VERDICT_SECONDS = Histogram(
+    "ringback_turn_verdict_seconds", "Seconds from a pause in a turn to the turn model's verdict on it.",
+    buckets=(0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1, 3), registry=REGISTRY,
+)  # fmt: skip
+
 # What the server stands on.
 
 LEDGER_UP = Gauge("ringback_ledger_up", "1 while the ledger can be read; 0 otherwise.", registry=REGISTRY)

@@ -96,7 +96,7 @@ class Stream:
         return turns
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def sent(self) -> list[tuple[str, str]]:
         return [(each["event"], each["transcript"]) for each in self.turns.infos]
 
 
@@ -108,7 +108,7 @@ def test_a_turn_from_its_first_words_to_its_end() -> None:
     stream.hear(PauseJudged(0, 1.5, 0.9))
     stream.final("Book a table.", 1.75, Cause.EAGER)
     stream.final("", 2.05, Cause.ENDPOINT)
-    assert stream.told == [
+    assert stream.sent == [
         ("Update", ""),
         ("StartOfTurn", "Book a"),
         ("EagerEndOfTurn", "Book a table."),
@@ -130,7 +130,7 @@ def test_the_next_turn_begins_where_the_last_one_ended() -> None:
     infos = stream.turns.infos
     assert [each["turn_index"] for each in infos] == [0, 0, 1, 1, 1]
     assert (infos[2]["event"], infos[2]["transcript"], infos[2]["audio_window_start"]) == ("Update", "", 1.0)
-    assert stream.told[-1] == ("EndOfTurn", "No.")
+    assert stream.sent[-1] == ("EndOfTurn", "No.")
 
 
 def test_somebody_who_speaks_on_takes_an_eager_end_back() -> None:
@@ -163,7 +163,7 @@ def test_an_end_with_other_words_than_its_eager_one_is_preceded_by_a_resumption(
     stream.final("five", 1.0, Cause.EAGER)
     stream.say({"type": "Configure", "numerals": True})
     stream.final("", 2.0, Cause.ENDPOINT)
-    assert stream.told[1:] == [("EagerEndOfTurn", "five"), ("TurnResumed", "5"), ("EndOfTurn", "5")]
+    assert stream.sent[1:] == [("EagerEndOfTurn", "five"), ("TurnResumed", "5"), ("EndOfTurn", "5")]
 
 
 def test_noise_opens_no_turn() -> None:
@@ -172,7 +172,7 @@ def test_noise_opens_no_turn() -> None:
     stream.final("", 1.0, Cause.ENDPOINT)
     stream.final("", 1.5, Cause.EAGER)
     stream.hear(VadProgress(0, 2.0, 0.9))
-    assert [event for event, _ in stream.told] == ["Update", "Update"]
+    assert [event for event, _ in stream.sent] == ["Update", "Update"]
     assert [each["end_of_turn_confidence"] for each in stream.turns.infos] == [0.0, 0.0]
     assert json.loads(stream.conversation.summary)["turns"] == 0
 
@@ -190,7 +190,7 @@ def test_another_message_takes_an_updates_place() -> None:
     stream = Stream()
     stream.draft("Hello", 1.0)
     stream.hear(VadProgress(0, 1.1, None), VadProgress(0, 1.2, None), VadProgress(0, 1.25, None))
-    assert [event for event, _ in stream.told] == ["StartOfTurn", "Update"]
+    assert [event for event, _ in stream.sent] == ["StartOfTurn", "Update"]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,7 @@ def test_force_end_turn_starts_the_turn_that_it_ends() -> None:
     stream = Stream()
     stream.say({"type": "ForceEndTurn"})
     stream.final("Now", 0.4, Cause.FINALIZE)
-    assert stream.told == [("StartOfTurn", "Now"), ("EndOfTurn", "Now")]
+    assert stream.sent == [("StartOfTurn", "Now"), ("EndOfTurn", "Now")]
 
 
 def test_force_end_turn_without_a_turn_brings_a_warning() -> None:
@@ -288,7 +288,7 @@ def test_language_hints_are_for_the_multilingual_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "named"),
+    ("requested", "named"),
     [
         ({"thresholds": {"eot_threshold": 0.4}}, "`eot_threshold` (0.4)"),
         ({"thresholds": {"eager_eot_threshold": 0.85}}, "`eager_eot_threshold` (0.85)"),
@@ -299,9 +299,9 @@ def test_language_hints_are_for_the_multilingual_model() -> None:
         ({"numerals": True, "thresholds": {"eot_threshold": 2}}, "`eot_threshold` (2)"),
     ],
 )
-def test_configure_changes_all_or_nothing(asked: dict[str, Any], named: str) -> None:
+def test_configure_changes_all_or_nothing(requested: dict[str, Any], named: str) -> None:
     stream = Stream()
-    (answer,) = stream.say({"type": "Configure", **asked})
+    (answer,) = stream.say({"type": "Configure", **requested})
     assert isinstance(answer, SendMessage)
     assert answer.kind is MessageKind.ANSWER
     failed = stream.messages[-1]
@@ -356,10 +356,10 @@ def test_close_stream_brings_the_last_words_and_no_end() -> None:
     assert stream.say({"type": "CloseStream"}) == [EndAudio()]
     stream.final("Good bye", 1.0, Cause.END)
     stream.hear(RecognitionFinished(1, 1.2))
-    assert stream.told == [("StartOfTurn", "Good bye"), ("Update", "Good bye")]
+    assert stream.sent == [("StartOfTurn", "Good bye"), ("Update", "Good bye")]
     assert stream.actions[-1] == CloseSocket(1000, "")
-    kept = json.loads(stream.conversation.summary)
-    assert (kept["turns"], kept["duration"], kept["channels"]) == (0, 1.2, 1)
+    summary = json.loads(stream.conversation.summary)
+    assert (summary["turns"], summary["duration"], summary["channels"]) == (0, 1.2, 1)
 
 
 def test_close_stream_ends_the_turn_where_the_operator_wants_it() -> None:
@@ -381,7 +381,7 @@ def test_a_forced_end_comes_before_the_close() -> None:
     stream.final("Bye", 1.0, Cause.FINALIZE)
     stream.final("", 1.0, Cause.END)
     stream.hear(RecognitionFinished(1, 1.0))
-    assert stream.told == [("StartOfTurn", "Bye"), ("EndOfTurn", "Bye")]
+    assert stream.sent == [("StartOfTurn", "Bye"), ("EndOfTurn", "Bye")]
     assert stream.actions[-1] == CloseSocket(1000, "")
 
 
@@ -405,7 +405,7 @@ def test_what_is_no_audio_ends_the_stream_behind_its_last_words() -> None:
     stream = Stream()
     stream.final("Hello", 1.0, Cause.END)
     stream.hear(Undecodable())
-    assert stream.told[-1] == ("Update", "Hello")
+    assert stream.sent[-1] == ("Update", "Hello")
     assert (stream.messages[-1]["type"], stream.messages[-1]["code"]) == ("Error", "DATA-0000")
     assert stream.actions[-1] == CloseSocket(1008, "DATA-0000")
 
@@ -433,7 +433,7 @@ def test_late_drafts_and_other_channels_say_nothing() -> None:
     stream.hear(RecognitionResult(0, 0.0, 0.9, words("Hell", 0.0, 0.9), final=False, cause=Cause.UPDATE))
     stream.hear(RecognitionResult(1, 1.0, 2.0, words("Other", 1.0, 2.0), final=True, cause=Cause.ENDPOINT))
     stream.hear(VadProgress(1, 9.0, None))
-    assert stream.told == [("StartOfTurn", "Hello")]
+    assert stream.sent == [("StartOfTurn", "Hello")]
 
 
 def test_words_lie_in_their_window_in_order() -> None:

@@ -121,13 +121,13 @@ class FluxLaws(RuleBasedStateMachine):
 
     @rule(
         ending=st.sampled_from(CloseReason),
-        how=st.sampled_from(["close", "unparsable", "server", "finished", "undecodable"]),
+        ending_by=st.sampled_from(["close", "unparsable", "server", "finished", "undecodable"]),
         chance=st.integers(0, 9),
     )
-    def end(self, ending: CloseReason, how: str, chance: int) -> None:
+    def end(self, ending: CloseReason, ending_by: str, chance: int) -> None:
         if chance:
             return
-        match how:
+        match ending_by:
             case "close":
                 self.keep(self.conversation.receive_text('{"type":"CloseStream"}', self.now))
             case "unparsable":

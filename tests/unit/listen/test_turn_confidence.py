@@ -45,8 +45,8 @@ def test_what_was_said_counts_up_to_a_half() -> None:
 
 
 def endpoints(completeness: float, **thresholds: float) -> PauseEndpoints:
-    asked = {"eot_threshold": 0.7, "eot_timeout_ms": 5000, **thresholds}
-    return TurnPauses(TurnThresholds(**asked)).endpoints(completeness)  # type: ignore[arg-type] # a test's
+    given = {"eot_threshold": 0.7, "eot_timeout_ms": 5000, **thresholds}
+    return TurnPauses(TurnThresholds(**given)).endpoints(completeness)  # type: ignore[arg-type] # a test's
 
 
 def test_a_turn_ends_at_its_threshold_and_at_the_timeout() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,15 @@ import pytest
 from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
-from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
+from ringback.errors import Misconfigured
+from ringback.listen.recognition_events import (
+    Cause,
+    PauseJudged,
+    RecognitionEvent,
+    RecognitionResult,
+    VadProgress,
+)
+from ringback.listen.turn_confidence import TurnPauses, TurnThresholds
 from ringback.speakers.voices import Voice
 from ringback.streaming import speech_recogniser
 from ringback.streaming.channel_recogniser import ChannelRecogniser
@@ -144,3 +153,65 @@ async def test_who_does_not_ask_costs_no_listening() -> None:
     engine = Engine("one")
     await results_of(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)))
     assert Urgency.LIVE_VOICES not in engine.urgencies
+
+
+class Judge:
+    """A turn model that answers when the test wants it to."""
+
+    def __init__(self) -> None:
+        self.turns: list[tuple[int, asyncio.Future[float]]] = []
+
+    def judge(self, turn: Samples) -> asyncio.Future[float]:
+        self.turns.append((len(turn), asyncio.get_running_loop().create_future()))
+        return self.turns[-1][1]
+
+
+def judged_channel(
+    events: list[RecognitionEvent], judge: Judge
+) -> tuple[ChannelRecogniser, asyncio.Task[None]]:
+    pool = cast(EnginePool, cast(Any, Engine("one")))
+    rule = TurnPauses(TurnThresholds(0.8, 0.5))
+    settings = RecognitionSettings(pool, Task("tiny.en"), None, False, True, None, rule, judge)
+    channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
+    return channel, asyncio.create_task(channel.run())
+
+
+def push(channel: ChannelRecogniser, *parts: tuple[float, tuple[float, float]]) -> None:
+    for seconds, sound in parts:
+        count = round(seconds * 16_000 / WINDOW)
+        channel.push_samples(np.zeros(count * WINDOW, np.float32))
+        channel.push_windows([sound] * count)
+
+
+async def test_what_is_behind_a_pause_waits_for_the_verdict_on_it() -> None:
+    events: list[RecognitionEvent] = []
+    judge = Judge()
+    channel, running = judged_channel(events, judge)
+    push(channel, (2.0, SPEECH), (1.9, QUIET))
+    await turns(20)
+    ((length, verdict),) = judge.turns
+    assert length == pytest.approx(2.2 * 16_000, abs=2 * WINDOW)
+    reached = max(event.until for event in events if isinstance(event, VadProgress))
+    assert reached == pytest.approx(2.2, abs=0.04)
+    channel.flush_at(round(3.9 * 16_000))
+    channel.end(round(3.9 * 16_000))
+    verdict.set_result(0.9)
+    await running
+    emitted = [
+        event.cause if isinstance(event, RecognitionResult) else type(event)
+        for event in events
+        if isinstance(event, PauseJudged) or (isinstance(event, RecognitionResult) and event.final)
+    ]
+    assert emitted == [PauseJudged, Cause.EAGER, Cause.ENDPOINT, Cause.FINALIZE]
+    steps = [event.until for event in events if isinstance(event, VadProgress)]
+    assert all(after - before <= 0.257 for before, after in pairwise(steps))
+
+
+async def test_a_turn_model_that_cannot_be_read_ends_the_stream() -> None:
+    judge = Judge()
+    channel, running = judged_channel([], judge)
+    push(channel, (2.0, SPEECH), (0.5, QUIET))
+    judge.turns[0][1].set_exception(Misconfigured("it is broken"))
+    with pytest.raises(ExceptionGroup) as failed:
+        await running
+    assert failed.group_contains(Misconfigured, match="it is broken")

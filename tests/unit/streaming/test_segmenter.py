@@ -7,10 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.listen.recognition_events import Cause
+from ringback.listen.turn_confidence import HesitationPauses, TurnPauses, TurnThresholds
 from ringback.streaming.segmenter import (
     FinalSpan,
     OverlongSpeech,
     PartialSpan,
+    PauseToJudge,
     SampleRange,
     Segmenter,
     SpeechOnset,
@@ -320,3 +322,105 @@ def test_no_endpointing_ends_a_span_before_three_tenths_of_a_second_of_silence()
     assert not spans(segments.push_windows([*speech, *[QUIET] * 8]))
     (span,) = spans(segments.push_windows([QUIET]))
     assert (span.cause, span.end) == (Cause.ENDPOINT, 49 * WINDOW)
+
+
+def judged(
+    segments: Segmenter, audio: list[VadWindow], *verdicts: float
+) -> tuple[list[FinalSpan], list[PauseToJudge]]:
+    """Spans and pauses, where the model says this of one pause after the other."""
+    found: list[FinalSpan] = []
+    pauses: list[PauseToJudge] = []
+    steps = segments.push_windows(audio)
+    while steps:
+        found += spans(steps)
+        judgements = [step for step in steps if isinstance(step, PauseToJudge)]
+        pauses += judgements
+        steps = segments.judge_pause(verdicts[len(pauses) - 1]) if judgements else []
+    return found, pauses
+
+
+@pytest.mark.parametrize(("completeness", "silence"), [(0.9, 0.4), (0.0, 1.2), (0.25, 0.8)])
+def test_the_verdict_says_which_silence_ends_a_turn(completeness: float, silence: float) -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds()))
+    found, (pause,) = judged(segments, talk((1.0, QUIET), (2.0, SPEECH), (1.9, QUIET)), completeness)
+    (span,) = found
+    assert span.cause is Cause.ENDPOINT
+    assert seconds(span.end - pause.quiet_since) == pytest.approx(silence, abs=0.033)
+    assert seconds(span.end - pause.quiet_since) >= silence - 0.005
+    assert seconds(pause.turn.start) == pytest.approx(0.9, abs=0.04)
+    assert seconds(pause.turn.end - pause.quiet_since) == pytest.approx(0.192, abs=0.001)
+
+
+def test_an_eager_end_comes_first_and_has_the_words() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds(0.9, 0.5)))
+    (eager, end), _ = judged(segments, talk((2.0, SPEECH), (1.9, QUIET)), 0.9)
+    assert (eager.cause, end.cause) == (Cause.EAGER, Cause.ENDPOINT)
+    assert eager.speech is not None
+    assert end.speech is None
+    assert eager.end == end.start
+    assert seconds(end.end - eager.end) == pytest.approx(0.76 - 0.23, abs=0.04)
+
+
+def test_speech_behind_an_eager_end_is_a_span_of_its_own() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds(0.9, 0.5)))
+    audio = talk((2.0, SPEECH), (0.4, QUIET), (1.0, SPEECH), (1.9, QUIET))
+    found, pauses = judged(segments, audio, 0.9, 0.9)
+    assert [span.cause for span in found] == [Cause.EAGER, Cause.EAGER, Cause.ENDPOINT]
+    # The whole turn is audio at its second pause, too.
+    assert pauses[1].turn.start == pauses[0].turn.start == 0
+
+
+def test_the_model_hears_eight_seconds_at_most_and_one_turn() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds()))
+    audio = talk((9.0, SPEECH), (1.9, QUIET), (1.0, SPEECH), (1.9, QUIET))
+    _, (long, short) = judged(segments, audio, 0.9, 0.9)
+    assert seconds(long.turn.end - long.turn.start) == 8.0
+    assert seconds(short.turn.end - short.turn.start) < 1.5
+
+
+def test_where_the_model_makes_no_difference_it_is_not_asked() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds(1.0, eot_timeout_ms=700)))
+    (span,), pauses = judged(segments, talk((2.0, SPEECH), (1.5, QUIET)))
+    assert (span.cause, pauses) == (Cause.ENDPOINT, [])
+
+
+def test_a_noise_is_not_judged() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds()))
+    _, pauses = judged(segments, talk((1.0, (0.6, 0.1)), (1.5, QUIET)))
+    assert pauses == []
+
+
+def test_a_timeout_may_be_longer_than_a_span_stays_open() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds(1.0, eot_timeout_ms=6000)))
+    found, _ = judged(segments, talk((2.0, SPEECH), (7.0, QUIET)))
+    assert [span.cause for span in found] == [Cause.LENGTH, Cause.ENDPOINT]
+    assert seconds(found[-1].end) == pytest.approx(8.0, abs=0.1)
+
+
+def test_a_rule_holds_from_the_next_pause_on() -> None:
+    segments = Segmenter(None, TurnPauses(TurnThresholds()))
+    judged(segments, talk((2.0, SPEECH), (1.9, QUIET)), 0.9)
+    segments.use_rule(TurnPauses(TurnThresholds(0.9)))
+    (span,), (pause,) = judged(segments, talk((2.0, SPEECH), (1.9, QUIET)), 0.9)
+    assert seconds(span.end - pause.quiet_since) == pytest.approx(0.77, abs=0.033)
+
+
+@pytest.mark.parametrize(("completeness", "silence"), [(0.5, 0.32), (0.05, 1.2)])
+def test_a_hesitation_holds_an_endpoint_back(completeness: float, silence: float) -> None:
+    segments = Segmenter(300, HesitationPauses(300))
+    (span,), (pause,) = judged(segments, talk((2.0, SPEECH), (1.9, QUIET)), completeness)
+    assert seconds(span.end - pause.quiet_since) == pytest.approx(silence, abs=0.033)
+
+
+def test_what_waits_for_a_verdict_is_not_lost() -> None:
+    """Nor does it matter whether the windows come one by one or together."""
+    audio = talk((1.0, SPEECH), (0.5, QUIET), (1.0, SPEECH), (1.5, QUIET))
+    together = judged(Segmenter(None, TurnPauses(TurnThresholds())), audio, 0.1, 0.9)
+    segments = Segmenter(None, TurnPauses(TurnThresholds()))
+    found: list[FinalSpan] = []
+    pauses: list[PauseToJudge] = []
+    for window in audio:
+        some, judgements = judged(segments, [window], *([0.1, 0.9][len(pauses) :]))
+        found += some
+        pauses += judgements
+    assert (found, pauses) == together

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ringback.clock import SystemClock
+from ringback.features.live import LiveText
 from ringback.listen.actions import CloseReason, SendMessage
 from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
@@ -120,7 +121,7 @@ def begun(
         relay=relay,
         recogniser=recogniser,
         conversation=Conversation(options, FACTS, clock.monotonic()),
-        options=options,
+        text=LiveText(options),
         clock=clock,
         outlives_client=callback is not None,
         report=faults.append,
