@@ -101,8 +101,16 @@ def _year_behind(passage: Passage, i: int) -> tuple[int, int] | None:
     if i >= len(passage.atoms) or passage.atoms[i - 1].stop not in ("", ","):
         return None
     start = i + 1 if passage.text(i) == "of" and read_year(passage.atoms, i + 1) else i
-    year = read_year(passage.atoms, start) if start == i else None
+    year = (read_year(passage.atoms, start) or _round_year(passage, start)) if start == i else None
     return year if year is not None and 1500 <= year[0] < 2100 else None
+
+
+def _round_year(passage: Passage, i: int) -> tuple[int, int] | None:
+    """“nineteen hundred” where the phrase ends; “nineteen hundred people” is a count."""
+    number = passage.number_at(i)
+    if number is None or passage.text(number.end - 1) != "hundred" or passage.follows(number.end):
+        return None
+    return number.whole, number.end
 
 
 def _month_year(passage: Passage, i: int, month: str, year: tuple[int, int]) -> Entity | None:

@@ -91,11 +91,11 @@ def _edit(
     mark = _parts(covered[-1])[2][:1]
     if mark not in SENTENCE_ENDS:
         return Edit(first, end, ())
-    if edits and edits[-1].end == first:
+    while edits and edits[-1].end == first:
         last = edits.pop()
-        return Edit(
-            last.first, end, (*last.words[:-1], *(end_sentence(word, mark) for word in last.words[-1:]))
-        )
+        if last.words:
+            return Edit(last.first, end, (*last.words[:-1], end_sentence(last.words[-1], mark)))
+        first = last.first
     if first and first - 1 not in shut:
         return Edit(first - 1, end, (end_sentence(words[first - 1], mark),))
     return Edit(first, end, ())

@@ -11,6 +11,7 @@ from ringback.features.spans import Context, Entity, NumberFormats
 from ringback.features.vocabulary import words as words_of
 from ringback.features.writing import write
 from ringback.transcript import Word, joined
+from support.number_words import said_in_words
 
 SAID = sorted(
     words_of(
@@ -118,26 +119,6 @@ def test_a_spoken_value_is_written_with_its_own_digits(value: int, with_and: boo
     for requested in (NumberFormats(smart_format=True), NumberFormats(numerals=True)):
         text = joined(write(words, find_entities(words), requested).words)
         assert text.replace(",", "") == f"we counted {value} of them"
-
-
-def said_in_words(value: int, joint: str, hyphen: str) -> str:
-    if value >= 1000:
-        rest = said_in_words(value % 1000, joint, hyphen) if value % 1000 else ""
-        return f"{said_in_words(value // 1000, joint, hyphen)} thousand {rest}".strip()
-    if value >= 100:
-        rest = said_in_words(value % 100, joint, hyphen) if value % 100 else ""
-        return f"{BELOW_TWENTY[value // 100]} hundred{joint if rest else ''}{rest}"
-    if value < 20:
-        return BELOW_TWENTY[value]
-    unit = f"{hyphen}{BELOW_TWENTY[value % 10]}" if value % 10 else ""
-    return f"{TENS[value // 10]}{unit}"
-
-
-BELOW_TWENTY = (
-    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
-    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
-)
-TENS = ("", "ten", "twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
 @given(texts, texts, languages)

@@ -28,6 +28,8 @@ def replaced(text: str, *values: str) -> tuple[Word, ...]:
         ("to the U.S.,", ["U.S.:America"], "to the America,"),
         ("Say it, please.", ["please"], "Say it."),
         ("Say it. Um, please", ["um:"], "Say it. please"),
+        ("Say it, please, please.", ["please"], "Say it."),
+        ("Please, please.", ["please"], ""),
         ("one two", ["one:two", "two:three"], "two three"),
         ("his name", ["name:first and last name"], "his first and last name"),
         ("a:b stays", ["a:b:c"], "a:b stays"),
@@ -77,3 +79,38 @@ def test_once_is_enough_where_no_replacement_is_a_find(texts: list[str], values:
     words = words_of(" ".join(texts))
     once = apply_edits(words, replace_words(words, rules))
     assert apply_edits(once, replace_words(once, rules)) == once
+
+
+SAID = ["alpha", "beta", "gamma", "delta", "Alpha", "BETA"]
+FINDS = st.dictionaries(
+    st.sampled_from(SAID[:4]), st.sampled_from(["one", "two three", "Four-Five"]), max_size=4
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(SAID), st.sampled_from(["", ",", ".", "?"])), max_size=10), FINDS)
+def test_each_word_that_is_found_gives_way_and_no_other(
+    said: list[tuple[str, str]], finds: dict[str, str]
+) -> None:
+    text = " ".join(word + mark for word, mark in said)
+    expected = " ".join(finds.get(word.lower(), word) + mark for word, mark in said)
+    found = replaced(text, *(f"{find}:{replacement}" for find, replacement in finds.items()))
+    assert joined(found) == expected
+    assert [word.start for word in found] == sorted(word.start for word in found)
+    if said:
+        assert (found[0].start, found[-1].end) == (0.0, len(said) - 0.5)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.sampled_from(SAID[:4]), st.sampled_from(["", "", ".", "?"])), max_size=10))
+def test_a_sentence_keeps_its_end_when_its_last_words_are_deleted(said: list[tuple[str, str]]) -> None:
+    """Unless nothing of the text is left in front to carry it."""
+    text = " ".join(word + mark for word, mark in said)
+    left = joined(replaced(text, "alpha", "beta:"))
+    expected: list[str] = []
+    for word, mark in said:
+        if word not in ("alpha", "beta"):
+            expected.append(word + mark)
+        elif expected and mark and expected[-1][-1] not in ".?":
+            expected[-1] += mark
+    assert left == " ".join(expected)
