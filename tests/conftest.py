@@ -24,6 +24,14 @@ hypothesis.settings.register_profile(
     "ringback", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("ringback")
+# For `make mutants`: the same examples each time, and none made smaller, as nobody reads them.
+hypothesis.settings.register_profile(
+    "mutants",
+    hypothesis.settings.get_profile("ringback"),
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    database=None,
+    derandomize=True,
+)
 
 CORPUS = Path(__file__).parent.parent.parent / "shared" / "corpus"
 

@@ -23,6 +23,11 @@ def test_segments_cover_all_sentences_and_stay_below_their_size() -> None:
     assert list(segments([], 10)) == []
 
 
+def test_a_segment_may_be_just_full_and_begins_with_a_sentence_of_any_length() -> None:
+    assert [(each.first, each.end) for each in segments(numbered(5, 5, 5, 5), 10)] == [(0, 2), (2, 4)]
+    assert [(each.first, each.end) for each in segments(numbered(20, 1), 10)] == [(0, 1), (1, 2)]
+
+
 def test_a_segment_of_two_speakers_reaches_over_the_words_of_both() -> None:
     both = [NumberedSentence("a b c", 0, 4), NumberedSentence("d", 2, 2)]
     assert (segment(both, 0, 2).start_word, segment(both, 0, 2).end_word) == (0, 4)
