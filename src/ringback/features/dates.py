@@ -161,6 +161,8 @@ def find_weekday_ordinal(passage: Passage, number: Number) -> Entity | None:
 
 def find_birth_date(passage: Passage, i: int) -> Entity | None:
     """“ten twelve eighty five”, “oh four one two nineteen eighty” behind a word for birth: 10/12/85."""
+    if i > 0 and passage.atoms[i - 1].stop in ("", ",") and passage.digits_at(i - 1) is not None:
+        return None  # the end of a longer number that is no date
     run = read_run(passage, i) if date_kind(passage, i) == "dob" else None
     if run is None or run.dashes or run.stops or not passage.is_whole(i, run.end):
         return None
