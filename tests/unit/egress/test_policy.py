@@ -128,6 +128,20 @@ def test_a_refusal_names_rule_and_setting() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("address", "rule"),
+    [
+        ("4000::1", "not a public address"),
+        ("169.254.169.254", "a cloud metadata service (allowed only when named exactly)"),
+        ("::ffff:10.0.0.1", "a private address"),
+    ],
+)
+def test_a_refusal_names_the_rule(address: str, rule: str) -> None:
+    refused = Policy().refusal(ip_address(address), address)
+    assert refused is not None
+    assert refused.rule == rule
+
+
 def test_a_refusal_does_not_tell_what_an_inner_name_resolves_to() -> None:
     refused = Policy().refusal(ip_address("10.1.2.3"), "db.internal")
     assert refused is not None
@@ -150,6 +164,7 @@ def test_a_refusal_does_not_tell_what_an_inner_name_resolves_to() -> None:
         ("*.internal", "10.1.2.3", "a.b.internal"),
         ("64:ff9b:1::/48", "64:ff9b:1::808:808", "x.example"),
         ("64:ff9b:1::/48", "64:ff9b:1:808:8:800::", "x.example"),
+        ("2001::/32", "2001:0:808:808::f7f7:f7f7", "x.example"),
         ("169.254.169.254", "169.254.169.254", "169.254.169.254"),
         ("169.254.169.254/32", "::ffff:169.254.169.254", "x.example"),
         ("metadata.google.internal", "169.254.169.254", "metadata.google.internal"),
@@ -177,7 +192,13 @@ def test_what_the_operator_allows(entry: str, address: str, host: str) -> None:
         # … and allowing a way in does not allow what lies behind it.
         ("64:ff9b:1::/48", "64:ff9b:1::7f00:1", "x.example"),
         ("64:ff9b:1::/48", "64:ff9b:1:7f00:0:100::", "x.example"),
+        ("64:ff9b:1::/48", "64:ff9b:1:808:8:801::", "x.example"),
         ("2002::/16", "2002:a00:1::1", "2002:a00:1::1"),
+        ("::/96", "::127.0.0.1", "x.example"),
+        ("::ffff:0:0:0/96", "::ffff:0:127.0.0.1", "x.example"),
+        # Teredo holds two: its server's, and its client's with all bits turned.
+        ("2001::/32", "2001:0:7f00:1::f7f7:f7f7", "x.example"),
+        ("2001::/32", "2001:0:808:808::80ff:fffe", "x.example"),
     ],
 )
 def test_an_entry_allows_no_more_than_it_says(entry: str, address: str, host: str) -> None:
@@ -200,7 +221,9 @@ def test_metadata_names_are_refused_before_they_are_resolved(host: str) -> None:
     ("entry", "hint"),
     [
         ("10.0.0.1/8", "10.0.0.0/8 may be meant"),
-        ("10.0.0.0/33", "something like"),
+        ("10.0.0.0/33", "beyond the prefix\\? something like 10.0.0.0/8 or fd00::/8 may be meant"),
+        ("1.0X1F", "neither a network"),
+        ("bad host", "an address .*, ::1. nor a host name .*; separate entries with commas, and leave out"),
         ("http://receiver.internal", "leave out scheme, port and path"),
         ("receiver.internal:8080", "leave out scheme, port and path"),
         ("", "neither a network"),
@@ -216,9 +239,11 @@ def test_a_bad_entry_names_the_fix(entry: str, hint: str) -> None:
     assert "RINGBACK_CALLBACK_ALLOW" in str(caught.value)
 
 
-def test_a_bad_port_is_a_misconfiguration() -> None:
-    with pytest.raises(Misconfigured, match="RINGBACK_CALLBACK_PORTS: 70000"):
-        Policy(ports=[80, 70_000])
+@pytest.mark.parametrize("port", [0, -1, 65_536, 70_000])
+def test_a_bad_port_is_a_misconfiguration(port: int) -> None:
+    with pytest.raises(Misconfigured, match=f"RINGBACK_CALLBACK_PORTS: {port} is not a port"):
+        Policy(ports=[80, port])
+    assert Policy(ports=[1, 65_535]).ports == {1, 65_535}
 
 
 @pytest.mark.parametrize(("host", "resolved"), [("127.0.0.1", False), ("inside.example", True)])

@@ -79,6 +79,7 @@ def test_what_is_read(url: str, sent: str, displayed: str, login: tuple[str, str
         ("http://u:p@x@h/", BadUrl.CREDENTIALS),
         ("http://u%3Av:p@h/", BadUrl.CREDENTIALS),
         ("http://u:p%0d%0aX: y@h/".replace(" ", ""), BadUrl.CREDENTIALS),
+        ("http://u:p%7f@h/", BadUrl.CREDENTIALS),
         ("http://good\\@evil/", BadUrl.CHARACTERS),
         ("http://h/a b", BadUrl.CHARACTERS),
         ("http://h/\r\nX: y", BadUrl.CHARACTERS),
@@ -95,6 +96,39 @@ def test_what_is_refused(url: str, reason: BadUrl) -> None:
     assert caught.value.reason is reason
 
 
+@pytest.mark.parametrize(
+    ("url", "hint"),
+    [
+        ("example.com/callback", "begin it with https:// or http://"),
+        ("ftp://example.com/", "the scheme must be http or https"),
+        ("http:///x", "it names no host"),
+        ("http://[::1", "its host cannot be read"),
+        ("http://h:x/", "its port cannot be read"),
+        ("http://h:0/", "port 0 cannot be called"),
+        ("http://h:22/", "port 22 is not one of 80, 443, 8080, 8443"),
+        ("http://ex%61mple.com/", "its host must not hold a zone id or percent-encoding"),
+        ("http://127.1/", "an address must be written in its plain form, such as 192.0.2.1"),
+        ("http://a..b/", "its host is not a valid name"),
+        ("http://a@b@h/", "an @ in user or password must be written %40"),
+        ("http://u%3Av@h/", "a user name cannot hold a colon, nor credentials a control character"),
+        (
+            "http://h/a b",
+            "no backslash, white space or control character may stand in it: percent-encode them",
+        ),
+        ("http://h/" + "a" * 8_000, "it must not be longer than 8000 characters, percent-encoded"),
+    ],
+)
+def test_a_refusal_says_what_to_do(url: str, hint: str) -> None:
+    with pytest.raises(TargetError) as caught:
+        parse_target(url, DEEPGRAM_PORTS, ports=True)
+    assert str(caught.value) == hint
+
+
+def test_the_longest_url_may_be_called() -> None:
+    url = "http://h/" + "a" * (8_000 - len("http://h/"))
+    assert str(read_target(url).url) == url
+
+
 def test_a_refusal_repeats_no_secret() -> None:
     for url in ["http://user:hush@h:99999/", "http://user:hush@[::1/hush", "http://h:22/?hush"]:
         with pytest.raises(TargetError) as caught:
@@ -107,11 +141,14 @@ def test_ports_bind_callbacks_only() -> None:
         parse_target("http://h:9000/", DEEPGRAM_PORTS, ports=True)
     assert parse_target("http://h:9000/", DEEPGRAM_PORTS, ports=False).port == 9000
     assert parse_target("http://h:9000/", Policy(ports=[]), ports=True).port == 9000
+    with pytest.raises(TargetError, match="port 9000 is not one of 443"):
+        parse_target("http://h:9000/", Policy(ports=[443]), ports=True)
 
 
 def test_other_schemes_when_asked() -> None:
     target = read_target("wss://h/x", schemes={"ws", "wss"})
     assert target.origin == "wss://h:443"
+    assert parse_target("ws://h/x", DEEPGRAM_PORTS, ports=True, schemes={"ws", "wss"}).origin == "ws://h:80"
 
 
 @given(
