@@ -114,6 +114,23 @@ def test_other_bodies_are_bad_answers(body: bytes) -> None:
         completion_of(body)
 
 
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [(b"{}", "it is no chat completion"), (b'{"choices": []}', "it holds no message")],
+)
+def test_a_bad_completion_says_why(body: bytes, why: str) -> None:
+    with pytest.raises(BadAnswer, match=rf"^{why}$"):
+        completion_of(body)
+    with pytest.raises(BadAnswer, match=r"^the summary is empty$"):
+        read_summary('{"summary": ""}')
+
+
+def test_what_the_model_wrote_is_taken_as_it_is() -> None:
+    assert (
+        completion_of(b'{"choices": [{"message": {"content": " a\\n"}}, {"message": {}}]}').content == " a\n"
+    )
+
+
 def test_tokens_are_counted_within_reason() -> None:
     def counted(usage: str) -> tuple[int, int]:
         found = completion_of(b'{"choices": [{"message": {"content": "x"}}]' + usage.encode() + b"}")

@@ -1,6 +1,11 @@
 """The extractive summary."""
 
+import math
 import re
+from collections import Counter
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import pytest
 from hypothesis import given
@@ -54,6 +59,71 @@ def test_a_text_below_fifty_words_is_its_own_summary() -> None:
 def test_the_same_words_are_not_said_twice() -> None:
     summary = summarise(numbered([CALL[2]] * 10 + CALL))
     assert summary.count(CALL[2]) <= 1
+
+
+SAYINGS = st.lists(
+    st.lists(
+        st.sampled_from(["harbour", "ferry", "island", "ticket", "storm", "captain", "lantern", "bridge"]),
+        min_size=5,
+        max_size=8,
+    ),
+    min_size=10,
+    max_size=14,
+)
+
+
+@settings(deadline=None, max_examples=20)
+@given(SAYINGS)
+def test_the_sentences_are_those_that_lexrank_ranks_first(said: list[list[str]]) -> None:
+    """As https://arxiv.org/abs/1109.2128 defines it, in section 3.2, over all pairs."""
+    bags = [Counter(words) for words in said]
+    ranks = lexrank(bags)
+    chosen: list[int] = []
+    for place in sorted(range(len(bags)), key=lambda place: (-round(ranks[place], 6), place)):
+        if len(chosen) < 3 and all(bags[place] != bags[other] for other in chosen):
+            chosen.append(place)
+    texts = [" ".join(words) for words in said]
+    assert summarise(numbered(texts)) == " ".join(texts[place] for place in sorted(chosen))
+
+
+def lexrank(bags: list[Counter[str]]) -> list[float]:
+    """Times the number of sentences."""
+    count, holding = len(bags), Counter(word for bag in bags for word in bag)
+    vectors = [
+        {word: often * math.log(1 + count / holding[word]) for word, often in bag.items()} for bag in bags
+    ]
+    similar = [[0.0 if a is b else cosine(a, b) for b in vectors] for a in vectors]
+    ranks = [1.0] * count
+    for _ in range(50):
+        ranks = [
+            0.15
+            + 0.85
+            * sum(
+                ranks[j] * (similar[j][i] / sum(similar[j]) if sum(similar[j]) else 1 / count)
+                for j in range(count)
+            )
+            for i in range(count)
+        ]
+    return ranks
+
+
+def cosine(one: dict[str, float], other: dict[str, float]) -> float:
+    dot = sum(weight * other.get(word, 0.0) for word, weight in one.items())
+    return dot / math.hypot(*one.values()) / math.hypot(*other.values())
+
+
+def test_what_resembles_nothing_does_no_harm_to_what_resembles_others() -> None:
+    alone = [" ".join(f"{name}{number}" for number in range(6)) for name in ("red", "green", "blue", "grey")]
+    alike = ["the ferry to the island leaves at noon", "a ferry leaves the island before noon today"] * 3
+    assert "ferry" in summarise(numbered([*alone, *alike]))
+
+
+def test_a_sentence_of_five_words_may_be_chosen_and_shorter_ones_are_not() -> None:
+    others = [f"number {n} of {n * 7} in box {n * 11} is sold" for n in range(1, 9)]
+    central = ["The ferry leaves at noon.", "The ferry is late.", "A ferry leaves at noon today."]
+    summary = summarise(numbered([*others, *central]))
+    assert central[0] in summary or central[2] in summary
+    assert central[1] not in summary
 
 
 def test_very_short_sentences_are_chosen_only_where_there_are_no_others() -> None:
