@@ -54,9 +54,22 @@ def test_few_labels_and_short_ones() -> None:
     assert all(len(each.text) <= LONGEST_LABEL and each.confidence == 0.0 for each in found)
 
 
+def test_labels_of_one_segment_may_come_in_several_parts() -> None:
+    content = labels(
+        {"segment": 1, "labels": [label("Billing")]},
+        {"segment": 2, "labels": [label("Phones")]},
+        {"segment": 1, "labels": [label("Contract"), label("billing")]},
+        {"segment": 3, "labels": [label("Travel")]},
+    )
+    found = {number: [each.text for each in of] for number, of in read_labels(content, 3, None).items()}
+    assert found == {0: ["Billing", "Contract"], 1: ["Phones"], 2: ["Travel"]}
+
+
 def test_scores_stay_in_their_range() -> None:
-    content = json.dumps({"segments": [{"segment": 1, "score": 5}, {"segment": 2, "score": -0.25}]})
-    assert read_scores(content, 2) == {0: 1.0, 1: -0.25}
+    scores = [{"segment": number, "score": score} for number, score in enumerate([5, -0.25, -1.5], start=1)]
+    assert read_scores(json.dumps({"segments": scores}), 3) == {0: 1.0, 1: -0.25, 2: -1.0}
+    fenced = f"```json\n{json.dumps({'segments': scores[1:2]})}\n```"
+    assert read_scores(fenced, 3) == {1: -0.25}
 
 
 def test_a_summary_is_one_clean_line() -> None:
@@ -94,7 +107,7 @@ def test_what_stands_around_the_json_does_no_harm(content: str) -> None:
     ],
 )
 def test_other_shapes_are_bad_answers(content: str) -> None:
-    with pytest.raises(BadAnswer):
+    with pytest.raises(BadAnswer, match=r"^it is not in the form of the schema$|^the summary is empty$"):
         read_summary(content)
 
 

@@ -119,11 +119,18 @@ def test_what_resembles_nothing_does_no_harm_to_what_resembles_others() -> None:
 
 
 def test_a_sentence_of_five_words_may_be_chosen_and_shorter_ones_are_not() -> None:
-    others = [f"number {n} of {n * 7} in box {n * 11} is sold" for n in range(1, 9)]
-    central = ["The ferry leaves at noon.", "The ferry is late.", "A ferry leaves at noon today."]
-    summary = summarise(numbered([*others, *central]))
-    assert central[0] in summary or central[2] in summary
-    assert central[1] not in summary
+    others = [f"item{n} shelf{n} row{n} box{n} shop{n}." for n in range(10)]
+    shorter = ["Island ferry leaves.", "The island ferry leaves.", "Ferry leaves the island."]
+    central = ["One island ferry leaves daily.", "Each ferry leaves its island."]
+    summary = summarise(numbered([*others, *shorter, *central]))
+    assert [each for each in central if each not in summary] == []
+    assert [each for each in shorter if each in summary] == []
+
+
+def test_a_text_from_four_hundred_words_on_has_one_sentence_more() -> None:
+    texts = [f"w{n}a w{n}b w{n}c w{n}d w{n}e." for n in range(80)]
+    assert summarise(numbered(texts)).count(".") == SENTENCES_OF_LONG
+    assert summarise(numbered(texts[1:])).count(".") == SENTENCES_OF_LONG - 1
 
 
 def test_very_short_sentences_are_chosen_only_where_there_are_no_others() -> None:
