@@ -116,8 +116,7 @@ def _asks_for_something(parameter: Parameter, value: Value) -> bool:
         return value != 1
     if parameter.support is Support.SERVED:
         return False
-    nothing = {"", parameter.default} if parameter.name != "redact" else {"false"}
-    return str(value).lower() not in nothing
+    return str(value).lower() not in {"", parameter.default}
 
 
 def _other_mode_warning(name: str) -> ParameterWarning:
