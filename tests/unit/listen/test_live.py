@@ -147,6 +147,16 @@ class TestPause:
         assert talk.closed_with == CloseSocket(1011, CloseReason.IDLE_TIMEOUT.reason)
 
 
+class TestFinalizes:
+    """https://developers.deepgram.com/docs/finalize"""
+
+    @pytest.mark.parametrize("message", ['{"type":"Finalize"}', '{"type":"Finalize","channel":0}'])
+    def test_each_has_an_answer_of_its_own(self, message: str) -> None:
+        talk = Talk().text(message).text(message)
+        talk.hear(*(final(f"n{n}", float(n), Cause.FINALIZE, start=n - 1.0) for n in (1, 2, 3)))
+        assert [each["from_finalize"] for each in talk.fresh()] == [True, True, False]
+
+
 class TestFinalize:
     """https://developers.deepgram.com/docs/finalize"""
 

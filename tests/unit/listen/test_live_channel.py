@@ -5,7 +5,16 @@ from typing import cast
 
 import pytest
 
-from ringback.listen.live import AudioOpened, Cause, RecognitionResult, SpeechStarted, VadProgress
+from ringback.listen.json_parts import JsonEntity, JsonHit, JsonSearch
+from ringback.listen.live import (
+    AudioOpened,
+    Cause,
+    MessageKind,
+    RecognitionFinished,
+    RecognitionResult,
+    SpeechStarted,
+    VadProgress,
+)
 from ringback.transcript import Word
 from support.conversations import Json, Talk, final, interim, quiet, spoken, transcript
 
@@ -124,6 +133,94 @@ class TestInterimsAndFinals:
         assert [found[0][1], found[-1][2]] == [1.0, 2.0]
         assert all(one[2] == other[1] for one, other in pairwise(found))
         assert all(start <= end for _, start, end, _ in found)
+
+
+class TestEntitiesAndSearch:
+    """https://developers.deepgram.com/docs/detect-entities, https://developers.deepgram.com/docs/search"""
+
+    QUERY = "detect_entities=true&search=acme"
+    HITS = (JsonSearch("acme", [JsonHit(0.9, 0.0, 1.0, "acme")]),)
+
+    def test_they_stand_in_the_final_that_they_are_in(self) -> None:
+        entity = JsonEntity("DATE", "may", 0.9, 1, 2)
+        event = RecognitionResult(
+            0, 0.0, 2.0, spoken("in may", 0.0, 2.0), True, Cause.ENDPOINT, (entity,), self.HITS
+        )
+        (message,) = Talk(self.QUERY).hear(event).fresh()
+        written = [{"label": "DATE", "value": "may", "confidence": 0.9, "start_word": 1, "end_word": 2}]
+        channel = cast(dict[str, list[Json]], message["channel"])
+        assert message["entities"] == written
+        assert channel["alternatives"][0]["entities"] == written
+        assert channel["search"] == [
+            {"query": "acme", "hits": [{"confidence": 0.9, "start": 0.0, "end": 1.0, "snippet": "acme"}]}
+        ]
+
+    def test_they_are_left_out_where_not_asked_for(self) -> None:
+        event = RecognitionResult(
+            0,
+            0.0,
+            1.0,
+            spoken("may", 0.0, 1.0),
+            True,
+            Cause.END,
+            (JsonEntity("DATE", "may", 1, 0, 1),),
+            self.HITS,
+        )
+        (message,) = Talk().hear(event).fresh()
+        assert "entities" not in message
+        assert set(cast(Json, message["channel"])) == {"alternatives"}
+
+    def test_in_several_finals_indices_count_from_each_ones_first_word(self) -> None:
+        words = tuple(Word("x" * 500, n * 0.01, n * 0.01, 1.0) for n in range(200))
+        entities = tuple(JsonEntity("DATE", str(n), 1.0, n, n + 1) for n in range(200))
+        event = RecognitionResult(0, 0.0, 2.0, words, True, Cause.ENDPOINT, entities, self.HITS)
+        messages = Talk(self.QUERY).hear(event).fresh()
+        assert len(messages) == 5
+        first = 0
+        for message in messages:
+            found = cast(list[Json], message["entities"])
+            assert [each["start_word"] for each in found] == list(range(len(found)))
+            assert [each["end_word"] for each in found] == list(range(1, len(found) + 1))
+            assert [each["value"] for each in found] == [str(first + n) for n in range(len(found))]
+            first += len(found)
+        assert first == 200
+        assert ["search" in cast(Json, message["channel"]) for message in messages] == [False] * 4 + [True]
+
+
+class TestUtteranceEndBeforeAFinal:
+    """https://developers.deepgram.com/docs/utterance-end: words come late where nothing else was reported."""
+
+    def test_a_gap_before_the_words_of_a_final_is_told_before_it(self) -> None:
+        talk = Talk("interim_results=true&utterance_end_ms=1000").hear(final("one", 1.0, Cause.LENGTH))
+        talk.fresh()
+        talk.hear(RecognitionResult(0, 1.0, 6.0, spoken("two", 5.0, 6.0), True, Cause.LENGTH))
+        gap, result = talk.fresh()
+        assert (gap["type"], gap["last_word_end"]) == ("UtteranceEnd", 1.0)
+        assert transcript(result) == "two"
+
+
+class TestKinds:
+    """By these a callback's relay and a slow client's queue know what may be dropped."""
+
+    def test_each_message_has_its_kind(self) -> None:
+        talk = Talk("interim_results=true&vad_events=true&utterance_end_ms=1000", channels=2)
+        talk.hear(SpeechStarted(1, 0.5), interim("one", 1.0, channel=1), final("one", 1.5, channel=1))
+        talk.hear(quiet(3.0, 1.5, channel=1)).text("what?").text({"type": "Configure", "keyterms": []})
+        talk.text({"type": "Configure", "features": {"diarize": True}}).text('{"type":"CloseStream"}')
+        talk.hear(RecognitionFinished(2, 3.0))
+        assert [(kind, message["type"]) for kind, message in talk.said] == [
+            (MessageKind.SPEECH_STARTED, "SpeechStarted"),
+            (MessageKind.INTERIM, "Results"),
+            (MessageKind.FINAL, "Results"),
+            (MessageKind.UTTERANCE_END, "UtteranceEnd"),
+            (MessageKind.INTERIM, "Results"),
+            (MessageKind.ANSWER, "Error"),
+            (MessageKind.ANSWER, "ConfigureSuccess"),
+            (MessageKind.ANSWER, "ConfigureFailure"),
+            (MessageKind.METADATA, "Metadata"),
+        ]
+        indices = [message.get("channel_index") or message.get("channel") for message in talk.fresh()[:5]]
+        assert indices == [[1, 2]] * 5
 
 
 class TestSpeechFinal:
