@@ -4,11 +4,8 @@ import math
 import re
 from collections import Counter
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.understanding.clauses import MOST_OF_CLAUSE, clauses
@@ -82,7 +79,7 @@ def test_the_sentences_are_those_that_lexrank_ranks_first(said: list[list[str]])
     for place in sorted(range(len(bags)), key=lambda place: (-round(ranks[place], 6), place)):
         if len(chosen) < 3 and all(bags[place] != bags[other] for other in chosen):
             chosen.append(place)
-    texts = [" ".join(words) for words in said]
+    texts = [" ".join(words) + "." for words in said]
     assert summarise(numbered(texts)) == " ".join(texts[place] for place in sorted(chosen))
 
 
