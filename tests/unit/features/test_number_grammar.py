@@ -106,18 +106,18 @@ def test_times(hour: int, minute: int, half: str) -> None:
 @few
 def test_phone_numbers_behind_their_cue(digits: str) -> None:
     said = " ".join(BELOW_TWENTY[int(digit)] if digit != "0" else "oh" for digit in digits)
-    shown = f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
-    assert formatted(f"call me at {said} please") == f"call me at {shown} please"
+    printed = f"({digits[:3]}) {digits[3:6]}-{digits[6:]}"
+    assert formatted(f"call me at {said} please") == f"call me at {printed} please"
     written = f"{digits[:3]} {digits[3:6]} {digits[6:]}"
-    assert formatted(f"Call me at {written}, please.") == f"Call me at {shown}, please."
+    assert formatted(f"Call me at {written}, please.") == f"Call me at {printed}, please."
 
 
 @given(st.text("0123456789", min_size=16, max_size=16))
 @few
 def test_cards_behind_their_cue(digits: str) -> None:
     said = " ".join(BELOW_TWENTY[int(digit)] for digit in digits)
-    shown = " ".join(digits[i : i + 4] for i in range(0, 16, 4))
-    assert formatted(f"my card number is {said} thanks") == f"my card number is {shown} thanks"
+    printed = " ".join(digits[i : i + 4] for i in range(0, 16, 4))
+    assert formatted(f"my card number is {said} thanks") == f"my card number is {printed} thanks"
 
 
 @given(st.text("123456789", min_size=4, max_size=9))

@@ -106,11 +106,11 @@ def test_each_word_that_is_found_gives_way_and_no_other(
 def test_a_sentence_keeps_its_end_when_its_last_words_are_deleted(said: list[tuple[str, str]]) -> None:
     """Unless nothing of the text is left in front to carry it."""
     text = " ".join(word + mark for word, mark in said)
-    left = joined(replaced(text, "alpha", "beta:"))
+    written = joined(replaced(text, "alpha", "beta:"))
     expected: list[str] = []
     for word, mark in said:
         if word not in ("alpha", "beta"):
             expected.append(word + mark)
         elif expected and mark and expected[-1][-1] not in ".?":
             expected[-1] += mark
-    assert left == " ".join(expected)
+    assert written == " ".join(expected)
