@@ -5,14 +5,13 @@ where there is speech. The weights are those of the distribution `ringback-model
 """
 
 import importlib.util
-import json
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from ringback import onnx
 from ringback.audio.samples import SAMPLE_RATE, Samples
@@ -23,6 +22,7 @@ from ringback.engines.voice_windows import (
     Classes,
     Stretch,
     VoiceWindow,
+    blocks,
     changes,
     cut,
     speech_in,
@@ -31,7 +31,7 @@ from ringback.engines.voice_windows import (
 from ringback.errors import Misconfigured
 from ringback.listen.json_parts import JsonDiarizer
 from ringback.listen.options import ListenOptions
-from ringback.speakers.voices import Embeddings, Voice, unit
+from ringback.speakers.voices import Voice, unit
 
 
 def speaker_models_folder() -> Path | None:
@@ -54,6 +54,10 @@ def diarizer(options: ListenOptions, *, live: bool) -> JsonDiarizer | None:
     return JsonDiarizer(_UUID, newest if options.diarize_model in {None, "latest"} else options.diarize_model)
 
 
+Frames = npt.NDArray[np.float32]
+"""What the embedder hears in each 20 ms; shape (1, 512, frames)."""
+
+
 class SpeakerModels:
     """Thread-safe: sessions of onnxruntime are."""
 
@@ -66,8 +70,7 @@ class SpeakerModels:
             self._new_detector = partial(Detector, Silero())
             self._segmentation = onnx.session(folder / _SEGMENTATION)
             self._embedding = onnx.session(folder / _EMBEDDING)
-            centre = json.loads((folder / _CENTRE).read_bytes())["centre"]
-            self._centre = np.array(centre, np.float32)
+            self._pooling = onnx.session(folder / _POOLING)
         except Exception as error:  # what onnxruntime raises has no common name
             raise Misconfigured(
                 f"the speaker models in {folder} cannot be read: {error}. Install them again: "
@@ -82,10 +85,11 @@ class SpeakerModels:
         if len(samples) < LEAST:
             return ()
         speech = [each for each in speech_in(self._speech(samples), len(samples)) if each.length >= LEAST]
-        pieces = cut(speech, self._changes(samples)) if speech else ()
-        found = [window for piece in pieces for window in windows(piece)]
-        embeddings = self._embeddings(voice_features(samples), found) if found else ()
-        return tuple(_voice(*each) for each in zip(found, embeddings, strict=True))
+        if not speech:
+            return ()
+        features = voice_features(samples)
+        pieces = [each for each in cut(speech, self._changes(samples)) if each.length >= LEAST]
+        return tuple(voice for piece in pieces for voice in self._voices_in(piece, features))
 
     def _speech(self, samples: Samples) -> list[float]:
         whole = np.pad(samples, (0, -len(samples) % VAD_WINDOW))
@@ -103,47 +107,45 @@ class SpeakerModels:
         classes: Classes = likely[0].argmax(axis=-1)
         return classes
 
-    def _embeddings(self, features: Features, found: Sequence[VoiceWindow]) -> Embeddings:
-        """Around the mean voice: without that, all people have much in common."""
-        embeddings = np.empty((len(found), len(self._centre)), np.float32)
-        for frames, numbers in _by_length(found):
-            for batch in (numbers[i : i + _BATCH] for i in range(0, len(numbers), _BATCH)):
-                inputs = np.stack([_window_of(features, found[number], frames) for number in batch])
-                (embeddings[batch],) = self._embedding.run(None, {"features": inputs})
-        # Of a recording whose samples are no numbers nothing is known, and no distance may be.
-        around: Embeddings = np.nan_to_num(unit(embeddings) - self._centre)
-        return unit(around)
+    def _voices_in(self, piece: Stretch, features: Features) -> Iterator[Voice]:
+        """Of a piece in which one person speaks. Its windows overlap: what the embedder hears in each frame
+        is computed once for all of them."""
+        frames = np.concatenate([self._frames(block, features) for block in blocks(piece, _FRAME)], axis=2)
+        for window in windows(piece):
+            first = (window.heard.start - piece.start) // _FRAME
+            own = frames[:, :, first : first + window.heard.length // _FRAME]
+            (embedding,) = self._pooling.run(None, {"frames": own})
+            # Of a recording whose samples are no numbers nothing is known, and no distance may be.
+            yield _voice(window, unit(np.nan_to_num(embedding))[0])
+
+    def _frames(self, block: Stretch, features: Features) -> Frames:
+        own = features[block.start // HOP : block.end // HOP]
+        # Less what all of it has in common: the microphone, the room.
+        inputs = (own - own.mean(axis=0))[None]
+        (frames,) = self._embedding.run(["frames"], {"features": inputs})
+        heard: Frames = frames
+        return heard
 
 
-_SEGMENTATION, _EMBEDDING, _CENTRE = (
+_SEGMENTATION, _EMBEDDING, _POOLING = (
     "speaker_segmentation.onnx",
     "speaker_embedding.onnx",
-    "speaker_centre.json",
+    "speaker_pooling.onnx",
 )
-_FILES = (_SEGMENTATION, _EMBEDDING, _CENTRE)
-_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 1"))
+_FILES = (_SEGMENTATION, _EMBEDDING, _POOLING)
+_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 2"))
 """Another number for other weights or other rules."""
-_BATCH = 4
-"""Windows that are embedded at once: more are no quicker, and eight take twice the memory."""
+_FRAME = 2 * HOP
+"""Samples from one frame of the embedder to the next."""
 _SEGMENTED = 10 * SAMPLE_RATE
-"""Samples that the segmentation hears at once: as it was trained."""
+"""Samples that the segmentation hears at once, at the most: as it was trained."""
 
 
 def _heard_at_once(length: int) -> Iterator[Stretch]:
-    """What the segmentation hears of so many samples, evenly spread."""
+    """What the segmentation hears of so many samples, in equal parts."""
     count = max(1, -(-length // _SEGMENTED))
-    spare = max(0, length - _SEGMENTED)
     for number in range(count):
-        start = spare * number // max(1, count - 1)
-        yield Stretch(start, min(length, start + _SEGMENTED))
-
-
-def _by_length(found: Sequence[VoiceWindow]) -> Iterator[tuple[int, list[int]]]:
-    """The windows of each length, in whole tenths of a second, so that more of them share a batch."""
-    groups: defaultdict[int, list[int]] = defaultdict(list)
-    for number, window in enumerate(found):
-        groups[window.heard.length // HOP // 10 * 10].append(number)
-    yield from groups.items()
+        yield Stretch(length * number // count, length * (number + 1) // count)
 
 
 def _voice(window: VoiceWindow, embedding: Samples) -> Voice:
@@ -156,12 +158,3 @@ def _voice(window: VoiceWindow, embedding: Samples) -> Voice:
         goes_on=window.goes_on,
         embedding=embedding.tobytes(),
     )
-
-
-def _window_of(features: Features, window: VoiceWindow, frames: int) -> Features:
-    """The middle `frames` of the window, less what all of them have in common: the microphone, the room."""
-    spare = window.heard.length // HOP - frames
-    first = window.heard.start // HOP + spare // 2
-    own = features[first : first + frames]
-    centred: Features = own - own.mean(axis=0)
-    return centred

@@ -24,8 +24,8 @@ rather one that fell apart. Who speaks in short turns is told as another for som
 of their speech in the turn that is being told."""
 
 MOST_KEPT = 1_000
-"""Voices that are remembered: some 20 minutes of speech, clustered in 40 ms. Of more, every second one of the
-speaker with the most stands for its neighbour too."""
+"""Voices that are remembered: some eight minutes of speech, clustered in 40 ms. Of more, every second one
+of the speaker with the most stands for its neighbour too."""
 
 
 @dataclass(slots=True)
