@@ -1,7 +1,7 @@
 """How much more memory the whole process tree holds at its peak, over idle with the model loaded.
 
-Two cases, each on a fresh server: an upload of two gigabytes (silence, made while it is sent), and a
-recording of three hours of speech. Both have a callback, and end when it has come.
+Three cases, each on a fresh server: an upload of two gigabytes (silence, made while it is sent), and a
+recording of three hours of speech, without and with speakers. All have a callback, and end when it has come.
 """
 
 import http.client
@@ -45,22 +45,23 @@ def run(_: int) -> Report:
     with tempfile.TemporaryDirectory(prefix="ringback-bench-") as folder:
         path = Path(folder) / "long.flac"
         write_flac(path, [clip.path for clip in clips()], LONG_SECONDS)
-        measure(
-            "three hours of speech",
-            lambda port, target: send(port, target, file_blocks(path), path.stat().st_size),
-            report,
-        )
+
+        def three_hours(port: int, target: str) -> None:
+            send(port, target, file_blocks(path), path.stat().st_size)
+
+        measure("three hours of speech", three_hours, report)
+        measure("three hours of speech, with speakers", three_hours, report, diarize="true")
     return report
 
 
-def measure(case: str, submit: Callable[[int, str], None], report: Report) -> None:
+def measure(case: str, submit: Callable[[int, str], None], report: Report, **options: str) -> None:
     with RunningServer() as server, Child("bench.load.receiver") as receiver:
         resting = MemoryWatch(server.pid)
         time.sleep(IDLE_SECONDS)
         resting.end()
         receiver.ask(expect=1)
         target = "/v1/listen?" + urlencode(
-            {"callback": f"http://127.0.0.1:{receiver.facts['ports'][0]}/done"}
+            {"callback": f"http://127.0.0.1:{receiver.facts['ports'][0]}/done", **options}
         )
         watch = MemoryWatch(server.pid)
         idle_resident, before, started = resident(server.pid), cpu_seconds(server.pid), time.monotonic()

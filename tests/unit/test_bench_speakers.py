@@ -1,7 +1,10 @@
 """What the benchmark of speakers counts as right."""
 
+import wave
 from pathlib import Path
 
+from bench.harness.audio import decoded
+from bench.speakers.interruptions import SOUNDS, interrupted
 from bench.speakers.scores import Labelled, speech_right, words_of, words_right
 from bench.speakers.talks import Talk, Turn, composed
 
@@ -41,3 +44,26 @@ def test_turns_are_read_from_rttm(tmp_path: Path) -> None:
     (tmp_path / "one.rttm").write_text("SPEAKER one 1 0.500 1.250 <NA> <NA> ann <NA> <NA>\n")
     (talk,) = composed(tmp_path)
     assert (talk.name, talk.path, talk.turns) == ("one", tmp_path / "one.flac", (Turn(0.5, 1.75, "ann"),))
+
+
+def silent(path: Path, seconds: int, level: int) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(level.to_bytes(2, "little") * 16_000 * seconds)
+
+
+def test_interruptions_stand_between_turns_and_move_those_behind_them(tmp_path: Path) -> None:
+    for name in SOUNDS:
+        silent(tmp_path / "nospeech" / f"{name}.flac", 1, 9_000)
+    silent(tmp_path / "talk.wav", 6, 100)
+    turns = tuple(Turn(number, number + 0.8, "ab"[number % 2]) for number in range(6))
+    overlapping = Talk("both", tmp_path / "both.wav", (Turn(0, 2, "a"), Turn(1, 3, "b")))
+    talks = [Talk("talk", tmp_path / "talk.wav", turns), overlapping]
+    (talk,) = interrupted(talks, tmp_path, tmp_path)
+    assert [turn.start for turn in talk.turns] == [0, 1, 2, 3, 5, 6]
+    samples = decoded(talk.path)
+    assert len(samples) == 7 * 16_000
+    loud = (samples > 0.1).nonzero()[0]
+    assert (loud[0], loud[-1] + 1) == (int(3.8 * 16_000), int(4.8 * 16_000))
+    assert list(interrupted(talks, tmp_path, tmp_path / "elsewhere")) == []
