@@ -29,7 +29,7 @@ OURS = "ringback"
 AT_ONCE = (1, 2, 4, 8, 12, 16)
 PEERS_AT_ONCE = (1, 2)
 SPREAD = 4.0
-"""Seconds over which the streams of a run begin: nobody's calls begin together."""
+"""Seconds over which the streams of a run begin: calls do not begin together."""
 SECONDS, PROBE_SECONDS = 28.0, 10.0
 """The least length of a stream; it ends with a phrase."""
 SHORTEST_CLIP, LONGEST_CLIP = 4.0, 7.5

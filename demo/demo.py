@@ -178,7 +178,7 @@ def end(process: "subprocess.Popen[str]") -> None:
 def signals_held_back() -> Iterator[None]:
     """SIGTERM and SIGINT take effect at the end of this context.
 
-    One that came between the fork and the assignment would leave a process that nobody knows of.
+    One that came between the fork and the assignment would leave an unknown process.
     """
     came: list[int] = []
     numbers = (signal.SIGTERM, signal.SIGINT)

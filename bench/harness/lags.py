@@ -67,7 +67,7 @@ class Lags:
         for result in results:
             seen = settled + [plain(word) for word in result["text"].split()]
             for number in same(plan, seen):
-                # Nobody hears a word before it begins: that is another one that sounds alike.
+                # A word cannot be recognised before it begins: that is another one that sounds alike.
                 if result["at"] > plan.words[number].end - 1.0:
                     first_seen.setdefault(number, result["at"])
                     if result["final"]:

@@ -2,7 +2,7 @@
 
 `python -m bench.text.keyterms SMART_FORMATTING [MODEL]`: the clips of a copy of
 deepgram/llm-smart-formatting-benchmark (no licence file, none of it is here) and the corpus at hand.
-The list has the terms that are said, and as many again that nobody says. Bare and with terms, in one
+The list has the terms that are said, and as many again that are not said. Bare and with terms, in one
 process and the same minutes.
 """
 

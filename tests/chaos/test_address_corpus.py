@@ -284,7 +284,7 @@ async def attempts_at(program: Program, jobs: Sequence[JobId]) -> list[list[Atte
 
 @contextmanager
 def listening(came: list[str]) -> Iterator[int]:
-    """A port that nobody may call, on both loopback addresses: connections are noted."""
+    """A port that no request may reach, on both loopback addresses: connections are noted."""
     with socket.create_server(("127.0.0.1", 0)) as four:
         port = four.getsockname()[1]
         listeners = [four]

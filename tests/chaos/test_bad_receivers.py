@@ -1,4 +1,4 @@
-"""Receivers from hell beside healthy ones: every attempt ends in time, in bounded memory, and nobody waits.
+"""Bad receivers beside healthy ones: every attempt ends in time, in bounded memory, and delays no other.
 
 `docs/callbacks.md` promises it. The bad ones live in a process of their own, the healthy ones in this one;
 what is compared is the same load on the healthy ones, without and with the bad ones, in one run.

@@ -37,7 +37,7 @@ WITH_SECRETS = f"/{PATH}?X-Other={QUERY}"
 
 @dataclass
 class Watch:
-    """What was said so far, by whom, and what nobody may say."""
+    """What was said so far, by whom, and what may never be said."""
 
     secrets: dict[str, bytes]
     said: list[tuple[str, bytes]] = field(default_factory=list)
@@ -203,7 +203,7 @@ async def one_stream(program: Program, url: str, watch: Watch) -> str | None:
     query = f"{RAW}&inspect_response=true&callback={quote(url, safe='')}&extra=callback_secret:{ECHOED}"
     try:
         async with stream(program.port, query, key=KEY) as client:
-            with suppress(ConnectionClosed):  # by a socket callback that nobody takes
+            with suppress(ConnectionClosed):  # by a socket callback that is not read
                 await client.send(bytes(BYTES_PER_SECOND // 10))
                 await client.send(CLOSE_STREAM)
             await client.closed(60)

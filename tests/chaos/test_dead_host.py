@@ -39,7 +39,7 @@ async def test_a_dead_host_with_very_many_callbacks_delays_no_other(tmp_path: Pa
         tmp_path / "data",
         {"RINGBACK_CALLBACK_ALLOW": "127.0.0.0/8", "RINGBACK_CALLBACK_TIMEOUT": "2"},
     )
-    # Connections are taken in by the kernel until its queue is full; nobody ever reads them.
+    # Connections are taken in by the kernel until its queue is full; they are never read.
     with socket.create_server(("127.200.0.1", 0), backlog=4) as dead, Receiver(host="0.0.0.0") as receiver:
         path = program.data_dir / "ringback.db"
         healthy = await fill(path, f"http://127.200.0.1:{dead.getsockname()[1]}/", receiver.port)

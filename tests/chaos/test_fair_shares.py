@@ -31,7 +31,7 @@ LATEST = 3.0 if LONG else 10.0
 MOST_BEFORE = 24
 """Of a flood, in one process: two batches of four for each of two threads, and those in the clip's own."""
 NOBODY = "callback=http://127.0.0.1:9/"
-"""A receiver that is not there: nobody waits for these results."""
+"""A receiver that is not there: no caller waits for these results."""
 
 
 class Drip(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The installed server, a recording, a place that serves it, and somebody to call back."""
+"""The installed server, a recording, a place that serves it, and a receiver of callbacks."""
 
 import functools
 import http.server
@@ -49,7 +49,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(scope="session")
 def clip() -> Path:
-    """A committed recording in which somebody says the words of `spoken`."""
+    """A committed recording with the words of `spoken`."""
     return AUDIO / "librivox_0920.flac"
 
 

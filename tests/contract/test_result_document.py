@@ -102,7 +102,7 @@ def test_the_python_sdk_validates_it(body: bytes) -> None:
 
 
 def test_the_python_sdk_knows_every_field_but_those_of_other_clients() -> None:
-    """Names that the type does not declare would be read by nobody; these four other clients read."""
+    """Names that the type does not declare would not be read; these four other clients read."""
     response = ListenV1Response.model_validate_json(FULL)
     assert set(_undeclared(response)) == {"extra", "warnings", "language_confidence", "punctuated_word"}
     worded = ListenV1Response.model_validate_json(WORDED)

@@ -73,7 +73,7 @@ def answers(process: "subprocess.Popen[str]", port: int) -> bool:
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> int | None:
-    """The status; None while nobody listens."""
+    """The status; None while the port is closed."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30) as answer:
             return int(answer.status)

@@ -82,7 +82,7 @@ def test_every_close_stands_in_the_page_too() -> None:
         for each in COPY["channels"][channel]["x-close"]
     }
     assert closes == {(reason.code, reason.reason) for reason in CloseReason}
-    # Nobody is there any more to read that the client has gone.
+    # A client that has left does not read this.
     assert all(reason in page for _code, reason in closes if reason != CloseReason.CLIENT_GONE.reason)
 
 

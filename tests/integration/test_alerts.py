@@ -63,7 +63,7 @@ async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
 async def test_a_receiver_that_is_down_is_seen_in_what_is_scraped(
     ledger: SqliteLedger, tmp_path: Path
 ) -> None:
-    """Five callbacks to a port where nobody listens: given up, their destination's breaker open."""
+    """Five callbacks to a closed port: given up, their destination's breaker open."""
     probed = ProbeSources(ledger, ["deliver"], None, lambda: 0, Drain(), disk=partial(disk_space, tmp_path))
     server, stopping = HttpServer(metrics(probed), "127.0.0.1", 0), asyncio.Event()
     url = f"http://127.0.0.1:{server.bind()}/metrics"

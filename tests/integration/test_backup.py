@@ -1,4 +1,4 @@
-"""`ringback backup`, beside a server at work: consistent, private, and enough to start anew with."""
+"""`ringback backup`, beside a server at work: consistent, private, and enough to start again with."""
 
 import os
 import stat

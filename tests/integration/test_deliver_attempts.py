@@ -1,4 +1,4 @@
-"""One attempt at a delivery: what a receiver sees, what is recorded, and what is told to nobody."""
+"""One attempt at a delivery: what a receiver sees, what is recorded, and what stays secret."""
 
 import base64
 import json

@@ -1,4 +1,5 @@
-"""Look-ups that hang, seen from every use of names: who caused them waits, nobody is told of a bad name."""
+"""Look-ups that hang, seen from every use of names: only who caused them waits, and none is told of a bad
+name."""
 
 import asyncio
 import threading

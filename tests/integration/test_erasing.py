@@ -335,7 +335,7 @@ async def dies_after(steps: int, file: ProcessContext, request: JobId) -> bool:
 
 
 class Asking(Dying):
-    """Somebody asks for each parked delivery again, just before it would be erased."""
+    """Each parked delivery is sent again, just before it would be erased."""
 
     def __init__(self, inner: Store, times: int) -> None:
         super().__init__(inner, [0] * 1_000)

@@ -248,7 +248,7 @@ def test_feeding_a_child_that_has_gone_raises_nothing() -> None:
 
 
 async def test_a_child_stays_until_it_is_ended() -> None:
-    """If it left while somebody wrote to it, its last words could be lost."""
+    """If it left while it is being written to, its last words could be lost."""
     child = await start_live_child()
     await child.send_message(BeginFile(Decoding("speex", 16_000)))
     for _ in range(200):

@@ -339,7 +339,7 @@ async def test_an_engine_that_fails_is_reported_and_ends_the_stream(tmp_path: Pa
 
 
 async def test_a_flood_is_slowed_down(tmp_path: Path) -> None:
-    """Nobody fetches events, and the engine takes its time: so does who feeds."""
+    """Events are not fetched, and the engine is slow: feeding waits."""
     minutes = np.tile(samples_of(SPOKEN), 100)
     async with live_engine(tmp_path, scripted(tmp_path, '{"words": "slow", "delay": 0.5}')) as engine:
         hearing = engine.open(SCRIPTED)

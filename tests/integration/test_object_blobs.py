@@ -230,7 +230,7 @@ async def test_the_copies_of_a_process_that_died_are_removed_at_the_next_start(
         assert reader.stdout is not None
         assert await asyncio.to_thread(reader.stdout.readline) == b"reading\n"
         async with blob_store_at(url, tmp_path, SystemClock()):
-            assert len(copies(tmp_path)) == 1  # it lives: nobody takes its copy away
+            assert len(copies(tmp_path)) == 1  # it lives: its copy is not removed
         reader.kill()
     async with blob_store_at(url, tmp_path, SystemClock()):
         assert copies(tmp_path) == []
@@ -273,7 +273,7 @@ async def test_wrong_credentials_are_reported_at_the_start(
 async def test_credentials_that_are_taken_away_are_a_matter_for_later(
     url: str, blobs: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At run time the same is an `OSError`, as a broken disk would be: somebody may fix it."""
+    """At run time the same is an `OSError`, as a broken disk would be: it may be fixed."""
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another-secret")
     other = blob_store_at(url, tmp_path, SystemClock())
     assert isinstance(other, objects.ObjectBlobStore)

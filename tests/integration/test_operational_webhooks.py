@@ -159,7 +159,7 @@ async def test_a_queue_that_nobody_takes_from(watched: Watched) -> None:
     await watched.ledger.add([delivery("https://hooks.example:443", "a-tenant")])
     watched.clock.advance(61)
     sent_events = await watched.sent_events()
-    # Nobody takes the event itself, either: it is the same queue.
+    # The event itself is not delivered, either: it is the same queue.
     assert_as_documented(sent_events, EventType.QUEUE_STALLED)
     assert sent_events[0]["data"]["kind"] == "deliver"
     for lease in await watched.ledger.claim(KIND, 10, 30):

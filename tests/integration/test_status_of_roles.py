@@ -29,7 +29,7 @@ Role = Literal["api", "transcribe", "deliver", "all"]
 
 @pytest.fixture
 async def ledger(tmp_path: Path) -> AsyncIterator[SqliteLedger]:
-    """With a recording that nobody has taken up for an hour."""
+    """With a recording that has not been claimed for an hour."""
     clock = ManualClock()
     async with await SqliteLedger.open(tmp_path / "ledger.db", clock, serving=True) as ledger:
         await ledger.add([NewJob(JobId("0"), "transcribe", Lane("p"), "p", b"")])

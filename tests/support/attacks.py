@@ -30,7 +30,7 @@ CLIP = (Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac")
 SILENCE = 3_600.0
 """Seconds, of eight channels."""
 NOBODY = "callback=http://127.0.0.1:9/"
-"""A receiver that is not there: nobody waits for these results."""
+"""A receiver that is not there: no caller waits for these results."""
 
 
 @dataclass

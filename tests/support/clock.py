@@ -25,7 +25,7 @@ class ManualClock:
             moved()
 
     def set_back(self, seconds: float) -> None:
-        """Somebody sets the machine's clock back; no time passes."""
+        """The machine's clock is set back; no time passes."""
         self._now -= seconds
 
     def watch(self, moved: Callable[[], None]) -> None:

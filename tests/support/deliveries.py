@@ -15,5 +15,5 @@ async def sign(_key_id: str | None, webhook_id: str, body: bytes) -> dict[str, s
 
 
 async def nothing_recorded(_: JobId, __: int) -> list[Attempt]:
-    """`Deliverer`'s port to the ledger, for a delivery that nobody has recorded an attempt of."""
+    """`Deliverer`'s port to the ledger, for a delivery without recorded attempts."""
     return []

@@ -184,7 +184,7 @@ class ScriptedRecogniser:
 
     @property
     def pending_events(self) -> int:
-        """Events that nobody has asked for yet."""
+        """Events that were not fetched yet."""
         return self._events.qsize()
 
     async def feed_audio(self, data: bytes) -> None:

@@ -15,7 +15,7 @@ _claimed: list[IO[str]] = []
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on, and that no other process which asks here is given.
+    """A free port of 127.0.0.1, which no other process that asks here is given.
 
     It lies below those that the kernel gives to connections: one of these could otherwise take the port
     while its server restarts, and a client that polls for the server could be connected to itself.

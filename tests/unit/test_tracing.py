@@ -1,4 +1,4 @@
-"""Spans where nobody collects them, and whether somebody does."""
+"""Spans without a collector, and whether there is one."""
 
 import subprocess
 import sys

@@ -220,7 +220,7 @@ class TestFencing:
     async def leases(
         self, store: Store, new_job: NewJobs, claim_one: ClaimOne, manual_clock: MovableClock
     ) -> tuple[Lease, Lease]:
-        """An old lease that ran out, and the one that somebody else has now."""
+        """An old lease that ran out, and the one that another worker has now."""
         await store.add([new_job()])
         old = await claim_one()
         manual_clock.advance(31.0)

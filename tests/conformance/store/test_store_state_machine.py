@@ -259,7 +259,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.run(self.opened.aclose())
         self.store = self.run(self.opened.enter_async_context(self.reopen()))
         self.model.start_again(self.clock.now())
-        # The new ledger's clock is added up anew: what came just before shall not be due a rounding later.
+        # The new ledger's clock is added up again: what came just before must not be due a rounding later.
         self.time_passes(0.0123)
 
     # What people ask for.

@@ -25,7 +25,7 @@ PIECE = 3_200
 
 RAW = {"encoding": "linear16", "sample_rate": "16000"}
 MIDDLE = PIECE * 24
-"""Somebody is speaking there."""
+"""In the middle of speech."""
 
 SILENCE = bytes(PIECE * 16)
 

@@ -20,7 +20,7 @@ FRAME = RATE // 50
 """Samples of 20 ms."""
 
 MIDDLE = RATE * 2 * 2
-"""The byte after 2 s, where somebody is speaking: there the feeder waits for text that may still change."""
+"""The byte after 2 s, in the middle of speech: there the feeder waits for text that may still change."""
 
 ONCE = APIConnectOptions(max_retry=0)
 

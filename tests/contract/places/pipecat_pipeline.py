@@ -32,7 +32,7 @@ FRAME = RATE // 50 * 2
 """Bytes of 20 ms."""
 
 MIDDLE = RATE * 2 * 2
-"""The byte after 2 s, where somebody is speaking: there the feeder waits for text that may still change."""
+"""The byte after 2 s, in the middle of speech: there the feeder waits for text that may still change."""
 
 
 async def main(given: dict[str, str], sound: bytes) -> None:
@@ -70,7 +70,7 @@ class Collector(FrameProcessor):  # type: ignore[misc] # Pipecat's types are not
 
 
 async def conversation(url: str, key: str, sound: bytes) -> dict[str, Any]:
-    """One turn: somebody speaks at twice the speed of speech, stops, and the pipeline ends."""
+    """One turn: speech at twice its speed, silence, and the pipeline ends."""
     collected: list[dict[str, Any]] = []
     before, after = Collector(collected), Collector(collected)
     options = DeepgramSTTService.Settings(

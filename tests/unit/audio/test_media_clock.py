@@ -1,4 +1,4 @@
-"""Media time from timestamps: what honest containers do, and what nobody may achieve with hostile ones."""
+"""Media time from timestamps: what honest containers do, and what hostile ones cannot achieve."""
 
 from collections.abc import Sequence
 from itertools import pairwise

@@ -21,7 +21,7 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.storage.sqlite import SqliteLedger
 
 BAD = "x\x1b]0;owned\x07\x1b[2J\x1b[8m\x9b31m\x1bPq\x7f\r\nok    fake  line"
-"""Title, clear screen, conceal, C1, DCS, delete, and a line that nobody printed."""
+"""Title, clear screen, conceal, C1, DCS, delete, and a line that was not printed."""
 
 OURS = re.compile(r"\x1b\[(?:[0-2]|22|3[0-79]|9[0-7])m|\r\x1b\[2K")
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")

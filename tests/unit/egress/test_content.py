@@ -1,4 +1,4 @@
-"""Undoing a content coding that nobody asked for, and telling pages from audio."""
+"""Undoing a content coding that was not requested, and telling pages from audio."""
 
 import gzip
 import zlib

@@ -206,7 +206,7 @@ async def test_a_cancelled_jobs_handler_is_cancelled(ledger: SqliteLedger, run: 
 
 
 async def test_a_late_write_is_refused_and_counted(ledger: SqliteLedger, run: Run) -> None:
-    """As after SIGSTOP: the lease ran out and somebody else has the job when the handler comes back."""
+    """As after SIGSTOP: the lease ran out and another worker has the job when the handler comes back."""
     started, release = asyncio.Event(), asyncio.Event()
 
     async def handler(lease: Lease) -> Outcome:

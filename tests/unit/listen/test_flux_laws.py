@@ -142,7 +142,7 @@ class FluxLaws(RuleBasedStateMachine):
     @invariant()
     def the_laws_hold(self) -> None:
         stream = Turns(self.messages)
-        stream.check()  # a recogniser gone astray may report `EAGER` where nobody asked for it
+        stream.check()  # a recogniser gone astray may report `EAGER` where it was not requested
         assert json.loads(self.conversation.summary)["turns"] == len(stream.ends)
 
     @invariant()

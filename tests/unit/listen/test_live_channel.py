@@ -251,7 +251,8 @@ class TestSpeechFinal:
         ]
 
     def test_silence_out_of_nowhere_closes_nothing(self) -> None:
-        """Deepgram does send `speech_final` then, at which voice agents took turns that nobody had."""
+        """Deepgram does send `speech_final` then, at which voice agents answered an utterance that was not
+        spoken."""
         talk = Talk().hear(final("", 3.0, Cause.SILENCE), final("", 6.0, Cause.SILENCE))
         assert [span[0] for span in spans(talk.fresh())] == ["is_final", "is_final"]
 

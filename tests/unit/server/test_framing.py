@@ -222,7 +222,7 @@ def test_trailers_are_no_headers() -> None:
 
 
 def test_an_ignored_offer_is_not_shown_to_the_application() -> None:
-    """Whether it is dropped or kept, nobody behind may act on it; the other headers are all there."""
+    """Whether it is dropped or kept, no later step may act on it; the other headers are all there."""
     parser = RequestParser()
     parser.receive(lines(POST, "A: b", *H2C, "Content-Length: 1", body="x"))
     head = parser.next_event()
