@@ -48,8 +48,8 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 # The suite starts hundreds of servers, each in half the time where bytecode is kept, as a user's is.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all mutants test-kernels test-cluster lint format bench chaos notices openapi sbom \
-	dist lock clean
+.PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all test-kernels test-cluster \
+	mutants lint format bench chaos notices openapi sbom site dist lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -73,13 +73,13 @@ test: $(INSTALL)dev lint ## Check style, types and import rules, then run the ev
 test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
 	$(PYTEST) -m 'clients and not slow' $(ARGS)
 
-test-long: $(INSTALL)dev .venvs/llm/.installed .venvs/dist/.installed ## Run what is too long for the everyday suite.
+test-long: $(INSTALL)dev .venvs/llm/.installed .venvs/dist/.installed .venvs/site/.installed ## Run what is too long for the everyday suite.
 	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
 
 test-web: setup-dev ## Try the dashboard in a real Chromium; screenshots go to build/screenshots/.
 	$(BIN)/python -m pytest tests/web $(ARGS)
 
-test-all: setup-dev .venvs/llm/.installed .venvs/dist/.installed lint ## Run all but what is marked slow in one go: what CI does.
+test-all: setup-dev .venvs/llm/.installed .venvs/dist/.installed .venvs/site/.installed lint ## Run all but what is marked slow in one go: what CI does.
 	$(PYTEST) -m 'not slow' $(ARGS)
 
 mutants: .venvs/mutants/.installed ## Change the pure modules line by line, and print what no test notices.
@@ -123,6 +123,10 @@ sbom: .venvs/supply/.installed ## Write a bill of materials (CycloneDX) of what 
 	cat $(SHIPPED:%=requirements/%.txt) | .venvs/supply/bin/cyclonedx-py requirements - --pyproject pyproject.toml \
 		--output-reproducible --output-file build/$(BILL)
 	@echo build/$(BILL)
+
+site: .venvs/site/.installed ## Make a site of the documentation in build/site/; a link that leads nowhere is an error.
+	.venvs/site/bin/sphinx-build --quiet --fail-on-warning --keep-going -n -c tools/site -d build/site-cache . build/site
+	@echo build/site/index.html
 
 dist: $(INSTALL)core .venvs/dist/.installed ## Build what goes onto an index into build/dist/, and check it (REPOSITORY=https://…).
 	rm -rf build/dist

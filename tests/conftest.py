@@ -96,6 +96,7 @@ LONG = {
     "e2e/test_demo.py",
     "e2e/test_recording_accuracy.py",
     "e2e/test_recording_variants.py",
+    "e2e/test_site.py",
     "e2e/test_start.py",
     "integration/test_audio_reader.py",
     "integration/test_audio_reader_children.py",

@@ -48,7 +48,7 @@ def faults(page: Path) -> Iterator[str]:
         if re.match(r"[a-z]+:", path):
             continue
         target = (page.parent / path).resolve() if path else page
-        if not target.is_relative_to(ROOT) or not target.exists():
+        if not target.is_relative_to(ROOT) or not target.is_file():
             yield f"{link}: there is no such file"
         elif anchor and anchor not in anchors(target):
             yield f"{link}: there is no such heading"
