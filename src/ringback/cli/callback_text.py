@@ -1,6 +1,8 @@
-"""A callback as text for people: the transcript, the error, or one message of a live stream."""
+"""A callback as text for people: the transcript, what was understood of a text, the error, the link, one
+message of a live stream, or an operational webhook."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from ringback.cli.output import printable
@@ -27,16 +29,38 @@ def _lines(document: Any) -> list[str]:
 
 
 def _without_words(document: Any) -> str:
-    """Of what was understood of a text, and of an error."""
     if "results" in document:
-        try:
-            return f"“{document['results']['summary']['text']}”"
-        except (KeyError, TypeError):
-            return "(what was understood of a text)"
+        return "   ".join(_understood(document["results"])) or "(what was understood of a text)"
     if "err_msg" in document:
         code, message = str(document.get("err_code")), str(document["err_msg"])
         return message if message.startswith(code) else f"{code}: {message}"
+    if "result_url" in document:
+        return f"too large for this receiver; it is at {document['result_url']}"
+    if is_operational(document):
+        facts = (f"{name} {value}" for name, value in document["data"].items() if value is not None)
+        return f"{document['type']}: {', '.join(facts)}"
     return _UNKNOWN
+
+
+def _understood(results: Any) -> Iterator[str]:
+    """Of a text: the summary, the average sentiment, the topics and intents."""
+    with suppress(KeyError, TypeError):
+        yield f"“{results['summary']['text']}”"
+    with suppress(KeyError, TypeError):
+        yield f"sentiment: {results['sentiments']['average']['sentiment']}"
+    for plural, singular in (("topics", "topic"), ("intents", "intent")):
+        with suppress(KeyError, TypeError):
+            labels = [label[singular] for each in results[plural]["segments"] for label in each[plural]]
+            yield f"{plural}: {', '.join(dict.fromkeys(labels)) or 'none'}"
+
+
+def is_operational(document: Any) -> bool:
+    """Whether it is an operational webhook (docs/webhooks.md), which is about no request of a caller."""
+    return (
+        isinstance(document, dict)
+        and {"type", "timestamp", "data"} <= document.keys()
+        and isinstance(document["data"], dict)
+    )
 
 
 def request_id_in(document: Any) -> str | None:
@@ -49,7 +73,10 @@ def request_id_in(document: Any) -> str | None:
 
 
 def has_request_id(document: Any) -> bool:
-    """Whether a request_id belongs into it: two messages of a live stream have none."""
+    """Whether a request_id belongs into it: two messages of a live stream and operational webhooks have
+    none."""
+    if is_operational(document):
+        return False
     return not (isinstance(document, dict) and document.get("type") in {"SpeechStarted", "UtteranceEnd"})
 
 

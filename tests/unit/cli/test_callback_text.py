@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from ringback.cli.callback_text import callback_lines
+from ringback.cli.callback_text import callback_lines, has_request_id
 
 
 def recognised(text: str) -> dict[str, Any]:
@@ -14,12 +14,32 @@ def recognised(text: str) -> dict[str, Any]:
 RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": recognised("Hello.")}
 
 
+UNDERSTOOD = {
+    "summary": {"text": "All is well."},
+    "sentiments": {"segments": [], "average": {"sentiment": "positive", "sentiment_score": 0.5}},
+    "topics": {"segments": [{"topics": [{"topic": "Phone"}, {"topic": "Refund"}, {"topic": "Phone"}]}]},
+    "intents": {"segments": []},
+}
+PARKED = {
+    "type": "delivery.parked",
+    "timestamp": "2026-11-30T03:12:44.120Z",
+    "data": {"destination": "http://h:80", "attempts": 2, "code": None},
+}
+
+
 @pytest.mark.parametrize(
     ("document", "lines"),
     [
         ({"results": {"channels": [recognised("Hello."), recognised("Hi.")]}}, ["“Hello.”", "“Hi.”"]),
         ({"results": {"summary": {"text": "All is well."}}}, ["“All is well.”"]),
-        ({"results": {"topics": {"segments": []}}}, ["(what was understood of a text)"]),
+        (
+            {"results": UNDERSTOOD},
+            ["“All is well.”   sentiment: positive   topics: Phone, Refund   intents: none"],
+        ),
+        ({"results": {}}, ["(what was understood of a text)"]),
+        ({"results": {"topics": {"segments": [7]}}}, ["(what was understood of a text)"]),
+        ({"request_id": "a", "result_url": "/r", "bytes": 9}, ["too large for this receiver; it is at /r"]),
+        (PARKED, ["delivery.parked: destination http://h:80, attempts 2"]),
         ({"err_code": "Bad Request", "err_msg": "Bad Request: corrupt"}, ["Bad Request: corrupt"]),
         ({"err_code": "REMOTE", "err_msg": "gone"}, ["REMOTE: gone"]),
         ({**RESULTS, "is_final": True}, ["“Hello.”   (final, 1.00 to 1.50 s)"]),
@@ -35,3 +55,9 @@ RESULTS = {"type": "Results", "start": 1.0, "duration": 0.5, "channel": recognis
 )
 def test_lines(document: object, lines: list[str]) -> None:
     assert callback_lines(document) == lines
+
+
+def test_operational_webhooks_are_about_no_request() -> None:
+    assert not has_request_id(PARKED)
+    assert has_request_id({"type": "Results"})
+    assert has_request_id(None)
