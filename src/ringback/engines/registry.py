@@ -140,10 +140,13 @@ class ModelCatalogue:
         names = "; ".join(f"{info.name} ({_languages_of(info)})" for info in self.models())
         hint = f"This server has: {names}."
         if languages and not any(_knows(info, languages) for info in self.models()):
-            hint = f"No model here knows any of: {', '.join(languages)}. {hint}"
+            hint = f"No model here knows {' or '.join(languages)}. {hint}"
         if not any(len(info.languages) > 1 for info in self.models()) and list(languages) != ["en"]:
-            hint += " Other languages need a multilingual model: install ringback[multilingual]."
+            hint += f" Other languages need a multilingual model: {MULTILINGUAL}."
         return hint
+
+
+MULTILINGUAL = "run `make setup EXTRAS=multilingual`, or install `ringback[multilingual]`"
 
 
 def installed_kinds() -> dict[str, RecogniserKind]:
