@@ -89,7 +89,9 @@ def assert_it_verifies(
 ) -> None:
     request_id = ordered(server, clip, url)
     assert process.stdout is not None
-    assert process.stdout.readline() == f"verified: {request_id}\n"
+    assert process.stdout.readline() == f"verified: {request_id} result\n"
+    failed = ordered(server, Path(__file__), url)
+    assert process.stdout.readline() == f"verified: {failed} Bad Request\n"
     signed = {name: value for name, value in called_back.headers.items() if name.startswith("webhook-")}
     assert post(url, called_back.body, signed) == 200
     assert post(url, called_back.body + b" ", signed) == 401
