@@ -93,7 +93,7 @@ def test_the_history_has_it(answers: dict[str, Any], server: Program) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "kind", "param", "code"),
+    ("case", "kind", "param", "code"),
     [
         ("unknown_model", "NotFoundError", "model", "model_not_found"),
         ("bad_format", "BadRequestError", "response_format", "invalid_value"),
@@ -101,9 +101,9 @@ def test_the_history_has_it(answers: dict[str, Any], server: Program) -> None:
     ],
 )
 def test_refusals_are_the_errors_of_the_client(
-    answers: dict[str, Any], asked: str, kind: str, param: str | None, code: str
+    answers: dict[str, Any], case: str, kind: str, param: str | None, code: str
 ) -> None:
-    refusal = answers[asked]
+    refusal = answers[case]
     assert (refusal["kind"], refusal["param"], refusal["code"]) == (kind, param, code)
 
 

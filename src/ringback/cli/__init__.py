@@ -20,6 +20,7 @@ COMMANDS = {
     "usage": "Show hours and requests per day, by key, tag, model or method; as CSV, too.",
     "doctor": "Check that the server can start and work here; name the fix.",
     "receive": "Receive callbacks on this machine: print and verify them.",
+    "mock": "Answer as Deepgram does, with what a script says: for tests.",
     "listen": "Stream a file, a pipe or the microphone to a server; show the text while it comes.",
     "transcribe": "Transcribe a file here, without a server.",
     "model": "List the models that are here; fetch another.",

@@ -150,12 +150,12 @@ def warnings_text(warnings: Iterable[ParameterWarning]) -> str:
 def _text_document(result: ResultDocument, form: TranscriptionForm) -> TranscriptionText:
     detected = [channel.detected_language for channel in result.results.channels]
     languages = [DetectedLanguage(code) for code in dict.fromkeys(detected) if code is not None]
-    asked = bool(form.options.detect_language)
-    return TranscriptionText(_text(result), _usage(result), languages if asked else None)
+    detects = bool(form.options.detect_language)
+    return TranscriptionText(_text(result), _usage(result), languages if detects else None)
 
 
 def _verbose(result: ResultDocument, form: TranscriptionForm) -> VerboseTranscription:
-    wanted = form.granularities
+    granularities = form.granularities
     detected = result.results.channels[0].detected_language
     said = [*captions.cues(_utterances(result))]
     return VerboseTranscription(
@@ -164,8 +164,8 @@ def _verbose(result: ResultDocument, form: TranscriptionForm) -> VerboseTranscri
         duration=result.metadata.duration,
         text=_text(result),
         usage=_usage(result),
-        segments=[_segment(*each) for each in enumerate(said)] if "segment" in wanted else None,
-        words=[_timed(word) for words in said for word in words] if "word" in wanted else None,
+        segments=[_segment(*each) for each in enumerate(said)] if "segment" in granularities else None,
+        words=[_timed(word) for words in said for word in words] if "word" in granularities else None,
         warnings=result.metadata.warnings,
     )
 
@@ -254,10 +254,10 @@ def _words(written: Iterable[JsonWord], text: str) -> Iterator[Word]:
     """The words of an utterance; whether there is a space before one, its text says."""
     place = 0
     for each in written:
-        shown = each.punctuated_word or each.word
+        spelling = each.punctuated_word or each.word
         spaced = text[place : place + 1].isspace()
-        place = _end_of(shown, text, place)
-        yield Word(shown, each.start, each.end, each.confidence, spaced, each.speaker)
+        place = _end_of(spelling, text, place)
+        yield Word(spelling, each.start, each.end, each.confidence, spaced, each.speaker)
 
 
 def _end_of(word: str, text: str, start: int) -> int:

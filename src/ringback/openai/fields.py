@@ -138,12 +138,12 @@ def _flag(fields: Fields, name: str) -> bool:
 
 
 def _granularities(fields: Fields) -> frozenset[Granularity]:
-    wanted: set[Granularity] = set()
+    granularities: set[Granularity] = set()
     for value in fields.get("timestamp_granularities", ()):
         if value not in ("word", "segment"):
             raise _refused("timestamp_granularities", "`timestamp_granularities[]` takes word and segment.")
-        wanted.add("word" if value == "word" else "segment")
-    return frozenset(wanted or {"segment"})
+        granularities.add("word" if value == "word" else "segment")
+    return frozenset(granularities or {"segment"})
 
 
 def _terms(fields: Fields) -> tuple[Sequence[str], Sequence[ParameterWarning]]:
@@ -187,8 +187,8 @@ def _warnings(fields: Fields, response_format: ResponseFormat) -> Iterator[Param
         if name in fields:
             yield _warning(name, f"`{name}[]` is not acted on.")
     for name in [name for name in fields if name not in _KNOWN][:MOST_UNKNOWN_NAMES]:
-        shown = printable(name)
-        yield ParameterWarning(shown, "ignored", f"`{shown}` is no field of this server and was ignored.")
+        printed = printable(name)
+        yield ParameterWarning(printed, "ignored", f"`{printed}` is no field of this server and was ignored.")
 
 
 def _temperature(fields: Fields) -> float:

@@ -101,7 +101,7 @@ class Authenticator:
         return caller
 
     async def _caller(self, request: HTTPConnection) -> Caller:
-        scheme, credential = _credentials(request)
+        scheme, credential = credentials_of(request)
         if scheme.lower() == "token" and credential:
             return await self._caller_with_key(credential)
         if scheme.lower() == "bearer" and credential:
@@ -241,7 +241,7 @@ def caller_known(connection: HTTPConnection) -> Caller | None:
 
 def has_credentials(connection: HTTPConnection) -> bool:
     """Whether the request has any credentials."""
-    return bool(_credentials(connection)[0])
+    return bool(credentials_of(connection)[0])
 
 
 def offered_scheme(connection: HTTPConnection) -> str | None:
@@ -251,7 +251,7 @@ def offered_scheme(connection: HTTPConnection) -> str | None:
     return offered[0] if offered and offered[0].lower() in _SCHEMES else None
 
 
-def _credentials(connection: HTTPConnection) -> tuple[str, str]:
+def credentials_of(connection: HTTPConnection) -> tuple[str, str]:
     """Scheme and secret, from the header, or from the sub-protocols `token, KEY` or `bearer, JWT`, because a
     browser cannot set headers of a WebSocket."""
     scheme, _, credential = connection.headers.get("authorization", "").strip().partition(" ")

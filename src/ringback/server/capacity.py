@@ -22,6 +22,10 @@ READ_BYTES_MOST, READ_BYTES_LEAST = 65_536, 4_096
 """Bytes that one connection may have read and not yet passed on: its share of `HELD_BYTES`, between these
 limits."""
 
+METRICS_PATH = "/metrics"
+PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", METRICS_PATH})
+"""What is answered also where there are too many connections."""
+
 PROBES_MOST = 32
 """Connections above the limit that are answered if they are probes."""
 

@@ -33,14 +33,13 @@ from websockets.exceptions import InvalidHandshake
 
 from ringback import telemetry
 from ringback.errors import Failure
-from ringback.server.capacity import ConnectionAdmission, group_of
+from ringback.server.capacity import PROBE_PATHS, ConnectionAdmission, group_of
 from ringback.server.deadline import MovableDeadline
 from ringback.server.error_responses import LISTEN_PATH, UNAVAILABLE
 from ringback.server.exchange import STATUS_LINE_BEGIN, HttpExchange, failure_answer
 from ringback.server.framing import HEADER_BYTES, End, RequestHead, RequestParser, UnservableRequest
 from ringback.server.liveness import HalfCloseProbe, WriteWatch
 from ringback.server.server_state import ServerState
-from ringback.server.status_routes import PROBE_PATHS
 from ringback.server.websocket import CLOSE_SECONDS, HANDSHAKE_SECONDS, WebSocketExchange
 
 __all__ = ["HEADER_BYTES", "Connection", "ConnectionState"]

@@ -109,7 +109,9 @@ def error_headers(failure: Failure) -> dict[str, str]:
     headers = {"dg-error": header_text(failure.err_msg)}
     if failure.status == 401:
         headers["www-authenticate"] = "Token"
-    retry_after = failure.retry_after or RETRY_AFTER_SECONDS.get(failure.status)
+    retry_after = failure.retry_after
+    if retry_after is None:
+        retry_after = RETRY_AFTER_SECONDS.get(failure.status)
     if retry_after is not None:
         headers["retry-after"] = str(retry_after)
     return headers

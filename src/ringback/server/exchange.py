@@ -23,6 +23,9 @@ from ringback.server.error_responses import (
 )
 from ringback.server.framing import RequestHead
 
+ABORT: Final = "ringback.abort"
+"""Ours, among the extensions of a scope: breaks the connection, which a stand-in for tests does."""
+
 STATUS_LINE_BEGIN: Final = b"HTTP/1.1 "
 """Headers of every answer."""
 
@@ -221,6 +224,7 @@ def scope_of(kind: str, scheme: str, wire: Wire, head: RequestHead, client: tupl
         "query_string": head.query,
         "headers": head.headers,
         "state": {},
+        "extensions": {ABORT: wire.abort},
     }
 
 

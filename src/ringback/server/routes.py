@@ -29,6 +29,7 @@ from ringback.server.account_routes import (
 from ringback.server.audio_route import FETCH_AUDIO, AudioRoute
 from ringback.server.auth import Authenticator
 from ringback.server.callback_test_route import TEST_CALLBACK, CallbackTestRoute
+from ringback.server.capacity import METRICS_PATH
 from ringback.server.delivery_routes import LIST_DELIVERIES, DeliveryRoutes
 from ringback.server.destination_routes import (
     LIST_ALL_DESTINATIONS,
@@ -89,7 +90,7 @@ from ringback.server.request_facts import report_refusal
 from ringback.server.result_route import FETCH_RESULT, ResultRoute
 from ringback.server.services import ProbeSources, Services
 from ringback.server.signing_routes import ROTATE_SECRETS, SHOW_PUBLIC_KEYS, SHOW_SECRETS, SigningRoutes
-from ringback.server.status_routes import METRICS_PATH, SHOW_ENGINE, SHOW_METRICS, SHOW_STATUS, StatusRoutes
+from ringback.server.status_routes import SHOW_ENGINE, SHOW_METRICS, SHOW_STATUS, StatusRoutes
 from ringback.server.transcriptions_route import TRANSCRIBE, TranscriptionsRoute
 from ringback.server.usage_routes import BREAK_DOWN_USAGE, LIST_USAGE_FIELDS, SHOW_USAGE, UsageRoutes
 

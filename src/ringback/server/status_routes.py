@@ -14,6 +14,7 @@ from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.errors import Refusal
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.server.auth import Authenticator, forbidden, has_credentials
+from ringback.server.capacity import METRICS_PATH
 from ringback.server.loopback import is_local
 from ringback.server.metrics_reading import exposition
 from ringback.server.operations import Operation
@@ -26,9 +27,6 @@ from ringback.transcription.request import KIND as TRANSCRIBE
 from ringback.transcription.request import READ, WITH_RESULT
 
 TAG = "For operators"
-
-METRICS_PATH = "/metrics"
-PROBE_PATHS = frozenset({"/v1/status", "/v1/status/engine", METRICS_PATH})
 
 
 class StatusDocument(msgspec.Struct):

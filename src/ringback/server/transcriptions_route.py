@@ -169,7 +169,7 @@ class TranscriptionsRoute:
         )
 
     def _model_of(self, form: TranscriptionForm) -> tuple[ListenOptions, ModelInfo]:
-        """The model, and the options for it: a language that nobody names is detected where a model can."""
+        """The model, and the options for it: without a named language, the model that can detects it."""
         catalogue, options = self._services.catalogue, form.options
         if options.model is not None and not catalogue.has(options.model):
             raise _no_such_model(options.model)
@@ -217,11 +217,11 @@ def _warnings_header(warnings: Sequence[ParameterWarning]) -> dict[str, str]:
 
 
 def _no_such_model(name: str) -> Refusal:
-    shown = printable(name)
+    printed = printable(name)
     return Refusal(
         404,
         "MODEL_NOT_FOUND",
-        f"There is no model `{shown}` here: GET /v1/models lists those that there are.",
+        f"There is no model `{printed}` here: GET /v1/models lists those that there are.",
         reason="there is no such model",
         parameter="model",
     )

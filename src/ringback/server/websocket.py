@@ -18,7 +18,7 @@ from websockets.server import ServerProtocol
 from ringback import telemetry
 from ringback.errors import Failure
 from ringback.server.error_responses import INTERNAL_ERROR, UNAVAILABLE, exception_facts
-from ringback.server.exchange import Wire, header_lines, scope_of, status_line
+from ringback.server.exchange import ABORT, Wire, header_lines, scope_of, status_line
 from ringback.server.framing import RequestHead
 
 MESSAGE_BYTES = 4 << 20
@@ -78,7 +78,7 @@ class WebSocketExchange:
         self._scope = {
             **scope_of("websocket", "ws", wire, head, client),
             "subprotocols": [name.strip() for name in offered.split(",") if name.strip()],
-            "extensions": {"websocket.http.response": {}},
+            "extensions": {"websocket.http.response": {}, ABORT: wire.abort},
         }
         # The handshake has been parsed already; from here on there are frames.
         self._protocol = ServerProtocol(state=OPEN, max_size=MESSAGE_BYTES)
