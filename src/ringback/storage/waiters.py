@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Hashable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Generic, TypeVar
 
 K = TypeVar("K", bound=Hashable)
@@ -32,3 +32,10 @@ class Waiters(Generic[K]):
 
     def keys(self) -> list[K]:
         return list(self._events)
+
+
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Until the event is set, or for so many seconds."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()

@@ -6,8 +6,9 @@ notifications: every statement works on any connection, also in PgBouncer's tran
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import asyncpg
@@ -85,13 +86,8 @@ class Database:
 
     async def fetch(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """The rows of one statement that may run twice: it is retried after a lost connection."""
-
-        async def read() -> list[dict[str, Any]]:
-            async with self._connection() as connection:
-                return [dict(row) for row in await connection.fetch(statement, *arguments)]
-
         try:
-            return await self._with_retries(read)
+            return await self._with_retries(partial(self._rows, statement, arguments))
         except (asyncpg.CharacterNotInRepertoireError, ValueError):
             # A text that PostgreSQL cannot store (with a NUL), or too large a number: no row has it.
             return []
@@ -103,12 +99,7 @@ class Database:
 
     async def execute_once(self, statement: str, *arguments: Any) -> list[dict[str, Any]]:
         """As `fetch`, for a statement that must not run twice: it is retried only if it was rolled back."""
-
-        async def attempt() -> list[dict[str, Any]]:
-            async with self._connection() as connection:
-                return [dict(row) for row in await connection.fetch(statement, *arguments)]
-
-        return await self._with_retries(attempt, _ROLLED_BACK)
+        return await self._with_retries(partial(self._rows, statement, arguments), _ROLLED_BACK)
 
     async def transact(self, work: Callable[[Connection], Coroutine[Any, Any, T]]) -> T:
         """Carry out `work` in a transaction; retried from the start if it was certainly not committed."""
@@ -140,6 +131,10 @@ class Database:
             if committing:
                 raise CommitUnknown from error
             raise
+
+    async def _rows(self, statement: str, arguments: Sequence[Any]) -> list[dict[str, Any]]:
+        async with self._connection() as connection:
+            return [dict(row) for row in await connection.fetch(statement, *arguments)]
 
     @asynccontextmanager
     async def _connection(self) -> AsyncIterator[Connection]:

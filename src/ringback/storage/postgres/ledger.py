@@ -30,11 +30,12 @@ from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
 from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema, usage
 from ringback.storage.postgres.database import Database, connect
 from ringback.storage.postgres.nodes import Node, NodeFacts
-from ringback.storage.postgres.notifications import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Notifier, wait
+from ringback.storage.postgres.notifications import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Notifier
 from ringback.storage.postgres.queries import load
 from ringback.storage.postgres.sweep import Sweep
 from ringback.storage.postgres.writer import PostgresWriter
 from ringback.storage.retention import RetentionWalk
+from ringback.storage.waiters import wait
 
 BUSY_SECONDS = 5.0
 """For so long after a claim that found jobs, a worker polls more often."""

@@ -18,7 +18,7 @@ from ringback.jobs.records import Changes
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.postgres import reads
 from ringback.storage.postgres.database import CONNECT_SECONDS, Database
-from ringback.storage.waiters import Waiters
+from ringback.storage.waiters import Waiters, wait
 
 CHANNEL = "ringback"
 BUSY_POLL_SECONDS = 0.25
@@ -76,9 +76,7 @@ class Notifier:
         try:
             await connection.add_listener(CHANNEL, self._receive)
             while not connection.is_closed():
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LISTEN_AGAIN_SECONDS):
-                        await self._unsent_added.wait()
+                await wait(self._unsent_added, LISTEN_AGAIN_SECONDS)
                 await self._send(connection)
         finally:
             connection.terminate()
@@ -118,11 +116,3 @@ class Notifier:
             self.for_end.wake(job)
         for kind in kinds:
             self.for_work.wake(kind)
-
-
-async def wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return

@@ -38,7 +38,7 @@ from ringback.storage.sqlite.claims import Claims
 from ringback.storage.sqlite.reads import Readers
 from ringback.storage.sqlite.schema import connect, empty_wal, file_size, lock_for_serving, prepare
 from ringback.storage.sqlite.writer import SqliteWriter
-from ringback.storage.waiters import Waiters
+from ringback.storage.waiters import Waiters, wait
 
 POLL_SECONDS = 2.0
 """Ends are notified after their commit; the poll finds those that another process has committed."""
@@ -181,7 +181,7 @@ class SqliteLedger:
                 pause = remaining if ready_at is None else min(remaining, ready_at - self._writer.now())
                 if pause <= 0:
                     return
-                await _wait(event, pause)
+                await wait(event, pause)
 
     async def wait_for_end(self, job: JobId) -> Job:
         with self._for_end.waiting(job) as event:
@@ -192,7 +192,7 @@ class SqliteLedger:
                     raise KeyError(job)
                 if found.state in ENDED:
                     return found
-                await _wait(event, POLL_SECONDS)
+                await wait(event, POLL_SECONDS)
 
     # Reads of the job port.
 
@@ -366,11 +366,3 @@ class SqliteLedger:
             self._for_end.wake(job)
         for kind in changes.kinds:
             self._for_work.wake(kind)
-
-
-async def _wait(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
