@@ -95,8 +95,8 @@ def device_memory() -> dict[str, float]:
     if which("nvidia-smi") is None:
         return {}
     query = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
-    told = subprocess.run(query, capture_output=True, text=True, check=True).stdout
-    return {"device_mib": float(told.splitlines()[0])}
+    output = subprocess.run(query, capture_output=True, text=True, check=True).stdout
+    return {"device_mib": float(output.splitlines()[0])}
 
 
 def main() -> None:

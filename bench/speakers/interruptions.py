@@ -1,4 +1,4 @@
-"""Conversations with music, noise or silence between some of their turns, in which there is nobody."""
+"""Conversations with music, noise or silence between some of their turns, in which no one speaks."""
 
 import wave
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ EVERY = 4
 
 
 def interrupted(talks: Iterable[Talk], folder: Path, corpus: Path = CORPUS) -> Iterator[Talk]:
-    """Those in which nobody speaks while another one does, each written to `folder` with its interruptions;
+    """Those without speech of two at once, each written to `folder` with its interruptions;
     none where the corpus is not on this machine."""
     paths = [corpus / "nospeech" / f"{name}.flac" for name in SOUNDS]
     if not all(path.exists() for path in paths):

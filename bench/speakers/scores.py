@@ -12,7 +12,7 @@ STEP = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """A word or a stretch of speech, and whom it was given to; None: to nobody."""
+    """A word or a stretch of speech, and whom it was given to; None: to none."""
 
     start: float
     end: float
@@ -32,7 +32,7 @@ class Score:
 
 
 def words_right(talk: Talk, words: Sequence[Labelled]) -> Score:
-    """Words with the right speaker; those in whose middle nobody speaks, by the truth, are left out, and
+    """Words with the right speaker; those in whose middle no one speaks, by the truth, are left out, and
     where two do, either is right."""
     pairs = [(word.speaker, talk.speaking((word.start + word.end) / 2)) for word in words]
     return _score(talk, pairs, 1.0)

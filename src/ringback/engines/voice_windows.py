@@ -11,7 +11,7 @@ import numpy.typing as npt
 from ringback.audio.samples import SAMPLE_RATE
 
 Classes = npt.NDArray[np.intp]
-"""For each frame of the segmentation the set of people who speak; 0: nobody."""
+"""For each frame of the segmentation the set of people who speak; 0: none."""
 
 VAD_WINDOW = 512
 """Samples of one judgement of Silero's."""
@@ -53,7 +53,7 @@ class Stretch:
 class VoiceWindow:
     """What is listened to in order to tell who speaks in `owns`, a part of it."""
 
-    heard: Stretch
+    covered: Stretch
     owns: Stretch
     goes_on: bool
     """Whether there is one before it in the same stretch."""
@@ -120,7 +120,7 @@ def windows(stretch: Stretch) -> Iterator[VoiceWindow]:
     count = 1 + max(0, -(-(stretch.length - WINDOW) // HOP))
     spare = max(0, stretch.length - WINDOW)
     starts = [stretch.start + (spare * number // max(1, count - 1)) for number in range(count)]
-    heard = [Stretch(start, min(start + WINDOW, stretch.end)) for start in starts]
-    edges = [stretch.start, *((one.start + other.end) // 2 for one, other in pairwise(heard)), stretch.end]
-    for each, (start, end) in zip(heard, pairwise(edges), strict=True):
+    covered = [Stretch(start, min(start + WINDOW, stretch.end)) for start in starts]
+    edges = [stretch.start, *((one.start + other.end) // 2 for one, other in pairwise(covered)), stretch.end]
+    for each, (start, end) in zip(covered, pairwise(edges), strict=True):
         yield VoiceWindow(each, Stretch(start, end), goes_on=start > stretch.start)

@@ -97,9 +97,9 @@ class SpeakerModels:
 
     def _changes(self, samples: Samples) -> list[int]:
         found: list[int] = []
-        for heard in _heard_at_once(len(samples)):
-            classes = self._classes(samples[heard.start : heard.end])
-            found += changes(classes, heard.start)
+        for covered in _windows_of(len(samples)):
+            classes = self._classes(samples[covered.start : covered.end])
+            found += changes(classes, covered.start)
         return found
 
     def _classes(self, samples: Samples) -> Classes:
@@ -112,8 +112,8 @@ class SpeakerModels:
         is computed once for all of them."""
         frames = np.concatenate([self._frames(block, features) for block in blocks(piece, _FRAME)], axis=2)
         for window in windows(piece):
-            first = (window.heard.start - piece.start) // _FRAME
-            own = frames[:, :, first : first + window.heard.length // _FRAME]
+            first = (window.covered.start - piece.start) // _FRAME
+            own = frames[:, :, first : first + window.covered.length // _FRAME]
             (embedding,) = self._pooling.run(None, {"frames": own})
             # Of a recording whose samples are no numbers nothing is known, and no distance may be.
             yield _voice(window, unit(np.nan_to_num(embedding))[0])
@@ -123,8 +123,8 @@ class SpeakerModels:
         # Less what all of it has in common: the microphone, the room.
         inputs = (own - own.mean(axis=0))[None]
         (frames,) = self._embedding.run(["frames"], {"features": inputs})
-        heard: Frames = frames
-        return heard
+        covered: Frames = frames
+        return covered
 
 
 _SEGMENTATION, _EMBEDDING, _POOLING = (
@@ -141,7 +141,7 @@ _SEGMENTED = 10 * SAMPLE_RATE
 """Samples that the segmentation hears at once, at the most: as it was trained."""
 
 
-def _heard_at_once(length: int) -> Iterator[Stretch]:
+def _windows_of(length: int) -> Iterator[Stretch]:
     """What the segmentation hears of so many samples, in equal parts."""
     count = max(1, -(-length // _SEGMENTED))
     for number in range(count):
@@ -149,12 +149,12 @@ def _heard_at_once(length: int) -> Iterator[Stretch]:
 
 
 def _voice(window: VoiceWindow, embedding: Samples) -> Voice:
-    heard, owns = window.heard, window.owns
+    covered, owns = window.covered, window.owns
     return Voice(
         start=owns.start / SAMPLE_RATE,
         end=owns.end / SAMPLE_RATE,
-        middle=(heard.start + heard.end) / 2 / SAMPLE_RATE,
-        heard=heard.length / SAMPLE_RATE,
+        middle=(covered.start + covered.end) / 2 / SAMPLE_RATE,
+        covered=covered.length / SAMPLE_RATE,
         goes_on=window.goes_on,
         embedding=embedding.tobytes(),
     )

@@ -19,7 +19,7 @@ ALIKE = 0.7
 """… whose mean voices have this cosine are one person. Those of two people hardly ever have 0.6."""
 
 LEAST_SECONDS, LEAST_SHARE = 2.0, 0.02
-"""Of speech; a cluster with less than the larger of both is nobody by itself."""
+"""Of speech; a cluster with less than the larger of both is no speaker of its own."""
 
 RELIABLE_SECONDS = 1.0
 """An embedding of less speech joins a cluster, and founds none."""
@@ -43,11 +43,11 @@ class Clustering:
 
 
 def clustering(
-    embeddings: Embeddings, seconds: Seconds, heard: Seconds, least_seconds: float = LEAST_SECONDS
+    embeddings: Embeddings, seconds: Seconds, covered: Seconds, least_seconds: float = LEAST_SECONDS
 ) -> Clustering:
     """The clusters of at least one stretch. `seconds`: how long each is; `heard`: of how much speech its
     embedding is; `least_seconds`: of speech that make a person."""
-    reliable = np.flatnonzero(heard >= RELIABLE_SECONDS)
+    reliable = np.flatnonzero(covered >= RELIABLE_SECONDS)
     if not len(reliable):
         reliable = np.arange(len(embeddings))
     linked = _spread(reliable, MOST_LINKED)
@@ -55,11 +55,11 @@ def clustering(
     centroids = _centroids(embeddings[linked], found)
     of_reliable = _nearest(embeddings[reliable], centroids)
     of_reliable[np.searchsorted(reliable, linked)] = found
-    kept = _large(of_reliable, seconds[reliable], len(centroids), least_seconds)
-    centroids = centroids[kept]
+    large = _large(of_reliable, seconds[reliable], len(centroids), least_seconds)
+    centroids = centroids[large]
     labels = _nearest(embeddings, centroids)
-    stays = np.isin(of_reliable, kept)
-    labels[reliable[stays]] = np.searchsorted(kept, of_reliable[stays])
+    stays = np.isin(of_reliable, large)
+    labels[reliable[stays]] = np.searchsorted(large, of_reliable[stays])
     return _joined(embeddings, labels, centroids)
 
 
@@ -87,7 +87,7 @@ def _linked(embeddings: Embeddings) -> Labels:
     count = len(embeddings)
     if count == 1:
         return np.zeros(1, np.intp)
-    # Here, because it is an extra, and nobody gets here without it.
+    # Here, because it is an extra, and this is only reached with it.
     import fastcluster  # noqa: PLC0415
 
     merges: Any = fastcluster.linkage(_distances(embeddings), method="average", preserve_input=False)

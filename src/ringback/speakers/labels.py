@@ -25,7 +25,7 @@ class RecognisedWords:
 
     @property
     def voices_with_words(self) -> tuple[Voice, ...]:
-        """Those that a word is in: a cough or a bar of music is nobody."""
+        """Those that a word is in: a cough or a bar of music is no speaker."""
         voices = self.voices or ()
         used = {_voice_at(word, voices) for word in self.words}
         return tuple(voice for number, voice in enumerate(voices) if number in used)
@@ -80,7 +80,7 @@ def clusters_of(voices: Sequence[Voice]) -> Clustering:
     return clustering(
         embeddings_of(voices),
         np.array([voice.seconds for voice in voices]),
-        np.array([voice.heard for voice in voices]),
+        np.array([voice.covered for voice in voices]),
     )
 
 

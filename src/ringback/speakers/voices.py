@@ -21,7 +21,7 @@ class Voice:
     """Seconds from the start of the samples that it was found in."""
     middle: float
     """Of what the embedding is of, which may reach beyond both ends."""
-    heard: float
+    covered: float
     """Seconds of speech that the embedding is of; below one it is not to be relied on."""
     goes_on: bool
     """Whether no change of speaker was heard between the one before and this one."""

@@ -61,11 +61,11 @@ def test_windows_own_all_of_their_stretch_and_none_of_another(start: int, length
     assert (found[0].owns.start, found[-1].owns.end) == (start, start + length)
     for one, other in pairwise(found):
         assert one.owns.end == other.owns.start
-        assert other.heard.start - one.heard.start <= HOP
+        assert other.covered.start - one.covered.start <= HOP
     for each in found:
-        assert each.heard.length == min(WINDOW, length)
-        assert start <= each.heard.start <= each.owns.start < each.owns.end <= each.heard.end
-        assert each.heard.end <= start + length
+        assert each.covered.length == min(WINDOW, length)
+        assert start <= each.covered.start <= each.owns.start < each.owns.end <= each.covered.end
+        assert each.covered.end <= start + length
 
 
 @pytest.mark.parametrize(("seconds", "count"), [(0.3, 1), (1.0, 1), (1.1, 2), (15.0, 29)])

@@ -114,7 +114,7 @@ def test_a_stretch_without_a_voice_is_of_the_one_who_spoke_last() -> None:
 
 
 def test_a_word_too_short_for_any_voice_is_the_first_speakers() -> None:
-    """The models were run and heard nobody, as in a channel with one short word: nothing has failed."""
+    """The models were run and found no voice, as in a channel with one short word: nothing has failed."""
     failed = RecognisedWords((word(1.0, 1.5),), None)
     short, unlabelled = with_speakers([RecognisedWords((word(0.0, 0.3),), ()), failed])
     assert [(each.speaker, each.speaker_confidence) for each in short] == [(0, 0.0)]

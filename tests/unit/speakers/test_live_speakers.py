@@ -1,4 +1,4 @@
-"""The speakers of a live stream, final by final: what was told stays, and nobody is made up."""
+"""The speakers of a live stream, final by final: a label stays, and no speaker is made up."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_t
     alike = People(spread=0.0)
     assert set(labels_of(stream, alike.talk(("a", 6.0)))) == {0}
     stream._voices += [
-        live._ToldVoice(voice, voice.seconds, 0) for _, voice in alike.talk(("b", 4.5))
+        live._PastVoice(voice, voice.seconds, 0) for _, voice in alike.talk(("b", 4.5))
     ]  # told as the first one
     assert labels_of(stream, alike.talk(("b", 1.5))) == [0]
     assert set(labels_of(stream, alike.talk(("a", 1.5)))) == {0}
@@ -71,7 +71,7 @@ def test_words_that_could_not_be_listened_to_have_no_speaker() -> None:
 
 
 def test_a_long_stream_remembers_a_bounded_number_of_voices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(live, "MOST_KEPT", 60)
+    monkeypatch.setattr(live, "MOST_VOICES", 60)
     people, stream = People(), LiveSpeakers()
     assert set(labels_of(stream, people.talk(("a", 3.0)))) == {0}
     assert set(labels_of(stream, people.talk(("b", 4.5)))) == {1}

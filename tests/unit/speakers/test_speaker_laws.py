@@ -1,4 +1,4 @@
-"""Whatever voices and words there are: every word comes back, and nobody is skipped or made up."""
+"""Whatever voices and words there are: every word comes back, and no speaker is skipped or made up."""
 
 from hypothesis import given
 from hypothesis import strategies as st
