@@ -1,6 +1,6 @@
 # The README's steps in an image: the hashed requirements, then Ringback itself.
 #   docker build -t ringback .
-#   docker run -p 8080:8080 -v ringback:/data ringback
+#   docker run -p 8080:8080 -v ringback:/data --stop-timeout 45 ringback
 # An exact tag; `--build-arg BASE=…@sha256:…` holds it to the digest that your own registry has.
 ARG BASE=python:3.12.12-slim-bookworm
 FROM ${BASE}

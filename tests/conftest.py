@@ -94,6 +94,7 @@ LONG = {
     "e2e/test_cluster_program.py",
     "e2e/test_core_program.py",
     "e2e/test_demo.py",
+    "e2e/test_image_steps.py",
     "e2e/test_recording_accuracy.py",
     "e2e/test_recording_variants.py",
     "e2e/test_site.py",

@@ -31,9 +31,13 @@ def manifests() -> list[dict[str, Any]]:
     return [document for path in MANIFESTS for document in yaml.safe_load_all(path.read_text())]
 
 
+COMPOSE = [DEPLOY / "compose.yaml", DEPLOY / "compose.single.yaml"]
+
+
 def services() -> dict[str, Any]:
-    compose: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    return {name: each for name, each in compose["services"].items() if each.get("command")}
+    """Of both files; no name is in two of them."""
+    found = [service for file in COMPOSE for service in yaml.safe_load(file.read_text())["services"].items()]
+    return {name: each for name, each in found if each.get("command")}
 
 
 def pods() -> Iterator[dict[str, Any]]:
@@ -118,7 +122,8 @@ def test_nothing_is_killed_before_it_may_have_stopped() -> None:
     ]
     assert len(graces) == 3
     assert min(graces) >= STOPS_WITHIN
-    assert int(services()["api"]["stop_grace_period"].removesuffix("s")) >= STOPS_WITHIN
+    for name in ("api", "transcribe", "deliver", "ringback"):
+        assert int(services()[name]["stop_grace_period"].removesuffix("s")) >= STOPS_WITHIN
 
 
 def test_kubernetes_sets_no_variables_of_ours() -> None:
@@ -137,11 +142,11 @@ def test_queues_scale_by_a_metric_that_is_there() -> None:
                 assert named["selector"]["matchLabels"]["kind"] in {"transcribe", "deliver"}
 
 
-@pytest.mark.parametrize("path", [*MANIFESTS, DEPLOY / "compose.yaml"], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [*MANIFESTS, *COMPOSE], ids=lambda path: path.name)
 def test_no_image_floats(path: Path) -> None:
     for line in path.read_text().splitlines():
         image = line.strip().removeprefix("image: ")
-        assert image == line.strip() or image == "ringback-cluster" or ":" in image
+        assert image == line.strip() or image in {"ringback", "ringback-cluster"} or ":" in image
 
 
 def test_no_pod_has_rights_that_it_does_not_need() -> None:
@@ -163,7 +168,7 @@ def test_no_pod_has_rights_that_it_does_not_need() -> None:
 
 def test_no_container_of_ours_has_rights_that_it_does_not_need() -> None:
     ours = [each for each in services().values() if each["command"][0] == "ringback"]
-    assert len(ours) == 4
+    assert len(ours) == 5
     for service in ours:
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert service["cap_drop"] == ["ALL"]
@@ -178,6 +183,18 @@ def test_compose_has_no_secret_and_names_each_that_it_needs() -> None:
     (made,) = re.findall(r"for name in ([A-Z_ ]+);", head)
     assert needed == set(made.split())
     assert "change-me" not in body
+
+
+def test_compose_on_one_machine_serves_that_machine_and_keeps_its_data() -> None:
+    text = (DEPLOY / "compose.single.yaml").read_text()
+    document = yaml.safe_load(text)
+    (service,) = document["services"].values()
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+    (volume,) = [mount.split(":") for mount in service["volumes"]]
+    assert volume == [*document["volumes"], "/data"]
+    needed = set(re.findall(r"\$\{(\w+):\?\}", text))
+    assert needed == {"RINGBACK_API_KEY"}
+    assert "RINGBACK_API_KEY=$(openssl" in text, "its first lines say how to make it"
 
 
 def test_the_placeholders_of_kubernetes_do_not_start() -> None:

@@ -79,9 +79,8 @@ def test_what_the_page_of_the_index_shows(built: list[Path], beginning: str) -> 
     page = str(about.get_payload())
     links = re.findall(r"\]\(([^)]*)\)", page)
     assert [link for link in links if not link.startswith(("https://", "#"))] == []
-    ours = [
-        link.removeprefix(f"{REPOSITORY}/blob/v{about['Version']}/") for link in links if REPOSITORY in link
-    ]
+    place = re.compile(rf"{re.escape(REPOSITORY)}/(?:blob|raw)/v{about['Version']}/")
+    ours = [place.sub("", link) for link in links if REPOSITORY in link]
     assert all((ROOT / link.partition("#")[0]).exists() for link in ours)
     assert len(about.get_all("Project-URL") or ()) >= 5
     assert about["Requires-Python"] == ">=3.11"

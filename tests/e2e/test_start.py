@@ -12,6 +12,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from support.no_threads_at_exit import IS_STRICT_ITSELF, PROGRAM
 from support.ports import free_port
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
@@ -158,3 +159,14 @@ def test_metrics_have_an_address_of_their_own(tmp_path: Path) -> None:
         requested = Request(f"http://127.0.0.1:{port}/metrics", headers=elsewhere)
         with build_opener(ProxyHandler({})).open(requested) as answer:
             assert b"ringback_jobs" in answer.read()
+
+
+def test_a_stopped_server_logs_its_end_where_no_thread_starts_any_more(tmp_path: Path) -> None:
+    """As in Python 3.12: neither the log nor anything else may need one for the way out."""
+    (tmp_path / "sitecustomize.py").write_text("" if IS_STRICT_ITSELF else PROGRAM)
+    with Program(tmp_path / "data", {"PYTHONPATH": str(tmp_path), "RINGBACK_LOG_FORMAT": "json"}) as program:
+        program.wait_until_ready()
+        assert program.stop() == 0
+    lines = program.log.splitlines()
+    assert json.loads(lines[-1])["event"] == "server.stopped"
+    assert [line for line in lines if "interpreter shutdown" in line] == []

@@ -2,6 +2,9 @@ import json
 import subprocess
 import sys
 
+from support.no_threads_at_exit import IS_STRICT_ITSELF
+from support.no_threads_at_exit import PROGRAM as PROGRAM_OF_THE_END
+
 PROGRAM = """
 import signal, os, sys, threading
 from ringback import telemetry
@@ -85,12 +88,16 @@ def test_a_closed_stream_does_not_stop_the_work() -> None:
 def test_the_last_lines_are_written_where_no_thread_can_be_started_at_exit() -> None:
     """As in Python 3.12, whose interpreter refuses new threads once its end has begun."""
     events = log_of(
+        f"{'' if IS_STRICT_ITSELF else PROGRAM_OF_THE_END}\n"
         "import atexit\n"
-        'def refuse(self): raise RuntimeError("can\'t create new thread at interpreter shutdown")\n'
-        "atexit.register(lambda: setattr(threading.Thread, 'start', refuse))\n"
+        "def late():\n"
+        "    try: threading.Thread(target=print).start()\n"
+        "    except RuntimeError: telemetry.event('refused')\n"
+        "atexit.register(late)\n"
         "for number in range(100): telemetry.event('counted', number=number)"
     )
-    assert [event["number"] for event in events] == list(range(100))
+    assert [event.get("number") for event in events] == [*range(100), None]
+    assert events[-1]["event"] == "refused"
 
 
 def test_what_a_library_logs_is_one_event_without_what_an_exception_quotes() -> None:
