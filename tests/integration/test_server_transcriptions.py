@@ -13,6 +13,7 @@ from ringback.settings import LimitSettings
 from ringback.transcription.request import order_of
 from support.front import Answered, Front, front
 from support.uploads import AUDIO, CALLBACK, FORM, form, head_of, jobs, nothing_is_left
+from support.waiting import eventually
 
 PATH = "/v1/audio/transcriptions"
 OTHER_CALLBACK = "http://127.0.0.1:9/hook"
@@ -216,6 +217,19 @@ async def test_too_large_files_are_refused_by_their_length_or_when_it_shows(tmp_
         assert larger.status == 413
         assert await nothing_is_left(api)
         assert (await send(api, ("callback", OTHER_CALLBACK), file=b"x" * 100_000)).status == 200
+
+
+async def test_a_file_is_written_while_it_comes(api: Front) -> None:
+    """Never whole in memory."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    head = head_of("Content-Length: 90000000", f"Content-Type: {FORM['Content-Type']}", path=PATH)
+    begin, _, _ = form(file=b"").partition(b"\r\n\r\n")
+    writer.write(head + begin + b"\r\n\r\n" + b"x" * 3_000_000)
+    await eventually(lambda: sum(path.stat().st_size for path in api.folder.rglob("*")) > 2_000_000)
+    writer.write_eof()
+    assert (await reader.read()).startswith(b"HTTP/1.1 422 ")
+    writer.close()
+    assert await nothing_is_left(api)
 
 
 async def test_a_client_that_leaves_in_the_middle_leaves_nothing(api: Front) -> None:

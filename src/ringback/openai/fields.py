@@ -178,6 +178,9 @@ def _warnings(fields: Fields, response_format: ResponseFormat) -> Iterator[Param
     temperature = _temperature(fields)
     if temperature > 0:
         yield _warning("temperature", "`temperature` is not acted on: each word is the most probable one.")
+    if "callback" in fields and (response_format != "json" or _flag(fields, "stream")):
+        what = "With `callback` the document of `/v1/listen` is called back, in no other form."
+        yield _warning("response_format" if response_format != "json" else "stream", what)
     if "timestamp_granularities" in fields and response_format != "verbose_json":
         what = "`timestamp_granularities[]` has a meaning with `response_format=verbose_json` only."
         yield _warning("timestamp_granularities", what)

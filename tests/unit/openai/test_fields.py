@@ -100,6 +100,12 @@ def test_our_own_fields() -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "value"), [("response_format", "srt"), ("stream", "true")])
+def test_the_form_of_an_answer_has_no_meaning_with_a_callback(name: str, value: str) -> None:
+    assert list(warned(("callback", "http://a.example/"), (name, value))) == [name]
+    assert not warned((name, value))
+
+
 def test_speakers_are_asked_for_by_the_form_that_shows_them() -> None:
     assert read_fields([("response_format", "diarized_json")]).options.diarize
 
