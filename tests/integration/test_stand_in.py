@@ -10,8 +10,9 @@ from http.client import IncompleteRead, RemoteDisconnected
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidStatus
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
 from ringback.errors import Misconfigured
 from ringback.stand_in.records import NeverCame
@@ -225,6 +226,14 @@ async def test_a_handshake_that_is_refused(stand_in: StandIn, status: int) -> No
         await stream(stand_in)
     assert refused.value.response.status_code == status
     assert "dg-error" in refused.value.response.headers
+
+
+async def test_a_handshake_that_breaks(stand_in: StandIn) -> None:
+    stand_in.add(Rule(cut="before"))
+    with capture_logs() as events, pytest.raises(InvalidMessage):
+        await stream(stand_in)
+    assert stand_in.requests[0].status is None
+    assert events == []
 
 
 async def test_what_a_stream_may_not_ask(stand_in: StandIn) -> None:

@@ -151,7 +151,7 @@ class StandInApplication:
             raise _no_rule(record)
         await asyncio.sleep(rule.delay)
         if rule.cut is not None:
-            websocket.scope["extensions"][ABORT]()
+            await _break(websocket.scope, websocket.receive)
             return
         if rule.status >= 400:
             failure = failure_of(rule)
@@ -226,7 +226,7 @@ class _CutResponse(Response):
 async def _break(scope: Scope, receive: Receive) -> None:
     """Break the connection; returns when the server knows it."""
     scope["extensions"][ABORT]()
-    while (await receive())["type"] != "http.disconnect":
+    while not (await receive())["type"].endswith(".disconnect"):
         pass
 
 

@@ -94,7 +94,7 @@ export function requestPage(page, id) {
 function factsOf(record) {
   const details = record.response.details;
   const audio = isText(record) ? [["Text", "read"]] : [["Audio", seconds(details.duration)], ["Channels", String(details.channels)]];
-  const facts = [...audio, ["How", record.method], ["Key", h("span", { class: "mono" }, (record.api_key_id ?? "–").slice(0, 8))]];
+  const facts = [...audio, ["How", record.method], ["Path", h("span", { class: "mono" }, record.path)], ["Key", h("span", { class: "mono" }, (record.api_key_id ?? "–").slice(0, 8))]];
   if (details.features.length) facts.push(["Features", details.features.join(", ")]);
   if (details.tags.length) facts.push(["Tags", details.tags.map((tag) => h("span", { class: "tag" }, tag))]);
   const progress = record.ringback.progress;
