@@ -292,6 +292,29 @@ async def test_late_finals_come_in_their_order(stand_in: StandIn) -> None:
     assert loop.time() - began >= 0.2
 
 
+async def test_turns(stand_in: StandIn) -> None:
+    stand_in.add(Rule(when=When(path="/v2/listen"), says=(Saying("Two coffees, please."),)))
+    query = "encoding=linear16&sample_rate=16000&model="
+    address = f"{stand_in.websocket_url}/v2/listen?{query}"
+    headers = {"Authorization": "Token any"}
+    events = []
+    async with connect(f"{address}flux-general-en", additional_headers=headers) as socket:
+        await socket.send(SECOND * 6)
+        async for message in socket:
+            document = json.loads(message)
+            events.append((document.get("event", document["type"]), document.get("transcript")))
+            if events[-1][0] == "EndOfTurn":
+                await socket.send('{"type": "CloseStream"}')
+    assert [each for each in events if each[0] != "Update"] == [
+        ("Connected", None),
+        ("StartOfTurn", "Two"),
+        ("EndOfTurn", "Two coffees, please."),
+    ]
+    with pytest.raises(InvalidStatus) as refused:
+        await connect(f"{address}nova-3", additional_headers=headers)
+    assert refused.value.response.status_code == 400
+
+
 # Its own paths
 
 

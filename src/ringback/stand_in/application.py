@@ -19,12 +19,14 @@ from ringback.audio.encodings import Decoding, check_live
 from ringback.callbacks.admission import Admission
 from ringback.errors import Failure, Refusal
 from ringback.listen import results
+from ringback.listen.flux_options import parse_flux
 from ringback.listen.options import ListenOptions, Mode
 from ringback.openai.documents import warnings_text, write_answer
 from ringback.openai.fields import read_fields
 from ringback.server.auth import offered_scheme
 from ringback.server.auth_failures import AuthFailure, InvalidCredentials
 from ringback.server.error_responses import (
+    FLUX_PATH,
     LISTEN_PATH,
     TRANSCRIPTIONS_PATH,
     RequestIdMiddleware,
@@ -238,9 +240,10 @@ def failure_of(rule: Rule) -> Failure:
 
 def _live_options(websocket: WebSocket, record: RecordedRequest) -> ListenOptions:
     """Raises `Refusal` (400, 404)."""
-    if record.path != LISTEN_PATH:
+    if record.path not in (LISTEN_PATH, FLUX_PATH):
         raise Refusal(404, "NOT_FOUND", "There is nothing at this path.")
-    options = options_of(websocket, Mode.LIVE)
+    turns = record.path == FLUX_PATH
+    options = parse_flux(query_pairs(websocket)) if turns else options_of(websocket, Mode.LIVE)
     check_live(Decoding(options.encoding, options.sample_rate, options.channels, options.multichannel))
     if options.callback is not None:
         raise Refusal(400, "INVALID_QUERY_PARAMETER", "The stand-in calls nobody back from live streams.")

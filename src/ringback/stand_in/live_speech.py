@@ -40,7 +40,7 @@ class ScriptedSpeech:
             )
             for number in range(channels)
         ]
-        self._bytes_per_second = _bytes_per_second(options) or rule.bytes_per_second
+        self._bytes_per_second = bytes_per_second(options) or rule.bytes_per_second
         self._seconds = 0.0
         self._opened = False
 
@@ -120,7 +120,7 @@ class _ScriptedChannel:
         return RecognitionResult(self._number, start, self.until, words, final=True, cause=cause)
 
 
-def _bytes_per_second(options: ListenOptions) -> int | None:
+def bytes_per_second(options: ListenOptions) -> int | None:
     """None: its bytes do not tell."""
     size = SAMPLE_BYTES.get(options.encoding or "")
     if size is None or options.sample_rate is None:

@@ -17,15 +17,17 @@ from ringback.listen.actions import (
     Reconfigure,
     SendMessage,
 )
+from ringback.listen.flux_conversation import FluxConversation
 from ringback.listen.live import Conversation
 from ringback.listen.live_messages import StreamMetadata
 from ringback.listen.options import ListenOptions
-from ringback.listen.recognition_events import Cause, RecognitionEvent, RecognitionResult
+from ringback.listen.recognition_events import RecognitionEvent, RecognitionResult
 from ringback.server.exchange import ABORT
 from ringback.stand_in.live_speech import ScriptedSpeech
 from ringback.stand_in.records import RecordedRequest, Recorder
 from ringback.stand_in.script import Close, Rule
 from ringback.stand_in.speech import CREATED, model_of, sha256_of
+from ringback.stand_in.turn_speech import ScriptedTurns, TurnsOfWords
 
 TICK_SECONDS = 0.25
 """How often deadlines are checked."""
@@ -46,19 +48,20 @@ class LiveStream:
         self._record = record
         self._recorder = recorder
         self._rule = rule
-        self._speech = ScriptedSpeech(rule, options)
-        facts = StreamMetadata(record.request_id, CREATED, (model_of(options),))
-        self._conversation = Conversation(options, facts, time.monotonic())
+        self._speech: ScriptedSpeech | ScriptedTurns
+        self._conversation: Conversation | FluxConversation
+        self._speech, self._conversation = _parts(record, rule, options)
         self._audio = bytearray()
         self._events: asyncio.Queue[tuple[float, RecognitionEvent]] = asyncio.Queue()
         """Each with the time before which it is not told."""
         self._outbox: asyncio.Queue[SendMessage | CloseSocket] = asyncio.Queue()
         self._finals = 0
-        """Of those that were sent."""
+        """Finals, or ends of turns, that were sent."""
 
     async def run(self) -> None:
         """Serve the stream to its end."""
         try:
+            self._perform(self._conversation.begin())
             await self._run_tasks()
         finally:
             self._note_audio()
@@ -114,8 +117,7 @@ class LiveStream:
 
     def _add_events(self, events: Iterable[RecognitionEvent]) -> None:
         for event in events:
-            is_final = isinstance(event, RecognitionResult) and event.cause is not Cause.UPDATE
-            late = self._rule.late if is_final else 0.0
+            late = self._rule.late if isinstance(event, RecognitionResult) and event.final else 0.0
             self._events.put_nowait((time.monotonic() + late, event))
 
     # Out
@@ -135,7 +137,7 @@ class LiveStream:
                 await self._close(Close(code=action.code, reason=action.reason))
                 return
             await self._websocket.send_text(action.message.decode())
-            if action.kind is MessageKind.FINAL:
+            if action.kind in (MessageKind.FINAL, MessageKind.END_OF_TURN):
                 self._finals += 1
                 await self._close_early(self._finals)
 
@@ -172,3 +174,14 @@ class LiveStream:
         self._record.body = bytes(self._audio)
         self._record.sha256 = sha256_of(self._record.body)
         self._recorder.changed()
+
+
+def _parts(
+    record: RecordedRequest, rule: Rule, options: ListenOptions
+) -> tuple[ScriptedSpeech, Conversation] | tuple[ScriptedTurns, FluxConversation]:
+    """What is said, and the protocol in which it is told: that of `/v1/listen`, or of turns."""
+    facts = StreamMetadata(record.request_id, CREATED, (model_of(options),))
+    if options.thresholds is None:
+        return ScriptedSpeech(rule, options), Conversation(options, facts, time.monotonic())
+    conversation = FluxConversation(options, facts, TurnsOfWords(), ends_turn_on_close=False)
+    return ScriptedTurns(rule, options), conversation

@@ -49,6 +49,8 @@ class Saying(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """Shown where `diarize` asks for it."""
     channel: Annotated[int, Meta(ge=0, le=19)] = 0
     """With `multichannel`; else all is one channel."""
+    completeness: Annotated[float, Meta(ge=0, le=1)] = 1.0
+    """Of turn-based streams: how complete it sounds, which says how much silence ends the turn."""
 
 
 class Close(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -5,6 +5,8 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
+import msgspec
+
 from ringback.features.paragraphs import paragraphs
 from ringback.features.utterances import utterances
 from ringback.listen.json_parts import ModelMetadata
@@ -28,7 +30,7 @@ def timed(sayings: Iterable[Saying]) -> list[Saying]:
             before = found[-1].end if found else None
             start = 0.0 if before is None else before + PAUSE_SECONDS
         end = start + WORD_SECONDS * len(saying.text.split()) if saying.end is None else saying.end
-        found.append(Saying(saying.text, start, end, saying.confidence, saying.speaker, saying.channel))
+        found.append(msgspec.structs.replace(saying, start=start, end=end))
     return found
 
 
