@@ -179,13 +179,11 @@ def find_birth_date(passage: Passage, i: int) -> Entity | None:
 
 def _numeric_date(digits: str, pieces: Sequence[int]) -> tuple[str, str, str] | None:
     """Month, day and year of a run of digits, by how many there are or by how they were said."""
-    if len(digits) in (6, 8):
-        return digits[:2], digits[2:4], digits[4:]
     said = len(pieces) == 3 or (len(pieces) == 4 and pieces[2:] == [2, 2])
-    if not said or len(digits) not in (5, 7) or max(pieces[:2]) > 2:
-        return None
-    month, day = pieces[0], pieces[0] + pieces[1]
-    return digits[:month], digits[month:day], digits[day:]
+    if said and max(pieces[:2]) <= 2 and sum(pieces[2:]) in (2, 4) and len(digits) > 4:
+        month, day = pieces[0], pieces[0] + pieces[1]
+        return digits[:month], digits[month:day], digits[day:]
+    return (digits[:2], digits[2:4], digits[4:]) if len(digits) in (6, 8) else None
 
 
 def find_decade(passage: Passage, i: int) -> Entity | None:

@@ -91,6 +91,8 @@ WRITTEN = {
         ("my birthday is ten twelve eighty five", "my birthday is 10/12/85"),
         ("date of birth zero four two five nineteen eighty", "date of birth 04/25/1980"),
         ("My date of birth is 25-4-80.", "My date of birth is 25/4/80."),
+        ("date of birth 1-2-1990", "date of birth 1/2/1990"),
+        ("born on one two nineteen ninety", "born on 1/2/1990"),
         ("date of birth one two three four five", "date of birth one two three four five"),
         ("the year was twenty oh one", "the year was 2001"),
         ("on may the fourth", "on May 4"),
