@@ -76,9 +76,10 @@ def find_hidden(
     stricter = requested if settled else replace(requested, runs=requested.runs or requested.numeric)
     found = [Hidden(span.first, span.end, span.kind) for span in names if requested.covers(span.kind)]
     for run in _runs(words, entities):
-        hidden = _judge(run, words, stricter, cues.of(run.first, words[run.first].start))
-        if hidden is not None:
-            found.append(hidden)
+        whole = _judge(run, words, stricter, cues)
+        # Two dates that touch may look like a card: if no card is asked for, they are dates all the same.
+        parts = [_judge(part, words, stricter, cues) for part in run.parts] if whole is None else [whole]
+        found += [hidden for hidden in parts if hidden is not None]
     return tuple(_merged(found))
 
 
@@ -131,6 +132,8 @@ class _Run:
     end: int
     kind: str
     digits: str
+    parts: tuple["_Run", ...] = ()
+    """Those that were taken for one number; none: it is one itself."""
 
 
 def _runs(words: Sequence[Word], entities: Sequence[Entity]) -> Iterator[_Run]:
@@ -138,7 +141,8 @@ def _runs(words: Sequence[Word], entities: Sequence[Entity]) -> Iterator[_Run]:
     current: _Run | None = None
     for run in _with_uncovered(words, _with_ibans(words, entities)):
         if current is not None and _is_one_number(words, current, run):
-            current = _Run(current.first, run.end, "digits", current.digits + run.digits)
+            parts = (*(current.parts or (current,)), run)
+            current = _Run(current.first, run.end, "digits", current.digits + run.digits, parts)
             continue
         if current is not None:
             yield current
@@ -216,8 +220,8 @@ def _digits_said(words: Sequence[Word]) -> dict[int, str]:
     return said
 
 
-def _judge(run: _Run, words: Sequence[Word], requested: RedactionTypes, cues: Sequence[str]) -> Hidden | None:
-    for kind in _possible_types(run, words, cues):
+def _judge(run: _Run, words: Sequence[Word], requested: RedactionTypes, cues: Cues) -> Hidden | None:
+    for kind in _possible_types(run, words, cues.of(run.first, words[run.first].start)):
         if requested.covers(kind):
             return Hidden(run.first, run.end, kind)
     if requested.runs and len(run.digits) >= SHORTEST_RUN:

@@ -1,0 +1,89 @@
+"""What a number may be, by its digits, by what stands before it, and by what parts it: hidden or not."""
+
+import pytest
+
+from ringback.features.finish import finish
+from ringback.listen.options import ListenOptions
+from ringback.transcript import Alternative, Channel, Transcript, Word
+
+RULES = [
+    ("between one hundred and two hundred people", "numbers", "between [REDACTED] and [REDACTED] people"),
+    ("no one knows, oh well, o my", "aggressive_numbers", "no one knows, oh well, o my"),
+    ("no one knows one of two", "aggressive_numbers", "no one knows one of [REDACTED]"),
+    ("It was in 2019. Three of us came", "numbers", "It was in [DATE_1]. Three of us came"),
+    ("my card is 4539. 1488. 0343. 6467.", "pci", "my card is [CREDIT_CARD_1]."),
+    ("4. 5. 3. 9. 1. 4. 8. 8. 0. 3. 4. 3.", "pci", "[CREDIT_CARD_1]."),
+    ("4? 5! 3? 9! 1? 4! 8? 8! 0? 3! 4? 3!", "pci", "[CREDIT_CARD_1]!"),
+    ("617 uh um 555 4987", "phone_number", "[PHONE_NUMBER_1]"),
+    ("617 please 555 4987", "phone_number", "617 please [PHONE_NUMBER_1]"),
+    ("GB29 NWBK 6016 1331 9268 19 is mine", "bank_account", "[BANK_ACCOUNT_1] is mine"),
+    ("pay GB29NWBK60161331926819, now", "bank_account", "pay [BANK_ACCOUNT_1], now"),
+    ("pay GB29 NWBK 601613", "bank_account", "pay [BANK_ACCOUNT_1]"),
+    ("pay GB29 NWBK 60161", "bank_account", "pay GB29 NWBK 60161"),
+    ("he is 5 weeks old today", "age", "he is [AGE_1] weeks old today"),
+    ("he is 5 years of age", "age", "he is [AGE_1] years of age"),
+    ("she is turning 30", "age", "she is turning [AGE_1]"),
+    ("30 turned up", "age", "30 turned up"),
+    ("it is 1000 years old", "age", "it is 1000 years old"),
+    ("it is 100 years old", "age", "it is [AGE_1] years old"),
+    ("45 y/o male", "age", "[AGE_1] y/o male"),
+    ("45 years later, old", "age", "45 years later, old"),
+    ("born on 3 10 85", "dob", "born on [DOB_1]"),
+    ("March 10, 1985", "dob", "March 10, 1985"),
+    ("the card expires March 2026", "pci", "the card expires [CREDIT_CARD_EXPIRATION_1]"),
+    ("1,200,000 people", "numerical_pii", "1,200,000 people"),
+    ("two hundred thousand people", "numerical_pii", "two hundred thousand people"),
+    ("two hundred thousand people", "numbers", "[REDACTED] people"),
+    ("123456 people", "numerical_pii", "[NUMERICAL_PII_1] people"),
+    ("12345 people", "numerical_pii", "12345 people"),
+    ("the 123456th visitor", "numerical_pii", "the 123456th visitor"),
+    ("call at four zero one", "numbers", "call at [TIME_1]"),
+    ("at 5:30 on 3/10/2022", "numbers", "at [TIME_1] on [DATE_1]"),
+    ("at 5:30 on 3/10/2022", "date", "at 5:30 on [DATE_1]"),
+    ("social 12345", "ssn", "social 12345"),
+    ("social 1234", "ssn", "social [SSN_1]"),
+    ("my card 1234567", "pci", "my card 1234567"),
+    ("my card 12345678", "pci", "my card [CREDIT_CARD_1]"),
+    ("123456789012", "pci", "[CREDIT_CARD_1]"),
+    ("12345678901", "pci", "12345678901"),
+    ("123456789", "ssn", "[SSN_1]"),
+    ("12345678", "ssn", "12345678"),
+    ("12345678", "phone_number", "12345678"),
+    ("12345678901", "phone_number", "[PHONE_NUMBER_1]"),
+    ("cvv 1", "pci", "cvv 1"),
+    ("cvv 12", "pci", "cvv [CVV_1]"),
+    ("cvv 12345", "pci", "cvv 12345"),
+    ("I owe $1,200 and 5% of it", "money", "I owe [MONEY_1] and 5% of it"),
+    ("my zip is 02139", "location_zip", "my zip is [LOCATION_ZIP_1]"),
+    ("passport A1234567", "passport_number", "passport [PASSPORT_NUMBER_1]"),
+    ("license D123 4567", "driver_license", "license [DRIVER_LICENSE_1]"),
+    ("license plate ABC 123", "vehicle_id", "license plate [VEHICLE_ID_1]"),
+    ("medicare 1EG4 TE5 MK73", "healthcare_number", "medicare [HEALTHCARE_NUMBER_1]"),
+    (
+        "latitude 42.36 and longitude 71.06",
+        "location_coordinate",
+        "latitude [LOCATION_COORDINATE_1] and longitude [LOCATION_COORDINATE_2]",
+    ),
+    ("routing 021000021", "routing_number", "routing [ROUTING_NUMBER_1]"),
+    ("account 12", "account_number", "account 12"),
+    ("account 1234", "account_number", "account [ACCOUNT_NUMBER_1]"),
+    ("pin 12", "pin", "pin 12"),
+    ("pin 123", "pin", "pin [PASSWORD_1]"),
+    ("write to a@b.com or visit acme.com", "url", "write to a@b.com or visit [URL_1]"),
+    ("write to a@b.com or visit acme.com", "email_address", "write to [EMAIL_ADDRESS_1] or visit acme.com"),
+    ("the ip is 192.168.1.1", "ip_address", "the ip is [IP_ADDRESS_1]"),
+    ("card four five three nine dash one four eight eight", "pci", "card [CREDIT_CARD_1]"),
+    ("1 2", "numbers", "1 2"),
+    ("1 2 3", "numbers", "[REDACTED]"),
+    ("it was the 123rd", "numbers", "it was the [REDACTED]"),
+    ("met on 2020-01-02 and 2020-01-03", "date", "met on [DATE_1] and [DATE_2]"),
+    ("call 617 555 4987 okay 123456", "phone_number", "call [PHONE_NUMBER_1] okay 123456"),
+]
+
+
+@pytest.mark.parametrize(("said", "redact", "written"), RULES)
+def test_what_is_hidden(said: str, redact: str, written: str) -> None:
+    words = tuple(Word(word, i * 0.5, i * 0.5 + 0.4, 0.9) for i, word in enumerate(said.split()))
+    transcript = Transcript(60.0, (Channel(Alternative(words)),))
+    out = finish(transcript, ListenOptions(punctuate=True, redact=(redact,)))
+    assert out.transcript.channels[0].alternative.text == written
