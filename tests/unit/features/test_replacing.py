@@ -30,6 +30,15 @@ def replaced(text: str, *values: str) -> tuple[Word, ...]:
         ("Say it. Um, please", ["um:"], "Say it. please"),
         ("Say it, please, please.", ["please"], "Say it."),
         ("Please, please.", ["please"], ""),
+        ('"Epistemology," he said', ["epistemology:monkey"], '"monkey," he said'),
+        ('say "new york" now', ["new york:NYC"], 'say "NYC" now'),
+        ('say "new york" now', ["new york:old town"], 'say "old town" now'),
+        ("it ends.", ["ends:ends."], "it ends."),
+        ("Say it please.", ["it:that thing", "please"], "Say that thing."),
+        ("Say it please!", ["say it:ask, as we do", "please"], "ask, as we do!"),
+        ("Straße, STRASSE", ["straße:road"], "road, STRASSE"),
+        ("İstanbul is far", ["İstanbul:it"], "it is far"),
+        ("- a -", ["a:b"], "- b -"),
         ("one two", ["one:two", "two:three"], "two three"),
         ("his name", ["name:first and last name"], "his first and last name"),
         ("a:b stays", ["a:b:c"], "a:b stays"),
@@ -57,6 +66,21 @@ def test_as_many_words_have_the_times_of_those_they_stand_for() -> None:
         ("old", 1.0, 1.5),
         ("town.", 2.0, 2.5),
     ]
+
+
+def test_what_is_written_keeps_what_is_known_of_the_words() -> None:
+    words = [
+        Word("new", 1.0, 1.5, 0.5, spaced=False, speaker=2, language="en", speaker_confidence=0.75),
+        Word("york", 1.5, 2.0, 1.0, speaker=2, language="en", speaker_confidence=0.25),
+    ]
+    (one,) = apply_edits(words, replace_words(words, replacements(["new york:NYC"])))
+    assert (one.confidence, one.spaced, one.speaker, one.language) == (0.75, False, 2, "en")
+    assert one.speaker_confidence == 0.75
+    both = apply_edits(words, replace_words(words, replacements(["new york:old town"])))
+    assert [(each.confidence, each.spaced) for each in both] == [(0.5, False), (1.0, True)]
+    three = apply_edits(words, replace_words(words, replacements(["new york:big old town"])))
+    assert [each.spaced for each in three] == [False, True, True]
+    assert [each.confidence for each in three] == [0.75] * 3
 
 
 def test_more_or_fewer_share_the_span() -> None:
