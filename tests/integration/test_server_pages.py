@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ringback.bootstrap.first_key import ensure_api_key
 from ringback.server.auth import SESSION_SECONDS
+from ringback.settings import Settings
 from support.clock import ManualClock
 from support.front import OWNER, Front, front
 
@@ -66,6 +68,22 @@ async def test_only_a_key_opens_a_session(api: Front) -> None:
     assert await status_with(api, await session_of(api), "/v1/auth/session", "POST") == 403
     granted = (await api.call("POST", "/v1/auth/grant")).json()["access_token"]
     assert await status_with(api, granted, "/v1/auth/session", "POST") == 403
+
+
+async def test_a_session_ends_when_the_operators_key_gets_another_value(
+    api: Front, manual_clock: ManualClock
+) -> None:
+    """By a restart with another `RINGBACK_API_KEY`: the key's id stays the same."""
+    before, after = Settings(api_key="b" * 40), Settings(api_key="c" * 40)
+    await ensure_api_key(before, api.ledger, manual_clock)
+    session = await session_of(api, "b" * 40)
+    manual_clock.advance(1)
+    await ensure_api_key(before, api.ledger, manual_clock)
+    assert await status_with(api, session) == 200
+    manual_clock.advance(1)
+    await ensure_api_key(after, api.ledger, manual_clock)
+    assert await status_with(api, session) == 401
+    assert await status_with(api, await session_of(api, "c" * 40)) == 200
 
 
 async def test_a_session_ends_after_an_hour(api: Front, manual_clock: ManualClock) -> None:

@@ -125,6 +125,7 @@ class Authenticator:
             expires_at = min(expires_at, caller.key.expires_at)
         claims = {
             "sub": caller.key_id,
+            "made": caller.key.created_at,
             "project": caller.project,
             "aud": _SESSION_AUDIENCE,
             "exp": expires_at,
@@ -198,9 +199,10 @@ class Authenticator:
         return Caller(key_id, project, frozenset({TOKEN}), None, limits)
 
     async def _caller_with_session(self, claims: dict[str, Any]) -> Caller:
-        """The caller of the session's key: a session ends when its key is removed or expires."""
+        """The caller of the session's key: a session ends when its key is removed or expires. The operator's
+        key keeps its id when it gets another value: that is told by when it was made."""
         key = await self._key_by_id(claims["project"], claims["sub"])
-        if key is None:
+        if key is None or claims.get("made") != key.created_at:
             raise InvalidCredentials(AuthFailure.UNKNOWN)
         if claims["exp"] <= self._clock.now():
             raise InvalidCredentials(AuthFailure.EXPIRED)
