@@ -138,6 +138,48 @@ async def test_the_handshake_to_a_socket_is_signed(tmp_path: Path) -> None:
         Webhook(secrets[0].text).verify("", signed)
 
 
+async def test_the_latest_words_are_shown_while_the_stream_is_open(tmp_path: Path) -> None:
+    async with running_api(tmp_path) as api:
+        async with stream(api.port, key=OWNER) as client:
+            path = f"/v1/projects/{api.project}/requests/{client.request_id}/live"
+            assert (await api.call("GET", path)).json()["lines"] == []
+            await client.send(SECOND)
+            await client.wait_for("Results")
+            assert (await api.call("GET", path)).json() == {
+                "request_id": client.request_id,
+                "lines": [{"channel": 0, "start": 0.0, "speaker": None, "text": "word0", "final": True}],
+            }
+            assert (await api.call("GET", path, key=await api.add_key("keys:write"))).status == 403
+            assert (await api.call("GET", path, key=await api.add_key("requests:own"))).status == 404
+            await speak_and_close(client, 1)
+        await api.ledger.wait_for_end(JobId(client.request_id))
+        assert (await api.call("GET", path)).json()["category"] == "STREAM_NOT_OPEN"
+
+
+async def test_the_catcher_gets_each_response_as_a_receiver_would(tmp_path: Path) -> None:
+    catcher = "https://catcher.ringback.invalid/"
+    async with running_api(tmp_path) as api:
+        async with stream(api.port, query(catcher), key=OWNER) as client:
+            await speak_and_close(client, 2)
+        path = f"/v1/projects/{api.project}/requests/{client.request_id}"
+
+        async def caught() -> list[dict[str, Any]]:
+            deliveries = (await api.call("GET", path)).json()["ringback"]["deliveries"]
+            return [attempt["detail"]["caught"] for each in deliveries for attempt in each["attempts"]]
+
+        async def all_caught() -> bool:
+            return len(await caught()) == 3
+
+        await eventually(all_caught)
+        requests = await caught()
+        secrets = await api.services.signers.open_secrets((await api.services.keys.keys(api.project))[0].id)
+    assert [each["headers"]["ringback-sequence"] for each in requests] == ["1", "2", "3"]
+    assert {each["method"] for each in requests} == {"POST"}
+    assert all(each["headers"]["webhook-signature"].startswith("v1,") for each in requests)
+    assert all(each["bytes"] > 100 for each in requests)
+    assert secrets[0].text not in str(requests)
+
+
 TRACE = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01", "tracestate": "vendor=1"}
 
 

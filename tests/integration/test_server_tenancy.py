@@ -108,7 +108,7 @@ def routes(api: Front) -> list[tuple[str, str]]:
 async def ask(
     api: Front, method: str, path: str, secret: str | None, *, project: str, key: str, request: str
 ) -> Answered:
-    filled = path.format(project_id=project, key_id=key, request_id=request, model_id=NOWHERE)
+    filled = path.format(project_id=project, key_id=key, request_id=request, model_id=NOWHERE, model=NOWHERE)
     return await api.call(method, filled, key=secret, json=BODIES.get((method, path)))
 
 
@@ -363,7 +363,9 @@ async def test_a_token_may_transcribe_and_nothing_else(api: Front) -> None:
     for method, path in routes(api):
         if (method, path) in KEYLESS or path in ("/v1/listen", "/v1/read"):
             continue
-        filled = path.format(project_id=api.project, key_id=NOWHERE, request_id=NOWHERE, model_id=NOWHERE)
+        filled = path.format(
+            project_id=api.project, key_id=NOWHERE, request_id=NOWHERE, model_id=NOWHERE, model=NOWHERE
+        )
         answer = await api.call(method, filled, headers=bearer, json=BODIES.get((method, path)))
         assert answer.status == 403, (method, path)
     listen = await api.call(

@@ -28,8 +28,10 @@ def program() -> str | None:
 class Browser:
     """One page; what it complains about (errors, violations of its policy) is collected."""
 
-    def __init__(self, executable: str) -> None:
+    def __init__(self, executable: str, microphone: Path | None = None) -> None:
+        """`microphone`: the wav that it brings, over and over; None: there is none."""
         self._executable = executable
+        self._microphone = microphone
         self.complaints: list[str] = []
 
     def __enter__(self) -> "Browser":
@@ -39,6 +41,7 @@ class Browser:
             *("--remote-debugging-port=0", f"--user-data-dir={self._profile}", "--disable-dev-shm-usage"),
             *("--autoplay-policy=no-user-gesture-required", "--disable-background-networking"),
             *(["--no-sandbox"] if os.geteuid() == 0 else []),
+            *self._microphone_flags(),
             "about:blank",
         ]
         self._process = subprocess.Popen(
@@ -52,6 +55,15 @@ class Browser:
             self._end()
             raise
         return self
+
+    def _microphone_flags(self) -> list[str]:
+        if self._microphone is None:
+            return []
+        return [
+            "--use-fake-device-for-media-stream",
+            "--use-fake-ui-for-media-stream",  # permission is given without being asked for
+            f"--use-file-for-fake-audio-capture={self._microphone}",
+        ]
 
     def _connect(self) -> None:
         opened = connect(self._address(), max_size=None, proxy=None)
@@ -116,6 +128,25 @@ class Browser:
             pressed["text"] = "\r"
         self._call("Input.dispatchKeyEvent", {"type": "keyDown", **pressed})
         self._call("Input.dispatchKeyEvent", {"type": "keyUp", **pressed})
+
+    def choose_file(self, selector: str, path: Path) -> None:
+        """As its user does in the dialogue of an `<input type=file>`."""
+        root = self._call("DOM.getDocument")["root"]["nodeId"]
+        found = self._call("DOM.querySelector", {"nodeId": root, "selector": selector})["nodeId"]
+        self._call("DOM.setFileInputFiles", {"nodeId": found, "files": [str(path)]})
+
+    def click(self, text: str) -> None:
+        """The button with this text."""
+        find = f"[...document.querySelectorAll('button')].find(each => each.innerText === {json.dumps(text)})"
+        self.evaluate(f"{find}.click()")
+
+    def select(self, name: str, value: str) -> None:
+        """An option, as its user does."""
+        self.evaluate(
+            f"{{const field = document.querySelector('select[name={name}]');"
+            f"field.value = {json.dumps(value)};"
+            "for (const kind of ['input', 'change']) field.dispatchEvent(new Event(kind, {bubbles: true}))}"
+        )
 
     def screenshot(self, path: Path, *, whole: bool = False) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -3,6 +3,7 @@
 Screenshots are left in build/screenshots.
 """
 
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
@@ -10,8 +11,10 @@ from urllib.parse import quote
 import pytest
 
 from support.browser import Browser, program
+from support.live_client import RATE
 from support.program import KEY, Program
 from support.receiver import Received, Receiver
+from support.streamed import linear16
 
 ROOT = Path(__file__).parents[2]
 CLIP = ROOT / "tests" / "audio" / "librivox_0920.flac"
@@ -29,12 +32,26 @@ PAGES = {
 }
 
 
+CATCHER = "https://catcher.ringback.invalid/"
+
+
+def two_voices(path: Path) -> Path:
+    """Two people, one after the other, with pauses, as a microphone brings them."""
+    pause = bytes(2 * RATE)
+    clips = [CLIP.with_name(name) for name in ("librivox_0930.flac", "phone_en_demo_nogo.flac")]
+    audio = b"".join(linear16(clip) + pause for clip in clips)
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes(audio)
+    return path
+
+
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     executable = program()
     if executable is None:
         pytest.skip("there is no Chromium here: apt-get install chromium-headless-shell")
-    with Browser(executable) as opened:
+    with Browser(executable, two_voices(tmp_path_factory.mktemp("voices") / "voices.wav")) as opened:
         opened.view(1360, 900)
         yield opened
 
@@ -210,6 +227,77 @@ def test_a_file_is_tried(signed_in: Browser) -> None:
         "input.dispatchEvent(new Event('change')) })()"
     )
     signed_in.wait_for("document.querySelector('.fault')?.innerText.includes('corrupt')")
+
+
+def test_the_callback_of_a_file_is_caught_as_its_receiver_gets_it(signed_in: Browser) -> None:
+    show(signed_in, "try")
+    signed_in.select("callback", CATCHER)
+    signed_in.choose_file("#file", CLIP)
+    signed_in.wait_for("document.querySelectorAll('.page .timeline li').length === 1")
+    signed_in.wait_for("document.querySelectorAll('.word').length > 10")
+    signed_in.wait_for("document.querySelector('[aria-label=Callback]').innerText.includes('1 arrived')")
+    signed_in.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    arrived = signed_in.evaluate("document.querySelector('.page .timeline li').innerText")
+    for part in (
+        "POST the result",
+        "delivered",
+        "webhook-signature: v1,",
+        "ringback-status: 200",
+        '"results"',
+    ):
+        assert part in arrived
+    for scheme in ("light", "dark"):
+        signed_in.view(1360, 900, scheme)
+        check_access(signed_in, f"caught, {scheme}")
+        signed_in.screenshot(SHOTS / f"try-caught-{scheme}.png")
+    signed_in.view(390, 844)
+    assert signed_in.evaluate("document.documentElement.scrollWidth") <= 390
+    signed_in.screenshot(SHOTS / "phone-try-caught.png", whole=True)
+    signed_in.view(1360, 900)
+    assert signed_in.complaints == []
+
+
+def test_a_voice_is_shown_as_it_speaks_with_its_speaker(signed_in: Browser) -> None:
+    show(signed_in, "try")
+    signed_in.select("callback", CATCHER)
+    signed_in.evaluate("document.querySelector('[name=diarize]').checked = true")
+    signed_in.click("Speak")
+    signed_in.wait_for("document.querySelector('[aria-label=Result]').innerText.includes('amiable')")
+    signed_in.wait_for("document.querySelector('.turn .speaker')")
+    signed_in.screenshot(SHOTS / "try-live.png")
+    show(signed_in, "streams")  # the stream goes on meanwhile
+    signed_in.wait_for("document.querySelector('.live')?.innerText.includes('amiable')")
+    signed_in.wait_for("document.querySelector('.live .speaker')")
+    for scheme in ("light", "dark"):
+        signed_in.view(1360, 900, scheme)
+        check_access(signed_in, f"streams with words, {scheme}")
+        signed_in.screenshot(SHOTS / f"streams-words-{scheme}.png")
+    signed_in.view(390, 844)
+    assert signed_in.evaluate("document.documentElement.scrollWidth") <= 390
+    signed_in.screenshot(SHOTS / "phone-streams-words.png")
+    signed_in.view(1360, 900)
+    assert signed_in.complaints == []
+
+
+def test_the_callbacks_of_a_voice_are_caught_one_by_one(signed_in: Browser) -> None:
+    show(signed_in, "try")
+    signed_in.select("callback", CATCHER)
+    signed_in.click("Speak")
+    signed_in.wait_for("document.querySelector('[aria-label=Result]').innerText.includes('amiable')")
+    signed_in.click("Stop")
+    signed_in.wait_for("document.querySelector('[aria-label=Result]').innerText.includes('Ended.')")
+    signed_in.wait_for("document.querySelector('[aria-label=Callback]').innerText.includes(' arrived.')")
+    signed_in.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    arrived = signed_in.evaluate(
+        "[...document.querySelectorAll('.page .timeline li')].map(li => li.innerText)"
+    )
+    assert len(arrived) >= 2
+    assert "POST message 1" in arrived[0]
+    assert "ringback-sequence: 1" in arrived[0]
+    assert '"type": "Results"' in arrived[0]
+    assert '"type": "Metadata"' in arrived[-1]
+    signed_in.screenshot(SHOTS / "try-live-caught.png")
+    assert signed_in.complaints == []
 
 
 def test_a_phone_shows_all_without_scrolling_aside(signed_in: Browser, server: Program) -> None:

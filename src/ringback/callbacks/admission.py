@@ -6,6 +6,7 @@ cannot be delivered to is refused before the request is accepted, with the fix a
 
 from collections.abc import Collection
 
+from ringback.callbacks.catcher import is_catcher
 from ringback.egress.client import EgressClient
 from ringback.egress.names import OPERATOR, Requester
 from ringback.egress.policy import Policy
@@ -36,6 +37,8 @@ class Admission:
             target = parse_target(url, self._policy, ports=True, schemes=schemes)
         except TargetError as error:
             raise _unusable(error) from None
+        if is_catcher(target):
+            return target
         try:
             await self._egress.check_address(target, requester)
         except Blocked as blocked:

@@ -17,6 +17,7 @@ import msgspec
 
 from ringback import __version__
 from ringback.blobs import StoredDocument
+from ringback.callbacks.catcher import CaughtRequest
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.retry_after import parse_retry_after
 from ringback.egress.target import Presigned, read_target
@@ -300,9 +301,13 @@ class AttemptDetail(msgspec.Struct, frozen=True, omit_defaults=True):
     thin: bool = False
     """Whether only a link to the result was sent, as after a 413."""
     phases: Phases | None = None
+    caught: CaughtRequest | None = None
+    """What the receiver inside this server got (`callbacks.catcher`)."""
 
 
-def detail(answer: ReceiverResponse | NoResponse, *, thin: bool = False) -> bytes:
+def detail(
+    answer: ReceiverResponse | NoResponse, *, thin: bool = False, caught: CaughtRequest | None = None
+) -> bytes:
     """One attempt's facts as JSON."""
     if isinstance(answer, NoResponse):
         facts = AttemptDetail(answer.address, answer.detail, thin=thin, phases=answer.phases)
@@ -314,6 +319,7 @@ def detail(answer: ReceiverResponse | NoResponse, *, thin: bool = False) -> byte
             answer_base64=b64encode(answer.body).decode() if text is None else None,
             thin=thin,
             phases=answer.phases,
+            caught=caught,
         )
     return msgspec.json.encode(facts)
 

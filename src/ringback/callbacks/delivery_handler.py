@@ -16,6 +16,7 @@ import msgspec
 from msgspec import structs
 
 from ringback.blobs import BlobStore, StoredDocument, read_document
+from ringback.callbacks.catcher import catchers_answer, caught_request, is_catcher
 from ringback.callbacks.delivery import (
     AttemptDetail,
     DeliveryOrder,
@@ -185,8 +186,7 @@ class Deliverer:
         egress: EgressClient | None = None,
     ) -> Done | Retry | GivenUp | Interrupted:
         began = self._clock.now()
-        presigned = target.presigned
-        if presigned is not None:
+        if (presigned := target.presigned) is not None:
             target = target.without_credentials
         webhook_id = webhook_id_of(order, job)
         sent_headers = headers(order, webhook_id, job.tries + 1, presigned)
@@ -195,21 +195,23 @@ class Deliverer:
                 sent_headers |= await self._sign(order.key_id, webhook_id, body)
             except LedgerUnavailable as error:
                 return await _not_tried(job, f"it cannot be signed: {error}")
-            except UnsealFailed as error:
-                # Another node may have the right key, or the operator may restore it.
+            except UnsealFailed as error:  # another node may have the right key
                 delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
-        answer = await (egress or self._egress).send_request(
-            target, order.method, sent_headers, body, self._limits, requester=requester
-        )
+        if is_catcher(target):
+            answer: ReceiverResponse | NoResponse = catchers_answer(target)
+        else:
+            send = (egress or self._egress).send_request
+            answer = await send(target, order.method, sent_headers, body, self._limits, requester=requester)
         if isinstance(answer, NoResponse) and answer.reason is NoResponseReason.OURS:
             return await _not_tried(job, answer.detail)
         ended = self._clock.now()
         schedule = schedule_or_default(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
-        detail_json = detail(answer, thin=thin)
-        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, detail_json)
+        caught = caught_request(target, order.method, sent_headers, body)
+        facts = detail(answer, thin=thin, caught=caught)
+        attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)
         outcome = replace(judgement.outcome, attempt=attempt)
         _report_attempt(job, order, target, answer=answer, outcome=outcome)
         return outcome

@@ -60,6 +60,7 @@ from ringback.server.key_routes import (
 )
 from ringback.server.listen_route import LISTEN, ListenRoute
 from ringback.server.live_route import LiveRoute, listen_options
+from ringback.server.live_words_route import SHOW_LIVE_WORDS, LiveWordsRoute
 from ringback.server.model_routes import (
     LIST_MODELS,
     LIST_PROJECT_MODELS,
@@ -187,6 +188,7 @@ class _Handlers:
     history: HistoryRoutes
     results: ResultRoute
     audio: AudioRoute
+    live_words: LiveWordsRoute
     redelivery: RequestCommandRoutes
     deliveries: DeliveryRoutes
     destinations: DestinationRoutes
@@ -242,6 +244,7 @@ _TABLE: tuple[tuple[Operation, Callable[[_Handlers], Handler]], ...] = (
     (GRANT_TOKEN, lambda handlers: handlers.manage.grant_token),
     (OPEN_SESSION, lambda handlers: handlers.manage.open_session),
     (FETCH_AUDIO, lambda handlers: handlers.audio.audio),
+    (SHOW_LIVE_WORDS, lambda handlers: handlers.live_words.words),
     (SHOW_PUBLIC_KEYS, lambda handlers: handlers.signing.public_keys),
     (SHOW_OPENAPI, lambda handlers: handlers.openapi.document),
     (SHOW_ASYNCAPI, lambda handlers: handlers.openapi.live_document),
@@ -268,6 +271,7 @@ def _routes(services: Services) -> list[BaseRoute]:
         history=HistoryRoutes(services, authenticator),
         results=ResultRoute(services, authenticator),
         audio=AudioRoute(services, authenticator),
+        live_words=LiveWordsRoute(services, authenticator),
         redelivery=RequestCommandRoutes(services, authenticator),
         deliveries=DeliveryRoutes(services, authenticator),
         destinations=DestinationRoutes(services, authenticator),

@@ -21,6 +21,7 @@ from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelMetadata
 from ringback.quota import Holder
+from ringback.streaming.recent_words import HeardLine
 from ringback.streaming.record import StreamResult, error_document
 from ringback.streaming.relay import CallbackAndClientRelay, Client, ClientRelay, Relay
 from ringback.streaming.session import Session, SessionEnd, StreamConversation, StreamRecogniser
@@ -105,6 +106,10 @@ class AdmittedStream:
         """End it: at once, or after the open results, as the reason requires (`CloseReason.graceful`)."""
         if self._session is not None:
             self._session.end(reason)
+
+    def recent_words(self) -> list[HeardLine]:
+        """The latest, as they were sent."""
+        return [] if self._session is None else self._session.recent.lines()
 
     def uncounted(self) -> float:
         """Seconds of audio, every channel counted, that were recognised since the last call."""

@@ -33,6 +33,7 @@ from ringback.listen.recognition_events import (
     VadProgress,
 )
 from ringback.listen.turn_confidence import TurnThresholds
+from ringback.streaming.recent_words import RecentWords
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
 from ringback.telemetry import STREAM_LATENCY
 from ringback.telemetry.tracing import exemplar
@@ -168,6 +169,7 @@ class Session:
         """`outlives_client`: a callback gets the results, so the stream goes on to its end when the client
         has gone. `report` takes unexpected exceptions."""
         self.tally = SessionTally()
+        self.recent = RecentWords()
         self._client = client
         self._relay = relay
         self._recogniser = recogniser
@@ -309,6 +311,8 @@ class Session:
             # Words whose names could not be looked for are not sent: the stream ends with the failure.
             names = await self._names_in(event)
             for formatted in self._text.hear(event, names):
+                if isinstance(formatted, RecognitionResult):
+                    self.recent.note(formatted)
                 await self._perform(self._conversation.receive_event(formatted, self._clock.monotonic()))
         if not self._conversation.closed:
             raise RuntimeError("the recogniser ended before the conversation")

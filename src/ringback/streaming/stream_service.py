@@ -28,6 +28,7 @@ from ringback.sealing import Seal
 from ringback.service import every
 from ringback.streaming.admitted_stream import AdmittedStream, StreamRequest
 from ringback.streaming.callback_opener import CallbackOpener, StreamCallback
+from ringback.streaming.recent_words import HeardLine
 from ringback.streaming.record import StreamRecordStore, ended, record_job
 from ringback.streaming.relay import Relay
 from ringback.streaming.session import StreamRecogniser
@@ -131,6 +132,11 @@ class StreamService:
         for stream in self._open.values():
             if stream.request.project == project:
                 stream.end(CloseReason.CANCELLED)
+
+    def recent_words(self, request_id: JobId) -> list[HeardLine] | None:
+        """The latest words of a stream; None: it is not open in this process."""
+        stream = self._open.get(request_id)
+        return None if stream is None else stream.recent_words()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Extend the records' leases; on stop, end all streams."""

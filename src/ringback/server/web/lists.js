@@ -37,14 +37,43 @@ export function destinationsPage(page) {
   }
 }
 
+const MOST_SHOWN = 6;
+
 export function streamsPage(page) {
+  const open = h("div", {});
   const list = h("div", {});
-  page.append(h("h1", {}, "Live streams"), h("p", { class: "dim" }, "Those that are open now, and the latest that have ended."), list);
+  const cards = new Map();
+  page.append(h("h1", {}, "Live streams"), h("p", { class: "dim" }, "Those that are open now, with their words, and the latest that have ended."), open, list);
   return async function update() {
     const { requests } = await get(ofProject("/requests?method=streaming&limit=50"));
     const heads = ["Stream", "State", "Audio", "Model", "Tags", "Began", "For"];
     list.replaceChildren(table("Live streams", heads, requests.map(streamRow), "No live stream yet. “Try it” opens one from your microphone."));
+    const running = requests.filter((each) => each.response.completed === undefined).slice(0, MOST_SHOWN).map((each) => each.request_id);
+    for (const [id, card] of cards) if (!running.includes(id)) { card.remove(); cards.delete(id); }
+    await Promise.all(running.map(showWords));
   };
+
+  async function showWords(id) {
+    let words;
+    try {
+      words = await get(ofProject(`/requests/${id}/live`));
+    } catch (error) {
+      if ([403, 409].includes(error.status)) return; // not for this key, or of another node: what was seen stays
+      throw error;
+    }
+    if (!cards.has(id)) {
+      cards.set(id, h("section", { class: "card", "aria-label": `Words of ${id.slice(0, 8)}` }));
+      open.append(cards.get(id));
+    }
+    const spoken = words.lines.map((line) => h("p", { class: line.final ? "turn" : "turn dim" },
+      line.speaker !== null && h("span", { class: `speaker s${line.speaker % 6}` }, `Speaker ${line.speaker}`),
+      line.channel > 0 && h("span", { class: "dim" }, `Channel ${line.channel}: `), line.text));
+    const card = cards.get(id);
+    card.replaceChildren(h("h2", {}, h("a", { href: `#/requests/${id}`, class: "mono" }, id.slice(0, 8)), " ", badge("open", "busy")),
+      spoken.length ? h("div", { class: "transcript live", tabindex: "0", role: "log", "aria-label": `What was said in ${id.slice(0, 8)}` }, spoken) : h("p", { class: "dim" }, "Nothing was said yet."));
+    const log = card.querySelector(".live");
+    if (log) log.scrollTop = log.scrollHeight;
+  }
 }
 
 function streamRow(record) {
