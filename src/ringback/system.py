@@ -63,9 +63,12 @@ def raise_open_files_limit(most: int) -> int:
     limit = most if hard == resource.RLIM_INFINITY else min(most, hard)
     if soft == resource.RLIM_INFINITY or soft >= limit:
         return most if soft == resource.RLIM_INFINITY else soft
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
-        return limit
+    # macOS names no hard limit, and refuses more than another one of its own (`kern.maxfilesperproc`).
+    while limit > soft:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return limit
+        limit //= 2
     return soft
 
 

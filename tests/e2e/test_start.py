@@ -12,6 +12,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 import pytest
 
+from support import as_on_macos
 from support.no_threads_at_exit import IS_STRICT_ITSELF, PROGRAM
 from support.ports import free_port
 from support.program import RINGBACK, Program
@@ -170,3 +171,16 @@ def test_a_stopped_server_logs_its_end_where_no_thread_starts_any_more(tmp_path:
     lines = program.log.splitlines()
     assert json.loads(lines[-1])["event"] == "server.stopped"
     assert [line for line in lines if "interpreter shutdown" in line] == []
+
+
+def test_a_server_works_without_what_macos_does_not_have(tmp_path: Path) -> None:
+    """Its children, too, whose path is the same."""
+    (tmp_path / "sitecustomize.py").write_text(as_on_macos.PROGRAM)
+    audio = (Path(__file__).parent.parent / "audio" / "librivox_0930.flac").read_bytes()
+    settings = {"PYTHONPATH": str(tmp_path), "RINGBACK_LOG_FORMAT": "json"}
+    with Receiver() as receiver, Program(tmp_path / "data", settings) as program:
+        assert program.listen(audio, f"callback={receiver.url}", "audio/flac").status == 200
+        (callback,) = receiver.wait_for(bool)
+        assert program.stop() == 0
+    assert "amiable" in callback.json()["results"]["channels"][0]["alternatives"][0]["transcript"]
+    assert "AttributeError" not in program.log

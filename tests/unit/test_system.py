@@ -1,11 +1,17 @@
+import ctypes
 import fcntl
 import os
 import resource
+import signal
+import sys
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from ringback import system
+from ringback.audio import confinement
 
 FULL_FSYNC = 51
 """What `fcntl.F_FULLFSYNC` is on macOS."""
@@ -84,6 +90,37 @@ def test_the_limit_of_open_files_is_raised_as_far_as_it_may(
     monkeypatch.setattr(resource, "setrlimit", lambda _, pair: limits.append(pair))
     assert system.raise_open_files_limit(requested) == expected
     assert limits[-1] == (expected, hard)
+
+
+def test_a_hard_limit_that_is_not_named_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS, which says `unlimited` and refuses more than it has."""
+    limits = [(256, resource.RLIM_INFINITY)]
+
+    def setrlimit(_: int, pair: tuple[int, int]) -> None:
+        if pair[0] > 10_240:
+            raise ValueError("current limit exceeds maximum limit")
+        limits.append(pair)
+
+    monkeypatch.setattr(resource, "getrlimit", lambda _: limits[-1])
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    assert system.raise_open_files_limit(65_536) == 8_192
+    assert limits[-1] == (8_192, resource.RLIM_INFINITY)
+
+
+@pytest.mark.parametrize(("platform", "refused"), [("linux", True), ("darwin", False)])
+def test_a_decoder_starts_where_a_limit_of_memory_cannot_be_set_but_not_on_linux(
+    monkeypatch: pytest.MonkeyPatch, platform: str, refused: bool
+) -> None:
+    def setrlimit(limit: int, _: tuple[int, int]) -> None:
+        if limit == resource.RLIMIT_AS:
+            raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", setrlimit)
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setattr(ctypes, "CDLL", lambda _: SimpleNamespace(prctl=lambda *_: 0))
+    with pytest.raises(ValueError, match="exceeds") if refused else nullcontext():
+        confinement.confine()
 
 
 def _no_such_file(_: Path) -> str:

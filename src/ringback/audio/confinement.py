@@ -44,7 +44,12 @@ def restrict() -> None:
 def _at_most(limit: int, most: int) -> None:
     _, hard = resource.getrlimit(limit)
     most = most if hard == resource.RLIM_INFINITY else min(hard, most)
-    resource.setrlimit(limit, (most, most))
+    try:
+        resource.setrlimit(limit, (most, most))
+    except (OSError, ValueError):
+        # macOS takes no limits of memory any more: EINVAL, whatever the value (python/cpython#78783).
+        if sys.platform == "linux":
+            raise
 
 
 _ADDRESS_SPACE = 2 << 30
