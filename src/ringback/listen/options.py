@@ -102,6 +102,7 @@ class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
     utterance_end_ms: int | None = None
     vad_events: bool = False
     no_delay: bool = False
+    turn_detection: bool = False
 
     thresholds: TurnThresholds | None = None
     """Of a turn-based stream (`/v2/listen`); None: of all other requests."""

@@ -28,6 +28,7 @@ _SPEC = "reference/speech-to-text/listen-pre-recorded"
 _LIVE = "reference/speech-to-text/listen-streaming"
 _MODES = choice("extended", "strict")
 _OLD = text(2048, empty=True)
+_TURN_DETECTION = "Ours: hold `speech_final` back where the speaker seems to hesitate; needs `EXTRAS=turns`."
 
 PARAMETERS: tuple[Parameter, ...] = (
     # Callback
@@ -422,6 +423,7 @@ PARAMETERS: tuple[Parameter, ...] = (
         "Never hold words back to see whether a number goes on.",
         modes=LIVE,
     ),
+    Parameter("turn_detection", BOOLEAN, SERVED, "live.md", _TURN_DETECTION, modes=LIVE),
     # Of old clients
     Parameter("tier", _OLD, IGNORED, _SPEC, "The model's tier: name a `model` instead.", default=""),
     Parameter("ner", _OLD, IGNORED, _SPEC, "Old name of `detect_entities`."),

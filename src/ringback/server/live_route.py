@@ -24,6 +24,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.options import ListenOptions, Mode
 from ringback.listen.speaker_warnings import with_speaker_warnings
 from ringback.listen.text_warnings import with_text_warnings
+from ringback.listen.turn_warnings import with_turn_warnings
 from ringback.retry_schedule import schedule_of_request
 from ringback.server.allowances import allowance_of
 from ringback.server.auth import Authenticator, offered_scheme
@@ -55,7 +56,8 @@ def listen_options(websocket: WebSocket, services: Services) -> tuple[ListenOpti
     model = model_for(options, services.catalogue)
     options = with_model_warnings(options, model, warn_of_substitution=services.warn_substitution)
     options = with_text_warnings(options, names=services.finds_names)
-    return with_speaker_warnings(options, speakers=services.finds_voices), model
+    options = with_speaker_warnings(options, speakers=services.finds_voices)
+    return with_turn_warnings(options, judges_turns=services.judges_turns), model
 
 
 class LiveRoute:

@@ -25,8 +25,9 @@ from ringback.engines.spoken_languages import language_choice
 from ringback.errors import Refusal
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import AudioOpened, RecognitionEvent, RecognitionFinished, Undecodable
-from ringback.listen.turn_confidence import TurnPauses, TurnThresholds
+from ringback.listen.turn_confidence import HesitationPauses, TurnPauses, TurnThresholds
 from ringback.streaming.channel_recogniser import ChannelRecogniser
+from ringback.streaming.segmenter import LEAST_ENDPOINTING, PauseRule
 from ringback.streaming.speech_recogniser import RecognitionSettings
 from ringback.streaming.turn_detector import TurnDetector
 from ringback.transcript import NamedSpan, base_language
@@ -247,9 +248,13 @@ def _recognising(options: ListenOptions, model: ModelInfo, shared: LiveRecogniti
     )
 
 
-def _pauses(options: ListenOptions) -> TurnPauses | None:
+def _pauses(options: ListenOptions) -> PauseRule | None:
     """What a pause ends, where the turn model has a say in it."""
-    return None if options.thresholds is None else TurnPauses(options.thresholds)
+    if options.thresholds is not None:
+        return TurnPauses(options.thresholds)
+    if options.turn_detection and options.endpointing is not None:
+        return HesitationPauses(max(options.endpointing, LEAST_ENDPOINTING))
+    return None
 
 
 def _first(failures: BaseExceptionGroup[Exception]) -> Exception:

@@ -411,7 +411,9 @@ _JUDGED_AFTER = _windows(ASKED_AFTER)
 _JUDGED = _windows(8.0)
 """What the turn model hears at most."""
 _BEFORE_TURN = _windows(0.1)
-_PHRASE = _windows(0.3)
+LEAST_ENDPOINTING = 300
+"""Milliseconds: the shortest silence that ends a span."""
+_PHRASE = _windows(LEAST_ENDPOINTING / 1000)
 """The shortest silence that ends a span, however short `endpointing` is."""
 _SHORT_PAUSE = _windows(0.13)
 _LONG_PAUSE = _windows(2.0)
