@@ -34,6 +34,8 @@ class SpeechCut:
         """Of the words recognised from `start` on (times of the stream): those that were not reported yet."""
         if self.last_word is None:
             return tuple(words)
+        if words and _is_untimed(words[0]) and _may_be_same_word(words[0], self.last_word):
+            return tuple(words[1:])
         for i, word in enumerate(words):
             if word.start >= self.last_word.end + _SAME_WORD_SLACK:
                 return tuple(words[i:])
@@ -50,6 +52,12 @@ def _may_be_same_word(word: Word, last_word: Word) -> bool:
     return bool(one and other) and (one.startswith(other) or other.startswith(one))
 
 
+def _is_untimed(word: Word) -> bool:
+    """Whether it is shorter than any spoken word: it was aligned with another one, and its time is wrong."""
+    return word.end - word.start < _SHORTEST_WORD
+
+
+_SHORTEST_WORD = 0.05
 MAX_OVERLAP = 1.0
 """Seconds before the cut that may be recognised again."""
 _WORD_START_SLACK = 0.05

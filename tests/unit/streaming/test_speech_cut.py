@@ -42,6 +42,15 @@ def test_what_was_told_is_not_told_again(before: str, words: list[tuple[str, flo
     assert behind(seam(before), *words) == expected
 
 
+def test_a_word_without_a_duration_is_the_reported_one_wherever_its_time_is() -> None:
+    """As the generic kernels had it: the word was aligned with the beginning of the next one."""
+    words = [Word("more", 2.37, 2.39, 0.9), Word("amiable", 2.39, 2.9, 0.9)]
+    assert [word.text for word in seam("more?").words_after(words)] == ["amiable"]
+    assert len(seam("Mary").words_after(words)) == 2
+    repeated = [Word("more", 2.2, 2.37, 0.9), Word("amiable", 2.39, 2.9, 0.9)]
+    assert len(seam("more?").words_after(repeated)) == 2
+
+
 def test_the_told_word_is_heard_again_from_its_beginning() -> None:
     assert seam("consider", 1.6).start / SAMPLE_RATE == pytest.approx(1.55, abs=0.01)
     assert seam().start / SAMPLE_RATE == pytest.approx(1.75, abs=0.01)
