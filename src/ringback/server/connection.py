@@ -336,7 +336,7 @@ class Connection(asyncio.BufferedProtocol):
             while (event := self._parser.next_event()) is not None:
                 self._take(event)
         except UnservableRequest as not_served:
-            self._refuse_bytes(not_served.failure)
+            self._refuse_bytes(not_served.failure, self._parser.path_begun or LISTEN_PATH)
             return
         self.server.capacity.set_held_bytes(self, self._parser.unread)
         if self._state is ConnectionState.IDLE and self._parser.unread:

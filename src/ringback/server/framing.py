@@ -11,6 +11,7 @@ What httptools (llhttp) does not have:
 - A body with a length is counted and not parsed: what was read is passed on as it is.
 """
 
+import re
 from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -106,6 +107,15 @@ class RequestParser:
         """The current request is complete."""
         return self._ended
 
+    @property
+    def path_begun(self) -> str | None:
+        """The path of the request whose head or body is being read, also of one that cannot be served; None:
+        it is not known."""
+        if self._head is not None:
+            return self._head.path
+        begun = _REQUEST_LINE.match(b"GET %s " % self._target if self._target else self._unread)
+        return None if begun is None else unquote(begun[1].decode("ascii"))
+
     def receive(self, data: bytes) -> None:
         if self._body_unparsed and not self._unread:
             rest = data[self._body_unparsed :]
@@ -116,6 +126,7 @@ class RequestParser:
     def next_request(self) -> None:
         """The current request is answered: continue with the next one."""
         self._head = None
+        self._target = b""
         self._ended = False
         self._framing = 0
 
@@ -289,6 +300,8 @@ def _without_upgrade(head: RequestHead) -> bytes:
 
 
 _EMPTY_LINE = b"\r\n\r\n"
+_REQUEST_LINE = re.compile(rb"[\r\n]*[A-Z]+ (/[!-~]{0,2000}?)[? ]")
+"""In origin form, as far as the end of its path."""
 _FIRST_BYTES = frozenset(b"\r\nABCDEFGHIJKLMNOPQRSTUVWXYZ")
 """Bytes of a method, or of an empty line before it."""
 

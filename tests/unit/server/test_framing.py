@@ -186,6 +186,33 @@ def test_requests_that_are_not(name: str, piece: int) -> None:
     assert caught.value.failure.status == status
 
 
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (b"GET /v1/projects?tag=" + b"0" * HEADER_BYTES, "/v1/projects"),
+        (b"\r\nGET /v1/a%20b HTTP/1.1\r\nA: " + b"b" * HEADER_BYTES, "/v1/a b"),
+        (lines("POST /v1/read HTTP/1.1", "Transfer-Encoding: gzip"), "/v1/read"),
+        (
+            lines(
+                "POST /a?b HTTP/1.1", "Transfer-Encoding: chunked", body="0\r\n" + "A: b\r\n" * HEADER_BYTES
+            ),
+            "/a",
+        ),
+        (b"GET /" + b"y" * HEADER_BYTES, None),
+        (b"\x16\x03\x01", None),
+        (b"\r\n" * HEADER_BYTES, None),
+    ],
+)
+def test_the_path_of_a_request_that_cannot_be_served_is_known_as_far_as_it_is_written(
+    data: bytes, path: str | None
+) -> None:
+    parser = RequestParser()
+    parser.receive(data)
+    with pytest.raises(UnservableRequest):
+        list(iter(parser.next_event, None))
+    assert parser.path_begun == path
+
+
 def test_nothing_beyond_the_current_request_is_parsed() -> None:
     parser = RequestParser()
     parser.receive(GET * 1_000)
