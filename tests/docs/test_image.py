@@ -77,9 +77,10 @@ def test_docker_is_told_to_wait_for_the_stop() -> None:
         assert int(*re.findall(r"--stop-timeout (\d+)", line)) >= STOPS_WITHIN, line
 
 
-def test_the_page_of_the_gpu_names_the_python_of_the_image() -> None:
+def test_libraries_of_a_gpu_are_looked_for_below_the_python_of_the_image() -> None:
     (version,) = re.findall(r"python:(3\.\d+)\.", (ROOT / "Dockerfile").read_text())
-    assert f"/usr/local/lib/python{version}/site-packages/" in (ROOT / "docs" / "gpu.md").read_text()
+    folder = f"/usr/local/lib/python{version}/site-packages/nvidia/cublas/lib"
+    assert f"LD_LIBRARY_PATH={folder}" in [each.words for each in dockerfile.of("ENV")]
 
 
 @pytest.mark.parametrize(("here", "code"), [(True, 0), (False, 1)])
