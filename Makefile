@@ -50,7 +50,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all test-kernels test-cluster \
-	mutants lint format bench chaos notices openapi sbom site dist lock clean
+	mutants lint format bench chaos notices openapi terminal-picture sbom site dist lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -116,6 +116,9 @@ notices: setup-dev ## Write THIRD_PARTY_NOTICES.md from the pinned requirements.
 
 openapi: $(INSTALL)dev ## Write docs/openapi.json from the types and tables that the server reads and writes by.
 	$(BIN)/python tools/openapi.py
+
+terminal-picture: $(INSTALL)dev ## Draw docs/terminal.svg from what `make demo` really shows.
+	$(BIN)/python tools/terminal_picture.py
 
 sbom: SHIPPED = core speech $(EXTRAS)
 sbom: BILL = $(subst $(SPACE),-,ringback $(SHIPPED)).cdx.json
