@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import accept, cluster, delivery, live, memory, recordings, start
+from bench import accept, cluster, delivery, live, memory, recordings, start, turns
 from bench.harness import clips
 from bench.harness.report import Report
 from bench.text import formatting
@@ -18,6 +18,7 @@ BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "memory": memory.run,
     "start": start.run,
     "live": live.run,
+    "turns": turns.run,
     "cluster": cluster.run,
     "text": lambda _: formatting.run(formatting.TextSets()),
 }
@@ -33,7 +34,7 @@ SETS = {
 }
 """What the benchmark of text measures against, none of it in this repository."""
 
-OF_SPEECH = {"recordings", "memory", "live"}
+OF_SPEECH = {"recordings", "memory", "live", "turns"}
 SPEECH = f" (speech: {clips.source()})"
 
 
@@ -44,7 +45,7 @@ def main() -> None:
         "--repeats",
         type=int,
         default=5,
-        help="rounds of each comparison (memory and live run once, delivery and cluster three times at most)",
+        help="rounds of each comparison (memory, live, turns: one; delivery, cluster: three at most)",
     )
     parser.add_argument(
         "--peer",

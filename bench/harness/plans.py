@@ -84,18 +84,22 @@ def phrase(clip: Clip, port: int) -> Phrase:
     return Phrase(samples, clip.text, tuple(SpokenWord(plain(w["word"]), w["end"]) for w in words))
 
 
-def plans(phrases: Sequence[Phrase], folder: Path, count: int, seconds: float) -> list[Plan]:
+def plans(
+    phrases: Sequence[Phrase], folder: Path, count: int, seconds: float, pause: float = PAUSE
+) -> list[Plan]:
     """So many streams of at least this length, and of more phrases than `FINALIZED`; each begins with another
     phrase, as far as there are others."""
     rotated = ([*phrases[first:], *phrases[:first]] for first in (3 * n % len(phrases) for n in range(count)))
-    return [_joined(turn, folder / f"{seconds}-{n}.raw", seconds) for n, turn in enumerate(rotated)]
+    return [
+        _joined(turn, folder / f"{seconds}-{pause}-{n}.raw", seconds, pause) for n, turn in enumerate(rotated)
+    ]
 
 
 def plain(word: str) -> str:
     return re.sub(r"[^a-z0-9']", "", word.lower())
 
 
-def _joined(phrases: Iterable[Phrase], path: Path, seconds: float) -> Plan:
+def _joined(phrases: Iterable[Phrase], path: Path, seconds: float, pause: float) -> Plan:
     # Not dead silence: a line always hisses.
     hiss = np.random.default_rng(1)
     pieces = [_quiet(LEAD, hiss)]
@@ -107,7 +111,7 @@ def _joined(phrases: Iterable[Phrase], path: Path, seconds: float) -> Plan:
         if at >= seconds * RATE and len(placed) > FINALIZED:
             break
         if placed:
-            pieces.append(_quiet(PAUSE, hiss))
+            pieces.append(_quiet(pause, hiss))
             at += len(pieces[-1])
         start, before = at / RATE, len(words)
         words += [SpokenWord(word.text, start + word.end) for word in taken.words]

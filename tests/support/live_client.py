@@ -25,6 +25,7 @@ from ringback.listen.recognition_events import (
 from ringback.listen.turn_confidence import TurnThresholds
 from ringback.transcript import NamedSpan, Word
 from support.asyncapi import check_sent
+from support.turns import Turns
 from support.waiting import real_pause
 
 RATE = 16_000
@@ -143,6 +144,8 @@ async def stream(
             await connection.close()
     if client._reading is not None:
         await client._reading
+    if client.turn_based and client.messages:
+        Turns(client.messages).check(multilingual="flux-general-multi" in query)
 
 
 async def refusal(port: int, query: str = RAW, *, key: str | None = None, **options: Any) -> InvalidStatus:

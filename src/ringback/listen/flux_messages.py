@@ -86,7 +86,7 @@ class FluxMessages:
             end_of_turn_confidence=share(turn.confidence),
             trigger=None if trigger is None else trigger.value,
             languages=[tag for tag, _ in spoken.most_common()] if self._multilingual else None,
-            languages_hinted=list(hints) if self._multilingual else None,
+            languages_hinted=list(hints) or None,
         )
         return self._sent(message, _KINDS[event])
 
@@ -181,6 +181,7 @@ class TurnInfo(msgspec.Struct, omit_defaults=True, tag_field="type", tag="TurnIn
     languages: list[str] | None = None
     """With `flux-general-multi`: the languages spoken, the most spoken first."""
     languages_hinted: list[str] | None = None
+    """Where there are hints."""
 
 
 class _ThresholdsInForce(msgspec.Struct, omit_defaults=True):
