@@ -50,6 +50,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.speakers", description=__doc__)
     parser.add_argument("--pyannote", type=Path, metavar="PATH")
     parser.add_argument("--falcon", type=Path, metavar="PATH")
+    parser.add_argument(
+        "--without", action="append", default=[], choices=(LIVE, PEER), help="the two that take longest"
+    )
     options = parser.parse_args()
     talks = list(composed())
     sets = {
@@ -64,7 +67,10 @@ def main() -> None:
         report = Report(
             "speakers", "conversations with known turns", {name: len(of) for name, of in sets.items()}
         )
-        run = _Run(report, stack.enter_context(RunningServer()), _peer(stack, folder, report), folder)
+        report.notes += [f"{subject}: not run: left out" for subject in options.without]
+        peer = None if PEER in options.without else _peer(stack, folder, report)
+        server = stack.enter_context(RunningServer())
+        run = _Run(report, server, peer, folder, live=LIVE not in options.without)
         for name, of in sets.items():
             if of:
                 run.measure(name, of)
@@ -75,11 +81,14 @@ def main() -> None:
 
 
 class _Run:
-    def __init__(self, report: Report, server: RunningServer, peer: Child | None, folder: Path) -> None:
+    def __init__(
+        self, report: Report, server: RunningServer, peer: Child | None, folder: Path, *, live: bool
+    ) -> None:
         models = speaker_models_folder()
         assert models is not None, "the speaker models are not installed: `make setup EXTRAS=speakers`"
         self._report, self._server, self._peer, self._folder = report, server, peer, folder
         self._models, self._silero = SpeakerModels(models), Silero()
+        self._live = live
 
     def measure(self, name: str, talks: Sequence[Talk]) -> None:
         """One line of figures for each subject: words and speech in the right hands, people counted."""
@@ -93,8 +102,9 @@ class _Run:
                 with cost.of(self._server.pid, seconds):
                     words = _recorded(self._server, _as_wav(wav), f"diarize={diarize}")
             found.setdefault(OURS, []).append((words_right(talk, words), None, 0.0, seconds))
-            live = asyncio.run(_streamed(self._server, wav))
-            found.setdefault(LIVE, []).append((words_right(talk, live), None, 0.0, seconds))
+            if self._live:
+                live = asyncio.run(_streamed(self._server, wav))
+                found.setdefault(LIVE, []).append((words_right(talk, live), None, 0.0, seconds))
             for subject, listen in ((MODELS, self._listen), (PEER, self._ask_peer)):
                 if subject == PEER and self._peer is None:
                     continue
@@ -121,10 +131,11 @@ class _Run:
         self._report.add(subject, 0, **figures)
 
     def _listen(self, samples: Samples) -> tuple[list[Labelled], float]:
-        """With the models in this process, and the seconds of processor time that they took."""
-        before = time.process_time()
+        """With the models in this process, and the seconds of processor time that they took: that chunks are
+        found is what every recording costs."""
         chunks = ChunkFinder(self._silero, 1, LONGEST_CHUNK, Timeline())
         found = [*chunks.push(samples[None]), *chunks.finish()]
+        before = time.process_time()
         voices = [
             voice.shifted(chunk.start)
             for (chunk, _), own in zip(found, self._models.find([each for _, each in found]), strict=True)

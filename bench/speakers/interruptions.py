@@ -3,7 +3,7 @@
 import wave
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -26,22 +26,32 @@ SECONDS = 20.0
 """Of each at the most."""
 EVERY = 4
 """Turns from one interruption to the next."""
+MOST = 4
+"""Conversations, the first ones."""
 
 
 def interrupted(talks: Iterable[Talk], folder: Path, corpus: Path = CORPUS) -> Iterator[Talk]:
-    """Those without speech of two at once, each written to `folder` with its interruptions;
+    """The first ones without speech of two at once, each written to `folder` with its interruptions;
     none where the corpus is not on this machine."""
     paths = [corpus / "nospeech" / f"{name}.flac" for name in SOUNDS]
     if not all(path.exists() for path in paths):
         return
     sounds = [decoded(path)[: int(SECONDS * RATE)] for path in paths]
-    for talk in talks:
-        turns = sorted(talk.turns, key=lambda turn: turn.start)
-        if all(one.end <= other.start for one, other in pairwise(turns)):
-            samples, moved = _interrupted(decoded(talk.path), turns, sounds)
-            path = folder / f"{talk.name}_interrupted.wav"
-            _write(path, samples)
-            yield Talk(path.stem, path, tuple(moved))
+    for talk in islice((talk for talk in talks if not _overlap(talk)), MOST):
+        turns = sorted(talk.turns, key=_start)
+        samples, moved = _interrupted(decoded(talk.path), turns, sounds)
+        path = folder / f"{talk.name}_interrupted.wav"
+        _write(path, samples)
+        yield Talk(path.stem, path, tuple(moved))
+
+
+def _overlap(talk: Talk) -> bool:
+    """Whether two speak at once."""
+    return any(one.end > other.start for one, other in pairwise(sorted(talk.turns, key=_start)))
+
+
+def _start(turn: Turn) -> float:
+    return turn.start
 
 
 def _interrupted(

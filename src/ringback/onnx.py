@@ -16,6 +16,8 @@ def session(model: Path | bytes, *, memory_arena: bool = False) -> Any:
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.enable_cpu_mem_arena = memory_arena
+    # A plan of the memory for each new length of input takes longer than it saves, and some megabytes.
+    options.enable_mem_pattern = False
     options.log_severity_level = _FATAL
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"], sess_options=options)
