@@ -156,6 +156,21 @@ def test_without_a_recogniser_the_core_says_how_to_get_one(bare: BareEnvironment
     assert (examined.returncode, INSTALL in examined.stdout) == (1, True)
 
 
+STAND_IN = """
+import importlib.metadata, urllib.request
+from ringback.stand_in.server import StandIn
+print([each.value for each in importlib.metadata.entry_points(group="pytest11") if each.name == "ringback"])
+with StandIn() as stand_in:
+    request = urllib.request.Request(stand_in.url + "/v1/listen", b"RIFF", {"Authorization": "Token any"})
+    print(urllib.request.urlopen(request).status)
+"""
+
+
+def test_the_stand_in_needs_no_more_than_the_core(bare: BareEnvironment) -> None:
+    done = bare.run(bare.folder / "bin" / "python", "-c", STAND_IN)
+    assert done.stdout == "['ringback.stand_in.pytest_plugin']\n200\n", done.stderr
+
+
 @pytest.fixture
 def scripted(tmp_path: Path) -> str:
     script = tmp_path / "script.json"
