@@ -218,6 +218,7 @@ class AdmittedStream:
             bytes=tally.size,
             interims=tally.sent[MessageKind.INTERIM],
             finals=tally.sent[MessageKind.FINAL],
+            turns=None if request.options.thresholds is None else tally.sent[MessageKind.END_OF_TURN],
             seconds=round(seconds, 3),
         )
 

@@ -6,6 +6,7 @@ import io
 import json
 import wave
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
 
 from support.accuracy import word_error_rate
 from support.clips import Clip
@@ -280,3 +282,22 @@ async def test_version_one_may_wait_for_who_hesitates(server: Program) -> None:
     assert len(waiting) == len(plain) - 1
     assert waiting[0][1].startswith("He might")
     assert "himself" in waiting[0][1]
+
+
+@pytest.mark.long
+async def test_a_server_that_is_killed_leaves_a_record(tmp_path: Path, call: bytes) -> None:
+    """40."""
+    with Program(tmp_path) as program:
+        program.wait_until_ready()
+        with suppress(ConnectionClosed):
+            async with stream(program.port, RAW, key=KEY, path="/v2/listen") as client:
+                await client.send(call)
+                await client.wait_for("TurnInfo", 10)
+                program.kill()
+                await client.closed()
+        program.start()
+        program.wait_until(
+            lambda: program.request(client.request_id)["code"] is not None, 90, "the record is still open"
+        )
+        record = program.request(client.request_id)
+    assert (record["path"], record["code"]) == ("/v2/listen", 500)
