@@ -15,7 +15,7 @@ from ringback.speakers.labels import LabelledVoice, RecognisedWords, labelled_vo
 from ringback.speakers.voices import Voice, embeddings_of
 from ringback.transcript import Word
 
-LEAST_SECONDS = 1.2
+LEAST_SECONDS = 1.6
 """Of speech that make a new speaker. Fewer than in a recording: a wrong label of earlier speech stays."""
 
 MOST_MISLABELLED = 4.0

@@ -85,8 +85,8 @@ def test_one_person_who_speaks_in_two_ways_is_one() -> None:
     """Each pair across the two ways is further apart than clusters may be; what is common to all is not."""
     noise = unit(np.random.default_rng(1).normal(size=(40, DIMENSIONS)).astype(np.float32))
     person, way = np.eye(DIMENSIONS, dtype=np.float32)[:2]
-    ways = np.where(np.arange(40) % 2, 0.35, -0.35).astype(np.float32)[:, None] * way
-    said = unit(person + ways + noise)
+    ways = np.where(np.arange(40) % 2, 0.38, -0.38).astype(np.float32)[:, None] * way
+    said = unit(person + ways + np.float32(1.15) * noise)
     assert 1 - (said[::2] @ said[1::2].T).mean() > APART
     joined = clustering(said, np.ones(40), np.ones(40))
     assert set(joined.labels.tolist()) == {0}
