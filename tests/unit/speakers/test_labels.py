@@ -12,7 +12,7 @@ from ringback.speakers.labels import (
     unlabelled_seconds,
     with_speakers,
 )
-from ringback.speakers.voices import Voice, embeddings_of
+from ringback.speakers.voices import Voice, embeddings_of, unit
 from ringback.transcript import Word
 from support.voices import People
 
@@ -48,6 +48,26 @@ def test_speakers_are_numbered_by_their_first_word_over_all_stretches() -> None:
     assert none == ()
     confidences = [each.speaker_confidence for each in (*first, *second)]
     assert all(each is not None and 0.8 < each <= 1.0 for each in confidences)
+
+
+def test_each_stretch_gets_its_own_speakers_however_many_there_are() -> None:
+    people = People()
+    turns = [("a", "b"), ("c",), ("b", "a", "c"), ("a",), ("c", "b")]
+    parts = [recognised(people.talk(*((who, 3.0) for who in stretch))) for stretch in turns]
+    expected = [["abc".index(who) for who in stretch for _ in range(8)] for stretch in turns]
+    assert [speakers(words) for words in with_speakers(parts)] == expected
+
+
+def test_a_voice_moves_as_a_whole() -> None:
+    voice = replace(People().says("a", 1.0, 2.0), middle=1.75)
+    moved = voice.shifted(10.0)
+    assert (moved.start, moved.end, moved.middle, moved.seconds) == (11.0, 12.0, 11.75, 1.0)
+    assert replace(moved, start=1.0, end=2.0, middle=1.75) == voice
+
+
+def test_embeddings_are_of_unit_length_row_by_row() -> None:
+    rows = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, 5.0]], np.float32)
+    assert unit(rows).tolist() == pytest.approx(np.array([[0.6, 0.8], [0.0, 0.0], [0.0, 1.0]]))
 
 
 def test_a_word_between_two_voices_is_of_the_one_with_most_of_it_or_the_nearest() -> None:
