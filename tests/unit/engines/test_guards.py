@@ -128,6 +128,8 @@ def test_repetition_that_is_no_exact_loop_shows_in_its_compression() -> None:
 def test_a_guess_is_doubtful_however_it_reads() -> None:
     assert guards.needs_fallback("a perfectly ordinary sentence", -1.2)
     assert not guards.needs_fallback("a perfectly ordinary sentence", -0.3)
+    assert not guards.needs_fallback("", -1.0)
+    assert guards.compression_ratio("") == 0.0
 
 
 def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> None:

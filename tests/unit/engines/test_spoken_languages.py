@@ -14,7 +14,7 @@ from ringback.engines.spoken_languages import (
     stretches_of,
 )
 from ringback.listen.options import ListenOptions
-from ringback.transcript import Channel, LanguageShare
+from ringback.transcript import Channel, LanguageShare, Word
 
 SURE, DOUBTFUL = 0.95, 0.5
 ANY = LanguageChoice()
@@ -102,6 +102,20 @@ def test_the_language_of_a_channel_is_the_one_of_most_of_the_time() -> None:
     assert channel.language == "en"
     assert channel.language_confidence == pytest.approx(0.73)
     assert channel.other_languages == (LanguageShare("es", 0.3),)
+
+
+def test_shares_are_summed_by_language_the_largest_first_then_by_name() -> None:
+    said = (Word("hola", 0.0, 1.0, 1.0),)
+    times = [("es", 4.0), ("fr", 1.0), ("de", 2.0), ("fr", 1.0), ("en", 2.0)]
+    stretches = [SpokenStretch(seconds, language, {language: 1.0}) for language, seconds in times]
+    channel = detected_channel(said, stretches, ANY)
+    assert channel.alternative.words == said
+    assert channel.language == "es"
+    assert channel.other_languages == tuple(LanguageShare(each, 0.2) for each in ("de", "en", "fr"))
+
+
+def test_candidates_of_which_the_model_says_nothing_are_equally_probable() -> None:
+    assert LanguageChoice(candidates=("it", "pt")).among_candidates({"es": 1.0}) == {"it": 0.5, "pt": 0.5}
 
 
 def test_without_words_nothing_is_detected() -> None:

@@ -60,6 +60,38 @@ def test_a_word_stretched_over_the_pause_after_its_sentence_is_shortened() -> No
     assert words[3].start == 3.0
 
 
+def test_a_first_word_stretched_over_the_pause_before_it_is_shortened() -> None:
+    parts = [
+        Piece(" one", 0.0, 3.0, (1.0,)),
+        *(Piece(f" n{n}", 3 + n * 0.3, 3.3 + n * 0.3, (1,)) for n in range(3)),
+    ]
+    words = words_of(parts, by_spaces=True, duration=5.0)
+    assert [(word.start, word.end) for word in words][:2] == [(2.4, 3.0), (3.0, 3.3)]
+    said = [
+        Piece(" Yes.", 0.0, 0.3, (1.0,)),
+        Piece(" one", 0.3, 3.0, (1.0,)),
+        Piece(" two", 3.0, 3.3, (1.0,)),
+    ]
+    assert [word.start for word in words_of(said, by_spaces=True, duration=5.0)] == [0.0, 2.4, 3.0]
+    inside = [
+        Piece(" one", 0.0, 0.3, (1.0,)),
+        Piece(" two", 0.3, 3.0, (1.0,)),
+        Piece(" six", 3.0, 3.3, (1.0,)),
+    ]
+    assert [word.start for word in words_of(inside, by_spaces=True, duration=5.0)] == [0.0, 0.3, 3.0]
+
+
+def test_times_are_whole_milliseconds_and_a_space_is_remembered() -> None:
+    parts = [Piece("a", 0.00049, 0.41234, (1.0, 1.0)), Piece(" b", 0.41234, 0.87654, (1.0,))]
+    one, other = words_of(parts, by_spaces=True, duration=0.9)
+    assert (one.start, one.end, one.spaced, one.confidence) == (0.0, 0.412, False, 1.0)
+    assert (other.start, other.end, other.spaced) == (0.412, 0.877, True)
+
+
+def test_without_spaces_an_opening_quote_belongs_to_the_word_after_it_too() -> None:
+    assert texts("“", "不错", "”", by_spaces=False) == ["“不错”"]
+
+
 def test_a_piece_of_nothing_but_space_is_no_word() -> None:
     assert texts(" ") == []
     assert words_of([], by_spaces=True, duration=1.0) == ()
