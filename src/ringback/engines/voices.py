@@ -79,7 +79,9 @@ class SpeakerModels:
 
     def find(self, segments: Sequence[Samples]) -> list[tuple[Voice, ...]]:
         """The voices in each segment, in order and without overlap."""
-        return [self._voices(samples) for samples in segments]
+        voices = [self._voices(samples) for samples in segments]
+        onnx.give_back_memory()
+        return voices
 
     def _voices(self, samples: Samples) -> tuple[Voice, ...]:
         if len(samples) < LEAST:
