@@ -34,12 +34,9 @@ class SpeechCut:
         """Of the words recognised from `start` on (times of the stream): those that were not reported yet."""
         if self.last_word is None:
             return tuple(words)
-        if words and _is_untimed(words[0]) and _may_be_same_word(words[0], self.last_word):
-            return tuple(words[1:])
         for i, word in enumerate(words):
-            if word.start >= self.last_word.end + _SAME_WORD_SLACK:
-                return tuple(words[i:])
-            if _may_be_same_word(word, self.last_word):
+            same = _may_be_same_word(word, self.last_word)
+            if same and (_is_untimed(word) or word.start < self.last_word.end + _SAME_WORD_SLACK):
                 return tuple(words[i + 1 :])
             if word.start >= self.last_word.end - _OTHER_WORD_SLACK:
                 return tuple(words[i:])

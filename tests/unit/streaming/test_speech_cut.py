@@ -46,6 +46,9 @@ def test_a_word_without_a_duration_is_the_reported_one_wherever_its_time_is() ->
     """As the generic kernels had it: the word was aligned with the beginning of the next one."""
     words = [Word("more", 2.37, 2.39, 0.9), Word("amiable", 2.39, 2.9, 0.9)]
     assert [word.text for word in seam("more?").words_after(words)] == ["amiable"]
+    assert [word.text for word in seam("more?").words_after([Word("a", 1.6, 1.7, 0.9), *words])] == [
+        "amiable"
+    ]
     assert len(seam("Mary").words_after(words)) == 2
     repeated = [Word("more", 2.2, 2.37, 0.9), Word("amiable", 2.39, 2.9, 0.9)]
     assert len(seam("more?").words_after(repeated)) == 2
