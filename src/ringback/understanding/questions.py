@@ -33,8 +33,9 @@ LONGEST_SEGMENT = 2_000
 LONGEST_PART = 600
 """Characters of a summary that is summarised again."""
 
-LABELLED_AT_ONCE, JUDGED_AT_ONCE = 20, 60
-"""Segments of one question, so that what is said of all of them fits into `ANSWER_TOKENS`."""
+LABELLED_AT_ONCE, JUDGED_AT_ONCE = 10, 30
+"""Segments of one question, so that what is said of all of them fits into `ANSWER_TOKENS`: as many labels as
+there may be with spaces between them, and scores on lines of their own. An answer that breaks off is lost."""
 
 MOST_PER_SEGMENT = 5
 """Topics, or intents, of one segment."""

@@ -12,6 +12,8 @@ from ringback.understanding.questions import (
     ANSWER_TOKENS,
     BYTES_PER_TOKEN,
     FEWEST_CONTEXT_TOKENS,
+    JUDGED_AT_ONCE,
+    LABELLED_AT_ONCE,
     LONGEST_PART,
     LONGEST_SEGMENT,
     MOST_PER_SEGMENT,
@@ -166,6 +168,17 @@ def test_strict_labels_are_an_enumeration() -> None:
 def test_free_labels_are_bounded_by_the_schema_too() -> None:
     free = about_labels("intent", [segment("x")], [], strict=False)
     assert '{"type": "string", "maxLength": 100}' in json.dumps(free.schema)
+
+
+def test_the_fullest_answer_has_room() -> None:
+    """Spaces and line breaks are tokens, too; digits are nearly one each."""
+    label = {"label": "Account cancellation", "confidence": 0.85}
+    labelled = [
+        {"segment": number, "labels": [label] * MOST_PER_SEGMENT} for number in range(1, LABELLED_AT_ONCE + 1)
+    ]
+    assert len(json.dumps({"segments": labelled})) / 3 < ANSWER_TOKENS
+    judged = [{"segment": number, "score": -0.25} for number in range(1, JUDGED_AT_ONCE + 1)]
+    assert len(json.dumps({"segments": judged}, indent=1)) / 2 < ANSWER_TOKENS
 
 
 def test_pieces_fit_the_context_and_lose_nothing() -> None:
