@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ringback.speakers.clusters import MOST_SPEAKERS, clustering
+from ringback.speakers.clusters import LEAST_SHARE, MOST_SPEAKERS, clustering
 from ringback.speakers.labels import LabelledVoice, RecognisedWords, labelled_voices, voices_of
 from ringback.speakers.voices import Voice, embeddings_of
 from ringback.transcript import Word
@@ -22,6 +22,9 @@ MOST_MISLABELLED = 4.0
 """Seconds of a new speaker that may have been labelled as another's; with more, a cluster without a number is
 rather part of a divided one. A speaker with short turns is labelled as another for some of them, and never
 has most of their speech in one final."""
+
+MISLABELLED_SHARE = 1.5 * LEAST_SHARE
+"""The same as a share of all speech: a speaker who joins a long call is told from `LEAST_SHARE` of it on."""
 
 MOST_VOICES = 1_000
 """Voices that are remembered: some eight minutes of speech, clustered in 40 ms. Of more, every second one
@@ -84,11 +87,12 @@ class LiveSpeakers:
                 new[label] += each.seconds
             else:
                 labelled[label, each.speaker] += each.seconds
+        allowed = max(MOST_MISLABELLED, MISLABELLED_SHARE * (labelled.sum() + new.sum()))
         numbers = dict(_matched(labelled))
         for label in dict.fromkeys(labels):  # In order of their first voice.
             if label in numbers:
                 continue
-            is_new = labelled[label].sum() < max(new[label], MOST_MISLABELLED)
+            is_new = labelled[label].sum() < max(new[label], allowed)
             if is_new and self._count < MOST_SPEAKERS:
                 numbers[label] = self._count
                 self._count += 1

@@ -43,6 +43,16 @@ def test_somebody_with_short_turns_is_told_after_a_few_of_them() -> None:
     assert said[-2] == [0, 0]
 
 
+def test_a_speaker_who_joins_a_long_call_is_told_in_the_end() -> None:
+    """Until they have the least share of all speech, they are taken for the most alike."""
+    people, stream = People(), LiveSpeakers()
+    for _ in range(3):
+        labels_of(stream, people.talk(("a", 60.0), ("b", 60.0)))
+    said = [labels_of(stream, people.talk((who, 3.0))) for who in ("c", "a") * 5]
+    assert set(said[-2]) == {2}
+    assert set(said[-1]) == {0}
+
+
 def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_told() -> None:
     """Two people were told as one; the larger part keeps the number, and the other is not new."""
     stream = LiveSpeakers()
