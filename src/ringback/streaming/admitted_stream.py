@@ -21,7 +21,7 @@ from ringback.listen.live import Conversation, StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.results import ModelMetadata
 from ringback.quota import Holder
-from ringback.streaming.recent_words import HeardLine
+from ringback.streaming.recent_words import HeardLine, RecentSpeech, RecentTurns, RecentWords
 from ringback.streaming.record import StreamResult, error_document
 from ringback.streaming.relay import CallbackAndClientRelay, Client, ClientRelay, Relay
 from ringback.streaming.session import Session, SessionEnd, StreamConversation, StreamRecogniser
@@ -94,6 +94,7 @@ class AdmittedStream:
             recogniser=self.recogniser,
             conversation=self._conversation,
             text=self._text(),
+            recent=self._recent(),
             clock=self._clock,
             outlives_client=self.callback is not None,
             report=self._report_fault,
@@ -185,6 +186,9 @@ class AdmittedStream:
         """A turn is written as a whole, by its conversation: until then its words stay as they were heard."""
         options = self.request.options
         return LiveText(options if options.thresholds is None else _AS_HEARD)
+
+    def _recent(self) -> RecentSpeech:
+        return RecentWords() if self.request.options.thresholds is None else RecentTurns()
 
     def _facts(self) -> StreamMetadata:
         model = self.request.model

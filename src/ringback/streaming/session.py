@@ -33,7 +33,7 @@ from ringback.listen.recognition_events import (
     VadProgress,
 )
 from ringback.listen.turn_confidence import TurnThresholds
-from ringback.streaming.recent_words import RecentWords
+from ringback.streaming.recent_words import RecentSpeech
 from ringback.streaming.relay import Client, ClientClosed, Relay, RelayLost
 from ringback.telemetry import STREAM_LATENCY
 from ringback.telemetry.tracing import exemplar
@@ -162,6 +162,7 @@ class Session:
         recogniser: StreamRecogniser,
         conversation: StreamConversation,
         text: StreamText,
+        recent: RecentSpeech,
         clock: Clock,
         outlives_client: bool,
         report: Callable[[BaseException], None],
@@ -169,7 +170,7 @@ class Session:
         """`outlives_client`: a callback gets the results, so the stream goes on to its end when the client
         has gone. `report` takes unexpected exceptions."""
         self.tally = SessionTally()
-        self.recent = RecentWords()
+        self.recent = recent
         self._client = client
         self._relay = relay
         self._recogniser = recogniser
@@ -271,6 +272,8 @@ class Session:
         for action in actions:
             match action:
                 case SendMessage() | CloseSocket():
+                    if isinstance(action, SendMessage):
+                        self.recent.note_message(action)
                     await self._outbox.put(action)
                 case _:
                     async with self._order_of_input:
@@ -312,7 +315,7 @@ class Session:
             names = await self._names_in(event)
             for formatted in self._text.hear(event, names):
                 if isinstance(formatted, RecognitionResult):
-                    self.recent.note(formatted)
+                    self.recent.note_result(formatted)
                 await self._perform(self._conversation.receive_event(formatted, self._clock.monotonic()))
         if not self._conversation.closed:
             raise RuntimeError("the recogniser ended before the conversation")

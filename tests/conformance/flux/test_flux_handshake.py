@@ -206,7 +206,7 @@ async def test_a_turn_reaches_the_client_and_the_history(api: Front, recognisers
         recogniser.tell(PauseJudged(0, 1.0, 0.9))
         recogniser.hear("Book a table.", 0.2, 1.3, Cause.EAGER)
         recogniser.hear("", 1.3, 1.45, Cause.ENDPOINT)
-        await client.wait_for("TurnInfo", 4)
+        await client.wait_for("TurnInfo", 3)
         assert await closed(client) == 1000
     turns = Turns(client.messages)
     turns.check()
@@ -307,6 +307,21 @@ async def test_a_server_that_stops_closes_its_streams(tmp_path: Path, recogniser
     assert client.code == 1001
     assert client.messages[-1]["transcript"]
     await client_context.__aexit__(None, None, None)
+
+
+async def test_who_looks_on_sees_the_turns_as_they_were_sent(api: Front, recognisers: Recognisers) -> None:
+    """With `redact` nothing of a number is shown, wherever the spans of the turn were cut."""
+    async with opened(api, f"{QUERY}&redact=numbers") as client:
+        path = f"/v1/projects/{api.project}/requests/{client.request_id}/live"
+        await client.send(FRAME * 10)
+        recognisers.all[0].hear("It is four one", 0.0, 0.4, Cause.LENGTH)
+        recognisers.all[0].hear("two three.", 0.4, 0.8, Cause.ENDPOINT)
+        recognisers.all[0].hear("And you", 0.8, 1.0, Cause.UPDATE)
+        await client.wait_for("TurnInfo", 3)
+        lines = (await api.call("GET", path)).json()["lines"]
+        assert await closed(client) == 1000
+    assert [(line["text"], line["final"]) for line in lines] == [("It is *.", True), ("And you", False)]
+    assert lines[0]["text"] == Turns(client.messages).texts[0]
 
 
 async def test_over_a_websocket_the_callback_gets_everything(api: Front, recognisers: Recognisers) -> None:

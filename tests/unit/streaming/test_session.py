@@ -21,6 +21,7 @@ from ringback.listen.recognition_events import (
     Undecodable,
 )
 from ringback.listen.results import ModelMetadata
+from ringback.streaming.recent_words import RecentWords
 from ringback.streaming.relay import (
     CallbackAndClientRelay,
     ClientClosed,
@@ -122,6 +123,7 @@ def begun(
         recogniser=recogniser,
         conversation=Conversation(options, FACTS, clock.monotonic()),
         text=LiveText(options),
+        recent=RecentWords(),
         clock=clock,
         outlives_client=callback is not None,
         report=faults.append,
