@@ -111,7 +111,7 @@ def _configure(document: Mapping[str, object]) -> FluxConfigure | Unparsable:
     try:
         # Numbers are read strictly: neither "0.8" nor true is one.
         message = msgspec.convert(document, FluxConfigureMessage)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter: a name is no text
         return Unparsable(f"Configure: {_short(str(error))}")
     thresholds = cast(dict[str, Any], msgspec.to_builtins(message.thresholds or _FluxThresholds()))
     keyterms = message.keyterms

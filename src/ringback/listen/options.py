@@ -7,6 +7,7 @@ decides when that brings a warning). The same name given twice with two values i
 repeat: silently taking one of the two would mislead the caller.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Literal
 
@@ -300,11 +301,14 @@ MOST_LIVE_EXTRA_BYTES = 32_768
 
 NEEDS_RATE = frozenset({"linear16", "linear32", "mulaw", "alaw", "speex"})
 """In these encodings the bytes do not hold the rate (docs/encoding)."""
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _FIXED_RATE = {"amr-nb": 8_000, "amr-wb": 16_000}
 
 
 def keyterm_fault(terms: Sequence[str]) -> str | None:
-    """Why these are too many, or None."""
+    """Why these cannot be expected, or None."""
+    if any(_LONE_SURROGATE.search(term) for term in terms):
+        return "A keyterm is no text: it has half of a surrogate pair."
     if len(terms) > MOST_KEYTERMS:
         return f"Keyterm limit exceeded. The maximum number of keyterms is {MOST_KEYTERMS}."
     if sum(-(-len(word) // 8) for term in terms for word in term.split()) > MOST_KEYTERM_TOKENS:

@@ -295,6 +295,7 @@ def test_language_hints_are_for_the_multilingual_model() -> None:
         ({"thresholds": {"eot_timeout_ms": 10}}, "`eot_timeout_ms` (10)"),
         ({"keyterms": [""]}, "`keyterms`"),
         ({"keyterms": ["a"] * 101}, "`keyterms`"),
+        ({"keyterms": ["\ud800"]}, "`keyterms`"),
         ({"language_hints": ["en"]}, "`language_hints`"),
         ({"numerals": True, "thresholds": {"eot_threshold": 2}}, "`eot_threshold` (2)"),
     ],
@@ -320,6 +321,7 @@ def test_configure_changes_all_or_nothing(requested: dict[str, Any], named: str)
 UNPARSABLE = [
     {"type": "Configure", "features": {"numerals": True}},
     {"type": "Configure", "numerals": "true"},
+    {"type": "Configure", "\ud800": True},
     {"type": "Configure", "thresholds": {"eot_threshold": "0.8"}},
     {"type": "Configure", "thresholds": {"eot_threshold": True}},
     {"type": "Finalize"},

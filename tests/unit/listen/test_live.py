@@ -228,6 +228,11 @@ class TestConfigure:
                 "Keyterm limit exceeded. The maximum number of keyterms is 100.",
             ),
             (
+                {"keyterms": ["\ud800"]},
+                "CONFIGURE_INTERNAL_ERROR",
+                "A keyterm is no text: it has half of a surrogate pair.",
+            ),
+            (
                 {"features": {"smart_format": True, "punctuate": True}, "processors": {"a": 1}},
                 "CONFIGURE_INTERNAL_ERROR",
                 "This server cannot change `smart_format`, `processors` during a stream.",
