@@ -155,7 +155,8 @@ def test_audio_by_url(stand_in: StandIn) -> None:
     stand_in.answer("Two coffees.", when=When(url="https://a.example/call.wav"))
     body = b'{"url": "https://a.example/call.wav"}'
     assert call(stand_in, "/v1/listen", body, Content_Type="application/json").status == 200
-    assert call(stand_in, "/v1/listen", b"{}", Content_Type="application/json").status == 400
+    for no_url in (b"{}", b"[" * 100_000):
+        assert call(stand_in, "/v1/listen", no_url, Content_Type="application/json").status == 400
 
 
 def test_a_callback_is_sent_until_it_is_taken(stand_in: StandIn) -> None:

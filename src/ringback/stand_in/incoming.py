@@ -60,7 +60,7 @@ def url_in(request: Request, record: RecordedRequest) -> str | None:
         return None
     try:
         document = json.loads(record.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     url = document.get("url") if isinstance(document, dict) else None
     return url if isinstance(url, str) else None
