@@ -219,6 +219,20 @@ async def test_too_large_files_are_refused_by_their_length_or_when_it_shows(tmp_
         assert (await send(api, ("callback", OTHER_CALLBACK), file=b"x" * 100_000)).status == 200
 
 
+async def test_what_is_not_kept_is_bounded_too(tmp_path: Path) -> None:
+    """Without a Content-Length, in parts that are passed over."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield form(('cover"; filename="a.png', "x"))[:-22]
+        while True:
+            yield b"x" * 65_536
+
+    async with front(tmp_path, limits=LimitSettings(upload_bytes=100_000)) as api:
+        answer = await api.call("POST", PATH, headers=FORM, data=pieces())
+        assert (answer.status, error_of(answer)["code"]) == (413, "payload_too_large")
+        assert await nothing_is_left(api)
+
+
 async def test_a_file_is_written_while_it_comes(api: Front) -> None:
     """Never whole in memory."""
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)

@@ -125,12 +125,12 @@ class TranscriptionsRoute:
         fields: list[tuple[str, str]] = []
         stored: StoredBlob | None = None
         try:
-            async with aclosing(_events(request, self._pace)) as events:
+            largest = self._acceptance.largest(context)
+            async with aclosing(_events(request, self._pace, largest)) as events:
                 async for event in events:
                     if isinstance(event, FormField):
                         fields.append((event.name, event.value))
                     elif isinstance(event, FileBegin):
-                        largest = self._acceptance.largest(context)
                         stored = await self._acceptance.store_upload(context, _file(events), largest)
         except Exception:
             if stored is not None:
@@ -186,10 +186,15 @@ class TranscriptionsRoute:
         return self._services.quota.limits(context.caller.limits)
 
 
-async def _events(request: Request, pace: Pace) -> AsyncGenerator[FormEvent, None]:
-    """The form, piece by piece."""
+async def _events(request: Request, pace: Pace, largest: int) -> AsyncGenerator[FormEvent, None]:
+    """The form, piece by piece. `largest`: bytes of a file; of what is not kept there may not be any amount
+    either."""
     reader = FormReader(form_boundary(request), DISCARDED_FIELDS)
+    arrived = 0
     async for chunk in chunks(request.receive, pace):
+        arrived += len(chunk)
+        if arrived > largest + MOST_OVERHEAD_BYTES:
+            raise too_large(largest)
         for event in reader.receive(chunk):
             yield event
     reader.finish()
