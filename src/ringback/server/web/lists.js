@@ -46,7 +46,7 @@ export function streamsPage(page) {
   page.append(h("h1", {}, "Live streams"), h("p", { class: "dim" }, "Those that are open now, with their words, and the latest that have ended."), open, list);
   return async function update() {
     const { requests } = await get(ofProject("/requests?method=streaming&limit=50"));
-    const heads = ["Stream", "State", "Audio", "Model", "Tags", "Began", "For"];
+    const heads = ["Stream", "State", "Path", "Audio", "Model", "Tags", "Began", "For"];
     list.replaceChildren(table("Live streams", heads, requests.map(streamRow), "No live stream yet. “Try it” opens one from your microphone."));
     const running = requests.filter((each) => each.response.completed === undefined).slice(0, MOST_SHOWN).map((each) => each.request_id);
     for (const [id, card] of cards) if (!running.includes(id)) { card.remove(); cards.delete(id); }
@@ -82,6 +82,7 @@ function streamRow(record) {
   const details = record.response.details;
   return h("tr", {}, h("td", {}, h("a", { href: `#/requests/${record.request_id}`, class: "mono" }, record.request_id.slice(0, 8))),
     h("td", {}, open ? badge("open", "busy") : badge(record.code < 300 ? "ended" : "failed", record.code < 300 ? "good" : "bad")),
+    h("td", { class: "mono" }, record.path),
     h("td", { class: "number" }, open ? "–" : seconds(details.duration)), h("td", { class: "mono" }, (details.models[0] ?? "–").slice(0, 8)),
     h("td", {}, details.tags.map((tag) => h("span", { class: "tag" }, tag))), h("td", {}, when(record.created)),
     h("td", { class: "number" }, seconds(Math.max(0, (end - new Date(record.created).getTime()) / 1000))));

@@ -68,7 +68,7 @@ export function requestPage(page, id) {
     }
     raw.replaceChildren(h("details", {}, h("summary", {}, "JSON"), h("pre", { tabindex: "0" }, JSON.stringify(result, null, 2))));
     if (!result.results) {
-      words.replaceChildren(h("h2", {}, "Transcript"), h("p", { class: result.err_msg ? "fault" : "dim" }, result.err_msg ?? "A live stream's words went to its client and its callback."));
+      words.replaceChildren(h("h2", {}, "Transcript"), h("p", { class: result.err_msg ? "fault" : "dim" }, result.err_msg ?? whereWordsWent(result)));
       return;
     }
     const found = understood(result.results);
@@ -89,6 +89,11 @@ export function requestPage(page, id) {
     }
   }
   return update;
+}
+
+function whereWordsWent(stream) {
+  const ended = stream.turns === undefined ? "" : ` ${stream.turns} ${stream.turns === 1 ? "turn" : "turns"} ended.`;
+  return `A live stream's words went to its client and its callback.${ended}`;
 }
 
 function factsOf(record) {
