@@ -316,6 +316,22 @@ async def test_turns(stand_in: StandIn) -> None:
     assert refused.value.response.status_code == 400
 
 
+@pytest.mark.parametrize(("threshold", "end"), [(0.7, 1.7), (0.9, 2.1)])
+async def test_thresholds_are_changed(stand_in: StandIn, threshold: float, end: float) -> None:
+    stand_in.add(Rule(says=(Saying("Two coffees, please.", start=0.1, end=1.3),)))
+    query = "encoding=linear16&sample_rate=16000&model=flux-general-en"
+    headers = {"Authorization": "Token any"}
+    change = {"type": "Configure", "thresholds": {"eot_threshold": threshold}}
+    async with connect(f"{stand_in.websocket_url}/v2/listen?{query}", additional_headers=headers) as socket:
+        await socket.send(json.dumps(change))
+        await socket.send(SECOND * 6)
+        async for message in socket:
+            document = json.loads(message)
+            if document.get("event") == "EndOfTurn":
+                break
+    assert document["audio_window_end"] == pytest.approx(end, abs=0.1)
+
+
 # Its own paths
 
 

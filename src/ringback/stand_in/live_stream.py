@@ -112,8 +112,10 @@ class LiveStream:
                     self._add_events(self._speech.flush(channel))
                 case EndAudio():
                     self._add_events(self._speech.end())
-                case Reconfigure():
-                    pass  # the script says what is heard
+                case Reconfigure(thresholds=thresholds):
+                    # Of the rest, the script says what is heard.
+                    if thresholds is not None and isinstance(self._speech, ScriptedTurns):
+                        self._speech.use_thresholds(thresholds)
 
     def _add_events(self, events: Iterable[RecognitionEvent]) -> None:
         for event in events:

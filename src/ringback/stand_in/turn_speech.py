@@ -62,6 +62,10 @@ class ScriptedTurns:
         self._judged = self._announced = False
         """Whether this pause was."""
 
+    def use_thresholds(self, thresholds: TurnThresholds) -> None:
+        """From now on."""
+        self._pauses = TurnPauses(thresholds)
+
     def feed(self, data: bytes) -> list[RecognitionEvent]:
         events: list[RecognitionEvent] = [] if self._audio_bytes else [AudioOpened(1)]
         self._audio_bytes += len(data)
