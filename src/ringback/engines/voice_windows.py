@@ -31,10 +31,8 @@ _LEAST_BETWEEN, _LEAST_INSIDE = int(0.2 * SAMPLE_RATE), int(0.1 * SAMPLE_RATE)
 
 LEAST = int(0.2 * SAMPLE_RATE)
 """Samples; in less there is no voice to be heard."""
-WINDOW, HOP = SAMPLE_RATE, SAMPLE_RATE // 2
+WINDOW, HOP = int(1.5 * SAMPLE_RATE), SAMPLE_RATE
 """Samples of a window, and from one to the next."""
-BLOCK = 2 * SAMPLE_RATE
-"""Samples that the embedder hears at once, at the most: what it takes for the context is exact up to here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,16 +98,6 @@ def cut(speech: Sequence[Stretch], at: Sequence[int]) -> Iterator[Stretch]:
         edges.append(stretch.end)
         for start, end in pairwise(edges):
             yield Stretch(start, end)
-
-
-def blocks(stretch: Stretch, grid: int) -> Iterator[Stretch]:
-    """The stretch in parts of equal length, of at most `BLOCK`; all but the last one are whole multiples of
-    `grid` samples."""
-    count = max(1, -(-stretch.length // BLOCK))
-    steps = stretch.length // grid
-    edges = [stretch.start + steps * number // count * grid for number in range(count)]
-    for start, end in pairwise([*edges, stretch.end]):
-        yield Stretch(start, end)
 
 
 def windows(stretch: Stretch) -> Iterator[VoiceWindow]:

@@ -136,9 +136,9 @@ _LEAST = 0.01
 
 
 def _confidences(cosines: Cosines, labels: Labels) -> list[float]:
-    """How probably each voice is its cluster's, 0 to 1. Of voices whose cluster is closer than the next best
-    by less than 0.2 some 76 % have the right speaker, by 0.2 to 0.35 94 %, above it 99 %. Where there is one
-    cluster, it is the cosine itself."""
+    """How probably each voice is its cluster's, 0 to 1. Of words whose cluster is closer than the next best
+    by less than 0.1 some 57 % have the right speaker, by 0.1 to 0.2 77 %, by 0.2 to 0.35 94 %, above it 97 %
+    and more. Where there is one cluster, it is the cosine itself."""
     rows = np.arange(len(cosines))
     own = cosines[rows, labels]
     if cosines.shape[1] > 1:

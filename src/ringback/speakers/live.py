@@ -15,7 +15,7 @@ from ringback.speakers.labels import LabelledVoice, RecognisedWords, labelled_vo
 from ringback.speakers.voices import Voice, embeddings_of
 from ringback.transcript import Word
 
-LEAST_SECONDS = 1.6
+LEAST_SECONDS = 1.2
 """Of speech that make a new speaker. Fewer than in a recording: a wrong label of earlier speech stays."""
 
 MOST_MISLABELLED = 4.0
@@ -27,8 +27,8 @@ MISLABELLED_SHARE = 1.5 * LEAST_SHARE
 """The same as a share of all speech: a speaker who joins a long call is told from `LEAST_SHARE` of it on."""
 
 MOST_VOICES = 1_000
-"""Voices that are remembered: some eight minutes of speech, clustered in 40 ms. Of more, every second one
-of the speaker with the most stands for its neighbour too."""
+"""Voices that are remembered: some 20 minutes of speech, clustered in 40 ms. Of more, every second one of the
+speaker with the most stands for its neighbour too."""
 
 
 @dataclass(slots=True)
