@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import trustme
+from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from support.ports import free_port
@@ -208,6 +209,18 @@ def test_a_live_stream_is_heard(proxy: Proxy) -> None:
     ]
     assert "amiable" in " ".join(said)
     assert messages[-1]["type"] == "Metadata"
+
+
+def test_a_turn_based_stream_reaches_the_server(proxy: Proxy) -> None:
+    url = f"wss://localhost:{proxy.port}/v2/listen?model=none"
+    authorized = {"Authorization": f"Token {KEY}"}
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        connect(url, ssl=proxy.trusted, additional_headers=authorized, proxy=None),
+    ):
+        pass
+    assert refused.value.response.status_code == 400
+    assert "flux-general-en" in refused.value.response.headers["dg-error"]
 
 
 def test_the_server_knows_the_caller_by_the_callers_address(proxy: Proxy, server: Program) -> None:
