@@ -106,7 +106,7 @@ FLUX_PARAMETERS: tuple[Parameter, ...] = (
         choice("numbers", "aggressive_numbers"),
         SERVED,
         "docs/redaction",
-        "Each number, or run of digits, as one `*`.",
+        "As one `*` each: `numbers` any three digits in a row, `aggressive_numbers` every number.",
         default="",
         repeats=2,
     ),
