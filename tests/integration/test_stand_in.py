@@ -126,8 +126,12 @@ def test_one_that_is_stopped_may_start_again() -> None:
     with stand_in:
         assert stand_in.url == url
         assert call(stand_in, "/v1/listen", b"RIFF").status == 200
-    with StandIn() as other, pytest.raises(Misconfigured):
-        StandIn(port=int(other.url.rpartition(":")[2])).start()
+    with StandIn() as other:
+        late = StandIn(port=int(other.url.rpartition(":")[2]))
+        with pytest.raises(Misconfigured):
+            late.start()
+    with late:
+        assert call(late, "/v1/listen", b"RIFF").status == 200
 
 
 def test_any_path_may_have_a_document(stand_in: StandIn) -> None:

@@ -81,6 +81,7 @@ class StandIn:
     def start(self) -> None:
         """Return once it listens. Raises `Misconfigured` where the port is taken."""
         self._started.clear()
+        self._fault = None
         self._thread = threading.Thread(target=self._run, name="stand-in", daemon=True)
         self._thread.start()
         self._started.wait()
