@@ -9,12 +9,15 @@ from urllib.parse import quote
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from support.collector import Collected, Collector
 from support.live_client import CLOSE_STREAM, RAW, stream
 from support.program import KEY, Program
 from support.receiver import Received, Receiver
 from support.streamed import linear16
+from support.uploads import FORM, form
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_auth_incorrect.flac"
 CALLERS_SPAN = "b7ad6b7169203331"
@@ -99,6 +102,26 @@ def test_who_waits_is_in_the_trace_as_long(program: Program, collector: Collecto
     (waited,), (transcribed,) = named(spans, "POST /v1/listen"), named(spans, "transcribe")
     assert waited.facts["http.response.status_code"] == 200
     assert waited.began <= transcribed.began <= transcribed.ended <= waited.ended
+
+
+def test_a_recording_in_openais_form_is_in_the_trace(program: Program, collector: Collector) -> None:
+    trace_id, headers = trace_headers(5)
+    body = form(file=CLIP.read_bytes())
+    assert program.call("POST", "/v1/audio/transcriptions", body, headers | FORM, 120).status == 200
+    name = "POST /v1/audio/transcriptions"
+    spans = collector.wait_for(trace_id, lambda spans: bool(named(spans, name)))
+    (waited,), (transcribed,) = named(spans, name), named(spans, "transcribe")
+    assert (waited.parent_id, transcribed.parent_id) == (CALLERS_SPAN, waited.span_id)
+
+
+async def test_a_refused_turn_based_stream_is_in_the_trace(program: Program, collector: Collector) -> None:
+    trace_id, headers = trace_headers(6)
+    headers["Authorization"] = f"Token {KEY}"
+    url = f"ws://127.0.0.1:{program.port}/v2/listen?model=none"
+    with pytest.raises(InvalidStatus):
+        await connect(url, additional_headers=headers, proxy=None)
+    (refused,) = collector.wait_for(trace_id, lambda spans: bool(named(spans, "GET /v2/listen")))
+    assert (refused.parent_id, refused.facts["http.response.status_code"]) == (CALLERS_SPAN, 400)
 
 
 def test_a_caller_that_names_no_trace_begins_one(program: Program, collector: Collector) -> None:

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 from structlog.testing import capture_logs
 
@@ -13,6 +14,7 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.listen.options import Mode
 from ringback.listen.parameter import Support
 from ringback.listen.parameters import by_name
+from ringback.server.error_responses import REQUEST_PATHS
 from support.front import Front, front
 
 CANARY = "c4n4ry\x1b[31m\u202e"
@@ -116,11 +118,19 @@ async def test_the_event_names_the_key_as_its_owner_did(served: Front) -> None:
     )
 
 
-@pytest.mark.parametrize("path", ["/v1/listen", "/v1/projects", "/v1/auth/token"])
+@pytest.mark.parametrize("path", ["/v1/listen", "/v1/audio/transcriptions", "/v1/projects", "/v1/auth/token"])
 async def test_bad_credentials_leave_an_event_that_is_a_warning(served: Front, path: str) -> None:
     with capture_logs() as events:
-        await served.call("POST" if path == "/v1/listen" else "GET", path, key="c4n4ry")
+        await served.call("POST" if path in REQUEST_PATHS else "GET", path, key="c4n4ry")
     (event,) = events
     assert (event["event"], event["log_level"], event["reason"]) == ("auth.failed", "warning", "unknown")
     assert (event["route"], event["client"]) == (path, "127.0.0.1")
     assert "c4n4ry" not in repr(event)
+
+
+@pytest.mark.parametrize("path", ["/v1/listen", "/v2/listen"])
+async def test_so_do_those_of_a_handshake(served: Front, path: str) -> None:
+    with capture_logs() as events, pytest.raises(aiohttp.WSServerHandshakeError):
+        await served.session.ws_connect(served.url + path, headers={"Authorization": "Token c4n4ry"})
+    (event,) = events
+    assert (event["event"], event["reason"], event["route"]) == ("auth.failed", "unknown", path)
