@@ -148,7 +148,8 @@ def test_the_management_walk_meets_nothing_unexplained(messages: dict[str, Any])
     assert {"update", "models", "usage breakdown", "usage fields", "members", "invites"} <= set(walk)
     assert walk["usage breakdown"]["results"][0]["grouping"]["tags"] == "a,b"
     assert walk["usage breakdown"]["results"][0]["requests"] >= 1
-    assert walk["usage fields"]["tags"] == ["a", "b"]
+    # Other clients of the same server may have tags of their own.
+    assert {"a", "b"} <= set(walk["usage fields"]["tags"])
     assert walk["usage by key"]["results"] == []
     assert (walk["members"]["members"], walk["invites"]["invites"]) == ([], [])
 

@@ -1,6 +1,7 @@
 """A module holds one thing, and a function one step: each fits in a reader's head."""
 
 import ast
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,3 +47,9 @@ def test_no_function_is_long() -> None:
         if count > LONGEST_FUNCTION
     ]
     assert long == []
+
+
+def test_no_two_modules_of_tests_have_one_name() -> None:
+    """Tests are no packages: pytest refuses the second."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert [name for name, count in names.items() if count > 1] == []
