@@ -1,6 +1,5 @@
 """Small models on one thread of the process, through onnxruntime."""
 
-import ctypes
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +21,6 @@ def session(model: Path | bytes, *, memory_arena: bool = False) -> Any:
     options.log_severity_level = _FATAL
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, providers=["CPUExecutionProvider"], sess_options=options)
-
-
-def give_back_memory() -> None:
-    """Return to the system what models have left free between what is still in use: inputs of many lengths
-    leave much of that. Does nothing where the C library is not glibc."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 _FATAL = 4

@@ -4,7 +4,6 @@ It lives as long as the socket it was given: when the serving process goes, howe
 ends and so does this process.
 """
 
-import ctypes
 import os
 import queue
 import signal
@@ -25,6 +24,7 @@ from ringback.engines.names import NamesModel, model_folder
 from ringback.engines.registry import ModelCatalogue
 from ringback.engines.voices import SpeakerModels, speaker_models_folder
 from ringback.errors import Misconfigured
+from ringback.system import return_freed_memory
 
 
 def main() -> None:
@@ -69,7 +69,7 @@ class _Engine:
             models = _Models(catalogue, setup)
             default = models.get(catalogue.default.name)
             default.warm()
-            _return_freed_memory()
+            return_freed_memory()  # what loading needed for a moment: 20 MB for tiny.en
         except Misconfigured as problem:
             self._send(messages.EngineUnusable(str(problem)))
             return False
@@ -133,14 +133,6 @@ class _Models:
                     )
                 self._speakers = SpeakerModels(folder)
             return self._speakers
-
-
-def _return_freed_memory() -> None:
-    """Give the kernel back what loading a model needed for a moment: 20 MB for tiny.en. Elsewhere than in
-    glibc the allocator does so by itself."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
-    if trim is not None:
-        trim(0)
 
 
 def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> messages.FromEngine:

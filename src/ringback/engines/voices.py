@@ -32,6 +32,7 @@ from ringback.errors import Misconfigured
 from ringback.listen.json_parts import JsonDiarizer
 from ringback.listen.options import ListenOptions
 from ringback.speakers.voices import Embeddings, Voice, unit
+from ringback.system import return_freed_memory
 
 
 def speaker_models_folder() -> Path | None:
@@ -77,7 +78,7 @@ class SpeakerModels:
     def find(self, segments: Sequence[Samples]) -> list[tuple[Voice, ...]]:
         """The voices in each segment, in order and without overlap."""
         voices = [self._voices(samples) for samples in segments]
-        onnx.give_back_memory()
+        return_freed_memory()  # inputs of many lengths leave much of it between what is in use
         return voices
 
     def _voices(self, samples: Samples) -> tuple[Voice, ...]:
