@@ -49,6 +49,10 @@ class EndAudio:
     """No more audio comes: report what is open, then `RecognitionFinished`. Queued behind the audio."""
 
 
+RECOGNISER_TIMEOUT = 30.0
+"""Seconds that an ending stream waits for the recogniser's next event before it closes without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Reconfigure:
     """Change these from now on (https://developers.deepgram.com/docs/configure); None: leave it as it is."""

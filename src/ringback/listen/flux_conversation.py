@@ -26,6 +26,7 @@ from typing import assert_never
 
 from ringback.listen import flux_controls
 from ringback.listen.actions import (
+    RECOGNISER_TIMEOUT,
     Action,
     CloseReason,
     CloseSocket,
@@ -60,9 +61,6 @@ first one behind this is a quarter of a second after the last."""
 MOST_WORDS = 2_000
 """Of a turn. Each message has all of them, and must stay below 1 MiB; and a quarter of an hour
 of speech without a pause is no turn."""
-
-RECOGNISER_TIMEOUT = 30.0
-"""Seconds that an ending stream waits for the recogniser's next event before it closes without it."""
 
 
 class TurnState(Enum):

@@ -19,6 +19,7 @@ from typing import assert_never
 
 from ringback.listen import controls
 from ringback.listen.actions import (
+    RECOGNISER_TIMEOUT,
     Action,
     CloseReason,
     CloseSocket,
@@ -45,6 +46,7 @@ from ringback.listen.recognition_events import (
 )
 
 __all__ = [
+    "RECOGNISER_TIMEOUT",
     "Action",
     "AudioOpened",
     "Cause",
@@ -74,9 +76,6 @@ IDLE_TIMEOUT = 10.0
 AUDIO_PAUSE = 10.0
 """Seconds without audio, in a stream kept open by text messages, after which the open span becomes final.
 Ours: on Deepgram it stays open until more audio comes, however long that takes."""
-
-RECOGNISER_TIMEOUT = 30.0
-"""Seconds that an ending stream waits for the recogniser's next event before it closes without it."""
 
 
 class Conversation:

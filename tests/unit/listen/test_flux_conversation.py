@@ -10,6 +10,7 @@ from msgspec import structs
 
 from ringback.features.turns import TurnText
 from ringback.listen.actions import (
+    RECOGNISER_TIMEOUT,
     Action,
     CloseReason,
     CloseSocket,
@@ -20,7 +21,7 @@ from ringback.listen.actions import (
     Reconfigure,
     SendMessage,
 )
-from ringback.listen.flux_conversation import MOST_WORDS, RECOGNISER_TIMEOUT, FluxConversation
+from ringback.listen.flux_conversation import MOST_WORDS, FluxConversation
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
     AudioOpened,
