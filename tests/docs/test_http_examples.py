@@ -5,18 +5,12 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-import msgspec
 import pytest
 
-from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import KIND as DELIVER
-from ringback.callbacks.delivery import DeliveryOrder
-from ringback.callbacks.delivery import order_job as delivery_job
-from ringback.jobs.job import Done, GivenUp, Job
-from ringback.transcription.request import TranscriptionResult, order_of
-from support.front import DOCUMENT, Answered, Front, front
+from ringback.jobs.job import GivenUp, Job
+from support.front import Answered, Front, front
+from support.redelivery import ended
 
 PAGE = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
 PROJECT = "/v1/projects/{project_id}"
@@ -49,25 +43,8 @@ async def call(api: Front, method: str, path: str, body: Any = None) -> dict[str
 
 
 async def a_parked_delivery(api: Front) -> Job:
-    url = quote("https://127.0.0.1/hook", safe="")
-    assert (await api.call("POST", f"/v1/listen?callback={url}&tag=night", data=b"RIFF")).status == 200
-    lease = await api.claim()
-    order, stored = order_of(lease.job.payload), StoredDocument(inline=DOCUMENT.decode())
-    assert order.callback is not None
-    delivery = DeliveryOrder(
-        lease.job.id,
-        order.callback,
-        "POST",
-        200,
-        lease.job.accessor,
-        stored,
-        destination=order.callback_destination,
-    )
-    job = delivery_job(delivery, project=api.project, accessor=lease.job.accessor, tags=lease.job.tags)
-    assert await api.ledger.settle(lease, Done(200, msgspec.json.encode(TranscriptionResult(stored)), (job,)))
-    (sent,) = await api.ledger.claim(DELIVER, 1, 60)
-    assert await api.ledger.settle(sent, GivenUp(503))
-    return sent.job
+    _, delivery = await ended(api, GivenUp, 503, callback="https://127.0.0.1/hook", tag="night")
+    return delivery
 
 
 async def test_the_list_of_deliveries(api: Front) -> None:

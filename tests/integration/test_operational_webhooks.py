@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from ringback.blobs import StoredDocument
 from ringback.blobs.folder import FolderBlobStore
 from ringback.blobs.free_space import DiskSpace
-from ringback.callbacks.delivery import KIND, DeliveryOrder, order_job, order_of
+from ringback.callbacks.delivery import KIND, order_of
 from ringback.callbacks.delivery_handler import Deliverer
 from ringback.callbacks.operational import EventType, OperatorReceiver, parked_jobs
 from ringback.callbacks.operational_watch import OperationalWatch, SilentNode, WatchLimits
@@ -31,7 +30,7 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.retry_schedule import RetrySchedule
 from ringback.storage.sqlite import SqliteLedger
 from support.clock import ManualClock
-from support.deliveries import nothing_recorded
+from support.deliveries import delivery, nothing_recorded
 from support.operational import receiver
 from support.ports import free_port
 from support.raw_receiver import answering, receiving
@@ -106,19 +105,6 @@ class Watched:
 @pytest.fixture
 async def watched(ledger: SqliteLedger, manual_clock: ManualClock) -> Watched:
     return Watched(ledger, manual_clock, (await ledger.projects())[0].id)
-
-
-def delivery(origin: str, project: str) -> NewJob:
-    order = DeliveryOrder(
-        str(uuid.uuid4()),
-        f"{origin}/hook",
-        "POST",
-        200,
-        None,
-        StoredDocument(inline="{}"),
-        destination=origin,
-    )
-    return order_job(order, project=project, accessor="key-1")
 
 
 def assert_as_documented(sent_events: list[dict[str, Any]], *types: EventType) -> None:

@@ -1,17 +1,16 @@
 """Destinations over HTTP and on the command line: who sees which, and what is said of each."""
 
 import asyncio
-import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from ringback.blobs import StoredDocument
-from ringback.callbacks.delivery import KIND, DeliveryOrder, order_job
+from ringback.callbacks.delivery import KIND
 from ringback.cli import main
-from ringback.jobs.job import Done, GivenUp, NewJob, Signal
+from ringback.jobs.job import Done, GivenUp, Signal
+from support.deliveries import delivery
 from support.front import OWNER, Front, front
 
 
@@ -30,19 +29,6 @@ async def served(tmp_path: Path) -> AsyncIterator[Front]:
             assert await opened.ledger.settle(lease, outcome)
         await opened.ledger.add([delivery("https://down.example:443", project)])
         yield opened
-
-
-def delivery(origin: str, project: str) -> NewJob:
-    order = DeliveryOrder(
-        str(uuid.uuid4()),
-        f"{origin}/hook",
-        "POST",
-        200,
-        None,
-        StoredDocument(inline="{}"),
-        destination=origin,
-    )
-    return order_job(order, project=project, accessor=None)
 
 
 async def test_a_project_sees_its_own_those_that_fail_first(served: Front) -> None:
