@@ -35,16 +35,6 @@ ALLOWED_WORDS = {
 """A spoken number; a user of Unix."""
 
 
-NOT_YET = (
-    "bench/gpu.py",
-    "src/ringback/engines/voice",
-    "src/ringback/speakers/",
-    "bench/speakers/",
-    "tests/unit/speakers/",
-)
-"""Modules whose names are still to be looked at."""
-
-
 def modules(*folders: str) -> Iterator[tuple[str, str]]:
     for folder in folders:
         for path in sorted((ROOT / folder).rglob("*.py")):

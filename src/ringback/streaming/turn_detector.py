@@ -1,6 +1,6 @@
 """The turn model for all live streams: one thread of its own, one pause at a time.
 
-Not in the thread of voice activity detection, where 31 ms would hold up the ear of every stream; nor in the
+Not in the thread of voice activity detection, where 31 ms would hold up every stream; nor in the
 engine, where a verdict would wait behind recognition. onnxruntime releases the interpreter's lock.
 """
 
