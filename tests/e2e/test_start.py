@@ -144,6 +144,7 @@ def test_a_start_after_a_kill_tells_what_it_takes_up(tmp_path: Path) -> None:
         before = len(program.log)
         released.set()
         program.start()
+        program.wait_until(lambda: "server.listening" in program.log[before:], 180, "no start")
         assert program.stop() == 0
     events = [json.loads(line) for line in program.log[before:].splitlines() if "jobs.resumed" in line]
     assert [(each["level"], each["interrupted"], each["live"]) for each in events] == [

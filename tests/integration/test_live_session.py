@@ -297,7 +297,9 @@ async def test_a_stream_that_is_erased_ends_at_once(api: Front, whole: bool) -> 
         assert (await api.call("DELETE", path, key=OWNER if whole else key)).status == 200
         assert await client.closed() == 1008
     assert await api.ledger.get(JobId(client.request_id)) is None
-    assert list(await api.ledger.erasing(0.0, 10)) == [client.request_id]  # until it has surely settled
+    # On record until it has surely settled; a project's stream may have settled before its turn came.
+    on_record = list(await api.ledger.erasing(0.0, 10))
+    assert on_record == [client.request_id] or (whole and on_record == [])
 
 
 async def test_the_log_names_no_secret(api: Front) -> None:
