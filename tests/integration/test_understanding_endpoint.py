@@ -16,7 +16,9 @@ from ringback.egress.policy import Policy
 from ringback.listen.options import ListenOptions
 from ringback.listen.understanding_parts import JsonTopic, JsonTopicSegment, Understood
 from ringback.settings import LlmSettings
-from ringback.understanding.endpoint import ANSWER_BYTES, LlmEndpoint
+from ringback.understanding.endpoint import ANSWER_BYTES, TRIES, LlmEndpoint
+from ringback.understanding.language_model import GIVEN_UP_AFTER
+from ringback.understanding.questions import ANSWER_TOKENS, REASONING_TOKENS
 from ringback.understanding.text import NumberedSentence
 from ringback.understanding.understand import Understanding
 from support.llm import KEY, LlmAnswer, LlmRequest, LlmServer, completion, sensible
@@ -163,10 +165,7 @@ async def test_segments_that_the_model_leaves_out_are_scored_by_the_lexicon() ->
 
 
 async def test_a_long_text_is_asked_about_in_parts_that_fit() -> None:
-    words = [f"The parcel for house number {n} in Springfield is late again today." for n in range(900)]
-    with LlmServer() as llm:
-        async with understanding(llm.url, context=4_096) as found:
-            long = await found.understand(numbered(words), ALL)
+    long, llm = await understood_in_parts(sensible)
     assert long.warnings == ()
     assert long.topics is not None
     assert len(long.topics.segments) == sum(questions.question == "topics" for questions in llm.requests) > 5
@@ -175,7 +174,7 @@ async def test_a_long_text_is_asked_about_in_parts_that_fit() -> None:
     assert long.summary is not None
     assert long.summary.text == "Someone says something."
     assert all(len(questions.raw) < 4_096 * 4 for questions in llm.requests)
-    assert long.scores == (0.5,) * 900
+    assert long.scores == (0.5,) * 300
 
 
 async def test_at_most_so_many_questions_are_asked_at_once() -> None:
@@ -284,6 +283,123 @@ async def test_a_server_that_refuses_bounds_in_a_schema_is_asked_without_them() 
     assert found.topics is not None
     assert found.scores is not None
     assert sorted(request.question for request in llm.requests)[-2:] == ["topics"] * 2
+
+
+PARCELS = [f"The parcel for house number {n} in Springfield is late again today." for n in range(300)]
+
+
+async def understood_in_parts(answer: Callable[[LlmRequest], LlmAnswer]) -> tuple[Understood, LlmServer]:
+    with LlmServer(answer) as llm:
+        async with understanding(llm.url, context=4_096, concurrency=1) as found:
+            return await found.understand(numbered(PARCELS), ALL), llm
+
+
+async def test_a_part_of_a_text_that_fails_costs_that_part_alone() -> None:
+    whole, _ = await understood_in_parts(sensible)
+
+    def fails_at_one_part(request: LlmRequest) -> LlmAnswer:
+        if request.question != "summary":
+            here = any("number 100 " in each["text"] for each in request.data["segments"])
+        else:
+            here = any("number 100 " in part for part in request.data["parts"])
+        return completion("not now") if here else sensible(request)
+
+    found, _ = await understood_in_parts(fails_at_one_part)
+    assert warned(found) == dict.fromkeys(("topics", "intents", "sentiment", "summarize"), "incomplete")
+    for warning in found.warnings:
+        assert "1 of " in warning.message
+        assert "its answer cannot be used" in warning.message
+    assert whole.topics is not None
+    assert found.topics is not None
+    (lost,) = set(whole.topics.segments) - set(found.topics.segments)
+    assert lost.start_word <= 100 * 12 < lost.start_word + 10 * 60
+    assert found.intents is not None
+    assert whole.intents is not None
+    assert len(found.intents.segments) == len(whole.intents.segments) - 1
+    assert found.summary is not None
+    assert found.summary.text == "Someone says something."
+    assert found.scores is not None
+    assert 0 < sum(score != 0.5 for score in found.scores) <= 30
+    assert found.topics_info is not None
+    assert found.topics_info.input_tokens == 100 * len(found.topics.segments)
+
+
+async def test_a_malformed_entry_of_an_answer_costs_that_entry_alone() -> None:
+    def one_malformed(request: LlmRequest) -> LlmAnswer:
+        answer = sensible(request)
+        if request.question == "summary":
+            return answer
+        content = json.loads(json.loads(answer.body)["choices"][0]["message"]["content"])
+        return completion({"segments": [{"segment": 2, "labels": "x"}, *content["segments"]]})
+
+    found, llm = await understood(one_malformed)
+    assert len(llm.requests) == 4
+    assert warned(found) == dict.fromkeys(("topics", "intents", "sentiment"), "incomplete")
+    assert all("left out: 1" in warning.message for warning in found.warnings)
+    assert found.topics is not None
+    assert found.intents is not None
+    assert (len(found.topics.segments), len(found.intents.segments)) == (1, 1)
+    assert found.scores == (0.5,) * len(TEXTS)
+
+
+async def test_a_model_that_fails_at_every_part_is_soon_given_up() -> None:
+    found, llm = await understood_in_parts(lambda _: LlmAnswer(500, b""))
+    assert warned(found).keys() == {"topics", "intents", "summarize", "sentiment"}
+    assert len(llm.requests) <= 4 * GIVEN_UP_AFTER * TRIES
+
+
+async def test_summaries_of_parts_stand_where_theirs_fails() -> None:
+    def only_of_the_text(request: LlmRequest) -> LlmAnswer:
+        if request.question == "summary" and "parcel" not in request.data["parts"][0]:
+            return LlmAnswer(500, b"")
+        return sensible(request)
+
+    found, _ = await understood_in_parts(only_of_the_text)
+    assert warned(found) == {"summarize": "incomplete"}
+    assert found.summary is not None
+    assert set(found.summary.text.split(".")) == {"Someone says something", " Someone says something", ""}
+
+
+def reasons(request: LlmRequest) -> LlmAnswer:
+    """As OpenAI's models that reason: one refused parameter is named at a time."""
+    for name, message in (
+        ("max_tokens", "is not supported with this model. Use 'max_completion_tokens' instead."),
+        ("temperature", "does not support 0 with this model. Only the default (1) value is supported."),
+    ):
+        if name in request.body:
+            error = {"message": f"Unsupported parameter: '{name}' {message}", "param": name}
+            return LlmAnswer(400, json.dumps({"error": error}).encode())
+    return sensible(request)
+
+
+async def test_a_model_that_refuses_parameters_is_asked_without_them_from_then_on() -> None:
+    with LlmServer(reasons) as llm:
+        async with understanding(llm.url) as found:
+            first = await found.understand(numbered(TEXTS), ListenOptions(topics=True))
+            assert len(llm.requests) == 3
+            second = await found.understand(numbered(TEXTS), ALL)
+    assert (first.warnings, second.warnings) == ((), ())
+    assert len(llm.requests) == 3 + 4
+    last = llm.requests[-1].body
+    assert last["max_completion_tokens"] == ANSWER_TOKENS + REASONING_TOKENS
+    assert not {"max_tokens", "temperature"} & last.keys()
+
+
+async def test_a_refusal_that_stays_is_not_remembered() -> None:
+    error = b'{"error": {"message": "temperature: not supported", "param": "temperature"}}'
+    refusing = True
+
+    def answer(request: LlmRequest) -> LlmAnswer:
+        return LlmAnswer(400, error) if refusing else sensible(request)
+
+    with LlmServer(answer) as llm:
+        async with understanding(llm.url) as found:
+            failed = await found.understand(numbered(TEXTS), ListenOptions(topics=True))
+            assert warned(failed) == {"topics": "failed"}
+            assert len(llm.requests) == 1 + TRIES
+            refusing = False
+            assert (await found.understand(numbered(TEXTS), ListenOptions(topics=True))).warnings == ()
+    assert llm.requests[-1].body["temperature"] == 0
 
 
 async def test_a_model_that_never_answers_is_given_up_in_time_and_not_asked_again() -> None:

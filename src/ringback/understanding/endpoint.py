@@ -5,7 +5,7 @@ It is asked through `egress`, by a client of its own that may reach the operator
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from ringback import __version__, telemetry
@@ -14,14 +14,15 @@ from ringback.egress.responses import Limits, NoResponse, NoResponseReason, Rece
 from ringback.egress.target import Target
 from ringback.fair_turns import FairTurns
 from ringback.telemetry.tracing import exemplar, stage
-from ringback.understanding.answers import BadAnswer, Completion, completion_of
-from ringback.understanding.questions import Question
+from ringback.understanding.answers import BadAnswer, Completion, completion_of, refused_parameters
+from ringback.understanding.questions import Question, RequestForm
 
 ANSWER_BYTES = 262_144
 """Of a whole response; `questions.ANSWER_TOKENS` of text are a fiftieth of it."""
 
 TRIES = 2
-"""Of one question: after an answer in a bad form, or a fault that may pass at once, it is asked once more."""
+"""Of one question: after an answer in a bad form, or a fault that may pass at once, it is asked once more.
+One that is refused for a parameter that the model does not take is asked without it, beside these."""
 
 T = TypeVar("T")
 
@@ -62,6 +63,8 @@ class LlmEndpoint:
     def __init__(self, egress: EgressClient, options: LlmOptions) -> None:
         self.options = options
         self._egress = egress
+        self._form = RequestForm()
+        """What the model takes, as far as its answers have shown."""
         self._places = FairTurns(options.concurrency)
         self._limits = Limits(options.connect_timeout, options.timeout, options.timeout, ANSWER_BYTES)
         self._headers = {"Content-Type": "application/json", "User-Agent": f"ringback/{__version__}"}
@@ -73,25 +76,28 @@ class LlmEndpoint:
 
         `caller`: `PROJECT/KEY`, whose turn it is (`fair_turns`). Raises `EndpointFailed`.
         """
-        body = question.body(self.options.model)
-        used = Usage()
-        for tries in range(1, TRIES + 1):
+        form, used, tries = self._form, Usage(), 1
+        while True:
             try:
-                completion = await self._complete(body, caller)
+                completion = await self._complete(question.body(self.options.model, form), caller)
                 used += Usage(completion.input_tokens, completion.output_tokens)
                 found = read(completion.content)
             except (BadAnswer, _Fault) as error:
                 fault = error if isinstance(error, _Fault) else _bad_answer(error)
                 telemetry.LLM_REQUESTS.labels(fault.outcome).inc()
                 telemetry.problem("llm.failed", question=question.name, tries=tries, reason=fault.detail)
+                if fault.parameters - form.refused:
+                    form = replace(form, refused=form.refused | fault.parameters)
+                    continue
                 if tries == TRIES or not fault.passing:
                     raise EndpointFailed(fault.reason) from None
-                if fault.refused:
-                    body = question.body(self.options.model, bounded=False)
+                tries += 1
+                form = replace(form, bounded=form.bounded and not fault.refused)
             else:
                 telemetry.LLM_REQUESTS.labels("answered").inc()
+                # Only now: a refusal that had another cause would have been repeated without them.
+                self._form = replace(self._form, refused=self._form.refused | form.refused)
                 return found, used
-        raise AssertionError("the last try returns or raises")
 
     async def _complete(self, body: bytes, caller: str) -> Completion:
         await self._places.take(caller)
@@ -116,16 +122,24 @@ class _Fault(Exception):
     """One try failed."""
 
     def __init__(
-        self, outcome: str, reason: str, *, detail: str = "", passing: bool = False, refused: bool = False
+        self,
+        outcome: str,
+        reason: str,
+        *,
+        detail: str = "",
+        passing: bool = False,
+        refused: bool = False,
+        parameters: frozenset[str] = frozenset(),
     ) -> None:
         """`reason` is for callers, `detail` for the log; `passing`: the next try may well succeed; `refused`:
-        with a schema that says less."""
+        with a schema that says less; `parameters`: without these."""
         super().__init__(reason)
         self.outcome = outcome
         self.reason = reason
         self.detail = detail or reason
         self.passing = passing
         self.refused = refused
+        self.parameters = parameters
 
 
 def _bad_answer(error: BadAnswer) -> _Fault:
@@ -140,11 +154,18 @@ def _no_response(answer: NoResponse) -> _Fault:
 
 
 def _bad_status(answer: ReceiverResponse) -> _Fault:
-    hint = " (does `llm.url` end in /v1, as the server's base URL does?)" if answer.status == 404 else ""
     reason = f"it answered with status {answer.status}"
     refused = answer.status in _REFUSED
+    parameters = refused_parameters(answer.body) if refused else frozenset()
+    hint = ""
+    if answer.status == 404:
+        hint = " (does `llm.url` end in /v1, as the server's base URL does?)"
+    elif parameters:
+        hint = f" (the model does not take {', '.join(sorted(parameters))})"
     passing = refused or answer.status in _PASSING or answer.status >= 500
-    return _Fault("bad_status", reason, detail=reason + hint, passing=passing, refused=refused)
+    return _Fault(
+        "bad_status", reason, detail=reason + hint, passing=passing, refused=refused, parameters=parameters
+    )
 
 
 _PASSING = frozenset({408, 425, 429})

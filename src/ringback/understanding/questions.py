@@ -17,6 +17,13 @@ from ringback.understanding.text import TextSegment
 ANSWER_TOKENS = 1_024
 """At most, of an answer."""
 
+REASONING_TOKENS = 24_000
+"""More, of a model that takes `max_completion_tokens` alone: what it thinks counts there, too. OpenAI advises
+25,000 of both (https://platform.openai.com/docs/guides/reasoning)."""
+
+MAY_BE_REFUSED = ("max_tokens", "temperature")
+"""Parameters that some models do not take: those that reason, at OpenAI."""
+
 OVERHEAD_TOKENS = 512
 """Of instructions, schema and the model's own marks."""
 
@@ -35,13 +42,33 @@ LONGEST_PART = 600
 
 LABELLED_AT_ONCE, JUDGED_AT_ONCE = 10, 30
 """Segments of one question, so that what is said of all of them fits into `ANSWER_TOKENS`: as many labels as
-there may be with spaces between them, and scores on lines of their own. An answer that breaks off is lost."""
+there may be with spaces between them, and scores on lines of their own. Of an answer that breaks off the rest
+is lost."""
 
 MOST_PER_SEGMENT = 5
 """Topics, or intents, of one segment."""
 
 LONGEST_LABEL = 100
 """Characters of one. The schema says so, too: a small model would write on until its tokens are spent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """Which of the parameters that not every model takes a request has."""
+
+    refused: frozenset[str] = frozenset()
+    """Some of `MAY_BE_REFUSED`; instead of `max_tokens` there is `max_completion_tokens`."""
+    bounded: bool = True
+    """The schema says how long and how large values may be. Some servers refuse one that does (OpenAI's
+    fine-tuned models: https://platform.openai.com/docs/guides/structured-outputs). `answers` checks the
+    bounds in any case."""
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        found = {"temperature": 0, "max_tokens": ANSWER_TOKENS}
+        if "max_tokens" in self.refused:
+            found["max_completion_tokens"] = ANSWER_TOKENS + REASONING_TOKENS
+        return {name: value for name, value in found.items() if name not in self.refused}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +80,9 @@ class Question:
     data: dict[str, object]
     schema: dict[str, object]
 
-    def body(self, model: str, *, bounded: bool = True) -> bytes:
-        """As JSON for `POST /chat/completions`.
-
-        `bounded`: the schema says how long and how large values may be. Some servers refuse one that does
-        (OpenAI's fine-tuned models: https://platform.openai.com/docs/guides/structured-outputs). `answers`
-        checks the bounds in any case.
-        """
-        schema = self.schema if bounded else _without_bounds(self.schema)
+    def body(self, model: str, form: RequestForm = RequestForm()) -> bytes:
+        """As JSON for `POST /chat/completions`."""
+        schema = self.schema if form.bounded else _without_bounds(self.schema)
         return msgspec.json.encode(
             {
                 "model": model,
@@ -68,8 +90,7 @@ class Question:
                     {"role": "system", "content": f"{self.instructions} {_DATA}"},
                     {"role": "user", "content": msgspec.json.encode(self.data).decode()},
                 ],
-                "temperature": 0,
-                "max_tokens": ANSWER_TOKENS,
+                **form.parameters,
                 "response_format": {
                     "type": "json_schema",
                     "json_schema": {"name": self.name, "strict": True, "schema": schema},

@@ -19,6 +19,7 @@ from ringback.understanding.questions import (
     MOST_PER_SEGMENT,
     OVERHEAD_TOKENS,
     Question,
+    RequestForm,
     about_labels,
     about_sentiment,
     about_summary,
@@ -66,7 +67,7 @@ def test_segments_are_numbered_as_they_are_read() -> None:
     data = json.loads(body["messages"][1]["content"])
     assert data == {"segments": [{"segment": 1, "text": "a"}, {"segment": 2, "text": "b"}]}
     answer = {"segments": [{"segment": each["segment"], "score": 0.5} for each in data["segments"]]}
-    assert read_scores(json.dumps(answer), 2) == {0: 0.5, 1: 0.5}
+    assert read_scores(json.dumps(answer), 2).found == {0: 0.5, 1: 0.5}
     summary = body_of(about_summary(["a", "b" * 3_000]))
     assert json.loads(summary["messages"][1]["content"]) == {"parts": ["a", "b" * LONGEST_SEGMENT]}
 
@@ -132,7 +133,9 @@ def test_the_schema_takes_what_is_read_and_no_more(name: str, good: list[object]
 def test_a_server_that_refuses_bounds_gets_the_same_schema_without_them() -> None:
     question = QUESTIONS["topics"]("x")
     bounded = json.loads(question.body("m"))["response_format"]["json_schema"]["schema"]
-    free = json.loads(question.body("m", bounded=False))["response_format"]["json_schema"]["schema"]
+    free = json.loads(question.body("m", RequestForm(bounded=False)))["response_format"]["json_schema"][
+        "schema"
+    ]
     assert any(bound in json.dumps(bounded) for bound in ("maxItems", "maximum"))
     assert not any(bound in json.dumps(free) for bound in ("maxItems", "maxLength", "maximum", "minimum"))
     item = free["properties"]["segments"]["items"]["properties"]["labels"]["items"]
