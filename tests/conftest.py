@@ -10,7 +10,6 @@ from pathlib import Path
 
 import hypothesis
 import pytest
-import structlog
 
 from ringback import telemetry
 from support.clips import Clip
@@ -63,14 +62,9 @@ def manual_clock() -> ManualClock:
 @pytest.fixture(autouse=True)
 def logging_as_before() -> Iterator[None]:
     """What a command that runs in this very process sets for its log does not reach the tests behind it."""
-    log, configuration, handlers = (
-        telemetry.events._log,
-        structlog.get_config(),
-        [*logging.getLogger().handlers],
-    )
+    log, handlers = telemetry.events._log, [*logging.getLogger().handlers]
     yield
     telemetry.events._log = log
-    structlog.configure(**configuration)
     logging.getLogger().handlers[:] = handlers
 
 

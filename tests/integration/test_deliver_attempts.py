@@ -7,8 +7,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-import structlog
-from structlog.typing import EventDict
 
 from ringback import __version__
 from ringback.callbacks.admission import Admission
@@ -22,6 +20,7 @@ from ringback.errors import Refusal
 from ringback.jobs.job import Done, GivenUp, Retry, Signal
 from support.attempts import DOCUMENT, REQUEST, attempt_of, lease
 from support.deliveries import SECRET
+from support.logs import EventFacts, capture_logs
 from support.raw_receiver import Conversation, answering, receiving
 
 _SIGNED = ("webhook-timestamp", "webhook-signature")
@@ -123,7 +122,7 @@ async def hang_up(talk: Conversation) -> None:
 
 
 async def test_one_event_per_attempt_without_secrets(deliverer: Deliverer) -> None:
-    with structlog.testing.capture_logs() as events:
+    with capture_logs() as events:
         async with receiving(answering(500, b"hush")) as failing, receiving(hang_up) as closing:
             for receiver in (failing, closing):
                 await deliverer(lease(f"http://user:hush@127.0.0.1:{receiver.port}/hush?hush=1"))
@@ -137,7 +136,7 @@ async def test_one_event_per_attempt_without_secrets(deliverer: Deliverer) -> No
     assert "private words" not in str(events)
 
 
-def _facts(event: EventDict) -> tuple[object, ...]:
+def _facts(event: EventFacts) -> tuple[object, ...]:
     return tuple(event.get(name) for name in ("outcome", "status", "attempt", "next", "delay", "destination"))
 
 

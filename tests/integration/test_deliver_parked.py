@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import msgspec
 import pytest
-import structlog
 
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule
@@ -19,6 +18,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.sealing import UnsealFailed
 from support.attempts import POLICY, SETTINGS, attempt_of, deliverer_with, lease
 from support.deliveries import nothing_recorded
+from support.logs import capture_logs
 from support.raw_receiver import answering, receiving
 from support.sealing import SEAL
 
@@ -69,7 +69,7 @@ async def test_nothing_goes_out_unsigned(
     error = LedgerUnavailable("locked")
     deliverer = unable_to_sign(egress, blobs, error)
     async with receiving(answering()) as receiver:
-        with structlog.testing.capture_logs() as events:
+        with capture_logs() as events:
             outcome = await deliverer(lease(receiver.url()))
     assert isinstance(outcome, Interrupted)
     assert receiver.connections == 0

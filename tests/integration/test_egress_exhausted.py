@@ -8,7 +8,6 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-import structlog
 
 from ringback.blobs import FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule
@@ -22,6 +21,7 @@ from ringback.egress.target import parse_target
 from ringback.jobs.job import Interrupted, Job, Lease, State
 from ringback.settings import CallbackSettings
 from support.deliveries import nothing_recorded, sign
+from support.logs import capture_logs
 from support.raw_receiver import answering, receiving
 from support.sealing import SEAL
 
@@ -82,7 +82,7 @@ async def test_a_delivery_that_could_not_be_tried_burns_no_try(egress: EgressCli
     async with receiving(answering()) as receiver:
         order = DeliveryOrder(request, receiver.url("/hush"), "POST", 200, None, StoredDocument(inline="{}"))
         claimed = _leased(order)
-        with structlog.testing.capture_logs() as events, no_descriptors():
+        with capture_logs() as events, no_descriptors():
             outcome = await deliverer(claimed)
     assert isinstance(outcome, Interrupted)
     assert outcome.delay > 0

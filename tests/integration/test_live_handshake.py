@@ -5,7 +5,6 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
@@ -18,6 +17,7 @@ from support.live_client import (
     stream,
 )
 from support.live_session import ScriptedRecognisers, record, spoken, words_of
+from support.logs import capture_logs
 from support.ports import free_port
 
 REFUSED = {

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
@@ -35,6 +34,7 @@ from support.live_client import (
     stream,
 )
 from support.live_session import SECOND, ScriptedRecognisers, record, spoken, words_of
+from support.logs import capture_logs
 from support.waiting import eventually, real_pause
 
 

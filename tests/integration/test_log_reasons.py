@@ -8,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.keys import ApiKey, secret_hash
 from ringback.listen.options import Mode
@@ -16,6 +15,7 @@ from ringback.listen.parameter import Support
 from ringback.listen.parameters import by_name
 from ringback.server.error_responses import REQUEST_PATHS
 from support.front import Front, front
+from support.logs import capture_logs
 
 CANARY = "c4n4ry\x1b[31m\u202e"
 URL = f"https://user-{CANARY}:pass@{CANARY}.example/{CANARY}?{CANARY}"

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument, single_chunk
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -32,6 +31,7 @@ from ringback.transcription.retention import LEAST_KEPT, RetentionService
 from ringback.transcription.sweep import SweepService
 from support.blobs import keys_of
 from support.clock import ManualClock
+from support.logs import capture_logs
 from support.sealing import SEAL
 from support.waiting import eventually
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.audio import live_frames
 from ringback.audio.decoder_process import DECODER_PROGRAM
@@ -26,6 +25,7 @@ from ringback.engines.process import ENGINE as ENGINE_PROGRAM
 from ringback.sandbox import check
 from ringback.sandbox.kernel import SUPPORTED
 from ringback.settings import EngineSettings
+from support.logs import capture_logs
 
 pytestmark = pytest.mark.skipif(not SUPPORTED, reason="Linux alone has these layers")
 

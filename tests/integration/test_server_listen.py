@@ -7,7 +7,6 @@ from pathlib import Path
 
 import jwt
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoreUnreachable
 from ringback.callbacks.delivery import callback_context
@@ -17,6 +16,7 @@ from ringback.server import sync_responder
 from ringback.settings import EngineSettings, LimitSettings
 from ringback.transcription.request import opened_url, order_of
 from support.front import DOCUMENT, OWNER, Answered, Front, front, large_document
+from support.logs import capture_logs
 from support.uploads import AUDIO, CALLBACK, head_of, nothing_is_left
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from structlog.testing import capture_logs
 
 from ringback import telemetry
 from ringback.blobs import DiskFull, FolderBlobStore, StoredBlob
@@ -17,6 +16,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from support.front import Front, front
+from support.logs import capture_logs
 from support.uploads import AUDIO, CALLBACK, head_of, jobs, nothing_is_left
 from support.waiting import eventually
 

@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.blobs import FolderBlobStore
 from ringback.jobs.job import Allowance, JobFilter, NewJob
@@ -16,6 +15,7 @@ from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND
 from support.front import DOCUMENT, Answered, Front, front
+from support.logs import capture_logs
 from support.waiting import eventually
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40

@@ -13,7 +13,6 @@ from urllib.parse import quote
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from structlog.testing import capture_logs
 
 from ringback.bootstrap.understanding import llm_options
 from ringback.clock import SystemClock
@@ -37,6 +36,7 @@ from ringback.understanding.endpoint import LlmEndpoint
 from ringback.understanding.understand import Understanding
 from support.front import Answered, Front, front
 from support.llm import LlmAnswer, LlmRequest, LlmServer, sensible
+from support.logs import capture_logs
 from support.sealing import SEAL
 
 TEXT = "Thank you for calling. " + "I hate that my phone is broken again today. " * 8

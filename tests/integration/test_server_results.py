@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.blobs import INLINE_LIMIT
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -15,6 +14,7 @@ from ringback.transcription.request import document_key
 from ringback.transcription.request import order_of as ordered
 from support.clock import ManualClock
 from support.front import DOCUMENT, Front, front, large_document
+from support.logs import capture_logs
 from support.redelivery import NOWHERE, get, post, redeliver, submit, the, transcribed
 
 

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from support.front import Front, front
+from support.logs import capture_logs
 
 NOBODYS = "6f1c0d0e-0000-4000-8000-000000000001"
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER
@@ -16,6 +15,7 @@ from ringback.settings import LimitSettings
 from support.api_calls import CALLBACK, SECRET_URL, get, keeps_secrets, submit
 from support.clock import ManualClock
 from support.front import Front, front
+from support.logs import capture_logs
 
 
 @pytest.fixture

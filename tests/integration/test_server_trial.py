@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.server.callback_test_route import TESTS_AT_ONCE
 from support.front import OWNER, Answered, Front, front
+from support.logs import capture_logs
 from support.waiting import eventually
 
 PATH = "/v1/callbacks/test"

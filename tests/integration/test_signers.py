@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.callbacks.signers import CACHE_SECONDS, OVERLAP, SERVER, Signers
 from ringback.callbacks.signing import Signer, Verifier
@@ -15,6 +14,7 @@ from ringback.keys import ApiKey, secret_hash
 from ringback.sealing import Seal, UnsealFailed
 from ringback.storage.sqlite import SqliteLedger
 from support.clock import ManualClock
+from support.logs import capture_logs
 from support.sealing import SEAL
 
 KEY = "key-1"

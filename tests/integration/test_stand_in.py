@@ -10,7 +10,6 @@ from http.client import IncompleteRead, RemoteDisconnected
 from typing import Any
 
 import pytest
-from structlog.testing import capture_logs
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
@@ -18,6 +17,7 @@ from ringback.errors import Misconfigured
 from ringback.stand_in.records import NeverCame
 from ringback.stand_in.script import Close, Rule, Saying, Script, When
 from ringback.stand_in.server import StandIn
+from support.logs import capture_logs
 from support.program import Reply
 from support.receiver import Receiver
 from support.uploads import FORM, form

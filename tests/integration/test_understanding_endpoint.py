@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.bootstrap.understanding import llm_options
 from ringback.clock import SystemClock
@@ -22,6 +21,7 @@ from ringback.understanding.questions import ANSWER_TOKENS, REASONING_TOKENS
 from ringback.understanding.text import NumberedSentence
 from ringback.understanding.understand import Understanding
 from support.llm import KEY, LlmAnswer, LlmRequest, LlmServer, completion, sensible
+from support.logs import capture_logs
 from support.ports import free_port
 
 TEXTS = ["Thank you for calling.", *(f"My phone number {n} is broken and I hate it." for n in range(12))]

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback.bootstrap import traces
 from ringback.bootstrap.traces import obstacle, record_traces, wants_traces
 from ringback.telemetry import tracing
 from ringback.telemetry.trace_context import TraceContext
 from ringback.telemetry.tracing import Fact, SpanKind, TraceSpan
+from support.logs import capture_logs
 
 CALLERS = TraceContext("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "a=1")
 COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}

@@ -13,44 +13,63 @@ import sys
 import threading
 import traceback
 from collections import deque
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Protocol
 
 import msgspec
-import structlog
 
 
 def event(name: str, /, **facts: Any) -> None:
     """Log one event. Facts are plain values; `None` ones are left out."""
-    _log.info(name, **{key: value for key, value in facts.items() if value is not None})
+    _log.record(logging.INFO, name, facts)
 
 
 def problem(name: str, /, **facts: Any) -> None:
     """Log what an operator should look at."""
-    _log.warning(name, **{key: value for key, value in facts.items() if value is not None})
+    _log.record(logging.WARNING, name, facts)
+
+
+class EventLog(Protocol):
+    """Where events go."""
+
+    def record(self, level: int, name: str, facts: Mapping[str, Any]) -> None:
+        """One event, with a level of `logging`."""
+        ...
 
 
 def configure(level: str, form: str) -> None:
     """`form` is `json`, `text` or `auto` (text on a terminal); logs go to standard error."""
     as_text = form == "text" or (form == "auto" and sys.stderr.isatty())
-    output = structlog.PrintLogger(sys.stderr) if as_text else _LogWriter()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _in_order,
-            _text_line if as_text else structlog.processors.JSONRenderer(_json),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=lambda *_: output,
-    )
-    # Bound here and once: a logger that binds itself at each event costs as much as the event.
-    global _log  # noqa: PLW0603 - one process, one log
-    _log = structlog.get_logger().bind()
+    use_log(_LevelLog(getattr(logging, level.upper()), _write_text if as_text else _LogWriter().write_facts))
     root = logging.getLogger()
     if not any(isinstance(handler, _LibraryLogHandler) for handler in root.handlers):
         root.addHandler(_LibraryLogHandler(logging.WARNING))
+
+
+def use_log(log: EventLog) -> EventLog:
+    """Events go there from now on. Returns where they went before."""
+    global _log
+    before, _log = _log, log
+    return before
+
+
+class _LevelLog:
+    """Writes events of one level and of those above it."""
+
+    def __init__(self, least: int, write: Callable[[int, dict[str, Any]], None]) -> None:
+        """`write` takes an event's level, and its facts in the order in which they are to be written."""
+        self._least = least
+        self._write = write
+
+    def record(self, level: int, name: str, facts: Mapping[str, Any]) -> None:
+        if level >= self._least:
+            self._write(level, _in_order(level, name, facts))
+
+
+def _write_text(_: int, facts: dict[str, Any]) -> None:
+    print(_text_line(facts), file=sys.stderr, flush=True)
 
 
 class _LibraryLogHandler(logging.Handler):
@@ -73,7 +92,7 @@ class _LibraryLogHandler(logging.Handler):
 
 
 class _LogWriter:
-    """Lines on standard error, written by a thread of their own a few times a second.
+    """Lines of JSON on standard error, written by a thread of their own a few times a second.
 
     A write per event releases the interpreter's lock each time, and on a busy server the event loop then
     waits for it behind the ledger's writer: measured at 150 µs an event. And the reader of the log may stop
@@ -91,13 +110,11 @@ class _LogWriter:
         atexit.register(self._write_last)
         threading.Thread(target=self._write_regularly, name="log", daemon=True).start()
 
-    def info(self, line: bytes) -> None:
-        self._waiting.append(line + b"\n")
-
-    def warning(self, line: bytes) -> None:
+    def write_facts(self, level: int, facts: dict[str, Any]) -> None:
         """What went wrong is written next, with all that led to it."""
-        self.info(line)
-        self._urgent.set()
+        self._waiting.append(msgspec.json.encode(facts, enc_hook=repr) + b"\n")
+        if level >= logging.WARNING:
+            self._urgent.set()
 
     def _write_regularly(self) -> None:
         while True:
@@ -146,14 +163,17 @@ FIRST_FACTS = (
 """The order of facts in a line; others follow in that in which they were logged."""
 
 
-def _in_order(_logger: object, _method: str, facts: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    ordered = {name: facts.pop(name) for name in FIRST_FACTS if name in facts}
-    ordered.update(facts)
+def _in_order(level: int, name: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    known = {key: value for key, value in facts.items() if value is not None}
+    now = datetime.now(UTC).isoformat().removesuffix("+00:00") + "Z"
+    known |= {"timestamp": now, "level": logging.getLevelName(level).lower(), "event": name}
+    ordered = {key: known.pop(key) for key in FIRST_FACTS if key in known}
+    ordered.update(known)
     return ordered
 
 
-def _text_line(_logger: object, _method: str, facts: structlog.typing.EventDict) -> str:
-    """One line for people: time, level, event, then `fact=value`. What is not plain is written as JSON."""
+def _text_line(facts: dict[str, Any]) -> str:
+    """One line: time, level, event, then `fact=value`. What is not plain is written as JSON."""
     head = f"{facts.pop('timestamp')} {facts.pop('level'):<7} {facts.pop('event')}"
     return " ".join((head, *(f"{name}={_plain(value)}" for name, value in facts.items())))
 
@@ -170,8 +190,4 @@ _PLAIN = re.compile(r"[!#-~]+")
 """Printable ASCII without spaces and double quotes."""
 
 
-def _json(value: object, **_: object) -> bytes:
-    return msgspec.json.encode(value, enc_hook=repr)
-
-
-_log: Any = structlog.get_logger()
+_log: EventLog = _LevelLog(logging.INFO, _write_text)

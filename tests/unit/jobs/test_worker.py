@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from structlog.testing import capture_logs
 
 from ringback import telemetry
 from ringback.clock import SystemClock
@@ -17,6 +16,7 @@ from ringback.jobs.rescuer import Rescuer
 from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.jobs.worker import AFTER_OUR_FAULT, Worker
 from ringback.storage.sqlite import SqliteLedger
+from support.logs import capture_logs
 from support.waiting import eventually
 
 Run = Callable[..., contextlib.AbstractAsyncContextManager[asyncio.Event]]

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from structlog.testing import capture_logs
 
 from ringback import telemetry
 from ringback.server import capacity, liveness, websocket
 from ringback.server.framing import HEADER_BYTES
+from support.logs import capture_logs
 from support.served import (
     GET,
     HANDSHAKE,

@@ -4,8 +4,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from structlog.testing import capture_logs
 
+from support.logs import capture_logs
 from support.served import GET, HANDSHAKE, headers_of, served, status_of
 
 

@@ -8,13 +8,13 @@ import socket
 
 import pytest
 from starlette.types import Receive, Scope, Send
-from structlog.testing import capture_logs
 from websockets.asyncio.client import connect
 
 from ringback.errors import Misconfigured
 from ringback.server import connection, protocol
 from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
+from support.logs import capture_logs
 from support.served import HEADER_SECONDS, Served, echo, headers_of, holding, rest_of, served, status_of
 from support.waiting import eventually, real_pause
 
