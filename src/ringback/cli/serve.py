@@ -34,7 +34,7 @@ def command(
       RINGBACK_CALLBACK_ALLOW=10.0.0.0/8,hooks.internal ringback serve
       ringback serve --role api,deliver
     """
-    # Until the server is assembled, which sets it anew: what the imports make stays, and going through it
+    # Until the server is assembled, which turns it on: what the imports make stays, and going through it
     # again and again takes 0.1 s.
     gc.disable()
     from ringback.bootstrap.serving import serve  # noqa: PLC0415 - see above
