@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ringback.features.amounts import (
+    CURRENCIES,
     find_dollar_and_cents,
     find_measure,
     find_money,
@@ -133,8 +134,19 @@ def _like_the_next(passage: Passage, found: Sequence[Entity], place: int) -> Ent
     )
     if following.measured and (ranged or between in ("by", "and")):
         entity = replace(entity, measured=entity.smart or _in_digits(entity))
+    if ranged and following.kind == "money" and (amount := _in_currency(passage, entity, following)):
+        return replace(entity, kind="money", smart=amount)
     small = not entity.smart and len(entity.digits) == 1
     return replace(entity, smart=_in_digits(entity)) if ranged and small and following.smart else entity
+
+
+def _in_currency(passage: Passage, entity: Entity, following: Entity) -> tuple[Part, ...]:
+    """“ten or twelve dollars” as $10 or $12: the currency is said once, behind both. Empty: it is not."""
+    symbol = CURRENCIES.get(passage.words[following.end - 1].bare)
+    number, *scale = entity.smart or _in_digits(entity)
+    text = number.text or ""
+    fits = text[:1].isdigit() and ("." not in text or len(following.smart) > 1)
+    return (replace(number, text=f"{symbol}{text}"), *scale) if symbol and following.smart and fits else ()
 
 
 def _in_digits(entity: Entity) -> tuple[Part, ...]:

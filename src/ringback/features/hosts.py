@@ -53,7 +53,7 @@ def read_host(passage: Passage, anchor: int, done: int) -> HostName | None:
         if not _WRITTEN_URL.fullmatch(written) and not _is_written_host(passage, anchor):
             return None
         first, text, end = anchor, written, anchor + 1
-        if passage.text(first - 1) in ("dash", "hyphen", "dot") and first - 2 >= done:
+        if passage.text(first - 1) in ("dash", "hyphen", "dot"):
             joined = _labels_before(passage, first, done)
             first, text = joined[0], joined[1] + text
         return HostName(first, end, text)
@@ -61,7 +61,7 @@ def read_host(passage: Passage, anchor: int, done: int) -> HostName | None:
     if tail is None:
         return None
     first, head = _labels_before(passage, anchor + 1, done)
-    if not head.strip(".-") or head.startswith((".", "-")) or head in ("a.", "the.", "one."):
+    if not head or head.startswith((".", "-")) or head in ("a.", "the.", "one."):
         return None
     if tail in _ALSO_WORDS and not _is_site(passage, first):
         return None
@@ -120,14 +120,14 @@ def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
     text, best, i = "", None, dot + 1
     best_end = i
     behind_dot = True
-    while i < min(len(passage.atoms), dot + LONGEST_NAME) and not passage.atoms[i - 1].stop:
+    while passage.follows(i) and i < dot + LONGEST_NAME:
         piece = (_spelled_top_level(passage, i) if behind_dot else None) or _label(passage, i)
         if piece is None:
             break
-        label = piece[0] if piece[1] > i + 1 else passage.text(i)
-        text, i = text + piece[0], piece[1]
-        written_tld = "." in label and _WRITTEN_DOMAIN.fullmatch(label) and label.rsplit(".", 1)[1] in _TLDS
-        if (behind_dot and label in _TLDS and len(piece[0]) == len(label)) or written_tld:
+        label, i = piece
+        text += label
+        written_tld = _WRITTEN_DOMAIN.fullmatch(label) and label.rpartition(".")[2] in _TLDS
+        if (behind_dot and label in _TLDS) or written_tld:
             best, best_end = text, i
             if label not in ("co", "com", "org", "net", "gov", "ac", "edu"):
                 break
@@ -138,7 +138,7 @@ def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
             text, i, behind_dot = text + ".", i + 1, True
         elif joiner in ("dash", "hyphen") and best is None:
             text, i, behind_dot = text + "-", i + 1, False
-        elif passage.kind(i) is AtomKind.LETTER and piece[1] - 1 == i - 1 and best is None:
+        elif passage.kind(i) is AtomKind.LETTER and best is None:
             behind_dot = False
         else:
             break
@@ -151,13 +151,11 @@ def _spelled_top_level(passage: Passage, i: int) -> tuple[str, int] | None:
     while passage.kind(end) in (AtomKind.LETTER, AtomKind.OH) and (end == i or passage.follows(end)):
         end += 1
     text = "".join(passage.texts(i, end))
-    return (text, end) if end > i + 1 and text in _TLDS else None
+    return (text, end) if text in _TLDS else None
 
 
 def _label(passage: Passage, i: int) -> tuple[str, int] | None:
-    """One label of a domain or path: a word, a number, letters spelled out."""
-    if i >= len(passage.atoms):
-        return None
+    """One label of a domain: a word, a number, one letter of those that are spelled out."""
     said = passage.digits_at(i)
     if said is not None and passage.kind(i) is not AtomKind.OH:
         return said
@@ -171,15 +169,14 @@ def _labels_before(passage: Passage, i: int, done: int) -> tuple[int, str]:
     """The labels that lead to atom `i`, from right to left: `x dot`, `x dash`, spelled letters."""
     text = ""
     done = max(done, i - LONGEST_NAME)
-    while i - 1 >= done and (i == len(passage.atoms) or not passage.atoms[i - 1].stop):
+    while i - 2 >= done and not passage.atoms[i - 1].stop and not passage.atoms[i - 2].stop:
         joiner = JOINERS.get(passage.text(i - 1))
-        if joiner in (".", "-") and i - 2 >= done and not passage.atoms[i - 2].stop:
-            first, label = _label_before(passage, i - 1, done)
-            if not label:
-                break
-            text, i = label + joiner + text, first
-        else:
+        if joiner not in (".", "-"):
             break
+        first, label = _label_before(passage, i - 1, done)
+        if not label:
+            break
+        text, i = label + joiner + text, first
     return i, text
 
 
@@ -190,22 +187,19 @@ def _label_before(passage: Passage, i: int, done: int) -> tuple[int, str]:
     while first - 1 >= done and (first == i or not passage.atoms[first - 1].stop):
         kind, said = passage.kind(first - 1), passage.text(first - 1)
         if kind is AtomKind.LETTER or (kind is AtomKind.OH and said == "o"):
-            if said in ("a", "i") and text and not _letter_chain(passage, first - 1, text):
+            spelled = passage.kind(first - 2) is AtomKind.LETTER or text[:1].isalpha()
+            if said in ("a", "i") and text and not spelled:
                 break
             text, first = said + text, first - 1
         elif kind in NUMBER_KINDS:
             text, first = passage.atoms[first - 1].digits + text, first - 1
         else:
             break
-    if first < i and (text.isdigit() or len(text) == i - first == 0):
+    if text.isdigit():
         return first, digits_of(passage, first, i)
     if first == i and passage.text(i - 1) not in JOINERS:
         return i - 1, passage.text(i - 1)
     return first, text
-
-
-def _letter_chain(passage: Passage, i: int, text: str) -> bool:
-    return len(text) >= 1 and (passage.kind(i - 1) is AtomKind.LETTER or text[0].isalpha())
 
 
 NUMBER_KINDS = (AtomKind.UNIT, AtomKind.ZERO, AtomKind.TEEN, AtomKind.TENS, AtomKind.DIGITS)

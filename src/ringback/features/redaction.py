@@ -157,11 +157,19 @@ def _is_one_number(words: Sequence[Word], run: _Run, following: _Run) -> bool:
     between = words[run.end : following.first]
     if len(between) > 2 or any(word.bare not in _BETWEEN for word in between):
         return False
-    if "cardinal" in {run.kind, following.kind} and any(word.bare == "and" for word in between):
-        return False  # "between one hundred and two hundred", but "617 uh 555 4987"
+    if any(word.bare == "and" for word in between) and _is_counted_on(words, run, following):
+        return False  # "between one hundred and two hundred", but "617 and 555 4987"
     # "It was in 2019. Three of us …", but also "4539. 1488." and "4. 5. 3. 9."
     ends = words[following.first - 1].text.endswith((".", "?", "!"))
     return not ends or len(following.digits) >= 2 or len(words[run.end - 1].bare) == 1
+
+
+def _is_counted_on(words: Sequence[Word], run: _Run, following: _Run) -> bool:
+    """Whether one of them is a number of its own: both are, or one is too short or too large for a group."""
+    numbers = [each for each in (run, following) if each.kind == "cardinal"]
+    return len(numbers) == 2 or any(
+        len(number.digits) < SHORTEST_RUN or _is_value(number, words) for number in numbers
+    )
 
 
 def _is_plain(words: Sequence[Word], run: _Run) -> bool:

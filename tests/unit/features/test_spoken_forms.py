@@ -118,6 +118,16 @@ WRITTEN = [
     ("go to example dot com slash item, four two", "go to example.com/item, four two"),
     ("the ip is, ten dot zero dot zero dot one", "the ip is, 10.0.0.1"),
     ("release one dot two dot, three", "release 1.2 dot, three"),
+    ("ten or twelve dollars", "$10 or $12"),
+    ("between five and ten dollars", "between $5 and $10"),
+    ("a hundred to two hundred euros", "€100 to €200"),
+    ("two million to three million dollars", "$2 million to $3 million"),
+    ("two point five to three million dollars", "$2.5 to $3 million"),
+    ("two point five to three dollars", "2.5 to $3"),
+    ("ten or fifteen cents", "10 or $0.15"),
+    ("we lost five or ten pounds", "we lost 5 or 10 pounds"),
+    ("minus five to ten dollars", "-5 to $10"),
+    ("one or half a million dollars", "one or half a million dollars"),
 ]
 
 STAY = [
@@ -172,6 +182,7 @@ FOUND = [
     ("cvv 1234", "cvv:1234"),
     ("dot com", ""),
     ("example.fr is down", "url:"),
+    ("ten or twelve dollars", "money:10 money:12"),
 ]
 """What redaction and `detect_entities` go by: the type and the digits of each entity."""
 
