@@ -1,5 +1,7 @@
 """Money, percentages and measures: a number and what it counts. Pure, English."""
 
+from dataclasses import replace
+
 from ringback.features.measures import measure_symbol
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
@@ -59,7 +61,7 @@ def find_money(passage: Passage, number: Number) -> Entity | None:
         return passage.single("money", "", number.first, i + 1, None)
     if number.scale:
         return _millions(passage, number, symbol)
-    cents = None if number.fraction else _read_cents(passage, i + 1, symbol)
+    cents = None if number.fraction else _read_cents(passage, i + 1)
     if cents is None:
         fraction = (
             number.fraction.ljust(2, "0") if number.fraction and not number.written else number.fraction
@@ -76,16 +78,12 @@ def _is_part_of(passage: Passage, number: Number) -> bool:
     i = number.first
     if passage.text(i - 1) == "of":
         i -= 1
-    return passage.text(i - 1) in ("half", "quarter", "third") and passage.text(number.first) in (
-        "a",
-        "million",
-    )
+    return passage.text(i - 1) in ("half", "quarter", "third") and passage.text(number.first) == "a"
 
 
 def _amount(number: Number, symbol: str, fraction: str) -> str:
-    whole = number.text().lstrip("-").partition(".")[0] if number.written else f"{number.whole:,}"
-    if number.written and "," not in whole and number.whole >= 10_000:
-        whole = f"{number.whole:,}"
+    as_written = number.written and number.whole < 10_000
+    whole = number.written.partition(".")[0] if as_written else f"{number.whole:,}"
     return f"{'-' if number.negative else ''}{symbol}{whole}{'.' + fraction if fraction else ''}"
 
 
@@ -94,7 +92,7 @@ def _is_sterling(passage: Passage, number: Number) -> bool:
         return True
     if passage.cue(number.first, _WEIGHT_CUES) or passage.text(number.end + 1) in ("of", "per"):
         return False
-    return passage.cue(number.first, _STERLING_CUES) or _read_cents(passage, number.end + 1, "£") is not None
+    return passage.cue(number.first, _STERLING_CUES) or _read_cents(passage, number.end + 1) is not None
 
 
 def _cents_alone(passage: Passage, number: Number) -> Entity | None:
@@ -117,13 +115,15 @@ def _millions(passage: Passage, number: Number, symbol: str) -> Entity | None:
     )
 
 
-def _read_cents(passage: Passage, i: int, symbol: str) -> tuple[str, int] | None:
+def _read_cents(passage: Passage, i: int) -> tuple[str, int] | None:
     """Two digits behind the currency: “and fifty cents”, “twenty cents”, “fifty” at the end of the phrase."""
     if not passage.follows(i):
         return None
     start = i + 1 if passage.text(i) == "and" and passage.follows(i + 1) else i
     number = passage.number_at(start)
-    if number is None or number.ordinal or number.fraction or number.scale or not 0 < number.whole < 100:
+    if number is None or number.ordinal or number.negative or number.fraction or number.whole >= 100:
+        return None
+    if number.scale:
         return None
     if passage.text(number.end) in ("cent", "cents", "pence") and passage.follows(number.end):
         return f"{number.whole:02d}", number.end + 1
@@ -146,7 +146,7 @@ def find_written_money(passage: Passage, i: int) -> Entity | None:
     if not digits or not amount.replace(",", "").replace(".", "", 1).isdigit():
         return None
     sign = next(character for character in text if character in _SYMBOLS)
-    original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
+    original = passage.original(i)
     end = i + 1
     if passage.kind(end) is AtomKind.SCALE and passage.follows(end):
         extra = passage.follows(end + 1) and CURRENCIES.get(passage.text(end + 1)) == sign
@@ -154,7 +154,7 @@ def find_written_money(passage: Passage, i: int) -> Entity | None:
         return passage.entity("money", digits, passage.part(i, end, original), scale)
     if passage.follows(end) and CURRENCIES.get(passage.text(end)) == sign:
         end += 1
-    cents = _read_cents(passage, end, sign) if "." not in text and text[-1].isdigit() else None
+    cents = _read_cents(passage, end) if "." not in text and text[-1].isdigit() else None
     if cents is not None and passage.text(cents[1] - 1) in ("cent", "cents", "pence"):
         return passage.single("money", digits + cents[0].lstrip("0"), i, cents[1], f"{original}.{cents[0]}")
     return passage.single("money", digits, i, end, original)
@@ -171,8 +171,6 @@ def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
     pairs, end = _pairs(passage, i)
     if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end) or not _amount_ends(passage, end):
         return None
-    if len(pairs[-1]) != 2 or any(len(pair) != 2 for pair in pairs[1:]) or pairs[0].startswith("0"):
-        return None
     whole = int("".join(pairs[:-1]))
     if passage.follows(end) and CURRENCIES.get(passage.text(end)):
         return None
@@ -182,7 +180,7 @@ def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
 def find_money_in_digits(passage: Passage, i: int) -> Entity | None:
     """“one oh oh oh oh dollars” as $10,000."""
     digits, end = "", i
-    while end < len(passage.atoms) and len(digits) < _LONGEST_AMOUNT and (end == i or passage.follows(end)):
+    while len(digits) < _LONGEST_AMOUNT and (end == i or passage.follows(end)):
         if passage.kind(end) not in SINGLE_DIGITS:
             break
         digits, end = digits + passage.atoms[end].digits, end + 1
@@ -197,7 +195,7 @@ def find_dollar_and_cents(passage: Passage, i: int) -> Entity | None:
     if passage.text(i) != "a" or passage.text(i + 1) not in ("dollar", "pound", "euro"):
         return None
     symbol = CURRENCIES[passage.text(i + 1)]
-    cents = _read_cents(passage, i + 2, symbol) if passage.follows(i + 1) else None
+    cents = _read_cents(passage, i + 2) if passage.follows(i + 1) else None
     if cents is None:
         return None
     return passage.single("money", "1" + cents[0], i, cents[1], f"{symbol}1.{cents[0]}")
@@ -219,7 +217,7 @@ def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
     """Spoken groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”."""
     pairs: list[str] = []
     end = i
-    while end < len(passage.atoms) and (end == i or passage.follows(end)):
+    while end == i or passage.follows(end):
         kind = passage.kind(end)
         if (
             kind is AtomKind.OH
@@ -262,15 +260,15 @@ def find_measure(passage: Passage, number: Number) -> Entity | None:
         return None
     symbol, end = unit
     amount = passage.part(number.first, number.end, number.text())
-    measured = (amount, passage.part(number.end, end, symbol))
+    named = passage.part(number.end, end, symbol)
+    measured = (amount, named)
     if symbol in _DOSES:
         smart: tuple[Part, ...] = measured
     elif number.is_small:
         smart = ()
     else:
-        smart = (amount, passage.part(number.end, end, None))
-    first, last = measured[0].first, measured[-1].end
-    return Entity(first, last, "cardinal", number.digits, smart, measured=measured)
+        smart = (amount, replace(named, text=None))
+    return Entity(amount.first, named.end, "cardinal", number.digits, smart, measured=measured)
 
 
 _DOSES = ("mg", "mcg")

@@ -56,16 +56,16 @@ LINKS = words(
 )
 
 
-def cue_before(passage: Passage, i: int, count: int = 8) -> tuple[str, int]:
+def cue_before(passage: Passage, i: int) -> tuple[str, int]:
     """What the digits at atom `i` are, by the nearest cue, and how far it is; empty: no cue."""
-    before = passage.before(i, count)
+    before = passage.before(i)
     weak = 0
     for distance, text in enumerate(before, 1):
         earlier = before[distance] if distance < len(before) else ""
         pair = _PAIRS.get((text, earlier))
         if pair is not None:
             return pair, distance
-        kind = CUES.get(text, "")
+        kind = CUES.get(text)
         if kind == NUMBER:
             weak = weak or distance
         elif kind:
@@ -75,4 +75,4 @@ def cue_before(passage: Passage, i: int, count: int = 8) -> tuple[str, int]:
 
 def is_linked(passage: Passage, i: int, distance: int) -> bool:
     """Whether only words such as “number is” stand between the cue and atom `i`."""
-    return all(text in LINKS for text in passage.before(i, distance)[: distance - 1])
+    return all(text in LINKS for text in passage.before(i)[: distance - 1])

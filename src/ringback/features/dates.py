@@ -6,7 +6,7 @@ from ringback.features.identifiers import read_run
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.readings import Number, ordinal_ending, read_year
-from ringback.features.spans import Entity, Part
+from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
 
 _MONTH_NAMES = "january february march april may june july august september october november december"
@@ -40,20 +40,23 @@ def find_month_date(passage: Passage, i: int) -> Entity | None:
         return None
     start = i + 2 if passage.text(i + 1) == "the" and passage.kind(i + 2) is AtomKind.ORDINAL else i + 1
     day = _read_day(passage, start)
-    year = read_year(passage.atoms, i + 1) if start == i + 1 and not passage.atoms[i].stop else None
-    dated = day is not None and _year_behind(passage, day.end) is not None
-    if year is not None and year[0] >= 1100 and not dated and (day is None or year[1] > day.end):
+    behind = None if day is None else _year_behind(passage, day.end)
+    year = read_year(passage.atoms, i + 1) if behind is None and not passage.atoms[i].stop else None
+    if year is not None and year[0] >= 1100:
         # “may twenty twenty four” is a month and a year; “june twelve twenty ten” is not.
         return _month_year(passage, i, month, year)
-    if day is None or not _is_date(passage, i, day):
+    if day is None or not _is_date(passage, i, day, behind):
         return None
-    parts: list[Part] = [passage.part(i, i + 1, month)]
-    parts.append(passage.part(i + 1, day.end, str(day.whole)))
+    return _month_day(passage, i, month, day, behind)
+
+
+def _month_day(
+    passage: Passage, i: int, month: str, day: Number, year: tuple[int, int] | None
+) -> Entity | None:
+    comma = "," if year is not None and not passage.atoms[day.end - 1].stop else ""
+    parts = [passage.part(i, i + 1, month), passage.part(i + 1, day.end, f"{day.whole}{comma}")]
     digits = str(day.whole)
-    year = _year_behind(passage, day.end)
     if year is not None:
-        comma = "" if passage.atoms[day.end - 1].stop else ","
-        parts[-1] = passage.part(i + 1, day.end, f"{day.whole}{comma}")
         parts.append(passage.part(day.end, year[1], str(year[0])))
         digits += str(year[0])
     return passage.entity(date_kind(passage, i), digits, *parts)
@@ -66,19 +69,18 @@ def _is_parted(passage: Passage, i: int) -> bool:
 
 
 def _read_day(passage: Passage, i: int) -> Number | None:
-    number = passage.number_at(i) if i < len(passage.atoms) else None
+    number = passage.number_at(i)
     if number is None or number.fraction or number.scale or number.negative or not 1 <= number.whole <= 31:
         return None
     return number if passage.is_whole(number.first, number.end) else None
 
 
-def _is_date(passage: Passage, i: int, day: Number) -> bool:
+def _is_date(passage: Passage, i: int, day: Number, year: tuple[int, int] | None) -> bool:
     if day.ordinal:
         may_be_verb = (
             passage.text(i + 1) == "the" and passage.text(i) in DOUBTFUL_MONTHS
         )  # “may the fourth man”
         return not may_be_verb or passage.previous(i) in _BEFORE_DATES or not passage.follows(day.end)
-    year = _year_behind(passage, day.end)
     if passage.text(day.end) in (
         "percent",
         "dollars",
@@ -100,8 +102,7 @@ def _year_behind(passage: Passage, i: int) -> tuple[int, int] | None:
     """A year behind a day; the model's comma may stand between."""
     if i >= len(passage.atoms) or passage.atoms[i - 1].stop not in ("", ","):
         return None
-    start = i + 1 if passage.text(i) == "of" and read_year(passage.atoms, i + 1) else i
-    year = (read_year(passage.atoms, start) or _round_year(passage, start)) if start == i else None
+    year = read_year(passage.atoms, i) or _round_year(passage, i)
     return year if year is not None and 1500 <= year[0] < 2100 else None
 
 
@@ -236,9 +237,7 @@ def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
         return not counts and (after_cue or value % 100 != 0)
     if after_cue:
         return True
-    goes_on = passage.follows(end) and passage.kind(end) not in (AtomKind.OTHER, AtomKind.WRITTEN)
-    said_oh = passage.kind(end - 2) is AtomKind.OH  # “twenty oh one”
-    return not goes_on and (value < 2000 or value % 100 >= 10 or said_oh)
+    return not passage.follows(end) or passage.kind(end) in (AtomKind.OTHER, AtomKind.WRITTEN)
 
 
 def _is_plural(text: str) -> bool:

@@ -11,7 +11,7 @@ from ringback.features.hosts import (
     in_more_words,
     read_host,
 )
-from ringback.features.numbers import SINGLE_DIGITS, Atom, AtomKind
+from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words
@@ -51,7 +51,7 @@ def find_address(passage: Passage, anchor: int, done: int) -> Entity | None:
     atom = passage.atoms[anchor]
     if _WRITTEN_MAIL.fullmatch(atom.text):
         return passage.single(
-            "email_address", _digits(atom.text), anchor, anchor + 1, _original(passage, atom)
+            "email_address", _digits(atom.text), anchor, anchor + 1, passage.original(anchor)
         )
     if _IP.fullmatch(atom.text):
         return passage.single("ip_address", _digits(atom.text), anchor, anchor + 1, atom.text)
@@ -84,7 +84,7 @@ def _find_url(passage: Passage, host: HostName, done: int) -> Entity | None:
         return None
     whole = scheme + host.text + path
     if end == first + 1:  # as the model wrote it
-        whole = _original(passage, passage.atoms[first])
+        whole = passage.original(first)
     return passage.single("url", _digits(whole), first, end, whole)
 
 
@@ -101,10 +101,6 @@ _BEFORE_SITES = words(
 
 def _digits(text: str) -> str:
     return "".join(character for character in text if character.isdigit())
-
-
-def _original(passage: Passage, atom: Atom) -> str:
-    return passage.words[atom.word].text.strip("\"'“”‘’«»()[]").rstrip(".,?!;:")
 
 
 def _read_local(passage: Passage, domain: int, done: int) -> tuple[int, str] | None:

@@ -7,6 +7,7 @@ from itertools import pairwise
 from ringback.features.numbers import AtomKind, atoms_of
 from ringback.features.readings import Number, read_digits, read_number
 from ringback.features.spans import Context, Entity, Part
+from ringback.features.writing import closing_of, opening_of
 from ringback.transcript import Word
 
 OTHER_CHANNELS_SECONDS = 15.0
@@ -44,6 +45,11 @@ class Passage:
     def text(self, i: int) -> str:
         """The text of atom `i`, which may lie before the first or behind the last: then it is empty."""
         return self.atoms[i].text if 0 <= i < len(self.atoms) else ""
+
+    def original(self, i: int) -> str:
+        """The word of atom `i` as the model wrote it, without the punctuation around it."""
+        text = self.words[self.atoms[i].word].text
+        return text.removeprefix(opening_of(text)).removesuffix(closing_of(text))
 
     def kind(self, i: int) -> AtomKind:
         return self.atoms[i].kind if 0 <= i < len(self.atoms) else AtomKind.OTHER

@@ -85,7 +85,7 @@ def _read_piece(passage: Passage, i: int, inside: bool) -> tuple[str, int] | Non
     digits = passage.digits_at(i)
     if digits is not None:
         return digits
-    original = passage.words[passage.atoms[i].word].text.strip(".,?!;:")
+    original = passage.original(i)
     if passage.kind(i) is AtomKind.WRITTEN and original.replace("-", "").isalnum():
         return original.upper(), i + 1
     return (original, i + 1) if is_prefix(passage, i) else None
