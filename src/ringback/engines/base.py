@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from ringback.audio.samples import Samples
 from ringback.transcript import Word
@@ -77,6 +77,8 @@ class ModelInfo:
     uuid: str
     """Stable for the same weights (UUID5 of name and version)."""
     languages: tuple[str, ...]
+    incremental: bool = False
+    """Whether it is a `Transducer`, which live streams feed as they are spoken."""
 
 
 class Recogniser(Protocol):
@@ -103,6 +105,38 @@ class Recogniser(Protocol):
 
     def identify(self, batch: Sequence[Samples]) -> list[LanguageProbabilities]:
         """The languages of each segment, in order; at least one each. Segments as for `recognise`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceSpeech:
+    """The next samples of one utterance, for `Transducer.feed`."""
+
+    state: Any
+    """What `Transducer.open` returned."""
+    samples: Samples
+    """Those after the last ones that were fed; there may be none."""
+    ends: bool
+    """Whether they are its last: its words become final."""
+
+
+class Transducer(Recogniser, Protocol):
+    """A recogniser that hears speech as it comes: each sample is computed once, however often the words so
+    far are asked for.
+
+    open → feed → words so far → … → feed with `ends` → final words. An utterance that is never ended needs no
+    call: its state is dropped. States are used by one thread at a time, and by any.
+    """
+
+    def open(self) -> Any:
+        """The state of a new utterance."""
+        ...
+
+    def feed(self, parts: Sequence[UtteranceSpeech]) -> list[Recognition]:
+        """The words of each utterance so far, in the order of `parts`; times are seconds from its start.
+
+        An utterance is in `parts` once. After `ends` its state is not fed again.
+        """
         ...
 
 

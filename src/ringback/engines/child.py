@@ -12,15 +12,17 @@ import sys
 import threading
 import traceback
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 
 from ringback.audio.samples import Samples
 from ringback.child_process.connection import ServerConnection
 from ringback.engines import messages
-from ringback.engines.base import Recogniser
+from ringback.engines.base import Recogniser, Transducer
 from ringback.engines.confinement import confine
 from ringback.engines.names import NamesModel, model_folder
+from ringback.engines.open_utterances import OpenUtterances
 from ringback.engines.registry import ModelCatalogue
 from ringback.engines.voices import SpeakerModels, speaker_models_folder
 from ringback.errors import Misconfigured
@@ -45,6 +47,7 @@ class _Engine:
     def __init__(self, server: ServerConnection[messages.ToEngine]) -> None:
         self._server = server
         self._batches: queue.PriorityQueue[tuple[int, int, messages.Batch, Samples]] = queue.PriorityQueue()
+        self._utterances = OpenUtterances()
 
     def run(self) -> None:
         """Work until the other side ends."""
@@ -57,6 +60,9 @@ class _Engine:
             return
         while (frame := self._server.receive_message()) is not None:
             message, samples = frame
+            if isinstance(message, messages.CloseUtterance):
+                self._utterances.close(message.utterance)
+                continue
             assert isinstance(message, messages.Batch)
             self._batches.put((message.urgency, message.id, message, np.frombuffer(samples, np.float32)))
 
@@ -84,7 +90,7 @@ class _Engine:
         while True:
             _, _, batch, samples = self._batches.get()
             self._send(messages.BatchStarted(batch.id))
-            self._send(_answer(models, batch, samples))
+            self._send(_answer(models, self._utterances, batch, samples))
 
     def _send(self, message: messages.FromEngine) -> None:
         try:
@@ -135,7 +141,9 @@ class _Models:
             return self._speakers
 
 
-def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> messages.FromEngine:
+def _answer(
+    models: _Models, utterances: OpenUtterances, batch: messages.Batch, samples: Samples
+) -> messages.FromEngine:
     try:
         if batch.texts:
             return messages.NamesFound(batch.id, models.names().find(batch.texts))
@@ -145,7 +153,10 @@ def _answer(models: _Models, batch: messages.Batch, samples: Samples) -> message
         model = models.get(batch.task.model)
         if batch.task.finds == "languages":
             return messages.LanguagesFound(batch.id, model.identify(segments))
-        recognitions = model.recognise(segments, batch.task)
+        if batch.parts:
+            recognitions = utterances.feed(cast(Transducer, model), batch.parts, segments)
+        else:
+            recognitions = model.recognise(segments, batch.task)
     except Misconfigured as problem:
         return messages.BatchFailed(batch.id, str(problem), misconfigured=True)
     except Exception as error:

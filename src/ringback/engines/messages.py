@@ -27,6 +27,16 @@ class EngineSetup(msgspec.Struct, frozen=True, tag=True):
     """Segments that one batch has at the most; 0: what suits the device."""
 
 
+class UtterancePart(msgspec.Struct, frozen=True):
+    """Which utterance a segment's samples continue. The engine process has its state, under this key."""
+
+    utterance: str
+    opens: bool
+    """They are its first samples; a state that is there under the key is dropped."""
+    ends: bool
+    """They are its last samples; the state is dropped after them."""
+
+
 class Batch(msgspec.Struct, frozen=True, tag=True):
     """To the engine: recognise these segments; the body holds their samples, one after the other."""
 
@@ -37,6 +47,14 @@ class Batch(msgspec.Struct, frozen=True, tag=True):
     """Samples of each segment."""
     texts: tuple[tuple[str, ...], ...] = ()
     """Words of each segment, in place of its samples, in which names are to be found (`NAMES_TASK`)."""
+    parts: tuple[UtterancePart, ...] = ()
+    """Of each segment, where they are no speech by themselves but continue utterances."""
+
+
+class CloseUtterance(msgspec.Struct, frozen=True, tag=True):
+    """To the engine: drop the state of an utterance that will not be ended, if there is one."""
+
+    utterance: str
 
 
 class EngineReady(msgspec.Struct, frozen=True, tag=True):
@@ -100,7 +118,7 @@ class BatchFailed(msgspec.Struct, frozen=True, tag=True):
     """The batch's model cannot be loaded: trying again is of no use, and `reason` says how to fix it."""
 
 
-ToEngine = EngineSetup | Batch
+ToEngine = EngineSetup | Batch | CloseUtterance
 FromEngine = (
     EngineReady
     | EngineUnusable

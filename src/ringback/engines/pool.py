@@ -29,7 +29,7 @@ from ringback.engines.base import (
 from ringback.engines.name_spans import of_pieces, pieces
 from ringback.engines.names import model_folder
 from ringback.engines.process import EngineProcess, engine_process
-from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue
+from ringback.engines.segment_queue import CRASHES_BEFORE_FAILURE, Segment, SegmentQueue, UtteranceSoFar
 from ringback.engines.voices import speaker_models_folder
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.service import all_results, until
@@ -142,6 +142,24 @@ class EnginePool:
         segment = Segment(next(self._numbers), samples, task, urgency, source, caller=caller)
         recognition: Recognition = await self._answer_of(segment)
         return recognition
+
+    async def recognise_utterance(
+        self, samples: Samples, utterance: UtteranceSoFar, model: str, urgency: Urgency, source: str
+    ) -> Recognition:
+        """The words so far of an utterance, by a model that is `incremental`. `samples`: all that was said of
+        it so far, of which the engine is sent what it has not heard.
+
+        All else is as with `recognise`; `drop_utterance` must be called for the last utterance of a source.
+        """
+        segment = Segment(next(self._numbers), samples, Task(model), urgency, source, utterance=utterance)
+        recognition: Recognition = await self._answer_of(segment)
+        return recognition
+
+    def drop_utterance(self, source: str) -> None:
+        """The utterance of this source, if one is open, will not be ended; no call about it waits."""
+        if self._engine is not None:
+            self._engine.process.drop_utterance(source)
+            self._close_dropped(self._engine)
 
     async def identify(
         self, samples: Samples, model: str, urgency: Urgency, source: str = "", caller: str = ""
@@ -313,6 +331,7 @@ class EnginePool:
     def _on_failed(self, engine: _EngineRun, message: messages.BatchFailed) -> None:
         batch = self._pop_batch(engine, message.id)
         for segment in batch.segments:
+            engine.process.drop_utterance(segment.source)
             if message.misconfigured:
                 self._fail_segment(segment, Misconfigured(message.reason))
             else:
@@ -323,7 +342,12 @@ class EnginePool:
         batch = engine.in_flight.pop(number)
         if batch.deadline is not None:
             batch.deadline.cancel()
+        self._close_dropped(engine)
         return batch
+
+    def _close_dropped(self, engine: _EngineRun) -> None:
+        busy = {segment.source for batch in engine.in_flight.values() for segment in batch.segments}
+        engine.process.close_utterances(busy)
 
     def _on_engine_exit(self, engine: _EngineRun) -> None:
         """The engine process has died, or hung and was killed: its segments go back to the queue."""

@@ -1,6 +1,6 @@
 """One engine process, as the serving process sees it: start it, talk with it, end it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 
 import numpy as np
@@ -8,6 +8,7 @@ import numpy as np
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from ringback.engines import messages
 from ringback.engines.segment_queue import Segment
+from ringback.engines.utterances import SentUtterances
 
 ENGINE = ChildProgram(
     "ringback.engines.child",
@@ -30,15 +31,32 @@ class EngineProcess:
 
     def __init__(self, child: ChildProcess[messages.FromEngine]) -> None:
         self._child = child
+        self._utterances = SentUtterances()
         self.pid = child.pid
 
     def send_batch(self, number: int, segments: list[Segment]) -> None:
         """Send a batch: at least one segment, all with the same task and urgency."""
-        lengths = tuple(len(segment.samples) for segment in segments)
         texts = tuple(segment.text for segment in segments if segment.text)
-        batch = messages.Batch(number, segments[0].urgency, segments[0].task, lengths, texts)
-        samples = (np.ascontiguousarray(segment.samples, np.float32).data for segment in segments)
-        self._child.write_message(batch, *samples)
+        new = [self._utterances.unsent(segment) for segment in segments if segment.utterance is not None]
+        speech = [samples for _, samples in new] or [segment.samples for segment in segments]
+        batch = messages.Batch(
+            number,
+            segments[0].urgency,
+            segments[0].task,
+            tuple(map(len, speech)),
+            texts,
+            tuple(part for part, _ in new),
+        )
+        self._child.write_message(batch, *(np.ascontiguousarray(each, np.float32).data for each in speech))
+
+    def close_utterances(self, busy: Collection[str]) -> None:
+        """Have those dropped that `drop_utterance` named, and that are not among the `busy` sources."""
+        for source in self._utterances.take_dropped(busy):
+            self._child.write_message(messages.CloseUtterance(source))
+
+    def drop_utterance(self, source: str) -> None:
+        """The utterance of this source, if there is one, will not be ended, or the engine has lost it."""
+        self._utterances.drop(source)
 
     async def receive_message(self) -> messages.FromEngine | None:
         """The next message; None when the process has died, or sent something that is not a message."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ringback.engines.base import LoadOptions, ModelInfo, Recogniser, RecogniserKind
 from ringback.engines.scripted import ScriptedKind
+from ringback.engines.transducer_weights import TransducerKind
 from ringback.engines.weights import WhisperKind
 from ringback.errors import Misconfigured, Refusal
 from ringback.transcript import base_language
@@ -34,7 +35,7 @@ class _Entry:
 class ModelCatalogue:
     """The models on this machine, the configured one first.
 
-    `model` is a plain name or a folder (a Whisper model), or `KIND:NAME` for another kind of recogniser;
+    `model` is a plain name, a folder (a Whisper model), or `KIND:NAME`;
     `models` is the folder of pulled models. Raises `Misconfigured`, saying how to fix it, if `model` is not
     here or cannot be read; another model that cannot be read is left out, and listed in `unreadable`.
     """
@@ -151,7 +152,11 @@ MULTILINGUAL = "run `make setup EXTRAS=multilingual`, or install `ringback[multi
 
 def installed_kinds() -> dict[str, RecogniserKind]:
     """Our own kinds of recogniser, and those of other packages, by name."""
-    kinds: dict[str, RecogniserKind] = {"whisper": WhisperKind(), "scripted": ScriptedKind()}
+    kinds: dict[str, RecogniserKind] = {
+        "whisper": WhisperKind(),
+        "transducer": TransducerKind(),
+        "scripted": ScriptedKind(),
+    }
     for point in entry_points(group=ENTRY_POINTS):
         kinds[point.name] = point.load()()
     return kinds
@@ -177,13 +182,18 @@ def _is_deepgrams(model: str | None) -> bool:
 def _configured(model: str, models: Path, kinds: Mapping[str, RecogniserKind]) -> _Entry:
     kind, colon, name = model.partition(":")
     if not colon:
-        kind, name = "whisper", model
+        kind, name = _kind_that_has(model, models, kinds), model
     if kind not in kinds:
         raise Misconfigured(
             f"the setting model={model!r} names the recogniser {kind!r}, which is not installed; "
             f"there are: {', '.join(kinds)}"
         )
     return _Entry(kinds[kind].describe(name, models), kinds[kind], name)
+
+
+def _kind_that_has(model: str, models: Path, kinds: Mapping[str, RecogniserKind]) -> str:
+    """Whisper, also where there is none of this name: its refusal says how to get it."""
+    return next((kind for kind in kinds if model in kinds[kind].names(models)), "whisper")
 
 
 def _at_hand(
@@ -199,9 +209,9 @@ def _at_hand(
 
 
 def _knows(info: ModelInfo, languages: Sequence[str], *, several: bool = False) -> bool:
-    """Whether it knows one of these languages (none: any); with `several`, it must also be multilingual."""
+    """Whether it knows one of these languages (none: any); with `several`, it must also tell them apart."""
     known = not languages or any(language in info.languages for language in languages)
-    return known and (not several or len(info.languages) > 1)
+    return known and (not several or (len(info.languages) > 1 and not info.incremental))
 
 
 def _languages_of(info: ModelInfo) -> str:

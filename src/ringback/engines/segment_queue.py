@@ -40,6 +40,16 @@ _MAX_LENGTH_RATIO = 1.5
 costs more than it saves."""
 
 
+@dataclass(frozen=True, slots=True)
+class UtteranceSoFar:
+    """Marks a segment for a transducer: all that was said so far of one utterance of its source."""
+
+    begin: int
+    """Tells the source's utterances apart: the sample of the stream where it begins."""
+    ends: bool
+    """Nothing more follows."""
+
+
 @dataclass(eq=False, slots=True)
 class Segment:
     """A piece of speech to recognise; a smaller `number` came earlier."""
@@ -63,6 +73,8 @@ class Segment:
     """Whose recording it is (`PROJECT/KEY`): among newcomers the caller with the least work goes first."""
     text: tuple[str, ...] = ()
     """Words in which names are to be found; such a segment has no samples."""
+    utterance: UtteranceSoFar | None = None
+    """The utterance that it continues. Of one source only one such segment is in flight."""
 
     def __post_init__(self) -> None:
         if self.position < 0:
@@ -123,7 +135,7 @@ class SegmentQueue:
         suspect = self._first(suspect=True)
         if suspect is not None:
             return [] if in_flight else self._removed([suspect])
-        first = self._first(suspect=False, busy_sources=_sources_of_partials(in_flight))
+        first = self._first(suspect=False, busy=_sources_at_work(in_flight))
         if first is None:
             return []
         head = self._newcomer(first, in_flight) or first
@@ -147,12 +159,9 @@ class SegmentQueue:
         segment.newcomer = not of_its_source
         segment.round = 1 + max(of_its_source, default=self._round)
 
-    def _first(self, *, suspect: bool, busy_sources: Collection[str] = ()) -> Segment | None:
+    def _first(self, *, suspect: bool, busy: Collection[str] = ()) -> Segment | None:
         of_this_sort = (
-            segment
-            for segment in self
-            if (segment.crashes > 0) is suspect
-            and not (_is_partial(segment) and segment.source in busy_sources)
+            segment for segment in self if (segment.crashes > 0) is suspect and not _must_wait(segment, busy)
         )
         return min(of_this_sort, key=_order, default=None)
 
@@ -172,13 +181,11 @@ class SegmentQueue:
 
     def _batchable(self, head: Segment, in_flight: Collection[Sequence[Segment]]) -> list[Segment]:
         """Segments that may share a batch with `head`, in their order."""
-        busy_sources = _sources_of_partials(in_flight)
+        busy = _sources_at_work(in_flight)
         batchable = [
             segment
             for segment in self
-            if segment is not head
-            and _may_share(head, segment)
-            and not (_is_partial(segment) and segment.source in busy_sources)
+            if segment is not head and _may_share(head, segment) and not _must_wait(segment, busy)
         ]
         return sorted(batchable, key=_order)
 
@@ -202,9 +209,19 @@ def _is_partial(segment: Segment) -> bool:
     return segment.urgency is Urgency.LIVE_PARTIAL and segment.source != ""
 
 
-def _sources_of_partials(in_flight: Collection[Sequence[Segment]]) -> set[str]:
-    """The live channels whose partials are being recognised."""
-    return {segment.source for batch in _partial_batches(in_flight) for segment in batch}
+def _sources_at_work(in_flight: Collection[Sequence[Segment]]) -> set[str]:
+    """The live channels whose partials are being recognised, or whose utterances are continued."""
+    return {
+        segment.source
+        for batch in in_flight
+        for segment in batch
+        if _is_partial(segment) or segment.utterance is not None
+    }
+
+
+def _must_wait(segment: Segment, busy: Collection[str]) -> bool:
+    """An utterance is continued in its order; and a partial would replace one that is being recognised."""
+    return segment.source in busy and (_is_partial(segment) or segment.utterance is not None)
 
 
 def _partial_batches(in_flight: Collection[Sequence[Segment]]) -> list[Sequence[Segment]]:
@@ -239,5 +256,8 @@ def _same_source(segment: Segment, other: Segment) -> bool:
 def _may_share(head: Segment, other: Segment) -> bool:
     if other.urgency != head.urgency or other.task != head.task:
         return False
+    if head.utterance is not None or other.utterance is not None:
+        # What is new of them is about as long, and a transducer pads nothing.
+        return head.source != other.source and None not in (head.utterance, other.utterance)
     shorter, longer = sorted((head.seconds + PADDING, other.seconds + PADDING))
     return longer <= _MAX_LENGTH_RATIO * shorter

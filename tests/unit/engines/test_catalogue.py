@@ -124,7 +124,9 @@ def test_the_configured_model_stands_first_and_each_stands_once(tmp_path: Path) 
 def test_a_model_that_is_not_here_is_the_operator_s_to_install(both: ModelCatalogue) -> None:
     with pytest.raises(Misconfigured, match="ringback model pull large-v3"):
         ModelCatalogue("large-v3", Path("/nowhere"))
-    with pytest.raises(Misconfigured, match="'vosk', which is not installed; there are: whisper, scripted"):
+    with pytest.raises(
+        Misconfigured, match="'vosk', which is not installed; there are: whisper, transducer, scripted"
+    ):
         ModelCatalogue("vosk:small", Path("/nowhere"))
     with pytest.raises(Misconfigured, match="cannot be read"):
         ModelCatalogue("scripted:/nowhere/script.json", Path("/nowhere"))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringback.engines.base import VOICES_TASK, Quality, Task, Urgency
-from ringback.engines.segment_queue import Segment, SegmentQueue
+from ringback.engines.segment_queue import Segment, SegmentQueue, UtteranceSoFar
 
 TASK = Task("tiny.en")
 Make = Callable[..., Segment]
@@ -333,3 +333,29 @@ def test_in_each_round_the_words_come_before_the_voices(make: Make) -> None:
 def test_words_and_voices_never_share_a_batch(make: Make) -> None:
     words, voices = make(turn="a"), make(task=VOICES_TASK, turn="b")
     assert waiting(words, voices).take_batch([], threads=1, limit=4) == [words]
+
+
+def utterance(make: Make, source: str, *, ends: bool = False, seconds: float = 5.0) -> Segment:
+    segment = make(seconds, urgency=Urgency.LIVE_FINAL if ends else Urgency.LIVE_PARTIAL, turn=source)
+    segment.utterance = UtteranceSoFar(0, ends)
+    return segment
+
+
+def test_an_utterance_is_continued_only_when_what_came_before_is_answered(make: Make) -> None:
+    partial, final = utterance(make, "a"), utterance(make, "a", ends=True)
+    queue = waiting(final)
+    assert queue.take_batch([[partial]], threads=4, limit=4) == []
+    assert queue.take_batch([], threads=4, limit=4) == [final]
+
+
+def test_behind_one_that_must_wait_others_go_on(make: Make) -> None:
+    running, waits, other = (utterance(make, source, ends=True) for source in "aab")
+    assert waiting(waits, other).take_batch([[running]], threads=4, limit=4) == [other]
+
+
+def test_utterances_share_a_batch_whatever_their_lengths_and_with_nothing_else(make: Make) -> None:
+    long, short = (utterance(make, source, ends=True, seconds=n) for source, n in (("a", 12.0), ("b", 0.5)))
+    whole = make(12.0, urgency=Urgency.LIVE_FINAL, turn="c")
+    queue = waiting(long, whole, short)
+    assert queue.take_batch([], threads=1, limit=4) == [long, short]
+    assert queue.take_batch([], threads=1, limit=4) == [whole]

@@ -1,0 +1,71 @@
+"""Folders that hold a transducer, and those that do not quite."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from ringback.engines.transducer_weights import TransducerKind, find
+from ringback.errors import Misconfigured
+from support.transducer import FOLDER
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(FOLDER, tmp_path / "small"))
+
+
+def test_a_pulled_model_is_found_by_its_name(model: Path) -> None:
+    kind = TransducerKind()
+    (model.parent / ".pulling-other").mkdir()
+    (model.parent / ".pulling-other" / "tokens.txt").touch()
+    (model.parent / "whisper").mkdir()
+    assert kind.names(model.parent) == ["small"]
+    info = kind.describe("small", model.parent)
+    assert (info.name, info.arch, info.languages, info.incremental) == ("small", "transducer", ("en",), True)
+    assert find("small", model.parent).facts.flush_seconds == 0.66
+
+
+def test_its_version_and_id_follow_its_files(model: Path) -> None:
+    kind = TransducerKind()
+    before = kind.describe(str(model), Path())
+    assert kind.describe("small", model.parent) == before
+    (model / "tokens.txt").write_text("<blk> 0\n")
+    after = kind.describe(str(model), Path())
+    assert before.version != after.version
+    assert before.uuid != after.uuid
+
+
+def test_of_two_sizes_the_smaller_is_taken(model: Path) -> None:
+    (model / "encoder.int8.onnx").touch()
+    encoder, decoder, joiner = find(str(model), Path()).networks
+    assert (encoder.name, decoder.name, joiner.name) == ("encoder.int8.onnx", "decoder.onnx", "joiner.onnx")
+
+
+@pytest.mark.parametrize("missing", ["tokens.txt", "encoder.onnx", "joiner.onnx", "ringback.json"])
+def test_what_is_missing_is_named(model: Path, missing: str) -> None:
+    (model / missing).unlink()
+    with pytest.raises(Misconfigured, match=missing.partition(".")[0]):
+        TransducerKind().describe(str(model), Path())
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        *("", "[]", "{}", '{"languages": []}', '{"languages": "en"}', '{"languages": ["en"], "speed": 2}'),
+        *('{"languages": ["en"], "flush_seconds": 99}', '{"languages": ["en"], "flush_seconds": -1}'),
+    ],
+)
+def test_facts_that_cannot_be_are_refused(model: Path, facts: str) -> None:
+    (model / "ringback.json").write_text(facts)
+    with pytest.raises(Misconfigured, match=r"ringback\.json"):
+        find(str(model), Path())
+
+
+def test_without_sherpa_onnx_nothing_is_listed_and_the_fix_is_named(
+    model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert TransducerKind().names(model.parent) == ()
+    with pytest.raises(Misconfigured, match="EXTRAS=transducers"):
+        TransducerKind().describe("small", model.parent)
