@@ -28,7 +28,15 @@ def flux_options(websocket: WebSocket, services: Services) -> tuple[ListenOption
             "its operator installs one with `make setup EXTRAS=turns`.",
             parameter="model",
         )
-    return options, model_for(options, services.catalogue)
+    model = model_for(options, services.catalogue)
+    if options.keyterm and model.incremental:
+        raise Refusal(
+            400,
+            "INVALID_QUERY_PARAMETER",
+            f"Failed to deserialize query parameters: `keyterm`: {model.name} takes no words to expect.",
+            parameter="keyterm",
+        )
+    return options, model
 
 
 async def no_upgrade(request: Request) -> Response:

@@ -105,6 +105,10 @@ class ChannelRecogniser:
                 self._wake.clear()
             self._partials.cancel()
 
+    def close(self) -> None:
+        """Nothing is recognised any more."""
+        self._recogniser.close()
+
     def _take_input(self) -> None:
         """Until a pause is to be judged: the verdict decides what the windows behind it mean, so that the
         same is reported however fast the audio comes."""

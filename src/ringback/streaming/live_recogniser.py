@@ -138,8 +138,9 @@ class LiveRecogniser:
         except* Exception as failures:
             self._events.fail(_first(failures))
         finally:
-            for _, vad in self._channels:
+            for channel, vad in self._channels:
                 vad.close()
+                channel.close()
 
     async def _run_channels(self, group: asyncio.TaskGroup) -> bool:
         """Recognise to the end of the stream, or (False) to where it cannot be decoded any further. What was
@@ -245,6 +246,7 @@ def _recognising(options: ListenOptions, model: ModelInfo, shared: LiveRecogniti
         options.endpointing,
         pauses,
         shared.turns,
+        model.incremental,
     )
 
 

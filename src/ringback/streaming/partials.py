@@ -7,14 +7,18 @@ from dataclasses import dataclass
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Urgency
 from ringback.engines.pool import Superseded
-from ringback.streaming.segmenter import PartialSpan, SampleRange, Segmenter
+from ringback.streaming.segmenter import PartialPace, PartialSpan, SampleRange, Segmenter
 from ringback.streaming.speech_recogniser import SpeechRecogniser
 from ringback.transcript import Word
 
 
 class Partials:
     """For interim results; and, while at least half of the engine is idle, for the final itself: when the
-    speech has paused it is recognised at once, and if the span ends there, its words are known already."""
+    speech has paused it is recognised at once, and if the span ends there, its words are known already.
+
+    A transducer computes only what is new in a partial, and what it has heard in partials it need not hear in
+    the final. So it is asked for them more often; and never for the final ahead: after that it hears nothing.
+    """
 
     def __init__(
         self,
@@ -34,14 +38,18 @@ class Partials:
         """Start to recognise the open span, if that is worth the effort now."""
         settings = self._recogniser.settings
         engine_idle = 2 * settings.pool.idle >= settings.pool.threads
-        if not engine_idle and not settings.interim:
+        useful = settings.interim or settings.incremental
+        if not engine_idle and not useful:
             return
         # An engine that falls behind gets fewer of them.
         pause = int(_PAUSE_PER_PARTIAL * self._seconds_per_partial * SAMPLE_RATE)
-        partial = self._segmenter.next_partial(pause=pause, ahead=engine_idle)
-        if partial is None or not (settings.interim or partial.complete):
+        pace = PartialPace.INCREMENTAL if settings.incremental else PartialPace.DECODED_ANEW
+        partial = self._segmenter.next_partial(
+            pause=pause, ahead=engine_idle or settings.incremental, pace=pace
+        )
+        if partial is None or not (useful or partial.complete):
             return
-        as_final = engine_idle and partial.complete
+        as_final = engine_idle and partial.complete and not settings.incremental
         task = group.create_task(self._recognise(partial, as_final=as_final))
         self._tasks[partial.speech] = _PartialTask(task, as_final)
 

@@ -35,6 +35,7 @@ badly. An unconfirmed span that ends has nothing to recognise.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import pairwise
 from typing import Protocol
 
@@ -98,6 +99,19 @@ class PartialSpan:
     speech: SampleRange
     complete: bool
     """The speech has paused, so that this may be all of it."""
+
+
+class PartialPace(Enum):
+    """When partials are due: after `first` samples of speech, then after `update` new ones, at least `growth`
+    of the span's length."""
+
+    DECODED_ANEW = int(0.55 * SAMPLE_RATE), int(0.5 * SAMPLE_RATE), 0.12
+    """Each is recognised from the beginning of the span."""
+    INCREMENTAL = int(0.2 * SAMPLE_RATE), int(0.2 * SAMPLE_RATE), 0.0
+    """Only what is new in it is."""
+
+    def __init__(self, first: int, update: int, growth: float) -> None:
+        self.first, self.update, self.growth = first, update, growth
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +213,9 @@ class Segmenter:
         deferred, self._deferred = self._deferred, None
         return self._process(deferred)
 
-    def next_partial(self, *, pause: int = 0, ahead: bool = True) -> PartialSpan | None:
+    def next_partial(
+        self, *, pause: int = 0, ahead: bool = True, pace: PartialPace = PartialPace.DECODED_ANEW
+    ) -> PartialSpan | None:
         """How far the open span can be recognised now, if that is worth the effort. The next call counts it
         as done.
 
@@ -212,7 +228,9 @@ class Segmenter:
         speech = self._speech_range(self._open.start, self._track.now * WINDOW)
         length, new_samples = speech.end - speech.start, speech.end - max(self._partial_until, speech.start)
         complete = self._track.silence >= _TAIL and new_samples > 0
-        due = max(_UPDATE, _GROWTH * length, pause) if self._partial_until > speech.start else _FIRST
+        due = pace.first
+        if self._partial_until > speech.start:
+            due = max(pace.update, int(pace.growth * length), pause)
         if not (complete and ahead) and (new_samples < due or self._track.silence):
             return None
         self._partial_until = speech.end
@@ -426,7 +444,3 @@ _TAIL = _windows(0.16)
 """Silence kept before and after speech: it may hold a breath or a plosive; more of it misleads Whisper."""
 _CONTEXT = _windows(1.0)
 """No cut in the last second: the last words of an unfinished sentence are often wrong."""
-_FIRST, _UPDATE = int(0.55 * SAMPLE_RATE), int(0.5 * SAMPLE_RATE)
-_GROWTH = 0.12
-"""A partial is due after `_FIRST` samples, then after `_UPDATE` new ones, at least `_GROWTH` of the
-length."""

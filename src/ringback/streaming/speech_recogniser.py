@@ -8,6 +8,7 @@ from typing import Protocol
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.segment_queue import UtteranceSoFar
 from ringback.engines.spoken_languages import LanguageChoice
 from ringback.errors import EngineFailure, Misconfigured
 from ringback.speakers.voices import Voice
@@ -51,6 +52,8 @@ class RecognitionSettings:
     """What a pause ends, by the turn model's verdict; in place of `endpointing`."""
     turn_model: TurnModel | None = None
     """What judges pauses; there where `pauses` asks it."""
+    incremental: bool = False
+    """Whether the model is a `Transducer`: it hears the open span as it is spoken, each sample once."""
 
 
 class SpeechRecogniser:
@@ -83,12 +86,22 @@ class SpeechRecogniser:
         task = self.settings.task
         if urgency is Urgency.LIVE_PARTIAL:
             task = replace(task, quality=Quality.DRAFT)
+        pool = self.settings.pool
         if self._switching is not None:
             found = await self._switching.recognise(samples, start, task, urgency)
+        elif self.settings.incremental:
+            utterance = UtteranceSoFar(start, ends=urgency is Urgency.LIVE_FINAL)
+            so_far = await pool.recognise_utterance(samples, utterance, task.model, urgency, self._source)
+            found = so_far.words
         else:
-            found = (await self.settings.pool.recognise(samples, task, urgency, self._source)).words
+            found = (await pool.recognise(samples, task, urgency, self._source)).words
         words = tuple(word.shifted(start / SAMPLE_RATE) for word in found)
         return words if cut is None else cut.words_after(words)
+
+    def close(self) -> None:
+        """Nothing is recognised any more."""
+        if self.settings.incremental:
+            self.settings.pool.drop_utterance(self._source)
 
     def completeness(self, turn: SampleRange) -> asyncio.Future[float]:
         """How probably what was said in these samples is complete."""

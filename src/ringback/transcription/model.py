@@ -68,6 +68,12 @@ def with_model_warnings(
     if unknown := [tag for tag in options.candidates if tag not in model.languages]:
         what = f"`detect_language`: {model.name} does not know {', '.join(map(printable, unknown))}."
         warnings.append(ParameterWarning("detect_language", "ignored", what))
+    if model.incremental:
+        given = [
+            name for name, terms in (("keyterm", options.keyterm), ("keywords", options.keywords)) if terms
+        ]
+        what = f"`{{}}` is passed over: {model.name} takes no words to expect."
+        warnings += [ParameterWarning(name, "unsupported", what.format(name)) for name in given]
     if options.version not in {"latest", model.version}:
         version = printable(options.version)
         what = f"`version={version}` is passed over: {model.name} has version {model.version}."
