@@ -8,6 +8,7 @@ import pytest
 
 from ringback.features.utterances import utterances
 from ringback.listen.options import ListenOptions
+from ringback.listen.parameter_warnings import ParameterWarning
 from ringback.listen.results import ModelMetadata, ResultMetadata, result_document
 from ringback.openai.documents import warnings_text, write_answer
 from ringback.openai.fields import read_fields
@@ -52,6 +53,7 @@ def test_json_names_a_language_that_was_detected() -> None:
     form = replace(form, options=ListenOptions(detect_language=True))
     answer = json.loads(write_answer(document(*SAID, language="de"), form).body)
     assert answer["languages"] == [{"code": "de"}]
+    assert json.loads(write_answer(document(*SAID), form).body)["languages"] == []
 
 
 @pytest.mark.parametrize(("language", "name"), [(None, "english"), ("de", "german"), ("xx", "xx")])
@@ -65,7 +67,26 @@ def test_verbose_json(language: str | None, name: str) -> None:
     assert [(segment["id"], segment["seek"]) for segment in verbose["segments"]] == [(0, 0), (1, 500)]
     assert verbose["segments"][0]["avg_logprob"] == pytest.approx(-0.1054, abs=1e-4)
     assert 0 < verbose["segments"][0]["compression_ratio"] < 1
+    assert [(each["start"], each["end"]) for each in verbose["segments"]] == [(0.0, 1.9), (5.0, 6.4)]
+    assert {(each["temperature"], each["no_speech_prob"]) for each in verbose["segments"]} == {(0.0, 0.0)}
+    assert verbose["segments"][0]["tokens"] == []
+    assert verbose["usage"] == {"type": "duration", "seconds": 9.5}
     assert "words" not in verbose
+    assert "warnings" not in verbose
+
+
+def test_a_segment_starts_within_its_hundredth_and_repetition_compresses() -> None:
+    said = [
+        replace(word, confidence=each)
+        for word, each in zip(spoken("so " * 30, 1.239), [0.9, 0.0] * 15, strict=True)
+    ]
+    segment = written(document(*said), response_format="verbose_json")["segments"][0]
+    assert segment["seek"] == 123
+    assert segment["compression_ratio"] > 2.4
+    # A word of which nothing is sure counts as one in ten thousand.
+    assert segment["avg_logprob"] == pytest.approx((-0.1054 - 9.2103) / 2, abs=1e-3)
+    for name in ("avg_logprob", "compression_ratio"):
+        assert segment[name] == round(segment[name], 4)
 
 
 def test_words_have_no_punctuation_and_their_times() -> None:
@@ -75,6 +96,15 @@ def test_words_have_no_punctuation_and_their_times() -> None:
     assert [word["word"] for word in verbose["words"]][:4] == ["Hello", "there", "old", "world"]
     assert verbose["words"][1] == {"word": "there", "start": 0.5, "end": 0.9}
     assert "segments" not in verbose
+
+
+def test_a_word_that_is_nothing_but_a_mark_stays() -> None:
+    verbose = written(
+        document(*spoken("And \u2026 then.")),
+        response_format="verbose_json",
+        **{"timestamp_granularities[]": "word"},
+    )
+    assert [word["word"] for word in verbose["words"]] == ["And", "\u2026", "then"]
 
 
 def test_text_without_spaces_stays_so() -> None:
@@ -136,6 +166,25 @@ def test_speakers_are_letters() -> None:
         ("AB", "Yes?"),
     ]
     assert {each["type"] for each in diarized["segments"]} == {"transcript.text.segment"}
+    assert [(each["id"], each["start"], each["end"]) for each in diarized["segments"]] == [
+        ("seg_0", 0.0, 0.4),
+        ("seg_1", 2.0, 2.4),
+    ]
+    assert {name: diarized[name] for name in ("task", "duration", "text", "usage")} == {
+        "task": "transcribe",
+        "duration": 9.5,
+        "text": "Hello. Yes?",
+        "usage": {"type": "duration", "seconds": 9.5},
+    }
+
+
+@pytest.mark.parametrize(
+    ("speaker", "letters"), [(None, "A"), (25, "Z"), (26, "AA"), (51, "AZ"), (52, "BA"), (702, "AAA")]
+)
+def test_speakers_beyond_z_have_more_letters(speaker: int | None, letters: str) -> None:
+    stored = document(*spoken("Hello.", speaker=speaker))
+    (segment,) = written(stored, response_format="diarized_json")["segments"]
+    assert segment["speaker"] == letters
 
 
 def test_warnings_stand_in_verbose_json_and_beside_all_else() -> None:
@@ -143,4 +192,8 @@ def test_warnings_stand_in_verbose_json_and_beside_all_else() -> None:
     verbose = write_answer(stored, read_fields([("response_format", "verbose_json")]))
     assert [each["parameter"] for each in json.loads(verbose.body)["warnings"]] == ["temperature"]
     assert not verbose.warnings
-    assert warnings_text(write_answer(stored, read_fields([])).warnings).startswith("temperature: ")
+    for fields in ([], [("response_format", "text")], [("stream", "true")]):
+        beside = write_answer(stored, read_fields(fields)).warnings
+        assert [each.parameter for each in beside] == ["temperature"]
+    two = (ParameterWarning("a", "ignored", "One."), ParameterWarning("b", "ignored", "Two."))
+    assert warnings_text(two) == "a: One.; b: Two."
