@@ -12,8 +12,21 @@ from ringback.listen.flux_conversation import FluxConversation
 from ringback.listen.flux_options import parse_flux
 from ringback.listen.json_parts import ModelMetadata
 from ringback.listen.live_messages import StreamMetadata
+from ringback.listen.options import ListenOptions
+from ringback.listen.recognition_events import (
+    AudioOpened,
+    Cause,
+    PauseJudged,
+    RecognitionEvent,
+    RecognitionFinished,
+    RecognitionResult,
+    SpeechStarted,
+    VadProgress,
+)
+from ringback.listen.turn_confidence import TurnThresholds
 from ringback.stand_in.script import Rule, Saying
 from ringback.stand_in.turn_speech import ScriptedTurns, TurnsOfWords
+from ringback.transcript import Word
 
 FACTS = StreamMetadata("00000000-0000-4000-8000-000000000000", 0.0, (ModelMetadata("u", "m", "1", "a"),))
 SECOND = bytes(32_000)
@@ -116,3 +129,139 @@ def test_turns_are_the_same_however_the_audio_is_cut(sizes: list[int]) -> None:
     for size in sizes:
         cut.send(bytes(size))
     assert whole.turns() == cut.turns()
+
+
+RAW = ListenOptions(
+    encoding="linear16", sample_rate=16_000, thresholds=TurnThresholds(eager_eot_threshold=0.4)
+)
+
+
+def events_after(turns: ScriptedTurns, seconds: float) -> list[RecognitionEvent]:
+    """What follows so much more audio; but for how far it is, which is reported at each step."""
+    return [each for each in turns.feed(bytes(round(seconds * 32_000))) if not isinstance(each, VadProgress)]
+
+
+def test_a_saying_and_the_pause_behind_it_event_by_event() -> None:
+    """Half complete, it is announced after 0.34 s of silence and over after 0.801 s; steps are of 0.08 s."""
+    saying = Saying("one two,", start=0.4, end=1.2, completeness=0.25)
+    turns = ScriptedTurns(Rule(says=(saying,)), RAW)
+    one, two = Word("one", 0.4, 0.8, 0.99), Word("two,", 0.8, 1.2, 0.99)
+    assert events_after(turns, 0.4) == [AudioOpened(1)]
+    assert events_after(turns, 0.08) == [SpeechStarted(0, 0.4)]
+    first = RecognitionResult(0, 0.0, 0.8, (one,), final=False, cause=Cause.UPDATE)
+    assert events_after(turns, 0.32) == [first]
+    assert events_after(turns, 0.32) == []
+    both = RecognitionResult(0, 0.0, 1.2, (one, two), final=False, cause=Cause.UPDATE)
+    assert events_after(turns, 0.08) == [both, PauseJudged(0, 1.2, 0.25)]
+    assert events_after(turns, 0.32) == []
+    eager = RecognitionResult(0, 0.0, 1.6, (one, two), final=False, cause=Cause.EAGER)
+    assert events_after(turns, 0.08) == [eager]
+    assert events_after(turns, 0.32) == []
+    final = RecognitionResult(0, 0.0, 2.08, (one, two), final=True, cause=Cause.ENDPOINT)
+    assert events_after(turns, 0.16) == [final]
+    assert events_after(turns, 1.0) == []
+    assert turns.end() == [
+        RecognitionResult(0, 2.08, 3.04, (), final=True, cause=Cause.END),
+        RecognitionFinished(1, 3.04),
+    ]
+
+
+def test_how_far_it_is_is_told_at_each_step() -> None:
+    turns = ScriptedTurns(Rule(says=(Saying("one", start=0.1, end=0.2),)), RAW)
+    progress = [each for each in turns.feed(bytes(32_000 * 34 // 100)) if isinstance(each, VadProgress)]
+    assert progress == [
+        VadProgress(0, 0.08, 0.0),
+        VadProgress(0, 0.16, None),
+        VadProgress(0, 0.24, 0.2),
+        VadProgress(0, 0.32, 0.2),
+    ]
+
+
+def test_a_saying_that_begins_within_the_pause_has_a_pause_of_its_own() -> None:
+    says = (Saying("one", end=0.4, completeness=0.0), Saying("two", start=0.64, end=1.04, completeness=1.0))
+    events = events_after(ScriptedTurns(Rule(says=says), RAW), 2.0)
+    judged = [each for each in events if isinstance(each, PauseJudged)]
+    assert judged == [PauseJudged(0, 0.4, 0.0), PauseJudged(0, 1.04, 1.0)]
+    finals = [each for each in events if isinstance(each, RecognitionResult) and each.final]
+    assert [[word.text for word in each.words] for each in finals] == [["one", "two"]]
+
+
+def test_thresholds_change_within_a_stream() -> None:
+    turns = ScriptedTurns(Rule(says=(Saying("one", end=0.4),)), RAW)
+    turns.use_thresholds(TurnThresholds(eot_threshold=1.0, eot_timeout_ms=1_000))
+    (_, _, _, judged) = events_after(turns, 0.8)
+    assert judged == PauseJudged(0, 0.4, 1.0)
+    assert events_after(turns, 0.48) == []
+    (final,) = events_after(turns, 0.16)
+    assert isinstance(final, RecognitionResult)
+    assert (final.cause, final.end) == (Cause.ENDPOINT, 1.44)
+
+
+def test_a_flush_says_what_has_begun_once() -> None:
+    turns = ScriptedTurns(Rule(says=(Saying("one two", start=0.0, end=0.8), Saying("three", start=2.0))), RAW)
+    assert turns.flush(None) == []
+    events_after(turns, 0.48)
+    one, two = Word("one", 0.0, 0.4, 0.99), Word("two", 0.4, 0.8, 0.99)
+    assert turns.flush(None) == [
+        RecognitionResult(0, 0.0, 0.48, (one, two), final=True, cause=Cause.FINALIZE)
+    ]
+    assert turns.flush(None) == [RecognitionResult(0, 0.48, 0.48, (), final=True, cause=Cause.FINALIZE)]
+    assert events_after(turns, 1.0) == []
+    assert events_after(turns, 1.0) != []
+
+
+def test_bytes_that_tell_no_time_pass_at_the_rule_s_pace() -> None:
+    turns = ScriptedTurns(Rule(says=(Saying("one"),), bytes_per_second=1_000), ListenOptions())
+    turns.feed(bytes(400))
+    (final, finished) = turns.end()
+    assert isinstance(final, RecognitionResult)
+    assert [word.text for word in final.words] == ["one"]
+    assert finished == RecognitionFinished(1, 0.4)
+
+
+def test_words_of_turns_are_written_as_the_script_has_them() -> None:
+    words = (Word("Two,", 0.0, 0.4, 0.99),)
+    writer = TurnsOfWords()
+    writer.switch_numerals(True)
+    writer.switch_profanity_filter(True)
+    assert writer.write(words, settled=False) == writer.write(list(words), settled=True) == words
+
+
+@given(
+    st.lists(st.one_of(st.integers(1, 60_000), st.just("flush")), max_size=15),
+    st.lists(
+        st.tuples(st.integers(0, 4), st.sampled_from(["one", "two three"]), st.floats(0, 1)), max_size=4
+    ),
+)
+def test_finals_of_turns_follow_each_other_without_a_gap_and_each_flush_brings_one(
+    steps: list[int | str], says: list[tuple[int, str, float]]
+) -> None:
+    """What `listen.recognition_events` demands of any recogniser."""
+    start = 0.0
+    sayings = []
+    for gap, text, completeness in says:
+        sayings.append(Saying(text, start=start + gap / 4, completeness=completeness))
+        start += gap / 4 + 0.4 * len(text.split())
+    turns = ScriptedTurns(Rule(says=tuple(sayings)), RAW)
+    finals: list[RecognitionResult] = []
+    opened = False
+    for step in steps:
+        events = turns.flush(None) if isinstance(step, str) else turns.feed(bytes(step))
+        new = [each for each in events if isinstance(each, RecognitionResult) and each.final]
+        if isinstance(step, str):
+            assert [each.cause for each in new] == [Cause.FINALIZE] * opened
+        else:
+            assert [each for each in events if isinstance(each, AudioOpened)] == [AudioOpened(1)] * (
+                not opened
+            )
+            opened = True
+        finals += new
+    last, finished = turns.end()
+    assert isinstance(last, RecognitionResult)
+    finals.append(last)
+    assert " ".join(word.text for each in finals for word in each.words) == " ".join(
+        text for _, text, _ in says
+    )
+    assert [each.start for each in finals] == [0.0, *(each.end for each in finals[:-1])]
+    assert all(each.start <= each.end for each in finals)
+    assert finished == RecognitionFinished(1, last.end)
