@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from ringback.speakers.labels import (
+    LabelledVoice,
     RecognisedWords,
     clusters_of,
     labelled_voices,
     unlabelled_seconds,
     with_speakers,
 )
-from ringback.speakers.voices import Voice, embeddings_of, unit
+from ringback.speakers.voices import DIMENSIONS, Voice, embeddings_of, unit
 from ringback.transcript import Word
 from support.voices import People
 
@@ -117,6 +118,76 @@ def test_how_sure_a_speaker_is() -> None:
     assert alone.confidence == pytest.approx(
         float(between[0] @ clusters.centroids[0] / np.linalg.norm(between))
     )
+
+
+DIRECTIONS = np.eye(3, DIMENSIONS, dtype=np.float32)
+"""The mean voices of three clusters that have nothing in common."""
+
+
+def voice_between(*cosines: float, start: float = 0.0, goes_on: bool = True) -> Voice:
+    """A second of a voice with these cosines to the first of `DIRECTIONS`."""
+    embedding = np.zeros(DIMENSIONS, np.float32)
+    embedding[: len(cosines)] = cosines
+    return Voice(start, start + 1.0, start + 0.5, 1.0, goes_on, embedding.tobytes())
+
+
+def labelled(*voices: tuple[int, Voice], clusters: int = 2) -> list[LabelledVoice]:
+    numbers = np.array([number for number, _ in voices])
+    return labelled_voices([voice for _, voice in voices], numbers, DIRECTIONS[:clusters])
+
+
+def test_a_confidence_is_by_how_much_the_own_cluster_is_closer_than_the_next_best() -> None:
+    voices = [(0, voice_between(0.5, 0.5)), (1, voice_between(0.25, 0.5)), (0, voice_between(0.25, 0.5))]
+    assert [each.confidence for each in labelled(*voices)] == pytest.approx([0.5, 0.85, 0.15])
+    among_three = labelled(
+        (0, voice_between(0.5, -0.5, 0.25)), (2, voice_between(0.25, 0.125, 0.5)), clusters=3
+    )
+    assert [each.confidence for each in among_three] == pytest.approx([0.85, 0.85])
+    far = labelled((0, voice_between(0.9, 0.0)), (0, voice_between(0.0, 0.9)))
+    assert [each.confidence for each in far] == [1.0, 0.0]
+    alone = labelled((0, voice_between(0.75)), (0, voice_between(-0.25)), clusters=1)
+    assert [each.confidence for each in alone] == [0.75, 0.0]
+
+
+def test_voices_meet_by_how_much_each_is_closer_to_its_own_cluster() -> None:
+    """Between their middles at 0.5 s and 1.5 s, nearer to the one that is less sure."""
+    before, behind = voice_between(0.75, 0.0), voice_between(0.25, 0.5, start=1.0)
+    met = [each.voice for each in labelled((0, before), (1, behind))]
+    assert (met[0].start, met[1].end) == (0.0, 2.0)
+    assert met[0].end == met[1].start == pytest.approx(0.5 + 0.75 / (0.75 + 0.25))
+    # What joined by way of others, and is closer to another cluster, has next to nothing of the way.
+    strange = voice_between(0.0, 0.5)
+    met = [each.voice for each in labelled((0, strange), (1, behind))]
+    assert met[0].end == met[1].start == pytest.approx(0.5 + 0.01 / (0.01 + 0.25))
+
+
+def test_each_of_a_chain_of_voices_meets_its_neighbours() -> None:
+    chain = [
+        (0, voice_between(0.5, 0.0)),
+        (1, voice_between(0.0, 0.5, start=1.0)),
+        (0, voice_between(0.5, 0.25, start=2.0)),
+    ]
+    met = [each.voice for each in labelled(*chain)]
+    assert [(each.start, each.end) for each in met] == [
+        (0.0, pytest.approx(1.0)),
+        (pytest.approx(1.0), pytest.approx(1.5 + 0.5 / 0.75)),
+        (pytest.approx(1.5 + 0.5 / 0.75), 3.0),
+    ]
+    assert [each.cluster for each in labelled(*chain)] == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [
+        (0, voice_between(0.5, 0.25, start=1.0)),
+        (1, voice_between(0.25, 0.5, start=1.0, goes_on=False)),
+        (1, voice_between(0.25, 0.5, start=1.25)),
+    ],
+)
+def test_voices_of_one_speaker_or_apart_stay_as_they_are(behind: tuple[int, Voice]) -> None:
+    voices = [(0, voice_between(0.75, 0.0)), behind]
+    assert [each.voice for each in labelled(*voices)] == [voice for _, voice in voices]
+    assert labelled() == []
 
 
 def test_a_voice_without_words_is_nobody() -> None:

@@ -1,11 +1,12 @@
 """The speakers of a live stream, final by final: a label stays, and no speaker is made up."""
 
+import numpy as np
 import pytest
 
 from ringback.speakers import live
 from ringback.speakers.labels import RecognisedWords
 from ringback.speakers.live import LiveSpeakers
-from ringback.speakers.voices import Voice
+from ringback.speakers.voices import DIMENSIONS, Voice
 from ringback.transcript import Word
 from support.voices import People
 
@@ -90,3 +91,87 @@ def test_a_long_stream_remembers_a_bounded_number_of_voices(monkeypatch: pytest.
         assert len(stream._voices) <= 60
     assert sum(each.seconds for each in stream._voices) == pytest.approx(3.0 + 4.5 + 60 * 6.0)
     assert set(labels_of(stream, people.talk(("b", 4.5)))) <= {0, 1}
+
+
+def exactly(direction: int, seconds: float, start: float = 0.0) -> tuple[str, Voice]:
+    """A voice that has nothing in common with those of other directions."""
+    embedding = np.eye(8, DIMENSIONS, dtype=np.float32)[direction]
+    middle = start + seconds / 2
+    return "", Voice(start, start + seconds, middle, max(1.0, seconds), False, embedding.tobytes())
+
+
+def test_a_second_and_a_fifth_of_speech_make_a_new_speaker() -> None:
+    for seconds, speaker in [(1.125, 0), (1.25, 1)]:
+        stream = LiveSpeakers()
+        assert labels_of(stream, [exactly(0, 6.0)]) == [0]
+        assert labels_of(stream, [exactly(1, seconds)]) == [speaker]
+
+
+def test_no_more_speakers_are_made_than_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_SPEAKERS", 2)
+    stream = LiveSpeakers()
+    assert [labels_of(stream, [exactly(number, 6.0)]) for number in range(3)] == [[0], [1], [0]]
+    assert labels_of(stream, [exactly(1, 6.0)]) == [1]
+
+
+def test_new_speakers_of_one_final_are_numbered_as_they_speak() -> None:
+    stream = LiveSpeakers()
+    turns = [exactly(number, 3.0, start) for start, number in [(0.0, 5), (3.0, 2), (6.0, 5), (9.0, 0)]]
+    assert labels_of(stream, turns) == [0, 1, 0, 2]
+
+
+@pytest.mark.parametrize(("mislabelled", "speaker"), [(3.5, 1), (4.5, 0)])
+def test_one_whose_short_turns_were_labelled_as_another_s_is_new_up_to_some_seconds(
+    mislabelled: float, speaker: int
+) -> None:
+    stream = LiveSpeakers()
+    assert labels_of(stream, [exactly(0, 30.0)]) == [0]
+    _, voice = exactly(1, mislabelled)
+    stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
+    assert labels_of(stream, [exactly(1, 1.5)]) == [speaker]
+
+
+def test_one_who_was_labelled_as_another_is_new_with_most_of_their_speech_in_a_final() -> None:
+    for seconds, speaker in [(5.5, 1), (4.5, 0)]:
+        stream = LiveSpeakers()
+        assert labels_of(stream, [exactly(0, 30.0)]) == [0]
+        _, voice = exactly(1, 5.0)
+        stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
+        assert labels_of(stream, [exactly(1, seconds)]) == [speaker]
+
+
+def test_in_a_long_call_more_may_have_been_labelled_as_another_s() -> None:
+    """Three hundredths of all speech, where that is more than the seconds."""
+    for seconds, speaker in [(290.0, 1), (200.0, 0)]:
+        stream = LiveSpeakers()
+        assert labels_of(stream, [exactly(0, seconds)]) == [0]
+        _, voice = exactly(1, 8.0)
+        stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
+        assert labels_of(stream, [exactly(1, 2.0)]) == [speaker]
+
+
+def test_where_a_cluster_was_labelled_with_two_numbers_most_of_it_counts() -> None:
+    stream = LiveSpeakers()
+    assert labels_of(stream, [exactly(0, 6.0), exactly(1, 6.0, 6.0)]) == [0, 1]
+    for direction, seconds, number in [(0, 2.0, 1), (1, 3.0, 0)]:
+        _, voice = exactly(direction, seconds)
+        stream._voices.append(live._PastVoice(voice, voice.seconds, number))
+    assert labels_of(stream, [exactly(0, 2.0), exactly(1, 2.0, 2.0)]) == [0, 1]
+
+
+def test_of_too_many_voices_every_second_one_of_who_spoke_most_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "MOST_VOICES", 6)
+    stream = LiveSpeakers()
+    labels_of(stream, [exactly(0, 2.0, 2.0 * n) for n in range(3)] + [exactly(1, 3.0, 6.0)])
+    labels_of(stream, [exactly(0, 2.0, 10.0 + n) for n in range(2)])
+    assert [each.seconds for each in stream._voices] == [2.0, 2.0, 2.0, 3.0, 2.0, 2.0]
+    labels_of(stream, [exactly(1, 3.0, 20.0)])
+    assert [(each.speaker, each.seconds, each.voice.start) for each in stream._voices] == [
+        (0, 4.0, 0.0),
+        (0, 4.0, 4.0),
+        (1, 3.0, 6.0),
+        (0, 2.0, 11.0),
+        (1, 3.0, 20.0),
+    ]
