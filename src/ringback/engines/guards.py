@@ -72,7 +72,7 @@ def usable_part(
         return DecodedText(tuple(text), min(last_time, duration))
     if len(tokens) >= cap and closed:
         # Cut off in the middle of a sentence, which is left to the remainder that is decoded again.
-        return DecodedText(tuple(text[:closed]), min(last_time, duration))
+        return DecodedText(tuple(text[:closed]), last_time)
     # The text ends without a timestamp: it is complete, and taken to reach the segment's end.
     return DecodedText(tuple(text), duration)
 

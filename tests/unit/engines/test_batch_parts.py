@@ -30,7 +30,10 @@ def test_a_part_that_does_not_fit_is_halved_until_it_does(capfd: pytest.CaptureF
     parts, card = BatchParts("cuda"), Card(12)
     assert parts.compute(BATCH, 5.0, card.compute) == list(range(40))
     assert card.parts == [40, 20, 10, 10, 10, 10]
-    assert "no memory for 40 segments" in capfd.readouterr().err
+    assert capfd.readouterr().err == (
+        "the device has no memory for 40 segments of 5.0 s at once: halved\n"
+        "the device has no memory for 20 segments of 5.0 s at once: halved\n"
+    )
 
 
 def test_later_parts_are_no_longer_in_seconds() -> None:
@@ -52,6 +55,42 @@ def test_memory_that_is_free_again_is_used_again() -> None:
     assert card.parts == [20, 20]
 
 
+def test_a_larger_part_is_tried_after_a_hundred_that_fitted_and_not_before() -> None:
+    parts, card = BatchParts("cuda"), Card(2)
+    parts.compute(BATCH[:3], 5.0, card.compute)  # 3, 1, 1, 1: a part has 5 seconds now
+    assert card.parts == [3, 1, 1, 1]
+    card.segments = 100
+    parts.compute(BATCH[:1] * 96, 5.0, card.compute)  # with them 99 have fitted
+    card.parts.clear()
+    parts.compute(BATCH[:5], 5.0, card.compute)
+    assert card.parts == [1, 2, 2]
+
+
+def test_parts_that_fitted_before_one_that_did_not_count_for_nothing() -> None:
+    parts, card = BatchParts("cuda"), Card(1)
+    parts.compute(BATCH[:1] * 60, 5.0, Card(100).compute)
+    for _ in range(60):
+        parts.compute(BATCH[:1], 5.0, card.compute)
+    parts.compute(BATCH[:2], 5.0, card.compute)
+    card.parts.clear()
+    parts.compute(BATCH[:1] * 97, 5.0, card.compute)
+    assert card.parts == [1] * 97
+
+
+@pytest.mark.parametrize(
+    "message", [FULL, "Failed to allocate 3 GB", "CUBLAS_STATUS_ALLOC_FAILED in gemm", "Out Of Memory"]
+)
+def test_the_ways_to_say_that_memory_is_full(message: str) -> None:
+    def compute(part: Sequence[Samples]) -> list[int]:
+        if len(part) > 1:
+            raise RuntimeError(message)
+        return [1]
+
+    assert BatchParts("cuda").compute(BATCH[:2], 5.0, compute) == [1, 1]
+    with pytest.raises(RuntimeError, match=message):
+        BatchParts("cpu").compute(BATCH[:2], 5.0, compute)
+
+
 def test_a_segment_that_does_not_fit_alone_and_other_errors_are_told() -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         BatchParts("cuda").compute(BATCH, 5.0, Card(0).compute)
@@ -70,3 +109,7 @@ def test_a_processor_takes_as_many_as_one_full_window_costs() -> None:
     card.parts.clear()
     parts.compute(BATCH[:2], 30.0, card.compute)
     assert card.parts == [1, 1]
+    card.parts.clear()
+    parts.compute(BATCH[:2], 40.0, card.compute)
+    assert card.parts == [1, 1]
+    assert parts.compute([], 5.0, card.compute) == []

@@ -48,8 +48,28 @@ def test_nothing_heard_accounts_for_nothing() -> None:
     assert usable_part([at(0)], 3.0) == guards.DecodedText((), 0.0)
 
 
+def test_special_tokens_are_no_text() -> None:
+    assert usable_part([at(0), 1, EOT, ZERO - 1, EOT - 1, at(1.0)], 3.0) == guards.DecodedText(
+        (1, EOT - 1), 1.0
+    )
+
+
+def test_text_that_is_closed_at_its_start_covers_nothing() -> None:
+    assert usable_part([1, at(0)], 3.0) == guards.DecodedText((1,), 0.0)
+
+
+def test_a_timestamp_one_step_before_the_end_is_not_the_end() -> None:
+    assert usable_part([at(0), 1, at(3.18), 2, at(3.2)], 3.2) == guards.DecodedText((1, 2), 3.2)
+
+
+def test_a_text_as_long_as_the_cap_that_ends_with_a_timestamp_is_whole() -> None:
+    tokens = [at(0), 1, at(4.0), 2, at(6.0)]
+    assert usable_part(tokens, 15.0, cap=len(tokens)) == guards.DecodedText((1, 2), 6.0)
+
+
 @pytest.mark.parametrize(
-    ("recognised", "duration", "due"), [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False)]
+    ("recognised", "duration", "due"),
+    [(3.0, 4.0, False), (3.0, 4.3, True), (15, 15, False), (0.0, 1.2, False)],
 )
 def test_the_rest_is_due_when_more_than_a_word_is_missing(
     recognised: float, duration: float, due: bool
@@ -71,6 +91,10 @@ def test_the_rest_is_due_when_more_than_a_word_is_missing(
         "hmmmmmmmmm",
         "He was not an old-s-s-y-y-y-y-y-y-y-y-y",
         "Ever tried. Ever failed. No matter. Ever tried. Ever failed. No matter.",
+        "go and see him there go and see",
+        "well \"so we\" ask you so 'we ask' you then",
+        "well a b c d e f g h i j k l a b c d e f g h i j k l then",
+        "well no… -no 'no' then",
     ],
 )
 def test_loops_are_recognised(text: str) -> None:
@@ -88,6 +112,9 @@ def test_loops_are_recognised(text: str) -> None:
         "It was the best of times, it was the worst of times, it was the age of wisdom",
         "Go somewhere and do something.",
         "My number is 1-800-1000-1000.",
+        "go and see him there go and",
+        "well a b c d e f g h i j k l m a b c d e f g h i j k l m then",
+        "and so on and so it goes",
         "Printing, in the only sense with which we are at present concerned",
     ],
 )
@@ -111,6 +138,8 @@ def words(text: str, *, spaced: bool = True) -> list[Word]:
         ("go on and tell me what you saw there, go on and tell me", "go on and tell me what you saw there,"),
         ("well and and and so on and so on", "well and"),
         ("yyyyyyyyyyyyyyyy", ""),
+        ("well yyyyyyyyyyyyyyyy no no no", "well"),
+        ("a b c d a b c z a b c d a b c", "a b c d a b c z"),
         ("", ""),
     ],
 )

@@ -1,3 +1,7 @@
+from dataclasses import replace
+
+import pytest
+
 from ringback.engines import keyterms
 from ringback.engines.keyterms import Judgement, KeytermCandidate
 from ringback.transcript import Word, joined
@@ -114,6 +118,118 @@ def test_initials_need_both_gains() -> None:
     assert keyterms.judge(near, -5.0) is Judgement.NOT_SAID
     assert keyterms.is_likely_unprompted(far, 0.5, -15.0)
     assert not keyterms.is_likely_unprompted(far, -2.8, -13.3)
+
+
+SAID, UNSURE, NOT_SAID = Judgement.SAID, Judgement.UNSURE, Judgement.NOT_SAID
+
+
+@pytest.mark.parametrize(
+    ("term", "likeness", "gain", "judgement"),
+    [
+        ("Metformin", 0.5, -1.0, SAID),
+        ("Metformin", 0.49, -1.0, NOT_SAID),
+        ("Metformin", 0.5, -1.01, NOT_SAID),
+        ("Metformin", 0.7, -6.5, UNSURE),
+        ("Metformin", 0.69, -6.5, NOT_SAID),
+        ("Metformin", 0.7, -6.51, NOT_SAID),
+        ("Acmes", 0.7, -6.5, UNSURE),
+        ("Acme", 0.99, -1.01, NOT_SAID),
+        ("Metoprolol", 0.5, -5.0, UNSURE),
+        ("Metoprolol", 0.5, -5.01, NOT_SAID),
+        ("SSN", 0.28, -4.5, UNSURE),
+        ("SSN", 0.49, 5.0, UNSURE),
+        ("SSN", 0.99, -4.51, NOT_SAID),
+    ],
+)
+def test_the_limits_of_a_judgement(term: str, likeness: float, gain: float, judgement: Judgement) -> None:
+    assert keyterms.judge(KeytermCandidate(term, 0, 1, likeness), gain) is judgement
+
+
+@pytest.mark.parametrize(
+    ("term", "prompted", "gain", "likely"),
+    [
+        ("Metformin", -9.0, -14.7, True),
+        ("Metformin", 9.0, -14.71, False),
+        ("Metoprolol", -9.0, -19.5, True),
+        ("Metoprolol", 9.0, -19.51, False),
+        ("SSN", -2.0, -13.0, True),
+        ("SSN", -2.0, -13.01, False),
+        ("S.S.N.", -2.0, -13.01, False),
+        ("Ssn", -2.0, -13.01, True),
+        ("SSNSSN", -2.0, -13.01, True),
+    ],
+)
+def test_the_limits_without_the_prompt(term: str, prompted: float, gain: float, likely: bool) -> None:
+    assert keyterms.is_likely_unprompted(KeytermCandidate(term, 0, 1, 0.7), prompted, gain) is likely
+
+
+def test_a_number_is_not_taken_for_initials() -> None:
+    letters = keyterms.candidates(recognised("sent"), ["SSN"])
+    assert [(each.first, each.end) for each in letters] == [(0, 1)]
+    assert keyterms.candidates(recognised("sent7"), ["SSN"]) == []
+
+
+def test_a_long_term_is_looked_for_in_one_word_more_than_it_has() -> None:
+    term = "The Quick Brown Fox Jumps Over"
+    misheard = "da quick brown focks jump sover"
+    (best, *_) = keyterms.candidates(recognised(f"so {misheard} yes"), [term])
+    assert (best.first, best.end) == (1, 7)
+    (best, *_) = keyterms.candidates(recognised(f"so {misheard.replace('focks', 'fo cks')} yes"), [term])
+    assert (best.first, best.end) == (1, 8)
+
+
+def test_of_terms_that_are_as_alike_the_shortest_reading_goes_first() -> None:
+    found = keyterms.candidates(recognised("metformen metformen"), ["Metformin", "Metformun"])
+    alike = [each for each in found if each.likeness == found[0].likeness]
+    assert alike == sorted(alike, key=lambda each: (each.end - each.first, each.first, each.term))
+    assert len(alike) > 1
+
+
+def test_a_reading_beside_a_term_that_is_written_is_no_question() -> None:
+    found = keyterms.candidates(recognised("Metformin met foreman"), ["Metformin"])
+    assert found
+    assert all(each.first > 0 for each in found)
+
+
+def test_initials_that_hardly_sound_like_it_are_asked_about_a_few_times() -> None:
+    found = keyterms.candidates(recognised(" ".join(["send"] * 30)), ["SSN"])
+    assert 0 < len(found) <= keyterms.MOST_OF_INITIALS
+    both = keyterms.candidates(recognised(" ".join(["send"] * 30 + ["metformen"] * 20)), ["SSN", "Metformin"])
+    assert sum(each.term == "Metformin" for each in both) == keyterms.MOST_CANDIDATES
+
+
+def test_parts_of_a_word_share_its_time_by_their_letters_and_the_whole_is_as_sure_as_the_least() -> None:
+    (word,) = [Word("acme.com", 1.0, 2.0, 0.9)]
+    first, second = keyterms.parted([word])
+    assert first == Word("acme.", 1.0, 1.625, 0.9)
+    assert second == Word("com", 1.625, 2.0, 0.9, spaced=False)
+    assert keyterms.rejoined([first, replace(second, confidence=0.4)]) == (Word("acme.com", 1.0, 2.0, 0.4),)
+    # Only what was parted is joined: these stood apart in a text without spaces.
+    apart = (Word("米", 0.0, 0.4, 0.9), Word("饭", 0.4, 0.8, 0.9, spaced=False))
+    assert keyterms.rejoined(apart) == apart
+    spaced = (Word("acme.", 0.0, 0.4, 0.9), Word("com", 0.4, 0.8, 0.9))
+    assert keyterms.rejoined(spaced) == spaced
+
+
+def test_a_term_is_as_sure_as_the_words_that_it_replaces_and_shares_their_time_by_its_letters() -> None:
+    words = [Word("a", 0.0, 1.0, 0.25, spaced=False), Word("bc", 1.0, 2.0, 0.75)]
+    one, two = keyterms.with_term(words, KeytermCandidate("X Yzz", 0, 2, 0.8))
+    assert one == Word("X", 0.0, 0.5, 0.5, spaced=False)
+    assert two == Word("Yzz", 0.5, 2.0, 0.5)
+
+
+def test_terms_that_claim_different_words_are_all_written() -> None:
+    words = recognised("take met for men and y combinator daily")
+    said = [
+        (KeytermCandidate("Metformin", 1, 4, 0.7), 1.5),
+        (KeytermCandidate("Y Combinator", 5, 7, 0.9), 2.5),
+    ]
+    assert joined(keyterms.with_terms(words, said)) == "take Metformin and Y Combinator daily"
+
+
+def test_the_longest_terms_that_are_looked_for() -> None:
+    assert keyterms.usable(["x" * 60, "x" * 61]) == ("x" * 60,)
+    assert keyterms.usable(["a b c d e f g h", "a b c d e f g h i"]) == ("a b c d e f g h",)
 
 
 def test_what_cannot_be_a_term_is_passed_over() -> None:

@@ -87,6 +87,21 @@ def test_only_equal_tasks_of_like_length_share_a_batch(make: Make) -> None:
     assert queue.take_batch([], threads=1, limit=4) == unlike[:1]
 
 
+def test_the_longest_that_shares_a_batch_has_half_as_much_again_with_the_padding(make: Make) -> None:
+    for head, other, together in [(5.0, 9.5, True), (9.5, 5.0, True), (5.0, 9.51, False), (9.51, 5.0, False)]:
+        segments = [make(head), make(other)]
+        assert waiting(*segments).take_batch([], threads=1, limit=4) == segments[: 1 + together]
+
+
+def test_a_batch_is_no_larger_than_keeps_every_thread_busy(make: Make) -> None:
+    for count, size in [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3), (9, 4)]:
+        segments = [make() for _ in range(count)]
+        live = make(urgency=Urgency.LIVE_VOICES)  # of another kind, and does not count
+        queue = waiting(*segments, live)
+        assert queue.take_batch([], threads=2, limit=4) == [live]
+        assert len(queue.take_batch([[live]], threads=2, limit=4)) == size
+
+
 def test_a_suspect_runs_with_nothing_beside_it(make: Make) -> None:
     suspect, other = make(crashes=1), make()
     running = [make()]
@@ -308,6 +323,19 @@ def test_a_recording_of_another_caller_goes_before_a_flood_of_short_ones(make: M
     other.caller = "p/other"
     queue = waiting(*flood, other)
     assert other in queue.take_batch([], threads=2, limit=4)
+
+
+def test_what_is_being_recognised_counts_as_a_caller_s_work(make: Make) -> None:
+    def of(caller: str, *turns: str) -> list[Segment]:
+        segments = [make(turn=turn) for turn in turns]
+        for segment in segments:
+            segment.caller = caller
+        return segments
+
+    running = of("p/busy", "busy 1", "busy 2")
+    (busy,), idle = of("p/busy", "busy 3"), of("p/idle", "idle 1", "idle 2")
+    assert waiting(busy, *idle).take_batch([running], threads=2, limit=1) == idle[:1]
+    assert waiting(busy, *idle).take_batch([], threads=2, limit=1) == [busy]
 
 
 def test_the_voices_of_a_final_come_behind_drafts_and_before_recordings(make: Make) -> None:

@@ -1,5 +1,7 @@
 """Which language each phrase counts as, and which is the channel's."""
 
+import math
+
 import pytest
 
 from ringback.audio.phrases import Phrase
@@ -65,6 +67,43 @@ def test_phrases_decided_in_two_calls_know_of_those_before() -> None:
     assert tracker.decide([doubtful])[0] == ["es"]
     assert LanguageTracker().decide([doubtful])[0] == ["pt"]
     assert tracker.decide([phrase("pt")])[0] == ["pt"]
+
+
+def scores(*phrases: IdentifiedPhrase, choice: LanguageChoice = ANY) -> dict[str, float]:
+    _, tracker = LanguageTracker(choice).decide(phrases)
+    return dict(tracker.scores)
+
+
+def test_evidence_is_in_proportion_to_the_seconds_of_speech() -> None:
+    assert scores(phrase("es", 0.8, seconds=2.0, en=0.2)) == pytest.approx({"es": 0.0, "en": math.log(0.25)})
+    assert scores(phrase("es", 0.8, seconds=1.0, en=0.2)) == pytest.approx({"es": 0.0, "en": math.log(0.5)})
+    assert scores(phrase("es", 0.8, seconds=3.0, en=0.2)) == pytest.approx({"es": 0.0, "en": math.log(0.125)})
+    # 16 times as improbable is beyond what a change costs.
+    assert scores(phrase("es", 0.8, seconds=4.0, en=0.2)) == {"es": 0.0}
+
+
+def test_evidence_adds_up_and_no_phrase_decides_everything() -> None:
+    doubtful = phrase("es", 0.6, en=0.3)
+    assert scores(doubtful, doubtful) == pytest.approx({"es": 0.0, "en": math.log(0.25)})
+    # However sure: 1000 times as probable counts as 333 times.
+    sure = [phrase("es", 1.0, seconds=0.5, en=1e-9)]
+    assert scores(*sure)["en"] == pytest.approx(0.25 * math.log(0.003))
+    assert scores(*sure, phrase("es", 0.5, seconds=0.5, fr=0.5))["fr"] == pytest.approx(
+        0.25 * math.log(0.003)
+    )
+
+
+def test_a_language_that_was_not_hinted_at_has_less() -> None:
+    hinted = LanguageChoice(hints=("es",))
+    assert scores(phrase("es", 0.5, en=0.5), choice=hinted) == pytest.approx({"es": 0.0, "en": -1.0})
+
+
+def test_a_language_that_was_left_out_comes_back_at_the_price_of_a_change() -> None:
+    _, tracker = LanguageTracker().decide([phrase("es", 1.0)])
+    _, tracker = tracker.decide([phrase("en", 1.0, seconds=0.5, es=0.0)])
+    gain = -0.25 * math.log(0.003)
+    assert tracker.scores == pytest.approx({"es": 0.0, "en": gain - 2.5})
+    assert tracker.choice == ANY
 
 
 def test_only_candidates_are_considered() -> None:

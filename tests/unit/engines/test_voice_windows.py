@@ -35,6 +35,34 @@ def test_a_half_hearted_window_neither_begins_nor_ends_speech() -> None:
     assert list(speech_in([], 0)) == []
 
 
+@pytest.mark.parametrize(
+    ("probabilities", "stretches"),
+    [
+        ([0.5] * 3, [(0, 3)]),
+        ([0.49] * 3, []),
+        ([0.9, *[0.35] * 9], [(0, 10)]),
+        ([0.9, *[0.34] * 5], [(0, 1)]),
+        ([0.9, *[0.34] * 6, 0.9], [(0, 1), (7, 8)]),
+        ([0.9, *[0.34] * 5, 0.5, *[0.34] * 5, 0.9], [(0, 13)]),
+        ([0.9, 0.34, *[0.49] * 5, 0.9], [(0, 1), (7, 8)]),
+        ([0.9, *[0.34] * 9, 0.4, 0.9], [(0, 1), (11, 12)]),
+    ],
+)
+def test_the_limits_of_speech(probabilities: list[float], stretches: list[tuple[int, int]]) -> None:
+    found = list(speech_in(probabilities, len(probabilities) * 512))
+    margin = 480
+    assert found == [
+        Stretch(max(0, first * 512 - margin), min(len(probabilities) * 512, end * 512 + margin))
+        for first, end in stretches
+    ]
+
+
+def test_a_change_at_the_edge_of_what_was_listened_to_is_not_believed() -> None:
+    for before, behind, known in [(6, 6, True), (5, 9, False), (9, 5, False)]:
+        classes = np.array([1] * before + [2] * behind)
+        assert changes(classes, 0) == ([FIRST_FRAME + before * FRAME] if known else [])
+
+
 def test_a_change_is_where_others_speak_than_before() -> None:
     classes = np.array([0] * 20 + [1] * 30 + [0] * 10 + [1] * 20 + [0] * 10 + [2] * 30 + [4] * 30)
     assert changes(classes, 1_000) == [1_000 + FIRST_FRAME + frame * FRAME for frame in (85, 120)]
@@ -48,6 +76,30 @@ def test_cuts_are_apart_from_each_other_and_from_the_ends() -> None:
     at = [100, SECOND, SECOND + 100, 2 * SECOND, 3 * SECOND - 100, int(3.5 * SECOND), int(4.5 * SECOND)]
     found = [(each.start / SECOND, each.end / SECOND) for each in cut(speech, at)]
     assert found == [(0, 1), (1, 2), (2, 3), (4, 4.5), (4.5, 5)]
+
+
+def test_the_least_between_cuts_and_from_the_ends() -> None:
+    (speech,) = [Stretch(SECOND, 2 * SECOND)]
+    tenth, fifth = SECOND // 10, SECOND // 5
+
+    def edges(*at: int) -> list[int]:
+        return [each.start - SECOND for each in cut([speech], [SECOND + place for place in at])][1:]
+
+    assert edges(tenth) == [tenth]
+    assert edges(tenth - 1) == []
+    assert edges(SECOND - tenth) == [SECOND - tenth]
+    assert edges(SECOND - tenth + 1) == []
+    assert edges(2 * tenth + fifth, 2 * tenth) == [2 * tenth, 2 * tenth + fifth]
+    assert edges(2 * tenth, 2 * tenth + fifth - 1) == [2 * tenth]
+
+
+def test_windows_are_spread_evenly_and_own_up_to_the_middle_between_them() -> None:
+    (least,) = windows(Stretch(SECOND, SECOND + LEAST))
+    assert (least.covered, least.owns, least.goes_on) == (Stretch(SECOND, SECOND + LEAST),) * 2 + (False,)
+    first, second, third = windows(Stretch(SECOND, 4 * SECOND))
+    assert [each.covered.start - SECOND for each in (first, second, third)] == [0, 12_000, 24_000]
+    assert [each.owns.end - SECOND for each in (first, second, third)] == [18_000, 30_000, 48_000]
+    assert [each.goes_on for each in (first, second, third)] == [False, True, True]
 
 
 @given(st.integers(0, 20 * SECOND), st.integers(0, 15 * SECOND))

@@ -95,3 +95,29 @@ def test_without_spaces_an_opening_quote_belongs_to_the_word_after_it_too() -> N
 def test_a_piece_of_nothing_but_space_is_no_word() -> None:
     assert texts(" ") == []
     assert words_of([], by_spaces=True, duration=1.0) == ()
+
+
+def test_a_word_behind_the_end_is_moved_to_it_and_probabilities_stay_below_one() -> None:
+    (word,) = words_of([Piece(" late", 5.0, 6.0, (1.0 + 1e-7,))], by_spaces=True, duration=2.0)
+    assert (word.start, word.end, word.confidence) == (1.98, 2.0, 1.0)
+    (word,) = words_of([Piece(" odd", 0.0, 1.0, (-1e-7,))], by_spaces=True, duration=2.0)
+    assert word.confidence == 0.0
+
+
+def test_a_typical_word_has_seven_tenths_of_a_second_at_most() -> None:
+    """Of slow speech, too, only words of twice that are shortened."""
+    slow = [Piece(f" n{n}", 1.5 + n, 2.5 + n, (1.0,)) for n in range(4)]
+    (first, *_) = words_of([Piece(" one", 0.0, 1.5, (1.0,)), *slow], by_spaces=True, duration=9.0)
+    assert (first.start, first.end) == (0.1, 1.5)
+    (first, *_) = words_of([Piece(" one", 0.125, 1.5, (1.0,)), *slow], by_spaces=True, duration=9.0)
+    assert (first.start, first.end) == (0.125, 1.5)
+
+
+def test_words_of_no_length_are_not_moved() -> None:
+    """Where alignment gives no times, one with a time is not the odd one."""
+    parts = [Piece(f" n{n}", 0.0, 0.0, (1.0,)) for n in range(4)] + [Piece(" end.", 0.5, 3.0, (1.0,))]
+    assert words_of(parts, by_spaces=True, duration=4.0)[-1].end == 3.0
+
+
+def test_several_opening_marks_belong_to_the_word_after_them() -> None:
+    assert texts(" said", " (", "“", "yes", "”)", " no") == ["said", "(“yes”)", "no"]

@@ -1,0 +1,203 @@
+"""What the model is asked about terms, and what its answers change. The tokens are those of Whisper base."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ringback.engines.keyterm_rescoring import (
+    LONGEST_PROMPT,
+    LONGEST_TEXT,
+    DecodedSegment,
+    KeytermRescorer,
+)
+from ringback.engines.tokens import WhisperTokens
+from ringback.engines.weights import find
+from ringback.transcript import Word, joined
+
+TOKENS = WhisperTokens(find("base", Path("/none")).folder / "tokenizer.json", multilingual=True)
+
+
+@dataclass(frozen=True)
+class Aligned:
+    text_token_probs: list[float]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One call of the model."""
+
+    rows: list[int]
+    prompt: str
+    """The text before the start of the transcript."""
+    start: list[int]
+    """The tokens of the start itself."""
+    texts: list[str]
+    frames: list[int]
+
+
+class Listener:
+    """Knows by how much more probable a text is with each term: behind a prompt with it, and without one."""
+
+    def __init__(self, gains: Mapping[str, tuple[float, float]], *, sure: float = 1.0) -> None:
+        self._gains = gains
+        self._sure = sure
+        self.questions: list[Question] = []
+
+    def align(
+        self, rows: list[int], start: list[int], texts: list[list[int]], frames: list[int]
+    ) -> list[Aligned]:
+        prompted = start[0] == TOKENS.start_of_previous
+        at = len(start) - 3
+        written = [TOKENS.decode(text) for text in texts]
+        self.questions.append(Question(rows, TOKENS.decode(start[:at]), start[at:], written, frames))
+        return [Aligned([math.exp(self._gain_of(text, prompted)), self._sure]) for text in written]
+
+    def _gain_of(self, text: str, prompted: bool) -> float:
+        return sum(gains[not prompted] for term, gains in self._gains.items() if term in text)
+
+
+def segment(text: str, language: str = "en", frames: int = 300) -> DecodedSegment:
+    words = tuple(Word(each, i * 0.5, i * 0.5 + 0.4, 0.6) for i, each in enumerate(text.split()))
+    return DecodedSegment(words, language, frames)
+
+
+def rescored(listener: Listener, segments: Sequence[DecodedSegment], *terms: str) -> list[str]:
+    rescorer = KeytermRescorer(listener, TOKENS, lambda encoded, rows: [encoded, *rows])
+    return [joined(words) for words in rescorer.rescore("encoded", segments, terms)]
+
+
+def test_a_term_that_is_as_probable_as_what_was_heard_is_written() -> None:
+    listener = Listener({"Metformin": (0.5, -99.0)})
+    assert rescored(listener, [segment("Unfortunately metformen afterwards.")], "Metformin") == [
+        "Unfortunately Metformin afterwards."
+    ]
+    (question,) = listener.questions
+    assert question == Question(
+        ["encoded", 0, 0],  # type: ignore[list-item]
+        " Glossary: Metformin.",
+        TOKENS.prompt("en"),
+        [" Unfortunately metformen afterwards.", " Unfortunately Metformin afterwards."],
+        [300, 300],
+    )
+
+
+@pytest.mark.parametrize(
+    ("unprompted", "text"),
+    [(-14.5, "Unfortunately Metformin afterwards."), (-15.0, "Unfortunately metformen afterwards.")],
+)
+def test_of_an_unsure_one_the_model_is_asked_again_without_the_term(unprompted: float, text: str) -> None:
+    listener = Listener({"Metformin": (-4.0, unprompted)})
+    assert rescored(listener, [segment("Unfortunately metformen afterwards.")], "Metformin") == [text]
+    first, second = listener.questions
+    assert (first.prompt, second.prompt) == (" Glossary: Metformin.", "")
+    assert (second.start, second.texts, second.rows) == (first.start, first.texts, first.rows)
+
+
+def test_what_is_improbable_stays_as_it_was_heard() -> None:
+    listener = Listener({"Metformin": (-30.0, 0.0)})
+    assert rescored(listener, [segment("Unfortunately metformen afterwards.")], "Metformin") == [
+        "Unfortunately metformen afterwards."
+    ]
+    assert len(listener.questions) == 1
+
+
+def test_nothing_is_asked_of_terms_that_are_spelled_or_that_nothing_sounds_like() -> None:
+    listener = Listener({})
+    assert rescored(listener, [segment("at y-combinator now")], "Y Combinator") == ["at Y Combinator now"]
+    assert rescored(listener, [segment("good morning")], "Metformin") == ["good morning"]
+    assert rescored(listener, [], "Metformin") == []
+    assert rescored(listener, [segment("at acme.com now")]) == ["at acme.com now"]
+    assert listener.questions == []
+
+
+def test_a_spelled_term_keeps_its_words_from_any_other() -> None:
+    listener = Listener({"Combine": (9.0, 9.0)})
+    found = rescored(listener, [segment("at y-combinator now")], "Y Combinator", "Combine Nator")
+    assert found == ["at Y Combinator now"]
+
+
+def test_each_segment_is_asked_about_in_its_own_row_and_terms_of_one_language_together() -> None:
+    listener = Listener({"Metformin": (0.0, 0.0)})
+    segments = [
+        segment("good morning", frames=100),
+        segment("metformen selbstverständlich", "de", frames=200),
+        segment("unfortunately metformen", frames=300),
+        segment("extraordinarily metformen", frames=400),
+    ]
+    assert rescored(listener, segments, "Metformin") == [
+        "good morning",
+        "Metformin selbstverständlich",
+        "unfortunately Metformin",
+        "extraordinarily Metformin",
+    ]
+    german, english = listener.questions
+    assert german.rows == ["encoded", 1, 1]
+    assert (german.start, german.frames) == (TOKENS.prompt("de"), [200, 200])
+    assert english.rows == ["encoded", 2, 2, 3, 3]
+    assert (english.start, english.frames) == (TOKENS.prompt("en"), [300, 300, 400, 400])
+
+
+def test_unsure_ones_of_a_language_are_asked_again_together_whatever_their_terms() -> None:
+    listener = Listener({"Metformin": (-4.0, -10.0), "Metoprolol": (-4.0, -30.0)})
+    text = "metformen unfortunately metoprolal"
+    found = rescored(listener, [segment(text)], "Metformin", "Metoprolol")
+    assert found == ["Metformin unfortunately metoprolal"]
+    *prompted, again = listener.questions
+    assert {each.prompt for each in prompted} == {" Glossary: Metformin.", " Glossary: Metoprolol."}
+    assert {*again.texts} == {
+        f" {text}",
+        " Metformin unfortunately metoprolal",
+        " metformen unfortunately Metoprolol",
+    }
+
+
+def test_of_two_terms_for_the_same_words_the_more_probable_is_written() -> None:
+    for better, worse in [("Metformin", "Metformen"), ("Metformen", "Metformin")]:
+        listener = Listener({better: (2.0, 0.0), worse: (0.5, 0.0)})
+        assert rescored(listener, [segment("take metforming")], "Metformin", "Metformen") == [
+            f"take {better}"
+        ]
+
+
+def test_a_text_that_the_decoder_cannot_hold_is_not_asked_about() -> None:
+    def of_length(tokens: int) -> DecodedSegment:
+        """One token each but for the last word."""
+        spare = tokens - len(TOKENS.encode(" metformen"))
+        return segment(" ".join(["so"] * spare + ["metformen"]))
+
+    listener = Listener({"Metformin": (0.0, 0.0)})
+    longest, longer = of_length(LONGEST_TEXT), of_length(LONGEST_TEXT + 1)
+    assert len(TOKENS.encode(f" {joined(longer.words)}")) == LONGEST_TEXT + 1
+    found = rescored(listener, [longest, longer], "Metformin")
+    assert [each.split()[-1] for each in found] == ["Metformin", "metformen"]
+    assert {row for each in listener.questions for row in each.rows[1:]} == {0}
+    listener.questions.clear()
+    rescored(listener, [longer], "Metformin")
+    assert listener.questions == []
+
+
+def test_a_prompt_is_cut_to_what_the_decoder_can_hold() -> None:
+    term = " ".join(["ΨΩΞΨΩΞΨ"] * 8)
+    misheard = " ".join(["ΨΩΞΨΩΞΦ"] * 8)
+    listener = Listener({})
+    rescored(listener, [segment(misheard)], term)
+    for question in listener.questions:
+        if question.prompt:
+            tokens = len(TOKENS.encode(question.prompt)) + 1
+            assert tokens <= LONGEST_PROMPT
+
+
+def test_a_term_cannot_write_special_tokens() -> None:
+    listener = Listener({"endoftext": (0.0, 0.0)})
+    rescored(listener, [segment("the end of text here")], "<|endoftext|>")
+    assert all("<|" not in text for question in listener.questions for text in question.texts)
+
+
+def test_a_token_that_the_model_rules_out_counts_as_one_in_ten_thousand_million() -> None:
+    listener = Listener({}, sure=0.0)
+    assert rescored(listener, [segment("Unfortunately metformen afterwards.")], "Metformin") == [
+        "Unfortunately Metformin afterwards."
+    ]
