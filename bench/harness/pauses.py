@@ -20,7 +20,8 @@ from bench.harness.clips import CORPUS
 from ringback.audio.speech import Detector, Silero
 from ringback.engines.turn_model import SmartTurn
 from ringback.listen.recognition_events import Cause
-from ringback.streaming.segmenter import FinalSpan, PauseRule, PauseToJudge, Segmenter, VadWindow
+from ringback.streaming.segmenter import PauseRule, Segmenter, VadWindow
+from ringback.streaming.segmenter_steps import FinalSpan, PauseToJudge
 
 LABELS = CORPUS.parent / "labels" / "turns_dev.json"
 WINDOW = 512
@@ -81,9 +82,8 @@ class PauseRuns:
         found: list[EndedPause] = []
         for window in windows:
             steps = segmenter.push_windows([window])
-            if steps and isinstance(steps[-1], PauseToJudge):
-                pause = steps[-1]
-                steps = [*steps, *segmenter.judge_pause(self._judge(clip, samples, pause))]
+            for pause in [step for step in steps if isinstance(step, PauseToJudge)]:
+                steps += segmenter.judge_pause(self._judge(clip, samples, pause))
             for step in steps:
                 if isinstance(step, FinalSpan) and step.cause is Cause.ENDPOINT:
                     quiet = segmenter.quiet_since

@@ -16,7 +16,8 @@ from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Quality, Task, Urgency
 from ringback.engines.segment_queue import Segment, SegmentQueue
 from ringback.listen.recognition_events import Cause
-from ringback.streaming.segmenter import FinalSpan, PartialSpan, SampleRange, Segmenter
+from ringback.streaming.segmenter import Segmenter
+from ringback.streaming.segmenter_steps import FinalSpan, PartialSpan, SampleRange
 
 THREADS, BATCH = 2, 4
 SECONDS = 40

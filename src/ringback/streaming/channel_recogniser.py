@@ -5,7 +5,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
-from ringback.audio.chunker import WINDOW
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.listen.recognition_events import (
     Cause,
@@ -16,18 +15,17 @@ from ringback.listen.recognition_events import (
     VadProgress,
 )
 from ringback.streaming.partials import Partials
-from ringback.streaming.segmenter import (
+from ringback.streaming.segmenter import Segmenter, VadWindow
+from ringback.streaming.segmenter_steps import (
     FinalSpan,
-    FlushAt,
+    HeardUntil,
     OverlongSpeech,
     PartialSpan,
     PauseToJudge,
     SampleRange,
-    Segmenter,
     SpeechOnset,
     SplitSpan,
     Step,
-    VadWindow,
 )
 from ringback.streaming.speaker_labels import SpeakerLabels
 from ringback.streaming.speech_recogniser import RecognitionSettings, SpeechRecogniser
@@ -56,10 +54,7 @@ class ChannelRecogniser:
         self._recogniser = SpeechRecogniser(f"{stream}/{number}", settings)
         self._labels = SpeakerLabels(self._recogniser, enabled=settings.speakers)
         self._partials = Partials(self._segmenter, self._recogniser, self._emit_update)
-        self._windows_seen = 0
-        self._windows_told = 0  # Of these, those up to the last `VadProgress`.
-        self._input: deque[VadWindow | FlushAt] = deque()  # Not taken yet: it waits for a verdict.
-        self._pause: PauseToJudge | None = None  # At the last window; the turn model is asked.
+        self._pause: PauseToJudge | None = None  # The turn model is asked; later input is deferred.
         self._fault: BaseException | None = None  # Why it could not say.
         self._steps: deque[FinalSpan | OverlongSpeech | VadProgress | PauseJudged] = deque()
         self._wake = asyncio.Event()
@@ -77,18 +72,15 @@ class ChannelRecogniser:
 
     def push_windows(self, windows: Sequence[VadWindow]) -> None:
         """The next windows from the VAD: (probability of speech, loudness)."""
-        self._input += windows
-        self._take_input()
+        self._queue(self._segmenter.push_windows(windows))
 
     def flush_at(self, at: int) -> None:
         """Finalize the open span at sample `at`; all windows before it were pushed."""
-        self._input.append(FlushAt(at, Cause.FINALIZE))
-        self._take_input()
+        self._queue(self._segmenter.flush_at(at, Cause.FINALIZE))
 
     def end(self, at: int) -> None:
         """The stream ends at sample `at`; all windows before it were pushed."""
-        self._input.append(FlushAt(at, Cause.END))
-        self._take_input()
+        self._queue(self._segmenter.flush_at(at, Cause.END))
 
     async def run(self) -> None:
         """Work until the end has been reported. Raises what the engine pool raises."""
@@ -99,7 +91,7 @@ class ChannelRecogniser:
                 if self._steps:
                     await self._perform(self._steps.popleft())
                     continue
-                self._advance(self._windows_seen * WINDOW)
+                self._advance(self._segmenter.heard_until)
                 self._partials.recognise_ahead(group)
                 await self._wake.wait()
                 self._wake.clear()
@@ -109,29 +101,6 @@ class ChannelRecogniser:
         """Nothing is recognised any more."""
         self._recogniser.close()
 
-    def _take_input(self) -> None:
-        """Until a pause is to be judged: the verdict decides what the windows behind it mean, so that the
-        same is reported however fast the audio comes."""
-        while self._input and self._pause is None:
-            item = self._input.popleft()
-            if isinstance(item, FlushAt):
-                self._queue(self._segmenter.flush_at(item.at, item.cause))
-                self._ended = self._ended or item.cause is Cause.END
-                continue
-            self._windows_seen += 1
-            self._queue(self._segmenter.push_windows([item]))
-            if self._windows_seen - self._windows_told >= _WINDOWS_PER_PROGRESS:
-                self._tell_progress()
-        if self._windows_seen > self._windows_told:
-            self._tell_progress()
-        self._wake.set()
-
-    def _tell_progress(self) -> None:
-        self._windows_told = self._windows_seen
-        quiet = self._segmenter.quiet_since
-        until = _seconds(self._windows_seen * WINDOW)
-        self._steps.append(VadProgress(self.number, until, None if quiet is None else _seconds(quiet)))
-
     def _queue(self, steps: Iterable[Step]) -> None:
         """Neither `SpeechStarted`, which is emitted at once, nor a verdict waits for the words before it."""
         for step in steps:
@@ -140,15 +109,20 @@ class ChannelRecogniser:
                     self._emit(SpeechStarted(self.number, _seconds(at)))
                 case PauseToJudge():
                     self._ask(step)
+                case HeardUntil(at, quiet):
+                    since = None if quiet is None else _seconds(quiet)
+                    self._steps.append(VadProgress(self.number, _seconds(at), since))
                 case FinalSpan() | OverlongSpeech():
                     self._steps.append(step)
+                    self._ended = self._ended or (isinstance(step, FinalSpan) and step.cause is Cause.END)
+        self._wake.set()
 
     def _ask(self, pause: PauseToJudge) -> None:
         self._pause = pause
         self._recogniser.completeness(pause.turn).add_done_callback(self._judge)
 
     def _judge(self, verdict: asyncio.Future[float]) -> None:
-        """The verdict is there: the windows that waited for it are taken."""
+        """The verdict is there: the input that was deferred is taken up."""
         assert self._pause is not None
         pause, self._pause = self._pause, None
         if verdict.cancelled() or (fault := verdict.exception()) is not None:
@@ -158,7 +132,6 @@ class ChannelRecogniser:
         completeness = verdict.result()
         self._steps.append(PauseJudged(self.number, _seconds(pause.quiet_since), completeness))
         self._queue(self._segmenter.judge_pause(completeness))
-        self._take_input()
 
     async def _perform(self, step: FinalSpan | OverlongSpeech | VadProgress | PauseJudged) -> None:
         match step:
@@ -182,9 +155,7 @@ class ChannelRecogniser:
         """Split speech without a pause, and take up what was deferred meanwhile."""
         with self._labels.listening(speech) as labelled:
             split, deferred = self._segmenter.split_at_words(await self._partials.final_words(speech))
-            later, self._steps = self._steps, deque()
             self._queue(deferred)
-            self._steps += later
             return replace(split, words=await labelled(split.words))
 
     def _emit_final(self, start: int, end: int, words: Sequence[Word], cause: Cause) -> None:
@@ -215,7 +186,3 @@ def _within(word: Word, start: float, end: float) -> Word:
 
 def _seconds(samples: int) -> float:
     return samples / SAMPLE_RATE
-
-
-_WINDOWS_PER_PROGRESS = 8
-"""Windows (256 ms) after which `VadProgress` is reported, however fast the audio arrives."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.engines.base import Urgency
 from ringback.engines.pool import Superseded
-from ringback.streaming.segmenter import PartialPace, PartialSpan, SampleRange, Segmenter
+from ringback.streaming.segmenter import Segmenter
+from ringback.streaming.segmenter_steps import PartialPace, PartialSpan, SampleRange
 from ringback.streaming.speech_recogniser import SpeechRecogniser
 from ringback.transcript import Word
 

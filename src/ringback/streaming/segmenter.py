@@ -1,7 +1,8 @@
 """Cuts one live channel into spans, and says what to recognise in each and when. Pure, on stream time.
 
 In: VAD windows of 32 ms. Out: final spans without a gap between them, each with the range of samples to
-recognise; and, in between, how far the open span can be recognised already (`next_partial`).
+recognise; how far the windows have been taken; and, in between, how far the open span can be recognised
+already (`next_partial`).
 
 | state | what happens | next state | step |
 |---|---|---|---|
@@ -35,7 +36,6 @@ badly. An unconfirmed span that ends has nothing to recognise.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from itertools import pairwise
 from typing import Protocol
 
@@ -44,87 +44,19 @@ from ringback.audio.endpointing import Pause, SpeechTrack, Turn
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.listen.recognition_events import Cause
 from ringback.listen.turn_confidence import ASKED_AFTER, PauseEndpoints
+from ringback.streaming.segmenter_steps import (
+    FinalSpan,
+    HeardUntil,
+    OverlongSpeech,
+    PartialPace,
+    PartialSpan,
+    PauseToJudge,
+    SampleRange,
+    SpeechOnset,
+    SplitSpan,
+    Step,
+)
 from ringback.transcript import Word
-
-
-@dataclass(frozen=True, slots=True)
-class SampleRange:
-    """Samples `start` ≤ i < `end` to recognise: speech, with a little quiet around it."""
-
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class FinalSpan:
-    """Samples `start` ≤ i < `end` are final; `speech` is to be recognised, None: there is none."""
-
-    start: int
-    end: int
-    speech: SampleRange | None
-    cause: Cause
-    in_speech: bool = False
-    """Whether its end is in the middle of speech, and perhaps of a word."""
-
-
-@dataclass(frozen=True, slots=True)
-class OverlongSpeech:
-    """Speech without a pause: recognise it, then call `Segmenter.split_at_words` with its words."""
-
-    speech: SampleRange
-
-
-@dataclass(frozen=True, slots=True)
-class SplitSpan:
-    """A final span that ends between two words, and the words before its end."""
-
-    start: int
-    end: int
-    words: tuple[Word, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class SpeechOnset:
-    """Speech has begun, at this sample."""
-
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class PartialSpan:
-    """How far the open span can be recognised now."""
-
-    start: int
-    """Of the open span."""
-    speech: SampleRange
-    complete: bool
-    """The speech has paused, so that this may be all of it."""
-
-
-class PartialPace(Enum):
-    """When partials are due: after `first` samples of speech, then after `update` new ones, at least `growth`
-    of the span's length."""
-
-    DECODED_ANEW = int(0.55 * SAMPLE_RATE), int(0.5 * SAMPLE_RATE), 0.12
-    """Each is recognised from the beginning of the span."""
-    INCREMENTAL = int(0.2 * SAMPLE_RATE), int(0.2 * SAMPLE_RATE), 0.0
-    """Only what is new in it is."""
-
-    def __init__(self, first: int, update: int, growth: float) -> None:
-        self.first, self.update, self.growth = first, update, growth
-
-
-@dataclass(frozen=True, slots=True)
-class PauseToJudge:
-    """A pause that the turn model is to judge: call `Segmenter.judge_pause`, which input waits for."""
-
-    quiet_since: int
-    """Sample."""
-    turn: SampleRange
-    """What is heard of the turn: with this pause, and at most `_JUDGED` long."""
-
-
-Step = FinalSpan | OverlongSpeech | SpeechOnset | PauseToJudge
 
 
 class PauseRule(Protocol):
@@ -171,6 +103,7 @@ class Segmenter:
         self._eager: int | None = None
         self._turn_from: int | None = None  # Window: where the speech since the last end began.
         self._track = SpeechTrack()
+        self._reported_until = 0  # Window: of the last `HeardUntil`.
         self._span_start = 0  # Sample; where the last span ended.
         self._earliest = 0  # The first sample that may still be recognised.
         self._open: _OpenSpan | None = None
@@ -186,6 +119,11 @@ class Segmenter:
     def span_start(self) -> int:
         """The first sample of the open span."""
         return self._span_start
+
+    @property
+    def heard_until(self) -> int:
+        """The end of the last window that was taken, and not deferred: a sample."""
+        return self._track.now * WINDOW
 
     @property
     def quiet_since(self) -> int | None:
@@ -260,7 +198,15 @@ class Segmenter:
                 self._end_due = self._end_due and item.cause is not Cause.FINALIZE
             else:
                 steps += self._push_window(item)
+                if self._track.now - self._reported_until >= _WINDOWS_PER_PROGRESS:
+                    steps.append(self._progress())
+        if self._track.now > self._reported_until:
+            steps.append(self._progress())
         return steps
+
+    def _progress(self) -> HeardUntil:
+        self._reported_until = self._track.now
+        return HeardUntil(self.heard_until, self.quiet_since)
 
     def _push_window(self, window: VadWindow) -> list[Step]:
         at = self._track.now
@@ -425,6 +371,8 @@ def _whole_windows(seconds: float) -> int:
     return math.ceil(seconds * SAMPLE_RATE / WINDOW - 1e-9)
 
 
+_WINDOWS_PER_PROGRESS = 8
+"""256 ms, after which there is a `HeardUntil`."""
 _JUDGED_AFTER = _windows(ASKED_AFTER)
 _JUDGED = _windows(8.0)
 """What the turn model hears at most."""

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from ringback.speakers.labels import RecognisedWords
 from ringback.speakers.live import LiveSpeakers
-from ringback.streaming.segmenter import SampleRange
+from ringback.streaming.segmenter_steps import SampleRange
 from ringback.streaming.speech_recogniser import SpeechRecogniser
 from ringback.transcript import Word
 

@@ -14,7 +14,8 @@ from ringback.errors import EngineFailure, Misconfigured
 from ringback.speakers.voices import Voice
 from ringback.streaming.audio_buffer import AudioBuffer
 from ringback.streaming.code_switching import CodeSwitchingRecogniser
-from ringback.streaming.segmenter import PauseRule, SampleRange
+from ringback.streaming.segmenter import PauseRule
+from ringback.streaming.segmenter_steps import SampleRange
 from ringback.streaming.speech_cut import MAX_OVERLAP, SpeechCut
 from ringback.telemetry import problem
 from ringback.transcript import Word

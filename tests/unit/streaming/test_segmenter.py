@@ -8,16 +8,16 @@ from hypothesis import strategies as st
 
 from ringback.listen.recognition_events import Cause
 from ringback.listen.turn_confidence import HesitationPauses, TurnPauses, TurnThresholds
-from ringback.streaming.segmenter import (
+from ringback.streaming.segmenter import Segmenter, VadWindow
+from ringback.streaming.segmenter_steps import (
     FinalSpan,
+    HeardUntil,
     OverlongSpeech,
     PartialSpan,
     PauseToJudge,
     SampleRange,
-    Segmenter,
     SpeechOnset,
     Step,
-    VadWindow,
 )
 from ringback.transcript import Word
 
@@ -38,6 +38,11 @@ def seconds(samples: int) -> float:
     return samples / 16_000
 
 
+def news(steps: list[Step]) -> list[Step]:
+    """All but how far the windows were taken."""
+    return [step for step in steps if not isinstance(step, HeardUntil)]
+
+
 def spans(steps: list[Step]) -> list[FinalSpan]:
     return [step for step in steps if isinstance(step, FinalSpan)]
 
@@ -49,7 +54,7 @@ def words(first: float, last: float, each: float = 0.5) -> list[Word]:
 
 def test_a_pause_ends_a_span() -> None:
     segments = Segmenter(300)
-    steps = segments.push_windows(talk((1.0, QUIET), (2.0, SPEECH), (1.0, QUIET)))
+    steps = news(segments.push_windows(talk((1.0, QUIET), (2.0, SPEECH), (1.0, QUIET))))
     began, span = steps
     assert isinstance(began, SpeechOnset)
     assert isinstance(span, FinalSpan)
@@ -96,7 +101,7 @@ def test_without_endpointing_silence_is_never_told_as_an_end() -> None:
 
 
 def test_silence_moves_on_without_words() -> None:
-    steps = Segmenter(300).push_windows(windows(60.0, QUIET))
+    steps = news(Segmenter(300).push_windows(windows(60.0, QUIET)))
     assert 8 <= len(steps) <= 13
     assert all(
         isinstance(step, FinalSpan) and step.cause is Cause.SILENCE and not step.speech for step in steps
@@ -128,7 +133,7 @@ def test_a_span_that_grows_too_long_is_cut_in_the_longest_pause_behind() -> None
 
 def test_who_never_pauses_is_cut_between_two_words() -> None:
     segments = Segmenter(300)
-    steps = segments.push_windows(talk((15.0, SPEECH), (1.0, QUIET)))
+    steps = news(segments.push_windows(talk((15.0, SPEECH), (1.0, QUIET))))
     overlong = steps[-1]
     assert isinstance(overlong, OverlongSpeech)
     assert spans(steps) == []
@@ -153,7 +158,7 @@ def test_without_words_the_cut_is_where_it_is_quietest() -> None:
 
 def test_what_comes_while_the_words_are_looked_for_is_not_lost() -> None:
     segments = Segmenter(300)
-    steps = segments.push_windows(windows(15.0, SPEECH))
+    steps = news(segments.push_windows(windows(15.0, SPEECH)))
     assert isinstance(steps[-1], OverlongSpeech)
     assert segments.push_windows(talk((1.0, SPEECH), (1.0, QUIET))) == []
     assert segments.flush_at(17 * 16_000, Cause.FINALIZE) == []
@@ -424,3 +429,25 @@ def test_what_waits_for_a_verdict_is_not_lost() -> None:
         found += some
         pauses += judgements
     assert (found, pauses) == together
+
+
+@pytest.mark.parametrize("at_once", [1, 3, 1_000])
+def test_it_is_reported_how_far_the_windows_were_taken(at_once: int) -> None:
+    """At least every 256 ms of audio, however many windows come at once; what is deferred, only then."""
+    segments = Segmenter(300)
+    audio = talk((1.0, QUIET), (15.0, SPEECH), (1.0, QUIET))
+    steps = [
+        step
+        for first in range(0, len(audio), at_once)
+        for step in segments.push_windows(audio[first : first + at_once])
+    ]
+    overlong = next(step for step in steps if isinstance(step, OverlongSpeech))
+    before = [step for step in steps if isinstance(step, HeardUntil)]
+    assert before[-1].at == segments.heard_until
+    assert overlong.speech.end - 8 * WINDOW <= before[-1].at < len(audio) * WINDOW
+    _, more = segments.split_at_words([])
+    every = [*before, *(step for step in more if isinstance(step, HeardUntil))]
+    assert every[-1] == HeardUntil(len(audio) * WINDOW, segments.quiet_since)
+    assert all(0 < after.at - one.at <= 8 * WINDOW for one, after in pairwise(every))
+    (end,) = [index for index, step in enumerate(more) if isinstance(step, FinalSpan)]
+    assert all(step.at < spans(more)[0].end for step in more[:end] if isinstance(step, HeardUntil))
