@@ -10,10 +10,9 @@ from enum import StrEnum
 
 import msgspec
 
-from ringback.clock import rfc3339
 from ringback.listen.actions import MessageKind, SendMessage
-from ringback.listen.json_parts import JsonModel, seconds, share
-from ringback.listen.live_messages import StreamMetadata, StreamSummary, encodable
+from ringback.listen.json_parts import seconds, share
+from ringback.listen.live_messages import StreamMetadata, StreamSummary, encodable, summary_fields
 from ringback.listen.options import ListenOptions
 from ringback.listen.turn_confidence import TurnThresholds
 from ringback.transcript import Word, joined
@@ -124,21 +123,8 @@ class FluxMessages:
 
     def summary(self, duration: float, channels: int, turns: int) -> bytes:
         """What is kept in the record of the stream: no message. Its words are not kept."""
-        models = {model.uuid: JsonModel.of(model) for model in self._facts.models} if channels else {}
-        return _ENCODER.encode(
-            TurnStreamSummary(
-                transaction_key="deprecated",
-                request_id=self._id,
-                sha256="incomplete",
-                created=rfc3339(self._facts.created),
-                duration=seconds(duration),
-                channels=channels,
-                models=tuple(models),
-                model_info=models,
-                tags=self._options.tag,
-                turns=turns,
-            )
-        )
+        fields = summary_fields(self._facts, self._options, "incomplete", duration, channels)
+        return _ENCODER.encode(TurnStreamSummary(**fields, turns=turns))
 
     @property
     def _id(self) -> str:

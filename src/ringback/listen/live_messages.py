@@ -6,6 +6,7 @@ order in which Deepgram writes them. What the strict clients require (Python 5, 
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
@@ -114,21 +115,9 @@ class LiveMessages:
     def metadata(self, sha256: str, duration: float, channels: int) -> bytes:
         """The summary at the end; without audio (no channels) the short form, which names no models
         (https://developers.deepgram.com/docs/close-stream)."""
-        models = {model.uuid: JsonModel.of(model) for model in self._facts.models} if channels else {}
+        fields = summary_fields(self._facts, self._options, sha256, duration, channels)
         return _ENCODER.encode(
-            StreamSummary(
-                transaction_key="deprecated",
-                request_id=self._facts.request_id,
-                sha256=sha256,
-                created=rfc3339(self._facts.created),
-                duration=seconds(duration),
-                channels=channels,
-                models=tuple(models),
-                model_info=models,
-                tags=self._options.tag,
-                extra=self._options.extra,
-                warnings=self._options.warnings,
-            )
+            StreamSummary(**fields, extra=self._options.extra, warnings=self._options.warnings)
         )
 
     def error(self, variant: str, description: str, text: str) -> bytes:
@@ -145,6 +134,24 @@ class LiveMessages:
     def not_configured(self, code: str, description: str) -> bytes:
         """https://developers.deepgram.com/changelog/2026/10/19; the code is one of Deepgram's four."""
         return _ENCODER.encode(_ConfigureFailure(self._facts.request_id, code, encodable(description)))
+
+
+def summary_fields(
+    facts: StreamMetadata, options: ListenOptions, sha256: str, duration: float, channels: int
+) -> dict[str, Any]:
+    """What the summaries of both kinds of stream hold: fields of `StreamSummary`."""
+    models = {model.uuid: JsonModel.of(model) for model in facts.models} if channels else {}
+    return {
+        "transaction_key": "deprecated",
+        "request_id": facts.request_id,
+        "sha256": sha256,
+        "created": rfc3339(facts.created),
+        "duration": seconds(duration),
+        "channels": channels,
+        "models": tuple(models),
+        "model_info": models,
+        "tags": options.tag,
+    }
 
 
 def split_words(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
