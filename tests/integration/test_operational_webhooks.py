@@ -89,10 +89,10 @@ class Watched:
         where = JobFilter(self.receiver.project, KIND, lane=self.receiver.lane)
         return (await self.ledger.page(where, 100)).jobs
 
-    async def attempt(self, signal: Signal, times: int = 1) -> None:
+    async def attempt(self, signal: Signal, times: int = 1, to: str = "https://hooks.example:443") -> None:
         """A delivery to one destination, and how it went."""
         for _ in range(times):
-            await self.ledger.add([delivery("https://hooks.example:443", "a-tenant")])
+            await self.ledger.add([delivery(to, "a-tenant")])
             self.clock.advance(60)  # past an open breaker
             leases = await self.ledger.claim(KIND, 10, 30)
             (lease,) = [each for each in leases if each.job.project == "a-tenant"]
@@ -139,6 +139,21 @@ async def test_a_destination_fails_more_and_more_and_recovers(watched: Watched) 
     assert_as_documented(await watched.sent_events(), EventType.DESTINATION_RECOVERED)
     await watched.attempt(Signal.BAD, times=2)
     assert_as_documented(await watched.sent_events(), EventType.DESTINATION_FAILING)
+
+
+async def test_nobody_is_told_of_the_catcher(watched: Watched) -> None:
+    """Who tries `/503` wants it to fail."""
+    await watched.attempt(Signal.BAD, 5, "https://catcher.ringback.invalid:443")
+    assert await watched.sent_events() == []
+    (report,) = await watched.ledger.lane_reports(KIND, 10, least_failures=1)
+    assert report.failures == 5
+
+
+async def test_a_delivery_to_the_catcher_is_parked_without_an_event(ledger: SqliteLedger) -> None:
+    project = (await ledger.projects())[0].id
+    await ledger.add([delivery("https://catcher.ringback.invalid:443", project)])
+    (lease,) = await ledger.claim(KIND, 1, 30)
+    assert parked_jobs(lease.job, lease.token, GivenUp(503), receiver(project=project), "t") == ()
 
 
 async def test_a_queue_that_nobody_takes_from(watched: Watched) -> None:

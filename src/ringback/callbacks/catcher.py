@@ -8,6 +8,7 @@ and answered with 200, or with the status that is the URL's path (`/503`).
 
 import re
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -30,11 +31,14 @@ def is_catcher(target: Target) -> bool:
     return target.host == HOST and target.scheme in HTTP
 
 
-def caught_request(
-    target: Target, method: str, headers: Mapping[str, str], body: bytes
-) -> CaughtRequest | None:
-    """What is kept of an attempt; None: it goes to another receiver."""
-    return CaughtRequest(method, dict(headers), len(body)) if is_catcher(target) else None
+def is_catchers(destination: str) -> bool:
+    """The same by the name of a destination (`SCHEME://HOST:PORT`)."""
+    return urlsplit(destination).hostname == HOST
+
+
+def caught_request(method: str, headers: Mapping[str, str], body: bytes) -> CaughtRequest:
+    """What is kept of an attempt."""
+    return CaughtRequest(method, dict(headers), len(body))
 
 
 def catchers_answer(target: Target) -> ReceiverResponse:

@@ -199,7 +199,8 @@ class Deliverer:
                 delay = schedule_or_default(order.schedule, self._schedule).delay_after(job.tries + 1)
                 return self._unsent(job, Verdict.UNSIGNED, f"it cannot be signed: {error}", delay)
         requester = Requester(job.project, job.accessor or order.key_id or "")
-        if is_catcher(target):
+        caught = caught_request(order.method, sent_headers, body) if is_catcher(target) else None
+        if caught is not None:
             answer: ReceiverResponse | NoResponse = catchers_answer(target)
         else:
             send = (egress or self._egress).send_request
@@ -209,7 +210,6 @@ class Deliverer:
         ended = self._clock.now()
         schedule = schedule_or_default(order.schedule, self._schedule)
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
-        caught = caught_request(target, order.method, sent_headers, body)
         facts = detail(answer, thin=thin, caught=caught)
         attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)
         outcome = replace(judgement.outcome, attempt=attempt)

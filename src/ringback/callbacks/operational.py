@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from ringback.blobs import StoredDocument
+from ringback.callbacks.catcher import is_catchers
 from ringback.callbacks.delivery import DeliveryOrder, OperationalEvent, order_job, order_of, split_lane
 from ringback.callbacks.signers import OPERATOR
 from ringback.egress.client import EgressClient
@@ -142,16 +143,17 @@ def event_job(announcement: Announcement, receiver: OperatorReceiver, now: float
 def parked_jobs(
     job: Job, token: int, outcome: GivenUp, receiver: OperatorReceiver, timestamp: str
 ) -> tuple[NewJob, ...]:
-    """The event for a parked delivery; none if the delivery itself is an event."""
-    order = order_of(job)
-    if order.event is not None or not receiver.wants(EventType.DELIVERY_PARKED):
+    """The event for a parked delivery; none if the delivery itself is an event, or went to the catcher."""
+    destination, _ = split_lane(job.lane)
+    is_ours = order_of(job).event is not None or is_catchers(destination)
+    if is_ours or not receiver.wants(EventType.DELIVERY_PARKED):
         return ()
     data = {
         "delivery_id": job.id,
         "request_id": job.parent,
         "project_id": job.project,
         "key_id": job.accessor,
-        "destination": split_lane(job.lane)[0],
+        "destination": destination,
         "attempts": job.tries + 1,
         "outcome": None if outcome.attempt is None else outcome.attempt.outcome,
         "code": outcome.code,

@@ -12,6 +12,7 @@ from typing import Protocol
 
 from ringback import telemetry
 from ringback.blobs.free_space import DiskSpace
+from ringback.callbacks.catcher import is_catchers
 from ringback.callbacks.delivery import KIND as DELIVER
 from ringback.callbacks.delivery import split_lane
 from ringback.callbacks.operational import (
@@ -149,8 +150,12 @@ class OperationalWatch:
             since = await self._store.lane_reports(DELIVER, len(announced_before), names=announced_before)
             # Fewer failures than the first threshold: it has recovered, and failed again.
             reports += [report for report in since if not report.failures]
-        # An event about the operator's own receiver would be sent to that receiver.
-        return [self._of_destination(report) for report in reports if report.name != self._receiver.lane]
+        return [self._of_destination(report) for report in reports if self._is_callers(report.name)]
+
+    def _is_callers(self, lane: Lane) -> bool:
+        """An event about the operator's own receiver would be sent to that receiver; and who sends to the
+        catcher's `/503` wants it to fail."""
+        return lane != self._receiver.lane and not is_catchers(split_lane(lane)[0])
 
     def _of_destination(self, report: LaneReport) -> Condition:
         destination, project = split_lane(report.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringback.callbacks.catcher import catchers_answer, caught_request, is_catcher
+from ringback.callbacks.catcher import catchers_answer, caught_request, is_catcher, is_catchers
 from ringback.egress.target import read_target
 
 CATCHER = "https://catcher.ringback.invalid"
@@ -32,7 +32,17 @@ def test_it_answers_what_its_path_says(path: str, status: int) -> None:
 
 
 def test_it_keeps_how_it_was_asked_and_how_much_but_not_what() -> None:
-    caught = caught_request(read_target(CATCHER), "PUT", {"webhook-id": "1"}, b"private words")
-    assert caught is not None
+    caught = caught_request("PUT", {"webhook-id": "1"}, b"private words")
     assert (caught.method, caught.headers, caught.bytes) == ("PUT", {"webhook-id": "1"}, 13)
-    assert caught_request(read_target("https://example.com/"), "PUT", {}, b"") is None
+
+
+@pytest.mark.parametrize("url", [f"{CATCHER}/503", f"http://{CATCHER[8:].upper()}:8443/", CATCHER])
+def test_its_destinations_are_known_by_their_names(url: str) -> None:
+    assert is_catchers(read_target(url).origin)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://example.com/", "https://x.catcher.ringback.invalid/", "s3://bucket/x"]
+)
+def test_other_destinations_are_not_its(url: str) -> None:
+    assert not is_catchers(url if url.startswith("s3") else read_target(url).origin)
