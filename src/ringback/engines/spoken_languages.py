@@ -56,13 +56,24 @@ class LanguageChoice:
 
     def evidence(self, each: IdentifiedPhrase, languages: Iterable[str]) -> dict[str, float]:
         """What the phrase says for each of these languages: a natural logarithm, at most 0."""
-        shares = self.among_candidates(each.probabilities)
+        shares = self._with_hints(self.among_candidates(each.probabilities))
         weight = each.phrase.seconds / _WHOLE_EVIDENCE
         return {
             language: weight * math.log(max(shares.get(language, 0.0), _LEAST_PROBABILITY))
-            - (_UNHINTED if self.hints and language not in self.hints else 0.0)
             for language in languages
         }
+
+    def _with_hints(self, shares: Mapping[str, float]) -> Mapping[str, float]:
+        """The probabilities where those of languages that were not hinted at count for less. A phrase that is
+        surely in one of them still is: what hints take from it is below `_LEAST_PROBABILITY`."""
+        if not self.hints:
+            return shares
+        weighed = {
+            language: share * (1.0 if language in self.hints else _UNHINTED)
+            for language, share in shares.items()
+        }
+        total = sum(weighed.values())
+        return {language: share / total for language, share in weighed.items()} if total else shares
 
 
 def language_choice(options: ListenOptions, model: ModelInfo) -> LanguageChoice:
@@ -206,8 +217,8 @@ _WHOLE_EVIDENCE = 2.0
 """Seconds of speech that count as one piece of evidence: a phrase of four seconds is two of them."""
 _LEAST_PROBABILITY = 0.003
 """One phrase does not decide everything, however sure the model is."""
-_UNHINTED = 1.0
-"""What a phrase in a language that was not hinted at costs: it must be nearly three times as probable. With
-much more a wrong hint has speech translated."""
+_UNHINTED = 1 / math.e
+"""What the probability of a language that was not hinted at counts: it must be nearly three times as probable
+as one that was. With much less a hint has speech in other languages translated."""
 _LEAST_SECONDS = 0.02
 _SURE = 0.5

@@ -118,6 +118,22 @@ def test_hinted_languages_need_less_evidence_and_others_are_heard_all_the_same()
     assert path(phrase("fr"), choice=hinted) == ["fr"]
 
 
+@pytest.mark.parametrize("seconds", [1.9, 2.0, 4.0])
+def test_a_hint_does_not_change_the_language_of_a_clear_phrase(seconds: float) -> None:
+    """What it is sure of is heard as without the hint."""
+    clear = phrase("fr", 0.999, seconds=seconds, en=0.0001)
+    around = phrase("en", 0.999)
+    for choice in (ANY, LanguageChoice(hints=("en",))):
+        assert path(around, clear, around, choice=choice) == ["en", "fr", "en"]
+
+
+def test_a_hint_decides_a_doubtful_phrase_among_others() -> None:
+    doubtful = phrase("uk", 0.6, seconds=4.0, ru=0.3)
+    assert path(doubtful) == ["uk"]
+    assert path(doubtful, choice=LanguageChoice(hints=("ru", "en"))) == ["ru"]
+    assert path(phrase("uk", 0.0), choice=LanguageChoice(hints=("ru",))) == ["uk"]
+
+
 def test_neighbours_in_one_language_are_a_stretch() -> None:
     phrases = [
         IdentifiedPhrase(Phrase(0, 10, 1.0), {"es": 0.9}),
