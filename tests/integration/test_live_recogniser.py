@@ -214,8 +214,9 @@ async def test_it_can_be_read_along(tmp_path: Path) -> None:
     assert ends == sorted(ends)
     last = partials[-1]
     if last.end > 2.0:  # of less audio a machine that is slow, or computes in float32, makes other words
-        same = joined([word for word in final.words if word.end <= last.end])
-        assert word_error_rate([(same, joined(last.words))]) <= 0.5
+        same = [word for word in final.words if word.end <= last.end]
+        # As many words: the last ones of unfinished speech are often made up.
+        assert word_error_rate([(joined(same), joined(last.words[: len(same)]))]) <= 0.5
 
 
 async def until_final(hearing: LiveRecogniser, partials: list[RecognitionResult]) -> RecognitionResult:
