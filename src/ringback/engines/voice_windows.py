@@ -32,7 +32,9 @@ _LEAST_BETWEEN, _LEAST_INSIDE = int(0.2 * SAMPLE_RATE), int(0.1 * SAMPLE_RATE)
 LEAST = int(0.2 * SAMPLE_RATE)
 """Samples; in less there is no voice to be heard."""
 WINDOW, HOP = int(1.5 * SAMPLE_RATE), SAMPLE_RATE
-"""Samples of a window, and from one to the next."""
+"""Samples of a window, and from one to the next …"""
+ONLY_WINDOW = 2 * SAMPLE_RATE
+"""… and of one that is the whole of a short stretch, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,13 @@ def windows(stretch: Stretch) -> Iterator[VoiceWindow]:
     is too short has none."""
     if stretch.length < LEAST:
         return
-    count = 1 + max(0, -(-(stretch.length - WINDOW) // HOP))
-    spare = max(0, stretch.length - WINDOW)
-    starts = [stretch.start + (spare * number // max(1, count - 1)) for number in range(count)]
-    covered = [Stretch(start, min(start + WINDOW, stretch.end)) for start in starts]
+    if stretch.length <= ONLY_WINDOW:
+        yield VoiceWindow(stretch, stretch, goes_on=False)
+        return
+    count = 1 + -(-(stretch.length - WINDOW) // HOP)
+    spare = stretch.length - WINDOW
+    starts = [stretch.start + spare * number // (count - 1) for number in range(count)]
+    covered = [Stretch(start, start + WINDOW) for start in starts]
     edges = [stretch.start, *((one.start + other.end) // 2 for one, other in pairwise(covered)), stretch.end]
     for each, (start, end) in zip(covered, pairwise(edges), strict=True):
         yield VoiceWindow(each, Stretch(start, end), goes_on=start > stretch.start)

@@ -21,7 +21,6 @@ from ringback.engines.voice_windows import (
     LEAST,
     VAD_WINDOW,
     Classes,
-    Stretch,
     VoiceWindow,
     changes,
     cut,
@@ -95,16 +94,14 @@ class SpeakerModels:
         return [probability for probability, _ in self._new_detector().judge(whole)]
 
     def _changes(self, samples: Samples) -> list[int]:
-        found: list[int] = []
-        for covered in _windows_of(len(samples)):
-            classes = self._classes(samples[covered.start : covered.end])
-            found += changes(classes, covered.start)
-        return found
-
-    def _classes(self, samples: Samples) -> Classes:
-        (likely,) = self._segmentation.run(None, {"samples": samples[None, None]})
-        classes: Classes = likely[0].argmax(axis=-1)
-        return classes
+        count = max(1, -(-len(samples) // _SEGMENTED))
+        length = len(samples) // count
+        parts = samples[: count * length].reshape(count, 1, length)
+        (likely,) = self._segmentation.run(None, {"samples": parts})
+        classes_of_parts: Classes = likely.argmax(axis=-1)
+        return [
+            at for number, classes in enumerate(classes_of_parts) for at in changes(classes, number * length)
+        ]
 
     def _embeddings(self, features: Features, found: Sequence[VoiceWindow]) -> Embeddings:
         """Around the mean voice: without that, all people have much in common."""
@@ -124,21 +121,13 @@ _SEGMENTATION, _EMBEDDING, _CENTRE = (
     "speaker_centre.json",
 )
 _FILES = (_SEGMENTATION, _EMBEDDING, _CENTRE)
-_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 1"))
+_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 2"))
 """Another number for other weights or other rules."""
 _BATCH = 4
 """Windows that are embedded at once: more are no quicker, and eight take twice the memory."""
 _SEGMENTED = 10 * SAMPLE_RATE
-"""Samples that the segmentation hears at once: as it was trained."""
-
-
-def _windows_of(length: int) -> Iterator[Stretch]:
-    """What the segmentation is given of so many samples, evenly spread."""
-    count = max(1, -(-length // _SEGMENTED))
-    spare = max(0, length - _SEGMENTED)
-    for number in range(count):
-        start = spare * number // max(1, count - 1)
-        yield Stretch(start, min(length, start + _SEGMENTED))
+"""Samples that the segmentation hears as one, at the most: so it was trained. More are heard in equal parts
+at once, which costs less than one by one."""
 
 
 def _by_length(found: Sequence[VoiceWindow]) -> Iterator[tuple[int, list[int]]]:
