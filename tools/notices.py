@@ -109,10 +109,11 @@ against an FFmpeg of their own, without them: `pip install --no-binary av av==VE
 
 ## Models in this repository
 
-`src/ringback/audio/silero_vad_v6.onnx` is Silero VAD 6, (c) 2020-present Silero Team, MIT: its licence lies beside it.
+`src/ringback/audio/silero_vad_v6.onnx` is Silero VAD 6, (c) 2020-present Silero Team, MIT: its licence lies beside it. Changed: the
+graph is written for many windows at once, with the same weights.
 
 `packages/ringback-models` has CAM++ (3D-Speaker, Apache-2.0) and pyannote segmentation-3.0, (c) 2020 CNRS, MIT. Changed: converted to ONNX,
-with large tensors in 16 bits. And smart-turn v3.2, (c) 2024-2026 Daily, BSD-2-Clause, unchanged. Its `NOTICE` says more, its `licenses/` has
+with large tensors in 16 bits, and what frames have in common computed once. And smart-turn v3.2, (c) 2024-2026 Daily, BSD-2-Clause, unchanged. Its `NOTICE` says more, its `licenses/` has
 all texts.
 
 ## Word lists in this repository

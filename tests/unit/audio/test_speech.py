@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import av
+import faster_whisper
 import numpy as np
 import numpy.typing as npt
 import pytest
 
-from ringback.audio.speech import Silero, SpeechFinder
+from ringback import onnx
+from ringback.audio.speech import Detector, Silero, SpeechFinder
 
 Samples = npt.NDArray[np.float32]
 CLIPS = Path(__file__).parents[2] / "audio"
@@ -37,6 +39,19 @@ def find(silero: Silero, samples: Samples, block: int, max_chunk: float = 15.0) 
         chunk for at in range(0, len(samples), block) for chunk in finder.push(samples[at : at + block])
     ]
     return [*chunks, *finder.finish()]
+
+
+def test_our_file_says_what_the_published_one_says(silero: Silero, talk: Samples) -> None:
+    published = Silero()
+    assets = Path(faster_whisper.__file__).parent / "assets"
+    published._session = onnx.session(assets / "silero_vad_v6.onnx")
+    whole = talk[: len(talk) // 512 * 512]
+    for block in (512, 100 * 512, len(whole)):
+        ours, theirs = Detector(silero), Detector(published)
+        for at in range(0, len(whole), block):
+            expected = [each for each, _ in theirs.judge(whole[at : at + block])]
+            found = [each for each, _ in ours.judge(whole[at : at + block])]
+            np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def test_a_chunk_is_the_very_stretch_of_the_recording(silero: Silero, talk: Samples) -> None:
