@@ -42,6 +42,11 @@ def resident(*pids: int) -> float:
     return total / 2**20
 
 
+def peak_resident(pid: int) -> float:
+    """MiB: the most that this one process has ever had resident, as the kernel keeps it."""
+    return _kib(pid, "status", "VmHWM") / 1024
+
+
 class MemoryWatch:
     """Samples the memory of a tree, or of several, until told to stop.
 
@@ -85,7 +90,7 @@ class MemoryWatch:
         for process in _tree(*self._pids):
             with suppress(OSError, KeyError):
                 total += _kib(process.pid, "smaps_rollup", "Pss") / 1024
-                self._high_water[process.pid] = _kib(process.pid, "status", "VmHWM") / 1024
+                self._high_water[process.pid] = peak_resident(process.pid)
         self._samples.append(total)
 
 

@@ -1,8 +1,9 @@
 """`python -m bench.speakers [--pyannote PATH] [--falcon PATH]`: who spoke, in conversations with known turns.
 
-Recorded and live through the server; cost and seconds of speech with the models in this process; the composed
-ones once more with music, noise and silence between their turns; and sherpa-onnx's diarizer with the same
-models in the same run, where `make bench` has installed it.
+Recorded and live through the server; cost, memory and seconds of speech with the models in a process of their
+own; the composed ones once more with music, noise and silence between their turns, and recomposed; and
+sherpa-onnx's diarizer with the same models in another process of the same run, where `make bench` has
+installed it.
 PATH: copies of `pyannote/pyannote-audio` and `Picovoice/falcon`, whose test folders have the real recordings;
 without them those are left out, as the report says.
 """
@@ -14,7 +15,7 @@ import json
 import tempfile
 import time
 import wave
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,25 +26,23 @@ from websockets.asyncio.client import connect
 
 from bench.harness.child import Child
 from bench.harness.clips import REPOSITORY
-from bench.harness.costs import cpu_seconds
+from bench.harness.costs import cpu_seconds, peak_resident, resident
 from bench.harness.report import Report
 from bench.harness.server import HEADERS, RunningServer
 from bench.speakers.interruptions import interrupted
+from bench.speakers.recomposed import recomposed
 from bench.speakers.scores import Labelled, Score, speech_right, words_of, words_right
 from bench.speakers.talks import Talk, composed, meetings, real
-from ringback.audio.chunks import ChunkFinder
 from ringback.audio.encodings import Decoding
-from ringback.audio.media_clock import Timeline
 from ringback.audio.recording import opened
 from ringback.audio.samples import SAMPLE_RATE, Samples
-from ringback.audio.speech import Silero
-from ringback.engines.voices import SpeakerModels, speaker_models_folder
-from ringback.speakers.labels import clusters_of, labelled_voices
+from ringback.engines.voices import speaker_models_folder
 
 RIVALS = REPOSITORY / ".venvs" / "rivals" / "bin" / "python"
 QUICK, INTERRUPTED = "quick", "interrupted"
+RECOMPOSED = 20
+"""Conversations recomposed, and as many quick ones."""
 OURS, LIVE, MODELS, PEER = "recorded", "live", "models", "sherpa-onnx"
-LONGEST_CHUNK = 15.0
 
 
 def main() -> None:
@@ -64,30 +63,42 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         sets[INTERRUPTED] = list(interrupted(sets["composed"], folder))
+        sets["recomposed"] = list(recomposed(sets["composed"], folder, RECOMPOSED, quick=False))
+        sets["recomposed quick"] = list(recomposed(sets["composed"], folder, RECOMPOSED, quick=True))
         report = Report(
             "speakers", "conversations with known turns", {name: len(of) for name, of in sets.items()}
         )
         report.notes += [f"{subject}: not run: left out" for subject in options.without]
+        listeners = {MODELS: stack.enter_context(Child("bench.speakers.listener"))}
         peer = None if PEER in options.without else _peer(stack, folder, report)
+        if peer is not None:
+            listeners[PEER] = peer
+        loaded = {subject: resident(listener.pid) for subject, listener in listeners.items()}
         server = stack.enter_context(RunningServer())
-        run = _Run(report, server, peer, folder, live=LIVE not in options.without)
+        run = _Run(report, server, listeners, folder, live=LIVE not in options.without)
         for name, of in sets.items():
             if of:
                 run.measure(name, of)
             else:
                 report.notes.append(f"{name}: not run: its recordings are not on this machine")
+        for subject, listener in listeners.items():
+            most = peak_resident(listener.pid)
+            report.add(f"memory: {subject}", 0, loaded_mib=loaded[subject], peak_mib=most)
     _judge(report)
     report.write()
 
 
 class _Run:
     def __init__(
-        self, report: Report, server: RunningServer, peer: Child | None, folder: Path, *, live: bool
+        self,
+        report: Report,
+        server: RunningServer,
+        listeners: Mapping[str, Child],
+        folder: Path,
+        *,
+        live: bool,
     ) -> None:
-        models = speaker_models_folder()
-        assert models is not None, "the speaker models are not installed: `make setup EXTRAS=speakers`"
-        self._report, self._server, self._peer, self._folder = report, server, peer, folder
-        self._models, self._silero = SpeakerModels(models), Silero()
+        self._report, self._server, self._listeners, self._folder = report, server, listeners, folder
         self._live = live
 
     def measure(self, name: str, talks: Sequence[Talk]) -> None:
@@ -105,10 +116,8 @@ class _Run:
             if self._live:
                 live = asyncio.run(_streamed(self._server, wav))
                 found.setdefault(LIVE, []).append((words_right(talk, live), None, 0.0, seconds))
-            for subject, listen in ((MODELS, self._listen), (PEER, self._ask_peer)):
-                if subject == PEER and self._peer is None:
-                    continue
-                stretches, spent = listen(samples)
+            for subject, listener in self._listeners.items():
+                stretches, spent = self._ask(listener, wav)
                 score = words_right(talk, words_of(words, stretches))
                 found.setdefault(subject, []).append((score, speech_right(talk, stretches), spent, seconds))
         for subject, scores in found.items():
@@ -130,27 +139,11 @@ class _Run:
             figures["times_real_time"] = sum(each for _, _, _, each in scores) / spent
         self._report.add(subject, 0, **figures)
 
-    def _listen(self, samples: Samples) -> tuple[list[Labelled], float]:
-        """With the models in this process, and the seconds of processor time that they took: that chunks are
-        found is what every recording costs."""
-        chunks = ChunkFinder(self._silero, 1, LONGEST_CHUNK, Timeline())
-        found = [*chunks.push(samples[None]), *chunks.finish()]
-        before = time.process_time()
-        voices = [
-            voice.shifted(chunk.start)
-            for (chunk, _), own in zip(found, self._models.find([each for _, each in found]), strict=True)
-            for voice in own
-        ]
-        clusters = clusters_of(voices) if voices else None
-        labelled = labelled_voices(voices, clusters.labels, clusters.centroids) if clusters else []
-        spent = time.process_time() - before
-        return [Labelled(each.voice.start, each.voice.end, each.cluster) for each in labelled], spent
-
-    def _ask_peer(self, samples: Samples) -> tuple[list[Labelled], float]:
-        assert self._peer is not None
+    def _ask(self, listener: Child, data: bytes) -> tuple[list[Labelled], float]:
+        """Who speaks where, and the seconds of processor time that it took to tell."""
         path = self._folder / "talk.wav"
-        path.write_bytes(_as_wav(_linear16(samples)))
-        answer = self._peer.ask(path=str(path))
+        path.write_bytes(_as_wav(data))
+        answer = listener.ask(path=str(path))
         return [Labelled(*stretch) for stretch in answer["stretches"]], answer["seconds"]
 
 
@@ -206,6 +199,10 @@ def _judge(report: Report) -> None:
     recorded, live = figure("composed: recorded", "words_percent"), figure("composed: live", "words_percent")
     if recorded is not None and live is not None:
         report.aim_at_most("composed: points that live words are behind recorded ones", recorded - live, 1.0)
+    if figure(f"memory: {PEER}", "peak_mib") is not None:
+        report.compare(
+            f"most memory, to {PEER}'s", "peak_mib", ours=f"memory: {MODELS}", theirs=f"memory: {PEER}"
+        )
 
 
 def _samples(path: Path) -> Samples:

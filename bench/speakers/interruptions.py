@@ -41,7 +41,7 @@ def interrupted(talks: Iterable[Talk], folder: Path, corpus: Path = CORPUS) -> I
         turns = sorted(talk.turns, key=_start)
         samples, moved = _interrupted(decoded(talk.path), turns, sounds)
         path = folder / f"{talk.name}_interrupted.wav"
-        _write(path, samples)
+        write_wav(path, samples)
         yield Talk(path.stem, path, tuple(moved))
 
 
@@ -71,7 +71,7 @@ def _interrupted(
     return np.concatenate([*parts, samples[taken:]]), moved
 
 
-def _write(path: Path, samples: "np.ndarray") -> None:
+def write_wav(path: Path, samples: "np.ndarray") -> None:
     with wave.open(str(path), "wb") as out:
         out.setparams((1, 2, RATE, 0, "NONE", ""))
         out.writeframes((samples * 32_767).clip(-32_768, 32_767).astype("<i2").tobytes())

@@ -1,10 +1,12 @@
 """What the benchmark of speakers counts as right."""
 
 import wave
+from itertools import pairwise
 from pathlib import Path
 
 from bench.harness.audio import decoded
 from bench.speakers.interruptions import SOUNDS, interrupted
+from bench.speakers.recomposed import recomposed
 from bench.speakers.scores import Labelled, speech_right, words_of, words_right
 from bench.speakers.talks import Talk, Turn, composed
 
@@ -67,3 +69,19 @@ def test_interruptions_stand_between_turns_and_move_those_behind_them(tmp_path: 
     loud = (samples > 0.1).nonzero()[0]
     assert (loud[0], loud[-1] + 1) == (int(3.8 * 16_000), int(4.8 * 16_000))
     assert list(interrupted(talks, tmp_path, tmp_path / "elsewhere")) == []
+
+
+def test_recomposed_talk_has_the_same_people_in_another_order(tmp_path: Path) -> None:
+    turns = tuple(Turn(2.0 * number, 2.0 * number + 1.9, "abcdef"[number % 6]) for number in range(36))
+    silent(tmp_path / "talk.wav", 72, 1_000)
+    source = Talk("talk", tmp_path / "talk.wav", turns)
+    talks = list(recomposed([source], tmp_path, 8, quick=False))
+    assert [talk.people for talk in talks] == [2, 2, 3, 2, 3, 4, 2, 2]
+    assert [talk.name.endswith("_phone") for talk in talks] == [False] * 6 + [True] * 2
+    for talk in talks:
+        assert all(one.end <= other.start for one, other in pairwise(talk.turns))
+        assert talk.turns[-1].end <= len(decoded(talk.path)) / 16_000
+    again = list(recomposed([source], tmp_path, 8, quick=False))
+    assert [talk.turns for talk in again] == [talk.turns for talk in talks]
+    spoilt = Talk("talk_noise", source.path, turns)
+    assert list(recomposed([spoilt], tmp_path, 1, quick=True)) == []
