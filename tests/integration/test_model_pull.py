@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,6 +12,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+from ringback.engines.transducer_weights import NETWORKS, TransducerKind
+
+REPOSITORIES = ("/Systran/faster-whisper-small", "/csukuangfj/sherpa-onnx-streaming-zipformer-en-2023-06-26")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 WHOLE = {
     "config.json": b"{}",
@@ -36,7 +40,7 @@ class _Hub(BaseHTTPRequestHandler):
     def _answer(self, with_body: bool) -> None:
         path = self.path.partition("?")[0]
         headers: dict[str, str] = {}
-        if not path.removeprefix("/api/models").startswith("/Systran/faster-whisper-small"):
+        if not path.removeprefix("/api/models").startswith(REPOSITORIES):
             status, body = 404, b'{"error": "Repository not found"}'
             headers["X-Error-Code"] = "RepoNotFound"
         elif "/resolve/" in path:
@@ -46,7 +50,7 @@ class _Hub(BaseHTTPRequestHandler):
             status, body = 200, json.dumps(self._tree()).encode()
         else:
             siblings = [{"rfilename": name, "size": len(body)} for name, body in self.files.items()]
-            facts = {"id": "Systran/faster-whisper-small", "sha": COMMIT, "siblings": siblings}
+            facts = {"id": path.removeprefix("/api/models/"), "sha": COMMIT, "siblings": siblings}
             status, body = 200, json.dumps(facts).encode()
         self.send_response(status)
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
@@ -129,3 +133,60 @@ def test_an_unknown_model_and_an_unreachable_hub_name_the_fix(tmp_path: Path) ->
     with hub(WHOLE) as endpoint:
         assert "Name one of Whisper's sizes" in pull("smal/l", tmp_path, endpoint)[0]
     assert "Check the network" in pull("small", tmp_path, endpoint)[0]
+
+
+TRANSDUCER = {
+    **{f"{part}-epoch-99-avg-1-chunk-16-left-128.int8.onnx": os.urandom(1000) for part in NETWORKS},
+    **{f"{part}-epoch-99-avg-1-chunk-16-left-128.onnx": b"larger" for part in NETWORKS},
+    "tokens.txt": b"<blk> 0\n",
+}
+
+
+def test_a_transducer_is_fetched_by_its_name(tmp_path: Path) -> None:
+    """In one size, with the languages that no file of it tells."""
+    with hub(TRANSDUCER) as endpoint:
+        folder, _ = pull("zipformer-en", tmp_path, endpoint)
+    assert folder == str(tmp_path / "zipformer-en")
+    names = {path.name for path in Path(folder).iterdir()}
+    assert names == {name for name in TRANSDUCER if "int8" in name} | {"tokens.txt", "ringback.json"}
+    info = TransducerKind().describe("zipformer-en", tmp_path)
+    assert info.languages == ("en",)
+
+
+def test_a_transducer_that_has_changed_is_not_kept(tmp_path: Path) -> None:
+    with hub({"tokens.txt": b"<blk> 0\n"}) as endpoint:
+        result, _ = pull("zipformer-en", tmp_path, endpoint)
+    assert "is not the transducer that this version of Ringback knows" in result
+    assert not (tmp_path / "zipformer-en").exists()
+
+
+def test_the_files_of_the_first_pull_are_the_ones_to_be(tmp_path: Path) -> None:
+    other = {**WHOLE, "model.bin": b"other weights"}
+    with hub(WHOLE) as endpoint:
+        pull("small", tmp_path, endpoint)
+    recorded = json.loads((tmp_path / "pulled.json").read_text())["small"]
+    assert recorded["repository"] == "Systran/faster-whisper-small"
+    assert recorded["sha256"]["model.bin"] == hashlib.sha256(WHOLE["model.bin"]).hexdigest()
+    shutil.rmtree(tmp_path / "small")
+    with hub(other) as endpoint:
+        result, _ = pull("small", tmp_path, endpoint)
+    assert "its files differ from those of the first pull: model.bin" in result
+    assert [path.name for path in tmp_path.iterdir() if "small" in path.name] == []
+    with hub(WHOLE) as endpoint:
+        assert pull("small", tmp_path, endpoint)[0] == str(tmp_path / "small")
+
+
+def test_a_model_that_is_here_is_checked_without_the_hub(tmp_path: Path) -> None:
+    with hub(WHOLE) as endpoint:
+        folder, _ = pull("small", tmp_path, endpoint)
+    assert pull("small", tmp_path, endpoint)[0] == folder
+    (Path(folder) / "model.bin").write_bytes(b"damaged")
+    assert "differ from those of the first pull: model.bin" in pull("small", tmp_path, endpoint)[0]
+    assert (Path(folder) / "model.bin").read_bytes() == b"damaged"
+
+
+def test_what_the_record_says_must_be_readable(tmp_path: Path) -> None:
+    (tmp_path / "pulled.json").write_text("[")
+    with hub(WHOLE) as endpoint:
+        result, _ = pull("small", tmp_path, endpoint)
+    assert "pulled.json cannot be read" in result
