@@ -4,6 +4,7 @@ All at once and never in order of arrival: centroids that grow with the speech d
 who are not there. Clusters too small to be a person join the most alike (docs/adr/0039-speakers.md).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,11 +41,23 @@ class Clustering:
     """The mean voice of each cluster."""
 
 
+@dataclass(frozen=True, slots=True)
+class LeastSpeech:
+    """How much speech makes a person: `LEAST_SHARE` of all, within these bounds in seconds."""
+
+    lowest: float = LEAST_SECONDS
+    highest: float = math.inf
+
+    def of(self, total: float) -> float:
+        """`total`: seconds of all speech."""
+        return max(self.lowest, min(self.highest, LEAST_SHARE * total))
+
+
 def clustering(
-    embeddings: Embeddings, seconds: Seconds, covered: Seconds, least_seconds: float = LEAST_SECONDS
+    embeddings: Embeddings, seconds: Seconds, covered: Seconds, least: LeastSpeech = LeastSpeech()
 ) -> Clustering:
     """The clusters of at least one stretch. `seconds`: how long each is; `covered`: of how much speech its
-    embedding is; `least_seconds`: of speech that make a person."""
+    embedding is."""
     reliable = np.flatnonzero(covered >= RELIABLE_SECONDS)
     if not len(reliable):
         reliable = np.arange(len(embeddings))
@@ -53,7 +66,7 @@ def clustering(
     centroids = _centroids(embeddings[linked], found)
     of_reliable = _nearest(embeddings[reliable], centroids)
     of_reliable[np.searchsorted(reliable, linked)] = found
-    large = _large(of_reliable, seconds[reliable], len(centroids), least_seconds)
+    large = _large(of_reliable, seconds[reliable], len(centroids), least)
     centroids = centroids[large]
     labels = _nearest(embeddings, centroids)
     stays = np.isin(of_reliable, large)
@@ -117,10 +130,10 @@ def _nearest(embeddings: Embeddings, centroids: Embeddings) -> Labels:
     return nearest
 
 
-def _large(labels: Labels, seconds: Seconds, count: int, least_seconds: float) -> Labels:
+def _large(labels: Labels, seconds: Seconds, count: int, least: LeastSpeech) -> Labels:
     """The clusters that are people, in ascending order; at least one."""
     held = np.bincount(labels, weights=seconds, minlength=count)
-    least = max(least_seconds, LEAST_SHARE * held.sum())
+    needed = least.of(float(held.sum()))
     by_size = np.argsort(-held, kind="stable")[:MOST_SPEAKERS]
-    large = by_size[held[by_size] >= least]
+    large = by_size[held[by_size] >= needed]
     return np.sort(large if len(large) else by_size[:1])

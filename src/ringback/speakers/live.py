@@ -10,21 +10,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ringback.speakers.clusters import LEAST_SHARE, MOST_SPEAKERS, clustering
+from ringback.speakers.clusters import MOST_SPEAKERS, LeastSpeech, clustering
 from ringback.speakers.labels import LabelledVoice, RecognisedWords, labelled_voices, voices_of
 from ringback.speakers.voices import Voice, embeddings_of
 from ringback.transcript import Word
 
-LEAST_SECONDS = 1.2
-"""Of speech that make a new speaker. Fewer than in a recording: a wrong label of earlier speech stays."""
+LEAST = LeastSpeech(1.2, 4.0)
+"""Of speech that make a new speaker. Less than in a recording: a wrong label of earlier speech stays. However
+long the call is, `highest` suffices, so that a person who joins late is soon known."""
 
 MOST_MISLABELLED = 4.0
 """Seconds of a new speaker that may have been labelled as another's; with more, a cluster without a number is
 rather part of a divided one. A speaker with short turns is labelled as another for some of them, and never
 has most of their speech in one final."""
-
-MISLABELLED_SHARE = 1.5 * LEAST_SHARE
-"""The same as a share of all speech: a speaker who joins a long call is told from `LEAST_SHARE` of it on."""
 
 MOST_VOICES = 1_000
 """Voices that are remembered: some 20 minutes of speech, clustered in 40 ms. Of more, every second one of the
@@ -68,7 +66,7 @@ class LiveSpeakers:
             embeddings_of([each.voice for each in self._voices]),
             np.array([each.seconds for each in self._voices]),
             np.array([each.voice.covered for each in self._voices]),
-            LEAST_SECONDS,
+            LEAST,
         )
         labels: list[int] = found.labels.tolist()
         numbers = self._numbers(labels, len(found.centroids))
@@ -87,7 +85,8 @@ class LiveSpeakers:
                 new[label] += each.seconds
             else:
                 labelled[label, each.speaker] += each.seconds
-        allowed = max(MOST_MISLABELLED, MISLABELLED_SHARE * (labelled.sum() + new.sum()))
+        # By then most of a newcomer's speech is labelled as another's, and a little more.
+        allowed = max(MOST_MISLABELLED, 1.5 * LEAST.of(float(labelled.sum() + new.sum())))
         numbers = dict(_matched(labelled))
         for label in dict.fromkeys(labels):  # In order of their first voice.
             if label in numbers:

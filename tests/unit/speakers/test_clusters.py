@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.speakers import clusters
-from ringback.speakers.clusters import MOST_SPEAKERS, Clustering, clustering
+from ringback.speakers.clusters import MOST_SPEAKERS, Clustering, LeastSpeech, clustering
 from ringback.speakers.labels import clusters_of
 from ringback.speakers.voices import DIMENSIONS, Embeddings, Voice
 from support.voices import People
@@ -95,10 +95,14 @@ def test_a_cluster_with_exactly_the_least_speech_is_a_person() -> None:
     assert both.centroids.tolist() == directions(0, 1).tolist()
     less = np.array([9.0, 1.0, 0.75])
     assert len(clustering(directions(0, 1, 1), less, np.ones(3)).centroids) == 1
-    assert len(clustering(directions(0, 1, 1), less, np.ones(3), least_seconds=1.75).centroids) == 2
+    assert len(clustering(directions(0, 1, 1), less, np.ones(3), LeastSpeech(1.75)).centroids) == 2
     # In a long recording the share counts: 2 % of 200 s are four.
     assert len(clustering(directions(0, 1, 1), np.array([196.0, 2.0, 2.0]), np.ones(3)).centroids) == 2
     assert len(clustering(directions(0, 1, 1), np.array([197.0, 2.0, 1.0]), np.ones(3)).centroids) == 1
+    # Where there is a highest bound, it counts instead.
+    late = np.array([197.0, 2.0, 1.0])
+    assert len(clustering(directions(0, 1, 1), late, np.ones(3), LeastSpeech(2.0, 3.0)).centroids) == 2
+    assert len(clustering(directions(0, 1, 1), late, np.ones(3), LeastSpeech(2.0, 3.1)).centroids) == 1
 
 
 def test_an_embedding_of_a_second_founds_and_one_of_less_joins() -> None:

@@ -44,14 +44,24 @@ def test_somebody_with_short_turns_is_told_after_a_few_of_them() -> None:
     assert said[-2] == [0, 0]
 
 
-def test_a_speaker_who_joins_a_long_call_is_told_in_the_end() -> None:
-    """Until they have the least share of all speech, they are taken for the most alike."""
+@pytest.mark.parametrize("minutes", [4, 12])
+def test_a_speaker_who_joins_a_long_call_is_known_after_a_few_seconds(minutes: int) -> None:
+    """Until they have spoken for `LEAST.highest`, they are taken for the most alike; not until they have a
+    share of all speech."""
     people, stream = People(), LiveSpeakers()
-    for _ in range(3):
+    for _ in range(minutes // 2):
         labels_of(stream, people.talk(("a", 60.0), ("b", 60.0)))
-    said = [labels_of(stream, people.talk((who, 3.0))) for who in ("c", "a") * 5]
+    said = [labels_of(stream, people.talk((who, 3.0))) for who in ("c", "a") * 2]
     assert set(said[-2]) == {2}
     assert set(said[-1]) == {0}
+
+
+def test_a_speaker_who_was_silent_for_long_is_known_again() -> None:
+    people, stream = People(), LiveSpeakers()
+    labels_of(stream, people.talk(("c", 6.0)))
+    for _ in range(5):
+        labels_of(stream, people.talk(("a", 60.0), ("b", 60.0)))
+    assert set(labels_of(stream, people.talk(("c", 1.5)))) == {0}
 
 
 def test_a_voice_that_falls_apart_later_makes_no_second_speaker_of_one_who_was_told() -> None:
@@ -141,11 +151,11 @@ def test_one_who_was_labelled_as_another_is_new_with_most_of_their_speech_in_a_f
 
 
 def test_in_a_long_call_more_may_have_been_labelled_as_another_s() -> None:
-    """Three hundredths of all speech, where that is more than the seconds."""
-    for seconds, speaker in [(290.0, 1), (200.0, 0)]:
+    """Half as much again as makes a speaker, where that is more than the seconds."""
+    for seconds, labelled, speaker in [(100.0, 5.0, 0), (290.0, 5.0, 1), (290.0, 6.5, 0), (3_000.0, 6.5, 0)]:
         stream = LiveSpeakers()
         assert labels_of(stream, [exactly(0, seconds)]) == [0]
-        _, voice = exactly(1, 8.0)
+        _, voice = exactly(1, labelled)
         stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
         assert labels_of(stream, [exactly(1, 2.0)]) == [speaker]
 
