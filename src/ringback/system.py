@@ -1,10 +1,12 @@
-"""What differs between operating systems: usable cores, freed memory, and what makes bytes durable.
+"""What differs between operating systems: usable cores, freed memory, holes in files, and what makes bytes
+durable.
 
 Linux has all of it; macOS has no CPU affinity and no `fdatasync`, and its `fsync` leaves the bytes in
 the drive's own cache (fsync(2) there names `F_FULLFSYNC` as the call that does not).
 """
 
 import ctypes
+import errno
 import fcntl
 import os
 import resource
@@ -12,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 
 _FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
 
 
 def available_cores() -> int:
@@ -60,6 +64,19 @@ def sync_folder(path: Path) -> None:
         sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def punch_hole(descriptor: int, start: int, size: int) -> None:
+    """Give these bytes of a file back to the disk; they read as zeros then, and its size stays.
+
+    Raises `OSError`: EOPNOTSUPP where the system or the file system has no holes.
+    """
+    allocate = getattr(_LIBC, "fallocate64", None)
+    if allocate is None:
+        raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
+    if allocate(descriptor, _PUNCH_HOLE | _KEEP_SIZE, ctypes.c_int64(start), ctypes.c_int64(size)):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def raise_open_files_limit(most: int) -> int:

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ringback.blobs import BlobKey, FolderBlobStore, single_chunk
+from ringback.blobs.packs import PACKS
 from ringback.blobs.snapshot import snapshot
+from support.blobs import bytes_below, keys_of
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
 
@@ -110,12 +113,11 @@ def test_a_waiting_recording_that_is_lost_is_reported(tmp_path: Path) -> None:
         for _ in range(4):
             program.listen(AUDIO, f"callback={receiver.url}")
         program.kill()  # before the engine is loaded: all wait
-    lost = list((tmp_path / "data" / "blobs" / "audio").iterdir())
-    for path in lost:
-        path.unlink()
+    for pack in (tmp_path / "data" / "blobs" / PACKS).glob("0*"):
+        pack.unlink()
     done = backup(tmp_path / "data", tmp_path / "copy")
     assert done.returncode == 0, done.stderr
-    assert f"{len(lost)} recordings" in done.stderr
+    assert "4 recordings" in done.stderr
     assert "are lost" in done.stderr
 
 
@@ -128,5 +130,24 @@ def test_a_snapshot_keeps_what_is_deleted_and_leaves_nothing(tmp_path: Path) -> 
         (audio / "first").unlink()
         (audio / "second").write_bytes(b"22")
         links.take()
-        assert sorted(links.files()) == [("audio/first", 1), ("audio/second", 2)]
+        assert links.sizes() == {"audio/first": 1, "audio/second": 2}
     assert list((tmp_path / "incoming").iterdir()) == []
+
+
+async def test_a_snapshot_keeps_what_is_deleted_from_a_pack(tmp_path: Path) -> None:
+    keys = [BlobKey(f"audio/{number}") for number in range(3)]
+    async with FolderBlobStore(tmp_path) as blobs:
+        await blobs.put(keys[0], single_chunk(b"first"), limit=100)
+        with snapshot(tmp_path) as links:
+            links.take()
+            await blobs.delete(keys[0])
+            await blobs.put(keys[1], single_chunk(b"second"), limit=100)
+            links.take()
+            assert links.sizes() == {keys[0]: 5, keys[1]: 6}
+            assert (links.holds(keys[0]), links.holds(keys[2])) == (True, False)
+            with links.open(keys[0]) as first, links.open(keys[1]) as second:
+                assert (first.read(), second.read()) == (b"first", b"second")
+            with pytest.raises(KeyError):
+                await blobs.get(keys[0])
+        assert await keys_of(blobs, "audio") == [keys[1]]
+        assert b"first" not in bytes_below(tmp_path)

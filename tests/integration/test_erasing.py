@@ -45,6 +45,8 @@ from support.stores import STORES, Store, database, sqlite
 
 TENANT = Project("22222222-2222-4222-8222-222222222222", "Kanarienvogel GmbH")
 CANARY = "kanarienvogel"
+UPLOAD_BYTES = 1 << 20
+"""As uploads have one, their bytes lie in a pack."""
 URL = f"http://user:{CANARY}@127.0.0.1:9/{CANARY}"
 
 
@@ -71,7 +73,7 @@ class ProcessContext:
         options = ListenOptions(extra={"note": CANARY}, tag=(CANARY,))
         order = TranscriptionOrder(options, "m", audio=audio_key(name), sha256="0" * 64, callback=URL)
         job = job_of(order, name, SEAL, project=TENANT.id, accessor="k")
-        await self.blobs.put(audio_key(name), single_chunk(CANARY.encode()))
+        await self.blobs.put(audio_key(name), single_chunk(CANARY.encode()), UPLOAD_BYTES)
         await self.store.add([replace(job, idempotency=IdempotencyKey(f"{CANARY} {name}", b"fingerprint"))])
         if not ends:
             return name

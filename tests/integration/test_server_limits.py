@@ -14,6 +14,7 @@ from ringback.keys import LARGEST_LIMIT, KeyLimits
 from ringback.quota import used_up
 from ringback.settings import LimitSettings
 from ringback.transcription.request import order_of
+from support.blobs import keys_of
 from support.clock import ManualClock
 from support.front import OWNER, Answered, Front, front
 
@@ -49,7 +50,7 @@ async def test_a_key_has_so_many_requests_at_once(tmp_path: Path) -> None:
         other = await api.add_key("member")
         assert [(await send(api)).status for _ in range(2)] == [200, 200]
         assert is_too_many(await send(api))
-        assert len(list((api.folder / "audio").iterdir())) == 2
+        assert len(await keys_of(api.blobs, "audio")) == 2
         assert (await send(api, key=other)).status == 200
         await api.finish(await api.claim())
         assert (await send(api)).status == 200

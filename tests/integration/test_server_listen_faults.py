@@ -10,11 +10,13 @@ import msgspec
 import pytest
 
 from ringback import telemetry
-from ringback.blobs import DiskFull, FolderBlobStore, StoredBlob
+from ringback.blobs import READ_SIZE, DiskFull, FolderBlobStore, StoredBlob
+from ringback.blobs.packs import PACKS
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
+from support.blobs import stored_below
 from support.front import Front, front
 from support.logs import capture_logs
 from support.uploads import AUDIO, CALLBACK, head_of, jobs, nothing_is_left
@@ -155,12 +157,13 @@ async def test_a_ledger_that_cannot_write_is_a_503_and_nothing_is_kept(api: Fron
     assert answer.status == 503
     assert answer.json()["error_code"] == "Service Unavailable"
     assert int(answer.headers["retry-after"]) > 0
-    assert not list((api.folder / "audio").iterdir())
+    assert stored_below(api.folder) == []
 
 
-async def test_a_folder_that_cannot_be_written_is_a_503(api: Front) -> None:
-    (api.folder / "incoming").rmdir()
-    answer = await api.call("POST", "/v1/listen", data=AUDIO)
+@pytest.mark.parametrize(("folder", "size"), [("incoming", READ_SIZE), (PACKS, 1_000)])
+async def test_a_folder_that_cannot_be_written_is_a_503(api: Front, folder: str, size: int) -> None:
+    (api.folder / folder).rmdir()
+    answer = await api.call("POST", "/v1/listen", data=bytes(size))
     assert answer.status == 503
 
 

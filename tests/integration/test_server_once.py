@@ -14,6 +14,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.settings import LimitSettings
 from ringback.storage.sqlite import SqliteLedger
 from ringback.transcription.request import KIND
+from support.blobs import keys_of
 from support.front import DOCUMENT, Answered, Front, front
 from support.logs import capture_logs
 from support.waiting import eventually
@@ -41,8 +42,8 @@ async def jobs(api: Front) -> list[str]:
     return [job.id for job in (await api.ledger.page(JobFilter(api.project, KIND), 100)).jobs]
 
 
-def recordings(api: Front) -> list[str]:
-    return [path.name for path in (api.folder / "audio").glob("*")]
+async def recordings(api: Front) -> list[str]:
+    return [key.partition("/")[2] for key in await keys_of(api.blobs, "audio")]
 
 
 async def test_the_same_word_for_the_same_request_is_the_same_request(api: Front) -> None:
@@ -53,7 +54,7 @@ async def test_the_same_word_for_the_same_request_is_the_same_request(api: Front
     assert "idempotent-replayed" not in first.headers
     assert again.headers["idempotent-replayed"] == "true"
     assert again.headers["dg-request-id"] == first.json()["request_id"]
-    assert await jobs(api) == recordings(api) == [first.json()["request_id"]]
+    assert await jobs(api) == await recordings(api) == [first.json()["request_id"]]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +69,7 @@ async def test_the_same_word_for_another_wish_is_a_mistake(api: Front, query: st
     first = await send(api, "monday")
     other = await send(api, "monday", query, **body)
     assert (other.status, other.json()["err_code"]) == (422, "IDEMPOTENCY_KEY_REUSED")
-    assert await jobs(api) == recordings(api) == [first.json()["request_id"]]
+    assert await jobs(api) == await recordings(api) == [first.json()["request_id"]]
 
 
 async def test_a_url_is_a_wish_like_a_recording(api: Front) -> None:
@@ -91,7 +92,7 @@ async def test_of_many_at_once_one_is_accepted(api: Front) -> None:
     assert {answer.status for answer in answers} == {200}
     (request_id,) = {answer.json()["request_id"] for answer in answers}
     assert sum("idempotent-replayed" not in answer.headers for answer in answers) == 1
-    assert await jobs(api) == recordings(api) == [request_id]
+    assert await jobs(api) == await recordings(api) == [request_id]
 
 
 async def test_a_word_outlives_a_restart(tmp_path: Path) -> None:
@@ -164,7 +165,7 @@ async def test_no_5xx_leaves_once_a_request_is_stored(api: Front, monkeypatch: p
     monkeypatch.setattr(SqliteLedger, "add", add_and_go_away)
     answer = await send(api, None)
     assert answer.status == 200
-    assert recordings(api) == [answer.json()["request_id"]]
+    assert await recordings(api) == [answer.json()["request_id"]]
 
 
 async def test_a_loser_whose_recording_cannot_be_deleted_is_answered_all_the_same(
@@ -203,5 +204,5 @@ async def test_a_ledger_that_fails_before_it_is_stored_leaves_nothing(
     with monkeypatch.context() as broken:
         broken.setattr(SqliteLedger, "add", away)
         assert (await send(api, "monday")).status == 503
-    assert recordings(api) == []
+    assert await recordings(api) == []
     assert (await send(api, "monday")).status == 200

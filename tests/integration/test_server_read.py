@@ -34,6 +34,7 @@ from ringback.transcription.remote import RemoteAudio
 from ringback.transcription.request import READ, order_of
 from ringback.understanding.endpoint import LlmEndpoint
 from ringback.understanding.understand import Understanding
+from support.blobs import stored_below
 from support.front import Answered, Front, front
 from support.llm import LlmAnswer, LlmRequest, LlmServer, sensible
 from support.logs import capture_logs
@@ -187,7 +188,7 @@ async def test_bodies_that_hold_no_text(built_in: Reading, more: Any, status: in
     answered = await built_in.ask(BUILT_IN, **more)
     assert (answered.status, answered.json()["err_code"]) == (status, code)
     assert await built_in.history() == []
-    assert not [path for path in built_in.front.folder.rglob("*") if path.is_file()]
+    assert stored_below(built_in.front.folder) == []
 
 
 @pytest.mark.parametrize(
@@ -321,7 +322,7 @@ async def test_the_history_shows_it_and_its_result_is_kept(built_in: Reading) ->
     assert again.status == 200
     assert (await built_in.front.call("DELETE", path)).status == 200
     assert await built_in.history() == []
-    assert not [each for each in built_in.front.folder.rglob("*") if each.is_file()]
+    assert stored_below(built_in.front.folder) == []
 
 
 async def test_usage_counts_requests_and_tokens_by_endpoint(tmp_path: Path) -> None:

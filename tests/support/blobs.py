@@ -2,8 +2,10 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, aclosing
+from pathlib import Path
 
 from ringback.blobs import BlobKey, BlobStore
+from ringback.blobs.packs import PACKS, index_of
 from ringback.clock import SystemClock
 
 OpenBlobs = Callable[[int], AbstractAsyncContextManager[BlobStore]]
@@ -14,6 +16,17 @@ async def keys_of(blobs: BlobStore, kind: str, older_than: float = 0.0) -> list[
     """All keys of one kind, in their order."""
     async with aclosing(blobs.listed(kind, older_than)) as pages:
         return sorted([blob.key async for page in pages for blob in page])
+
+
+def stored_below(folder: Path) -> list[Path | BlobKey]:
+    """All that a folder of blobs holds: files, and bodies in packs."""
+    files = [path for path in folder.rglob("*") if path.is_file() and PACKS not in path.parts]
+    return [*files, *index_of(folder / PACKS)[0]]
+
+
+def bytes_below(folder: Path) -> bytes:
+    """What a search through all files below a folder would find."""
+    return b"".join(path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:

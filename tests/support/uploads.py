@@ -4,6 +4,7 @@ from urllib.parse import quote
 
 from ringback.jobs.job import JobFilter
 from ringback.transcription.request import KIND
+from support.blobs import stored_below
 from support.front import OWNER, Front
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
@@ -17,8 +18,7 @@ async def jobs(api: Front) -> list[str]:
 
 
 async def nothing_is_left(api: Front) -> bool:
-    folder = api.folder
-    return not await jobs(api) and not [path for path in folder.rglob("*") if path.is_file()]
+    return not await jobs(api) and not stored_below(api.folder)
 
 
 BOUNDARY = "----a-boundary"

@@ -1,7 +1,8 @@
-"""Blobs as files in a folder: on one machine, or on a file system that several machines share.
+"""Blobs in a folder: on one machine, or on a file system that several machines share.
 
 Bytes that an acknowledged request stands on are durable when `put` returns: written to a temporary
-file, fdatasync, rename, fsync of the folder.
+file, fdatasync, rename, fsync of the folder; small uploads, where one machine has the folder alone, appended
+to a pack with all others that wait (`packs`).
 """
 
 import errno
@@ -19,6 +20,8 @@ from types import TracebackType
 from typing import Self
 
 from ringback.blobs.free_space import check_free_space
+from ringback.blobs.pack_records import MOST_KEY_BYTES
+from ringback.blobs.packs import PackFolder
 from ringback.blobs.port import (
     LISTED_AT_ONCE,
     BlobContent,
@@ -34,6 +37,7 @@ from ringback.clock import Clock, SystemClock
 from ringback.system import sync_data, sync_folder
 
 READ_SIZE = 1 << 20
+"""Bytes of an upload that are held in memory; one that is shorter lies in a pack."""
 
 CONTENT_PIECE = 1 << 16
 """Bytes of a blob that are read at a time to be passed on: there may be thousands of slow readers."""
@@ -50,7 +54,8 @@ UNFINISHED_AFTER = 86_400.0
 
 
 class FolderBlobStore:
-    """Blobs as files below one folder: `<root>/<kind>/<name>`; unfinished ones lie in `<root>/incoming`.
+    """Blobs below one folder: `<root>/<kind>/<name>`, and small ones in `<root>/packs`; what is unfinished
+    lies in `<root>/incoming`. A blob that is in both (it was put again) counts as it is in the pack.
 
     An async context: leaving it ends its threads, once they have finished what they were given.
     """
@@ -72,6 +77,7 @@ class FolderBlobStore:
         self._numbers = itertools.count()
         self._folders: dict[str, _SyncedFolder] = {}
         self._threads = BlobThreads(THREADS)
+        self._packs = None if shared else PackFolder(root, self._threads, self._clock, reserve)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,39 +85,61 @@ class FolderBlobStore:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._packs is not None:
+            await self._packs.end()
         await self._threads.end()
 
     async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
-        upload = self._upload(key, limit)
-        buffered = bytearray()
+        checked(key)
+        buffered: list[bytes] = []
+        size = length = 0
+        upload: _FileUpload | None = None
         try:
             async for chunk in chunks:
-                upload.count(len(chunk))
-                buffered += chunk
-                if len(buffered) >= READ_SIZE:
+                size += len(chunk)
+                if limit is not None and size > limit:
+                    raise TooLarge
+                buffered.append(chunk)
+                length += len(chunk)
+                if length >= READ_SIZE:
+                    upload = upload or self._upload(key, 0 if limit is None else self._reserve)
                     # Each block goes to a thread of its own turn, so that many uploads share the disk.
-                    await self._threads.run(partial(upload.write, bytes(buffered)))
-                    buffered.clear()
-            return await self._threads.run(partial(upload.finish, bytes(buffered), key))
+                    await self._threads.run(partial(upload.write, b"".join(buffered)))
+                    buffered, length = [], 0
+            if upload is None and limit is not None and self._appends(key):
+                return await self._append(key, buffered, size)
+            upload = upload or self._upload(key, 0 if limit is None else self._reserve)
+            stored = await self._threads.run(partial(upload.finish, b"".join(buffered), key))
         except BaseException:
-            upload.abandon()
+            if upload is not None:
+                upload.abandon()
             raise
+        if self._packs is not None:
+            await self._packs.delete(key)
+        return stored
 
     async def check_space(self) -> None:
         await self._threads.run(partial(check_free_space, self._incoming, self._reserve, 0))
 
     async def get(self, key: BlobKey) -> bytes:
+        path = self._path(key)
+        if (body := await self._appended(key)) is not None:
+            return body
         try:
-            return await self._threads.run(self._path(key).read_bytes)
+            return await self._threads.run(path.read_bytes)
         except FileNotFoundError:
             raise KeyError(key) from None
 
     @asynccontextmanager
     async def content(self, key: BlobKey) -> AsyncIterator[BlobContent]:
-        try:
-            file = await self._threads.run(partial(os.open, self._path(key), os.O_RDONLY))
-        except FileNotFoundError:
-            raise KeyError(key) from None
+        path = self._path(key)
+        if (body := await self._appended(key)) is not None:
+            file = await self._threads.run(partial(_unnamed, self._temporary(), body))
+        else:
+            try:
+                file = await self._threads.run(partial(os.open, path, os.O_RDONLY))
+            except FileNotFoundError:
+                raise KeyError(key) from None
         try:
             async with aclosing(self._pieces(file)) as pieces:
                 yield BlobContent(os.fstat(file).st_size, pieces)
@@ -121,15 +149,35 @@ class FolderBlobStore:
     @asynccontextmanager
     async def local(self, key: BlobKey) -> AsyncIterator[Path]:
         path = self._path(key)
+        if (body := await self._appended(key)) is not None:
+            path = self._temporary()
+            try:
+                await self._threads.run(partial(path.write_bytes, body))
+                yield path
+            finally:
+                path.unlink(missing_ok=True)
+            return
         if not path.exists():
             raise KeyError(key)
         yield path
 
     async def delete(self, key: BlobKey) -> None:
-        await self._threads.run(partial(self._path(key).unlink, missing_ok=True))
+        path = self._path(key)
+        if self._packs is not None:
+            await self._packs.delete(key)
+        await self._threads.run(partial(path.unlink, missing_ok=True))
 
     async def listed(self, kind: str, older_than: float) -> AsyncGenerator[Sequence[ListedBlob], None]:
-        found = await self._threads.run(partial(self._scan, kind, older_than))
+        appended = [] if self._packs is None else await self._packs.listed(kind)
+        now = self._clock.now()
+        found = [
+            ListedBlob(record.key, now - record.written_at)
+            for record in appended
+            if now - record.written_at >= older_than
+        ]
+        there = {record.key for record in appended}
+        files = await self._threads.run(partial(self._scan, kind, older_than))
+        found += [file for file in files if file.key not in there]
         for start in range(0, len(found), LISTED_AT_ONCE):
             yield found[start : start + LISTED_AT_ONCE]
 
@@ -149,16 +197,29 @@ class FolderBlobStore:
                         found.append(ListedBlob(BlobKey(key), age))
         return found
 
-    def _upload(self, key: BlobKey, limit: int | None) -> "_FileUpload":
+    def _appends(self, key: BlobKey) -> bool:
+        """Whether small uploads go to a pack."""
+        return self._packs is not None and self._packs.appends and len(key) <= MOST_KEY_BYTES
+
+    async def _append(self, key: BlobKey, chunks: Sequence[bytes], size: int) -> StoredBlob:
+        assert self._packs is not None
+        appended = await self._packs.append(key, chunks, size)
+        return StoredBlob(key, size, appended.sha256)
+
+    async def _appended(self, key: BlobKey) -> bytes | None:
+        """A body that lies in a pack."""
+        return None if self._packs is None else await self._packs.read(key)
+
+    def _temporary(self) -> Path:
+        return self._incoming / f"{self._own}-{next(self._numbers)}"
+
+    def _upload(self, key: BlobKey, reserve: int) -> "_FileUpload":
         path = self._path(key)
         kind = key.partition("/")[0]
         folder = self._folders.get(kind)
         if folder is None:
             folder = self._folders[kind] = _SyncedFolder(path.parent)
-        temporary = self._incoming / f"{self._own}-{next(self._numbers)}"
-        return _FileUpload(
-            temporary, path, folder, limit=limit, reserve=0 if limit is None else self._reserve
-        )
+        return _FileUpload(self._temporary(), path, folder, reserve)
 
     def _path(self, key: BlobKey) -> Path:
         return self._root / checked(key)
@@ -192,27 +253,20 @@ def _make_private(root: Path, *, ours: bool) -> None:
 class _FileUpload:
     """One file on its way in; used by one task, in one thread at a time."""
 
-    def __init__(
-        self, temporary: Path, final: Path, folder: "_SyncedFolder", *, limit: int | None, reserve: int
-    ) -> None:
+    def __init__(self, temporary: Path, final: Path, folder: "_SyncedFolder", reserve: int) -> None:
         self._temporary = temporary
         self._final = final
         self._folder = folder
-        self._limit = limit
         self._reserve = reserve
         self._size = 0
         self._hash = hashlib.sha256()
         self._file: int | None = None
 
-    def count(self, more: int) -> None:
-        self._size += more
-        if self._limit is not None and self._size > self._limit:
-            raise TooLarge
-
     def write(self, block: bytes) -> None:
         if self._file is None:
             self._file = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         check_free_space(self._temporary.parent, self._reserve, len(block))
+        self._size += len(block)
         self._hash.update(block)
         view = memoryview(block)
         while view:
@@ -232,6 +286,14 @@ class _FileUpload:
             os.close(self._file)
             self._file = None
         self._temporary.unlink(missing_ok=True)
+
+
+def _unnamed(path: Path, body: bytes) -> int:
+    """An open file with these bytes, to be read, whose name is gone already."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
+    path.unlink()
+    os.pwrite(file, body, 0)
+    return file
 
 
 class _SyncedFolder:

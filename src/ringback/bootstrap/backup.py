@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from ringback.blobs.snapshot import Snapshot, snapshot
 from ringback.bootstrap.ledger import SQLITE_FILE
@@ -123,8 +124,8 @@ async def _missing_of(copy: SqliteLedger, where: JobFilter, links: Snapshot) -> 
 
 def _copy_blobs(links: Snapshot, target: Path, done: int, progress: Progress) -> tuple[int, int]:
     """How many there are, and the bytes of all with those `done` before."""
-    files = links.files()
-    whole = done + sum(size for _, size in files)
+    blobs = links.sizes()
+    whole = done + sum(blobs.values())
     free = shutil.disk_usage(target).free
     if whole - done > free:
         raise Misconfigured(
@@ -132,26 +133,28 @@ def _copy_blobs(links: Snapshot, target: Path, done: int, progress: Progress) ->
             f"{(whole - done) / (1 << 30):.1f} GiB: choose a larger disk."
         )
     (target / "blobs").mkdir(mode=0o700)
-    for key, size in files:
+    for key, size in blobs.items():
         copy = target / "blobs" / key
         copy.parent.mkdir(exist_ok=True, mode=0o700)
-        _copy(links.path(key), copy)
+        with links.open(key) as blob:
+            _copy(blob, copy)
         done += size
         progress(done, whole)
-    return len(files), done
+    return len(blobs), done
 
 
 def _copy_if_there(path: Path, target: Path) -> bool:
     if path.exists():
-        _copy(path, target / path.name)
+        with path.open("rb") as file:
+            _copy(file, target / path.name)
         return True
     return False
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: BinaryIO, target: Path) -> None:
     descriptor = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with source.open("rb") as read, os.fdopen(descriptor, "wb") as written:
-        shutil.copyfileobj(read, written, COPIED_AT_ONCE)
+    with os.fdopen(descriptor, "wb") as written:
+        shutil.copyfileobj(source, written, COPIED_AT_ONCE)
         written.flush()
         sync(written.fileno())
 

@@ -27,6 +27,7 @@ from ringback.bootstrap.weak_keys import weak_keys
 from ringback.cli import doctor_callback
 from ringback.cli.doctor_cluster import shared_store_findings
 from ringback.cli.doctor_ledger import SERVED, ledger_findings, secret_key_findings
+from ringback.cli.doctor_packs import pack_findings
 from ringback.cli.local_engine import local_engine
 from ringback.cli.options import make_data_folder, settings_of, with_settings
 from ringback.cli.output import Finding, Grade
@@ -120,6 +121,7 @@ async def _all_findings(read_settings: Callable[[], Settings]) -> AsyncIterator[
     served = file is not None and file.served
     for finding in (
         *await secret_key_findings(settings, file),
+        *pack_findings(settings),
         *_open_files(),
         *_port(settings, served),
         *_callbacks(settings),

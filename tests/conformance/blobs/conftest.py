@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ringback.blobs import BlobStore, blob_store_at
+from ringback.blobs import BlobKey, BlobStore, FolderBlobStore, StoredBlob, blob_store_at
 from support.blobs import ClockAhead, OpenBlobs
 from support.s3 import CREDENTIALS, S3
 
@@ -16,12 +16,21 @@ def clock() -> ClockAhead:
     return ClockAhead()
 
 
-@pytest.fixture(params=["folder", "shared folder", "s3"])
+class Uploads(FolderBlobStore):
+    """Everything is put as new work is: what is small goes to a pack."""
+
+    async def put(self, key: BlobKey, chunks: AsyncIterator[bytes], limit: int | None = None) -> StoredBlob:
+        return await super().put(key, chunks, 1 << 40 if limit is None else limit)
+
+
+@pytest.fixture(params=["folder", "packs", "shared folder", "s3"])
 def open_blobs(
     request: pytest.FixtureRequest, tmp_path: Path, clock: ClockAhead, monkeypatch: pytest.MonkeyPatch
 ) -> OpenBlobs:
     """Each time the same place, as a process that starts finds it; takes the reserve."""
     place = request.param
+    if place == "packs":
+        return lambda reserve: Uploads(tmp_path / "data" / "blobs", clock, reserve)
     if place == "folder":
         url = ""
     elif place == "shared folder":
