@@ -91,7 +91,8 @@ async def test_words_have_times_and_probabilities(tmp_path: Path) -> None:
     assert all(one.end <= other.start for one, other in pairwise(words))
     # "had" is said before 1 s, "was" after 5 s of six: the model writes them up to half a second later.
     assert words[0].start < 1.5
-    assert 4.5 < words[-1].start < len(samples) / SAMPLE_RATE + 0.5
+    assert words[-1].start > 4.5
+    assert words[-1].end <= len(samples) / SAMPLE_RATE + 0.02
     assert all(0 < word.confidence <= 1 for word in words)
     assert all(word.spaced for word in words)
     for number, partial in enumerate(utterance.partials, 1):

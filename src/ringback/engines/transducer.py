@@ -5,6 +5,7 @@ Its endpoint rules stay off: where a span ends is decided for all recognisers al
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from ringback.engines.base import (
 from ringback.engines.transducer_weights import INSTALL, TransducerWeights
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
+from ringback.transcript import Word
 
 
 class SherpaTransducer:
@@ -41,16 +43,16 @@ class SherpaTransducer:
     def warm(self) -> None:
         self.recognise([np.zeros(SAMPLE_RATE, np.float32)], Task(self.info.name))
 
-    def open(self) -> Any:
-        return self._model.create_stream()
+    def open(self) -> "_SherpaUtterance":
+        return _SherpaUtterance(self._model.create_stream())
 
     def feed(self, parts: Sequence[UtteranceSpeech]) -> list[Recognition]:
         for part in parts:
-            _push(part.state, part.samples)
+            part.state.push(part.samples)
             if part.ends:
-                _push(part.state, self._silence)
-                part.state.input_finished()
-        while ready := [part.state for part in parts if self._model.is_ready(part.state)]:
+                part.state.finish(self._silence)
+        streams = [part.state.stream for part in parts]
+        while ready := [stream for stream in streams if self._model.is_ready(stream)]:
             self._model.decode_streams(ready)
         return [Recognition(self._words(part.state)) for part in parts]
 
@@ -62,15 +64,30 @@ class SherpaTransducer:
         languages = self.info.languages
         return [{language: 1 / len(languages) for language in languages}] * len(batch)
 
-    def _words(self, state: Any) -> tuple[Any, ...]:
-        found = self._model.get_result_all(state)
+    def _words(self, utterance: "_SherpaUtterance") -> tuple[Word, ...]:
+        found = self._model.get_result_all(utterance.stream)
         pieces = _pieces(found.tokens, found.timestamps, found.ys_probs, lower=self._capitals_only)
-        return words_of(pieces, by_spaces=self._by_spaces, duration=math.inf)
+        # What is written in the flush was said before it.
+        return words_of(pieces, by_spaces=self._by_spaces, duration=utterance.samples / SAMPLE_RATE)
 
 
-def _push(state: Any, samples: Samples) -> None:
-    if len(samples):
-        state.accept_waveform(SAMPLE_RATE, samples)
+@dataclass(slots=True)
+class _SherpaUtterance:
+    stream: Any
+    """Of sherpa-onnx."""
+    samples: int = 0
+
+    def push(self, samples: Samples) -> None:
+        self.samples += len(samples)
+        self._accept(samples)
+
+    def finish(self, silence: Samples) -> None:
+        self._accept(silence)
+        self.stream.input_finished()
+
+    def _accept(self, samples: Samples) -> None:
+        if len(samples):
+            self.stream.accept_waveform(SAMPLE_RATE, samples)
 
 
 def _pieces(

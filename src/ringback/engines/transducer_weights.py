@@ -52,8 +52,6 @@ class TransducerKind:
     """Streaming transducers through sherpa-onnx. `load` imports it, which is large."""
 
     def names(self, models: Path) -> Sequence[str]:
-        if importlib.util.find_spec("sherpa_onnx") is None:
-            return ()
         return sorted(path.name for path in models.glob("[!.]*") if (path / TOKENS).exists())
 
     def describe(self, name: str, models: Path) -> ModelInfo:

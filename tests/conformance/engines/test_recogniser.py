@@ -15,6 +15,7 @@ from ringback.engines.registry import ModelCatalogue
 from support.accuracy import word_error_rate
 from support.kernels import COMPUTE_TYPE
 from support.speech import samples_of
+from support.transducer import FOLDER, MODEL
 
 AUDIO = Path(__file__).parent.parent.parent / "audio"
 Load = Callable[[Path], Recogniser]
@@ -41,7 +42,11 @@ def scripted(folder: Path) -> Recogniser:
     return ModelCatalogue(f"scripted:{script}", folder).load("scripted", "cpu", "default", 2)
 
 
-@pytest.fixture(scope="module", params=[tiny_en, base, scripted])
+def transducer(folder: Path) -> Recogniser:
+    return ModelCatalogue(MODEL, folder).load(FOLDER.name, "cpu", "default", 2)
+
+
+@pytest.fixture(scope="module", params=[tiny_en, base, scripted, transducer])
 def recogniser(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Recogniser:
     load: Load = request.param
     loaded = load(tmp_path_factory.mktemp("models"))

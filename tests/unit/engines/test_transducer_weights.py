@@ -5,9 +5,14 @@ from pathlib import Path
 
 import pytest
 
+from ringback.engines.base import RecogniserKind
+from ringback.engines.registry import ModelCatalogue
 from ringback.engines.transducer_weights import TransducerKind, find
-from ringback.errors import Misconfigured
+from ringback.engines.weights import WhisperKind
+from ringback.errors import Misconfigured, Refusal
 from support.transducer import FOLDER
+
+KINDS: dict[str, RecogniserKind] = {"whisper": WhisperKind(), "transducer": TransducerKind()}
 
 
 @pytest.fixture
@@ -62,10 +67,27 @@ def test_facts_that_cannot_be_are_refused(model: Path, facts: str) -> None:
         find(str(model), Path())
 
 
-def test_without_sherpa_onnx_nothing_is_listed_and_the_fix_is_named(
-    model: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_sherpa_onnx_the_fix_is_named(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert TransducerKind().names(model.parent) == ()
     with pytest.raises(Misconfigured, match="EXTRAS=transducers"):
         TransducerKind().describe("small", model.parent)
+
+
+def test_a_server_that_has_it_pulled_needs_its_name_alone(model: Path) -> None:
+    catalogue = ModelCatalogue(
+        "small", model.parent, {"whisper": WhisperKind(), "transducer": TransducerKind()}
+    )
+    assert catalogue.default.incremental
+    with pytest.raises(Refusal):
+        catalogue.resolve("small", "multi", detect=False)
+
+
+def test_several_languages_are_no_detection_of_languages(model: Path) -> None:
+    (model / "ringback.json").write_text('{"languages": ["zh", "en"]}')
+    catalogue = ModelCatalogue(
+        "small", model.parent, {"whisper": WhisperKind(), "transducer": TransducerKind()}
+    )
+    assert catalogue.resolve("small", "zh", detect=False).name == "small"
+    for language, detect in (("multi", False), ("en", True)):
+        with pytest.raises(Refusal):
+            catalogue.resolve("small", language, detect)

@@ -11,6 +11,7 @@ import pytest
 from ringback.audio.samples import Samples
 from ringback.engines.base import Recognition, Task, Urgency
 from ringback.engines.pool import EnginePool
+from ringback.engines.segment_queue import UtteranceSoFar
 from ringback.errors import Misconfigured
 from ringback.listen.recognition_events import (
     Cause,
@@ -63,11 +64,14 @@ async def results_of(
     interim: bool = True,
     ends: bool = True,
     speakers: bool = False,
+    incremental: bool = False,
 ) -> list[RecognitionResult]:
     """The results of a channel with this audio: (seconds, sound, the words that the engine returns)."""
     events: list[RecognitionEvent] = []
     pool = cast(EnginePool, cast(Any, engine))
-    settings = RecognitionSettings(pool, Task("tiny.en"), None, speakers, interim, 300)
+    settings = RecognitionSettings(
+        pool, Task("tiny.en"), None, speakers, interim, 300, incremental=incremental
+    )
     channel = ChannelRecogniser(0, "stream", settings, emit=events.append, on_progress=lambda: None)
     running = asyncio.create_task(channel.run())
     total = 0
@@ -84,6 +88,7 @@ async def results_of(
     else:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+    channel.close()
     return [event for event in events if isinstance(event, RecognitionResult)]
 
 
@@ -153,6 +158,69 @@ async def test_who_does_not_ask_costs_no_listening() -> None:
     engine = Engine("one")
     await results_of(engine, (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",)))
     assert Urgency.LIVE_VOICES not in engine.urgencies
+
+
+class Hearing(Engine):
+    """A transducer: says which speech it was given, and whether that was its utterance's end."""
+
+    def __init__(self, *words: str, idle: int = 0) -> None:
+        super().__init__(*words, idle=idle)
+        self.utterances: list[tuple[UtteranceSoFar, int]] = []
+        self.dropped: list[str] = []
+
+    async def recognise_utterance(
+        self, samples: Samples, utterance: UtteranceSoFar, model: str, urgency: Urgency, source: str
+    ) -> Recognition:
+        assert (model, source) == ("tiny.en", "stream/0")
+        self.utterances.append((utterance, len(samples)))
+        return await self.recognise(samples, Task(model), urgency)
+
+    def drop_utterance(self, source: str) -> None:
+        self.dropped.append(source)
+
+
+@pytest.mark.parametrize("idle", [0, 2])
+@pytest.mark.parametrize("interim", [True, False])
+async def test_a_transducer_hears_the_span_as_it_is_spoken_and_its_end_once(interim: bool, idle: int) -> None:
+    """Whether or not interim results are wanted, and never the end before it is certain."""
+    engine = Hearing("one", idle=idle)
+    speech, pause = (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",))
+    results = await results_of(engine, speech, pause, interim=interim, incremental=True)
+    partials = [(spoken, length) for spoken, length in engine.utterances if not spoken.ends]
+    ends = [(spoken, length) for spoken, length in engine.utterances if spoken.ends]
+    assert len(partials) >= 5
+    assert len(ends) == 1
+    assert {spoken.begin for spoken, _ in engine.utterances} == {ends[0][0].begin}
+    lengths = [length for _, length in partials]
+    gaps = [after - before for before, after in pairwise(lengths)]
+    assert all(0 < gap <= 0.25 * 16_000 for gap in gaps[:-1])
+    assert 0 < gaps[-1] <= 0.5 * 16_000  # to a little behind the speech, once it has paused
+    assert ends[0][1] >= lengths[-1]
+    assert engine.utterances[-1] == ends[0]
+    assert any(not each.final for each in results) is interim
+    assert [each.cause for each in results if each.words and each.final] == [Cause.ENDPOINT]
+
+
+async def test_a_second_span_is_an_utterance_of_its_own() -> None:
+    engine = Hearing("one")
+    speech, pause = (1.2, SPEECH, ("one",)), (0.9, QUIET, ("one",))
+    await results_of(engine, speech, pause, speech, pause, incremental=True)
+    begins = [spoken.begin for spoken, _ in engine.utterances if spoken.ends]
+    assert len(begins) == 2
+    assert begins[0] < 16_000 < begins[1]
+
+
+async def test_what_nobody_ends_is_dropped() -> None:
+    engine = Hearing("one")
+    await results_of(engine, (1.2, SPEECH, ("one",)), incremental=True, ends=False)
+    assert engine.dropped == ["stream/0"]
+
+
+async def test_a_model_that_hears_whole_segments_has_nothing_to_drop() -> None:
+    engine = Hearing("one")
+    await results_of(engine, (1.2, SPEECH, ("one",)), ends=False)
+    assert engine.utterances == []
+    assert engine.dropped == []
 
 
 class Judge:
