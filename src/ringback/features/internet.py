@@ -128,7 +128,7 @@ def _read_local(passage: Passage, domain: int, done: int) -> tuple[int, str] | N
 
 def _is_mail(passage: Passage, first: int, at: int) -> bool:
     """Whether one plain word before “at” is a mailbox: by a word for mail, a mail host, or at the start."""
-    if passage.text(at + 1) in _MAIL_HOSTS or passage.text(at + 1).split(".")[0] in _MAIL_HOSTS:
+    if passage.text(at + 1).partition(".")[0] in _MAIL_HOSTS:
         return True
     if first == 0 or passage.atoms[first - 1].stop in (".", "?", "!", ":"):
         return True
@@ -199,7 +199,7 @@ def _read_path(passage: Passage, i: int) -> tuple[int, str]:
     path, last = "", i + LONGEST_NAME
     while passage.follows(i) and i < last:
         sign, start = _path_sign(passage, i)
-        if not sign or start >= len(passage.atoms):
+        if not sign:
             break
         label, end = _path_label(passage, start)
         if not label:
@@ -208,7 +208,7 @@ def _read_path(passage: Passage, i: int) -> tuple[int, str]:
     return i, path
 
 
-def _path_sign(passage: Passage, i: int) -> tuple[str, int]:
+def _path_sign(passage: Passage, i: int) -> tuple[str | None, int]:
     text = passage.text(i)
     if text == "slash":
         return "/", i + 1
@@ -227,12 +227,12 @@ def _path_sign(passage: Passage, i: int) -> tuple[str, int]:
     }
     if text == "colon" and passage.digits_at(i + 1) is not None:
         return ":", i + 1
-    return signs.get(text, ""), i + 1
+    return signs.get(text), i + 1
 
 
 def _path_label(passage: Passage, i: int) -> tuple[str, int]:
     text, end = "", i
-    while end < min(len(passage.atoms), i + LONGEST_NAME) and (end == i or passage.follows(end)):
+    while end < i + LONGEST_NAME and (end == i or passage.follows(end)):
         said = passage.digits_at(end)
         if said is not None:
             text, end = text + said[0], said[1]

@@ -91,7 +91,7 @@ def _is_ordinal_name(passage: Passage, i: int) -> bool:
 def _street_end(passage: Passage, i: int) -> int | None:
     """The end of a street's name that begins at atom `i`: up to three words, a number, and “street”."""
     named, end = 0, i
-    while named < _LONGEST_STREET and end < min(i + 2 * _LONGEST_STREET, len(passage.atoms)):
+    while named < _LONGEST_STREET and end < i + 2 * _LONGEST_STREET:
         if not passage.follows(end) or passage.text(end) in _NOT_IN_STREETS:
             return None
         if passage.text(end) in _STREETS and (end > i or passage.text(end) == "broadway"):
@@ -128,9 +128,9 @@ def _find_version(passage: Passage, i: int) -> Entity | None:
     if number is None or not number.fraction or number.pointed or number.scale or number.negative:
         return None
     text, end = number.text(), number.end
-    while passage.text(end) == "point" and passage.follows(end) and end + 1 < len(passage.atoms):
+    while passage.text(end) == "point" and passage.follows(end) and passage.follows(end + 1):
         said = fraction_digits(passage.atoms, end + 1)
-        if said is None or not passage.follows(end + 1):
+        if said is None:
             break
         text, end = f"{text}.{said[0]}", said[1]
     return passage.single("cardinal", text.replace(".", ""), i, end, text) if end > number.end else None
@@ -199,8 +199,7 @@ def _stays(passage: Passage, number: Number) -> bool:
     if number.written:
         return False
     if number.ordinal:
-        a_part = passage.previous(number.first) == "a" and passage.text(number.end) == "of"
-        return number.whole < 10 or a_part  # “a tenth of a percent”
+        return number.whole < 10 or _is_part_of(passage, number)
     if number.is_small or _is_half_heard(passage, number) or passage.text(number.end) == "past":
         return True
     if number.whole <= 12 and _is_hour(passage, number.first):
@@ -213,6 +212,13 @@ def _stays(passage: Passage, number: Number) -> bool:
         AtomKind.SCALE,
     )
     return bare_scale or (number.negative and number.whole == 0 and not number.fraction)
+
+
+def _is_part_of(passage: Passage, number: Number) -> bool:
+    """“a tenth of a percent”, “one hundredth of a second”; “the one hundredth of them” is in its place."""
+    previous = passage.previous(number.first)
+    one = passage.text(number.first) == "one" and previous != "the"
+    return (previous == "a" or one) and passage.text(number.end) == "of"
 
 
 def _is_hour(passage: Passage, i: int) -> bool:
@@ -232,7 +238,7 @@ def _is_half_heard(passage: Passage, number: Number) -> bool:
 
 
 def _is_small_part(passage: Passage, number: Number) -> bool:
-    """“one tenth”, “one hundredth of a second”: left as they were said."""
+    """“one tenth”, “one twentieth of it”: left as they were said."""
     behind = passage.follows(number.end) and passage.kind(number.end) is AtomKind.ORDINAL
     one = passage.texts(number.first, number.end) == ["one"]
     return behind and one and passage.atoms[number.end].value >= 10

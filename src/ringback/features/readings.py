@@ -108,10 +108,8 @@ def fraction_digits(atoms: Sequence[Atom], i: int) -> tuple[str, int] | None:
     atom = atoms[i]
     if atom.kind in SINGLE_DIGITS or atom.kind is AtomKind.TEEN or atom.kind is AtomKind.DIGITS:
         return atom.digits, i + 1
-    if atom.kind is AtomKind.TENS:
-        value, end = _below_hundred(atoms, i) or (0, i)
-        return (str(value), end) if end > i else None
-    return None
+    tens = _below_hundred(atoms, i)
+    return None if tens is None else (str(tens[0]), tens[1])
 
 
 def _read_scale(atoms: Sequence[Atom], number: Number) -> Number:
