@@ -87,7 +87,7 @@ def hide(entities: Sequence[Entity], hidden: Sequence[Hidden], labels: Sequence[
     """The entities in order, each that a hidden span touches in its place a label; `labels`: one per span."""
     visible = [each for each in entities if not any(overlap(each, span) for span in hidden)]
     marked = [
-        Entity(span.first, span.end, span.kind or "", "").hidden(label)
+        Entity(span.first, span.end, span.kind or "", "", label=label)
         for span, label in zip(hidden, labels, strict=True)
     ]
     return tuple(sorted([*visible, *marked], key=lambda entity: entity.first))
@@ -124,6 +124,9 @@ _PLAIN = word_set(
 
 _BETWEEN = word_set("and then uh um er dash hyphen space so okay ok yes yeah")
 """What people say between the groups of one number."""
+
+_GROUP = (3, 4)
+"""Digits of a group of a phone number or a card."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +171,7 @@ def _is_counted_on(words: Sequence[Word], run: _Run, following: _Run) -> bool:
     """Whether one of them is a number of its own: both are, or one is too short or too large for a group."""
     numbers = [each for each in (run, following) if each.kind == "cardinal"]
     return len(numbers) == 2 or any(
-        len(number.digits) < SHORTEST_RUN or _is_value(number, words) for number in numbers
+        len(number.digits) not in _GROUP or _is_value(number, words) for number in numbers
     )
 
 

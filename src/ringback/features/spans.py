@@ -59,10 +59,6 @@ class Entity:
             measured=_moved(self.measured, by),
         )
 
-    def hidden(self, label: str) -> "Entity":
-        """The same entity as a redacted one: the label and nothing of what was said."""
-        return replace(self, digits="", smart=(), numerals=(), measured=(), label=label)
-
 
 def _moved(parts: tuple[Part, ...], by: int) -> tuple[Part, ...]:
     return tuple(replace(part, first=part.first + by, end=part.end + by) for part in parts)

@@ -100,6 +100,81 @@ def test_utterances_hold_the_words_as_they_are_written_elsewhere() -> None:
     assert [[word.text for word in utterance.words] for utterance in finished.utterances] == [["yes"], ["no"]]
 
 
+def test_understanding_reads_sentences_that_nobody_asked_for() -> None:
+    recognised = transcript("Call 123-45-6789 now, um. Is it late?")
+    options = ListenOptions(summarize="v2", redact=("ssn",))
+    finished = finish(recognised, options)
+    assert text_of(finished.transcript) == "call [SSN_1] now is it late"
+    assert finished.sentences is not None
+    sentences = [(each.first, each.end, each.text) for each in finished.sentences[0]]
+    assert sentences == [(0, 3, "Call [SSN_1] now."), (3, 6, "Is it late?")]
+    assert finish(recognised, ListenOptions(punctuate=True)).sentences is None
+
+
+def test_profanity_is_masked_but_not_in_a_label() -> None:
+    options = ListenOptions(punctuate=True, profanity_filter=True, redact=("ssn",), replace=("ssn_1:shit",))
+    finished = finish(transcript("Damn shit, 123-45-6789."), options)
+    assert text_of(finished.transcript) == "Damn ****, [SSN_1]."
+    german = finish(transcript("shit happens"), ListenOptions(profanity_filter=True, language="de"))
+    assert text_of(german.transcript) == "shit happens"
+
+
+def test_a_channel_on_which_people_switch_is_read_as_most_of_it_is() -> None:
+    words = (*_words("cuarenta y siete cajas"), *_words("or forty seven"))
+    languages = ("es", "es", "es", "es", "en", "en", None)
+    told = tuple(replace(word, language=name) for word, name in zip(words, languages, strict=True))
+    options = ListenOptions(language="multi", numerals=True)
+    finished = finish(Transcript(9.0, (Channel(Alternative(told)),)), options)
+    assert text_of(finished.transcript) == "47 cajas or forty seven"
+    untold = finish(transcript("forty seven crates"), options)
+    assert text_of(untold.transcript) == "47 crates"
+    other = finish(transcript("forty seven crates"), ListenOptions(language="fr", numerals=True))
+    assert text_of(other.transcript) == "forty seven crates"
+
+
+def test_the_nearest_word_of_any_other_channel_says_what_a_number_is() -> None:
+    asks = Channel(Alternative(_words("your card please")))
+    also = tuple(replace(word, start=word.start + 3) for word in _words("no pin"))
+    answer = tuple(replace(word, start=word.start + 6) for word in _words("it is 12345678"))
+    channels = (asks, Channel(Alternative(answer)), Channel(Alternative(also)))
+    finished = finish(Transcript(9.0, channels), ListenOptions(redact=("numbers",)))
+    assert finished.transcript.channels[1].alternative.text == "it is [PASSWORD_1]"
+
+
+def test_labels_count_in_order_of_time_over_all_channels() -> None:
+    late = tuple(replace(word, start=word.start + 5) for word in _words("123-45-6789"))
+    both = (Channel(Alternative(late)), Channel(Alternative(_words("987-65-4321 and 123456"))))
+    finished = finish(Transcript(9.0, both), ListenOptions(redact=("ssn", "numbers")))
+    assert [channel.alternative.text for channel in finished.transcript.channels] == [
+        "[SSN_2]",
+        "[SSN_1] and [NUMERICAL_PII_1]",
+    ]
+
+
+def test_entities_are_reported_with_what_was_said_where_formatting_changed_it() -> None:
+    recognised = transcript("It costs five dollars.")
+    plainly = finish(recognised, ListenOptions(detect_entities=True, punctuate=True)).entities
+    formatted = finish(recognised, ListenOptions(detect_entities=True, smart_format=True)).entities
+    assert plainly is not None
+    assert formatted is not None
+    assert [(each.label, each.value, each.raw_value) for each in plainly[0]] == [
+        ("MONEY", "five dollars", None)
+    ]
+    assert [(each.label, each.value, each.raw_value) for each in formatted[0]] == [
+        ("MONEY", "$5", "five dollars")
+    ]
+    assert plainly[0][0].confidence == pytest.approx(0.9)
+
+
+def test_dictated_marks_are_english() -> None:
+    dictated = ListenOptions(dictation=True, punctuate=True)
+    assert text_of(finish(transcript("hello period new line bye"), dictated).transcript) == "Hello.\nBye"
+    french = ListenOptions(dictation=True, punctuate=True, language="fr")
+    assert text_of(finish(transcript("hello period"), french).transcript) == "hello period"
+    unpunctuated = ListenOptions(dictation=True)
+    assert text_of(finish(transcript("hello period"), unpunctuated).transcript) == "hello period"
+
+
 def test_um_is_a_word_in_german_and_portuguese() -> None:
     recognised = transcript("Um elf Uhr")
     assert text_of(finish(recognised, ListenOptions(language="de")).transcript) == "um elf uhr"
