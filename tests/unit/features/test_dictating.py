@@ -43,6 +43,20 @@ def words_of(text: str) -> tuple[Word, ...]:
         ("i know that period", "I know that."),
         ("the road is long period", "The road is long."),
         ("Allergies: none. Period. Plan: rest. Period.", "Allergies: none. Plan: rest."),
+        ("it hurts in this | colon today", "It hurts in this: today"),
+        ("stop right there at both | new line and go", "Stop right there at both\nand go"),
+        ("there is no | comma here", "There is no, here"),
+        ("the patient | period and so on", "The patient. And so on"),
+        ("any old period | then", "Any old. Then"),
+        ("the old comma then", "The old, then"),
+        ("we go, period then", "We go. Then"),
+        ("a long, period then", "A long. Then"),
+        ("all is well period I'm off", "All is well. I'm off"),
+        ("hello… period bye", "Hello. Bye"),
+        ("hello, new line bye", "Hello,\nbye"),
+        ("hello period new line bye", "Hello.\nBye"),
+        ("new paragraph hello", "\n\nHello"),
+        ("new line hello", "\nHello"),
     ],
 )
 def test_commands(said: str, written: str) -> None:
@@ -65,6 +79,15 @@ def test_commands(said: str, written: str) -> None:
         "in this period we saw growth",
         "during that time period",
         "it was a very long period",
+        "it hurts in this colon today",
+        "stop right there at both new line and go",
+        "there is no comma here",
+        "the patient period of it all",
+        "I say, colon cancer is bad",
+        "a long period I'm off",
+        "a long period Then",
+        "the next period we go",
+        "my colon is fine",
     ],
 )
 def test_words_that_are_no_commands(said: str) -> None:
@@ -73,7 +96,17 @@ def test_words_that_are_no_commands(said: str) -> None:
 
 @pytest.mark.parametrize(
     ("before", "written"),
-    [("went home", "then slept"), ("went home period", "Then slept"), ("dear anna comma", "then slept")],
+    [
+        ("went home", "then slept"),
+        ("went home period", "Then slept"),
+        ("dear anna comma", "then slept"),
+        ("who question mark", "Then slept"),
+        ("oh exclamation mark", "Then slept"),
+        ("bye new line", "then slept"),
+        ("bye period new line", "Then slept"),
+        ("bye new paragraph", "Then slept"),
+        ("Bye.", "then slept"),
+    ],
 )
 def test_words_behind_others_begin_a_sentence_where_one_was_ended(before: str, written: str) -> None:
     assert joined(dictate(words_of("then slept"), dictate(words_of(before))[-1])) == written
