@@ -48,7 +48,7 @@ def late(text: str, start: float) -> tuple[Word, ...]:
 
 
 @pytest.mark.parametrize(
-    ("asked", "found"),
+    ("around", "found"),
     [
         (other("card", 5.0), "credit_card"),
         (other("card", 20.0), "credit_card"),
@@ -60,15 +60,15 @@ def late(text: str, start: float) -> tuple[Word, ...]:
     ],
 )
 def test_the_last_words_of_another_channel_count_for_fifteen_seconds(
-    asked: tuple[Word, ...], found: str
+    around: tuple[Word, ...], found: str
 ) -> None:
-    (entity,) = find_entities(late("12345678", 20.0), context=Context((), asked))
+    (entity,) = find_entities(late("12345678", 20.0), context=Context((), around))
     assert entity.kind == found
 
 
 def test_the_words_of_this_channel_are_nearer_than_anothers() -> None:
-    asked = Context((), other("card please", 0.0))
-    assert [each.kind for each in find_entities(late("my account 12345678", 3.0), context=asked)] == [
+    around = Context((), other("card please", 0.0))
+    assert [each.kind for each in find_entities(late("my account 12345678", 3.0), context=around)] == [
         "account_number"
     ]
 

@@ -122,12 +122,12 @@ def test_profanity_is_masked_but_not_in_a_label() -> None:
 def test_a_channel_on_which_people_switch_is_read_as_most_of_it_is() -> None:
     words = (*_words("cuarenta y siete cajas"), *_words("or forty seven"))
     languages = ("es", "es", "es", "es", "en", "en", None)
-    told = tuple(replace(word, language=name) for word, name in zip(words, languages, strict=True))
+    labelled = tuple(replace(word, language=name) for word, name in zip(words, languages, strict=True))
     options = ListenOptions(language="multi", numerals=True)
-    finished = finish(Transcript(9.0, (Channel(Alternative(told)),)), options)
+    finished = finish(Transcript(9.0, (Channel(Alternative(labelled)),)), options)
     assert text_of(finished.transcript) == "47 cajas or forty seven"
-    untold = finish(transcript("forty seven crates"), options)
-    assert text_of(untold.transcript) == "47 crates"
+    unlabelled = finish(transcript("forty seven crates"), options)
+    assert text_of(unlabelled.transcript) == "47 crates"
     other = finish(transcript("forty seven crates"), ListenOptions(language="fr", numerals=True))
     assert text_of(other.transcript) == "forty seven crates"
 

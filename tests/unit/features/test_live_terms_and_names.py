@@ -31,8 +31,8 @@ def final(text: str, start: float, cause: Cause = Cause.ENDPOINT, **more: object
 def finals(
     text: LiveText, event: RecognitionEvent, names: tuple[NamedSpan, ...] = ()
 ) -> list[RecognitionResult]:
-    heard = text.hear(event, names)
-    return [each for each in heard if isinstance(each, RecognitionResult) and each.final]
+    events = text.hear(event, names)
+    return [each for each in events if isinstance(each, RecognitionResult) and each.final]
 
 
 def hits_of(result: RecognitionResult) -> list[tuple[str, list[tuple[float, float, str | None]]]]:
@@ -101,8 +101,8 @@ def test_names_in_held_words_are_told_with_them() -> None:
 def test_a_name_is_hidden_in_an_interim_of_held_words() -> None:
     text = stream(redact=("name",))
     spans = (NamedSpan(4, 5, "name"),)
-    heard = text.hear(final("please do write to Bob at", 0.0), spans)
-    interim = heard[-1]
+    events = text.hear(final("please do write to Bob at", 0.0), spans)
+    interim = events[-1]
     assert isinstance(interim, RecognitionResult)
     assert (joined(interim.words), interim.final) == ("[REDACTED] at", False)
     assert (interim.start, interim.cause) == (1.0, Cause.UPDATE)
