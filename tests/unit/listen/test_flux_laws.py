@@ -5,25 +5,24 @@ from typing import Any
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 
 from ringback.features.turns import TurnText
-from ringback.listen.actions import Action, CloseReason, CloseSocket, EndAudio, FeedAudio, SendMessage
+from ringback.listen.actions import Action, CloseSocket, EndAudio, FeedAudio, SendMessage
 from ringback.listen.flux_conversation import FluxConversation
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
     AudioOpened,
     Cause,
     PauseJudged,
-    RecognitionFinished,
     RecognitionResult,
     SpeechStarted,
-    Undecodable,
     VadProgress,
 )
 from ringback.listen.turn_confidence import TurnThresholds
 from ringback.transcript import Word
 from support.conversations import FACTS
+from support.stream_laws import StreamLaws
 from support.turns import Turns
 
 TIMES = st.floats(0, 1000) | st.sampled_from([0.0, 0.1, 1.0, 2.5])
@@ -56,17 +55,18 @@ OPTIONS = st.builds(
 )
 
 
-class FluxLaws(RuleBasedStateMachine):
+class FluxLaws(StreamLaws):
     """Each rule hands one thing in; what comes out is held against the laws."""
 
     @initialize(options=OPTIONS, ends=st.booleans())
     def start(self, options: ListenOptions, ends: bool) -> None:
         self.options = options
         self.now = 100.0
-        self.conversation = FluxConversation(options, FACTS, TurnText(options), ends_turn_on_close=ends)
+        self.conversation: FluxConversation = FluxConversation(
+            options, FACTS, TurnText(options), ends_turn_on_close=ends
+        )
         self.messages: list[dict[str, Any]] = []
         self.fixed = 0.0
-        self.closes: list[CloseSocket] = []
         self.ends = 0
         self.keep(self.conversation.begin())
         self.audio(b"x")
@@ -117,40 +117,11 @@ class FluxLaws(RuleBasedStateMachine):
         self.keep(self.conversation.tick(self.now))
         self.conversation.resume(self.now)
 
-    # The rule below ends it. It asks for a chance, so that most runs are long.
-
-    @rule(
-        ending=st.sampled_from(CloseReason),
-        ending_by=st.sampled_from(["close", "unparsable", "server", "finished", "undecodable"]),
-        chance=st.integers(0, 9),
-    )
-    def end(self, ending: CloseReason, ending_by: str, chance: int) -> None:
-        if chance:
-            return
-        match ending_by:
-            case "close":
-                self.keep(self.conversation.receive_text('{"type":"CloseStream"}', self.now))
-            case "unparsable":
-                self.keep(self.conversation.receive_text('{"type":"Finalize"}', self.now))
-            case "server":
-                self.keep(self.conversation.end_stream(ending, self.now))
-            case "finished":
-                self.keep(self.conversation.receive_event(RecognitionFinished(1, 30.0), self.now))
-            case _:
-                self.keep(self.conversation.receive_event(Undecodable(), self.now))
-
     @invariant()
     def the_laws_hold(self) -> None:
         stream = Turns(self.messages)
         stream.check()  # a recogniser gone astray may report `EAGER` where it was not requested
         assert json.loads(self.conversation.summary)["turns"] == len(stream.ends)
-
-    @invariant()
-    def closed_is_for_good(self) -> None:
-        if self.closes:
-            assert self.conversation.closed
-            assert self.conversation.deadline is None
-            assert self.conversation.tick(self.now + 1000) == []
 
     def keep(self, actions: list[Action]) -> None:
         for action in actions:
@@ -162,8 +133,7 @@ class FluxLaws(RuleBasedStateMachine):
                 case EndAudio():
                     self.ends += 1
                 case CloseSocket():
-                    self.closes.append(action)
-                    assert action.code in {1000, 1001, 1008, 1011}
+                    self.keep_close(action)
                 case FeedAudio(data):
                     assert data
                 case _:
