@@ -197,6 +197,41 @@ def test_a_parked_callback_is_sent_again(signed_in: Browser, server: Program) ->
     signed_in.wait_for("document.querySelector('.timeline').innerText.includes('Attempt 3')")
 
 
+def test_a_delivery_that_waits_is_cancelled(signed_in: Browser, server: Program) -> None:
+    server.listen(CLIP.read_bytes(), f"callback={quote(CATCHER + '503')}&callback_schedule=1h&tag=waits")
+    show(signed_in, f"requests/{newest(server, 'tag=waits')}")
+    signed_in.wait_for("document.querySelector('.timeline').innerText.includes('Attempt 1')")
+    signed_in.click("Cancel")
+    signed_in.wait_for("document.querySelector('#notices').innerText.includes('Cancelled.')")
+    signed_in.wait_for("document.querySelector('.timeline').innerText.includes('Delivery cancelled')")
+    cancel = "[...document.querySelectorAll('button')].find(b => b.innerText === 'Cancel')"
+    assert signed_in.evaluate(f"{cancel}.disabled")
+    assert signed_in.complaints == []
+
+
+def test_a_request_is_erased_once_that_is_confirmed(signed_in: Browser, server: Program) -> None:
+    answered = server.listen(CLIP.read_bytes(), "tag=to-erase")
+    request = answered.json()["metadata"]["request_id"]
+    path = f"/v1/projects/{server.project}/requests/{request}"
+    show(signed_in, f"requests/{request}")
+    signed_in.wait_for("document.querySelector('.page button.danger')")
+    signed_in.click("Erase")
+    signed_in.wait_for("document.querySelector('dialog[open]')")
+    check_access(signed_in, "erase?")
+    signed_in.click("Back")
+    signed_in.wait_for("!document.querySelector('dialog')")
+    assert server.get(path).status == 200
+    signed_in.click("Erase")
+    signed_in.wait_for("document.querySelector('dialog[open]')")
+    signed_in.evaluate("document.querySelector('dialog .danger').click()")
+    signed_in.wait_for(
+        "location.hash === '#/requests' && document.querySelector('#main[data-ready=requests]')"
+    )
+    assert server.get(path).status == 404
+    assert request not in signed_in.text()
+    assert signed_in.complaints == []
+
+
 def test_what_callers_write_never_becomes_markup(signed_in: Browser, server: Program) -> None:
     made = server.post(f"/v1/projects/{server.project}/keys", {"comment": HOSTILE}).json()
     answered = server.listen(CLIP.read_bytes(), f"tag={quote(HOSTILE)}&replace={quote('he:' + HOSTILE)}")

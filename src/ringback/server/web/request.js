@@ -32,8 +32,12 @@ export function requestPage(page, id) {
 
   async function erase() {
     if (!(await confirmed("Erase this request, its audio, its result and its callbacks?", "Erase"))) return;
-    await send("DELETE", path);
-    location.hash = "#/requests";
+    try {
+      await send("DELETE", path);
+      location.hash = "#/requests";
+    } catch (error) {
+      notify(error.message, "bad");
+    }
   }
 
   async function update() {
