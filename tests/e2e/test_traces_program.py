@@ -165,6 +165,27 @@ async def test_a_live_stream_is_in_its_clients_trace(program: Program, collector
     assert last.headers["traceparent"].split("-")[2] in {each.span_id for each in spans}
 
 
+async def test_a_turn_based_stream_is_in_its_clients_trace(program: Program, collector: Collector) -> None:
+    trace_id, headers = trace_headers(8)
+    with Receiver() as receiver:
+        query = f"model=flux-general-en&{RAW}&callback={quote(receiver.url, safe='')}"
+        async with stream(program.port, query, key=KEY, path="/v2/listen", headers=headers) as client:
+            await client.speak(linear16(CLIP), pace=0)
+            await client.send('{"type": "ForceEndTurn"}')
+            await client.send(CLOSE_STREAM)
+            assert await client.closed(60) == 1000
+        (streamed,) = named(
+            collector.wait_for(trace_id, lambda spans: bool(named(spans, "GET /v2/listen"))),
+            "GET /v2/listen",
+        )
+        assert (streamed.parent_id, streamed.facts["http.response.status_code"]) == (CALLERS_SPAN, 101)
+        turn, *_ = receiver.wait_for(bool)
+    _, of_trace, of_span, _ = turn.headers["traceparent"].split("-")
+    assert of_trace == trace_id
+    spans = collector.wait_for(trace_id, lambda spans: of_span in {each.span_id for each in spans})
+    assert {each.parent_id for each in named(spans, "deliver")} == {streamed.span_id}
+
+
 def test_histograms_have_exemplars_of_recorded_spans(program: Program, collector: Collector) -> None:
     trace_id, headers = trace_headers(5)
     with Receiver() as receiver:
