@@ -3,9 +3,7 @@
 import gzip
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from dataclasses import dataclass
 
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -13,6 +11,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
+
+from support.http_server import LoopbackServer, QuietHandler
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,22 @@ class Collected:
     service: str
 
 
-@dataclass
-class Collector:
+class Collector(LoopbackServer):
     """Listens on loopback; `silent`: it takes spans, and never answers."""
 
-    silent: bool = False
-    spans: list[Collected] = field(default_factory=list)
-    _news: threading.Condition = field(default_factory=threading.Condition)
-    _released: threading.Event = field(default_factory=threading.Event)
-    _server: ThreadingHTTPServer | None = None
+    def __init__(self, *, silent: bool = False) -> None:
+        super().__init__(waits_for_clients=True)
+        self.silent = silent
+        self.spans: list[Collected] = []
+        self._news = threading.Condition()
+        self._released = threading.Event()
 
-    def __enter__(self) -> "Collector":
+    def handler(self) -> type[QuietHandler]:
         collector = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
+        class Handler(QuietHandler):
+            def take_request(self) -> None:
+                body = self.received_body()
                 if self.headers.get("content-encoding") == "gzip":
                     body = gzip.decompress(body)
                 assert self.path == "/v1/traces"
@@ -60,32 +58,16 @@ class Collector:
                     return
                 collector._take(ExportTraceServiceRequest.FromString(body))
                 answer = ExportTraceServiceResponse().SerializeToString()
-                self.send_response(200)
-                self.send_header("content-type", "application/x-protobuf")
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
+                self.answer(200, {"content-type": "application/x-protobuf"}, answer)
 
-            def log_message(self, *_: object) -> None:
-                """Quiet: the test says what matters."""
+        return Handler
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False  # closing waits for their sockets to be closed, too
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
+    def release(self) -> None:
         self._released.set()
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def url(self) -> str:
-        assert self._server is not None
-        return f"http://127.0.0.1:{self._server.server_address[1]}"
+        return f"http://127.0.0.1:{self.port}"
 
     @property
     def settings(self) -> dict[str, str]:

@@ -4,10 +4,9 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
+from support.http_server import LoopbackServer, QuietHandler
 from support.waiting import wait_until
 
 KEY = "sk-the-operators-own-key"
@@ -74,60 +73,37 @@ def sensible(requested: LlmRequest) -> LlmAnswer:
             raise AssertionError(other)
 
 
-class LlmServer:
+class LlmServer(LoopbackServer):
     """Listens on loopback, from entering to leaving."""
 
     def __init__(self, answer: Callable[[LlmRequest], LlmAnswer] = sensible) -> None:
+        super().__init__()
         self.answer = answer
         self.requests: list[LlmRequest] = []
         self.released = threading.Event()
-        """Ends every wait of `Told.seconds`."""
+        """Ends every wait of `LlmAnswer.seconds`."""
 
-    def __enter__(self) -> Self:
+    def handler(self) -> type[QuietHandler]:
         llm = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                raw = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
-                requested = LlmRequest(self.path, headers, raw)
+        class Handler(QuietHandler):
+            def take_request(self) -> None:
+                body = self.received_body()
+                requested = LlmRequest(self.path, self.received_headers(), body)
                 llm.requests.append(requested)
-                reported = llm.answer(requested)
-                if reported.seconds:
-                    llm.released.wait(reported.seconds)
-                self.send_response(reported.status)
-                for name, value in reported.headers.items():
-                    self.send_header(name, value)
-                if "content-length" not in reported.headers:
-                    self.send_header("content-length", str(len(reported.body)))
-                self.end_headers()
-                self.wfile.write(reported.body)
+                answer = llm.answer(requested)
+                if answer.seconds:
+                    llm.released.wait(answer.seconds)
+                self.answer(answer.status, answer.headers, answer.body)
 
-            def log_message(self, *_: object) -> None:
-                """Quiet: the test says what matters."""
+        return Handler
 
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A client that goes away in the middle is part of these tests."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def release(self) -> None:
         self.released.set()
-        self._server.shutdown()
-        self._server.server_close()
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
 
     @property
     def settings(self) -> dict[str, str]:

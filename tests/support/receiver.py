@@ -4,10 +4,10 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
+from dataclasses import dataclass
 from typing import Any
+
+from support.http_server import LoopbackServer, QuietHandler
 
 
 @dataclass(frozen=True)
@@ -25,62 +25,30 @@ class Received:
         return json.loads(self.body)
 
 
-@dataclass
-class Receiver:
+class Receiver(LoopbackServer):
     """Listens on loopback; `answer` maps each callback to the status it gets."""
 
-    answer: Callable[[Received], int] = lambda _: 200
-    host: str = "127.0.0.1"
-    received: list[Received] = field(default_factory=list)
-    _news: threading.Condition = field(default_factory=threading.Condition)
-    _server: ThreadingHTTPServer | None = None
+    def __init__(self, answer: Callable[[Received], int] = lambda _: 200, host: str = "127.0.0.1") -> None:
+        super().__init__(host=host)
+        self.answer = answer
+        self.received: list[Received] = []
+        self._news = threading.Condition()
 
-    def __enter__(self) -> "Receiver":
+    def handler(self) -> type[QuietHandler]:
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["content-length"]))
-                headers = {name.lower(): value for name, value in self.headers.items()}
+        class Handler(QuietHandler):
+            def take_request(self) -> None:
+                body = self.received_body()
+                headers = self.received_headers()
                 arrival = Received(self.command, self.path, headers, body, time.monotonic())
-                status = receiver._take(arrival)
-                self.send_response(status)
-                self.send_header("content-length", "0")
-                self.end_headers()
+                self.answer(receiver._take(arrival))
 
-            do_PUT = do_GET = do_DELETE = do_POST  # noqa: N815 - the base class finds it by this name
-
-            def log_message(self, *_: object) -> None:
-                """Quiet: the test says what matters."""
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 128
-
-            def handle_error(self, request: object, client_address: object) -> None:
-                """A sender that is killed in the middle is what these tests are about."""
-
-        self._server = Server((self.host, 0), Handler)
-        threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._server is not None
-        self._server.shutdown()
-        self._server.server_close()
+        return Handler
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/callback"
-
-    @property
-    def port(self) -> int:
-        assert self._server is not None
-        return int(self._server.server_address[1])
 
     def wait_for(self, condition: Callable[[list[Received]], bool], seconds: float = 60) -> list[Received]:
         """What has arrived, once `condition` holds of it."""
