@@ -39,7 +39,7 @@ def numbered(texts: list[str]) -> list[NumberedSentence]:
 
 @asynccontextmanager
 async def understanding(
-    url: str, *, timeout: float = 30.0, total: float = 60.0, concurrency: int = 4, context: int = 8_192
+    url: str, *, timeout: float = 120.0, total: float = 300.0, concurrency: int = 4, context: int = 8_192
 ) -> AsyncIterator[Understanding]:
     options = llm_options(
         LlmSettings(
@@ -62,7 +62,7 @@ async def understood(
     answer: Callable[[LlmRequest], LlmAnswer],
     options: ListenOptions = ALL,
     texts: list[str] = TEXTS,
-    timeout: float = 30.0,
+    timeout: float = 120.0,
 ) -> tuple[Understood, LlmServer]:
     with LlmServer(answer) as llm:
         async with understanding(llm.url, timeout=timeout) as found:
