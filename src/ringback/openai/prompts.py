@@ -14,7 +14,7 @@ MOST_TERM_WORDS = 4
 def terms_in(prompt: str) -> tuple[str, ...] | None:
     """The terms of a prompt that is a list: its lines, or what stands between its commas, each once. None: it
     is prose."""
-    listed = _LABEL.sub("", prompt.strip(), count=1)
+    listed = _LABEL.sub("", prompt.strip())
     items = [item.strip() for item in re.split(r"[\n\r,;]+", listed)]
     terms = [_without_stop(item) for item in items if item]
     if not terms or any(_is_prose(term) for term in terms):

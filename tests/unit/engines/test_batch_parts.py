@@ -95,11 +95,14 @@ def test_a_segment_that_does_not_fit_alone_and_other_errors_are_told() -> None:
     with pytest.raises(RuntimeError, match="out of memory"):
         BatchParts("cuda").compute(BATCH, 5.0, Card(0).compute)
 
-    def broken(_: Sequence[Samples]) -> list[int]:
+    def broken(part: Sequence[Samples]) -> list[int]:
+        sizes.append(len(part))
         raise RuntimeError("an illegal memory access was encountered")
 
+    sizes: list[int] = []
     with pytest.raises(RuntimeError, match="illegal"):
         BatchParts("cuda").compute(BATCH, 5.0, broken)
+    assert sizes == [len(BATCH)]
 
 
 def test_a_processor_takes_as_many_as_one_full_window_costs() -> None:

@@ -88,6 +88,8 @@ def test_the_rest_is_due_when_more_than_a_word_is_missing(
         "ON and on and so ON AND on",
         "go on and tell me what you saw there, go on and tell me",
         "no no no no",
+        "no no no",
+        "so we so we so we",
         "hmmmmmmmmm",
         "He was not an old-s-s-y-y-y-y-y-y-y-y-y",
         "Ever tried. Ever failed. No matter. Ever tried. Ever failed. No matter.",

@@ -154,6 +154,11 @@ def test_unsure_ones_of_a_language_are_asked_again_together_whatever_their_terms
     }
 
 
+def test_a_term_within_an_address_is_asked_about_and_the_rest_of_it_stays() -> None:
+    listener = Listener({"Acme.com": (0.5, 0.0), ".Acme": (-30.0, -30.0)})
+    assert rescored(listener, [segment("unfortunately acne.com")], "Acme") == ["unfortunately Acme.com"]
+
+
 def test_of_two_terms_for_the_same_words_the_more_probable_is_written() -> None:
     for better, worse in [("Metformin", "Metformen"), ("Metformen", "Metformin")]:
         listener = Listener({better: (2.0, 0.0), worse: (0.5, 0.0)})

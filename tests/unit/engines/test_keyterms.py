@@ -27,6 +27,7 @@ def test_a_term_is_proposed_where_it_sounds_near() -> None:
 
 def test_a_term_that_is_written_already_is_not() -> None:
     assert proposed("Call Acme, now.", "Acme") == []
+    assert proposed("At Acme Corp, now.", "Acme Corp") == []
     assert proposed("Call acme, now.", "Acme")[0] == ("Acme", "acme,")
 
 

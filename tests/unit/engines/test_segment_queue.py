@@ -287,6 +287,13 @@ def test_a_partial_does_not_lie_ready_where_it_cannot_be_replaced(make: Make) ->
     assert queue.take_batch(running, threads=2, limit=4) == [final]
 
 
+def test_a_partial_does_not_lie_ready_behind_finals_that_keep_every_thread_busy(make: Make) -> None:
+    finals = [[make(urgency=Urgency.LIVE_FINAL)] for _ in range(2)]
+    waits = partial(make, "a")
+    assert waiting(waits).take_batch(finals, threads=2, limit=4) == []
+    assert waiting(waits).take_batch(finals[:1], threads=2, limit=4) == [waits]
+
+
 def test_partials_leave_a_thread_to_the_finals(make: Make) -> None:
     waits = partial(make, "b")
     assert waiting(waits).take_batch([[partial(make, "a")]], threads=2, limit=4) == []

@@ -121,3 +121,8 @@ def test_words_of_no_length_are_not_moved() -> None:
 
 def test_several_opening_marks_belong_to_the_word_after_them() -> None:
     assert texts(" said", " (", "“", "yes", "”)", " no") == ["said", "(“yes”)", "no"]
+    assert texts("“", "(", "不错", ")”", by_spaces=False) == ["“(不错)”"]
+
+
+def test_a_piece_with_spaces_in_it_is_one_word_with_one_space() -> None:
+    assert texts(" ad  hoc", " yes") == ["ad hoc", "yes"]

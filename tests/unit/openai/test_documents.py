@@ -150,6 +150,16 @@ def test_a_stream_s_deltas_are_the_text_cut_where_captions_end() -> None:
     assert done == {"type": "transcript.text.done", "text": TEXT}
 
 
+def test_words_that_were_said_before_are_no_earlier_part_of_the_text() -> None:
+    said = [*spoken("We all go home today and tomorrow we rest."), *spoken("We rest. Today.", 9.0)]
+    *deltas, done = events(document(*said))
+    assert "".join(each["delta"] for each in deltas) == done["text"]
+    assert [each["delta"] for each in deltas] == [
+        "We all go home today and tomorrow we rest.",
+        " We rest. Today.",
+    ]
+
+
 def test_silence_is_an_empty_text_in_every_form() -> None:
     stored = document()
     assert written(stored)["text"] == ""

@@ -14,6 +14,7 @@ from ringback.openai.errors import openai_error_body
         (Failure(401, "INVALID_AUTH", "No."), "invalid_request_error", "invalid_api_key"),
         (Failure(429, "TOO_MANY_REQUESTS", "No."), "rate_limit_error", "rate_limit_exceeded"),
         (Failure(413, "PAYLOAD_TOO_LARGE", "No."), "invalid_request_error", "payload_too_large"),
+        (Failure(500, "INTERNAL", "No."), "server_error", "internal"),
         (Failure(503, "Service Unavailable", "No."), "server_error", "service_unavailable"),
     ],
 )

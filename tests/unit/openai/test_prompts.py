@@ -9,6 +9,7 @@ from ringback.openai.prompts import terms_in
     ("prompt", "terms"),
     [
         ("Metformin", ["Metformin"]),
+        ("Bill of Materials List, two", ["Bill of Materials List", "two"]),
         ("Metformin, Digique Plus,VortiQore V8", ["Metformin", "Digique Plus", "VortiQore V8"]),
         ("Metformin\r\n\nIbuprofen\n", ["Metformin", "Ibuprofen"]),
         ("Metformin; Ibuprofen", ["Metformin", "Ibuprofen"]),
@@ -29,6 +30,7 @@ def test_lists_are_terms(prompt: str, terms: list[str]) -> None:
         "The following conversation is about Ringback, and Deepgram.",
         "Umm, let me think like, hmm... okay, here's what I'm, like, thinking.",
         "Is it?",
+        "one, two of them are enough",
         "   ",
         "Glossary: ",
     ],

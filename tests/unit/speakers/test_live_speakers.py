@@ -139,6 +139,7 @@ def test_one_whose_short_turns_were_labelled_as_another_s_is_new_up_to_some_seco
     _, voice = exactly(1, mislabelled)
     stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
     assert labels_of(stream, [exactly(1, 1.5)]) == [speaker]
+    assert [each.speaker for each in stream._voices] == [0, 0, speaker]  # a label never changes
 
 
 def test_one_who_was_labelled_as_another_is_new_with_most_of_their_speech_in_a_final() -> None:
@@ -147,7 +148,8 @@ def test_one_who_was_labelled_as_another_is_new_with_most_of_their_speech_in_a_f
         assert labels_of(stream, [exactly(0, 30.0)]) == [0]
         _, voice = exactly(1, 5.0)
         stream._voices.append(live._PastVoice(voice, voice.seconds, 0))
-        assert labels_of(stream, [exactly(1, seconds)]) == [speaker]
+        halves = [exactly(1, seconds / 2), exactly(1, seconds / 2, seconds / 2)]
+        assert labels_of(stream, halves) == [speaker] * 2
 
 
 def test_in_a_long_call_more_may_have_been_labelled_as_another_s() -> None:
@@ -184,4 +186,19 @@ def test_of_too_many_voices_every_second_one_of_who_spoke_most_is_left_out(
         (1, 3.0, 6.0),
         (0, 2.0, 11.0),
         (1, 3.0, 20.0),
+    ]
+
+
+def test_the_first_speaker_s_voices_stay_where_another_one_spoke_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "MOST_VOICES", 3)
+    stream = LiveSpeakers()
+    labels_of(stream, [exactly(0, 2.0, 0.0), exactly(0, 2.0, 2.0)])
+    labels_of(stream, [exactly(1, 3.0, 4.0 + 3 * n) for n in range(3)])
+    assert [(each.speaker, each.seconds) for each in stream._voices] == [
+        (0, 2.0),
+        (0, 2.0),
+        (1, 6.0),
+        (1, 3.0),
     ]

@@ -83,12 +83,21 @@ def test_words_share_the_time_of_their_saying_and_have_its_confidence() -> None:
     assert (second["start"], second["end"], third["start"]) == (2.5, 3.0, 3.5)
     assert third["confidence"] == 0.99
     (plain,) = document(rule, ListenOptions())["results"]["channels"]
-    assert all("speaker" not in word for word in plain["alternatives"][0]["words"])
+    assert not {"speaker", "speaker_confidence"} & {
+        name for word in plain["alternatives"][0]["words"] for name in word
+    }
+    assert "paragraphs" not in plain["alternatives"][0]
+    assert "language_confidence" not in plain
 
 
 def test_a_saying_of_nothing_has_no_words() -> None:
     (channel,) = document(Rule(transcript=""), RAW)["results"]["channels"]
     assert channel["alternatives"][0]["words"] == []
+    assert document(Rule(), RAW)["metadata"]["duration"] == 0.0
+    apart = document(Rule(), structs.replace(RAW, multichannel=True))
+    assert len(apart["results"]["channels"]) == 1
+    (at_once,) = document(Rule(says=(Saying("now", start=0.0, end=0.0),)), RAW)["results"]["channels"]
+    assert at_once["alternatives"][0]["words"][0]["end"] == 0.0
     dashes = document(Rule(transcript="well \u2014 yes"), ListenOptions())["results"]["channels"]
     assert dashes[0]["alternatives"][0]["transcript"] == "well yes"
 
@@ -285,6 +294,7 @@ def test_finals_follow_each_other_without_a_gap_and_each_flush_brings_one(
     assert " ".join(word.text for each in finals for word in each.words) == " ".join(text for _, text in says)
     assert [each.start for each in finals] == [0.0, *(each.end for each in finals)][: len(finals)]
     assert all(each.start <= each.end for each in finals)
+    assert {each.cause for each in rest if isinstance(each, RecognitionResult)} <= {Cause.END}
     assert isinstance(finished, RecognitionFinished)
     assert finished.duration >= (finals[-1].end if finals else 0.0)
 
