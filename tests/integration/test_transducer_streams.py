@@ -1,4 +1,4 @@
-"""A server whose model is a streaming transducer, as its clients see it: live streams of both kinds,
+"""A server whose model for live streams is a transducer, as its clients see it: live streams of both kinds,
 recordings, what it refuses. The transducer is small and knows a few recordings by heart: it shows that the
 adapter works, and nothing of accuracy."""
 
@@ -26,7 +26,7 @@ STREAMS = 16
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     folder = tmp_path_factory.mktemp("transducer")
-    environment = {"RINGBACK_MODEL": MODEL, "RINGBACK_LIMITS_STREAMS": "32"}
+    environment = {"RINGBACK_LIVE_MODEL": MODEL, "RINGBACK_LIMITS_STREAMS": "32"}
     with Program(folder / "data", environment) as running:
         running.wait_until_ready()
         yield running
@@ -126,9 +126,15 @@ async def test_turns_are_told(program: Program) -> None:
     assert " ".join(ends).lower() == SPOKEN[SENTENCE]
 
 
-def test_recordings_are_served_too(program: Program) -> None:
-    reply = program.listen((AUDIO / SENTENCE).read_bytes())
-    text = reply.json()["results"]["channels"][0]["alternatives"][0]["transcript"]
+def test_recordings_have_their_own_model_and_may_ask_for_this_one(program: Program) -> None:
+    def transcribe(query: str) -> tuple[str, str]:
+        document = program.listen((AUDIO / SENTENCE).read_bytes(), query).json()
+        (model,) = document["metadata"]["model_info"].values()
+        return model["arch"], document["results"]["channels"][0]["alternatives"][0]["transcript"]
+
+    assert transcribe("model=nova-3")[0] == "whisper"
+    arch, text = transcribe(f"model={FOLDER.name}")
+    assert arch == "transducer"
     # A recording is cut to its speech, where the model was not taught to begin.
     assert word_error_rate([(SPOKEN[SENTENCE], text)]) < 0.6
 

@@ -12,7 +12,7 @@ from ringback.bootstrap.blob_store import verified_blob_store
 from ringback.bootstrap.dependencies import open_when_available
 from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
 from ringback.bootstrap.understanding import open_understanding
-from ringback.bootstrap.values import engine_setup
+from ringback.bootstrap.values import engine_setup, model_catalogue
 from ringback.callbacks.operational import OperatorReceiver
 from ringback.callbacks.signers import Signers
 from ringback.clock import Clock
@@ -121,7 +121,7 @@ def _recogniser(settings: Settings) -> tuple[ModelCatalogue, EnginePool] | tuple
     """Raises `Misconfigured` where this process needs one and the configured model is not here."""
     if not (settings.does("api") or settings.does("transcribe")):
         return None, None
-    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
+    catalogue = model_catalogue(settings)
     for model in catalogue.unreadable:
         problem("model.unreadable", model=model.name, hint=model.hint)
     if not silero_is_installed():

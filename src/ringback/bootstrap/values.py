@@ -3,6 +3,7 @@
 from ringback.callbacks.operational_watch import WatchLimits
 from ringback.egress.responses import FetchLimits, Limits
 from ringback.engines.messages import EngineSetup
+from ringback.engines.registry import ModelCatalogue
 from ringback.keys import KeyLimits
 from ringback.quota import DailyLimits
 from ringback.retry_schedule import RetrySchedule, schedule_or_default
@@ -15,6 +16,7 @@ def engine_setup(settings: Settings) -> EngineSetup:
     models = str(settings.data_path / "models")
     return EngineSetup(
         model=settings.model,
+        live_model=_live_model(settings),
         models=models,
         threads=engine.threads,
         device=engine.device,
@@ -22,6 +24,16 @@ def engine_setup(settings: Settings) -> EngineSetup:
         sandbox=engine.sandbox,
         batch=engine.batch,
     )
+
+
+def model_catalogue(settings: Settings) -> ModelCatalogue:
+    """Raises `Misconfigured` where a configured model is not here."""
+    return ModelCatalogue(settings.model, settings.data_path / "models", live_model=_live_model(settings))
+
+
+def _live_model(settings: Settings) -> str:
+    """Only a process with live streams loads it."""
+    return settings.live_model if settings.does("api") else ""
 
 
 def attempt_limits(settings: CallbackSettings) -> Limits:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from ringback.audio.reader import AudioReader
-from ringback.bootstrap.values import engine_setup
+from ringback.bootstrap.values import engine_setup, model_catalogue
 from ringback.engines.pool import EnginePool
 from ringback.engines.registry import ModelCatalogue
 from ringback.settings import Settings
@@ -23,7 +23,7 @@ class LocalEngine:
 async def local_engine(settings: Settings) -> AsyncIterator[LocalEngine]:
     """Start both, and end them with the context. Raises Misconfigured when a model is not to be had."""
     stopping = asyncio.Event()
-    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
+    catalogue = model_catalogue(settings)
     engine = LocalEngine(catalogue, EnginePool(engine_setup(settings)), AudioReader(children=1))
     try:
         async with asyncio.TaskGroup() as group:

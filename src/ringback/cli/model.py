@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
+from ringback.bootstrap.values import model_catalogue
 from ringback.cli.options import settings_of, with_settings
 from ringback.cli.output import ProgressBar
 from ringback.engines.base import ModelInfo
 from ringback.engines.known_models import KNOWN_MODELS, known_model
-from ringback.engines.registry import ModelCatalogue
 from ringback.engines.speech_extra import require_speech_extra
 
 MANY_LANGUAGES = 4
@@ -44,7 +44,7 @@ def list_models(config: Path | None, data_dir: str | None, *, known: bool) -> No
             )
         return
     settings = settings_of(config, data_dir)
-    catalogue = ModelCatalogue(settings.model, settings.data_path / "models")
+    catalogue = model_catalogue(settings)
     for model in catalogue.unreadable:
         click.echo(f"{model.name} is left out: {model.hint}", err=True)
     for info in catalogue.models():

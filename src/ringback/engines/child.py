@@ -68,13 +68,15 @@ class _Engine:
 
     def _start(self, setup: messages.EngineSetup) -> bool:
         try:
-            catalogue = ModelCatalogue(setup.model, Path(setup.models))
+            catalogue = ModelCatalogue(setup.model, Path(setup.models), live_model=setup.live_model)
             if setup.sandbox and catalogue.confined:
                 # Before the model is loaded: Landlock holds the threads that are started after it.
                 confine(setup)
             models = _Models(catalogue, setup)
             default = models.get(catalogue.default.name)
             default.warm()
+            if catalogue.live_default != catalogue.default:
+                models.get(catalogue.live_default.name).warm()
             return_freed_memory()  # what loading needed for a moment: 20 MB for tiny.en
         except Misconfigured as problem:
             self._send(messages.EngineUnusable(str(problem)))

@@ -39,9 +39,10 @@ def _code() -> Iterator[Path]:
 def _models(setup: EngineSetup) -> Iterator[Path]:
     """Their folders, and what links in them lead to: caches of downloads keep the files elsewhere."""
     roots = [Path(setup.models)]
-    name = setup.model.partition(":")[2] or setup.model  # KIND:NAME
-    if os.sep in name:
-        roots.append(Path(name).expanduser())
+    for model in (setup.model, setup.live_model):
+        name = model.partition(":")[2] or model  # KIND:NAME
+        if os.sep in name:
+            roots.append(Path(name).expanduser())
     for root in roots:
         yield root.resolve()
         for folder, folders, files in os.walk(root):

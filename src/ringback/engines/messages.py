@@ -23,6 +23,8 @@ class EngineSetup(msgspec.Struct, frozen=True, tag=True):
     compute_type: str = "default"
     sandbox: bool = True
     """Whether the process gives up the rights that it does not need (`ringback.sandbox`)."""
+    live_model: str = ""
+    """The setting `live_model`; loaded and warmed at once, too. Empty: it is `model`."""
     batch: int = 0
     """Segments that one batch has at the most; 0: what suits the device."""
 

@@ -36,8 +36,9 @@ class ModelCatalogue:
     """The models on this machine, the configured one first.
 
     `model` is a plain name, a folder (a Whisper model), or `KIND:NAME`;
-    `models` is the folder of pulled models. Raises `Misconfigured`, saying how to fix it, if `model` is not
-    here or cannot be read; another model that cannot be read is left out, and listed in `unreadable`.
+    `models` is the folder of pulled models. `live_model`: what takes the place of `model` for live streams.
+    Raises `Misconfigured`, saying how to fix it, if one of these is not here or cannot be read; another model
+    that cannot be read is left out, and listed in `unreadable`.
     """
 
     def __init__(
@@ -45,13 +46,16 @@ class ModelCatalogue:
         model: str,
         models: Path,
         kinds: Mapping[str, RecogniserKind] | None = None,
+        *,
+        live_model: str = "",
     ) -> None:
         kinds = installed_kinds() if kinds is None else kinds
         self._models = models
         self._default = _configured(model, models, kinds)
+        self._live = _configured(live_model, models, kinds, "live_model") if live_model else self._default
         self.unreadable: list[UnreadableModel] = []
         """Pulled models that were left out."""
-        entries = [self._default, *_at_hand(models, kinds, self.unreadable)]
+        entries = [self._default, self._live, *_at_hand(models, kinds, self.unreadable)]
         self._entries = {entry.info.name: entry for entry in reversed(entries)}
 
     @property
@@ -60,9 +64,14 @@ class ModelCatalogue:
         return self._default.info
 
     @property
+    def live_default(self) -> ModelInfo:
+        """The one configured for live streams."""
+        return self._live.info
+
+    @property
     def confined(self) -> bool:
-        """Whether the configured model's kind can work in the engine process's sandbox."""
-        return getattr(self._default.kind, "confined", True)
+        """Whether the kinds of the configured models can work in the engine process's sandbox."""
+        return all(getattr(entry.kind, "confined", True) for entry in (self._default, self._live))
 
     def models(self) -> Sequence[ModelInfo]:
         """Each once; the configured model first."""
@@ -81,8 +90,9 @@ class ModelCatalogue:
         version: str = "latest",
         *,
         candidates: Sequence[str] = (),
+        live: bool = False,
     ) -> ModelInfo:
-        """The model that serves a request.
+        """The model that serves a request, or with `live` a live stream.
 
         `model` is a name or a uuid that `models` lists, or one of Deepgram's names; ours takes precedence.
         `language` is a code such as `en` or `pt-BR`, or `multi`; with `detect` it is ignored, but the model
@@ -98,7 +108,8 @@ class ModelCatalogue:
         elif language != "multi":
             languages = [base_language(language)]
         several = detect or language == "multi"
-        matching = [info for info in self._named(model) if _knows(info, languages, several=several)]
+        named = self._named(model, live=live)
+        matching = [info for info in named if _knows(info, languages, several=several)]
         exact = [info for info in matching if version in {"latest", info.version}]
         if exact or (matching and _is_deepgrams(model)):
             return (exact or matching)[0]
@@ -122,9 +133,9 @@ class ModelCatalogue:
             raise Misconfigured(f"there is no model {name!r}; there are: {', '.join(self._entries)}")
         return entry.kind.load(entry.name, LoadOptions(self._models, device, compute_type, threads))
 
-    def _named(self, model: str | None) -> Sequence[ModelInfo]:
+    def _named(self, model: str | None, *, live: bool = False) -> Sequence[ModelInfo]:
         """The models that this name may mean, the best first."""
-        listed = self.models()
+        listed = [self.live_default, *self.models()] if live else self.models()
         ours = [
             info
             for info in listed
@@ -179,13 +190,15 @@ def _is_deepgrams(model: str | None) -> bool:
     return model is None or _DEEPGRAM.fullmatch(model) is not None
 
 
-def _configured(model: str, models: Path, kinds: Mapping[str, RecogniserKind]) -> _Entry:
+def _configured(
+    model: str, models: Path, kinds: Mapping[str, RecogniserKind], setting: str = "model"
+) -> _Entry:
     kind, colon, name = model.partition(":")
     if not colon:
         kind, name = _kind_that_has(model, models, kinds), model
     if kind not in kinds:
         raise Misconfigured(
-            f"the setting model={model!r} names the recogniser {kind!r}, which is not installed; "
+            f"the setting {setting}={model!r} names the recogniser {kind!r}, which is not installed; "
             f"there are: {', '.join(kinds)}"
         )
     return _Entry(kinds[kind].describe(name, models), kinds[kind], name)

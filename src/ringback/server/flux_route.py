@@ -28,7 +28,7 @@ def flux_options(websocket: WebSocket, services: Services) -> tuple[ListenOption
             "its operator installs one with `make setup EXTRAS=turns`.",
             parameter="model",
         )
-    model = model_for(options, services.catalogue)
+    model = model_for(options, services.catalogue, live=True)
     if options.keyterm and model.incremental:
         raise Refusal(
             400,

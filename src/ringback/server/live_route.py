@@ -53,7 +53,7 @@ ReadOptions = Callable[[WebSocket, Services], tuple[ListenOptions, ModelInfo]]
 def listen_options(websocket: WebSocket, services: Services) -> tuple[ListenOptions, ModelInfo]:
     """Of `/v1/listen`: what is not acted on brings warnings."""
     options = options_of(websocket, Mode.LIVE)
-    model = model_for(options, services.catalogue)
+    model = model_for(options, services.catalogue, live=True)
     options = with_model_warnings(options, model, warn_of_substitution=services.warn_substitution)
     options = with_text_warnings(options, names=services.finds_names)
     options = with_speaker_warnings(options, speakers=services.finds_voices)

@@ -208,6 +208,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Networks of proxies of your own: their `X-Forwarded-For` says whose a request is."""
     model: Annotated[str, Meta(min_length=1)] = "tiny.en"
     """The model behind Deepgram's model names: a known name, or a folder with a CTranslate2 model."""
+    live_model: str = ""
+    """The same for live streams; empty: `model`."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "json", "text"] = "auto"
     """`json`, `text`, or `auto`: text on a terminal."""

@@ -22,13 +22,14 @@ class Models(Protocol):
         version: str = "latest",
         *,
         candidates: Sequence[str] = (),
+        live: bool = False,
     ) -> ModelInfo:
         """The model that will run; raises `Refusal` (400) when there is none that fits."""
         ...
 
 
-def model_for(options: ListenOptions, models: Models) -> ModelInfo:
-    """The model for these options (https://developers.deepgram.com/docs/model).
+def model_for(options: ListenOptions, models: Models, *, live: bool = False) -> ModelInfo:
+    """The model for these options, of a recording or a live stream (https://developers.deepgram.com/docs/model).
 
     Raises `Refusal` (400) when this server has none that fits, or when it does not know a language that
     `language_hint` names (https://developers.deepgram.com/docs/nova-3-language-prompting).
@@ -39,6 +40,7 @@ def model_for(options: ListenOptions, models: Models) -> ModelInfo:
         bool(options.detect_language),
         options.version,
         candidates=options.candidates,
+        live=live,
     )
     unknown = [tag for tag in options.hinted_languages if tag not in model.languages]
     if options.code_switching and unknown:

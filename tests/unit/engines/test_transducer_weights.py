@@ -82,6 +82,22 @@ def test_a_server_that_has_it_pulled_needs_its_name_alone(model: Path) -> None:
         catalogue.resolve("small", "multi", detect=False)
 
 
+def test_live_streams_may_have_a_model_of_their_own(model: Path) -> None:
+    catalogue = ModelCatalogue("tiny.en", model.parent, KINDS, live_model="small")
+    assert [catalogue.default.name, catalogue.live_default.name] == ["tiny.en", "small"]
+    assert catalogue.models()[0].name == "tiny.en"
+    assert catalogue.resolve("nova-3", "en", detect=False).name == "tiny.en"
+    assert catalogue.resolve("nova-3", "en", detect=False, live=True).name == "small"
+    assert catalogue.resolve("tiny.en", "en", detect=False, live=True).name == "tiny.en"
+    assert catalogue.resolve("nova-3", "fr", detect=False, live=True).name == "base"
+    assert catalogue.load("small", "cpu", "default", 1).info == catalogue.live_default
+
+
+def test_a_live_model_that_cannot_be_is_named_with_its_setting(model: Path) -> None:
+    with pytest.raises(Misconfigured, match=r"live_model='vosk:x'"):
+        ModelCatalogue("tiny.en", model.parent, KINDS, live_model="vosk:x")
+
+
 def test_several_languages_are_no_detection_of_languages(model: Path) -> None:
     (model / "ringback.json").write_text('{"languages": ["zh", "en"]}')
     catalogue = ModelCatalogue(
