@@ -88,6 +88,26 @@ async def test_a_caller_waits_on_for_a_result_that_cannot_be_read(
         assert (answer.status, answer.body) == (200, document)
 
 
+async def test_a_large_result_that_is_asked_for_again_is_sent_piece_by_piece(
+    api: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"Idempotency-Key": "one"}
+    asking = asyncio.create_task(api.call("POST", "/v1/listen", data=AUDIO, headers=headers))
+    document = large_document(INLINE_LIMIT)
+    await api.finish(await api.claim(), document)
+    assert (await asking).body == document
+
+    async def whole(blobs: FolderBlobStore, key: BlobKey) -> bytes:
+        raise AssertionError("it was read as a whole")
+
+    monkeypatch.setattr(FolderBlobStore, "get", whole)
+    again = await api.call("POST", "/v1/listen", data=AUDIO, headers=headers)
+    assert (again.status, again.body) == (200, document)
+    assert again.headers["content-type"] == "application/json"
+    assert again.headers["content-length"] == str(len(document))
+    assert again.headers["idempotent-replayed"] == "true"
+
+
 async def test_a_callback_request_is_answered_at_once_and_durably(api: Front) -> None:
     answer = await api.call("POST", f"/v1/listen?callback={CALLBACK}&callback_method=put", data=AUDIO)
     assert answer.status == 200

@@ -1,19 +1,23 @@
 """The synchronous answer: the request is a job as with a callback, and the caller waits for its end."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
+from http import HTTPStatus
+from typing import TypeVar
 
 import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
 from ringback import telemetry
-from ringback.blobs import StoredDocument, read_document
+from ringback.blobs import BlobKey, BlobStore, StoredDocument, read_document
 from ringback.errors import Failure
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import ErrorDocument
 from ringback.quota import seconds_to_tomorrow
+from ringback.server.blob_response import BlobResponse
 from ringback.server.error_responses import (
     INTERNAL_ERROR,
     UNAVAILABLE,
@@ -41,6 +45,8 @@ BLOB_RETRY_SECONDS = 20.0
 
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 
+
+T = TypeVar("T")
 
 WriteResult = Callable[[bytes], Response]
 """Makes an answer of a result document. Runs in a thread."""
@@ -80,7 +86,7 @@ class SyncResponder:
             status = CANCELLED.status
             response = error_response(request, CANCELLED)
         else:
-            response = await self._response(request, job, write)
+            response = await self._response(request, job, write, replayed=context.replayed)
             status = response.status_code
         finally:
             if job is None and context.idempotency_key is None:
@@ -113,7 +119,9 @@ class SyncResponder:
         except LedgerUnavailable as error:
             telemetry.problem("request.not_cancelled", request_id=request_id, error=str(error))
 
-    async def _response(self, request: Request, job: Job, write: WriteResult | None) -> Response:
+    async def _response(
+        self, request: Request, job: Job, write: WriteResult | None, *, replayed: bool
+    ) -> Response:
         if job.state is State.CANCELLED:
             return error_response(request, CANCELLED)
         if job.result is None or job.code is None:
@@ -121,22 +129,39 @@ class SyncResponder:
             return error_response(request, INTERNAL_ERROR)
         ending = result_of(job.result)
         try:
-            document = await self._document(ending.document)
+            response = await self._with_document(request, job, ending.document, write, replayed=replayed)
         except KeyError:
-            is_lost = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
-            return error_response(request, result_lost(job.id) if is_lost else not_kept().failure)
+            return error_response(request, self._missing(job))
         except OSError as away:
             return error_response(request, blobs_unavailable(request, away))
-        if job.code >= 400:
-            return error_response(request, self._failure(job.code, document))
-        # Another form is made of the whole document, which of ten hours takes a second.
-        stored = json_response(document, job.code)
-        response = stored if write is None else await asyncio.to_thread(write, document)
-        if ending.model is not None:
+        if ending.model is not None and job.code < 400:
             names = {model.uuid: model.name for model in self._services.catalogue.models()}
             response.headers["dg-model-uuid"] = ending.model
             response.headers["dg-model-name"] = header_text(names.get(ending.model, ""))
         return response
+
+    async def _with_document(
+        self, request: Request, job: Job, stored: StoredDocument, write: WriteResult | None, *, replayed: bool
+    ) -> Response:
+        """The answer of a job that has one. `KeyError` when the document is no longer kept."""
+        assert job.code is not None
+        blobs, key = self._services.blobs, stored.key
+        if replayed and write is None and key is not None and job.code == HTTPStatus.OK:
+            # It costs its caller nothing, who may ask for tens of megabytes on a thousand connections.
+            await self._patiently(lambda: _find(blobs, key))
+            missing = partial(self._missing, job)
+            return BlobResponse(request, blobs, key, missing, headers={}, media_type="application/json")
+        document = await self._patiently(lambda: read_document(blobs, stored))
+        if job.code >= 400:
+            return error_response(request, self._failure(job.code, document))
+        if write is None:
+            return json_response(document, job.code)
+        # Another form is made of the whole document, which of ten hours takes a second.
+        return await asyncio.to_thread(write, document)
+
+    def _missing(self, job: Job) -> Failure:
+        is_lost = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
+        return result_lost(job.id) if is_lost else not_kept().failure
 
     def _failure(self, status: int, document: bytes) -> Failure:
         """The error object that stands in a result's place."""
@@ -144,13 +169,13 @@ class SyncResponder:
         wait = seconds_to_tomorrow(self._services.clock.now()) if status == TOO_MANY else None
         return Failure(status, error.err_code, error.err_msg, retry_after=wait)
 
-    async def _document(self, stored: StoredDocument) -> bytes:
-        """The document; retried for `BLOB_RETRY_SECONDS`, because the work is done and the caller still
+    async def _patiently(self, read: Callable[[], Awaitable[T]]) -> T:
+        """What is read; retried for `BLOB_RETRY_SECONDS`, because the work is done and the caller still
         waits."""
         until = self._services.clock.monotonic() + BLOB_RETRY_SECONDS
         while True:
             try:
-                return await read_document(self._services.blobs, stored)
+                return await read()
             except OSError:
                 if self._services.clock.monotonic() > until:
                     raise
@@ -167,6 +192,12 @@ class SyncResponder:
 def ledger_unavailable(request: HTTPConnection, error: LedgerUnavailable) -> Failure:
     telemetry.problem("ledger.unavailable", request_id=request_id_of(request), error=str(error))
     return UNAVAILABLE
+
+
+async def _find(blobs: BlobStore, key: BlobKey) -> None:
+    """Raises `KeyError` where it is gone, `OSError` where the store is away: before the answer has begun."""
+    async with blobs.content(key):
+        pass
 
 
 async def _disconnected(request: Request) -> None:
