@@ -119,30 +119,21 @@ def _labels_behind(passage: Passage, dot: int) -> tuple[int, str | None]:
     """The labels behind a said dot up to the last that is a top-level domain: “example dot co dot uk”."""
     text, best, i = "", None, dot + 1
     best_end = i
-    behind_dot = True
     while passage.follows(i) and i < dot + LONGEST_NAME:
-        piece = (_spelled_top_level(passage, i) if behind_dot else None) or _label(passage, i)
-        if piece is None:
-            break
-        label, i = piece
+        label, i = _spelled_top_level(passage, i) or _label(passage, i)
         text += label
-        written_tld = _WRITTEN_DOMAIN.fullmatch(label) and label.rpartition(".")[2] in _TLDS
-        if (behind_dot and label in _TLDS) or written_tld:
+        if label in _TLDS or (_WRITTEN_DOMAIN.fullmatch(label) and label.rpartition(".")[2] in _TLDS):
             best, best_end = text, i
-            if label not in ("co", "com", "org", "net", "gov", "ac", "edu"):
+            if label not in _BEFORE_COUNTRIES:
                 break
-        joiner = passage.text(i)
-        if not passage.follows(i):
+        if passage.text(i) != "dot" or not passage.follows(i):
             break
-        if joiner == "dot":
-            text, i, behind_dot = text + ".", i + 1, True
-        elif joiner in ("dash", "hyphen") and best is None:
-            text, i, behind_dot = text + "-", i + 1, False
-        elif passage.kind(i) is AtomKind.LETTER and best is None:
-            behind_dot = False
-        else:
-            break
+        text, i = text + ".", i + 1
     return best_end, best
+
+
+_BEFORE_COUNTRIES = ("co", "com", "org", "net", "gov", "ac", "edu")
+"""Behind these a country may follow: “dot co dot uk”."""
 
 
 def _spelled_top_level(passage: Passage, i: int) -> tuple[str, int] | None:
@@ -154,15 +145,10 @@ def _spelled_top_level(passage: Passage, i: int) -> tuple[str, int] | None:
     return (text, end) if text in _TLDS else None
 
 
-def _label(passage: Passage, i: int) -> tuple[str, int] | None:
-    """One label of a domain: a word, a number, one letter of those that are spelled out."""
-    said = passage.digits_at(i)
-    if said is not None and passage.kind(i) is not AtomKind.OH:
-        return said
-    text = passage.text(i)
-    if not text or text in JOINERS or text in ("slash", "at", "colon"):
-        return None
-    return text, i + 1
+def _label(passage: Passage, i: int) -> tuple[str, int]:
+    """One label of a domain: a word or a number."""
+    said = passage.digits_at(i) if passage.kind(i) is not AtomKind.OH else None
+    return said or (passage.text(i), i + 1)
 
 
 def _labels_before(passage: Passage, i: int, done: int) -> tuple[int, str]:

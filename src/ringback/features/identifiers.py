@@ -219,8 +219,8 @@ _SEVEN_DIGITS = ([3, 4], [7], [1, 1, 1, 2, 2])
 
 def _is_dialled(digits: str) -> bool:
     """Whether area and exchange are as the North American plan has them: neither begins with 0 or 1."""
-    local = digits.removeprefix("1") if len(digits) == 11 else digits
-    return all(local[place] not in "01" for place in (0, 3) if len(local) == 10)
+    local = digits[-10:]
+    return len(local) < 10 or not {local[0], local[3]} & set("01")
 
 
 def _written_groups(passage: Passage, run: Run) -> list[int]:
@@ -293,23 +293,17 @@ _LONGEST_PHONE = 12
 
 def find_plus_phone(passage: Passage, i: int) -> Entity | None:
     """“plus four four two oh …”, `+44 20 7946 0958`, `plus 442-079-460-958`."""
-    plus = passage.text(i)
-    start = i + 1 if plus in ("plus", "+") else i
-    run = read_run(passage, start) if start < len(passage.atoms) else None
-    if start == i:
-        digits = "".join(character for character in plus if character.isdigit())
-        more = read_run(passage, i + 1) if passage.follows(i + 1) else None
-        if more is not None and len(digits + more.digits) <= 15 and len(digits) <= 4:
-            digits, end = digits + more.digits, more.end
-        else:
-            end = i + 1
-    elif run is not None:
-        digits, end = run.digits, run.end
-    else:
-        return None
+    digits, end = "".join(filter(str.isdigit, passage.text(i))), i + 1
+    more = read_run(passage, end) if passage.follows(end) else None
+    if more is not None and len(digits) <= _LONGEST_COUNTRY:
+        digits, end = digits + more.digits, more.end
     if not 10 <= len(digits) <= 15 or digits[0] == "0":
         return None
     return passage.single("phone_number", digits, i, end, "+" + international_groups(digits))
+
+
+_LONGEST_COUNTRY = 4
+"""Digits of a country's code, and of what a model may have written together with it."""
 
 
 def international_groups(digits: str) -> str:

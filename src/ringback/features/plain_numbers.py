@@ -39,9 +39,7 @@ def _number_at(passage: Passage, i: int, end: int) -> tuple[str, int] | None:
     if number.scale:
         zeros = {"million": 6, "billion": 9, "trillion": 12}[number.scale]
         if number.fraction or number.written:
-            return (
-                None if number.end - 1 == i and not number.written else (f"{text} {number.scale}", number.end)
-            )
+            return f"{text} {number.scale}", number.end
         text += "0" * zeros
     return text, number.end
 

@@ -147,6 +147,23 @@ WRITTEN = [
     ("find us at coffee shop dot com", "find us at coffeeshop.com", "url:"),
     ("find it at coffee shop dot com", "find it at coffee shop.com", "url:"),
     ("email bob at coffee, shop dot com", "email bob at coffee, shop.com", "url:"),
+    ("acme dot four dot com", "acme.4.com", "url:4"),
+    ("acme dot example.com is up", "acme.example.com is up", "url:"),
+    ("acme dot one.com", "acme.one.com", "url:"),
+    ("acme dot co dot uk dot com", "acme.co.uk.com", "url:"),
+    ("acme dot org dot au", "acme.org.au", "url:"),
+    ("acme dot net dot au", "acme.net.au", "url:"),
+    ("acme dot gov dot uk", "acme.gov.uk", "url:"),
+    ("acme dot edu dot au", "acme.edu.au", "url:"),
+    ("acme dot io dot au", "acme.io.au", "url:"),
+    ("acme dot slash dot com", "acme.slash.com", "url:"),
+    ("help dash acme.com", "help-acme.com", "url:"),
+    ("see us at www dot acme dot in", "see us at www.acme.in", "url:"),
+    ("go now to it all acme dot in", "go now to it all acme.in", "url:"),
+    ("visit the new shop dot com", "visit the new shop.com", "url:"),
+    ("visit the big shop dot com", "visit thebigshop.com", "url:"),
+    ("visit café shop dot com", "visit café shop.com", "url:"),
+    ("visit 4 shop dot com", "visit 4 shop.com", "cardinal:4 url:"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 
@@ -187,6 +204,11 @@ STAY = [
     ("example.co.uk", "url:"),
     ("x.y", ""),
     ("visit the dot com", ""),
+    ("-x dot com", ""),
+    ("visit a dot com", ""),
+    ("example.me is here", ""),
+    ("there.is here", ""),
+    ("at example.me now", "url:"),
 ]
 """Written as they are said; and their entities."""
 

@@ -164,6 +164,22 @@ WRITTEN = [
     ("postcode w1a-1aa", "postcode W1A 1AA", "location_zip:11"),
     ("postcode w1a1aa", "postcode W1A 1AA", "location_zip:11"),
     ("w1a 1aa", "W1A 1AA", "location_zip:11"),
+    ("4 5 6 seven a m", "456 7 AM", "digits:456 time:7"),
+    ("4 5 6 seven p m", "456 7 PM", "digits:456 time:7"),
+    ("4 5 6 seven p m please", "456 7 PM please", "digits:456 time:7"),
+    ("triple five one", "5551", "digits:5551"),
+    ("my number is triple five one", "my number is 5551", "digits:5551"),
+    ("1 617 255 4987", "+1 (617) 255-4987", "phone_number:16172554987"),
+    ("order 555 - 1234", "order 555-1234", "numerical_pii:5551234"),
+    ("call me at 1. 617. 555. 4987", "call me at +1 (617) 555-4987", "phone_number:16175554987"),
+    ("call me at 61. 617. 555. 4987", "call me at 61. (617) 555-4987", "cardinal:61 phone_number:6175554987"),
+    ("extension 32-1234", "extension 321234", "digits:321234"),
+    ("the extension you said is 32-1", "the extension you said is 321", "digits:321"),
+    ("ending in 32-1", "ending in 321", "digits:321"),
+    ("the code is one two dash three four", "the code is 12-34", "numerical_pii:1234"),
+    ("the password is 12-34", "the password is 1234", "password:1234"),
+    ("the account is 12-34", "the account is 1234", "account_number:1234"),
+    ("account 4-1-1-1", "account 4111", "account_number:4111"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 
@@ -249,6 +265,9 @@ STAY = [
     ("1 a b c d", "cardinal:1"),
     ("a b c one two d e", "cardinal:1 cardinal:2"),
     ("w1a-1aa", ""),
+    ("order 555 — 1234", "numerical_pii:555 cardinal:1234"),
+    ("the last four they gave are 678-9", "cardinal:4"),
+    ("my number is 12-34", ""),
 ]
 """Written as they are said; and their entities."""
 
