@@ -83,6 +83,14 @@ def test_entities_of_two_people_are_two() -> None:
     assert entities == [("CARDINAL", "20", 2, 3), ("MONEY", "500 dollars", 3, 5)]
 
 
+def test_what_one_person_said_says_what_the_others_number_is() -> None:
+    options = ListenOptions(detect_entities=True, smart_format=True)
+    finished = finish(conversation("my account number is one two five", "three five four six"), options)
+    assert finished.entities is not None
+    entities = [(each.label, each.value, each.start_word, each.end_word) for each in finished.entities[0]]
+    assert entities == [("ACCOUNT_NUMBER", "125", 4, 5), ("ACCOUNT_NUMBER", "3546", 5, 6)]
+
+
 def test_fillers_kept() -> None:
     options = ListenOptions(punctuate=True, filler_words=True)
     assert text_of(finish(transcript("Um, so it's done."), options).transcript) == "Um, so it's done."

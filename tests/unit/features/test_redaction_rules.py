@@ -2,9 +2,12 @@
 
 import pytest
 
+from ringback.features.entities import find_entities
 from ringback.features.finish import finish
+from ringback.features.redaction import number_open_from
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
+from support.said import spoken
 
 RULES = [
     ("between one hundred and two hundred people", "numbers", "between [REDACTED] and [REDACTED] people"),
@@ -108,3 +111,22 @@ def test_what_is_hidden(said: str, redact: str, written: str) -> None:
     transcript = Transcript(60.0, (Channel(Alternative(words)),))
     out = finish(transcript, ListenOptions(punctuate=True, redact=(redact,)))
     assert out.transcript.channels[0].alternative.text == written
+
+
+@pytest.mark.parametrize(
+    ("said", "first"),
+    [
+        ("call 617 555", 1),
+        ("call 617 555 okay so", 1),
+        ("call 617 and then 555 and", 4),
+        ("call 617 555 now", 4),
+        ("call me okay", 3),
+        ("617", 0),
+        ("on 3/10/2022", 1),
+        ("at 5:30", 1),
+        ("in march", 2),
+    ],
+)
+def test_a_number_is_open_where_the_words_end_in_it(said: str, first: int) -> None:
+    words = spoken(said)
+    assert number_open_from(words, find_entities(words)) == first

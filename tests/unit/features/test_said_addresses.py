@@ -164,6 +164,19 @@ WRITTEN = [
     ("visit the big shop dot com", "visit thebigshop.com", "url:"),
     ("visit café shop dot com", "visit café shop.com", "url:"),
     ("visit 4 shop dot com", "visit 4 shop.com", "cardinal:4 url:"),
+    ("go to a four dot com", "go to a 4.com", "url:4"),
+    ("go to x a four dot com", "go to xa4.com", "url:4"),
+    ("go to i four dot com", "go to i 4.com", "url:4"),
+    ("go to b four dot com", "go to b4.com", "url:4"),
+    ("go, four dot com", "go, 4.com", "url:4"),
+    ("go to four, two dot com", "go to four, 2.com", "cardinal:4 url:2"),
+    ("example dot com dot au please", "example.com.au please", "url:"),
+    ("my site is a dash b dot com", "my site is a-b.com", "url:"),
+    ("www dot a dot in", "www.a.in", "url:"),
+    ("go to it, acme dot in", "go to it, acme.in", "url:"),
+    ("bob dot café dot com", "bob.café.com", "url:"),
+    ("email bob at sign acme dot com slash x", "email bob@acme.com slash x", "email_address:"),
+    ("go to example dot com slash a a a a", "go to example.com/aaaa", "url:"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 
@@ -209,6 +222,8 @@ STAY = [
     ("example.me is here", ""),
     ("there.is here", ""),
     ("at example.me now", "url:"),
+    ("to a dot com", ""),
+    ("go to acme hyphen dot com", ""),
 ]
 """Written as they are said; and their entities."""
 
