@@ -122,13 +122,14 @@ def test_what_a_finalize_asks_for_comes_before_what_follows(
 
 def test_each_voice_has_its_speaker(reported: dict[str, Any]) -> None:
     recognised = stream(reported, "finalized")
+    # A final that waited too long for its voices, on a busy machine, has no speakers.
     speakers = [
-        {word["speaker"] for word in final["channel"]["alternatives"][0]["words"]}
+        (final["start"] > FIRST_SECONDS - 0.1, word["speaker"])
         for final in recognised.finals
-        if said([final])
+        for word in final["channel"]["alternatives"][0]["words"]
+        if "speaker" in word
     ]
-    assert speakers[0] == {0}
-    assert speakers[-1] == {1}
+    assert set(speakers) == {(False, 0), (True, 1)}
     assert {final["metadata"]["diarize_info"]["arch"] for final in recognised.finals} == {"v1"}
 
 
