@@ -32,6 +32,8 @@ class Question:
     rows: list[int]
     prompt: str
     """The text before the start of the transcript."""
+    prompt_tokens: int
+    """Of it, with the one that begins it."""
     start: list[int]
     """The tokens of the start itself."""
     texts: list[str]
@@ -52,7 +54,7 @@ class Listener:
         prompted = start[0] == TOKENS.start_of_previous
         at = len(start) - 3
         written = [TOKENS.decode(text) for text in texts]
-        self.questions.append(Question(rows, TOKENS.decode(start[:at]), start[at:], written, frames))
+        self.questions.append(Question(rows, TOKENS.decode(start[:at]), at, start[at:], written, frames))
         return [Aligned([math.exp(self._gain_of(text, prompted)), self._sure]) for text in written]
 
     def _gain_of(self, text: str, prompted: bool) -> float:
@@ -78,6 +80,7 @@ def test_a_term_that_is_as_probable_as_what_was_heard_is_written() -> None:
     assert question == Question(
         ["encoded", 0, 0],  # type: ignore[list-item]
         " Glossary: Metformin.",
+        1 + len(TOKENS.encode(" Glossary: Metformin.")),
         TOKENS.prompt("en"),
         [" Unfortunately metformen afterwards.", " Unfortunately Metformin afterwards."],
         [300, 300],
@@ -184,15 +187,14 @@ def test_a_text_that_the_decoder_cannot_hold_is_not_asked_about() -> None:
     assert listener.questions == []
 
 
-def test_a_prompt_is_cut_to_what_the_decoder_can_hold() -> None:
-    term = " ".join(["ΨΩΞΨΩΞΨ"] * 8)
-    misheard = " ".join(["ΨΩΞΨΩΞΦ"] * 8)
+def test_the_longest_term_that_is_asked_about_has_a_prompt_that_the_decoder_can_hold() -> None:
+    # Of Gothic letters each has four tokens.
+    term, misheard = (" ".join([word] * 7) for word in ("𐌰𐌱𐌲𐌳𐌴𐌵𐌶", "𐌰𐌱𐌲𐌳𐌴𐌵𐌷"))
     listener = Listener({})
     rescored(listener, [segment(misheard)], term)
-    for question in listener.questions:
-        if question.prompt:
-            tokens = len(TOKENS.encode(question.prompt)) + 1
-            assert tokens <= LONGEST_PROMPT
+    (prompted,) = listener.questions
+    assert prompted.prompt == f" Glossary: {term}."
+    assert LONGEST_TEXT - 20 < prompted.prompt_tokens <= LONGEST_PROMPT
 
 
 def test_a_term_cannot_write_special_tokens() -> None:

@@ -50,6 +50,16 @@ def test_one_term_has_a_few_readings_of_the_same_words() -> None:
     assert len(rivals) <= 3
 
 
+def test_of_one_term_three_readings_of_the_same_words_are_asked_about() -> None:
+    found = keyterms.candidates(recognised("met for men or"), ["Metformin"])
+    assert [(each.first, each.end) for each in found] == [(0, 3), (0, 4), (0, 2)]
+
+
+def test_where_a_term_is_written_its_readings_elsewhere_are_asked_about() -> None:
+    found = keyterms.candidates(recognised("now Metformin afterwards metformen please"), ["Metformin"])
+    assert [(each.first, each.end) for each in found] == [(3, 4), (3, 5)]
+
+
 def test_the_most_alike_go_first_and_few_are_asked() -> None:
     terms = [f"Metformi{letter}" for letter in "abcdefghijklmnopqrstuvwxyz"]
     found = keyterms.candidates(recognised("metformin met form in"), terms)
@@ -177,6 +187,8 @@ def test_a_long_term_is_looked_for_in_one_word_more_than_it_has() -> None:
     assert (best.first, best.end) == (1, 7)
     (best, *_) = keyterms.candidates(recognised(f"so {misheard.replace('focks', 'fo cks')} yes"), [term])
     assert (best.first, best.end) == (1, 8)
+    spread = keyterms.candidates(recognised("so da quick brown fo cks jump sover yes well"), [term])
+    assert max(each.end - each.first for each in spread) == 7
 
 
 def test_of_terms_that_are_as_alike_the_shortest_reading_goes_first() -> None:
