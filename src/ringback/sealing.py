@@ -7,7 +7,6 @@ associated data, so that a sealed text that is moved to another row does not ope
 
 import base64
 import binascii
-import hashlib
 import hmac
 import os
 import secrets as random
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from ringback.errors import Misconfigured, RingbackError
-from ringback.system import sync, sync_folder
+from ringback.system import RandomBlocks, sync, sync_folder
 
 SECRET_KEY_FILE = "secret.key"  # noqa: S105 - its name, not what is in it
 """In the data folder, where no setting holds the secret key."""
@@ -48,6 +47,7 @@ class Seal:
             raise ValueError("a seal needs a secret")
         self._secrets = tuple(dict.fromkeys(secrets))
         self._keys = [_SealKey.of(secret) for secret in self._secrets]
+        self._random = RandomBlocks(_SALT + _NONCE)
 
     @classmethod
     def of(cls, setting: str, path: Path) -> "Seal":
@@ -69,7 +69,7 @@ class Seal:
     def seal(self, text: str, context: str) -> str:
         """`text`, encrypted, in URL-safe ASCII; it opens with the same `context` only."""
         key = self._keys[0]
-        start = os.urandom(_SALT + _NONCE)
+        start = self._random.take()
         sealed = start + key.cipher(start).encrypt(start[_SALT:], text.encode(), context.encode())
         return f"{PREFIX}{key.id}.{_encoded(sealed)}"
 
@@ -111,7 +111,7 @@ class _SealKey:
 
     def __init__(self, key_id: str, master: bytes) -> None:
         self.id = key_id
-        self._master = master
+        self._keyed = hmac.new(master, digestmod="sha256")
 
     @classmethod
     def of(cls, secret: bytes) -> "_SealKey":
@@ -120,7 +120,10 @@ class _SealKey:
     def cipher(self, start: bytes) -> AESGCM:
         """A derived key for each text: random nonces under one key would run short after 2³² texts, which a
         busy server seals within months."""
-        return AESGCM(hmac.digest(self._master, start[:_SALT], hashlib.sha256))
+        # A copy, because `hmac.digest` releases the interpreter's lock for these few bytes.
+        derived = self._keyed.copy()
+        derived.update(start[:_SALT])
+        return AESGCM(derived.digest())
 
 
 def _derived(secret: bytes, purpose: str, n: int) -> bytes:

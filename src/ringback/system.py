@@ -1,5 +1,5 @@
-"""What differs between operating systems: usable cores, freed memory, holes in files, and what makes bytes
-durable.
+"""What differs between operating systems: usable cores, freed memory, random bytes, holes in files, and what
+makes bytes durable.
 
 Linux has all of it; macOS has no CPU affinity and no `fdatasync`, and its `fsync` leaves the bytes in
 the drive's own cache (fsync(2) there names `F_FULLFSYNC` as the call that does not).
@@ -64,6 +64,30 @@ def sync_folder(path: Path) -> None:
         sync(descriptor)
     finally:
         os.close(descriptor)
+
+
+class RandomBlocks:
+    """Blocks of random bytes, read from the kernel for many at a time; threads may share it.
+
+    `os.urandom` releases the interpreter's lock, and on a busy server the event loop waits 160 µs until it
+    has the lock again.
+    """
+
+    def __init__(self, size: int, at_once: int = 256) -> None:
+        """`size`: bytes of a block."""
+        self._size = size
+        self._at_once = at_once
+        self._blocks: list[bytes] = []
+
+    def take(self) -> bytes:
+        """A block that no other caller gets."""
+        try:
+            return self._blocks.pop()
+        except IndexError:
+            data = os.urandom(self._size * self._at_once)
+            block, *others = (data[at : at + self._size] for at in range(0, len(data), self._size))
+            self._blocks += others
+            return block
 
 
 def punch_hole(descriptor: int, start: int, size: int) -> None:

@@ -4,6 +4,7 @@ import os
 import resource
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
@@ -129,3 +130,21 @@ def _no_such_file(_: Path) -> str:
 
 def _unsupported(_descriptor: int, _command: int) -> None:
     raise OSError("not supported here")
+
+
+def test_no_random_block_is_taken_twice() -> None:
+    random = system.RandomBlocks(16, at_once=7)
+    with ThreadPoolExecutor(8) as threads:
+        blocks = list(threads.map(lambda _: random.take(), range(1_000)))
+    assert {len(block) for block in blocks} == {16}
+    assert len(set(blocks)) == 1_000
+
+
+def test_a_hole_reads_as_zeros(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(b"x" * 3 * 4096)
+    with path.open("r+b") as file:
+        system.punch_hole(file.fileno(), 4096, 4096)
+        with pytest.raises(OSError, match=r"Invalid argument"):
+            system.punch_hole(file.fileno(), 4096, -1)
+    assert path.read_bytes() == b"x" * 4096 + bytes(4096) + b"x" * 4096

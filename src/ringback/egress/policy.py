@@ -9,11 +9,14 @@ IPv6 one is unwrapped and judged as well.
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from ringback.errors import Misconfigured
 
 SETTING = "RINGBACK_CALLBACK_ALLOW"
+
+HOSTS_REMEMBERED = 1_024
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -53,15 +56,15 @@ class Policy:
         self._suffixes: list[str] = []
         for entry in allow:
             self._allow(entry.strip())
+        # The same few hosts are named again and again.
+        self.host_refusal = lru_cache(HOSTS_REMEMBERED)(self._host_refusal)
+        """Judges a host before it is resolved: None when it may be resolved, or is a good address. It is in
+        lower case, ASCII, without brackets: as `egress.target` leaves it."""
         bad = [port for port in ports if not 0 < port < 65_536]
         if bad:
             raise Misconfigured(f"RINGBACK_CALLBACK_PORTS: {bad[0]} is not a port (1 to 65535)")
 
-    def host_refusal(self, host: str) -> PolicyRefusal | None:
-        """Judge a host before it is resolved: None when it may be resolved, or is a good address.
-
-        `host` is lower case, ASCII, without brackets: as `egress.target` leaves it.
-        """
+    def _host_refusal(self, host: str) -> PolicyRefusal | None:
         try:
             return self.refusal(ip_address(host), host)
         except ValueError:

@@ -9,6 +9,7 @@ repeat: silently taking one of the two would mislead the caller.
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Literal
 
 import msgspec
@@ -33,6 +34,10 @@ __all__ = ["ListenOptions", "Mode", "ParameterWarning", "parse"]
 
 MOST_PARAMETERS = MANY
 """A request with more query parameters than this is refused before any is read."""
+
+
+QUERIES_REMEMBERED, LONGEST_REMEMBERED = 512, 4_000
+"""Queries without the URLs of their callbacks, and characters of each."""
 
 
 class ListenOptions(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -152,6 +157,16 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
     """
     if len(pairs) > MOST_PARAMETERS:
         raise refused(f"more than {MOST_PARAMETERS} parameters")
+    urls = [text for name, text in pairs if name == "callback"]
+    if len(urls) > 1 or not all(map(_is_good_url, urls)) or sum(map(_length, pairs)) > LONGEST_REMEMBERED:
+        return _parsed(pairs, mode, callback_unencoded)
+    # From one request to the next only the URL differs.
+    others = tuple((name, _ANY_URL if name == "callback" else text) for name, text in pairs)
+    options = _remembered(others, mode, callback_unencoded)
+    return options if options.callback is None else msgspec.structs.replace(options, callback=urls[0])
+
+
+def _parsed(pairs: Sequence[tuple[str, str]], mode: Mode, callback_unencoded: bool) -> ListenOptions:
     known = by_name(mode)
     texts, unset = _without_unset(_texts_by_name(pairs))
     given = {name: _read(known[name], values) for name, values in texts.items() if name in known}
@@ -162,6 +177,23 @@ def parse(pairs: Sequence[tuple[str, str]], mode: Mode, *, callback_unencoded: b
         _check_text(options)
     unknown = unknown_parameter_warnings(pairs, callback_unencoded=callback_unencoded)
     return _with_implied(options, (*unset, *known_parameter_warnings(texts, given, mode), *unknown))
+
+
+_remembered = lru_cache(QUERIES_REMEMBERED)(_parsed)
+_ANY_URL = "http://callback"
+
+
+def _is_good_url(text: str) -> bool:
+    """Whether `_parsed` takes it for a callback as it stands, like `_ANY_URL`."""
+    parameter = by_name(Mode.RECORDED)["callback"]
+    try:
+        return not is_unset("callback", text) and read_value(parameter, text) == text
+    except Refusal:
+        return False
+
+
+def _length(pair: tuple[str, str]) -> int:
+    return len(pair[0]) + len(pair[1])
 
 
 def _texts_by_name(pairs: Iterable[tuple[str, str]]) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
@@ -18,7 +18,7 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.blobs import BlobKey, StoredBlob, TooLarge
 from ringback.errors import Failure, Refusal
-from ringback.jobs.job import Allowance, NewJob
+from ringback.jobs.job import Allowance, IdempotencyKey, NewJob
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
@@ -109,7 +109,7 @@ class Acceptance:
             context = await check_head(request)
             with self._count_upload(context):
                 received = await receive_body(request, context)
-                context = replace(received.context, source=received.source, trace=trace)
+                context = msgspec.structs.replace(received.context, source=received.source, trace=trace)
                 accepted = json_response(results.accepted_body(context.request_id), headers=received.headers)
                 context = await self._accept(request, context, received)
         except (Refusal, LedgerUnavailable) as error:
@@ -185,7 +185,7 @@ class Acceptance:
             await self._delete_upload_of(order)
             if not known.same_request:
                 raise key_reused() from None
-            return replace(context, request_id=known.job, replayed=True)
+            return msgspec.structs.replace(context, request_id=known.job, replayed=True)
         except OverAllowance:
             await self._delete_upload_of(order)
             raise too_many() from None
@@ -198,7 +198,7 @@ class Acceptance:
         order, caller = received.order, context.caller
         if context.trace is not None:
             order = msgspec.structs.replace(order, trace=context.trace)
-        job = order_job(
+        return order_job(
             order,
             context.request_id,
             self._services.seal,
@@ -206,16 +206,20 @@ class Acceptance:
             callback=context.callback,
             project=caller.project,
             accessor=caller.key_id,
+            weight=received.weight,
+            idempotency=self._idempotency(request, context, received),
         )
-        job = replace(job, weight=received.weight)
+
+    def _idempotency(
+        self, request: Request, context: RequestContext, received: ReceivedBody
+    ) -> IdempotencyKey | None:
         if context.idempotency_key is None:
-            return job
-        content = order.sha256 or order.url or ""
+            return None
+        content = received.order.sha256 or received.order.url or ""
         if self._purpose:
             content = f"{self._purpose} {content}"
         parameters = [*query_pairs(request), *received.fields]
-        idempotency = with_fingerprint(context.idempotency_key, parameters, content, self._fingerprint_secret)
-        return replace(job, idempotency=idempotency)
+        return with_fingerprint(context.idempotency_key, parameters, content, self._fingerprint_secret)
 
     async def _delete_upload_of(self, order: TranscriptionOrder) -> None:
         if order.audio is not None:

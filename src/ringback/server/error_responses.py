@@ -5,11 +5,10 @@ paths in OpenAI's, everything else in the newer `{category, message, details, re
 (https://developers.deepgram.com/docs/errors). All carry `dg-request-id` and `dg-error`.
 """
 
-import os
 import time
 import traceback
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 
 import msgspec
@@ -24,6 +23,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import error_body
 from ringback.openai.errors import NEVER_AGAIN, openai_error_body
 from ringback.server.not_served import not_served
+from ringback.system import RandomBlocks
 
 LISTEN_PATH, READ_PATH, FLUX_PATH = "/v1/listen", "/v1/read", "/v2/listen"
 TRANSCRIPTIONS_PATH = "/v1/audio/transcriptions"
@@ -170,14 +170,14 @@ class RequestIdMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._ids = _random_ids()
+        self._random = RandomBlocks(16)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = next(self._ids)
+        state["request_id"] = str(uuid.UUID(bytes=self._random.take(), version=4))
         status: int | None = None
         began = time.monotonic()
 
@@ -208,16 +208,6 @@ def route_of(scope: Scope) -> str:
     """The route's path in the table, so that no label has text of a caller."""
     path: str = getattr(scope.get("route"), "path", "none")
     return path
-
-
-def _random_ids() -> Iterator[str]:
-    """Version 4 UUIDs, from random bytes that are read from the kernel for 256 ids at a time. `uuid.uuid4`
-    reads them for every single one and releases the interpreter's lock for that: on a busy server the event
-    loop waits 160 µs until it has the lock again."""
-    while True:
-        block = os.urandom(256 * 16)
-        for start in range(0, len(block), 16):
-            yield str(uuid.UUID(bytes=block[start : start + 16], version=4))
 
 
 _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")

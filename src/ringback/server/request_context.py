@@ -4,8 +4,8 @@ One event per request, whatever its outcome. No path, no query, no transcript.
 """
 
 from contextlib import suppress
-from dataclasses import dataclass
 
+import msgspec
 from starlette.requests import Request
 
 from ringback import telemetry
@@ -20,8 +20,7 @@ from ringback.server.request_facts import client_facts, report_refusal
 from ringback.telemetry.trace_context import TraceContext
 
 
-@dataclass(frozen=True, slots=True)
-class RequestContext:
+class RequestContext(msgspec.Struct, frozen=True):
     """All facts of a request but the recording or text."""
 
     request_id: JobId

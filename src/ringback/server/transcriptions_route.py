@@ -152,7 +152,7 @@ class TranscriptionsRoute:
         callback = (
             None if options.callback is None else await admit(options.callback, context.caller.requester)
         )
-        context = replace(context, options=options, model=model.name, callback=callback)
+        context = msgspec.structs.replace(context, options=options, model=model.name, callback=callback)
         order = TranscriptionOrder(
             with_schedule(context),
             model.name,

@@ -8,7 +8,7 @@ from ringback.blobs import BlobKey, StoredDocument
 from ringback.callbacks.order import RequestOrder, with_callback
 from ringback.egress.target import Target
 from ringback.errors import Refusal
-from ringback.jobs.job import Job, JobId, NewJob
+from ringback.jobs.job import IdempotencyKey, Job, JobId, NewJob
 from ringback.jobs.lane import callers_lane
 from ringback.jobs.usage import Used
 from ringback.sealing import Seal
@@ -60,8 +60,11 @@ def order_job(
     callback: Target | None = None,
     project: str,
     accessor: str | None,
+    weight: int = 0,
+    idempotency: IdempotencyKey | None = None,
 ) -> NewJob:
-    """The job for one accepted request; its id is Deepgram's `request_id`. Seals the URLs."""
+    """The job for one accepted request; its id is Deepgram's `request_id`. Seals the URLs. `weight`: bytes
+    that were uploaded."""
     order = with_callback(order, callback, request_id, seal)
     if order.url is not None:
         order = structs.replace(order, url=seal.seal(order.url, _audio_url_context(request_id)))
@@ -74,6 +77,8 @@ def order_job(
         accessor=accessor,
         method="sync" if order.callback is None else "async",
         tags=order.options.tag,
+        weight=weight,
+        idempotency=idempotency,
     )
 
 

@@ -258,3 +258,10 @@ def test_a_host_that_is_an_address_is_judged_as_one() -> None:
     refusal = Policy().host_refusal("127.0.0.1")
     assert refusal is not None
     assert (refusal.subject, refusal.resolved) == ("127.0.0.1", False)
+
+
+def test_a_host_is_judged_alike_each_time() -> None:
+    policy, other = Policy(("10.0.0.0/8",)), Policy()
+    for _ in range(2):
+        assert policy.host_refusal("10.1.2.3") is None
+        assert other.host_refusal("10.1.2.3") is not None
