@@ -26,13 +26,15 @@ from bench.harness.server import HEADERS, RunningServer
 from bench.peers.live_servers import THREADS, LiveServer, NotInstalled, coro_asr, whisperlivekit
 
 OURS = "ringback"
-AT_ONCE = (1, 2, 4, 8, 12, 16)
+AT_ONCE = (1, 2, 4, 8, 12, 16, 32, 64)
 PEERS_AT_ONCE = (1, 2)
 SPREAD = 4.0
 """Seconds over which the streams of a run begin: calls do not begin together."""
 SECONDS, PROBE_SECONDS = 28.0, 10.0
 """The least length of a stream; it ends with a phrase."""
 SHORTEST_CLIP, LONGEST_CLIP = 4.0, 7.5
+PARTIALS = 30
+"""Of each of 32 streams at once, in half a minute."""
 PROMPT = 2.0
 """Seconds after the endpoint: streams count as served while 95 of 100 finals come within them."""
 QUERY = {
@@ -68,7 +70,10 @@ def run(_: int, peers: Sequence[str] = ()) -> Report:
         stack.enter_context(confined())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="ringback-bench-")))
         load = stack.enter_context(Child("bench.load.stream"))
-        with RunningServer(limits_streams_per_key=str(max(AT_ONCE))) as server:
+        most = str(max(AT_ONCE))
+        with RunningServer(
+            limits_streams=most, limits_streams_per_key=most, limits_streams_per_project=most
+        ) as server:
             phrases = [phrase(clip, server.port) for clip in clips(SHORTEST_CLIP, LONGEST_CLIP)]
             measuring = Measuring(
                 load,
@@ -201,6 +206,16 @@ def judge(report: Report) -> None:
             ("final after Finalize, 95 of 100", "finalizing_p95", 0.3),
         ):
             report.aim_at_most(f"seconds, {what}, {count} at once", report.median(ours(count), figure), most)
+    for count, what, figure, most in (
+        (16, "a word shown after it was spoken, median", "word_shown_p50", 0.3),
+        (32, "first partial, median", "first_partial_p50", 0.6),
+        (64, "final after the endpoint, 95 of 100", "endpoint_final_p95", 0.5),
+        (64, "final after CloseStream, 95 of 100", "closing_p95", 0.4),
+        (64, "final after Finalize, 95 of 100", "finalizing_p95", 0.4),
+    ):
+        report.aim_at_most(f"seconds, {what}, {count} at once", report.median(ours(count), figure), most)
+    partials = report.median(ours(32), "partials_per_stream")
+    report.aim_at_least("partials per stream, 32 at once", partials, PARTIALS)
     report.aim_at_least(f"streams whose finals come within {PROMPT:g} s", max(prompt, default=0), 12)
     for name in ("whisperlivekit", "coro-asr"):
         for count in PEERS_AT_ONCE:

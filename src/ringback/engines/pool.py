@@ -115,10 +115,14 @@ class EnginePool:
     def idle(self) -> int:
         """Free threads of the engine process; 0 while finals or recordings wait for one.
 
-        Waiting partials do not count: they never get all threads (`SegmentQueue`)."""
+        Partials do not count while they wait, nor those on the last thread: they soon leave it
+        (`SegmentQueue`)."""
         if self._engine is None or any(each.urgency is not Urgency.LIVE_PARTIAL for each in self._waiting):
             return 0
-        return max(0, self._engine.threads - len(self._engine.in_flight))
+        batches = self._engine.in_flight.values()
+        partials = sum(batch.segments[0].urgency is Urgency.LIVE_PARTIAL for batch in batches)
+        threads = self._engine.threads
+        return max(0, threads - (len(batches) - partials) - min(partials, max(1, threads - 1)))
 
     @property
     def load(self) -> Mapping[Urgency, int]:

@@ -16,7 +16,8 @@ The transitions out of "in flight" are carried out by `pool`. Which waiting segm
 
 1. one that may have crashed the process, alone, once nothing is in flight;
 2. live finals, in the order in which they came;
-3. live partials, in the same order, on all threads but one;
+3. live partials: first those of speech that has just begun, then in the same order. One thread has few of
+   them at once, so that a final never waits for long;
 4. the voices of live finals, in the same order;
 5. recordings by round, in each the words before the voices; every second batch may begin with a newcomer
    instead. Voices do not wait for the words of all rounds: in a steady flow of recordings they never came.
@@ -38,6 +39,11 @@ BATCHES_PER_THREAD = 2
 _MAX_LENGTH_RATIO = 1.5
 """Longest to shortest segment of a batch. All are padded to the longest: beyond this ratio sharing a batch
 costs more than it saves."""
+
+_FEW_PARTIALS = 2
+"""A batch of more serves more streams with the same work, and holds up a final for longer."""
+_JUST_BEGUN = 1.2
+"""Seconds, with the quiet before the speech: as long as a first partial is, which may have waited a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +149,10 @@ class SegmentQueue:
         rivals = sum(batch[0].urgency <= head.urgency for batch in in_flight)
         if rivals >= _batches(head.urgency, in_flight) * threads:
             return []
-        if _is_partial(head) and len(_partial_batches(in_flight)) >= _threads_for_partials(threads):
-            return []
+        if _is_partial(head):
+            limit = _most_partials(in_flight, threads, limit)
+            if not limit:
+                return []
         if head is first:
             self._round = max(self._round, _round(head))
         self._newcomer_due = head is first
@@ -192,8 +200,7 @@ class SegmentQueue:
     def _size(self, head: Segment, threads: int, limit: int) -> int:
         """The size of the batch: small enough that a single request keeps every thread busy."""
         of_its_kind = sum(segment.urgency == head.urgency for segment in self)
-        shared = _threads_for_partials(threads) if _is_partial(head) else threads
-        return min(limit, -(-of_its_kind // shared))
+        return min(limit, -(-of_its_kind // threads))
 
     def _removed(self, batch: list[Segment]) -> list[Segment]:
         for segment in batch:
@@ -202,7 +209,13 @@ class SegmentQueue:
 
 
 def _order(segment: Segment) -> tuple[Urgency, int, bool, int]:
-    return segment.urgency, _round(segment), segment.task == VOICES_TASK, segment.position
+    later = not _has_just_begun(segment) if _is_partial(segment) else segment.task == VOICES_TASK
+    return segment.urgency, _round(segment), later, segment.position
+
+
+def _has_just_begun(partial: Segment) -> bool:
+    """Nothing is shown of this speech yet, and its partial is quickly made."""
+    return partial.seconds <= _JUST_BEGUN
 
 
 def _is_partial(segment: Segment) -> bool:
@@ -228,9 +241,13 @@ def _partial_batches(in_flight: Collection[Sequence[Segment]]) -> list[Sequence[
     return [batch for batch in in_flight if _is_partial(batch[0])]
 
 
-def _threads_for_partials(threads: int) -> int:
-    """All but one, where there are several, so that a final never waits for partials."""
-    return max(1, threads - 1)
+def _most_partials(in_flight: Collection[Sequence[Segment]], threads: int, limit: int) -> int:
+    """How many partials the next batch may have; 0: they have every thread already."""
+    partials = _partial_batches(in_flight)
+    if len(partials) >= threads:
+        return 0
+    large = sum(len(batch) > _FEW_PARTIALS for batch in partials)
+    return limit if large < threads - 1 or threads == 1 else min(limit, _FEW_PARTIALS)
 
 
 def _batches(urgency: Urgency, in_flight: Collection[Sequence[Segment]]) -> int:

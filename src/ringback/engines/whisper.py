@@ -93,7 +93,7 @@ class Whisper:
         No fallback: speech that is cut off in the middle of a word often seems to need one, and it will be
         decoded again anyway, a moment later and longer.
         """
-        window = max(map(_seconds, batch)) + guards.PADDING
+        window = max(map(_seconds, batch)) + guards.DRAFT_PADDING
         decoded = self._decode(batch, task, window)
         return [Recognition(guards.before_repetition(part.words)) for part in decoded]
 

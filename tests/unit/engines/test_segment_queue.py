@@ -294,16 +294,30 @@ def test_a_partial_does_not_lie_ready_behind_finals_that_keep_every_thread_busy(
     assert waiting(waits).take_batch(finals[:1], threads=2, limit=4) == [waits]
 
 
-def test_partials_leave_a_thread_to_the_finals(make: Make) -> None:
-    waits = partial(make, "b")
-    assert waiting(waits).take_batch([[partial(make, "a")]], threads=2, limit=4) == []
-    assert waiting(waits).take_batch([[partial(make, "a")]], threads=3, limit=4) == [waits]
-    assert waiting(waits).take_batch([], threads=1, limit=4) == [waits]
+def test_one_thread_has_few_partials_at_once_so_that_a_final_never_waits_for_long(make: Make) -> None:
+    waits = [partial(make, str(i)) for i in range(8)]
+    large, few = [partial(make, f"l{i}") for i in range(4)], [partial(make, f"f{i}") for i in range(2)]
+    assert waiting(*waits).take_batch([], threads=2, limit=4) == waits[:4]
+    assert waiting(*waits).take_batch([large], threads=2, limit=4) == waits[:2]
+    assert waiting(*waits).take_batch([few], threads=2, limit=4) == waits[:4]
+    assert waiting(*waits).take_batch([large, large], threads=4, limit=4) == waits[:2]
+    assert waiting(*waits).take_batch([large, large, large], threads=4, limit=8) == waits[:2]
+    assert waiting(*waits).take_batch([large, few], threads=2, limit=4) == []
+    assert waiting(*waits).take_batch([], threads=1, limit=4) == waits[:4]
 
 
-def test_partials_that_wait_for_the_one_thread_go_together(make: Make) -> None:
+def test_partials_share_the_threads(make: Make) -> None:
     partials = [partial(make, str(i)) for i in range(4)]
-    assert waiting(*partials).take_batch([], threads=2, limit=4) == partials
+    queue = waiting(*partials)
+    first = queue.take_batch([], threads=2, limit=4)
+    assert first == partials[:2]
+    assert queue.take_batch([first], threads=2, limit=4) == partials[2:3]
+
+
+def test_partials_of_speech_that_has_just_begun_go_first(make: Make) -> None:
+    long, short, other = partial(make, "a", 5.0), partial(make, "b", 0.8), partial(make, "c", 1.0)
+    queue = waiting(long, short, other)
+    assert [queue.take_batch([], threads=1, limit=1) for _ in range(3)] == [[short], [other], [long]]
 
 
 def test_a_partial_does_not_wait_behind_a_recording_that_lies_ready(make: Make) -> None:
