@@ -133,6 +133,37 @@ async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
     )
 
 
+async def test_each_attempt_on_a_kept_connection_ends_in_its_own_time(egress: EgressClient) -> None:
+    """One timer serves them all: a longer limit that was set first holds up no shorter one."""
+
+    async def once(talk: Conversation) -> None:
+        await talk.request()
+        await talk.answer()
+        await talk.reader.read()
+
+    async with receiving(once) as receiver:
+        target = parse_target(receiver.url(), POLICY, ports=False)
+        await asyncio.gather(*(attempt(egress, receiver.url()) for _ in range(3)))
+
+        async def ended_after(total: float) -> float:
+            limits = Limits(connect=2.0, total=total)
+            answer = await egress.send_request(target, "POST", {}, b"{}", limits)
+            assert isinstance(answer, NoResponse)
+            assert (answer.reason, answer.detail) == (
+                NoResponseReason.TIMEOUT,
+                f"no answer within {total:g} s",
+            )
+            ends.append(total)
+            return answer.phases.total
+
+        ends: list[float] = []
+        async with asyncio.timeout(20):
+            took = await asyncio.gather(*(ended_after(total) for total in (1.5, 0.1, 0.8)))
+    assert receiver.connections == 3, "no attempt was made again"
+    assert ends == [0.1, 0.8, 1.5]
+    assert [seconds >= total for seconds, total in zip(took, (1.5, 0.1, 0.8), strict=True)] == [True] * 3
+
+
 async def _take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")

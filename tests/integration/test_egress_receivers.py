@@ -158,8 +158,9 @@ async def test_answers_that_other_clients_read_are_read_whole(egress: EgressClie
 async def test_no_status_line_is_no_answer(
     egress: EgressClient, behaviour: Behaviour, reason: NoResponseReason
 ) -> None:
+    limits = LIMITS if reason is NoResponseReason.TIMEOUT else Limits(connect=10.0, total=20.0)
     async with receiving(behaviour) as receiver:
-        answer = await attempt(egress, receiver.url("/secret?key=1"), body=b"x" * 20_000_000)
+        answer = await attempt(egress, receiver.url("/secret?key=1"), b"x" * 20_000_000, limits)
     assert isinstance(answer, NoResponse)
     assert answer.reason is reason
     assert "secret" not in answer.detail

@@ -21,8 +21,7 @@ class AnswerParser:
 
     def __init__(self) -> None:
         self.status: int | None = None
-        self.reason = ""
-        """The phrase after the status, printable, at most 60 characters."""
+        self._phrase: bytes | None = None
         self.complete = False
         """The answer has come to its end."""
         self.fault: str | None = None
@@ -46,6 +45,12 @@ class AnswerParser:
     def reusable(self) -> bool:
         """Whether another request may follow on the same connection: this answer left no doubt of its end."""
         return self.complete and self._keep_alive and not self._repaired and not self._surplus
+
+    @property
+    def reason(self) -> str:
+        """The phrase after the status, printable, at most 60 characters."""
+        phrase = (self._phrase or b"").decode("latin-1").strip()[:60]
+        return "".join(each if each.isprintable() else "?" for each in phrase)
 
     @property
     def buffered(self) -> int:
@@ -140,8 +145,7 @@ class AnswerParser:
         status = int(line[1])
         if status >= 200 or status == _SWITCHED:
             self.status = status
-            phrase = (line[2] or b"").decode("latin-1").strip()[:60]
-            self.reason = "".join(each if each.isprintable() else "?" for each in phrase)
+            self._phrase = line[2]
 
     def _pass_over_interim(self) -> None:
         self._interim += 1

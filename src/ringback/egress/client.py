@@ -13,6 +13,7 @@ from typing import Self
 
 from ringback.clock import Clock
 from ringback.egress.connection import HttpConnection
+from ringback.egress.deadlines import Deadlines
 from ringback.egress.dial import Dial, Dialler
 from ringback.egress.fetch import AudioFetch
 from ringback.egress.idle import IdleConnections
@@ -44,11 +45,13 @@ class EgressClient:
         self._names = Names(self._resolve, self._clock)
         self._dialler = Dialler(self._policy, self._names)
         self._idle = IdleConnections()
+        self._deadlines = Deadlines()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._deadlines.close()
         self._idle.close()
         self._names.close()
 
@@ -124,12 +127,16 @@ class EgressClient:
         end = began + limits.total
         connection = idle
         try:
-            async with asyncio.timeout(end - self._clock.monotonic()):
-                if connection is None:
+            if connection is None:
+                async with asyncio.timeout(end - self._clock.monotonic()):
                     connection = await self._dialler.connect(request.target, requester, dial, HttpConnection)
-                else:
-                    dial.note_connected(connection.address)
+            else:
+                dial.note_connected(connection.address)
+            self._deadlines.set(connection, end - self._clock.monotonic())
+            try:
                 await connection.send_request(request.head, request.body or b"", dial.note_sent)
+            finally:
+                self._deadlines.remove(connection)
         except Exception as error:
             if connection is not None:
                 connection.drop()
@@ -139,26 +146,33 @@ class EgressClient:
                 connection.drop()
             raise
         answered = self._clock.monotonic()
-        seconds = min(limits.body_seconds, end - answered)
-        await self._finish(connection, request.target, seconds, limits.body_bytes)
+        if connection.reusable:  # as nearly always: the whole answer came at once
+            self._idle.keep_connection(request.target.origin, connection)
+        else:
+            seconds = min(limits.body_seconds, end - answered)
+            await self._finish(connection, request.target, seconds, limits.body_bytes)
+        return self._response(connection, dial, answered, limits.body_bytes)
+
+    def _response(
+        self, connection: HttpConnection, dial: Dial, answered: float, most: int
+    ) -> ReceiverResponse:
         answer = connection.answer
         assert answer.status is not None, "`send_request` waits for it"
         body = answer.take()
         return ReceiverResponse(
             status=answer.status,
             retry_after=(answer.header(b"retry-after") or "")[:100] or None,
-            body=body[: limits.body_bytes],
+            body=body[:most],
             phases=phases(dial, answered, self._clock.monotonic()),
             address=dial.address,
-            complete=answer.complete and len(body) <= limits.body_bytes,
+            complete=answer.complete and len(body) <= most,
         )
 
     async def _finish(self, connection: HttpConnection, target: Target, seconds: float, most: int) -> None:
         """Read the rest of an answer, as far as it is kept; a connection that may be in doubt is dropped."""
         try:
-            if not connection.reusable:
-                async with asyncio.timeout(seconds):
-                    await connection.finish_response(most)
+            async with asyncio.timeout(seconds):
+                await connection.finish_response(most)
         except TimeoutError:
             pass
         finally:

@@ -31,6 +31,7 @@ class HttpConnection(asyncio.Protocol):
         self._writing_paused = False
         self._reading_paused = False
         self._waiter: asyncio.Future[None] | None = None
+        self._expired = False
         self.lost = False
         """The connection is closed, or was dropped."""
         self.idle_since = 0.0
@@ -53,18 +54,28 @@ class HttpConnection(asyncio.Protocol):
 
     async def send_request(self, head: bytes, body: bytes, on_sent: Callable[[], None]) -> None:
         """Send a request, and wait for the status line of its answer. `on_sent` is called once all of it has
-        been handed to the system. Raises `ConnectionBroken` or `NotHttp`."""
+        been handed to the system. Raises `ConnectionBroken`, `NotHttp`, or `TimeoutError` after `expire`."""
         self._answer = answer = AnswerParser()
-        self._unsent = memoryview(body)[PIECE:]
+        self._expired = False
         self._on_sent = on_sent
+        if len(body) > PIECE:
+            self._unsent = memoryview(body)[PIECE:]
+            body = body[:PIECE]
         if not self.lost:
-            self._transport.write(head + body[:PIECE])
+            self._transport.write(head + body)
         while answer.status is None:
             if answer.fault is not None:
                 raise NotHttp(answer.fault)
             if self.lost:
                 raise ConnectionBroken
+            if self._expired:
+                raise TimeoutError
             await self._progress()
+
+    def expire(self) -> None:
+        """No status line has come in time: `send_request` ends."""
+        self._expired = True
+        self._wake()
 
     async def finish_response(self, enough: int) -> None:
         """Wait for the rest of the answer, or for so many bytes of its body; send what is still unsent."""
@@ -112,7 +123,6 @@ class HttpConnection(asyncio.Protocol):
             if self._on_sent is not None:
                 self._on_sent()
                 self._on_sent = None
-                return
         self._waiter = self._loop.create_future()
         try:
             await self._waiter

@@ -59,14 +59,15 @@ def _certificate_error(error: ssl.SSLCertVerificationError) -> str:
 
 
 def phases(dial: Dial, answered: float | None, now: float) -> Phases:
-    def between(start: float | None, end: float | None) -> float | None:
-        return None if start is None or end is None else round(end - start, 6)
-
     return Phases(
-        dns=between(dial.resolving, dial.connecting),
-        connect=between(dial.connecting, dial.securing or dial.connected),
-        tls=between(dial.securing, dial.connected),
-        first_byte=between(dial.connected, answered),
+        dns=_between(dial.resolving, dial.connecting),
+        connect=_between(dial.connecting, dial.securing or dial.connected),
+        tls=_between(dial.securing, dial.connected),
+        first_byte=_between(dial.connected, answered),
         total=round(now - dial.began, 6),
-        sent=between(dial.connected, dial.sent),
+        sent=_between(dial.connected, dial.sent),
     )
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round(end - start, 6)

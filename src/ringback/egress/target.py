@@ -124,8 +124,9 @@ def read_target(url: str, schemes: Collection[str] = HTTP) -> Target:
     target = Target(
         written, parsed_origin.scheme, parsed_origin.host, parsed_origin.port, parsed_origin.credentials
     )
-    # Percent-encoding makes a URL longer, and what is stored must be readable again.
-    _refuse_long_text(target.reveal_url())
+    if target.credentials is not None or not url.isascii():
+        # Percent-encoding makes a URL longer, and what is stored must be readable again.
+        _refuse_long_text(target.reveal_url())
     return target
 
 
