@@ -9,6 +9,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
+from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
 
@@ -219,7 +220,7 @@ class Deliverer:
     def _unsent(self, job: Job, verdict: Verdict, reason: str, delay: float | None = None) -> Retry | GivenUp:
         """Nothing was sent; it is retried after `delay` seconds, or given up."""
         now = self._clock.now()
-        ATTEMPTS.labels(verdict.value).inc()
+        _attempts_of(verdict.value).inc()
         event(
             "delivery.attempted",
             **_identity(job),
@@ -330,13 +331,17 @@ def _count_attempt(
     job: Job, order: DeliveryOrder, attempt: Attempt, seconds: float, *, delivered: bool
 ) -> None:
     """In the metrics. `seconds`: from the attempt's beginning to the end of the receiver's response."""
-    ATTEMPTS.labels(attempt.outcome).inc()
+    _attempts_of(attempt.outcome).inc()
     exemplar = tracing.exemplar()
     ATTEMPT_SECONDS.observe(seconds, exemplar)
     if delivered:
-        CALLBACK_SECONDS.labels("deliver").observe(max(0.0, attempt.ended_at - job.created_at), exemplar)
+        _seconds_of("deliver").observe(max(0.0, attempt.ended_at - job.created_at), exemplar)
         if order.accepted_at is not None:
-            CALLBACK_SECONDS.labels("total").observe(max(0.0, attempt.ended_at - order.accepted_at), exemplar)
+            _seconds_of("total").observe(max(0.0, attempt.ended_at - order.accepted_at), exemplar)
+
+
+_attempts_of, _seconds_of = cache(ATTEMPTS.labels), cache(CALLBACK_SECONDS.labels)
+"""Looking up a metric by its label costs more than to count in it."""
 
 
 def _report_parked(

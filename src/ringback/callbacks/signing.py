@@ -11,7 +11,7 @@ import hashlib
 import hmac
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -67,11 +67,10 @@ class Signer:
             "webhook-signature": " ".join(self._signatures(signed)),
         }
 
-    def _signatures(self, signed: bytes) -> Iterator[str]:
-        for secret in self._secrets:
-            yield "v1," + base64.b64encode(_mac(secret, signed)).decode()
-        for key in self._private_keys:
-            yield "v1a," + base64.b64encode(key.sign(signed)).decode()
+    def _signatures(self, signed: bytes) -> list[str]:
+        signatures = ["v1," + _base64(_mac(secret, signed)) for secret in self._secrets]
+        signatures += ["v1a," + _base64(key.sign(signed)) for key in self._private_keys]
+        return signatures
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +122,10 @@ def secret_bytes(text: str) -> bytes:
 
 def _signed(webhook_id: str, timestamp: str, body: bytes) -> bytes:
     return f"{webhook_id}.{timestamp}.".encode() + body
+
+
+def _base64(data: bytes) -> str:
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def _mac(secret: bytes, signed: bytes) -> bytes:
