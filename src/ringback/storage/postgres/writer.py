@@ -1,4 +1,4 @@
-"""All commands that are requested while the last transactions run go into the next one.
+"""All commands that are requested while a transaction runs go into the next one.
 
 A commit costs a thousand times what a row does, and a round trip a hundred times; many commands share them.
 A command that the database refuses fails alone: its batch is rolled back, and each command is run again in a
@@ -27,9 +27,6 @@ T = TypeVar("T")
 LARGE_BATCH = 512
 """Commands after which a transaction takes no more of them: bounds what the first of them waits for."""
 
-TRANSACTIONS = 2
-"""At a time: one is written while the other one's commit waits for the disk."""
-
 OUTCOME_SECONDS = 10.0
 """For so long the server is asked whether a commit whose answer was lost has happened."""
 
@@ -46,7 +43,7 @@ class PostgresWriter:
         self._fixed_caps = fixed_caps
         self._committed = committed
         self._waiting: list[PendingCommand] = []
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: asyncio.Task[None] | None = None
         self._closed = False
         self.fault: str | None = None
         """Why the last batch could not be written; None if it was."""
@@ -71,18 +68,21 @@ class PostgresWriter:
         """Finish the pending commands."""
         self._closed = True
         self._start()
-        while self._running:
-            await asyncio.wait(self._running)
+        if self._running is not None:
+            await asyncio.wait([self._running])
 
     def _start(self) -> None:
-        if self._waiting and len(self._running) < TRANSACTIONS:
-            task = asyncio.create_task(self._write_all(), name="ledger-writer")
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+        """One transaction at a time: a second one would wait for the lanes that the first has locked, and
+        leave fewer commands for each."""
+        if self._waiting and self._running is None:
+            self._running = asyncio.create_task(self._write_all(), name="ledger-writer")
 
     async def _write_all(self) -> None:
-        while batch := self._next_batch():
-            await self._write(batch)
+        try:
+            while batch := self._next_batch():
+                await self._write(batch)
+        finally:
+            self._running = None
 
     def _next_batch(self) -> list[PendingCommand]:
         """The oldest commands; a second one that concerns the same job waits for the next batch."""
