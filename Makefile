@@ -53,7 +53,7 @@ export HF_HUB_DISABLE_TELEMETRY := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup setup-core setup-dev demo serve test test-clients test-long test-web test-all test-kernels test-cluster \
-	mutants lint format bench chaos notices openapi terminal-picture sbom site dist lock clean
+	mutants lint format bench plots chaos notices openapi terminal-picture sbom site dist lock clean
 
 help: ## Say what can be done here.
 	@echo 'Ringback. The usual first command is:  make demo'
@@ -111,6 +111,9 @@ format: $(INSTALL)dev ## Format the code.
 bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the same run; results go to bench/results/.
 	$(BIN)/python -m bench $(ARGS)
 
+plots: .venvs/plots/.installed ## Write the tables and draw the plots of docs/performance/ from bench/plots/figures.json.
+	.venvs/plots/bin/python -m bench.plots
+
 chaos: setup-dev ## The long form of the tests that kill and break things on purpose, for hours (ROUNDS=500).
 	CHAOS_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest tests/chaos $(STATE_MACHINE) -s --timeout 14400 $(ARGS)
 
@@ -148,7 +151,7 @@ lock: $(UV) ## Resolve the dependencies anew and write requirements/*.txt.
 	$(call without,dev,core $(LOCKED_EXTRAS))
 	$(foreach extra,$(ON_SPEECH),$(call without,$(extra),core speech) &&) true
 	$(foreach extra,$(filter-out $(ON_SPEECH),$(LOCKED_EXTRAS)),$(call without,$(extra),core) &&) true
-	$(foreach place,$(PLACES) rivals supply mutants dist site,$(call export,$(place),--only-group $(place)) &&) true
+	$(foreach place,$(PLACES) rivals supply mutants dist site plots,$(call export,$(place),--only-group $(place)) &&) true
 	$(call export,uv,--only-group uv)
 	printf '%s\n' $(SMALL_MODEL) | $(UV) pip compile --quiet --universal --no-deps --generate-hashes \
 		--no-header --no-annotate --output-file requirements/llm.txt - >/dev/null

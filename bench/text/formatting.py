@@ -1,6 +1,6 @@
 """Numbers, terms, search and names: exact and same content on public sets, and what is right on spoken clips.
 
-Nothing of the sets is in this repository: each is named by the path of a copy (see docs/performance.md).
+Nothing of the sets is in this repository: each is named by the path of a copy (see docs/performance/text.md).
 Peers run in the same minutes: text2num in this process, wetext in the environment of requirements/rivals.txt.
 """
 
@@ -85,7 +85,7 @@ def run(sets: TextSets, repeats: int = 5) -> Report:
         names.measure(report, sets.presidio)
         names.measure(report, sets.presidio, spoken=True)
     if lacking := sets.missing():
-        report.notes.append(f"not run, for want of a copy (docs/performance.md): {lacking}")
+        report.notes.append(f"not run, for want of a copy (docs/performance/text.md): {lacking}")
         print(f"  {report.notes[-1]}", flush=True)
     return report
 

@@ -11,7 +11,7 @@ WIDTH = 110
 CODE = re.compile(r"`[^`]*`")
 PAGES = [
     page
-    for folder in ("", "docs", "docs/adr")
+    for folder in ("", "docs", "docs/adr", "docs/performance")
     for page in sorted((ROOT / folder).glob("*.md"))
     if page.name != "THIRD_PARTY_NOTICES.md"  # quotes licence texts as they are
 ]

@@ -57,6 +57,7 @@ def test_every_line_is_a_pin_or_its_hash(file: Path) -> None:
         ("deepgram5", ["dependency-groups.deepgram5"]),
         ("dist", ["dependency-groups.dist"]),
         ("site", ["dependency-groups.site"]),
+        ("plots", ["dependency-groups.plots"]),
         ("uv", ["dependency-groups.uv"]),
         ("supply", ["dependency-groups.supply"]),
         *((extra, [f"project.optional-dependencies.{extra}"]) for extra in EXTRAS),

@@ -16,7 +16,7 @@ project = "Ringback"
 author = "The Ringback authors"
 root_doc = INDEX
 extensions = ["myst_parser"]
-include_patterns = ["*.md", "docs/*.md", "docs/adr/*.md"]
+include_patterns = ["*.md", "docs/*.md", "docs/adr/*.md", "docs/performance/*.md"]
 # Not to be walked through: environments have a hundred thousand files.
 exclude_patterns = [
     ".*",
@@ -44,7 +44,7 @@ def with_contents(_: Sphinx, page: str, source: list[str]) -> None:
     if page == INDEX:
         for caption, rows in re.findall(r"^\| ([^|\n]+) \| \|\n\|---\|---\|\n((?:\|.*\n)+)", source[0], re.M):
             source[0] += _toctree(_linked(rows), caption.capitalize())
-    elif page == "docs/adr/README":
+    elif page in {"docs/adr/README", "docs/performance"}:
         source[0] += _toctree(_linked(source[0]))
 
 

@@ -1,0 +1,1 @@
+"""The tables and plots of docs/performance/, both made from figures.json. `make plots` writes them."""
