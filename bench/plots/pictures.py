@@ -80,6 +80,11 @@ PLOTS = (
         (
             Panel("accepts per second", "accepts", (Series("16 connections", 1), Series("64", 3))),
             Panel("processor time of an accept, µs", "accepts", (Series("64 connections", 5),)),
+            Panel(
+                "since packs: accepts per second, 16 connections",
+                "accepts-since",
+                tuple(Series(f"round {number}", 1, number - 1) for number in (1, 2, 3)),
+            ),
         ),
     ),
     Plot(
@@ -108,6 +113,15 @@ PLOTS = (
                 lines=True,
             ),
             Panel("partials per stream, over streams", "live", (Series("partials", 7),), lines=True),
+            Panel(
+                "32 streams, median s",
+                "live-now",
+                (
+                    Series("first partial", 1, MEDIAN),
+                    Series("a word shown", 2, MEDIAN),
+                    Series("final after the endpoint", 3, MEDIAN),
+                ),
+            ),
         ),
     ),
     Plot(

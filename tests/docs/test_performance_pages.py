@@ -22,7 +22,7 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_tables_say_what_the_data_says(page: Path) -> None:
     text = page.read_text()
-    assert with_tables(text, KNOWN) == text, "run `make plots`"
+    assert with_tables(text, KNOWN) == text, "figures go into bench/plots/figures.json, then `make plots`"
 
 
 def test_every_table_of_the_data_stands_on_one_page() -> None:
