@@ -64,6 +64,7 @@ def _draw(plot: Plot, known: dict[str, Table]) -> None:
 def _compact(svg: str) -> str:
     """Half as large: hundredths of a point, and each path on a line of its own."""
     svg = re.sub(r"d=\"[^\"]*\"", lambda path: " ".join(path[0].split()).replace(' "', '"'), svg)
+    svg = re.sub(r'<g id="[a-z0-9_]+">', "<g>", svg)  # nothing refers to a group
     svg = re.sub(r"\d+\.\d{3,}", lambda number: f"{float(number[0]):.2f}".rstrip("0").rstrip("."), svg)
     return "".join(f"{line.strip()}\n" for line in svg.splitlines())
 
@@ -94,6 +95,7 @@ def _bars(axes: Axes, panel: Panel, known: dict[str, Table]) -> None:
         for place, each in drawn:
             _value(axes, place, each)
     axes.set_yticks(range(len(rows)), [panel.name_of(row) for row in rows])
+    axes.margins(x=0.12)  # room for the figures
     axes.set_ylim(len(rows) - 0.4, -0.6)  # the first row is uppermost
     if panel.aim is not None:
         axes.axvline(panel.aim, color=GREY, linestyle="dashed", linewidth=1)
