@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from ringback.bootstrap.first_key import ensure_api_key
+from ringback.jobs.job import JobId
 from ringback.server.auth import SESSION_SECONDS
 from ringback.settings import Settings
+from ringback.transcription.request import audio_key
 from support.clock import ManualClock
 from support.front import OWNER, Front, front
 
@@ -115,8 +117,7 @@ async def test_the_recording_is_given_back_while_it_is_kept(api: Front) -> None:
     assert (given.status, given.body) == (200, recording)
     assert given.headers["content-disposition"] == "attachment"
     assert (await api.call("GET", path, key=await api.add_key("requests:own"))).status == 404
-    for blob in (api.folder / "audio").iterdir():
-        blob.unlink()
+    await api.blobs.delete(audio_key(JobId(requested)))
     lost = await api.call("GET", path)
     assert (lost.status, lost.json()["category"]) == (410, "AUDIO_NOT_KEPT")
 

@@ -41,5 +41,5 @@ connection.sendForceEndTurn?.({ type: "ForceEndTurn" });
 connection.sendCloseStream({ type: "CloseStream" });
 await closed;
 await sleep(1500); // An SDK that takes the close for a fault dials again by then.
-console.log(JSON.stringify({ messages, errors, closes, opens: opens.length }));
-process.exit(0);
+// A pipe takes a long text piece by piece: the end is only then.
+process.stdout.write(JSON.stringify({ messages, errors, closes, opens: opens.length }), () => process.exit(0));

@@ -30,5 +30,5 @@ for (let start = 0; start < samples.length; start += 1600) {
 stream.flush();
 stream.endInput();
 await listening;
-console.log(JSON.stringify({ heard }));
-process.exit(0);
+// A pipe takes a long text piece by piece: the end is only then.
+process.stdout.write(JSON.stringify({ heard }), () => process.exit(0));

@@ -30,8 +30,8 @@ const deleted = await client.manage.deleteProjectKey(project, told.key.api_key_i
 if (deleted.error) throw deleted.error;
 told.deleted = true;
 told.live = await live();
-console.log(JSON.stringify(told));
-process.exit(0);
+// A pipe takes a long text piece by piece: the end is only then.
+process.stdout.write(JSON.stringify(told), () => process.exit(0));
 
 function result(answer) {
   if (answer.error) throw answer.error;

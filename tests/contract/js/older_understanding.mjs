@@ -24,8 +24,8 @@ const heard = await client.listen.prerecorded.transcribeFile(readFileSync(given.
 told.heard = result(heard);
 const refused = await client.read.analyzeText({ text: "Hello." }, { sentiment: true });
 told.error = { status: refused.error.status, body: JSON.parse(refused.error.message) };
-console.log(JSON.stringify(told));
-process.exit(0);
+// A pipe takes a long text piece by piece: the end is only then.
+process.stdout.write(JSON.stringify(told), () => process.exit(0));
 
 function result(answer) {
   if (answer.error) throw answer.error;
