@@ -268,6 +268,12 @@ PLOTS = (
                 aim=1.0,
             ),
             Panel(
+                "now over 5682c6c",
+                "commits-latest",
+                (Series("per second", 1), Series("processor time", 2)),
+                aim=1.0,
+            ),
+            Panel(
                 "now over c70e05d",
                 "commits-observed",
                 (Series("per second", 1), Series("processor time", 2)),
