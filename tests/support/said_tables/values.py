@@ -1,9 +1,5 @@
 """Numbers, ordinals, fractions, house numbers, ranges: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("the hundred and eleventh", "the 111th", "ordinal:111"),
     ("the one hundred thirteenth", "the 113th", "ordinal:113"),
@@ -277,15 +273,3 @@ STAY = [
     ("one thousandth of an inch", "ordinal:1000"),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found

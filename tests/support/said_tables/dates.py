@@ -1,9 +1,5 @@
 """Dates, years, decades and quarters: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("the ten eighties", "the 10 eighties", "cardinal:10"),
     ("the eleven hundreds", "the 1100s", "date:1100"),
@@ -114,15 +110,3 @@ STAY = [
     ("born 3 10. 85", "cardinal:3 cardinal:10 cardinal:85"),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found

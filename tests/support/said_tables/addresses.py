@@ -1,9 +1,5 @@
 """Mail addresses, web addresses and IP addresses: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("my email is a b at example dot com", "my email is a b@example.com", "email_address:"),
     ("my email is a at example dot com", "my email is a at example.com", "url:"),
@@ -226,15 +222,3 @@ STAY = [
     ("go to acme hyphen dot com", ""),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found

@@ -1,9 +1,5 @@
 """Times of day: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("at one am", "at 1 AM", "time:1"),
     ("at 1 am", "at 1 AM", "time:1"),
@@ -101,15 +97,3 @@ STAY = [
     ("at nine thirty 5", "cardinal:9 cardinal:30 cardinal:5"),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found

@@ -1,9 +1,5 @@
 """Phone numbers, cards, ids, names spelled letter by letter: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("the order is 4111 1111 1111 1111", "the order is 4111111111111111", "numerical_pii:4111111111111111"),
     ("the order is one - two - three", "the order is 1-2-3", "numerical_pii:123"),
@@ -270,15 +266,3 @@ STAY = [
     ("my number is 12-34", ""),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found

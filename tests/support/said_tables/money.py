@@ -1,9 +1,5 @@
 """Amounts, percentages and measures: said, written, and what is found in them."""
 
-import pytest
-
-from support.said import found_in, written_from
-
 WRITTEN = [
     ("15 per cent", "15%", "percent:15"),
     ("15 % of it", "15% of it", "percent:15"),
@@ -100,15 +96,3 @@ STAY = [
     ("five grams", "cardinal:5"),
 ]
 """Written as they are said; and their entities."""
-
-
-@pytest.mark.parametrize(("said", "written", "found"), WRITTEN)
-def test_it_is_written_as_it_is_meant(said: str, written: str, found: str) -> None:
-    assert written_from(said) == written
-    assert found_in(said) == found
-
-
-@pytest.mark.parametrize(("said", "found"), STAY)
-def test_it_stays_as_it_is_said(said: str, found: str) -> None:
-    assert written_from(said) == said
-    assert found_in(said) == found
