@@ -16,6 +16,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Self
 
@@ -134,7 +135,7 @@ class FolderBlobStore:
     async def content(self, key: BlobKey) -> AsyncIterator[BlobContent]:
         path = self._path(key)
         if (body := await self._appended(key)) is not None:
-            file = await self._threads.run(partial(_unnamed, self._temporary(), body))
+            file = await self._threads.run(partial(_unnamed, self._incoming, body))
         else:
             try:
                 file = await self._threads.run(partial(os.open, path, os.O_RDONLY))
@@ -288,12 +289,12 @@ class _FileUpload:
         self._temporary.unlink(missing_ok=True)
 
 
-def _unnamed(path: Path, body: bytes) -> int:
-    """An open file with these bytes, to be read, whose name is gone already."""
-    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-    path.unlink()
-    os.pwrite(file, body, 0)
-    return file
+def _unnamed(folder: Path, body: bytes) -> int:
+    """An open file with these bytes, to be read, that has no name."""
+    with TemporaryFile(dir=folder) as file:
+        file.write(body)
+        file.seek(0)
+        return os.dup(file.fileno())
 
 
 class _SyncedFolder:

@@ -5,13 +5,13 @@ repository whose files were replaced under their names is noticed.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
 from ringback.errors import Misconfigured
+from ringback.system import sync, sync_folder
 
 FILE = "pulled.json"
 
@@ -50,8 +50,9 @@ def record(models: Path, name: str, pulled: PulledModel) -> None:
     with written.open("wb") as file:
         file.write(msgspec.json.format(msgspec.json.encode(known), indent=2) + b"\n")
         file.flush()
-        os.fsync(file.fileno())
+        sync(file.fileno())
     written.replace(models / FILE)
+    sync_folder(models)
 
 
 def check_same(name: str, before: PulledModel, now: PulledModel, models: Path) -> None:
