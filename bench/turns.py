@@ -1,4 +1,5 @@
-"""Turn-based streams (`/v2/listen`): false cuts and waits beside plain silence, and how soon a turn is told.
+"""Turn-based streams (`/v2/listen`): false cuts and waits beside plain silence, and how soon a turn is
+reported.
 
 First, over labelled pauses of real speech: how many pauses in the middle of a turn are cut, and how long an
 end is waited for, by the rule at several thresholds and by silence alone. Then through the socket, at the
@@ -41,13 +42,13 @@ QUERY = {
 SILENCES = (300, 500, 700, 1000)
 THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
 PROMPT = 1.0
-"""Seconds: streams count as served while 95 of 100 ends are told so soon after they were decided."""
+"""Seconds: streams count as served while 95 of 100 ends are reported so soon after they were decided."""
 
 
 def run(_: int) -> Report:
     report = Report(
         "turns",
-        "Turn-based streams: false cuts and waits, and how soon turns are told",
+        "Turn-based streams: false cuts and waits, and how soon turns are reported",
         {
             "pauses": "turns_dev.json, on which the confidence was chosen; no cuts, no ambiguous ones",
             "streams": AT_ONCE,
@@ -72,7 +73,7 @@ def run(_: int) -> Report:
                 measure(report, load, server, spoken[:count])
     prompt = takewhile(lambda n: report.median(f"{n} at once", "end_decided_p95") < PROMPT, AT_ONCE)
     report.aim_at_least(
-        f"streams whose ends are told {PROMPT:g} s after the silence", max(prompt, default=0), 12
+        f"streams whose ends are reported {PROMPT:g} s after the silence", max(prompt, default=0), 12
     )
     return report
 

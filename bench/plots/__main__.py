@@ -15,7 +15,7 @@ from bench.plots.pictures import PLOTS, Panel, Plot, described, figures
 from bench.plots.tables import FOLDER, Figure, Table, pages, tables, with_tables
 
 GREY = "#7a7a7a"
-COLOURS = ("#3f88c5", "#e07a1f", "#3a9d5d", "#a05cc0")  # told apart on white and on black
+COLOURS = ("#3f88c5", "#e07a1f", "#3a9d5d", "#a05cc0")  # distinct on white and on black
 WIDTH = 8.0  # inches, as are all lengths of a picture
 BAR = 0.2
 AROUND = 0.9

@@ -134,8 +134,8 @@ PLOTS = (
             ),
             Panel("mean wait in English, s", "turns-cuts", (Series("English", 3),)),
             Panel(
-                "end told after it was decided, s, over streams",
-                "turns-told",
+                "end reported after it was decided, s, over streams",
+                "turns-reported",
                 (Series("median", 4, MEDIAN), Series("95 of 100", 4, HIGH)),
                 lines=True,
                 aim=1.0,

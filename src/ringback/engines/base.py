@@ -121,7 +121,7 @@ class UtteranceSpeech:
 
 
 class Transducer(Recogniser, Protocol):
-    """A recogniser that hears speech as it comes: each sample is computed once, however often the words so
+    """A recogniser that takes speech as it comes: each sample is computed once, however often the words so
     far are asked for.
 
     open → feed → words so far → … → feed with `ends` → final words. An utterance that is never ended needs no

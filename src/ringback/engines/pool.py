@@ -151,7 +151,7 @@ class EnginePool:
         self, samples: Samples, utterance: UtteranceSoFar, model: str, urgency: Urgency, source: str
     ) -> Recognition:
         """The words so far of an utterance, by a model that is `incremental`. `samples`: all that was said of
-        it so far, of which the engine is sent what it has not heard.
+        it so far, of which the engine is sent what it does not have yet.
 
         All else is as with `recognise`; `drop_utterance` must be called for the last utterance of a source.
         """

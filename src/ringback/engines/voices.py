@@ -126,7 +126,7 @@ _UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 2"))
 _BATCH = 4
 """Windows that are embedded at once: more are no quicker, and eight take twice the memory."""
 _SEGMENTED = 10 * SAMPLE_RATE
-"""Samples that the segmentation hears as one, at the most: so it was trained. More are heard in equal parts
+"""Samples that the segmentation takes as one, at the most: so it was trained. More are taken in equal parts
 at once, which costs less than one by one."""
 
 

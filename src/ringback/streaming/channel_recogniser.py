@@ -18,10 +18,10 @@ from ringback.streaming.partials import Partials
 from ringback.streaming.segmenter import Segmenter, VadWindow
 from ringback.streaming.segmenter_steps import (
     FinalSpan,
-    HeardUntil,
     OverlongSpeech,
     PartialSpan,
     PauseToJudge,
+    ProcessedUntil,
     SampleRange,
     SpeechOnset,
     SplitSpan,
@@ -91,7 +91,7 @@ class ChannelRecogniser:
                 if self._steps:
                     await self._perform(self._steps.popleft())
                     continue
-                self._advance(self._segmenter.heard_until)
+                self._advance(self._segmenter.processed_until)
                 self._partials.recognise_ahead(group)
                 await self._wake.wait()
                 self._wake.clear()
@@ -109,7 +109,7 @@ class ChannelRecogniser:
                     self._emit(SpeechStarted(self.number, _seconds(at)))
                 case PauseToJudge():
                     self._ask(step)
-                case HeardUntil(at, quiet):
+                case ProcessedUntil(at, quiet):
                     since = None if quiet is None else _seconds(quiet)
                     self._steps.append(VadProgress(self.number, _seconds(at), since))
                 case FinalSpan() | OverlongSpeech():

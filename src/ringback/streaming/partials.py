@@ -17,8 +17,9 @@ class Partials:
     """For interim results; and, while at least half of the engine is idle, for the final itself: when the
     speech has paused it is recognised at once, and if the span ends there, its words are known already.
 
-    A transducer computes only what is new in a partial, and what it has heard in partials it need not hear in
-    the final. So it is asked for them more often; and never for the final ahead: after that it hears nothing.
+    A transducer computes only what is new in a partial, and what it has decoded for partials it need not
+    decode for the final. So it is asked for them more often; and never for the final ahead: after that it
+    takes no more speech.
     """
 
     def __init__(

@@ -76,7 +76,7 @@ class RecentTurns:
         """The last message about the turn that is open."""
 
     def note_result(self, result: RecognitionResult) -> None:
-        """Words as they were heard, which are not shown."""
+        """Words as they were recognised, which are not shown."""
 
     def note_message(self, message: SendMessage) -> None:
         """One that is about to be sent."""

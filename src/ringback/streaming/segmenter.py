@@ -46,11 +46,11 @@ from ringback.listen.recognition_events import Cause
 from ringback.listen.turn_confidence import ASKED_AFTER, PauseEndpoints
 from ringback.streaming.segmenter_steps import (
     FinalSpan,
-    HeardUntil,
     OverlongSpeech,
     PartialPace,
     PartialSpan,
     PauseToJudge,
+    ProcessedUntil,
     SampleRange,
     SpeechOnset,
     SplitSpan,
@@ -103,7 +103,7 @@ class Segmenter:
         self._eager: int | None = None
         self._turn_from: int | None = None  # Window: where the speech since the last end began.
         self._track = SpeechTrack()
-        self._reported_until = 0  # Window: of the last `HeardUntil`.
+        self._reported_until = 0  # Window: of the last `ProcessedUntil`.
         self._span_start = 0  # Sample; where the last span ended.
         self._earliest = 0  # The first sample that may still be recognised.
         self._open: _OpenSpan | None = None
@@ -121,7 +121,7 @@ class Segmenter:
         return self._span_start
 
     @property
-    def heard_until(self) -> int:
+    def processed_until(self) -> int:
         """The end of the last window that was taken, and not deferred: a sample."""
         return self._track.now * WINDOW
 
@@ -204,9 +204,9 @@ class Segmenter:
             steps.append(self._progress())
         return steps
 
-    def _progress(self) -> HeardUntil:
+    def _progress(self) -> ProcessedUntil:
         self._reported_until = self._track.now
-        return HeardUntil(self.heard_until, self.quiet_since)
+        return ProcessedUntil(self.processed_until, self.quiet_since)
 
     def _push_window(self, window: VadWindow) -> list[Step]:
         at = self._track.now
@@ -372,7 +372,7 @@ def _whole_windows(seconds: float) -> int:
 
 
 _WINDOWS_PER_PROGRESS = 8
-"""256 ms, after which there is a `HeardUntil`."""
+"""256 ms, after which there is a `ProcessedUntil`."""
 _JUDGED_AFTER = _windows(ASKED_AFTER)
 _JUDGED = _windows(8.0)
 """What the turn model hears at most."""

@@ -82,17 +82,17 @@ class PauseToJudge:
     quiet_since: int
     """Sample."""
     turn: SampleRange
-    """What is heard of the turn: with this pause, and at most 8 s long."""
+    """The turn so far: with this pause, and at most 8 s long."""
 
 
 @dataclass(frozen=True, slots=True)
-class HeardUntil:
+class ProcessedUntil:
     """All that ends before this sample has been reported; at least every 256 ms, so that the same is reported
-    however fast the audio comes. Deferred input is not heard yet."""
+    however fast the audio comes. Deferred input is not processed yet."""
 
     at: int
     quiet_since: int | None
     """The sample at which the silence began; None while there is speech."""
 
 
-Step = FinalSpan | OverlongSpeech | SpeechOnset | PauseToJudge | HeardUntil
+Step = FinalSpan | OverlongSpeech | SpeechOnset | PauseToJudge | ProcessedUntil

@@ -54,7 +54,7 @@ class RecognitionSettings:
     turn_model: TurnModel | None = None
     """What judges pauses; there where `pauses` asks it."""
     incremental: bool = False
-    """Whether the model is a `Transducer`: it hears the open span as it is spoken, each sample once."""
+    """Whether the model is a `Transducer`: it decodes the open span as it is spoken, each sample once."""
 
 
 class SpeechRecogniser:

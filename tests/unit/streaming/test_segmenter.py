@@ -11,10 +11,10 @@ from ringback.listen.turn_confidence import HesitationPauses, TurnPauses, TurnTh
 from ringback.streaming.segmenter import Segmenter, VadWindow
 from ringback.streaming.segmenter_steps import (
     FinalSpan,
-    HeardUntil,
     OverlongSpeech,
     PartialSpan,
     PauseToJudge,
+    ProcessedUntil,
     SampleRange,
     SpeechOnset,
     Step,
@@ -40,7 +40,7 @@ def seconds(samples: int) -> float:
 
 def news(steps: list[Step]) -> list[Step]:
     """All but how far the windows were taken."""
-    return [step for step in steps if not isinstance(step, HeardUntil)]
+    return [step for step in steps if not isinstance(step, ProcessedUntil)]
 
 
 def spans(steps: list[Step]) -> list[FinalSpan]:
@@ -442,12 +442,12 @@ def test_it_is_reported_how_far_the_windows_were_taken(at_once: int) -> None:
         for step in segments.push_windows(audio[first : first + at_once])
     ]
     overlong = next(step for step in steps if isinstance(step, OverlongSpeech))
-    before = [step for step in steps if isinstance(step, HeardUntil)]
-    assert before[-1].at == segments.heard_until
+    before = [step for step in steps if isinstance(step, ProcessedUntil)]
+    assert before[-1].at == segments.processed_until
     assert overlong.speech.end - 8 * WINDOW <= before[-1].at < len(audio) * WINDOW
     _, more = segments.split_at_words([])
-    every = [*before, *(step for step in more if isinstance(step, HeardUntil))]
-    assert every[-1] == HeardUntil(len(audio) * WINDOW, segments.quiet_since)
+    every = [*before, *(step for step in more if isinstance(step, ProcessedUntil))]
+    assert every[-1] == ProcessedUntil(len(audio) * WINDOW, segments.quiet_since)
     assert all(0 < after.at - one.at <= 8 * WINDOW for one, after in pairwise(every))
     (end,) = [index for index, step in enumerate(more) if isinstance(step, FinalSpan)]
-    assert all(step.at < spans(more)[0].end for step in more[:end] if isinstance(step, HeardUntil))
+    assert all(step.at < spans(more)[0].end for step in more[:end] if isinstance(step, ProcessedUntil))
