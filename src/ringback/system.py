@@ -31,7 +31,7 @@ def available_cores() -> int:
 def return_freed_memory() -> None:
     """Return to the kernel what was freed and lies between what is still in use. Does nothing where the C
     library is not glibc."""
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    trim = getattr(_LIBC, "malloc_trim", None)
     if trim is not None:
         trim(0)
 
