@@ -165,16 +165,44 @@ def is_written_money(text: str) -> bool:
 
 
 def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
-    """“three forty two ninety nine” as $342.99: only behind a word for an amount, within five words."""
-    if not passage.cue(i, MONEY_CUES, 5) or passage.previous(i) in _NAMING:
+    """“three forty two ninety nine” as $342.99: only behind a word for an amount, within five words, or with
+    its currency behind it."""
+    cued = passage.cue(i, MONEY_CUES, 5) and passage.previous(i) not in _NAMING
+    if not cued and passage.said.isdisjoint(_PLURALS):
         return None
     pairs, end = _pairs(passage, i)
-    if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end) or not _amount_ends(passage, end):
+    if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end):
+        return None
+    written = any(passage.kind(at) is AtomKind.DIGITS for at in range(i, end))
+    if passage.follows(end) and passage.text(end) in CURRENCIES:
+        return _by_ear_in_currency(passage, i, end, pairs, cued=cued) if cued or not written else None
+    if not cued or written or not _amount_ends(passage, end):
         return None
     whole = int("".join(pairs[:-1]))
-    if passage.follows(end) and CURRENCIES.get(passage.text(end)):
-        return None
     return passage.single("money", "".join(pairs), i, end, f"${whole:,}.{pairs[-1]}")
+
+
+_PLURALS = frozenset(CURRENCIES) - {"dollar", "euro", "pound", "rupee"}
+"""“Twelve fifty dollar bills” are twelve of them."""
+
+
+def _by_ear_in_currency(passage: Passage, i: int, end: int, pairs: list[str], *, cued: bool) -> Entity | None:
+    """“The price is twelve fifty dollars” as $12.50, elsewhere as $1,250; “three forty two ninety nine
+    dollars”. “Three fifty dollars” are hundreds anywhere: `quantities.find_round_by_ear`."""
+    year = passage.previous(i) in ("in", "since")  # “in nineteen eighty two dollars”
+    if passage.text(end) not in _PLURALS or year or (len(pairs) == 2 and len(pairs[0]) == 1):
+        return None
+    whole = Number(i, end, int("".join(pairs)))
+    if (symbol := CURRENCIES[passage.text(end)]) == "£" and not _is_sterling(passage, whole):
+        return None
+    cents = _read_cents(passage, end + 1)
+    if cents is not None and len(pairs) == 2:
+        digits = whole.digits + cents[0].lstrip("0")
+        return passage.single("money", digits, i, cents[1], _amount(whole, symbol, cents[0]))
+    if not cued and len(pairs) == 2:
+        return passage.single("money", whole.digits, i, end + 1, _amount(whole, symbol, ""))
+    split = Number(i, end, int("".join(pairs[:-1])))
+    return passage.single("money", "".join(pairs), i, end + 1, _amount(split, symbol, pairs[-1]))
 
 
 def find_money_in_digits(passage: Passage, i: int) -> Entity | None:
@@ -214,7 +242,7 @@ def _amount_ends(passage: Passage, end: int) -> bool:
 
 
 def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
-    """Spoken groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”."""
+    """Groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”; 12 50."""
     pairs: list[str] = []
     end = i
     while end == i or passage.follows(end):
@@ -233,6 +261,9 @@ def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
                 break
             pairs.append(said[0])
             end = said[1]
+        elif kind is AtomKind.DIGITS and len(passage.text(end)) in ((2,) if pairs else (1, 2)):
+            pairs.append(passage.text(end))
+            end += 1
         else:
             break
     return pairs, end

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from ringback.features.numbers import AtomKind
+from ringback.features.numbers import SCALES, AtomKind
 from ringback.features.passage import Passage
 from ringback.features.vocabulary import words
 
@@ -192,10 +192,20 @@ NUMBER_KINDS = (AtomKind.UNIT, AtomKind.ZERO, AtomKind.TEEN, AtomKind.TENS, Atom
 
 
 def digits_of(passage: Passage, first: int, end: int) -> str:
+    """The digits of `atoms[first:end]`, up to what is none: 42 of “four two”, 2000000 of “two million”."""
     text, i = "", first
     while i < end:
-        said = passage.digits_at(i)
+        said = _millions_at(passage, i) or passage.digits_at(i)
         if said is None:
             return text
         text, i = text + said[0], said[1]
     return text
+
+
+def _millions_at(passage: Passage, i: int) -> tuple[str, int] | None:
+    number = passage.number_at(i)
+    if number is None or number.ordinal or number.fraction or passage.kind(i) is AtomKind.NUMBER:
+        return None
+    if number.scale:
+        return str(number.whole * SCALES[number.scale]), number.end
+    return (str(number.whole), number.end) if number.whole >= 10**6 and not number.written else None

@@ -110,7 +110,8 @@ def find_run(passage: Passage, i: int) -> Entity | None:
     cue, distance = cue_before(passage, i)
     run = read_run(passage, i, over_stops=cue in _JOINED or cue == PHONE)
     if run is not None and run.stops and not _is_expected(cue, run.digits):
-        run = read_run(passage, i)
+        run = _card_before_stop(passage, run) if cue == CARD else None
+        run = run or read_run(passage, i)
     if run is None or not passage.is_whole(run.first, run.end):
         return None
     linked = bool(cue) and is_linked(passage, i, distance)
@@ -121,10 +122,23 @@ def find_run(passage: Passage, i: int) -> Entity | None:
 def _is_expected(cue: str, digits: str) -> bool:
     count = len(digits)
     if cue == PHONE:
-        return count in (7, 10, 11)
+        return phone_text(digits) is not None
     if cue == CARD:
-        return 13 <= count <= 19
+        return 13 <= count <= _LONGEST_CARD
     return (cue == SSN and count == 9) or (cue == "routing_number" and count == 9)
+
+
+_LONGEST_CARD = 19
+
+
+def _card_before_stop(passage: Passage, run: Run) -> Run | None:
+    """A card's number, when more digits follow behind a full stop: a group that was heard twice, the date on
+    the card."""
+    for count in range(len(run.pieces), 0, -1):
+        digits, end = "".join(run.pieces[:count]), run.ends[count - 1]
+        if passage.atoms[end - 1].stop == "." and _is_expected(CARD, digits):
+            return replace(run, pieces=run.pieces[:count], ends=run.ends[:count])
+    return None
 
 
 def _typed(passage: Passage, run: Run, cue: str, linked: bool) -> Entity | None:
@@ -225,7 +239,7 @@ def _is_dialled(digits: str) -> bool:
 
 def _written_groups(passage: Passage, run: Run) -> list[int]:
     if run.end - run.first == 1:
-        return [len(group) for group in passage.text(run.first).split("-")]
+        return [len(group) for group in passage.text(run.first).replace(".", "-").split("-")]
     return [len(piece) for piece in run.pieces]
 
 

@@ -147,8 +147,8 @@ def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
             ):
                 break
             text, first = said + text, first - 1
-        elif _is_number_before(passage, first) and not word and not any(map(str.isalpha, text)):
-            first -= 1
+        elif (start := _number_before(passage, first, done)) and not word and not any(map(str.isalpha, text)):
+            first = start
             text = digits_of(passage, first, end)
         elif kind is AtomKind.OH and not word:
             first -= 1
@@ -162,13 +162,18 @@ def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
     return first, text
 
 
-def _is_number_before(passage: Passage, i: int) -> bool:
-    """Whether a number may end before atom `i`: “two thousand”, but not “a thousand”."""
-    if passage.kind(i - 1) in (AtomKind.HUNDRED, AtomKind.SCALE):
-        return passage.kind(i - 2) in NUMBER_KINDS and passage.follows(i - 1)
-    return passage.kind(i - 1) in NUMBER_KINDS
+def _number_before(passage: Passage, i: int, done: int) -> int | None:
+    """Where a number begins that ends before atom `i`: “two hundred thousand”, but not “a thousand”."""
+    for start in range(max(done, i - _LONGEST_NUMBER), i - 1):
+        number = passage.number_at(start) if passage.kind(start) in NUMBER_KINDS else None
+        scales = any(passage.kind(at) in (AtomKind.HUNDRED, AtomKind.SCALE) for at in range(start, i))
+        if number is not None and number.end == i and scales:
+            return start
+    return i - 1 if passage.kind(i - 1) in NUMBER_KINDS else None
 
 
+_LONGEST_NUMBER = 10
+"""Atoms of a number in a mailbox."""
 _PARTS = re.compile(r"[.'’_-]")
 """What stands between the parts of a mailbox that was written as one word."""
 _STOPS = words(
@@ -260,8 +265,10 @@ def _find_ip(passage: Passage, dot: int, done: int) -> Entity | None:
     while first - 1 >= done and passage.kind(first - 1) in NUMBER_KINDS and not passage.atoms[first - 1].stop:
         first -= 1
         before = digits_of(passage, first, dot)
+    if passage.text(first - 1) == "dot" and passage.kind(first - 2) in NUMBER_KINDS:
+        return None  # the end of a longer number that is neither
     groups, i = [before], dot
-    while before and passage.follows(i) and passage.text(i) == "dot" and len(groups) < 6:
+    while before and passage.follows(i) and passage.text(i) == "dot" and len(groups) < LONGEST_NAME:
         group, end = "", i + 1
         while passage.follows(end) and (said := passage.digits_at(end)) is not None and len(group) < 3:
             group, end = group + said[0], said[1]

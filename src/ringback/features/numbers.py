@@ -26,7 +26,7 @@ class AtomKind(Enum):
     ORDINAL = auto()  # first, twentieth, 3rd
     DIGITS = auto()  # 0 … 9 alone: 212
     NUMBER = auto()  # a written number with a comma or a point: 12,400 or 2.5
-    GROUPS = auto()  # digits with hyphens: 555-1234
+    GROUPS = auto()  # digits with hyphens or points: 555-1234, 4111.1111.1111.1111
     WRITTEN = auto()  # some other word with digits in it: $12, 9am, 3:30, 1980s
     LETTER = auto()  # one letter
     OTHER = auto()
@@ -151,4 +151,7 @@ _QUOTES = "\"'”’»)]"
 _INITIALS = re.compile(r"(?:[a-z]\.)+[a-z]")
 _ORDINAL = re.compile(r"(\d{1,3}(?:,\d{3})+|\d{1,12})(?:st|nd|rd|th)")
 _NUMBER = re.compile(r"\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+\.\d+")
-_GROUPS = re.compile(r"\d+(?:-\d+)+|\d{3}\.\d{3}\.\d{4}")
+_GROUPS = re.compile(
+    r"\d+(?:-\d+)+|\d{3}\.\d{3}\.\d{4}"  # with points, none of them is an IP address
+    r"|\d{4}(?:\.\d{3,6}){2,}|\d{3}(?:\.\d{3,4}){4,}"
+)

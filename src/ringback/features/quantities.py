@@ -46,9 +46,10 @@ def _read_house(passage: Passage, i: int) -> tuple[str, int] | None:
     number = passage.number_at(i)
     if number is not None and number.ordinal:
         name = number.whole % 100
-        hundred = number.end - (1 if name < 20 or name % 10 == 0 else 2) - 1
-        parted = name and number.whole > _MOST_STREETS and passage.kind(hundred) is AtomKind.HUNDRED
-        return (str(number.whole - name), hundred + 1) if parted else None
+        round_one = number.end - (1 if name < 20 or name % 10 == 0 else 2) - 1
+        is_round = passage.kind(round_one) in (AtomKind.HUNDRED, AtomKind.SCALE)
+        parted = name and number.whole > _MOST_STREETS and is_round and passage.follows(round_one + 1)
+        return (str(number.whole - name), round_one + 1) if parted else None
     run = read_run(passage, i)
     if run is None or run.stops or len(run.digits) > 6 or not passage.is_whole(i, run.end):
         return None

@@ -232,7 +232,7 @@ def _behind_hundred(atoms: Sequence[Atom], i: int, hundreds: int) -> tuple[int, 
     start = i + 2 if atoms[i + 1].text == "and" and not atoms[i + 1].stop else i + 1
     rest = _below_hundred_or_ordinal(atoms, start) if start < len(atoms) else None
     if rest is None and start < len(atoms) and _is_written_rest(atoms, start):
-        rest = atoms[start].value, start + 1, False
+        rest = atoms[start].value, start + 1, atoms[start].kind is AtomKind.ORDINAL
     if rest is None or rest[0] == 0:
         return alone
     value, end, ordinal = rest
@@ -242,7 +242,9 @@ def _behind_hundred(atoms: Sequence[Atom], i: int, hundreds: int) -> tuple[int, 
 
 
 def _is_written_rest(atoms: Sequence[Atom], i: int) -> bool:
-    """Whether written digits go on with a hundred in words: “one hundred 20”."""
+    """Whether written digits go on with a hundred in words: “one hundred 20”, “one hundred 2nd”."""
+    if atoms[i].kind is AtomKind.ORDINAL:
+        return atoms[i].value < 100
     alone = atoms[i].stop or i + 1 == len(atoms) or not is_digit_like(atoms[i + 1])
     return atoms[i].kind is AtomKind.DIGITS and len(atoms[i].text) == 2 and bool(alone)
 

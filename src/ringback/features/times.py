@@ -90,7 +90,7 @@ def _read_clock(passage: Passage, i: int) -> TimeOfDay | None:
     if passage.kind(end) is AtomKind.HUNDRED and passage.follows(end):
         said = passage.follows(end + 1) and passage.text(end + 1) == "hours"
         return TimeOfDay(f"{value:02d}", end + 1, "00") if said else None
-    minute, after = _read_minute(passage, end)
+    minute, after = _read_parted_minute(passage, i, end) or _read_minute(passage, end)
     if passage.kind(i) in (AtomKind.OH, AtomKind.ZERO):
         hours = passage.follows(after) and passage.text(after) == "hours"
         said = bool(minute) and (hours or (passage.previous(i) == "at" and _phrase_ends(passage, after)))
@@ -123,7 +123,7 @@ def _read_written(atom: Atom, i: int) -> TimeOfDay | None:
 
 def _read_clock_digits(passage: Passage, atom: Atom, i: int) -> TimeOfDay | None:
     if len(atom.text) <= 2 and atom.value <= 23:
-        minute, end = _read_parted_minute(passage, i + 1) or _read_minute(passage, i + 1)
+        minute, end = _read_parted_minute(passage, i, i + 1) or _read_minute(passage, i + 1)
         return TimeOfDay(atom.text, end, minute)
     if len(atom.text) in (3, 4) and int(atom.text[:-2]) <= 23 and int(atom.text[-2:]) <= 59:
         return TimeOfDay(atom.text[:-2], i + 1, atom.text[-2:])
@@ -132,7 +132,11 @@ def _read_clock_digits(passage: Passage, atom: Atom, i: int) -> TimeOfDay | None
 
 def _read_minute(passage: Passage, i: int) -> tuple[str, int]:
     """Two digits of a minute, 00 to 59, and their end; empty where none are said."""
-    if not passage.follows(i):
+    return _minute_at(passage, i) if passage.follows(i) else ("", i)
+
+
+def _minute_at(passage: Passage, i: int) -> tuple[str, int]:
+    if i >= len(passage.atoms):
         return "", i
     atom = passage.atoms[i]
     if atom.kind in (AtomKind.OH, AtomKind.ZERO) and passage.follows(i + 1):
@@ -147,13 +151,14 @@ def _read_minute(passage: Passage, i: int) -> tuple[str, int]:
     return "", i
 
 
-def _read_parted_minute(passage: Passage, i: int) -> tuple[str, int] | None:
-    """The minute of `10, 15 a.m.`: with a comma before it only where an AM or PM follows."""
-    minute = passage.text(i)
-    parted = passage.kind(i) is AtomKind.DIGITS and passage.atoms[i - 1].stop == ","
-    if not parted or len(minute) != 2 or int(minute) > 59:
+def _read_parted_minute(passage: Passage, hour: int, i: int) -> tuple[str, int] | None:
+    """The minute of `10, 15 a.m.`, “ten, fifteen a.m.”: behind a comma only where an AM or PM follows, and
+    not in a list of hours: `9, 10, 11 a.m.`"""
+    listed = hour > 0 and passage.atoms[hour - 1].stop == "," and passage.number_at(hour - 1) is not None
+    if listed or passage.atoms[i - 1].stop != ",":
         return None
-    return (minute, i + 1) if _with_half(passage, TimeOfDay("", i + 1)).half else None
+    minute, end = _minute_at(passage, i)
+    return (minute, end) if minute and _with_half(passage, TimeOfDay("", end)).half else None
 
 
 def _is_bare_time(passage: Passage, i: int, clock: TimeOfDay) -> bool:

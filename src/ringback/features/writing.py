@@ -43,9 +43,9 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
     if part.text is None:
         yield from covered
         return
-    opening, closing = opening_of(covered[0].text), closing_of(covered[-1].text) if part.closes else ""
-    if part.text.startswith("(") and ")" in covered[0].text:
-        opening = opening.removesuffix("(")  # it is of what is written: (617) 555-4987
+    opening, closing = _marks_around(" ".join(word.text for word in covered))
+    if not part.closes:
+        closing = "".join(mark for mark in closing if mark in _PAIRS.values())
     if _INITIALS.search(covered[-1].text) and _sentence_goes_on(words, part.end):
         closing = ""  # the point of “p.m.”
     text = opening + part.text + closing
@@ -65,6 +65,25 @@ def _write_part(words: Sequence[Word], part: Part, redacted: bool) -> Iterator[W
     )
 
 
+def _marks_around(text: str) -> tuple[str, str]:
+    """The punctuation before and behind a text, but quotes and brackets whose other half is inside of it:
+    `"INV" 2026`, `(617) 555-4987`."""
+    opening, closing = opening_of(text), closing_of(text)
+    inside = text[len(opening) : len(text) - len(closing)]
+    if not _HALVES.search(inside):  # nearly always
+        return opening, closing
+    inside = _APOSTROPHES.sub("", inside)
+    for mark, other in _PAIRS.items():
+        halves = inside.count(other) - (inside.count(mark) if mark != other else 0)
+        if mark == other and halves % 2 == 0:
+            continue
+        if halves > 0 and mark in opening:
+            opening = opening.replace(mark, "", 1)
+        elif halves and other in closing:
+            closing = closing.replace(other, "", 1)
+    return opening, closing
+
+
 def opening_of(text: str) -> str:
     """The punctuation of the sentence before a word: brackets and quotes."""
     return text[: len(text) - len(text.lstrip(_OPENING))]
@@ -80,5 +99,8 @@ def _sentence_goes_on(words: Sequence[Word], i: int) -> bool:
 
 
 _INITIALS = re.compile(r"\.[A-Za-z]\.$")
+_APOSTROPHES = re.compile(r"(?<=\w)['’](?=\w)")
+_PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "(": ")", "[": "]"}
+_HALVES = re.compile("[" + re.escape("".join((*_PAIRS, *_PAIRS.values()))) + "]")
 _OPENING = "\"'“‘«([¿¡"
 _CLOSING = ".,?!;:…\"'”’»)]"

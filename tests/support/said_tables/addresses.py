@@ -173,6 +173,18 @@ WRITTEN = [
     ("bob dot café dot com", "bob.café.com", "url:"),
     ("email bob at sign acme dot com slash x", "email bob@acme.com slash x", "email_address:"),
     ("go to example dot com slash a a a a", "go to example.com/aaaa", "url:"),
+    ("version 1 dot 2 dot 3 dot 4 dot 5 dot 6 dot 7", "version 1.2.3.4.5.6.7", "cardinal:1234567"),
+    ("mail two million at acme dot com", "mail 2000000@acme.com", "email_address:2000000"),
+    ("mail jo 2 million at acme dot com", "mail jo2000000@acme.com", "email_address:2000000"),
+    ("mail two hundred thousand at acme dot com", "mail 200000@acme.com", "email_address:200000"),
+    ("mail bob two hundred fifty at acme dot com", "mail bob250@acme.com", "email_address:250"),
+    (
+        "mail two million five hundred thousand at acme dot com",
+        "mail 2500000@acme.com",
+        "email_address:2500000",
+    ),
+    ("two thousand fifth avenue", "2000 fifth avenue", "location_address:2000"),
+    ("two thousand and fifth avenue", "2,005th avenue", "ordinal:2005"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 
@@ -185,6 +197,10 @@ STAY = [
     ("go to www.example.com", "url:"),
     ("example dot me", ""),
     ("localhost", ""),
+    (
+        "1 dot 2 dot 3 dot 4 dot 5",
+        "cardinal:1 cardinal:2 cardinal:3 cardinal:4 cardinal:5",
+    ),
     ("256 dot 0 dot 0 dot 1", "cardinal:256 cardinal:0 cardinal:0 cardinal:1"),
     (
         "one two three four dot one dot one dot one",

@@ -79,6 +79,21 @@ WRITTEN = [
     ("ten milligrams of it", "10 mg of it", "cardinal:10"),
     ("ten miles", "10 miles", "cardinal:10"),
     ("ten, miles", "10, miles", "cardinal:10"),
+    ("the total is twelve fifty dollars", "the total is $12.50", "money:1250"),
+    ("the price is nineteen ninety nine euros", "the price is €19.99", "money:1999"),
+    ("the total is twelve oh five dollars", "the total is $12.05", "money:1205"),
+    ("the total is 12 50 dollars", "the total is $12.50", "money:1250"),
+    ("it costs twelve fifty pounds", "it costs £12.50", "money:1250"),
+    ("the total is three forty two ninety nine dollars", "the total is $342.99", "money:34299"),
+    ("we got three forty two ninety nine dollars", "we got $342.99", "money:34299"),
+    ("we raised twelve fifty dollars", "we raised $1,250", "money:1250"),
+    ("we paid twelve fifty dollars and ten cents", "we paid $1,250.10", "money:125010"),
+    ("invoice number twelve fifty dollars", "invoice number $1,250", "money:1250"),
+    ("the total is three fifty dollars", "the total is $350", "money:350"),
+    ("twelve fifty dollar bills", "1250 dollar bills", "date:1250"),
+    ("he weighs twelve fifty pounds", "he weighs 1250 pounds", "date:1250"),
+    ("paid in nineteen eighty two dollars", "paid in 1982 dollars", "date:1982"),
+    ("I have 12 50 dollars", "I have 12 $50", "cardinal:12 money:50"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 

@@ -176,6 +176,40 @@ WRITTEN = [
     ("the password is 12-34", "the password is 1234", "password:1234"),
     ("the account is 12-34", "the account is 1234", "account_number:1234"),
     ("account 4-1-1-1", "account 4111", "account_number:4111"),
+    (
+        "my card is 4111. 1111. 1111. 1111. 1111.",
+        "my card is 4111 1111 1111 1111. 1111.",
+        "credit_card:4111111111111111 cardinal:1111",
+    ),
+    (
+        "my card is 4111. 1111. 1111. 1111. 1027. 123.",
+        "my card is 4111 1111 1111 1111. 1027. 123.",
+        "credit_card:4111111111111111 cardinal:1027 cardinal:123",
+    ),
+    (
+        "my card is 453. 914. 8803. 436. 467.",
+        "my card is 4539 1488 0343 6467.",
+        "credit_card:4539148803436467",
+    ),
+    ("my card is 453.914.8803.436.467", "my card is 4539 1488 0343 6467", "credit_card:4539148803436467"),
+    ("4539.1488.0343.6467 it is", "4539 1488 0343 6467 it is", "credit_card:4539148803436467"),
+    ("amex 3782.822463.10005", "amex 3782 822463 10005", "credit_card:378282246310005"),
+    (
+        "call me at 617. 555. 4987. 2.",
+        "call me at 617. 555. 4987. 2.",
+        "cardinal:617 cardinal:555 cardinal:4987 cardinal:2",
+    ),
+    ('code "INV" 2026', "code INV2026", "numerical_pii:2026"),
+    ('code INV "2026", it is', "code INV2026, it is", "numerical_pii:2026"),
+    ("code 'INV' 2026", "code INV2026", "numerical_pii:2026"),
+    ("code (INV) 2026", "code INV2026", "numerical_pii:2026"),
+    ('code "INV 2026".', 'code "INV2026".', "numerical_pii:2026"),
+    ('code "INV" "2026".', 'code "INV2026".', "numerical_pii:2026"),
+    (
+        'the card is "4111" 1111, 1111 1111',
+        'the card is "4111" 1111 1111 1111',
+        "credit_card:4111111111111111",
+    ),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 

@@ -63,6 +63,10 @@ WRITTEN = [
     ("at 3.30 today", "at 3:30 today", "time:330"),
     ("alarm nine thirty", "alarm 9:30", "time:930"),
     ("nine thirty am ten", "9:30 AM 10", "time:930 cardinal:10"),
+    ("at ten, fifteen a.m. today", "at 10:15 AM today", "time:1015"),
+    ("ten, oh five am", "10:05 AM", "time:1005"),
+    ("at 9, 10, 11 a.m. today", "at 9, 10, 11 AM today", "cardinal:9 cardinal:10 time:11"),
+    ("at 10, 5 a.m. today", "at 10, 5 AM today", "cardinal:10 time:5"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 

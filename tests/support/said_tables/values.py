@@ -156,6 +156,9 @@ WRITTEN = [
     ("twenty by thirty", "20 by 30", "cardinal:20 cardinal:30"),
     ("the one hundredth of them", "the 100th of them", "ordinal:100"),
     ("one hundredth street", "100th street", "ordinal:100"),
+    ("the one hundred 2nd", "the 102nd", "ordinal:102"),
+    ("the hundred and 2nd floor", "the 102nd floor", "ordinal:102"),
+    ("the two hundred 22nd", "the 222nd", "ordinal:222"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 
