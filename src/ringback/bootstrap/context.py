@@ -9,7 +9,7 @@ from ringback.blobs import BlobStore, blob_store_at
 from ringback.blobs.location import parse_blobs_url
 from ringback.blobs.verified import VerifiedBlobStore
 from ringback.bootstrap.blob_store import verified_blob_store
-from ringback.bootstrap.dependencies import open_when_available
+from ringback.bootstrap.dependencies import when_available
 from ringback.bootstrap.ledger import ClusterStore, Ledger, open_to_serve
 from ringback.bootstrap.understanding import open_understanding
 from ringback.bootstrap.values import engine_setup, model_catalogue
@@ -84,14 +84,14 @@ async def open_context(settings: Settings, clock: Clock, stack: AsyncExitStack) 
     catalogue, pool = _recogniser(settings)
     policy = Policy(settings.callback.allow, settings.callback.ports)
     wait = settings.limits.start_seconds
-    opened = await open_when_available(
+    opened = await when_available(
         "ledger", lambda: open_to_serve(settings, clock, CALLERS_CAPS, stack), wait, clock
     )
     ledger = opened.ledger
     seal = Seal.of(settings.secret_key, folder / SECRET_KEY_FILE)
     signers = Signers(ledger, seal, clock)
-    await signers.prepare()
-    blobs, store = await open_when_available(
+    await when_available("ledger", signers.prepare, wait, clock)
+    blobs, store = await when_available(
         "blobs", lambda: _opened_blobs(settings, ledger, clock, stack), wait, clock
     )
     egress = await stack.enter_async_context(EgressClient(policy, clock))
@@ -140,7 +140,8 @@ async def _operator(
         egress = await stack.enter_async_context(EgressClient(Policy((target.host,), ()), clock))
     except ValueError as error:
         raise Misconfigured(f"webhooks.url: {error}") from None
-    return OperatorReceiver(target, egress, (await ledger.projects())[0].id, settings.webhooks.events)
+    projects = await when_available("ledger", ledger.projects, settings.limits.start_seconds, clock)
+    return OperatorReceiver(target, egress, projects[0].id, settings.webhooks.events)
 
 
 async def _opened_blobs(

@@ -2,6 +2,7 @@
 
 Nodes and what they need are often started together, and a restart of PostgreSQL takes a minute: a node that
 gave up at once would be left down by its service manager (systemd stops after five starts in ten seconds).
+What was reached may go again before the start is over, so all that a start asks of it waits in this way.
 """
 
 import asyncio
@@ -19,10 +20,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 4.0
 """Seconds between two tries; each that fails is reported."""
 
 
-async def open_when_available(
-    name: str, opened: Callable[[], Awaitable[T]], wait_seconds: float, clock: Clock
-) -> T:
-    """What `opened` returns, tried again for `wait_seconds` while it is unavailable.
+async def when_available(name: str, work: Callable[[], Awaitable[T]], wait_seconds: float, clock: Clock) -> T:
+    """What `work` returns, tried again for `wait_seconds` while what it needs is unavailable.
 
     Raises the last `LedgerUnavailable` or `StoreUnreachable`, and anything else at once: that does not pass.
     """
@@ -30,7 +29,7 @@ async def open_when_available(
     pause = FIRST_PAUSE
     while True:
         try:
-            return await opened()
+            return await work()
         except (LedgerUnavailable, StoreUnreachable) as error:
             remaining = deadline - clock.monotonic()
             if remaining <= 0:

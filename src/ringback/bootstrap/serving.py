@@ -4,14 +4,17 @@ import asyncio
 import gc
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
+from typing import TypeVar
 
 import uvloop
 
 from ringback import __version__, telemetry
 from ringback.blobs import StoreUnreachable
 from ringback.bootstrap.context import ProcessContext, open_context
+from ringback.bootstrap.dependencies import when_available
 from ringback.bootstrap.first_key import ensure_api_key
 from ringback.bootstrap.roles import ServiceStages
 from ringback.bootstrap.traces import record_traces
@@ -23,6 +26,8 @@ from ringback.sandbox import hide_memory
 from ringback.service import Service, run_in_stages, until
 from ringback.settings import Settings
 from ringback.system import raise_open_files_limit, return_freed_memory
+
+T = TypeVar("T")
 
 OPEN_FILES = 65_536
 """Descriptors that the server asks for: 10,000 connections from outside, as many going out, and its own."""
@@ -109,10 +114,7 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
     record_traces(os.environ, context.node, stack)
     stages = ServiceStages(context)
     port = stages.bind()
-    if settings.does("api") and (settings.api_key or await _may_make_a_key(context)):
-        # Only now, when nothing can fail any more, is a key shown that will not be shown again.
-        await ensure_api_key(settings, context.ledger, clock)
-    await _report_resumed(context)
+    project = await _prepare_ledger(context)
     model = None if context.catalogue is None else context.catalogue.default.name
     telemetry.describe_build(__version__, model)
     telemetry.event(
@@ -121,12 +123,27 @@ async def _assemble(settings: Settings, clock: Clock, stack: AsyncExitStack) -> 
         port=port,
         roles=settings.role,
         node=context.node,
-        project=(await context.ledger.projects())[0].id,
+        project=project,
         version=__version__,
         data_dir=str(settings.data_path),
         model=model,
     )
     return stages.in_order()
+
+
+async def _prepare_ledger(context: ProcessContext) -> str:
+    """Have the operator's key in it, and tell what waits in it; the id of its first project."""
+    settings, ledger, clock = context.settings, context.ledger, context.clock
+
+    async def waiting_for(question: Callable[[], Awaitable[T]]) -> T:
+        return await when_available("ledger", question, settings.limits.start_seconds, clock)
+
+    project = (await waiting_for(ledger.projects))[0].id
+    if settings.does("api") and (settings.api_key or await waiting_for(partial(_may_make_a_key, context))):
+        # Only now, when nothing else can fail any more, is a key shown that will not be shown again.
+        await waiting_for(partial(ensure_api_key, settings, ledger, clock))
+    await waiting_for(partial(_report_resumed, context))
+    return project
 
 
 async def _report_resumed(context: ProcessContext) -> None:

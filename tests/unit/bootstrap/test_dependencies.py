@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ringback.blobs import StoreDenied, StoreUnreachable
-from ringback.bootstrap.dependencies import LONGEST_PAUSE, open_when_available
+from ringback.bootstrap.dependencies import LONGEST_PAUSE, when_available
 from ringback.errors import Misconfigured
 from ringback.jobs.store import LedgerUnavailable
 from support.clock import ManualClock
@@ -40,7 +40,7 @@ def failing(times: int, error: Exception) -> tuple[Callable[[], Awaitable[str]],
 )
 async def test_what_comes_in_time_is_waited_for(clock: ManualClock, error: Exception) -> None:
     opened, calls = failing(6, error)
-    assert await open_when_available("ledger", opened, 60, clock) == "opened"
+    assert await when_available("ledger", opened, 60, clock) == "opened"
     assert len(calls) == 7
 
 
@@ -48,7 +48,7 @@ async def test_what_does_not_come_is_given_up_in_time(clock: ManualClock) -> Non
     opened, calls = failing(10_000, LedgerUnavailable("away"))
     began = clock.monotonic()
     with pytest.raises(LedgerUnavailable, match="away"):
-        await open_when_available("ledger", opened, 60, clock)
+        await when_available("ledger", opened, 60, clock)
     assert clock.monotonic() - began == pytest.approx(60)
     assert len(calls) >= 60 / LONGEST_PAUSE
 
@@ -56,12 +56,12 @@ async def test_what_does_not_come_is_given_up_in_time(clock: ManualClock) -> Non
 async def test_what_does_not_pass_is_reported_at_once(clock: ManualClock) -> None:
     opened, calls = failing(1, Misconfigured("wrong"))
     with pytest.raises(Misconfigured):
-        await open_when_available("ledger", opened, 60, clock)
+        await when_available("ledger", opened, 60, clock)
     assert len(calls) == 1
 
 
 async def test_without_patience_one_try_is_made(clock: ManualClock) -> None:
     opened, calls = failing(1, StoreUnreachable("away"))
     with pytest.raises(StoreUnreachable):
-        await open_when_available("blobs", opened, 0, clock)
+        await when_available("blobs", opened, 0, clock)
     assert len(calls) == 1
