@@ -29,7 +29,7 @@ from ringback.jobs.job import Attempt, JobId
 from ringback.storage.sqlite import SqliteLedger
 from support.addresses import NAMES, REDIRECTS, URLS
 from support.program import KEY, Program
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 SPYING = Path(__file__).parents[1] / "support" / "spying"
 SETTING = "RINGBACK_CALLBACK_ALLOW"
@@ -45,7 +45,7 @@ REBINDING = {
 HOST_OF_AUDIO = "audio.example"
 """Allowed by name; it answers with redirects."""
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.chaos
 
 
 class Refusal(NamedTuple):
@@ -129,7 +129,7 @@ def live_socket_callback(program: Program, url: str) -> Refusal:
 
 
 def handshake(program: Program, callback: str) -> Refusal:
-    connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", program.port, timeout=PATIENCE)
     requested = {
         "Authorization": f"Token {KEY}",
         "Connection": "Upgrade",

@@ -63,7 +63,6 @@ EXPECTED = {
 
 @pytest.mark.alone
 @pytest.mark.chaos
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("number", range(ROUNDS))
 def test_bad_receivers_harm_only_themselves(tmp_path: Path, number: int) -> None:
     with bad_receivers(tmp_path) as bad, ExitStack() as stack:

@@ -19,6 +19,7 @@ from support.live_client import CLOSE_STREAM, FINALIZE, RAW, stream
 from support.program import KEY, Program
 from support.receiver import Receiver
 from support.streamed import linear16
+from support.waiting import PATIENCE
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 SAYS = (
@@ -102,7 +103,7 @@ def abort(processes: list[psutil.Process]) -> None:
     """End them as a crash does: what they leave behind would be a dump of their memory."""
     for each in processes:
         each.send_signal(signal.SIGABRT)
-    psutil.wait_procs(processes, timeout=10)
+    psutil.wait_procs(processes, timeout=PATIENCE)
 
 
 def strings(document: bytes) -> list[str]:

@@ -32,7 +32,7 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
     """Of both tests: a start takes longer than either. The last one stops it."""
     tmp_path = tmp_path_factory.mktemp("connections")
     script = tmp_path / "script.json"
-    script.write_text(json.dumps({"steps": [{"words": "hello there", "delay": 25}]}))
+    script.write_text(json.dumps({"steps": [{"words": "hello there", "delay": 300}]}))
     settings = {
         "RINGBACK_MODEL": f"scripted:{script}",
         "RINGBACK_LIMITS_CONNECTIONS_PER_ADDRESS": str(ADDRESS_LIMIT),

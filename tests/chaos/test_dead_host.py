@@ -33,7 +33,6 @@ GROUP = 2_000
 
 @pytest.mark.alone
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
 async def test_a_dead_host_with_very_many_callbacks_delays_no_other(tmp_path: Path) -> None:
     program = Program(
         tmp_path / "data",
@@ -44,12 +43,14 @@ async def test_a_dead_host_with_very_many_callbacks_delays_no_other(tmp_path: Pa
         path = program.data_dir / "ringback.db"
         healthy = await fill(path, f"http://127.200.0.1:{dead.getsockname()[1]}/", receiver.port)
         with program:
+            started = time.time()
             arrived = receiver.wait_for(lambda arrivals: len(arrivals) == len(healthy), seconds=120)
             memory = program.tree()[0].memory_info().rss / 1e6
             waiting = program.metric('ringback_jobs{kind="deliver",state="queued"}')
     due = await due_times(path, healthy)
     wall = time.time() - time.monotonic()
-    lags = sorted(arrival.at + wall - due[arrival.headers["webhook-id"]] for arrival in arrived)
+    # A start that took longer than `AFTER_THE_START` is no delay of theirs.
+    lags = sorted(arrival.at + wall - max(started, due[arrival.headers["webhook-id"]]) for arrival in arrived)
     p99 = lags[int(0.99 * len(lags))]
     print(
         f"{waiting:,.0f} callbacks due at a dead host; {len(lags)} healthy hosts, from due to received: "

@@ -19,7 +19,7 @@ from support.cluster import cluster
 from support.encoded import silent_flac
 from support.postgres import servers
 from support.program import Program
-from support.waiting import real_pause_sync
+from support.waiting import PATIENCE, real_pause_sync
 
 CLIP = Path(__file__).parent.parent / "audio" / "phone_en_conf_onlyperson.flac"
 LONG = int(os.environ.get("CHAOS_ROUNDS", "0")) > 0
@@ -88,7 +88,7 @@ def clip_times(program: Program, key: str) -> list[float]:
     audio, took = CLIP.read_bytes(), []
     for _ in range(CLIPS):
         began = time.monotonic()
-        reply = program.listen(audio, "", "audio/flac", timeout=60, key=key)
+        reply = program.listen(audio, "", "audio/flac", timeout=PATIENCE, key=key)
         assert reply.status == 200, reply
         took.append(time.monotonic() - began)
         real_pause_sync(1.0 - took[-1], "a clip is begun every second")
@@ -132,21 +132,19 @@ def quiet(program: Program) -> list[float]:
 
 @pytest.mark.alone
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
 def test_hosts_that_send_slowly_hold_up_nobody(program: Program, quiet: list[float]) -> None:
     hog, key = new_key(program), new_key(program)
     with drip() as url:
         for _ in range(12):
             submit(program, json.dumps({"url": url}).encode(), hog, "application/json")
         program.wait_until(
-            lambda: program.metric('ringback_jobs{kind="fetch",state="leased"}') == 12, 30, "no fetches"
+            lambda: program.metric('ringback_jobs{kind="fetch",state="leased"}') == 12, PATIENCE, "no fetches"
         )
         print_times("12 slow hosts", quiet, clip_times(program, key))
 
 
 @pytest.mark.alone
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
 def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
     program: Program, quiet: list[float], silence: bytes
 ) -> None:
@@ -165,7 +163,6 @@ def test_a_flood_and_long_silences_of_several_keys_hold_up_nobody(
 
 @pytest.mark.alone
 @pytest.mark.chaos
-@pytest.mark.timeout(600)
 def test_a_flood_of_one_key_goes_behind_the_clips_of_another(program: Program) -> None:
     hog, key = new_key(program), new_key(program)
     goes_behind("one process", [program], program, hog, key)

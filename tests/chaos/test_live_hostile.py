@@ -25,7 +25,7 @@ from support.live_client import (
 )
 from support.program import KEY, Program
 from support.receiver import Receiver
-from support.waiting import real_pause
+from support.waiting import PATIENCE, real_pause
 
 SPOKEN = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 FLOOD_SECONDS = 180
@@ -134,7 +134,7 @@ async def behaving(program: Program, over: asyncio.Event) -> list[float]:
             await client.send(KEEP_ALIVE)
             await real_pause(0.2, "the audio that was sent lasts so long")
         await client.send(CLOSE_STREAM)
-        assert await client.closed(30) == 1000
+        assert await client.closed(PATIENCE) == 1000
     return lags
 
 
@@ -149,7 +149,6 @@ CLIENTS: dict[Callable[[Program], Awaitable[str]], int] = {
 
 
 @pytest.mark.chaos
-@pytest.mark.timeout(240)
 async def test_hostile_clients_do_no_harm(program: Program) -> None:
     assert program.process is not None
     server = psutil.Process(program.process.pid)
@@ -165,8 +164,12 @@ async def test_hostile_clients_do_no_harm(program: Program) -> None:
     for client, request_id in zip(clients, ids, strict=True):
         code = await asyncio.to_thread(settled, program, request_id)
         assert code == CLIENTS[client], client.__name__
-    status = (await asyncio.to_thread(program.get, "/v1/status")).json()
-    assert status["active_stream_requests"] == 0
+    await asyncio.to_thread(
+        program.wait_until,
+        lambda: program.get("/v1/status").json()["active_stream_requests"] == 0,
+        PATIENCE,
+        "a stream stays open",
+    )
     print(
         f"beside {len(clients)} hostile clients: Finalize answered after "
         f"{statistics.median(lags) * 1000:.0f} ms (p95 {sorted(lags)[int(len(lags) * 0.95)] * 1000:.0f} ms, "

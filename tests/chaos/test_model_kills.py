@@ -15,7 +15,7 @@ from support.receiver import Receiver
 CLIP = Path(__file__).parents[1] / "audio" / "librivox_0920.flac"
 TEXT = "My new phone is broken, and I would like to have my money back. " * 6
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.chaos
 
 
 def read(program: Program, query: str) -> str:

@@ -15,6 +15,7 @@ from support.accuracy import word_error_rate
 from support.program import KEY, Program
 from support.receiver import Receiver
 from support.streamed import linear16
+from support.waiting import PATIENCE
 
 Deepctl = Callable[..., Any]
 
@@ -37,7 +38,7 @@ def deepctl(server: Program, tmp_path_factory: pytest.TempPathFactory) -> Deepct
         program = Path(sys.executable).with_name("deepctl")
         command = [str(program), "--non-interactive", "--output", "json", *arguments]
         done = subprocess.run(
-            command, env=environment, input=sound, capture_output=True, timeout=60, check=False
+            command, env=environment, input=sound, capture_output=True, timeout=PATIENCE, check=False
         )
         assert done.returncode == 0, done.stderr.decode()
         # A live stream prints each final as it comes; its JSON stands below them.

@@ -45,6 +45,7 @@ from ringback.listen.live import (
 )
 from ringback.transcript import Word
 from support.conversations import MODEL, REQUEST, Json, Talk
+from support.waiting import PATIENCE
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # the SDK's own import of `websockets.legacy`
@@ -117,7 +118,7 @@ def test_the_python_sdk_of_the_generation_before_validates_all_that_it_knows() -
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     assert json.loads(checked.stdout) == [message["type"] for message in known]
 

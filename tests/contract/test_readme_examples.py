@@ -12,6 +12,7 @@ import pytest
 from support.ports import free_port
 from support.program import KEY, RINGBACK, Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 REPOSITORY = Path(__file__).parents[2]
 NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
@@ -47,7 +48,7 @@ def printed(*command: str, **settings: str) -> str:
         env=os.environ | settings,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -11,6 +11,7 @@ import pytest
 from support.lossy_front import LossyFront
 from support.program import KEY, Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 
@@ -26,7 +27,7 @@ def test_a_request_whose_answer_was_lost_is_not_made_twice(
     with LossyFront(server.port) as front:
         given = {"url": front.url, "key": KEY, "clip": str(clip), "callback_url": callback_url}
         command = [interpreter, str(HERE / program), json.dumps({**given, "word": f"once, {program}"})]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     request_id = done.stdout.strip()
     assert front.answers == [{"request_id": request_id}] * 2

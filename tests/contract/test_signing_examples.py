@@ -19,7 +19,7 @@ import pytest
 from support.ports import free_port
 from support.program import Program
 from support.receiver import Received, Receiver
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "signing.md").read_text()
 NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
@@ -61,7 +61,7 @@ def running(
     environment = {**os.environ, "WEBHOOK_SECRET": secret, "PORT": str(port)}
     with subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
         try:
-            wait_until(lambda: answers(process, port), 30, "the example does not listen")
+            wait_until(lambda: answers(process, port), PATIENCE, "the example does not listen")
             yield process, f"http://127.0.0.1:{port}/"
         finally:
             process.kill()
@@ -75,7 +75,7 @@ def answers(process: "subprocess.Popen[str]", port: int) -> bool:
 def post(url: str, body: bytes, headers: dict[str, str]) -> int | None:
     """The status; None while the port is closed."""
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=PATIENCE) as answer:
             return int(answer.status)
     except urllib.error.HTTPError as error:
         with error:

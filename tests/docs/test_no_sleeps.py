@@ -8,7 +8,6 @@ TESTS = Path(__file__).parents[1]
 
 ALLOWED = {
     "support/waiting.py": "the helpers themselves",
-    "chaos/test_ledger_crash.py": "its module runs as a program, which has no `support` on its path",
     "contract/places/flux_python.py": "audio in its own pace; runs in an SDK's own environment",
     "contract/places/livekit_flux.py": "audio in its own pace; runs in LiveKit's own environment",
     "contract/places/pipecat_flux.py": "audio in its own pace; runs in Pipecat's own environment",

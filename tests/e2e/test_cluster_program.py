@@ -20,6 +20,7 @@ from support.live_client import CLOSE_STREAM, RAW, stream
 from support.program import KEY, RINGBACK, Reply
 from support.receiver import Received, Receiver
 from support.streamed import linear16
+from support.waiting import PATIENCE
 
 CLIPS = Path(__file__).parent.parent / "audio"
 CLIP = CLIPS / "phone_en_vm_tempgreeting2.flac"
@@ -67,7 +68,7 @@ def test_a_callback_comes_from_other_nodes_than_the_one_that_was_asked(nodes: Cl
     for api in nodes.of("api"):
         # The delivery is settled just after the receiver has it; every node tells the same.
         for request_id in requested:
-            api.wait_until(partial(is_delivered, api, request_id), 10, "the callback is not settled")
+            api.wait_until(partial(is_delivered, api, request_id), PATIENCE, "the callback is not settled")
     assert not any(
         "transcription.ended" in api.log or "delivery.attempted" in api.log for api in nodes.of("api")
     )
@@ -99,7 +100,7 @@ def test_what_was_given_up_is_sent_again_through_another_node(nodes: Cluster) ->
     with Receiver(answer) as receiver:
         request_id = one.listen(CLIP.read_bytes(), f"callback={quote(receiver.url)}").json()["request_id"]
         parked = ["requests", "deliveries", "--state", "parked", "--json"]
-        other.wait_until(lambda: request_id in command(other, *parked), 30, "it is not parked")
+        other.wait_until(lambda: request_id in command(other, *parked), PATIENCE, "it is not parked")
         command(other, "requests", "redeliver", request_id)
         arrived = receiver.wait_for(lambda got: len(got) == 3)
     assert len({each.headers["webhook-id"] for each in arrived}) == 1
@@ -115,7 +116,7 @@ def command(api: Node, *arguments: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return done.stdout
 
@@ -154,7 +155,7 @@ def test_a_key_ends_on_every_node_within_a_second(nodes: Cluster) -> None:
     assert other.get("/v1/projects", key=made["key"]).status == 200
     one.call("DELETE", f"{keys}/{made['api_key_id']}")
     other.wait_until(
-        lambda: other.get("/v1/projects", key=made["key"]).status == 401, 5, "the key still works"
+        lambda: other.get("/v1/projects", key=made["key"]).status == 401, PATIENCE, "the key still works"
     )
 
 
@@ -170,7 +171,7 @@ def test_a_node_says_that_it_leaves_before_it_does(nodes: Cluster) -> None:
     api = nodes.of("api")[-1]
     assert api.process is not None
     api.process.terminate()
-    api.wait_until(lambda: api.get("/v1/status").status == 503, 5, "its probe does not fail")
+    api.wait_until(lambda: api.get("/v1/status").status == 503, PATIENCE, "its probe does not fail")
     assert api.get("/v1/projects").status == 200  # while it still answers callers
-    assert api.process.wait(30) == 0
+    assert api.process.wait(PATIENCE) == 0
     nodes.nodes.remove(api)

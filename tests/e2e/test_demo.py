@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from support.waiting import PATIENCE
+
 DEMO = Path(__file__).parent.parent.parent / "demo" / "demo.py"
 
 
@@ -45,8 +47,8 @@ def test_ending_it_ends_what_it_started(tmp_path: Path) -> None:
     children = psutil.Process(process.pid).children(recursive=True)
     assert children
     process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=60)
-    _, alive = psutil.wait_procs(children, timeout=30)
+    process.communicate(timeout=PATIENCE)
+    _, alive = psutil.wait_procs(children, timeout=PATIENCE)
     assert alive == []
     assert list(tmp_path.iterdir()) == []
     assert process.returncode == 143
@@ -70,7 +72,7 @@ sys.exit(runpy.run_path({str(DEMO)!r})["main"]())
         env=os.environ | {"TMPDIR": str(tmp_path)},
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert said.returncode == 143

@@ -9,6 +9,7 @@ from urllib.request import ProxyHandler, Request, build_opener
 
 from support.program import RINGBACK, Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 AUDIO = Path(__file__).parents[1] / "audio"
 CLIP = (AUDIO / "phone_en_auth_incorrect.flac").read_bytes()
@@ -83,7 +84,7 @@ def test_what_a_tenant_had_is_gone(tmp_path: Path) -> None:
         ringback(server, "projects", "delete", "acme", "--yes")
         # The command is a process of its own: the server looks for such changes every second.
         server.wait_until(
-            lambda: server.get(f"{path}/{second}", key).status == 401, 10, "the key still works"
+            lambda: server.get(f"{path}/{second}", key).status == 401, PATIENCE, "the key still works"
         )
         server.wait_until(lambda: not places(server, words), 180, "something is left")
         assert server.stop() == 0

@@ -20,6 +20,7 @@ from support.accuracy import word_error_rate
 from support.program import KEY, RINGBACK, Program
 from support.streamed import Stream, linear16
 from support.terminal import lines_on_a_terminal
+from support.waiting import PATIENCE
 
 AUDIO = Path(__file__).parent.parent / "audio"
 CLIP = AUDIO / "librivox_0930.flac"
@@ -51,7 +52,7 @@ def listen(
 ) -> "subprocess.CompletedProcess[str]":
     command, environment = command_line(server, *arguments)
     done = subprocess.run(
-        command, env=environment | more, input=sound, capture_output=True, timeout=60, check=False
+        command, env=environment | more, input=sound, capture_output=True, timeout=PATIENCE, check=False
     )
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -154,7 +155,7 @@ def test_ctrl_c_ends_the_sound_and_shows_the_last_of_the_text(server: Program, r
         process.send_signal(signal.SIGINT)
         assert process.stdout is not None
         last = messages(process.stdout.read().decode())
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
     assert last[-1]["type"] == "Metadata"
     assert last[-1]["duration"] == pytest.approx(3.29, abs=0.1)
 
@@ -167,7 +168,7 @@ def test_a_second_ctrl_c_leaves_at_once(server: Program, raw: bytes) -> None:
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=1)
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=30) == 130
+            assert process.wait(timeout=PATIENCE) == 130
             assert process.stderr is not None
             assert process.stderr.read() == b""
         finally:
@@ -199,7 +200,7 @@ def test_what_a_stream_calls_back_can_be_watched(server: Program, scheme: str) -
                 lines.append(line)
             receiver.send_signal(signal.SIGTERM)
             rest = receiver.stdout.read()
-            assert receiver.wait(timeout=30) == 0
+            assert receiver.wait(timeout=PATIENCE) == 0
         finally:
             receiver.kill()
     displayed = "".join(lines) + rest

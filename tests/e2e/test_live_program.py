@@ -21,6 +21,7 @@ from support.program import KEY, Program
 from support.receiver import Receiver
 from support.sockets import Called, SocketReceiver
 from support.streamed import linear16, said
+from support.waiting import PATIENCE
 
 CLIPS = Path(__file__).parent.parent / "audio"
 FAR_TOO_MANY = 0.35
@@ -55,7 +56,9 @@ def errors(messages: list[dict[str, Any]], text: str) -> float:
 
 def settled(program: Program, request_id: str) -> dict[str, Any]:
     """The stream's record: it is settled just after the close."""
-    program.wait_until(lambda: program.request(request_id)["code"] is not None, 20, "the record stays open")
+    program.wait_until(
+        lambda: program.request(request_id)["code"] is not None, PATIENCE, "the record stays open"
+    )
     record: dict[str, Any] = program.request(request_id)
     return record
 
@@ -146,7 +149,7 @@ async def test_a_callback_that_dies_kills_its_stream_within_a_second(program: Pr
         async with stream(program.port, query, key=KEY) as client:
             with suppress(ConnectionClosed):
                 await client.speak(audio)
-            assert await client.closed(10) == 1011
+            assert await client.closed(PATIENCE) == 1011
     took = client.closed_at - died[0]
     print(f"a callback that died ended its stream after {took * 1000:.0f} ms")
     assert took < 1
@@ -163,7 +166,7 @@ async def test_a_stop_brings_streams_to_their_end(tmp_path: Path) -> None:
             await client.wait_for("Results")
             await client.send(audio)
             stopping = asyncio.create_task(asyncio.to_thread(program.stop))
-            assert await client.closed(30) == 1001
+            assert await client.closed(PATIENCE) == 1001
             assert client.reason == "The server is stopping."
             assert client.messages[-1]["type"] == "Metadata"
             assert await stopping == 0

@@ -11,6 +11,7 @@ import pytest
 
 from support.program import KEY, RINGBACK, Program
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 AUDIO = Path(__file__).parents[1] / "audio"
 CLIP = (AUDIO / "phone_en_auth_incorrect.flac").read_bytes()
@@ -31,7 +32,7 @@ def ringback(server: Program, *arguments: str) -> "subprocess.CompletedProcess[s
         env=environment | {"RINGBACK_API_KEY": KEY},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -48,11 +49,12 @@ def submit(server: Program, url: str, tag: str) -> str:
     return request_id
 
 
-def wait_until_parked(server: Program, request_id: str) -> None:
+def wait_until_all(state: str, server: Program, request_id: str) -> None:
+    """Until every delivery of a request is in this state: it is settled just after its receiver has it."""
     server.wait_until(
-        lambda: [d["state"] for d in server.request(request_id)["ringback"]["deliveries"]] == ["parked"],
-        60,
-        "the callback is not parked",
+        lambda: {d["state"] for d in server.request(request_id)["ringback"]["deliveries"]} == {state},
+        PATIENCE,
+        f"the callback is not {state}",
     )
 
 
@@ -64,7 +66,7 @@ def test_a_lost_callback_comes_back(server: Program) -> None:
 
     with Receiver(answer) as receiver:
         request_id = submit(server, receiver.url, "lost")
-        wait_until_parked(server, request_id)
+        wait_until_all("parked", server, request_id)
 
         listed = said(server, "deliveries", "--state", "parked", "--tag", "lost")
         assert request_id in listed
@@ -79,9 +81,11 @@ def test_a_lost_callback_comes_back(server: Program) -> None:
         first, second = receiver.wait_for(lambda got: len(got) == 2)
         assert second.headers["webhook-id"] == first.headers["webhook-id"]
         assert second.body == first.body
+        wait_until_all("done", server, request_id)
         said(server, "redeliver", request_id)
         third = receiver.wait_for(lambda got: len(got) == 3)[2]
         assert third.headers["webhook-id"] == first.headers["webhook-id"]
+        wait_until_all("done", server, request_id)
         result = json.loads(said(server, "result", request_id))
         assert result == first.json()
         assert "delivered" in said(server, "list", "--tag", "lost")
@@ -91,7 +95,7 @@ def test_many_go_elsewhere_and_many_come_back(server: Program) -> None:
     with Receiver(lambda _: 500) as broken, Receiver() as other:
         ids = [submit(server, broken.url, "many") for _ in range(3)]
         for request_id in ids:
-            wait_until_parked(server, request_id)
+            wait_until_all("parked", server, request_id)
         said(server, "redeliver", ids[0], "--url", other.url, "--method", "PUT")
         (sent,) = other.wait_for(lambda got: len(got) == 1)
         assert (sent.method, sent.headers["dg-request-id"]) == ("PUT", ids[0])
@@ -116,7 +120,7 @@ def test_the_command_says_what_the_server_says(server: Program) -> None:
         [str(RINGBACK), "requests", "list", "--server", "http://127.0.0.1:9", "--key", "x"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert nowhere.returncode == 1

@@ -17,6 +17,7 @@ from support.no_threads_at_exit import IS_STRICT_ITSELF, PROGRAM
 from support.ports import free_port
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 
 def serve(
@@ -41,7 +42,7 @@ def output_of_a_life(data_dir: Path) -> str:
         assert process.stderr is not None
         assert any("server.listening" in line for line in process.stderr)
         process.send_signal(signal.SIGTERM)
-        output, _ = process.communicate(timeout=30)
+        output, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     return output
 
@@ -57,7 +58,7 @@ def test_the_first_start_shows_a_key_once_and_keeps_only_its_hash(tmp_path: Path
 
 def test_the_error_of_a_second_server_on_the_same_folder_says_why(tmp_path: Path) -> None:
     with Program(tmp_path), serve(tmp_path) as second:
-        _, complaint = second.communicate(timeout=30)
+        _, complaint = second.communicate(timeout=PATIENCE)
     assert second.returncode == 2
     assert str(tmp_path) in complaint
     assert "Traceback" not in complaint
@@ -69,7 +70,7 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path) -> None:
         Program(tmp_path / "first", port=port),
         serve(tmp_path / "second", RINGBACK_PORT=str(port)) as second,
     ):
-        output, complaint = second.communicate(timeout=30)
+        output, complaint = second.communicate(timeout=PATIENCE)
     assert second.returncode == 2
     assert f"port {port}" in complaint
     assert "RINGBACK_PORT" in complaint
@@ -87,7 +88,7 @@ def test_a_model_that_cannot_be_loaded_is_a_plain_fault(tmp_path: Path, size: in
         (model / name).write_bytes((packaged / name).read_bytes())
     (model / "model.bin").write_bytes(os.urandom(size))
     with serve(tmp_path / "data", RINGBACK_MODEL=str(model)) as process:
-        _, complaint = process.communicate(timeout=60)
+        _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert str(model) in complaint
     assert "Traceback" not in complaint
@@ -117,13 +118,13 @@ def test_the_soft_limit_of_open_files_is_raised(tmp_path: Path) -> None:
         assert any("server.listening" in line for line in process.stderr)
         soft, hard = resource.prlimit(process.pid, resource.RLIMIT_NOFILE)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=PATIENCE)
     assert (soft, hard) == (2_048, 2_048)
 
 
 def test_too_few_open_files_are_a_plain_fault(tmp_path: Path) -> None:
     with serve(tmp_path, open_files=(40, 40)) as process:
-        _, complaint = process.communicate(timeout=30)
+        _, complaint = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert "ulimit -n" in complaint
     assert "Traceback" not in complaint

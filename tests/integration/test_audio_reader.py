@@ -18,11 +18,11 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.errors import Refusal
 from support.reading import SPOKEN, children, chunks_of, read, running
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 
 async def test_a_child_is_ready_before_the_first_recording_comes() -> None:
-    async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
+    async with running(AudioReader(children=4)) as reader, asyncio.timeout(PATIENCE):
         await eventually(lambda: bool(children()))
         ready = children()
         await read(reader, SPOKEN[0])
@@ -33,14 +33,14 @@ async def test_another_child_becomes_ready_while_the_last_one_works() -> None:
     async with (
         running(AudioReader(children=4)) as reader,
         reader.read(SPOKEN[0], Decoding()) as items,
-        asyncio.timeout(60),
+        asyncio.timeout(PATIENCE),
     ):
         await anext(items)
         await eventually(lambda: len(children()) >= 2)
 
 
 async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with running(AudioReader(children=4)) as reader, asyncio.timeout(60):
+    async with running(AudioReader(children=4)) as reader, asyncio.timeout(PATIENCE):
         async with reader.read(SPOKEN[0], Decoding(), "project/one") as items:
             await anext(items)
             monkeypatch.setattr(DecoderProcess, "start", asyncio.Event().wait)
@@ -51,7 +51,7 @@ async def test_who_waits_for_a_start_takes_a_child_that_becomes_idle(monkeypatch
 
 
 async def test_a_stop_does_not_wait_for_the_first_child() -> None:
-    async with running(AudioReader(children=4)), asyncio.timeout(60):
+    async with running(AudioReader(children=4)), asyncio.timeout(PATIENCE):
         await eventually(lambda: bool(children()))
 
 

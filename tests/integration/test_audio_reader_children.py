@@ -16,7 +16,7 @@ from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.child_process.framing import pack
 from ringback.errors import Refusal
 from support.reading import SPOKEN, as_plain, children, chunks_of, read, running
-from support.waiting import eventually, real_pause
+from support.waiting import PATIENCE, eventually, real_pause
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -183,7 +183,7 @@ async def test_a_child_does_not_outlive_its_server(talk: Callable[[float], Path]
     child.suspend()  # it cannot notice anything by itself
     server.kill()
     await server.wait()
-    await asyncio.to_thread(psutil.wait_procs, [child], timeout=10)
+    await asyncio.to_thread(psutil.wait_procs, [child], timeout=PATIENCE)
     assert not child.is_running()
 
 

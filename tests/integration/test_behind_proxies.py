@@ -18,6 +18,7 @@ from websockets.sync.client import connect
 
 from support.ports import free_port
 from support.program import KEY, Program
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 AUDIO = (ROOT / "tests" / "audio" / "librivox_0930.flac").read_bytes()
@@ -79,7 +80,7 @@ class Proxy:
     @contextmanager
     def _connection(self) -> Iterator[http.client.HTTPSConnection]:
         connection = http.client.HTTPSConnection(
-            "localhost", self.port, timeout=60, context=self.trusted, source_address=(CALLER, 0)
+            "localhost", self.port, timeout=PATIENCE, context=self.trusted, source_address=(CALLER, 0)
         )
         try:
             yield connection
@@ -131,7 +132,7 @@ def proxy(
         ) as process,
     ):
         try:
-            server.wait_until(lambda: _answers(opened), 20, f"{name} does not answer")
+            server.wait_until(lambda: _answers(opened), PATIENCE, f"{name} does not answer")
             yield opened
         finally:
             process.terminate()
@@ -234,7 +235,7 @@ def test_the_server_knows_the_caller_by_the_callers_address(proxy: Proxy, server
         events = [json.loads(line) for line in server.log.splitlines() if '"request.refused"' in line]
         return [event["client"] for event in events if event.get("parameter") == "model"]
 
-    server.wait_until(lambda: len(refused()) > 0, 10, "the refusal is not in the log")
+    server.wait_until(lambda: len(refused()) > 0, PATIENCE, "the refusal is not in the log")
     assert set(refused()) == {CALLER}
 
 

@@ -18,7 +18,7 @@ from ringback.jobs.store import LedgerUnavailable
 from support.attempts import DOCUMENT, REQUEST, SETTINGS, attempt_of, deliverer_with, lease
 from support.deliveries import nothing_recorded
 from support.raw_receiver import Conversation, answering, receiving
-from support.waiting import turns
+from support.waiting import PATIENCE, turns
 
 
 async def test_a_large_result_comes_from_its_blob(deliverer: Deliverer, blobs: FolderBlobStore) -> None:
@@ -50,7 +50,7 @@ async def test_large_results_for_receivers_that_hang_hold_up_no_others(
 
     async with receiving(hang) as hanging, receiving(answering()) as healthy:
         attempts = [asyncio.create_task(deliverer(lease(hanging.url(), stored))) for _ in range(40)]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await all_there.wait()
             assert isinstance(await deliverer(lease(healthy.url(), stored)), Done)
         assert not any(attempt.done() for attempt in attempts)
@@ -78,7 +78,7 @@ async def test_large_results_in_flight_are_bounded_in_bytes(
             open_now -= 1
             await talk.answer()
 
-    async with receiving(count) as receiver, asyncio.timeout(30):
+    async with receiving(count) as receiver, asyncio.timeout(PATIENCE):
         bodies = [stored] * 6 + [enormous] + [stored] * 6
         outcomes = await asyncio.gather(*(deliverer(lease(receiver.url(), body)) for body in bodies))
     assert all(isinstance(outcome, Done) for outcome in outcomes)

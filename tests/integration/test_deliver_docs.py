@@ -18,7 +18,7 @@ from ringback.settings import CallbackSettings
 from support.attempts import deliverer_with, job_of
 from support.deliveries import nothing_recorded
 from support.ports import free_port
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 PAGE = (Path(__file__).parents[2] / "docs" / "callbacks.md").read_text()
 DOCUMENT = '{"results":{"channels":[{"alternatives":[{"transcript":"Hello from the page."}]}]}}'
@@ -44,7 +44,7 @@ async def test_the_python_receiver_receives(tmp_path: Path) -> None:
         assert process.stdout is not None
         await _listening(port)
         assert await _delivered(f"http://127.0.0.1:{port}/hook", tmp_path)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             assert await process.stdout.readline() == b"Hello from the page.\n"
     finally:
         process.kill()

@@ -11,6 +11,7 @@ import pytest
 from support.ports import free_port
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 NO_AUDIO = b"this is no recording: its callback carries the refusal, and costs no engine"
 
@@ -32,7 +33,7 @@ def test_a_request_names_its_own_schedule(server: Program) -> None:
         reply = server.listen(NO_AUDIO, f"callback={receiver.url}&callback_schedule=0.1s%2C0.2")
         request_id = reply.json()["request_id"]
         receiver.wait_for(lambda arrived: len(arrived) == 3)
-        server.wait_until(partial(_is_parked, server, request_id), 30, "it is not parked")
+        server.wait_until(partial(_is_parked, server, request_id), PATIENCE, "it is not parked")
         assert [each.headers["ringback-attempt"] for each in receiver.received] == ["1", "2", "3"]
 
 
@@ -44,7 +45,7 @@ def test_a_key_has_a_schedule_of_its_own_which_a_request_may_override(server: Pr
         for more in ("", "&callback_schedule=0.1s%2C0.1s%2C0.1s"):
             reply = server.listen(NO_AUDIO, f"callback={receiver.url}{more}", key=made["key"])
             request_id = reply.json()["request_id"]
-            server.wait_until(partial(_is_parked, server, request_id), 30, "it is not parked")
+            server.wait_until(partial(_is_parked, server, request_id), PATIENCE, "it is not parked")
         assert [each.headers["ringback-attempt"] for each in receiver.received] == [*"12", *"1234"]
 
 
@@ -71,6 +72,8 @@ def test_the_link_of_a_thin_callback_leads_to_the_document(server: Program) -> N
     assert thin.json()["bytes"] == len(whole.body)
     assert (thin.json()["request_id"], thin.json()["status"]) == (request_id, 200)
     assert thin.headers["webhook-id"] == whole.headers["webhook-id"]
+    # The second attempt is settled just after the receiver has it.
+    server.wait_until(lambda: _delivery(server, request_id)["state"] == "done", PATIENCE, "not delivered")
     refused, delivered = _delivery(server, request_id)["attempts"]
     assert (refused["code"], delivered["code"]) == (413, 200)
     assert delivered["detail"]["thin"] is True

@@ -17,6 +17,7 @@ from ringback.cli.output import Finding, Grade
 from ringback.settings import Settings, load
 from support.ports import free_port
 from support.program import RINGBACK, Program
+from support.waiting import PATIENCE
 
 
 def settings_of(folder: Path) -> Settings:
@@ -34,7 +35,7 @@ def serve(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     clean = {name: value for name, value in os.environ.items() if not name.startswith("RINGBACK_")}
     environment = clean | {"RINGBACK_DATA_DIR": str(folder), "RINGBACK_PORT": "0"} | settings
     return subprocess.run(
-        [RINGBACK, "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [RINGBACK, "serve"], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -14,6 +14,7 @@ from ringback.egress.responses import Limits, NoResponse, NoResponseReason, Rece
 from ringback.egress.target import parse_target
 from support.ports import free_port
 from support.raw_receiver import Conversation, answering, receiving
+from support.waiting import PATIENCE
 
 POLICY = Policy(["127.0.0.0/8", "names.example", "::1"])
 LIMITS = Limits(connect=2.0, total=4.0)
@@ -41,7 +42,7 @@ async def test_an_old_connection_is_closed(egress: EgressClient, monkeypatch: py
 
     async with receiving(until_closed) as receiver:
         await attempt(egress, receiver.url())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await ended.wait()
 
 
@@ -90,7 +91,7 @@ async def test_a_large_body_is_sent_whole_though_its_answer_came_early(egress: E
     async with receiving(hasty) as receiver:
         target = parse_target(receiver.url(), POLICY, ports=False)
         answer = await egress.send_request(target, "POST", {}, b"x" * 3_000_000, LIMITS)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await whole.wait()
     assert isinstance(answer, ReceiverResponse)
     [received] = receiver.received
@@ -157,7 +158,7 @@ async def test_each_attempt_on_a_kept_connection_ends_in_its_own_time(egress: Eg
             return answer.phases.total
 
         ends: list[float] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             took = await asyncio.gather(*(ended_after(total) for total in (1.5, 0.1, 0.8)))
     assert receiver.connections == 3, "no attempt was made again"
     assert ends == [0.1, 0.8, 1.5]

@@ -17,7 +17,7 @@ from ringback.egress.responses import FetchFailed, FetchLimits, FetchReason
 from ringback.egress.target import parse_target
 from support.bad_receivers import bomb, gzip_bomb
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
-from support.waiting import real_pause
+from support.waiting import PATIENCE, real_pause
 
 POLICY = Policy(["127.0.0.1", "localhost"])
 MACHINE = 4.0
@@ -294,7 +294,7 @@ async def test_a_consumer_that_stops_early_frees_the_connection(egress: EgressCl
         async with egress.fetch(target, FetchLimits(1, 1, 60)) as answer:
             async for _ in answer.chunks:
                 break
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await ended.wait()
 
 

@@ -48,7 +48,7 @@ from support.bad_receivers import (
     two_lengths,
 )
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
-from support.waiting import real_pause
+from support.waiting import PATIENCE, real_pause
 
 POLICY = Policy(["127.0.0.1", "localhost"])
 LIMITS = Limits(connect=0.5, total=1.0)
@@ -218,7 +218,7 @@ async def test_an_answer_to_nothing_is_nobodys_answer(egress: EgressClient) -> N
     async with receiving(talkative) as receiver:
         first = await attempt(egress, receiver.url())
         is_idle.set()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await dropped.wait()
         second = await attempt(egress, receiver.url())
     assert isinstance(first, ReceiverResponse)
@@ -261,7 +261,7 @@ async def test_a_cancelled_attempt_leaves_no_connection(egress: EgressClient) ->
         sending = asyncio.create_task(attempt(egress, receiver.url()))
         await received.wait()
         sending.cancel()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await ended.wait()
 
 

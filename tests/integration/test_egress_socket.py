@@ -23,6 +23,7 @@ from ringback.egress.target import Target, read_target
 from support.ports import free_port
 from support.raw_receiver import Conversation, receiving
 from support.sockets import Called, SocketReceiver
+from support.waiting import PATIENCE
 
 LIMITS = Limits(connect=1, total=2)
 
@@ -70,7 +71,7 @@ async def test_a_pong_says_that_what_came_before_was_read(egress: EgressClient) 
         socket = await opened(egress, receiver.url)
         await socket.send_message(b"{}", 2)
         await socket.send_ping(b"7", 2)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             assert await socket.receive_pong() == b"7"
         await socket.close(1000, "")
 
@@ -98,13 +99,13 @@ async def test_the_end_of_a_socket_is_noticed_while_nothing_is_sent(
     async with SocketReceiver(handle) as receiver:  # type: ignore[arg-type] # one of the above
         socket = await opened(egress, receiver.url)
         with pytest.raises(SocketLost, match=words):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 await socket.receive_pong()
         await socket.close(1000, "")
 
 
 async def send_for_ever(socket: OutgoingSocket) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while True:
             await socket.send_message(b"x" * 60_000, 0.3)
 
@@ -120,7 +121,7 @@ async def test_a_receiver_that_does_not_read_counts_as_lost(egress: EgressClient
         socket = await opened(egress, receiver.url)
         with pytest.raises(SocketLost, match=r"did not read for 0\.3 s"):
             await send_for_ever(socket)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(PATIENCE):
             await socket.close(1000, "")
         reading.set()
 
@@ -160,7 +161,7 @@ def test_a_handshake_with_large_headers_opens_a_socket_on_every_loop(
             assert isinstance(socket, OutgoingSocket), socket
             await socket.send_message(b"x" * 300_000, 2)
             await socket.send_ping(b"7", 2)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 assert await socket.receive_pong() == b"7"
             await socket.close(1000, "")
 
@@ -220,6 +221,6 @@ async def test_an_endless_handshake_ends_in_time(egress: EgressClient) -> None:
         await reader.read()
         writer.close()
 
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(10):
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(PATIENCE):
         answer = await refused(egress, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
     assert answer.reason is NoResponseReason.TIMEOUT

@@ -19,6 +19,7 @@ from ringback.audio.samples import SAMPLE_RATE
 from ringback.child_process.process import ChildDied
 from ringback.errors import Refusal
 from support.encoded import encoded, tone
+from support.waiting import PATIENCE
 
 SECONDS = 1.0
 FADING = 0.15
@@ -253,7 +254,7 @@ async def test_a_child_stays_until_it_is_ended() -> None:
     await child.send_message(BeginFile(Decoding("speex", 16_000)))
     for _ in range(200):
         await child.send_message(Data(), bytes(range(100)))
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(PATIENCE):
         while not isinstance((await child.receive_message())[0], FileRefused):
             pass
     await child.send_message(Data(), bytes(1 << 20))

@@ -39,7 +39,7 @@ from support.live_client import (
 from support.receiver import Received, Receiver
 from support.sealing import SEAL
 from support.sockets import Called, SocketReceiver
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 SECOND = bytes(BYTES_PER_SECOND)
 QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=2.0)
@@ -225,7 +225,7 @@ async def test_a_lost_socket_kills_the_stream_at_once(tmp_path: Path, temper: An
             await client.send(SECOND)
             await receiver.wait_for(lambda calls: bool(calls[0].messages))
             lost = time.monotonic()
-            assert await client.closed(10) == 1011
+            assert await client.closed(PATIENCE) == 1011
             took = time.monotonic() - lost
         job = await api.ledger.wait_for_end(JobId(client.request_id))
     print(f"a lost callback ended its stream after {took * 1000:.0f} ms")
@@ -284,7 +284,7 @@ async def test_a_socket_that_does_not_come_back_in_time_ends_the_stream(tmp_path
         await client.send(SECOND)
         await receiver.wait_for(lambda calls: bool(calls[0].messages))
         await receiver.stop()
-        assert await client.closed(10) == 1011
+        assert await client.closed(PATIENCE) == 1011
 
 
 # HTTP

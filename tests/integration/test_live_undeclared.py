@@ -12,6 +12,7 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders
 from ringback.errors import Refusal
 from support.encoded import encoded, sound_codec, tone
+from support.waiting import PATIENCE
 
 CLIP = Path(__file__).parents[1] / "audio" / "librivox_0930.flac"
 SECONDS = 2.0
@@ -64,7 +65,7 @@ async def is_refused(data: bytes, decoders: LiveDecoders) -> bool:
     try:
         for at in range(0, len(data), 3_200):
             await decoder.feed(data[at : at + 3_200])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             async for _ in decoder.items():
                 return False
     except Refusal:
@@ -105,7 +106,7 @@ async def test_files_without_a_header_that_we_know_are_heard(
     decoder = LiveDecoders(spare=0, timeout=60.0).open(Decoding())
     try:
         feeding = asyncio.create_task(_fed(decoder, data))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             first = await anext(decoder.items())
         assert first == FormatKnown(1)
         feeding.cancel()

@@ -13,6 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from ringback.engines.transducer_weights import NETWORKS, TransducerKind
+from support.waiting import PATIENCE
 
 REPOSITORIES = ("/Systran/faster-whisper-small", "/csukuangfj/sherpa-onnx-streaming-zipformer-en-2023-06-26")
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -91,7 +92,7 @@ def pull(name: str, into: Path, endpoint: str) -> tuple[str, list[tuple[int, int
     }
     done = subprocess.run(
         [sys.executable, "-c", _PULL, name, str(into)],
-        env=environment, capture_output=True, text=True, timeout=60, check=True,
+        env=environment, capture_output=True, text=True, timeout=PATIENCE, check=True,
     )  # fmt: skip
     result, progress = json.loads(done.stdout.splitlines()[-1])
     return result, [(done_bytes, total) for done_bytes, total in progress]

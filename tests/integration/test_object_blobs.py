@@ -35,6 +35,7 @@ from ringback.transcription.sweep import SweepService
 from support.blobs import ClockAhead, keys_of, pieces
 from support.program import RINGBACK, Program
 from support.s3 import BUCKET, CREDENTIALS, S3, SECRET
+from support.waiting import PATIENCE
 
 KEY = BlobKey("audio/0b5c")
 CLIP = (Path(__file__).parents[1] / "audio" / "phone_en_auth_incorrect.flac").read_bytes()
@@ -327,7 +328,7 @@ def test_a_server_without_the_right_to_its_store_does_not_start(s3: S3, tmp_path
     settings |= {"RINGBACK_BLOBS_URL": s3.blobs_url("refused"), "RINGBACK_DATA_DIR": str(tmp_path)}
     environment = {**os.environ, **settings}
     ended = subprocess.run(
-        [RINGBACK, "serve"], env=environment, capture_output=True, text=True, timeout=60, check=False
+        [RINGBACK, "serve"], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ended.returncode == 2
     assert "refuses us: SignatureDoesNotMatch: check the bucket, the credentials" in ended.stderr

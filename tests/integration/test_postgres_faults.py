@@ -13,7 +13,7 @@ from ringback.jobs.job import Done, IdempotencyKey, JobId, Lane, NewJob, State
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable
 from ringback.storage.postgres import PostgresLedger, database
 from support.postgres import PostgresServer, new_database, running, servers
-from support.waiting import eventually, real_pause
+from support.waiting import PATIENCE, eventually, real_pause
 
 VERSION = max(servers(), default="")
 pytestmark = pytest.mark.skipif(not VERSION, reason="no PostgreSQL on this machine")
@@ -118,7 +118,7 @@ async def test_without_a_server_every_call_says_so_soon(own_server: PostgresServ
             ledger.extend([lease], 30.0), ledger.rescue(), ledger.get(lease.job.id), ledger.gauges(),
             ledger.wait_for_work("deliver", 30.0), ledger.wait_for_end(lease.job.id), ledger.projects(),
         )  # fmt: skip
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             answers = await asyncio.gather(*calls, return_exceptions=True)
         assert Counter(map(type, answers)) == {LedgerUnavailable: len(calls)}
         own_server.start()
@@ -182,7 +182,7 @@ class TestLocks:
             stopped = await asyncpg.connect(url)
             await stopped.execute(begin)
             await stopped.execute("select from lane for update")
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await ledger.add([new_job()])
             stopped.terminate()
 
@@ -221,12 +221,12 @@ async def test_no_session_is_needed_between_transactions(url: str, monkeypatch: 
             await ledger.add([new_job(idempotency=once)])
         ends = [asyncio.create_task(ledger.wait_for_end(job.id)) for job in jobs]
         for _ in jobs:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(PATIENCE):
                 await ledger.wait_for_work("deliver", 20.0)
             [lease] = await ledger.claim("deliver", 1, 30.0)
             assert await ledger.extend([lease], 30.0) == {lease.job.id}
             assert await ledger.settle(lease, Done(200))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert {job.state for job in await asyncio.gather(*ends)} == {State.DONE}
         assert await ledger.rescue() == 0
         assert await ledger.drop(0.0, 10) == 3

@@ -16,7 +16,7 @@ from ringback.jobs.job import Attempt, Done, JobId, Lane, NewJob, State
 from ringback.storage.postgres import PostgresLedger
 from support.ports import free_port
 from support.postgres import NOBODY, new_database, servers
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 PGBOUNCER = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin:/usr/local/sbin")
 JOBS = 200
@@ -58,11 +58,11 @@ def url() -> Iterator[str]:
             assert bouncer.poll() is None, log
             return "listening on" in log
 
-        wait_until(listens, 30, "PgBouncer does not listen")
+        wait_until(listens, PATIENCE, "PgBouncer does not listen")
         yield f"postgresql://{database.username}@127.0.0.1:{port}{database.path}"
     finally:
         bouncer.terminate()
-        bouncer.wait(10)
+        bouncer.wait(PATIENCE)
         shutil.rmtree(folder)
 
 
@@ -79,7 +79,7 @@ async def test_transactions_that_hop_between_connections_lose_nothing(url: str) 
         await asyncio.gather(*(one.add([job]) for job in jobs))
         ends = [asyncio.create_task(other.wait_for_end(job.id)) for job in jobs[:10]]
         done = await asyncio.gather(work_through(one), work_through(other))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(PATIENCE):
             ended = await asyncio.gather(*ends)
         assert sum(done) == JOBS
         assert {job.state for job in ended} == {State.DONE}

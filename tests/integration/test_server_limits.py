@@ -17,6 +17,7 @@ from ringback.transcription.request import order_of
 from support.blobs import keys_of
 from support.clock import ManualClock
 from support.front import OWNER, Answered, Front, front
+from support.waiting import PATIENCE
 
 CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
 
@@ -111,7 +112,7 @@ async def test_uploads_that_are_still_coming_in_count_too(tmp_path: Path) -> Non
             begun.set()
             await let_go.wait()
 
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             coming = asyncio.create_task(api.call("POST", f"/v1/listen?{CALLBACK}", data=slow()))
             await begun.wait()
             while (refused := await send(api)).status != 429:

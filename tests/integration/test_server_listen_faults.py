@@ -20,7 +20,7 @@ from support.blobs import stored_below
 from support.front import Front, front
 from support.logs import capture_logs
 from support.uploads import AUDIO, CALLBACK, head_of, jobs, nothing_is_left
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ async def test_a_truncated_upload_is_a_422(
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(head_of(header.decode(), f"Content-Type: {content_type}", path=path) + body)
     writer.write_eof()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         head, _, document = (await reader.read()).partition(b"\r\n\r\n")
     writer.close()
     assert head.startswith(b"HTTP/1.1 422 ")
@@ -72,7 +72,7 @@ async def test_a_waiting_caller_that_leaves_frees_its_place(api: Front) -> None:
     writer.write(head_of("Content-Length: 4") + b"RIFF")
     lease = await api.claim()
     writer.transport.abort()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         ended = await api.ledger.wait_for_end(lease.job.id)
     assert ended.state is State.CANCELLED
 
@@ -169,7 +169,7 @@ async def test_a_folder_that_cannot_be_written_is_a_503(api: Front, folder: str,
 
 async def test_a_refusal_reaches_a_client_that_sends_all_before_it_reads(api: Front) -> None:
     def refused() -> int:
-        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", api.port, timeout=PATIENCE)
         try:
             connection.request("POST", "/v1/listen", b"x" * 50_000_000, {"Authorization": "Token wrong"})
             return connection.getresponse().status

@@ -17,7 +17,7 @@ from ringback.transcription.request import KIND
 from support.blobs import keys_of
 from support.front import DOCUMENT, Answered, Front, front
 from support.logs import capture_logs
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 AUDIO = b"RIFF" + bytes(range(256)) * 40
 CALLBACK = f"callback={quote('http://127.0.0.1:9/hook', safe='')}"
@@ -187,7 +187,7 @@ async def test_a_client_that_is_gone_when_it_is_answered_changes_nothing(api: Fr
     writer.write(("\r\n".join(head) + "\r\n\r\n").encode() + AUDIO)
     await writer.drain()
     writer.transport.abort()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not await jobs(api):
             answer = await send(api, "monday")
     (request_id,) = await jobs(api)

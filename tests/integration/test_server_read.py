@@ -39,6 +39,7 @@ from support.front import Answered, Front, front
 from support.llm import LlmAnswer, LlmRequest, LlmServer, sensible
 from support.logs import capture_logs
 from support.sealing import SEAL
+from support.waiting import PATIENCE
 
 TEXT = "Thank you for calling. " + "I hate that my phone is broken again today. " * 8
 ALL = "/v1/read?language=en&summarize=true&topics=true&intents=true&sentiment=true"
@@ -60,7 +61,7 @@ class Reading:
         return await self.front.call("POST", path, **more)
 
     async def ended(self, request_id: str) -> Any:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             return await self.front.ledger.wait_for_end(JobId(request_id))
 
     async def history(self, query: str = "") -> list[Any]:
@@ -248,7 +249,7 @@ async def test_slow_senders_of_large_texts_do_not_fill_the_memory(built_in: Read
     writers: list[asyncio.StreamWriter] = []
     senders = [asyncio.create_task(asked_for_body()) for _ in range(TEXTS_AT_ONCE)]
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             while sum(sender.done() for sender in senders) < TEXTS_AT_ONCE // 2:
                 await asyncio.wait(senders, return_when=asyncio.FIRST_COMPLETED, timeout=0.1)
         others = await built_in.ask(BUILT_IN, {"text": TEXT * 200})

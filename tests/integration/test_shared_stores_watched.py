@@ -9,6 +9,7 @@ import pytest
 
 from support.postgres import PostgresServer, servers
 from support.program import RINGBACK, Program
+from support.waiting import PATIENCE
 
 AUDIO = (Path(__file__).parent.parent / "audio" / "librivox_0880.flac").read_bytes()
 
@@ -22,7 +23,12 @@ def refused(data_dir: Path, share: Path) -> str:
         "RINGBACK_BLOBS_URL": f"file://{share}",
     }
     done = subprocess.run(
-        [RINGBACK, "serve"], env=clean | settings, capture_output=True, text=True, timeout=60, check=False
+        [RINGBACK, "serve"],
+        env=clean | settings,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
@@ -39,7 +45,7 @@ def test_another_store_is_refused_and_an_unmounted_one_takes_nothing(tmp_path: P
         def status() -> int:
             return program.get("/v1/status").status
 
-        program.wait_until(lambda: status() == 503, 30, "nobody noticed")
+        program.wait_until(lambda: status() == 503, PATIENCE, "nobody noticed")
         assert "blobs_url" in program.get("/v1/status").json()["reason"]
         assert program.metric("ringback_blob_store_up") == 0
         taken = program.listen(AUDIO)
@@ -48,7 +54,7 @@ def test_another_store_is_refused_and_an_unmounted_one_takes_nothing(tmp_path: P
         assert not any((share / "incoming").iterdir())
         shutil.rmtree(share)
         (tmp_path / "unmounted").rename(share)
-        program.wait_until(lambda: status() == 200, 30, "it does not come back")
+        program.wait_until(lambda: status() == 200, PATIENCE, "it does not come back")
         assert program.metric("ringback_blob_store_up") == 1
         assert program.listen(AUDIO).status == 200
         assert program.stop() == 0

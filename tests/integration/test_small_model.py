@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from support.program import Program
+from support.waiting import PATIENCE
 
 TESTS = Path(__file__).parents[1]
 INTERPRETER = TESTS.parent / ".venvs" / "llm" / "bin" / "python"
@@ -31,10 +32,9 @@ def llm_url() -> Iterator[str]:
         assert model.stdout is not None
         yield model.stdout.readline().strip() + "/v1"
         model.stdin.close()
-        model.wait(30)
+        model.wait(PATIENCE)
 
 
-@pytest.mark.timeout(600)
 def test_a_foolish_model_spoils_nothing_but_its_own_texts(tmp_path: Path, llm_url: str) -> None:
     settings = {
         "RINGBACK_LLM_URL": llm_url,

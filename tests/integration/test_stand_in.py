@@ -21,6 +21,7 @@ from support.logs import capture_logs
 from support.program import Reply
 from support.receiver import Receiver
 from support.uploads import FORM, form
+from support.waiting import PATIENCE
 
 RAW = "encoding=linear16&sample_rate=8000"
 SECOND = bytes(16_000)
@@ -52,7 +53,7 @@ def call(
     if key is not None:
         request.add_header("Authorization", f"Token {key}")
     try:
-        with urllib.request.urlopen(request, timeout=20) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             lowered = {name.lower(): value for name, value in answer.headers.items()}
             return Reply(answer.status, lowered, answer.read())
     except urllib.error.HTTPError as error:

@@ -16,6 +16,7 @@ from ringback.settings import Settings
 from support.ports import free_port
 from support.postgres import PostgresServer, servers
 from support.program import RINGBACK
+from support.waiting import PATIENCE
 
 
 @contextmanager
@@ -67,7 +68,7 @@ def test_a_node_waits_for_postgres_and_then_serves(postgres: PostgresServer, tmp
         postgres.start()
         event(process, "server.listening")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 def test_a_node_that_waits_can_be_stopped(tmp_path: Path) -> None:
@@ -75,7 +76,7 @@ def test_a_node_that_waits_can_be_stopped(tmp_path: Path) -> None:
     with starting(tmp_path, **with_database(url, tmp_path)) as process:
         event(process, "start.waiting")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
 
 
 @pytest.mark.parametrize("what", ["ledger", "blobs"])
@@ -88,7 +89,7 @@ def test_a_node_that_waited_in_vain_says_for_what(tmp_path: Path, what: str) -> 
         settings = {"RINGBACK_BLOBS_URL": url, "AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b"}
         hint = "check its endpoint"
     with starting(tmp_path, RINGBACK_LIMITS_START_SECONDS="0", **settings) as process:
-        _, said = process.communicate(timeout=60)
+        _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert hint in said
     assert "Traceback" not in said
@@ -98,7 +99,7 @@ def test_a_ledger_that_another_program_has_locked_is_waited_for(tmp_path: Path) 
     with starting(tmp_path) as process:
         event(process, "server.listening")
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(PATIENCE)
     with closing(sqlite3.connect(tmp_path / "ringback.db", isolation_level=None)) as other:
         other.execute("begin exclusive")
         with starting(tmp_path) as process:
@@ -107,4 +108,4 @@ def test_a_ledger_that_another_program_has_locked_is_waited_for(tmp_path: Path) 
             other.execute("rollback")
             event(process, "server.listening")
             process.send_signal(signal.SIGTERM)
-            assert process.wait(30) == 0
+            assert process.wait(PATIENCE) == 0

@@ -13,6 +13,7 @@ from ringback.audio.chunker import WINDOW
 from ringback.audio.speech import Detector, Loudness
 from ringback.engines.speech_extra import INSTALL, PACKAGES
 from support.program import RINGBACK
+from support.waiting import PATIENCE
 
 HIDE = f"""
 import sys
@@ -41,7 +42,9 @@ def hidden(tmp_path: Path) -> dict[str, str]:
 
 
 def ran(environment: dict[str, str], *command: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
 
 
 def test_all_modules_but_those_of_whisper_can_be_imported(hidden: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from websockets.sync.client import ClientConnection, connect
 
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "google-chrome")
 KEYS = {"Tab": 9, "Enter": 13, " ": 32}
@@ -82,7 +82,7 @@ class Browser:
     def _end(self) -> None:
         self._stack.close()
         os.killpg(self._process.pid, signal.SIGKILL)  # Debian's program is a script around it
-        self._process.wait(30)
+        self._process.wait(PATIENCE)
         shutil.rmtree(self._profile, ignore_errors=True)
 
     def open(self, url: str) -> None:

@@ -13,6 +13,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from support.http_server import LoopbackServer, QuietHandler
+from support.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class Collector(LoopbackServer):
         return sorted((each for each in self.spans if each.trace_id == trace_id), key=lambda each: each.began)
 
     def wait_for(
-        self, trace_id: str, condition: Callable[[list[Collected]], bool], seconds: float = 60
+        self, trace_id: str, condition: Callable[[list[Collected]], bool], seconds: float = PATIENCE
     ) -> list[Collected]:
         """The spans of a trace, once `condition` holds of them."""
         with self._news:

@@ -53,6 +53,7 @@ from ringback.transcription.request import (
 )
 from support.openapi import check_answer
 from support.sealing import SEAL
+from support.waiting import PATIENCE
 
 OWNER = "a" * 40
 """The secret of a key with scope `owner`."""
@@ -128,7 +129,7 @@ class Front:
 
     async def claim(self, kind: str = KIND) -> Lease:
         """The next request of a kind, once there is one; the fetch of its audio is taken to have ended."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             while True:
                 for fetch in await self.ledger.claim(FETCH, 1, 60):
                     assert await self.ledger.settle(fetch, Done(code=200))
@@ -193,7 +194,7 @@ async def front(
             folder / "ringback.db", clock, serving=True, fixed_caps={KIND: 8, READ: 8}
         ) as ledger,
         EgressClient(policy, clock) as egress,
-        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(20)) as session,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(PATIENCE)) as session,
     ):
         callbacks = CallbackOpener(
             egress=egress,

@@ -26,7 +26,7 @@ from ringback.listen.turn_confidence import TurnThresholds
 from ringback.transcript import NamedSpan, Word
 from support.asyncapi import check_sent
 from support.turns import Turns
-from support.waiting import real_pause
+from support.waiting import PATIENCE, real_pause
 
 RATE = 16_000
 BYTES_PER_SECOND = 2 * RATE
@@ -78,7 +78,7 @@ class LiveClient:
             if pace:
                 await real_pause(frame / pace, "the audio is sent as fast as it is spoken")
 
-    async def closed(self, seconds: float = 30) -> int | None:
+    async def closed(self, seconds: float = PATIENCE) -> int | None:
         """Wait until the server has closed the stream; its code."""
         async with asyncio.timeout(seconds):
             await self.connection.wait_closed()
@@ -86,7 +86,7 @@ class LiveClient:
                 await self._reading
         return self.code
 
-    async def wait_for(self, kind: str, count: int = 1, seconds: float = 30) -> list[dict[str, Any]]:
+    async def wait_for(self, kind: str, count: int = 1, seconds: float = PATIENCE) -> list[dict[str, Any]]:
         """The messages of one `type`, once there are so many."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: len(self.of(kind)) >= count)
@@ -131,7 +131,7 @@ async def stream(
     headers = {**(headers or {}), **({} if key is None else {"Authorization": f"Token {key}"})}
     url = f"ws://127.0.0.1:{port}{path}?{query}"
     connection = await connect(
-        url, additional_headers=headers, compression=None, open_timeout=20, close_timeout=2, **options
+        url, additional_headers=headers, compression=None, open_timeout=PATIENCE, close_timeout=2, **options
     )
     client = LiveClient(connection, turn_based=path == "/v2/listen")
     if reading:

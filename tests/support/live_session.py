@@ -15,6 +15,7 @@ from support.live_client import (
     LiveClient,
     ScriptedRecogniser,
 )
+from support.waiting import PATIENCE
 
 SECOND = bytes(BYTES_PER_SECOND)
 
@@ -32,7 +33,7 @@ class ScriptedRecognisers:
 
 async def record(api: Front, request_id: str) -> Job:
     """The record of a stream that has ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         return await api.ledger.wait_for_end(JobId(request_id))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.http_server import LoopbackServer, QuietHandler
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 KEY = "sk-the-operators-own-key"
 
@@ -110,7 +110,7 @@ class LlmServer(LoopbackServer):
         """For a server's environment."""
         return {"RINGBACK_LLM_URL": self.url, "RINGBACK_LLM_MODEL": "scripted", "RINGBACK_LLM_API_KEY": KEY}
 
-    def wait_for(self, count: int, seconds: float = 60) -> None:
+    def wait_for(self, count: int, seconds: float = PATIENCE) -> None:
         """Return once so many questions have come."""
         wait_until(
             lambda: len(self.requests) >= count,

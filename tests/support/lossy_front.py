@@ -7,6 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
 from typing import Any
 
+from support.waiting import PATIENCE
+
 
 class LossyFront:
     """Hands POSTs on to a server of this machine; the client sees 503 instead of the first answer."""
@@ -21,7 +23,7 @@ class LossyFront:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["content-length"]))
-                onward = HTTPConnection("127.0.0.1", port, timeout=60)
+                onward = HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
                 onward.request("POST", self.path, body, dict(self.headers.items()))
                 with onward.getresponse() as answer:
                     status, said = answer.status, answer.read()

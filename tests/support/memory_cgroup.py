@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 ROOT = Path("/sys/fs/cgroup/memory")
 
@@ -62,4 +62,4 @@ def _remove(folder: Path) -> None:
             folder.rmdir()
         return not folder.exists()
 
-    wait_until(removed, 30, f"processes are left in {folder}")
+    wait_until(removed, PATIENCE, f"processes are left in {folder}")

@@ -1,9 +1,9 @@
 """The installed `ringback` as users run it: a process with a data folder and a port."""
 
+import http.client
 import json
 import os
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -18,7 +18,7 @@ import psutil
 
 from support.openapi import check_answer
 from support.ports import free_port
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 RINGBACK = Path(sys.executable).with_name("ringback")
@@ -94,10 +94,10 @@ class Program:
         for member in tree:
             if member.is_running():
                 member.kill()
-        psutil.wait_procs(tree, timeout=10)
+        psutil.wait_procs(tree, timeout=PATIENCE)
         self.process = None
 
-    def stop(self, within: float = 30) -> int:
+    def stop(self, within: float = PATIENCE) -> int:
         """SIGTERM; the exit status."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
@@ -119,7 +119,7 @@ class Program:
         path: str,
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
-        timeout: float = 30,
+        timeout: float = PATIENCE,
     ) -> Reply:
         """Any request, with headers of the test's choice."""
         return self._call(method, path, body, timeout=timeout, headers=headers)
@@ -155,7 +155,7 @@ class Program:
         path: str,
         body: bytes | None = None,
         content_type: str = "",
-        timeout: float = 30,
+        timeout: float = PATIENCE,
         key: str = KEY,
         headers: Mapping[str, str] | None = None,
     ) -> Reply:
@@ -179,10 +179,15 @@ class Program:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"the server ended by itself:\n{self.log}")
+        # A connection is not enough: the system takes it once the port is bound, before the server works.
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-        except OSError:
+            connection.request("GET", "/v1/status/engine")
+            connection.getresponse().read()
+        except (OSError, http.client.HTTPException):
             return False
+        finally:
+            connection.close()
         return True
 
     def _environment(self) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.http_server import LoopbackServer, QuietHandler
+from support.waiting import PATIENCE
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,9 @@ class Receiver(LoopbackServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}/callback"
 
-    def wait_for(self, condition: Callable[[list[Received]], bool], seconds: float = 60) -> list[Received]:
+    def wait_for(
+        self, condition: Callable[[list[Received]], bool], seconds: float = PATIENCE
+    ) -> list[Received]:
         """What has arrived, once `condition` holds of it."""
         with self._news:
             if not self._news.wait_for(lambda: condition(self.received), seconds):

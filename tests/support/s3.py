@@ -22,7 +22,7 @@ from types import TracebackType
 from urllib.parse import quote, urlencode
 
 from support.ports import free_port
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 WEED = Path(sys.executable).with_name("weed")
 BUCKET = "callbacks"
@@ -70,7 +70,7 @@ class S3:
         """As a crash would."""
         assert self._process is not None
         self._process.kill()
-        self._process.wait(10)
+        self._process.wait(PATIENCE)
         self._process = None
 
     def freeze(self) -> None:
@@ -88,13 +88,13 @@ class S3:
 
     def unfinished(self) -> list[str]:
         """The keys of uploads in parts that were neither completed nor aborted."""
-        with urllib.request.urlopen(self._presigned("", "GET", {"uploads": ""}), timeout=10) as answer:
+        with urllib.request.urlopen(self._presigned("", "GET", {"uploads": ""}), timeout=PATIENCE) as answer:
             return re.findall(r"<Key>([^<]*)</Key>", answer.read().decode())
 
     def keys(self, prefix: str) -> list[str]:
         """All objects whose keys begin so, up to a thousand."""
         requested = self._presigned("", "GET", {"list-type": "2", "prefix": prefix})
-        with urllib.request.urlopen(requested, timeout=10) as answer:
+        with urllib.request.urlopen(requested, timeout=PATIENCE) as answer:
             return re.findall(r"<Key>([^<]*)</Key>", answer.read().decode())
 
     def presigned(self, key: str, method: str = "PUT", secret: str = SECRET, expires: int = 900) -> str:
@@ -147,7 +147,7 @@ class S3:
     def get(self, key: str) -> tuple[bytes, str]:
         """An object and its content type; `KeyError` when it is not there."""
         try:
-            with urllib.request.urlopen(self.presigned(key, "GET"), timeout=10) as answer:
+            with urllib.request.urlopen(self.presigned(key, "GET"), timeout=PATIENCE) as answer:
                 return answer.read(), answer.headers["content-type"]
         except urllib.error.HTTPError as error:
             with error:
@@ -155,7 +155,7 @@ class S3:
 
     def put(self, key: str, content: bytes) -> None:
         request = urllib.request.Request(self.presigned(key), content, method="PUT")
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             answer.read()
 
     def _options(self, config: Path) -> list[str]:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ringback.server.capacity import Network
 from ringback.server.protocol import HttpServer
+from support.waiting import PATIENCE
 
 HEADER_SECONDS = 0.3
 
@@ -85,7 +86,7 @@ async def served(
 async def rest_of(reader: asyncio.StreamReader) -> bytes:
     received = bytearray()
     with contextlib.suppress(ConnectionResetError):
-        while chunk := await asyncio.wait_for(reader.read(65_536), 10):
+        while chunk := await asyncio.wait_for(reader.read(65_536), PATIENCE):
             received += chunk
     return bytes(received)
 

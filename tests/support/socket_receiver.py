@@ -9,6 +9,8 @@ from typing import Any
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve
 
+from support.waiting import PATIENCE
+
 
 class SocketReceiver:
     """Listens on loopback, in threads."""
@@ -35,7 +37,7 @@ class SocketReceiver:
         assert self._server is not None
         return f"ws://127.0.0.1:{self._server.socket.getsockname()[1]}"
 
-    def wait_until_closed(self, path: str, seconds: float = 60) -> list[Any]:
+    def wait_until_closed(self, path: str, seconds: float = PATIENCE) -> list[Any]:
         """All that came on this path, once its socket is closed."""
         with self._news:
             if not self._news.wait_for(lambda: path in self._closed, seconds):

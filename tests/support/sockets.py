@@ -10,7 +10,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from support.waiting import turns
+from support.waiting import PATIENCE, turns
 
 
 @dataclass
@@ -89,7 +89,9 @@ class SocketReceiver:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}/live"
 
-    async def wait_for(self, condition: Callable[[list[Called]], bool], seconds: float = 20) -> list[Called]:
+    async def wait_for(
+        self, condition: Callable[[list[Called]], bool], seconds: float = PATIENCE
+    ) -> list[Called]:
         """The connections, once `condition` holds of them."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: condition(self.calls))

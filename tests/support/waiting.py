@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.01
-PATIENCE = 30.0
-"""Seconds; only a test that fails waits for so long."""
+PATIENCE = 120.0
+"""Seconds; only a test that fails waits for so long. On a machine that runs much else a process may stand
+still for many of them."""
 
 
 async def eventually(condition: Callable[[], object], seconds: float = PATIENCE) -> None:

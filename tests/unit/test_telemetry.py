@@ -4,6 +4,7 @@ import sys
 
 from support.no_threads_at_exit import IS_STRICT_ITSELF
 from support.no_threads_at_exit import PROGRAM as PROGRAM_OF_THE_END
+from support.waiting import PATIENCE
 
 PROGRAM = """
 import signal, os, sys, threading
@@ -16,7 +17,7 @@ telemetry.configure("info", "json")
 def log_of(body: str) -> list[dict[str, object]]:
     """The events that a program with this body leaves on standard error."""
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=30, check=False
+        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=PATIENCE, check=False
     )
     return [json.loads(line) for line in ran.stderr.splitlines()]
 
@@ -67,7 +68,7 @@ def test_a_reader_who_stops_reading_does_not_stop_the_program() -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as running:
         assert running.stdout is not None
         assert running.stdout.readline() == b"went on\n"
-        assert running.wait(timeout=30) == 0, "its end does not wait for the reader either"
+        assert running.wait(timeout=PATIENCE) == 0, "its end does not wait for the reader either"
 
 
 def test_levels_below_the_asked_one_are_silent() -> None:
@@ -79,7 +80,7 @@ def test_a_closed_stream_does_not_stop_the_work() -> None:
     ran = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(body="os.close(2)\ntelemetry.problem('x')\nprint('went on')")],
         capture_output=True,
-        timeout=30,
+        timeout=PATIENCE,
         check=False,
     )
     assert ran.stdout == b"went on\n"
@@ -135,7 +136,7 @@ def test_on_a_terminal_an_event_is_one_line_whatever_its_facts_hold() -> None:
         "telemetry.problem('x.failed', reason=reason, key='k1', frames=frames)\n"
     )
     ran = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=30, check=False
+        [sys.executable, "-c", PROGRAM.format(body=body)], capture_output=True, timeout=PATIENCE, check=False
     )
     (line,) = ran.stderr.decode("ascii").splitlines()
     assert line.split(" ", 1)[1] == (

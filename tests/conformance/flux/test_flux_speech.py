@@ -24,6 +24,7 @@ from support.program import KEY, Program
 from support.speech import samples_of
 from support.streamed import linear16
 from support.turns import Turns
+from support.waiting import PATIENCE
 
 AUDIO = Path(__file__).parents[2] / "audio"
 FIRST = AUDIO / "librivox_0930.flac"
@@ -190,7 +191,7 @@ async def test_a_gap_in_the_audio_freezes_the_turn(server: Program, call: bytes)
     middle = 32_000 * 2
     async with stream(server.port, RAW, key=KEY, path="/v2/listen") as client:
         await client.send(call[:middle])
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             while not any(each.get("transcript") for each in client.messages):
                 await client.wait_for("TurnInfo", len(client.of("TurnInfo")) + 1)
         turn = Turns(client.messages)

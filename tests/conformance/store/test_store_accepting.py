@@ -8,6 +8,7 @@ import pytest
 from ringback.jobs.job import Allowance, Attempt, Done, GivenUp, IdempotencyKey, Interrupted, Retry, State
 from ringback.jobs.store import AlreadyRequested, OverAllowance
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
+from support.waiting import PATIENCE
 
 ONCE = IdempotencyKey("key", b"fingerprint", 100.0)
 
@@ -224,7 +225,7 @@ class TestBegin:
         waiting = asyncio.create_task(store.wait_for_work("stream", 60.0))
         manual_clock.advance(31.0)
         assert await store.rescue() == 1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await waiting
         [rescued] = await store.claim("stream", 10, 30.0)
         assert (rescued.job.id, rescued.job.losses) == (lease.job.id, 1)

@@ -10,6 +10,7 @@ from ringback.jobs.job import Done, GivenUp, Interrupted, Lane, Lease, Outcome, 
 from ringback.jobs.lane import Shares
 from ringback.jobs.store import LaneStanding
 from support.stores import MovableClock, NewJobs, Reopen, Store
+from support.waiting import PATIENCE
 
 GOOD = Done(200, signal=Signal.GOOD)
 BAD = GivenUp(503, signal=Signal.BAD)
@@ -242,7 +243,7 @@ class TestSharesOfCallers:
         done, _ = await asyncio.wait([waiting], timeout=0.2)
         assert not done
         await store.add([new_job(lane="p/other")])
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await waiting
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from ringback.jobs.job import LIVE, Done, GivenUp, JobFilter, JobId, Lane, Outcome, Retry, Signal, State
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
+from support.waiting import PATIENCE
 
 
 class TestWaiting:
@@ -15,14 +16,14 @@ class TestWaiting:
 
     async def test_for_work_that_is_there(self, store: Store, new_job: NewJobs) -> None:
         await store.add([new_job()])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await store.wait_for_work("deliver", 60.0)
 
     async def test_for_work_that_comes(self, store: Store, new_job: NewJobs) -> None:
         waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
         await store.add([new_job("transcribe", "p")])
         await store.add([new_job()])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await waiting
 
     async def test_for_room_in_a_full_lane(self, store: Store, new_job: NewJobs, done: Done) -> None:
@@ -30,12 +31,12 @@ class TestWaiting:
         lease, *_others = await store.claim("transcribe", 4, 30.0)
         waiting = asyncio.create_task(store.wait_for_work("transcribe", 60.0))
         await store.settle(lease, done)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await waiting
         assert len(await store.claim("transcribe", 4, 30.0)) == 1
 
     async def test_for_nothing_ends(self, store: Store) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await store.wait_for_work("deliver", 0.05)
 
     async def test_for_the_end_that_was(
@@ -44,7 +45,7 @@ class TestWaiting:
         job = new_job()
         await store.add([job])
         await store.settle(await claim_one(), done)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert (await store.wait_for_end(job.id)).state is State.DONE
 
     @pytest.mark.parametrize(("outcome", "state"), [(Done(200), State.DONE), (GivenUp(500), State.PARKED)])
@@ -55,7 +56,7 @@ class TestWaiting:
         await store.add([job])
         waiting = [asyncio.create_task(store.wait_for_end(job.id)) for _ in range(3)]
         await store.settle(await claim_one(), outcome)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert {ended.state for ended in await asyncio.gather(*waiting)} == {state}
 
     async def test_for_the_end_by_cancelling(self, store: Store, new_job: NewJobs) -> None:
@@ -63,7 +64,7 @@ class TestWaiting:
         await store.add([job])
         waiting = asyncio.create_task(store.wait_for_end(job.id))
         await store.cancel(job.id)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert (await waiting).state is State.CANCELLED
 
     async def test_a_waiter_may_leave(

@@ -17,6 +17,7 @@ from ringback.jobs.job import (
     State,
 )
 from support.stores import ClaimOne, MovableClock, NewJobs, Reopen, Store
+from support.waiting import PATIENCE
 
 HELD, QUEUED, LEASED, DONE, PARKED, CANCELLED = State
 
@@ -72,7 +73,7 @@ class TestInOrder:
             waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
             assert await store.settle(lease, done)
             if number < 2:
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(PATIENCE):
                     await waiting
             waiting.cancel()
         assert await states(store, three) == [DONE] * 3
@@ -155,7 +156,7 @@ class TestParked:
         await store.settle(await claim_one(), done)
         ends = [asyncio.create_task(store.wait_for_end(job.id)) for job in three[1:]]
         await park(store, claim_one)
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             assert [job.state for job in await asyncio.gather(*ends)] == [PARKED, PARKED]
         behind = await store.get(three[2].id)
         assert behind is not None
@@ -243,7 +244,7 @@ class TestCancelled:
         waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
         assert await store.cancel(three[0].id)
         assert await states(store, three) == [CANCELLED, QUEUED, HELD]
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await waiting
 
     async def test_the_one_in_work_lets_the_next_one_go(

@@ -23,6 +23,7 @@ from ringback.clock import SystemClock
 from ringback.keys import secret_hash
 from ringback.settings import load
 from ringback.storage.sqlite import SqliteLedger
+from support.waiting import PATIENCE
 
 AUDIO = Path(__file__).parent.parent.parent / "audio"
 
@@ -151,7 +152,7 @@ def test_receive_verifies_and_ends_after_its_number() -> None:
     with receiving("--times", "2", "--status", "201") as (process, url):
         assert call(url + "hook?a=1", "r1") == 201
         assert call(url + "hook?a=1", "r1") == 201
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
     assert "POST /hook?a=1" in said
     assert "delivery seen 2×" in said
@@ -161,7 +162,7 @@ def test_receive_verifies_and_ends_after_its_number() -> None:
 def test_receive_fails_when_something_was_wrong() -> None:
     with receiving("--times", "1") as (process, url):
         call(url, "another")
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "✗ request_id another, but dg-request-id r1" in said
 
@@ -169,7 +170,7 @@ def test_receive_fails_when_something_was_wrong() -> None:
 def test_receive_ends_at_a_signal() -> None:
     with receiving() as (process, _):
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 def test_receive_names_the_fix_when_its_port_is_taken() -> None:

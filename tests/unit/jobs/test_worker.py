@@ -17,7 +17,7 @@ from ringback.jobs.store import KindGauge, LedgerUnavailable
 from ringback.jobs.worker import AFTER_OUR_FAULT, Worker
 from ringback.storage.sqlite import SqliteLedger
 from support.logs import capture_logs
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 Run = Callable[..., contextlib.AbstractAsyncContextManager[asyncio.Event]]
 
@@ -52,7 +52,7 @@ def run(ledger: SqliteLedger) -> Run:
             grace_seconds=grace_seconds,
         )
         stopping = asyncio.Event()
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(PATIENCE), asyncio.TaskGroup() as tasks:
             tasks.create_task(worker.run(stopping))
             try:
                 yield stopping
@@ -273,7 +273,7 @@ class TestStopping:
         [job] = await add(ledger)
         worker = Worker("work", ledger, handler, concurrency=1, lease_seconds=30.0, clock=SystemClock())
         task = asyncio.create_task(worker.run(asyncio.Event()))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await started.wait()
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -313,7 +313,7 @@ async def test_the_rescuer_returns_lost_jobs(ledger: SqliteLedger) -> None:
     await ledger.claim("work", 1, 0.0)
     stopping = asyncio.Event()
     rescuer = asyncio.create_task(Rescuer(ledger, sweep_seconds=0.01).run(stopping))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await eventually(lambda: is_queued(ledger, job))
         [lease] = await ledger.claim("work", 1, 30.0)
         assert lease.job.losses == 1
@@ -329,7 +329,7 @@ async def test_a_broken_ledger_does_not_end_the_rescuer(ledger: SqliteLedger) ->
         await eventually(lambda: len(events) >= 2)
     assert not rescuer.done()
     stopping.set()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await rescuer
 
 
@@ -360,7 +360,7 @@ async def test_after_an_outage_holders_get_a_pause_to_prolong_their_leases() -> 
     store = LedgerThatWasAway(failures=3)
     stopping = asyncio.Event()
     rescuer = asyncio.create_task(Rescuer(store, sweep_seconds=0.001).run(stopping))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         await store.swept.wait()
         stopping.set()
         await rescuer

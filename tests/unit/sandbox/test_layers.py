@@ -13,6 +13,7 @@ from ringback.sandbox import Layers, Profile, confine, kernel, landlock
 from ringback.sandbox.check import SandboxReport
 from ringback.sandbox.kernel import SUPPORTED
 from ringback.settings import EngineSettings
+from support.waiting import PATIENCE
 
 LOOK = """
 import os, sys
@@ -38,7 +39,9 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 @pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")
 @pytest.mark.parametrize(("way", "status"), [("open", 0), ("hidden", 13)])
 def test_a_process_of_the_same_user_cannot_read_our_environment(way: str, status: int) -> None:
-    assert subprocess.run([sys.executable, "-c", LOOK, way], check=False, timeout=60).returncode == status
+    assert (
+        subprocess.run([sys.executable, "-c", LOOK, way], check=False, timeout=PATIENCE).returncode == status
+    )
 
 
 @pytest.mark.skipif(not SUPPORTED, reason="Linux alone has it")

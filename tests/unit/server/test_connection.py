@@ -26,7 +26,7 @@ from support.served import (
     served,
     status_of,
 )
-from support.waiting import real_pause
+from support.waiting import PATIENCE, real_pause
 
 
 async def half_closed(server: Served, data: bytes) -> bytes:
@@ -105,7 +105,7 @@ async def test_a_handshake_may_be_as_large_as_any_request(rest: bytes) -> None:
     async with served() as server:
         reader, writer = await server.open()
         writer.write(HANDSHAKE + rest + b"\r\n\r\n")
-        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)) == 101
+        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)) == 101
         writer.close()
 
 
@@ -188,7 +188,7 @@ async def test_a_client_that_leaves_is_noticed(leave: str) -> None:
             writer.transport.abort()
         else:
             writer.close()
-        await asyncio.wait_for(disconnected.wait(), 10)
+        await asyncio.wait_for(disconnected.wait(), PATIENCE)
 
 
 @pytest.mark.parametrize("handshake", [False, True])
@@ -249,7 +249,7 @@ async def test_a_client_that_does_not_read_its_answer_is_cut_off(monkeypatch: py
     async with served(large) as server:
         with socket.create_connection(("127.0.0.1", server.port)) as stuck:
             stuck.sendall(GET)
-            await asyncio.wait_for(ended.wait(), 10)
+            await asyncio.wait_for(ended.wait(), PATIENCE)
 
 
 async def test_answers_that_are_not_read_have_a_bound_together(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from ringback.server.connection import HEADER_BYTES
 from ringback.server.protocol import HttpServer, most_connections
 from support.logs import capture_logs
 from support.served import HEADER_SECONDS, Served, echo, headers_of, holding, rest_of, served, status_of
-from support.waiting import eventually, real_pause
+from support.waiting import PATIENCE, eventually, real_pause
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ async def test_an_answer_may_take_longer_than_the_headers_may(request_bytes: byt
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), HEADER_SECONDS * 3)
         release.set()
-        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)) == 200
+        assert status_of(await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)) == 200
         writer.close()
 
 
@@ -97,7 +97,7 @@ async def test_the_rest_of_an_answered_body_has_an_end(monkeypatch: pytest.Monke
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n")
         assert status_of(await reader.readuntil(b"\r\n\r\n")) == 401
         writer.write(b"a drop")
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         writer.close()
 
 
@@ -110,7 +110,7 @@ async def test_an_idle_connection_ends_also_after_a_body_that_came_late(
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n")
         assert status_of(await reader.readuntil(b"\r\n\r\n")) == 401
         writer.write(b"ab")
-        assert await asyncio.wait_for(reader.read(), 10) == b""
+        assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
         writer.close()
 
 

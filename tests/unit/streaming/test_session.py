@@ -34,7 +34,7 @@ from ringback.streaming.relay import (
 from ringback.streaming.session import LARGEST_BATCH, MAX_OUTBOX, Session, SessionEnd
 from support.clock import ManualClock
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, FINALIZE, ScriptedRecogniser, word
-from support.waiting import real_pause, turns
+from support.waiting import PATIENCE, real_pause, turns
 
 SECOND = bytes(BYTES_PER_SECOND)
 FACTS = StreamMetadata(
@@ -98,7 +98,7 @@ class Run:
     task: asyncio.Task[SessionEnd]
 
     async def end(self) -> SessionEnd:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             return await self.task
 
 
@@ -133,7 +133,7 @@ def begun(
 
 async def until(condition: Callable[[], bool]) -> None:
     """Let the others run until it holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         while not condition():
             await turns()
 
