@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore
 from ringback.errors import Failure
 from ringback.server.multipart import MOST_OVERHEAD_BYTES
+from ringback.server.sync_responder import FORMS_AT_ONCE
 from ringback.settings import LimitSettings
 from ringback.transcription.request import order_of
-from support.front import Answered, Front, front
+from support.front import Answered, Front, front, large_document
 from support.uploads import AUDIO, CALLBACK, FORM, form, head_of, jobs, nothing_is_left
 from support.waiting import eventually
 
@@ -118,6 +120,52 @@ async def test_the_same_word_is_the_same_request(api: Front) -> None:
     assert deepgrams.status == 200
     assert (await send(api, query=query, Idempotency_Key="tuesday")).status == 422
     assert len(await jobs(api)) == 2
+
+
+async def test_of_answers_asked_for_again_a_few_documents_are_in_memory(
+    api: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = asyncio.create_task(send(api, Idempotency_Key="monday"))
+    await api.finish(await api.claim(), large_document(INLINE_LIMIT))
+    expected = await first
+    at_once, most, may_go = 0, 0, asyncio.Event()
+    get = FolderBlobStore.get
+
+    async def counted(blobs: FolderBlobStore, key: BlobKey) -> bytes:
+        nonlocal at_once, most
+        at_once, most = at_once + 1, max(most, at_once + 1)
+        await may_go.wait()
+        document = await get(blobs, key)
+        at_once -= 1
+        return document
+
+    monkeypatch.setattr(FolderBlobStore, "get", counted)
+    asking = [asyncio.create_task(send(api, Idempotency_Key="monday")) for _ in range(6)]
+    await eventually(lambda: at_once == FORMS_AT_ONCE)
+    may_go.set()
+    answers = await asyncio.gather(*asking)
+    assert {(answer.status, answer.body) for answer in answers} == {(200, expected.body)}
+    assert all(answer.headers["idempotent-replayed"] == "true" for answer in answers)
+    assert most == FORMS_AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ([("language", "xx")], "language"),
+        ([("languages[]", "xx")], "languages"),
+        ([("languages[]", "xx"), ("languages[]", "yy")], "languages"),
+        ([("languages[]", "de"), ("languages[]", "not one")], "languages"),
+        ([("keywords[]", "x" * 501)], "keywords"),
+    ],
+)
+async def test_a_refusal_names_the_field_that_was_sent(
+    api: Front, fields: list[tuple[str, str]], param: str
+) -> None:
+    answer = await send(api, *fields)
+    assert (answer.status, error_of(answer)["param"]) == (400, param)
+    assert b"detect_language" not in answer.body
+    assert await nothing_is_left(api)
 
 
 async def test_a_language_that_nobody_names_is_detected_where_a_model_can(tmp_path: Path) -> None:

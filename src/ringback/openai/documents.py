@@ -129,7 +129,7 @@ class WrittenAnswer:
 def write_answer(document: bytes, form: TranscriptionForm) -> WrittenAnswer:
     """The stored result document, as this request wants to read it."""
     result = _RESULT.decode(document)
-    warnings = result.metadata.warnings
+    warnings = form.named(result.metadata.warnings)
     if form.stream:
         return WrittenAnswer(_events(result), "text/event-stream", warnings)
     if form.response_format in _TEXTS:
@@ -166,7 +166,7 @@ def _verbose(result: ResultDocument, form: TranscriptionForm) -> VerboseTranscri
         usage=_usage(result),
         segments=[_segment(*each) for each in enumerate(said)] if "segment" in granularities else None,
         words=[_timed(word) for words in said for word in words] if "word" in granularities else None,
-        warnings=result.metadata.warnings,
+        warnings=form.named(result.metadata.warnings),
     )
 
 

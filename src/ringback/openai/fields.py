@@ -7,15 +7,16 @@ names them; `callback` and the others of `OUR_FIELDS` are ours. Each is acted on
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from ringback.errors import Refusal
-from ringback.listen.options import MOST_KEYTERMS, ListenOptions, Mode, keyterm_fault, parse
+from ringback.listen.options import MOST_KEYTERMS, ListenOptions, Mode, keyterm_fault, parse, read_value
 from ringback.listen.parameter_warnings import MOST_UNKNOWN_NAMES, ParameterWarning, printable
+from ringback.listen.parameters import by_name
 from ringback.openai.prompts import terms_in
 
 ResponseFormat = Literal["json", "text", "srt", "verbose_json", "vtt", "diarized_json"]
@@ -71,6 +72,17 @@ class TranscriptionForm:
     response_format: ResponseFormat = "json"
     granularities: frozenset[Granularity] = frozenset({"segment"})
     stream: bool = False
+    fields: Mapping[str, str] = field(default_factory=dict)
+    """By parameter of `/v1/listen` the field that it was made from, as its caller sent it."""
+
+    def named(self, warnings: Iterable[ParameterWarning]) -> tuple[ParameterWarning, ...]:
+        """The warnings, of the fields that the caller has sent."""
+        return tuple(
+            ParameterWarning(
+                _field_of(each.parameter, self.fields), each.type, _in_words_of(each.message, self.fields)
+            )
+            for each in warnings
+        )
 
 
 def read_fields(pairs: Iterable[tuple[str, str]]) -> TranscriptionForm:
@@ -83,16 +95,18 @@ def read_fields(pairs: Iterable[tuple[str, str]]) -> TranscriptionForm:
     terms, not_heeded = _terms(fields)
     languages = _languages(fields)
     warnings = (*not_heeded, *_warnings(fields, chosen))
+    sources = _sources(fields)
     try:
         options = parse(_listen_pairs(fields, terms, languages, chosen), Mode.RECORDED)
     except Refusal as refusal:
-        raise _in_fields(refusal) from None
+        raise _in_fields(refusal, sources) from None
     return TranscriptionForm(
         msgspec.structs.replace(options, warnings=(*warnings, *options.warnings)),
         names_language=bool(languages),
         response_format=chosen,
         granularities=_granularities(fields),
         stream=stream,
+        fields=sources,
     )
 
 
@@ -149,18 +163,20 @@ def _granularities(fields: Fields) -> frozenset[Granularity]:
 def _terms(fields: Fields) -> tuple[Sequence[str], Sequence[ParameterWarning]]:
     """What the recogniser is to expect, as much as it can, and warnings of the rest."""
     terms, warnings = [*fields.get("keywords", ())], []
+    _check_values("keywords[]", terms, "keyterm")
     prompt = _single(fields, "prompt")
     if prompt is not None:
         listed = terms_in(prompt)
         if listed is None:
             warnings.append(_warning("prompt", _PROSE))
+        _check_values("prompt", listed or (), "keyterm")
         terms += listed or ()
     most = terms[:MOST_KEYTERMS]
     while keyterm_fault(most):
         most.pop()
     if len(most) < len(terms):
         what = f"Of {len(terms)} terms in `prompt` and `keywords[]` the first {len(most)} are expected."
-        warnings.append(_warning("prompt", what))
+        warnings.append(_warning("keywords" if prompt is None else "prompt", what))
     return most, warnings
 
 
@@ -170,6 +186,8 @@ def _languages(fields: Fields) -> Sequence[str]:
     several = fields.get("languages", ())
     if one is not None and several:
         raise _refused("languages", "Give either `language` or `languages[]`.")
+    if len(several) > 1:
+        _check_values("languages[]", several, "language_hint")
     return (one,) if one is not None else tuple(dict.fromkeys(several))
 
 
@@ -224,18 +242,47 @@ def _listen_pairs(
     return pairs
 
 
-def _in_fields(refusal: Refusal) -> Refusal:
+def _sources(fields: Fields) -> Mapping[str, str]:
+    """By parameter of `/v1/listen` the field that it is made from, as a client writes it."""
+    spoken = "languages[]" if "languages" in fields else "language"
+    return {
+        "keyterm": "keywords[]" if "keywords" in fields else "prompt",
+        "language": spoken,
+        "detect_language": spoken,
+        "diarize": "response_format",
+    }
+
+
+def _check_values(source: str, values: Sequence[str], parameter: str) -> None:
+    """Raises `Refusal` (400), which names the field, where one is no value of the parameter."""
+    for value in values:
+        try:
+            read_value(by_name(Mode.RECORDED)[parameter], value)
+        except Refusal as refusal:
+            raise _in_fields(refusal, {parameter: source}) from None
+
+
+def _in_fields(refusal: Refusal, sources: Mapping[str, str]) -> Refusal:
     """A refusal of `/v1/listen`'s parameters, as one of the fields that they were made from."""
     failure = refusal.failure
-    parameter = _FIELD_OF.get(failure.parameter or "", failure.parameter)
     message = failure.err_msg.removeprefix("Failed to deserialize query parameters: ")
+    message = _in_words_of(message, sources)
     return Refusal(
         failure.status,
         failure.err_code,
         message[:1].upper() + message[1:],
         reason=failure.reason,
-        parameter=parameter,
+        parameter=None if failure.parameter is None else _field_of(failure.parameter, sources),
     )
+
+
+def _field_of(parameter: str, sources: Mapping[str, str]) -> str:
+    return sources.get(parameter, parameter).removesuffix("[]")
+
+
+def _in_words_of(message: str, sources: Mapping[str, str]) -> str:
+    """The message with the names of fields where it quotes those of parameters."""
+    return _QUOTED.sub(lambda name: "`" + sources.get(name[1], name[1]), message)
 
 
 def _warning(name: str, message: str) -> ParameterWarning:
@@ -256,7 +303,7 @@ _KNOWN = frozenset(TranscriptionFields.__struct_fields__) | {
     "known_speaker_names",
     "known_speaker_references",
 }
-_FIELD_OF = {"keyterm": "prompt", "detect_language": "languages"}
+_QUOTED = re.compile(r"`([a-z_]+)(?=[`=])")
 _PROSE = (
     "`prompt` is not acted on: it is prose. Only what it lists, line by line or between commas, is expected."
 )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from ringback import telemetry
 from ringback.blobs import BlobKey, BlobStore, StoredDocument, read_document
 from ringback.errors import Failure
+from ringback.fair_turns import FairTurns
 from ringback.jobs.job import Job, JobId, State
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import ErrorDocument
@@ -43,6 +44,10 @@ TOO_MANY = 429
 BLOB_RETRY_SECONDS = 20.0
 """Seconds that a caller waits for a result whose blob cannot be read at the moment."""
 
+FORMS_AT_ONCE = 2
+"""Documents that are in memory to be answered in another form than they are stored in. What is answered, and
+not read yet, `server/capacity` bounds."""
+
 CANCELLED = Failure(409, "REQUEST_CANCELLED", "The request was cancelled before it had a result.")
 
 
@@ -63,6 +68,7 @@ class SyncResponder:
         self._services = services
         self._store: SyncResponseStore = services.store
         self._timeout = services.limits.processing_seconds
+        self._forms = FairTurns(FORMS_AT_ONCE)
 
     async def answer(
         self, request: Request, context: RequestContext, write: WriteResult | None = None
@@ -151,13 +157,23 @@ class SyncResponder:
             await self._patiently(lambda: _find(blobs, key))
             missing = partial(self._missing, job)
             return BlobResponse(request, blobs, key, missing, headers={}, media_type="application/json")
+        if write is not None and job.code == HTTPStatus.OK:
+            return await self._in_another_form(job, stored, write)
         document = await self._patiently(lambda: read_document(blobs, stored))
         if job.code >= 400:
             return error_response(request, self._failure(job.code, document))
-        if write is None:
-            return json_response(document, job.code)
-        # Another form is made of the whole document, which of ten hours takes a second.
-        return await asyncio.to_thread(write, document)
+        return json_response(document, job.code)
+
+    async def _in_another_form(self, job: Job, stored: StoredDocument, write: WriteResult) -> Response:
+        """Made of the whole document, which of ten hours takes a second and ten times its size: a few at a
+        time, however often it is asked for."""
+        caller = f"{job.project}/{job.accessor or ''}"
+        await self._forms.take(caller)
+        try:
+            document = await self._patiently(lambda: read_document(self._services.blobs, stored))
+            return await asyncio.to_thread(write, document)
+        finally:
+            self._forms.give_back(caller)
 
     def _missing(self, job: Job) -> Failure:
         is_lost = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())

@@ -164,7 +164,7 @@ class TranscriptionsRoute:
         return replace(
             received,
             fields=fields,
-            headers=_warnings_header(options.warnings),
+            headers=_warnings_header(form.named(options.warnings)),
             write=lambda document: _answer(write_answer(document, form)),
         )
 
@@ -180,7 +180,7 @@ class TranscriptionsRoute:
         try:
             return options, model_for(options, catalogue)
         except Refusal as refusal:
-            raise _of_language(refusal) if form.names_language else refusal from None
+            raise _of_language(refusal, form) if form.names_language else refusal from None
 
     def _daily_limits(self, context: RequestContext) -> DailyLimits | None:
         return self._services.quota.limits(context.caller.limits)
@@ -232,12 +232,11 @@ def _no_such_model(name: str) -> Refusal:
     )
 
 
-def _of_language(refusal: Refusal) -> Refusal:
+def _of_language(refusal: Refusal, form: TranscriptionForm) -> Refusal:
     """The model is there: what it does not know is the language."""
     failure = refusal.failure
-    return Refusal(
-        failure.status, failure.err_code, failure.err_msg, reason=failure.reason, parameter="language"
-    )
+    source = form.fields["language"].removesuffix("[]")
+    return Refusal(failure.status, failure.err_code, failure.err_msg, reason=failure.reason, parameter=source)
 
 
 def _no_speakers() -> Refusal:

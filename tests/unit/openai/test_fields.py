@@ -3,6 +3,7 @@
 import pytest
 
 from ringback.errors import Refusal
+from ringback.listen.parameter_warnings import ParameterWarning
 from ringback.openai.fields import is_openai_model, read_fields
 
 
@@ -64,7 +65,36 @@ def test_terms_beyond_the_most_are_left_out_and_told() -> None:
 def test_of_terms_that_are_too_much_text_the_first_are_expected() -> None:
     pairs = [("keywords[]", "x" * 400) for _ in range(12)]
     assert 0 < len(read_fields(pairs).options.keyterm) < 12
-    assert list(warned(*pairs)) == ["prompt"]
+    assert list(warned(*pairs)) == ["keywords"]
+
+
+@pytest.mark.parametrize(
+    ("pairs", "warned_of", "named"),
+    [
+        ([("keywords[]", "a")], "keyterm", ("keywords", "`keywords[]` is passed over, as is `text`.")),
+        ([("prompt", "a")], "keyterm", ("prompt", "`prompt` is passed over, as is `text`.")),
+        (
+            [("languages[]", "de"), ("languages[]", "en")],
+            "detect_language",
+            ("languages", "`languages[]` is passed over, as is `text`."),
+        ),
+        ([("language", "de")], "language", ("language", "`language` is passed over, as is `text`.")),
+        ([], "detect_language", ("language", "`language` is passed over, as is `text`.")),
+        (
+            [("response_format", "diarized_json")],
+            "diarize",
+            ("response_format", "`response_format` is passed over, as is `text`."),
+        ),
+        ([], "tag", ("tag", "`tag` is passed over, as is `text`.")),
+    ],
+)
+def test_warnings_of_parameters_name_the_fields_they_were_made_from(
+    pairs: list[tuple[str, str]], warned_of: str, named: tuple[str, str]
+) -> None:
+    warning = ParameterWarning(warned_of, "ignored", f"`{warned_of}` is passed over, as is `text`.")
+    (of_field,) = read_fields(pairs).named([warning])
+    assert (of_field.parameter, of_field.message) == named
+    assert of_field.type == "ignored"
 
 
 def test_keywords_are_expected_beside_a_prompt_that_is_prose() -> None:
@@ -212,12 +242,27 @@ def test_speakers_are_asked_for_by_the_form_that_shows_them() -> None:
         (
             [("languages[]", "de"), ("languages[]", "not one")],
             "languages",
-            "`detect_language=not one`: expected `true`, `false` or a BCP-47 language tag.",
+            "`languages[]=not one`: expected a BCP-47 language tag, such as `en` or `pt-BR`.",
+        ),
+        (
+            [("languages[]", "de"), ("languages[]", "true")],
+            "languages",
+            "`languages[]=true`: expected a BCP-47 language tag, such as `en` or `pt-BR`.",
+        ),
+        (
+            [("languages[]", "not one")],
+            "languages",
+            "`languages[]=not one`: expected a BCP-47 language tag, such as `en` or `pt-BR`, or `multi`.",
         ),
         (
             [("keywords[]", "x" * 501)],
+            "keywords",
+            f"`keywords[]={'x' * 60}...`: expected text of at most 500 characters.",
+        ),
+        (
+            [("keywords[]", "good"), ("prompt", f"{'x' * 501}\nanother")],
             "prompt",
-            f"`keyterm={'x' * 60}...`: expected text of at most 500 characters.",
+            f"`prompt={'x' * 60}...`: expected text of at most 500 characters.",
         ),
         (
             [("callback_method", "PATCH")],
