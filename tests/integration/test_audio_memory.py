@@ -9,23 +9,15 @@ import psutil
 import pytest
 
 from ringback.audio.encodings import Decoding
-from ringback.audio.reader import AudioReader, ReaderItem
+from ringback.audio.reader import AudioReader
 from ringback.child_process.process import ChildProcess
 from ringback.errors import Refusal
 from support.memory_bombs import mp4
+from support.reading import children, read
 from support.waiting import real_pause
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
 MIB = 1 << 20
-
-
-async def read(reader: AudioReader, path: Path) -> list[ReaderItem]:
-    async with reader.read(path, Decoding()) as read_items:
-        return [item async for item in read_items]
-
-
-def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
 
 
 class Watched:

@@ -12,6 +12,7 @@ from ringback.blobs import BlobKey, FolderBlobStore, single_chunk
 from ringback.blobs.packs import PACKS
 from ringback.blobs.snapshot import snapshot
 from support.blobs import bytes_below, keys_of
+from support.cluster import scripted
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
 
@@ -109,10 +110,11 @@ def test_a_damaged_ledger_makes_no_backup(used: Path, tmp_path: Path) -> None:
 
 def test_a_waiting_recording_that_is_lost_is_reported(tmp_path: Path) -> None:
     """The server is killed with recordings that wait, and one of them is deleted behind its back."""
-    with Receiver(lambda _: 503) as receiver, Program(tmp_path / "data") as program:
+    settings = {"RINGBACK_MODEL": scripted(tmp_path, "never said", delay=600)}
+    with Receiver(lambda _: 503) as receiver, Program(tmp_path / "data", settings) as program:
         for _ in range(4):
             program.listen(AUDIO, f"callback={receiver.url}")
-        program.kill()  # before the engine is loaded: all wait
+        program.kill()  # before any is recognised
     for pack in (tmp_path / "data" / "blobs" / PACKS).glob("0*"):
         pack.unlink()
     done = backup(tmp_path / "data", tmp_path / "copy")

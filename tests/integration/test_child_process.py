@@ -11,6 +11,7 @@ from ringback.audio.frames import FROM_CHILD, FromChild, ReadOrder, ReadProgress
 from ringback.child_process import process as process_module
 from ringback.child_process.framing import pack
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
+from support.child_processes import children_running
 from support.waiting import turns
 
 PROGRAM = ChildProgram(
@@ -33,7 +34,7 @@ def write(folder: Path, code: str, sent: bytes = READY) -> None:
 
 def children() -> list[psutil.Process]:
     """The stubs that run; other tests of this process may have servers of their own."""
-    return [child for child in psutil.Process().children() if "stub_child" in child.cmdline()]
+    return children_running("stub_child")
 
 
 async def started() -> ChildProcess[FromChild]:

@@ -20,7 +20,10 @@ from ringback.egress.responses import Limits
 from support.raw_receiver import Behaviour, Conversation, answering, receiving
 
 POLICY = Policy(["127.0.0.1", "localhost"])
-LIMITS = Limits(connect=0.5, total=1.0)
+LIMITS = Limits(connect=30.0, total=60.0)
+"""Where an answer comes: so slow is no machine."""
+SHORT = Limits(connect=0.5, total=1.0)
+"""Where none comes."""
 RINGBACK = Path(sys.executable).with_name("ringback")
 
 
@@ -30,8 +33,8 @@ async def egress() -> AsyncIterator[EgressClient]:
         yield opened
 
 
-async def tried(egress: EgressClient, url: str, method: str = "POST") -> Trial:
-    return await trial(egress, POLICY, url, clock=SystemClock(), limits=LIMITS, method=method)
+async def tried(egress: EgressClient, url: str, method: str = "POST", limits: Limits = LIMITS) -> Trial:
+    return await trial(egress, POLICY, url, clock=SystemClock(), limits=limits, method=method)
 
 
 def phases(found: Trial) -> list[Phase]:
@@ -151,7 +154,7 @@ async def test_what_a_receiver_does_wrong(
     egress: EgressClient, behaviour: Behaviour, failed: Phase, hint: str
 ) -> None:
     async with receiving(behaviour) as receiver:
-        found = await tried(egress, receiver.url())
+        found = await tried(egress, receiver.url(), limits=SHORT if behaviour is never_answers else LIMITS)
     phases(found)
     assert found.failed is failed
     assert found.hint is not None
@@ -175,7 +178,7 @@ async def test_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_receiver_that_does_not_speak_tls(egress: EgressClient) -> None:
     async with receiving(never_answers) as receiver:
-        found = await tried(egress, receiver.url(scheme="https"))
+        found = await tried(egress, receiver.url(scheme="https"), limits=SHORT)
     assert phases(found) == ["url", "policy", "connect"]
     assert found.failed is Phase.TLS
 
@@ -188,7 +191,7 @@ async def test_a_receiver_that_accepts_no_connection(egress: EgressClient) -> No
             early = waiting.enter_context(socket.socket())
             early.setblocking(False)
             early.connect_ex(full.getsockname())
-        found = await tried(egress, f"http://127.0.0.1:{full.getsockname()[1]}/")
+        found = await tried(egress, f"http://127.0.0.1:{full.getsockname()[1]}/", limits=SHORT)
     assert phases(found) == ["url", "policy"]
     assert found.failed is Phase.CONNECT
     assert "no connection within 0.5 s" in found.steps[-1].said

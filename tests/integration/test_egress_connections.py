@@ -17,7 +17,7 @@ from support.raw_receiver import Conversation, answering, receiving
 from support.waiting import PATIENCE
 
 POLICY = Policy(["127.0.0.0/8", "names.example", "::1"])
-LIMITS = Limits(connect=2.0, total=4.0)
+LIMITS = Limits(connect=30.0, total=60.0)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ async def test_a_dead_address_does_not_hold_up_the_next() -> None:
     assert isinstance(answer, ReceiverResponse)
     assert answer.address == "127.0.0.1"
     assert answer.phases.connect is not None
-    assert answer.phases.connect < 1.5
+    assert answer.phases.connect < LIMITS.connect / 2, "it was not waited for"
 
 
 async def test_a_refused_address_is_followed_by_the_next_at_once() -> None:
@@ -147,7 +147,7 @@ async def test_each_attempt_on_a_kept_connection_ends_in_its_own_time(egress: Eg
         await asyncio.gather(*(attempt(egress, receiver.url()) for _ in range(3)))
 
         async def ended_after(total: float) -> float:
-            limits = Limits(connect=2.0, total=total)
+            limits = Limits(connect=30.0, total=total)
             answer = await egress.send_request(target, "POST", {}, b"{}", limits)
             assert isinstance(answer, NoResponse)
             assert (answer.reason, answer.detail) == (

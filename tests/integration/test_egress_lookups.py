@@ -22,6 +22,8 @@ from support.waiting import turns
 POLICY = Policy(["127.0.0.1", "*.example"])
 HOG, OTHER = Requester("project", "hog"), Requester("project", "other")
 LIMITS = Limits(3.0, 6.0)
+HANGING = 240.0
+"""Seconds, or until the end of the test."""
 
 
 @pytest.fixture
@@ -32,7 +34,7 @@ async def egress() -> AsyncIterator[EgressClient]:
     def look_up(host: str, _: int) -> list[str]:
         if host.startswith("slow"):
             requested.release()
-            release.wait(60)
+            release.wait(HANGING)
         return ["127.0.0.1"]
 
     share = int(THREADS_FOR_NEW * SHARE_OF_KEY)
@@ -75,7 +77,8 @@ async def test_a_full_share_says_nothing_of_the_name_and_leaves_other_keys_alone
             return_exceptions=True,
         )
         await turns()
-        async with asyncio.timeout(1.5):  # while the others still wait for their share
+        # The names that hang do so for longer.
+        async with asyncio.timeout(HANGING / 2):
             await Admission(egress, POLICY).admit(url, OTHER)
         status, sent, opened, fetched = await behind
     assert status == 503

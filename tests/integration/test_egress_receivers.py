@@ -51,8 +51,11 @@ from support.raw_receiver import Behaviour, Conversation, answering, receiving
 from support.waiting import PATIENCE, real_pause
 
 POLICY = Policy(["127.0.0.1", "localhost"])
-LIMITS = Limits(connect=0.5, total=1.0)
-FETCH_LIMITS = FetchLimits(connect=0.5, response=1.0, total=2.0)
+LIMITS = Limits(connect=30.0, total=60.0)
+"""Where an answer comes: so slow is no machine."""
+SHORT = Limits(connect=0.5, total=1.0)
+"""Where none comes."""
+FETCH_LIMITS = FetchLimits(connect=30.0, response=60.0, total=90.0)
 TOLERANCE = 4.0
 """Seconds that an attempt may take beyond its limit on a machine that runs much else; without one, it would
 take as long as the receiver likes."""
@@ -158,7 +161,7 @@ async def test_answers_that_other_clients_read_are_read_whole(egress: EgressClie
 async def test_no_status_line_is_no_answer(
     egress: EgressClient, behaviour: Behaviour, reason: NoResponseReason
 ) -> None:
-    limits = LIMITS if reason is NoResponseReason.TIMEOUT else Limits(connect=10.0, total=20.0)
+    limits = SHORT if reason is NoResponseReason.TIMEOUT else LIMITS
     async with receiving(behaviour) as receiver:
         answer = await attempt(egress, receiver.url("/secret?key=1"), b"x" * 20_000_000, limits)
     assert isinstance(answer, NoResponse)
@@ -229,8 +232,11 @@ async def test_an_answer_to_nothing_is_nobodys_answer(egress: EgressClient) -> N
 
 async def test_it_is_known_whether_the_request_was_sent(egress: EgressClient) -> None:
     async with receiving(silence) as deaf, receiving(never_reads) as busy:
-        sent = await attempt(egress, deaf.url())
-        unsent = await attempt(egress, busy.url(), body=b"x" * 20_000_000)
+        limits = Limits(connect=3.0, total=3.0)
+        sent, unsent = await asyncio.gather(
+            attempt(egress, deaf.url(), limits=limits),
+            attempt(egress, busy.url(), b"x" * 20_000_000, limits),
+        )
     assert sent.phases.sent is not None
     assert unsent.phases.connect is not None
     assert unsent.phases.sent is None
@@ -358,7 +364,7 @@ async def test_memory_stays_flat_under_bad_receivers(egress: EgressClient) -> No
     async with receiving(endless_answer) as endless, receiving(gzip_bomb) as bomb, receiving(silence) as deaf:
         watching = asyncio.create_task(watch(process.memory_info().rss))
         await asyncio.gather(
-            *(attempt(egress, each.url()) for each in (endless, bomb, deaf) for _ in range(10))
+            *(attempt(egress, each.url(), limits=SHORT) for each in (endless, bomb, deaf) for _ in range(10))
         )
         watching.cancel()
     print(f"memory rose by at most {max(rises) / 1e6:.1f} MB under 30 bad receivers")
@@ -371,4 +377,6 @@ async def test_a_bad_receiver_does_not_slow_a_good_one(egress: EgressClient) -> 
         for _ in range(20):
             assert isinstance(await attempt(egress, good.url()), ReceiverResponse)
         assert not any(task.done() for task in waiting)
-        await asyncio.gather(*waiting)
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)

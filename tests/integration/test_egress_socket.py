@@ -25,7 +25,7 @@ from support.raw_receiver import Conversation, receiving
 from support.sockets import Called, SocketReceiver
 from support.waiting import PATIENCE
 
-LIMITS = Limits(connect=1, total=2)
+LIMITS = Limits(connect=30, total=60)
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ async def opened(egress: EgressClient, url: str) -> OutgoingSocket:
     return socket
 
 
-async def refused(egress: EgressClient, url: str) -> NoResponse:
-    answer = await egress.open_socket(target(url), {}, LIMITS)
+async def refused(egress: EgressClient, url: str, limits: Limits = LIMITS) -> NoResponse:
+    answer = await egress.open_socket(target(url), {}, limits)
     assert isinstance(answer, NoResponse), answer
     return answer
 
@@ -222,5 +222,6 @@ async def test_an_endless_handshake_ends_in_time(egress: EgressClient) -> None:
         writer.close()
 
     async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server, asyncio.timeout(PATIENCE):
-        answer = await refused(egress, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/")
+        url = f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        answer = await refused(egress, url, Limits(connect=1, total=2))
     assert answer.reason is NoResponseReason.TIMEOUT

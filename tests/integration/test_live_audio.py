@@ -16,6 +16,7 @@ from ringback.audio.encodings import Decoding
 from ringback.audio.live import FormatKnown, LiveDecoder, LiveDecoders, MarkerReached
 from ringback.audio.samples import SAMPLE_RATE
 from ringback.errors import Refusal
+from support.child_processes import children_running
 from support.encoded import add_sound, sound_codec
 from support.waiting import eventually
 
@@ -307,15 +308,8 @@ async def test_a_child_that_hangs_is_noticed() -> None:
 
 
 def children() -> list[int]:
-    return [p.pid for p in psutil.Process().children() if "ringback.audio.live_child" in _command(p)]
+    return [child.pid for child in children_running("ringback.audio.live_child")]
 
 
 async def ended() -> None:
     await eventually(lambda: not children())
-
-
-def _command(process: psutil.Process) -> list[str]:
-    try:
-        return process.cmdline()
-    except psutil.Error:
-        return []

@@ -42,7 +42,7 @@ from support.sockets import Called, SocketReceiver
 from support.waiting import PATIENCE, eventually
 
 SECOND = bytes(BYTES_PER_SECOND)
-QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=2.0)
+QUICK = CallbackSettings(retries=20, retry_delay=0.05, timeout=60.0)
 
 
 @asynccontextmanager
@@ -331,7 +331,7 @@ async def test_those_behind_a_parked_response_are_parked_with_it_and_the_next_is
     def moody(_: Received) -> int:
         return 500 if refusing else 200
 
-    async with running_api(tmp_path, CallbackSettings(retries=1, retry_delay=0.3, timeout=2.0)) as api:
+    async with running_api(tmp_path, CallbackSettings(retries=1, retry_delay=1.0, timeout=60.0)) as api:
         with Receiver(moody) as receiver:
             async with stream(api.port, query(receiver.url), key=OWNER) as client:
                 for _ in range(3):

@@ -76,9 +76,9 @@ async def reading(folder: Path, llm: LlmServer | None = None) -> AsyncIterator[R
         front(folder, has_language_model=llm is not None) as api,
         EgressClient(POLICY, clock) as egress,
     ):
-        remote = RemoteAudio(egress, POLICY, FetchLimits(1, 5, 10), clock)
+        remote = RemoteAudio(egress, POLICY, FetchLimits(30, 60, 90), clock)
         fetching = Fetching(remote.chunks, SEAL, api.blobs, 1 << 30)
-        options = None if llm is None else llm_options(LlmSettings(url=llm.url, model="m", timeout=5))
+        options = None if llm is None else llm_options(LlmSettings(url=llm.url, model="m", timeout=60))
         reader = TextReader(
             store=api.ledger,
             fetching=fetching,

@@ -204,6 +204,7 @@ async def test_a_server_without_the_models_transcribes_all_the_same(
 async def test_a_crash_costs_the_labels_of_a_piece_and_never_its_words(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(speech_recogniser, "LONGEST_WAIT_FOR_VOICES", 60.0)  # as above
     samples, ends = conversation(*TURNS)
     find_voices, calls = engine.pool.find_voices, []
 

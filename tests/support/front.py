@@ -225,9 +225,9 @@ async def front(
             erasing=Erasing(blobs, ledger, REQUEST_KINDS),
             catalogue=ModelCatalogue(settings.model, folder / "models"),
             admit_callback=Admission(egress, policy).admit,
-            check_audio_url=RemoteAudio(egress, policy, FetchLimits(1, 5, 10), clock).judge,
+            check_audio_url=RemoteAudio(egress, policy, FetchLimits(30, 60, 90), clock).judge,
             test_callback=lambda url, method, requester: trial(
-                egress, policy, url, clock=clock, limits=Limits(1, 5), method=method, key_id=requester.key
+                egress, policy, url, clock=clock, limits=Limits(30, 60), method=method, key_id=requester.key
             ),
             admit_live_callback=Admission(egress, policy).admit_live,
             streams=streams,

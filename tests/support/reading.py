@@ -9,6 +9,7 @@ import psutil
 
 from ringback.audio.encodings import Decoding
 from ringback.audio.reader import AudioReader, ReaderItem, SpeechChunk
+from support.child_processes import children_running
 
 CLIPS = Path(__file__).parent.parent / "audio"
 
@@ -29,7 +30,7 @@ async def running(reader: AudioReader) -> AsyncIterator[AudioReader]:
 
 
 def children() -> list[psutil.Process]:
-    return [p for p in psutil.Process().children() if "ringback.audio.child" in p.cmdline()]
+    return children_running("ringback.audio.child")
 
 
 async def read(
