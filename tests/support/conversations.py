@@ -45,10 +45,12 @@ def spoken(text: str, start: float, end: float) -> tuple[Word, ...]:
 class Talk:
     """Feeds a conversation and keeps its messages, decoded, with their kinds; times in are `now`."""
 
-    def __init__(self, query: str = "", channels: int | None = 1, now: float = 0.0) -> None:
+    def __init__(
+        self, query: str = "", channels: int | None = 1, now: float = 0.0, facts: StreamMetadata = FACTS
+    ) -> None:
         """Opened with so many channels; None: no audio has come."""
         self.now = now
-        self.conversation = Conversation(live_options(query), FACTS, now)
+        self.conversation = Conversation(live_options(query), facts, now)
         self.said: list[tuple[MessageKind, Json]] = []
         self.actions: list[Action] = []
         if channels is not None:

@@ -17,6 +17,7 @@ from ringback.listen.flux_parameters import (
     FLUX_MULTILINGUAL,
     LANGUAGE_HINT,
 )
+from ringback.listen.live_messages import StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.parameter_warnings import printable
 from ringback.listen.turn import TurnWriter
@@ -28,7 +29,9 @@ from ringback.transcript import base_language
 class FluxConfiguration:
     """What is in force on one stream."""
 
-    def __init__(self, options: ListenOptions, messages: FluxMessages, writer: TurnWriter) -> None:
+    def __init__(
+        self, options: ListenOptions, facts: StreamMetadata, messages: FluxMessages, writer: TurnWriter
+    ) -> None:
         self.thresholds = options.thresholds or TurnThresholds()
         self.hints = options.hinted_languages
         """The languages to expect, without regions."""
@@ -36,18 +39,20 @@ class FluxConfiguration:
         self._keyterms = options.keyterm
         self._numerals = options.numerals
         self._multilingual = options.code_switching
+        self._facts = facts
         self._messages = messages
         self._writer = writer
 
     def change(self, requested: FluxConfigure) -> list[Action]:
-        """One answer to each message."""
+        """One answer to each message; a Warning behind it where terms were named and the model takes none."""
         try:
             thresholds = self._checked(requested)
         except Refusal as refused:
             return [self._messages.not_configured(refused.failure.err_msg)]
         self.thresholds = thresholds
-        if requested.keyterms is not None:
-            self._keyterms = requested.keyterms
+        keyterms = requested.keyterms if self._facts.takes_terms else None
+        if keyterms is not None:
+            self._keyterms = keyterms
         if requested.language_hints is not None:
             self._hint_tags = tuple(dict.fromkeys(requested.language_hints))
             self.hints = tuple(dict.fromkeys(base_language(tag) for tag in self._hint_tags))
@@ -58,14 +63,17 @@ class FluxConfiguration:
             self._writer.switch_profanity_filter(requested.profanity_filter)
         change = Reconfigure(
             numerals=None,  # a turn is written by `TurnWriter`
-            keyterms=requested.keyterms,
+            keyterms=keyterms,
             thresholds=thresholds if requested.thresholds else None,
             language_hints=None if requested.language_hints is None else self.hints,
         )
-        answer = self._messages.configured(
-            thresholds, self._keyterms, self._hint_tags, numerals=self._numerals
-        )
-        return [answer] if change == _NOTHING else [change, answer]
+        answers: list[Action] = [
+            self._messages.configured(thresholds, self._keyterms, self._hint_tags, numerals=self._numerals)
+        ]
+        if requested.keyterms and not self._facts.takes_terms:
+            what = f"`keyterms` is passed over: {self._facts.no_terms}"
+            answers.append(self._messages.warning("KEYTERMS_NOT_SUPPORTED", what))
+        return answers if change == _NOTHING else [change, *answers]
 
     def _checked(self, requested: FluxConfigure) -> TurnThresholds:
         """The thresholds that are to be in force. Raises `Refusal` where anything cannot be done."""

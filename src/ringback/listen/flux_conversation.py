@@ -78,7 +78,7 @@ class FluxConversation:
     ) -> None:
         """`ends_turn_on_close`: CloseStream ends an open turn (EndOfTurn, `manual`); Deepgram's does not."""
         self._messages = FluxMessages(options, facts)
-        self._configuration = FluxConfiguration(options, self._messages, writer)
+        self._configuration = FluxConfiguration(options, facts, self._messages, writer)
         self._turn = TurnWords(writer)
         self._ends_turn_on_close = ends_turn_on_close
         self._state = TurnState.READY

@@ -83,6 +83,7 @@ class Conversation:
 
     def __init__(self, options: ListenOptions, facts: StreamMetadata, now: float) -> None:
         self._options = options
+        self._facts = facts
         self._messages = LiveMessages(options, facts)
         self._channels: list[LiveChannel] = []
         self._finalizes = _Finalizes()
@@ -238,6 +239,8 @@ class Conversation:
         """The code and the description of what cannot be done."""
         if requested.keyterms is not None and (why := keyterm_fault(requested.keyterms)):
             return "CONFIGURE_INTERNAL_ERROR", why
+        if requested.keyterms and not self._facts.takes_terms:
+            return "CONFIGURE_INTERNAL_ERROR", f"This server cannot change `keyterms`: {self._facts.no_terms}"
         if changed := self._unchangeable(requested):
             names = ", ".join(f"`{name[:100]}`" for name in changed[:20])
             return "CONFIGURE_INTERNAL_ERROR", f"This server cannot change {names} during a stream."

@@ -41,6 +41,13 @@ class StreamMetadata:
     """At least one; the first is named in each Results."""
     diarizer: JsonDiarizer | None = None
     """What tells the speakers, if anything does."""
+    takes_terms: bool = True
+    """Whether the model takes words to expect (`keyterm`)."""
+
+    @property
+    def no_terms(self) -> str:
+        """What there is to say of terms that are not taken."""
+        return f"{self.models[0].name} takes no words to expect."
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,7 +194,9 @@ class AdmittedStream:
         model = self.request.model
         facts = ModelMetadata(model.uuid, model.name, model.version, model.arch)
         diarizer_name = diarizer(self.request.options, live=True)
-        return StreamMetadata(self.request.request_id, self.began, (facts,), diarizer_name)
+        return StreamMetadata(
+            self.request.request_id, self.began, (facts,), diarizer_name, takes_terms=not model.incremental
+        )
 
     def _report(self, ended: SessionEnd, seconds: float) -> None:
         """The canonical event of a stream."""

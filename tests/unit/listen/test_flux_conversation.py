@@ -1,7 +1,7 @@
 """The turn-based conversation, event by event."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,7 @@ from ringback.listen.actions import (
     SendMessage,
 )
 from ringback.listen.flux_conversation import MOST_WORDS, FluxConversation
+from ringback.listen.live_messages import StreamMetadata
 from ringback.listen.options import ListenOptions
 from ringback.listen.recognition_events import (
     AudioOpened,
@@ -55,12 +56,13 @@ class Stream:
 
     options: ListenOptions = OPTIONS
     ends_turn_on_close: bool = False
+    facts: StreamMetadata = FACTS
     actions: list[Action] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         writer = TurnText(self.options)
         self.conversation = FluxConversation(
-            self.options, FACTS, writer, ends_turn_on_close=self.ends_turn_on_close
+            self.options, self.facts, writer, ends_turn_on_close=self.ends_turn_on_close
         )
         self.actions += self.conversation.begin()
         self.fixed = 0.0
@@ -272,6 +274,30 @@ def test_configure_answers_with_all_that_is_in_force() -> None:
     assert (stream.messages[-1]["keyterms"], stream.messages[-1]["numerals"]) == ([], True)
     assert stream.messages[-1]["thresholds"]["eot_threshold"] == 0.9
     assert [type(each) for each in stream.say({"type": "Configure"})] == [SendMessage]
+
+
+def test_terms_for_a_model_that_takes_none_bring_a_warning() -> None:
+    stream = Stream(facts=replace(FACTS, takes_terms=False))
+    actions = stream.say({"type": "Configure", "keyterms": ["Acme"], "thresholds": {"eot_threshold": 0.9}})
+    assert actions[0] == Reconfigure(None, None, TurnThresholds(0.9, 0.5), None)
+    answer, warning = stream.messages[-2:]
+    assert (answer["type"], answer["keyterms"], answer["thresholds"]["eot_threshold"]) == (
+        "ConfigureSuccess",
+        [],
+        0.9,
+    )
+    assert warning == {
+        "type": "Warning",
+        "request_id": FACTS.request_id,
+        "sequence_id": answer["sequence_id"] + 1,
+        "code": "KEYTERMS_NOT_SUPPORTED",
+        "description": "`keyterms` is passed over: tiny.en takes no words to expect.",
+    }
+    stream.say({"type": "Configure", "keyterms": ["Acme"]})
+    assert [each["type"] for each in stream.messages[-2:]] == ["ConfigureSuccess", "Warning"]
+    assert [type(each) for each in stream.say({"type": "Configure", "keyterms": []})] == [SendMessage]
+    stream.say({"type": "Configure", "keyterms": [""]})
+    assert stream.messages[-1]["type"] == "ConfigureFailure"
 
 
 def test_language_hints_are_for_the_multilingual_model() -> None:

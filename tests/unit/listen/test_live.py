@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -22,7 +23,7 @@ from ringback.listen.live import (
     Undecodable,
 )
 from ringback.listen.live_messages import MOST_ECHOED
-from support.conversations import MODEL, REQUEST, Json, Talk, final, interim, quiet, transcript
+from support.conversations import FACTS, MODEL, REQUEST, Json, Talk, final, interim, quiet, transcript
 
 KEEP_ALIVE = '{"type":"KeepAlive"}'
 CLOSE = '{"type":"CloseStream"}'
@@ -218,6 +219,22 @@ class TestConfigure:
     def test_what_changes_nothing_succeeds(self, fields: Json, answer: Json) -> None:
         talk = Talk("punctuate=true").text({"type": "Configure", **fields})
         assert talk.fresh() == [{"type": "ConfigureSuccess", "request_id": REQUEST, **answer}]
+
+    def test_terms_for_a_model_that_takes_none_fail(self) -> None:
+        talk = Talk("punctuate=true", facts=replace(FACTS, takes_terms=False))
+        talk.text({"type": "Configure", "keyterms": ["Acme"], "features": {"numerals": True}})
+        description = "This server cannot change `keyterms`: tiny.en takes no words to expect."
+        assert talk.fresh() == [
+            {
+                "type": "ConfigureFailure",
+                "request_id": REQUEST,
+                "code": "CONFIGURE_INTERNAL_ERROR",
+                "description": description,
+            }
+        ]
+        assert talk.fresh_wishes() == [FeedAudio(b"audio")]
+        talk.text({"type": "Configure", "keyterms": []})
+        assert talk.fresh() == [{"type": "ConfigureSuccess", "request_id": REQUEST, "keyterms": []}]
 
     @pytest.mark.parametrize(
         ("fields", "code", "description"),
