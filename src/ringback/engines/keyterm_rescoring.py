@@ -11,9 +11,9 @@ from ringback.engines.keyterms import Judgement, KeytermCandidate
 from ringback.engines.tokens import WhisperTokens
 from ringback.transcript import Word, joined
 
-LONGEST_PROMPT = 223
-"""Tokens: half of the text that the decoder can hold, and the token that begins a prompt."""
 LONGEST_TEXT = 215
+"""Tokens. The text with a term is never shorter than the term, so that a prompt, which has at most 7 more,
+fits into the 223 that the decoder can hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class KeytermRescorer:
     def _prompt(self, language: str, term: str) -> list[int]:
         """Start tokens behind a text that came before: a glossary of one term."""
         tokens = self._tokens
-        glossary = self._text(f"Glossary: {term}.")[: LONGEST_PROMPT - 1]
+        glossary = self._text(f"Glossary: {term}.")
         return [tokens.start_of_previous, *glossary, *tokens.prompt(language)]
 
     def _text(self, text: str) -> list[int]:

@@ -8,15 +8,17 @@ from pathlib import Path
 import pytest
 
 from ringback.engines.keyterm_rescoring import (
-    LONGEST_PROMPT,
     LONGEST_TEXT,
     DecodedSegment,
     KeytermRescorer,
 )
+from ringback.engines.keyterms import usable
 from ringback.engines.tokens import WhisperTokens
 from ringback.engines.weights import find
 from ringback.transcript import Word, joined
 
+LONGEST_PROMPT = 223
+"""Tokens that the decoder can hold before a text, with the one that begins them."""
 TOKENS = WhisperTokens(find("base", Path("/none")).folder / "tokenizer.json", multilingual=True)
 
 
@@ -187,14 +189,26 @@ def test_a_text_that_the_decoder_cannot_hold_is_not_asked_about() -> None:
     assert listener.questions == []
 
 
-def test_the_longest_term_that_is_asked_about_has_a_prompt_that_the_decoder_can_hold() -> None:
-    # Of Gothic letters each has four tokens.
-    term, misheard = (" ".join([word] * 7) for word in ("𐌰𐌱𐌲𐌳𐌴𐌵𐌶", "𐌰𐌱𐌲𐌳𐌴𐌵𐌷"))
+# Of Gothic letters each has four tokens.
+@pytest.mark.parametrize("mark", ["", "!", "?!", "..."])
+def test_the_longest_term_that_is_asked_about_has_a_prompt_that_the_decoder_can_hold(mark: str) -> None:
+    term, misheard = (" ".join([word] * 7) + mark for word in ("𐌰𐌱𐌲𐌳𐌴𐌵𐌶", "𐌰𐌱𐌲𐌳𐌴𐌵𐌷"))
+    spare = LONGEST_TEXT - len(TOKENS.encode(f" {term}"))
     listener = Listener({})
     rescored(listener, [segment(misheard)], term)
     (prompted,) = listener.questions
     assert prompted.prompt == f" Glossary: {term}."
-    assert LONGEST_TEXT - 20 < prompted.prompt_tokens <= LONGEST_PROMPT
+    assert prompted.prompt_tokens > LONGEST_TEXT - 20
+    assert prompted.prompt_tokens + spare <= LONGEST_PROMPT
+
+
+def test_a_term_longer_than_a_text_is_not_asked_about() -> None:
+    term, misheard = (" ".join([word] * 7) for word in ("𐌰𐌱𐌲𐌳𐌴𐌵𐌶𐌸", "𐌰𐌱𐌲𐌳𐌴𐌵𐌶𐌷"))
+    assert len(TOKENS.encode(f" {term}")) > LONGEST_TEXT
+    assert term in usable([term])
+    listener = Listener({})
+    rescored(listener, [segment(misheard)], term)
+    assert listener.questions == []
 
 
 def test_a_term_cannot_write_special_tokens() -> None:
