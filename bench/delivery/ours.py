@@ -22,6 +22,7 @@ from bench.harness.server import KEY, RunningServer
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument, store_document
 from ringback.callbacks.delivery import DeliveryOrder, callback_context, order_job
 from ringback.clock import SystemClock
+from ringback.ids import new_id
 from ringback.jobs.job import JobId, NewJob
 from ringback.keys import ApiKey, secret_hash
 from ringback.sealing import Seal
@@ -131,7 +132,7 @@ class Ours:
         return self._up_at + phase.starts + delivery.at - time.time()
 
     def _job(self, url: str, stored: StoredDocument, delay: float) -> NewJob:
-        request_id = JobId(str(uuid.uuid4()))
+        request_id = JobId(new_id())
         order = DeliveryOrder(
             request_id=request_id,
             url=self._seal.seal(url, callback_context(request_id)),

@@ -4,7 +4,6 @@ import json
 import os
 import sys
 import time
-import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from importlib.metadata import version
@@ -13,6 +12,7 @@ from typing import Protocol
 
 from bench.load.cycles import DELIVERY, PAYLOAD, RECORDING, RESULT, Queue, serve
 from ringback.clock import SystemClock
+from ringback.ids import new_id
 from ringback.jobs.job import Allowance, Attempt, Done, Job, JobId, Lane, Lease, NewJob, Signal
 from ringback.jobs.store import JobAdder
 from ringback.jobs.usage import UsageAmount, UsageKey, Used, hour_of
@@ -71,7 +71,7 @@ class LedgerQueue:
     def _job(self, kind: str, number: int, key: str | None = None, parent: JobId | None = None) -> NewJob:
         lane = (number + os.getpid()) % self._lanes
         return NewJob(
-            id=JobId(str(uuid.uuid4())),
+            id=JobId(new_id()),
             kind=kind,
             lane=Lane(f"{kind} {lane}"),
             project="default",

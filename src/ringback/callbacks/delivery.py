@@ -5,7 +5,6 @@ answer is retried, up to ten times, 30 s apart. In addition: 410 ends it, after 
 result is sent, `Retry-After` is respected, and a delivery that was given up is parked and not dropped.
 """
 
-import uuid
 from base64 import b64encode
 from codecs import utf_8_decode
 from collections.abc import Sequence
@@ -21,6 +20,7 @@ from ringback.callbacks.catcher import CaughtRequest
 from ringback.egress.responses import BODY_LIMIT, NoResponse, NoResponseReason, Phases, ReceiverResponse
 from ringback.egress.retry_after import parse_retry_after
 from ringback.egress.target import Presigned, read_target
+from ringback.ids import new_id
 from ringback.jobs.job import Attempt, Done, GivenUp, Job, JobId, Lane, NewJob, Retry, Signal
 from ringback.retry_schedule import RetrySchedule
 from ringback.telemetry.trace_context import TraceContext
@@ -142,7 +142,7 @@ def order_job(
     """The delivery as a job with an id of its own, in its destination's lane."""
     destination = order.destination or read_target(order.url).origin
     return NewJob(
-        id=JobId(str(uuid.uuid4())),
+        id=JobId(new_id()),
         kind=KIND,
         lane=lane_of(destination, project),
         project=project,

@@ -3,7 +3,6 @@
 Every reaction of the receiver is a value, as with any delivery; nothing is stored, and nothing is retried.
 """
 
-import uuid
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TypeAlias, assert_never
@@ -26,6 +25,7 @@ from ringback.egress.responses import (
     Unresolvable,
 )
 from ringback.egress.target import BadUrl, Target, TargetError, parse_target
+from ringback.ids import new_id
 from ringback.listen import results
 from ringback.listen.options import ListenOptions
 from ringback.transcript import Alternative, Channel, Transcript, Word
@@ -113,7 +113,7 @@ async def trial(
         return report.fail(Phase.DNS, clock.monotonic() - began, str(error), _HINTS[Phase.DNS])
     report.allowed(clock.monotonic() - began)
 
-    request_id = str(uuid.uuid4())
+    request_id = new_id()
     body = sample(request_id, clock.now())
     sent_headers = _headers(target, request_id, body, method, key_id=key_id, sign=sign, now=clock.now())
     called = target if target.presigned is None else target.without_credentials
@@ -144,7 +144,7 @@ def _headers(
     sign: Sign | None,
     now: float,
 ) -> dict[str, str]:
-    webhook_id = str(uuid.uuid4())
+    webhook_id = new_id()
     order = DeliveryOrder(request_id, "", method, 200, key_id, StoredDocument())
     sent_headers = headers(order, webhook_id, 1, target.presigned)
     if sign is not None and target.presigned is None:

@@ -7,7 +7,6 @@ paths in OpenAI's, everything else in the newer `{category, message, details, re
 
 import time
 import traceback
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -19,11 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringback import telemetry
 from ringback.errors import Failure
+from ringback.ids import new_id
 from ringback.jobs.store import LedgerUnavailable
 from ringback.listen.results import error_body
 from ringback.openai.errors import NEVER_AGAIN, openai_error_body
 from ringback.server.not_served import not_served
-from ringback.system import RandomBlocks
 
 LISTEN_PATH, READ_PATH, FLUX_PATH = "/v1/listen", "/v1/read", "/v2/listen"
 TRANSCRIPTIONS_PATH = "/v1/audio/transcriptions"
@@ -170,14 +169,13 @@ class RequestIdMiddleware:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._random = RandomBlocks(16)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
         state = scope.setdefault("state", {})
-        state["request_id"] = str(uuid.UUID(bytes=self._random.take(), version=4))
+        state["request_id"] = new_id()
         status: int | None = None
         began = time.monotonic()
 

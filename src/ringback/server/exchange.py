@@ -3,7 +3,6 @@
 import asyncio
 import re
 import time
-import uuid
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -13,6 +12,7 @@ from starlette.types import ASGIApp, Message, Scope
 
 from ringback import telemetry
 from ringback.errors import Failure
+from ringback.ids import new_id
 from ringback.server.body import DRAINED_LIMIT
 from ringback.server.error_responses import (
     INTERNAL_ERROR,
@@ -230,7 +230,7 @@ def scope_of(kind: str, scheme: str, wire: Wire, head: RequestHead, client: tupl
 
 def failure_answer(path: str, failure: Failure, request_id: str | None = None) -> tuple[bytes, str]:
     """A whole answer that is not the application's, in the form of the path; with its request_id."""
-    request_id = request_id or str(uuid.uuid4())
+    request_id = request_id or new_id()
     body = error_document(path, failure, request_id)
     headers = {
         "content-type": "application/json",
