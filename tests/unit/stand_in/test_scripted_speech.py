@@ -264,41 +264,6 @@ def test_bytes_tell_the_time_of_raw_audio_alone(options: ListenOptions, rate: in
     assert events[-1] == VadProgress(0, 2_000 / (rate or 1_000), 0.0)
 
 
-@given(
-    st.lists(st.one_of(st.integers(0, 40_000), st.just("flush")), max_size=20),
-    st.lists(st.tuples(st.integers(0, 3), st.sampled_from(["one", "two three"])), max_size=4),
-)
-def test_finals_follow_each_other_without_a_gap_and_each_flush_brings_one(
-    steps: list[int | str], says: list[tuple[int, str]]
-) -> None:
-    """What `listen.recognition_events` demands of any recogniser."""
-    start = 0.0
-    sayings = []
-    for gap, text in says:
-        sayings.append(Saying(text, start=start + gap / 2))
-        start += gap / 2 + 0.4 * len(text.split())
-    speech = ScriptedSpeech(Rule(says=tuple(sayings)), RAW)
-    finals: list[RecognitionResult] = []
-    opened = False
-    for step in steps:
-        events = speech.flush(None) if isinstance(step, str) else speech.feed(bytes(step))
-        new = [each for each in events if isinstance(each, RecognitionResult) and each.final]
-        if isinstance(step, str):
-            assert [each.cause for each in new] == [Cause.FINALIZE] * opened
-        else:
-            assert isinstance(events[-1], VadProgress)
-            opened = True
-        finals += new
-    *rest, finished = speech.end()
-    finals += [each for each in rest if isinstance(each, RecognitionResult)]
-    assert " ".join(word.text for each in finals for word in each.words) == " ".join(text for _, text in says)
-    assert [each.start for each in finals] == [0.0, *(each.end for each in finals)][: len(finals)]
-    assert all(each.start <= each.end for each in finals)
-    assert {each.cause for each in rest if isinstance(each, RecognitionResult)} <= {Cause.END}
-    assert isinstance(finished, RecognitionFinished)
-    assert finished.duration >= (finals[-1].end if finals else 0.0)
-
-
 @given(st.lists(st.integers(0, 40_000), max_size=30), st.sampled_from([0, 1]))
 def test_finals_are_the_same_however_the_audio_is_cut(sizes: list[int], flushed: int) -> None:
     speech = ScriptedSpeech(ORDER, RAW)
