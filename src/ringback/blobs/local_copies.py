@@ -4,12 +4,13 @@ Several processes may share the folder. Each marks its files with a token and ho
 drops when it dies: so the next process that starts knows which copies are left over.
 """
 
-import fcntl
 import itertools
 import os
 import uuid
 from contextlib import suppress
 from pathlib import Path
+
+from ringback.file_lock import take_file_lock
 
 
 class LocalCopies:
@@ -40,21 +41,19 @@ class LocalCopies:
     def _locked(self, path: Path) -> int:
         """The lock's descriptor. Its name is there only once it is held: it never looks like a dead one's."""
         new = path.with_suffix(".new")
-        descriptor = os.open(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        descriptor = take_file_lock(new, os.O_RDWR | os.O_CREAT | os.O_EXCL, waits=True)
+        assert descriptor is not None
         new.rename(path)
         return descriptor
 
     def _remove_if_dead(self, lock: Path) -> None:
         with suppress(FileNotFoundError):
-            descriptor = os.open(lock, os.O_RDWR)
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._remove(lock.stem)
-            except BlockingIOError:
-                pass
-            finally:
-                os.close(descriptor)
+            descriptor = take_file_lock(lock)
+            if descriptor is not None:
+                try:
+                    self._remove(lock.stem)
+                finally:
+                    os.close(descriptor)
 
     def _remove(self, token: str) -> None:
         """The files of one process; its lock last, so that a crash in here is cleaned up as well."""

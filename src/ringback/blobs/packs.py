@@ -12,7 +12,6 @@ disk has its pages back; a pack without bodies is removed. One process appends, 
 """
 
 import asyncio
-import fcntl
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -25,6 +24,7 @@ from ringback.blobs.pack_writer import Appended, PackWriter, pack_name
 from ringback.blobs.port import BlobKey
 from ringback.blobs.threads import BlobThreads
 from ringback.clock import Clock
+from ringback.file_lock import take_file_lock
 from ringback.system import punch_hole, sync_folder
 
 PACKS = "packs"
@@ -229,28 +229,21 @@ def read_body(folder: Path, place: BodyPlace) -> bytes | None:
 @contextmanager
 def alone(folder: Path) -> Iterator[bool]:
     """Whether no other process copies bodies out; none begins to while the context lasts."""
-    with _lock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB) as got:
-        yield got
+    descriptor = take_file_lock(folder.parent)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)
 
 
 @contextmanager
 def copying(folder: Path) -> Iterator[None]:
     """Nothing is punched out, and no pack removed, while the context lasts."""
-    with _lock(folder, fcntl.LOCK_SH):
-        yield
-
-
-@contextmanager
-def _lock(folder: Path, flags: int) -> Iterator[bool]:
-    """The lock of the folder above: shared by processes that copy bodies out."""
-    descriptor = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    descriptor = take_file_lock(folder.parent, shared=True, waits=True)
+    assert descriptor is not None
     try:
-        try:
-            fcntl.flock(descriptor, flags)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield
     finally:
         os.close(descriptor)
 
@@ -280,10 +273,7 @@ def _lock_to_append(root: Path, folder: Path) -> int | None:
     if not folder.exists():
         folder.mkdir(mode=0o700)
         sync_folder(root)
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return take_file_lock(folder)
     except OSError:
-        os.close(descriptor)
         return None
-    return descriptor

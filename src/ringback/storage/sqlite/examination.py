@@ -1,6 +1,5 @@
 """The state of a ledger's file, for checks before a server is started with it."""
 
-import fcntl
 import os
 import sqlite3
 import time
@@ -8,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringback.file_lock import take_file_lock
 from ringback.storage.sqlite.schema import (
     connect_for_reading,
     lock_file,
@@ -44,16 +44,13 @@ def examine(path: Path) -> LedgerFileReport:
 def is_served(path: Path) -> bool:
     """Whether another process holds the lock of the one that serves from this file."""
     try:
-        descriptor = os.open(lock_file(path), os.O_RDONLY | os.O_CLOEXEC)
+        # Shared, and for this moment only: two examinations at once do not see each other as a server.
+        descriptor = take_file_lock(lock_file(path), shared=True)
     except FileNotFoundError:
         return False
-    try:
-        # Shared, and for this moment only: two examinations at once do not see each other as a server.
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError:
+    if descriptor is None:
         return True
-    finally:
-        os.close(descriptor)
+    os.close(descriptor)
     return False
 
 

@@ -1,6 +1,5 @@
 """Opening the file: connections, migrations, and the lock of the process that serves from it."""
 
-import fcntl
 import os
 import sqlite3
 import uuid
@@ -10,6 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 
 from ringback.errors import Misconfigured
+from ringback.file_lock import take_file_lock
 from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.sqlite.faults import fix
 from ringback.storage.sqlite.queries import load
@@ -107,14 +107,11 @@ def lock_file(path: Path) -> Path:
 
 def lock_for_serving(path: Path) -> int:
     """The descriptor that holds the lock until it is closed; `Misconfigured` when another process has it."""
-    descriptor = os.open(lock_file(path), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
+    descriptor = take_file_lock(lock_file(path), os.O_RDWR | os.O_CREAT)
+    if descriptor is None:
         raise Misconfigured(
             f"Another process serves from the ledger {path}. Stop it, or give this one a data_dir of its own."
-        ) from None
+        )
     return descriptor
 
 
