@@ -27,7 +27,8 @@ CLIPS = 30 if LONG else 5
 FLOOD = 300 if LONG else 60
 HOURS_OF_SILENCE = 8.0 if LONG else 1.0
 LATEST = 3.0 if LONG else 10.0
-"""Seconds, for the slowest. The long form has the machine to itself; the everyday one shares its cores."""
+"""Seconds, for the slowest. The long form has the machine to itself; the everyday one shares its cores,
+and may take longer by what the clips take anyway."""
 MOST_BEFORE = 24
 """Of a flood, in one process: two batches of four for each of two threads, and those in the clip's own."""
 NOBODY = "callback=http://127.0.0.1:9/"
@@ -114,7 +115,7 @@ def print_times(name: str, quiet: list[float], took: list[float]) -> None:
         f"{name}: a 3-second clip of another key took {statistics.median(took):.2f} s at the median, "
         f"{max(took):.2f} s at most (when quiet: {statistics.median(quiet):.2f} s)"
     )
-    assert max(took) < LATEST
+    assert max(took) < (LATEST if LONG else LATEST + 3 * max(quiet))
 
 
 @pytest.fixture(scope="module")

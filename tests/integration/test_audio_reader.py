@@ -210,7 +210,7 @@ async def test_a_long_recording_needs_no_more_memory_than_a_short_one(talk: Call
 
 async def test_a_short_recording_waits_for_one_turn_of_long_ones(silence: Callable[[float], Path]) -> None:
     """Two callers hold every child, and every core, for hours: a third one is heard at once."""
-    async with running(AudioReader(children=2, at_once=1)) as reader, asyncio.timeout(120):
+    async with running(AudioReader(children=2, at_once=1)) as reader, asyncio.timeout(400):
         hogs = [
             asyncio.create_task(read(reader, silence(4 * 3600), caller=caller))
             for caller in ["p/a", "q/b", "p/a", "q/b"]
@@ -229,7 +229,7 @@ async def test_what_lost_its_child_is_read_on_as_if_nothing_had_happened(
 ) -> None:
     monkeypatch.setattr(reader_module, "_MIN_SECONDS", 0.0)
     path = talk(900.0)
-    async with running(AudioReader(children=1)) as reader, asyncio.timeout(120):
+    async with running(AudioReader(children=1)) as reader, asyncio.timeout(400):
         undisturbed = await read(reader, path)
         (child,) = children()
         used = child.cpu_times().user

@@ -116,7 +116,7 @@ async def test_without_a_server_every_call_says_so_soon(own_server: PostgresServ
         calls = (
             ledger.add([new_job()]), ledger.claim("deliver", 1, 30.0), ledger.settle(lease, Done(200)),
             ledger.extend([lease], 30.0), ledger.rescue(), ledger.get(lease.job.id), ledger.gauges(),
-            ledger.wait_for_work("deliver", 30.0), ledger.wait_for_end(lease.job.id), ledger.projects(),
+            ledger.wait_for_work("deliver", 3600.0), ledger.wait_for_end(lease.job.id), ledger.projects(),
         )  # fmt: skip
         async with asyncio.timeout(PATIENCE):
             answers = await asyncio.gather(*calls, return_exceptions=True)
@@ -222,7 +222,7 @@ async def test_no_session_is_needed_between_transactions(url: str, monkeypatch: 
         ends = [asyncio.create_task(ledger.wait_for_end(job.id)) for job in jobs]
         for _ in jobs:
             async with asyncio.timeout(PATIENCE):
-                await ledger.wait_for_work("deliver", 20.0)
+                await ledger.wait_for_work("deliver", 3600.0)
             [lease] = await ledger.claim("deliver", 1, 30.0)
             assert await ledger.extend([lease], 30.0) == {lease.job.id}
             assert await ledger.settle(lease, Done(200))

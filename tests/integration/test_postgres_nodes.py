@@ -128,7 +128,7 @@ class TestManyClaimers:
                 if not leases:
                     await ledger.wait_for_work(kind, 0.5)
 
-        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(400), asyncio.TaskGroup() as tasks:
             for ledger in ledgers:
                 for kind in ("deliver", "deliver", "deliver", "transcribe"):
                     tasks.create_task(work(ledger, kind))
@@ -164,7 +164,7 @@ class TestManyClaimers:
                 await ledger.requeue(jobs[0].id)
                 await ledger.rescue()
 
-        async with asyncio.timeout(120), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(400), asyncio.TaskGroup() as tasks:
             for number in range(8):
                 tasks.create_task(life(ledgers[number % 2], number))
         wrong_usage = """

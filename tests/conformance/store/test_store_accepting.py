@@ -222,7 +222,7 @@ class TestBegin:
         self, store: Store, new_job: NewJobs, manual_clock: MovableClock, done: Done
     ) -> None:
         lease = await store.begin(new_job("stream", "k"), 30.0)
-        waiting = asyncio.create_task(store.wait_for_work("stream", 60.0))
+        waiting = asyncio.create_task(store.wait_for_work("stream", 3600.0))
         manual_clock.advance(31.0)
         assert await store.rescue() == 1
         async with asyncio.timeout(PATIENCE):

@@ -70,7 +70,7 @@ class TestInOrder:
         for number in range(3):
             lease = await claim_one()
             assert lease.job.id == three[number].id
-            waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
+            waiting = asyncio.create_task(store.wait_for_work("deliver", 3600.0))
             assert await store.settle(lease, done)
             if number < 2:
                 async with asyncio.timeout(PATIENCE):
@@ -241,7 +241,7 @@ class TestParked:
 
 class TestCancelled:
     async def test_the_first_lets_the_next_one_go(self, store: Store, three: list[NewJob]) -> None:
-        waiting = asyncio.create_task(store.wait_for_work("deliver", 60.0))
+        waiting = asyncio.create_task(store.wait_for_work("deliver", 3600.0))
         assert await store.cancel(three[0].id)
         assert await states(store, three) == [CANCELLED, QUEUED, HELD]
         async with asyncio.timeout(PATIENCE):
