@@ -22,6 +22,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from support.live_client import BYTES_PER_SECOND, CLOSE_STREAM, RAW, stream
 from support.program import KEY, Program, Reply
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 
@@ -249,7 +250,7 @@ def hear_commands(program: Program, receiver: Receiver, watch: Watch) -> None:
             [sys.executable, "-m", "ringback", *command],
             env=environment,
             capture_output=True,
-            timeout=120,
+            timeout=PATIENCE,
             check=False,
         )
         watch.hear(f"ringback {command[0]} {command[1:2]}", done.stdout + done.stderr)

@@ -105,7 +105,7 @@ def foreign_before(program: Program, others: Sequence[Program], key: str) -> int
     """How many recordings of others are done while a clip of this key is: a busy machine, which slows down
     both, hardly bends that."""
     before = ended(others)
-    reply = program.listen(CLIP.read_bytes(), "", "audio/flac", timeout=120, key=key)
+    reply = program.listen(CLIP.read_bytes(), "", "audio/flac", timeout=PATIENCE, key=key)
     assert reply.status == 200, reply
     return ended(others) - before - 1
 

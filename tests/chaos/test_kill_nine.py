@@ -18,7 +18,7 @@ import pytest
 from support.cluster import scripted
 from support.program import Program
 from support.receiver import Received, Receiver
-from support.waiting import real_pause_sync, wait_until
+from support.waiting import PATIENCE, real_pause_sync, wait_until
 
 CLIPS = Path(__file__).parent.parent / "audio"
 LONG = "CHAOS_ROUNDS" in os.environ
@@ -92,7 +92,7 @@ def delivered(arrivals: list[Received]) -> set[str]:
 
 def wait_until_idle(program: Program) -> None:
     """Until every job, accepted and acknowledged or not, has come to its end."""
-    wait_until(lambda: not live_jobs(program), 120, lambda: "\n".join(metrics(program)))
+    wait_until(lambda: not live_jobs(program), PATIENCE, lambda: "\n".join(metrics(program)))
 
 
 def live_jobs(program: Program) -> list[str]:

@@ -20,7 +20,7 @@ from ringback.jobs.job import Done, GivenUp, IdempotencyKey, JobId, Lane, Lease,
 from ringback.jobs.usage import UsageAmount, UsageKey, Used
 from ringback.jobs.worker import Worker
 from ringback.storage.sqlite import SqliteLedger
-from support.waiting import real_pause, real_pause_sync, wait_until
+from support.waiting import PATIENCE, real_pause, real_pause_sync, wait_until
 
 KILLS = 4
 PRODUCERS = 32
@@ -174,7 +174,7 @@ def test_after_a_kill_every_job_reaches_one_end(tmp_path: Path) -> None:
     async def finish_all() -> Counter[State]:
         async with (
             await SqliteLedger.open(path, SystemClock(), serving=True) as ledger,
-            asyncio.timeout(120),
+            asyncio.timeout(PATIENCE),
             asyncio.TaskGroup() as tasks,
         ):
             stopping = asyncio.Event()

@@ -211,7 +211,7 @@ def until_idle(program: Program) -> None:
         lines = program.get("/metrics").body.decode().splitlines()
         return all(line.endswith(" 0.0") for line in lines if line.startswith('ringback_jobs{kind="deliver"'))
 
-    program.wait_until(idle, 120, "deliveries do not come to their end")
+    program.wait_until(idle, PATIENCE, "deliveries do not come to their end")
 
 
 def has_failed(program: Program, request_id: str) -> bool:

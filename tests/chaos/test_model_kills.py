@@ -37,7 +37,7 @@ def test_a_kill_while_the_model_is_asked_costs_nothing(
 
     def answer(request: LlmRequest) -> LlmAnswer:
         """Nothing until the kill; what comes after it is another process's."""
-        return sensible(request) if killed.is_set() else LlmAnswer(seconds=200)
+        return sensible(request) if killed.is_set() else LlmAnswer(seconds=3600)
 
     with (
         LlmServer(answer) as llm,
@@ -51,11 +51,11 @@ def test_a_kill_while_the_model_is_asked_costs_nothing(
         killed.set()
         assert receiver.received == []
         program.start()
-        receiver.wait_for(lambda arrived: len(arrived) == 1, 120)
+        receiver.wait_for(lambda arrived: len(arrived) == 1)
         # A second copy would come before what was asked for later.
         later = read(program, f"callback={quote(receiver.url)}&tag=later")
         arrived = receiver.wait_for(
-            lambda arrived: any(callback.headers["dg-request-id"] == later for callback in arrived), 120
+            lambda arrived: any(callback.headers["dg-request-id"] == later for callback in arrived)
         )
         record = program.request(request_id)
     assert [callback.headers["dg-request-id"] for callback in arrived] == [request_id, later]

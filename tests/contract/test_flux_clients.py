@@ -17,6 +17,7 @@ from support.asyncapi import check_sent
 from support.program import KEY, Program
 from support.streamed import linear16
 from support.turns import Turns
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 AUDIO = HERE.parent / "audio"
@@ -41,7 +42,7 @@ def call(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def spoken(command: list[str], server: Program, call: Path) -> dict[str, Any]:
     given = json.dumps({"url": server.url, "key": KEY, "raw": str(call)})
-    done = subprocess.run([*command, given], capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run([*command, given], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers

@@ -16,6 +16,7 @@ from support.program import KEY, Program
 from support.receiver import Receiver
 from support.socket_receiver import SocketReceiver
 from support.streamed import Stream, linear16, said
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 AUDIO = HERE.parent / "audio"
@@ -92,7 +93,7 @@ def reported(
         "ws_callback": f"{sockets.url}/{sdk}",
     }
     command = [*SDKS[sdk](), json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers
@@ -122,14 +123,14 @@ def test_what_a_finalize_asks_for_comes_before_what_follows(
 
 def test_each_voice_has_its_speaker(reported: dict[str, Any]) -> None:
     recognised = stream(reported, "finalized")
-    # A final that waited too long for its voices, on a busy machine, has no speakers.
-    speakers = [
+    # A final that waited too long for its voices, on a busy machine, has no speakers; the next is then 0.
+    speakers = {
         (final["start"] > FIRST_SECONDS - 0.1, word["speaker"])
         for final in recognised.finals
         for word in final["channel"]["alternatives"][0]["words"]
         if "speaker" in word
-    ]
-    assert set(speakers) <= {(False, 0), (True, 1)}
+    }
+    assert speakers <= {(False, 0), (True, 1)} or speakers == {(True, 0)}
     assert {final["metadata"]["diarize_info"]["arch"] for final in recognised.finals} == {"v1"}
 
 

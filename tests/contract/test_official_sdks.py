@@ -13,6 +13,7 @@ import pytest
 from support.accuracy import word_error_rate
 from support.program import KEY, Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 REPOSITORY = HERE.parent.parent
@@ -58,7 +59,7 @@ def messages(
     given = {"url": server.url, "key": KEY, "clip": str(clip), "media_url": media_url}
     argument = json.dumps({**given, "callback_url": receiver.url})
     command = [*SDKS[request.param](), argument]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers

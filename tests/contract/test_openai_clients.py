@@ -16,6 +16,7 @@ from support.accuracy import word_error_rate
 from support.clients import JS, ROOT, answers_of, node, python
 from support.program import KEY, Program
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 CLIENTS = {
     "python": lambda: python("openai", "openai_client.py"),
@@ -127,7 +128,7 @@ def test_open_webui(server: Program, clip: Path, spoken: str, data: dict[str, st
             headers={"Authorization": f"Bearer {KEY}", "X-OpenWebUI-User-Name": "A%20User"},
             files={"file": (f"{uuid.uuid4()}.flac", file)},
             data=data,
-            timeout=120,
+            timeout=PATIENCE,
         )
     assert answer.status_code == 200
     assert is_right(answer.json()["text"], spoken)
@@ -147,7 +148,7 @@ def test_the_examples_of_the_page(server: Program, tmp_path: Path, language: str
     program.write_text(text)
     (tmp_path / "node_modules").symlink_to(JS / "node_modules")
     done = subprocess.run(
-        [interpreter, str(program)], cwd=ROOT, capture_output=True, text=True, timeout=120, check=False
+        [interpreter, str(program)], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.stdout == "He might even have been made amiable himself.\n", done.stderr
 

@@ -10,6 +10,7 @@ import pytest
 from support.accuracy import word_error_rate
 from support.program import KEY, Program
 from support.streamed import linear16
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 PYTHON = HERE.parent.parent / ".venvs" / "pipecat" / "bin" / "python"
@@ -23,7 +24,7 @@ def messages(server: Program, clip: Path, tmp_path_factory: pytest.TempPathFacto
     raw.write_bytes(linear16(clip))
     given = json.dumps({"url": server.url, "key": KEY, "raw": str(raw)})
     command = [str(PYTHON), str(HERE / "places" / "pipecat_pipeline.py"), given]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     answers: dict[str, Any] = json.loads(done.stdout)
     return answers

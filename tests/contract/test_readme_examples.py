@@ -99,7 +99,7 @@ def test_every_command_works_as_printed_in_one_session(tmp_path: Path) -> None:
         env=clean | here,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -13,7 +13,7 @@ import pytest
 
 from support.ports import free_port
 from support.program import Program
-from support.waiting import wait_until
+from support.waiting import PATIENCE, wait_until
 
 PAGE = (Path(__file__).parents[2] / "docs" / "receivers.md").read_text()
 NODE_MODULES = Path(__file__).parent / "js" / "node_modules"
@@ -60,7 +60,7 @@ def wait_until_it_listens(server: Program, process: "subprocess.Popen[str]", por
         tried = server.post("/v1/callbacks/test", {"url": f"http://127.0.0.1:{port}/hook"}).json()
         return tried["status"] is not None
 
-    wait_until(answers, 120, "the example does not listen")
+    wait_until(answers, PATIENCE, "the example does not listen")
 
 
 def printed(process: "subprocess.Popen[str]", beginning: str) -> str:

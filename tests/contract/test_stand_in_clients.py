@@ -10,6 +10,7 @@ from pathlib import Path
 
 from support.clients import JS, ROOT, VENVS, node, python
 from support.ports import free_port
+from support.waiting import PATIENCE
 
 PAGE = (ROOT / "docs" / "stand-in.md").read_text()
 BIN = Path(sys.executable).parent
@@ -32,7 +33,7 @@ def run(command: list[str], folder: Path) -> str:
         env={**environment, "PATH": path},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -17,6 +17,7 @@ from support.llm import LlmServer
 from support.openapi import check_callback
 from support.program import KEY, Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 HERE = Path(__file__).parent
 VENVS = HERE.parent.parent / ".venvs"
@@ -98,7 +99,7 @@ def sdk_answers(
         [*SDKS[request.param](), argument],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         check=False,
         cwd=HERE / "js",
     )

@@ -20,6 +20,7 @@ import pytest
 from ringback.engines.speech_extra import INSTALL, PACKAGES
 from support.program import Program
 from support.receiver import Receiver
+from support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 TWINE = ROOT / ".venvs" / "dist" / "bin" / "twine"
@@ -67,7 +68,7 @@ def test_an_index_takes_them(built: list[Path]) -> None:
     if not TWINE.exists():
         pytest.skip("there is no twine here: make .venvs/dist/.installed")
     done = subprocess.run(
-        [TWINE, "check", "--strict", *built], capture_output=True, text=True, check=False, timeout=120
+        [TWINE, "check", "--strict", *built], capture_output=True, text=True, check=False, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("PASSED") == len(built)
@@ -113,7 +114,7 @@ class BareEnvironment:
     def run(self, *command: str | Path, **settings: str) -> "subprocess.CompletedProcess[str]":
         environment = {"PATH": "/usr/bin:/bin", "HOME": str(self.folder), **settings}
         return subprocess.run(
-            command, env=environment, capture_output=True, text=True, check=False, timeout=120
+            command, env=environment, capture_output=True, text=True, check=False, timeout=PATIENCE
         )
 
     @property

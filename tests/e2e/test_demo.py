@@ -28,7 +28,7 @@ def start(scratch: Path) -> "subprocess.Popen[str]":
 
 def test_it_shows_a_callback(tmp_path: Path) -> None:
     process = start(tmp_path)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     accepted = re.search(r'< 200 {"request_id": "([0-9a-f-]{36})"}', said)
     assert accepted is not None

@@ -31,6 +31,7 @@ from ringback.storage.sqlite import SqliteLedger
 from support.deliveries import nothing_recorded, sign
 from support.ports import free_port
 from support.sealing import SEAL
+from support.waiting import PATIENCE
 
 ALERTS = Path(__file__).parents[2] / "deploy" / "prometheus"
 PROMTOOL = shutil.which("promtool")
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.skipif(PROMTOOL is None, reason="promtool is not instal
 def promtool(*arguments: str, folder: Path) -> None:
     assert PROMTOOL is not None
     ran = subprocess.run(
-        [PROMTOOL, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False
+        [PROMTOOL, *arguments], cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

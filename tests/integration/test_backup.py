@@ -15,6 +15,7 @@ from support.blobs import bytes_below, keys_of
 from support.cluster import scripted
 from support.program import RINGBACK, Program
 from support.receiver import Received, Receiver
+from support.waiting import PATIENCE
 
 AUDIO = (Path(__file__).parent.parent / "audio" / "librivox_0880.flac").read_bytes()
 
@@ -26,7 +27,7 @@ def backup(data_dir: Path, target: Path, umask: int = 0o022) -> "subprocess.Comp
         env=clean,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         umask=umask,
         check=False,
     )

@@ -17,7 +17,7 @@ from ringback.transcription.request import KIND
 from support.cluster import SECRET_KEY
 from support.postgres import PostgresServer, servers
 from support.program import RINGBACK
-from support.waiting import eventually
+from support.waiting import PATIENCE, eventually
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def command(postgres: PostgresServer, folder: Path, *arguments: str) -> "subproc
         "RINGBACK_PORT": "0",
     }
     return subprocess.run(
-        [RINGBACK, *arguments], env=environment, capture_output=True, text=True, timeout=120, check=False
+        [RINGBACK, *arguments], env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

@@ -172,7 +172,7 @@ class Browser:
             requested["sessionId"] = self._session
         self._socket.send(json.dumps(requested))
         while True:
-            message = json.loads(self._socket.recv(timeout=120))
+            message = json.loads(self._socket.recv(timeout=PATIENCE))
             if message.get("id") == self._number:
                 assert "error" not in message, message
                 return message["result"]

@@ -129,7 +129,7 @@ class Program:
         audio: bytes,
         query: str = "",
         content_type: str = "audio/wav",
-        timeout: float = 120,
+        timeout: float = PATIENCE,
         key: str = KEY,
     ) -> Reply:
         return self._call("POST", f"/v1/listen?{query}", audio, content_type, timeout, key)

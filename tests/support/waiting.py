@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 POLL_SECONDS = 0.01
-PATIENCE = 120.0
+PATIENCE = 240.0
 """Seconds; only a test that fails waits for so long. On a machine that runs much else a process may stand
 still for many of them."""
 

@@ -56,7 +56,7 @@ def ringback(*arguments: str | Path) -> Finished:
 
 def in_a_shell(*arguments: str | Path) -> Finished:
     command = [sys.executable, "-m", "ringback", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     return Finished(done.returncode, done.stdout, done.stderr)
 
 
