@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -10,6 +11,7 @@ from http.client import IncompleteRead, RemoteDisconnected
 from typing import Any
 
 import pytest
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage, InvalidStatus
 
@@ -21,7 +23,7 @@ from support.logs import capture_logs
 from support.program import Reply
 from support.receiver import Receiver
 from support.uploads import FORM, form
-from support.waiting import PATIENCE
+from support.waiting import PATIENCE, eventually
 
 RAW = "encoding=linear16&sample_rate=8000"
 SECOND = bytes(16_000)
@@ -213,6 +215,22 @@ async def test_a_stream_says_its_script(stand_in: StandIn) -> None:
     (record,) = stand_in.requests
     assert record.messages == ['{"type": "KeepAlive"}', '{"type": "CloseStream"}']
     assert (record.kind, record.status, record.close_code, len(record.body)) == ("live", 101, 1000, 8_000)
+
+
+async def test_a_handshake_is_in_the_record_before_its_client_knows(
+    stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept, looked = WebSocket.accept, threading.Event()
+
+    async def slowly(websocket: WebSocket, *arguments: Any, **options: Any) -> None:
+        await accept(websocket, *arguments, **options)
+        await eventually(looked.is_set)
+
+    monkeypatch.setattr(WebSocket, "accept", slowly)
+    async with stream(stand_in):
+        found = [record.status for record in stand_in.requests]
+        looked.set()
+    assert found == [101]
 
 
 async def test_finalize_is_answered(stand_in: StandIn) -> None:

@@ -158,9 +158,9 @@ class StandInApplication:
         if rule.status >= 400:
             failure = failure_of(rule)
             raise Refusal(failure.status, failure.err_code, failure.err_msg, retry_after=failure.retry_after)
-        await websocket.accept(subprotocol=offered_scheme(websocket))
-        record.status = 101
+        record.status = 101  # before its client can know, and look
         self._recorder.changed()
+        await websocket.accept(subprotocol=offered_scheme(websocket))
         await LiveStream(websocket, record, self._recorder, rule, options).run()
 
 
