@@ -14,8 +14,6 @@ import ipaddress
 from contextlib import suppress
 from functools import partial
 
-from starlette.applications import Starlette
-
 from ringback.audio.reader import AudioReader
 from ringback.blobs.free_space import disk_space
 from ringback.blobs.verified import BlobStoreWatch
@@ -49,6 +47,7 @@ from ringback.jobs.round_turns import OwnTurns
 from ringback.jobs.worker import Handler, Worker
 from ringback.quota import AudioQuota
 from ringback.server.auth import Authenticator
+from ringback.server.layers import Application
 from ringback.server.protocol import HttpServer
 from ringback.server.request_lookup import REQUEST_KINDS
 from ringback.server.routes import ProbeSources, Services, application, metrics, probes
@@ -274,7 +273,7 @@ class ServiceStages:
         address = self._context.settings.metrics.address
         return None if address is None else HttpServer(metrics(self._probe_sources()), *address)
 
-    def _probe_application(self) -> Starlette:
+    def _probe_application(self) -> Application:
         context = self._context
         authenticator = Authenticator(context.ledger, context.clock, context.seal.subkey("jwt"))
         return probes(self._probe_sources(), authenticator)
@@ -311,7 +310,7 @@ class ServiceStages:
     def _turn_streams_open(self) -> int:
         return 0 if self._live_streams is None else self._live_streams.turn_based
 
-    def _api_application(self) -> Starlette:
+    def _api_application(self) -> Application:
         context = self._context
         settings = context.settings
         assert context.pool is not None

@@ -3,23 +3,19 @@
 The routes are made from these values, and so is `openapi.json` (`server.openapi`).
 """
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
+from ringback.server.layers import Endpoint, Handler
 from ringback.server.query_parameters import QueryParameter
 
 PROJECT_PATH = "/v1/projects/{project_id}"
 REQUEST_PATH = f"{PROJECT_PATH}/requests/{{request_id}}"
 KEY_PATH = f"{PROJECT_PATH}/keys/{{key_id}}"
-
-Handler = Callable[[Request], Awaitable[Response]]
 
 SCHEMAS = "#/components/schemas/"
 """Where the description of the interface has a type's JSON Schema."""
@@ -76,4 +72,4 @@ class Operation:
 
     def route(self, handler: Handler) -> Route:
         """The route by which `handler` carries it out."""
-        return Route(self.path, handler, methods=[self.method])
+        return Route(self.path, Endpoint(handler), methods=[self.method])

@@ -4,10 +4,8 @@ probes."""
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -58,6 +56,7 @@ from ringback.server.key_routes import (
     SHOW_KEY,
     KeyRoutes,
 )
+from ringback.server.layers import Application, CrossOriginMiddleware, Handler
 from ringback.server.listen_route import LISTEN, ListenRoute
 from ringback.server.live_route import LiveRoute, listen_options
 from ringback.server.live_words_route import SHOW_LIVE_WORDS, LiveWordsRoute
@@ -69,7 +68,7 @@ from ringback.server.model_routes import (
     ModelRoutes,
 )
 from ringback.server.openapi_route import SHOW_ASYNCAPI, SHOW_OPENAPI, OpenApiRoute
-from ringback.server.operations import Handler, Operation
+from ringback.server.operations import Operation
 from ringback.server.page_routes import page_routes
 from ringback.server.project_routes import (
     CREATE_PROJECT,
@@ -98,13 +97,13 @@ from ringback.server.usage_routes import BREAK_DOWN_USAGE, LIST_USAGE_FIELDS, SH
 __all__ = ["OPERATIONS", "ProbeSources", "Services", "application", "metrics", "probes"]
 
 
-def application(services: Services) -> Starlette:
+def application(services: Services) -> Application:
     """The ASGI application over these services, which its caller starts and stops."""
     return _assembled(
         _routes(services),
         [
             Middleware(
-                CORSMiddleware,
+                CrossOriginMiddleware,
                 allow_origins=["*"],
                 allow_methods=["GET", "POST", "PATCH", "DELETE"],
                 allow_headers=["*"],
@@ -118,18 +117,18 @@ def application(services: Services) -> Starlette:
     )
 
 
-def probes(probed: ProbeSources, authenticator: Authenticator | None = None) -> Starlette:
+def probes(probed: ProbeSources, authenticator: Authenticator | None = None) -> Application:
     """What a process serves that has no callers: probes and metrics."""
     return _assembled(_probe_routes(probed, authenticator), [Middleware(RequestIdMiddleware)])
 
 
-def metrics(probed: ProbeSources) -> Starlette:
+def metrics(probed: ProbeSources) -> Application:
     """The routes at `metrics.listen`: they need no key there."""
     return _assembled([Route(METRICS_PATH, StatusRoutes(probed).exposed)], [Middleware(RequestIdMiddleware)])
 
 
-def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Starlette:
-    app = Starlette(
+def _assembled(routes: list[BaseRoute], middleware: list[Middleware]) -> Application:
+    app = Application(
         routes=routes,
         middleware=middleware,
         exception_handlers={
