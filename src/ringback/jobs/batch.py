@@ -133,8 +133,9 @@ class JobBatch:
 
     def release(self, live: LiveJob, signal: Signal) -> None:
         """A job of a lane is no longer in flight; `signal` is its attempt's effect on the lane's health."""
-        self._lane(live).release(Signal.NEUTRAL if live.kind in self._fixed_caps else signal, self.now)
-        self.changes.kinds.add(live.kind)
+        lane = self._lane(live)
+        lane.release(Signal.NEUTRAL if live.kind in self._fixed_caps else signal, self.now)
+        self.changes.note_ready(live.kind, (lane.name,))
 
     def extend(self, live: LiveJob, until: float) -> None:
         live.lease_until = until
@@ -249,8 +250,9 @@ class JobBatch:
         self.changes.ends[live.kind, live.state.value] += 1
 
     def _join_queue(self, live: LiveJob) -> None:
-        self._lane(live).queue(live.due_at)
-        self.changes.kinds.add(live.kind)
+        lane = self._lane(live)
+        lane.queue(live.due_at)
+        self.changes.note_ready(live.kind, (lane.name,))
 
     def _lane(self, live: LiveJob) -> LaneRecord:
         return self._snapshot.lanes[live.lane]

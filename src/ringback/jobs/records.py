@@ -4,7 +4,7 @@ A store reads a `ReadSet` into a `RowSet`, `jobs.batch` decides, and the store w
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ringback.jobs.job import Allowance, Attempt, JobId, NewJob, Signal, State
@@ -197,8 +197,18 @@ class Changes:
     ended: list[JobId] = field(default_factory=list)
     ends: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Kind and state → the number of jobs that ended so."""
-    kinds: set[str] = field(default_factory=set)
-    """Kinds of which a job may now be ready."""
+    ready: dict[str, set[str]] = field(default_factory=dict)
+    """Kind → the names of its lanes in which a job may now be ready."""
+
+    def note_ready(self, kind: str, lanes: Iterable[str]) -> None:
+        self.ready.setdefault(kind, set()).update(lanes)
+
+    def add(self, other: "Changes") -> None:
+        """Those of another batch of the same transaction."""
+        self.ended += other.ended
+        self.ends.update(other.ends)
+        for kind, lanes in other.ready.items():
+            self.note_ready(kind, lanes)
 
 
 @dataclass(slots=True)

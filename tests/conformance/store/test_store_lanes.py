@@ -242,6 +242,9 @@ class TestSharesOfCallers:
         waiting = asyncio.create_task(store.wait_for_work("deliver", 3600.0, full))
         done, _ = await asyncio.wait([waiting], timeout=0.2)
         assert not done
+        await store.add([new_job(lane="p/flood")])
+        done, _ = await asyncio.wait([waiting], timeout=0.2)
+        assert not done
         await store.add([new_job(lane="p/other")])
         async with asyncio.timeout(PATIENCE):
             await waiting

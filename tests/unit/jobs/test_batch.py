@@ -269,7 +269,7 @@ class TestWrites:
             usages={("key", "deliver"): (1, 3, 1)},
             lanes=[of],
         )
-        assert (batch.changes.kinds, batch.changes.ended) == ({"deliver"}, [])
+        assert (set(batch.changes.ready), batch.changes.ended) == ({"deliver"}, [])
         assert (of.inflight, of.next_due) == (0, NOW + 5.0)
 
     def test_of_a_job_that_is_begun(self) -> None:
@@ -309,7 +309,7 @@ class TestWrites:
         )
         assert batch.changes.ended == [job.id]
         assert batch.changes.ends == {("deliver", "done"): 1}
-        assert batch.changes.kinds == {"deliver"}
+        assert set(batch.changes.ready) == {"deliver"}
         assert of.inflight == 0
 
     def test_audio_of_several_jobs_adds_up_and_a_job_without_a_key_counts_for_its_project(self) -> None:
@@ -363,7 +363,7 @@ class TestWrites:
         assert batch.finish() == WriteSet(
             revived=[revived], usages={("key", "deliver"): (1, 2, 0)}, lanes=[of]
         ), "it has no live row yet, so that nothing has moved"
-        assert batch.changes.kinds == {"deliver"}
+        assert set(batch.changes.ready) == {"deliver"}
         assert of.next_due == NOW
 
     def test_of_those_that_are_parked_behind_another(self) -> None:

@@ -6,7 +6,7 @@ holds a global lock for them until the commit is on the disk). A lost one delays
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -52,10 +52,9 @@ class Notifier:
 
     def notify(self, changes: Changes) -> None:
         """After their commit."""
-        self._wake(changes.kinds, changes.ended)
-        if changes.kinds or changes.ended:
-            self._unsent.kinds |= changes.kinds
-            self._unsent.ended += changes.ended
+        self._wake(changes.ready, changes.ended)
+        if changes.ready or changes.ended:
+            self._unsent.add(changes)
             if len(self._unsent.ended) > 10 * MOST_NAMED:
                 del self._unsent.ended[MOST_NAMED + 1 :]  # there is no connection; too many to name anyway
             self._unsent_added.set()
@@ -85,11 +84,11 @@ class Notifier:
         """All changes since the last notification; without any, a query that checks the connection."""
         self._unsent_added.clear()
         sent, self._unsent = self._unsent, Changes()
-        if not sent.kinds and not sent.ended:
+        if not sent.ready and not sent.ended:
             await connection.fetchval("select 1")
             return
         named = sent.ended if len(sent.ended) <= MOST_NAMED else None
-        payload = msgspec.json.encode(Notification(sorted(sent.kinds), named)).decode()
+        payload = msgspec.json.encode(Notification(sorted(sent.ready), named)).decode()
         await connection.fetch("select pg_notify($1, $2)", CHANNEL, payload)
 
     def _receive(self, connection: Any, process: int, _channel: str, payload: object) -> None:
@@ -111,7 +110,7 @@ class Notifier:
                     for job in await reads.ended_of(self._database, awaited):
                         self.for_end.wake(job)
 
-    def _wake(self, kinds: "Sequence[str] | set[str]", ended: Sequence[JobId]) -> None:
+    def _wake(self, kinds: Iterable[str], ended: Sequence[JobId]) -> None:
         for job in ended:
             self.for_end.wake(job)
         for kind in kinds:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
@@ -174,7 +174,7 @@ class SqliteLedger:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         # The waiter is registered before the query: a commit after the query wakes it.
-        with self._for_work.waiting(kind) as event:
+        with self._for_work.waiting(kind, partial(_have_room, shares)) as event:
             while (remaining := deadline - loop.time()) > 0:
                 event.clear()
                 ready_at = await self._readers.do(partial(reads.next_ready, kind=kind, shares=shares))
@@ -364,5 +364,11 @@ class SqliteLedger:
         telemetry.count_ends(changes.ends)
         for job in changes.ended:
             self._for_end.wake(job)
-        for kind in changes.kinds:
-            self._for_work.wake(kind)
+        for kind, lanes in changes.ready.items():
+            self._for_work.wake(kind, lanes)
+
+
+def _have_room(shares: Shares | None, lanes: Collection[str]) -> bool:
+    """Whether a job of one of these lanes could be claimed: a query after every accept of a caller that has
+    its share would find nothing."""
+    return shares is None or any(shares.room(Lane(lane)) for lane in lanes)

@@ -45,6 +45,4 @@ class Transaction:
         batch = JobBatch(read_rows(self.connection, reads, self.now), self.fixed_caps)
         decide_all(batch)
         write_rows(self.connection, batch.finish(), self.now)
-        self.changes.ended += batch.changes.ended
-        self.changes.ends.update(batch.changes.ends)
-        self.changes.kinds |= batch.changes.kinds
+        self.changes.add(batch.changes)
