@@ -30,10 +30,11 @@ def _without_comments(statement: str) -> str:
     return "\n".join(line for line in lines if not line.startswith("--")).rstrip(";")
 
 
-_PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+PARAMETER = re.compile(r"(?<!:):([a-z_]+)")
+"""A named parameter of a statement."""
 
 
 def numbered(statement: str, sign: str = "$") -> tuple[str, tuple[str, ...]]:
     """A statement with numbers for parameters (`$1`) in place of names (`:kind`), and the names in order."""
-    names = tuple(dict.fromkeys(_PARAMETER.findall(statement)))
-    return _PARAMETER.sub(lambda found: f"{sign}{names.index(found[1]) + 1}", statement), names
+    names = tuple(dict.fromkeys(PARAMETER.findall(statement)))
+    return PARAMETER.sub(lambda found: f"{sign}{names.index(found[1]) + 1}", statement), names

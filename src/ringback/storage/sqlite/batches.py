@@ -27,7 +27,7 @@ from ringback.storage.rows import (
     usage_rows,
 )
 from ringback.storage.sqlite import daily_audio, usage
-from ringback.storage.sqlite.execute import fetch, fetch_one, json_array, write_all
+from ringback.storage.sqlite.execute import fetch, fetch_one, insert_all, json_array, write_all
 from ringback.storage.sqlite.queries import load
 
 _SQL = load("batches.sql")
@@ -73,7 +73,7 @@ def write_rows(connection: sqlite3.Connection, writes: WriteSet, now: float) -> 
     entering = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
     entering += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
     if entering:
-        write_all(connection, _SQL["enter_live"], entering)
+        insert_all(connection, _SQL["enter_live"], entering)
     if writes.ended:
         write_all(
             connection,
@@ -124,7 +124,7 @@ def _lanes(connection: sqlite3.Connection, reads: ReadSet, snapshot: RowSet) -> 
 def _add_jobs(connection: sqlite3.Connection, added: Sequence[AddedJob], now: float) -> None:
     rows = [added_row(one) | {"created_at": now} for one in added]
     try:
-        write_all(connection, _SQL["add_job"], rows)
+        insert_all(connection, _SQL["add_job"], rows)
     except sqlite3.IntegrityError as error:
         if "job.id" in str(error):
             raise ValueError(f"there is a job {_known(connection, added)} already") from None

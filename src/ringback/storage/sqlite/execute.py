@@ -1,13 +1,16 @@
 """Running statements: rows by the names of their columns, many rows at once, lists as one parameter."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from operator import itemgetter
 from typing import Any
 
 import msgspec
 
-from ringback.storage.statements import numbered
+from ringback.storage.statements import PARAMETER, numbered
+
+ROWS_AT_ONCE = 32
 
 _columns: dict[str, tuple[str, ...]] = {}
 """By statement; the schema does not change while it is open."""
@@ -40,6 +43,25 @@ def write_all(connection: sqlite3.Connection, statement: str, rows: Iterable[Map
         found = _positional[statement] = (text, itemgetter(*names) if len(names) > 1 else _only(names[0]))
     text, pick = found
     connection.executemany(text, map(pick, rows))
+
+
+def insert_all(connection: sqlite3.Connection, statement: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """The same for `insert … values (…)`, with up to `ROWS_AT_ONCE` rows each time: SQLite lets go of the
+    interpreter's lock for every row otherwise, and the event loop takes it."""
+    done = 0
+    while done < len(rows):
+        count = min(ROWS_AT_ONCE, 1 << (len(rows) - done).bit_length() - 1)  # few different statements
+        text, names = _many_rows(statement, count)
+        parameters = [row[name] for row in rows[done : done + count] for name in names]
+        connection.execute(text, parameters)
+        done += count
+
+
+@cache
+def _many_rows(statement: str, count: int) -> tuple[str, tuple[str, ...]]:
+    """The statement for so many rows, and the names of the parameters of one, in their order."""
+    before, values, row = statement.partition("values")
+    return before + values + ",".join([PARAMETER.sub("?", row)] * count), tuple(PARAMETER.findall(row))
 
 
 def _only(name: str) -> Callable[[Mapping[str, Any]], Any]:
