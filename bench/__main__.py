@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from bench import accept, cluster, delivery, live, memory, recordings, start, turns
+from bench import accept, cluster, delivery, live, memory, recordings, start, turns, understanding
 from bench.harness import clips
 from bench.harness.report import Report
 from bench.text import formatting
@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, Callable[[int], Report]] = {
     "turns": turns.run,
     "cluster": cluster.run,
     "text": lambda _: formatting.run(formatting.TextSets()),
+    "understanding": understanding.run,
 }
 
 NEEDS = {"delivery": delivery.missing}

@@ -259,6 +259,21 @@ PLOTS = (
         ),
     ),
     Plot(
+        "understanding",
+        (
+            Panel(
+                "processor time of this server, ms",
+                "understanding",
+                (Series("1,000 words", 1), Series("an hour of speech", 2)),
+            ),
+            Panel(
+                "questions to a language model",
+                "understanding-asked",
+                (Series("1,000 words", 1), Series("an hour of speech", 3)),
+            ),
+        ),
+    ),
+    Plot(
         "commits",
         (
             Panel(
