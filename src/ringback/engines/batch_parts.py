@@ -9,8 +9,9 @@ from ringback.audio.samples import Samples
 
 FULL_WINDOW = 30.0
 """Seconds; the window that Whisper was trained on."""
-_MAX_ATTENTION = FULL_WINDOW**2
-"""Attention takes memory by the square of the window: on a CPU a part may take that of one full window."""
+_MAX_SECONDS_ON_CPU = 80.0
+"""In the windows of one part: four chunks of recordings. While a part is decoded, each second takes 0.6 MB of
+the decoder's keys and values with tiny, 16 MB with large."""
 _OUT_OF_MEMORY = ("out of memory", "failed to allocate", "cublas_status_alloc_failed")
 """How CTranslate2 and what it calls say so, in lower case."""
 _SUCCESSES_TO_GROW = 100
@@ -54,7 +55,7 @@ class BatchParts:
 
     def _at_once(self, window: float) -> int:
         if not self._on_gpu:
-            return max(1, int(_MAX_ATTENTION / window**2))
+            return max(1, int(_MAX_SECONDS_ON_CPU / window))
         with self._lock:
             return max(1, int(min(self._most_seconds / window, sys.maxsize)))
 

@@ -10,21 +10,25 @@ from typing import Any
 
 import ctranslate2
 import numpy as np
-import numpy.typing as npt
 
 from ringback.audio.samples import SAMPLE_RATE, Samples
 from ringback.engines import guards
 from ringback.engines.base import LanguageProbabilities, ModelInfo, Quality, Recognition, Task
 from ringback.engines.batch_parts import FULL_WINDOW, BatchParts
 from ringback.engines.keyterm_rescoring import DecodedSegment, KeytermRescorer
-from ringback.engines.mel import FRAMES_PER_SECOND, MelExtractor
+from ringback.engines.segment_encoder import (
+    ENCODED_PER_SECOND,
+    SegmentEncoder,
+    chosen_rows,
+    seconds_of,
+    window_frames,
+)
 from ringback.engines.tokens import WhisperTokens
 from ringback.engines.weights import Weights
 from ringback.engines.words import Piece, words_of
 from ringback.errors import Misconfigured
 from ringback.transcript import Word
 
-_ENCODED_PER_SECOND = 50
 _MAX_REMAINDERS = 4
 _NO_SPEECH = 0.6
 _IMPOSSIBLE = 1e-4
@@ -54,8 +58,8 @@ class Whisper:
         self._model = _load(weights, self.device, compute_type, threads)
         self.compute_type: str = self._model.compute_type
         self._tokens = _tokens(weights, multilingual=self._model.is_multilingual)
-        self._mels = MelExtractor(self._model.n_mels)
-        self._rescorer = KeytermRescorer(self._model, self._tokens, _rows)
+        self._encoder = SegmentEncoder(self._model, self.device)
+        self._rescorer = KeytermRescorer(self._model, self._tokens, chosen_rows)
         self._suppressed = self._tokens.suppressed()
 
     def warm(self) -> None:
@@ -79,11 +83,11 @@ class Whisper:
     def identify(self, batch: Sequence[Samples]) -> list[LanguageProbabilities]:
         if not self._model.is_multilingual:
             return [{"en": 1.0}] * len(batch)
-        window = max(map(_seconds, batch)) + guards.PADDING
+        window = max(map(seconds_of, batch)) + guards.PADDING
         return [
             _probabilities(ranked)
             for ranked in self._parts.compute(
-                batch, window, lambda part: self._model.detect_language(self._encode(part, window))
+                batch, window, lambda part: self._model.detect_language(self._encoder.encode(part, window))
             )
         ]
 
@@ -93,14 +97,14 @@ class Whisper:
         No fallback: speech that is cut off in the middle of a word often seems to need one, and it will be
         decoded again anyway, a moment later and longer.
         """
-        window = max(map(_seconds, batch)) + guards.DRAFT_PADDING
+        window = max(map(seconds_of, batch)) + guards.DRAFT_PADDING
         decoded = self._decode(batch, task, window)
         return [Recognition(guards.before_repetition(part.words)) for part in decoded]
 
     def _decode_with_fallback(self, batch: Sequence[Samples], task: Task) -> list[_Decoded]:
         """Decode; segments that need a fallback once more, in a wider window."""
         accurate = task.quality is Quality.ACCURATE
-        window = FULL_WINDOW if accurate else max(map(_seconds, batch)) + guards.PADDING
+        window = FULL_WINDOW if accurate else max(map(seconds_of, batch)) + guards.PADDING
         decoded = self._decode(batch, task, window)
         retry_indices = [i for i, part in enumerate(decoded) if part.needs_fallback]
         if retry_indices and window < FULL_WINDOW:
@@ -114,14 +118,9 @@ class Whisper:
         """Decode each segment in a window of `window` seconds."""
         return self._parts.compute(batch, window, lambda part: self._decode_batch(part, task, window))
 
-    def _encode(self, batch: Sequence[Samples], window: float) -> Any:
-        return self._model.encode(
-            ctranslate2.StorageView.from_array(self._mels.batch(batch, _frames(window)))
-        )
-
     def _decode_batch(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
-        encoded = self._encode(batch, window)
-        cap = guards.token_cap(max(map(_seconds, batch)), english=task.language == "en")
+        encoded = self._encoder.encode(batch, window)
+        cap = guards.token_cap(max(map(seconds_of, batch)), english=task.language == "en")
         prompt = self._tokens.prompt(task.language)
         results = self._model.generate(
             encoded,
@@ -133,7 +132,7 @@ class Whisper:
             return_no_speech_prob=True,
         )
         texts = [
-            self._usable_part(result, _seconds(segment), cap)
+            self._usable_part(result, seconds_of(segment), cap)
             for result, segment in zip(results, batch, strict=True)
         ]
         words = self._align_words(encoded, texts, task.language, batch)
@@ -157,10 +156,10 @@ class Whisper:
         text = self._tokens.decode(usable.tokens)
         log_probability = float(result.scores[0])
         silent = result.no_speech_prob > _NO_SPEECH and guards.is_improbable(log_probability)
-        nothing = not words and guards.remainder_is_due(0.0, _seconds(segment))
+        nothing = not words and guards.remainder_is_due(0.0, seconds_of(segment))
         return _Decoded(
             words=() if silent else words,
-            decoded_until=_seconds(segment) if silent else usable.decoded_until,
+            decoded_until=seconds_of(segment) if silent else usable.decoded_until,
             needs_fallback=nothing or silent or guards.needs_fallback(text, log_probability),
         )
 
@@ -172,10 +171,10 @@ class Whisper:
         if not chosen:
             return words
         aligned = self._model.align(
-            _rows(encoded, chosen),
+            chosen_rows(encoded, chosen),
             self._tokens.prompt(language),
             [list(texts[i].tokens) for i in chosen],
-            [min(_frames(_seconds(batch[i])), 3000) for i in chosen],
+            [min(window_frames(seconds_of(batch[i])), 3000) for i in chosen],
         )
         for i, alignment in zip(chosen, aligned, strict=True):
             pieces = _pieces(self._tokens, texts[i].tokens, alignment)
@@ -188,7 +187,7 @@ class Whisper:
         self, encoded: Any, words: Sequence[tuple[Word, ...]], batch: Sequence[Samples], task: Task
     ) -> list[tuple[Word, ...]]:
         segments = [
-            DecodedSegment(said, task.language, _frames(_seconds(samples)))
+            DecodedSegment(said, task.language, window_frames(seconds_of(samples)))
             for said, samples in zip(words, batch, strict=True)
         ]
         return self._rescorer.rescore(encoded, segments, task.terms)
@@ -237,20 +236,9 @@ def _tokens(weights: Weights, *, multilingual: bool) -> WhisperTokens:
         ) from error
 
 
-def _rows(encoded: Any, chosen: Sequence[int]) -> Any:
-    """These segments of an encoder output; all of them in order need no copy."""
-    if list(chosen) == list(range(encoded.shape[0])):
-        return encoded
-    on_cpu = encoded if encoded.device == "cpu" else encoded.to_device(ctranslate2.Device.cpu)
-    if on_cpu.dtype != ctranslate2.DataType.float32:
-        on_cpu = on_cpu.to(ctranslate2.DataType.float32)
-    rows: npt.NDArray[np.float32] = np.asarray(on_cpu)[list(chosen)]
-    return ctranslate2.StorageView.from_array(np.ascontiguousarray(rows))
-
-
 def _pieces(tokenizer: WhisperTokens, tokens: Sequence[int], alignment: Any) -> list[Piece]:
     steps = np.array([step for step, _ in alignment.alignments])
-    times = np.array([time for _, time in alignment.alignments]) / _ENCODED_PER_SECOND
+    times = np.array([time for _, time in alignment.alignments]) / ENCODED_PER_SECOND
     # A path through (token, time): each token begins where the path first reaches it.
     starts = times[np.diff(steps, prepend=-1) > 0]
     pieces = []
@@ -269,7 +257,7 @@ def _probabilities(ranked: Sequence[tuple[str, float]]) -> LanguageProbabilities
 
 
 def _remainder_is_due(decoded: _Decoded, segment: Samples) -> bool:
-    return decoded.decoded_until > 0 and guards.remainder_is_due(decoded.decoded_until, _seconds(segment))
+    return decoded.decoded_until > 0 and guards.remainder_is_due(decoded.decoded_until, seconds_of(segment))
 
 
 def _appended(decoded: _Decoded, rest: _Decoded) -> _Decoded:
@@ -281,14 +269,5 @@ def _appended(decoded: _Decoded, rest: _Decoded) -> _Decoded:
     )
 
 
-def _seconds(segment: Samples) -> float:
-    return len(segment) / SAMPLE_RATE
-
-
 def _sample(seconds: float) -> int:
     return round(seconds * SAMPLE_RATE)
-
-
-def _frames(seconds: float) -> int:
-    """Mel frames of a window; an even number, because the encoder halves it."""
-    return min(2 * int(seconds * FRAMES_PER_SECOND / 2 + 1), int(FULL_WINDOW) * FRAMES_PER_SECOND)

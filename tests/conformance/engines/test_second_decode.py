@@ -23,13 +23,13 @@ def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
     model = ModelCatalogue("tiny.en", tmp_path).load("tiny.en", "cpu", COMPUTE_TYPE, 1)
     assert isinstance(model, Whisper)
     windows: list[float] = []
-    batch = model._mels.batch
+    batch = model._encoder._mels.batch
 
     def spied(segments: list[Samples], frames: int) -> Mels:
         windows.append(frames / FRAMES_PER_SECOND)
         return batch(segments, frames)
 
-    monkeypatch.setattr(model._mels, "batch", spied)
+    monkeypatch.setattr(model._encoder._mels, "batch", spied)
     monkeypatch.setattr(guards, "needs_fallback", lambda *_: True)
     noise = np.random.default_rng(0).normal(0.0, 1e-3, 8_000).astype(np.float32)
     model.recognise([noise], Task("tiny.en", "en", quality=quality))
