@@ -6,7 +6,8 @@ import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,7 @@ import pytest
 
 from ringback.jobs.job import Attempt, Done, JobId, Lane, NewJob, State
 from ringback.storage.postgres import PostgresLedger
+from ringback.storage.postgres.database import Database, connect
 from support.ports import free_port
 from support.postgres import NOBODY, new_database, servers
 from support.waiting import PATIENCE, wait_until
@@ -66,6 +68,12 @@ def url() -> Iterator[str]:
         shutil.rmtree(folder)
 
 
+@pytest.fixture
+def server_url() -> str:
+    """A new database, without PgBouncer."""
+    return new_database(next(iter(servers())))
+
+
 async def test_transactions_that_hop_between_connections_lose_nothing(url: str) -> None:
     async with (
         await PostgresLedger.open(url, serving=True) as one,
@@ -95,3 +103,31 @@ async def work_through(ledger: PostgresLedger) -> int:
         outcome = Done(200, attempt=Attempt(1.0, 2.0, "delivered", 200))
         settled += sum(await asyncio.gather(*(ledger.settle(lease, outcome) for lease in leases)))
     return settled
+
+
+async def test_behind_a_pooler_no_statement_is_prepared_by_name(url: str) -> None:
+    async with connected(url) as database:
+        assert await prepared(database) == []
+
+
+async def test_connected_to_the_server_itself_statements_stay_prepared(server_url: str) -> None:
+    async with connected(server_url) as database:
+        assert _STATEMENTS in await prepared(database)
+
+
+_STATEMENTS = "select statement from pg_prepared_statements"
+
+
+async def prepared(database: Database) -> list[str]:
+    """The statements that are prepared on a connection after some work."""
+    await database.fetch(_STATEMENTS)
+    return [row["statement"] for row in await database.fetch(_STATEMENTS)]
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[Database]:
+    database = await connect(url)
+    try:
+        yield database
+    finally:
+        await database.close()

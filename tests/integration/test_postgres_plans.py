@@ -118,7 +118,8 @@ async def plans(million: str, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[
         connection.add_log_listener(lambda _connection, message: plans.said.append(str(message.message)))
 
     def make_talking_pool(*arguments: Any, **options: Any) -> Any:
-        return make_pool(*arguments, **options, setup=listen, server_settings=EXPLAIN)
+        options["server_settings"] = {**(options["server_settings"] or {}), **EXPLAIN}
+        return make_pool(*arguments, **options, setup=listen)
 
     monkeypatch.setattr(asyncpg, "create_pool", make_talking_pool)
     monkeypatch.setattr("ringback.storage.postgres.notifications.IDLE_POLL_SECONDS", 3600.0)

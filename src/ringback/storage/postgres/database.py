@@ -1,7 +1,8 @@
 """The connection pool: it works through PgBouncer, has time limits, and translates the driver's errors.
 
-No statement is prepared by name, nothing is set for a session, and no connection of the pool listens for
-notifications: every statement works on any connection, also in PgBouncer's transaction mode.
+Behind a pooler such as PgBouncer in transaction mode no statement is prepared by name and nothing is set for
+a session: every statement works on any connection. Connected to the server itself, each connection keeps the
+statements that it has prepared. No connection of the pool listens for notifications.
 """
 
 import asyncio
@@ -23,6 +24,12 @@ CONNECTIONS = 10
 CONNECT_SECONDS = 5.0
 COMMAND_SECONDS = 20.0
 """The client's limit for a statement: longer than the server's own limits in a transaction."""
+
+PREPARED_STATEMENTS = 100
+"""That a connection to the server itself keeps: each spares a round trip and the statement's analysis."""
+PREPARED_SETTINGS = {"plan_cache_mode": "force_custom_plan"}
+"""They are planned for their parameters each time, as if they were not prepared: a plan that was made while a
+table was empty does not live on. The functions have a setting of their own."""
 
 TRIES = 4
 """For what was certainly not carried out: the server restarted, or two batches deadlocked."""
@@ -55,6 +62,8 @@ _TRANSIENT = (
     TimeoutError,
 )
 _ROLLED_BACK = (
+    asyncpg.InvalidCachedStatementError,  # a migration has changed what a prepared statement returns
+    asyncpg.OutdatedSchemaCacheError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,
@@ -187,19 +196,32 @@ def raise_translated(error: BaseException) -> NoReturn:
 async def connect(url: str) -> Database:
     """Raises `Misconfigured` when the URL is wrong, `LedgerUnavailable` when the server cannot be reached."""
     try:
+        direct = await _is_direct(url)
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=CONNECTIONS,
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
-            statement_cache_size=0,
+            statement_cache_size=PREPARED_STATEMENTS if direct else 0,
+            server_settings=PREPARED_SETTINGS if direct else None,
             max_inactive_connection_lifetime=300.0,
             reset=_reset_nothing,
         )
     except Exception as error:
         raise_refused(error)
     return Database(pool)
+
+
+async def _is_direct(url: str) -> bool:
+    """Whether no pooler is in between: one tells its clients other process ids than the server's."""
+    connection = await asyncpg.connect(
+        url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, statement_cache_size=0
+    )
+    try:
+        return bool(await connection.fetchval(_SQL["process"]) == connection.get_server_pid())
+    finally:
+        await connection.close(timeout=CONNECT_SECONDS)
 
 
 def raise_refused(error: Exception) -> NoReturn:

@@ -20,6 +20,7 @@ from ringback.jobs.store import LedgerUnavailable
 from ringback.storage.pending import PendingCommand
 from ringback.storage.postgres.batches import LaneDropped, read_rows, write_rows
 from ringback.storage.postgres.database import RETRYABLE, TRIES, CommitUnknown, Database, raise_translated
+from ringback.storage.postgres.pace import TransactionPace
 from ringback.storage.postgres.queries import load
 
 T = TypeVar("T")
@@ -44,6 +45,7 @@ class PostgresWriter:
         self._committed = committed
         self._waiting: list[PendingCommand] = []
         self._running: asyncio.Task[None] | None = None
+        self._pace = TransactionPace()
         self._closed = False
         self.fault: str | None = None
         """Why the last batch could not be written; None if it was."""
@@ -78,9 +80,14 @@ class PostgresWriter:
             self._running = asyncio.create_task(self._write_all(), name="ledger-writer")
 
     async def _write_all(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            while batch := self._next_batch():
+            while self._waiting:
+                await asyncio.sleep(self._pace.pause(loop.time()))
+                began, batch = loop.time(), self._next_batch()
                 await self._write(batch)
+                if len(batch) > 1:  # a single caller, who waits for each write, is not held up
+                    self._pace.follow(began, loop.time())
         finally:
             self._running = None
 

@@ -53,3 +53,7 @@ select * from claim_from($1, $2, $3, $4);
 -- name: outcome
 -- The outcome of a transaction whose answer was lost: null, 'in progress', 'committed' or 'aborted'.
 select pg_xact_status($1::text::xid8);
+
+-- name: process
+-- The process of the server that answers.
+select pg_backend_pid();
