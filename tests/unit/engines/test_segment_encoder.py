@@ -29,7 +29,7 @@ class Model:
 
 @pytest.mark.parametrize(
     ("device", "batch", "calls"),
-    [("cpu", SEGMENTS, [1, 1, 1]), ("cpu", SEGMENTS[:1], [1]), ("cuda", SEGMENTS, [3])],
+    [("cpu", SEGMENTS[:1] * 3, [1, 1, 1]), ("cpu", SEGMENTS[:1], [1]), ("cuda", SEGMENTS, [3])],
 )
 def test_a_processor_gets_one_segment_at_a_time(
     device: str, batch: Sequence[Samples], calls: Sequence[int]
@@ -39,6 +39,28 @@ def test_a_processor_gets_one_segment_at_a_time(
     assert model.calls == calls
     assert encoded.shape == (len(batch), 226, 80)
     assert np.array_equal(encoded, floats(SegmentEncoder(whole, "cuda").encode(batch, 4.5)))
+
+
+def test_a_shorter_segment_has_a_shorter_window_and_silence_behind_it() -> None:
+    model = Model()
+    encoder = SegmentEncoder(model, "cpu")
+    encoded = floats(encoder.encode([SEGMENTS[2], SEGMENTS[0]], 7.0))
+    alone = floats(SegmentEncoder(Model(), "cpu").encode(SEGMENTS[:1], 5.0))
+    assert np.array_equal(encoded[1:, :251], alone)
+    assert np.all(encoded[1, 251:] == -1.0)
+    assert encoded.shape == (2, 351, 80)
+    assert len(model.calls) == 3
+    encoder.encode([SEGMENTS[2], SEGMENTS[0]], 12.0)
+    assert len(model.calls) == 6, "silence of the longer window"
+    encoder.encode([SEGMENTS[2], SEGMENTS[0]], 11.0)
+    assert len(model.calls) == 8, "silence that was computed before"
+
+
+def test_in_the_full_window_each_segment_has_all_of_it() -> None:
+    model = Model()
+    encoded = floats(SegmentEncoder(model, "cpu").encode([SEGMENTS[2], SEGMENTS[0]], 30.0))
+    assert model.calls == [1, 1]
+    assert np.array_equal(encoded, floats(SegmentEncoder(Model(), "cuda").encode(SEGMENTS[2::-2], 30.0)))
 
 
 def test_rows_are_chosen_in_the_order_that_is_asked() -> None:
