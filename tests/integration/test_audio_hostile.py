@@ -15,6 +15,7 @@ from ringback.audio.reader import AudioEnd, AudioReader
 from ringback.errors import Refusal
 from support.child_processes import children_running
 from support.encoded import add_sound
+from support.waiting import PATIENCE
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0880.flac"
 FORMS = [
@@ -60,13 +61,13 @@ class Loop:
 
     def __init__(self) -> None:
         self._runner = asyncio.Runner()
-        self._reader = AudioReader(1, timeout=20.0, files_per_child=10_000)
+        self._reader = AudioReader(1, files_per_child=10_000)
         self._stopping = asyncio.Event()
         self._service = self._runner.get_loop().create_task(self._reader.run(self._stopping))
 
     def read(self, path: Path, decoding: Decoding | None = None) -> float | str:
         """Seconds decoded, or the refusal's words."""
-        return self._runner.run(asyncio.wait_for(self._read(path, decoding or Decoding()), 60.0))
+        return self._runner.run(asyncio.wait_for(self._read(path, decoding or Decoding()), PATIENCE))
 
     def child(self) -> int:
         self.read(CLIP)

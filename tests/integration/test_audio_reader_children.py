@@ -10,13 +10,14 @@ from pathlib import Path
 import psutil
 import pytest
 
+import ringback.audio.reader as reader_module
 from ringback.audio.encodings import Decoding
 from ringback.audio.frames import ReadProgress
 from ringback.audio.reader import AudioEnd, AudioFacts, AudioReader, ReaderItem
 from ringback.child_process.framing import pack
 from ringback.errors import Refusal
 from support.reading import SPOKEN, as_plain, children, chunks_of, read, running
-from support.waiting import PATIENCE, eventually, real_pause
+from support.waiting import PATIENCE, eventually, real_pause, turns
 
 
 @pytest.mark.parametrize("after", [0, 1, 3])
@@ -50,30 +51,45 @@ async def killing_each(read_items: AsyncIterator[ReaderItem]) -> None:
             child.kill()
 
 
-async def test_a_hung_child_is_replaced(talk: Callable[[float], Path]) -> None:
+async def test_a_hung_child_is_replaced(
+    talk: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = talk(600)
-    async with running(AudioReader(1, timeout=4.0)) as reader:
+    deaths = []
+
+    def next_one_has_time(_event: str, **facts: object) -> None:
+        deaths.append(facts["reason"])
+        monkeypatch.undo()
+
+    async with running(AudioReader(1)) as reader:
         async with reader.read(path, Decoding()) as read_items:
             first = await anext(read_items)
             (child,) = children()
             child.suspend()
+            monkeypatch.setattr(reader, "_timeout", 1.0)
+            monkeypatch.setattr(reader_module, "problem", next_one_has_time)
             rest = [item async for item in read_items]
         assert isinstance(first, AudioFacts)
         assert isinstance(rest[-1], AudioEnd)
+        assert deaths == ["no sign of life in 1 s"]
         assert not child.is_running()
 
 
 async def test_a_slow_consumer_holds_the_child_back_and_is_not_taken_for_a_hang(
-    talk: Callable[[float], Path],
+    talk: Callable[[float], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = talk(600)
-    async with running(AudioReader(1, timeout=3.0)) as reader:
+    loop = asyncio.get_running_loop()
+    now = loop.time
+    async with running(AudioReader(1, timeout=PATIENCE)) as reader:
         async with reader.read(path, Decoding()) as read_items:
             await anext(read_items)
             (child,) = children()
             await settled(child)
             assert child.cpu_times().user < 600 / 40  # it stopped long before the end
-            await real_pause(3.5, "longer than the time-out: the consumer is the slow one")
+            # Longer than the time-out: the consumer is the slow one.
+            monkeypatch.setattr(loop, "time", lambda: now() + PATIENCE + 1)
+            await turns(10)
             rest = [item async for item in read_items]
         assert isinstance(rest[-1], AudioEnd)
         assert children() == [child]
