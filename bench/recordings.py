@@ -157,14 +157,14 @@ def judge(report: Report) -> None:
             figure,
             name(OURS),
             name(PEER),
-            2.5,
+            3.0,
         )
         report.aim_ratio(
             f"recordings per second beside our bare engine, {at_once} at once",
             figure,
             name(OURS),
             name(BARE),
-            0.85,
+            0.92,
         )
         more = report.median(name(OURS), "word_error_rate") - report.median(name(PEER), "word_error_rate")
         report.aim_at_most(f"points of word error above faster-whisper's, {at_once} at once", more, 0.7)
