@@ -7,7 +7,6 @@ https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-w
 
 import base64
 import binascii
-import hashlib
 import hmac
 import re
 import secrets
@@ -54,7 +53,7 @@ class Signer:
 
     def __init__(self, signing_secrets: Sequence[str], private_keys: Sequence[str]) -> None:
         """Of `whsec_…` and `whsk_…` texts, each counted once; `NotAKey` for any other."""
-        self._secrets = [secret_bytes(text) for text in dict.fromkeys(signing_secrets)]
+        self._keyed = [_keyed(secret_bytes(text)) for text in dict.fromkeys(signing_secrets)]
         self._private_keys = [_private(text) for text in dict.fromkeys(private_keys)]
 
     def headers(self, webhook_id: str, moment: float, body: bytes) -> dict[str, str]:
@@ -68,7 +67,7 @@ class Signer:
         }
 
     def _signatures(self, signed: bytes) -> list[str]:
-        signatures = ["v1," + _base64(_mac(secret, signed)) for secret in self._secrets]
+        signatures = ["v1," + _base64(_mac(keyed, signed)) for keyed in self._keyed]
         signatures += ["v1a," + _base64(key.sign(signed)) for key in self._private_keys]
         return signatures
 
@@ -111,7 +110,8 @@ class Verifier:
         except (ValueError, binascii.Error):
             return False
         if version == "v1":
-            return any(hmac.compare_digest(_mac(secret, signed), given) for secret in self.signing_secrets)
+            prepared = map(_keyed, self.signing_secrets)
+            return any(hmac.compare_digest(_mac(keyed, signed), given) for keyed in prepared)
         return version == "v1a" and any(_holds(key, given, signed) for key in self.public_keys)
 
 
@@ -128,8 +128,15 @@ def _base64(data: bytes) -> str:
     return binascii.b2a_base64(data, newline=False).decode()
 
 
-def _mac(secret: bytes, signed: bytes) -> bytes:
-    return hmac.digest(secret, signed, hashlib.sha256)
+def _keyed(secret: bytes) -> hmac.HMAC:
+    """Prepared once for a secret, and copied for each signature."""
+    return hmac.new(secret, digestmod="sha256")
+
+
+def _mac(keyed: hmac.HMAC, signed: bytes) -> bytes:
+    mac = keyed.copy()
+    mac.update(signed)
+    return mac.digest()
 
 
 def _holds(key: Ed25519PublicKey, signature: bytes, signed: bytes) -> bool:
