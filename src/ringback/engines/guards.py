@@ -46,8 +46,13 @@ class DecodedText:
     """Seconds from the segment's start up to which the text covers its speech."""
 
 
-def token_cap(seconds: float, *, english: bool) -> int:
-    """The most tokens that `seconds` of speech can need; in other scripts a letter may be two of them."""
+def token_cap(seconds: float, *, english: bool, draft: bool = False) -> int:
+    """The most tokens that `seconds` of speech can need; in other scripts a letter may be two of them.
+
+    A draft runs on to it more often, as its speech is cut off in the middle, and what the fastest speaker
+    loses by a lower one the next draft or the final gives back."""
+    if english and draft:
+        return min(_WHISPER_CAP, math.ceil(6 * seconds) + 6)
     return min(_WHISPER_CAP, math.ceil((8 if english else 20) * seconds) + 8)
 
 

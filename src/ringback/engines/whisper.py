@@ -120,7 +120,8 @@ class Whisper:
 
     def _decode_batch(self, batch: Sequence[Samples], task: Task, window: float) -> list[_Decoded]:
         encoded = self._encoder.encode(batch, window)
-        cap = guards.token_cap(max(map(seconds_of, batch)), english=task.language == "en")
+        draft, english = task.quality is Quality.DRAFT, task.language == "en"
+        cap = guards.token_cap(max(map(seconds_of, batch)), english=english, draft=draft)
         prompt = self._tokens.prompt(task.language)
         results = self._model.generate(
             encoded,

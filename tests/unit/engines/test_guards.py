@@ -171,10 +171,12 @@ def test_the_cap_leaves_room_for_fast_speech_and_ends_within_whisper_s_own() -> 
     assert guards.token_cap(1.0, english=True) == 16
     assert guards.token_cap(15.0, english=True) == 128
     assert guards.token_cap(30.0, english=True) == 224
+    assert guards.token_cap(1.0, english=True, draft=True) == 12
+    assert guards.token_cap(30.0, english=True, draft=True) == 186
 
 
 def test_other_scripts_need_more_tokens() -> None:
-    assert guards.token_cap(5.0, english=False) == 108
+    assert guards.token_cap(5.0, english=False) == guards.token_cap(5.0, english=False, draft=True) == 108
     assert guards.token_cap(15.0, english=False) == 224
 
 
