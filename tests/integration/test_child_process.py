@@ -12,7 +12,7 @@ from ringback.child_process import process as process_module
 from ringback.child_process.framing import pack
 from ringback.child_process.process import ChildDied, ChildProcess, ChildProgram
 from support.child_processes import children_running
-from support.waiting import turns
+from support.waiting import eventually, turns
 
 PROGRAM = ChildProgram(
     "stub_child", FROM_CHILD, max_body_bytes=1 << 10, inherits=("STUB_",), sets=(("STUB_SET", "ours"),)
@@ -93,6 +93,17 @@ async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
     with pytest.raises(asyncio.CancelledError):
         await starting
     assert not child.is_running()
+
+
+async def test_a_kill_that_is_cancelled_leaves_no_dead_process(stub: Path) -> None:
+    write(stub, "time.sleep(600)")
+    child = await started()
+    killing = asyncio.create_task(child.kill())
+    await turns()
+    killing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await killing
+    await eventually(lambda: not psutil.pid_exists(child.pid))
 
 
 def test_no_secret_is_in_the_environment() -> None:

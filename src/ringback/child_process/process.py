@@ -157,10 +157,12 @@ class ChildProcess(Generic[FromChild]):
     async def kill(self) -> None:
         """Kill it: it holds nothing that could be lost."""
         self._process.kill()
+        # Whoever is cancelled meanwhile waits no longer; the process is awaited all the same.
+        ended = asyncio.get_running_loop().run_in_executor(None, self._process.wait)
         self._writer.transport.abort()
         with suppress(ConnectionError):
             await self._writer.wait_closed()
-        await asyncio.to_thread(self._process.wait)
+        await asyncio.shield(ended)
 
     async def _describe_exit(self) -> str:
         # Its socket ends a moment before its status is known; hostile code may close the socket alone.
