@@ -157,7 +157,7 @@ class ChildProcess(Generic[FromChild]):
     async def kill(self) -> None:
         """Kill it: it holds nothing that could be lost."""
         self._process.kill()
-        # Whoever is cancelled meanwhile waits no longer; the process is awaited all the same.
+        # A caller that is cancelled meanwhile waits no longer; the process is awaited all the same.
         ended = asyncio.get_running_loop().run_in_executor(None, self._process.wait)
         self._writer.transport.abort()
         with suppress(ConnectionError):

@@ -17,11 +17,14 @@ ENGINE = ChildProgram(
     # What the models' libraries and a GPU's driver read.
     inherits=(
         *("TZ", "XDG_CACHE_HOME", "CUDA_", "NVIDIA_", "CT2_", "MKL_", "KMP_", "OMP_", "GOMP_", "DNNL_"),
-        *("ONEDNN_", "OPENBLAS_", "ORT_", "MALLOC_", "GLIBC_TUNABLES", "TOKENIZERS_", "RAYON_"),
+        *("ONEDNN_", "OPENBLAS_", "ORT_", "MALLOC_", "TOKENIZERS_", "RAYON_"),
     ),
     sets=(
         # glibc's arena per thread would each keep a window's worth of memory: 80 MB with two threads.
         ("MALLOC_ARENA_MAX", "1"),
+        # Blocks above 4 MB apart from the heap, which they leave in pieces; in huge pages, where the kernel
+        # gives them to those who ask, because pages of 4 KB would be fetched from it one by one.
+        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=4194304"),
         # oneDNN keeps what it prepares for each shape, for 1,024 by default: every length of speech is one,
         # and three hours left 100 MB of them. Preparing one again takes no time that could be measured.
         ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "16"),

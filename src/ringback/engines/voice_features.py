@@ -12,6 +12,8 @@ HOP = 160
 """Samples from one frame to the next; frame i is around sample 160 · i + 80."""
 
 _BANDS, _FRAME, _FFT = 80, 400, 512
+_AT_ONCE = 500
+"""Frames that are computed at once: those of a chunk would take 50 MB for a moment."""
 _LOWEST, _HIGHEST = 20.0, 8_000.0
 """Hz."""
 _PRE_EMPHASIS = np.float32(0.97)
@@ -24,6 +26,14 @@ def voice_features(samples: Samples) -> Features:
     before = (_FRAME - HOP) // 2
     padded = np.pad(samples, (before, _FRAME), "symmetric")
     slices = np.lib.stride_tricks.sliding_window_view(padded, _FRAME)[::HOP][:frames]
+    features = np.empty((frames, _BANDS), np.float32)
+    for first in range(0, frames, _AT_ONCE):
+        features[first : first + _AT_ONCE] = _features_of(slices[first : first + _AT_ONCE])
+    return features
+
+
+def _features_of(slices: Samples) -> Features:
+    """`slices`: shape (frames, 400)."""
     levelled = slices - slices.mean(axis=1, keepdims=True)
     sharpened = np.empty_like(levelled)
     sharpened[:, 1:] = levelled[:, 1:] - _PRE_EMPHASIS * levelled[:, :-1]
