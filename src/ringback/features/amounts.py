@@ -175,7 +175,8 @@ def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
         return None
     written = any(passage.kind(at) is AtomKind.DIGITS for at in range(i, end))
     if passage.follows(end) and passage.text(end) in CURRENCIES:
-        return _by_ear_in_currency(passage, i, end, pairs, cued=cued) if cued or not written else None
+        is_amount = cued if written else not _is_rough_range(pairs)
+        return _by_ear_in_currency(passage, i, end, pairs, cued=cued) if is_amount else None
     if not cued or written or not _amount_ends(passage, end):
         return None
     whole = int("".join(pairs[:-1]))
@@ -203,6 +204,11 @@ def _by_ear_in_currency(passage: Passage, i: int, end: int, pairs: list[str], *,
         return passage.single("money", whole.digits, i, end + 1, _amount(whole, symbol, ""))
     split = Number(i, end, int("".join(pairs[:-1])))
     return passage.single("money", "".join(pairs), i, end + 1, _amount(split, symbol, pairs[-1]))
+
+
+def _is_rough_range(pairs: list[str]) -> bool:
+    """“Forty fifty dollars”, “ten twelve dollars an hour”: from one to the other, not $40.50."""
+    return len(pairs) == 2 and 0 < int(pairs[1]) - int(pairs[0]) <= 10
 
 
 def find_money_in_digits(passage: Passage, i: int) -> Entity | None:
@@ -241,11 +247,16 @@ def _amount_ends(passage: Passage, end: int) -> bool:
     )
 
 
+_MOST_PAIRS = 4
+"""One more than an amount may have: what goes on is no amount, however long it is."""
+
+
 def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
-    """Groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”; 12 50."""
+    """Up to four groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”;
+    12 50."""
     pairs: list[str] = []
     end = i
-    while end == i or passage.follows(end):
+    while len(pairs) < _MOST_PAIRS and (end == i or passage.follows(end)):
         kind = passage.kind(end)
         if (
             kind is AtomKind.OH

@@ -139,6 +139,7 @@ def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
     """Letters and digits spelled out before atom `end`, and one word before them: “j doe four two”."""
     first, text = end, ""
     word = False
+    done = max(done, end - LONGEST_NAME)
     while first - 1 >= done and (first == end or not passage.atoms[first - 1].stop):
         kind, said = passage.kind(first - 1), passage.text(first - 1)
         if kind is AtomKind.LETTER or (kind is AtomKind.OH and said == "o"):
@@ -147,7 +148,11 @@ def _local_piece(passage: Passage, end: int, done: int) -> tuple[int, str]:
             ):
                 break
             text, first = said + text, first - 1
-        elif (start := _number_before(passage, first, done)) and not word and not any(map(str.isalpha, text)):
+        elif (
+            not word
+            and not any(map(str.isalpha, text))
+            and (start := _number_before(passage, first, done)) is not None
+        ):
             first = start
             text = digits_of(passage, first, end)
         elif kind is AtomKind.OH and not word:

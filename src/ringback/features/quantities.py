@@ -46,7 +46,7 @@ def _read_house(passage: Passage, i: int) -> tuple[str, int] | None:
     number = passage.number_at(i)
     if number is not None and number.ordinal:
         name = number.whole % 100
-        round_one = number.end - (1 if name < 20 or name % 10 == 0 else 2) - 1
+        round_one = number.end - (1 if passage.atoms[number.end - 1].value == name else 2) - 1
         is_round = passage.kind(round_one) in (AtomKind.HUNDRED, AtomKind.SCALE)
         parted = name and number.whole > _MOST_STREETS and is_round and passage.follows(round_one + 1)
         return (str(number.whole - name), round_one + 1) if parted else None

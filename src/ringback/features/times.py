@@ -155,10 +155,17 @@ def _read_parted_minute(passage: Passage, hour: int, i: int) -> tuple[str, int] 
     """The minute of `10, 15 a.m.`, “ten, fifteen a.m.”: behind a comma only where an AM or PM follows, and
     not in a list of hours: `9, 10, 11 a.m.`"""
     listed = hour > 0 and passage.atoms[hour - 1].stop == "," and passage.number_at(hour - 1) is not None
-    if listed or passage.atoms[i - 1].stop != ",":
+    if listed or passage.atoms[i - 1].stop != "," or _is_next_hour(passage, hour, i):
         return None
     minute, end = _minute_at(passage, i)
     return (minute, end) if minute and _with_half(passage, TimeOfDay("", end)).half else None
+
+
+def _is_next_hour(passage: Passage, hour: int, i: int) -> bool:
+    """“nine, ten a.m.”: two hours, not 9:10."""
+    spoken = passage.kind(hour) in (AtomKind.UNIT, AtomKind.TEEN) and passage.kind(i) is AtomKind.TEEN
+    value = passage.atoms[i].value if spoken else 0
+    return value <= 12 and value == passage.atoms[hour].value + 1
 
 
 def _is_bare_time(passage: Passage, i: int, clock: TimeOfDay) -> bool:

@@ -95,6 +95,8 @@ RULES = [
     ("pin 123", "pin", "pin [PASSWORD_1]"),
     ("write to a@b.com or visit acme.com", "url", "write to a@b.com or visit [URL_1]"),
     ("write to a@b.com or visit acme.com", "email_address", "write to [EMAIL_ADDRESS_1] or visit acme.com"),
+    ("two hundred at gmail dot com", "pii", "[EMAIL_ADDRESS_1]"),
+    ("I live at twelve hundred 42nd street", "location_address", "I live at [LOCATION_ADDRESS_1]"),
     ("the ip is 192.168.1.1", "ip_address", "the ip is [IP_ADDRESS_1]"),
     ("card four five three nine dash one four eight eight", "pci", "card [CREDIT_CARD_1]"),
     ("1 2", "numbers", "1 2"),
