@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore
+from ringback.blobs import INLINE_LIMIT, BlobKey, FolderBlobStore, StoreUnreachable
 from ringback.errors import Failure
+from ringback.server import sync_responder
 from ringback.server.multipart import MOST_OVERHEAD_BYTES
 from ringback.server.sync_responder import FORMS_AT_ONCE
 from ringback.settings import LimitSettings
@@ -147,6 +149,33 @@ async def test_of_answers_asked_for_again_a_few_documents_are_in_memory(
     assert {(answer.status, answer.body) for answer in answers} == {(200, expected.body)}
     assert all(answer.headers["idempotent-replayed"] == "true" for answer in answers)
     assert most == FORMS_AT_ONCE
+
+
+async def test_while_the_store_is_away_no_caller_waits_for_the_turn_of_another(
+    api: Front, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = asyncio.create_task(send(api, Idempotency_Key="monday"))
+    await api.finish(await api.claim(), large_document(INLINE_LIMIT))
+    await first
+    at_once, may_fail = 0, asyncio.Event()
+
+    async def away(_blobs: FolderBlobStore, _key: BlobKey) -> bytes:
+        nonlocal at_once
+        at_once += 1
+        await may_fail.wait()
+        raise StoreUnreachable("it did not answer in time")
+
+    @asynccontextmanager
+    async def content_away(blobs: FolderBlobStore, key: BlobKey) -> AsyncIterator[bytes]:
+        yield await away(blobs, key)
+
+    monkeypatch.setattr(FolderBlobStore, "get", away)
+    monkeypatch.setattr(FolderBlobStore, "content", content_away)
+    monkeypatch.setattr(sync_responder, "BLOB_RETRY_SECONDS", -1.0)
+    asking = [asyncio.create_task(send(api, Idempotency_Key="monday")) for _ in range(6)]
+    await eventually(lambda: at_once == len(asking))
+    may_fail.set()
+    assert {answer.status for answer in await asyncio.gather(*asking)} == {503}
 
 
 @pytest.mark.parametrize(

@@ -168,12 +168,19 @@ class SyncResponder:
         """Made of the whole document, which of ten hours takes a second and ten times its size: a few at a
         time, however often it is asked for."""
         caller = f"{job.project}/{job.accessor or ''}"
-        await self._forms.take(caller)
-        try:
-            document = await self._patiently(lambda: read_document(self._services.blobs, stored))
-            return await asyncio.to_thread(write, document)
-        finally:
-            self._forms.give_back(caller)
+        blobs = self._services.blobs
+
+        async def rewritten() -> Response:
+            if stored.key is not None:
+                # Before its turn: a caller holds no place while the store is away.
+                await _find(blobs, stored.key)
+            await self._forms.take(caller)
+            try:
+                return await asyncio.to_thread(write, await read_document(blobs, stored))
+            finally:
+                self._forms.give_back(caller)
+
+        return await self._patiently(rewritten)
 
     def _missing(self, job: Job) -> Failure:
         is_lost = still_kept(job, self._services.limits.keep_results_seconds, self._services.clock.now())
