@@ -37,8 +37,8 @@ BATCHES_PER_THREAD = 2
 """One that runs, and one behind it, so that the thread need not wait for the serving process."""
 
 _MAX_LENGTH_RATIO = 1.5
-"""Longest to shortest segment of a batch. All are padded to the longest: beyond this ratio sharing a batch
-costs more than it saves."""
+"""Longest to shortest segment of a batch. What they share is the decoding (on a CPU each has a window of its
+own): beyond this ratio sharing a batch costs more than it saves."""
 
 _FEW_PARTIALS = 2
 """A batch of more serves more streams with the same work, and holds up a final for longer."""

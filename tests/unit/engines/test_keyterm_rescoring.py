@@ -159,6 +159,16 @@ def test_unsure_ones_of_a_language_are_asked_again_together_whatever_their_terms
     }
 
 
+def test_of_many_questions_a_few_are_asked_at_a_time() -> None:
+    listener = Listener({"Metformin": (0.5, -99.0)})
+    segments = [segment("unfortunately metformen", frames=100 + number) for number in range(20)]
+    assert rescored(listener, segments, "Metformin") == ["unfortunately Metformin"] * 20
+    assert [len(each.texts) for each in listener.questions] == [16, 16, 8]
+    rows = [row for each in listener.questions for row in each.rows[1:]]
+    assert rows == [row for row in range(20) for _ in range(2)]
+    assert [frames for each in listener.questions for frames in each.frames] == [100 + row for row in rows]
+
+
 def test_a_term_within_an_address_is_asked_about_and_the_rest_of_it_stays() -> None:
     listener = Listener({"Acme.com": (0.5, 0.0), ".Acme": (-30.0, -30.0)})
     assert rescored(listener, [segment("unfortunately acne.com")], "Acme") == ["unfortunately Acme.com"]
