@@ -7,6 +7,7 @@ import pytest
 
 from ringback.bootstrap.first_key import ensure_api_key
 from ringback.jobs.job import JobId
+from ringback.keys import new_secret
 from ringback.server.auth import SESSION_SECONDS
 from ringback.settings import Settings
 from ringback.transcription.request import audio_key
@@ -77,13 +78,13 @@ async def test_a_session_ends_when_the_operators_key_gets_another_value(
 ) -> None:
     """By a restart with another `RINGBACK_API_KEY`: the key's id stays the same."""
     before, after = Settings(api_key="b" * 40), Settings(api_key="c" * 40)
-    await ensure_api_key(before, api.ledger, manual_clock)
+    await ensure_api_key(before, api.ledger, manual_clock, new_secret())
     session = await session_of(api, "b" * 40)
     manual_clock.advance(1)
-    await ensure_api_key(before, api.ledger, manual_clock)
+    await ensure_api_key(before, api.ledger, manual_clock, new_secret())
     assert await status_with(api, session) == 200
     manual_clock.advance(1)
-    await ensure_api_key(after, api.ledger, manual_clock)
+    await ensure_api_key(after, api.ledger, manual_clock, new_secret())
     assert await status_with(api, session) == 401
     assert await status_with(api, await session_of(api, "c" * 40)) == 200
 

@@ -3,16 +3,17 @@
 import uuid
 
 from ringback.clock import Clock
-from ringback.keys import ApiKey, KeyStore, new_secret, operators_key_id, secret_hash
+from ringback.keys import ApiKey, KeyStore, operators_key_id, secret_hash
 from ringback.settings import Settings
 
 API_KEY_VARIABLE = "RINGBACK_API_KEY"
 
 
-async def ensure_api_key(settings: Settings, keys: KeyStore, clock: Clock) -> None:
-    """The operator's own key, or, on the very first start, one that is made and printed once.
+async def ensure_api_key(settings: Settings, keys: KeyStore, clock: Clock, first_secret: str) -> None:
+    """The operator's own key, or, on the very first start, one of `first_secret` that is printed once.
 
-    The operator's key has one place in the ledger: another value takes it over, and none empties it.
+    Tried again with the same secret, it prints the key that an earlier try may have added without hearing of
+    it. The operator's key has one place in the ledger: another value takes it over, and none empties it.
     """
     project = (await keys.projects())[0].id
     operators = operators_key_id(project)
@@ -24,17 +25,22 @@ async def ensure_api_key(settings: Settings, keys: KeyStore, clock: Clock) -> No
             owner = _owner(operators, project, API_KEY_VARIABLE, clock.now())
             await _add(keys, owner, settings.api_key)
     elif not await keys.keys(project):
-        secret = new_secret()
         owner = _owner(str(uuid.uuid4()), project, "made on the first start", clock.now())
-        await keys.add_key(owner, secret_hash(secret))
-        print(f"Your API key, shown this once and stored only as a hash:\n\n    {secret}\n", flush=True)
+        await _add(keys, owner, first_secret)
+        _show(first_secret)
+    elif await keys.key_by_hash(secret_hash(first_secret)) is not None:
+        _show(first_secret)
+
+
+def _show(secret: str) -> None:
+    print(f"Your API key, shown this once and stored only as a hash:\n\n    {secret}\n", flush=True)
 
 
 async def _add(keys: KeyStore, key: ApiKey, secret: str) -> None:
     try:
         await keys.add_key(key, secret_hash(secret))
     except ValueError:
-        # Another node started in the same moment, and has added it.
+        # Another node that started in the same moment has added it, or an earlier try whose answer was lost.
         if await keys.key_by_hash(secret_hash(secret)) is None:
             raise
 

@@ -21,7 +21,9 @@ from ringback.bootstrap.traces import record_traces
 from ringback.bootstrap.weak_keys import weak_keys
 from ringback.clock import Clock, SystemClock
 from ringback.errors import Misconfigured
+from ringback.jobs.round_turns import Turns
 from ringback.jobs.store import LedgerUnavailable
+from ringback.keys import new_secret
 from ringback.sandbox import hide_memory
 from ringback.service import Service, run_in_stages, until
 from ringback.settings import Settings
@@ -139,9 +141,9 @@ async def _prepare_ledger(context: ProcessContext) -> str:
         return await when_available("ledger", question, settings.limits.start_seconds, clock)
 
     project = (await waiting_for(ledger.projects))[0].id
-    if settings.does("api") and (settings.api_key or await waiting_for(partial(_may_make_a_key, context))):
+    if settings.does("api") and (settings.api_key or await waiting_for(_turn_to_make_a_key(context.cluster))):
         # Only now, when nothing else can fail any more, is a key shown that will not be shown again.
-        await waiting_for(partial(ensure_api_key, settings, ledger, clock))
+        await waiting_for(partial(ensure_api_key, settings, ledger, clock, new_secret()))
     await waiting_for(partial(_report_resumed, context))
     return project
 
@@ -156,6 +158,20 @@ async def _report_resumed(context: ProcessContext) -> None:
         telemetry.event("jobs.waiting", live=facts)
 
 
-async def _may_make_a_key(context: ProcessContext) -> bool:
-    """Of nodes that start together, one."""
-    return context.cluster is None or await context.cluster.take_turn("first key", FIRST_KEY_SECONDS)
+def _turn_to_make_a_key(cluster: Turns | None) -> Callable[[], Awaitable[bool]]:
+    """Asks whether this node may: of nodes that start together, one. After a lost answer the turn counts as
+    this node's: if another has it, both look whether there is a key, and at worst each shows one that works.
+    """
+    may_be_ours = False
+
+    async def take_turn() -> bool:
+        nonlocal may_be_ours
+        if cluster is None:
+            return True
+        try:
+            return await cluster.take_turn("first key", FIRST_KEY_SECONDS) or may_be_ours
+        except LedgerUnavailable:
+            may_be_ours = True
+            raise
+
+    return take_turn

@@ -20,7 +20,7 @@ from click.testing import CliRunner
 from ringback.bootstrap.first_key import ensure_api_key
 from ringback.cli import main
 from ringback.clock import SystemClock
-from ringback.keys import secret_hash
+from ringback.keys import new_secret, secret_hash
 from ringback.settings import load
 from ringback.storage.sqlite import SqliteLedger
 from support.waiting import PATIENCE
@@ -137,7 +137,7 @@ def test_revoking_the_key_of_the_environment_tells_that_it_comes_back(alone: Pat
     async def make() -> str:
         settings = load(None, {"data_dir": str(alone), "api_key": "a-key-of-the-operator"})
         async with await SqliteLedger.open(alone / "ringback.db", SystemClock()) as ledger:
-            await ensure_api_key(settings, ledger, SystemClock())
+            await ensure_api_key(settings, ledger, SystemClock(), new_secret())
             (project,) = await ledger.projects()
             (key,) = await ledger.keys(project.id)
             return key.id
