@@ -83,6 +83,12 @@ class TestOnce:
             await store.add(jobs)
         assert await store.states([job.id for job in jobs]) == {}
 
+    async def test_an_id_twice_in_one_call_is_a_fault(self, store: Store, new_job: NewJobs) -> None:
+        job = new_job()
+        with pytest.raises(ValueError, match=job.id):
+            await store.add([job, job])
+        assert await store.states([job.id]) == {}
+
     async def test_a_follow_up_has_none(self, store: Store, new_job: NewJobs, claim_one: ClaimOne) -> None:
         await store.add([new_job()])
         lease = await claim_one()

@@ -133,11 +133,13 @@ def _add_jobs(connection: sqlite3.Connection, added: Sequence[AddedJob], now: fl
 
 
 def _known(connection: sqlite3.Connection, added: Sequence[AddedJob]) -> JobId:
-    """The first of these whose id is another job's."""
+    """The first of these whose id is another job's, be it one of these."""
+    seen: set[JobId] = set()
     for one in added:
         found = fetch_one(connection, _SQL["number_of"], {"id": one.job.id})
-        if found is not None and found["number"] != one.live.number:
+        if one.job.id in seen or (found is not None and found["number"] != one.live.number):
             return one.job.id
+        seen.add(one.job.id)
     raise AssertionError("the database refused an id that is not there")
 
 
