@@ -63,7 +63,6 @@ _TRANSIENT = (
 )
 _ROLLED_BACK = (
     asyncpg.InvalidCachedStatementError,  # a migration has changed what a prepared statement returns
-    asyncpg.OutdatedSchemaCacheError,
     asyncpg.DeadlockDetectedError,
     asyncpg.SerializationError,
     asyncpg.LockNotAvailableError,

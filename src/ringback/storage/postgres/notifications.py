@@ -54,7 +54,10 @@ class Notifier:
         """After their commit."""
         self._wake(changes.ready, changes.ended)
         if changes.ready or changes.ended:
-            self._unsent.add(changes)
+            self._unsent.ended += changes.ended
+            for kind in changes.ready:
+                # Without the names of its lanes, which are not sent, and would pile up without a connection.
+                self._unsent.note_ready(kind, ())
             if len(self._unsent.ended) > 10 * MOST_NAMED:
                 del self._unsent.ended[MOST_NAMED + 1 :]  # there is no connection; too many to name anyway
             self._unsent_added.set()
