@@ -1,6 +1,9 @@
 """The ledger's file: its lock, its schema, its constraints, and faults of the disk under it."""
 
 import asyncio
+import errno
+import fcntl
+import os
 import resource
 import sqlite3
 import uuid
@@ -29,7 +32,7 @@ from ringback.jobs.job import (
 from ringback.jobs.lane import FIRST_CAP
 from ringback.jobs.store import AlreadyRequested, LedgerUnavailable, OverAllowance
 from ringback.keys import ApiKey
-from ringback.storage.sqlite import SqliteLedger, schema
+from ringback.storage.sqlite import SqliteLedger, examination, schema
 
 
 @pytest.fixture
@@ -67,6 +70,21 @@ class TestServingAndNot:
                 await opened(path)
         async with await opened(path):
             pass
+
+    async def test_a_file_system_without_locks_is_named_with_the_lock_file(
+        self, path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with await opened(path):
+            pass
+
+        def no_locks(descriptor: int, operation: int) -> None:
+            raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+        with pytest.raises(Misconfigured, match=r"ledger\.db\.lock: cannot be locked: No locks available"):
+            await opened(path)
+        with pytest.raises(Misconfigured, match=r"ledger\.db\.lock: cannot be locked: No locks available"):
+            examination.examine(path)
 
     async def test_keys_are_added_beside_a_serving_process(self, path: Path) -> None:
         async with await opened(path) as serving, await opened(path, serving=False) as beside:

@@ -10,6 +10,7 @@ from pathlib import Path
 from ringback.file_lock import take_file_lock
 from ringback.storage.sqlite.schema import (
     connect_for_reading,
+    lock_faults,
     lock_file,
     newest_version,
     translated,
@@ -43,11 +44,12 @@ def examine(path: Path) -> LedgerFileReport:
 
 def is_served(path: Path) -> bool:
     """Whether another process holds the lock of the one that serves from this file."""
-    try:
-        # Shared, and for this moment only: two examinations at once do not see each other as a server.
-        descriptor = take_file_lock(lock_file(path), shared=True)
-    except FileNotFoundError:
-        return False
+    with lock_faults(path):
+        try:
+            # Shared, and for this moment only: two examinations at once do not see each other as a server.
+            descriptor = take_file_lock(lock_file(path), shared=True)
+        except FileNotFoundError:
+            return False
     if descriptor is None:
         return True
     os.close(descriptor)

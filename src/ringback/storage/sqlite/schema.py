@@ -105,9 +105,22 @@ def lock_file(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
+@contextmanager
+def lock_faults(path: Path) -> Iterator[None]:
+    """Turns the `OSError` of a lock file that cannot be opened or locked into `Misconfigured`."""
+    try:
+        yield
+    except OSError as error:
+        raise Misconfigured(
+            f"The ledger {path} cannot be used, for its lock file {lock_file(path)}: {error.strerror}. "
+            "Have data_dir on a file system with locks (a local disk), where this user may write."
+        ) from error
+
+
 def lock_for_serving(path: Path) -> int:
     """The descriptor that holds the lock until it is closed; `Misconfigured` when another process has it."""
-    descriptor = take_file_lock(lock_file(path), os.O_RDWR | os.O_CREAT)
+    with lock_faults(path):
+        descriptor = take_file_lock(lock_file(path), os.O_RDWR | os.O_CREAT)
     if descriptor is None:
         raise Misconfigured(
             f"Another process serves from the ledger {path}. Stop it, or give this one a data_dir of its own."
