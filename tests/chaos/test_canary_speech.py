@@ -19,7 +19,7 @@ from support.live_client import CLOSE_STREAM, FINALIZE, RAW, stream
 from support.program import KEY, Program
 from support.receiver import Receiver
 from support.streamed import linear16
-from support.waiting import PATIENCE
+from support.waiting import wait_until
 
 CLIP = Path(__file__).parent.parent / "audio" / "librivox_0920.flac"
 SAYS = (
@@ -103,7 +103,15 @@ def abort(processes: list[psutil.Process]) -> None:
     """End them as a crash does: what they leave behind would be a dump of their memory."""
     for each in processes:
         each.send_signal(signal.SIGABRT)
-    psutil.wait_procs(processes, timeout=PATIENCE)
+    wait_until(lambda: all(map(has_ended, processes)))
+
+
+def has_ended(process: psutil.Process) -> bool:
+    """Whether or not the server, which uses it again later, has noticed."""
+    try:
+        return bool(process.status() == psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return True
 
 
 def strings(document: bytes) -> list[str]:
