@@ -3,6 +3,8 @@ holder ends."""
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
@@ -27,3 +29,14 @@ def take_file_lock(
         os.close(descriptor)
         raise OSError(error.errno, f"cannot be locked: {error.strerror}", str(path)) from error
     return descriptor
+
+
+@contextmanager
+def file_lock(path: Path, *, shared: bool = False, waits: bool = False) -> Iterator[bool]:
+    """The same lock for as long as the context lasts; whether it is held."""
+    descriptor = take_file_lock(path, shared=shared, waits=waits)
+    try:
+        yield descriptor is not None
+    finally:
+        if descriptor is not None:
+            os.close(descriptor)

@@ -10,7 +10,7 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from ringback.file_lock import take_file_lock
+from ringback.file_lock import file_lock, take_file_lock
 
 
 class LocalCopies:
@@ -47,13 +47,9 @@ class LocalCopies:
         return descriptor
 
     def _remove_if_dead(self, lock: Path) -> None:
-        with suppress(FileNotFoundError):
-            descriptor = take_file_lock(lock)
-            if descriptor is not None:
-                try:
-                    self._remove(lock.stem)
-                finally:
-                    os.close(descriptor)
+        with suppress(FileNotFoundError), file_lock(lock) as is_dead:
+            if is_dead:
+                self._remove(lock.stem)
 
     def _remove(self, token: str) -> None:
         """The files of one process; its lock last, so that a crash in here is cleaned up as well."""

@@ -14,7 +14,7 @@ disk has its pages back; a pack without bodies is removed. One process appends, 
 import asyncio
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import NamedTuple
@@ -24,7 +24,7 @@ from ringback.blobs.pack_writer import Appended, PackWriter, pack_name
 from ringback.blobs.port import BlobKey
 from ringback.blobs.threads import BlobThreads
 from ringback.clock import Clock
-from ringback.file_lock import take_file_lock
+from ringback.file_lock import file_lock, take_file_lock
 from ringback.system import punch_hole, sync_folder
 
 PACKS = "packs"
@@ -226,26 +226,14 @@ def read_body(folder: Path, place: BodyPlace) -> bytes | None:
     return None
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[bool]:
+def alone(folder: Path) -> AbstractContextManager[bool]:
     """Whether no other process copies bodies out; none begins to while the context lasts."""
-    descriptor = take_file_lock(folder.parent)
-    try:
-        yield descriptor is not None
-    finally:
-        if descriptor is not None:
-            os.close(descriptor)
+    return file_lock(folder.parent)
 
 
-@contextmanager
-def copying(folder: Path) -> Iterator[None]:
+def copying(folder: Path) -> AbstractContextManager[bool]:
     """Nothing is punched out, and no pack removed, while the context lasts."""
-    descriptor = take_file_lock(folder.parent, shared=True, waits=True)
-    assert descriptor is not None
-    try:
-        yield
-    finally:
-        os.close(descriptor)
+    return file_lock(folder.parent, shared=True, waits=True)
 
 
 def _punch(folder: Path, place: BodyPlace) -> None:

@@ -1,13 +1,12 @@
 """The state of a ledger's file, for checks before a server is started with it."""
 
-import os
 import sqlite3
 import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from ringback.file_lock import take_file_lock
+from ringback.file_lock import file_lock
 from ringback.storage.sqlite.schema import (
     connect_for_reading,
     lock_faults,
@@ -47,13 +46,10 @@ def is_served(path: Path) -> bool:
     with lock_faults(path):
         try:
             # Shared, and for this moment only: two examinations at once do not see each other as a server.
-            descriptor = take_file_lock(lock_file(path), shared=True)
+            with file_lock(lock_file(path), shared=True) as is_free:
+                return not is_free
         except FileNotFoundError:
             return False
-    if descriptor is None:
-        return True
-    os.close(descriptor)
-    return False
 
 
 def _check(path: Path) -> tuple[str | None, bool]:
