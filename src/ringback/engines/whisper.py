@@ -175,7 +175,7 @@ class Whisper:
             chosen_rows(encoded, chosen),
             self._tokens.prompt(language),
             [list(texts[i].tokens) for i in chosen],
-            [min(window_frames(seconds_of(batch[i])), 3000) for i in chosen],
+            [window_frames(seconds_of(batch[i])) for i in chosen],
         )
         for i, alignment in zip(chosen, aligned, strict=True):
             pieces = _pieces(self._tokens, texts[i].tokens, alignment)
