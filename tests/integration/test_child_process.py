@@ -29,7 +29,7 @@ def stub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(folder: Path, code: str, sent: bytes = READY) -> None:
     connect = f"server = socket.socket(fileno=int(sys.argv[1]))\nserver.sendall({sent!r})\n"
-    (folder / "stub_child.py").write_text(f"import os, socket, sys, time\n{connect}{code}\n")
+    (folder / "stub_child.py").write_text(f"import os, signal, socket, sys\n{connect}{code}\n")
 
 
 def children() -> list[psutil.Process]:
@@ -46,12 +46,12 @@ async def started() -> ChildProcess[FromChild]:
     [
         ("os._exit(3)", b"", "ended with status 3"),
         ("os.kill(os.getpid(), 9)", b"", "killed by SIGKILL"),
-        ("server.close(); time.sleep(600)", b"", "closed its socket"),
-        ("time.sleep(600)", b"\xff" * 8, "impossible size"),
-        ("time.sleep(600)", b"".join(pack(ReadProgress(0.0), bytes(2_000))), "impossible size"),
-        ("time.sleep(600)", b"".join(pack(ReadProgress(0.0), bytes(3))), "impossible size"),
-        ("time.sleep(600)", (1).to_bytes(4, "little") + bytes(4) + b"\xc0", "a frame that is none"),
-        ("time.sleep(600)", b"".join(pack(ReadOrder("a", Decoding(), 1.0))), "a frame that is none"),
+        ("server.close(); signal.pause()", b"", "closed its socket"),
+        ("signal.pause()", b"\xff" * 8, "impossible size"),
+        ("signal.pause()", b"".join(pack(ReadProgress(0.0), bytes(2_000))), "impossible size"),
+        ("signal.pause()", b"".join(pack(ReadProgress(0.0), bytes(3))), "impossible size"),
+        ("signal.pause()", (1).to_bytes(4, "little") + bytes(4) + b"\xc0", "a frame that is none"),
+        ("signal.pause()", b"".join(pack(ReadOrder("a", Decoding(), 1.0))), "a frame that is none"),
     ],
 )
 async def test_what_became_of_a_child_is_said(
@@ -69,7 +69,7 @@ async def test_what_became_of_a_child_is_said(
 
 
 async def test_silence_counts_from_the_question(stub: Path) -> None:
-    write(stub, "time.sleep(600)")
+    write(stub, "signal.pause()")
     child = await started()
     with pytest.raises(ChildDied, match=r"no sign of life in 0\.01 s"):
         await child.receive_message(0.01)
@@ -85,7 +85,7 @@ async def test_a_child_that_does_not_come_up_is_an_error_of_the_system(stub: Pat
 
 
 async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
-    write(stub, "time.sleep(600)", b"")
+    write(stub, "signal.pause()", b"")
     starting = asyncio.create_task(started())
     await turns()
     (child,) = children()
@@ -96,7 +96,7 @@ async def test_a_start_that_is_cancelled_leaves_no_process(stub: Path) -> None:
 
 
 async def test_a_kill_that_is_cancelled_leaves_no_dead_process(stub: Path) -> None:
-    write(stub, "time.sleep(600)")
+    write(stub, "signal.pause()")
     child = await started()
     killing = asyncio.create_task(child.kill())
     await turns()
