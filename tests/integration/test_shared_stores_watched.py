@@ -45,7 +45,7 @@ def test_another_store_is_refused_and_an_unmounted_one_takes_nothing(tmp_path: P
         def status() -> int:
             return program.get("/v1/status").status
 
-        program.wait_until(lambda: status() == 503, PATIENCE, "nobody noticed")
+        program.wait_until(lambda: status() == 503, PATIENCE, "it was not noticed")
         assert "blobs_url" in program.get("/v1/status").json()["reason"]
         assert program.metric("ringback_blob_store_up") == 0
         taken = program.listen(AUDIO)

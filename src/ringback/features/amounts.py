@@ -252,7 +252,7 @@ _MOST_PAIRS = 4
 
 
 def _pairs(passage: Passage, i: int) -> tuple[list[str], int]:
-    """Up to four groups as they are heard: a unit first, then two digits each: “oh five”, “seventy two”;
+    """Up to four groups as they are spoken: a unit first, then two digits each: “oh five”, “seventy two”;
     12 50."""
     pairs: list[str] = []
     end = i

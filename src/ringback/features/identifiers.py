@@ -132,8 +132,8 @@ _LONGEST_CARD = 19
 
 
 def _card_before_stop(passage: Passage, run: Run) -> Run | None:
-    """A card's number, when more digits follow behind a full stop: a group that was heard twice, the date on
-    the card."""
+    """A card's number, when more digits follow behind a full stop: a group that was recognised twice, or the
+    date on it."""
     for count in range(len(run.pieces), 0, -1):
         digits, end = "".join(run.pieces[:count]), run.ends[count - 1]
         if passage.atoms[end - 1].stop == "." and _is_expected(CARD, digits):

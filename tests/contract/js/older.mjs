@@ -9,29 +9,29 @@ const client = createClient(given.key, {
   global: { fetch: { options }, websocket: { options: { url: given.url.replace("http", "ws") } } },
 });
 const audio = readFileSync(given.clip);
-const told = {};
+const answers = {};
 
 const asked = { model: "nova-2", punctuate: true, utterances: true, diarize: undefined, tag: ["a", "b"] };
-told.file = result(await client.listen.prerecorded.transcribeFile(audio, asked));
-told.url = result(await client.listen.prerecorded.transcribeUrl({ url: given.media_url }, asked));
+answers.file = result(await client.listen.prerecorded.transcribeFile(audio, asked));
+answers.url = result(await client.listen.prerecorded.transcribeUrl({ url: given.media_url }, asked));
 const { CallbackUrl } = await import(process.argv[2]);
-told.accepted = result(
+answers.accepted = result(
   await client.listen.prerecorded.transcribeFileCallback(audio, new CallbackUrl(given.callback_url), asked),
 );
 const project = result(await client.manage.getProjects()).projects[0].project_id;
-told.requests = result(await client.manage.getProjectUsageRequests(project, {}));
-told.request = result(await client.manage.getProjectUsageRequest(project, told.file.metadata.request_id));
-told.called_back = result(await client.manage.getProjectUsageRequest(project, told.accepted.request_id));
-told.usage = result(await client.manage.getProjectUsageSummary(project, {}));
-told.fields = result(await client.manage.getProjectUsageFields(project, {}));
-told.key = result(await client.manage.createProjectKey(project, { comment: "from the SDK", scopes: ["member"] }));
-told.keys = result(await client.manage.getProjectKeys(project));
-const deleted = await client.manage.deleteProjectKey(project, told.key.api_key_id);
+answers.requests = result(await client.manage.getProjectUsageRequests(project, {}));
+answers.request = result(await client.manage.getProjectUsageRequest(project, answers.file.metadata.request_id));
+answers.called_back = result(await client.manage.getProjectUsageRequest(project, answers.accepted.request_id));
+answers.usage = result(await client.manage.getProjectUsageSummary(project, {}));
+answers.fields = result(await client.manage.getProjectUsageFields(project, {}));
+answers.key = result(await client.manage.createProjectKey(project, { comment: "from the SDK", scopes: ["member"] }));
+answers.keys = result(await client.manage.getProjectKeys(project));
+const deleted = await client.manage.deleteProjectKey(project, answers.key.api_key_id);
 if (deleted.error) throw deleted.error;
-told.deleted = true;
-told.live = await live();
+answers.deleted = true;
+answers.live = await live();
 // A pipe takes a long text piece by piece: the end is only then.
-process.stdout.write(JSON.stringify(told), () => process.exit(0));
+process.stdout.write(JSON.stringify(answers), () => process.exit(0));
 
 function result(answer) {
   if (answer.error) throw answer.error;
