@@ -111,7 +111,7 @@ format: $(INSTALL)dev ## Format the code.
 bench: $(INSTALL)dev .venvs/rivals/.installed ## Measure, beside peers in the same run; results go to bench/results/.
 	$(BIN)/python -m bench $(ARGS)
 
-plots: .venvs/plots/.installed ## Write the tables and draw the plots of docs/performance/ from bench/plots/figures.json.
+plots: .venvs/plots/.installed ## Write the tables and draw the plots of docs/performance/ from bench/results/ and bench/plots/figures.json.
 	.venvs/plots/bin/python -m bench.plots
 
 chaos: setup-dev ## The long form of the tests that kill and break things on purpose, for hours (ROUNDS=500).

@@ -1,1 +1,1 @@
-"""The tables and plots of docs/performance/, both made from figures.json. `make plots` writes them."""
+"""Tables and plots of docs/performance/; `make plots` writes them from bench/results/ and figures.json."""

@@ -1,4 +1,5 @@
-"""The figures of docs/performance/: figures.json has every table of them, cell by cell, as it is printed.
+"""The figures of docs/performance/: figures.json has every table of them, cell by cell, as it is printed,
+but for the rows that one run of a benchmark gives, which are read from its results (`bench.plots.measured`).
 
 A page marks where a table stands with a comment, `<!-- table: NAME -->`; what follows it is written from the
 data, so that a table and the plot of it cannot differ.
@@ -8,6 +9,8 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.plots.measured import MEASURED
 
 ROOT = Path(__file__).parents[2]
 FIGURES = Path(__file__).with_name("figures.json")
@@ -47,7 +50,10 @@ def _line(cells: list[str]) -> str:
 
 def tables() -> dict[str, Table]:
     data = json.loads(FIGURES.read_text())
-    return {name: Table(table["head"], table["rows"]) for name, table in data.items()}
+    return {
+        name: Table(table["head"], MEASURED[name]() if name in MEASURED else table["rows"])
+        for name, table in data.items()
+    }
 
 
 def pages() -> list[Path]:

@@ -1,13 +1,15 @@
 """The pages of docs/performance/: each has a plot, and its tables, plot and data say the same figures."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from bench.plots.measured import MEASURED, Rounds, cell, lags, seconds, summary_of, typical_and_late
 from bench.plots.pictures import PLOTS, Plot, described
-from bench.plots.tables import FOLDER, INDEX, MARKED, Figure, figure, pages, tables, with_tables
+from bench.plots.tables import FIGURES, FOLDER, INDEX, MARKED, Figure, figure, pages, tables, with_tables
 
 DESCRIPTION = "{http://purl.org/dc/elements/1.1/}description"
 LARGEST = 40_000  # bytes
@@ -22,7 +24,9 @@ def name_of(page: Path) -> str:
 @pytest.mark.parametrize("page", pages(), ids=name_of)
 def test_tables_say_what_the_data_says(page: Path) -> None:
     text = page.read_text()
-    assert with_tables(text, KNOWN) == text, "figures go into bench/plots/figures.json, then `make plots`"
+    assert with_tables(text, KNOWN) == text, (
+        "`make plots` writes the tables, after a run of a benchmark or a change of figures.json"
+    )
 
 
 def test_every_table_of_the_data_stands_on_one_page() -> None:
@@ -94,3 +98,43 @@ def test_bars_are_labelled_with_the_figures_as_they_are_printed(plot: Plot) -> N
 )
 def test_a_cell_is_read_as_it_is_printed(cell: str, part: int, expected: Figure | None) -> None:
     assert figure(cell, part) == expected
+
+
+def test_no_figure_of_a_run_is_kept_twice() -> None:
+    typed = {name for name, table in json.loads(FIGURES.read_text()).items() if "rows" in table}
+    assert not typed & set(MEASURED)
+    assert all(len(row) == len(KNOWN[name].head) for name in MEASURED for row in KNOWN[name].rows)
+
+
+def one(value: float) -> Rounds:
+    return Rounds(value, value, value, 1)
+
+
+def test_a_result_is_read_with_its_spread(tmp_path: Path) -> None:
+    spread = {"median": 1478.0, "min": 1138.0, "max": 1818.0, "repeats": 3}
+    (tmp_path / "NAME.json").write_text(json.dumps({"summary": {"ours": {"per_second": spread}}}))
+    ours = summary_of("NAME", tmp_path)["ours"]
+    assert cell(ours, "per_second") == "1,478 (1,138–1,818)"
+    assert cell(ours, "per_minute") == "–", "not measured"
+    assert cell({"per_second": one(12_615.4)}, "per_second") == "12,615", "one round has no range"
+
+
+@pytest.mark.parametrize(
+    ("value", "printed"), [(-0.06, "0.00"), (0.3, "0.30"), (0.999, "1.00"), (2.04, "2.0"), (39.6, "40")]
+)
+def test_seconds_have_two_figures(value: float, printed: str) -> None:
+    assert seconds(value) == printed
+
+
+def test_a_delay_is_told_by_its_median_and_the_late_ones() -> None:
+    delay = {"final_p50": one(0.28), "final_p95": one(0.51), "final_count": one(16)}
+    assert typical_and_late(delay, "final", seconds) == "0.28, 0.51"
+    assert typical_and_late(delay | {"final_count": one(1)}, "final", seconds) == "0.28 (one)"
+
+
+@pytest.mark.parametrize(
+    ("arrived", "printed"),
+    [(1.0, "3, 26"), (0.779, "78 % arrived within 20 s"), (0.0, "none arrived within 20 s")],
+)
+def test_deliveries_that_did_not_come_are_told(arrived: float, printed: str) -> None:
+    assert lags({"healthy_arrived": one(arrived), "p50_ms": one(3.3), "p99_ms": one(26.3)}) == printed
