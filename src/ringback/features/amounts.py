@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from ringback.features.identifiers import is_counted
 from ringback.features.measures import measure_symbol
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
@@ -16,7 +17,7 @@ CURRENCIES = {
     "yen": "¥",
     **dict.fromkeys(("rupee", "rupees"), "₹"),
 }
-_CENTS = {"cent": "$", "cents": "$"}
+CENTS = ("cent", "cents", "pence")
 _NAMING = ("number", "id", "code", "reference")
 """Behind these a number is a name, also in “invoice number”."""
 _SYMBOLS = "$€£¥₹"
@@ -24,7 +25,7 @@ _LONGEST_AMOUNT = 12
 MONEY_CUES = words(
     "total totals totaled totalled subtotal balance charge charged charges price priced cost costs bill "
     "billed amount fee fees invoice invoiced paid pay pays owe owed owes due refund refunded payment "
-    "quoted quote rent worth deposit spent spend sells sold"
+    "quoted quote rent rents mortgage worth deposit spent spend sells sold"
 )
 _STERLING_CUES = MONEY_CUES | words("sterling british pence it's tip fare ticket buy bought sell")
 _WEIGHT_CUES = words("weigh weighs weighed weight lost lose gained gain heavy lift lifted")
@@ -52,7 +53,7 @@ def find_money(passage: Passage, number: Number) -> Entity | None:
     if number.ordinal or not passage.follows(i):
         return None
     text = passage.text(i)
-    if text in _CENTS and not number.scale:
+    if text in ("cent", "cents") and not number.scale:
         return _cents_alone(passage, number)
     symbol = CURRENCIES.get(text)
     if symbol is None or (symbol == "£" and not _is_sterling(passage, number)):
@@ -125,7 +126,7 @@ def _read_cents(passage: Passage, i: int) -> tuple[str, int] | None:
         return None
     if number.scale:
         return None
-    if passage.text(number.end) in ("cent", "cents", "pence") and passage.follows(number.end):
+    if passage.text(number.end) in CENTS and passage.follows(number.end):
         return f"{number.whole:02d}", number.end + 1
     alone = start == i and number.whole >= 10 and _phrase_ends(passage, number.end)
     return (f"{number.whole:02d}", number.end) if alone else None
@@ -155,7 +156,7 @@ def find_written_money(passage: Passage, i: int) -> Entity | None:
     if passage.follows(end) and CURRENCIES.get(passage.text(end)) == sign:
         end += 1
     cents = _read_cents(passage, end) if "." not in text and text[-1].isdigit() else None
-    if cents is not None and passage.text(cents[1] - 1) in ("cent", "cents", "pence"):
+    if cents is not None and passage.text(cents[1] - 1) in CENTS:
         return passage.single("money", digits + cents[0].lstrip("0"), i, cents[1], f"{original}.{cents[0]}")
     return passage.single("money", digits, i, end, original)
 
@@ -174,13 +175,29 @@ def find_money_by_ear(passage: Passage, i: int) -> Entity | None:
     if not 2 <= len(pairs) <= 3 or not passage.is_whole(i, end):
         return None
     written = any(passage.kind(at) is AtomKind.DIGITS for at in range(i, end))
+    if _is_moment(passage, i):
+        return None
     if passage.follows(end) and passage.text(end) in CURRENCIES:
         is_amount = cued if written else not _is_rough_range(pairs)
         return _by_ear_in_currency(passage, i, end, pairs, cued=cued) if is_amount else None
     if not cued or written or not _amount_ends(passage, end):
         return None
+    if len(pairs) == 2 and passage.cue(i, _WHOLE_CUES, 5):
+        return passage.single("money", "".join(pairs), i, end, "".join(pairs))
     whole = int("".join(pairs[:-1]))
     return passage.single("money", "".join(pairs), i, end, f"${whole:,}.{pairs[-1]}")
+
+
+_WHOLE_CUES = words("rent rents mortgage deposit")
+"""What is never a matter of cents: “rent is fourteen fifty” is 1450, of a currency that was not said."""
+_YEARS_AFTER = ("in", "since")
+_DUE_AT = ("at", "by", "on", "before")
+
+
+def _is_moment(passage: Passage, i: int) -> bool:
+    """Whether a year or a time is said: “the price in nineteen ninety”, “payment is due at ten thirty”."""
+    previous = passage.previous(i)
+    return previous in _YEARS_AFTER or (previous in _DUE_AT and passage.cue(i, ("due",), 3))
 
 
 _PLURALS = frozenset(CURRENCIES) - {"dollar", "euro", "pound", "rupee"}
@@ -190,8 +207,7 @@ _PLURALS = frozenset(CURRENCIES) - {"dollar", "euro", "pound", "rupee"}
 def _by_ear_in_currency(passage: Passage, i: int, end: int, pairs: list[str], *, cued: bool) -> Entity | None:
     """“The price is twelve fifty dollars” as $12.50, elsewhere as $1,250; “three forty two ninety nine
     dollars”. “Three fifty dollars” are hundreds anywhere: `quantities.find_round_by_ear`."""
-    year = passage.previous(i) in ("in", "since")  # “in nineteen eighty two dollars”
-    if passage.text(end) not in _PLURALS or year or (len(pairs) == 2 and len(pairs[0]) == 1):
+    if passage.text(end) not in _PLURALS or (len(pairs) == 2 and len(pairs[0]) == 1):
         return None
     whole = Number(i, end, int("".join(pairs)))
     if (symbol := CURRENCIES[passage.text(end)]) == "£" and not _is_sterling(passage, whole):
@@ -241,8 +257,8 @@ def _amount_ends(passage: Passage, end: int) -> bool:
         passage.follows(end)
         and (
             passage.kind(end) in (AtomKind.SCALE, AtomKind.HUNDRED, AtomKind.ORDINAL, AtomKind.DIGITS)
-            or passage.text(end) in ("percent", "point", "am", "pm", "o'clock", "dash", "hyphen", "slash")
-            or measure_symbol(passage, end) is not None
+            or passage.text(end) in ("dash", "hyphen", "slash")
+            or (is_counted(passage, end) and (passage.text(end) != "per" or passage.text(end + 1) == "cent"))
         )
     )
 

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 
-from ringback.features.identifiers import read_run
+from ringback.features.identifiers import is_counted, read_run
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.readings import Number, ordinal_ending, read_year
 from ringback.features.spans import Entity
-from ringback.features.vocabulary import words
+from ringback.features.vocabulary import MONTHS, SHORT_MONTHS, words
 
-_MONTH_NAMES = "january february march april may june july august september october november december"
-_SHORT_NAMES = words("jan feb mar apr jun jul aug sep sept oct nov dec")
-MONTHS = {name: name.capitalize() for name in (*_MONTH_NAMES.split(), *_SHORT_NAMES)}
-DOUBTFUL_MONTHS = _SHORT_NAMES | {"may", "march"}
+DOUBTFUL_MONTHS = SHORT_MONTHS | {"may", "march"}
 """Months only with a day or a year, in a form that leaves no doubt."""
 _WEEKDAYS = words("monday tuesday wednesday thursday friday saturday sunday")
 _BEFORE_DATES = words(
@@ -65,7 +62,7 @@ def _month_day(
 def _is_parted(passage: Passage, i: int) -> bool:
     """Whether a sentence ends behind the month; `Feb.` has a point of its own."""
     stop = passage.atoms[i].stop
-    return stop.startswith(("?", "!")) or (stop.startswith(".") and passage.text(i) not in _SHORT_NAMES)
+    return stop.startswith(("?", "!")) or (stop.startswith(".") and passage.text(i) not in SHORT_MONTHS)
 
 
 def _read_day(passage: Passage, i: int) -> Number | None:
@@ -237,7 +234,13 @@ def _is_year(passage: Passage, i: int, value: int, end: int) -> bool:
         return not counts and (after_cue or value % 100 != 0)
     if after_cue:
         return True
+    if 0 < value % 100 - value // 100 <= _ROUGH and is_counted(passage, end):
+        return False  # “twenty thirty percent”
     return not passage.follows(end) or passage.kind(end) in (AtomKind.OTHER, AtomKind.WRITTEN)
+
+
+_ROUGH = 10
+"""Between what is said side by side for “from one to the other”."""
 
 
 def _is_plural(text: str) -> bool:

@@ -9,7 +9,6 @@ from dataclasses import replace
 from itertools import pairwise
 
 from ringback.features.amounts import (
-    CURRENCIES,
     find_dollar_and_cents,
     find_measure,
     find_money,
@@ -21,7 +20,6 @@ from ringback.features.amounts import (
     is_written_money,
 )
 from ringback.features.dates import (
-    MONTHS,
     find_birth_date,
     find_day_of_month,
     find_decade,
@@ -40,16 +38,18 @@ from ringback.features.passage import CUE_WORDS, Passage
 from ringback.features.plain_numbers import numeral_parts
 from ringback.features.postcodes import find_postcode
 from ringback.features.quantities import find_house_number, find_number, find_pair, find_round_by_ear
+from ringback.features.ranges import share_kinds
 from ringback.features.readings import Number
-from ringback.features.spans import Context, Entity, NumberFormats, Part
+from ringback.features.spans import Context, Entity, NumberFormats
 from ringback.features.spelled import LETTER_NAMES, find_spelled, is_letter, is_prefix
 from ringback.features.times import find_time
+from ringback.features.vocabulary import MONTHS
 from ringback.features.written import find_written
+from ringback.features.written_ranges import find_written_range
 from ringback.listen.text_languages import is_english
 from ringback.transcript import Word
 
 NOTHING_AROUND = Context()
-_RANGED = ("cardinal", "percent", "time", "money")
 _SIGNS = frozenset("$€£¥₹+-")
 _ALSO_START = (
     frozenset(MONTHS)
@@ -117,40 +117,7 @@ def _find_in(passage: Passage, *, numerals: bool) -> list[Entity]:
             continue
         found.append(replace(entity, numerals=numeral_parts(passage, i, end)) if numerals else entity)
         i = end
-    return [_like_the_next(passage, found, place) for place in range(len(found))]
-
-
-def _like_the_next(passage: Passage, found: Sequence[Entity], place: int) -> Entity:
-    """A number in a range is written as the other end of it is: “five to ten” as 5 to 10; measured, too."""
-    entity = found[place]
-    following = found[place + 1] if place + 1 < len(found) else None
-    if following is None or entity.kind != "cardinal" or entity.measured or not entity.digits.isdigit():
-        return entity
-    if following.first != entity.end + 1 or following.kind not in _RANGED:
-        return entity
-    between = passage.words[entity.end].bare
-    ranged = between in ("to", "or", "through") or (
-        between == "and" and entity.first > 0 and passage.words[entity.first - 1].bare == "between"
-    )
-    if following.measured and (ranged or between in ("by", "and")):
-        entity = replace(entity, measured=entity.smart or _in_digits(entity))
-    if ranged and following.kind == "money" and (amount := _in_currency(passage, entity, following)):
-        return replace(entity, kind="money", smart=amount)
-    small = not entity.smart and len(entity.digits) == 1
-    return replace(entity, smart=_in_digits(entity)) if ranged and small and following.smart else entity
-
-
-def _in_currency(passage: Passage, entity: Entity, following: Entity) -> tuple[Part, ...]:
-    """“ten or twelve dollars” as $10 or $12: the currency is said once, behind both. Empty: it is not."""
-    symbol = CURRENCIES.get(passage.words[following.end - 1].bare)
-    number, *scale = entity.smart or _in_digits(entity)
-    text = number.text or ""
-    fits = text[:1].isdigit() and ("." not in text or len(following.smart) > 1)
-    return (replace(number, text=f"{symbol}{text}"), *scale) if symbol and following.smart and fits else ()
-
-
-def _in_digits(entity: Entity) -> tuple[Part, ...]:
-    return (Part(entity.first, entity.end, entity.digits),)
+    return share_kinds(passage.words, found)
 
 
 def _find_addresses(passage: Passage) -> dict[int, Entity]:
@@ -183,7 +150,9 @@ def find_at(passage: Passage, i: int) -> Entity | None:
     """The entity that begins at atom `i`."""
     atom = passage.atoms[i]
     if atom.text in MONTHS:
-        return find_month_date(passage, i)
+        return find_month_date(passage, i) or find_written_range(passage, i)
+    if (written := find_written_range(passage, i)) is not None:
+        return written
     if is_written_money(atom.text):
         return find_written_money(passage, i)
     if atom.text in ("plus", "+") or atom.text.startswith("+"):

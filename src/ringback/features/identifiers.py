@@ -86,7 +86,7 @@ def read_run(passage: Passage, i: int, *, over_stops: bool = False) -> Run | Non
 
 def _without_counted(passage: Passage, run: Run) -> Run | None:
     """The run without a last number that counts what follows it: “… seven two, five dollars”."""
-    while run.pieces and _is_counted(passage, run.end):
+    while run.pieces and is_counted(passage, run.end):
         run.pieces.pop()
         run.ends.pop()
     while run.pieces and not passage.is_whole(run.first, run.end):
@@ -95,7 +95,8 @@ def _without_counted(passage: Passage, run: Run) -> Run | None:
     return run if run.pieces else None
 
 
-def _is_counted(passage: Passage, end: int) -> bool:
+def is_counted(passage: Passage, end: int) -> bool:
+    """Whether what a number counts is said at atom `end`, behind it."""
     if not passage.follows(end):
         return False
     return (

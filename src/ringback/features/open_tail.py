@@ -6,14 +6,14 @@ one card and not four numbers.
 
 from ringback.features.amounts import CURRENCIES, is_written_money
 from ringback.features.cues import cue_before
-from ringback.features.dates import DOUBTFUL_MONTHS, MONTHS
+from ringback.features.dates import DOUBTFUL_MONTHS
 from ringback.features.identifiers import phone_text
 from ringback.features.internet import MAIL_CUES
 from ringback.features.numbers import AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Entity
 from ringback.features.spelled import asks_for_letters, is_letter, is_prefix
-from ringback.features.vocabulary import words
+from ringback.features.vocabulary import MONTHS, words
 
 _MAIL = words("email e-mail mail gmail inbox")
 _NUMBERS = frozenset(AtomKind) - {AtomKind.OTHER, AtomKind.LETTER}
@@ -79,7 +79,7 @@ def _belongs(passage: Passage, i: int, is_last: bool) -> bool:
         spelled = is_letter(passage, i - 1) or passage.kind(i - 1) in _NUMBERS
         alone = text in ("a", "i") and not (spelled or (not is_last and is_letter(passage, i + 1)))
         return not alone or (is_last and asks_for_letters(passage, i))
-    if text in CURRENCIES or text in ("and", "hundred"):
+    if text in CURRENCIES or text in ("and", "to", "or", "hundred"):  # “forty to”: dollars are still to come
         return passage.kind(i - 1) in _NUMBERS or (text == "and" and passage.text(i - 1) in CURRENCIES)
     if text == "at":
         return passage.cue(i, MAIL_CUES, 8)

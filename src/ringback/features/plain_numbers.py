@@ -2,10 +2,10 @@
 
 import re
 
-from ringback.features.dates import MONTHS
 from ringback.features.numbers import SINGLE_DIGITS, AtomKind
 from ringback.features.passage import Passage
 from ringback.features.spans import Part
+from ringback.features.vocabulary import MONTHS
 
 
 def numeral_parts(passage: Passage, first: int, end: int) -> tuple[Part, ...]:

@@ -14,6 +14,7 @@ from ringback.features.numbers import (
     Atom,
     AtomKind,
 )
+from ringback.features.vocabulary import MONTHS, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,7 @@ def _takes_scale(atoms: Sequence[Atom], i: int) -> bool:
 
 def _takes_ordinal(atoms: Sequence[Atom], i: int) -> bool:
     """Whether written tens are parted from their ordinal: `20 2nd`."""
-    return i + 1 < len(atoms) and not atoms[i].stop and _is_tens_before(atoms[i + 1], atoms[i])
+    return i + 1 < len(atoms) and not atoms[i].stop and _is_tens_before(atoms, i)
 
 
 def _read_groups(atoms: Sequence[Atom], i: int) -> Number | None:
@@ -244,7 +245,7 @@ def _behind_hundred(atoms: Sequence[Atom], i: int, hundreds: int) -> tuple[int, 
 def _is_written_rest(atoms: Sequence[Atom], i: int) -> bool:
     """Whether written digits go on with a hundred in words: “one hundred 20”, “one hundred 2nd”."""
     if atoms[i].kind is AtomKind.ORDINAL:
-        return atoms[i].value < 100
+        return atoms[i].value < 100 and _ends_written(atoms, i)
     alone = atoms[i].stop or i + 1 == len(atoms) or not is_digit_like(atoms[i + 1])
     return atoms[i].kind is AtomKind.DIGITS and len(atoms[i].text) == 2 and bool(alone)
 
@@ -259,12 +260,39 @@ def _below_hundred_or_ordinal(atoms: Sequence[Atom], i: int) -> tuple[int, int, 
     return None if plain is None else (*plain, False)
 
 
-def _is_tens_before(ordinal: Atom, atom: Atom) -> bool:
-    """Whether `atom` is the tens of “twenty second”, “twenty 2nd”, `20 2nd`; “20 second” counts seconds."""
+def _is_tens_before(atoms: Sequence[Atom], i: int) -> bool:
+    """Whether atom `i` is the tens of “twenty second”, “the twenty 2nd”, `20 2nd`; “20 second” counts
+    seconds."""
+    atom, ordinal = atoms[i], atoms[i + 1]
     if ordinal.kind is not AtomKind.ORDINAL or not 0 < ordinal.value < 10:
         return False
-    written = atom.kind is AtomKind.DIGITS and atom.text in _WRITTEN_TENS and ordinal.text[0].isdigit()
-    return atom.kind is AtomKind.TENS or written
+    if ordinal.text[0].isalpha():
+        return atom.kind is AtomKind.TENS
+    tens = atom.kind is AtomKind.TENS or (atom.kind is AtomKind.DIGITS and atom.text in _WRITTEN_TENS)
+    return tens and _ends_written(atoms, i + 1)
+
+
+def _ends_written(atoms: Sequence[Atom], i: int) -> bool:
+    """Whether the ordinal in digits at atom `i` is the end of the number before it: “the one hundred 2nd”,
+    “on twenty 2nd street”. “I paid three hundred 2nd time” has two numbers."""
+    if atoms[i - 1].text == "and":
+        return True
+    first = i
+    while first > 0 and not atoms[first - 1].stop and atoms[first - 1].kind in _COUNTING:
+        first -= 1
+    if first > 0 and atoms[first - 1].text == "a":
+        first -= 1
+    if first == 0 or atoms[first - 1].stop:
+        return True
+    before = atoms[first - 1].text
+    return before in _BEFORE_ORDINALS or before in MONTHS or before.endswith("'s")
+
+
+_COUNTING = CARDINAL_STARTS | {AtomKind.HUNDRED, AtomKind.SCALE, AtomKind.DIGITS}
+_BEFORE_ORDINALS = words(
+    "the this my your his her its our their every each on at in from to near of off until north south east "
+    "west"
+)
 
 
 _WRITTEN_TENS = frozenset(str(tens) for tens in range(20, 100, 10))

@@ -19,10 +19,14 @@ whatever an asked type may own is hidden. Where several may own it, the nearest 
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from itertools import pairwise
 
-from ringback.features.numbers import AtomKind, atoms_of
+from ringback.features.edits import Range
+from ringback.features.numbers import VOCABULARY, AtomKind, atoms_of
+from ringback.features.ranges import is_range, is_shared, phrase_ends
 from ringback.features.redaction_cues import Cues
 from ringback.features.spans import Entity
 from ringback.features.vocabulary import words as word_set
@@ -75,10 +79,14 @@ def find_hidden(
         return ()
     stricter = requested if settled else replace(requested, runs=requested.runs or requested.numeric)
     found = [Hidden(span.first, span.end, span.kind) for span in names if requested.covers(span.kind)]
-    for run in _runs(words, entities):
-        whole = _judge(run, words, stricter, cues)
+    if requested.covers("age"):
+        found += [Hidden(i, i + 1, "age") for i, word in enumerate(words) if _is_age_in_itself(word.bare)]
+    runs = list(_runs(words, entities))
+    judge = partial(_judge, words=words, requested=stricter, cues=cues, ages=_ages(runs, words))
+    for run in runs:
+        whole = judge(run)
         # Two dates that touch may look like a card: if no card is asked for, they are dates all the same.
-        parts = [_judge(part, words, stricter, cues) for part in run.parts] if whole is None else [whole]
+        parts = [judge(part) for part in run.parts] if whole is None else [whole]
         found += [hidden for hidden in parts if hidden is not None]
     return tuple(_merged(found))
 
@@ -231,8 +239,10 @@ def _digits_said(words: Sequence[Word]) -> dict[int, str]:
     return said
 
 
-def _judge(run: _Run, words: Sequence[Word], requested: RedactionTypes, cues: Cues) -> Hidden | None:
-    for kind in _possible_types(run, words, cues.of(run.first, words[run.first].start)):
+def _judge(
+    run: _Run, words: Sequence[Word], requested: RedactionTypes, cues: Cues, ages: Container[Range]
+) -> Hidden | None:
+    for kind in _possible_types(run, words, cues.of(run.first, words[run.first].start), ages):
         if requested.covers(kind):
             return Hidden(run.first, run.end, kind)
     if requested.runs and len(run.digits) >= SHORTEST_RUN:
@@ -247,7 +257,9 @@ def _may_be_a_pronoun(run: _Run, words: Sequence[Word]) -> bool:
     return run.end - run.first == 1 and words[run.first].bare in {"one", "oh", "o"}
 
 
-def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> Iterator[str]:
+def _possible_types(
+    run: _Run, words: Sequence[Word], cues: Sequence[str], ages: Container[Range]
+) -> Iterator[str]:
     """What the run may be, the likeliest first."""
     count = len(run.digits)
     plain = _is_plain(words, run)
@@ -256,7 +268,7 @@ def _possible_types(run: _Run, words: Sequence[Word], cues: Sequence[str]) -> It
             continue
         if plain or (run.kind == "date" and cue in {"dob", "credit_card_expiration"}):
             yield cue
-    if plain and _is_age(run, words):
+    if plain and (run.first, run.end) in ages:
         yield "age"
     yield run.kind
     if not plain or _is_value(run, words):
@@ -283,14 +295,43 @@ _SCALES = word_set("hundred thousand million billion trillion")
 _THOUSANDS = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 
 
+def _ages(runs: Sequence[_Run], words: Sequence[Word]) -> set[Range]:
+    """The words of each age; of “thirty to forty years old” both ends are one."""
+    numbers = [number for run in runs for number in run.parts or (run,) if _may_be_age(number, words)]
+    ages = {(run.first, run.end) for run in runs if _may_be_age(run, words) and _is_age(run, words)}
+    ages |= {(each.first, each.end) for each in numbers if _is_age(each, words)}
+    for one, other in reversed(list(pairwise(numbers))):
+        if (other.first, other.end) in ages and is_shared(words, one, other):
+            ages.add((one.first, one.end))
+    for one, other in pairwise(numbers):
+        if (one.first, one.end) in ages and is_range(words, one, other) and phrase_ends(words, other.end):
+            ages.add((other.first, other.end))
+    return ages
+
+
+def _may_be_age(run: _Run, words: Sequence[Word]) -> bool:
+    """By how many digits it has, or each end of `30-40`."""
+    written = [group for word in words[run.first : run.end] for group in _DIGITS.findall(word.text)]
+    ends = written if len(written) == 2 and run.end == run.first + 1 else [run.digits]
+    return all(1 <= len(end) <= _LONGEST_AGE for end in ends)
+
+
 def _is_age(run: _Run, words: Sequence[Word]) -> bool:
-    if len(run.digits) > _LONGEST_AGE:
-        return False
     behind = " ".join(word.bare for word in words[run.end : run.end + 3])
     before = words[run.first - 1].bare if run.first else ""
     return _YEARS_OLD.match(behind) is not None or before in _TURNED
 
 
+def _is_age_in_itself(bare: str) -> bool:
+    """`6-year-old`, “twenty-five-year-old”."""
+    age = _YEAR_OLD.fullmatch(bare)
+    return age is not None and all(
+        piece in VOCABULARY or (piece.isdigit() and len(piece) <= _LONGEST_AGE) for piece in age[1].split("-")
+    )
+
+
+_YEAR_OLD = re.compile(r"(.+)-(?:year|month|week)s?-olds?")
+_DIGITS = re.compile("[0-9]+")
 _YEARS_OLD = re.compile(r"((years?|months?|weeks?)[ -](old|of age)|y/o)\b")
 _TURNED = word_set("turn turned turning turns")
 

@@ -175,6 +175,8 @@ def _is_bare_time(passage: Passage, i: int, clock: TimeOfDay) -> bool:
         return True
     if ":" in passage.text(i):
         return True
+    if _begins_range(passage, end):
+        return True
     previous = passage.previous(i)
     if passage.kind(i) is AtomKind.NUMBER:  # 3.30 is a number everywhere else
         return previous == "at" and not _is_measured(passage, end)
@@ -188,6 +190,14 @@ def _is_bare_time(passage: Passage, i: int, clock: TimeOfDay) -> bool:
     if hour > 12 or hour == 0:
         return previous == "at" or (previous in ("leaves", "departs", "arrives", "until") and hour < 20)
     return previous in _AT or passage.cue(i, _TIME_CUES, 4)
+
+
+def _begins_range(passage: Passage, end: int) -> bool:
+    """“nine thirty to ten a m”: the other end leaves no doubt."""
+    if passage.text(end) not in ("to", "till", "until", "-", "–") or not passage.follows(end + 1):
+        return False
+    other = _read_clock(passage, end + 1)
+    return other is not None and bool(other.half or _with_half(passage, other).half)
 
 
 def _phrase_ends(passage: Passage, i: int) -> bool:

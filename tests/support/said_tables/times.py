@@ -65,9 +65,9 @@ WRITTEN = [
     ("nine thirty am ten", "9:30 AM 10", "time:930 cardinal:10"),
     ("at ten, fifteen a.m. today", "at 10:15 AM today", "time:1015"),
     ("ten, oh five am", "10:05 AM", "time:1005"),
-    ("at 9, 10, 11 a.m. today", "at 9, 10, 11 AM today", "cardinal:9 cardinal:10 time:11"),
-    ("at nine, ten a.m. today", "at nine, 10 AM today", "cardinal:9 time:10"),
-    ("eleven, twelve pm", "11, 12 PM", "cardinal:11 time:12"),
+    ("at 9, 10, 11 a.m. today", "at 9, 10, 11 AM today", "time:9 time:10 time:11"),
+    ("at nine, ten a.m. today", "at nine, 10 AM today", "time:9 time:10"),
+    ("eleven, twelve pm", "11, 12 PM", "time:11 time:12"),
     ("ten, twelve pm", "10:12 PM", "time:1012"),
     ("at 10, 5 a.m. today", "at 10, 5 AM today", "cardinal:10 time:5"),
 ]

@@ -150,8 +150,8 @@ WRITTEN = [
     ("five and ten feet", "five and 10 feet", "cardinal:5 cardinal:10"),
     ("five to ten feet", "5 to 10 feet", "cardinal:5 cardinal:10"),
     ("between five and ten miles", "between 5 and 10 miles", "cardinal:5 cardinal:10"),
-    ("five to ten percent", "5 to 10%", "cardinal:5 percent:10"),
-    ("five to ten am", "5 to 10 AM", "cardinal:5 time:10"),
+    ("five to ten percent", "5 to 10%", "percent:5 percent:10"),
+    ("five to ten am", "5 to 10 AM", "time:5 time:10"),
     ("five between ten", "five between 10", "cardinal:5 cardinal:10"),
     ("twenty by thirty", "20 by 30", "cardinal:20 cardinal:30"),
     ("the one hundredth of them", "the 100th of them", "ordinal:100"),
@@ -159,6 +159,13 @@ WRITTEN = [
     ("the one hundred 2nd", "the 102nd", "ordinal:102"),
     ("the hundred and 2nd floor", "the 102nd floor", "ordinal:102"),
     ("the two hundred 22nd", "the 222nd", "ordinal:222"),
+    ("two hundred and 2nd", "202nd", "ordinal:202"),
+    ("on march twenty 2nd street", "on March 22 street", "date:22"),
+    ("her sister's twenty 2nd birthday", "her sister's 22nd birthday", "ordinal:22"),
+    ("I paid three hundred 2nd time", "I paid 300 2nd time", "cardinal:300 ordinal:2"),
+    ("I paid a hundred 2nd time", "I paid a hundred 2nd time", "cardinal:100 ordinal:2"),
+    ("I paid two hundred twenty 2nd time", "I paid 220 2nd time", "cardinal:220 ordinal:2"),
+    ("she spent fifty 3rd time", "she spent 50 3rd time", "cardinal:50 ordinal:3"),
 ]
 """Said, written with `smart_format`, and each entity's kind and digits."""
 

