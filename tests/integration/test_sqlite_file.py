@@ -383,5 +383,5 @@ async def test_a_damaged_file_is_unavailable_to_readers_and_writers(path: Path) 
             lambda: ledger.key_by_hash(b"x"),
         ]
         for question in questions:
-            with pytest.raises(LedgerUnavailable, match="damaged: stop the server and restore a backup"):
+            with pytest.raises(LedgerUnavailable, match="stop the server and restore a backup"):
                 await question()

@@ -110,7 +110,7 @@ async def test_a_locked_ledger_makes_a_node_unready_until_it_is_free(
     async with requested(probed) as session:
         with closing(sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)) as other:
             other.execute("begin immediate")
-            with pytest.raises(LedgerUnavailable, match="end that process"):
+            with pytest.raises(LedgerUnavailable, match="end the process"):
                 await ledger.rescue()
             async with session.get("/v1/status") as answer:
                 assert (answer.status, (await answer.json())["reason"]) == (

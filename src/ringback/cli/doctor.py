@@ -1,6 +1,7 @@
 """`ringback doctor`: can the server start and work here, and if not, what fixes it?"""
 
 import asyncio
+import errno
 import ipaddress
 import platform
 import shutil
@@ -49,6 +50,8 @@ BUILT_AFTER = datetime(2026, 11, 1, tzinfo=UTC)
 
 FEW_OPEN_FILES = 4_096
 """Descriptors; a warning below."""
+
+MORE_ROOM = "free some below {}, or choose another data_dir"
 
 SLOW_FSYNC = 0.05
 """Seconds. Every accepted request waits for one or two."""
@@ -165,9 +168,9 @@ def _folder(settings: Settings) -> Iterator[Finding]:
         yield Finding(Grade.FAIL, "data folder", str(error))
         return
     except OSError as error:
-        yield Finding(
-            Grade.FAIL, "disk", f"a durable write failed: {error.strerror}", "look at the disk's health"
-        )
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        fix = MORE_ROOM.format(folder) if full else "look at the disk's health, and how it is mounted"
+        yield Finding(Grade.FAIL, "disk", f"a durable write failed: {error.strerror}", fix)
         return
     yield Finding(Grade.OK, "data folder", f"{folder} is writable")
     speed = f"a durable write takes {seconds * 1000:.1f} ms"
@@ -182,7 +185,7 @@ def _disk_space(folder: Path) -> Finding:
     free = shutil.disk_usage(folder).free
     what = f"{free / (1 << 30):.1f} GiB free"
     if free < NEEDED_DISK:
-        return Finding(Grade.FAIL, "room", what, f"free some below {folder}, or choose another data_dir")
+        return Finding(Grade.FAIL, "room", what, MORE_ROOM.format(folder))
     if free < LOW_DISK:
         return Finding(Grade.WARN, "room", what, "an upload may have 2 GB, and results are kept")
     return Finding(Grade.OK, "room", what)
@@ -239,6 +242,8 @@ def _port(settings: Settings, served: bool) -> Iterator[Finding]:
         fix = "set RINGBACK_PORT to a free port (0: any), or stop what listens there"
         if isinstance(error, PermissionError):
             fix = "ports below 1024 need rights: choose RINGBACK_PORT above"
+        elif error.errno != errno.EADDRINUSE:
+            fix = "set RINGBACK_HOST to an address of this machine (0.0.0.0: all)"
         yield Finding(Grade.FAIL, "address", f"{where} cannot be listened on: {error.strerror}", fix)
     else:
         yield Finding(Grade.OK, "address", f"{where} is free")

@@ -40,6 +40,8 @@ async def _database(settings: Settings) -> list[Finding]:
         return [Finding(Grade.FAIL, "database", str(error))]
     except LedgerUnavailable as error:
         fix = "start PostgreSQL, or correct RINGBACK_DATABASE_URL; can this machine reach it?"
+        if getattr(error.__cause__, "sqlstate", None):  # it was reached, and has said this
+            fix = "PostgreSQL's log says more: has it connections left, and may it be written to?"
         return [Finding(Grade.FAIL, "database", str(error), fix)]
     what = f"PostgreSQL {found.server} answers in {found.seconds * 1000:.1f} ms"
     if found.server < OLDEST_SERVER:

@@ -27,9 +27,7 @@ def ledger_findings(settings: Settings) -> tuple[list[Finding], LedgerFileReport
         return [Finding(Grade.OK, "ledger", "there is none yet: the first start makes it")], None
     try:
         file = examine_ledger_file(settings)
-    except Misconfigured as error:
-        return [Finding(Grade.FAIL, "ledger", str(error), RESTORE)], None
-    except LedgerUnavailable as error:
+    except (Misconfigured, LedgerUnavailable) as error:  # each says its fix
         return [Finding(Grade.FAIL, "ledger", str(error))], None
     return list(_file_findings(file, path)), file
 

@@ -23,13 +23,14 @@ def fix(error: sqlite3.Error) -> str:
     return _FIXES.get(primary, "look at the disk and the rights of its folder")
 
 
-_DAMAGED = "it is damaged: stop the server and restore a backup"
+_DAMAGED = "stop the server and restore a backup, for the file is damaged"
 _FIXES: dict[int | None, str] = {
-    sqlite3.SQLITE_BUSY: "another process holds its lock: end that process",
-    sqlite3.SQLITE_LOCKED: "another process holds its lock: end that process",
+    sqlite3.SQLITE_BUSY: "end the process that holds its lock",
+    sqlite3.SQLITE_LOCKED: "end the process that holds its lock",
+    sqlite3.SQLITE_PROTOCOL: "have data_dir on a file system with locks (a local disk)",
     sqlite3.SQLITE_FULL: "make room on its disk",
     sqlite3.SQLITE_CORRUPT: _DAMAGED,
     sqlite3.SQLITE_NOTADB: _DAMAGED,
-    sqlite3.SQLITE_READONLY: "its file or disk may only be read: correct the rights",
-    sqlite3.SQLITE_NOMEM: "this machine has no memory left",
+    sqlite3.SQLITE_READONLY: "correct the rights of its file, folder or disk, which may only be read",
+    sqlite3.SQLITE_NOMEM: "give this machine more memory, of which it has none left",
 }

@@ -77,7 +77,7 @@ def translated(path: Path) -> Iterator[None]:
                 f"The ledger {path} cannot be used just now: {error}. To end this: {fix(error)}."
             ) from error
         raise Misconfigured(
-            f"The ledger {path} cannot be used: {error}. Restore it, or move it away."
+            f"The ledger {path} cannot be used: {error}. To end this: {fix(error)}."
         ) from error
 
 
