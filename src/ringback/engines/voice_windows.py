@@ -1,14 +1,14 @@
 """Where one person speaks, as far as can be told: stretches of speech, cut at changes of speaker, in windows.
 Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
-from ringback.audio.samples import SAMPLE_RATE
+from ringback.audio.samples import SAMPLE_RATE, Samples
 
 Classes = npt.NDArray[np.intp]
 """For each frame of the segmentation the set of people who speak; 0: none."""
@@ -35,6 +35,8 @@ WINDOW, HOP = int(1.5 * SAMPLE_RATE), SAMPLE_RATE
 """Samples of a window, and from one to the next …"""
 ONLY_WINDOW = 2 * SAMPLE_RATE
 """… and of one that is the whole of a short stretch, at the most."""
+ALIKE = 0.5
+"""Cosine of the voices of two windows from which on one person is taken to speak between them, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +104,36 @@ def cut(speech: Sequence[Stretch], at: Sequence[int]) -> Iterator[Stretch]:
             yield Stretch(start, end)
 
 
-def windows(stretch: Stretch) -> Iterator[VoiceWindow]:
-    """The windows of one stretch: each owns what is nearer to its middle than to that of the others. One that
-    is too short has none."""
+def windows(stretch: Stretch) -> list[Stretch]:
+    """The windows that cover one stretch, evenly spread; none where it is too short."""
     if stretch.length < LEAST:
-        return
+        return []
     if stretch.length <= ONLY_WINDOW:
-        yield VoiceWindow(stretch, stretch, goes_on=False)
-        return
-    count = 1 + -(-(stretch.length - WINDOW) // HOP)
+        return [stretch]
     spare = stretch.length - WINDOW
+    count = 1 + -(-spare // HOP)
     starts = [stretch.start + spare * number // (count - 1) for number in range(count)]
-    covered = [Stretch(start, start + WINDOW) for start in starts]
-    edges = [stretch.start, *((one.start + other.end) // 2 for one, other in pairwise(covered)), stretch.end]
-    for each, (start, end) in zip(covered, pairwise(edges), strict=True):
-        yield VoiceWindow(each, Stretch(start, end), goes_on=start > stretch.start)
+    return [Stretch(start, start + WINDOW) for start in starts]
+
+
+def embedded_first(covered: Sequence[Stretch]) -> list[Stretch]:
+    """Of the windows of one stretch every second one, and the last."""
+    return [each for number, each in enumerate(covered) if number % 2 == 0 or number == len(covered) - 1]
+
+
+def in_doubt(covered: Sequence[Stretch], embeddings: Mapping[Stretch, Samples]) -> Iterator[Stretch]:
+    """Those that were not embedded first, between two that do not sound alike.
+
+    Of one left out, the two beside it leave at most half a second unheard.
+    """
+    for before, each, behind in zip(covered, covered[1:], covered[2:], strict=False):
+        if each not in embeddings and float(embeddings[before] @ embeddings[behind]) < ALIKE:
+            yield each
+
+
+def owners(stretch: Stretch, embedded: Sequence[Stretch]) -> Iterator[VoiceWindow]:
+    """The windows of one stretch that were embedded: each owns what is nearer to its middle than to those of
+    the others."""
+    edges = [stretch.start, *((one.start + other.end) // 2 for one, other in pairwise(embedded)), stretch.end]
+    for covered, (start, end) in zip(embedded, pairwise(edges), strict=True):
+        yield VoiceWindow(covered, Stretch(start, end), goes_on=start > stretch.start)

@@ -21,9 +21,13 @@ from ringback.engines.voice_windows import (
     LEAST,
     VAD_WINDOW,
     Classes,
+    Stretch,
     VoiceWindow,
     changes,
     cut,
+    embedded_first,
+    in_doubt,
+    owners,
     speech_in,
     windows,
 )
@@ -84,10 +88,17 @@ class SpeakerModels:
         if len(samples) < LEAST:
             return ()
         speech = [each for each in speech_in(self._speech(samples), len(samples)) if each.length >= LEAST]
-        pieces = cut(speech, self._changes(samples)) if speech else ()
-        found = [window for piece in pieces for window in windows(piece)]
-        embeddings = self._embeddings(voice_features(samples), found) if found else ()
-        return tuple(_voice(*each) for each in zip(found, embeddings, strict=True))
+        if not speech:
+            return ()
+        pieces = [piece for piece in cut(speech, self._changes(samples)) if piece.length >= LEAST]
+        covered = [windows(piece) for piece in pieces]
+        embeddings = self._embedded(voice_features(samples), covered)
+        found = [
+            window
+            for piece, own in zip(pieces, covered, strict=True)
+            for window in owners(piece, [each for each in own if each in embeddings])
+        ]
+        return tuple(_voice(window, embeddings[window.covered]) for window in found)
 
     def _speech(self, samples: Samples) -> list[float]:
         whole = np.pad(samples, (0, -len(samples) % VAD_WINDOW))
@@ -105,12 +116,19 @@ class SpeakerModels:
                 found += changes(classes, number * length)
         return found
 
-    def _embeddings(self, features: Features, found: Sequence[VoiceWindow]) -> Embeddings:
+    def _embedded(self, features: Features, covered: Sequence[Sequence[Stretch]]) -> dict[Stretch, Samples]:
+        """The embeddings of windows of stretches. Where one person goes on speaking, every second one."""
+        first = [window for own in covered for window in embedded_first(own)]
+        embeddings = dict(zip(first, self._embeddings(features, first), strict=True))
+        others = [window for own in covered for window in in_doubt(own, embeddings)]
+        return embeddings | dict(zip(others, self._embeddings(features, others), strict=True))
+
+    def _embeddings(self, features: Features, found: Sequence[Stretch]) -> Embeddings:
         """Around the mean voice: without that, all people have much in common."""
         embeddings = np.empty((len(found), len(self._centre)), np.float32)
         for frames, numbers in _by_length(found):
             for batch in (numbers[i : i + _BATCH] for i in range(0, len(numbers), _BATCH)):
-                inputs = np.stack([_window_of(features, found[number], frames) for number in batch])
+                inputs = np.stack([_features_of(features, found[number], frames) for number in batch])
                 (embeddings[batch],) = self._embedding.run(None, {"features": inputs})
         # Of a recording whose samples are no numbers nothing is known, and no distance may be.
         around: Embeddings = np.nan_to_num(unit(embeddings) - self._centre)
@@ -123,7 +141,7 @@ _SEGMENTATION, _EMBEDDING, _CENTRE = (
     "speaker_centre.json",
 )
 _FILES = (_SEGMENTATION, _EMBEDDING, _CENTRE)
-_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 2"))
+_UUID = str(uuid.uuid5(uuid.NAMESPACE_OID, "ringback speakers 3"))
 """Another number for other weights or other rules."""
 _BATCH = 4
 """Windows that are embedded at once: more are no quicker, and eight take twice the memory."""
@@ -133,11 +151,11 @@ _PARTS = 2
 """At once: that costs less than one by one, and each takes 19 MB meanwhile."""
 
 
-def _by_length(found: Sequence[VoiceWindow]) -> Iterator[tuple[int, list[int]]]:
+def _by_length(found: Sequence[Stretch]) -> Iterator[tuple[int, list[int]]]:
     """The windows of each length, in whole tenths of a second, so that more of them share a batch."""
     groups: defaultdict[int, list[int]] = defaultdict(list)
     for number, window in enumerate(found):
-        groups[window.covered.length // HOP // 10 * 10].append(number)
+        groups[window.length // HOP // 10 * 10].append(number)
     yield from groups.items()
 
 
@@ -153,10 +171,10 @@ def _voice(window: VoiceWindow, embedding: Samples) -> Voice:
     )
 
 
-def _window_of(features: Features, window: VoiceWindow, frames: int) -> Features:
+def _features_of(features: Features, window: Stretch, frames: int) -> Features:
     """The middle `frames` of the window, less what all of them have in common: the microphone, the room."""
-    spare = window.covered.length // HOP - frames
-    first = window.covered.start // HOP + spare // 2
+    spare = window.length // HOP - frames
+    first = window.start // HOP + spare // 2
     own = features[first : first + frames]
     centred: Features = own - own.mean(axis=0)
     return centred

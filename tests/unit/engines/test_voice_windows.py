@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringback.engines.voice_windows import (
+    ALIKE,
     FIRST_FRAME,
     FRAME,
     HOP,
@@ -15,13 +16,21 @@ from ringback.engines.voice_windows import (
     ONLY_WINDOW,
     WINDOW,
     Stretch,
+    VoiceWindow,
     changes,
     cut,
+    embedded_first,
+    in_doubt,
+    owners,
     speech_in,
     windows,
 )
 
 SECOND = 16_000
+
+
+def owning(stretch: Stretch) -> list[VoiceWindow]:
+    return list(owners(stretch, windows(stretch)))
 
 
 def test_speech_ends_where_it_has_been_quiet_for_a_while() -> None:
@@ -95,9 +104,9 @@ def test_the_least_between_cuts_and_from_the_ends() -> None:
 
 
 def test_windows_are_spread_evenly_and_own_up_to_the_middle_between_them() -> None:
-    (least,) = windows(Stretch(SECOND, SECOND + LEAST))
+    (least,) = owning(Stretch(SECOND, SECOND + LEAST))
     assert (least.covered, least.owns, least.goes_on) == (Stretch(SECOND, SECOND + LEAST),) * 2 + (False,)
-    first, second, third = windows(Stretch(SECOND, 4 * SECOND))
+    first, second, third = owning(Stretch(SECOND, 4 * SECOND))
     assert [each.covered.start - SECOND for each in (first, second, third)] == [0, 12_000, 24_000]
     assert [each.owns.end - SECOND for each in (first, second, third)] == [18_000, 30_000, 48_000]
     assert [each.goes_on for each in (first, second, third)] == [False, True, True]
@@ -105,10 +114,11 @@ def test_windows_are_spread_evenly_and_own_up_to_the_middle_between_them() -> No
 
 @given(st.integers(0, 20 * SECOND), st.integers(0, 15 * SECOND))
 def test_windows_own_all_of_their_stretch_and_none_of_another(start: int, length: int) -> None:
-    found = list(windows(Stretch(start, start + length)))
+    stretch = Stretch(start, start + length)
     if length < LEAST:
-        assert found == []
+        assert windows(stretch) == []
         return
+    found = owning(stretch)
     assert (found[0].owns.start, found[-1].owns.end) == (start, start + length)
     for one, other in pairwise(found):
         assert one.owns.end == other.owns.start
@@ -121,4 +131,55 @@ def test_windows_own_all_of_their_stretch_and_none_of_another(start: int, length
 
 @pytest.mark.parametrize(("seconds", "count"), [(0.3, 1), (1.5, 1), (2.0, 1), (2.1, 2), (15.0, 15)])
 def test_longer_stretches_have_more_windows(seconds: float, count: int) -> None:
-    assert len(list(windows(Stretch(0, round(seconds * SECOND))))) == count
+    assert len(windows(Stretch(0, round(seconds * SECOND)))) == count
+
+
+def voices(*angles: float) -> list[np.ndarray]:
+    """Voices whose cosines are those of the angles between them, in degrees."""
+    return [np.array([np.cos(np.radians(each)), np.sin(np.radians(each))], np.float32) for each in angles]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "first"),
+    [(1.0, [0]), (2.5, [0, 1]), (3.4, [0, 2]), (4.4, [0, 2, 3]), (5.4, [0, 2, 4]), (6.4, [0, 2, 4, 5])],
+)
+def test_every_second_window_is_embedded_first_and_the_last(seconds: float, first: list[int]) -> None:
+    covered = windows(Stretch(0, round(seconds * SECOND)))
+    assert embedded_first(covered) == [covered[number] for number in first]
+    assert embedded_first([]) == []
+
+
+@pytest.mark.parametrize(
+    ("angles", "doubtful"),
+    [
+        ((0, 10, 20, 30), []),
+        ((0, 59, 59, 59), []),
+        ((0, 61, 61, 61), [1]),
+        ((0, 61, 0, 0), [1, 3]),
+        ((0, 0, 61, 61), [3]),
+        ((0, 0, 0, 170), []),
+    ],
+)
+def test_a_window_between_two_that_sound_alike_is_not_heard(
+    angles: tuple[float, ...], doubtful: list[int]
+) -> None:
+    covered = windows(Stretch(0, round(6.4 * SECOND)))
+    first = embedded_first(covered)
+    embedded = dict(zip(first, voices(*angles), strict=True))
+    assert list(in_doubt(covered, embedded)) == [covered[number] for number in doubtful]
+
+
+def test_voices_are_alike_from_this_cosine_on() -> None:
+    covered = windows(Stretch(0, 3 * SECOND))
+    for cosine, doubtful in [(ALIKE, []), (ALIKE - 0.01, [covered[1]])]:
+        embedded = {covered[0]: np.array([1, 0], np.float32), covered[2]: np.array([cosine, 1], np.float32)}
+        assert list(in_doubt(covered, embedded)) == doubtful
+
+
+def test_what_a_window_that_was_not_heard_would_own_is_shared() -> None:
+    stretch = Stretch(SECOND, 4 * SECOND)
+    first, _, third = windows(stretch)
+    one, other = owners(stretch, [first, third])
+    assert (one.covered, other.covered) == (first, third)
+    assert (one.owns, other.owns) == (Stretch(SECOND, 40_000), Stretch(40_000, 4 * SECOND))
+    assert (one.goes_on, other.goes_on) == (False, True)
