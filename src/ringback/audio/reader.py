@@ -47,7 +47,8 @@ class AudioReader:
     ) -> None:
         """`max_chunk`: seconds of the longest chunk. `timeout`: seconds of work without a message before
         a child counts as hung. `files_per_child`: then it is replaced, so that a leak cannot grow.
-        `rest`: seconds (to twice as many) without work after which all children but one are ended.
+        `rest`: seconds (to twice as many) without work after which children are ended, but for one, and for
+        that one too while another is at work.
         `at_once`: how many may be at work at a time; None: one per core.
         `on_progress`: called now and then while recordings are read."""
         self._max_chunk = max_chunk
@@ -213,9 +214,11 @@ class AudioReader:
         return theirs - mine - (1 if mine else 0)
 
     async def _end_unused(self) -> None:
-        """Each holds some 40 MB of its own; one stays, so that the next recording need not wait for a
-        start."""
-        unused = [child for child in self._idle[:-1] if child.unused]
+        """Each holds some 40 MB of its own. One stays, so that the next recording need not wait for a start;
+        beside a long recording not even that one, if none came for so long."""
+        at_work = any(reading.child is not None for reading in self._readings)
+        resting = self._idle if at_work else self._idle[:-1]
+        unused = [child for child in resting if child.unused]
         self._idle = [child for child in self._idle if child not in unused]
         for child in self._idle:
             child.unused = True
