@@ -53,6 +53,7 @@ class ScriptedTurns:
         self._pending = timed(rule.sayings)
         self._open: list[Saying] = []
         """Of the turn: those that have begun since its start."""
+        self._opened = False
         self._audio_bytes = 0
         self._steps = 0
         self._until = 0.0
@@ -67,7 +68,8 @@ class ScriptedTurns:
         self._pauses = TurnPauses(thresholds)
 
     def feed(self, data: bytes) -> list[RecognitionEvent]:
-        events: list[RecognitionEvent] = [] if self._audio_bytes else [AudioOpened(1)]
+        events: list[RecognitionEvent] = [] if self._opened else [AudioOpened(1)]
+        self._opened = True
         self._audio_bytes += len(data)
         while (self._steps + 1) * STEP_SECONDS <= self._audio_bytes / self._bytes_per_second:
             self._steps += 1
@@ -76,7 +78,7 @@ class ScriptedTurns:
 
     def flush(self, channel: int | None) -> list[RecognitionEvent]:
         """What has begun is said to its end."""
-        return [self._final(self._reached, Cause.FINALIZE)] if self._audio_bytes else []
+        return [self._final(self._reached, Cause.FINALIZE)] if self._opened else []
 
     def end(self) -> list[RecognitionEvent]:
         """All the rest is said."""

@@ -32,7 +32,7 @@ class Speech(Protocol):
     def end(self) -> Sequence[RecognitionEvent]: ...
 
 
-STEPS = st.lists(st.one_of(st.integers(1, 40_000), st.just("flush")), max_size=20)
+STEPS = st.lists(st.one_of(st.integers(0, 40_000), st.just("flush")), max_size=20)
 """Bytes of audio, and flushes."""
 
 SAYINGS = st.lists(
