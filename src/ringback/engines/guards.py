@@ -63,11 +63,13 @@ def max_length(cap: int, prompt: int) -> int:
 
 
 def usable_part(
-    tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int
+    tokens: Sequence[int], eot: int, timestamp_begin: int, duration: float, cap: int | None
 ) -> DecodedText:
     """Drop what follows a timestamp at or past the segment's end; find how far the text reaches.
 
-    `eot` is the first special token, `timestamp_begin` the token that means 0.00 s.
+    `eot` is the first special token, `timestamp_begin` the token that means 0.00 s. `cap` is how many tokens
+    there may be; None: what was cut off by it is kept, as a draft's is, of which no remainder is decoded. An
+    interim result would lose words that the one before had.
     """
     text: list[int] = []
     closed, last_time = 0, 0.0
@@ -80,7 +82,7 @@ def usable_part(
                 break
     if closed == len(text):
         return DecodedText(tuple(text), min(last_time, duration))
-    if len(tokens) >= cap and closed:
+    if cap is not None and len(tokens) >= cap and closed:
         # Cut off in the middle of a sentence, which is left to the remainder that is decoded again.
         return DecodedText(tuple(text[:closed]), last_time)
     # The text ends without a timestamp: it is complete, and taken to reach the segment's end.

@@ -133,7 +133,7 @@ class Whisper:
             return_no_speech_prob=True,
         )
         texts = [
-            self._usable_part(result, seconds_of(segment), cap)
+            self._usable_part(result, seconds_of(segment), None if draft else cap)
             for result, segment in zip(results, batch, strict=True)
         ]
         words = self._align_words(encoded, texts, task.language, batch)
@@ -141,7 +141,7 @@ class Whisper:
             words = self._with_terms(encoded, words, batch, task)
         return [self._decoded_segment(*facts) for facts in zip(results, texts, words, batch, strict=True)]
 
-    def _usable_part(self, result: Any, duration: float, cap: int) -> guards.DecodedText:
+    def _usable_part(self, result: Any, duration: float, cap: int | None) -> guards.DecodedText:
         tokens = self._tokens
         return guards.usable_part(
             result.sequences_ids[0], tokens.end_of_text, tokens.first_timestamp, duration, cap

@@ -36,3 +36,21 @@ def test_a_doubtful_segment_is_heard_again_in_a_window_a_little_wider(
     assert len(windows) == decodes
     if quality is Quality.FAST:
         assert windows == pytest.approx([4.5, 10.5], abs=0.05)
+
+
+def test_only_a_draft_keeps_what_the_cap_cut_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ModelCatalogue("tiny.en", tmp_path).load("tiny.en", "cpu", COMPUTE_TYPE, 1)
+    caps: list[int | None] = []
+    usable_part = guards.usable_part
+
+    def spied(tokens: list[int], eot: int, zero: int, duration: float, cap: int | None) -> guards.DecodedText:
+        caps.append(cap)
+        return usable_part(tokens, eot, zero, duration, cap)
+
+    monkeypatch.setattr(guards, "usable_part", spied)
+    monkeypatch.setattr(guards, "needs_fallback", lambda *_: False)
+    second = np.random.default_rng(0).normal(0.0, 1e-3, 16_000).astype(np.float32)
+    model.recognise([second], Task("tiny.en", "en", quality=Quality.DRAFT))
+    assert caps == [None]
+    model.recognise([second], Task("tiny.en", "en"))
+    assert caps[1] == guards.token_cap(1.0, english=True)

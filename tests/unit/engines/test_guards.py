@@ -13,7 +13,7 @@ def at(seconds: float) -> int:
     return ZERO + round(seconds / 0.02)
 
 
-def usable_part(tokens: list[int], duration: float, cap: int = 99) -> guards.DecodedText:
+def usable_part(tokens: list[int], duration: float, cap: int | None = 99) -> guards.DecodedText:
     return guards.usable_part(tokens, EOT, ZERO, duration, cap)
 
 
@@ -42,6 +42,11 @@ def test_a_first_sentence_cut_off_by_the_cap_is_all_there_is() -> None:
     tokens = [at(0), 1, 2, 3]
     # The timestamp before it closes nothing, and so nothing of it may be dropped.
     assert usable_part(tokens, 15.0, cap=len(tokens)) == guards.DecodedText((1, 2, 3), 15.0)
+
+
+def test_a_draft_keeps_the_sentence_that_the_cap_cut_off() -> None:
+    tokens = [at(0), 1, 2, at(4.0), at(4.0), 3, 4]
+    assert usable_part(tokens, 15.0, cap=None) == guards.DecodedText((1, 2, 3, 4), 15.0)
 
 
 def test_nothing_heard_accounts_for_nothing() -> None:
