@@ -204,7 +204,7 @@ async def test_usage_is_made_from_the_requests_that_are_there(kind: str, tmp_pat
         with closing(sqlite3.connect(place)) as connection:
             connection.executescript("drop table usage_hour; pragma user_version = 6")
     else:
-        await execute(place, "drop table usage_hour; update ringback_schema set version = 9")
+        await execute(place, "drop table usage_hour cascade; update ringback_schema set version = 9")
     async with serving(place) as ledger:
         assert await reports(ledger, project.id) == counted
         for tag in HARD_TAGS:

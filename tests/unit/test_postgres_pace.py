@@ -1,31 +1,45 @@
 import pytest
 
-from ringback.storage.postgres.pace import LONGEST_PAUSE, TransactionPace
+from ringback.storage.postgres.pace import LEAST_WAIT, LONGEST_PAUSE, TransactionPace
 
 
 def test_what_follows_no_other_begins_at_once() -> None:
     assert TransactionPace().pause(1_000.0) == 0
 
 
-def test_as_much_time_as_the_last_one_took_stays_free() -> None:
+def test_a_node_that_waits_for_no_other_never_pauses() -> None:
     pace = TransactionPace()
-    pace.follow(began=10.000, ended=10.004)
-    assert pace.pause(10.004) == pytest.approx(0.004)
-    assert pace.pause(10.005) == pytest.approx(0.003)
-    assert pace.pause(10.008) == pytest.approx(0.0, abs=1e-9)
+    for _ in range(100):
+        pace.follow(ended=10.0, waited=LEAST_WAIT)
+    assert pace.pause(10.0) == 0
+
+
+def test_half_of_what_was_waited_is_paused() -> None:
+    pace = TransactionPace()
+    pace.follow(ended=10.000, waited=0.008)
+    assert pace.pause(10.000) == pytest.approx(0.004)
+    assert pace.pause(10.001) == pytest.approx(0.003)
+    assert pace.pause(10.004) == pytest.approx(0.0, abs=1e-9)
     assert pace.pause(99.0) == 0
 
 
-def test_a_pause_has_its_limit() -> None:
-    pace, short = TransactionPace(), TransactionPace(longest=0.01)
-    for each in (pace, short):
-        each.follow(began=10.0, ended=12.0)
-    assert pace.pause(12.0) == pytest.approx(LONGEST_PAUSE)
-    assert short.pause(12.0) == pytest.approx(0.01)
+def test_pauses_and_waits_come_to_what_others_need() -> None:
+    """What was paused is not waited: both together stay what the other nodes need between two turns."""
+    pace, others = TransactionPace(), 0.016
+    for _ in range(50):
+        pace.follow(ended=0.0, waited=others - pace.pause(0.0))
+    assert pace.pause(0.0) == pytest.approx(others / 2)
 
 
-def test_only_the_last_one_counts() -> None:
+def test_without_other_nodes_pauses_end_soon() -> None:
     pace = TransactionPace()
-    pace.follow(began=10.0, ended=10.02)
-    pace.follow(began=10.02, ended=10.021)
-    assert pace.pause(10.021) == pytest.approx(0.001)
+    pace.follow(ended=10.0, waited=1.0)
+    for _ in range(10):
+        pace.follow(ended=10.0, waited=0.0)
+    assert pace.pause(10.0) < 0.0001
+
+
+def test_a_pause_has_its_limit() -> None:
+    pace = TransactionPace()
+    pace.follow(ended=12.0, waited=5.0)
+    assert pace.pause(12.0) == pytest.approx(LONGEST_PAUSE)

@@ -5,6 +5,9 @@ deadlock. A batch that changes a live job holds the lock of the job's lane: the 
 of its jobs are read and written as if there were one writer.
 """
 
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
 from ringback.jobs.job import LIVE
 from ringback.jobs.records import KnownKey, ReadSet, RowSet, WriteSet
 from ringback.storage.postgres.database import Connection
@@ -31,8 +34,17 @@ class LaneDropped(Exception):
     """Another node dropped a lane before this batch had locked it; the batch starts again."""
 
 
-async def read_rows(connection: Connection, reads: ReadSet) -> tuple[RowSet, str]:
-    """Lock and read the rows that a batch needs; with the transaction's id. Raises `LaneDropped`."""
+class Locked(NamedTuple):
+    """The rows of a batch, locked."""
+
+    rows: RowSet
+    transaction: str
+    waited: float
+    """Seconds, for locks that others held."""
+
+
+async def read_rows(connection: Connection, reads: ReadSet) -> Locked:
+    """Lock and read the rows that a batch needs. Raises `LaneDropped`."""
     [row] = await connection.fetch(
         _SQL["read_batch"],
         list(reads.live),
@@ -62,17 +74,19 @@ async def read_rows(connection: Connection, reads: ReadSet) -> tuple[RowSet, str
         },
         usages={(one["accessor"], one["kind"]): (one["jobs"], one["weight"]) for one in row["usages"] or ()},
     )
-    return snapshot, row["transaction"]
+    return Locked(snapshot, row["transaction"], row["waited"])
 
 
-async def write_rows(connection: Connection, writes: WriteSet, now: float) -> None:
-    """All that a batch has decided, in the order that `WriteSet` prescribes."""
+async def write_rows(
+    connection: Connection, writes: WriteSet, now: float, to_look_at: tuple[list[str], list[int]]
+) -> Sequence[Any]:
+    """All that a batch has decided, in the order that `WriteSet` prescribes.
+
+    Returns the lanes that are ready then, of each kind in `to_look_at` up to a number: as `ready_lanes`."""
     entered = [entered_row(added.live, added.holder) for added in writes.added if added.live.state in LIVE]
     entered += [entered_row(live, None) for live in writes.revived if live.state in LIVE]
-    # Most batches end no request: their statement is shorter, and is planned faster.
-    used = [usage_hour_rows(writes.used)] if writes.used else []
-    await connection.fetch(
-        _SQL["write_batch_and_usage" if used else "write_batch"],
+    return await connection.fetch(
+        _SQL["write_batch"],
         now,
         [{"number": live.number, "partition": live.partition} for live in writes.revived],
         [moved_row(live) for live in writes.moved.values()],
@@ -83,6 +97,7 @@ async def write_rows(connection: Connection, writes: WriteSet, now: float) -> No
         [key_row(key) for key in writes.keys],
         usage_rows(writes.usages),
         [{"holder": holder, "seconds": seconds} for holder, seconds in sorted(writes.audio.items())],
+        usage_hour_rows(writes.used),
         [lane_row(lane) for lane in writes.lanes],
-        *used,
+        *to_look_at,
     )

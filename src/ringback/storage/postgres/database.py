@@ -36,6 +36,7 @@ TRIES = 4
 
 _SQL = load("batches.sql")
 _BEGIN = _SQL["begin"]
+_GENERIC_PLANS = _SQL["generic_plans"]
 _COMMIT = _SQL["commit"]
 _ROLLBACK = _SQL["rollback"]
 
@@ -119,8 +120,10 @@ class Database:
         return await self._with_retries(attempt)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[Connection]:
+    async def transaction(self, *, generic_plans: bool = False) -> AsyncIterator[Connection]:
         """Committed at the end, rolled back on an error. Raises the driver's errors untranslated.
+
+        `generic_plans`: of statements that only call functions, which are not to be planned each time.
 
         Once the commit was sent, the only error is `CommitUnknown`: to run the work again might do it twice.
         """
@@ -128,7 +131,7 @@ class Database:
         try:
             async with self._connection() as connection:
                 try:
-                    await connection.execute(_BEGIN)
+                    await connection.execute(_BEGIN + _GENERIC_PLANS if generic_plans else _BEGIN)
                     yield connection
                 except BaseException:
                     await _roll_back(connection)
@@ -203,6 +206,7 @@ async def connect(url: str) -> Database:
             timeout=CONNECT_SECONDS,
             command_timeout=COMMAND_SECONDS,
             statement_cache_size=PREPARED_STATEMENTS if direct else 0,
+            max_cached_statement_lifetime=0,  # they are few, and always the same
             server_settings=PREPARED_SETTINGS if direct else None,
             max_inactive_connection_lifetime=300.0,
             reset=_reset_nothing,

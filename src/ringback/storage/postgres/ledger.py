@@ -1,7 +1,6 @@
 """`PostgresLedger`: the ledger's ports, passed on to the modules beside it, and the tasks of a node."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
@@ -28,11 +27,11 @@ from ringback.jobs.records import Changes
 from ringback.jobs.store import KindGauge, LaneReport, LaneStanding, LedgerUnavailable, Stripped
 from ringback.jobs.usage import DailyUsage, UsageDimension, UsageFilter, Used, UsedLabels
 from ringback.keys import ApiKey, KeyLimits, Project, SigningSecret
-from ringback.storage.postgres import claims, cluster, erasing, keys, nodes, reads, retention, schema, usage
+from ringback.storage.postgres import cluster, erasing, keys, nodes, reads, retention, schema, usage
+from ringback.storage.postgres.claims import Claim
 from ringback.storage.postgres.database import Database, connect
 from ringback.storage.postgres.nodes import Node, NodeFacts
 from ringback.storage.postgres.notifications import BUSY_POLL_SECONDS, IDLE_POLL_SECONDS, Notifier
-from ringback.storage.postgres.pace import TransactionPace
 from ringback.storage.postgres.queries import load
 from ringback.storage.postgres.sweep import Sweep
 from ringback.storage.postgres.writer import PostgresWriter
@@ -41,9 +40,6 @@ from ringback.storage.waiters import wait
 
 BUSY_SECONDS = 5.0
 """For so long after a claim that found jobs, a worker polls more often."""
-
-LONGEST_CLAIM_PAUSE = 0.01
-"""Seconds between two claims of a kind: more jobs are due then."""
 
 END_POLL_SECONDS = 5.0
 """Notifications of ends, and the notifier's own poll for all of them, usually come sooner."""
@@ -62,9 +58,6 @@ class PostgresLedger:
         self._sweep = Sweep(database, self._writer)
         self._retention = RetentionWalk()
         self._busy_until: dict[str, float] = {}
-        self._claim_paces: defaultdict[str, TransactionPace] = defaultdict(
-            lambda: TransactionPace(LONGEST_CLAIM_PAUSE)
-        )
         self._node: int | None = None
         self._fault: str | None = None
         self.interrupted = 0
@@ -136,16 +129,9 @@ class PostgresLedger:
     async def claim(
         self, kind: str, limit: int, lease_seconds: float, shares: Shares | None = None
     ) -> list[Lease]:
-        loop, pace = asyncio.get_running_loop(), self._claim_paces[kind]
-        await asyncio.sleep(pace.pause(loop.time()))
-        began = loop.time()
-        leases = await claims.claim(
-            self._database, kind, limit, shares, seconds=lease_seconds, holder=self._serving()
-        )
-        ended = loop.time()
-        pace.follow(began, ended)
+        leases = await self._writer.claim(Claim(kind, limit, lease_seconds, shares, self._serving()))
         if leases:
-            self._busy_until[kind] = ended + BUSY_SECONDS
+            self._busy_until[kind] = asyncio.get_running_loop().time() + BUSY_SECONDS
         return leases
 
     async def extend(self, leases: Sequence[Lease], lease_seconds: float) -> set[JobId]:

@@ -24,6 +24,8 @@ CHANNEL = "ringback"
 BUSY_POLL_SECONDS = 0.25
 IDLE_POLL_SECONDS = 1.0
 LISTEN_AGAIN_SECONDS = 5.0
+SEND_AGAIN_SECONDS = 0.02
+"""After a notification; the next one is of all commits of meanwhile. Each costs every node some work."""
 MOST_NAMED = 150
 """Ended jobs that one notification names; with more, all waiters are woken. PostgreSQL allows 8,000 bytes."""
 
@@ -80,6 +82,7 @@ class Notifier:
             while not connection.is_closed():
                 await wait(self._unsent_added, LISTEN_AGAIN_SECONDS)
                 await self._send(connection)
+                await asyncio.sleep(SEND_AGAIN_SECONDS)
         finally:
             connection.terminate()
 

@@ -1,24 +1,29 @@
 """How closely a node's transactions follow each other. Pure."""
 
 LONGEST_PAUSE = 0.02
+LEAST_WAIT = 0.001
+"""Seconds; a shorter one is no wait for another node, but what it takes to lock some rows."""
 
 
 class TransactionPace:
-    """Leaves as much time behind a transaction as it took: what is asked for meanwhile joins the next one.
+    """Turns the time that transactions wait for other nodes' lanes into time between them: what is asked
+    for meanwhile joins the next one. One that already waits for its locks takes up no more.
 
-    A transaction takes long when other nodes hold the lanes or the processor; then fewer with more in each
-    cost all nodes less. Moments are of one clock, in seconds.
+    Moments are of one clock, in seconds.
     """
 
-    def __init__(self, longest: float = LONGEST_PAUSE) -> None:
-        """`longest`: seconds of a pause."""
-        self._longest = longest
+    def __init__(self) -> None:
+        self._pause = 0.0
         self._free_at = 0.0
 
     def pause(self, now: float) -> float:
         """Seconds until the next transaction may begin; 0: at once."""
         return max(self._free_at - now, 0.0)
 
-    def follow(self, began: float, ended: float) -> None:
-        """The next transaction keeps its distance from this one."""
-        self._free_at = ended + min(ended - began, self._longest)
+    def follow(self, ended: float, waited: float) -> None:
+        """A transaction that waited so long for its locks has ended.
+
+        Half of what it waited and of the pause before it is the next pause: without waits there soon is none.
+        """
+        self._pause = min((self._pause + (waited if waited > LEAST_WAIT else 0.0)) / 2, LONGEST_PAUSE)
+        self._free_at = ended + self._pause

@@ -21,7 +21,11 @@ OLDEST = 4
 """The first schema that is brought forward."""
 
 SQUASHED = 9
-"""The schema of the first release; no function of the schemas before it is still in use."""
+"""The schema whose migration brings all tables forward at once; `functions.sql` follows it."""
+
+BATCHES = 11
+"""The schema of the first release: `batches.sql` follows its migration. No function of the schemas before it
+is still in use."""
 
 LOCK = 7_276_235_116
 """An advisory lock of the database: one node migrates, the others wait."""
@@ -100,7 +104,7 @@ def scripts(version: int) -> Sequence[tuple[int, str]]:
     """The scripts that bring a schema of this version (0: none) to the newest, each with its new version."""
     migrations = _migrations()
     if version == 0:
-        return [(max(migrations), _text("schema.sql") + _text("functions.sql"))]
+        return [(max(migrations), _text("schema.sql") + _text("functions.sql") + _text("batches.sql"))]
     if version < OLDEST:
         raise Misconfigured(
             f"The database of database_url is older than the first release (schema {version}; this Ringback "
@@ -117,7 +121,11 @@ def _migrations() -> Mapping[int, str]:
         for file in folder.iterdir()
         if file.name.endswith(".sql")
     }
-    return {**found, SQUASHED: found[SQUASHED] + _text("functions.sql")}
+    following = {SQUASHED: "functions.sql", BATCHES: "batches.sql"}
+    return {
+        number: script + (_text(following[number]) if number in following else "")
+        for number, script in found.items()
+    }
 
 
 def _text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""All commands that are requested while a transaction runs go into the next one.
+"""All commands and claims that are requested while a transaction runs go into the next one.
 
 A commit costs a thousand times what a row does, and a round trip a hundred times; many commands share them.
 A command that the database refuses fails alone: its batch is rolled back, and each command is run again in a
@@ -7,23 +7,33 @@ allowance) are raised before anything is written, and affect no other command.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import asyncpg
 
 from ringback.jobs.batch import JobBatch
 from ringback.jobs.commands import JobCommand
-from ringback.jobs.job import JobId
+from ringback.jobs.job import JobId, Lease
 from ringback.jobs.records import Changes, ReadSet
 from ringback.jobs.store import LedgerUnavailable
-from ringback.storage.pending import PendingCommand
+from ringback.storage.pending import PendingCommand, PendingWrite
 from ringback.storage.postgres.batches import LaneDropped, read_rows, write_rows
-from ringback.storage.postgres.database import RETRYABLE, TRIES, CommitUnknown, Database, raise_translated
+from ringback.storage.postgres.claims import Claim, Claiming, look
+from ringback.storage.postgres.database import (
+    RETRYABLE,
+    TRIES,
+    CommitUnknown,
+    Database,
+    raise_translated,
+)
 from ringback.storage.postgres.pace import TransactionPace
 from ringback.storage.postgres.queries import load
 
 T = TypeVar("T")
+
+PendingClaim = PendingWrite[Claim]
+Pending = PendingCommand | PendingClaim
 
 LARGE_BATCH = 512
 """Commands after which a transaction takes no more of them: bounds what the first of them waits for."""
@@ -43,7 +53,7 @@ class PostgresWriter:
         self._database = database
         self._fixed_caps = fixed_caps
         self._committed = committed
-        self._waiting: list[PendingCommand] = []
+        self._waiting: list[Pending] = []
         self._running: asyncio.Task[None] | None = None
         self._pace = TransactionPace()
         self._closed = False
@@ -55,16 +65,17 @@ class PostgresWriter:
 
         A caller who is cancelled meanwhile has not undone it.
         """
-        if self._closed:
-            raise LedgerUnavailable("the ledger is closed")
-        loop = asyncio.get_running_loop()
-        pending = PendingCommand(command, loop.create_future())
-        if not self._waiting:
-            # Together with all other commands of this turn of the loop.
-            loop.call_soon(self._start)
-        self._waiting.append(pending)
-        result: T = await pending.future
+        result: T = await self._ask(PendingCommand(command, asyncio.get_running_loop().create_future()))
         return result
+
+    async def claim(self, claim: Claim) -> list[Lease]:
+        """The same for a claim: it is made after the commands of its batch."""
+        pending = PendingClaim(claim, asyncio.get_running_loop().create_future())
+        leases: list[Lease] | None = await self._ask(pending)
+        if leases is None:
+            # Other nodes hold the lanes: they are waited for, without the lanes of a batch.
+            [leases] = await self._claim_alone([claim], waits=True)
+        return leases or []
 
     async def close(self) -> None:
         """Finish the pending commands."""
@@ -72,6 +83,15 @@ class PostgresWriter:
         self._start()
         if self._running is not None:
             await asyncio.wait([self._running])
+
+    async def _ask(self, pending: Pending) -> Any:
+        if self._closed:
+            raise LedgerUnavailable("the ledger is closed")
+        if not self._waiting:
+            # Together with all others of this turn of the loop.
+            asyncio.get_running_loop().call_soon(self._start)
+        self._waiting.append(pending)
+        return await pending.future
 
     def _start(self) -> None:
         """One transaction at a time: a second one would wait for the lanes that the first has locked, and
@@ -83,56 +103,78 @@ class PostgresWriter:
         loop = asyncio.get_running_loop()
         try:
             while self._waiting:
-                await asyncio.sleep(self._pace.pause(loop.time()))
-                began, batch = loop.time(), self._next_batch()
-                await self._write(batch)
-                if len(batch) > 1:  # a single caller, who waits for each write, is not held up
-                    self._pace.follow(began, loop.time())
+                if pause := self._pace.pause(loop.time()):
+                    await asyncio.sleep(pause)
+                await self._carry_out(self._next_batch())
         finally:
             self._running = None
 
-    def _next_batch(self) -> list[PendingCommand]:
-        """The oldest commands; a second one that concerns the same job waits for the next batch."""
-        batch: list[PendingCommand] = []
-        later: list[PendingCommand] = []
+    def _next_batch(self) -> list[Pending]:
+        """The oldest commands and claims. A second one that concerns the same job, and a second claim of the
+        same kind, wait for the next batch."""
+        batch: list[Pending] = []
+        later: list[Pending] = []
         concerned: set[JobId] = set()
+        claimed: set[str] = set()
         for place, pending in enumerate(self._waiting):
             if len(batch) == LARGE_BATCH:
                 later += self._waiting[place:]
                 break
-            jobs = pending.work.concerns()
-            if concerned.isdisjoint(jobs):
-                batch.append(pending)
-            else:
-                later.append(pending)
-            concerned.update(jobs)
+            if isinstance(pending, PendingCommand):
+                jobs = pending.work.concerns()
+                (batch if concerned.isdisjoint(jobs) else later).append(pending)
+                concerned.update(jobs)
+            elif not pending.future.done():  # no one is left to work on what it leases
+                (later if pending.work.kind in claimed else batch).append(pending)
+                claimed.add(pending.work.kind)
         self._waiting = later
         return batch
 
-    async def _write(self, batch: list[PendingCommand]) -> None:
+    async def _carry_out(self, batch: Sequence[Pending]) -> None:
+        commands = [pending for pending in batch if isinstance(pending, PendingCommand)]
+        claims = [pending for pending in batch if not isinstance(pending, PendingCommand)]
+        if commands:
+            await self._write(commands, claims)
+        elif claims:
+            await self._claim(claims)
+
+    async def _claim(self, claims: Sequence[PendingClaim]) -> None:
+        """Without commands. A claim that would wait for other nodes waits apart, and holds up no command."""
         try:
-            changes = await self._with_retries(batch)
+            _give(claims, await self._claim_alone([pending.work for pending in claims], waits=False))
+        except Exception as error:
+            _fail(claims, error)
+        for pending in claims:
+            pending.answer()
+
+    async def _write(self, commands: Sequence[PendingCommand], claims: Sequence[PendingClaim]) -> None:
+        """A batch with what is claimed after it."""
+        batch: list[Pending] = [*commands, *claims]
+        try:
+            changes = await self._with_retries(commands, claims)
         except Exception as error:
             if isinstance(error, LedgerUnavailable):
                 self.fault = str(error)
             if len(batch) == 1 or isinstance(error, LedgerUnavailable):
+                _fail(batch, error)
                 for pending in batch:
-                    pending.error = error
                     pending.answer()
                 return
             for pending in batch:
-                await self._write([pending])
+                await self._carry_out([pending])
             return
         self.fault = None
         self._committed(changes)
         for pending in batch:
             pending.answer()
 
-    async def _with_retries(self, pending: list[PendingCommand]) -> Changes:
+    async def _with_retries(
+        self, commands: Sequence[PendingCommand], claims: Sequence[PendingClaim]
+    ) -> Changes:
         """The batch's transaction; retried from the start if it was certainly not committed."""
         for tries_left in reversed(range(TRIES)):
             try:
-                changes = await self._run(pending)
+                changes = await self._run(commands, claims)
                 if changes is not None:
                     return changes
             except ValueError:
@@ -145,26 +187,37 @@ class PostgresWriter:
             await asyncio.sleep(0.05 * (TRIES - tries_left))
         raise LedgerUnavailable("the ledger's database does not keep what is written to it")
 
-    async def _run(self, all_pending: list[PendingCommand]) -> Changes | None:
+    async def _run(
+        self, commands: Sequence[PendingCommand], claims: Sequence[PendingClaim]
+    ) -> Changes | None:
         """The changes for waiting tasks; None: it was not committed."""
+        claiming = Claiming([pending.work for pending in claims])
         reads = ReadSet(self._fixed_caps)
-        for pending in all_pending:
+        for pending in commands:
             pending.work.read(reads)
         try:
-            async with self._database.transaction() as connection:
-                snapshot, transaction = await read_rows(connection, reads)
-                batch = JobBatch(snapshot, self._fixed_caps)
-                for pending in all_pending:
+            async with self._database.transaction(generic_plans=True) as connection:
+                locked = await read_rows(connection, reads)
+                batch = JobBatch(locked.rows, self._fixed_caps)
+                for pending in commands:
                     pending.decide(batch)
                 try:
-                    await write_rows(connection, batch.finish(), batch.now)
+                    ready = await write_rows(connection, batch.finish(), batch.now, claiming.to_look_at())
                 except asyncpg.UniqueViolationError as error:
                     if error.constraint_name == "idempotency_key_pkey":
                         raise _KeyTaken from error
                     raise
+                _give(claims, await claiming.carry_out(connection.fetch, ready, waits=False))
         except CommitUnknown as unknown:
-            return batch.changes if await self._has_happened(transaction, unknown) else None
+            return batch.changes if await self._has_happened(locked.transaction, unknown) else None
+        self._pace.follow(asyncio.get_running_loop().time(), locked.waited)
         return batch.changes
+
+    async def _claim_alone(self, claims: Sequence[Claim], *, waits: bool) -> list[list[Lease] | None]:
+        """Without a transaction around it: one statement looks, and one leases."""
+        claiming = Claiming(claims)
+        ready = await look(self._database.fetch, claiming)
+        return await claiming.carry_out(self._database.execute_once, ready, waits=waits)
 
     async def _has_happened(self, transaction: str, unknown: CommitUnknown) -> bool:
         """Ask the server, once it can be reached again. Raises `LedgerUnavailable` when it does not know."""
@@ -184,6 +237,16 @@ class PostgresWriter:
         if outcome is None:
             raise_translated(cause)
         return bool(outcome == "committed")
+
+
+def _fail(batch: Sequence[Pending], error: Exception) -> None:
+    for pending in batch:
+        pending.error = error
+
+
+def _give(claims: Sequence[PendingClaim], leases: Sequence[list[Lease] | None]) -> None:
+    for pending, claimed in zip(claims, leases, strict=True):
+        pending.result = claimed
 
 
 class _KeyTaken(Exception):
