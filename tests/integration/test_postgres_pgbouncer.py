@@ -1,12 +1,13 @@
 """The ledger behind a real PgBouncer in transaction mode: two nodes on three connections."""
 
 import asyncio
+import itertools
 import os
 import shutil
 import subprocess
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Container, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -114,6 +115,54 @@ async def test_connected_to_the_server_itself_statements_stay_prepared(server_ur
     async with connected(server_url) as database:
         assert _STATEMENTS in await prepared(database)
 
+
+@pytest.mark.parametrize("right", [[], [0], [0, 1], [2]], ids=str)
+async def test_a_pooler_whose_process_ids_are_right_by_chance_is_no_server(
+    server_url: str, right: list[int]
+) -> None:
+    """As of one that numbers its clients, up to the number of a process of the server."""
+    async with numbering_pooler(server_url, right) as pooled, connected(pooled) as database:
+        assert await prepared(database) == []
+
+
+async def test_what_passes_on_all_that_the_server_says_is_no_pooler(server_url: str) -> None:
+    async with numbering_pooler(server_url, range(100)) as passed_on, connected(passed_on) as database:
+        assert _STATEMENTS in await prepared(database)
+
+
+@asynccontextmanager
+async def numbering_pooler(server_url: str, right: Container[int]) -> AsyncIterator[str]:
+    """A proxy that tells its connections the id 0 as the server's process, but the right one to these."""
+    server = urlsplit(server_url)
+    made = itertools.count()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = next(made)
+        from_server, to_server = await asyncio.open_connection(server.hostname, server.port)
+
+        async def answer() -> None:
+            while answered := await from_server.read(65_536):
+                key = answered.find(KEY_DATA)
+                if key >= 0 and number not in right:
+                    place = key + len(KEY_DATA)
+                    answered = answered[:place] + bytes(4) + answered[place + 4 :]
+                writer.write(answered)
+            writer.close()
+
+        answering = asyncio.create_task(answer())
+        while request := await reader.read(65_536):
+            to_server.write(request)
+        to_server.close()
+        await answering
+
+    proxy = await asyncio.start_server(serve, "127.0.0.1", 0)
+    async with proxy:
+        port = proxy.sockets[0].getsockname()[1]
+        yield f"postgresql://{server.username}@127.0.0.1:{port}{server.path}"
+
+
+KEY_DATA = b"K" + (12).to_bytes(4)
+"""The head of the message with the process id, which comes next (the manual's BackendKeyData)."""
 
 _STATEMENTS = "select statement from pg_prepared_statements"
 

@@ -8,7 +8,7 @@ statements that it has prepared. No connection of the pool listens for notificat
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
@@ -30,6 +30,9 @@ PREPARED_STATEMENTS = 100
 PREPARED_SETTINGS = {"plan_cache_mode": "force_custom_plan"}
 """They are planned for their parameters each time, as if they were not prepared: a plan that was made while a
 table was empty does not live on. The functions have a setting of their own."""
+
+ASKED_FOR_POOLER = 3
+"""Connections that are made at the start to find out whether a pooler is in between."""
 
 TRIES = 4
 """For what was certainly not carried out: the server restarted, or two batches deadlocked."""
@@ -217,14 +220,21 @@ async def connect(url: str) -> Database:
 
 
 async def _is_direct(url: str) -> bool:
-    """Whether no pooler is in between: one tells its clients other process ids than the server's."""
-    connection = await asyncpg.connect(
-        url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, statement_cache_size=0
-    )
-    try:
-        return bool(await connection.fetchval(_SQL["process"]) == connection.get_server_pid())
-    finally:
-        await connection.close(timeout=CONNECT_SECONDS)
+    """Whether no pooler is in between: one tells its clients other process ids than the server's.
+
+    Some number their clients from 0, and may by chance hit the id of the process that answers. So several
+    connections are asked while all are open: each must have been told the process that answers it, and no
+    process may answer two."""
+    async with AsyncExitStack() as stack:
+        processes, answering = [], []
+        for _ in range(ASKED_FOR_POOLER):
+            connection = await asyncpg.connect(
+                url, timeout=CONNECT_SECONDS, command_timeout=COMMAND_SECONDS, statement_cache_size=0
+            )
+            stack.push_async_callback(connection.close, timeout=CONNECT_SECONDS)
+            processes.append(connection.get_server_pid())
+            answering.append(await connection.fetchval(_SQL["process"]))
+        return processes == answering and len(set(answering)) == ASKED_FOR_POOLER
 
 
 def raise_refused(error: Exception) -> NoReturn:
