@@ -327,7 +327,7 @@ class Connection(asyncio.BufferedProtocol):
         if self._state is not ConnectionState.SERVING or self._exchange is None:
             return not self._waits_for_turn
         limit = self.server.capacity.read_bytes
-        ahead = self._parser.unread if self._parser.ended else len(self._exchange.body)
+        ahead = self._parser.unread if self._parser.ended else self._exchange.body_ahead
         return ahead < (1 if self._parser.ended else limit)
 
     def _advance(self) -> None:

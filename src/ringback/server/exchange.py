@@ -26,6 +26,10 @@ from ringback.server.framing import RequestHead
 ABORT: Final = "ringback.abort"
 """Ours, among the extensions of a scope: breaks the connection, which a stand-in for tests does."""
 
+SMALL_PIECE: Final = 4_096
+"""Pieces of a body that make no more than these bytes together are kept as one: each piece costs memory of
+its own, and a client may send single bytes."""
+
 STATUS_LINE_BEGIN: Final = b"HTTP/1.1 "
 """Headers of every answer."""
 
@@ -52,13 +56,15 @@ class HttpExchange:
 
     def __init__(self, wire: Wire, head: RequestHead, client: tuple[str, int]) -> None:
         self.keep_alive = head.keep_alive
-        self.body: bytes | bytearray = b""
-        """Bytes that the application has not taken yet."""
+        self.body_ahead = 0
+        """Bytes of the body that the application has not taken yet."""
         self.started = False
         """Part of the response has been written, and cannot be taken back."""
         self._wire = wire
         self._head = head
         self._scope = scope_of("http", "http", wire, head, client)
+        self._pieces: list[bytes] = []
+        """Those bytes, as they came."""
         self._more_body = True
         self._awaits_continue = head.expects_continue
         self._cut_off = False
@@ -90,12 +96,11 @@ class HttpExchange:
     # What the connection brings.
 
     def body_arrived(self, data: bytes) -> None:
-        if self.body:
-            if isinstance(self.body, bytes):
-                self.body = bytearray(self.body)
-            self.body += data
+        if self._pieces and len(self._pieces[-1]) + len(data) <= SMALL_PIECE:
+            self._pieces[-1] += data
         else:
-            self.body = data  # usually all bytes until it is taken: no copy
+            self._pieces.append(data)
+        self.body_ahead += len(data)
         self._changed.set()
 
     def body_ended(self) -> None:
@@ -125,7 +130,8 @@ class HttpExchange:
             self._changed.clear()
         if self._cut_off or self._complete:
             return {"type": "http.disconnect"}
-        body, self.body = bytes(self.body), b""
+        body = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
+        self._pieces, self.body_ahead = [], 0
         self._wire.update_reading()
         return {"type": "http.request", "body": body, "more_body": self._more_body}
 

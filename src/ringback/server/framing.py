@@ -13,11 +13,11 @@ What httptools (llhttp) does not have:
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import unquote
 
 import httptools
+import msgspec
 
 from ringback.errors import Failure
 from ringback.server.body import length_in
@@ -41,8 +41,7 @@ class End(Enum):
     OF_REQUEST = auto()
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct):
     method: str
     target: bytes
     path: str
@@ -83,7 +82,8 @@ class RequestParser:
 
     def __init__(self) -> None:
         self._parser = httptools.HttpRequestParser(self)
-        self._unread = bytearray()
+        self._unread: bytes | bytearray = b""
+        """What was read at once stays as it is: a body of 100 KB is not copied from here to there."""
         self._events: deque[Event] = deque()
         self._head: RequestHead | None = None
         self._ended = False
@@ -121,6 +121,11 @@ class RequestParser:
             rest = data[self._body_unparsed :]
             self._count(data[: self._body_unparsed])
             data = rest
+        if not self._unread:
+            self._unread = data
+            return
+        if isinstance(self._unread, bytes):
+            self._unread = bytearray(self._unread)
         self._unread += data
 
     def next_request(self) -> None:
@@ -132,8 +137,7 @@ class RequestParser:
 
     def take_unread(self) -> bytes:
         """What follows the handshake of another protocol."""
-        data = bytes(self._unread)
-        self._unread.clear()
+        data, self._unread = bytes(self._unread), b""
         return data
 
     def next_event(self) -> Event | None:
@@ -179,9 +183,11 @@ class RequestParser:
     def _take_bytes(self, size: int) -> bytes:
         if size == len(self._unread):
             return self.take_unread()
-        with memoryview(self._unread) as view:
-            piece = bytes(view[:size])
-        del self._unread[:size]
+        piece = bytes(self._unread[:size])
+        if isinstance(self._unread, bytes):
+            self._unread = self._unread[size:]
+        else:
+            del self._unread[:size]
         return piece
 
     def _read_head(self, piece: bytes) -> None:
