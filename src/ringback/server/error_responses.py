@@ -9,6 +9,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cache
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -197,9 +198,7 @@ class RequestIdMiddleware:
                 await response(scope, receive, send_with_id)
         if scope["type"] == "http" and status is not None:
             seconds = time.monotonic() - began
-            telemetry.HTTP_SECONDS.labels(route_of(scope), str(status)).observe(
-                seconds, state.get("exemplar")
-            )
+            _seconds(route_of(scope), str(status)).observe(seconds, state.get("exemplar"))
 
 
 def route_of(scope: Scope) -> str:
@@ -207,6 +206,9 @@ def route_of(scope: Scope) -> str:
     path: str = getattr(scope.get("route"), "path", "none")
     return path
 
+
+_seconds = cache(telemetry.HTTP_SECONDS.labels)
+"""Looking up a metric by its labels costs as much as to count in it."""
 
 _RESPONSE_STARTS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 

@@ -4,6 +4,7 @@ One event per request, whatever its outcome. No path, no query, no transcript.
 """
 
 from contextlib import suppress
+from functools import cache
 
 import msgspec
 from starlette.requests import Request
@@ -47,7 +48,7 @@ class RequestContext(msgspec.Struct, frozen=True):
 def report_accepted(request: Request, context: RequestContext) -> None:
     """Never raises: the request is accepted, and after a 5xx it would be sent again."""
     try:
-        telemetry.REQUESTS.labels(_endpoint(request), context.method, "200").inc()
+        _requests(_endpoint(request), context.method, "200").inc()
         telemetry.event(
             "request.accepted",
             callback=None if context.callback is None else context.callback.origin,
@@ -61,7 +62,7 @@ def report_accepted(request: Request, context: RequestContext) -> None:
 
 
 def report_answered(request: Request, context: RequestContext, status: int, seconds: float) -> None:
-    telemetry.REQUESTS.labels(_endpoint(request), context.method, str(status)).inc()
+    _requests(_endpoint(request), context.method, str(status)).inc()
     telemetry.event(
         "request.answered",
         **_facts(request, context),
@@ -74,7 +75,7 @@ def report_answered(request: Request, context: RequestContext, status: int, seco
 
 def report_refused(request: Request, context: RequestContext | None, failure: Failure) -> None:
     method = "unknown" if context is None else context.method
-    telemetry.REQUESTS.labels(_endpoint(request), method, str(failure.status)).inc()
+    _requests(_endpoint(request), method, str(failure.status)).inc()
     report_refusal(request, failure, **({} if context is None else _facts(request, context)))
 
 
@@ -93,3 +94,7 @@ def _endpoint(request: Request) -> str:
     """Deepgram's name of the kind of request."""
     path: str = request.scope["path"]
     return path.rpartition("/")[2]
+
+
+_requests = cache(telemetry.REQUESTS.labels)
+"""Looking up a metric by its labels costs more than to count in it."""

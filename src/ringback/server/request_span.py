@@ -1,7 +1,7 @@
 """The span of a caller's request, in the trace that its headers name (https://www.w3.org/TR/trace-context-2/)."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from starlette.requests import HTTPConnection
 
@@ -11,18 +11,28 @@ from ringback.telemetry.trace_context import context_of
 from ringback.telemetry.tracing import SpanKind, TraceSpan
 
 
-@contextmanager
-def request_span(connection: HTTPConnection) -> Iterator[TraceSpan]:
+def request_span(connection: HTTPConnection) -> AbstractContextManager[TraceSpan]:
     """A span around serving a request. Its context goes with all that is done for it later."""
     parent = context_of(connection.scope["headers"])
-    route = route_of(connection.scope)
     method = connection.scope.get("method", "GET")  # of a handshake, too
+    route = route_of(connection.scope)
+    name = f"{method} {route}"
+    if not tracing.is_recording():
+        return tracing.span(name, SpanKind.SERVER, parent)
     facts: dict[str, tracing.Fact] = {
         "http.request.method": method,
         "http.route": route,
         "ringback.request_id": request_id_of(connection),
     }
-    with tracing.span(f"{method} {route}", SpanKind.SERVER, parent, facts=facts) as span:
+    return _with_exemplar(connection, tracing.span(name, SpanKind.SERVER, parent, facts=facts))
+
+
+@contextmanager
+def _with_exemplar(
+    connection: HTTPConnection, recorded: AbstractContextManager[TraceSpan]
+) -> Iterator[TraceSpan]:
+    """The request's metrics name its span."""
+    with recorded as span:
         connection.scope["state"]["exemplar"] = span.exemplar
         yield span
 
