@@ -11,9 +11,10 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from typing import Self
+
+from msgspec.structs import replace
 
 from bench.delivery.load import Delivery, Phase, Seen, body
 from bench.harness.child import Child

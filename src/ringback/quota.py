@@ -7,8 +7,9 @@ each that is in work at once.
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from ringback.clock import Clock
 from ringback.errors import Refusal
@@ -20,8 +21,7 @@ class QuotaStore(DailyAudioStore, KeyStore, Protocol):
     """What was used, and the limits of keys."""
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(msgspec.Struct, frozen=True):
     """The key and the project that audio counts for."""
 
     project: str
@@ -32,8 +32,7 @@ class Holder:
         return self.key, self.project
 
 
-@dataclass(frozen=True, slots=True)
-class DailyLimits:
+class DailyLimits(msgspec.Struct, frozen=True):
     """Seconds of audio, every channel counted; 0: no limit."""
 
     key: int = 0

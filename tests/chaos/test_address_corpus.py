@@ -14,12 +14,13 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import DeliveryOrder, order_job

@@ -10,10 +10,10 @@ import sys
 import uuid
 from collections import Counter
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.clock import SystemClock
 from ringback.jobs.job import Done, GivenUp, IdempotencyKey, JobId, Lane, Lease, NewJob, Outcome, State

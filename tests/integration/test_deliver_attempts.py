@@ -3,10 +3,10 @@
 import base64
 import json
 import time
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback import __version__
 from ringback.callbacks.admission import Admission

@@ -1,10 +1,10 @@
 """What gives a delivery up before anything is sent: a lost result, an address, a secret, a URL."""
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import BlobKey, FolderBlobStore, StoredDocument
 from ringback.bootstrap.values import attempt_limits, server_schedule

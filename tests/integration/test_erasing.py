@@ -3,13 +3,14 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import BlobStore, FolderBlobStore, StoredDocument, blob_store_at, single_chunk
 from ringback.callbacks.delivery import KIND as DELIVER

@@ -12,12 +12,12 @@ import sqlite3
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
 from pathlib import Path
 
 import asyncpg
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import StoredDocument
 from ringback.clock import SystemClock

@@ -1,13 +1,13 @@
 """Results sent again, sent elsewhere, cancelled; lists of deliveries; and who may do that."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.delivery import KIND as DELIVER

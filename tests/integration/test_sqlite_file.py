@@ -9,10 +9,10 @@ import sqlite3
 import uuid
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.clock import SystemClock
 from ringback.errors import Misconfigured

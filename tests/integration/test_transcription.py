@@ -5,11 +5,11 @@ import hashlib
 import os
 import uuid
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import (
     BlobKey,

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import assert_never
 
+from msgspec import structs
+
 from ringback.jobs.job import (
     ENDED,
     LIVE,
@@ -196,7 +198,7 @@ class ModelLedger:
         job = self.jobs.get(what.job)
         if job is None or job.state not in ENDED:
             return False
-        job.requested = replace(job.requested, payload=what.payload)
+        job.requested = structs.replace(job.requested, payload=what.payload)
         job.result, job.stripped = what.result, True
         return True
 

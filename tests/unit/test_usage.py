@@ -1,9 +1,8 @@
 """What a request adds to usage: the same when it ends, when it is stripped, and when it is erased."""
 
-from dataclasses import replace
-
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from ringback.blobs import StoredDocument
 from ringback.jobs.job import Job, JobId, Lane, State

@@ -9,6 +9,8 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import NewType, Protocol
 
+import msgspec
+
 BlobKey = NewType("BlobKey", str)
 """`kind/name`, such as `audio/6f…`; only letters, digits, `-`, `_`, `.` and one `/`."""
 
@@ -37,8 +39,7 @@ class StoreDenied(StoreUnreachable):
     """It answers, and refuses: credentials, rights or the bucket are wrong. An operator can fix that."""
 
 
-@dataclass(frozen=True, slots=True)
-class StoredBlob:
+class StoredBlob(msgspec.Struct, frozen=True):
     key: BlobKey
     size: int
     sha256: str

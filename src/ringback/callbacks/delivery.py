@@ -8,7 +8,6 @@ result is sent, `Retry-After` is respected, and a delivery that was given up is 
 from base64 import b64encode
 from codecs import utf_8_decode
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, assert_never
 
@@ -110,8 +109,7 @@ class Verdict(StrEnum):
     """Nothing was sent: the signing secret cannot be opened."""
 
 
-@dataclass(frozen=True, slots=True)
-class JudgedAttempt:
+class JudgedAttempt(msgspec.Struct, frozen=True):
     """The meaning of an answer, or of the lack of one."""
 
     verdict: Verdict

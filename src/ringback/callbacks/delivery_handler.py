@@ -8,7 +8,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
 from functools import cache
 from typing import TypeAlias
 from urllib.parse import urlsplit
@@ -213,7 +212,7 @@ class Deliverer:
         judgement = judge(answer, job.tries + 1, schedule, jitter=self._chance(), now=ended)
         facts = detail(answer, thin=thin, caught=caught)
         attempt = Attempt(began, max(began, ended), judgement.verdict.value, judgement.code, facts)
-        outcome = replace(judgement.outcome, attempt=attempt)
+        outcome = structs.replace(judgement.outcome, attempt=attempt)
         _report_attempt(job, order, target, answer=answer, outcome=outcome)
         return outcome
 

@@ -11,11 +11,12 @@ and an event is added when its level has risen above the last announced one, or 
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from ringback.blobs import StoredDocument
 from ringback.callbacks.catcher import is_catchers

@@ -9,10 +9,11 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from ipaddress import ip_address
 from itertools import chain, zip_longest
 from typing import Final, TypeVar
+
+import msgspec
 
 from ringback.clock import Clock
 from ringback.egress.names import Names, Requester
@@ -31,8 +32,7 @@ class ConnectTimeout(TimeoutError):
     """No connection, TLS included, within the limit."""
 
 
-@dataclass(slots=True)
-class Dial:
+class Dial(msgspec.Struct):
     """When each step of one attempt began, by the monotonic clock; None: not reached, or not needed."""
 
     connect_seconds: float

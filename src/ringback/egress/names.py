@@ -11,10 +11,11 @@ import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 from weakref import WeakValueDictionary
+
+import msgspec
 
 from ringback.clock import Clock
 from ringback.egress.responses import LOCAL_ERRNOS, LookupsBusy, Unresolvable
@@ -33,8 +34,7 @@ Resolve: TypeAlias = Callable[[str, int], list[str]]
 """The blocking look-up: host and port to addresses; raises `OSError` or `UnicodeError`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Requester:
+class Requester(msgspec.Struct, frozen=True):
     """The project and key that a look-up counts for."""
 
     project: str = ""

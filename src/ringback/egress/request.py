@@ -2,13 +2,13 @@
 
 from base64 import b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from ringback.egress.target import Target
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """A request, before it is sent."""
 
     target: Target

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from ringback.egress.policy import PolicyRefusal
 
 POLICY_ERRNO = 0x52_42
@@ -65,8 +67,7 @@ class FetchLimits:
     pace_window: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Phases:
+class Phases(msgspec.Struct, frozen=True):
     """Where an attempt's time went, in seconds; None: that phase was not reached, or not needed."""
 
     dns: float | None
@@ -79,8 +80,7 @@ class Phases:
     """From the connection until the whole request had been handed to the system."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiverResponse:
+class ReceiverResponse(msgspec.Struct, frozen=True):
     """The receiver answered: `status` decides, whatever happened to the body after it."""
 
     status: int
@@ -107,8 +107,7 @@ class NoResponseReason(StrEnum):
     """Nothing was tried: this machine has no descriptors or memory left for a connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class NoResponse:
+class NoResponse(msgspec.Struct, frozen=True):
     """No status line came back."""
 
     reason: NoResponseReason

@@ -6,12 +6,14 @@ parsed here, and resolving, the address policy, connecting and storing all use t
 
 import re
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from ipaddress import ip_address
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
 from yarl import URL
 
 from ringback.egress.policy import Policy, ends_in_number
@@ -50,8 +52,7 @@ class TargetError(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(msgspec.Struct, frozen=True):
     """Where a request goes. Only `origin` may be logged: path and query of a URL may be secrets."""
 
     url: URL

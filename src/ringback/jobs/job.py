@@ -11,9 +11,10 @@ Pure: no SQL, no asyncio, and no knowledge of what a job's handler does. `jobs.b
 CHECK constraints of the stores repeat them.
 """
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NewType
+
+import msgspec
 
 from ringback.jobs.usage import Used
 
@@ -44,8 +45,7 @@ LIVE = frozenset({State.HELD, State.QUEUED, State.LEASED})
 ENDED = frozenset({State.DONE, State.PARKED, State.CANCELLED})
 
 
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
+class IdempotencyKey(msgspec.Struct, frozen=True):
     """A caller's key for one request (`Idempotency-Key`): a caller that repeats it means the same job."""
 
     key: str
@@ -55,8 +55,7 @@ class IdempotencyKey:
     """After which the key expires."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewJob:
+class NewJob(msgspec.Struct, frozen=True):
     """A job to be added. Only the job's handler reads `payload`."""
 
     id: JobId
@@ -81,8 +80,7 @@ class NewJob:
     idempotency: IdempotencyKey | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A job in the ledger. Times are Unix seconds by the database's clock."""
 
     id: JobId
@@ -109,8 +107,7 @@ class Job:
     sequence: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Lease:
+class Lease(msgspec.Struct, frozen=True):
     """The right to work on a job. Every later write repeats `token`; one with an old token changes
     nothing."""
 
@@ -118,8 +115,7 @@ class Lease:
     token: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One attempt at a job, recorded in the transaction that moves the job."""
 
     started_at: float
@@ -139,8 +135,7 @@ class Signal(StrEnum):
     NEUTRAL = "neutral"
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """The work is finished, and these jobs follow from it, in the same transaction."""
 
     code: int
@@ -154,8 +149,7 @@ class Done:
     """What it adds to the usage of its project: a caller's request counts once, with its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(msgspec.Struct, frozen=True):
     """The attempt failed and is counted; the job is due again in `delay` seconds."""
 
     delay: float
@@ -164,8 +158,7 @@ class Retry:
     signal: Signal = Signal.NEUTRAL
 
 
-@dataclass(frozen=True, slots=True)
-class GivenUp:
+class GivenUp(msgspec.Struct, frozen=True):
     """The attempt failed and was the last: the job is parked, its payload kept."""
 
     code: int | None = None
@@ -176,8 +169,7 @@ class GivenUp:
     """Added in the same transaction: events that report it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interrupted:
+class Interrupted(msgspec.Struct, frozen=True):
     """The process stops, the job has not failed: it is due again, and no try is counted."""
 
     delay: float = 0.0
@@ -186,24 +178,21 @@ class Interrupted:
 Outcome = Done | Retry | GivenUp | Interrupted
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """Jobs, newest first; `next` is the `before` of the page after it, None on the last page."""
 
     jobs: tuple[Job, ...]
     next: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Allowance:
+class Allowance(msgspec.Struct, frozen=True):
     """Limits of an accessor's live jobs of one kind; None: no limit."""
 
     jobs: int | None = None
     weight: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class JobFilter:
+class JobFilter(msgspec.Struct, frozen=True):
     """Which jobs of a project to list. A field that is None does not filter."""
 
     project: str
@@ -215,7 +204,7 @@ class JobFilter:
     """True: code < 300; False: code ≥ 400; None: either, and unfinished ones."""
     since: float | None = None
     until: float | None = None
-    tags: tuple[str, ...] = field(default=())
+    tags: tuple[str, ...] = ()
     states: frozenset[State] | None = None
     parent: JobId | None = None
     lane: Lane | None = None

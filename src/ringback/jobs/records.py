@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from ringback.jobs.job import Allowance, Attempt, JobId, NewJob, Signal, State
 from ringback.jobs.lane import FIRST_CAP, Health
 from ringback.jobs.usage import UsageAmount, UsageKey
 
 
-@dataclass(slots=True)
-class LiveJob:
+class LiveJob(msgspec.Struct):
     """A job that is held, queued or leased: its state, and what transitions need of it."""
 
     number: int
@@ -37,8 +38,7 @@ class LiveJob:
     """Where its end and its attempts are stored, in a store with partitions."""
 
 
-@dataclass(frozen=True, slots=True)
-class ParkedJob:
+class ParkedJob(msgspec.Struct, frozen=True):
     """A job that can be sent again."""
 
     number: int
@@ -94,8 +94,7 @@ class LaneRecord:
         self.changed = self.next_due_stale = True
 
 
-@dataclass(frozen=True, slots=True)
-class KnownKey:
+class KnownKey(msgspec.Struct, frozen=True):
     """The job that an idempotency key means."""
 
     job: JobId
@@ -155,8 +154,7 @@ class RowSet:
     """Accessor and kind → live jobs, and their weight."""
 
 
-@dataclass(frozen=True, slots=True)
-class AddedJob:
+class AddedJob(msgspec.Struct, frozen=True):
     job: NewJob
     live: LiveJob
     """Its state at the end of the batch; it may have ended already."""
@@ -164,23 +162,20 @@ class AddedJob:
     """The store's number of the process that holds its lease."""
 
 
-@dataclass(frozen=True, slots=True)
-class EndedJob:
+class EndedJob(msgspec.Struct, frozen=True):
     """`live.state` is the state of its end."""
 
     live: LiveJob
     result: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecord:
+class AttemptRecord(msgspec.Struct, frozen=True):
     live: LiveJob
     token: int
     attempt: Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
+class KeyRecord(msgspec.Struct, frozen=True):
     """An idempotency key, and the job that it means until a time."""
 
     accessor: str

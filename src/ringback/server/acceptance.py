@@ -8,7 +8,6 @@ import errno
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from typing import Self
 
 import msgspec
@@ -45,8 +44,7 @@ from ringback.transcription.request import TranscriptionOrder, audio_key, order_
 FULL = Failure(503, UNAVAILABLE.err_code, "There is no room for this now. Please try again later")
 
 
-@dataclass(frozen=True, slots=True)
-class ReceivedBody:
+class ReceivedBody(msgspec.Struct, frozen=True):
     """A request whose body has been read completely."""
 
     context: RequestContext
@@ -56,7 +54,7 @@ class ReceivedBody:
     """Bytes that were uploaded."""
     fields: Sequence[tuple[str, str]] = ()
     """What was asked for in the body beside the recording or text, for its fingerprint."""
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = {}
     """Of the answer to a request with a callback."""
     write: WriteResult | None = None
     """How the result is answered to a caller who waits; None: as it is stored."""

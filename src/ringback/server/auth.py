@@ -6,9 +6,9 @@ the sub-protocols `token, KEY` and `bearer, JWT` (docs/using-the-sec-websocket-p
 KEY`, because many HTTP clients and gateways can only send `Bearer`.
 """
 
-from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from starlette.requests import HTTPConnection
 
 from ringback.clock import Clock
@@ -32,8 +32,7 @@ for as long. A removal in this process clears the cache."""
 CACHED_KEYS = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """The holder of a key, or of a token made with it."""
 
     key_id: str

@@ -1,9 +1,9 @@
 """Requests in the ledger: recordings, live streams and texts; three kinds of jobs, one history."""
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 from typing import Final
 
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from ringback.errors import Refusal

@@ -161,7 +161,7 @@ class TranscriptionsRoute:
         )
         received = ReceivedBody.of_upload(context, order, stored)
         form = replace(form, options=options)
-        return replace(
+        return msgspec.structs.replace(
             received,
             fields=fields,
             headers=_warnings_header(form.named(options.warnings)),

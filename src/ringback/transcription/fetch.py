@@ -13,9 +13,10 @@ then finds its result: the audio's hash, or the failure with which the request i
 
 import uuid
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from ringback import telemetry
 from ringback.blobs import BlobStore, StoredBlob, TooLarge

@@ -7,9 +7,10 @@ the first one left.
 
 import asyncio
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
+from msgspec.structs import replace
 
 from ringback import telemetry
 from ringback.blobs import BlobStore, StoredDocument, StoreUnreachable, store_document

@@ -1,9 +1,9 @@
 """What every store promises to those who add jobs: words, allowances, and jobs they work on themselves."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from ringback.jobs.job import Allowance, Attempt, Done, GivenUp, IdempotencyKey, Interrupted, Retry, State
 from ringback.jobs.store import AlreadyRequested, OverAllowance

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from ringback.jobs.batch import JobBatch
 from ringback.jobs.commands import (
@@ -88,7 +89,7 @@ def lease(job: LiveJob) -> Lease:
 
 def new(number: int, sequence: str | None = None, **fields: Any) -> NewJob:
     job = NewJob(JobId(f"new {number}"), "deliver", Lane("a"), "p", b"", accessor="key", sequence=sequence)
-    return replace(job, **fields)
+    return structs.replace(job, **fields)
 
 
 def decided(rows: RowSet, *commands: JobCommand[Any]) -> tuple[list[Any], WriteSet]:
@@ -345,7 +346,7 @@ class TestWrites:
         assert writes.ended == [EndedJob(job, None)]
         assert (job.state, job.tries, job.losses, job.code) == (CANCELLED, 3, 2, 503)
         assert of.inflight == 0
-        assert decided(snapshot(replace(job)), Cancel(job.id))[0] == [False], "it has ended"
+        assert decided(snapshot(structs.replace(job)), Cancel(job.id))[0] == [False], "it has ended"
 
     @pytest.mark.parametrize("sequence", [None, "s"])
     def test_of_a_parked_job_that_is_asked_for_again(self, sequence: str | None) -> None:
