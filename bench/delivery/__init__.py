@@ -10,7 +10,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -29,9 +29,9 @@ AT_ONCE = 64
 BARE_AT_ONCE = 32
 """What the bare loop is quickest with here; also the most that Ringback sends one receiver at once."""
 
-OUR_COUNT, THEIR_COUNT, SYNCED_COUNT = 5_000, 1_000, 300
+OUR_COUNT, BARE_COUNT, THEIR_COUNT, SYNCED_COUNT = 5_000, 15_000, 1_000, 300
 """Of 2 KB, ready at once. Celery is slower, and slower still with an fsync for each command of Redis: fewer
-make as long a measurement."""
+make as long a measurement; the loop that keeps nothing is quicker."""
 LARGE_COUNT = 400
 PACE, PACE_SECONDS = 500.0, 5.0
 
@@ -95,11 +95,14 @@ def missing() -> str | None:
 
 def run(repeats: int) -> Report:
     report = Report("delivery", "Deliveries beside Celery with requests and Redis", method())
-    with Child("bench.load.receiver", "--ports", str(PORTS)) as receiver:
+    with (
+        Child("bench.load.receiver", "--ports", str(PORTS)) as receiver,
+        Child("bench.peers.bare_posts") as bare,
+    ):
         for repeat in range(min(repeats, MOST_REPEATS)):
-            measure_bare(receiver, repeat, report)
             for subject in QUICK if repeat % 2 == 0 else reversed(QUICK):
-                measure_speed(subject, receiver, repeat, report)
+                beside = {"bare aiohttp": bare} if subject is OURS else {}
+                measure_speed(subject, receiver, repeat, report, beside)
         for subject in DEADENED:
             for backlog in (0, DEAD):
                 measure_beside_dead(subject, backlog, receiver, report)
@@ -133,21 +136,32 @@ def judge(report: Report) -> None:
 # --- how many, and how soon ----------------------------------------------------------------------
 
 
-def measure_speed(subject: Subject, receiver: Child, repeat: int, report: Report) -> None:
+def measure_speed(
+    subject: Subject, receiver: Child, repeat: int, report: Report, beside: Mapping[str, Child]
+) -> None:
+    """`beside`: loops that keep nothing, by name, each of which is measured right behind each of the cases of
+    2 KB that lie ready, by turns with the subject."""
     for stretch in (1, 2, 4, 8):
         phases = speed_phases(subject, receiver.facts["ports"], stretch)
+        measured: list[tuple[str, dict[str, float]]] = []
         try:
             with subject.start(receiver, phases) as running:
-                measured = [(phase, running.play(phase)) for phase in phases]
+                for case, phase in zip(SPEED_CASES, phases, strict=True):
+                    seen = running.play(phase)
+                    measured.append((f"{subject.name}: {case}", speed_figures(phase, seen)))
+                    for name, bare in beside.items() if case in READY_CASES else ():
+                        measured.append((f"{name}: {case}", bare_figures(bare, receiver, READY_CASES[case])))
         except Late:
             continue
-        for case, (phase, seen) in zip(SPEED_CASES, measured, strict=True):
-            add_speed(f"{subject.name}: {case}", repeat, phase, seen, report)
+        for name, figures in measured:
+            report.add(name, repeat, **figures)
         return
     raise RuntimeError("this machine is too busy to measure anything")
 
 
-SPEED_CASES = ("1 receiver", "64 receivers", "100 KB, 16 receivers", f"steady {PACE:g}/s")
+READY_CASES = {"1 receiver": 1, "64 receivers": PORTS}
+"""Deliveries of 2 KB that lie ready, and to how many receivers."""
+SPEED_CASES = (*READY_CASES, "100 KB, 16 receivers", f"steady {PACE:g}/s")
 
 
 def speed_phases(subject: Subject, ports: Sequence[int], stretch: int) -> list[Phase]:
@@ -161,10 +175,10 @@ def speed_phases(subject: Subject, ports: Sequence[int], stretch: int) -> list[P
     ]
 
 
-def add_speed(subject: str, repeat: int, phase: Phase, seen: Seen, report: Report) -> None:
+def speed_figures(phase: Phase, seen: Seen) -> dict[str, float]:
     arrived = seen.distinct / len(phase.deliveries)
     if arrived < 1 and not phase.timed:
-        raise RuntimeError(f"{subject}: {seen.distinct} arrived")
+        raise RuntimeError(f"{phase.name}: {seen.distinct} arrived")
     figures = {
         "per_second": (seen.count - 1) / seen.seconds,
         "cpu_us": 1e6 * seen.cpu / seen.count,
@@ -172,27 +186,23 @@ def add_speed(subject: str, repeat: int, phase: Phase, seen: Seen, report: Repor
     }
     if phase.timed:
         figures |= {"arrived": arrived, **lag_figures(seen.lags)}
-    report.add(subject, repeat, **figures)
+    return figures
 
 
-def measure_bare(receiver: Child, repeat: int, report: Report) -> None:
-    with Child("bench.peers.bare_posts") as bare:
-        for case, ports in (
-            ("1 receiver", receiver.facts["ports"][:1]),
-            ("64 receivers", receiver.facts["ports"]),
-        ):
-            # A first round opens the connections and warms the loop.
-            bare.ask(ports=ports, count=200, body_bytes=SMALL, at_once=BARE_AT_ONCE)
-            receiver.ask(expect=OUR_COUNT)
-            before = cpu_seconds(bare.pid)
-            bare.ask(ports=ports, count=OUR_COUNT, body_bytes=SMALL, at_once=BARE_AT_ONCE)
-            seen = receiver.ask(wait=10)
-            report.add(
-                f"bare aiohttp: {case}",
-                repeat,
-                per_second=(seen["count"] - 1) / seen["seconds"],
-                cpu_us=1e6 * (cpu_seconds(bare.pid) - before) / OUR_COUNT,
-            )
+def bare_figures(bare: Child, receiver: Child, receivers: int) -> dict[str, float]:
+    command = {
+        "ports": receiver.facts["ports"][:receivers], "body_bytes": SMALL, "at_once": BARE_AT_ONCE,
+    }  # fmt: skip
+    # A first round opens the connections and warms the loop.
+    bare.ask(**command, count=200)
+    receiver.ask(expect=BARE_COUNT)
+    before = cpu_seconds(bare.pid)
+    bare.ask(**command, count=BARE_COUNT)
+    seen = receiver.ask(wait=10)
+    return {
+        "per_second": (seen["count"] - 1) / seen["seconds"],
+        "cpu_us": 1e6 * (cpu_seconds(bare.pid) - before) / BARE_COUNT,
+    }
 
 
 # --- who suffers for whom ------------------------------------------------------------------------
@@ -271,13 +281,15 @@ def method() -> dict[str, Any]:
         "time-outs 1 and 10 s), Redis with appendonly. Bare: an aiohttp loop that keeps nothing",
         "versions_of_peers": peer_versions(),
         "counts": {
-            "ringback and bare": OUR_COUNT,
+            "ringback": OUR_COUNT,
+            "bare": BARE_COUNT,
             "celery": THEIR_COUNT,
             "celery, always": SYNCED_COUNT,
             "100 KB": LARGE_COUNT,
             "steady": PACE * PACE_SECONDS,
         },
         "per_second": "by the receiver's clock, first to last; ready in the ledger or queue before",
+        "bare": "right behind each of Ringback's cases, while its server is idle",
         "lag": "from due (Ringback) or just before apply_async (Celery) to received, by one clock",
         "cpu_us": "processor time per delivery of all processes of the subject, Redis included, producer not",
         "memory": "MiB over all processes, Redis included: PSS sampled every 0.5 s, and the sum of the "

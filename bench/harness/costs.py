@@ -19,6 +19,12 @@ def cpu_seconds(*pids: int) -> float:
     return total
 
 
+def main_thread_seconds(pid: int) -> float:
+    """User and system time of a process's first thread, in which its event loop runs."""
+    nanoseconds = Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[0]
+    return int(nanoseconds) / 1e9
+
+
 def busy_seconds() -> float:
     """Processor time that the whole machine has spent on anything, over all cores."""
     times = psutil.cpu_times()

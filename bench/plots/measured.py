@@ -88,6 +88,22 @@ def lags(subject: Subject) -> str:
     return typical_and_late(subject, "", whole)
 
 
+def accepts() -> Cells:
+    summary = summary_of("accept")
+    rows = []
+    for label, subject in (
+        ("**Ringback**", "ringback"),
+        ("bare", "bare"),
+        ("bare, renamed and folder synced", "bare, renamed and folder synced"),
+        ("bare, a commit per row", "bare, a commit per row"),
+    ):
+        few, many = (summary[f"{subject}, {connections} connections"] for connections in (16, 64))
+        speeds = (text for each in (few, many) for text in (cell(each, "per_second"), lags(each)))
+        costs = (whole(many[figure].median) for figure in ("cpu_us", "loop_us"))
+        rows.append([label, *speeds, *costs])
+    return rows
+
+
 CELERY = "celery, 64 processes, appendfsync everysec"
 
 
@@ -275,6 +291,7 @@ def turns_reported() -> Cells:
 
 
 MEASURED: Mapping[str, Callable[[], Cells]] = {
+    "accepts": accepts,
     "cluster": cluster,
     "cluster-history": cluster_history,
     "dead-host": dead_host,
