@@ -34,7 +34,8 @@ from ringback.engines.guards import PADDING
 CRASHES_BEFORE_FAILURE = 3
 """Crashes, hangs or failures of one segment after which it fails."""
 BATCHES_PER_THREAD = 2
-"""One that runs, and one behind it, so that the thread need not wait for the serving process."""
+"""One that runs, and one behind it, so that the thread need not wait for the serving process. Not of live
+speech: what waits in the queue can still get mates, or be replaced by a later partial."""
 
 _MAX_LENGTH_RATIO = 1.5
 """Longest to shortest segment of a batch. What they share is the decoding (on a CPU each has a window of its
@@ -188,13 +189,16 @@ class SegmentQueue:
         return min(newcomers, key=lambda each: (work[each.caller], *_order(each)), default=None)
 
     def _batchable(self, head: Segment, in_flight: Collection[Sequence[Segment]]) -> list[Segment]:
-        """Segments that may share a batch with `head`, in their order."""
+        """Segments that may share a batch with `head`: recordings in their order, live speech by likeness of
+        length, because what a batch shares takes as long as its longest segment."""
         busy = _sources_at_work(in_flight)
         batchable = [
             segment
             for segment in self
             if segment is not head and _may_share(head, segment) and not _must_wait(segment, busy)
         ]
+        if _is_live(head):
+            return sorted(batchable, key=lambda each: (abs(each.seconds - head.seconds), _order(each)))
         return sorted(batchable, key=_order)
 
     def _size(self, head: Segment, threads: int, limit: int) -> int:
@@ -220,6 +224,10 @@ def _has_just_begun(partial: Segment) -> bool:
 
 def _is_partial(segment: Segment) -> bool:
     return segment.urgency is Urgency.LIVE_PARTIAL and segment.source != ""
+
+
+def _is_live(segment: Segment) -> bool:
+    return segment.urgency <= Urgency.LIVE_PARTIAL and segment.utterance is None
 
 
 def _sources_at_work(in_flight: Collection[Sequence[Segment]]) -> set[str]:
@@ -253,10 +261,10 @@ def _most_partials(in_flight: Collection[Sequence[Segment]], threads: int, limit
 def _batches(urgency: Urgency, in_flight: Collection[Sequence[Segment]]) -> int:
     """Batches of this urgency, or of a greater one, that each thread may have in flight.
 
-    A partial that has left the queue cannot be replaced by a later one any more, so only one; but where
-    recordings are in flight it is better to send a second partial, which then goes before them."""
-    behind = any(batch[0].urgency > urgency for batch in in_flight)
-    return 1 if urgency is Urgency.LIVE_PARTIAL and not behind else BATCHES_PER_THREAD
+    Live speech has one: a final that lies behind another one alone shares no batch with those that come
+    after it. But where a thread would turn to voices or recordings next, a second one goes before them."""
+    behind = any(batch[0].urgency > Urgency.LIVE_PARTIAL for batch in in_flight)
+    return 1 if urgency <= Urgency.LIVE_PARTIAL and not behind else BATCHES_PER_THREAD
 
 
 def _round(segment: Segment) -> int:

@@ -253,6 +253,10 @@ def partial(make: Make, turn: str, seconds: float = 5.0) -> Segment:
     return make(seconds, urgency=Urgency.LIVE_PARTIAL, turn=turn)
 
 
+def final(make: Make, turn: str = "", seconds: float = 5.0) -> Segment:
+    return make(seconds, urgency=Urgency.LIVE_FINAL, turn=turn)
+
+
 def test_the_latest_partial_of_a_stream_takes_the_place_of_the_one_that_waits(make: Make) -> None:
     early, other, late = partial(make, "a"), partial(make, "b"), partial(make, "a")
     queue = SegmentQueue()
@@ -292,6 +296,32 @@ def test_a_partial_does_not_lie_ready_behind_finals_that_keep_every_thread_busy(
     waits = partial(make, "a")
     assert waiting(waits).take_batch(finals, threads=2, limit=4) == []
     assert waiting(waits).take_batch(finals[:1], threads=2, limit=4) == [waits]
+
+
+def test_finals_gather_in_the_queue_while_every_thread_has_some(make: Make) -> None:
+    running = [[final(make)] for _ in range(2)]
+    waits = [final(make) for _ in range(4)]
+    queue = waiting(*waits)
+    assert queue.take_batch(running, threads=2, limit=4) == []
+    assert queue.take_batch(running[:1], threads=2, limit=4) == waits[:2]
+
+
+def test_a_final_lies_ready_where_a_thread_would_turn_to_recordings_or_voices(make: Make) -> None:
+    running = [[final(make)] for _ in range(2)]
+    waits = final(make)
+    drafts = [partial(make, "a")]
+    assert waiting(waits).take_batch([*running, drafts], threads=2, limit=4) == []
+    for urgency in (Urgency.LIVE_VOICES, Urgency.RECORDING):
+        ready = [make(urgency=urgency)]
+        assert waiting(waits).take_batch([*running, ready], threads=2, limit=4) == [waits]
+
+
+def test_live_speech_of_like_length_goes_together_whichever_came_first(make: Make) -> None:
+    for live in (final, partial):
+        oldest, others = live(make, "a", 3.0), [live(make, str(n), n) for n in (5.0, 2.0, 3.5, 2.9)]
+        queue = waiting(oldest, *others)
+        assert queue.take_batch([], threads=1, limit=3) == [oldest, others[3], others[2]]
+        assert queue.take_batch([], threads=1, limit=3) == [others[0], others[1]]
 
 
 def test_one_thread_has_few_partials_at_once_so_that_a_final_never_waits_for_long(make: Make) -> None:
