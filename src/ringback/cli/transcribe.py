@@ -101,6 +101,8 @@ def command(
     options = with_text_warnings(requested, names=model_folder() is not None)
     options = with_speaker_warnings(options, speakers=speaker_models_folder() is not None)
     for warning in options.warnings:
+        if warning.parameter == "utt_split" and form != "json":
+            continue  # here it parts what is said in any form
         click.echo(f"Note: {warning.message}", err=True)
     transcription = asyncio.run(_transcribe(file, options, settings))
     for text in transcription.transcript.warnings:

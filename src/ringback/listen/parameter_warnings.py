@@ -53,8 +53,8 @@ def known_parameter_warnings(
                 yield _other_mode_warning(name)
         elif any(_asks_for_something(known[name], value) for value in given[name]):
             yield _unsupported_warning(known[name])
-        elif name in _OF_RAW_AUDIO and "encoding" not in given:
-            yield ParameterWarning(name, "ignored", f"`{name}` is read only together with `encoding`.")
+        elif (needed := _READ_WITH.get(name)) and _is_alone(known[name], given, needed):
+            yield ParameterWarning(name, "ignored", f"`{name}` is read only together with `{needed}`.")
 
 
 def unknown_parameter_warnings(
@@ -88,8 +88,18 @@ def printable(text: str) -> str:
 
 
 _PLACES = {Mode.RECORDED: "recordings", Mode.LIVE: "live streams", Mode.TEXT: "texts"}
-_OF_RAW_AUDIO = frozenset({"sample_rate", "channels"})
-"""A container holds these itself (docs/encoding)."""
+_READ_WITH = {
+    "sample_rate": "encoding",  # a container holds these itself (docs/encoding)
+    "channels": "encoding",
+    "callback_method": "callback",
+    "callback_schedule": "callback",
+    "utt_split": "utterances",
+    "custom_topic": "topics",
+    "custom_topic_mode": "topics",
+    "custom_intent": "intents",
+    "custom_intent_mode": "intents",
+}
+"""What says something about another parameter's effect, and that one."""
 
 _KNOWN: Mapping[str, Parameter] = {name: known for mode in Mode for name, known in by_name(mode).items()}
 
@@ -117,6 +127,12 @@ def _asks_for_something(parameter: Parameter, value: Value) -> bool:
     if parameter.support is Support.SERVED:
         return False
     return str(value).lower() not in {"", parameter.default}
+
+
+def _is_alone(parameter: Parameter, given: Mapping[str, tuple[Value, ...]], needed: str) -> bool:
+    """Whether it has another value than its default, and `needed` was not given or is false."""
+    changed = any(str(value) != parameter.default for value in given[parameter.name])
+    return changed and not any(given.get(needed, ()))
 
 
 def _other_mode_warning(name: str) -> ParameterWarning:

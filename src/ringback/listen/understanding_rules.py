@@ -61,12 +61,8 @@ def understanding_warnings(options: ListenOptions, *, has_model: bool) -> Iterat
     """What of the options is not served, whatever the text is. A warning's `type` is `unsupported` or
     `ignored`."""
     for name in NEEDS_MODEL:
-        singular = name.removesuffix("s")
-        custom = f"custom_{singular}"
         if getattr(options, name) and not has_model:
             yield ParameterWarning(name, "unsupported", _needs_model(name))
-        if getattr(options, custom) and not getattr(options, name):
-            yield ParameterWarning(custom, "ignored", f"`{custom}` needs `{name}=true`.")
 
 
 def extractive(why: str | None = None, *, cut: bool = False) -> ParameterWarning:

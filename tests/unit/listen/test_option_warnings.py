@@ -53,6 +53,31 @@ def warnings(query: str, mode: Mode = Mode.RECORDED, *, names: bool = True) -> l
             Mode.RECORDED,
             ("channels", "ignored", "`channels` is read only together with `encoding`."),
         ),
+        (
+            "callback_method=put",
+            Mode.LIVE,
+            ("callback_method", "ignored", "`callback_method` is read only together with `callback`."),
+        ),
+        (
+            "callback_schedule=1s&language=en&sentiment=true",
+            Mode.TEXT,
+            ("callback_schedule", "ignored", "`callback_schedule` is read only together with `callback`."),
+        ),
+        (
+            "utt_split=2&utterances=false",
+            Mode.RECORDED,
+            ("utt_split", "ignored", "`utt_split` is read only together with `utterances`."),
+        ),
+        (
+            "custom_topic=a",
+            Mode.RECORDED,
+            ("custom_topic", "ignored", "`custom_topic` is read only together with `topics`."),
+        ),
+        (
+            "custom_intent_mode=strict&topics=true",
+            Mode.RECORDED,
+            ("custom_intent_mode", "ignored", "`custom_intent_mode` is read only together with `intents`."),
+        ),
         ("tag=null", Mode.LIVE, ("tag", "ignored", "`tag=null` is passed over: it sets nothing.")),
         (
             "punctate=true",

@@ -51,13 +51,14 @@ def test_nothing_asked_is_deepgrams_defaults() -> None:
 
 def test_values_have_their_types() -> None:
     parsed = options(
-        "model=nova-3&version=2024-01-09.0&language=pt-BR&utt_split=1.5&multichannel=true"
+        "model=nova-3&version=2024-01-09.0&language=pt-BR&utterances=true&utt_split=1.5&multichannel=true"
         "&encoding=linear16&sample_rate=16000&channels=2&alternatives=1&filler_words=true&mip_opt_out=true"
     )
     assert parsed == ListenOptions(
         model="nova-3",
         version="2024-01-09.0",
         language="pt-BR",
+        utterances=True,
         utt_split=1.5,
         multichannel=True,
         encoding="linear16",

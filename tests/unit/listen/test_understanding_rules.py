@@ -44,14 +44,6 @@ def test_a_text_that_is_too_long_is_refused_in_deepgrams_words() -> None:
     [
         (ListenOptions(topics=True), False, [("topics", "unsupported", f"`topics` {NEEDS}")]),
         (ListenOptions(topics=True, intents=True, custom_topic=("x",), custom_intent=("y",)), True, []),
-        (
-            ListenOptions(custom_topic=("x",), custom_intent=("y",)),
-            True,
-            [
-                ("custom_topic", "ignored", "`custom_topic` needs `topics=true`."),
-                ("custom_intent", "ignored", "`custom_intent` needs `intents=true`."),
-            ],
-        ),
         (ListenOptions(sentiment=True, summarize="v2"), False, []),
     ],
 )
