@@ -1,6 +1,8 @@
 """How closely a node's transactions follow each other. Pure."""
 
 LONGEST_PAUSE = 0.02
+PAUSED = 0.75
+"""A node pauses for this part of what others need. The rest it waits: that shows that they are there."""
 LEAST_WAIT = 0.001
 """Seconds; a shorter one is no wait for another node, but what it takes to lock some rows."""
 
@@ -23,7 +25,8 @@ class TransactionPace:
     def follow(self, ended: float, waited: float) -> None:
         """A transaction that waited so long for its locks has ended.
 
-        Half of what it waited and of the pause before it is the next pause: without waits there soon is none.
+        What it waited and the pause before it are what others needed. Without waits there soon is no pause.
         """
-        self._pause = min((self._pause + (waited if waited > LEAST_WAIT else 0.0)) / 2, LONGEST_PAUSE)
+        needed = self._pause + (waited if waited > LEAST_WAIT else 0.0)
+        self._pause = min(PAUSED * needed, LONGEST_PAUSE)
         self._free_at = ended + self._pause
