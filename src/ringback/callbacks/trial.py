@@ -209,7 +209,7 @@ class _TrialReport:
         phase = _failed_phase(answer, self._target)
         if phase is Phase.POLICY:
             return self.fail(phase, None, *_rule_and_hint(answer.detail))
-        return self.fail(phase, None, answer.detail, _HINTS[phase])
+        return self.fail(phase, None, answer.detail, _hint_for_silence(phase, answer.reason))
 
     def answer(self, answer: ReceiverResponse) -> Trial:
         text = (text_of(answer.body) or "")[:MAX_ANSWER_CHARACTERS] or None
@@ -267,15 +267,26 @@ def _rule_and_hint(refusal: str) -> tuple[str, str]:
     return rule, hint
 
 
+def _hint_for_silence(phase: Phase, reason: NoResponseReason) -> str:
+    """A time limit is named where it has passed."""
+    if reason is NoResponseReason.TIMEOUT and phase in _LIMITS:
+        return f"{_HINTS[phase]}; {_LIMITS[phase]} is the limit"
+    if reason is NoResponseReason.RESET and phase is Phase.FIRST_BYTE:
+        return "the receiver ended the connection without an answer: its log may say why"
+    return _HINTS[phase]
+
+
+_LIMITS = {
+    Phase.CONNECT: "RINGBACK_CALLBACK_CONNECT_TIMEOUT",
+    Phase.FIRST_BYTE: "RINGBACK_CALLBACK_TIMEOUT",
+}
 _HINTS = {
     Phase.DNS: "check the host's spelling, and that the server's machine can resolve it",
-    Phase.CONNECT: "is the receiver running, and does every firewall between let the server through? "
-    "RINGBACK_CALLBACK_CONNECT_TIMEOUT is the limit",
+    Phase.CONNECT: "is the receiver running, and does every firewall between let the server through?",
     Phase.TLS: "the certificate must be valid now, name this host, and come from an authority in the store "
     "of this server's machine (or in SSL_CERT_FILE)",
     Phase.SEND: "the receiver accepts connections and takes no bytes: let it read the request's body",
-    Phase.FIRST_BYTE: "let the receiver answer 200 first and work later; "
-    "RINGBACK_CALLBACK_TIMEOUT is the limit",
+    Phase.FIRST_BYTE: "let the receiver answer 200 first and work later",
     Phase.STATUS: "something else than an HTTP server listens there: check the scheme and the port",
 }
 
