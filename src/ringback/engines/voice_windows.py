@@ -35,7 +35,7 @@ WINDOW, HOP = int(1.5 * SAMPLE_RATE), SAMPLE_RATE
 """Samples of a window, and from one to the next …"""
 ONLY_WINDOW = 2 * SAMPLE_RATE
 """… and of one that is the whole of a short stretch, at the most."""
-ALIKE = 0.5
+ALIKE = 0.6
 """Cosine of the voices of two windows from which on one person is taken to speak between them, too."""
 
 
