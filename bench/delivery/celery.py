@@ -17,6 +17,8 @@ from bench.harness.costs import cpu_seconds
 from bench.harness.server import free_port
 
 PYTHON = REPOSITORY / ".venvs" / "rivals" / "bin" / "python"
+READY_SECONDS = 300
+"""For the worker's processes to start: seconds on an idle machine, minutes on a busy one."""
 WARM_UP = 400
 """Deliveries before anything is measured: every process or thread has its connection then."""
 
@@ -55,7 +57,7 @@ class Celery:
             worker = self._start_worker(folder)
             undo.callback(_end, worker)
             self.pids = (worker.pid, store.pid)
-            self._producer.ask(ready=60)
+            self._producer.ask(ready=READY_SECONDS)
             if not self._backlog[1]:
                 self._warm_up()
             self._stack = undo.pop_all()
